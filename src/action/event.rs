@@ -1,0 +1,36 @@
+//! What the engine tells while it works. How it looks on a screen is `report`'s.
+
+use std::sync::Arc;
+
+use crate::action::graph::StepId;
+use crate::action::outcome::{Origin, Outcome};
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    Started {
+        id: StepId,
+        label: Arc<str>,
+    },
+    /// A process ended, or its kept result was found.
+    Finished {
+        id: StepId,
+        label: Arc<str>,
+        origin: Origin,
+        outcome: Outcome,
+    },
+    /// A fetch or a merge ended.
+    Done {
+        id: StepId,
+        label: Arc<str>,
+    },
+    /// The step could not be carried out; the message is whole, its causes included.
+    Failed {
+        id: StepId,
+        label: Arc<str>,
+        message: String,
+    },
+    /// The user interrupted: these processes are cleaning up.
+    CleaningUp {
+        labels: Vec<Arc<str>>,
+    },
+}

@@ -1,0 +1,38 @@
+//! What a step left behind, as it is kept in the action cache.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Digest;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+    TimedOut,
+    Interrupted,
+    OutOfMemory,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub exit: Exit,
+    /// The blob of standard output, and of standard error.
+    pub stdout: Digest,
+    pub stderr: Digest,
+    /// The tree of everything that the process left in `/out`.
+    pub output: Digest,
+    pub wall: Duration,
+    pub max_rss_bytes: u64,
+    /// How many attempts it took, from 1.
+    pub attempts: u32,
+}
+
+/// Where an outcome comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    Ran,
+    Cached,
+}

@@ -1,0 +1,88 @@
+//! The three kinds of step: fetch something whose hash is known, run a process, merge trees.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::action::graph::StepId;
+use crate::base::{Digest, RelPath};
+
+/// Where a tree comes from: known now, or the output of an earlier step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Source {
+    Tree(Digest),
+    Output(StepId),
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Fetch(Fetch),
+    Run(Box<Action>),
+    /// Later parts go on top; two files at one path must be equal.
+    Merge(Vec<(RelPath, Source)>),
+}
+
+/// A fixed-output step: the only kind that may use the network, since its bytes are checked against a known hash.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// What people call it, for progress and errors.
+    pub label: String,
+    /// Tried in order.
+    pub locations: Vec<Location>,
+    pub sha256: String,
+    pub size_bytes: Option<u64>,
+    pub unpack: Unpack,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// `file:` or `http(s):`.
+    Url(String),
+    /// A page that lists files (HTML links or PEP 691 JSON); the file is found there by its name.
+    Listing { page: String, file_name: String },
+}
+
+/// How the fetched bytes become a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpack {
+    /// One file under its own name.
+    Nothing,
+    /// A wheel: RECORD verified; `site-packages/…`, `bin/…`, `data/…`.
+    Wheel,
+    /// The data member of a Debian package.
+    Deb,
+    /// A tar archive, compressed or not, without its first path component.
+    TarStripped,
+}
+
+/// One process in a sandbox.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// What people call it; not part of the key.
+    pub label: String,
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    /// Below the input root, which is mounted at `/src`.
+    pub cwd: RelPath,
+    /// Mounted at `/src` under a writable layer that is thrown away.
+    pub input_root: Source,
+    /// Read-only trees by absolute mount point (`/usr`, `/deps`, `/toolchain/python3.12`).
+    pub images: BTreeMap<String, Source>,
+    /// Whether the process may use the host's network. Allowed by name only.
+    pub network: bool,
+    pub timeout: Option<Duration>,
+    /// Tried again on failure, until one succeeds.
+    pub attempts: u32,
+    pub cache: CachePolicy,
+    /// Gets the number of the execution slot, dense from 0; not part of the key.
+    pub slot_variable: Option<String>,
+    /// Foreground, with the caller's terminal; never cached.
+    pub interactive: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// Whether an earlier result may be used.
+    pub read: bool,
+    /// Exit codes whose results are kept, usually only 0.
+    pub exit_codes: Vec<i32>,
+}

@@ -1,0 +1,9 @@
+//! Words that every room shares: digests, relative paths, globs, text. No I/O here.
+
+pub mod digest;
+pub mod glob;
+pub mod rel_path;
+pub mod text;
+
+pub use digest::Digest;
+pub use rel_path::RelPath;

@@ -1,0 +1,3 @@
+//! The `waders` command.
+
+fn main() {}

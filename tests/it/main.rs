@@ -1,0 +1,1 @@
+//! The one integration-test binary: a module for each promise that needs more than one room.
