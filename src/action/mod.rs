@@ -2,10 +2,12 @@
 
 pub mod event;
 pub mod graph;
+pub mod key;
 pub mod outcome;
 pub mod step;
 
 pub use event::Event;
 pub use graph::{ActionGraph, StepId};
+pub use key::{Inputs, key};
 pub use outcome::{Exit, Origin, Outcome};
-pub use step::{Action, CachePolicy, Fetch, Location, Source, Step, Unpack};
+pub use step::{Action, CachePolicy, Fetch, Location, Overlap, Source, Step};

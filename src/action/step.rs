@@ -17,8 +17,14 @@ pub enum Source {
 pub enum Step {
     Fetch(Fetch),
     Run(Box<Action>),
-    /// Later parts go on top; two files at one path must be equal.
-    Merge(Vec<(RelPath, Source)>),
+    Merge { parts: Vec<(RelPath, Source)>, overlap: Overlap },
+}
+
+/// What happens where two parts of a merge hold different files at one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Overlap {
+    Refuse,
+    FirstWins,
 }
 
 /// A fixed-output step: the only kind that may use the network, since its bytes are checked against a known hash.
@@ -30,7 +36,8 @@ pub struct Fetch {
     pub locations: Vec<Location>,
     pub sha256: String,
     pub size_bytes: Option<u64>,
-    pub unpack: Unpack,
+    /// The name of what turns the bytes into a tree; the engine is given the functions by these names.
+    pub unpack: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,19 +46,6 @@ pub enum Location {
     Url(String),
     /// A page that lists files (HTML links or PEP 691 JSON); the file is found there by its name.
     Listing { page: String, file_name: String },
-}
-
-/// How the fetched bytes become a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unpack {
-    /// One file under its own name.
-    Nothing,
-    /// A wheel: RECORD verified; `site-packages/…`, `bin/…`, `data/…`.
-    Wheel,
-    /// The data member of a Debian package.
-    Deb,
-    /// A tar archive, compressed or not, without its first path component.
-    TarStripped,
 }
 
 /// One process in a sandbox.

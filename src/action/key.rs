@@ -1,0 +1,188 @@
+//! The name of what an action would do: equal keys, equal bytes. No cache here, only the computation.
+//!
+//! The key is the digest of the Remote Execution API's `Action` message, so that a shared cache needs no other format.
+//!
+//! | in the key | as |
+//! |---|---|
+//! | `argv`, `env`, `cwd` | `Command.arguments`, `.environment_variables` (sorted), `.working_directory` |
+//! | the input root's tree | `Action.input_root_digest` |
+//! | every image by mount point, so the toolchain and all libraries | platform property `image:/usr` … |
+//! | isolation level, network kind | platform properties: a weak result never stands in for a strong one |
+//! | the format's version | platform property `waders`; raised when the sandbox's made files change |
+//!
+//! | not in the key | because |
+//! |---|---|
+//! | `label` | it names the step for people |
+//! | `timeout`, `attempts` | they decide whether a result comes to be, not which; only successes are kept |
+//! | `slot_variable` | the number differs from run to run; who sets it promises that results do not depend on it |
+//! | `cache`, `interactive` | they say what to do with a result |
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+
+use crate::action::step::Action;
+use crate::base::Digest;
+
+/// Raised when the same action could give other bytes because this program changed.
+const FORMAT: &str = "1";
+
+/// An action's trees, now known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inputs {
+    pub root: Digest,
+    pub images: BTreeMap<String, Digest>,
+}
+
+pub fn key(action: &Action, inputs: &Inputs, isolation: &str) -> Digest {
+    let command = command(action).encode_to_vec();
+    let message = wire::Action {
+        command_digest: Some(wire::Digest::of(&Digest::of(&command))),
+        input_root_digest: Some(wire::Digest::of(&inputs.root)),
+        do_not_cache: action.interactive,
+        platform: Some(platform(action, inputs, isolation)),
+    };
+    Digest::of(&message.encode_to_vec())
+}
+
+fn command(action: &Action) -> wire::Command {
+    let variable = |(name, value): (&String, &String)| wire::Property { name: name.clone(), value: value.clone() };
+    wire::Command {
+        arguments: action.argv.clone(),
+        environment_variables: action.env.iter().map(variable).collect(),
+        working_directory: action.cwd.as_str().to_owned(),
+        output_paths: vec!["/out".to_owned()],
+    }
+}
+
+/// Properties are sorted by name, as the API demands.
+fn platform(action: &Action, inputs: &Inputs, isolation: &str) -> wire::Platform {
+    let images = inputs.images.iter().map(|(at, tree)| (format!("image:{at}"), tree.to_string()));
+    let mut properties: BTreeMap<String, String> = images.collect();
+    properties.insert("isolation".to_owned(), isolation.to_owned());
+    properties.insert("network".to_owned(), if action.network { "host" } else { "loopback" }.to_owned());
+    properties.insert("waders".to_owned(), FORMAT.to_owned());
+    let property = |(name, value)| wire::Property { name, value };
+    wire::Platform { properties: properties.into_iter().map(property).collect() }
+}
+
+/// The messages of `build.bazel.remote.execution.v2`, as far as a key needs them. Field numbers are the API's.
+mod wire {
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Digest {
+        #[prost(string, tag = "1")]
+        pub hash: String,
+        #[prost(int64, tag = "2")]
+        pub size_bytes: i64,
+    }
+
+    impl Digest {
+        pub fn of(digest: &crate::base::Digest) -> Digest {
+            Digest { hash: digest.hex(), size_bytes: digest.size_bytes() as i64 }
+        }
+    }
+
+    /// `Command.EnvironmentVariable` and `Platform.Property` have the same shape.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Property {
+        #[prost(string, tag = "1")]
+        pub name: String,
+        #[prost(string, tag = "2")]
+        pub value: String,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Platform {
+        #[prost(message, repeated, tag = "1")]
+        pub properties: Vec<Property>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Command {
+        #[prost(string, repeated, tag = "1")]
+        pub arguments: Vec<String>,
+        #[prost(message, repeated, tag = "2")]
+        pub environment_variables: Vec<Property>,
+        #[prost(string, tag = "6")]
+        pub working_directory: String,
+        #[prost(string, repeated, tag = "7")]
+        pub output_paths: Vec<String>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Action {
+        #[prost(message, optional, tag = "1")]
+        pub command_digest: Option<Digest>,
+        #[prost(message, optional, tag = "2")]
+        pub input_root_digest: Option<Digest>,
+        #[prost(bool, tag = "7")]
+        pub do_not_cache: bool,
+        #[prost(message, optional, tag = "10")]
+        pub platform: Option<Platform>,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::step::{CachePolicy, Source};
+    use crate::base::RelPath;
+
+    fn action() -> Action {
+        let empty = Digest::of(b"");
+        Action {
+            label: "a step".to_owned(),
+            argv: vec!["/usr/bin/true".to_owned()],
+            env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
+            cwd: RelPath::root(),
+            input_root: Source::Tree(empty),
+            images: BTreeMap::new(),
+            network: false,
+            timeout: None,
+            attempts: 1,
+            cache: CachePolicy { read: true, exit_codes: vec![0] },
+            slot_variable: None,
+            interactive: false,
+        }
+    }
+
+    fn inputs() -> Inputs {
+        Inputs { root: Digest::of(b""), images: BTreeMap::from([("/usr".to_owned(), Digest::of(b"usr"))]) }
+    }
+
+    /// Whether the key of a changed action differs from the original's.
+    fn differs(change: impl FnOnce(&mut Action, &mut Inputs)) -> bool {
+        let (mut changed, mut changed_inputs) = (action(), inputs());
+        change(&mut changed, &mut changed_inputs);
+        key(&changed, &changed_inputs, "full") != key(&action(), &inputs(), "full")
+    }
+
+    #[test]
+    fn whatever_can_change_the_bytes_changes_the_key() {
+        assert!(differs(|action, _| action.argv.push(String::new())));
+        assert!(differs(|action, _| drop(action.env.insert("A".to_owned(), "1".to_owned()))));
+        assert!(differs(|action, _| action.cwd = RelPath::parse("a").unwrap()));
+        assert!(differs(|action, _| action.network = true));
+        assert!(differs(|_, inputs| inputs.root = Digest::of(b"other")));
+        assert!(differs(|_, inputs| drop(inputs.images.insert("/usr".to_owned(), Digest::of(b"other")))));
+        assert!(differs(|_, inputs| drop(inputs.images.insert("/deps".to_owned(), Digest::of(b"usr")))));
+        assert_ne!(key(&action(), &inputs(), "full"), key(&action(), &inputs(), "none"));
+    }
+
+    #[test]
+    fn what_only_people_see_leaves_the_key_alone() {
+        assert!(!differs(|action, _| action.label = "another".to_owned()));
+        assert!(!differs(|action, _| action.attempts = 3));
+        assert!(!differs(|action, _| action.timeout = Some(std::time::Duration::from_secs(1))));
+        assert!(!differs(|action, _| action.slot_variable = Some("SLOT".to_owned())));
+    }
+
+    #[test]
+    fn words_do_not_run_together() {
+        let of = |argv: &[&str]| {
+            let argv = argv.iter().map(|word| word.to_string()).collect();
+            key(&Action { argv, ..action() }, &inputs(), "full")
+        };
+        assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+    }
+}
