@@ -5,6 +5,7 @@
 //! | in the key | as |
 //! |---|---|
 //! | `argv`, `env`, `cwd` | `Command.arguments`, `.environment_variables` (sorted), `.working_directory` |
+//! | `outputs_at` | `Command.output_paths` |
 //! | the input root's tree | `Action.input_root_digest` |
 //! | every image by mount point, so the toolchain and all libraries | platform property `image:/usr` … |
 //! | isolation level, network kind | platform properties: a weak result never stands in for a strong one |
@@ -51,7 +52,11 @@ fn command(action: &Action) -> wire::Command {
         arguments: action.argv.clone(),
         environment_variables: action.env.iter().map(variable).collect(),
         working_directory: action.cwd.as_str().to_owned(),
-        output_paths: vec!["/out".to_owned()],
+        output_paths: ["/out"]
+            .into_iter()
+            .chain(action.outputs_at.keys().map(String::as_str))
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
@@ -137,6 +142,7 @@ mod tests {
             cwd: RelPath::root(),
             input_root: Source::Tree(empty),
             images: BTreeMap::new(),
+            outputs_at: BTreeMap::new(),
             network: false,
             timeout: None,
             attempts: 1,

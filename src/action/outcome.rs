@@ -15,6 +15,18 @@ pub enum Exit {
     OutOfMemory,
 }
 
+impl std::fmt::Display for Exit {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Exit::Code(code) => write!(out, "exit code {code}"),
+            Exit::Signal(signal) => write!(out, "signal {signal}"),
+            Exit::TimedOut => out.write_str("timed out"),
+            Exit::Interrupted => out.write_str("interrupted"),
+            Exit::OutOfMemory => out.write_str("out of memory"),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     pub exit: Exit,

@@ -32,6 +32,8 @@ pub enum Overlap {
 pub struct Fetch {
     /// What people call it, for progress and errors.
     pub label: String,
+    /// As it was published: a wheel's name says what is in it.
+    pub file_name: String,
     /// Tried in order.
     pub locations: Vec<Location>,
     pub sha256: String,
@@ -61,6 +63,8 @@ pub struct Action {
     pub input_root: Source,
     /// Read-only trees by absolute mount point (`/usr`, `/deps`, `/toolchain/python3.12`).
     pub images: BTreeMap<String, Source>,
+    /// Directories below `/out` that also appear at another place, by absolute mount point.
+    pub outputs_at: BTreeMap<String, RelPath>,
     /// Whether the process may use the host's network. Allowed by name only.
     pub network: bool,
     pub timeout: Option<Duration>,

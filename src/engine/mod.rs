@@ -1,1 +1,49 @@
-//! To come.
+//! Carries out action graphs: which steps must run, where kept results come from, how many run at once, how they end.
+//! It knows actions, trees and sandboxes; no target, goal or tool.
+
+pub mod cache;
+pub mod cancel;
+pub mod error;
+pub mod executor;
+mod fetch;
+mod run;
+mod slots;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use waders_sandbox::{Isolation, Spawner};
+
+use crate::base::Digest;
+use crate::net;
+use crate::store::Store;
+
+pub use cancel::Cancel;
+pub use error::Error;
+pub use executor::{StepResult, execute};
+
+/// Turns fetched bytes (a file, and the name it had) into a tree of the store.
+pub type Unpacker = fn(&Store, &Path, &str) -> Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
+
+/// All that outlives one graph.
+pub struct Engine {
+    pub store: Arc<Store>,
+    pub spawner: Spawner,
+    pub client: net::Client,
+    /// By the name that `Fetch::unpack` uses. Raise the number in a name when its trees change.
+    pub unpackers: BTreeMap<&'static str, Unpacker>,
+    pub settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Processes at once, at least 1.
+    pub parallelism: usize,
+    pub isolation: Isolation,
+    /// How long a step may clean up after SIGINT.
+    pub grace: Duration,
+    pub scratch_bytes: u64,
+    pub scratch_inodes: u64,
+}

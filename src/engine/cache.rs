@@ -1,0 +1,60 @@
+//! What came of earlier steps, kept in the store's index: outcomes by action key, trees by fetch and merge key.
+//! A row that cannot be read is a miss.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::action::{Fetch, Outcome, Overlap};
+use crate::base::{Digest, RelPath};
+use crate::store::Store;
+
+/// What a row is about, so that keys of different kinds never meet.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Outcome,
+    Fetched,
+    Merged,
+}
+
+pub fn outcome(store: &Store, key: &Digest) -> Option<Outcome> {
+    recall(store, row(Kind::Outcome, &key.to_string()))
+}
+
+pub fn keep_outcome(store: &Store, key: &Digest, outcome: &Outcome) -> Result<(), crate::store::Error> {
+    remember(store, row(Kind::Outcome, &key.to_string()), outcome)
+}
+
+pub fn tree(store: &Store, key: [u8; 32]) -> Option<Digest> {
+    recall(store, key)
+}
+
+pub fn keep_tree(store: &Store, key: [u8; 32], tree: &Digest) -> Result<(), crate::store::Error> {
+    remember(store, key, tree)
+}
+
+/// Named by the bytes and by what unpacks them, never by where they came from.
+pub fn fetched(fetch: &Fetch) -> [u8; 32] {
+    row(Kind::Fetched, &format!("{}\0{}\0{}", fetch.sha256, fetch.unpack, fetch.file_name))
+}
+
+pub fn merged(parts: &[(RelPath, Digest)], overlap: Overlap) -> [u8; 32] {
+    let mut text = format!("{overlap:?}");
+    for (at, tree) in parts {
+        text.push_str(&format!("\0{}\0{tree}", at.as_str()));
+    }
+    row(Kind::Merged, &text)
+}
+
+fn row(kind: Kind, text: &str) -> [u8; 32] {
+    *Digest::of(format!("{kind:?}\0{text}").as_bytes()).hash()
+}
+
+fn recall<T: DeserializeOwned>(store: &Store, row: [u8; 32]) -> Option<T> {
+    let bytes = store.recall(&row)?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn remember(store: &Store, row: [u8; 32], value: &impl Serialize) -> Result<(), crate::store::Error> {
+    let bytes = serde_json::to_vec(value).expect("outcomes and digests always serialize");
+    store.remember(&row, &bytes)
+}

@@ -1,0 +1,276 @@
+//! Graph to results: every step once, after what it needs, as many at a time as the slots allow.
+//! Nothing that is not wanted, and nothing whose result is known, is carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio::task::JoinSet;
+
+use crate::action::{
+    Action, ActionGraph, Event, Exit, Fetch, Inputs, Origin, Outcome, Overlap, Source, Step, StepId, key,
+};
+use crate::base::{Digest, RelPath};
+use crate::engine::cancel::Wish;
+use crate::engine::slots::Slots;
+use crate::engine::{Cancel, Engine, Error, cache, fetch, run};
+
+/// Downloads at once. More does not help one host, and fewer leaves it idle.
+const DOWNLOADS: usize = 8;
+
+/// What a step gave: its tree, and for a process what became of it.
+#[derive(Clone, Debug)]
+pub struct StepResult {
+    pub tree: Digest,
+    pub outcome: Option<(Origin, Outcome)>,
+}
+
+pub type Results = BTreeMap<StepId, Result<StepResult, Arc<Error>>>;
+
+/// One graph being carried out.
+struct Execution {
+    engine: Arc<Engine>,
+    graph: ActionGraph,
+    cells: Vec<OnceCell<Result<StepResult, Arc<Error>>>>,
+    slots: Slots,
+    downloads: Semaphore,
+    /// Held while a lost tree is made again, so that it is made once.
+    repair: Mutex<()>,
+    cancel: Cancel,
+    events: Box<dyn Fn(Event) + Send + Sync>,
+}
+
+/// Results of the wanted steps, in their order. Events are told from several threads.
+pub async fn execute(
+    engine: Arc<Engine>,
+    graph: ActionGraph,
+    wanted: &[StepId],
+    cancel: Cancel,
+    events: impl Fn(Event) + Send + Sync + 'static,
+) -> Results {
+    let execution = Arc::new(Execution {
+        cells: graph.ids().map(|_| OnceCell::new()).collect(),
+        slots: Slots::new(engine.settings.parallelism.max(1)),
+        downloads: Semaphore::new(DOWNLOADS),
+        repair: Mutex::new(()),
+        cancel,
+        events: Box::new(events),
+        graph,
+        engine,
+    });
+    let mut tasks = JoinSet::new();
+    for id in wanted.iter().copied() {
+        let execution = execution.clone();
+        tasks.spawn(async move { (id, execution.result(id).await) });
+    }
+    tasks.join_all().await.into_iter().collect()
+}
+
+type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl Execution {
+    /// The step's result; computed by whoever asks first.
+    fn result(self: Arc<Self>, id: StepId) -> Pending<'static, Result<StepResult, Arc<Error>>> {
+        Box::pin(async move {
+            let compute = self.clone().compute(id);
+            self.cells[id.index()].get_or_init(|| async { compute.await.map_err(Arc::new) }).await.clone()
+        })
+    }
+
+    async fn compute(self: Arc<Self>, id: StepId) -> Result<StepResult, Error> {
+        let trees = self.clone().needs(id).await?;
+        let result = self.carry_out(id, &trees).await;
+        let result = match result {
+            Err(error) if error.missing().is_some() => self.clone().make_again(id, &trees, error).await,
+            result => result,
+        };
+        if let Err(error) = &result
+            && !matches!(error, Error::Interrupted | Error::Needs { .. })
+        {
+            (self.events)(Event::Failed { id, label: self.label(id), message: error.whole() });
+        }
+        result
+    }
+
+    /// The output trees of the steps that this one uses.
+    async fn needs(self: Arc<Self>, id: StepId) -> Result<BTreeMap<StepId, Digest>, Error> {
+        let mut tasks = JoinSet::new();
+        for need in self.graph.needs(id) {
+            let execution = self.clone();
+            tasks.spawn(async move { (need, execution.result(need).await) });
+        }
+        let mut trees = BTreeMap::new();
+        for (need, result) in tasks.join_all().await {
+            trees.insert(need, self.usable(need, result)?);
+        }
+        Ok(trees)
+    }
+
+    /// A process that failed leaves nothing that others could use.
+    fn usable(&self, need: StepId, result: Result<StepResult, Arc<Error>>) -> Result<Digest, Error> {
+        let label = || self.label(need).to_string();
+        let result = result.map_err(|cause| match &*cause {
+            Error::Interrupted => Error::Interrupted,
+            _ => Error::Needs { label: label(), cause },
+        })?;
+        match &result.outcome {
+            Some((_, outcome)) if outcome.exit != Exit::Code(0) => {
+                let stderr = self.engine.store.get(&outcome.stderr).unwrap_or_default();
+                Err(Error::NeedFailed {
+                    label: label(),
+                    exit: outcome.exit,
+                    stderr: String::from_utf8_lossy(&stderr).into(),
+                })
+            }
+            _ => Ok(result.tree),
+        }
+    }
+
+    async fn carry_out(&self, id: StepId, trees: &BTreeMap<StepId, Digest>) -> Result<StepResult, Error> {
+        match self.graph.step(id) {
+            Step::Fetch(fetch) => self.fetch(id, fetch, true).await,
+            Step::Merge { parts, overlap } => self.merge(parts, *overlap, trees, true).await,
+            Step::Run(action) => self.run(id, action, trees, true).await,
+        }
+    }
+
+    async fn fetch(&self, id: StepId, step: &Fetch, recall: bool) -> Result<StepResult, Error> {
+        let row = cache::fetched(step);
+        if recall && let Some(tree) = cache::tree(&self.engine.store, row) {
+            return Ok(StepResult { tree, outcome: None });
+        }
+        let _permit = self.downloads.acquire().await.expect("the semaphore is never closed");
+        self.refuse_if_interrupted()?;
+        let label: Arc<str> = step.label.as_str().into();
+        (self.events)(Event::Started { id, label: label.clone() });
+        let (engine, step) = (self.engine.clone(), step.clone());
+        let tree = blocking(move || {
+            let tree = fetch::fetch(&engine, &step)?;
+            cache::keep_tree(&engine.store, row, &tree)?;
+            Ok(tree)
+        });
+        let tree = tree.await?;
+        (self.events)(Event::Done { id, label });
+        Ok(StepResult { tree, outcome: None })
+    }
+
+    async fn merge(
+        &self,
+        parts: &[(RelPath, Source)],
+        overlap: Overlap,
+        trees: &BTreeMap<StepId, Digest>,
+        recall: bool,
+    ) -> Result<StepResult, Error> {
+        let parts: Vec<(RelPath, Digest)> =
+            parts.iter().map(|(at, source)| (at.clone(), resolved(*source, trees))).collect();
+        let row = cache::merged(&parts, overlap);
+        if recall && let Some(tree) = cache::tree(&self.engine.store, row) {
+            return Ok(StepResult { tree, outcome: None });
+        }
+        let store = self.engine.store.clone();
+        let tree = blocking(move || {
+            let tree = store.merge(&parts, overlap == Overlap::FirstWins)?;
+            cache::keep_tree(&store, row, &tree)?;
+            Ok(tree)
+        });
+        Ok(StepResult { tree: tree.await?, outcome: None })
+    }
+
+    async fn run(
+        &self,
+        id: StepId,
+        action: &Action,
+        trees: &BTreeMap<StepId, Digest>,
+        recall: bool,
+    ) -> Result<StepResult, Error> {
+        let images = action.images.iter().map(|(at, source)| (at.clone(), resolved(*source, trees))).collect();
+        let inputs = Inputs { root: resolved(action.input_root, trees), images };
+        let key = key(action, &inputs, isolation_name(&self.engine));
+        let label: Arc<str> = action.label.as_str().into();
+        if recall
+            && action.cache.read
+            && !action.interactive
+            && let Some(outcome) = cache::outcome(&self.engine.store, &key)
+        {
+            (self.events)(Event::Finished { id, label, origin: Origin::Cached, outcome: outcome.clone() });
+            return Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Cached, outcome)) });
+        }
+        let slot = self.slots.take().await;
+        self.refuse_if_interrupted()?;
+        (self.events)(Event::Started { id, label: label.clone() });
+        let outcome = run::run(&self.engine, action, &inputs, slot.number(), &self.cancel).await?;
+        let keep = matches!(outcome.exit, Exit::Code(code) if action.cache.exit_codes.contains(&code));
+        if keep && !action.interactive {
+            cache::keep_outcome(&self.engine.store, &key, &outcome)?;
+        }
+        (self.events)(Event::Finished { id, label, origin: Origin::Ran, outcome: outcome.clone() });
+        Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Ran, outcome)) })
+    }
+
+    /// The store lost a blob or tree that earlier runs had made: make everything below this step again, then try once more.
+    async fn make_again(
+        self: Arc<Self>,
+        id: StepId,
+        trees: &BTreeMap<StepId, Digest>,
+        lost: Error,
+    ) -> Result<StepResult, Error> {
+        let _guard = self.repair.lock().await;
+        match self.carry_out(id, trees).await {
+            Err(error) if error.missing().is_some() => {}
+            result => return result,
+        }
+        let mut made: BTreeMap<StepId, Digest> = BTreeMap::new();
+        for need in self.everything_below(id) {
+            let result = match self.graph.step(need) {
+                Step::Fetch(fetch) => self.fetch(need, fetch, false).await,
+                Step::Merge { parts, overlap } => self.merge(parts, *overlap, &made, false).await,
+                Step::Run(action) => self.run(need, action, &made, false).await,
+            };
+            made.insert(need, self.usable(need, result.map_err(Arc::new))?);
+        }
+        if trees.iter().any(|(need, tree)| made.get(need) != Some(tree)) {
+            return Err(Error::NotReproduced { label: self.label(id).to_string(), cause: Box::new(lost) });
+        }
+        self.carry_out(id, trees).await
+    }
+
+    /// All steps that this one needs, directly or not; each after what it needs itself (ids grow along the edges).
+    fn everything_below(&self, id: StepId) -> BTreeSet<StepId> {
+        let mut below = BTreeSet::new();
+        let mut open = vec![id];
+        while let Some(step) = open.pop() {
+            open.extend(self.graph.needs(step).filter(|need| below.insert(*need)));
+        }
+        below
+    }
+
+    fn refuse_if_interrupted(&self) -> Result<(), Error> {
+        if self.cancel.wish() == Wish::GoOn { Ok(()) } else { Err(Error::Interrupted) }
+    }
+
+    fn label(&self, id: StepId) -> Arc<str> {
+        match self.graph.step(id) {
+            Step::Fetch(fetch) => fetch.label.as_str().into(),
+            Step::Run(action) => action.label.as_str().into(),
+            Step::Merge { .. } => "merge trees".into(),
+        }
+    }
+}
+
+fn resolved(source: Source, trees: &BTreeMap<StepId, Digest>) -> Digest {
+    match source {
+        Source::Tree(tree) => tree,
+        Source::Output(id) => *trees.get(&id).expect("a graph's edges name every output that a step uses"),
+    }
+}
+
+fn isolation_name(engine: &Engine) -> &'static str {
+    engine.settings.isolation.name()
+}
+
+/// Runs blocking work beside the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|panic| Error::Bug(panic.to_string()))?
+}

@@ -1,0 +1,160 @@
+//! One action, from its trees to its outcome: materialize, run in a sandbox, capture, publish.
+
+use std::path::Path;
+use std::time::Duration;
+
+use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio};
+
+use crate::action::{Action, Exit, Inputs, Outcome};
+use crate::base::Digest;
+use crate::engine::cancel::Wish;
+use crate::engine::{Cancel, Engine, Error};
+use crate::store::CaptureLimits;
+
+/// Limits that honest steps do not meet and that keep a broken one from taking the machine with it.
+const PROCESSES: u64 = 4096;
+const OPEN_FILES: u64 = 65_536;
+const FILE_BYTES: u64 = 16 << 30;
+
+/// Runs the action until one attempt succeeds or all are used up.
+pub async fn run(
+    engine: &Engine,
+    action: &Action,
+    inputs: &Inputs,
+    slot: usize,
+    cancel: &Cancel,
+) -> Result<Outcome, Error> {
+    let mounts = materialize(engine, inputs)?;
+    let mut attempt = 1;
+    loop {
+        let mut outcome = once(engine, action, &mounts, slot, cancel).await?;
+        outcome.attempts = attempt;
+        let good = matches!(outcome.exit, Exit::Code(code) if action.cache.exit_codes.contains(&code));
+        if good || outcome.exit == Exit::Interrupted || attempt >= action.attempts {
+            return Ok(outcome);
+        }
+        attempt += 1;
+    }
+}
+
+fn materialize(engine: &Engine, inputs: &Inputs) -> Result<Vec<Mount>, Error> {
+    let mut mounts = Vec::new();
+    for (at, tree) in &inputs.images {
+        let source = engine.store.materialize(*tree)?;
+        mounts.push(Mount { at: at.into(), kind: MountKind::ReadOnly { source } });
+    }
+    let source = engine.store.materialize(inputs.root)?;
+    let (upper_bytes, upper_inodes) = (engine.settings.scratch_bytes, engine.settings.scratch_inodes);
+    mounts.push(Mount { at: "/src".into(), kind: MountKind::CopyOnWrite { source, upper_bytes, upper_inodes } });
+    Ok(mounts)
+}
+
+async fn once(
+    engine: &Engine,
+    action: &Action,
+    mounts: &[Mount],
+    slot: usize,
+    cancel: &Cancel,
+) -> Result<Outcome, Error> {
+    let prepare = |source| Error::Prepare { path: engine.store.tmp_dir().to_owned(), source };
+    let scratch = engine.store.scratch_dir().map_err(Error::Store)?;
+    let out = scratch.path().join("out");
+    make_writable_dir(&out).map_err(prepare)?;
+    for dir in action.outputs_at.values() {
+        make_writable_dir(&dir.to_path(&out)).map_err(prepare)?;
+    }
+    let stdout = std::fs::File::create_new(scratch.path().join("stdout")).map_err(prepare)?;
+    let stderr = std::fs::File::create_new(scratch.path().join("stderr")).map_err(prepare)?;
+    let request = request(engine, action, mounts, &out, slot);
+    let sandboxed = sandboxed(engine, action, request, stdout.into(), stderr.into(), cancel).await?;
+
+    let label = || action.label.clone();
+    let output = engine.store.capture(&out, &CaptureLimits::default());
+    let output = output.map_err(|source| Error::Capture { label: label(), source })?;
+    Ok(Outcome {
+        exit: exit(sandboxed.exit),
+        stdout: stored(engine, &scratch.path().join("stdout"))?,
+        stderr: stored(engine, &scratch.path().join("stderr"))?,
+        output,
+        wall: sandboxed.wall,
+        max_rss_bytes: sandboxed.max_rss_bytes,
+        attempts: 1,
+    })
+}
+
+/// Waits for the process, passing on what the user wishes meanwhile.
+async fn sandboxed(
+    engine: &Engine,
+    action: &Action,
+    request: Request,
+    stdout: std::os::fd::OwnedFd,
+    stderr: std::os::fd::OwnedFd,
+    cancel: &Cancel,
+) -> Result<waders_sandbox::Outcome, Error> {
+    let failed = |source| Error::Sandbox { label: action.label.clone(), source };
+    let running = engine.spawner.run(&request, stdout, stderr).map_err(failed)?;
+    let (sender, mut ended) = tokio::sync::oneshot::channel();
+    running.on_end(move |outcome| drop(sender.send(outcome)));
+    let mut known = Wish::GoOn;
+    loop {
+        tokio::select! {
+            outcome = &mut ended => {
+                let lost = |_| Error::Bug("the spawner forgot a process".to_owned());
+                return outcome.map_err(lost)?.map_err(failed);
+            }
+            wish = cancel.stronger_than(known) => {
+                known = wish;
+                if wish == Wish::Kill { running.kill() } else { running.interrupt() }
+            }
+        }
+    }
+}
+
+fn request(engine: &Engine, action: &Action, images: &[Mount], out: &Path, slot: usize) -> Request {
+    let mut mounts = images.to_vec();
+    let writable = |at: &str, source| Mount { at: at.into(), kind: MountKind::Writable { source } };
+    mounts.push(writable("/out", out.to_owned()));
+    mounts.extend(action.outputs_at.iter().map(|(at, dir)| writable(at, dir.to_path(out))));
+    let (bytes, inodes) = (engine.settings.scratch_bytes, engine.settings.scratch_inodes);
+    mounts.push(Mount { at: "/tmp".into(), kind: MountKind::Scratch { bytes, inodes } });
+
+    let mut env = action.env.clone();
+    if let Some(variable) = &action.slot_variable {
+        env.insert(variable.clone(), slot.to_string());
+    }
+    Request {
+        argv: action.argv.clone(),
+        env,
+        cwd: action.cwd.to_path(Path::new("/src")),
+        mounts,
+        network: if action.network { Network::Host } else { Network::Loopback },
+        limits: limits(action.timeout, engine.settings.grace),
+        isolation: engine.settings.isolation,
+        stdio: if action.interactive { Stdio::Inherited } else { Stdio::Captured },
+    }
+}
+
+fn limits(timeout: Option<Duration>, grace: Duration) -> Limits {
+    Limits { timeout, grace, processes: PROCESSES, open_files: OPEN_FILES, file_bytes: FILE_BYTES, memory_bytes: None }
+}
+
+/// Any uid may fill it: the sandbox's is not the caller's when the caller is root.
+fn make_writable_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(dir)?;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o777))
+}
+
+fn stored(engine: &Engine, path: &Path) -> Result<Digest, Error> {
+    Ok(engine.store.put_file(path)?)
+}
+
+fn exit(exit: waders_sandbox::Exit) -> Exit {
+    match exit {
+        waders_sandbox::Exit::Code(code) => Exit::Code(code),
+        waders_sandbox::Exit::Signal(signal) => Exit::Signal(signal),
+        waders_sandbox::Exit::TimedOut => Exit::TimedOut,
+        waders_sandbox::Exit::Interrupted => Exit::Interrupted,
+        waders_sandbox::Exit::OutOfMemory => Exit::OutOfMemory,
+    }
+}
