@@ -1,0 +1,38 @@
+"""Measurements as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from waders_bench.measure import Pair, Sample
+
+
+def duration(seconds: float) -> str:
+    """Three significant digits with the unit that fits: `1.23 s`, `45.6 ms`, `789 µs`."""
+    for factor, unit in ((1.0, "s"), (1e-3, "ms")):
+        if seconds >= factor:
+            return f"{significant(seconds / factor)} {unit}"
+    return f"{significant(seconds / 1e-6)} µs"
+
+
+def significant(number: float) -> str:
+    if number >= 100:
+        return f"{number:.0f}"
+    if number >= 10:
+        return f"{number:.1f}"
+    return f"{number:.2f}"
+
+
+def spread(sample: Sample) -> str:
+    return f"{duration(sample.median)} ({duration(sample.minimum)} – {duration(sample.maximum)})"
+
+
+def pairs(rows: Iterable[Pair]) -> str:
+    lines = [
+        "| what | Waders: median (min – max) | peer: median (min – max) | times faster (at worst) |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        ratio = f"{significant(row.ratio)} ({significant(row.pessimistic_ratio)})"
+        lines.append(f"| {row.name} | {spread(row.ours)} | {spread(row.theirs)} | {ratio} |")
+    return "\n".join(lines)
