@@ -1,1 +1,4 @@
-//! To come.
+//! Targets and tools to actions: what each process gets to see, and how it is called. Computes; starts nothing.
+
+pub mod environment;
+pub mod test_run;
