@@ -243,7 +243,7 @@ mod tests {
             yanked: true,
             size_bytes: None,
         };
-        assert_eq!(listing(&page("text/html", &html)).unwrap(), [expected.clone()]);
+        assert_eq!(listing(&page("text/html", &html)).unwrap(), std::slice::from_ref(&expected));
         assert_eq!(listing(&page("application/vnd.pypi.simple.v1+json", &json)).unwrap(), [expected]);
     }
 

@@ -1,6 +1,7 @@
 //! HTTP with the user's own TLS, proxy and index settings, retries, and listings of files. Blocking: callers own threads.
 //! It knows neither what it fetches nor where that is kept, and no host is named here: every address comes in.
 
+mod answer;
 mod client;
 mod error;
 mod html;
