@@ -1,6 +1,8 @@
 //! What the user set: the option table, pants.toml and its friends, the environment, flags, and who wins.
 //! Nobody else reads the environment or a settings file.
 
+pub mod index;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;

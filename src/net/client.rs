@@ -1,0 +1,422 @@
+//! One blocking client: pages with a size limit, downloads checked by hash, parts of files. Redirects are followed here
+//! rather than by `ureq`, so that none leads to a local file or away from TLS.
+
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use ureq::{Agent, Proxy, ProxyProtocol};
+use url::Url;
+
+use super::answer::{Answer, header};
+use super::{Error, Settings, location};
+
+const REDIRECT_LIMIT: usize = 10;
+/// No file of a package index or an archive of packages comes near this.
+const DOWNLOAD_LIMIT_BYTES: u64 = 16 << 30;
+
+/// Cheap to clone; connections are kept and shared.
+#[derive(Clone)]
+pub struct Client {
+    http: Agent,
+    https: Agent,
+    attempts: u32,
+    retry_delay: Duration,
+}
+
+/// What a download must be, known before it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    pub size_bytes: Option<u64>,
+}
+
+/// A whole answer in memory.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Where it was found in the end: relative links in it start here.
+    pub url: Url,
+    /// Without parameters, lower case; empty for local files.
+    pub content_type: String,
+    pub body: Vec<u8>,
+}
+
+/// A part of a file, from a server that offers parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub start: u64,
+    pub bytes: Vec<u8>,
+    /// Of the whole file.
+    pub total_bytes: u64,
+}
+
+impl Client {
+    pub fn new(settings: &Settings) -> Result<Client, Error> {
+        let roots = match &settings.ca_bundle {
+            Some(path) => RootCerts::new_with_certs(&certificates(path)?),
+            None => RootCerts::PlatformVerifier,
+        };
+        Ok(Client {
+            http: agent(settings, &roots, settings.http_proxy.as_deref())?,
+            https: agent(settings, &roots, settings.https_proxy.as_deref())?,
+            attempts: settings.attempts.max(1),
+            retry_delay: settings.retry_delay,
+        })
+    }
+
+    pub fn get(&self, url: &str, limit_bytes: u64) -> Result<Vec<u8>, Error> {
+        Ok(self.page(url, "*/*", limit_bytes)?.body)
+    }
+
+    /// As `get`, with an `Accept` header, and telling where and what the answer is.
+    pub fn page(&self, url: &str, accept: &str, limit_bytes: u64) -> Result<Page, Error> {
+        let url = location::parse(url)?;
+        self.retrying(|| {
+            let mut answer = self.open(&url, &[("accept", accept)])?;
+            let mut body = Vec::new();
+            answer.copy(0, limit_bytes, |bytes| {
+                body.extend_from_slice(bytes);
+                Ok(())
+            })?;
+            Ok(Page { url: answer.url, content_type: answer.content_type, body })
+        })
+    }
+
+    /// Writes the file to `out`, its bytes in order, and gives its size. Broken transfers are resumed. Only after `Ok`
+    /// may what was written be used.
+    pub fn download(&self, url: &str, expected: &Expected, out: &mut dyn Write) -> Result<u64, Error> {
+        let url = location::parse(url)?;
+        let limit_bytes = expected.size_bytes.unwrap_or(DOWNLOAD_LIMIT_BYTES);
+        let (mut hasher, mut got_bytes) = (Sha256::new(), 0u64);
+        self.retrying(|| {
+            let range = format!("bytes={got_bytes}-");
+            let identity = ("accept-encoding", "identity");
+            let headers = [identity, ("range", range.as_str())];
+            let mut answer = self.open(&url, if got_bytes == 0 { &headers[..1] } else { &headers })?;
+            let skip_bytes = got_bytes.saturating_sub(answer.start);
+            answer.copy(skip_bytes, limit_bytes, |bytes| {
+                out.write_all(bytes)?;
+                hasher.update(bytes);
+                got_bytes += bytes.len() as u64;
+                Ok(())
+            })
+        })
+        .map_err(|error| match (error, expected.size_bytes) {
+            // One byte past the expected size is enough to know.
+            (Error::TooLarge { url, limit_bytes }, Some(expected_bytes)) => {
+                Error::WrongSize { url, got_bytes: limit_bytes + 1, expected_bytes }
+            }
+            (error, _) => error,
+        })?;
+        check(&url, expected, got_bytes, hasher)?;
+        Ok(got_bytes)
+    }
+
+    /// `len` bytes from `start`, or the last `len` where `start` is `None`; `None` where parts are not offered.
+    pub fn part(&self, url: &str, start: Option<u64>, len: u64) -> Result<Option<Part>, Error> {
+        let url = location::parse(url)?;
+        let range = match start {
+            Some(start) => format!("bytes={start}-{}", start + len.max(1) - 1),
+            None => format!("bytes=-{len}"),
+        };
+        self.retrying(|| {
+            let mut answer = self.open(&url, &[("accept-encoding", "identity"), ("range", &range)])?;
+            let Some(total_bytes) = answer.total_bytes.filter(|_| answer.partial) else { return Ok(None) };
+            let mut bytes = Vec::new();
+            answer.copy(0, answer.start + len, |more| {
+                bytes.extend_from_slice(more);
+                Ok(())
+            })?;
+            Ok(Some(Part { start: answer.start, bytes, total_bytes }))
+        })
+    }
+
+    fn retrying<T>(&self, mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+        let mut delay = self.retry_delay;
+        for _ in 1..self.attempts {
+            match attempt() {
+                Err(error) if error.is_transient() => thread::sleep(delay),
+                result => return result,
+            }
+            delay *= 2;
+        }
+        attempt()
+    }
+
+    /// One attempt, redirects followed; the answer's status is a success.
+    fn open(&self, url: &Url, headers: &[(&str, &str)]) -> Result<Answer, Error> {
+        if url.scheme() == "file" {
+            return Answer::of_file(url);
+        }
+        let mut here = url.clone();
+        for _ in 0..=REDIRECT_LIMIT {
+            let response = self.request(&here, headers)?;
+            let status = response.status().as_u16();
+            if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+                return Answer::of_response(here, response);
+            }
+            here = redirect(&here, header(&response, "location"), status)?;
+        }
+        Err(Error::RedirectLoop { url: location::shown(url), limit: REDIRECT_LIMIT })
+    }
+
+    fn request(&self, url: &Url, headers: &[(&str, &str)]) -> Result<ureq::http::Response<ureq::Body>, Error> {
+        let agent = if url.scheme() == "https" { &self.https } else { &self.http };
+        let (bare, authorization) = location::split_credentials(url);
+        let mut request = agent.get(bare.as_str());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        request.call().map_err(|error| Error::Unreachable { url: location::shown(url), source: Box::new(error) })
+    }
+}
+
+fn agent(settings: &Settings, roots: &RootCerts, proxy: Option<&str>) -> Result<Agent, Error> {
+    let proxy = proxy.map(|proxy| self::proxy(proxy, &settings.no_proxy)).transpose()?;
+    Ok(Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        // `None` rather than unset: by default `ureq` would read the environment.
+        .proxy(proxy)
+        .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
+        .user_agent(concat!("waders/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(settings.connect_timeout))
+        .timeout_recv_response(Some(settings.idle_timeout))
+        .timeout_per_read(Some(settings.idle_timeout))
+        .build()
+        .new_agent())
+}
+
+fn proxy(text: &str, no_proxy: &[String]) -> Result<Proxy, Error> {
+    let refuse = || Error::Proxy { proxy: text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned() };
+    let parsed = Proxy::new(text).map_err(|_| refuse())?;
+    if no_proxy.is_empty() {
+        return Ok(parsed);
+    }
+    let protocol = match parsed.protocol() {
+        protocol @ (ProxyProtocol::Http | ProxyProtocol::Https) => protocol,
+        _ => return Err(refuse()),
+    };
+    let mut builder = Proxy::builder(protocol).host(parsed.host()).port(parsed.port());
+    if let Some(username) = parsed.username() {
+        builder = builder.username(username);
+    }
+    if let Some(password) = parsed.password() {
+        builder = builder.password(password);
+    }
+    no_proxy.iter().fold(builder, |builder, host| builder.no_proxy(host)).build().map_err(|_| refuse())
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
+    let refuse = |why: String| Error::CaBundle { path: path.to_owned(), why };
+    let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(error) => Some(Err(refuse(error.to_string()))),
+        })
+        .collect::<Result<_, _>>()?;
+    if certificates.is_empty() { Err(refuse("it holds no certificate".to_owned())) } else { Ok(certificates) }
+}
+
+fn redirect(from: &Url, to: &str, status: u16) -> Result<Url, Error> {
+    if to.is_empty() {
+        return Err(Error::Status { url: location::shown(from), status });
+    }
+    let refuse = |target: String, why| Error::Redirect { url: location::shown(from), target, why };
+    let target = from.join(to).map_err(|_| refuse(to.to_owned(), "it is no url"))?;
+    match (from.scheme(), target.scheme()) {
+        ("http", "http") | (_, "https") => Ok(target),
+        ("https", "http") => Err(refuse(location::shown(&target), "it leaves TLS")),
+        _ => Err(refuse(location::shown(&target), "a server may not lead to anything but http and https")),
+    }
+}
+
+fn check(url: &Url, expected: &Expected, got_bytes: u64, hasher: Sha256) -> Result<(), Error> {
+    let url = location::shown(url);
+    if let Some(expected_bytes) = expected.size_bytes.filter(|bytes| *bytes != got_bytes) {
+        return Err(Error::WrongSize { url, got_bytes, expected_bytes });
+    }
+    let got = format!("{:x}", hasher.finalize());
+    let expected = expected.sha256.to_lowercase();
+    if got == expected { Ok(()) } else { Err(Error::WrongHash { url, got, expected }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::net::server::{Request, Server, reply};
+
+    const LIMIT_BYTES: u64 = 1 << 20;
+
+    fn client() -> Client {
+        let (attempts, retry_delay) = (3, Duration::from_millis(5));
+        let idle_timeout = Duration::from_secs(2);
+        Client::new(&Settings { attempts, retry_delay, idle_timeout, ..Settings::default() }).unwrap()
+    }
+
+    fn expected(bytes: &[u8]) -> Expected {
+        Expected { sha256: format!("{:x}", Sha256::digest(bytes)), size_bytes: Some(bytes.len() as u64) }
+    }
+
+    fn serve(answer: impl Fn(&Request, usize) -> Vec<u8> + Send + 'static) -> Server {
+        let count = AtomicUsize::new(0);
+        Server::start(move |request| answer(request, count.fetch_add(1, Ordering::SeqCst)))
+    }
+
+    #[test]
+    fn a_download_is_checked_by_size_and_hash() {
+        let server = serve(|_, _| reply(200, &[], b"hello"));
+        let mut out = Vec::new();
+        assert_eq!(client().download(&server.url("/f"), &expected(b"hello"), &mut out).unwrap(), 5);
+        assert_eq!(out, b"hello");
+        let wrong = client().download(&server.url("/f"), &expected(b"hullo"), &mut Vec::new());
+        assert!(matches!(wrong, Err(Error::WrongHash { .. })), "{wrong:?}");
+        let short = client().download(&server.url("/f"), &expected(b"hello!"), &mut Vec::new());
+        assert!(matches!(short, Err(Error::WrongSize { got_bytes: 5, .. })), "{short:?}");
+        let long = client().download(&server.url("/f"), &expected(b"hell"), &mut Vec::new());
+        assert!(matches!(long, Err(Error::WrongSize { .. })), "{long:?}");
+    }
+
+    #[test]
+    fn a_truncated_body_is_resumed_where_parts_are_offered() {
+        let server = serve(|request, _| match request.header("range") {
+            Some(range) => reply(206, &[("content-range", &format!("{}/10", range.replace('=', " ") + "9"))], b"56789"),
+            None => [b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n".as_slice(), b"01234"].concat(),
+        });
+        let mut out = Vec::new();
+        client().download(&server.url("/f"), &expected(b"0123456789"), &mut out).unwrap();
+        assert_eq!(out, b"0123456789");
+    }
+
+    #[test]
+    fn a_truncated_body_is_fetched_again_where_parts_are_not_offered() {
+        let server = serve(|_, count| match count {
+            0 => [b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n".as_slice(), b"01234"].concat(),
+            _ => reply(200, &[], b"0123456789"),
+        });
+        let mut out = Vec::new();
+        client().download(&server.url("/f"), &expected(b"0123456789"), &mut out).unwrap();
+        assert_eq!(out, b"0123456789");
+    }
+
+    #[test]
+    fn a_body_that_stays_truncated_is_an_error() {
+        let server = serve(|_, _| b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n01".to_vec());
+        let page = client().get(&server.url("/f"), LIMIT_BYTES);
+        assert!(matches!(page, Err(Error::BrokeOff { got_bytes: 2, .. })), "{page:?}");
+    }
+
+    #[test]
+    fn a_missing_file_is_absent_at_once_and_a_server_error_passes() {
+        let server = serve(|request, count| match (request.path.as_str(), count) {
+            ("/missing", _) => reply(404, &[], b""),
+            (_, 0 | 1) => reply(500, &[], b""),
+            _ => reply(200, &[], b"ok"),
+        });
+        assert_eq!(client().get(&server.url("/flaky"), LIMIT_BYTES).unwrap(), b"ok");
+        assert!(client().get(&server.url("/missing"), LIMIT_BYTES).unwrap_err().is_absent());
+        assert_eq!(server.requests().len(), 4);
+    }
+
+    #[test]
+    fn redirects_are_followed_but_not_forever_nor_to_local_files() {
+        let server = serve(|request, _| match request.path.as_str() {
+            "/a" => reply(302, &[("location", "b")], b""),
+            "/b" => reply(200, &[], b"found"),
+            "/loop" => reply(301, &[("location", "/loop")], b""),
+            _ => reply(302, &[("location", "file:///etc/passwd")], b""),
+        });
+        let page = client().page(&server.url("/a"), "*/*", LIMIT_BYTES).unwrap();
+        assert_eq!((page.body.as_slice(), page.url.path()), (b"found".as_slice(), "/b"));
+        let looping = client().get(&server.url("/loop"), LIMIT_BYTES);
+        assert!(matches!(looping, Err(Error::RedirectLoop { .. })), "{looping:?}");
+        let local = client().get(&server.url("/local"), LIMIT_BYTES);
+        assert!(matches!(local, Err(Error::Redirect { .. })), "{local:?}");
+    }
+
+    #[test]
+    fn a_page_larger_than_its_limit_is_refused() {
+        let server = serve(|_, _| reply(200, &[], &[0; 100]));
+        let page = client().get(&server.url("/"), 99);
+        assert!(matches!(page, Err(Error::TooLarge { limit_bytes: 99, .. })), "{page:?}");
+    }
+
+    #[test]
+    fn a_part_is_had_where_parts_are_offered() {
+        let server = serve(|request, _| match request.path.as_str() {
+            "/parts" => reply(206, &[("content-range", "bytes 6-9/10")], b"6789"),
+            _ => reply(200, &[], b"0123456789"),
+        });
+        let part = client().part(&server.url("/parts"), None, 4).unwrap();
+        assert_eq!(part, Some(Part { start: 6, bytes: b"6789".to_vec(), total_bytes: 10 }));
+        assert_eq!(client().part(&server.url("/whole"), Some(6), 4).unwrap(), None);
+    }
+
+    #[test]
+    fn credentials_of_the_url_are_sent_and_not_told() {
+        let server = serve(|_, _| reply(403, &[], b""));
+        let url = server.url("/f").replace("http://", "http://joe:s%40cret@");
+        let error = client().get(&url, LIMIT_BYTES).unwrap_err();
+        assert!(!error.to_string().contains("cret"), "{error}");
+        assert_eq!(server.requests()[0].header("authorization"), Some("Basic am9lOnNAY3JldA=="));
+    }
+
+    #[test]
+    fn an_unreachable_server_is_named_with_the_setting() {
+        let url = serve(|_, _| Vec::new()).url("/simple/");
+        let error = client().get(&url, LIMIT_BYTES).unwrap_err();
+        let hint = error.hint(Some("`PIP_INDEX_URL`")).unwrap();
+        assert!(error.to_string().contains("/simple/") && hint.contains("`PIP_INDEX_URL`"), "{error}: {hint}");
+    }
+
+    #[test]
+    fn a_proxy_is_used_unless_the_host_is_exempt() {
+        let server = serve(|_, _| reply(502, &[], b""));
+        let ask = |no_proxy: &[&str]| {
+            let no_proxy = no_proxy.iter().map(|host| host.to_string()).collect();
+            let http_proxy = Some(server.url(""));
+            let settings = Settings { http_proxy, no_proxy, attempts: 1, ..Settings::default() };
+            let answer = Client::new(&settings).unwrap().get("http://example.invalid/f", LIMIT_BYTES);
+            assert!(answer.is_err());
+        };
+        ask(&[".invalid"]);
+        assert_eq!(server.requests().len(), 0);
+        ask(&["other.invalid"]);
+        assert_eq!(server.requests()[0].path, "example.invalid:80");
+    }
+
+    #[test]
+    fn a_local_file_is_fetched_like_any_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a b");
+        std::fs::write(&path, "hello").unwrap();
+        let url = Url::from_file_path(&path).unwrap();
+        let mut out = Vec::new();
+        client().download(url.as_str(), &expected(b"hello"), &mut out).unwrap();
+        assert_eq!(out, b"hello");
+        let missing = Url::from_file_path(dir.path().join("none")).unwrap();
+        assert!(client().get(missing.as_str(), LIMIT_BYTES).unwrap_err().is_absent());
+    }
+
+    #[test]
+    fn a_ca_bundle_without_certificates_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        for text in ["", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            std::fs::write(&path, text).unwrap();
+            let settings = Settings { ca_bundle: Some(path.clone()), ..Settings::default() };
+            assert!(matches!(Client::new(&settings), Err(Error::CaBundle { .. })), "{text}");
+        }
+    }
+}

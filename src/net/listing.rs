@@ -1,0 +1,288 @@
+//! Listings of files: index pages as JSON (PEP 691) and HTML (PEP 503, 592, 658, 714), and plain directories. What a file
+//! is good for is decided elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::{Client, Error, Page, html, location};
+
+/// As PEP 691 asks: JSON rather than HTML.
+const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+const PAGE_LIMIT_BYTES: u64 = 128 << 20;
+
+/// One file that an index offers.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct FileLink {
+    pub file_name: String,
+    /// Absolute, without fragment.
+    pub url: String,
+    /// 64 lower-case hexadecimal digits.
+    pub sha256: Option<String>,
+    pub size_bytes: Option<u64>,
+    /// The metadata alone can be had at `<url>.metadata`.
+    pub has_metadata: bool,
+    pub metadata_sha256: Option<String>,
+    pub requires_python: Option<String>,
+    pub yanked: bool,
+}
+
+impl Client {
+    /// The files that an index page lists; `file:` urls may name a page or a directory.
+    pub fn listing(&self, url: &str) -> Result<Vec<FileLink>, Error> {
+        let parsed = location::parse(url)?;
+        match parsed.to_file_path() {
+            Ok(path) if parsed.scheme() == "file" && path.is_dir() => {
+                let page = path.join("index.html");
+                if !page.is_file() {
+                    return directory(&path);
+                }
+                let body = std::fs::read(&page).map_err(|source| Error::File { path: page, source })?;
+                listing(&Page { url: parsed, content_type: "text/html".to_owned(), body })
+            }
+            _ => listing(&self.page(url, ACCEPT, PAGE_LIMIT_BYTES)?),
+        }
+    }
+}
+
+/// The page of a project (its name normalized by the caller) below the root of an index.
+pub fn project_url(index: &str, project: &str) -> String {
+    format!("{}/{project}/", index.trim_end_matches('/'))
+}
+
+pub fn listing(page: &Page) -> Result<Vec<FileLink>, Error> {
+    let refuse = |why: String| Error::NotAListing { url: location::shown(&page.url), why };
+    let text = std::str::from_utf8(&page.body).map_err(|error| refuse(error.to_string()))?;
+    match page.content_type.as_str() {
+        "application/vnd.pypi.simple.v1+json" | "application/json" => from_json(&page.url, text).map_err(refuse),
+        "application/vnd.pypi.simple.v1+html" | "text/html" | "" => from_html(&page.url, text).map_err(refuse),
+        other => Err(refuse(format!("its content type is `{other}`"))),
+    }
+}
+
+/// The files of a local directory (`--find-links`), by name.
+pub fn directory(path: &Path) -> Result<Vec<FileLink>, Error> {
+    let fail = |source| Error::File { path: path.to_owned(), source };
+    let mut links = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        // A name that is not UTF-8 is no package; a path that is not absolute has no url.
+        let (Ok(file_name), Ok(url)) = (entry.file_name().into_string(), Url::from_file_path(entry.path())) else {
+            continue;
+        };
+        let metadata = std::fs::metadata(entry.path()).map_err(fail)?;
+        if metadata.is_file() {
+            let size_bytes = Some(metadata.len());
+            links.push(FileLink { file_name, url: url.into(), size_bytes, ..FileLink::default() });
+        }
+    }
+    links.sort_by(|a, b| a.file_name.cmp(&b.file_name));
+    Ok(links)
+}
+
+#[derive(Deserialize)]
+struct JsonPage {
+    meta: JsonMeta,
+    files: Vec<JsonFile>,
+}
+
+#[derive(Deserialize)]
+struct JsonMeta {
+    #[serde(rename = "api-version")]
+    api_version: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct JsonFile {
+    filename: String,
+    url: String,
+    #[serde(default)]
+    hashes: BTreeMap<String, String>,
+    requires_python: Option<String>,
+    size: Option<u64>,
+    core_metadata: Option<Offer>,
+    dist_info_metadata: Option<Offer>,
+    yanked: Option<Offer>,
+}
+
+/// Several fields are a flag or something that stands for `true`: hashes, or a reason.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Offer {
+    Flag(bool),
+    Hashes(BTreeMap<String, String>),
+    Reason(String),
+}
+
+impl Offer {
+    fn holds(&self) -> bool {
+        match self {
+            Offer::Flag(flag) => *flag,
+            Offer::Hashes(_) => true,
+            Offer::Reason(reason) => !reason.is_empty(),
+        }
+    }
+
+    fn sha256(&self) -> Option<String> {
+        match self {
+            Offer::Hashes(hashes) => hashes.get("sha256").and_then(|hex| sha256(hex)),
+            _ => None,
+        }
+    }
+}
+
+fn from_json(base: &Url, text: &str) -> Result<Vec<FileLink>, String> {
+    let page: JsonPage = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    check_version(&page.meta.api_version)?;
+    let link = |file: JsonFile| -> Option<FileLink> {
+        let (file_name, url) = place(base, &file.url)?;
+        // The name is what the page says, unless that is no plain file name.
+        let file_name = if file.filename.contains(['/', '\0']) { file_name } else { file.filename };
+        let metadata = file.core_metadata.or(file.dist_info_metadata);
+        Some(FileLink {
+            file_name,
+            url: url.into(),
+            sha256: file.hashes.get("sha256").and_then(|hex| sha256(hex)),
+            size_bytes: file.size,
+            has_metadata: metadata.as_ref().is_some_and(Offer::holds),
+            metadata_sha256: metadata.as_ref().and_then(Offer::sha256),
+            requires_python: file.requires_python.filter(|text| !text.is_empty()),
+            yanked: file.yanked.as_ref().is_some_and(Offer::holds),
+        })
+    };
+    Ok(page.files.into_iter().filter_map(link).collect())
+}
+
+fn from_html(base: &Url, text: &str) -> Result<Vec<FileLink>, String> {
+    let mut base = base.clone();
+    let mut links = Vec::new();
+    for tag in html::tags(text, &["a", "base", "meta"]) {
+        let attribute = |name: &str| tag.attributes.get(name).map(String::as_str);
+        match (tag.name.as_str(), attribute("href")) {
+            ("meta", _) if attribute("name") == Some("pypi:repository-version") => {
+                check_version(attribute("content").unwrap_or_default())?;
+            }
+            ("base", Some(href)) => base = base.join(href).map_err(|error| error.to_string())?,
+            ("a", Some(href)) => links.extend(html_link(&base, href, attribute)),
+            _ => {}
+        }
+    }
+    Ok(links)
+}
+
+fn html_link<'a>(base: &Url, href: &str, attribute: impl Fn(&str) -> Option<&'a str>) -> Option<FileLink> {
+    let fragment = href.split_once('#').map(|(_, fragment)| fragment).unwrap_or_default();
+    let hash = |text: &str| text.split('&').find_map(|part| part.strip_prefix("sha256=").and_then(sha256));
+    let (file_name, url) = place(base, href)?;
+    let metadata = attribute("data-core-metadata").or(attribute("data-dist-info-metadata"));
+    Some(FileLink {
+        file_name,
+        url: url.into(),
+        sha256: hash(fragment),
+        size_bytes: None,
+        has_metadata: metadata.is_some_and(|value| value != "false"),
+        metadata_sha256: metadata.and_then(hash),
+        requires_python: attribute("data-requires-python").filter(|text| !text.is_empty()).map(str::to_owned),
+        yanked: attribute("data-yanked").is_some(),
+    })
+}
+
+/// The file's name and absolute address; `None` for links to anything but a file that may be fetched.
+fn place(base: &Url, href: &str) -> Option<(String, Url)> {
+    let mut url = base.join(href).ok()?;
+    url.set_fragment(None);
+    // A page from a server must not make us read local files.
+    let allowed = matches!(url.scheme(), "http" | "https") || url.scheme() == base.scheme();
+    allowed.then_some(())?;
+    Some((location::file_name(&url)?, url))
+}
+
+fn sha256(hex: &str) -> Option<String> {
+    let valid = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    valid.then(|| hex.to_ascii_lowercase())
+}
+
+fn check_version(version: &str) -> Result<(), String> {
+    match version.split('.').next() {
+        Some("1") => Ok(()),
+        _ => Err(format!("it has the interface version `{version}`, and only 1 is understood")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(content_type: &str, body: &str) -> Page {
+        let url = location::parse("http://index.example.invalid/simple/demo/").unwrap();
+        Page { url, content_type: content_type.to_owned(), body: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn both_forms_of_a_page_say_the_same() {
+        let (a, b) = ("a".repeat(64), "B".repeat(64));
+        let html = format!(
+            r#"<!DOCTYPE html><meta name="pypi:repository-version" content="1.1"><a href="../../files/demo-1%2Bx-py3-none-any.whl#sha256={a}"
+            data-requires-python="&gt;=3.8" data-yanked="bad" data-core-metadata="sha256={b}">demo</a><a href="../">up</a>"#
+        );
+        let json = format!(
+            r#"{{"meta":{{"api-version":"1.3"}},"name":"demo","files":[{{"filename":"demo-1+x-py3-none-any.whl","yanked":"bad",
+            "url":"../../files/demo-1%2Bx-py3-none-any.whl","hashes":{{"sha256":"{a}","md5":"x"}},"requires-python":">=3.8",
+            "core-metadata":{{"sha256":"{b}"}}}}]}}"#
+        );
+        let expected = FileLink {
+            file_name: "demo-1+x-py3-none-any.whl".to_owned(),
+            url: "http://index.example.invalid/files/demo-1%2Bx-py3-none-any.whl".to_owned(),
+            sha256: Some(a),
+            metadata_sha256: Some(b.to_lowercase()),
+            has_metadata: true,
+            requires_python: Some(">=3.8".to_owned()),
+            yanked: true,
+            size_bytes: None,
+        };
+        assert_eq!(listing(&page("text/html", &html)).unwrap(), std::slice::from_ref(&expected));
+        assert_eq!(listing(&page("application/vnd.pypi.simple.v1+json", &json)).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn a_link_to_a_local_file_from_a_server_is_dropped() {
+        let html = r#"<a href="file:///etc/passwd">x</a><a href="ftp://example.invalid/x.whl">y</a>"#;
+        assert_eq!(listing(&page("text/html", html)).unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_listing_is_refused() {
+        for (content_type, body) in [
+            ("application/json", "{"),
+            ("application/json", r#"{"meta":{"api-version":"2.0"},"files":[]}"#),
+            ("text/html", r#"<meta name="pypi:repository-version" content="2.0">"#),
+            ("image/png", "x"),
+        ] {
+            assert!(
+                matches!(listing(&page(content_type, body)), Err(Error::NotAListing { .. })),
+                "{content_type} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_directory_lists_its_files_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b-1.whl", "a 1.whl"] {
+            std::fs::write(dir.path().join(name), "12").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        let links = directory(dir.path()).unwrap();
+        assert_eq!(links.iter().map(|link| link.file_name.as_str()).collect::<Vec<_>>(), ["a 1.whl", "b-1.whl"]);
+        assert!(links[0].url.starts_with("file:///") && links[0].url.ends_with("a%201.whl"));
+        assert_eq!(links[0].size_bytes, Some(2));
+    }
+
+    #[test]
+    fn a_project_lies_below_its_index() {
+        assert_eq!(project_url("http://127.0.0.1/simple/", "demo"), "http://127.0.0.1/simple/demo/");
+    }
+}

@@ -1,0 +1,91 @@
+//! Addresses: which may be fetched, and how they are shown. Credentials never leave this file as text.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::Error;
+
+/// An absolute `http:`, `https:` or `file:` url.
+pub fn parse(text: &str) -> Result<Url, Error> {
+    let refuse = |why: String| Error::BadUrl { url: redacted(text), why };
+    let url = Url::parse(text).map_err(|error| refuse(error.to_string()))?;
+    match url.scheme() {
+        "http" | "https" | "file" => Ok(url),
+        scheme => Err(refuse(format!("`{scheme}:` is not one of `https:`, `http:`, `file:`"))),
+    }
+}
+
+/// For messages: without user, password, query and fragment.
+pub fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // These fail only for urls that cannot have credentials, which is what is wanted.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.to_string()
+}
+
+/// The url as it is requested, and the `Authorization` that its user and password mean.
+pub(super) fn split_credentials(url: &Url) -> (Url, Option<String>) {
+    let mut bare = url.clone();
+    bare.set_fragment(None);
+    if url.username().is_empty() && url.password().is_none() {
+        return (bare, None);
+    }
+    let _ = bare.set_username("");
+    let _ = bare.set_password(None);
+    let user: Vec<u8> = percent_decode_str(url.username()).collect();
+    let password: Vec<u8> = percent_decode_str(url.password().unwrap_or_default()).collect();
+    (bare, Some(format!("Basic {}", BASE64_STANDARD.encode([user, password].join(&b':')))))
+}
+
+/// The last component of the url's path, decoded; `None` where that is not a plain file name.
+pub fn file_name(url: &Url) -> Option<String> {
+    let last = url.path_segments()?.next_back()?;
+    let name = percent_decode_str(last).decode_utf8().ok()?.into_owned();
+    let plain = !matches!(name.as_str(), "" | "." | "..") && !name.contains(['/', '\\', '\0']);
+    plain.then_some(name)
+}
+
+/// Text that is no url may still hold a password before an `@`.
+fn redacted(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((before, after)) => {
+            let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+            format!("{scheme}{after}")
+        }
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_never_shown() {
+        let url = parse("https://joe:secret@files.example.invalid/a/b.whl?token=1#sha256=ab").unwrap();
+        assert_eq!(shown(&url), "https://files.example.invalid/a/b.whl");
+        let message = parse("htps://joe:secret@example.invalid/").unwrap_err().to_string();
+        assert!(!message.contains("secret"), "{message}");
+        let message = parse("joe:secret@example.invalid").unwrap_err().to_string();
+        assert!(!message.contains("secret"), "{message}");
+    }
+
+    #[test]
+    fn other_schemes_are_refused() {
+        for text in ["ftp://example.invalid/a", "data:,x", "/etc/passwd", "", "javascript:1"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_name_is_decoded_and_plain() {
+        let name = |text: &str| file_name(&parse(text).unwrap());
+        assert_eq!(name("http://127.0.0.1/a/b-1.0%2Bcpu.whl#x").as_deref(), Some("b-1.0+cpu.whl"));
+        assert_eq!(name("http://127.0.0.1/a/"), None);
+        assert_eq!(name("http://127.0.0.1/a/..%2Fb"), None);
+    }
+}
