@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::graph::StepId;
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, Overlap, RelPath};
 
 /// Where a tree comes from: known now, or the output of an earlier step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,13 +18,6 @@ pub enum Step {
     Fetch(Fetch),
     Run(Box<Action>),
     Merge { parts: Vec<(RelPath, Source)>, overlap: Overlap },
-}
-
-/// What happens where two parts of a merge hold different files at one path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Overlap {
-    Refuse,
-    FirstWins,
 }
 
 /// A fixed-output step: the only kind that may use the network, since its bytes are checked against a known hash.

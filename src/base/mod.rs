@@ -2,8 +2,10 @@
 
 pub mod digest;
 pub mod glob;
+pub mod overlap;
 pub mod rel_path;
 pub mod text;
 
 pub use digest::Digest;
+pub use overlap::Overlap;
 pub use rel_path::RelPath;

@@ -4,9 +4,9 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::action::{Fetch, Outcome, Overlap};
-use crate::base::{Digest, RelPath};
-use crate::store::Store;
+use crate::action::{Fetch, Outcome};
+use crate::base::{Digest, Overlap, RelPath};
+use crate::store::{Result, Store};
 
 /// What a row is about, so that keys of different kinds never meet.
 #[derive(Clone, Copy, Debug)]
@@ -16,19 +16,19 @@ pub enum Kind {
     Merged,
 }
 
-pub fn outcome(store: &Store, key: &Digest) -> Option<Outcome> {
+pub fn outcome(store: &Store, key: &Digest) -> Result<Option<Outcome>> {
     recall(store, row(Kind::Outcome, &key.to_string()))
 }
 
-pub fn keep_outcome(store: &Store, key: &Digest, outcome: &Outcome) -> Result<(), crate::store::Error> {
+pub fn keep_outcome(store: &Store, key: &Digest, outcome: &Outcome) -> Result<()> {
     remember(store, row(Kind::Outcome, &key.to_string()), outcome)
 }
 
-pub fn tree(store: &Store, key: [u8; 32]) -> Option<Digest> {
+pub fn tree(store: &Store, key: [u8; 32]) -> Result<Option<Digest>> {
     recall(store, key)
 }
 
-pub fn keep_tree(store: &Store, key: [u8; 32], tree: &Digest) -> Result<(), crate::store::Error> {
+pub fn keep_tree(store: &Store, key: [u8; 32], tree: &Digest) -> Result<()> {
     remember(store, key, tree)
 }
 
@@ -49,12 +49,12 @@ fn row(kind: Kind, text: &str) -> [u8; 32] {
     *Digest::of(format!("{kind:?}\0{text}").as_bytes()).hash()
 }
 
-fn recall<T: DeserializeOwned>(store: &Store, row: [u8; 32]) -> Option<T> {
+fn recall<T: DeserializeOwned>(store: &Store, row: [u8; 32]) -> Result<Option<T>> {
     let bytes = store.recall(&row)?;
-    serde_json::from_slice(&bytes).ok()
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
-fn remember(store: &Store, row: [u8; 32], value: &impl Serialize) -> Result<(), crate::store::Error> {
+fn remember(store: &Store, row: [u8; 32], value: &impl Serialize) -> Result<()> {
     let bytes = serde_json::to_vec(value).expect("outcomes and digests always serialize");
     store.remember(&row, &bytes)
 }

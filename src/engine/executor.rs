@@ -9,10 +9,8 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::action::{
-    Action, ActionGraph, Event, Exit, Fetch, Inputs, Origin, Outcome, Overlap, Source, Step, StepId, key,
-};
-use crate::base::{Digest, RelPath};
+use crate::action::{Action, ActionGraph, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key};
+use crate::base::{Digest, Overlap, RelPath};
 use crate::engine::cancel::Wish;
 use crate::engine::slots::Slots;
 use crate::engine::{Cancel, Engine, Error, cache, fetch, run};
@@ -117,7 +115,7 @@ impl Execution {
         })?;
         match &result.outcome {
             Some((_, outcome)) if outcome.exit != Exit::Code(0) => {
-                let stderr = self.engine.store.get(&outcome.stderr).unwrap_or_default();
+                let stderr = self.engine.store.get(outcome.stderr).unwrap_or_default();
                 Err(Error::NeedFailed {
                     label: label(),
                     exit: outcome.exit,
@@ -138,7 +136,7 @@ impl Execution {
 
     async fn fetch(&self, id: StepId, step: &Fetch, recall: bool) -> Result<StepResult, Error> {
         let row = cache::fetched(step);
-        if recall && let Some(tree) = cache::tree(&self.engine.store, row) {
+        if recall && let Some(tree) = cache::tree(&self.engine.store, row)? {
             return Ok(StepResult { tree, outcome: None });
         }
         let _permit = self.downloads.acquire().await.expect("the semaphore is never closed");
@@ -166,12 +164,12 @@ impl Execution {
         let parts: Vec<(RelPath, Digest)> =
             parts.iter().map(|(at, source)| (at.clone(), resolved(*source, trees))).collect();
         let row = cache::merged(&parts, overlap);
-        if recall && let Some(tree) = cache::tree(&self.engine.store, row) {
+        if recall && let Some(tree) = cache::tree(&self.engine.store, row)? {
             return Ok(StepResult { tree, outcome: None });
         }
         let store = self.engine.store.clone();
         let tree = blocking(move || {
-            let tree = store.merge(&parts, overlap == Overlap::FirstWins)?;
+            let tree = store.merge(&parts, overlap)?;
             cache::keep_tree(&store, row, &tree)?;
             Ok(tree)
         });
@@ -192,7 +190,7 @@ impl Execution {
         if recall
             && action.cache.read
             && !action.interactive
-            && let Some(outcome) = cache::outcome(&self.engine.store, &key)
+            && let Some(outcome) = cache::outcome(&self.engine.store, &key)?
         {
             (self.events)(Event::Finished { id, label, origin: Origin::Cached, outcome: outcome.clone() });
             return Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Cached, outcome)) });

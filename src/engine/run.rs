@@ -24,7 +24,7 @@ pub async fn run(
     slot: usize,
     cancel: &Cancel,
 ) -> Result<Outcome, Error> {
-    let mounts = materialize(engine, inputs)?;
+    let mounts = tokio::task::block_in_place(|| materialize(engine, inputs))?;
     let mut attempt = 1;
     loop {
         let mut outcome = once(engine, action, &mounts, slot, cancel).await?;
@@ -56,8 +56,8 @@ async fn once(
     slot: usize,
     cancel: &Cancel,
 ) -> Result<Outcome, Error> {
-    let prepare = |source| Error::Prepare { path: engine.store.tmp_dir().to_owned(), source };
-    let scratch = engine.store.scratch_dir().map_err(Error::Store)?;
+    let scratch = engine.store.scratch()?;
+    let prepare = |source| Error::Prepare { path: scratch.path().to_owned(), source };
     let out = scratch.path().join("out");
     make_writable_dir(&out).map_err(prepare)?;
     for dir in action.outputs_at.values() {
@@ -69,8 +69,8 @@ async fn once(
     let sandboxed = sandboxed(engine, action, request, stdout.into(), stderr.into(), cancel).await?;
 
     let label = || action.label.clone();
-    let output = engine.store.capture(&out, &CaptureLimits::default());
-    let output = output.map_err(|source| Error::Capture { label: label(), source })?;
+    let captured = tokio::task::block_in_place(|| engine.store.capture(&out, &CaptureLimits::default()));
+    let output = captured.map_err(|source| Error::Capture { label: label(), source })?;
     Ok(Outcome {
         exit: exit(sandboxed.exit),
         stdout: stored(engine, &scratch.path().join("stdout"))?,

@@ -35,6 +35,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the store lost, if that is the reason.
+    pub fn missing(&self) -> Option<Digest> {
+        match self {
+            Error::Missing(digest) => Some(*digest),
+            _ => None,
+        }
+    }
+
     /// For `map_err`: `fs::read(path).map_err(Error::io("read", path))`.
     pub(super) fn io(tried: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
         move |source| {
