@@ -179,8 +179,24 @@ fn refuse_mode(stat: &FileStat, path: &RelPath) -> Result<()> {
 /// Attributes are not part of a tree. Those that carry meaning are refused rather than lost; labels that the host's
 /// security modules put on every file are not the step's and are left behind.
 fn refuse_attributes(fd: &OwnedFd, path: &RelPath) -> Result<()> {
-    let _ = (fd, path);
-    Ok(())
+    let mut names = [0; 4096];
+    let length = match rustix::fs::flistxattr(fd, &mut names) {
+        Ok(length) => length,
+        Err(rustix::io::Errno::OPNOTSUPP) => 0,
+        Err(rustix::io::Errno::RANGE) => return Err(refuse(path, "it has too many extended attributes")),
+        Err(errno) => return Err(Error::io("list the attributes of", path)(errno.into())),
+    };
+    let mut names = names[..length].split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let meant = |name: &str| {
+        name.starts_with("user.")
+            || name.starts_with("trusted.")
+            || name.starts_with("system.posix_acl_")
+            || name == "security.capability"
+    };
+    match names.find(|name| meant(name)) {
+        Some(name) => Err(refuse(path, &format!("it has the extended attribute `{name}`"))),
+        None => Ok(()),
+    }
 }
 
 fn kind(stat: &FileStat) -> SFlag {

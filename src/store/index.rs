@@ -21,7 +21,9 @@ const BUSY: Duration = Duration::from_secs(20);
 const TABLES: &str = "
     CREATE TABLE memory (key BLOB PRIMARY KEY, hash BLOB NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE stat (path BLOB PRIMARY KEY, stamp BLOB NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE payload (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE payload (
+        kind TEXT NOT NULL, hash BLOB NOT NULL, check_hash BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, hash)
+    ) WITHOUT ROWID;
 ";
 
 #[derive(Debug)]

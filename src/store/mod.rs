@@ -15,6 +15,7 @@
 //! Everything published carries one fixed modification time. A file with another time, size or mode was touched by
 //! somebody else: it is hashed again before it is used (`shelf`).
 
+mod archive;
 mod batch;
 mod blob;
 mod capture;
@@ -31,11 +32,14 @@ mod merge;
 mod remove;
 mod session;
 mod shelf;
+mod stat_cache;
 #[cfg(test)]
 mod tests;
 pub mod tree;
 mod trees;
+mod verify;
 
+pub use archive::{UnpackLimits, Unpacking};
 pub use batch::Batch;
 pub use capture::CaptureLimits;
 pub use directory::{Directory, Entry};
@@ -43,4 +47,6 @@ pub use error::{Error, Result};
 pub use layout::Store;
 pub use remove::remove_tree;
 pub use session::Scratch;
+pub use stat_cache::{Stamp, StatCache};
 pub use tree::{Node, Tree};
+pub use verify::Verified;
