@@ -1,0 +1,132 @@
+//! The grammar of the command line, one sentence a test.
+
+use serde_json::json;
+
+use super::*;
+
+fn read(line: &str) -> Result<Args, Error> {
+    let aliases = json!({"green": "lint --only=black test", "--all-changed": "--changed-since=HEAD"});
+    let aliases = Aliases::new(aliases.as_object().unwrap(), Table::get()).unwrap();
+    let argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    parse(&argv, Table::get(), &aliases, &|path| ["src", "tools"].contains(&path))
+}
+
+/// `goals | flags | specs | passthrough`.
+fn check(line: &str, expected: &str) {
+    let args = read(line).unwrap();
+    let flags: Vec<String> =
+        args.flags.iter().map(|flag| format!("{}.{}={}", flag.scope, flag.option, flag.value)).collect();
+    let parts = [args.goals, flags, args.specs, args.passthrough].map(|part| part.join(" "));
+    assert_eq!(parts.join(" | "), expected, "{line}");
+}
+
+fn check_help(line: &str, topics: &[&str], advanced: bool) {
+    let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+    assert_eq!(read(line).unwrap().help, Some(Help::Topics { topics, advanced }), "{line}");
+}
+
+#[test]
+fn goals_flags_specs_and_passthrough_are_told_apart() {
+    check("test --debug src/a:: -- -k foo --bar", "test | test.debug=true | src/a:: | -k foo --bar");
+    check("fmt lint ::", "fmt lint |  | :: | ");
+    check("--tag=wheel package src/a:dist", "package | GLOBAL.tag=wheel | src/a:dist | ");
+}
+
+#[test]
+fn what_looks_like_a_path_or_exists_is_a_spec() {
+    check("list src a/b c.py x: *.py //:r#k", "list |  | src a/b c.py x: *.py //:r#k | ");
+    assert!(matches!(read("list nowhere"), Err(Error::UnknownGoals { .. })));
+}
+
+#[test]
+fn a_directory_named_like_a_goal_needs_a_dot() {
+    check("list test", "list test |  |  | ");
+    check("list ./test", "list |  | ./test | ");
+}
+
+#[test]
+fn excluding_specs_begin_with_a_minus_or_an_exclamation_mark() {
+    check("list :: -src/a:: !src/b -:c", "list |  | :: -src/a:: -src/b -:c | ");
+}
+
+#[test]
+fn after_a_spec_only_global_flags_are_short() {
+    check("test :: --tag=a --test-debug", "test | GLOBAL.tag=a test.debug=true | :: | ");
+    let error = read("test :: --debug").unwrap_err();
+    assert_eq!(error.to_string(), "unknown flag: `--debug`");
+    assert!(error.hint().unwrap().contains("--test-debug"));
+}
+
+#[test]
+fn a_flag_and_its_value_are_one_word() {
+    let error = read("list --tag a ::").unwrap_err();
+    assert_eq!(error.to_string(), "flag `--tag` has no value");
+    assert_eq!(error.hint().unwrap(), "write `--tag=VALUE`, without a space");
+}
+
+#[test]
+fn levels_have_a_short_flag() {
+    check("-ldebug list -l=warn ::", "list | GLOBAL.level=debug GLOBAL.level=warn | :: | ");
+}
+
+#[test]
+fn aliases_are_replaced_before_the_dashes_only() {
+    check("green :: -- green", "lint test | lint.only=black | :: | green");
+    check("test --all-changed", "test | changed.since=HEAD |  | ");
+}
+
+#[test]
+fn old_names_are_todays() {
+    check("dependees --transitive ::", "dependents | dependents.transitive=true | :: | ");
+    check(
+        "test --changed-since=a --changed-dependees=direct",
+        "test | changed.since=a changed.dependents=direct |  | ",
+    );
+    check("lint --lint-per-file-caching ::", "lint | lint.per_file_caching=true | :: | ");
+}
+
+#[test]
+fn unknown_words_are_named_with_a_neighbour() {
+    let error = read("tset lnit ::").unwrap_err();
+    assert_eq!(error.to_string(), "unknown goals: `tset`, `lnit`");
+    assert!(error.hint().unwrap().starts_with("did you mean `test`?"));
+    assert_eq!(read("test --foo-bar --baz=1 ::").unwrap_err().to_string(), "unknown flags: `--foo-bar`, `--baz=1`");
+}
+
+#[test]
+fn help_is_asked_for_in_many_ways() {
+    check_help("help", &[], false);
+    check_help("test --help", &["test"], false);
+    check_help("-h lint", &["lint"], false);
+    check_help("help python_tests pytest", &["python_tests", "pytest"], false);
+    check_help("help-advanced test", &["test"], true);
+    check_help("targets", &["targets"], false);
+    check("list tools", "list |  | tools | ");
+    assert_eq!(read("help-all").unwrap().help, Some(Help::All));
+    for line in ["-V", "-v", "--version"] {
+        assert_eq!(read(line).unwrap().help, Some(Help::Version));
+    }
+}
+
+#[test]
+fn a_goal_of_words_takes_any() {
+    check("completions bash", "completions |  | bash | ");
+}
+
+#[test]
+fn empty_and_odd_words_do_not_panic() {
+    for word in ["", "-", "--", "--=", "--=x", "---", "--no-", "-l", "-l=", "!", "é", "--é-é=é", "--test-", "=", "\0"]
+    {
+        let argv = ["test".to_owned(), word.to_owned()];
+        let _ = parse(&argv, Table::get(), &Aliases::default(), &|_| false);
+    }
+}
+
+#[test]
+fn flags_that_name_settings_files_are_found_early() {
+    let argv: Vec<String> = ["test", "--pants-config-files=ci.toml", "--tag=a", "--no-pantsrc", "--", "--pantsrc"]
+        .map(str::to_owned)
+        .into();
+    let flags: Vec<String> = early_flags(&argv, Table::get()).into_iter().map(|flag| flag.spelling).collect();
+    assert_eq!(flags, ["--pants-config-files=ci.toml", "--no-pantsrc"]);
+}

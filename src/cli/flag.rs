@@ -1,0 +1,191 @@
+//! Which option a flag's name means: `--debug` after the goal `test`, `--test-debug` anywhere, `--no-…` for false.
+
+use crate::base::text::nearest;
+use crate::config::Flag;
+use crate::config::table::renamed::{self, Renamed};
+use crate::config::table::{Kind, Row, Table};
+
+/// Where a flag stands: after a goal, or where only global flags are short.
+pub const GLOBAL: &str = "GLOBAL";
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused {
+    Unknown,
+    /// Not a switch, and no `=value` follows.
+    NeedsValue,
+}
+
+/// Reads `--name` or `--name=value`; `context` is the goal whose own flags are short here.
+pub fn read(table: &Table, spelling: &str, context: &str) -> Result<Flag, Refused> {
+    let body = spelling.strip_prefix("--").ok_or(Refused::Unknown)?;
+    let (name, value) = body.split_once('=').map_or((body, None), |(name, value)| (name, Some(value)));
+    let meaning = find(table, name, context).ok_or(Refused::Unknown)?;
+    let value = match (value, meaning.is_switch()) {
+        (Some(value), true) if meaning.negated => (!value.eq_ignore_ascii_case("true")).to_string(),
+        (None, true) => (!meaning.negated).to_string(),
+        (Some(value), _) => value.to_owned(),
+        (None, false) => return Err(Refused::NeedsValue),
+    };
+    Ok(Flag {
+        scope: meaning.scope.to_owned(),
+        option: meaning.row.entry.name.to_owned(),
+        value: meaning.translate(value),
+        spelling: spelling.to_owned(),
+    })
+}
+
+/// What the user may have meant by an unknown flag.
+pub fn suggest(table: &Table, spelling: &str, context: &str) -> Option<String> {
+    let name = spelling.split('=').next().unwrap_or(spelling);
+    let bare = name.trim_start_matches("--");
+    let elsewhere = table.goals().find(|goal| find(table, bare, goal.name).is_some());
+    if let Some(goal) = elsewhere {
+        let goal = goal.name;
+        return Some(format!(
+            "`{name}` belongs to the goal `{goal}`: write `{goal} {name}`, or `--{goal}-{bare}` anywhere"
+        ));
+    }
+    let known: Vec<String> = spellings(table, context).collect();
+    nearest(name, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
+}
+
+/// Every flag that means something here, as written in this context.
+pub fn spellings(table: &Table, context: &str) -> impl Iterator<Item = String> {
+    table.rows().filter(|(_, row)| !row.entry.inert).map(move |(section, row)| {
+        let option = row.entry.name.replace('_', "-");
+        if section.name == GLOBAL || section.name == context {
+            format!("--{option}")
+        } else {
+            format!("--{}-{option}", section.name)
+        }
+    })
+}
+
+struct Meaning<'t> {
+    scope: &'t str,
+    row: &'t Row,
+    negated: bool,
+    renamed: Option<&'static Renamed>,
+}
+
+impl Meaning<'_> {
+    /// An old switch may stand for a choice of today.
+    fn is_switch(&self) -> bool {
+        self.row.entry.kind == Kind::Bool || self.renamed.is_some_and(|renamed| !renamed.values.is_empty())
+    }
+
+    fn translate(&self, value: String) -> String {
+        let values = self.renamed.map_or(&[][..], |renamed| renamed.values);
+        let translated = values.iter().find(|(old, _)| value.eq_ignore_ascii_case(old));
+        translated.map_or(value, |(_, now)| (*now).to_owned())
+    }
+}
+
+/// The option itself is tried before its negation: some names begin with `no`.
+fn find<'t>(table: &'t Table, name: &str, context: &str) -> Option<Meaning<'t>> {
+    let found = positive(table, name, context);
+    let negated = |meaning: Meaning<'t>| meaning.is_switch().then_some(Meaning { negated: true, ..meaning });
+    found
+        .or_else(|| negated(positive(table, name.strip_prefix("no-")?, context)?))
+        .or_else(|| scoped(table, name, |option| option.strip_prefix("no-")).and_then(negated))
+}
+
+fn positive<'t>(table: &'t Table, name: &str, context: &str) -> Option<Meaning<'t>> {
+    option(table, context, name)
+        .or_else(|| option(table, GLOBAL, name))
+        .or_else(|| scoped(table, name, |option| Some(option)))
+}
+
+/// `--scope-option`, the longest scope first: `python-infer` before `python`.
+fn scoped<'t>(table: &'t Table, name: &str, rest: impl Fn(&str) -> Option<&str>) -> Option<Meaning<'t>> {
+    let dashes: Vec<usize> = name.match_indices('-').map(|(at, _)| at).collect();
+    dashes.into_iter().rev().find_map(|at| {
+        let scope = if name[..at].eq_ignore_ascii_case(GLOBAL) { GLOBAL } else { &name[..at] };
+        option(table, scope, rest(&name[at + 1..])?)
+    })
+}
+
+fn option<'t>(table: &'t Table, scope: &str, name: &str) -> Option<Meaning<'t>> {
+    let option = name.replace('-', "_");
+    let renamed = renamed::option(scope, &option);
+    let (scope, option) =
+        renamed.map_or((renamed::scope(scope), option.as_str()), |now| (now.now_scope, now.now_option));
+    let section = table.section(scope)?;
+    Some(Meaning { scope: section.name, row: section.rows.get(option)?, negated: false, renamed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `scope.option=value` or what is wrong.
+    fn check(spelling: &str, context: &str, expected: &str) {
+        let found = match read(Table::get(), spelling, context) {
+            Ok(flag) => format!("{}.{}={}", flag.scope, flag.option, flag.value),
+            Err(refused) => format!("{refused:?}"),
+        };
+        assert_eq!(found, expected, "{spelling} in {context}");
+    }
+
+    #[test]
+    fn a_goals_flag_is_short_only_after_the_goal() {
+        check("--debug", "test", "test.debug=true");
+        check("--debug", GLOBAL, "Unknown");
+        check("--test-debug", GLOBAL, "test.debug=true");
+        check("--test-debug", "lint", "test.debug=true");
+    }
+
+    #[test]
+    fn global_flags_are_short_everywhere() {
+        check("--tag=-a,b", "test", "GLOBAL.tag=-a,b");
+        check("--global-level=debug", "test", "GLOBAL.level=debug");
+        check("--GLOBAL-level=debug", GLOBAL, "GLOBAL.level=debug");
+    }
+
+    #[test]
+    fn the_longest_scope_is_meant() {
+        check("--python-infer-imports=false", GLOBAL, "python-infer.imports=false");
+        check("--python-no-binary=x", GLOBAL, "python.no_binary=x");
+        check("--changed-since=HEAD~1", "test", "changed.since=HEAD~1");
+        check(
+            "--platform-specific-resources-target=linux_arm64",
+            "package",
+            "platform-specific-resources.target=linux_arm64",
+        );
+    }
+
+    #[test]
+    fn switches_are_negated_in_both_spellings() {
+        check("--no-pantsd", GLOBAL, "GLOBAL.pantsd=false");
+        check("--no-timeouts", "test", "test.timeouts=false");
+        check("--no-test-timeouts", GLOBAL, "test.timeouts=false");
+        check("--test-no-timeouts", GLOBAL, "test.timeouts=false");
+        check("--no-test-timeouts=false", GLOBAL, "test.timeouts=true");
+        check("--no-tag", GLOBAL, "Unknown");
+    }
+
+    #[test]
+    fn old_names_mean_todays_options() {
+        check("--changed-dependees=direct", GLOBAL, "changed.dependents=direct");
+        check("--paths-path-from=a", GLOBAL, "paths.from=a");
+        check("--no-process-cleanup", GLOBAL, "GLOBAL.keep_sandboxes=always");
+        check("--export-symlink-python-virtualenv", GLOBAL, "export.py_resolve_format=symlinked_immutable_virtualenv");
+        check("--dependees-transitive", GLOBAL, "dependents.transitive=true");
+    }
+
+    #[test]
+    fn values_follow_the_first_sign() {
+        check("--extra-env-vars=A=1,B=2", "test", "test.extra_env_vars=A=1,B=2");
+        check("--tag", GLOBAL, "NeedsValue");
+        check("--tag=", GLOBAL, "GLOBAL.tag=");
+    }
+
+    #[test]
+    fn a_suggestion_names_the_goal_or_the_neighbour() {
+        let table = Table::get();
+        assert!(suggest(table, "--debug", GLOBAL).unwrap().contains("`--test-debug` anywhere"));
+        assert_eq!(suggest(table, "--tags=a", GLOBAL).unwrap(), "did you mean `--tag`?");
+        assert_eq!(suggest(table, "--changed-sinse=a", GLOBAL).unwrap(), "did you mean `--changed-since`?");
+        assert_eq!(suggest(table, "--utterly-different", GLOBAL), None);
+    }
+}

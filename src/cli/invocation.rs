@@ -1,0 +1,73 @@
+//! One page from the words of the command line to everything a run knows before it starts.
+
+use std::path::PathBuf;
+
+use crate::cli::alias::Aliases;
+use crate::cli::args::{self, Args};
+use crate::cli::error::Error;
+use crate::config::{Config, Environment, Settings, Table, Warning, build_root};
+
+#[derive(Debug)]
+pub struct Invocation {
+    pub args: Args,
+    pub config: Config,
+    /// Absolute.
+    pub build_root: PathBuf,
+    pub environment: Environment,
+    pub warnings: Vec<Warning>,
+}
+
+/// `argv` without the program's name. Aliases stand in settings files, and flags say which files those are: so flags
+/// are looked at twice.
+pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Error> {
+    let table = Table::get();
+    // Help needs no repository, and none that is in order.
+    if let Ok(args) = args::parse(argv, table, &Aliases::default(), &|_| true)
+        && args.help.is_some()
+    {
+        let build_root = environment.cwd.clone();
+        return Ok(Invocation { args, config: Config::default(), build_root, environment, warnings: Vec::new() });
+    }
+    let build_root = build_root::find(&environment)?;
+    let settings = Settings::read(environment, build_root.clone(), &args::early_flags(argv, table))?;
+    let aliases = Aliases::new(&settings.aliases()?, table)?;
+    // Specs are relative to the current directory, but Pants also takes words that exist below the build root.
+    let exists = |word: &str| settings.environment.cwd.join(word).exists() || build_root.join(word).exists();
+    let args = args::parse(argv, table, &aliases, &exists)?;
+    let (config, warnings) = Config::load(&settings, &args.flags, &args.passthrough)?;
+    Ok(Invocation { args, config, build_root, environment: settings.environment, warnings })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_in(files: &[(&str, &str)], line: &str) -> Result<Invocation, Error> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        let argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        read(&argv, Environment { cwd: dir.path().to_owned(), ..Environment::default() })
+    }
+
+    #[test]
+    fn aliases_may_stand_in_a_file_that_a_flag_names() {
+        let files = [("pants.toml", ""), ("ci.toml", "[cli.alias]\nall-tests = 'test --force ::'")];
+        let invocation = read_in(&files, "--pants-config-files=ci.toml all-tests").unwrap();
+        assert_eq!(invocation.args.goals, ["test"]);
+        assert!(invocation.config.flag("test", "force"));
+    }
+
+    #[test]
+    fn help_needs_no_repository_in_order() {
+        assert!(read_in(&[("pants.toml", "[")], "test --help").unwrap().args.help.is_some());
+        assert!(read_in(&[], "--version").unwrap().args.help.is_some());
+    }
+
+    #[test]
+    fn a_bad_alias_stops_the_run() {
+        let error = read_in(&[("pants.toml", "[cli.alias]\ntest = 'lint'")], "test").unwrap_err();
+        assert!(error.to_string().contains("`test`"), "{error}");
+    }
+}

@@ -1,0 +1,87 @@
+//! Values that stand in files of their own: `@path`, `@?path` (the file may be missing), `@@text` for a text that begins
+//! with `@`. Reads only the file that is named.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::config::table::Kind;
+use crate::config::value::Misfit;
+
+/// The value itself, or what the file holds that it names; `None` where an optional file is missing.
+pub fn expand(kind: Kind, value: &Value, build_root: &Path) -> Result<Option<Value>, Misfit> {
+    let Value::String(text) = value else { return Ok(Some(value.clone())) };
+    let Some(rest) = text.strip_prefix('@') else { return Ok(Some(value.clone())) };
+    if rest.starts_with('@') {
+        return Ok(Some(Value::String(rest.to_owned())));
+    }
+    let (is_optional, rest) = rest.strip_prefix('?').map_or((false, rest), |rest| (true, rest));
+    let (path, key) = split_key(rest);
+    match std::fs::read_to_string(build_root.join(path)) {
+        Ok(content) => parse(kind, path, key, &content).map(Some),
+        Err(error) if is_optional && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(misfit(format!("reading `{path}`, which the value names: {error}"))),
+    }
+}
+
+/// `path:a.b` names the key `b` of `a` in the file.
+fn split_key(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(':') {
+        Some((path, key)) if !path.is_empty() && !key.is_empty() && !key.contains('/') => (path, Some(key)),
+        _ => (text, None),
+    }
+}
+
+fn parse(kind: Kind, path: &str, key: Option<&str>, content: &str) -> Result<Value, Misfit> {
+    let extension = Path::new(path).extension().and_then(std::ffi::OsStr::to_str).unwrap_or("");
+    if kind == Kind::Text && key.is_none() {
+        return Ok(Value::String(content.trim().to_owned()));
+    }
+    let parsed = match extension {
+        "json" => serde_json::from_str(content).map_err(|error| misfit(format!("`{path}` is not JSON: {error}")))?,
+        "toml" => {
+            toml::from_str(content).map_err(|error| misfit(format!("`{path}` is not TOML: {}", error.message())))?
+        }
+        "yaml" | "yml" => crate::config::literal::parse(content.trim()).map_err(|_| Misfit {
+            message: format!("`{path}` is YAML beyond its JSON-like form"),
+            hint: Some("write it as JSON or TOML".to_owned()),
+        })?,
+        _ => Value::String(content.trim().to_owned()),
+    };
+    let Some(key) = key else { return Ok(parsed) };
+    let found = key.split('.').try_fold(&parsed, |value, part| value.get(part));
+    found.cloned().ok_or_else(|| misfit(format!("`{path}` has no key `{key}`")))
+}
+
+fn misfit(message: String) -> Misfit {
+    Misfit { message, hint: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(kind: Kind, text: &str, files: &[(&str, &str)], expected: Option<Value>) {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            std::fs::write(dir.path().join(name), content).unwrap();
+        }
+        assert_eq!(expand(kind, &json!(text), dir.path()), Ok(expected), "{text}");
+    }
+
+    #[test]
+    fn a_value_may_stand_in_a_file() {
+        check(Kind::Text, "@v", &[("v", "1.2\n")], Some(json!("1.2")));
+        check(Kind::Texts, "@v.json", &[("v.json", "[\"a\"]")], Some(json!(["a"])));
+        check(Kind::Dict, "@v.toml", &[("v.toml", "a = 1")], Some(json!({"a": 1})));
+        check(Kind::Text, "@v.toml:a.b", &[("v.toml", "[a]\nb = 'x'")], Some(json!("x")));
+    }
+
+    #[test]
+    fn an_optional_file_may_be_missing_and_two_signs_are_one() {
+        check(Kind::Text, "@?v", &[], None);
+        check(Kind::Text, "@@v", &[], Some(json!("@v")));
+        assert!(expand(Kind::Text, &json!("@v"), Path::new("/nonexistent")).unwrap_err().message.contains("`v`"));
+    }
+}

@@ -1,0 +1,53 @@
+//! Where the repository begins.
+
+use std::path::PathBuf;
+
+use crate::config::{Environment, Error};
+
+/// A file of such a name marks the build root.
+const SENTINELS: [&str; 5] = ["pants.toml", "waders.toml", "pants", "BUILDROOT", "BUILD_ROOT"];
+
+/// The nearest directory at or above the current one that holds a sentinel; `PANTS_BUILDROOT_OVERRIDE` wins.
+pub fn find(environment: &Environment) -> Result<PathBuf, Error> {
+    if let Some(path) = environment.var("PANTS_BUILDROOT_OVERRIDE") {
+        return Ok(environment.cwd.join(path));
+    }
+    let is_root = |dir: &&std::path::Path| SENTINELS.iter().any(|name| dir.join(name).is_file());
+    let found = environment.cwd.ancestors().find(is_root);
+    found.map(PathBuf::from).ok_or_else(|| Error::NoBuildRoot { cwd: environment.cwd.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(cwd: PathBuf) -> Environment {
+        Environment { cwd, ..Environment::default() }
+    }
+
+    #[test]
+    fn the_nearest_sentinel_file_wins_and_a_directory_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b");
+        std::fs::create_dir_all(deep.join("pants")).unwrap();
+        std::fs::write(dir.path().join("BUILD_ROOT"), "").unwrap();
+        assert_eq!(find(&at(deep.clone())).unwrap(), dir.path());
+        std::fs::write(dir.path().join("a/pants.toml"), "").unwrap();
+        assert_eq!(find(&at(deep)).unwrap(), dir.path().join("a"));
+    }
+
+    #[test]
+    fn the_override_wins() {
+        let mut environment = at("/somewhere".into());
+        environment.vars.insert("PANTS_BUILDROOT_OVERRIDE".into(), "/elsewhere".into());
+        assert_eq!(find(&environment).unwrap(), PathBuf::from("/elsewhere"));
+    }
+
+    #[test]
+    fn without_a_sentinel_there_is_advice() {
+        let dir = tempfile::tempdir().unwrap();
+        if let Err(error) = find(&at(dir.path().to_owned())) {
+            assert!(error.hint().unwrap().contains("pants.toml"));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! One settings file as text: sections, keys, values and their places. What the values mean is not known here.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Number, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::base::text::Place;
+use crate::config::{Error, Origin};
+
+#[derive(Clone, Debug)]
+pub struct Setting {
+    pub value: Value,
+    pub place: Place,
+}
+
+#[derive(Clone, Debug)]
+pub struct Section {
+    pub place: Place,
+    pub settings: BTreeMap<String, Setting>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SettingsFile {
+    /// From the build root where the file is below it.
+    pub name: String,
+    pub sections: BTreeMap<String, Section>,
+}
+
+impl SettingsFile {
+    pub fn parse(name: &str, text: &str) -> Result<SettingsFile, Error> {
+        let at = |offset| Origin::File { name: name.to_owned(), place: Place::of(text, offset) };
+        let table = DeTable::parse(text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            Error::invalid(&at(offset), error.message().lines().collect::<Vec<_>>().join(", "))
+        })?;
+        let mut sections = BTreeMap::new();
+        for (key, value) in table.get_ref() {
+            let DeValue::Table(table) = value.get_ref() else {
+                let message = format!("`{}` stands outside of any section", key.get_ref());
+                return Err(Error::invalid(&at(key.span().start), message)
+                    .with_hint("options belong below a section, such as `[GLOBAL]`"));
+            };
+            let section = Section { place: Place::of(text, key.span().start), settings: settings(table, text) };
+            sections.insert(key.get_ref().to_string(), section);
+        }
+        Ok(SettingsFile { name: name.to_owned(), sections })
+    }
+
+    pub fn setting(&self, section: &str, key: &str) -> Option<&Setting> {
+        self.sections.get(section)?.settings.get(key)
+    }
+
+    pub fn origin(&self, place: Place) -> Origin {
+        Origin::File { name: self.name.clone(), place }
+    }
+}
+
+fn settings(table: &DeTable<'_>, text: &str) -> BTreeMap<String, Setting> {
+    let setting = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+        let key: &Spanned<std::borrow::Cow<'_, str>> = key;
+        let place = Place::of(text, key.span().start);
+        (key.get_ref().to_string(), Setting { value: to_json(value.get_ref()), place })
+    };
+    table.iter().map(setting).collect()
+}
+
+/// Dates become text: no option wants one. Numbers that fit no machine type become text and are refused by kind.
+fn to_json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(integer) => {
+            let whole = i64::from_str_radix(integer.as_str(), integer.radix());
+            whole.map_or_else(|_| Value::String(integer.as_str().to_owned()), Value::from)
+        }
+        DeValue::Float(float) => {
+            let number = float.as_str().parse().ok().and_then(Number::from_f64);
+            number.map_or_else(|| Value::String(float.as_str().to_owned()), Value::Number)
+        }
+        DeValue::Boolean(truth) => Value::Bool(*truth),
+        DeValue::Datetime(date) => Value::String(date.to_string()),
+        DeValue::Array(items) => Value::Array(items.iter().map(|item| to_json(item.get_ref())).collect()),
+        DeValue::Table(table) => {
+            let entry = |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+                (key.get_ref().to_string(), to_json(value.get_ref()))
+            };
+            Value::Object(table.iter().map(entry).collect::<Map<_, _>>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn sections_keys_and_places_are_read() {
+        let file = SettingsFile::parse("pants.toml", "[a]\nx = [1, 'b']\n[a.y]\nk = 0x10\n").unwrap();
+        assert_eq!(file.setting("a", "x").unwrap().value, json!([1, "b"]));
+        assert_eq!(file.setting("a", "x").unwrap().place, Place { line: 2, column: 1 });
+        assert_eq!(file.setting("a", "y").unwrap().value, json!({"k": 16}));
+    }
+
+    #[test]
+    fn the_order_of_a_table_is_kept() {
+        let file = SettingsFile::parse("pants.toml", "[python.resolves]\nz = '1'\na = '2'\n").unwrap();
+        assert_eq!(file.setting("python", "resolves").unwrap().value.to_string(), r#"{"z":"1","a":"2"}"#);
+    }
+
+    #[test]
+    fn a_mistake_says_where_it_stands() {
+        for (text, place) in
+            [("[a]\nx = [1\n", "pants.toml:"), ("x = 1", "pants.toml:1:1"), ("[a]\nx = 'é' 1", "pants.toml:2:")]
+        {
+            let error = SettingsFile::parse("pants.toml", text).unwrap_err().to_string();
+            assert!(error.starts_with(place), "{error}");
+        }
+    }
+}

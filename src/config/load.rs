@@ -1,0 +1,167 @@
+//! From what every source says to one value for every option. Reads no file but those that `@path` values name.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::base::text::nearest;
+use crate::config::file::SettingsFile;
+use crate::config::interpolate::{Unresolved, interpolate};
+use crate::config::settings::{Given, Settings};
+use crate::config::table::{Kind, Row, Table, renamed};
+use crate::config::value::{self, Edit, Misfit};
+use crate::config::{Config, Error, Flag, Warning, at_file};
+
+/// Where the build root is mounted in every sandbox.
+const INSIDE_BUILD_ROOT: &str = "/src";
+
+/// Every option's value; `passthrough` is what followed `--`.
+pub fn load(settings: &Settings, flags: &[Flag], passthrough: &[String]) -> Result<(Config, Vec<Warning>), Error> {
+    let resolver = Resolver::new(settings, flags);
+    let distdir = resolver.value("GLOBAL", "pants_distdir")?;
+    let distdir = distdir.as_str().unwrap_or("dist");
+    let mut config = Config::default();
+    for (section, row) in Table::get().rows() {
+        let mut value = resolver.row(section.name, row)?;
+        if let Value::String(text) = &mut value {
+            *text = text.replace("{distdir}", distdir);
+        }
+        if let (true, Value::Array(list)) = (row.entry.passthrough, &mut value) {
+            list.extend(passthrough.iter().cloned().map(Value::String));
+        }
+        config.set(section.name, row.entry.name, value);
+    }
+    let warnings = if config.flag("GLOBAL", "verify_config") { unknown(settings) } else { None };
+    Ok((config, warnings.into_iter().collect()))
+}
+
+/// Settles single options.
+pub struct Resolver<'a> {
+    settings: &'a Settings,
+    flags: &'a [Flag],
+    seeds: BTreeMap<&'static str, String>,
+}
+
+impl<'a> Resolver<'a> {
+    pub fn new(settings: &'a Settings, flags: &'a [Flag]) -> Resolver<'a> {
+        let environment = &settings.environment;
+        let user = environment.var("USER").or_else(|| environment.var("LOGNAME")).unwrap_or("").to_owned();
+        let home = environment.home.as_ref().map(|home| home.display().to_string()).unwrap_or_default();
+        let root = settings.build_root.display().to_string();
+        let seeds = BTreeMap::from([("buildroot", root), ("homedir", home), ("user", user)]);
+        let mut resolver = Resolver { settings, flags, seeds };
+        for (name, default) in
+            [("pants_workdir", ".pants.d"), ("pants_distdir", "dist"), ("pants_supportdir", "build-support")]
+        {
+            // A directory that cannot be settled is reported when the option itself is.
+            let value = resolver.value("GLOBAL", name).ok();
+            let dir = value.as_ref().and_then(Value::as_str).unwrap_or(default);
+            resolver.seeds.insert(name, settings.build_root.join(dir).display().to_string());
+        }
+        resolver
+    }
+
+    pub fn value(&self, scope: &str, option: &str) -> Result<Value, Error> {
+        let row = Table::get().row(scope, option).expect("only options of the table are asked for");
+        self.row(scope, row)
+    }
+
+    fn row(&self, scope: &str, row: &Row) -> Result<Value, Error> {
+        let given = self.settings.given(scope, row.entry.name, self.flags);
+        if given.is_empty() {
+            return Ok(row.default.clone());
+        }
+        let mut edits = Vec::new();
+        for given in given {
+            edits.extend(self.edits(row, &given).map_err(|misfit| name_place(scope, row, &given, misfit))?);
+        }
+        Ok(value::merge(&row.default, edits))
+    }
+
+    fn edits(&self, row: &Row, given: &Given<'_>) -> Result<Vec<Edit>, Misfit> {
+        let value = match given.file {
+            Some(file) => self.interpolated(row, given, file)?,
+            None => given.value.clone(),
+        };
+        match at_file::expand(row.entry.kind, &value, &self.settings.build_root)? {
+            Some(value) => value::edits(row.entry.kind, &value),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn interpolated(&self, row: &Row, given: &Given<'_>, file: &SettingsFile) -> Result<Value, Misfit> {
+        let lookup = |name: &str| {
+            let in_section = |section| file.setting(section, name).and_then(|setting| plain(&setting.value));
+            if row.entry.inside && name == "buildroot" {
+                return Some(INSIDE_BUILD_ROOT.to_owned());
+            }
+            if let Some(variable) = name.strip_prefix("env.") {
+                return self.settings.environment.vars.get(variable).cloned();
+            }
+            in_section(given.section).or_else(|| in_section("DEFAULT")).or_else(|| self.seeds.get(name).cloned())
+        };
+        interpolate(&given.value, &lookup).map_err(|unresolved| match unresolved {
+            Unresolved::Unknown(name) => {
+                Misfit { message: format!("`%({name})s` stands for nothing"), hint: Some(advice(&name)) }
+            }
+            Unresolved::Endless(name) => Misfit { message: format!("`%({name})s` stands for itself"), hint: None },
+        })
+    }
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn advice(name: &str) -> String {
+    match name.strip_prefix("env.") {
+        Some(variable) => format!("set the environment variable `{variable}`"),
+        None => format!("set `{name}` in the same section or in `[DEFAULT]`"),
+    }
+}
+
+fn name_place(scope: &str, row: &Row, given: &Given<'_>, misfit: Misfit) -> Error {
+    let message = format!("option `{}` of `[{scope}]`: {}", row.entry.name, misfit.message);
+    let hint = misfit.hint.or_else(|| kind_hint(row.entry.kind));
+    Error::Invalid { origin: given.origin.clone(), message, hint }
+}
+
+fn kind_hint(kind: Kind) -> Option<String> {
+    (kind == Kind::Dict).then(|| "write it as a table, or as text: `{'key': 'value'}`".to_owned())
+}
+
+/// One warning for all sections and options that nobody knows: often those of plugins.
+fn unknown(settings: &Settings) -> Option<Warning> {
+    let mut found = Vec::new();
+    let mut hint = None;
+    for file in &settings.files {
+        for (name, section) in file.sections.iter().filter(|(name, _)| *name != "DEFAULT") {
+            let scope = renamed::scope(name);
+            let Some(known) = Table::get().section(scope) else {
+                found.push(format!("{}:{}: [{name}]", file.name, section.place));
+                let names = Table::get().sections().map(|section| section.name);
+                hint = hint.or_else(|| nearest(name, names).map(|near| format!("did you mean `[{near}]`?")));
+                continue;
+            };
+            let is_known = |key: &str| known.rows.contains_key(key) || renamed::option(scope, key).is_some();
+            for (key, setting) in section.settings.iter().filter(|(key, _)| !known.is_inert && !is_known(key)) {
+                found.push(format!("{}:{}: `{key}` of `[{name}]`", file.name, setting.place));
+                let near = nearest(key, known.rows.keys().copied());
+                hint = hint.or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+            }
+        }
+    }
+    let message = match found.as_slice() {
+        [] => return None,
+        [one] => format!("unknown setting, ignored: {one}"),
+        all => format!("{} unknown settings, ignored:\n  {}", all.len(), all.join("\n  ")),
+    };
+    Some(Warning { message, hint })
+}
+
+#[cfg(test)]
+mod tests;

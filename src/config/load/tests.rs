@@ -1,0 +1,253 @@
+//! Precedence, merging and messages, on settings files in a real directory.
+
+use serde_json::json;
+
+use super::*;
+use crate::config::Environment;
+
+/// A repository with settings files, an environment and flags.
+#[derive(Default)]
+struct Case<'a> {
+    files: &'a [(&'a str, &'a str)],
+    vars: &'a [(&'a str, &'a str)],
+    flags: &'a [(&'a str, &'a str, &'a str)],
+    passthrough: &'a [&'a str],
+}
+
+impl Case<'_> {
+    fn load(&self) -> Result<(Config, Vec<Warning>), Error> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in self.files {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        let vars = self.vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let environment = Environment { vars, home: Some("/home/u".into()), cwd: dir.path().to_owned() };
+        let flag = |(scope, option, value): &(&str, &str, &str)| Flag {
+            scope: (*scope).to_owned(),
+            option: (*option).to_owned(),
+            value: (*value).to_owned(),
+            spelling: format!("--{scope}-{option}={value}"),
+        };
+        let flags: Vec<Flag> = self.flags.iter().map(flag).collect();
+        let passthrough: Vec<String> = self.passthrough.iter().map(|word| (*word).to_owned()).collect();
+        let settings = Settings::read(environment, dir.path().to_owned(), &flags)?;
+        Config::load(&settings, &flags, &passthrough)
+    }
+
+    fn check(&self, scope: &str, option: &str, expected: Value) {
+        let (config, _) = self.load().unwrap();
+        assert_eq!(*config.value(scope, option), expected, "[{scope}] {option}");
+    }
+
+    fn error(&self) -> Error {
+        self.load().unwrap_err()
+    }
+}
+
+fn of_files<'a>(files: &'a [(&'a str, &'a str)]) -> Case<'a> {
+    Case { files, ..Case::default() }
+}
+
+fn of_file(text: &str) -> (Config, Vec<Warning>) {
+    of_files(&[("pants.toml", text)]).load().unwrap()
+}
+
+#[test]
+fn without_any_source_the_default_holds() {
+    Case::default().check("test", "output", json!("failed"));
+    Case::default().check("test", "report_dir", json!("dist/test/reports"));
+    Case::default().check("python", "interpreter_constraints", Value::Null);
+}
+
+#[test]
+fn flags_outrank_the_environment_which_outranks_rc_files_which_outrank_all_others() {
+    let files = [
+        ("pants.toml", "[test]\noutput = 'none'\ntimeout_default = 1\nattempts_default = 1\nshard = '1'"),
+        ("waders.toml", "[test]\nshard = '2'"),
+        ("pants.ci.toml", "[test]\ntimeout_default = 2\nattempts_default = 2"),
+        (".pants.rc", "[test]\nattempts_default = 3\nbatch_size = 3\nreport_dir = 'rc'"),
+    ];
+    let case = Case {
+        files: &files,
+        vars: &[
+            ("PANTS_CONFIG_FILES", "pants.ci.toml"),
+            ("PANTS_TEST_BATCH_SIZE", "4"),
+            ("PANTS_TEST_REPORT_DIR", "env"),
+        ],
+        flags: &[("test", "report_dir", "flag")],
+        passthrough: &[],
+    };
+    case.check("test", "output", json!("none"));
+    case.check("test", "shard", json!("2"));
+    case.check("test", "timeout_default", json!(2));
+    case.check("test", "attempts_default", json!(3));
+    case.check("test", "batch_size", json!(4));
+    case.check("test", "report_dir", json!("flag"));
+}
+
+#[test]
+fn rc_files_can_be_turned_off() {
+    let files = [("pants.toml", ""), (".pants.rc", "[test]\noutput = 'all'")];
+    let vars = [("PANTS_PANTSRC", "false")];
+    Case { files: &files, vars: &vars, ..Case::default() }.check("test", "output", json!("failed"));
+    Case { files: &files, flags: &[("GLOBAL", "pantsrc", "false")], ..Case::default() }.check(
+        "test",
+        "output",
+        json!("failed"),
+    );
+}
+
+#[test]
+fn a_list_of_settings_files_in_brackets_replaces_the_default_one() {
+    let files = [("pants.toml", "[test]\noutput = 'all'"), ("b.toml", "[test]\nshard = 'b'")];
+    let case = Case { files: &files, vars: &[("PANTS_CONFIG_FILES", "['b.toml']")], ..Case::default() };
+    case.check("test", "output", json!("failed"));
+    case.check("test", "shard", json!("b"));
+}
+
+#[test]
+fn a_named_settings_file_must_exist() {
+    let error = Case { vars: &[("PANTS_CONFIG_FILES", "gone.toml")], ..Case::default() }.error();
+    assert!(error.to_string().contains("gone.toml"), "{error}");
+}
+
+#[test]
+fn lists_grow_through_the_sources() {
+    let files = [("pants.toml", "[GLOBAL]\npants_ignore.add = ['a']\n[test]\nextra_env_vars = ['A']")];
+    let case = Case {
+        files: &files,
+        vars: &[("PANTS_TEST_EXTRA_ENV_VARS", "B=1,2")],
+        flags: &[("test", "extra_env_vars", "C"), ("test", "extra_env_vars", "-['A']")],
+        passthrough: &[],
+    };
+    case.check("GLOBAL", "pants_ignore", json!([".*/", "/dist/", "__pycache__", "a"]));
+    case.check("test", "extra_env_vars", json!(["B=1,2", "C"]));
+}
+
+#[test]
+fn a_later_file_replaces_a_list() {
+    let files = [("pants.toml", "[pytest]\nargs = ['-v', \"-m 'not slow'\"]"), ("ci.toml", "[pytest]\nargs = ['-q']")];
+    of_files(&files).check("pytest", "args", json!(["-v", "-m", "not slow"]));
+    Case { files: &files, vars: &[("PANTS_CONFIG_FILES", "ci.toml")], ..Case::default() }.check(
+        "pytest",
+        "args",
+        json!(["-q"]),
+    );
+}
+
+#[test]
+fn what_follows_the_dashes_goes_to_the_options_that_want_it() {
+    let files = [("pants.toml", "[pytest]\nargs = ['-v']")];
+    let case = Case { files: &files, passthrough: &["-k", "a b"], ..Case::default() };
+    case.check("pytest", "args", json!(["-v", "-k", "a b"]));
+    case.check("run", "args", json!(["-k", "a b"]));
+    case.check("mypy", "args", json!([]));
+}
+
+#[test]
+fn placeholders_stand_for_seeds_defaults_and_neighbours() {
+    let text = "[DEFAULT]\nbase = '%(homedir)s/x'\n[GLOBAL]\nlogdir = '%(base)s/%(env.WHO)s'\n\
+                [pytest]\njunit_family = 'f'\nconfig = '%(junit_family)s'\n\
+                [test]\nextra_env_vars = ['ROOT=%(buildroot)s']";
+    let case = Case { files: &[("pants.toml", text)], vars: &[("WHO", "me")], ..Case::default() };
+    case.check("GLOBAL", "logdir", json!("/home/u/x/me"));
+    case.check("pytest", "config", json!("f"));
+    case.check("test", "extra_env_vars", json!(["ROOT=/src"]));
+    let (config, _) = of_file("[GLOBAL]\nlocal_execution_root_dir = '%(buildroot)s/.tmp'");
+    let dir = config.text("GLOBAL", "local_execution_root_dir").unwrap();
+    assert!(dir.starts_with('/') && dir.ends_with("/.tmp") && !dir.starts_with("/src"), "{dir}");
+}
+
+#[test]
+fn an_unknown_placeholder_says_where_it_stands() {
+    let error = of_files(&[("pants.toml", "[test]\n\nshard = '%(env.NOPE)s'")]).error();
+    assert_eq!(error.to_string(), "pants.toml:3:1: option `shard` of `[test]`: `%(env.NOPE)s` stands for nothing");
+    assert_eq!(error.hint().unwrap(), "set the environment variable `NOPE`");
+}
+
+#[test]
+fn default_stands_in_for_every_section() {
+    let (config, warnings) = of_file("[DEFAULT]\nskip = true\n[black]\nskip = false");
+    assert!(config.flag("mypy", "skip") && !config.flag("black", "skip"));
+    assert_eq!(warnings, []);
+}
+
+#[test]
+fn dicts_come_as_tables_or_text() {
+    let (config, _) = of_file(
+        "[python]\nresolves_to_interpreter_constraints = \"{'k': ['>=3.9']}\"\n[python.resolves]\nb = '1'\na = '2'",
+    );
+    assert_eq!(
+        Value::from(config.dict("python", "resolves_to_interpreter_constraints").clone()),
+        json!({"k": [">=3.9"]})
+    );
+    assert_eq!(config.dict("python", "resolves").keys().collect::<Vec<_>>(), ["b", "a"]);
+}
+
+#[test]
+fn values_may_stand_in_files() {
+    let files =
+        [("pants.toml", "[docker]\nbuild_args = '@args.json'\n[test]\nshard = '@?gone'"), ("args.json", "[\"A=1\"]")];
+    of_files(&files).check("docker", "build_args", json!(["A=1"]));
+    of_files(&files).check("test", "shard", json!(""));
+}
+
+#[test]
+fn old_names_count_as_todays_and_todays_win() {
+    let (config, warnings) = of_file(
+        "[python-setup]\nenable_resolves = true\n[pytest]\ntimeout_default = 300\n[GLOBAL]\nprocess_cleanup = false",
+    );
+    assert!(config.flag("python", "enable_resolves"));
+    assert_eq!(config.integer("test", "timeout_default"), Some(300));
+    assert_eq!(config.text("GLOBAL", "keep_sandboxes"), Some("always"));
+    assert_eq!(warnings, []);
+    let (config, _) = of_file("[pytest]\ntimeout_default = 300\n[test]\ntimeout_default = 1");
+    assert_eq!(config.integer("test", "timeout_default"), Some(1));
+}
+
+#[test]
+fn environment_variables_have_several_names() {
+    let vars =
+        [("PANTS_VERSION", "2.17.1"), ("PANTS_GLOBAL_LEVEL", "warn"), ("PANTS_TAG", "a"), ("WADERS_TEST_SHARD", "0/2")];
+    let case = Case { vars: &vars, ..Case::default() };
+    case.check("GLOBAL", "pants_version", json!("2.17.1"));
+    case.check("GLOBAL", "level", json!("warn"));
+    case.check("GLOBAL", "tag", json!(["a"]));
+    case.check("test", "shard", json!("0/2"));
+}
+
+#[test]
+fn unknown_settings_are_one_warning() {
+    let (_, warnings) = of_file("[towncirer]\nx = 1\n[test]\noutptu = 'all'\n[go-golang]\nskip = true");
+    assert_eq!(warnings.len(), 1);
+    let message = &warnings[0].message;
+    assert!(
+        message.contains("pants.toml:3:2") || message.contains("pants.toml:4:1: `outptu` of `[test]`"),
+        "{message}"
+    );
+    assert!(message.contains("[towncirer]") && !message.contains("golang"), "{message}");
+    assert_eq!(of_file("[GLOBAL]\nverify_config = false\n[towncirer]").1, []);
+}
+
+#[test]
+fn a_wrong_value_says_where_what_and_how() {
+    let error = of_files(&[("pants.toml", "[test]\noutput = 'fail'")]).error();
+    assert_eq!(
+        error.to_string(),
+        "pants.toml:2:1: option `output` of `[test]`: `fail` is not one of `all`, `failed`, `none`"
+    );
+    let error = Case { vars: &[("PANTS_TEST_FORCE", "maybe")], ..Case::default() }.error();
+    assert!(error.to_string().starts_with("environment variable `PANTS_TEST_FORCE`: option `force`"), "{error}");
+    let error = Case { flags: &[("test", "timeout_default", "soon")], ..Case::default() }.error();
+    assert!(error.to_string().starts_with("flag `--test-timeout_default=soon`"), "{error}");
+}
+
+#[test]
+fn broken_settings_files_say_where() {
+    for (text, start) in
+        [("[test\n", "pants.toml:1:"), ("[test]\nx = \n", "pants.toml:2:"), ("x = 1\n", "pants.toml:1:1")]
+    {
+        let error = of_files(&[("pants.toml", text)]).error();
+        assert!(error.to_string().starts_with(start), "{error}");
+    }
+}

@@ -1,0 +1,179 @@
+//! Which settings files there are, and what each source says of an option, weakest first. What comes of it is decided in
+//! `load`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::config::file::SettingsFile;
+use crate::config::load::Resolver;
+use crate::config::table::renamed;
+use crate::config::{Environment, Error, Flag, Origin};
+
+/// The settings files of a run, read but not yet understood.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub environment: Environment,
+    pub build_root: PathBuf,
+    pub files: Vec<SettingsFile>,
+}
+
+/// What one source says of one option.
+#[derive(Clone, Debug)]
+pub struct Given<'a> {
+    pub origin: Origin,
+    pub value: Value,
+    /// The file that it stands in, for interpolation.
+    pub file: Option<&'a SettingsFile>,
+    pub section: &'a str,
+}
+
+/// Where waders.toml stands: after the default file, before those that are named.
+const OWN_FILE: &str = "waders.toml";
+
+impl Settings {
+    /// Reads `pants.toml`, `waders.toml`, the files that `PANTS_CONFIG_FILES` or a flag names, and the rc files.
+    /// Only the flags that say which files to read count here.
+    pub fn read(environment: Environment, build_root: PathBuf, flags: &[Flag]) -> Result<Settings, Error> {
+        let mut settings = Settings { environment, build_root, files: Vec::new() };
+        for (path, must_exist) in settings.config_files(flags)? {
+            settings.add(&path, must_exist)?;
+        }
+        if settings.resolve("pantsrc", flags)?.as_bool().unwrap_or(true) {
+            let files = settings.resolve("pantsrc_files", flags)?;
+            for name in texts(&files) {
+                let path = settings.build_root.join(settings.environment.expand_home(name));
+                settings.add(&path, false)?;
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Those that say something of an option, weakest first; old names of it count as it.
+    pub fn given<'a>(&'a self, scope: &'a str, option: &'a str, flags: &[Flag]) -> Vec<Given<'a>> {
+        let names = names(scope, option);
+        let mut given = Vec::new();
+        for file in &self.files {
+            let named = names.iter().find_map(|name| in_section(file, name.scope, name));
+            // `[DEFAULT]` stands in for any section.
+            given.extend(named.or_else(|| in_section(file, "DEFAULT", &names[0])));
+        }
+        given.extend(names.iter().find_map(|name| self.in_environment(name)));
+        let meant = |flag: &&Flag| flag.scope == scope && flag.option == option;
+        given.extend(flags.iter().filter(meant).map(|flag| Given {
+            origin: Origin::Flag(flag.spelling.clone()),
+            value: Value::String(flag.value.clone()),
+            file: None,
+            section: scope,
+        }));
+        given
+    }
+
+    /// `[cli.alias]`, which no flag can set: flags may be aliases themselves.
+    pub fn aliases(&self) -> Result<serde_json::Map<String, Value>, Error> {
+        let aliases = Resolver::new(self, &[]).value("cli", "alias")?;
+        Ok(aliases.as_object().cloned().unwrap_or_default())
+    }
+
+    fn resolve(&self, option: &str, flags: &[Flag]) -> Result<Value, Error> {
+        Resolver::new(self, flags).value("GLOBAL", option)
+    }
+
+    /// In order, with whether a missing one is an error.
+    fn config_files(&self, flags: &[Flag]) -> Result<Vec<(PathBuf, bool)>, Error> {
+        let default = self.build_root.join("pants.toml");
+        let own = self.build_root.join(OWN_FILE);
+        let mut files = vec![];
+        let named = self.resolve("pants_config_files", flags)?;
+        let named: Vec<PathBuf> = texts(&named).map(|name| self.locate(name)).collect();
+        let replaces_default = self
+            .given("GLOBAL", "pants_config_files", flags)
+            .iter()
+            .any(|given| given.value.as_str().is_some_and(|text| text.trim_start().starts_with(['[', '('])));
+        if !replaces_default {
+            files.push((default, false));
+        }
+        files.push((own, false));
+        files.extend(named.into_iter().map(|path| (path, true)));
+        Ok(files)
+    }
+
+    /// Relative to the current directory, or else to the build root.
+    fn locate(&self, name: &str) -> PathBuf {
+        let here = self.environment.cwd.join(self.environment.expand_home(name));
+        if here.exists() { here } else { self.build_root.join(self.environment.expand_home(name)) }
+    }
+
+    fn add(&mut self, path: &Path, must_exist: bool) -> Result<(), Error> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if !must_exist && error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(Error::Unreadable { path: path.to_owned(), source }),
+        };
+        let name = path.strip_prefix(&self.build_root).unwrap_or(path).display().to_string();
+        self.files.push(SettingsFile::parse(&name, text.trim_start_matches('\u{feff}'))?);
+        Ok(())
+    }
+
+    fn in_environment<'a>(&'a self, name: &Name<'a>) -> Option<Given<'a>> {
+        let found = variables(name.scope, name.option).find_map(|variable| {
+            let value = self.environment.vars.get(&variable)?;
+            Some((variable, value))
+        });
+        let (variable, value) = found?;
+        let value = name.translate(Value::String(value.clone()));
+        Some(Given { origin: Origin::Variable(variable), value, file: None, section: name.scope })
+    }
+}
+
+/// A name that an option has or had.
+struct Name<'a> {
+    scope: &'a str,
+    option: &'a str,
+    values: &'static [(&'static str, &'static str)],
+}
+
+impl Name<'_> {
+    /// The value as it is written today.
+    fn translate(&self, value: Value) -> Value {
+        let text = match &value {
+            Value::String(text) => text.to_ascii_lowercase(),
+            other => other.to_string(),
+        };
+        let translated = self.values.iter().find(|(old, _)| *old == text);
+        translated.map_or(value, |(_, now)| Value::String((*now).to_owned()))
+    }
+}
+
+/// Today's name first.
+fn names<'a>(scope: &'a str, option: &'a str) -> Vec<Name<'a>> {
+    let mut names = vec![Name { scope, option, values: &[] }];
+    let old_scopes = renamed::SCOPES.iter().filter(|(_, now)| *now == scope);
+    names.extend(old_scopes.map(|(old, _)| Name { scope: old, option, values: &[] }));
+    let old_options = renamed::OPTIONS.iter().filter(|old| old.now_scope == scope && old.now_option == option);
+    names.extend(old_options.map(|old| Name { scope: old.scope, option: old.option, values: old.values }));
+    names
+}
+
+fn in_section<'a>(file: &'a SettingsFile, section: &str, name: &Name<'a>) -> Option<Given<'a>> {
+    let setting = file.setting(section, name.option)?;
+    let value = name.translate(setting.value.clone());
+    Some(Given { origin: file.origin(setting.place), value, file: Some(file), section: name.scope })
+}
+
+/// The environment variables that set an option, strongest first. Ours outrank those of Pants.
+fn variables(scope: &str, option: &str) -> impl Iterator<Item = String> {
+    let upper = |text: &str| text.to_ascii_uppercase().replace(['-', '.'], "_");
+    let (scope, option) = (upper(scope), upper(option));
+    let scoped = format!("{scope}_{option}");
+    let mut names = vec![format!("WADERS_{scoped}"), format!("PANTS_{scoped}")];
+    if scope == "GLOBAL" {
+        names.push(format!("PANTS_{option}"));
+        names.extend(option.starts_with("PANTS_").then_some(option));
+    }
+    names.into_iter()
+}
+
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
