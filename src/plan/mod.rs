@@ -1,4 +1,6 @@
 //! Targets and tools to actions: what each process gets to see, and how it is called. Computes; starts nothing.
 
 pub mod environment;
+pub mod interpreter;
 pub mod test_run;
+pub mod venv;
