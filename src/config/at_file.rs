@@ -42,10 +42,9 @@ fn parse(kind: Kind, path: &str, key: Option<&str>, content: &str) -> Result<Val
         "toml" => {
             toml::from_str(content).map_err(|error| misfit(format!("`{path}` is not TOML: {}", error.message())))?
         }
-        "yaml" | "yml" => crate::config::literal::parse(content.trim()).map_err(|_| Misfit {
-            message: format!("`{path}` is YAML beyond its JSON-like form"),
-            hint: Some("write it as JSON or TOML".to_owned()),
-        })?,
+        "yaml" | "yml" => {
+            serde_saphyr::from_str(content).map_err(|error| misfit(format!("`{path}` is not YAML: {error}")))?
+        }
         _ => Value::String(content.trim().to_owned()),
     };
     let Some(key) = key else { return Ok(parsed) };
@@ -75,7 +74,24 @@ mod tests {
         check(Kind::Text, "@v", &[("v", "1.2\n")], Some(json!("1.2")));
         check(Kind::Texts, "@v.json", &[("v.json", "[\"a\"]")], Some(json!(["a"])));
         check(Kind::Dict, "@v.toml", &[("v.toml", "a = 1")], Some(json!({"a": 1})));
+        check(
+            Kind::Dict,
+            "@v.yaml",
+            &[("v.yaml", "'*.py': |\n  x\nb: [1, a]")],
+            Some(json!({"*.py": "x\n", "b": [1, "a"]})),
+        );
         check(Kind::Text, "@v.toml:a.b", &[("v.toml", "[a]\nb = 'x'")], Some(json!("x")));
+    }
+
+    #[test]
+    fn anchors_that_double_each_other_end() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..12 {
+            bomb += &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 8].join(", "));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("v.yaml"), bomb).unwrap();
+        assert!(expand(Kind::Dict, &json!("@v.yaml"), dir.path()).unwrap_err().message.contains("not YAML"));
     }
 
     #[test]

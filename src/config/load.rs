@@ -8,7 +8,7 @@ use crate::base::text::nearest;
 use crate::config::file::SettingsFile;
 use crate::config::interpolate::{Unresolved, interpolate};
 use crate::config::settings::{Given, Settings};
-use crate::config::table::{Kind, Row, Table, renamed};
+use crate::config::table::{Row, Table, renamed};
 use crate::config::value::{self, Edit, Misfit};
 use crate::config::{Config, Error, Flag, Warning, at_file};
 
@@ -126,12 +126,7 @@ fn advice(name: &str) -> String {
 
 fn name_place(scope: &str, row: &Row, given: &Given<'_>, misfit: Misfit) -> Error {
     let message = format!("option `{}` of `[{scope}]`: {}", row.entry.name, misfit.message);
-    let hint = misfit.hint.or_else(|| kind_hint(row.entry.kind));
-    Error::Invalid { origin: given.origin.clone(), message, hint }
-}
-
-fn kind_hint(kind: Kind) -> Option<String> {
-    (kind == Kind::Dict).then(|| "write it as a table, or as text: `{'key': 'value'}`".to_owned())
+    Error::Invalid { origin: given.origin.clone(), message, hint: misfit.hint }
 }
 
 /// One warning for all sections and options that nobody knows: often those of plugins.

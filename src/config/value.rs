@@ -162,7 +162,10 @@ fn dict_edits(value: &Value) -> Result<Vec<Edit>, Misfit> {
                 Err(unexpected) => misfit(unexpected_text(literal_text, &unexpected)),
             }
         }
-        other => misfit(format!("{} is not a dict", show(other))),
+        other => Err(Misfit {
+            message: format!("{} is not a dict", show(other)),
+            hint: Some("write it as a table, or as text: `{'key': 'value'}`".to_owned()),
+        }),
     }
 }
 

@@ -145,7 +145,11 @@ pub const SCOPES: &[Scope] = &[
     ),
     tool("helm-unittest", "Tests charts.", &[inert("output_type", Text)]),
     tool("kubeconform", "Checks charts.", &[]),
-    tool("download-terraform", "Terraform itself.", &[]),
+    tool(
+        "download-terraform",
+        "Terraform itself.",
+        &[inert("extra_env_vars", Texts), inert("platforms", Texts), inert("tailor", Bool)],
+    ),
     tool("terraform-tfsec", "A linter of Terraform.", &[]),
     tool("go-golang", "The Go tool chain.", &[]),
     tool("golangci-lint", "A linter of Go.", &[]),
