@@ -87,7 +87,10 @@ impl Dependencies {
     }
 
     /// Who depends on any of these directly or through others.
-    pub fn transitive_dependents<'a>(&'a self, addresses: impl IntoIterator<Item = &'a Address>) -> BTreeSet<&'a Address> {
+    pub fn transitive_dependents<'a>(
+        &'a self,
+        addresses: impl IntoIterator<Item = &'a Address>,
+    ) -> BTreeSet<&'a Address> {
         let mut backwards: Vec<Vec<Number>> = vec![Vec::new(); self.edges.len()];
         for (edges, dependent) in self.edges.iter().zip(0..) {
             for number in edges.direct.iter().chain(&edges.special) {

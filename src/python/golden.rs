@@ -21,7 +21,8 @@ fn edges_equal_those_of_pants() {
         println!("skipped: `WADERS_PEEKS` and `WADERS_CHECKOUTS` name no folders");
         return;
     };
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&peeks).expect("peeks").map(|file| file.expect("file").path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(&peeks).expect("peeks").map(|file| file.expect("file").path()).collect();
     files.sort();
     let (mut equal, mut all, mut targets_equal, mut targets_all) = (0, 0, 0, 0);
     for file in files {
@@ -133,7 +134,9 @@ fn path(text: &str) -> RelPath {
 /// As shown: `dir:name`, `dir/file.py:name`, `dir/sub/file.py:../name`, `dir/file.py`, `dir:name#generated`, `@k=v`.
 fn address(json: &Json) -> Address {
     let shown = text(json, "address").trim_start_matches("//");
-    let (shown, parameters) = shown.split_once('@').unwrap_or((shown, ""));
+    let file = strings(json, "sources").into_iter().find(|source| shown.starts_with(source)).unwrap_or_default();
+    let at = shown[file.len()..].find('@').map_or(shown.len(), |at| file.len() + at);
+    let (shown, parameters) = (&shown[..at], shown[at..].trim_start_matches('@'));
     let parameters = parameters.split(',').filter_map(|pair| pair.split_once('='));
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let (shown, generated) = shown.split_once('#').map_or((shown, None), |(shown, key)| (shown, Some(key.to_owned())));
@@ -158,7 +161,8 @@ fn target(json: &Json) -> Target {
     let address = address(json);
     let is_generated = address.file.is_some() || address.generated.is_some();
     let generator = is_generated.then(|| Address { file: None, generated: None, ..address.clone() });
-    let fields = json.as_object().expect("object").iter().filter(|(name, value)| !value.is_null() && *name != "dependencies");
+    let fields =
+        json.as_object().expect("object").iter().filter(|(name, value)| !value.is_null() && *name != "dependencies");
     let mut fields: BTreeMap<String, Value> = fields.map(|(name, json)| (name.clone(), value(json))).collect();
     if let Some(module) = json["entry_point"]["module"].as_str() {
         fields.insert("entry_point".to_owned(), Value::Str(module.to_owned()));
@@ -210,7 +214,11 @@ fn explicit(target: &Target, addresses: &HashMap<String, Address>) -> Explicit {
         let base = if place.is_root() { "//" } else { place.as_str() };
         let default = place.file_name().unwrap_or_default();
         let tries = [format!("{base}{rest}"), format!("//{base}{rest}"), format!("{base}:{default}{rest}")];
-        tries.iter().find_map(|shown| addresses.get(shown)).cloned()
+        tries.iter().find_map(|shown| addresses.get(shown)).cloned().or_else(|| {
+            // Parametrized: no target is shown by this name.
+            let name = rest.strip_prefix(':')?.to_owned();
+            Some(Address { dir: place, file: None, name, generated: None, parameters: BTreeMap::new() })
+        })
     };
     let raw = target.fields.get("dependencies_raw").map(Value::strings).unwrap_or_default();
     for written in raw {
@@ -228,14 +236,25 @@ fn explicit(target: &Target, addresses: &HashMap<String, Address>) -> Explicit {
             }
         }
     }
-    for field in ["runtime_package_dependencies", "packages", "files", "files_targets", "execution_dependencies",
-        "runnable_dependencies", "output_dependencies", "inputs"] {
+    for field in [
+        "runtime_package_dependencies",
+        "packages",
+        "files",
+        "files_targets",
+        "execution_dependencies",
+        "runnable_dependencies",
+        "fingerprint_dependencies",
+        "output_dependencies",
+        "inputs",
+        "complete_platforms",
+    ] {
         let written = target.fields.get(field).map(Value::strings).unwrap_or_default();
         explicit.special.extend(written.into_iter().filter_map(find));
     }
-    explicit.special.extend(target.fields.get("runnable").and_then(Value::as_str).and_then(find));
     let entry_points = entry_point::of_distribution(target);
-    explicit.includes.extend(entry_points.iter().filter(|written| entry_point::is_address(written)).filter_map(|written| find(written)));
+    explicit.includes.extend(
+        entry_points.iter().filter(|written| entry_point::is_address(written)).filter_map(|written| find(written)),
+    );
     explicit
 }
 
@@ -245,10 +264,17 @@ fn config(text: &str) -> (Config, Vec<String>, Vec<String>) {
     let option = |scope: &str, name: &str| table.get(scope).and_then(|scope| scope.get(name)).cloned();
     let json = |value: toml::Value| serde_json::to_value(value).expect("toml is json");
     let known = [
-        ("python", "enable_resolves"), ("python", "default_resolve"), ("python-infer", "imports"),
-        ("python-infer", "string_imports"), ("python-infer", "string_imports_min_dots"), ("python-infer", "assets"),
-        ("python-infer", "assets_min_slashes"), ("python-infer", "init_files"), ("python-infer", "conftests"),
-        ("python-infer", "entry_points"), ("python-infer", "ambiguity_resolution"),
+        ("python", "enable_resolves"),
+        ("python", "default_resolve"),
+        ("python-infer", "imports"),
+        ("python-infer", "string_imports"),
+        ("python-infer", "string_imports_min_dots"),
+        ("python-infer", "assets"),
+        ("python-infer", "assets_min_slashes"),
+        ("python-infer", "init_files"),
+        ("python-infer", "conftests"),
+        ("python-infer", "entry_points"),
+        ("python-infer", "ambiguity_resolution"),
     ];
     let set = known.into_iter().filter_map(|(scope, name)| Some((scope, name, json(option(scope, name)?))));
     let list = |name: &str| -> Option<Vec<String>> {

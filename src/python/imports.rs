@@ -3,14 +3,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
-use regex::bytes::Regex;
 use ruff_python_ast::token::{Token, TokenKind};
 use ruff_python_ast::{Alias, ExceptHandler, Expr, PySourceType, Stmt, StmtTry, StmtWith};
 use ruff_python_parser::parse_unchecked_source;
 use ruff_text_size::{Ranged, TextRange};
 use serde::{Deserialize, Serialize};
+
+use crate::python::source_text::{decode, line_starts};
 
 /// Grows whenever the same text would give another answer: an index of kept `Imports` is keyed by it.
 pub const IMPORTS_VERSION: u32 = 1;
@@ -95,28 +95,6 @@ pub fn imports(content: &[u8], strings: bool) -> Imports {
         std::mem::forget(parsed);
     }
     Imports { found, blank, syntax_error, unread }
-}
-
-/// PEP 263, as far as imports need it: UTF-8 (with or without BOM), else each byte is the character of its number.
-/// That keeps the ASCII of every encoding that Python accepts for source files.
-pub fn decode(content: &[u8]) -> Cow<'_, str> {
-    static CODING: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?-u)\A(?:[ \t\x0c]*(?:#[^\n]*)?\r?\n)?[ \t\x0c]*#[^\n]*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)")
-            .expect("the pattern is a constant")
-    });
-    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    let other = CODING
-        .captures(content)
-        .is_some_and(|found| !(found[1].eq_ignore_ascii_case(b"utf8") || is_utf8(&found[1])));
-    match std::str::from_utf8(content) {
-        Ok(text) if !other => Cow::Borrowed(text),
-        _ => Cow::Owned(content.iter().map(|byte| char::from(*byte)).collect()),
-    }
-}
-
-fn is_utf8(encoding: &[u8]) -> bool {
-    let prefix = encoding.get(..5).unwrap_or_default();
-    prefix.eq_ignore_ascii_case(b"utf-8") || prefix.eq_ignore_ascii_case(b"utf_8")
 }
 
 struct Reader<'a> {
@@ -205,23 +183,29 @@ impl<'a> Reader<'a> {
         }
         let trivia = [TokenKind::Comment, TokenKind::NonLogicalNewline];
         let tokens: Vec<&Token> = tokens.iter().filter(|token| !trivia.contains(&token.kind())).collect();
-        let mut next = 0;
+        let (mut next, mut interpolated) = (0, 0_usize);
         while next < tokens.len() {
             let first = next;
             next += 1;
+            match tokens[first].kind() {
+                TokenKind::FStringStart | TokenKind::TStringStart => interpolated += 1,
+                TokenKind::FStringEnd | TokenKind::TStringEnd => interpolated = interpolated.saturating_sub(1),
+                _ => {}
+            }
             if tokens[first].kind() != TokenKind::String {
                 continue;
             }
             while next < tokens.len() && tokens[next].kind() == TokenKind::String {
                 next += 1;
             }
-            let Some(value) = tokens[first..next].iter().map(|token| literal(&self.text[token.range()])).collect() else {
+            let Some(value) = tokens[first..next].iter().map(|token| literal(&self.text[token.range()])).collect()
+            else {
                 continue;
             };
             let range = tokens[first].range().cover(tokens[next - 1].range());
             if self.is_import_call(&tokens[..first], tokens.get(next)) {
                 self.add(range, value, ImportKind::Import);
-            } else if strings {
+            } else if strings && interpolated == 0 {
                 self.string(range, value);
             }
         }
@@ -320,17 +304,6 @@ fn is_identifier(word: &str) -> bool {
 
 fn offset_of(offset: usize) -> ruff_text_size::TextSize {
     ruff_text_size::TextSize::try_from(offset).expect("a file longer than 32 MB is not read")
-}
-
-/// `\n`, `\r\n` and `\r` end a line, as in Python.
-fn line_starts(text: &str) -> Vec<usize> {
-    let bytes = text.as_bytes();
-    let ends = (0..bytes.len()).filter(|at| match bytes[*at] {
-        b'\n' => true,
-        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-        _ => false,
-    });
-    std::iter::once(0).chain(ends.map(|at| at + 1)).collect()
 }
 
 /// An upper estimate of how deep the parser would recurse: open brackets, and what may be an operator since the
@@ -450,6 +423,7 @@ mod tests {
         check("A = ['a.b.C', r'd.e', 'no', 'a..b', 'a.1', 'with space.x', b'x.y', 'x\\.y']", &["a.b.C:1\"", "d.e:1\""]);
         check("A = ('a.'\n 'b')", &["a.b:1\""]);
         check("open('data/x.json')\nf'a/{b}'", &["data/x.json:1/"]);
+        check("f'{url(\"a.b\")}' 'c.d'\n'e.f'", &["c.d:1\"", "e.f:2\""]);
         check("'''a.b'''", &["a.b:1\""]);
     }
 
@@ -483,12 +457,11 @@ mod tests {
 
     #[test]
     fn other_encodings_and_line_ends_are_read() {
-        let found = |content: &[u8]| imports(content, false).found.into_iter().map(|import| (import.module, import.line));
+        let found =
+            |content: &[u8]| imports(content, false).found.into_iter().map(|import| (import.module, import.line));
         assert!(found(b"# -*- coding: latin-1 -*-\nx = '\xe9'\nimport a\n").eq([("a".to_owned(), 3)]));
         assert!(found(b"\xef\xbb\xbfimport a").eq([("a".to_owned(), 1)]));
         assert!(found(b"x = '\xff\xfe'\rimport a\r\nimport b").eq([("a".to_owned(), 2), ("b".to_owned(), 3)]));
-        assert_eq!(decode("# coding: latin-1\né".as_bytes()), "# coding: latin-1\nÃ©");
-        assert_eq!(decode("# coding: utf8\né".as_bytes()), "# coding: utf8\né");
     }
 
     #[test]
@@ -501,11 +474,13 @@ mod tests {
     #[test]
     fn deep_nesting_neither_overflows_nor_hides_the_rest() {
         let deep = |unit: &str, end: &str| format!("x = {}1{}\nimport a\n", unit.repeat(10_000), end.repeat(10_000));
-        for (unit, end) in [("[", "]"), ("(", ")"), ("-", ""), ("not ", ""), ("a + ", ""), ("a.", ""), ("lambda a, b: ", "")]
+        for (unit, end) in
+            [("[", "]"), ("(", ")"), ("-", ""), ("not ", ""), ("a + ", ""), ("a.", ""), ("lambda a, b: ", "")]
         {
             let text = deep(unit, end);
             let small = std::thread::Builder::new().stack_size(2 << 20);
-            let read = small.spawn(move || imports(text.as_bytes(), true)).expect("thread").join().expect("no overflow");
+            let read =
+                small.spawn(move || imports(text.as_bytes(), true)).expect("thread").join().expect("no overflow");
             assert!(read.found.iter().any(|import| import.module == "a") || read.syntax_error.is_some(), "{unit}");
         }
         let nested: String = (0..2_000).map(|depth| format!("{}if 1:\n", " ".repeat(depth))).collect();

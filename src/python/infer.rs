@@ -82,7 +82,8 @@ fn read_all<'a>(input: &'a Input<'a>, targets: &Numbered<'a>) -> HashMap<&'a Rel
 fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> HashMap<&'a RelPath, Vec<Number>> {
     let mut assets: HashMap<&RelPath, Vec<Number>> = HashMap::new();
     if input.settings.assets {
-        for (number, target) in targets.iter().filter(|(_, target)| matches!(target.kind.as_str(), "resource" | "file")) {
+        for (number, target) in targets.iter().filter(|(_, target)| matches!(target.kind.as_str(), "resource" | "file"))
+        {
             target.sources.iter().for_each(|source| assets.entry(source).or_default().push(number));
         }
     }
@@ -96,7 +97,6 @@ fn lockfiles<'a>(targets: &Numbered<'a>) -> HashMap<&'a str, Number> {
 
 /// One target's, while they are collected.
 pub(super) struct Found<'a> {
-    pub number: Number,
     pub target: &'a Target,
     pub resolve: &'a str,
     pub direct: Vec<Number>,
@@ -122,7 +122,6 @@ impl<'a> Inference<'a> {
         }
         let resolve = resolve_of(target, self.input.settings);
         let mut found = Found {
-            number,
             target,
             resolve,
             direct: Vec::new(),
@@ -137,7 +136,8 @@ impl<'a> Inference<'a> {
         let mut special = self.expand(&explicit.special, &mut found);
         found.direct.clone_from(&found.includes);
         self.implied(&mut found);
-        found.direct.retain(|dependency| *dependency != number && !found.excludes.contains(dependency));
+        // A file that imports its own names depends on itself, as in Pants.
+        found.direct.retain(|dependency| !found.excludes.contains(dependency));
         for numbers in [&mut found.direct, &mut special, &mut excluded] {
             numbers.sort_unstable();
             numbers.dedup();
@@ -244,7 +244,8 @@ impl<'a> Inference<'a> {
             self.tell_ambiguous(found, &format!("module `{module}`"), &candidates, Some(import.line));
         }
         let ignored = &self.input.settings.ignored_unowned;
-        let is_below = |prefix: &String| module.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let is_below =
+            |prefix: &String| module.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         import.weak || is_stdlib(module) || ignored.iter().any(is_below)
     }
 
@@ -319,7 +320,8 @@ impl<'a> Inference<'a> {
     /// The file that it was read from, and the lockfile that pins it.
     fn of_requirement(&self, found: &mut Found<'a>) {
         let Some(generator) = &found.target.generator else { return };
-        let siblings = self.targets.number(generator).map(|number| self.targets.generated_by(number)).unwrap_or_default();
+        let siblings =
+            self.targets.number(generator).map(|number| self.targets.generated_by(number)).unwrap_or_default();
         let is_source = |number: &Number| self.targets.get(*number).kind == "_generator_sources_helper";
         found.direct.extend(siblings.into_iter().filter(is_source));
         found.direct.extend(self.lockfiles.get(format!("_{}_lockfile", found.resolve).as_str()));
@@ -381,9 +383,14 @@ impl<'a> Inference<'a> {
             Unowned::Error => Severity::Error,
         };
         for (module, line) in unowned {
-            let elsewhere: Vec<&str> = self.map.resolves().map(|(name, _)| name).filter(|name| {
-                *name != found.resolve && owners(&self.targets, &self.map, module, Some(name), None) != Owners::None
-            }).collect();
+            let elsewhere: Vec<&str> = self
+                .map
+                .resolves()
+                .map(|(name, _)| name)
+                .filter(|name| {
+                    *name != found.resolve && owners(&self.targets, &self.map, module, Some(name), None) != Owners::None
+                })
+                .collect();
             let hint = if elsewhere.is_empty() {
                 "declare what provides it, or add `# pants: no-infer-dep` to the line".to_owned()
             } else {

@@ -9,6 +9,7 @@ pub mod numbered;
 pub mod owners;
 pub mod settings;
 pub mod source_root;
+pub mod source_text;
 pub mod stdlib;
 pub mod third_party;
 
