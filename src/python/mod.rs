@@ -1,1 +1,23 @@
-//! To come.
+//! Python's own knowledge: what files import, who owns a module, and what depends on what.
+
+pub mod dependencies;
+pub mod entry_point;
+pub mod imports;
+pub mod infer;
+pub mod module_map;
+pub mod numbered;
+pub mod owners;
+pub mod settings;
+pub mod source_root;
+pub mod source_text;
+pub mod stdlib;
+pub mod third_party;
+
+pub use dependencies::{Dependencies, Diagnostic, Severity};
+pub use imports::{Import, ImportKind, Imports, imports};
+pub use infer::{Explicit, Input, infer};
+pub use settings::Settings;
+pub use source_root::SourceRoots;
+
+#[cfg(test)]
+mod golden;

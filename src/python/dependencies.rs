@@ -1,0 +1,150 @@
+//! What depends on what, once it is known: direct and transitive, forwards and backwards. How it came to be known is
+//! `infer`'s.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::base::RelPath;
+use crate::python::numbered::Number;
+use crate::target::Address;
+
+#[derive(Debug, Default)]
+pub struct Dependencies {
+    /// Sorted; a target's number is its place here.
+    addresses: Vec<Address>,
+    numbers: HashMap<Address, Number>,
+    edges: Vec<Edges>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Each list is sorted and without repetition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Edges {
+    pub direct: Vec<Number>,
+    /// Needed by the target itself, built or copied in their own way; a closure does not follow them.
+    pub special: Vec<Number>,
+    /// What `!!` takes out of every closure that the target is in.
+    pub excluded: Vec<Number>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    /// Whose dependencies are in doubt.
+    pub target: Address,
+    pub file: Option<RelPath>,
+    /// In `file`, or of the BUILD file where there is none; from 1.
+    pub line: Option<u32>,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Warning,
+    /// A goal that needs these dependencies cannot go on.
+    Error,
+}
+
+impl Dependencies {
+    pub(crate) fn new(addresses: Vec<Address>, edges: Vec<Edges>, diagnostics: Vec<Diagnostic>) -> Dependencies {
+        let numbers = addresses.iter().cloned().zip(0..).collect();
+        Dependencies { addresses, numbers, edges, diagnostics }
+    }
+
+    /// Sorted. What `dependencies` and `peek` show: special ones too.
+    pub fn direct(&self, address: &Address) -> Vec<&Address> {
+        let Some(edges) = self.edges_of(address) else { return Vec::new() };
+        let mut numbers: Vec<Number> = edges.direct.iter().chain(&edges.special).copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().map(|number| self.address(number)).collect()
+    }
+
+    /// Sorted: those that only the target itself uses (`runtime_package_dependencies`, an archive's `packages` …).
+    pub fn special(&self, address: &Address) -> Vec<&Address> {
+        let edges = self.edges_of(address).map(|edges| edges.special.as_slice()).unwrap_or_default();
+        edges.iter().map(|number| self.address(*number)).collect()
+    }
+
+    /// All that the roots need, the roots left out unless something needs them. What a `!!` on the way names is left
+    /// out; what that needs in turn stays, as in Pants.
+    pub fn transitive<'a>(&self, roots: impl IntoIterator<Item = &'a Address>) -> BTreeSet<Address> {
+        let roots = roots.into_iter().filter_map(|root| self.number(root));
+        self.reached(roots, |_| true).into_iter().map(|number| self.address(number).clone()).collect()
+    }
+
+    /// Sorted.
+    pub fn dependents<'a>(&'a self, address: &'a Address) -> Vec<&'a Address> {
+        self.dependents_of_all([address]).into_iter().collect()
+    }
+
+    /// Who depends on any of these directly.
+    pub fn dependents_of_all<'a>(&'a self, addresses: impl IntoIterator<Item = &'a Address>) -> BTreeSet<&'a Address> {
+        let wanted: BTreeSet<Number> = addresses.into_iter().filter_map(|address| self.number(address)).collect();
+        let depends = |edges: &Edges| edges.direct.iter().chain(&edges.special).any(|number| wanted.contains(number));
+        let dependents = self.edges.iter().zip(&self.addresses).filter(|(edges, _)| depends(edges));
+        dependents.map(|(_, address)| address).collect()
+    }
+
+    /// Who depends on any of these directly or through others.
+    pub fn transitive_dependents<'a>(
+        &'a self,
+        addresses: impl IntoIterator<Item = &'a Address>,
+    ) -> BTreeSet<&'a Address> {
+        let mut backwards: Vec<Vec<Number>> = vec![Vec::new(); self.edges.len()];
+        for (edges, dependent) in self.edges.iter().zip(0..) {
+            for number in edges.direct.iter().chain(&edges.special) {
+                backwards[*number as usize].push(dependent);
+            }
+        }
+        let roots = addresses.into_iter().filter_map(|address| self.number(address));
+        let found = reach(self.edges.len(), roots, |number| &backwards[number as usize]);
+        found.into_iter().map(|number| self.address(number)).collect()
+    }
+
+    pub(crate) fn number(&self, address: &Address) -> Option<Number> {
+        self.numbers.get(address).copied()
+    }
+
+    pub(crate) fn address(&self, number: Number) -> &Address {
+        &self.addresses[number as usize]
+    }
+
+    /// Sorted. `follow`: whether a target's own dependencies are of interest.
+    pub(crate) fn reached(
+        &self,
+        roots: impl IntoIterator<Item = Number>,
+        follow: impl Fn(Number) -> bool,
+    ) -> Vec<Number> {
+        let roots: Vec<Number> = roots.into_iter().collect();
+        let edges = |number: Number| &self.edges[number as usize];
+        let next = |number| if follow(number) { edges(number).direct.as_slice() } else { &[] };
+        let mut found = reach(self.edges.len(), roots.iter().copied(), next);
+        let excluded = roots.iter().chain(&found).flat_map(|number| &edges(*number).excluded);
+        let excluded: BTreeSet<Number> = excluded.copied().collect();
+        found.retain(|number| !excluded.contains(number));
+        found
+    }
+
+    fn edges_of(&self, address: &Address) -> Option<&Edges> {
+        Some(&self.edges[self.number(address)? as usize])
+    }
+}
+
+/// All that can be reached from the roots by at least one step, sorted. Cycles are welcome.
+fn reach<'a>(count: usize, roots: impl Iterator<Item = Number>, next: impl Fn(Number) -> &'a [Number]) -> Vec<Number> {
+    let mut seen = vec![false; count];
+    let mut walked = vec![false; count];
+    let mut left: Vec<Number> = roots.collect();
+    while let Some(number) = left.pop() {
+        if std::mem::replace(&mut walked[number as usize], true) {
+            continue;
+        }
+        for neighbour in next(number) {
+            if !std::mem::replace(&mut seen[*neighbour as usize], true) {
+                left.push(*neighbour);
+            }
+        }
+    }
+    (0..).zip(seen).filter(|(_, seen)| *seen).map(|(number, _)| number).collect()
+}

@@ -1,0 +1,80 @@
+//! Entry points as fields write them: `main.py:run`, `app.main`, `app.main:run`, `:bin`.
+
+use crate::base::RelPath;
+use crate::build_file::Value;
+use crate::python::module_map::module_name;
+use crate::python::source_root::SourceRoots;
+use crate::target::Target;
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Module {
+    pub name: String,
+    /// Written as a file, below the BUILD file's folder.
+    pub is_file: bool,
+}
+
+/// The module of a `pex_binary`'s entry point; nothing for a file that leaves the repository or has no source root.
+pub fn module(written: &str, dir: &RelPath, roots: &SourceRoots) -> Option<Module> {
+    let module = written.split(':').next().unwrap_or_default().trim();
+    if !module.ends_with(".py") {
+        return Some(Module { name: module.to_owned(), is_file: false });
+    }
+    let file = dir.resolve(module).ok()?;
+    let stripped = file.strip_prefix(&roots.of_file(&file)?)?;
+    Some(Module { name: module_name(stripped.as_str()), is_file: true })
+}
+
+/// All entry points of a `python_distribution`: its field's, then those among the arguments of what it provides.
+pub fn of_distribution(target: &Target) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(groups) = target.fields.get("entry_points") {
+        collect(groups, &mut found);
+    }
+    if let Some(Value::Object { named, .. }) = target.fields.get("provides") {
+        named.iter().filter(|(name, _)| name == "entry_points").for_each(|(_, groups)| collect(groups, &mut found));
+    }
+    found
+}
+
+/// A `pex_binary` rather than a module.
+pub fn is_address(written: &str) -> bool {
+    written.starts_with(':') || written.contains('/')
+}
+
+fn collect(groups: &Value, found: &mut Vec<String>) {
+    let Value::Dict(groups) = groups else { return };
+    for (_, entries) in groups {
+        match entries {
+            Value::Dict(entries) => {
+                found.extend(entries.iter().filter_map(|(_, written)| written.as_str()).map(str::to_owned));
+            }
+            // setuptools' own form: `name = module:function`.
+            entries => {
+                let written = entries.strings().into_iter().filter_map(|entry| entry.split_once('='));
+                found.extend(written.map(|(_, written)| written.trim().to_owned()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(written: &str, expected: Option<(&str, bool)>) {
+        let roots = SourceRoots::new(&["src"], &[], &[]).expect("patterns");
+        let dir = RelPath::parse("src/app").expect("clean");
+        let expected = expected.map(|(name, is_file)| Module { name: name.to_owned(), is_file });
+        assert_eq!(module(written, &dir, &roots), expected, "{written}");
+    }
+
+    #[test]
+    fn files_and_modules_are_told_apart() {
+        check("main.py", Some(("app.main", true)));
+        check("sub/main.py:run", Some(("app.sub.main", true)));
+        check("__init__.py", Some(("app", true)));
+        check("app.main", Some(("app.main", false)));
+        check("app.main:run", Some(("app.main", false)));
+        check("../../../main.py", None);
+    }
+}

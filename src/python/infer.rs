@@ -1,0 +1,403 @@
+//! Every target's dependencies: written, generated, and read off its sources. Reading files and parsing
+//! `dependencies` fields is the caller's; here everything is looked up in memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::base::RelPath;
+use crate::build_file::Value;
+use crate::python::dependencies::{Dependencies, Diagnostic, Edges, Severity};
+use crate::python::entry_point;
+use crate::python::imports::{Import, ImportKind, Imports};
+use crate::python::module_map::{Home, ModuleMap, is_python_source, resolve_of};
+use crate::python::numbered::{Number, Numbered};
+use crate::python::owners::{Owners, owners};
+use crate::python::settings::{InitFiles, Settings, Unowned};
+use crate::python::source_root::SourceRoots;
+use crate::python::stdlib::is_stdlib;
+use crate::target::{Address, Target, TargetGraph};
+
+/// What inference looks at. `imports` answers from an index or reads the file; nothing for a file that cannot be read.
+pub struct Input<'a> {
+    pub graph: &'a TargetGraph,
+    pub roots: &'a SourceRoots,
+    pub settings: &'a Settings,
+    pub imports: &'a (dyn Fn(&RelPath) -> Option<Arc<Imports>> + Sync),
+    pub explicit: &'a (dyn Fn(&Target) -> Explicit + Sync),
+    pub exists: &'a (dyn Fn(&RelPath) -> bool + Sync),
+}
+
+/// What a target's own fields name, resolved to addresses but not expanded.
+#[derive(Clone, Debug, Default)]
+pub struct Explicit {
+    pub includes: Vec<Address>,
+    /// `!`, and `!!` too.
+    pub excludes: Vec<Address>,
+    /// `!!`
+    pub transitive_excludes: Vec<Address>,
+    /// From other fields than `dependencies`: `runtime_package_dependencies`, `packages`, `files` …
+    pub special: Vec<Address>,
+}
+
+pub fn infer(input: &Input<'_>) -> Dependencies {
+    let targets = Numbered::new(input.graph);
+    let inference = Inference {
+        map: ModuleMap::new(&targets, input.settings, input.roots),
+        imports: read_all(input, &targets),
+        assets: assets(input, &targets),
+        lockfiles: lockfiles(&targets),
+        targets,
+        input,
+    };
+    let numbers: Vec<Number> = inference.targets.iter().map(|(number, _)| number).collect();
+    let found: Vec<(Edges, Vec<Diagnostic>)> =
+        numbers.into_par_iter().with_min_len(16).map(|number| inference.of(number)).collect();
+    let (edges, diagnostics): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let addresses = inference.targets.iter().map(|(_, target)| target.address.clone()).collect();
+    Dependencies::new(addresses, edges, diagnostics.into_iter().flatten().collect())
+}
+
+struct Inference<'a> {
+    input: &'a Input<'a>,
+    targets: Numbered<'a>,
+    map: ModuleMap,
+    imports: HashMap<&'a RelPath, Arc<Imports>>,
+    /// Resources and files, by their one source.
+    assets: HashMap<&'a RelPath, Vec<Number>>,
+    /// By target name: `_python-default_lockfile`.
+    lockfiles: HashMap<&'a str, Number>,
+}
+
+/// Each file is read once, however many targets own it or begin below its package.
+fn read_all<'a>(input: &'a Input<'a>, targets: &Numbered<'a>) -> HashMap<&'a RelPath, Arc<Imports>> {
+    let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
+    let mut files: Vec<&RelPath> = sources.collect();
+    files.sort_unstable();
+    files.dedup();
+    files.into_par_iter().filter_map(|file| Some((file, (input.imports)(file)?))).collect()
+}
+
+fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> HashMap<&'a RelPath, Vec<Number>> {
+    let mut assets: HashMap<&RelPath, Vec<Number>> = HashMap::new();
+    if input.settings.assets {
+        for (number, target) in targets.iter().filter(|(_, target)| matches!(target.kind.as_str(), "resource" | "file"))
+        {
+            target.sources.iter().for_each(|source| assets.entry(source).or_default().push(number));
+        }
+    }
+    assets
+}
+
+fn lockfiles<'a>(targets: &Numbered<'a>) -> HashMap<&'a str, Number> {
+    let lockfiles = targets.iter().filter(|(_, target)| target.kind == "_lockfile");
+    lockfiles.map(|(number, target)| (target.address.name.as_str(), number)).collect()
+}
+
+/// One target's, while they are collected.
+pub(super) struct Found<'a> {
+    pub target: &'a Target,
+    pub resolve: &'a str,
+    pub direct: Vec<Number>,
+    pub includes: Vec<Number>,
+    pub excludes: Vec<Number>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Found<'_> {
+    pub fn tell(&mut self, severity: Severity, line: Option<u32>, message: String, hint: Option<String>) {
+        let file = self.target.sources.first().filter(|_| line.is_some()).cloned();
+        let target = self.target.address.clone();
+        self.diagnostics.push(Diagnostic { severity, target, file, line, message, hint });
+    }
+}
+
+impl<'a> Inference<'a> {
+    fn of(&self, number: Number) -> (Edges, Vec<Diagnostic>) {
+        let target = self.targets.get(number);
+        let generated = self.targets.generated_by(number);
+        if !generated.is_empty() {
+            return (Edges { direct: generated, ..Edges::default() }, Vec::new());
+        }
+        let resolve = resolve_of(target, self.input.settings);
+        let mut found = Found {
+            target,
+            resolve,
+            direct: Vec::new(),
+            includes: Vec::new(),
+            excludes: Vec::new(),
+            diagnostics: Vec::new(),
+        };
+        let explicit = (self.input.explicit)(target);
+        found.includes = self.expand(&explicit.includes, &mut found);
+        found.excludes = self.expand(&explicit.excludes, &mut found);
+        let mut excluded = self.expand(&explicit.transitive_excludes, &mut found);
+        let mut special = self.expand(&explicit.special, &mut found);
+        found.direct.clone_from(&found.includes);
+        self.implied(&mut found);
+        // A file that imports its own names depends on itself, as in Pants.
+        found.direct.retain(|dependency| !found.excludes.contains(dependency));
+        for numbers in [&mut found.direct, &mut special, &mut excluded] {
+            numbers.sort_unstable();
+            numbers.dedup();
+        }
+        (Edges { direct: found.direct, special, excluded }, found.diagnostics)
+    }
+
+    fn expand(&self, addresses: &[Address], found: &mut Found<'_>) -> Vec<Number> {
+        let target = found.target;
+        let parameter = |name: &str| match target.fields.get(name) {
+            Some(value) => value.as_str().map(str::to_owned),
+            None => (name == "resolve").then(|| self.input.settings.default_resolve.clone()),
+        };
+        let mut numbers = Vec::new();
+        for address in addresses {
+            let expanded = self.targets.expand(address, &parameter);
+            if expanded.is_empty() {
+                let message = format!("a field of {} names {address:?}, which is no target", target.kind);
+                found.tell(Severity::Error, None, message, None);
+            }
+            numbers.extend(expanded);
+        }
+        numbers
+    }
+
+    fn implied(&self, found: &mut Found<'a>) {
+        match found.target.kind.as_str() {
+            "python_requirement" => self.of_requirement(found),
+            "pex_binary" if self.input.settings.entry_points => self.of_binary(found),
+            "python_distribution" if self.input.settings.entry_points => self.of_distribution(found),
+            _ if is_python_source(found.target) => self.of_source(found),
+            _ => {}
+        }
+    }
+
+    fn of_source(&self, found: &mut Found<'a>) {
+        for source in &found.target.sources {
+            let Some(dir) = source.parent() else { continue };
+            if let Some(imports) = self.imports.get(source) {
+                self.of_imports(found, source, &dir, imports);
+            }
+            if self.input.settings.init_files != InitFiles::Never {
+                self.of_init_files(found, source);
+            }
+            if found.target.kind == "python_test" && self.input.settings.conftests {
+                self.of_conftests(found, source);
+            }
+        }
+    }
+
+    fn of_imports(&self, found: &mut Found<'a>, source: &RelPath, dir: &RelPath, imports: &Imports) {
+        if imports.unread {
+            let message = format!("`{source}` is too large or too deeply nested to look for imports in it");
+            found.tell(Severity::Warning, None, message, None);
+        }
+        let home = self.map.home(dir);
+        let mut unowned = Vec::new();
+        for import in &imports.found {
+            match import.kind {
+                ImportKind::Asset => self.of_asset(found, dir, import),
+                _ if !self.is_wanted(import) => {}
+                _ => {
+                    let module = import.absolute(home.map_or("", |home| &home.package));
+                    if !self.of_module(found, home, &module, import) {
+                        unowned.push((module.into_owned(), import.line));
+                    }
+                }
+            }
+        }
+        unowned.sort();
+        self.tell_unowned(found, &unowned);
+    }
+
+    fn is_wanted(&self, import: &Import) -> bool {
+        let settings = self.input.settings;
+        if import.kind == ImportKind::Import {
+            return settings.imports;
+        }
+        settings.string_imports
+            && import.module.matches('.').count() >= settings.string_imports_min_dots
+            && !settings.string_import_ignore.is_match(&import.module)
+    }
+
+    /// False: nobody owns the module, and that is worth telling.
+    fn of_module(&self, found: &mut Found<'a>, home: Option<&Home>, module: &str, import: &Import) -> bool {
+        let near = home.map(|home| &home.source_root).filter(|_| self.input.settings.by_source_root);
+        let mut candidates = match owners(&self.targets, &self.map, module, Some(found.resolve), near) {
+            Owners::Known(owners) => {
+                found.direct.extend(owners);
+                return true;
+            }
+            Owners::Ambiguous(candidates) => candidates,
+            Owners::None => Vec::new(),
+        };
+        if !candidates.is_empty() {
+            if candidates.iter().any(|candidate| found.includes.contains(candidate)) {
+                return true;
+            }
+            candidates.retain(|candidate| !found.excludes.contains(candidate));
+            if let [owner] = candidates[..] {
+                found.direct.push(owner);
+                return true;
+            }
+            self.tell_ambiguous(found, &format!("module `{module}`"), &candidates, Some(import.line));
+        }
+        let ignored = &self.input.settings.ignored_unowned;
+        let is_below =
+            |prefix: &String| module.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        import.weak || is_stdlib(module) || ignored.iter().any(is_below)
+    }
+
+    fn of_asset(&self, found: &mut Found<'a>, dir: &RelPath, import: &Import) {
+        let settings = self.input.settings;
+        if !settings.assets || import.module.matches('/').count() < settings.assets_min_slashes {
+            return;
+        }
+        let Ok(path) = RelPath::parse(&import.module) else { return };
+        let of_kind = |path: &RelPath, kind: &str| {
+            let numbers = self.assets.get(path).into_iter().flatten().copied();
+            numbers.filter(|number| self.targets.get(*number).kind == kind).collect::<Vec<_>>()
+        };
+        let mut candidates = of_kind(&dir.join(&path), "resource");
+        candidates.extend(of_kind(&path, "file"));
+        if candidates.len() > 1 {
+            if candidates.iter().any(|candidate| found.includes.contains(candidate)) {
+                return;
+            }
+            candidates.retain(|candidate| !found.excludes.contains(candidate));
+        }
+        match candidates[..] {
+            [] => {}
+            [owner] => found.direct.push(owner),
+            _ => self.tell_ambiguous(found, &format!("asset `{path}`"), &candidates, Some(import.line)),
+        }
+    }
+
+    fn of_init_files(&self, found: &mut Found<'a>, source: &RelPath) {
+        if !matches!(source.extension(), Some("py" | "pyi")) {
+            return;
+        }
+        for dir in source.ancestors() {
+            for name in ["__init__.py", "__init__.pyi"] {
+                let Ok(init) = dir.push(name) else { continue };
+                if init == *source {
+                    continue;
+                }
+                let blank = || self.imports.get(&init).is_some_and(|imports| imports.blank);
+                if self.input.settings.init_files == InitFiles::Always || !blank() {
+                    self.owned(found, &init);
+                }
+            }
+        }
+    }
+
+    fn of_conftests(&self, found: &mut Found<'a>, source: &RelPath) {
+        for dir in source.ancestors() {
+            let Ok(conftest) = dir.push("conftest.py") else { continue };
+            if conftest == *source || !(self.input.exists)(&conftest) {
+                continue;
+            }
+            if self.targets.owners(&conftest).next().is_none() {
+                let message = format!("`{conftest}` applies to `{source}`, but no target owns it");
+                let hint = format!("declare `python_test_utils()` in the BUILD file of `{dir}`");
+                found.tell(Severity::Error, None, message, Some(hint));
+            }
+            self.owned(found, &conftest);
+        }
+    }
+
+    /// Those Python owners of a file that share the target's resolve.
+    fn owned(&self, found: &mut Found<'a>, file: &RelPath) {
+        for owner in self.targets.owners(file) {
+            let target = self.targets.get(owner);
+            if is_python_source(target) && resolve_of(target, self.input.settings) == found.resolve {
+                found.direct.push(owner);
+            }
+        }
+    }
+
+    /// The file that it was read from, and the lockfile that pins it.
+    fn of_requirement(&self, found: &mut Found<'a>) {
+        let Some(generator) = &found.target.generator else { return };
+        let siblings =
+            self.targets.number(generator).map(|number| self.targets.generated_by(number)).unwrap_or_default();
+        let is_source = |number: &Number| self.targets.get(*number).kind == "_generator_sources_helper";
+        found.direct.extend(siblings.into_iter().filter(is_source));
+        found.direct.extend(self.lockfiles.get(format!("_{}_lockfile", found.resolve).as_str()));
+    }
+
+    fn of_binary(&self, found: &mut Found<'a>) {
+        let Some(written) = found.target.fields.get("entry_point").and_then(Value::as_str) else { return };
+        let dir = &found.target.address.dir;
+        let Some(module) = entry_point::module(written, dir, self.input.roots) else { return };
+        let near = self.input.roots.of_dir(dir).filter(|_| self.input.settings.by_source_root);
+        let owners = owners(&self.targets, &self.map, &module.name, Some(found.resolve), near.as_ref());
+        let below = module.is_file.then_some(dir);
+        self.of_entry_point(found, written, owners, below);
+    }
+
+    fn of_distribution(&self, found: &mut Found<'a>) {
+        for written in entry_point::of_distribution(found.target) {
+            if entry_point::is_address(&written) {
+                // The parser of `dependencies` fields knows addresses; the caller has put it among the explicit ones.
+                continue;
+            }
+            let module = written.split([':', '[']).next().unwrap_or_default().trim();
+            let owners = owners(&self.targets, &self.map, module, None, None);
+            self.of_entry_point(found, &written, owners, None);
+        }
+    }
+
+    /// `below`: the owner is known to be declared in this folder or above it.
+    fn of_entry_point(&self, found: &mut Found<'a>, written: &str, owners: Owners, below: Option<&RelPath>) {
+        match owners {
+            Owners::None => {}
+            Owners::Known(owners) => found.direct.extend(owners),
+            Owners::Ambiguous(candidates) if candidates.iter().any(|candidate| found.includes.contains(candidate)) => {}
+            Owners::Ambiguous(mut candidates) => {
+                candidates.retain(|candidate| {
+                    let dir = &self.targets.get(*candidate).address.dir;
+                    !found.excludes.contains(candidate) && below.is_none_or(|below| below.starts_with(dir))
+                });
+                match candidates[..] {
+                    [owner] => found.direct.push(owner),
+                    _ => self.tell_ambiguous(found, &format!("entry point `{written}`"), &candidates, None),
+                }
+            }
+        }
+    }
+
+    fn tell_ambiguous(&self, found: &mut Found<'a>, what: &str, candidates: &[Number], line: Option<u32>) {
+        let names: Vec<String> =
+            candidates.iter().map(|number| format!("`{:?}`", self.targets.get(*number).address)).collect();
+        let message = format!("{what} may come from any of {}: none is taken", names.join(", "));
+        let hint = "name the right one in `dependencies`, or exclude the others with `!`";
+        found.tell(Severity::Warning, line, message, Some(hint.to_owned()));
+    }
+
+    fn tell_unowned(&self, found: &mut Found<'a>, unowned: &[(String, u32)]) {
+        let severity = match self.input.settings.unowned {
+            Unowned::Ignore => return,
+            Unowned::Warn => Severity::Warning,
+            Unowned::Error => Severity::Error,
+        };
+        for (module, line) in unowned {
+            let elsewhere: Vec<&str> = self
+                .map
+                .resolves()
+                .map(|(name, _)| name)
+                .filter(|name| {
+                    *name != found.resolve && owners(&self.targets, &self.map, module, Some(name), None) != Owners::None
+                })
+                .collect();
+            let hint = if elsewhere.is_empty() {
+                "declare what provides it, or add `# pants: no-infer-dep` to the line".to_owned()
+            } else {
+                format!("the resolve `{}` has it, the target is in `{}`", elsewhere.join("`, `"), found.resolve)
+            };
+            let message = format!("no target provides the imported module `{module}`");
+            found.tell(severity, Some(*line), message, Some(hint));
+        }
+    }
+}

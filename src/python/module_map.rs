@@ -1,0 +1,187 @@
+//! Module names to the targets that provide them, for each resolve. Which of several providers an import means is
+//! for `owners` to say.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::base::RelPath;
+use crate::build_file::Value;
+use crate::python::numbered::{Number, Numbered};
+use crate::python::settings::Settings;
+use crate::python::source_root::SourceRoots;
+use crate::python::third_party::{Provides, modules_of, normalize, project_name};
+use crate::target::Target;
+
+#[derive(Debug, Default)]
+pub struct ModuleMap {
+    resolves: BTreeMap<String, Modules>,
+    homes: HashMap<RelPath, Arc<Home>>,
+}
+
+/// One resolve's. Code of the repository and of requirements apart: lookups climb differently.
+#[derive(Debug, Default)]
+pub struct Modules {
+    pub first_party: HashMap<String, Vec<Provider>>,
+    pub third_party: HashMap<String, Vec<Provider>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Provider {
+    pub target: Number,
+    pub provides: Provides,
+}
+
+/// Where the files of a folder stand in Python's eyes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Home {
+    pub source_root: RelPath,
+    /// The folder below the source root, as a dotted name.
+    pub package: String,
+}
+
+impl ModuleMap {
+    pub fn new(targets: &Numbered<'_>, settings: &Settings, roots: &SourceRoots) -> ModuleMap {
+        let homes = homes(targets, roots);
+        let mut resolves: BTreeMap<String, Modules> = BTreeMap::new();
+        for (number, target) in targets.iter() {
+            let resolve = resolve_of(target, settings);
+            if is_python_source(target) {
+                let modules = resolves.entry(resolve.to_owned()).or_default();
+                for source in &target.sources {
+                    if let Some((module, provides)) = module_of(source, &homes) {
+                        let provider = Provider { target: number, provides };
+                        modules.first_party.entry(module).or_default().push(provider);
+                    }
+                }
+            } else if target.kind == "python_requirement" {
+                let modules = resolves.entry(resolve.to_owned()).or_default();
+                for (provides, module) in required(targets, target) {
+                    let provider = Provider { target: number, provides };
+                    let providers = modules.third_party.entry(module).or_default();
+                    if !providers.contains(&provider) {
+                        providers.push(provider);
+                    }
+                }
+            }
+        }
+        ModuleMap { resolves, homes }
+    }
+
+    /// `None`: nobody is in that resolve.
+    pub fn resolve(&self, name: &str) -> Option<&Modules> {
+        self.resolves.get(name)
+    }
+
+    /// Sorted by name.
+    pub fn resolves(&self) -> impl Iterator<Item = (&str, &Modules)> {
+        self.resolves.iter().map(|(name, modules)| (name.as_str(), modules))
+    }
+
+    /// Nothing for a folder without Python sources or without a source root.
+    pub fn home(&self, dir: &RelPath) -> Option<&Home> {
+        self.homes.get(dir).map(Arc::as_ref)
+    }
+}
+
+pub fn is_python_source(target: &Target) -> bool {
+    matches!(target.kind.as_str(), "python_source" | "python_test" | "python_test_util")
+}
+
+/// The resolve that a target is in; one name for all where resolves are off.
+pub fn resolve_of<'a>(target: &'a Target, settings: &'a Settings) -> &'a str {
+    if !settings.enable_resolves {
+        return &settings.default_resolve;
+    }
+    target.fields.get("resolve").and_then(Value::as_str).unwrap_or(&settings.default_resolve)
+}
+
+/// The dotted name of a file below its source root: `a/b/__init__.py` is `a.b`, and so is `a/b.pyi`.
+pub fn module_name(stripped: &str) -> String {
+    let (dir, name) = stripped.rsplit_once('/').unwrap_or(("", stripped));
+    let stem = match name.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem,
+        _ => name,
+    };
+    let is_package = matches!(name, "__init__.py" | "__init__.pyi");
+    let parts = dir.split('/').chain(Some(stem).filter(|_| !is_package));
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
+}
+
+fn module_of(source: &RelPath, homes: &HashMap<RelPath, Arc<Home>>) -> Option<(String, Provides)> {
+    let home = homes.get(&source.parent()?)?;
+    let name = module_name(source.file_name()?);
+    let provides = if source.extension() == Some("pyi") { Provides::Stubs } else { Provides::Code };
+    let module = match (home.package.as_str(), name) {
+        ("", name) => name,
+        (package, name) if name.is_empty() => package.to_owned(),
+        (package, name) => format!("{package}.{name}"),
+    };
+    Some((module, provides))
+}
+
+fn homes(targets: &Numbered<'_>, roots: &SourceRoots) -> HashMap<RelPath, Arc<Home>> {
+    let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
+    let mut dirs: Vec<RelPath> = sources.filter_map(RelPath::parent).collect();
+    dirs.sort();
+    dirs.dedup();
+    let home = |dir: RelPath| {
+        let source_root = roots.of_dir(&dir)?;
+        let package = dir.strip_prefix(&source_root)?.as_str().replace('/', ".");
+        Some((dir, Arc::new(Home { source_root, package })))
+    };
+    dirs.into_par_iter().filter_map(home).collect()
+}
+
+/// What a `python_requirement` provides: as it says, else as its generator's mappings say, else by its name.
+fn required(targets: &Numbered<'_>, target: &Target) -> Vec<(Provides, String)> {
+    let said = |field| target.fields.get(field).map(Value::strings).unwrap_or_default();
+    for (field, provides) in [("modules", Provides::Code), ("type_stub_modules", Provides::Stubs)] {
+        let modules = said(field);
+        if !modules.is_empty() {
+            return modules.into_iter().map(|module| (provides, module.to_owned())).collect();
+        }
+    }
+    let generator = target.generator.as_ref().and_then(|generator| targets.graph.get(generator));
+    let requirements = said("requirements");
+    let mut provided = Vec::new();
+    for requirement in requirements {
+        let mapped = generator.and_then(|generator| mapped(generator, project_name(requirement)));
+        let (provides, modules) = mapped.unwrap_or_else(|| modules_of(requirement));
+        provided.extend(modules.into_iter().map(|module| (provides, module)));
+    }
+    provided
+}
+
+fn mapped(generator: &Target, project: &str) -> Option<(Provides, Vec<String>)> {
+    let project = normalize(project);
+    let mappings = [("module_mapping", Provides::Code), ("type_stubs_module_mapping", Provides::Stubs)];
+    mappings.into_iter().find_map(|(field, provides)| {
+        let Some(Value::Dict(entries)) = generator.fields.get(field) else { return None };
+        let is_meant = |key: &Value| key.as_str().is_some_and(|key| normalize(key) == project);
+        let (_, modules) = entries.iter().find(|(key, _)| is_meant(key))?;
+        let modules: Vec<String> = modules.strings().into_iter().map(str::to_owned).collect();
+        (!modules.is_empty()).then_some((provides, modules))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(file: &str, expected: &str) {
+        assert_eq!(module_name(file), expected, "{file}");
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_path() {
+        check("a/b.py", "a.b");
+        check("a/b.pyi", "a.b");
+        check("a/b/__init__.py", "a.b");
+        check("a/__init__.pyi", "a");
+        check("__init__.py", "");
+        check("tool", "tool");
+        check("a/.hidden", "a..hidden");
+    }
+}
