@@ -6,6 +6,8 @@ pub mod index;
 pub mod lockfile;
 pub mod requirement;
 pub mod resolve;
+pub mod venv;
+pub mod wheel;
 
 pub use environment::Environment;
 pub use requirement::Requirement;

@@ -8,6 +8,7 @@ mod requirements_txt;
 mod uv;
 
 use std::collections::BTreeSet;
+use std::error::Error as _;
 use std::path::Path;
 
 use uv_normalize::PackageName;
@@ -64,12 +65,10 @@ pub struct Artifact {
     pub size_bytes: Option<u64>,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("{label}{}: {problem}", place.map(|place| format!(":{place}")).unwrap_or_default())]
+#[derive(Debug)]
 pub struct Error {
     pub label: String,
     pub place: Option<Place>,
-    #[source]
     pub problem: Problem,
 }
 
@@ -89,6 +88,22 @@ pub enum Problem {
     NoHash { package: String },
     #[error(transparent)]
     Requirement(#[from] requirement::Error),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.place {
+            Some(place) => write!(out, "{}:{place}: {}", self.label, self.problem),
+            None => write!(out, "{}: {}", self.label, self.problem),
+        }
+    }
+}
+
+/// The problem is told in the message, so that the chain goes on below it.
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.problem.source()
+    }
 }
 
 impl Error {
