@@ -23,7 +23,7 @@
 //! | `config` | option table, load, precedence, interpolation, flags | base |
 //! | `build_file` | parse and evaluate declarative BUILD files | base |
 //! | `target` | address, spec, kinds, fields, graph, selection | base config build_file |
-//! | `python` | imports, owners, inference, lockfiles, resolve, wheels | base config target |
+//! | `python` | imports, owners, inference, lockfiles, resolve, wheels | base store config target |
 //! | `toolchain` | lock, debian, standalone, host, system tree | base store net config |
 //! | `tools` | the tools as data | base config |
 //! | `plan` | partitions and inputs: targets and tools to actions | base store action config target python toolchain tools |

@@ -1,5 +1,8 @@
 //! One action, from its trees to its outcome: materialize, run in a sandbox, capture, publish.
 
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,10 +66,9 @@ async fn once(
     for dir in action.outputs_at.values() {
         make_writable_dir(&dir.to_path(&out)).map_err(prepare)?;
     }
-    let stdout = std::fs::File::create_new(scratch.path().join("stdout")).map_err(prepare)?;
-    let stderr = std::fs::File::create_new(scratch.path().join("stderr")).map_err(prepare)?;
+    let (stdout, stderr) = streams(scratch.path(), action.interactive).map_err(prepare)?;
     let request = request(engine, action, mounts, &out, slot);
-    let sandboxed = sandboxed(engine, action, request, stdout.into(), stderr.into(), cancel).await?;
+    let sandboxed = sandboxed(engine, action, request, stdout, stderr, cancel).await?;
 
     let label = || action.label.clone();
     let captured = tokio::task::block_in_place(|| engine.store.capture(&out, &CaptureLimits::default()));
@@ -87,14 +89,14 @@ async fn sandboxed(
     engine: &Engine,
     action: &Action,
     request: Request,
-    stdout: std::os::fd::OwnedFd,
-    stderr: std::os::fd::OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
     cancel: &Cancel,
 ) -> Result<waders_sandbox::Outcome, Error> {
     let failed = |source| Error::Sandbox { label: action.label.clone(), source };
-    let running = engine.spawner.run(&request, stdout, stderr).map_err(failed)?;
     let (sender, mut ended) = tokio::sync::oneshot::channel();
-    running.on_end(move |outcome| drop(sender.send(outcome)));
+    let done = move |outcome| drop(sender.send(outcome));
+    let running = engine.spawner.start_step(&request, stdout, stderr, done).map_err(failed)?;
     let mut known = Wish::GoOn;
     loop {
         tokio::select! {
@@ -138,8 +140,18 @@ fn limits(timeout: Option<Duration>, grace: Duration) -> Limits {
     Limits { timeout, grace, processes: PROCESSES, open_files: OPEN_FILES, file_bytes: FILE_BYTES, memory_bytes: None }
 }
 
+/// Files to be kept; of an interactive step nothing is, and it gets the caller's own.
+fn streams(scratch: &Path, interactive: bool) -> std::io::Result<(OwnedFd, OwnedFd)> {
+    let stdout = File::create_new(scratch.join("stdout"))?;
+    let stderr = File::create_new(scratch.join("stderr"))?;
+    if interactive {
+        return Ok((io::stdout().as_fd().try_clone_to_owned()?, io::stderr().as_fd().try_clone_to_owned()?));
+    }
+    Ok((stdout.into(), stderr.into()))
+}
+
 /// Any uid may fill it: the sandbox's is not the caller's when the caller is root.
-fn make_writable_dir(dir: &Path) -> std::io::Result<()> {
+fn make_writable_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::create_dir_all(dir)?;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o777))

@@ -1,21 +1,31 @@
-//! Python's own knowledge: what files import, who owns a module, and what depends on what.
+//! Python: what sources import and who owns it, requirements, lockfiles and what of them a step needs, wheels and the
+//! venv image they make. No process is started and nothing is fetched here.
 
 pub mod dependencies;
 pub mod entry_point;
+pub mod environment;
 pub mod imports;
+pub mod index;
 pub mod infer;
+pub mod lockfile;
 pub mod module_map;
 pub mod numbered;
 pub mod owners;
+pub mod requirement;
+pub mod resolve;
 pub mod settings;
 pub mod source_root;
 pub mod source_text;
 pub mod stdlib;
 pub mod third_party;
+pub mod venv;
+pub mod wheel;
 
 pub use dependencies::{Dependencies, Diagnostic, Severity};
+pub use environment::Environment;
 pub use imports::{Import, ImportKind, Imports, imports};
 pub use infer::{Explicit, Input, infer};
+pub use requirement::Requirement;
 pub use settings::Settings;
 pub use source_root::SourceRoots;
 

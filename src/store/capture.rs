@@ -210,3 +210,7 @@ fn refuse(path: &RelPath, why: &str) -> Error {
 fn failed<'p>(tried: &'static str, path: &'p RelPath) -> impl FnOnce(Errno) -> Error + 'p {
     Error::os(tried, Path::new(path.as_str()))
 }
+
+#[cfg(test)]
+#[path = "capture_tests.rs"]
+mod tests;

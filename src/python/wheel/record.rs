@@ -1,0 +1,158 @@
+//! RECORD: the list of a wheel's files with their hashes, checked for a wheel and written for an installed one.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+
+use super::Refusal;
+
+/// A wheel's RECORD. Files are struck off as they are seen; none may be left over.
+pub struct Record {
+    rows: BTreeMap<String, Row>,
+}
+
+struct Row {
+    /// `sha256=…`, empty for RECORD itself and its signatures.
+    hash: String,
+    size: String,
+}
+
+impl Record {
+    pub fn parse(text: &str) -> Result<Record, Refusal> {
+        let mut rows = BTreeMap::new();
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let refuse = |why: &str| Refusal::Record(format!("line {} of RECORD {why}", index + 1));
+            let fields = fields(line).ok_or_else(|| refuse("is no list of values"))?;
+            let [path, hash, size] = <[String; 3]>::try_from(fields).map_err(|_| refuse("has not three values"))?;
+            if rows.insert(path, Row { hash, size }).is_some() {
+                return Err(refuse("names a file for the second time"));
+            }
+        }
+        Ok(Record { rows })
+    }
+
+    /// Checks one file of the wheel. RECORD and its signatures cannot hold their own hashes.
+    pub fn strike(&mut self, path: &str, dist_info: &str, content: &[u8]) -> Result<(), Refusal> {
+        let row = self.rows.remove(path);
+        if is_record_itself(path, dist_info) {
+            return Ok(());
+        }
+        let row = row.ok_or_else(|| Refusal::Record("it is not listed in RECORD".to_owned()))?;
+        let (algorithm, hash) = row.hash.split_once('=').unwrap_or((&row.hash, ""));
+        let actual = match algorithm {
+            "sha256" => base64(&Sha256::digest(content)),
+            "sha384" => base64(&Sha384::digest(content)),
+            "sha512" => base64(&Sha512::digest(content)),
+            "" => return Err(Refusal::Record("RECORD gives no hash for it".to_owned())),
+            other => {
+                return Err(Refusal::Record(format!(
+                    "RECORD gives a hash of the kind `{other}`, which proves nothing"
+                )));
+            }
+        };
+        if hash.trim_end_matches('=') != actual {
+            return Err(Refusal::Record(format!("its {algorithm} is `{actual}`, RECORD says `{hash}`")));
+        }
+        if !row.size.is_empty() && row.size != content.len().to_string() {
+            return Err(Refusal::Record(format!("its size is {}, RECORD says `{}`", content.len(), row.size)));
+        }
+        Ok(())
+    }
+
+    /// What RECORD lists and the wheel does not hold.
+    pub fn finish(self, dist_info: &str) -> Result<(), (String, Refusal)> {
+        let left = self.rows.into_keys().find(|path| !is_record_itself(path, dist_info));
+        match left {
+            Some(path) => Err((path, Refusal::Record("RECORD lists it, but it is not in the wheel".to_owned()))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One line of an installed package's RECORD.
+pub fn row(path: &str, content: &[u8]) -> String {
+    format!("{},sha256={},{}\n", quoted(path), base64(&Sha256::digest(content)), content.len())
+}
+
+/// The line for RECORD itself.
+pub fn row_without_hash(path: &str) -> String {
+    format!("{},,\n", quoted(path))
+}
+
+pub fn is_record_itself(path: &str, dist_info: &str) -> bool {
+    let name = path.strip_prefix(dist_info).and_then(|rest| rest.strip_prefix('/'));
+    name.is_some_and(|name| matches!(name, "RECORD" | "RECORD.jws" | "RECORD.p7s"))
+}
+
+/// RFC 4180: values may stand in quotes, in which a quote is doubled.
+fn fields(line: &str) -> Option<Vec<String>> {
+    let mut fields = Vec::new();
+    let mut rest = line;
+    loop {
+        let (field, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted_field(quoted)?,
+            None => {
+                let end = rest.find(',').unwrap_or(rest.len());
+                (rest[..end].to_owned(), &rest[end..])
+            }
+        };
+        fields.push(field);
+        match after.strip_prefix(',') {
+            Some(after) => rest = after,
+            None => return after.is_empty().then_some(fields),
+        }
+    }
+}
+
+fn quoted_field(mut rest: &str) -> Option<(String, &str)> {
+    let mut field = String::new();
+    loop {
+        let (text, after) = rest.split_once('"')?;
+        field += text;
+        match after.strip_prefix('"') {
+            Some(after) => {
+                field.push('"');
+                rest = after;
+            }
+            None => return Some((field, after)),
+        }
+    }
+}
+
+fn quoted(path: &str) -> String {
+    if path.contains([',', '"']) { format!("\"{}\"", path.replace('"', "\"\"")) } else { path.to_owned() }
+}
+
+/// RFC 4648, section 5, without padding.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = (0..3).fold(0_u32, |bits, index| bits << 8 | u32::from(chunk.get(index).copied().unwrap_or(0)));
+        let letters = (0..=chunk.len()).map(|index| LETTERS[(bits >> (18 - 6 * index) & 63) as usize] as char);
+        text.extend(letters);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_the_one_of_urls() {
+        let check = |bytes: &[u8], expected: &str| assert_eq!(base64(bytes), expected);
+        check(b"", "");
+        check(b"f", "Zg");
+        check(b"fo", "Zm8");
+        check(b"foo", "Zm9v");
+        check(&[0xfb, 0xff], "-_8");
+    }
+
+    #[test]
+    fn quoted_paths_survive() {
+        assert_eq!(fields("\"a,\"\"b\"\"\",sha256=x,1"), Some(vec!["a,\"b\"".into(), "sha256=x".into(), "1".into()]));
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(fields("\"a"), None);
+    }
+}
