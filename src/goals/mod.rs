@@ -1,1 +1,25 @@
-//! To come.
+//! One small file a goal, and the session they share. The only room that holds both ends: what Pants means, and how
+//! actions run.
+
+mod dependencies;
+mod error;
+mod list;
+mod session;
+mod sources;
+mod test;
+mod unpackers;
+mod verdict;
+
+pub use error::Error;
+pub use session::{Session, Terminal};
+pub use verdict::Verdict;
+
+/// What a goal's name stands for.
+pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
+
+/// By name, as the command line spells them.
+pub const GOALS: [(&str, Goal); 3] = [("dependencies", dependencies::run), ("list", list::run), ("test", test::run)];
+
+pub fn named(name: &str) -> Option<Goal> {
+    GOALS.iter().find(|(known, _)| *known == name).map(|(_, goal)| *goal)
+}
