@@ -3,9 +3,27 @@
 //! The words: a [`Request`] is plain data, [`probe`] says what this kernel can isolate, a [`Spawner`] is a small
 //! single-threaded process that clones a child for each request, an [`Outcome`] is what became of it.
 //! Nothing here knows Python, Pants, stores, caches or an async runtime.
+//!
+//! On the way from a request to its outcome: `spawner` (the caller's side) sends it to `serve` (the spawner's process,
+//! which stands on `ground`), which opens its mounts (`source`) and gives them to a `cell`; `inside` is the cell's own
+//! life, from user to exec.
 
+mod cell;
+mod cgroup;
+mod error;
+mod ground;
+mod inside;
+mod kernel;
 mod outcome;
 mod request;
+mod serve;
+mod source;
+mod spawner;
+mod sys;
+mod wire;
 
+pub use error::{Cause, Error};
+pub use kernel::{Kernel, Lack, probe};
 pub use outcome::{Exit, Outcome};
 pub use request::{Isolation, Limits, Mount, MountKind, Network, Request, Stdio};
+pub use spawner::{Handle, Running, Spawner, spawner_main_if_asked};

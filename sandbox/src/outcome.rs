@@ -25,4 +25,13 @@ pub struct Outcome {
     pub wall: Duration,
     pub cpu: Duration,
     pub max_rss_bytes: u64,
+    /// Whether `Limits::memory_bytes` was enforced; false also when it was not asked for.
+    pub memory_limited: bool,
+}
+
+impl Outcome {
+    /// Of a sandbox that could not report itself.
+    pub(crate) fn unmeasured(exit: Exit, isolation: Isolation) -> Outcome {
+        Outcome { exit, isolation, wall: Duration::ZERO, cpu: Duration::ZERO, max_rss_bytes: 0, memory_limited: false }
+    }
 }

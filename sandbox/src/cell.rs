@@ -1,0 +1,109 @@
+//! The spawner's handle on a cell: its birth in new namespaces, its orders, its report. What happens inside is `inside`.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sched::CloneFlags;
+use nix::unistd::Pid;
+
+use crate::cgroup::Group;
+use crate::error::Doing;
+use crate::ground::{self, Ground};
+use crate::inside::{self, Program};
+use crate::wire::{self, MOST_FDS, Order, Report};
+use crate::{Error, Exit, Isolation, Network, Outcome, Request, source, sys};
+
+/// One sandbox, before and during its one request. Dropping it makes it die: it sees its socket close.
+pub struct Cell {
+    pub pid: Pid,
+    socket: OwnedFd,
+    group: Option<Group>,
+    isolation: Isolation,
+}
+
+/// What a request brings besides itself.
+pub struct Baggage {
+    pub body: OwnedFd,
+    pub stdin: OwnedFd,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+}
+
+impl Cell {
+    /// A cell that sets itself up while we go on. `Host` shares our network namespace, anything else gets its own.
+    pub fn open(ground: &Ground, network: Network, filter: &Program) -> Result<Cell, Error> {
+        let mut flags = CloneFlags::CLONE_NEWUSER
+            | CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWUTS;
+        if network != Network::Host {
+            flags |= CloneFlags::CLONE_NEWNET;
+        }
+        let cell = Cell::fork(flags, |socket| inside::live(socket, filter))?;
+        ground::map_cell(ground, cell.pid)?;
+        wire::send(cell.socket.as_fd(), &Order::Mapped, &[])?;
+        Ok(cell)
+    }
+
+    /// A process without walls.
+    pub fn open_bare() -> Result<Cell, Error> {
+        Cell::fork(CloneFlags::empty(), |socket| inside::live_bare(socket))
+    }
+
+    fn fork(flags: CloneFlags, live: impl FnOnce(OwnedFd)) -> Result<Cell, Error> {
+        let (socket, theirs) = wire::pair()?;
+        match sys::clone(flags.bits()).doing("make the namespaces of a step")? {
+            sys::Side::Child => {
+                drop(socket);
+                live(theirs);
+                sys::exit(0)
+            }
+            sys::Side::Parent(pid) => Ok(Cell { pid, socket, group: None, isolation: Isolation::None }),
+        }
+    }
+
+    /// Hands the request over. Its report comes over [`Cell::socket`].
+    pub fn give(&mut self, request: &Request, baggage: &Baggage, ground: Option<&Ground>) -> Result<(), Error> {
+        let mut sources = Vec::new();
+        if let Some(ground) = ground {
+            sources = source::open_all(request, ground)?;
+            source::give_output(ground, &baggage.stdout)?;
+            source::give_output(ground, &baggage.stderr)?;
+        }
+        self.isolation = request.isolation;
+        // Without delegation the outcome says that no such limit was in force.
+        self.group = request.limits.memory_bytes.and_then(|bytes| Group::limit(self.pid, bytes).ok());
+        let own = [&baggage.body, &baggage.stdin, &baggage.stdout, &baggage.stderr];
+        let fds: Vec<BorrowedFd<'_>> = own.into_iter().chain(&sources).map(AsFd::as_fd).collect();
+        if fds.len() > MOST_FDS {
+            return Err(Error::Request(format!("{} mounts; at most {} have a source", sources.len(), MOST_FDS - own.len())));
+        }
+        wire::send(self.socket.as_fd(), &Order::Run, &fds)
+    }
+
+    pub fn order(&self, order: &Order) {
+        // A cell that is gone already needs no order.
+        let _ = wire::send(self.socket.as_fd(), order, &[]);
+    }
+
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// The last words of a cell whose socket is readable.
+    pub fn report(&self) -> Result<Outcome, Error> {
+        let died = || match self.group.as_ref().is_some_and(Group::out_of_memory) {
+            true => Ok(Exit::OutOfMemory),
+            false => Err(Error::SandboxGone),
+        };
+        let mut outcome = match wire::receive::<Report>(self.socket.as_fd())? {
+            Some((Report(result), _)) => result?,
+            None => Outcome::unmeasured(died()?, self.isolation),
+        };
+        outcome.memory_limited = self.group.is_some();
+        if outcome.exit == Exit::Signal(libc::SIGKILL) {
+            outcome.exit = died().unwrap_or(outcome.exit);
+        }
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,139 @@
+//! `/proc`: the cell's own processes, and in place of what the kernel says about the host: made, constant files.
+//!
+//! Not `subset=pid`: that has no `/proc/cpuinfo` and nothing can be added to it, while libraries read such files at
+//! import. So everything at the top level that all may read is covered, whatever this kernel has there.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+use super::mount::{attach_at, bind};
+use super::root::Stage;
+use crate::error::Doing;
+use crate::kernel::lacks_namespaces;
+use crate::{Error, sys};
+
+const COVER: u64 =
+    sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
+
+/// Tells only of the cell's own namespaces.
+const OWN: [&str; 1] = ["sysvipc"];
+
+const FILES: [(&str, &str); 16] = [
+    ("cmdline", "quiet\n"),
+    ("filesystems", "nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts\nnodev\toverlay\n\text4\n"),
+    ("loadavg", "0.00 0.00 0.00 1/1 1\n"),
+    ("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
+    ("sys/fs/file-max", "1048576\n"),
+    ("sys/fs/pipe-max-size", "1048576\n"),
+    ("sys/kernel/cap_last_cap", "40\n"),
+    ("sys/kernel/hostname", "waders\n"),
+    ("sys/kernel/ngroups_max", "65536\n"),
+    ("sys/kernel/osrelease", "6.1.0\n"),
+    ("sys/kernel/ostype", "Linux\n"),
+    ("sys/kernel/pid_max", "4194304\n"),
+    ("sys/net/core/somaxconn", "4096\n"),
+    ("sys/vm/overcommit_memory", "0\n"),
+    ("uptime", "1.00 1.00\n"),
+    ("version", "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
+];
+
+const MEMORY: [(&str, u64); 14] = [
+    ("MemTotal", 16_777_216),
+    ("MemFree", 8_388_608),
+    ("MemAvailable", 12_582_912),
+    ("Buffers", 0),
+    ("Cached", 4_194_304),
+    ("SwapCached", 0),
+    ("Active", 4_194_304),
+    ("Inactive", 2_097_152),
+    ("SwapTotal", 0),
+    ("SwapFree", 0),
+    ("Shmem", 0),
+    ("Slab", 262_144),
+    ("SReclaimable", 131_072),
+    ("SUnreclaim", 131_072),
+];
+
+pub fn make(stage: &Stage) -> Result<(), Error> {
+    let made = stage.back.join("made");
+    write_files(&made)?;
+    let proc = stage.front.join("proc");
+    fs::create_dir(&proc).doing("make `/proc`")?;
+    let attributes = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
+    let mount = sys::new_mount(c"proc", &[(c"hidepid", Some(c"invisible"))], attributes)
+        .map_err(|error| Error::Lacking(lacks_namespaces("mount a new `/proc`", error.into())))?;
+    attach_at(&mount, &proc)?;
+    cover(&made, &proc)
+}
+
+fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
+    let (empty_file, empty_dir) = (made.join(".empty"), made.join(".none"));
+    for entry in fs::read_dir(proc).doing("list `/proc`")? {
+        let entry = entry.doing("list `/proc`")?;
+        let name = entry.file_name();
+        let is_process = name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+        if is_process || OWN.iter().any(|own| *own == name) {
+            continue;
+        }
+        let meta = entry.metadata().doing("look into `/proc`")?;
+        if meta.is_symlink() || meta.mode() & 0o004 == 0 {
+            continue;
+        }
+        let ours = made.join(&name);
+        let cover = match (ours.exists(), meta.is_dir()) {
+            (true, _) => &ours,
+            (false, true) => &empty_dir,
+            (false, false) => &empty_file,
+        };
+        bind(cover, &entry.path(), COVER)?;
+    }
+    Ok(())
+}
+
+fn write_files(made: &Path) -> Result<(), Error> {
+    let cpus = cpus();
+    let write = |name: &str, text: &str| {
+        let path = made.join(name);
+        let parent = path.parent().expect("a name below a directory");
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&path, text))
+            .doing_with(|| format!("make `/proc/{name}`"))
+    };
+    for (name, text) in FILES {
+        write(name, text)?;
+    }
+    write("cpuinfo", &cpuinfo(cpus))?;
+    write("stat", &stat(cpus))?;
+    write("meminfo", &MEMORY.map(|(name, kib)| format!("{:<16}{kib:>8} kB\n", format!("{name}:"))).concat())?;
+    File::create(made.join(".empty")).doing("make an empty file")?;
+    fs::create_dir(made.join(".none")).doing("make an empty directory")
+}
+
+/// How many processors a step may use: its affinity tells anyway, so the made files agree with it.
+fn cpus() -> usize {
+    let set = sched_getaffinity(Pid::from_raw(0)).unwrap_or_else(|_| CpuSet::new());
+    (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).count().max(1)
+}
+
+fn cpuinfo(cpus: usize) -> String {
+    let one = |cpu| {
+        format!(
+            "processor\t: {cpu}\nvendor_id\t: waders\ncpu family\t: 6\nmodel\t\t: 0\nmodel name\t: waders\n\
+             stepping\t: 0\ncpu MHz\t\t: 2000.000\ncache size\t: 1024 KB\nphysical id\t: 0\nsiblings\t: {cpus}\n\
+             core id\t\t: {cpu}\ncpu cores\t: {cpus}\nflags\t\t: fpu sse sse2\n\n"
+        )
+    };
+    (0..cpus).map(one).collect()
+}
+
+fn stat(cpus: usize) -> String {
+    let each: String = (0..cpus).map(|cpu| format!("cpu{cpu} 0 0 0 100 0 0 0 0 0 0\n")).collect();
+    format!(
+        "cpu  0 0 0 {} 0 0 0 0 0 0\n{each}intr 0\nctxt 0\nbtime 315532800\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n",
+        100 * cpus
+    )
+}

@@ -1,0 +1,64 @@
+//! The new root: a small tmpfs that is read-only once set up, and the way into it. What is mounted on it is elsewhere.
+
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, pivot_root};
+
+use super::mount::{attach_at, tmpfs};
+use crate::error::Doing;
+use crate::{Error, sys};
+
+/// A place of the host, in our own mount namespace, under which the new root grows. Covered by a tmpfs that goes away
+/// with the old root.
+const PLACES: [&str; 4] = ["/tmp", "/run", "/mnt", "/var"];
+const ROOT_BYTES: u64 = 4 << 20;
+const ROOT_INODES: u64 = 4096;
+
+pub struct Stage {
+    /// Holds what must not be seen in the root: made files before they are bound, layers before they are stacked.
+    pub back: PathBuf,
+    /// The new root's path while the old one is still there.
+    pub front: PathBuf,
+    pub root: OwnedFd,
+}
+
+pub fn stage() -> Result<Stage, Error> {
+    let recursive_private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, recursive_private, None::<&str>).doing("make the mounts private")?;
+    let place = PLACES.iter().map(Path::new).find(|place| place.is_dir());
+    let place = place.ok_or_else(|| Error::Request(format!("none of {PLACES:?} is a directory")))?;
+    attach_at(&tmpfs(ROOT_BYTES, ROOT_INODES, "0755")?, place)?;
+    let front = place.join("root");
+    fs::create_dir(&front).doing("make the new root")?;
+    attach_at(&tmpfs(ROOT_BYTES, ROOT_INODES, "0755")?, &front)?;
+    let root = open(&front, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the new root")?;
+    Ok(Stage { back: place.to_owned(), front, root })
+}
+
+/// `/bin` and its like, where a system tree at `/usr` has them.
+pub fn link_merged_usr(stage: &Stage) -> Result<(), Error> {
+    for name in ["bin", "lib", "lib32", "lib64", "libx32", "sbin"] {
+        let link = stage.front.join(name);
+        let target = Path::new("usr").join(name);
+        if stage.front.join(&target).symlink_metadata().is_ok() && link.symlink_metadata().is_err() {
+            symlink(&target, &link).doing_with(|| format!("link `/{name}`"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves the host's mounts behind for good.
+pub fn pivot(stage: Stage) -> Result<(), Error> {
+    sys::mount_setattr(stage.root.as_fd(), sys::MOUNT_ATTR_RDONLY, None, false).doing("make the root read-only")?;
+    chdir(&stage.front).doing("enter the new root")?;
+    // With both paths the same the old root ends up on top of the new one: pivot_root(2), NOTES.
+    pivot_root(".", ".").doing("pivot into the new root")?;
+    umount2(".", MntFlags::MNT_DETACH).doing("leave the old root")?;
+    chdir("/").doing("enter the root")
+}

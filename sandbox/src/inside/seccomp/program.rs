@@ -1,0 +1,190 @@
+//! Rules to a classic BPF program: a binary search over system call numbers, so that installing it is cheap (the kernel
+//! runs it once for every number, to remember which are always allowed: 81 µs against 145 µs for a linear list).
+
+use libc::{
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter,
+};
+
+use super::rules::{Rule, Test, rules};
+use crate::error::Doing;
+use crate::{Error, sys};
+
+#[cfg(target_arch = "x86_64")]
+const ARCH: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const ARCH: u32 = 0xc000_00b7;
+
+/// Numbers from here on are x32's; no other architecture has as many.
+const X32: u32 = 0x4000_0000;
+/// Offsets in `struct seccomp_data`.
+const NUMBER: u32 = 0;
+const ARCHITECTURE: u32 = 4;
+const ARGUMENTS: u32 = 16;
+
+pub struct Program(Vec<sock_filter>);
+
+impl Program {
+    pub fn compile() -> Program {
+        let mut rules = rules();
+        rules.sort_by_key(|rule| rule.call);
+        let mut code = vec![
+            load(ARCHITECTURE),
+            jump(BPF_JEQ, ARCH, 1, 0),
+            ret(libc::SECCOMP_RET_KILL_PROCESS),
+            load(NUMBER),
+            jump(BPF_JGE, X32, 0, 1),
+            ret(libc::SECCOMP_RET_KILL_PROCESS),
+        ];
+        let groups: Vec<&[Rule]> = rules.chunk_by(|left, right| left.call == right.call).collect();
+        code.extend(search(&groups));
+        Program(code)
+    }
+
+    pub fn install(&self) -> Result<(), Error> {
+        sys::seccomp(&self.0).doing("install the system call filter")
+    }
+}
+
+/// Instructions for calls sorted by number. Each path through them returns.
+fn search(groups: &[&[Rule]]) -> Vec<sock_filter> {
+    match groups {
+        [] => vec![ret(libc::SECCOMP_RET_ALLOW)],
+        [group] => one_call(group),
+        _ => {
+            let (left, right) = groups.split_at(groups.len() / 2);
+            let (left, mid) = (search(left), right[0][0].call);
+            // A conditional jump reaches 255 instructions, an unconditional one any.
+            let mut code = vec![jump(BPF_JGE, mid, 0, 1), step(BPF_JMP | BPF_JA, left.len() as u32)];
+            code.extend(left);
+            code.extend(search(right));
+            code
+        }
+    }
+}
+
+fn one_call(group: &[Rule]) -> Vec<sock_filter> {
+    let body: Vec<sock_filter> = group.iter().flat_map(one_rule).collect();
+    let mut code = vec![jump(BPF_JEQ, group[0].call, 0, body.len() as u8)];
+    code.extend(body);
+    code.push(ret(libc::SECCOMP_RET_ALLOW));
+    code
+}
+
+/// Returns the rule's answer when all tests hold, else falls through to what follows.
+fn one_rule(rule: &Rule) -> Vec<sock_filter> {
+    let mut code = vec![ret(libc::SECCOMP_RET_ERRNO | rule.errno as u32)];
+    for (argument, test) in rule.tests.iter().rev() {
+        let rest = code.len() as u8;
+        let mut check = vec![load(ARGUMENTS + 8 * u32::from(*argument))];
+        match *test {
+            Test::Any(mask) => check.push(jump(BPF_JSET, mask, 0, rest)),
+            Test::Is(value) => check.push(jump(BPF_JEQ, value, 0, rest)),
+            Test::Masked(mask, value) => {
+                check.push(step(BPF_ALU | BPF_AND | BPF_K, mask));
+                check.push(jump(BPF_JEQ, value, 0, rest));
+            }
+            Test::NoneOf(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    let others = (values.len() - 1 - index) as u8;
+                    check.push(jump(BPF_JEQ, *value, others + rest, 0));
+                }
+            }
+        }
+        check.extend(code);
+        code = check;
+    }
+    code
+}
+
+fn load(offset: u32) -> sock_filter {
+    step(BPF_LD | BPF_W | BPF_ABS, offset)
+}
+
+fn ret(value: u32) -> sock_filter {
+    step(BPF_RET | BPF_K, value)
+}
+
+fn jump(condition: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
+    sock_filter { code: (BPF_JMP | condition | BPF_K) as u16, jt, jf, k }
+}
+
+fn step(code: u32, k: u32) -> sock_filter {
+    sock_filter { code: code as u16, jt: 0, jf: 0, k }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the program answers: seccomp(2)'s machine, as far as we use it.
+    fn run(program: &Program, arch: u32, call: i64, arguments: [u64; 6]) -> u32 {
+        let (mut at, mut a) = (0, 0_u32);
+        loop {
+            let sock_filter { code, jt, jf, k } = program.0[at];
+            at += 1;
+            let taken = |yes: bool| usize::from(if yes { jt } else { jf });
+            match u32::from(code) {
+                c if c == BPF_LD | BPF_W | BPF_ABS => {
+                    a = match k {
+                        NUMBER => call as u32,
+                        ARCHITECTURE => arch,
+                        _ => arguments[((k - ARGUMENTS) / 8) as usize] as u32,
+                    }
+                }
+                c if c == BPF_ALU | BPF_AND | BPF_K => a &= k,
+                c if c == BPF_RET | BPF_K => return k,
+                c if c == BPF_JMP | BPF_JA => at += k as usize,
+                c if c == BPF_JMP | BPF_JEQ | BPF_K => at += taken(a == k),
+                c if c == BPF_JMP | BPF_JGE | BPF_K => at += taken(a >= k),
+                c if c == BPF_JMP | BPF_JSET | BPF_K => at += taken(a & k != 0),
+                other => panic!("unknown instruction {other}"),
+            }
+        }
+    }
+
+    fn check(call: i64, arguments: [u64; 6], errno: i32) {
+        let expected = if errno == 0 { libc::SECCOMP_RET_ALLOW } else { libc::SECCOMP_RET_ERRNO | errno as u32 };
+        assert_eq!(run(&Program::compile(), ARCH, call, arguments), expected, "call {call} {arguments:?}");
+    }
+
+    #[test]
+    fn every_call_without_a_rule_is_allowed_and_every_plain_rule_answers() {
+        let rules = rules();
+        for call in 0..600 {
+            let mine: Vec<_> = rules.iter().filter(|rule| i64::from(rule.call) == call).collect();
+            match mine[..] {
+                [] => check(call, [u64::MAX; 6], 0),
+                [rule] if rule.tests.is_empty() => check(call, [0; 6], rule.errno),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn arguments_decide_where_the_rule_says_so() {
+        check(libc::SYS_socket, [libc::AF_INET as u64, libc::SOCK_STREAM as u64, 0, 0, 0, 0], 0);
+        check(libc::SYS_socket, [libc::AF_INET as u64, (libc::SOCK_RAW | libc::SOCK_CLOEXEC) as u64, 1, 0, 0, 0], libc::EPERM);
+        check(libc::SYS_socket, [libc::AF_VSOCK as u64, libc::SOCK_STREAM as u64, 0, 0, 0, 0], libc::EAFNOSUPPORT);
+        check(libc::SYS_socket, [libc::AF_NETLINK as u64, libc::SOCK_RAW as u64, 0, 0, 0, 0], 0);
+        check(libc::SYS_socket, [libc::AF_NETLINK as u64, libc::SOCK_RAW as u64, 16, 0, 0, 0], libc::EAFNOSUPPORT);
+        check(libc::SYS_fchmod, [3, 0o755, 0, 0, 0, 0], 0);
+        check(libc::SYS_fchmod, [3, 0o4755, 0, 0, 0, 0], libc::EPERM);
+        check(libc::SYS_openat, [0, 0, libc::O_CREAT as u64, 0o2644, 0, 0], libc::EPERM);
+        check(libc::SYS_openat, [0, 0, libc::O_CREAT as u64, 0o644, 0, 0], 0);
+        check(libc::SYS_openat, [0, 0, libc::O_RDONLY as u64, 0o6644, 0, 0], 0);
+        check(libc::SYS_clone, [libc::CLONE_NEWUSER as u64, 0, 0, 0, 0, 0], libc::EPERM);
+        check(libc::SYS_clone, [(libc::CLONE_VM | libc::CLONE_THREAD | libc::SIGCHLD) as u64, 0, 0, 0, 0, 0], 0);
+        check(libc::SYS_ioctl, [0, libc::TIOCSTI, 0, 0, 0, 0], libc::EPERM);
+        check(libc::SYS_ioctl, [0, libc::TIOCSTI | 1 << 32, 0, 0, 0, 0], libc::EPERM);
+        check(libc::SYS_ioctl, [0, libc::TCGETS, 0, 0, 0, 0], 0);
+        check(libc::SYS_personality, [0xffff_ffff, 0, 0, 0, 0, 0], 0);
+        check(libc::SYS_personality, [0x0400_0000, 0, 0, 0, 0, 0], libc::EPERM);
+    }
+
+    #[test]
+    fn other_architectures_are_killed() {
+        let program = Program::compile();
+        assert_eq!(run(&program, 0x4000_0003, libc::SYS_read, [0; 6]), libc::SECCOMP_RET_KILL_PROCESS);
+        assert_eq!(run(&program, ARCH, libc::SYS_read | i64::from(X32), [0; 6]), libc::SECCOMP_RET_KILL_PROCESS);
+    }
+}

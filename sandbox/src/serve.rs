@@ -1,0 +1,205 @@
+//! The spawner's process: one thread, one loop. Takes requests from the caller's socket, gives each to a cell of its
+//! own, sends back what became of it. Ends, and with it every cell, when the caller's socket closes.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::setsid;
+
+use crate::cell::{Baggage, Cell};
+use crate::error::Doing;
+use crate::ground::{self, Ground};
+use crate::inside::Program;
+use crate::kernel::{lacks_landlock, lacks_namespaces};
+use crate::wire::{self, Answer, Ask, Order};
+use crate::{Error, Isolation, Kernel, Network, Request, sys};
+
+/// Cells set up ahead of their requests.
+const PREPARED: usize = 2;
+/// While dead cells are not buried yet, how often to look.
+const BURIAL_MS: u16 = 100;
+
+/// The first ABI of Landlock, and the first whose scopes keep a step on the host's network off its abstract sockets.
+const LANDLOCK: u32 = 1;
+const LANDLOCK_SCOPES: u32 = 6;
+
+/// Serves until the caller is gone. With `bare`, only `Isolation::None`.
+pub fn serve(caller: OwnedFd, bare: bool) -> Result<(), Error> {
+    // Ctrl-C at the terminal is the caller's to pass on.
+    setsid().doing("start a session")?;
+    sys::default_signals();
+    let mut spawner = Spawner::new(caller, bare);
+    spawner.prepare();
+    spawner.answer(&Answer::Ready(spawner.kernel()))?;
+    while spawner.turn()? {}
+    Ok(())
+}
+
+struct Spawner {
+    caller: OwnedFd,
+    /// `None` when it serves bare requests only.
+    ground: Option<Result<Ground, crate::Lack>>,
+    filter: Program,
+    landlock_abi: u32,
+    prepared: Vec<Cell>,
+    running: BTreeMap<u64, Cell>,
+    unburied: usize,
+}
+
+impl Spawner {
+    fn new(caller: OwnedFd, bare: bool) -> Spawner {
+        Spawner {
+            caller,
+            ground: (!bare).then(ground::enter),
+            filter: Program::compile(),
+            landlock_abi: sys::landlock_abi(),
+            prepared: Vec::new(),
+            running: BTreeMap::new(),
+            unburied: 0,
+        }
+    }
+
+    fn kernel(&self) -> Kernel {
+        let (namespaces, dedicated) = match &self.ground {
+            None => (Ok(()), false),
+            Some(Ok(ground)) => (Ok(()), ground.dedicated),
+            Some(Err(lack)) => (Err(lack.clone()), false),
+        };
+        Kernel::look(namespaces, dedicated)
+    }
+
+    /// Waits for one thing to happen and does it. False when the caller is gone.
+    fn turn(&mut self) -> Result<bool, Error> {
+        let idle = self.prepared.len() >= PREPARED || !matches!(self.ground, Some(Ok(_)));
+        let patience = match (idle, self.unburied) {
+            (false, _) => PollTimeout::ZERO,
+            (true, 0) => PollTimeout::NONE,
+            (true, _) => PollTimeout::from(BURIAL_MS),
+        };
+        let mut ready = vec![PollFd::new(self.caller.as_fd(), PollFlags::POLLIN)];
+        ready.extend(self.running.values().map(|cell| PollFd::new(cell.socket(), PollFlags::POLLIN)));
+        let count = match poll(&mut ready, patience) {
+            Err(Errno::EINTR) => return Ok(true),
+            other => other.doing("wait for requests")?,
+        };
+        let asked = ready[0].any().unwrap_or(false);
+        let is_ready = ready[1..].iter().map(|fd| fd.any().unwrap_or(false));
+        let done: Vec<u64> = self.running.keys().zip(is_ready).filter(|(_, ready)| *ready).map(|(id, _)| *id).collect();
+        for id in done {
+            self.finish(id)?;
+        }
+        self.bury();
+        if count == 0 && !idle {
+            self.prepare_one();
+        }
+        Ok(!asked || self.obey()?)
+    }
+
+    fn obey(&mut self) -> Result<bool, Error> {
+        let Some((ask, fds)) = wire::receive::<Ask>(self.caller.as_fd())? else { return Ok(false) };
+        match ask {
+            Ask::Run { id } => {
+                if let Err(error) = self.run(id, fds) {
+                    self.answer(&Answer::Ended { id, result: Err(error) })?;
+                }
+            }
+            Ask::Interrupt { id } => self.order(id, &Order::Interrupt),
+            Ask::Kill { id } => self.order(id, &Order::Kill),
+        }
+        Ok(true)
+    }
+
+    fn order(&self, id: u64, order: &Order) {
+        if let Some(cell) = self.running.get(&id) {
+            cell.order(order);
+        }
+    }
+
+    fn run(&mut self, id: u64, fds: Vec<OwnedFd>) -> Result<(), Error> {
+        let [body, stdin, stdout, stderr] =
+            <[OwnedFd; 4]>::try_from(fds).map_err(|_| Error::Request("came without its descriptors".to_owned()))?;
+        let baggage = Baggage { body, stdin, stdout, stderr };
+        let request = wire::read_body(&baggage.body)?;
+        self.check(&request)?;
+        let mut cell = self.cell(&request)?;
+        let ground = self.ground.as_ref().and_then(|ground| ground.as_ref().ok());
+        let given = cell.give(&request, &baggage, ground);
+        if given.is_err() {
+            self.unburied += 1;
+        }
+        given?;
+        self.running.insert(id, cell);
+        Ok(())
+    }
+
+    /// Refuses what this kernel cannot isolate as asked. Nothing is weakened silently.
+    fn check(&self, request: &Request) -> Result<(), Error> {
+        let needed = if request.network == Network::Host { LANDLOCK_SCOPES } else { LANDLOCK };
+        match (request.isolation, &self.ground) {
+            (Isolation::None, None) if request.mounts.is_empty() => Ok(()),
+            (Isolation::None, None) => Err(Error::Request("mounts need namespaces, which isolation `none` has not".to_owned())),
+            (Isolation::None, Some(_)) | (_, None) => Err(Error::Request("sent to the wrong spawner".to_owned())),
+            (_, Some(Err(lack))) => Err(Error::Lacking(lack.clone())),
+            (Isolation::Full, _) if self.landlock_abi < needed => {
+                Err(Error::Lacking(lacks_landlock(self.landlock_abi, needed)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn cell(&mut self, request: &Request) -> Result<Cell, Error> {
+        match (&self.ground, request.network) {
+            (Some(Ok(_)), Network::Loopback) if !self.prepared.is_empty() => Ok(self.prepared.remove(0)),
+            (Some(Ok(ground)), network) => open(ground, network, &self.filter),
+            (None, _) => Cell::open_bare(),
+            (Some(Err(lack)), _) => Err(Error::Lacking(lack.clone())),
+        }
+    }
+
+    /// One cell ahead, as far as this is possible: whoever asks for one later gets to know why it was not.
+    fn prepare_one(&mut self) {
+        let Some(Ok(ground)) = &self.ground else { return };
+        match open(ground, Network::Loopback, &self.filter) {
+            Ok(cell) => self.prepared.push(cell),
+            Err(Error::Lacking(lack)) => self.ground = Some(Err(lack)),
+            Err(Error::System { doing, cause }) => self.ground = Some(Err(lacks_namespaces(&doing, cause))),
+            Err(_) => {}
+        }
+    }
+
+    fn prepare(&mut self) {
+        self.prepare_one();
+    }
+
+    fn finish(&mut self, id: u64) -> Result<(), Error> {
+        let Some(cell) = self.running.remove(&id) else { return Ok(()) };
+        let result = cell.report();
+        drop(cell);
+        self.unburied += 1;
+        self.answer(&Answer::Ended { id, result })
+    }
+
+    fn bury(&mut self) {
+        while self.unburied > 0 {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) => return,
+                Ok(_) => self.unburied -= 1,
+                Err(_) => self.unburied = 0,
+            }
+        }
+    }
+
+    fn answer(&self, answer: &Answer) -> Result<(), Error> {
+        wire::send(self.caller.as_fd(), answer, &[])
+    }
+}
+
+fn open(ground: &Ground, network: Network, filter: &Program) -> Result<Cell, Error> {
+    match Cell::open(ground, network, filter) {
+        Err(Error::System { doing, cause }) => Err(Error::Lacking(lacks_namespaces(&doing, cause))),
+        other => other,
+    }
+}

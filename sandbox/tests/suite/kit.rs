@@ -1,0 +1,181 @@
+//! What every test needs: a request for a Python program with the host's `/usr`, and its output.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use waders_sandbox::{
+    Error, Exit, Isolation, Limits, Mount, MountKind, Network, Outcome, Request, Running, Spawner, Stdio,
+};
+
+pub const PYTHON: &str = "/usr/bin/python3";
+
+/// One spawner for the whole suite, as in a real run.
+pub fn spawner() -> &'static Spawner {
+    static SPAWNER: OnceLock<Spawner> = OnceLock::new();
+    SPAWNER.get_or_init(|| Spawner::start().unwrap())
+}
+
+/// A directory that every user of the machine may pass.
+pub struct Place(TempDir);
+
+impl Place {
+    pub fn for_everyone() -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Place(dir)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn dir(&self, name: &str) -> PathBuf {
+        let dir = self.path().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    /// The probes, readable by an ordinary user even when the source tree is not.
+    pub fn probes(&self) -> PathBuf {
+        for kind in ["escape", "allowed"] {
+            let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(kind), self.dir(kind));
+            for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+            }
+        }
+        self.path().to_owned()
+    }
+}
+
+pub fn read_only(at: &str, source: impl Into<PathBuf>) -> Mount {
+    Mount { at: at.into(), kind: MountKind::ReadOnly { source: source.into() } }
+}
+
+pub fn writable(at: &str, source: impl Into<PathBuf>) -> Mount {
+    Mount { at: at.into(), kind: MountKind::Writable { source: source.into() } }
+}
+
+pub fn copy_on_write(at: &str, source: impl Into<PathBuf>) -> Mount {
+    let kind = MountKind::CopyOnWrite { source: source.into(), upper_bytes: 64 << 20, upper_inodes: 10_000 };
+    Mount { at: at.into(), kind }
+}
+
+pub fn scratch(at: &str) -> Mount {
+    Mount { at: at.into(), kind: MountKind::Scratch { bytes: 64 << 20, inodes: 10_000 } }
+}
+
+pub fn limits() -> Limits {
+    Limits {
+        timeout: Some(Duration::from_secs(60)),
+        grace: Duration::from_secs(1),
+        processes: 64,
+        open_files: 1024,
+        file_bytes: 1 << 30,
+        memory_bytes: None,
+    }
+}
+
+pub fn request(argv: &[&str]) -> Request {
+    let env = [
+        ("HOME", "/home/waders"),
+        ("LANG", "C.UTF-8"),
+        ("PATH", "/usr/bin"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+        ("PYTHONHASHSEED", "0"),
+        ("TMPDIR", "/tmp"),
+        ("TZ", "UTC"),
+    ];
+    Request {
+        argv: argv.iter().map(ToString::to_string).collect(),
+        env: BTreeMap::from(env.map(|(name, value)| (name.to_owned(), value.to_owned()))),
+        cwd: "/tmp".into(),
+        mounts: vec![read_only("/usr", "/usr"), scratch("/tmp"), scratch("/home/waders")],
+        network: Network::Loopback,
+        limits: limits(),
+        isolation: Isolation::Full,
+        stdio: Stdio::Captured,
+    }
+}
+
+pub fn python(code: &str) -> Request {
+    request(&[PYTHON, "-c", code])
+}
+
+/// A step on its way, with the file that its output goes to.
+pub struct Step {
+    pub running: Running,
+    output: File,
+}
+
+pub fn start(request: &Request) -> Result<Step, Error> {
+    start_with(spawner(), request)
+}
+
+pub fn start_with(spawner: &Spawner, request: &Request) -> Result<Step, Error> {
+    let output = tempfile::tempfile().unwrap();
+    let copy = || OwnedFd::from(output.try_clone().unwrap());
+    Ok(Step { running: spawner.run(request, copy(), copy())?, output })
+}
+
+impl Step {
+    pub fn wait(mut self) -> (Result<Outcome, Error>, String) {
+        let outcome = self.running.wait();
+        (outcome, self.output_so_far())
+    }
+
+    pub fn output_so_far(&mut self) -> String {
+        let mut bytes = Vec::new();
+        self.output.rewind().unwrap();
+        self.output.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits for a line that the step prints.
+    pub fn until_it_says(&mut self, word: &str) {
+        for _ in 0..600 {
+            // The offset is shared with the step: it must not write where we have rewound to, so ask by size first.
+            if self.output.metadata().unwrap().len() > 0 && self.peek().contains(word) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("never said `{word}`: {}", self.peek());
+    }
+
+    fn peek(&self) -> String {
+        use std::os::unix::fs::FileExt;
+        let mut bytes = vec![0; 1 << 16];
+        let length = self.output.read_at(&mut bytes, 0).unwrap();
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    }
+}
+
+pub fn run(request: &Request) -> (Result<Outcome, Error>, String) {
+    start(request).unwrap().wait()
+}
+
+/// Runs to success and returns what was printed.
+pub fn succeed(request: &Request) -> String {
+    let (outcome, output) = run(request);
+    let outcome = outcome.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    assert_eq!(outcome.exit, Exit::Code(0), "{output}");
+    assert_eq!(outcome.isolation, request.isolation);
+    output
+}
+
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,49 @@
+//! Runs every probe program in a sandbox of its own: silence and 0 is good, a line is a leak or a failure.
+
+use std::fs;
+use std::path::Path;
+
+use waders_sandbox::Exit;
+
+use crate::harness::{Suite, Verdict};
+use crate::kit::{PYTHON, Place, chain, copy_on_write, read_only, request, run, writable};
+
+pub fn add(suite: &mut Suite, probe_dir: &Path) {
+    for kind in ["escape", "allowed"] {
+        let mut names: Vec<_> = fs::read_dir(probe_dir.join(kind)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        for name in names {
+            let name = name.into_string().unwrap();
+            let dir = probe_dir.join(kind);
+            suite.add(&format!("{kind} {}", name.trim_end_matches(".py")), move || probe(&dir, &name));
+        }
+    }
+}
+
+fn probe(dir: &Path, name: &str) -> Verdict {
+    let place = Place::for_everyone();
+    let (source, out) = (source_tree(&place), place.dir("out"));
+    let mut request = request(&[PYTHON, &format!("/probes/{name}")]);
+    request.mounts.extend([read_only("/probes", dir), copy_on_write("/src", source), writable("/out", out)]);
+    request.cwd = "/src".into();
+    let (outcome, output) = run(&request);
+    let outcome = outcome.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    if let Some(why) = output.lines().find_map(|line| line.strip_prefix("skipped: ")) {
+        return Verdict::Skipped(why.to_owned());
+    }
+    assert!(outcome.exit == Exit::Code(0) && output.is_empty(), "{:?}\n{output}", outcome.exit);
+    Verdict::Passed
+}
+
+/// As the store makes it: read-only files in directories that the owner may not write to either.
+fn source_tree(place: &Place) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let source = place.dir("src");
+    fs::create_dir(source.join("package")).unwrap();
+    fs::write(source.join("package/module.py"), "VALUE = 1\n").unwrap();
+    fs::write(source.join("data.txt"), "declared\n").unwrap();
+    for (name, mode) in [("package/module.py", 0o444), ("data.txt", 0o444), ("package", 0o555), ("", 0o555)] {
+        fs::set_permissions(source.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    source
+}

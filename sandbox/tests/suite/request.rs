@@ -1,0 +1,3 @@
+//! x
+use crate::harness::Suite;
+pub fn add(_: &mut Suite) {}
