@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
 use super::error::{Error, Result};
 use super::layout::{Store, lock};
@@ -45,11 +45,10 @@ impl Store {
 
     /// The value kept under a key. A damaged one is none.
     pub fn recall(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>> {
-        let row = self.index.with(|connection| {
+        self.index.with(|connection| {
             let mut select = connection.prepare_cached("SELECT hash, value FROM memory WHERE key = ?1")?;
-            select.query_row(params![key], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()
-        })?;
-        Ok(row.filter(|(hash, value)| blake3::hash(value).as_bytes() == hash.as_slice()).map(|(_, value)| value))
+            select.query_row(params![key], sound_value).optional().map(Option::flatten)
+        })
     }
 
     /// Forgets a key, for a value that turned out to be wrong.
@@ -76,6 +75,12 @@ impl Index {
             outcome => outcome.map_err(|error| explain(&self.path, error)),
         }
     }
+}
+
+/// The value of a row `(hash, value)`; none if it is not what was written.
+pub(super) fn sound_value(row: &Row<'_>) -> rusqlite::Result<Option<Vec<u8>>> {
+    let (Ok(hash), Ok(value)) = (row.get_ref(0)?.as_blob(), row.get_ref(1)?.as_blob()) else { return Ok(None) };
+    Ok((blake3::hash(value).as_bytes() == hash).then(|| value.to_vec()))
 }
 
 /// How closely to look at a file before it is trusted: all of it only after damage was met, since that takes long.
