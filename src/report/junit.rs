@@ -1,0 +1,132 @@
+//! JUnit reports: the test runner's own bytes where it wrote any, else a report that says what happened instead.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::report::summary::without_escapes;
+use crate::report::test_result::{Status, TestResult};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("writing the report `{path}`", path = path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+}
+
+/// One file a result below `dir`, which is made if it is missing. Each appears whole or not at all.
+pub fn write(dir: &Path, results: &[TestResult]) -> Result<(), Error> {
+    for result in results {
+        let path = dir.join(file_name(&result.name));
+        write_file(dir, &path, &xml(result)).map_err(|source| Error::Write { path, source })?;
+    }
+    Ok(())
+}
+
+/// A file name that tells addresses apart, as Pants makes it: `a/b_test.py:../t` is `a.b_test.py@t.xml`.
+pub fn file_name(address: &str) -> String {
+    let address = address.trim_start_matches('/');
+    let (path, target) = address.split_once(':').unwrap_or((address, ""));
+    let name = target.trim_start_matches("../");
+    let climbs = (target.len() - name.len()) / "../".len();
+    let separator = if climbs > 0 { "@".repeat(climbs) } else { ".".to_owned() };
+    let joined = if target.is_empty() { path.to_owned() } else { format!("{path}{separator}{name}") };
+    let keep = |c: char| if c.is_alphanumeric() || "._-@=,+".contains(c) { c } else { '.' };
+    let safe: String = joined.chars().map(keep).collect();
+    // A leading dot would hide the report of a target in the build root.
+    format!("{}.xml", safe.trim_start_matches('.'))
+}
+
+pub fn xml(result: &TestResult) -> Vec<u8> {
+    match &result.junit {
+        Some(bytes) => bytes.clone(),
+        None => synthesized(result).into_bytes(),
+    }
+}
+
+/// Holds neither time nor host, so that equal results give equal bytes.
+fn synthesized(result: &TestResult) -> String {
+    let mut status = match result.status {
+        Status::Passed => TestCaseStatus::success(),
+        Status::Skipped => TestCaseStatus::skipped(),
+        Status::Failed(_) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        _ => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    let reason = result.status.reason();
+    if !reason.is_empty() {
+        status.set_message(reason).set_type(result.status.word());
+    }
+    let mut case = TestCase::new(result.name.clone(), status);
+    case.set_classname("waders").set_time(result.wall);
+    case.set_system_out(without_escapes(&result.stdout));
+    case.set_system_err(without_escapes(&result.stderr));
+    let mut suite = TestSuite::new(result.name.clone());
+    suite.add_test_case(case);
+    let mut report = Report::new("waders");
+    report.add_test_suite(suite);
+    report.to_string().expect("a report in memory can be written")
+}
+
+fn write_file(dir: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(bytes)?;
+    // Reports are for everybody; the crate makes files for their owner only.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::test_result::tests::result;
+    use std::time::Duration;
+
+    #[test]
+    fn file_names_are_those_of_pants() {
+        for (address, expected) in [
+            ("tests/a/test_x.py:tests", "tests.a.test_x.py.tests.xml"),
+            ("tests/a/test_x.py", "tests.a.test_x.py.xml"),
+            ("tests/a/test_x.py:../../tests", "tests.a.test_x.py@@tests.xml"),
+            ("//:root", "root.xml"),
+            ("a:t@k=v", "a.t@k=v.xml"),
+            ("batch of a_test.py:t and 2 others", "batch.of.a_test.py.t.and.2.others.xml"),
+        ] {
+            assert_eq!(file_name(address), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn the_test_runners_bytes_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mine = TestResult { junit: Some(b"<x/>".to_vec()), ..result("a:t", Status::Failed(1)) };
+        let reports = dir.path().join("dist/test/reports");
+        write(&reports, &[mine]).unwrap();
+        assert_eq!(std::fs::read(reports.join("a.t.xml")).unwrap(), b"<x/>");
+        assert_eq!(std::fs::read_dir(&reports).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_timeout_without_a_report_gets_one_that_says_so() {
+        let slow = TestResult {
+            stdout: "so far\u{1b}[0m \u{0} & <".into(),
+            ..result("a:t", Status::TimedOut { after: Duration::from_secs(60) })
+        };
+        let text = String::from_utf8(xml(&slow)).unwrap();
+        let wanted = r#"<testcase name="a:t" classname="waders" time="1.234">"#;
+        assert!(text.contains(wanted) && text.contains(r#"errors="1""#), "{text}");
+        assert!(text.contains(r#"message="exceeded its timeout of 60.0 seconds" type="timed-out""#), "{text}");
+        assert!(text.contains("so far") && text.contains("&amp; &lt;"), "{text}");
+        assert_eq!(xml(&slow), xml(&slow));
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        let error = write(&dir.path().join("file"), &[result("a:t", Status::Passed)]).unwrap_err();
+        assert!(error.to_string().contains("a.t.xml"), "{error}");
+    }
+}

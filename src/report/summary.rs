@@ -1,0 +1,187 @@
+//! The lines at the end of a test run, in the words of Pants, and whose output is shown.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::action::Origin;
+use crate::report::test_result::{Status, TestResult};
+
+/// Whose output to show: the option `output` of `[test]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    All,
+    Failed,
+    None,
+}
+
+impl Output {
+    /// Anything else than `all` and `none` is the default.
+    pub fn parse(text: &str) -> Output {
+        match text {
+            "all" => Output::All,
+            "none" => Output::None,
+            _ => Output::Failed,
+        }
+    }
+
+    pub fn shows(self, result: &TestResult) -> bool {
+        match self {
+            Output::All => true,
+            Output::Failed => result.has_failed(),
+            Output::None => false,
+        }
+    }
+}
+
+/// `✓ src/a_test.py:tests succeeded in 1.23s (cached locally).`, without a line end.
+pub fn summary_line(result: &TestResult, colour: bool) -> String {
+    let (mark, mark_colour, verb) = match result.status {
+        Status::Passed => ("✓", AnsiColor::Green, "succeeded"),
+        Status::Skipped => ("-", AnsiColor::Yellow, "skipped"),
+        _ => ("✕", AnsiColor::Red, "failed"),
+    };
+    let style = if colour { Style::new().fg_color(Some(mark_colour.into())) } else { Style::new() };
+    let attempts = if result.attempts > 1 { format!(" after {} attempts", result.attempts) } else { String::new() };
+    let elapsed = match result.origin {
+        Some(Origin::Ran) => format!(" in {:.2}s", result.wall.as_secs_f64()),
+        Some(Origin::Cached) => format!(" in {:.2}s (cached locally)", result.wall.as_secs_f64()),
+        None => String::new(),
+    };
+    format!("{style}{mark}{style:#} {} {verb}{attempts}{elapsed}.", result.name)
+}
+
+/// The whole output of one result under a line that says whose it is.
+pub fn output_block(result: &TestResult, colour: bool) -> String {
+    let bold = if colour { Style::new().bold() } else { Style::new() };
+    let mut out = String::new();
+    let reason = result.status.reason();
+    let verdict = match result.status {
+        Status::Passed => "succeeded".to_owned(),
+        Status::Skipped => format!("skipped ({reason})"),
+        Status::NotRun(_) => "could not run".to_owned(),
+        _ => format!("failed ({reason})"),
+    };
+    writeln!(out, "{bold}{} {verdict}:{bold:#}", result.name).expect("a String takes all writes");
+    if let Status::NotRun(message) = &result.status {
+        push_text(&mut out, message, colour);
+    }
+    push_text(&mut out, &result.stdout, colour);
+    push_text(&mut out, &result.stderr, colour);
+    out
+}
+
+/// `57 passed (55 cached), 1 failed, 2 skipped`.
+pub fn totals_line(results: &[TestResult]) -> String {
+    let count = |wanted: &dyn Fn(&TestResult) -> bool| results.iter().filter(|result| wanted(result)).count();
+    let passed = count(&|result| result.status == Status::Passed);
+    let cached = count(&|result| result.status == Status::Passed && result.origin == Some(Origin::Cached));
+    let failed = count(&TestResult::has_failed);
+    let skipped = count(&|result| result.status == Status::Skipped);
+    let cached = if cached > 0 { format!(" ({cached} cached)") } else { String::new() };
+    let mut line = format!("{passed} passed{cached}");
+    for (number, word) in [(failed, "failed"), (skipped, "skipped")] {
+        if number > 0 {
+            line += &format!(", {number} {word}");
+        }
+    }
+    line
+}
+
+/// What runs the failed tests again; `None` where none failed.
+pub fn rerun_text(command: &str, results: &[TestResult]) -> Option<String> {
+    let failed = results.iter().filter(|result| result.has_failed()).flat_map(|result| &result.addresses);
+    let words: Vec<&str> = failed.map(String::as_str).collect();
+    let line = shlex::try_join(words.iter().copied()).ok()?;
+    (!words.is_empty()).then(|| format!("To rerun the failing tests, use:\n\n    {command} test {line}\n"))
+}
+
+/// Tools always write colours; they are taken out where the screen shows none.
+fn push_text(out: &mut String, text: &str, colour: bool) {
+    let text = if colour { text.to_owned() } else { without_escapes(text) };
+    out.push_str(text.trim_end_matches('\n'));
+    if !text.trim_end_matches('\n').is_empty() {
+        out.push('\n');
+    }
+}
+
+/// Without the escape sequences of ECMA-48: control sequences, and those of two characters.
+pub fn without_escapes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c != '\u{1b}' {
+            out.push(c);
+            continue;
+        }
+        if chars.next() == Some('[') {
+            // Parameters end with a byte from `@` to `~`.
+            for c in chars.by_ref() {
+                if ('@'..='~').contains(&c) {
+                    break;
+                }
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::test_result::tests::result;
+    use std::time::Duration;
+
+    #[test]
+    fn summary_lines_are_those_of_pants() {
+        let passed = result("src/a_test.py:tests", Status::Passed);
+        assert_eq!(summary_line(&passed, false), "✓ src/a_test.py:tests succeeded in 1.23s.");
+        let cached = TestResult { origin: Some(Origin::Cached), ..passed.clone() };
+        assert_eq!(summary_line(&cached, false), "✓ src/a_test.py:tests succeeded in 1.23s (cached locally).");
+        let retried = TestResult { attempts: 3, ..result("a:t", Status::Failed(1)) };
+        assert_eq!(summary_line(&retried, false), "✕ a:t failed after 3 attempts in 1.23s.");
+        assert_eq!(summary_line(&TestResult::not_run("a:t", "x"), false), "✕ a:t failed.");
+        assert_eq!(summary_line(&passed, true), "\u{1b}[32m✓\u{1b}[0m src/a_test.py:tests succeeded in 1.23s.");
+    }
+
+    #[test]
+    fn output_is_shown_on_failure_only_unless_asked_otherwise() {
+        let (passed, failed) = (result("a", Status::Passed), result("a", Status::Failed(1)));
+        let shown = |mode: &str| (Output::parse(mode).shows(&passed), Output::parse(mode).shows(&failed));
+        assert_eq!([shown("failed"), shown("all"), shown("none")], [(false, true), (true, true), (false, false)]);
+    }
+
+    #[test]
+    fn an_output_block_says_whose_it_is_and_why() {
+        let failed =
+            TestResult { stdout: "\u{1b}[31mE  assert 0\u{1b}[0m\n\n".into(), ..result("a:t", Status::Failed(1)) };
+        assert_eq!(output_block(&failed, false), "a:t failed (exit code 1):\nE  assert 0\n");
+        let slow = result("a:t", Status::TimedOut { after: Duration::from_secs(60) });
+        assert_eq!(output_block(&slow, false), "a:t failed (exceeded its timeout of 60.0 seconds):\n");
+    }
+
+    #[test]
+    fn totals_count_what_there_is() {
+        let cached = TestResult { origin: Some(Origin::Cached), ..result("a", Status::Passed) };
+        let results =
+            [cached, result("b", Status::Passed), result("c", Status::Failed(1)), result("d", Status::Skipped)];
+        assert_eq!(totals_line(&results), "2 passed (1 cached), 1 failed, 1 skipped");
+        assert_eq!(totals_line(&[]), "0 passed");
+    }
+
+    #[test]
+    fn the_rerun_command_names_what_failed() {
+        let results =
+            [result("a.py:t", Status::Failed(1)), result("b", Status::Passed), result("c@k=v w", Status::Interrupted)];
+        let text = rerun_text("waders", &results).unwrap();
+        assert!(text.ends_with("    waders test a.py:t 'c@k=v w'\n"), "{text}");
+        assert_eq!(rerun_text("waders", &results[1..2]), None);
+    }
+
+    #[test]
+    fn broken_escapes_do_no_harm() {
+        for text in ["\u{1b}", "\u{1b}[", "\u{1b}[1;", "a\u{1b}]b"] {
+            assert!(!without_escapes(text).contains('\u{1b}'));
+        }
+    }
+}
