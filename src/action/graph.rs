@@ -44,7 +44,7 @@ fn needs(step: &Step) -> Vec<StepId> {
     let sources: Vec<Source> = match step {
         Step::Fetch(_) => Vec::new(),
         Step::Run(action) => sources(action).collect(),
-        Step::Merge { parts, .. } => parts.iter().map(|(_, source)| *source).collect(),
+        Step::Derive(derive) => derive.parts.clone(),
     };
     let output = |source| match source {
         Source::Output(id) => Some(id),

@@ -1,10 +1,10 @@
-//! The three kinds of step: fetch something whose hash is known, run a process, merge trees.
+//! The three kinds of step: fetch something whose hash is known, run a process, derive a tree from other trees.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::graph::StepId;
-use crate::base::{Digest, Overlap, RelPath};
+use crate::base::{Digest, RelPath};
 
 /// Where a tree comes from: known now, or the output of an earlier step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,7 +17,17 @@ pub enum Source {
 pub enum Step {
     Fetch(Fetch),
     Run(Box<Action>),
-    Merge { parts: Vec<(RelPath, Source)>, overlap: Overlap },
+    Derive(Derive),
+}
+
+/// A tree computed from trees by a pure function of this program.
+#[derive(Clone, Debug)]
+pub struct Derive {
+    pub label: String,
+    /// The function's name; the engine is given the functions by these names.
+    pub recipe: &'static str,
+    pub parameters: Vec<String>,
+    pub parts: Vec<Source>,
 }
 
 /// A fixed-output step: the only kind that may use the network, since its bytes are checked against a known hash.

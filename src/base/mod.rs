@@ -2,10 +2,8 @@
 
 pub mod digest;
 pub mod glob;
-pub mod overlap;
 pub mod rel_path;
 pub mod text;
 
 pub use digest::Digest;
-pub use overlap::Overlap;
 pub use rel_path::RelPath;

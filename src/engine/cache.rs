@@ -1,11 +1,11 @@
-//! What came of earlier steps, kept in the store's index: outcomes by action key, trees by fetch and merge key.
+//! What came of earlier steps, kept in the store's index: outcomes by action key, trees by what they were fetched or derived from.
 //! A row that cannot be read is a miss.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::action::{Fetch, Outcome};
-use crate::base::{Digest, Overlap, RelPath};
+use crate::action::{Derive, Fetch, Outcome};
+use crate::base::Digest;
 use crate::store::{Result, Store};
 
 /// What a row is about, so that keys of different kinds never meet.
@@ -13,7 +13,7 @@ use crate::store::{Result, Store};
 pub enum Kind {
     Outcome,
     Fetched,
-    Merged,
+    Derived,
 }
 
 pub fn outcome(store: &Store, key: &Digest) -> Result<Option<Outcome>> {
@@ -37,12 +37,10 @@ pub fn fetched(fetch: &Fetch) -> [u8; 32] {
     row(Kind::Fetched, &format!("{}\0{}\0{}", fetch.sha256, fetch.unpack, fetch.file_name))
 }
 
-pub fn merged(parts: &[(RelPath, Digest)], overlap: Overlap) -> [u8; 32] {
-    let mut text = format!("{overlap:?}");
-    for (at, tree) in parts {
-        text.push_str(&format!("\0{}\0{tree}", at.as_str()));
-    }
-    row(Kind::Merged, &text)
+/// Named by the function and all that it is given.
+pub fn derived(derive: &Derive, parts: &[Digest]) -> [u8; 32] {
+    let given = serde_json::json!([derive.recipe, derive.parameters, parts]);
+    row(Kind::Derived, &given.to_string())
 }
 
 fn row(kind: Kind, text: &str) -> [u8; 32] {

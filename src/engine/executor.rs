@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::action::{Action, ActionGraph, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key};
-use crate::base::{Digest, Overlap, RelPath};
+use crate::action::{Action, ActionGraph, Derive, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key};
+use crate::base::Digest;
 use crate::engine::cancel::Wish;
 use crate::engine::slots::Slots;
 use crate::engine::{Cancel, Engine, Error, cache, fetch, run};
@@ -129,7 +129,7 @@ impl Execution {
     async fn carry_out(&self, id: StepId, trees: &BTreeMap<StepId, Digest>) -> Result<StepResult, Error> {
         match self.graph.step(id) {
             Step::Fetch(fetch) => self.fetch(id, fetch, true).await,
-            Step::Merge { parts, overlap } => self.merge(parts, *overlap, trees, true).await,
+            Step::Derive(derive) => self.derive(derive, trees, true).await,
             Step::Run(action) => self.run(id, action, trees, true).await,
         }
     }
@@ -154,23 +154,24 @@ impl Execution {
         Ok(StepResult { tree, outcome: None })
     }
 
-    async fn merge(
+    async fn derive(
         &self,
-        parts: &[(RelPath, Source)],
-        overlap: Overlap,
+        step: &Derive,
         trees: &BTreeMap<StepId, Digest>,
         recall: bool,
     ) -> Result<StepResult, Error> {
-        let parts: Vec<(RelPath, Digest)> =
-            parts.iter().map(|(at, source)| (at.clone(), resolved(*source, trees))).collect();
-        let row = cache::merged(&parts, overlap);
+        let parts: Vec<Digest> = step.parts.iter().map(|source| resolved(*source, trees)).collect();
+        let row = cache::derived(step, &parts);
         if recall && let Some(tree) = cache::tree(&self.engine.store, row)? {
             return Ok(StepResult { tree, outcome: None });
         }
-        let store = self.engine.store.clone();
+        let (engine, step) = (self.engine.clone(), step.clone());
         let tree = blocking(move || {
-            let tree = store.merge(&parts, overlap)?;
-            cache::keep_tree(&store, row, &tree)?;
+            let recipe = engine.recipes.get(step.recipe);
+            let recipe = recipe.ok_or_else(|| Error::Bug(format!("there is no recipe `{}`", step.recipe)))?;
+            let tree = recipe(&engine.store, &step.parameters, &parts);
+            let tree = tree.map_err(|source| Error::Derive { label: step.label.clone(), source })?;
+            cache::keep_tree(&engine.store, row, &tree)?;
             Ok(tree)
         });
         Ok(StepResult { tree: tree.await?, outcome: None })
@@ -223,7 +224,7 @@ impl Execution {
         for need in self.everything_below(id) {
             let result = match self.graph.step(need) {
                 Step::Fetch(fetch) => self.fetch(need, fetch, false).await,
-                Step::Merge { parts, overlap } => self.merge(parts, *overlap, &made, false).await,
+                Step::Derive(derive) => self.derive(derive, &made, false).await,
                 Step::Run(action) => self.run(need, action, &made, false).await,
             };
             made.insert(need, self.usable(need, result.map_err(Arc::new))?);
@@ -252,7 +253,7 @@ impl Execution {
         match self.graph.step(id) {
             Step::Fetch(fetch) => fetch.label.as_str().into(),
             Step::Run(action) => action.label.as_str().into(),
-            Step::Merge { .. } => "merge trees".into(),
+            Step::Derive(derive) => derive.label.as_str().into(),
         }
     }
 }

@@ -18,7 +18,7 @@ use waders_sandbox::{Isolation, Spawner};
 
 use crate::base::Digest;
 use crate::net;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 pub use cancel::Cancel;
 pub use error::Error;
@@ -27,6 +27,9 @@ pub use executor::{StepResult, execute};
 /// Turns fetched bytes (a file, and the name it had) into a tree of the store.
 pub type Unpacker = fn(&Store, &Path, &str) -> Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
 
+/// Computes a tree from parameters and trees. The same arguments give the same tree.
+pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, store::Error>;
+
 /// All that outlives one graph.
 pub struct Engine {
     pub store: Arc<Store>,
@@ -34,6 +37,8 @@ pub struct Engine {
     pub client: net::Client,
     /// By the name that `Fetch::unpack` uses. Raise the number in a name when its trees change.
     pub unpackers: BTreeMap<&'static str, Unpacker>,
+    /// By the name that `Derive::recipe` uses, with a number as above.
+    pub recipes: BTreeMap<&'static str, Recipe>,
     pub settings: Settings,
 }
 

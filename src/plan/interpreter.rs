@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::{Action, ActionGraph, CachePolicy, Source, Step};
-use crate::base::{Digest, Overlap, RelPath};
+use crate::action::{Action, ActionGraph, CachePolicy, Derive, Source, Step};
+use crate::base::{Digest, RelPath};
 use crate::plan::environment;
 
 const COMPILE: &str = include_str!("compile_sources.py");
@@ -30,8 +30,13 @@ impl Interpreter {
             &lies_at,
         ))));
         let mut images = self.images.clone();
-        let parts = vec![(RelPath::root(), self.images[&at]), (library, Source::Output(compiled))];
-        images.insert(at, Source::Output(graph.add(Step::Merge { parts, overlap: Overlap::FirstWins })));
+        let image = graph.add(Step::Derive(Derive {
+            label: format!("image of Python {}", self.minor),
+            recipe: "overlay-1",
+            parameters: vec![String::new(), library.as_str().to_owned()],
+            parts: vec![self.images[&at], Source::Output(compiled)],
+        }));
+        images.insert(at, Source::Output(image));
         Interpreter { images, ..self }
     }
 

@@ -7,7 +7,7 @@ use super::directory::{Directory, Entry};
 use super::error::{Error, Result};
 use super::layout::Store;
 use super::trees::MAX_DEPTH;
-use crate::base::{Digest, Overlap, RelPath};
+use crate::base::{Digest, RelPath};
 
 /// A part as seen from one level: what is left of its path, and the tree that lies there.
 #[derive(Clone)]
@@ -17,13 +17,12 @@ struct Part<'p> {
 }
 
 impl Store {
-    /// One tree with each part at its path. Equal files may meet; where different ones do, `overlap` decides, and
-    /// refusing is `Error::Conflict`.
-    pub fn merge(&self, parts: &[(RelPath, Digest)], overlap: Overlap) -> Result<Digest> {
+    /// One tree with each part at its path. Equal files may meet; different ones are `Error::Conflict`.
+    pub fn merge(&self, parts: &[(RelPath, Digest)]) -> Result<Digest> {
         let parts: Vec<_> =
             parts.iter().map(|(path, tree)| Part { below: path.components().collect(), tree: *tree }).collect();
         let batch = self.batch();
-        let digest = merge_level(self, &batch, overlap, &mut Vec::new(), parts)?;
+        let digest = merge_level(self, &batch, &mut Vec::new(), parts)?;
         batch.commit()?;
         Ok(digest)
     }
@@ -32,7 +31,6 @@ impl Store {
 fn merge_level<'p>(
     store: &Store,
     batch: &Batch<'_>,
-    overlap: Overlap,
     at: &mut Vec<String>,
     parts: Vec<Part<'p>>,
 ) -> Result<Digest> {
@@ -53,15 +51,15 @@ fn merge_level<'p>(
         for (name, entry) in store.directory(part.tree)?.entries {
             match entry {
                 Entry::Directory(tree) => below.entry(name).or_default().push(Part { below: Vec::new(), tree }),
-                entry => lay(&mut merged, overlap, at, name, entry)?,
+                entry => lay(&mut merged, at, name, entry)?,
             }
         }
     }
     for (name, parts) in below {
         at.push(name.clone());
-        let digest = merge_level(store, batch, overlap, at, parts)?;
+        let digest = merge_level(store, batch, at, parts)?;
         at.pop();
-        lay(&mut merged, overlap, at, name, Entry::Directory(digest))?;
+        lay(&mut merged, at, name, Entry::Directory(digest))?;
     }
     batch.put_directory(&merged.encode())
 }
@@ -72,10 +70,9 @@ fn all_one(parts: &[Part<'_>]) -> Option<Digest> {
     parts.iter().all(|part| part.below.is_empty() && part.tree == first.tree).then_some(first.tree)
 }
 
-fn lay(merged: &mut Directory, overlap: Overlap, at: &[String], name: String, entry: Entry) -> Result<()> {
+fn lay(merged: &mut Directory, at: &[String], name: String, entry: Entry) -> Result<()> {
     match merged.entries.get(&name) {
         Some(present) if *present == entry => Ok(()),
-        Some(_) if overlap == Overlap::FirstWins => Ok(()),
         Some(_) => {
             let path = at.iter().map(String::as_str).chain([name.as_str()]).collect::<Vec<_>>().join("/");
             Err(Error::Conflict { path })

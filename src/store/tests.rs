@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
 use super::*;
-use crate::base::{Digest, Overlap, RelPath};
+use crate::base::{Digest, RelPath};
 
 fn open() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -104,7 +104,7 @@ fn parts_merge_without_reading_what_does_not_meet() {
     let expected = plant(&store, &[("x/a", "1"), ("x/b", "2"), ("x/s", "0")]);
     assert_eq!(store.subtree(merged, &path("x")).unwrap(), store.subtree(expected, &path("x")).unwrap());
     assert_eq!(store.subtree(merged, &path("deps/left")).unwrap(), Some(absent));
-    assert_eq!(store.merge(&[(path(""), one)], Overlap::Refuse).unwrap(), one);
+    assert_eq!(store.merge(&[(path(""), one)]).unwrap(), one);
 }
 
 #[test]
@@ -113,19 +113,11 @@ fn parts_that_disagree_are_refused_by_path() {
     let (one, two, file) =
         (plant(&store, &[("x/a", "1")]), plant(&store, &[("x/a", "2")]), plant(&store, &[("x", "")]));
     for (parts, at) in [([one, two], "d/x/a"), ([one, file], "d/x")] {
-        match store.merge(&[(path("d"), parts[0]), (path("d"), parts[1])], Overlap::Refuse) {
+        match store.merge(&[(path("d"), parts[0]), (path("d"), parts[1])]) {
             Err(Error::Conflict { path }) => assert_eq!(path, at),
             other => panic!("{other:?}"),
         }
     }
-}
-
-#[test]
-fn where_the_first_wins_the_order_of_parts_decides() {
-    let (_dir, store) = open();
-    let (one, two) = (plant(&store, &[("x", "1")]), plant(&store, &[("x", "2"), ("y", "2")]));
-    let merged = store.merge(&[(path(""), one), (path(""), two)], Overlap::FirstWins).unwrap();
-    assert_eq!(merged, plant(&store, &[("x", "1"), ("y", "2")]));
 }
 
 #[test]

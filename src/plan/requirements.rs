@@ -1,0 +1,170 @@
+//! Which packages a step's processes may import: its targets' requirements, and its tool's, cut from their lockfiles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::RelPath;
+use crate::config::Config;
+use crate::python::lockfile::{self, Lock};
+use crate::python::resolve::{self, Chosen};
+use crate::python::{Environment, Requirement, requirement};
+use crate::target::{Address, TargetGraph};
+use crate::tools::Tool;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Lock(#[from] lockfile::Error),
+    #[error(transparent)]
+    Resolve(#[from] resolve::Error),
+    #[error("{target}: `requirements`")]
+    Requirement { target: Address, source: requirement::Error },
+    #[error("{option}")]
+    ToolRequirement { option: String, source: requirement::Error },
+    #[error("{by} names the resolve `{resolve}`, which `[python.resolves]` does not have")]
+    UnknownResolve { by: String, resolve: String, known: Vec<String> },
+    #[error("`{path}` of `[python.resolves]` is not a path in this repository")]
+    LockPath { path: String, source: crate::base::rel_path::ParseError },
+    #[error("one step would need the resolves `{}`", .0.iter().cloned().collect::<Vec<_>>().join("` and `"))]
+    SeveralResolves(BTreeSet<String>),
+}
+
+impl Error {
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Lock(error) => error.hint().map(str::to_owned),
+            Error::Resolve(error) => Some(error.hint().to_owned()),
+            Error::UnknownResolve { known, .. } => Some(format!("known resolves: {}", known.join(", "))),
+            Error::SeveralResolves(_) => Some("give the targets one `resolve`, or `parametrize` what both need".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// What a step's own code asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    /// `None` where the repository has no resolves.
+    pub resolve: Option<String>,
+    /// Canonical requirement strings.
+    pub requirements: BTreeSet<String>,
+}
+
+/// Lockfiles, each read once.
+pub struct Locks {
+    build_root: PathBuf,
+    resolves: BTreeMap<String, String>,
+    read: BTreeMap<RelPath, Arc<Lock>>,
+}
+
+impl Locks {
+    pub fn new(build_root: &Path, config: &Config) -> Locks {
+        let resolves = config.dict("python", "resolves").iter();
+        let resolves = resolves.filter_map(|(name, path)| Some((name.clone(), path.as_str()?.to_owned())));
+        Locks { build_root: build_root.to_owned(), resolves: resolves.collect(), read: BTreeMap::new() }
+    }
+
+    pub fn of_resolve(&mut self, resolve: &str, by: &str) -> Result<Arc<Lock>, Error> {
+        let unknown = || Error::UnknownResolve {
+            by: by.to_owned(),
+            resolve: resolve.to_owned(),
+            known: self.resolves.keys().cloned().collect(),
+        };
+        let path = self.resolves.get(resolve).ok_or_else(unknown)?.clone();
+        self.at(&path)
+    }
+
+    pub fn at(&mut self, path: &str) -> Result<Arc<Lock>, Error> {
+        let path = RelPath::parse(path).map_err(|source| Error::LockPath { path: path.to_owned(), source })?;
+        if let Some(lock) = self.read.get(&path) {
+            return Ok(lock.clone());
+        }
+        let lock = Arc::new(lockfile::load(&self.build_root, &path)?);
+        self.read.insert(path, lock.clone());
+        Ok(lock)
+    }
+}
+
+/// What the requirement targets among these ask for.
+pub fn wanted<'a>(
+    graph: &TargetGraph,
+    requirements: impl IntoIterator<Item = &'a Address>,
+    config: &Config,
+) -> Result<Wanted, Error> {
+    let mut resolves = BTreeSet::new();
+    let mut texts = BTreeSet::new();
+    for address in requirements {
+        let Some(target) = graph.get(address) else { continue };
+        let default = || config.text("python", "default_resolve").unwrap_or("python-default");
+        resolves.insert(target.fields.get("resolve").and_then(|value| value.as_str()).unwrap_or_else(default).to_owned());
+        for text in target.fields.get("requirements").map(|value| value.strings()).unwrap_or_default() {
+            let fail = |source| Error::Requirement { target: address.clone(), source };
+            texts.insert(requirement::canonical(&requirement::parse(text).map_err(fail)?));
+        }
+    }
+    if !config.flag("python", "enable_resolves") {
+        return Ok(Wanted { resolve: None, requirements: texts });
+    }
+    if resolves.len() > 1 {
+        return Err(Error::SeveralResolves(resolves));
+    }
+    Ok(Wanted { resolve: resolves.pop_first(), requirements: texts })
+}
+
+/// The packages of the user's lock.
+pub fn of_user(
+    locks: &mut Locks,
+    lock: Option<Arc<Lock>>,
+    wanted: &Wanted,
+    whole: bool,
+    environment: &Environment,
+) -> Result<Vec<Chosen>, Error> {
+    if wanted.requirements.is_empty() && !whole {
+        return Ok(Vec::new());
+    }
+    let lock = match (lock, &wanted.resolve) {
+        (Some(lock), _) => lock,
+        (None, Some(resolve)) => locks.of_resolve(resolve, "a requirement")?,
+        (None, None) => return Ok(Vec::new()),
+    };
+    if whole {
+        return Ok(resolve::resolve_whole(&lock, environment)?);
+    }
+    let requirements = wanted.requirements.iter().filter_map(|text| requirement::parse(text).ok());
+    Ok(resolve::resolve(&lock, &requirements.collect::<Vec<_>>(), environment)?)
+}
+
+/// The packages of a tool: from the resolve or lockfile that its section names, or from the built-in lock.
+pub fn of_tool(
+    locks: &mut Locks,
+    tool: &Tool,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Vec<Chosen>, Error> {
+    let section = format!("`[{}]`", tool.scope);
+    if let Some(resolve) = config.text(tool.scope, "install_from_resolve") {
+        let lock = locks.of_resolve(resolve, &section)?;
+        let asked = tool_requirements(tool, config)?;
+        return Ok(match asked.is_empty() {
+            true => resolve::resolve_whole(&lock, environment)?,
+            false => resolve::resolve(&lock, &asked, environment)?,
+        });
+    }
+    let named = config.text(tool.scope, "lockfile").filter(|path| !path.starts_with('<'));
+    let lock = match named {
+        Some(path) => locks.at(path)?,
+        None => Arc::new(tool.lock()?),
+    };
+    Ok(resolve::resolve_whole(&lock, environment)?)
+}
+
+/// `[tool].requirements`. Those that name a target are that target's business, and the lock is taken whole.
+fn tool_requirements(tool: &Tool, config: &Config) -> Result<Vec<Requirement>, Error> {
+    let texts = config.list(tool.scope, "requirements");
+    if texts.iter().any(|text| text.contains(':') && !text.contains('@')) {
+        return Ok(Vec::new());
+    }
+    let fail = |source| Error::ToolRequirement { option: format!("[{}] requirements", tool.scope), source };
+    texts.into_iter().map(|text| requirement::parse(text).map_err(fail)).collect()
+}
