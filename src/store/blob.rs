@@ -1,0 +1,93 @@
+//! Single blobs in and out. Many at once are a `Batch`.
+
+use std::fs;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::batch::{Pending, copy_hashing};
+use super::error::{Error, Result};
+use super::layout::Store;
+use super::shelf::Form;
+use crate::base::Digest;
+
+impl Store {
+    pub fn put(&self, bytes: &[u8]) -> Result<Digest> {
+        let batch = self.batch();
+        let digest = batch.put(bytes, false)?;
+        batch.commit()?;
+        Ok(digest)
+    }
+
+    pub fn put_reader(&self, reader: impl Read) -> Result<Digest> {
+        let batch = self.batch();
+        let digest = batch.put_reader(reader, Path::new("stream"), false)?;
+        batch.commit()?;
+        Ok(digest)
+    }
+
+    /// The digest is of the bytes that were stored, whatever happens to the file meanwhile.
+    pub fn put_file(&self, path: &Path) -> Result<Digest> {
+        let batch = self.batch();
+        let digest = batch.put_file(path, false)?;
+        batch.commit()?;
+        Ok(digest)
+    }
+
+    /// The bytes, hashed on the way out. `Error::Missing` if they are not there or not right.
+    pub fn get(&self, digest: Digest) -> Result<Vec<u8>> {
+        for form in [Form::Plain, Form::Executable] {
+            if let Some(bytes) = self.read(digest, form)? {
+                return Ok(bytes);
+            }
+        }
+        Err(Error::Missing(digest))
+    }
+
+    /// A handle to the content, checked by its stat data only. For content too large to `get`.
+    pub fn open_blob(&self, digest: Digest) -> Result<File> {
+        for form in [Form::Plain, Form::Executable] {
+            if let Some(path) = self.locate(digest, form)? {
+                return File::open(&path).map_err(Error::io("open", &path));
+            }
+        }
+        Err(Error::Missing(digest))
+    }
+
+    pub fn contains(&self, digest: Digest) -> Result<bool> {
+        Ok(self.locate(digest, Form::Plain)?.is_some() || self.locate(digest, Form::Executable)?.is_some())
+    }
+
+    /// Reads a whole object and hashes it; wrong bytes are set aside and `None`.
+    pub(super) fn read(&self, digest: Digest, form: Form) -> Result<Option<Vec<u8>>> {
+        let Some(path) = self.locate(digest, form)? else { return Ok(None) };
+        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let mut bytes = Vec::new();
+        // One byte more than announced, to notice what is too long without reading all of it.
+        file.take(digest.size_bytes().saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+        if Digest::of(&bytes) == digest {
+            return Ok(Some(bytes));
+        }
+        self.rehash(&path, digest, form)?;
+        Ok(None)
+    }
+
+    /// The path of a blob in the wanted form, made from the other form if only that is there.
+    pub(super) fn blob_path(&self, digest: Digest, executable: bool) -> Result<PathBuf> {
+        let (wanted, other) = (Form::blob(executable), Form::blob(!executable));
+        if let Some(path) = self.locate(digest, wanted)? {
+            return Ok(path);
+        }
+        let Some(source) = self.locate(digest, other)? else { return Err(Error::Missing(digest)) };
+        let file = File::open(&source).map_err(Error::io("open", &source))?;
+        let made = self.session.fresh();
+        let copied = copy_hashing(file, &source, &made, wanted.mode());
+        if copied.inspect_err(|_| drop(fs::remove_file(&made)))? != digest {
+            let _ = fs::remove_file(&made);
+            self.rehash(&source, digest, other)?;
+            return Err(Error::Missing(digest));
+        }
+        self.publish(&Pending::from([((wanted, digest), made)]))?;
+        Ok(wanted.path(&self.root, digest))
+    }
+}

@@ -1,0 +1,133 @@
+//! Tree to directory: read-only, composed of hardlinks to blobs, published by one rename. Writes only below `image/`
+//! and `tmp/`; checking an image that is already there is `image_check`.
+
+use std::fs;
+use std::fs::{DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
+
+use super::batch::copy_hashing;
+use super::directory::Entry;
+use super::durable::{self, FIXED_MTIME_SECONDS};
+use super::error::{Error, Result};
+use super::failpoint;
+use super::layout::{Store, lock};
+use super::remove::remove_tree;
+use super::shelf::Form;
+use super::trees::{MAX_DEPTH, malformed};
+use crate::base::Digest;
+
+/// The mode of every directory of an image.
+pub(super) const DIRECTORY_MODE: u32 = 0o555;
+
+impl Store {
+    /// A directory that holds exactly this tree, to be bound read-only. It is checked entry by entry on its first use
+    /// in a process, and made anew if anything is wrong. `Error::Missing` names a blob or level that is not there.
+    pub fn materialize(&self, tree: Digest) -> Result<PathBuf> {
+        let gate = lock(&self.images).entry(tree).or_default().clone();
+        let mut known_good = lock(&gate);
+        let home = self.root.join("image").join(tree.hex());
+        let root = home.join("root");
+        if root.is_dir() {
+            if *known_good {
+                return Ok(root);
+            }
+            match self.image_fault(tree, &root)? {
+                None => {
+                    *known_good = true;
+                    return Ok(root);
+                }
+                Some(fault) => self.note(format!("image `{}` is made anew: {fault}", home.display())),
+            }
+        }
+        let made = self.session.fresh();
+        self.compose(tree, &made).inspect_err(|_| drop(remove_tree(&made)))?;
+        failpoint::reach("image: composed");
+        self.publish_image(&made, &home)?;
+        failpoint::reach("image: published");
+        *known_good = true;
+        Ok(root)
+    }
+
+    /// The image lies in `root` below its home, since renaming a directory needs write permission on it.
+    fn compose(&self, tree: Digest, home: &Path) -> Result<()> {
+        fs::create_dir(home).map_err(Error::io("create", home))?;
+        fs::set_permissions(home, Permissions::from_mode(0o755)).map_err(Error::io("set the mode of", home))?;
+        self.compose_level(tree, &home.join("root"), 0)
+    }
+
+    fn compose_level(&self, tree: Digest, at: &Path, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(malformed(tree, "it is too deep"));
+        }
+        let directory = self.directory(tree)?;
+        DirBuilder::new().mode(0o755).create(at).map_err(Error::io("create", at))?;
+        for (name, entry) in &directory.entries {
+            let path = at.join(name);
+            match entry {
+                Entry::Directory(tree) => self.compose_level(*tree, &path, depth + 1)?,
+                Entry::File { digest, executable } => self.compose_file(*digest, *executable, &path)?,
+                Entry::Symlink(target) => {
+                    symlink(target, &path).map_err(Error::io("create", &path))?;
+                    fix_time(&path, UtimensatFlags::NoFollowSymlink)?;
+                }
+            }
+        }
+        failpoint::reach("image: level");
+        fs::set_permissions(at, Permissions::from_mode(DIRECTORY_MODE)).map_err(Error::io("set the mode of", at))?;
+        fix_time(at, UtimensatFlags::FollowSymlink)
+    }
+
+    /// A link where the file system allows one more, else a copy: some allow 65,000 links to a file, and empty
+    /// `__init__.py` files are all one blob.
+    fn compose_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
+        let blob = self.blob_path(digest, executable)?;
+        match fs::hard_link(&blob, path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::TooManyLinks | io::ErrorKind::CrossesDevices) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing(digest)),
+            linked => return linked.map_err(Error::io("link", path)),
+        }
+        let file = File::open(&blob).map_err(Error::io("open", &blob))?;
+        let form = Form::blob(executable);
+        if copy_hashing(file, &blob, path, form.mode())? != digest {
+            self.rehash(&blob, digest, form)?;
+            return Err(Error::Missing(digest));
+        }
+        Ok(())
+    }
+
+    /// Whoever renames first wins; a later one finds the same image there. A wrong image is moved away first.
+    fn publish_image(&self, made: &Path, home: &Path) -> Result<()> {
+        if home.exists() {
+            let old = self.session.fresh();
+            match fs::rename(home, &old) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                moved => moved.map_err(Error::io("move away", home))?,
+            }
+            // The session's removal tries again.
+            let _ = remove_tree(&old);
+        }
+        match fs::rename(made, home) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
+                remove_tree(made)
+            }
+            renamed => renamed.map_err(Error::io("rename", home)),
+        }
+    }
+}
+
+fn fix_time(path: &Path, follow: UtimensatFlags) -> Result<()> {
+    let time = TimeSpec::new(FIXED_MTIME_SECONDS, 0);
+    utimensat(AT_FDCWD, path, &time, &time, follow).map_err(Error::os("set the time of", path))
+}
+
+/// Used by `image_check`: whether a directory or link has the fixed time.
+pub(super) fn has_fixed_time(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.mtime(), metadata.mtime_nsec()) == (durable::FIXED_MTIME_SECONDS, 0)
+}

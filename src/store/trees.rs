@@ -1,0 +1,122 @@
+//! Whole trees in and out of the store: `Tree` to `Directory` messages and back. Merging is `merge`.
+
+use super::batch::Batch;
+use super::directory::{Directory, Entry};
+use super::error::{Error, Result};
+use super::layout::Store;
+use super::shelf::Form;
+use super::tree::{Node, Tree};
+use crate::base::{Digest, RelPath};
+
+/// Deeper trees are refused: nothing real is, and every walk here may recurse.
+pub const MAX_DEPTH: usize = 256;
+
+/// Trees with more nodes are refused, since a few messages that name each other can stand for any number.
+const MAX_NODES: usize = 4_000_000;
+
+impl Batch<'_> {
+    /// Adds the tree's messages; the blobs it names are the caller's. The digest is that of the root's message.
+    pub fn put_tree(&self, tree: &Tree) -> Result<Digest> {
+        let nodes: Vec<_> = tree.nodes.iter().map(|(path, node)| (path.components().collect(), node)).collect();
+        put_level(self, &nodes, 0)
+    }
+}
+
+impl Store {
+    pub fn put_tree(&self, tree: &Tree) -> Result<Digest> {
+        let batch = self.batch();
+        let digest = batch.put_tree(tree)?;
+        batch.commit()?;
+        Ok(digest)
+    }
+
+    /// The whole tree, flat. Whether its blobs are there is not looked at.
+    pub fn tree(&self, digest: Digest) -> Result<Tree> {
+        let mut tree = Tree::default();
+        let mut left = vec![(RelPath::root(), digest)];
+        while let Some((path, digest)) = left.pop() {
+            if path.components().count() > MAX_DEPTH || tree.nodes.len() + left.len() > MAX_NODES {
+                return Err(malformed(digest, "it is too deep or too large"));
+            }
+            let directory = self.directory(digest)?;
+            if directory.entries.is_empty() && !path.is_root() {
+                tree.nodes.insert(path.clone(), Node::EmptyDirectory);
+            }
+            for (name, entry) in directory.entries {
+                let path = path.push(&name).map_err(|error| malformed(digest, &error.to_string()))?;
+                match entry {
+                    Entry::File { digest, executable } => {
+                        drop(tree.nodes.insert(path, Node::File { digest, executable }))
+                    }
+                    Entry::Symlink(target) => drop(tree.nodes.insert(path, Node::Symlink { target })),
+                    Entry::Directory(digest) => left.push((path, digest)),
+                }
+            }
+        }
+        Ok(tree)
+    }
+
+    /// One level of a tree.
+    pub fn directory(&self, digest: Digest) -> Result<Directory> {
+        let bytes = self.read(digest, Form::Tree)?.ok_or(Error::Missing(digest))?;
+        Directory::decode(&bytes).map_err(|why| malformed(digest, &why))
+    }
+
+    /// What lies at a path of a tree; `None` if nothing does. The root is `Entry::Directory` of the tree itself.
+    pub fn lookup(&self, tree: Digest, path: &RelPath) -> Result<Option<Entry>> {
+        let mut found = Entry::Directory(tree);
+        for name in path.components() {
+            let Entry::Directory(digest) = found else { return Ok(None) };
+            match self.directory(digest)?.entries.remove(name) {
+                Some(entry) => found = entry,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// The tree below a directory of a tree; `None` if no directory is there.
+    pub fn subtree(&self, tree: Digest, path: &RelPath) -> Result<Option<Digest>> {
+        Ok(match self.lookup(tree, path)? {
+            Some(Entry::Directory(digest)) => Some(digest),
+            _ => None,
+        })
+    }
+}
+
+/// `nodes` share their first `depth` components.
+fn put_level(batch: &Batch<'_>, nodes: &[(Vec<&str>, &Node)], depth: usize) -> Result<Digest> {
+    let shown = || nodes.first().map(|(path, _)| path[..depth].join("/")).unwrap_or_default();
+    let refuse = |why: String| Error::Malformed { tree: shown(), why };
+    if depth > MAX_DEPTH {
+        return Err(refuse(format!("it is deeper than {MAX_DEPTH} directories")));
+    }
+    let mut directory = Directory::default();
+    let mut rest = nodes;
+    while let Some((path, node)) = rest.first() {
+        let Some(name) = path.get(depth) else {
+            // The level itself as a node: only a directory can hold others or be the root.
+            if **node != Node::EmptyDirectory {
+                return Err(refuse("something lies below a file, or the root is one".to_owned()));
+            }
+            rest = &rest[1..];
+            continue;
+        };
+        let count = rest.iter().take_while(|(path, _)| path.get(depth) == Some(name)).count();
+        let (group, after) = rest.split_at(count);
+        let entry = match node {
+            Node::File { digest, executable } if count == 1 && path.len() == depth + 1 => {
+                Entry::File { digest: *digest, executable: *executable }
+            }
+            Node::Symlink { target } if count == 1 && path.len() == depth + 1 => Entry::Symlink(target.clone()),
+            _ => Entry::Directory(put_level(batch, group, depth + 1)?),
+        };
+        directory.add((*name).to_owned(), entry).map_err(refuse)?;
+        rest = after;
+    }
+    batch.put_directory(&directory.encode())
+}
+
+pub(super) fn malformed(tree: Digest, why: &str) -> Error {
+    Error::Malformed { tree: tree.to_string(), why: why.to_owned() }
+}
