@@ -77,9 +77,13 @@ impl Error {
             Error::Frozen { .. } => "run the same command once without `--frozen` and `CI`, then commit `waders.lock`",
             Error::LockSyntax { .. } => "restore the file from version control, or delete it to have it written anew",
             Error::NoArchive => "set `mirror` and `suite` in the section `[system]` of `waders.toml`",
-            Error::NoKeyring { .. } | Error::Signature { .. } => "name the archive's keyring as `keyring` in the section `[system]`",
+            Error::NoKeyring { .. } | Error::Signature { .. } => {
+                "name the archive's keyring as `keyring` in the section `[system]`"
+            }
             Error::UnknownPackage { .. } => "check `packages` in the section `[system]` of `waders.toml`",
-            Error::Unsatisfied { present: Some(_), .. } => "delete the records of the provider `debian` from `waders.lock` to lock anew",
+            Error::Unsatisfied { present: Some(_), .. } => {
+                "delete the records of the provider `debian` from `waders.lock` to lock anew"
+            }
             Error::PackageGone { source, .. } if source.is_absent() => {
                 "it has left the archive: set `snapshot_mirror` in the section `[system]`, or delete the toolchain's record \
                  from `waders.lock` to lock what the archive has now"
@@ -96,8 +100,12 @@ impl Error {
             Error::LibraryTooOld { .. } => {
                 "this interpreter was built for a newer system: set `suite` in the section `[system]` to a newer release"
             }
-            Error::LibraryMissing { .. } => "install the package that has it, here or in `packages` of the section `[system]`",
-            Error::Differs { .. } => "what was locked has changed: delete its record from `waders.lock` if that is meant",
+            Error::LibraryMissing { .. } => {
+                "install the package that has it, here or in `packages` of the section `[system]`"
+            }
+            Error::Differs { .. } => {
+                "what was locked has changed: delete its record from `waders.lock` if that is meant"
+            }
             _ => return None,
         };
         Some(advice.to_owned())

@@ -106,7 +106,8 @@ impl Lock {
 
     /// Adds a record, or replaces the one that is the same toolchain.
     pub fn insert(&mut self, record: Record) {
-        let key = |record: &Record| (record.name.clone(), record.version.clone(), record.platform.clone(), record.provider);
+        let key =
+            |record: &Record| (record.name.clone(), record.version.clone(), record.platform.clone(), record.provider);
         let new = key(&record);
         self.retain(|old| key(old) != new);
         self.records.push(record);
@@ -157,7 +158,11 @@ impl fmt::Display for Lock {
             ] {
                 writeln!(out, "{key} = {}", quoted(value))?;
             }
-            writeln!(out, "wanted = [{}]", record.wanted.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))?;
+            writeln!(
+                out,
+                "wanted = [{}]",
+                record.wanted.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")
+            )?;
             if !record.files.is_empty() {
                 out.write_str("files = [\n")?;
                 record.files.iter().try_for_each(|file| write_file(out, file))?;
@@ -217,7 +222,11 @@ mod tests {
         let path = dir.path().join("waders.lock");
         let mut lock = Lock::default();
         assert_eq!(Lock::load(&path).unwrap(), lock);
-        for record in [record("system", "12.1"), record("python", "3.9.1"), Record { files: vec![], ..record("python", "3.11.2") }] {
+        for record in [
+            record("system", "12.1"),
+            record("python", "3.9.1"),
+            Record { files: vec![], ..record("python", "3.11.2") },
+        ] {
             lock.insert(record);
         }
         assert!(lock.save(&path).unwrap());

@@ -57,7 +57,8 @@ pub fn compose(store: &Store, packages: Vec<(String, Tree)>) -> Result<Tree, Err
     }
     if let Some(bundle) = ca_bundle(store, &tree)? {
         added.push((clean(CA_BUNDLE), bundle));
-        added.extend(CERTIFICATE_LINKS.map(|(link, target)| (clean(link), Node::Symlink { target: target.to_owned() })));
+        added
+            .extend(CERTIFICATE_LINKS.map(|(link, target)| (clean(link), Node::Symlink { target: target.to_owned() })));
     }
     tree.nodes.extend(added);
     Ok(tree)
@@ -177,7 +178,10 @@ mod tests {
         check(&[("lib/x/libz.so.1", file("z"))], &[("usr/lib/x/libz.so.1", file("z"))]);
         check(&[("usr/lib/x/libz.so", link("../../../lib/x/libz.so.1"))], &[("usr/lib/x/libz.so", link("libz.so.1"))]);
         check(&[("lib64/ld.so", link("/lib/x/ld.so"))], &[("usr/lib64/ld.so", link("../lib/x/ld.so"))]);
-        check(&[("usr/lib/ssl/certs", link("/etc/ssl/certs"))], &[("usr/lib/ssl/certs", link("../../../etc/ssl/certs"))]);
+        check(
+            &[("usr/lib/ssl/certs", link("/etc/ssl/certs"))],
+            &[("usr/lib/ssl/certs", link("../../../etc/ssl/certs"))],
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ const SCRIPT_EDGES: [(&str, &str); 1] = [("ca-certificates", "openssl")];
 pub fn closure<'i, 't>(
     index: &'i Index<'t>,
     wanted: &[String],
-    present: &BTreeMap<String, Version>,
+    present: &'i BTreeMap<String, Version>,
 ) -> Result<BTreeMap<&'t str, &'i Package<'t>>, Error> {
     let mut chosen = Chosen { index, present, added: BTreeMap::new(), queue: VecDeque::new() };
     for name in BTreeSet::from_iter(wanted) {
@@ -155,6 +155,10 @@ Package: strict\nVersion: 1\nDepends: awk (>= 2)\n";
         check(&["nonsense"], &[], "the archive has no package `nonsense`");
         check(&["broken"], &[], "package `broken` needs `nothing-there`, which the archive does not offer");
         check(&["strict"], &[], "package `strict` needs `awk`, which the archive does not offer");
-        check(&["app"], &[("libc", "1")], "package `app` needs another version of `libc` than `1`, which is already locked");
+        check(
+            &["app"],
+            &[("libc", "1")],
+            "package `app` needs another version of `libc` than `1`, which is already locked",
+        );
     }
 }

@@ -81,7 +81,9 @@ pub fn malformed(package: &str, field: &str) -> Error {
 fn providers<'t>(packages: &BTreeMap<&'t str, Package<'t>>) -> Result<BTreeMap<&'t str, Vec<Provider<'t>>>, Error> {
     let mut providers: BTreeMap<&str, Vec<Provider<'_>>> = BTreeMap::new();
     for package in packages.values() {
-        for provided in super::relation::relations(package.field("Provides")).map_err(|_| malformed(package.name, "Provides"))? {
+        for provided in
+            super::relation::relations(package.field("Provides")).map_err(|_| malformed(package.name, "Provides"))?
+        {
             for alternative in provided.alternatives {
                 let version = alternative.version.map(|(_, version)| version);
                 let provider = Provider { package: package.name, version };

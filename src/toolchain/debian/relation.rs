@@ -55,7 +55,8 @@ fn alternative(text: &str) -> Option<Alternative<'_>> {
         None => (text, None),
     };
     let package = name.split(':').next().unwrap_or_default().trim();
-    let valid = !package.is_empty() && package.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte));
+    let valid =
+        !package.is_empty() && package.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte));
     valid.then_some(Alternative { package, version })
 }
 
@@ -82,9 +83,10 @@ mod tests {
     fn check(field: &str, package: &str, version: &str, expected: bool) {
         let relations = relations(field).unwrap();
         let version = version.parse().unwrap();
-        let allowed = relations.iter().flat_map(|relation| &relation.alternatives).any(|alternative| {
-            alternative.package == package && alternative.allows(&version)
-        });
+        let allowed = relations
+            .iter()
+            .flat_map(|relation| &relation.alternatives)
+            .any(|alternative| alternative.package == package && alternative.allows(&version));
         assert_eq!(allowed, expected, "{field} {package} {version}");
     }
 

@@ -43,7 +43,10 @@ pub fn verify(in_release: &[u8], keys: &[SignedPublicKey]) -> Result<Release, Er
             .collect();
         signers.dedup();
         let signers = if signers.is_empty() { "no key that it names".to_owned() } else { signers.join(", ") };
-        return Err(refuse(format!("signed by {signers}, and none of the {} trusted keys made a valid signature", keys.len())));
+        return Err(refuse(format!(
+            "signed by {signers}, and none of the {} trusted keys made a valid signature",
+            keys.len()
+        )));
     }
     // Exactly the text that was signed, rather than the file that it came in.
     release(&message.signed_text().replace("\r\n", "\n"))
@@ -58,20 +61,25 @@ fn has_signed(key: &SignedPublicKey, message: &CleartextSignedMessage) -> bool {
     }
     key.public_subkeys.iter().any(|subkey| {
         let bindings = subkey.signatures.iter();
-        let lifetime = bindings.clone().filter_map(|binding| binding.key_expiration_time()).map(|time| time.as_secs()).max();
+        let lifetime =
+            bindings.clone().filter_map(|binding| binding.key_expiration_time()).map(|time| time.as_secs()).max();
         let signs = bindings.clone().any(|binding| binding.key_flags().sign());
-        let revoked = bindings.clone().any(|binding| binding.typ() == Some(pgp::packet::SignatureType::SubkeyRevocation));
+        let revoked =
+            bindings.clone().any(|binding| binding.typ() == Some(pgp::packet::SignatureType::SubkeyRevocation));
         signs
             && !revoked
             && subkey.verify_bindings(&key.primary_key).is_ok()
-            && message.verify(subkey).is_ok_and(|signature| is_fresh(signature, subkey.created_at().as_secs(), lifetime))
+            && message
+                .verify(subkey)
+                .is_ok_and(|signature| is_fresh(signature, subkey.created_at().as_secs(), lifetime))
     })
 }
 
 /// A key may not sign after it expired: what an expired key signed in its time stays valid, as archives of old releases do.
 fn is_fresh(signature: &pgp::packet::Signature, key_created: u32, lifetime: Option<u32>) -> bool {
     let Some(made) = signature.created().map(|time| time.as_secs()) else { return false };
-    let expired = lifetime.filter(|seconds| *seconds > 0).is_some_and(|seconds| made > key_created.saturating_add(seconds));
+    let expired =
+        lifetime.filter(|seconds| *seconds > 0).is_some_and(|seconds| made > key_created.saturating_add(seconds));
     made >= key_created && !expired
 }
 
@@ -119,7 +127,8 @@ mod tests {
 
     #[test]
     fn nothing_unsigned_is_believed() {
-        for text in ["", "Codename: x\nSHA256:\n", "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nCodename: x\n"] {
+        for text in ["", "Codename: x\nSHA256:\n", "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nCodename: x\n"]
+        {
             assert!(matches!(verify(text.as_bytes(), &[]), Err(Error::Signature { .. })), "{text}");
         }
     }

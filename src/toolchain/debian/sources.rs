@@ -61,7 +61,8 @@ fn deb822(file: &SourcesFile) -> Vec<Source> {
         let field = |name: &str| fields.get_any_case(name).unwrap_or_default();
         let words = |name: &str| field(name).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let enabled = !matches!(field("Enabled").trim(), "no" | "false" | "0");
-        let useful = words("Types").iter().any(|kind| kind == "deb") && words("Components").iter().any(|name| name == "main");
+        let useful =
+            words("Types").iter().any(|kind| kind == "deb") && words("Components").iter().any(|name| name == "main");
         if !enabled || !useful {
             continue;
         }
@@ -82,7 +83,8 @@ fn signed_by(value: &str) -> SignedBy {
         let lines = value.lines().map(|line| line.trim()).map(|line| if line == "." { "" } else { line });
         return SignedBy::Inline(lines.skip_while(|line| line.is_empty()).map(|line| format!("{line}\n")).collect());
     }
-    let files: Vec<PathBuf> = value.split([' ', ',', '\n']).filter(|path| path.starts_with('/')).map(PathBuf::from).collect();
+    let files: Vec<PathBuf> =
+        value.split([' ', ',', '\n']).filter(|path| path.starts_with('/')).map(PathBuf::from).collect();
     if files.is_empty() { SignedBy::Default } else { SignedBy::Files(files) }
 }
 
