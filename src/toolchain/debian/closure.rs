@@ -1,0 +1,164 @@
+//! Which packages are needed so that the wanted ones work. Pure. No maintainer script runs, so what only those scripts
+//! need is left out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use debversion::Version;
+
+use super::index::{Index, Package, malformed};
+use super::relation::{Alternative, Relation, relations};
+use crate::toolchain::Error;
+
+/// Asked for by many packages, used by their maintainer scripts alone.
+const SCRIPT_ONLY: [&str; 10] = [
+    "adduser",
+    "cdebconf",
+    "debconf",
+    "debconf-2.0",
+    "dpkg",
+    "init-system-helpers",
+    "install-info",
+    "sensible-utils",
+    "sysvinit-utils",
+    "ucf",
+];
+
+/// The same for single dependencies.
+const SCRIPT_EDGES: [(&str, &str); 1] = [("ca-certificates", "openssl")];
+
+/// The packages to add to `present` (name to version), by name. Of alternatives, one that is already there is taken, else
+/// the first that the index has.
+pub fn closure<'i, 't>(
+    index: &'i Index<'t>,
+    wanted: &[String],
+    present: &'i BTreeMap<String, Version>,
+) -> Result<BTreeMap<&'t str, &'i Package<'t>>, Error> {
+    let mut chosen = Chosen { index, present, added: BTreeMap::new(), queue: VecDeque::new() };
+    for name in BTreeSet::from_iter(wanted) {
+        if !present.contains_key(name) {
+            let unknown = || Error::UnknownPackage { package: name.clone() };
+            let package = index.package(name).or_else(|| index.package(index.providers(name).first()?.package));
+            chosen.add(package.ok_or_else(unknown)?);
+        }
+    }
+    while let Some(package) = chosen.queue.pop_front() {
+        for field in ["Pre-Depends", "Depends"] {
+            for relation in relations(package.field(field)).map_err(|_| malformed(package.name, field))? {
+                chosen.satisfy(package, &relation)?;
+            }
+        }
+    }
+    Ok(chosen.added)
+}
+
+struct Chosen<'i, 't> {
+    index: &'i Index<'t>,
+    present: &'i BTreeMap<String, Version>,
+    added: BTreeMap<&'t str, &'i Package<'t>>,
+    queue: VecDeque<&'i Package<'t>>,
+}
+
+impl<'i, 't> Chosen<'i, 't> {
+    fn add(&mut self, package: &'i Package<'t>) {
+        if self.added.insert(package.name, package).is_none() {
+            self.queue.push_back(package);
+        }
+    }
+
+    fn satisfy(&mut self, package: &Package<'_>, relation: &Relation<'_>) -> Result<(), Error> {
+        let skipped = |alternative: &Alternative<'_>| {
+            SCRIPT_ONLY.contains(&alternative.package) || SCRIPT_EDGES.contains(&(package.name, alternative.package))
+        };
+        if relation.alternatives.iter().any(skipped) || relation.alternatives.iter().any(|one| self.has(one)) {
+            return Ok(());
+        }
+        match relation.alternatives.iter().find_map(|alternative| self.offer(alternative)) {
+            Some(found) => {
+                self.add(found);
+                Ok(())
+            }
+            None => Err(Error::Unsatisfied {
+                package: package.name.to_owned(),
+                asks: relation.alternatives.iter().map(|one| one.package).collect::<Vec<_>>().join(" | "),
+                present: relation.alternatives.iter().find_map(|one| Some(self.present.get(one.package)?.to_string())),
+            }),
+        }
+    }
+
+    fn has(&self, alternative: &Alternative<'_>) -> bool {
+        let there = |name: &str| self.present.contains_key(name) || self.added.contains_key(name);
+        let version = self.present.get(alternative.package);
+        let version = version.or_else(|| self.added.get(alternative.package).map(|package| &package.version));
+        version.is_some_and(|version| alternative.allows(version))
+            || self.providers(alternative).any(|package| there(package.name))
+    }
+
+    fn offer(&self, alternative: &Alternative<'_>) -> Option<&'i Package<'t>> {
+        // What is present has its version for good.
+        let free = |package: &&'i Package<'t>| !self.present.contains_key(package.name);
+        let real = self.index.package(alternative.package).filter(|package| alternative.allows(&package.version));
+        real.filter(free).or_else(|| self.providers(alternative).find(free))
+    }
+
+    fn providers(&self, alternative: &Alternative<'_>) -> impl Iterator<Item = &'i Package<'t>> {
+        let index = self.index;
+        let fits = |version: &Option<Version>| match (version, &alternative.version) {
+            (_, None) => true,
+            (Some(version), Some(_)) => alternative.allows(version),
+            (None, Some(_)) => false,
+        };
+        let offered = index.providers(alternative.package).iter().filter(move |provider| fits(&provider.version));
+        offered.filter_map(|provider| index.package(provider.package))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INDEX: &str = "\
+Package: app\nVersion: 1\nPre-Depends: libc (>= 2)\nDepends: awk, debconf (>= 1) | debconf-2.0, gone | tool:any (>= 1)\n\n\
+Package: libc\nVersion: 2.1\nDepends: libgcc\n\n\
+Package: libgcc\nVersion: 1\nDepends: libc\n\n\
+Package: gawk\nVersion: 5\nProvides: awk\nPriority: optional\n\n\
+Package: mawk\nVersion: 1\nProvides: awk (= 1)\nPriority: required\n\n\
+Package: tool\nVersion: 1:0\n\n\
+Package: tool\nVersion: 0.9\n\n\
+Package: broken\nVersion: 1\nDepends: nothing-there (>= 3)\n\n\
+Package: strict\nVersion: 1\nDepends: awk (>= 2)\n";
+
+    fn check(wanted: &[&str], present: &[(&str, &str)], expected: &str) {
+        let index = Index::parse(INDEX).unwrap();
+        let wanted: Vec<String> = wanted.iter().map(|name| name.to_string()).collect();
+        let present = present.iter().map(|(name, version)| (name.to_string(), version.parse().unwrap())).collect();
+        let found = match closure(&index, &wanted, &present) {
+            Ok(packages) => packages.into_keys().collect::<Vec<_>>().join(" "),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected, "{wanted:?} {present:?}");
+    }
+
+    #[test]
+    fn everything_needed_is_added_once_and_cycles_end() {
+        check(&["app"], &[], "app libc libgcc mawk tool");
+        check(&["libc", "libgcc"], &[], "libc libgcc");
+        check(&["awk"], &[], "mawk");
+    }
+
+    #[test]
+    fn what_is_there_is_not_added_again() {
+        check(&["app", "libc"], &[("libc", "2"), ("gawk", "5")], "app tool");
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_named() {
+        check(&["nonsense"], &[], "the archive has no package `nonsense`");
+        check(&["broken"], &[], "package `broken` needs `nothing-there`, which the archive does not offer");
+        check(&["strict"], &[], "package `strict` needs `awk`, which the archive does not offer");
+        check(
+            &["app"],
+            &[("libc", "1")],
+            "package `app` needs another version of `libc` than `1`, which is already locked",
+        );
+    }
+}

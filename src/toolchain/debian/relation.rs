@@ -1,0 +1,108 @@
+//! What a package asks of others (deb-control(5), "Depends"): alternatives with versions.
+
+use debversion::Version;
+
+/// `a (>= 1) | b`: any one will do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation<'t> {
+    pub alternatives: Vec<Alternative<'t>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alternative<'t> {
+    pub package: &'t str,
+    pub version: Option<(Operator, Version)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    Before,
+    AtMost,
+    Exactly,
+    AtLeast,
+    After,
+}
+
+impl Alternative<'_> {
+    pub fn allows(&self, version: &Version) -> bool {
+        let Some((operator, wanted)) = &self.version else { return true };
+        match operator {
+            Operator::Before => version < wanted,
+            Operator::AtMost => version <= wanted,
+            Operator::Exactly => version == wanted,
+            Operator::AtLeast => version >= wanted,
+            Operator::After => version > wanted,
+        }
+    }
+}
+
+/// A whole field; the error is the part that cannot be read.
+pub fn relations(field: &str) -> Result<Vec<Relation<'_>>, String> {
+    let parts = field.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let alternatives = part.split('|').map(|text| alternative(text).ok_or_else(|| text.trim().to_owned()));
+            Ok(Relation { alternatives: alternatives.collect::<Result<_, _>>()? })
+        })
+        .collect()
+}
+
+/// `name:any (>= 1.0) [amd64]`. The architecture is settled by the index that is read.
+fn alternative(text: &str) -> Option<Alternative<'_>> {
+    let text = text.split('[').next().unwrap_or_default().trim();
+    let (name, version) = match text.split_once('(') {
+        Some((name, version)) => (name, Some(constraint(version.strip_suffix(')')?)?)),
+        None => (text, None),
+    };
+    let package = name.split(':').next().unwrap_or_default().trim();
+    let valid =
+        !package.is_empty() && package.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte));
+    valid.then_some(Alternative { package, version })
+}
+
+fn constraint(text: &str) -> Option<(Operator, Version)> {
+    const OPERATORS: [(&str, Operator); 7] = [
+        ("<<", Operator::Before),
+        ("<=", Operator::AtMost),
+        (">=", Operator::AtLeast),
+        (">>", Operator::After),
+        ("=", Operator::Exactly),
+        // Obsolete spellings, which mean "or equal".
+        ("<", Operator::AtMost),
+        (">", Operator::AtLeast),
+    ];
+    let text = text.trim();
+    let (sign, operator) = OPERATORS.into_iter().find(|(sign, _)| text.starts_with(sign))?;
+    Some((operator, text[sign.len()..].trim().parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(field: &str, package: &str, version: &str, expected: bool) {
+        let relations = relations(field).unwrap();
+        let version = version.parse().unwrap();
+        let allowed = relations
+            .iter()
+            .flat_map(|relation| &relation.alternatives)
+            .any(|alternative| alternative.package == package && alternative.allows(&version));
+        assert_eq!(allowed, expected, "{field} {package} {version}");
+    }
+
+    #[test]
+    fn versions_compare_as_debian_does() {
+        check("libc6 (>= 2.35), zlib1g", "libc6", "2.36-9+deb12u14", true);
+        check("libc6 (>= 2.35~rc1)", "libc6", "2.35~beta", false);
+        check("a | b:any (<< 1:2) [amd64]", "b", "3", true);
+        check("a (= 1.0-1)", "a", "1.0-1+b1", false);
+        check("zlib1g", "zlib1g", "1", true);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        for field in ["a (>= 1", "a (~ 1)", "a (>=)", "a b", "| a"] {
+            assert!(relations(field).is_err(), "{field}");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The provider `host`: an interpreter of this machine, copied file by file with the libraries that the system tree lacks.
+//! Not portable: another machine's copy has other bytes. The interpreter is never run.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::bytes::{NoExpand, Regex};
+
+use super::libraries::{self, Libraries};
+use super::{Error, elf, prefix};
+use crate::base::{Digest, RelPath};
+use crate::store::{Batch, Node, Store, Tree};
+
+/// Where the loader of this machine looks (ld.so(8)), and where people put what they build.
+const LIBRARY_DIRS: [&str; 7] = [
+    "/lib/x86_64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu",
+    "/lib/aarch64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/local/lib",
+    "/usr/lib64",
+    "/usr/lib",
+];
+
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Directories of prefixes, one for each version (`~/.pyenv/versions`).
+    pub versions_dirs: Vec<PathBuf>,
+    /// The entries of `PATH`.
+    pub path: Vec<PathBuf>,
+}
+
+/// An interpreter that could be copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interpreter {
+    /// `3.12.1`.
+    pub version: String,
+    pub prefix: PathBuf,
+}
+
+/// Every interpreter here, those of the versions directories first. Of one version, the first counts.
+pub fn interpreters(settings: &Settings) -> Vec<Interpreter> {
+    let versions = settings.versions_dirs.iter().flat_map(|dir| sorted_entries(dir));
+    let dirs = versions.map(|prefix| prefix.join("bin")).chain(settings.path.iter().cloned());
+    let mut found: Vec<Interpreter> = Vec::new();
+    for binary in dirs.flat_map(|dir| sorted_entries(&dir)) {
+        let Some(interpreter) = interpreter(&binary) else { continue };
+        if !found.iter().any(|other| other.version == interpreter.version) {
+            found.push(interpreter);
+        }
+    }
+    found
+}
+
+/// A root with the interpreter's prefix at `toolchain/python<minor>` and its libraries below `usr/lib`.
+pub fn copy(store: &Store, interpreter: &Interpreter, system: Digest) -> Result<Digest, Error> {
+    let minor = prefix::minor(&interpreter.version);
+    let mount_point = prefix::mount_point(&minor);
+    let batch = store.batch();
+    let mut copy = Copy {
+        batch: &batch,
+        prefix: &interpreter.prefix,
+        rename: Rename::new(&interpreter.prefix, &mount_point),
+        minor: &minor,
+        root: RelPath::parse(mount_point.trim_start_matches('/')).expect("made of a number"),
+        tree: Tree::default(),
+        programs: Vec::new(),
+    };
+    copy.add_dir(&RelPath::root(), 0)?;
+    copy.add_links()?;
+    let (mut tree, programs) = (copy.tree, copy.programs);
+    let system = Libraries::of(store, system);
+    add_libraries(&batch, &system, &interpreter.prefix, &mut tree, programs)?;
+    let digest = batch.put_tree(&tree)?;
+    batch.commit()?;
+    Ok(digest)
+}
+
+/// `…/bin/python3.12`, if it is a program rather than a script that looks for one.
+fn interpreter(binary: &Path) -> Option<Interpreter> {
+    let minor = binary.file_name()?.to_str()?.strip_prefix("python")?;
+    let (major, rest) = minor.split_once('.')?;
+    (major.parse::<u32>().is_ok() && rest.parse::<u32>().is_ok()).then_some(())?;
+    let binary = fs::canonicalize(binary).ok()?;
+    let prefix = binary.parent()?.parent()?.to_owned();
+    prefix.join(format!("lib/python{minor}/os.py")).is_file().then_some(())?;
+    let bytes = fs::read(&binary).ok().filter(|bytes| elf::is_elf(bytes))?;
+    let version = version(&prefix, minor, &bytes)?;
+    Some(Interpreter { version, prefix })
+}
+
+/// From its headers, else from the text that the program itself holds.
+fn version(prefix: &Path, minor: &str, program: &[u8]) -> Option<String> {
+    let header = fs::read(prefix.join(format!("include/python{minor}/patchlevel.h")));
+    let header = header.unwrap_or_default();
+    let escaped = regex::escape(minor);
+    let in_header = Regex::new(&format!(r#"#define\s+PY_VERSION\s+"({escaped}\.[0-9a-z]+)\+?""#)).ok()?;
+    let in_program = Regex::new(&format!(r"\x00({escaped}\.[0-9][0-9a-z]*)\+?\x00")).ok()?;
+    let found = in_header.captures(&header).or_else(|| in_program.captures(program))?;
+    Some(String::from_utf8_lossy(found.get(1)?.as_bytes()).into_owned())
+}
+
+struct Copy<'c, 's> {
+    batch: &'c Batch<'s>,
+    prefix: &'c Path,
+    rename: Rename,
+    minor: &'c str,
+    /// Where the prefix ends up.
+    root: RelPath,
+    tree: Tree,
+    /// What asks for libraries: path below the root, and what it asks.
+    programs: Vec<(String, elf::Dynamic)>,
+}
+
+impl Copy<'_, '_> {
+    fn add_dir(&mut self, dir: &RelPath, depth: usize) -> Result<(), Error> {
+        // A prefix is no deeper; a directory bound into itself would be.
+        const DEPTH_LIMIT: usize = 40;
+        for path in sorted_entries(&dir.to_path(self.prefix)) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let Ok(at) = dir.push(name) else { continue };
+            if name.is_empty() || !prefix::is_kept(&at, self.minor) {
+                continue;
+            }
+            let metadata = fs::symlink_metadata(&path).map_err(Error::io("read", &path))?;
+            if metadata.is_dir() && depth < DEPTH_LIMIT {
+                self.add_dir(&at, depth + 1)?;
+            } else if metadata.is_symlink() {
+                self.add_symlink(&at, &path)?;
+            } else if metadata.is_file() {
+                self.add_file(&at, &path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A link to another taken file of the prefix stays one; any other becomes the file that it leads to.
+    fn add_symlink(&mut self, at: &RelPath, path: &Path) -> Result<(), Error> {
+        let target = fs::read_link(path).map_err(Error::io("read", path))?;
+        let inside =
+            target.to_str().and_then(|text| at.parent()?.resolve(text).ok().filter(|_| !text.starts_with('/')));
+        if inside.is_some_and(|aim| prefix::is_kept(&aim, self.minor)) {
+            let target = target.to_string_lossy().into_owned();
+            self.tree.nodes.insert(self.root.join(at), Node::Symlink { target });
+            return Ok(());
+        }
+        if path.is_file() { self.add_file(at, path) } else { Ok(()) }
+    }
+
+    fn add_file(&mut self, at: &RelPath, path: &Path) -> Result<(), Error> {
+        let bytes = fs::read(path).map_err(Error::io("read", path))?;
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(path).map_err(Error::io("read", path))?);
+        if let Some(dynamic) = elf::dynamic(&bytes) {
+            self.programs.push((path.display().to_string(), dynamic));
+        }
+        let bytes = self.rename.apply(bytes);
+        let executable = mode & 0o100 != 0;
+        let digest = self.batch.put(&bytes, executable)?;
+        self.tree.nodes.insert(self.root.join(at), Node::File { digest, executable });
+        Ok(())
+    }
+
+    fn add_links(&mut self) -> Result<(), Error> {
+        let program = format!("python{}", self.minor);
+        for name in ["python", "python3"] {
+            let at = self.root.push(&format!("bin/{name}")).expect("made of constants");
+            self.tree.nodes.insert(at, Node::Symlink { target: program.clone() });
+        }
+        let at = self.root.push(&format!("bin/{program}")).expect("made of a number");
+        match self.tree.nodes.contains_key(&at) {
+            true => Ok(()),
+            false => {
+                Err(Error::HostUnusable { path: self.prefix.to_owned(), why: format!("it has no `bin/{program}`") })
+            }
+        }
+    }
+}
+
+/// Puts the mount point where the prefix is named, so that neither the machine nor its user shows.
+struct Rename {
+    /// `None` where the prefix is a directory of the system, whose name means more than this interpreter.
+    prefix: Option<Regex>,
+    from: String,
+    to: String,
+}
+
+impl Rename {
+    fn new(prefix: &Path, mount_point: &str) -> Rename {
+        let from = prefix.to_string_lossy().into_owned();
+        let shared = matches!(from.as_str(), "/" | "/usr" | "/usr/local");
+        let regex = Regex::new(&format!("{}\\b", regex::escape(&from))).ok();
+        Rename { prefix: regex.filter(|_| !shared), from, to: mount_point.to_owned() }
+    }
+
+    fn apply(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let Some(prefix) = self.prefix.as_ref().filter(|prefix| prefix.is_match(&bytes)) else { return bytes };
+        if !bytes.contains(&0) {
+            return prefix.replace_all(&bytes, NoExpand(self.to.as_bytes())).into_owned();
+        }
+        // In a program, a text ends at its NUL and cannot grow; what is left over is filled with NULs.
+        if self.to.len() > self.from.len() || !elf::is_elf(&bytes) {
+            return bytes;
+        }
+        let starts: Vec<usize> = prefix.find_iter(&bytes).map(|found| found.start()).collect();
+        for start in starts.into_iter().rev() {
+            let end = bytes[start..].iter().position(|byte| *byte == 0).map_or(bytes.len(), |len| start + len);
+            let rest = bytes[start + self.from.len()..end].to_vec();
+            let mut text = [self.to.as_bytes(), &rest].concat();
+            text.resize(end - start, 0);
+            bytes[start..end].copy_from_slice(&text);
+        }
+        bytes
+    }
+}
+
+/// Adds what the programs need and the system tree lacks, and what those need in turn.
+fn add_libraries(
+    batch: &Batch<'_>,
+    system: &Libraries<'_>,
+    prefix: &Path,
+    tree: &mut Tree,
+    programs: Vec<(String, elf::Dynamic)>,
+) -> Result<(), Error> {
+    let dir = RelPath::parse(libraries::DIRS[usize::from(cfg!(target_arch = "aarch64"))]).expect("constants are clean");
+    let inside: BTreeSet<String> = tree.nodes.keys().filter_map(|path| path.file_name().map(str::to_owned)).collect();
+    let mut added: BTreeMap<String, Node> = BTreeMap::new();
+    let mut queue = VecDeque::from(programs);
+    while let Some((file, dynamic)) = queue.pop_front() {
+        system.check(&file, &dynamic)?;
+        for library in &dynamic.needed {
+            if inside.contains(library) || added.contains_key(library) || system.has(library)? {
+                continue;
+            }
+            let Some(path) = find_library(library, &dynamic.search, Path::new(&file), prefix) else {
+                // An extension that cannot be loaded here either is no reason to do without the rest.
+                if file.contains("/lib-dynload/") {
+                    continue;
+                }
+                return Err(Error::LibraryMissing { file, library: library.clone() });
+            };
+            let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+            queue.extend(elf::dynamic(&bytes).map(|dynamic| (path.display().to_string(), dynamic)));
+            let digest = batch.put(&bytes, false)?;
+            added.insert(library.clone(), Node::File { digest, executable: false });
+        }
+    }
+    for (library, node) in added {
+        let refuse =
+            |_| Error::HostUnusable { path: prefix.to_owned(), why: format!("it needs a library `{library}`") };
+        tree.nodes.insert(dir.push(&library).map_err(refuse)?, node);
+    }
+    Ok(())
+}
+
+fn find_library(library: &str, search: &[String], file: &Path, prefix: &Path) -> Option<PathBuf> {
+    let origin = file.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
+    let named = search.iter().map(|dir| PathBuf::from(dir.replace("$ORIGIN", &origin).replace("${ORIGIN}", &origin)));
+    let usual = LIBRARY_DIRS.iter().map(PathBuf::from);
+    named.chain([prefix.join("lib")]).chain(usual).map(|dir| dir.join(library)).find(|path| path.is_file())
+}
+
+/// Nothing for what is no directory.
+fn sorted_entries(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_looks_for_an_interpreter_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        for path in ["shims/python3.12", "lib/python3.12/os.py"] {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "#!/bin/sh\n").unwrap();
+        }
+        let settings = Settings { versions_dirs: vec![], path: vec![dir.path().join("shims")] };
+        assert_eq!(interpreters(&settings), []);
+    }
+
+    #[test]
+    fn the_version_comes_from_headers_or_from_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(version(dir.path(), "3.12", b"x\x003.12.4+\x003.12.5\x00").as_deref(), Some("3.12.4"));
+        assert_eq!(version(dir.path(), "3.12", b"3.12.4 and more"), None);
+        fs::create_dir_all(dir.path().join("include/python3.12")).unwrap();
+        fs::write(dir.path().join("include/python3.12/patchlevel.h"), "#define PY_VERSION \t\"3.12.1\"\n").unwrap();
+        assert_eq!(version(dir.path(), "3.12", b"").as_deref(), Some("3.12.1"));
+    }
+
+    #[test]
+    fn a_prefix_is_renamed_in_text_and_in_programs() {
+        let rename = Rename::new(Path::new("/home/joe/versions/3.12.1"), "/toolchain/python3.12");
+        assert_eq!(rename.apply(b"P=/home/joe/versions/3.12.1/lib".to_vec()), b"P=/toolchain/python3.12/lib");
+        assert_eq!(rename.apply(b"/home/joe/versions/3.12.10".to_vec()), b"/home/joe/versions/3.12.10");
+        let program = b"\x7fELF\0/home/joe/versions/3.12.1/lib:/home/joe/versions/3.12.1\0z";
+        let renamed = rename.apply(program.to_vec());
+        let mut expected = b"\x7fELF\0/toolchain/python3.12/lib:/toolchain/python3.12".to_vec();
+        expected.resize(program.len() - 1, 0);
+        expected.push(b'z');
+        assert_eq!(String::from_utf8_lossy(&renamed), String::from_utf8_lossy(&expected));
+    }
+
+    #[test]
+    fn a_prefix_that_the_system_shares_is_not_renamed() {
+        let rename = Rename::new(Path::new("/usr"), "/toolchain/python3.12");
+        assert_eq!(rename.apply(b"/usr/bin/env".to_vec()), b"/usr/bin/env");
+    }
+}
