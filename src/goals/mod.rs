@@ -7,6 +7,7 @@ mod list;
 mod session;
 mod sources;
 mod test;
+mod toolchains;
 mod unpackers;
 mod verdict;
 

@@ -49,7 +49,7 @@ def installed(name):
     if not top.endswith(".data"):
         return os.path.join("site-packages", name)
     scheme, _, rest = rest.partition("/")
-    places = {"purelib": "site-packages", "platlib": "site-packages", "scripts": "bin", "headers": "include", "data": "."}
+    places = {"purelib": "site-packages", "platlib": "site-packages", "scripts": "bin", "headers": "include", "data": "data"}
     return os.path.join(places[scheme], rest)
 
 

@@ -1,37 +1,33 @@
-"""Compiles every module below a directory, so that steps need not do it again and again.
+"""Compiles sources to bytecode that does not depend on time, place or machine.
 
-Runs in a sandbox as `python -c … SOURCE LIES_AT`: SOURCE is what to compile, LIES_AT is where it will lie, which is what
-tracebacks show. The results go below /out at the same relative places. Files are checked by hash and never against the
-source again, which no step can change; so they hold no time.
+Arguments: the directory of the sources, the directory to write below, the directory where the sources will lie when
+they are imported. One process compiles all files in sorted order, since what `marshal` writes depends on what was
+compiled before. Files that do not compile (templates, code for other versions) are left out, as they are by installers.
 """
 
-import importlib.util
 import os
 import py_compile
 import sys
+import warnings
 
 
-def modules(source):
-    for directory, directories, files in os.walk(source):
-        directories.sort()
-        for name in sorted(files):
-            if name.endswith(".py"):
-                yield os.path.relpath(os.path.join(directory, name), source)
-
-
-def main(source, lies_at):
-    for module in modules(source):
-        try:
-            py_compile.compile(
-                os.path.join(source, module),
-                cfile=importlib.util.cache_from_source(os.path.join("/out", module)),
-                dfile=os.path.join(lies_at, module),
-                doraise=True,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )
-        except (py_compile.PyCompileError, UnicodeError, ValueError, RecursionError):
-            # Templates, fixtures and modules for other Pythons: importing them fails as it would anyway.
-            continue
+def main(source_root, out_root, installed_root):
+    warnings.simplefilter("ignore")
+    for directory, subdirectories, names in os.walk(source_root):
+        subdirectories[:] = sorted(name for name in subdirectories if name != "__pycache__")
+        package = os.path.relpath(directory, source_root)
+        for name in sorted(name for name in names if name.endswith(".py")):
+            compiled = "{}.{}.pyc".format(name[:-3], sys.implementation.cache_tag)
+            try:
+                py_compile.compile(
+                    os.path.join(directory, name),
+                    cfile=os.path.normpath(os.path.join(out_root, package, "__pycache__", compiled)),
+                    dfile=os.path.normpath(os.path.join(installed_root, package, name)),
+                    doraise=True,
+                    invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+                )
+            except (py_compile.PyCompileError, UnicodeError, ValueError, RecursionError):
+                continue
 
 
 main(*sys.argv[1:])

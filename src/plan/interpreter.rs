@@ -12,6 +12,8 @@ const COMPILE: &str = include_str!("compile_sources.py");
 pub struct Interpreter {
     /// Inside the sandbox: `/usr/bin/python3.11`.
     pub python: String,
+    /// `3.11.2`.
+    pub version: String,
     /// `3.11`.
     pub minor: String,
     /// By mount point.
@@ -22,28 +24,24 @@ impl Interpreter {
     /// The interpreter with its standard library compiled: otherwise every process would compile it anew.
     pub fn compiled(self, graph: &mut ActionGraph, empty: Digest) -> Interpreter {
         let Some((at, library)) = self.library() else { return self };
-        let lies_at = format!("{at}/{library}");
-        let compiled = graph.add(Step::Run(Box::new(self.compile_action(
-            format!("compile the standard library of Python {}", self.minor),
-            Source::Tree(empty),
-            &lies_at,
-            &lies_at,
-        ))));
-        let mut images = self.images.clone();
+        let source = format!("{at}/{library}");
+        let label = format!("compile the standard library of Python {}", self.version);
+        let argv = self.compile_argv(&source, "/out", &source);
+        let compiled = graph.add(Step::Run(Box::new(self.action(label, argv, Source::Tree(empty)))));
         let image = graph.add(Step::Derive(Derive {
-            label: format!("image of Python {}", self.minor),
+            label: format!("image of Python {}", self.version),
             recipe: "overlay-1",
             parameters: vec![String::new(), library.as_str().to_owned()],
             parts: vec![self.images[&at], Source::Output(compiled)],
         }));
+        let mut images = self.images.clone();
         images.insert(at, Source::Output(image));
         Interpreter { images, ..self }
     }
 
-    /// Compiles the modules below `source` as if they lay in `lies_at`; both are directories inside the sandbox.
-    pub fn compile_action(&self, label: String, input_root: Source, source: &str, lies_at: &str) -> Action {
-        let argv = [&self.python, "-I", "-S", "-B", "-c", COMPILE, source, lies_at];
-        self.action(label, argv.map(str::to_owned).to_vec(), input_root)
+    /// Compiles the modules below `source` into `out` as if they lay in `lies_at`; all are directories inside the sandbox.
+    pub fn compile_argv(&self, source: &str, out: &str, lies_at: &str) -> Vec<String> {
+        [self.python.as_str(), "-s", "-S", "-B", "-c", COMPILE, source, out, lies_at].map(str::to_owned).to_vec()
     }
 
     /// A step of ours: no reports, no retries, kept when it succeeds.
@@ -65,13 +63,12 @@ impl Interpreter {
         }
     }
 
-    /// The image that holds the standard library, and where in it.
+    /// The mount that holds the standard library, and where in it.
     fn library(&self) -> Option<(String, RelPath)> {
         let prefix = self.python.strip_suffix(&format!("/bin/python{}", self.minor))?;
-        let at =
-            self.images.keys().filter(|at| prefix == at.as_str() || prefix.starts_with(&format!("{at}/"))).max()?;
-        let inside = prefix[at.len()..].trim_start_matches('/');
-        let library = RelPath::parse(inside).ok()?.push(&format!("lib/python{}", self.minor)).ok()?;
-        Some((at.clone(), library))
+        let holds = |at: &&String| prefix == at.as_str() || prefix.starts_with(&format!("{at}/"));
+        let at = self.images.keys().filter(holds).max()?;
+        let library = RelPath::parse(prefix[at.len()..].trim_start_matches('/')).ok()?;
+        Some((at.clone(), library.push(&format!("lib/python{}", self.minor)).ok()?))
     }
 }

@@ -1,15 +1,16 @@
-//! Distributions to a venv image: each fetched by hash, unpacked and compiled once, then laid over each other.
+//! Distributions to a venv image: each fetched by hash, unpacked and compiled once, then composed.
 
 use std::collections::BTreeMap;
 
-use crate::action::{ActionGraph, Fetch, Location, Source, Step, StepId};
-use crate::base::{Digest, Overlap, RelPath};
+use crate::action::{ActionGraph, Derive, Fetch, Location, Source, Step, StepId};
+use crate::base::Digest;
 use crate::plan::interpreter::Interpreter;
+use crate::python::venv;
 
 const BUILD_SDIST: &str = include_str!("build_sdist.py");
 
-/// Where the image is mounted.
-pub const MOUNT: &str = "/deps";
+/// Where one distribution is mounted while it is compiled.
+const PART: &str = "/part";
 
 /// One file of a distribution, as a lockfile pins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,88 +28,82 @@ impl Distribution {
 }
 
 /// The venv steps of one graph for one interpreter; what several venvs share is planned once.
-pub struct Venvs<'g> {
-    graph: &'g mut ActionGraph,
-    interpreter: Interpreter,
+pub struct Venvs {
+    pub interpreter: Interpreter,
     /// A tree without anything in it.
     empty: Digest,
-    /// What every venv of this interpreter holds beside its distributions.
-    skeleton: Digest,
-    installed: BTreeMap<String, StepId>,
+    /// What source distributions are built with.
+    builders: Vec<Distribution>,
+    /// A distribution's tree and its bytecode's, by the distribution's hash.
+    parts: BTreeMap<String, [StepId; 2]>,
     composed: BTreeMap<Vec<String>, StepId>,
 }
 
-impl<'g> Venvs<'g> {
-    pub fn new(graph: &'g mut ActionGraph, interpreter: Interpreter, empty: Digest, skeleton: Digest) -> Venvs<'g> {
-        Venvs { graph, interpreter, empty, skeleton, installed: BTreeMap::new(), composed: BTreeMap::new() }
+impl Venvs {
+    pub fn new(interpreter: Interpreter, empty: Digest, builders: Vec<Distribution>) -> Venvs {
+        Venvs { interpreter, empty, builders, parts: BTreeMap::new(), composed: BTreeMap::new() }
     }
 
-    pub fn graph(&mut self) -> &mut ActionGraph {
-        self.graph
-    }
-
-    /// The image of exactly these distributions. `builders` are the distributions that source distributions are built
-    /// with; where two distributions hold one file, the earlier one's stays.
-    pub fn compose(&mut self, distributions: &[Distribution], builders: &[Distribution]) -> StepId {
+    /// The image of exactly these distributions. Where two hold one file, the earlier one's stays.
+    pub fn compose(&mut self, graph: &mut ActionGraph, distributions: &[Distribution]) -> StepId {
         let key: Vec<String> = distributions.iter().map(|distribution| distribution.sha256.clone()).collect();
         if let Some(id) = self.composed.get(&key) {
             return *id;
         }
-        let mut parts = vec![(RelPath::root(), Source::Tree(self.skeleton))];
-        for distribution in distributions {
-            parts.push((RelPath::root(), Source::Output(self.install(distribution, builders))));
-        }
-        let id = self.graph.add(Step::Merge { parts, overlap: Overlap::FirstWins });
+        let parts = distributions.iter().flat_map(|distribution| self.part(graph, distribution));
+        let id = graph.add(Step::Derive(Derive {
+            label: "venv image".to_owned(),
+            recipe: "venv-1",
+            parameters: vec![self.interpreter.python.clone(), self.interpreter.version.clone()],
+            parts: parts.map(Source::Output).collect(),
+        }));
         self.composed.insert(key, id);
         id
     }
 
-    /// Unpacked and compiled.
-    fn install(&mut self, distribution: &Distribution, builders: &[Distribution]) -> StepId {
-        if let Some(id) = self.installed.get(&distribution.sha256) {
-            return *id;
+    fn part(&mut self, graph: &mut ActionGraph, distribution: &Distribution) -> [StepId; 2] {
+        if let Some(part) = self.parts.get(&distribution.sha256) {
+            return *part;
         }
-        let unpacked = if distribution.is_wheel() {
-            self.fetch(distribution, "wheel-1")
-        } else {
-            self.build(distribution, builders)
+        let tree = match distribution.is_wheel() {
+            true => fetch(graph, distribution, "wheel-1"),
+            false => self.build(graph, distribution),
         };
-        let id = self.with_compiled(distribution, unpacked);
-        self.installed.insert(distribution.sha256.clone(), id);
-        id
-    }
-
-    fn fetch(&mut self, distribution: &Distribution, unpack: &'static str) -> StepId {
-        self.graph.add(Step::Fetch(Fetch {
-            label: distribution.file_name.clone(),
-            file_name: distribution.file_name.clone(),
-            locations: distribution.locations.clone(),
-            sha256: distribution.sha256.clone(),
-            size_bytes: distribution.size_bytes,
-            unpack,
-        }))
+        let part = [tree, self.compile(graph, distribution, tree)];
+        self.parts.insert(distribution.sha256.clone(), part);
+        part
     }
 
     /// Source distributions are built in a sandbox that holds the pinned build backends.
-    fn build(&mut self, distribution: &Distribution, builders: &[Distribution]) -> StepId {
-        let source = self.fetch(distribution, "file-1");
-        let environment = self.compose(builders, &[]);
-        let argv = ["/deps/bin/python", "-c", BUILD_SDIST].map(str::to_owned).to_vec();
+    fn build(&mut self, graph: &mut ActionGraph, distribution: &Distribution) -> StepId {
+        let archive = fetch(graph, distribution, "file-1");
+        let builders = self.builders.clone();
+        let backends = self.compose(graph, &builders);
+        let argv = [venv::PYTHON, "-c", BUILD_SDIST].map(str::to_owned).to_vec();
         let label = format!("build {}", distribution.file_name);
-        let mut action = self.interpreter.action(label, argv, Source::Output(source));
-        action.images.insert(MOUNT.to_owned(), Source::Output(environment));
-        self.graph.add(Step::Run(Box::new(action)))
+        let mut action = self.interpreter.action(label, argv, Source::Output(archive));
+        action.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
+        graph.add(Step::Run(Box::new(action)))
     }
 
-    fn with_compiled(&mut self, distribution: &Distribution, unpacked: StepId) -> StepId {
+    fn compile(&self, graph: &mut ActionGraph, distribution: &Distribution, tree: StepId) -> StepId {
         let label = format!("compile {}", distribution.file_name);
-        let source = format!("{MOUNT}/site-packages");
-        let lies_at = format!("{MOUNT}/lib/python{}/site-packages", self.interpreter.minor);
-        let mut action = self.interpreter.compile_action(label, Source::Tree(self.empty), &source, &lies_at);
-        action.images.insert(MOUNT.to_owned(), Source::Output(unpacked));
-        let compiled = self.graph.add(Step::Run(Box::new(action)));
-        let site_packages = RelPath::parse("site-packages").expect("the path is clean");
-        let parts = vec![(RelPath::root(), Source::Output(unpacked)), (site_packages, Source::Output(compiled))];
-        self.graph.add(Step::Merge { parts, overlap: Overlap::FirstWins })
+        let [source, out] = [format!("{PART}/site-packages"), "/out/site-packages".to_owned()];
+        let lies_at = format!("{}/lib/python{}/site-packages", venv::ROOT, self.interpreter.minor);
+        let argv = self.interpreter.compile_argv(&source, &out, &lies_at);
+        let mut action = self.interpreter.action(label, argv, Source::Tree(self.empty));
+        action.images.insert(PART.to_owned(), Source::Output(tree));
+        graph.add(Step::Run(Box::new(action)))
     }
+}
+
+fn fetch(graph: &mut ActionGraph, distribution: &Distribution, unpack: &'static str) -> StepId {
+    graph.add(Step::Fetch(Fetch {
+        label: distribution.file_name.clone(),
+        file_name: distribution.file_name.clone(),
+        locations: distribution.locations.clone(),
+        sha256: distribution.sha256.clone(),
+        size_bytes: distribution.size_bytes,
+        unpack,
+    }))
 }
