@@ -53,11 +53,7 @@ impl Globs {
         let include: Vec<&str> = include.into_iter().map(clean).collect();
         let recursive = include.iter().any(|glob| glob.contains('/') || *glob == "**");
         let exclude = exclude.into_iter().map(|glob| clean(&glob[1..]));
-        Ok(Globs {
-            recursive,
-            exclude: Patterns::compile(exclude)?,
-            include: Patterns::compile(include.into_iter())?,
-        })
+        Ok(Globs { recursive, exclude: Patterns::compile(exclude)?, include: Patterns::compile(include.into_iter())? })
     }
 
     /// `path` is relative to the directory that the globs are relative to.
