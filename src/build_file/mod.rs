@@ -16,7 +16,7 @@ pub mod value;
 pub use decl::{BuildFile, DefaultsCall, GROUP_PREFIX, RulesCall, TargetDecl};
 pub use diagnostic::{Diagnostic, Severity};
 pub use eval::{Context, evaluate};
-pub use source::Source;
+pub use source::{MAX_BYTES, Source};
 pub use value::Value;
 
 #[cfg(test)]

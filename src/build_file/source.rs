@@ -9,7 +9,7 @@ use crate::base::text::Place;
 use crate::build_file::Diagnostic;
 
 /// The largest BUILD file met in 79 repositories is below 100 kB.
-const MAX_BYTES: usize = 1 << 20;
+pub const MAX_BYTES: usize = 1 << 20;
 /// CPython itself refuses more than 200 open brackets.
 const MAX_NESTING: usize = 100;
 /// Operators that follow each other without a comma: what a parser turns into a tree as deep as it is long.
