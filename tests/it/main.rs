@@ -1,4 +1,5 @@
 //! The one integration-test binary: a module for each promise that needs more than one room.
 
+mod golden;
 mod store_crash;
 mod store_damage;
