@@ -1,5 +1,6 @@
 //! Python's own knowledge: what files import, who owns a module, and what depends on what.
 
+pub mod ancestor_files;
 pub mod dependencies;
 pub mod entry_point;
 pub mod imports;
