@@ -30,15 +30,33 @@ pub struct Input<'a> {
     pub exists: &'a (dyn Fn(&RelPath) -> bool + Sync),
 }
 
+/// Fields that name what the target depends on.
+pub const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
+
+/// Fields that name targets which only the target itself uses; a closure does not follow them.
+pub const SPECIAL_FIELDS: [&str; 10] = [
+    "complete_platforms",
+    "execution_dependencies",
+    "files",
+    "files_targets",
+    "fingerprint_dependencies",
+    "inputs",
+    "packages",
+    "runnable_dependencies",
+    "runtime_package_dependencies",
+    "uv_platforms",
+];
+
 /// What a target's own fields name, resolved to addresses but not expanded.
 #[derive(Clone, Debug, Default)]
 pub struct Explicit {
+    /// From `DEPENDENCY_FIELDS`, and a `python_distribution`'s entry points that are addresses.
     pub includes: Vec<Address>,
     /// `!`, and `!!` too.
     pub excludes: Vec<Address>,
     /// `!!`
     pub transitive_excludes: Vec<Address>,
-    /// From other fields than `dependencies`: `runtime_package_dependencies`, `packages`, `files` …
+    /// From `SPECIAL_FIELDS`.
     pub special: Vec<Address>,
 }
 

@@ -1,6 +1,7 @@
 //! Python's own knowledge: what files import, who owns a module, and what depends on what.
 
 pub mod ancestor_files;
+pub mod closure;
 pub mod dependencies;
 pub mod entry_point;
 pub mod imports;
@@ -14,6 +15,7 @@ pub mod source_text;
 pub mod stdlib;
 pub mod third_party;
 
+pub use closure::{Closure, Closures, Follow};
 pub use dependencies::{Dependencies, Diagnostic, Severity};
 pub use imports::{Import, ImportKind, Imports, imports};
 pub use infer::{Explicit, Input, infer};
@@ -22,3 +24,5 @@ pub use source_root::SourceRoots;
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod tests;
