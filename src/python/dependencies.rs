@@ -102,6 +102,15 @@ impl Dependencies {
         found.into_iter().map(|number| self.address(number)).collect()
     }
 
+    /// Of targets.
+    pub fn len(&self) -> usize {
+        self.addresses.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
+
     pub(crate) fn number(&self, address: &Address) -> Option<Number> {
         self.numbers.get(address).copied()
     }

@@ -220,8 +220,8 @@ fn explicit(target: &Target, addresses: &HashMap<String, Address>) -> Explicit {
             Some(Address { dir: place, file: None, name, generated: None, parameters: BTreeMap::new() })
         })
     };
-    let raw = target.fields.get("dependencies_raw").map(Value::strings).unwrap_or_default();
-    for written in raw {
+    let fields = ["dependencies_raw", "output_dependencies"].into_iter().filter_map(|field| target.fields.get(field));
+    for written in fields.flat_map(Value::strings) {
         let bare = written.trim_start_matches('!');
         let Some(address) = find(bare) else {
             println!("   unknown {written} in {:?}", target.address);
@@ -236,18 +236,7 @@ fn explicit(target: &Target, addresses: &HashMap<String, Address>) -> Explicit {
             }
         }
     }
-    for field in [
-        "runtime_package_dependencies",
-        "packages",
-        "files",
-        "files_targets",
-        "execution_dependencies",
-        "runnable_dependencies",
-        "fingerprint_dependencies",
-        "output_dependencies",
-        "inputs",
-        "complete_platforms",
-    ] {
+    for field in infer::SPECIAL_FIELDS {
         let written = target.fields.get(field).map(Value::strings).unwrap_or_default();
         explicit.special.extend(written.into_iter().filter_map(find));
     }

@@ -8,13 +8,14 @@ use rayon::prelude::*;
 
 use crate::base::RelPath;
 use crate::build_file::Value;
+use crate::python::ancestor_files::{AncestorFiles, ancestor_files};
 use crate::python::dependencies::{Dependencies, Diagnostic, Edges, Severity};
 use crate::python::entry_point;
 use crate::python::imports::{Import, ImportKind, Imports};
 use crate::python::module_map::{Home, ModuleMap, is_python_source, resolve_of};
 use crate::python::numbered::{Number, Numbered};
 use crate::python::owners::{Owners, owners};
-use crate::python::settings::{InitFiles, Settings, Unowned};
+use crate::python::settings::{Settings, Unowned};
 use crate::python::source_root::SourceRoots;
 use crate::python::stdlib::is_stdlib;
 use crate::target::{Address, Target, TargetGraph};
@@ -29,23 +30,44 @@ pub struct Input<'a> {
     pub exists: &'a (dyn Fn(&RelPath) -> bool + Sync),
 }
 
+/// Fields that name what the target depends on.
+pub const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
+
+/// Fields that name targets which only the target itself uses; a closure does not follow them.
+pub const SPECIAL_FIELDS: [&str; 10] = [
+    "complete_platforms",
+    "execution_dependencies",
+    "files",
+    "files_targets",
+    "fingerprint_dependencies",
+    "inputs",
+    "packages",
+    "runnable_dependencies",
+    "runtime_package_dependencies",
+    "uv_platforms",
+];
+
 /// What a target's own fields name, resolved to addresses but not expanded.
 #[derive(Clone, Debug, Default)]
 pub struct Explicit {
+    /// From `DEPENDENCY_FIELDS`, and a `python_distribution`'s entry points that are addresses.
     pub includes: Vec<Address>,
     /// `!`, and `!!` too.
     pub excludes: Vec<Address>,
     /// `!!`
     pub transitive_excludes: Vec<Address>,
-    /// From other fields than `dependencies`: `runtime_package_dependencies`, `packages`, `files` …
+    /// From `SPECIAL_FIELDS`.
     pub special: Vec<Address>,
 }
 
 pub fn infer(input: &Input<'_>) -> Dependencies {
     let targets = Numbered::new(input.graph);
+    let imports = read_all(input, &targets);
+    let is_blank = |file: &RelPath| imports.get(file).is_some_and(|imports| imports.blank);
     let inference = Inference {
         map: ModuleMap::new(&targets, input.settings, input.roots),
-        imports: read_all(input, &targets),
+        ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank, input.exists),
+        imports,
         assets: assets(input, &targets),
         lockfiles: lockfiles(&targets),
         targets,
@@ -64,6 +86,8 @@ struct Inference<'a> {
     targets: Numbered<'a>,
     map: ModuleMap,
     imports: HashMap<&'a RelPath, Arc<Imports>>,
+    /// By folder.
+    ancestor_files: HashMap<RelPath, AncestorFiles>,
     /// Resources and files, by their one source.
     assets: HashMap<&'a RelPath, Vec<Number>>,
     /// By target name: `_python-default_lockfile`.
@@ -118,7 +142,7 @@ impl<'a> Inference<'a> {
         let target = self.targets.get(number);
         let generated = self.targets.generated_by(number);
         if !generated.is_empty() {
-            return (Edges { direct: generated, ..Edges::default() }, Vec::new());
+            return (Edges { direct: generated.to_vec(), ..Edges::default() }, Vec::new());
         }
         let resolve = resolve_of(target, self.input.settings);
         let mut found = Found {
@@ -179,12 +203,7 @@ impl<'a> Inference<'a> {
             if let Some(imports) = self.imports.get(source) {
                 self.of_imports(found, source, &dir, imports);
             }
-            if self.input.settings.init_files != InitFiles::Never {
-                self.of_init_files(found, source);
-            }
-            if found.target.kind == "python_test" && self.input.settings.conftests {
-                self.of_conftests(found, source);
-            }
+            self.of_ancestor_files(found, source, &dir);
         }
     }
 
@@ -274,46 +293,21 @@ impl<'a> Inference<'a> {
         }
     }
 
-    fn of_init_files(&self, found: &mut Found<'a>, source: &RelPath) {
-        if !matches!(source.extension(), Some("py" | "pyi")) {
+    fn of_ancestor_files(&self, found: &mut Found<'a>, source: &RelPath, dir: &RelPath) {
+        let Some(above) = self.ancestor_files.get(dir) else { return };
+        let shares = |owner: &Number| resolve_of(self.targets.get(*owner), self.input.settings) == found.resolve;
+        if matches!(source.extension(), Some("py" | "pyi")) {
+            let inits = above.inits.iter().filter(|owner| !self.targets.get(**owner).sources.contains(source));
+            found.direct.extend(inits.copied().filter(shares));
+        }
+        if found.target.kind != "python_test" || !self.input.settings.conftests {
             return;
         }
-        for dir in source.ancestors() {
-            for name in ["__init__.py", "__init__.pyi"] {
-                let Ok(init) = dir.push(name) else { continue };
-                if init == *source {
-                    continue;
-                }
-                let blank = || self.imports.get(&init).is_some_and(|imports| imports.blank);
-                if self.input.settings.init_files == InitFiles::Always || !blank() {
-                    self.owned(found, &init);
-                }
-            }
-        }
-    }
-
-    fn of_conftests(&self, found: &mut Found<'a>, source: &RelPath) {
-        for dir in source.ancestors() {
-            let Ok(conftest) = dir.push("conftest.py") else { continue };
-            if conftest == *source || !(self.input.exists)(&conftest) {
-                continue;
-            }
-            if self.targets.owners(&conftest).next().is_none() {
-                let message = format!("`{conftest}` applies to `{source}`, but no target owns it");
-                let hint = format!("declare `python_test_utils()` in the BUILD file of `{dir}`");
-                found.tell(Severity::Error, None, message, Some(hint));
-            }
-            self.owned(found, &conftest);
-        }
-    }
-
-    /// Those Python owners of a file that share the target's resolve.
-    fn owned(&self, found: &mut Found<'a>, file: &RelPath) {
-        for owner in self.targets.owners(file) {
-            let target = self.targets.get(owner);
-            if is_python_source(target) && resolve_of(target, self.input.settings) == found.resolve {
-                found.direct.push(owner);
-            }
+        found.direct.extend(above.conftests.iter().copied().filter(shares));
+        for conftest in &above.unowned_conftests {
+            let message = format!("`{conftest}` applies to `{source}`, but no target owns it");
+            let hint = "declare `python_test_utils()` in the BUILD file beside it";
+            found.tell(Severity::Error, None, message, Some(hint.to_owned()));
         }
     }
 
@@ -323,7 +317,7 @@ impl<'a> Inference<'a> {
         let siblings =
             self.targets.number(generator).map(|number| self.targets.generated_by(number)).unwrap_or_default();
         let is_source = |number: &Number| self.targets.get(*number).kind == "_generator_sources_helper";
-        found.direct.extend(siblings.into_iter().filter(is_source));
+        found.direct.extend(siblings.iter().copied().filter(is_source));
         found.direct.extend(self.lockfiles.get(format!("_{}_lockfile", found.resolve).as_str()));
     }
 

@@ -1,6 +1,8 @@
 //! Python: what sources import and who owns it, requirements, lockfiles and what of them a step needs, wheels and the
 //! venv image they make. No process is started and nothing is fetched here.
 
+pub mod ancestor_files;
+pub mod closure;
 pub mod dependencies;
 pub mod entry_point;
 pub mod environment;
@@ -21,6 +23,7 @@ pub mod third_party;
 pub mod venv;
 pub mod wheel;
 
+pub use closure::{Closure, Closures, Follow};
 pub use dependencies::{Dependencies, Diagnostic, Severity};
 pub use environment::Environment;
 pub use imports::{Import, ImportKind, Imports, imports};
@@ -31,3 +34,5 @@ pub use source_root::SourceRoots;
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod tests;

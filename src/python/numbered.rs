@@ -14,6 +14,10 @@ pub struct Numbered<'a> {
     numbers: HashMap<&'a Address, Number>,
     /// Address without parameters, to the targets that differ only in them.
     parametrized: HashMap<Address, Vec<Number>>,
+    /// What each target generated.
+    generated: Vec<Vec<Number>>,
+    /// File, to the targets that have it for a source, generators left out.
+    owners: HashMap<&'a RelPath, Vec<Number>>,
 }
 
 impl<'a> Numbered<'a> {
@@ -27,7 +31,19 @@ impl<'a> Numbered<'a> {
                 parametrized.entry(bare(&target.address)).or_default().push(number);
             }
         }
-        Numbered { graph, targets, numbers, parametrized }
+        let mut generated: Vec<Vec<Number>> = vec![Vec::new(); targets.len()];
+        for (target, number) in targets.iter().zip(0..) {
+            if let Some(generator) = target.generator.as_ref().and_then(|generator| numbers.get(generator)) {
+                generated[*generator as usize].push(number);
+            }
+        }
+        let mut owners: HashMap<&RelPath, Vec<Number>> = HashMap::new();
+        for ((target, number), generated) in targets.iter().zip(0..).zip(&generated) {
+            if generated.is_empty() {
+                target.sources.iter().for_each(|source| owners.entry(source).or_default().push(number));
+            }
+        }
+        Numbered { graph, targets, numbers, parametrized, generated, owners }
     }
 
     pub fn len(&self) -> usize {
@@ -51,17 +67,13 @@ impl<'a> Numbered<'a> {
     }
 
     /// What a generator generated, sorted; empty for every other target.
-    pub fn generated_by(&self, number: Number) -> Vec<Number> {
-        let generated = self.graph.generated_by(&self.get(number).address);
-        let mut numbers: Vec<Number> = generated.iter().filter_map(|address| self.number(address)).collect();
-        numbers.sort_unstable();
-        numbers
+    pub fn generated_by(&self, number: Number) -> &[Number] {
+        &self.generated[number as usize]
     }
 
-    /// Who has this file for a source and was not replaced by what it generated.
-    pub fn owners(&self, file: &RelPath) -> impl Iterator<Item = Number> {
-        let owners = self.graph.owners(file).iter();
-        owners.filter(|address| self.graph.generated_by(address).is_empty()).filter_map(|address| self.number(address))
+    /// Who has this file for a source and was not replaced by what it generated; sorted.
+    pub fn owners(&self, file: &RelPath) -> &[Number] {
+        self.owners.get(file).map_or(&[], Vec::as_slice)
     }
 
     /// What an address in a `dependencies` field of `consumer` means: a generator stands for all that it generates,
@@ -75,7 +87,7 @@ impl<'a> Numbered<'a> {
         let mut expanded = Vec::with_capacity(meant.len());
         for number in meant {
             match self.generated_by(number) {
-                generated if generated.is_empty() => expanded.push(number),
+                [] => expanded.push(number),
                 generated => expanded.extend(generated),
             }
         }

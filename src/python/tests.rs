@@ -1,0 +1,451 @@
+//! Inference and closures on small repositories that hold each rule.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::base::RelPath;
+use crate::base::text::Place;
+use crate::build_file::Value;
+use crate::config::Config;
+use crate::target::{Address, Target, TargetGraph};
+
+/// `text` becomes a file's content; fields come from `with`, written dependencies from `depends`.
+#[derive(Default)]
+struct Repository {
+    graph: TargetGraph,
+    files: HashMap<RelPath, String>,
+    written: HashMap<Address, Explicit>,
+    options: Vec<(&'static str, &'static str, serde_json::Value)>,
+}
+
+fn path(text: &str) -> RelPath {
+    RelPath::parse(text).expect("clean")
+}
+
+/// `a/b.py` is the file's target in its own folder; `a:x` is one by name; `#` and `@` as users write them.
+fn address(text: &str) -> Address {
+    let (text, parameters) = text.split_once('@').unwrap_or((text, ""));
+    let parameters = parameters.split(',').filter_map(|pair| pair.split_once('='));
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let (text, generated) = text.split_once('#').map_or((text, None), |(text, name)| (text, Some(name.to_owned())));
+    if let Some((dir, name)) = text.split_once(':') {
+        return Address { dir: path(dir), file: None, name: name.to_owned(), generated, parameters };
+    }
+    let file = path(text);
+    let dir = file.parent().expect("a file");
+    Address { file: file.strip_prefix(&dir), name: "all".to_owned(), dir, generated, parameters }
+}
+
+fn shown(address: &Address) -> String {
+    let mut text = match &address.file {
+        Some(file) => address.dir.join(file).to_string(),
+        None => format!("{}:{}", address.dir.as_str(), address.name),
+    };
+    text.extend(address.generated.iter().map(|name| format!("#{name}")));
+    text.extend(address.parameters.iter().map(|(name, value)| format!("@{name}={value}")));
+    text
+}
+
+impl Repository {
+    fn target(mut self, kind: &str, name: &str, fields: &[(&str, Value)]) -> Repository {
+        let address = address(name);
+        let sources = address.file.iter().map(|file| address.dir.join(file)).collect();
+        let fields = fields.iter().map(|(field, value)| ((*field).to_owned(), value.clone())).collect();
+        self.graph.insert(Target {
+            kind: kind.to_owned(),
+            fields,
+            sources,
+            generator: None,
+            build_file: path("BUILD"),
+            place: Place::default(),
+            address,
+        });
+        self
+    }
+
+    fn file(mut self, name: &str, text: &str) -> Repository {
+        let bare = name.split('@').next().expect("one");
+        self.files.insert(path(bare), text.to_owned());
+        self
+    }
+
+    fn source(self, name: &str, text: &str) -> Repository {
+        self.file(name, text).target("python_source", name, &[])
+    }
+
+    fn test(self, name: &str, text: &str) -> Repository {
+        self.file(name, text).target("python_test", name, &[])
+    }
+
+    fn requirement(self, name: &str) -> Repository {
+        let project = name.rsplit('#').next().expect("one").split('@').next().expect("one").to_owned();
+        self.target("python_requirement", name, &[("requirements", Value::List(vec![Value::Str(project)]))])
+    }
+
+    /// `written` as in a `dependencies` field, but with whole addresses.
+    fn depends(mut self, name: &str, written: &[&str]) -> Repository {
+        let explicit = self.written.entry(address(name)).or_default();
+        for text in written {
+            let bare = address(text.trim_start_matches('!'));
+            match text.len() - text.trim_start_matches('!').len() {
+                0 => explicit.includes.push(bare),
+                1 => explicit.excludes.push(bare),
+                _ => {
+                    explicit.excludes.push(bare.clone());
+                    explicit.transitive_excludes.push(bare);
+                }
+            }
+        }
+        self
+    }
+
+    fn option(mut self, scope: &'static str, name: &'static str, value: serde_json::Value) -> Repository {
+        self.options.push((scope, name, value));
+        self
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::of(&Config::of(self.options.clone())).expect("settings")
+    }
+
+    fn roots(&self) -> SourceRoots {
+        SourceRoots::new(&["src", "/"], &[], self.files.keys()).expect("patterns")
+    }
+
+    fn infer(&self) -> Dependencies {
+        let settings = self.settings();
+        let read = |path: &RelPath| {
+            let text = self.files.get(path)?;
+            Some(Arc::new(imports(text.as_bytes(), settings.wants_strings())))
+        };
+        infer(&Input {
+            graph: &self.graph,
+            roots: &self.roots(),
+            settings: &settings,
+            imports: &read,
+            explicit: &|target| self.written.get(&target.address).cloned().unwrap_or_default(),
+            exists: &|path| self.files.contains_key(path),
+        })
+    }
+
+    #[track_caller]
+    fn check(self, from: &str, expected: &[&str]) -> Repository {
+        let dependencies = self.infer();
+        let found: Vec<String> = dependencies.direct(&address(from)).into_iter().map(shown).collect();
+        assert_eq!(found, expected, "dependencies of {from}; {:?}", dependencies.diagnostics);
+        self
+    }
+
+    #[track_caller]
+    fn check_told(self, expected: &[&str]) -> Repository {
+        let told: Vec<String> = self.infer().diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect();
+        assert_eq!(told, expected);
+        self
+    }
+}
+
+fn repository() -> Repository {
+    Repository::default()
+}
+
+#[test]
+fn a_name_is_looked_for_in_its_module_and_no_further() {
+    repository()
+        .source("src/a/b.py", "")
+        .source("src/m.py", "from a.b import C\nimport a\nfrom a.b.c import D")
+        .check("src/m.py", &["src/a/b.py"])
+        .check_told(&[
+            "no target provides the imported module `a`",
+            "no target provides the imported module `a.b.c.D`",
+        ]);
+}
+
+#[test]
+fn a_package_does_not_stand_for_its_modules() {
+    repository()
+        .source("src/a/__init__.py", "x = 1")
+        .source("src/a/b.py", "")
+        .source("src/m.py", "import a\nfrom a import *")
+        .source("src/n.py", "from a import b")
+        .check("src/m.py", &["src/a/__init__.py"])
+        .check("src/n.py", &["src/a/b.py"]);
+}
+
+#[test]
+fn a_requirement_is_found_by_any_ancestor() {
+    repository()
+        .requirement(":r#PyYAML")
+        .source("m.py", "import yaml.a.b\nfrom yaml import C")
+        .check("m.py", &[":r#PyYAML"]);
+}
+
+#[test]
+fn stubs_come_along_with_the_code() {
+    repository()
+        .requirement(":r#PyYAML")
+        .requirement(":r#types-PyYAML")
+        .source("m.py", "import yaml")
+        .check("m.py", &[":r#PyYAML", ":r#types-PyYAML"])
+        .check_told(&[]);
+    repository().source("a.py", "").source("a.pyi", "").source("m.py", "import a").check("m.py", &["a.py", "a.pyi"]);
+}
+
+#[test]
+fn the_nearest_name_wins_between_repository_and_requirements() {
+    repository()
+        .requirement(":r#company")
+        .source("src/company/tool.py", "")
+        .source("m.py", "from company.tool import x\nimport company.other")
+        .check("m.py", &[":r#company", "src/company/tool.py"]);
+}
+
+#[test]
+fn an_explicit_mapping_replaces_the_default() {
+    let modules =
+        Value::Dict(vec![(Value::Str("pyYAML".to_owned()), Value::List(vec![Value::Str("other".to_owned())]))]);
+    let mut repository = repository().source("m.py", "import yaml  # gone\nimport other");
+    let generator = address(":r");
+    repository =
+        repository.target("python_requirements", ":r", &[("module_mapping", modules)]).requirement(":r#PyYAML");
+    let mut requirement = repository.graph.get(&address(":r#PyYAML")).expect("inserted").clone();
+    requirement.generator = Some(generator);
+    repository.graph.insert(requirement);
+    repository.check("m.py", &[":r#PyYAML"]).check_told(&["no target provides the imported module `yaml`"]);
+}
+
+#[test]
+fn ambiguity_is_told_and_can_be_settled() {
+    let two = || repository().source("src/a.py", "").source("lib/src/a.py", "").source("src/m.py", "import a");
+    let told = "module `a` may come from any of";
+    let dependencies = two().infer();
+    assert!(dependencies.direct(&address("src/m.py")).is_empty());
+    assert!(dependencies.diagnostics[0].message.starts_with(told), "{:?}", dependencies.diagnostics);
+    two().depends("src/m.py", &["src/a.py"]).check("src/m.py", &["src/a.py"]).check_told(&[]);
+    two().depends("src/m.py", &["!src/a.py"]).check("src/m.py", &["lib/src/a.py"]).check_told(&[]);
+    two()
+        .option("python-infer", "ambiguity_resolution", json!("by_source_root"))
+        .check("src/m.py", &["src/a.py"])
+        .check_told(&[]);
+}
+
+#[test]
+fn unowned_imports_are_told_as_the_settings_say() {
+    let one =
+        || repository().source("m.py", "import os\nimport nobody.x\ntry:\n  import weak\nexcept ImportError: pass");
+    one().check_told(&["no target provides the imported module `nobody.x`"]);
+    one().option("python-infer", "ignored_unowned_imports", json!(["nobody"])).check_told(&[]);
+    one().option("python-infer", "unowned_dependency_behavior", json!("ignore")).check_told(&[]);
+    let error = one().option("python-infer", "unowned_dependency_behavior", json!("error")).infer();
+    let diagnostic = &error.diagnostics[0];
+    assert_eq!((diagnostic.severity, diagnostic.line), (Severity::Error, Some(2)));
+    assert_eq!(diagnostic.file, Some(path("m.py")));
+}
+
+#[test]
+fn a_weak_import_with_an_owner_counts() {
+    repository()
+        .source("a.py", "")
+        .source("m.py", "try:\n  import a\nexcept ImportError:\n  a = None")
+        .check("m.py", &["a.py"]);
+}
+
+#[test]
+fn imports_stay_in_their_resolve() {
+    let one = || {
+        repository()
+            .option("python", "enable_resolves", json!(true))
+            .option("python", "default_resolve", json!("a"))
+            .requirement(":r#requests@resolve=a")
+            .target(
+                "python_requirement",
+                ":s#requests",
+                &[
+                    ("requirements", Value::List(vec![Value::Str("requests".to_owned())])),
+                    ("resolve", Value::Str("b".to_owned())),
+                ],
+            )
+            .source("m.py", "import requests")
+    };
+    one().check("m.py", &[":r#requests@resolve=a"]);
+    let in_c = [("resolve", Value::Str("c".to_owned()))];
+    let dependencies = one().file("n.py", "import requests").target("python_source", "n.py", &in_c).infer();
+    assert!(dependencies.direct(&address("n.py")).is_empty());
+    let hint = dependencies.diagnostics[0].hint.clone().expect("a hint");
+    assert_eq!(hint, "the resolve `a`, `b` has it, the target is in `c`");
+}
+
+#[test]
+fn of_parametrized_targets_the_one_that_agrees_is_meant() {
+    let both = |name: &str| {
+        ["a", "b"].map(|resolve| (format!("{name}@resolve={resolve}"), [("resolve", Value::Str(resolve.to_owned()))]))
+    };
+    let mut repository = repository().option("python", "enable_resolves", json!(true)).source("m.py", "");
+    for (name, fields) in both("lib:lib") {
+        repository = repository.target("target", &name, &fields);
+    }
+    repository = repository.target("target", ":in_b", &[("resolve", Value::Str("b".to_owned()))]);
+    repository = repository.target("target", ":in_c", &[("resolve", Value::Str("c".to_owned()))]);
+    repository = repository.depends(":in_b", &["lib:lib"]).depends(":in_c", &["lib:lib@resolve=a"]);
+    repository.check(":in_b", &["lib:lib@resolve=b"]).check(":in_c", &["lib:lib@resolve=a"]);
+}
+
+#[test]
+fn init_files_above_count_when_they_hold_something() {
+    let one = || {
+        repository()
+            .source("__init__.py", "x = 1")
+            .source("src/a/__init__.py", "  \n")
+            .source("src/a/b/__init__.py", "y = 1")
+            .source("src/a/b/m.py", "")
+    };
+    one().check("src/a/b/m.py", &["__init__.py", "src/a/b/__init__.py"]);
+    one().check("src/a/b/__init__.py", &["__init__.py"]);
+    let always = ["__init__.py", "src/a/__init__.py", "src/a/b/__init__.py"];
+    one().option("python-infer", "init_files", json!("always")).check("src/a/b/m.py", &always);
+    one().option("python-infer", "init_files", json!("never")).check("src/a/b/m.py", &[]);
+}
+
+#[test]
+fn conftests_above_count_for_tests_only() {
+    repository()
+        .source("conftest.py", "")
+        .source("tests/conftest.py", "")
+        .test("tests/a/test_x.py", "")
+        .source("tests/a/helper.py", "")
+        .check("tests/a/test_x.py", &["conftest.py", "tests/conftest.py"])
+        .check("tests/a/helper.py", &[]);
+}
+
+#[test]
+fn a_conftest_that_nobody_owns_is_an_error() {
+    repository()
+        .file("tests/conftest.py", "")
+        .test("tests/test_x.py", "")
+        .check_told(&["`tests/conftest.py` applies to `tests/test_x.py`, but no target owns it"]);
+}
+
+#[test]
+fn entry_points_are_dependencies() {
+    let entry = |written: &str| [("entry_point", Value::Str(written.to_owned()))];
+    repository()
+        .source("src/app/main.py", "")
+        .target("pex_binary", "src/app:file", &entry("main.py:run"))
+        .target("pex_binary", "src/app:module", &entry("app.main"))
+        .check("src/app:file", &["src/app/main.py"])
+        .check("src/app:module", &["src/app/main.py"]);
+    let scripts = Value::Dict(vec![(Value::Str("x".to_owned()), Value::Str("app.main:run".to_owned()))]);
+    let groups = Value::Dict(vec![(Value::Str("console_scripts".to_owned()), scripts)]);
+    let provides = Value::Object {
+        kind: "python_artifact".to_owned(),
+        positional: vec![],
+        named: vec![("entry_points".to_owned(), groups)],
+    };
+    repository()
+        .source("src/app/main.py", "")
+        .target("python_distribution", "src/app:dist", &[("provides", provides)])
+        .check("src/app:dist", &["src/app/main.py"]);
+}
+
+#[test]
+fn strings_count_when_asked_for() {
+    let one = || {
+        repository()
+            .source("a/b/c.py", "")
+            .source("m.py", "X = 'a.b.c'\nY = 'a.b'\nZ = 'not.a.module'\nP = 'data/x.json'")
+            .target("resource", "data/x.json", &[])
+    };
+    one().check("m.py", &[]);
+    one().option("python-infer", "string_imports", json!(true)).check("m.py", &["a/b/c.py"]).check_told(&[]);
+    one().option("python-infer", "assets", json!(true)).check("m.py", &["data/x.json"]);
+}
+
+#[test]
+fn a_generator_stands_for_what_it_generates() {
+    let mut one = repository().source("lib/a.py", "").source("lib/b.py", "").source("m.py", "");
+    one = one.target("python_sources", "lib:all", &[]).depends("m.py", &["lib:all", "!lib/b.py"]);
+    for name in ["lib/a.py", "lib/b.py"] {
+        let mut target = one.graph.get(&address(name)).expect("inserted").clone();
+        target.generator = Some(address("lib:all"));
+        one.graph.insert(target);
+    }
+    one.check("m.py", &["lib/a.py"]).check("lib:all", &["lib/a.py", "lib/b.py"]);
+}
+
+#[test]
+fn a_dependency_on_nothing_is_an_error() {
+    let dependencies = repository().source("m.py", "").depends("m.py", &["lib:gone"]).infer();
+    assert_eq!(dependencies.diagnostics[0].severity, Severity::Error);
+}
+
+#[test]
+fn cycles_end_and_exclusions_hold_in_closures() {
+    let one = repository()
+        .source("a.py", "import b")
+        .source("b.py", "import a\nimport c")
+        .source("c.py", "import d")
+        .source("d.py", "")
+        .target("pex_binary", ":bin", &[("entry_point", Value::Str("a".to_owned()))])
+        .depends(":bin", &["!!c.py"]);
+    let dependencies = one.infer();
+    let all = |root: &str| dependencies.transitive([&address(root)]).iter().map(shown).collect::<Vec<_>>();
+    assert_eq!(all("a.py"), ["a.py", "b.py", "c.py", "d.py"]);
+    assert_eq!(all("c.py"), ["d.py"]);
+    assert_eq!(all(":bin"), ["a.py", "b.py", "d.py"]);
+    let dependents = |root: &str| dependencies.dependents(&address(root)).into_iter().map(shown).collect::<Vec<_>>();
+    assert_eq!(dependents("b.py"), ["a.py"]);
+    let far = address("d.py");
+    let dependents: Vec<String> = dependencies.transitive_dependents([&far]).into_iter().map(shown).collect();
+    assert_eq!(dependents, [":bin", "a.py", "b.py", "c.py"]);
+}
+
+#[test]
+fn a_closure_holds_what_a_sandbox_needs() {
+    let mut one = repository()
+        .requirement(":r#PyYAML")
+        .requirement(":r#unused")
+        .file("src/app/__init__.py", "")
+        .source("src/app/m.py", "import yaml")
+        .target("resource", "src/app/data.txt", &[])
+        .target("file", "docs/x.txt", &[])
+        .source("tests/conftest.py", "")
+        .test("tests/test_m.py", "import app.m")
+        .target("pex_binary", ":bin", &[("entry_point", Value::Str("app.m".to_owned()))])
+        .target("pex_binary", ":other", &[("entry_point", Value::Str("other".to_owned()))])
+        .source("src/other.py", "")
+        .depends("src/app/m.py", &["src/app/data.txt", "docs/x.txt"])
+        .depends(":bin", &[":other"]);
+    one.written.entry(address("tests/test_m.py")).or_default().special.push(address(":bin"));
+    let (dependencies, settings) = (one.infer(), one.settings());
+    let closures =
+        Closures::new(&one.graph, &dependencies, &settings, &one.roots(), &|path| one.files.contains_key(path));
+    let of_test = closures.of([&address("tests/test_m.py")], Follow::All);
+    let files: Vec<&str> = of_test.files.iter().map(|path| path.as_str()).collect();
+    assert_eq!(
+        files,
+        [
+            "docs/x.txt",
+            "src/app/__init__.py",
+            "src/app/data.txt",
+            "src/app/m.py",
+            "tests/conftest.py",
+            "tests/test_m.py"
+        ]
+    );
+    assert_eq!(of_test.requirements, [&address(":r#PyYAML")]);
+    assert_eq!(of_test.source_roots, [&path(""), &path("src")]);
+    assert_eq!(of_test.packages, [&address(":bin")]);
+    assert_eq!(of_test.resolves, BTreeSet::from(["python-default"]));
+    let package = closures.of([&address(":bin")], Follow::UpToPackages);
+    assert!(!package.files.contains(&&path("src/other.py")));
+    assert!(closures.of([&address(":bin")], Follow::All).files.contains(&&path("src/other.py")));
+}
+
+#[test]
+fn no_address_leads_nowhere() {
+    let dependencies = repository().infer();
+    assert!(dependencies.direct(&address("m.py")).is_empty());
+    assert!(dependencies.transitive([&address("m.py")]).is_empty());
+}
