@@ -35,8 +35,9 @@ impl Cancel {
     /// Comes back when the wish is stronger than the one given; never for `Kill`.
     pub async fn stronger_than(&self, known: Wish) -> Wish {
         let mut watcher = self.wish.subscribe();
-        match watcher.wait_for(|wish| *wish > known).await {
-            Ok(wish) => *wish,
+        let wish = watcher.wait_for(|wish| *wish > known).await.map(|wish| *wish);
+        match wish {
+            Ok(wish) => wish,
             Err(_) => std::future::pending().await,
         }
     }

@@ -26,7 +26,7 @@ pub enum Error {
     #[error("could not unpack `{label}`")]
     Unpack { label: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("could not make the {label}")]
-    Derive { label: String, source: store::Error },
+    Derive { label: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("`{label}` is needed first")]
     Needs { label: String, cause: Arc<Error> },
     #[error("`{label}` is needed first and failed ({exit})\n{stderr}")]
@@ -43,9 +43,8 @@ impl Error {
     /// What the store lost, if that is the reason: it can be made again.
     pub fn missing(&self) -> Option<Digest> {
         match self {
-            Error::Store(error) | Error::Capture { source: error, .. } | Error::Derive { source: error, .. } => {
-                error.missing()
-            },
+            Error::Store(error) | Error::Capture { source: error, .. } => error.missing(),
+            Error::Derive { source, .. } => source.downcast_ref::<store::Error>().and_then(store::Error::missing),
             _ => None,
         }
     }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
+use waders_sandbox::Isolation;
+
 use crate::action::{Action, ActionGraph, Derive, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key};
 use crate::base::Digest;
 use crate::engine::cancel::Wish;
@@ -266,7 +268,11 @@ fn resolved(source: Source, trees: &BTreeMap<StepId, Digest>) -> Digest {
 }
 
 fn isolation_name(engine: &Engine) -> &'static str {
-    engine.settings.isolation.name()
+    match engine.settings.isolation {
+        Isolation::None => "none",
+        Isolation::NoLandlock => "no-landlock",
+        Isolation::Full => "full",
+    }
 }
 
 /// Runs blocking work beside the async threads.

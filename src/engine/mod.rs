@@ -18,9 +18,9 @@ use waders_sandbox::{Isolation, Spawner};
 
 use crate::base::Digest;
 use crate::net;
-use crate::store::{self, Store};
+use crate::store::Store;
 
-pub use cancel::Cancel;
+pub use cancel::{Cancel, Wish};
 pub use error::Error;
 pub use executor::{StepResult, execute};
 
@@ -28,7 +28,9 @@ pub use executor::{StepResult, execute};
 pub type Unpacker = fn(&Store, &Path, &str) -> Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Computes a tree from parameters and trees. The same arguments give the same tree.
-pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, store::Error>;
+pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, RecipeError>;
+
+pub type RecipeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// All that outlives one graph.
 pub struct Engine {

@@ -12,7 +12,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let dependencies = session.dependencies()?;
     let mut found: BTreeSet<Address> = match transitive {
         true => dependencies.transitive(&selected).into_iter().collect(),
-        false => selected.iter().flat_map(|address| dependencies.direct(address)).collect(),
+        false => selected.iter().flat_map(|address| dependencies.direct(address)).cloned().collect(),
     };
     if closed {
         found.extend(selected);

@@ -1,19 +1,20 @@
 //! What stops a goal. What to do about it is the hint.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::{base, config, engine, net, plan, python, store, target, toolchain};
+use crate::action::Exit;
+use crate::target::Address;
+use crate::{base, config, engine, net, plan, python, report, store, target, toolchain};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    Target(#[from] target::Error),
+    Select(#[from] target::select::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
     Net(#[from] net::Error),
-    #[error(transparent)]
-    Engine(#[from] engine::Error),
     #[error(transparent)]
     Sandbox(#[from] waders_sandbox::Error),
     #[error(transparent)]
@@ -27,17 +28,56 @@ pub enum Error {
     #[error(transparent)]
     SourceRoots(#[from] python::source_root::Error),
     #[error(transparent)]
+    Environment(#[from] python::environment::Error),
+    #[error(transparent)]
+    Index(#[from] python::index::Error),
+    #[error(transparent)]
     Indexes(#[from] config::index::Error),
     #[error(transparent)]
+    Report(#[from] report::junit::Error),
+    #[error(transparent)]
     Path(#[from] base::rel_path::ParseError),
-    #[error("cannot write `{path}`")]
+    #[error("{}", .0.whole())]
+    Step(Arc<engine::Error>),
+    #[error("cannot write `{}`", path.display())]
     Output { path: PathBuf, source: std::io::Error },
     #[error("there is no home directory to keep the store in")]
     NoHome,
     #[error("cannot start threads")]
     Threads(#[source] std::io::Error),
+    #[error("the toolchain has no interpreter")]
+    NoInterpreter,
+    #[error("{0} has no source file")]
+    NoSource(Address),
+    #[error("packages would have to be built first: `{}`", .0.join("`, `"))]
+    NeedsPackages(Vec<String>),
     #[error("`--test-debug` works on one test file at a time, and the command line selects {0}")]
     DebugOne(usize),
-    #[error("`{0}` is no shard: `k/N` with k below N")]
+    #[error("`{0}` is no shard")]
     Shard(String),
+    #[error("the requirements of this repository are not pinned by `{}`", super::unlocked::LOCK)]
+    FrozenRequirements,
+    #[error("the requirements of this repository could not be pinned: {exit}\n{stderr}")]
+    NotPinned { exit: Exit, stderr: String },
+    #[error("interrupted by user")]
+    Interrupted,
+}
+
+impl Error {
+    pub fn hint(&self) -> Option<String> {
+        let advice = match self {
+            Error::Select(error) => return error.hint().map(str::to_owned),
+            Error::Net(error) => return error.hint(None),
+            Error::Sandbox(error) => return error.hint().map(str::to_owned),
+            Error::Toolchain(error) => return error.hint(),
+            Error::Requirements(error) => return error.hint(),
+            Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
+            Error::NeedsPackages(_) => "building packages for tests comes with the goal `package`, which is not there yet",
+            Error::DebugOne(_) => "name one file: `waders test --test-debug src/app/login_test.py`",
+            Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
+            Error::FrozenRequirements => "run the same command once without `--frozen` and `CI`, then commit that file",
+            _ => return None,
+        };
+        Some(advice.to_owned())
+    }
 }

@@ -4,10 +4,14 @@
 mod dependencies;
 mod error;
 mod list;
+mod packages;
+mod recipes;
+mod running;
 mod session;
 mod sources;
 mod test;
 mod toolchains;
+mod unlocked;
 mod unpackers;
 mod verdict;
 

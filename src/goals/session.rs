@@ -1,7 +1,7 @@
 //! What the goals of one command line share: the repository, loaded once, and the ways out to store, net and sandbox,
 //! opened when first needed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,15 +10,16 @@ use std::time::Duration;
 use waders_sandbox::{Isolation, Spawner};
 
 use crate::base::RelPath;
+use crate::build_file;
 use crate::config::index::{self, Indexes};
 use crate::config::{Config, Environment};
-use crate::engine::{Cancel, Engine};
+use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
-use crate::goals::{Error, unpackers};
+use crate::goals::{Error, recipes, unpackers};
 use crate::net::Client;
 use crate::python::{self, Dependencies, SourceRoots};
 use crate::store::Store;
-use crate::target::{self, Address, Repository};
+use crate::target::{self, Address, Target, TargetGraph, dependencies};
 
 /// How messages may look.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,9 @@ pub struct Session {
     pub terminal: Terminal,
     /// Started before any thread, by `main`; taken by the engine.
     spawner: Option<Spawner>,
-    repository: Option<Arc<Repository>>,
+    graph: Option<Arc<TargetGraph>>,
+    /// Some BUILD file could not be read whole.
+    pub has_broken_files: bool,
     dependencies: Option<Arc<Dependencies>>,
     store: Option<Arc<Store>>,
     sources: Option<Arc<Sources>>,
@@ -59,7 +62,8 @@ impl Session {
             specs,
             terminal,
             spawner,
-            repository: None,
+            graph: None,
+            has_broken_files: false,
             dependencies: None,
             store: None,
             sources: None,
@@ -85,23 +89,27 @@ impl Session {
     }
 
     /// Every target of the repository. What is broken in it is told as it is found, and stops nothing by itself.
-    pub fn repository(&mut self) -> Result<Arc<Repository>, Error> {
-        if let Some(repository) = &self.repository {
-            return Ok(repository.clone());
+    pub fn graph(&mut self) -> Result<Arc<TargetGraph>, Error> {
+        if let Some(graph) = &self.graph {
+            return Ok(graph.clone());
         }
-        let repository = Arc::new(target::load(&self.build_root, &self.config)?);
-        for diagnostic in &repository.diagnostics {
-            self.tell(&diagnostic.to_string());
+        let vars = &self.environment.vars;
+        let (graph, diagnostics) = target::load(&self.build_root, &self.config, &|name| vars.get(name).cloned());
+        for diagnostic in &diagnostics {
+            let severity = if diagnostic.is_error() { "error" } else { "warning" };
+            self.tell(severity, &diagnostic.to_string(), diagnostic.hint.as_deref());
         }
-        self.repository = Some(repository.clone());
-        Ok(repository)
+        self.has_broken_files |= diagnostics.iter().any(build_file::Diagnostic::is_error);
+        let graph = Arc::new(graph);
+        self.graph = Some(graph.clone());
+        Ok(graph)
     }
 
-    /// The targets that the command line selects, sorted.
+    /// The targets that the command line selects, in the order in which lists are printed.
     pub fn selected(&mut self) -> Result<Vec<Address>, Error> {
-        let repository = self.repository()?;
-        let cwd = self.cwd()?;
-        Ok(target::select(&repository, &self.config, &self.specs, &cwd)?)
+        let graph = self.graph()?;
+        let root = self.build_root.to_string_lossy();
+        Ok(target::select(&graph, &self.specs, &self.cwd()?, &root)?)
     }
 
     /// Every target's dependencies, written and inferred.
@@ -109,33 +117,39 @@ impl Session {
         if let Some(dependencies) = &self.dependencies {
             return Ok(dependencies.clone());
         }
-        let repository = self.repository()?;
+        let graph = self.graph()?;
         let settings = python::Settings::of(&self.config)?;
         let roots = self.source_roots()?;
-        let sources = self.sources()?;
-        let files = python::infer::sources(&repository.graph);
-        let imports: HashMap<_, _> = sources.imports(&files)?;
-        let dependencies = python::infer(&python::Input {
-            graph: &repository.graph,
+        let imports: HashMap<_, _> = self.sources()?.imports(&python_files(&graph))?;
+        let dependencies = Arc::new(python::infer(&python::Input {
+            graph: &graph,
             roots: &roots,
             settings: &settings,
             imports: &|file| imports.get(file).cloned(),
-            explicit: &|target| target::explicit(&repository.graph, target),
-            exists: &|file| repository.files.contains(file),
-        });
-        for diagnostic in dependencies.diagnostics() {
-            self.tell(&diagnostic.to_string());
-        }
-        let dependencies = Arc::new(dependencies);
+            explicit: &|target| explicit(&graph, target),
+            exists: &|file| graph.files().contains(file),
+        }));
         self.dependencies = Some(dependencies.clone());
         Ok(dependencies)
     }
 
+    /// Tells what inference found doubtful about these targets, once each.
+    pub fn tell_doubts(&self, dependencies: &Dependencies, about: &BTreeSet<Address>) {
+        for doubt in dependencies.diagnostics.iter().filter(|doubt| about.contains(&doubt.target)) {
+            let place = match (&doubt.file, doubt.line) {
+                (Some(file), Some(line)) => format!("{file}:{line}"),
+                _ => doubt.target.to_string(),
+            };
+            let severity = if doubt.severity == python::Severity::Error { "error" } else { "warning" };
+            self.tell(severity, &format!("{place}: {}", doubt.message), doubt.hint.as_deref());
+        }
+    }
+
     pub fn source_roots(&mut self) -> Result<SourceRoots, Error> {
-        let repository = self.repository()?;
+        let graph = self.graph()?;
         let patterns = self.config.list("source", "root_patterns");
         let markers = self.config.list("source", "marker_filenames");
-        Ok(SourceRoots::new(&patterns, &markers, repository.files.all())?)
+        Ok(SourceRoots::new(&patterns, &markers, graph.files().iter())?)
     }
 
     pub fn store(&mut self) -> Result<Arc<Store>, Error> {
@@ -170,19 +184,43 @@ impl Session {
             spawner,
             client: self.client()?,
             unpackers: unpackers::all(),
+            recipes: recipes::all(),
             settings: self.engine_settings(),
         });
         self.engine = Some(engine.clone());
         Ok(engine)
     }
 
+    pub fn was_interrupted(&self) -> bool {
+        self.cancel.wish() != Wish::GoOn
+    }
+
+    /// Whether the user left the moving display on.
+    pub fn shows_progress(&self) -> bool {
+        self.config.value("GLOBAL", "dynamic_ui").as_bool().unwrap_or(true) && !self.environment.is_ci()
+    }
+
+    /// Whether locks must stay as they are.
+    pub fn is_frozen(&self) -> bool {
+        self.config.flag("GLOBAL", "frozen") || self.environment.is_ci()
+    }
+
+    /// Where results for people go: `dist`, unless set otherwise.
+    pub fn dist_dir(&self) -> PathBuf {
+        self.build_root.join(self.config.text("GLOBAL", "pants_distdir").unwrap_or("dist"))
+    }
+
+    /// The file of certificates that the user wants trusted.
+    pub fn ca_bundle(&self) -> Option<PathBuf> {
+        let named = self.config.text("GLOBAL", "ca_certs_path").map(PathBuf::from);
+        named.or_else(|| index::ca_bundle(&self.environment.vars))
+    }
+
     pub fn client(&self) -> Result<Client, Error> {
         let vars = &self.environment.vars;
-        let named = self.config.text("GLOBAL", "ca_certs_path").map(PathBuf::from);
-        let ca_bundle = named.or_else(|| index::ca_bundle(vars));
         let variable = |name: &str| vars.get(name).or_else(|| vars.get(&name.to_uppercase())).cloned();
         let settings = crate::net::Settings {
-            ca_bundle,
+            ca_bundle: self.ca_bundle(),
             http_proxy: variable("http_proxy"),
             https_proxy: variable("https_proxy"),
             no_proxy: variable("no_proxy").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default(),
@@ -225,11 +263,15 @@ impl Session {
     }
 
     pub fn warn(&self, message: &str) {
-        self.tell(&format!("warning: {message}"));
+        self.tell("warning", message, None);
     }
 
-    pub fn tell(&self, message: &str) {
-        eprintln!("{message}");
+    /// One message on standard error, and what to do about it.
+    pub fn tell(&self, severity: &str, message: &str, hint: Option<&str>) {
+        eprintln!("{severity}: {message}");
+        if let Some(hint) = hint {
+            eprintln!("hint: {hint}");
+        }
     }
 
     /// The current directory below the build root.
@@ -262,5 +304,26 @@ impl Session {
             scratch_bytes: number("scratch_size").unwrap_or(2 << 30),
             scratch_inodes: number("scratch_inodes").unwrap_or(200_000),
         }
+    }
+}
+
+fn python_files(graph: &TargetGraph) -> Vec<RelPath> {
+    let is_python = |file: &&RelPath| matches!(file.extension(), Some("py" | "pyi"));
+    let files: BTreeSet<&RelPath> = graph.targets().flat_map(|target| &target.sources).filter(is_python).collect();
+    files.into_iter().cloned().collect()
+}
+
+/// Fields whose targets are built or copied for a target in their own way.
+const SPECIAL: [&str; 4] = ["runtime_package_dependencies", "packages", "files", "files_targets"];
+
+fn explicit(graph: &TargetGraph, target: &Target) -> python::Explicit {
+    let written = dependencies::explicit(graph, target);
+    let special = SPECIAL.iter().flat_map(|field| dependencies::explicit_in(graph, target, field).include);
+    let excludes = [written.exclude, written.exclude_transitive.clone()].concat();
+    python::Explicit {
+        includes: written.include,
+        excludes,
+        transitive_excludes: written.exclude_transitive,
+        special: special.collect(),
     }
 }

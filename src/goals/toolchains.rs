@@ -29,7 +29,7 @@ fn with_lock(session: &mut Session, constraints: &[String], ensure: Ensure) -> R
     let path = session.build_root().join(LOCK);
     let (store, client) = (session.store()?, session.client()?);
     let settings = settings(session);
-    let frozen = session.config().flag("GLOBAL", "frozen") || session.environment().is_ci();
+    let frozen = session.is_frozen();
     let mut packages: Vec<String> = DEFAULT_PACKAGES.map(str::to_owned).to_vec();
     packages.extend(session.config().list("system", "packages").into_iter().map(str::to_owned));
     let wanted =
@@ -37,7 +37,8 @@ fn with_lock(session: &mut Session, constraints: &[String], ensure: Ensure) -> R
     let mut lock = Lock::load(&path)?;
     let toolchain = ensure(&mut lock, &wanted, &Context::new(&store, &client, &settings, frozen))?;
     if !frozen && lock.save(&path)? {
-        session.tell(&format!("wrote {LOCK}: commit it, so that everybody builds with the same toolchain"));
+        let advice = "commit it, so that everybody builds with the same toolchain";
+        session.tell("note", &format!("wrote `{LOCK}`"), Some(advice));
     }
     Ok(toolchain)
 }

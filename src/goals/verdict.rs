@@ -4,7 +4,14 @@
 pub enum Verdict {
     Good,
     /// With the exit code that tells the kind of finding.
-    Bad(u8),
+    Bad(i32),
     /// The user stopped it.
     Interrupted,
+}
+
+impl Verdict {
+    /// Of a tool: 0 is good.
+    pub fn of_exit_code(code: i32) -> Verdict {
+        if code == 0 { Verdict::Good } else { Verdict::Bad(code) }
+    }
 }

@@ -1,6 +1,9 @@
 //! Targets and tools to actions: what each process gets to see, and how it is called. Computes; starts nothing.
 
+pub mod config_files;
 pub mod environment;
 pub mod interpreter;
+pub mod lock_run;
+pub mod requirements;
 pub mod test_run;
 pub mod venv;

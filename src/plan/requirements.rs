@@ -143,7 +143,7 @@ pub fn of_tool(
     environment: &Environment,
 ) -> Result<Vec<Chosen>, Error> {
     let section = format!("`[{}]`", tool.scope);
-    if let Some(resolve) = config.text(tool.scope, "install_from_resolve") {
+    if let Some(resolve) = config.text(&tool.scope, "install_from_resolve") {
         let lock = locks.of_resolve(resolve, &section)?;
         let asked = tool_requirements(tool, config)?;
         return Ok(match asked.is_empty() {
@@ -151,17 +151,22 @@ pub fn of_tool(
             false => resolve::resolve(&lock, &asked, environment)?,
         });
     }
-    let named = config.text(tool.scope, "lockfile").filter(|path| !path.starts_with('<'));
+    let named = config.text(&tool.scope, "lockfile").filter(|path| !path.starts_with('<'));
     let lock = match named {
         Some(path) => locks.at(path)?,
-        None => Arc::new(tool.lock()?),
+        None => Arc::new(built_in(&tool.scope, tool.lock)?),
     };
     Ok(resolve::resolve_whole(&lock, environment)?)
 }
 
+/// A lock that comes with this program.
+pub fn built_in(of: &str, text: &str) -> Result<Lock, Error> {
+    Ok(lockfile::parse(&format!("the built-in lock of `{of}`"), text, None)?)
+}
+
 /// `[tool].requirements`. Those that name a target are that target's business, and the lock is taken whole.
 fn tool_requirements(tool: &Tool, config: &Config) -> Result<Vec<Requirement>, Error> {
-    let texts = config.list(tool.scope, "requirements");
+    let texts = config.list(&tool.scope, "requirements");
     if texts.iter().any(|text| text.contains(':') && !text.contains('@')) {
         return Ok(Vec::new());
     }

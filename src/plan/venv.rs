@@ -50,12 +50,13 @@ impl Venvs {
         if let Some(id) = self.composed.get(&key) {
             return *id;
         }
-        let parts = distributions.iter().flat_map(|distribution| self.part(graph, distribution));
+        let parts: Vec<StepId> =
+            distributions.iter().flat_map(|distribution| self.part(graph, distribution)).collect();
         let id = graph.add(Step::Derive(Derive {
             label: "venv image".to_owned(),
             recipe: "venv-1",
             parameters: vec![self.interpreter.python.clone(), self.interpreter.version.clone()],
-            parts: parts.map(Source::Output).collect(),
+            parts: parts.into_iter().map(Source::Output).collect(),
         }));
         self.composed.insert(key, id);
         id

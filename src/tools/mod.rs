@@ -2,4 +2,4 @@
 
 mod tool;
 
-pub use tool::{ConfigFile, Tool, named};
+pub use tool::{ConfigDirs, ConfigFile, SDIST_LOCK, Tool, UV_LOCK, named};

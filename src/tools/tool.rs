@@ -2,14 +2,15 @@
 
 use serde::Deserialize;
 
-use crate::python::lockfile::{self, Lock};
-
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
     pub scope: String,
     pub config_dirs: ConfigDirs,
     pub config_files: Vec<ConfigFile>,
+    /// The text of the lock of the default version: hash-pinned requirements.
+    #[serde(skip)]
+    pub lock: &'static str,
 }
 
 /// Where a tool's settings files are looked for.
@@ -29,13 +30,33 @@ pub struct ConfigFile {
     pub section: Option<String>,
 }
 
-/// Name, description, built-in lock.
-const TOOLS: [(&str, &str, Option<&str>); 2] = [
-    ("coverage-py", include_str!("coverage-py.toml"), None),
-    ("pytest", include_str!("pytest.toml"), Some(include_str!("pytest.lock"))),
-];
+/// Description and built-in lock; without a lock the tool comes with another one.
+const TOOLS: [(&str, &str); 2] =
+    [(include_str!("coverage-py.toml"), ""), (include_str!("pytest.toml"), include_str!("pytest.lock"))];
 
-pub fn named(name: &str) -> Option<Tool> {
-    let (_, text, _) = TOOLS.iter().find(|(known, ..)| *known == name)?;
-    Some(toml::from_str(text).expect("every description is parsed by a test"))
+/// The backends that source distributions are built with.
+pub const SDIST_LOCK: &str = include_str!("sdist.lock");
+
+/// The resolver of repositories without lockfiles.
+pub const UV_LOCK: &str = include_str!("uv.lock");
+
+pub fn named(scope: &str) -> Option<Tool> {
+    all().find(|tool| tool.scope == scope)
+}
+
+fn all() -> impl Iterator<Item = Tool> {
+    TOOLS.iter().map(|(text, lock)| {
+        let tool: Tool = toml::from_str(text).expect("every description is parsed by a test");
+        Tool { lock, ..tool }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_description_is_whole() {
+        assert_eq!(all().map(|tool| tool.scope).collect::<Vec<_>>(), ["coverage-py", "pytest"]);
+    }
 }

@@ -1,0 +1,31 @@
+//! How trees are derived from trees, by the names that steps use. As `unpackers`, this room introduces them.
+
+use std::collections::BTreeMap;
+
+use crate::base::{Digest, RelPath};
+use crate::engine::{Recipe, RecipeError};
+use crate::python::Environment;
+use crate::python::venv::{self, Part};
+use crate::store::Store;
+
+/// The C library of the system tree, which decides what wheels fit.
+pub const GLIBC: (u16, u16) = (2, 36);
+
+pub fn all() -> BTreeMap<&'static str, Recipe> {
+    BTreeMap::from([("overlay-1", overlay as Recipe), ("venv-1", venv)])
+}
+
+/// Parameters: where each part lies.
+fn overlay(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let places = parameters.iter().map(|place| RelPath::parse(place)).collect::<Result<Vec<_>, _>>()?;
+    let parts: Vec<(RelPath, Digest)> = places.into_iter().zip(parts.iter().copied()).collect();
+    Ok(store.merge(&parts)?)
+}
+
+/// Parameters: the interpreter's path and full version. Parts: a distribution's tree, then its bytecode's, and so on.
+fn venv(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let [interpreter, version] = parameters else { return Err("a venv takes two parameters".into()) };
+    let environment = Environment::linux_x86_64(version, GLIBC)?;
+    let parts = parts.chunks(2).map(|pair| Part { wheel: pair[0], bytecode: pair.get(1).copied() });
+    Ok(venv::compose(store, interpreter, &environment, &parts.collect::<Vec<_>>())?.tree)
+}

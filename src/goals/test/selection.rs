@@ -1,0 +1,83 @@
+//! Which test files a command line means.
+
+use crate::goals::{Error, Session};
+use crate::target::{Address, Target};
+
+pub struct Selection {
+    pub tests: Vec<Address>,
+    /// The command line names targets or files, so that finding no tests there is worth a word.
+    pub was_named: bool,
+}
+
+pub fn tests(session: &mut Session) -> Result<Selection, Error> {
+    let graph = session.graph()?;
+    let selected = session.selected()?;
+    let shard = session.config().text("test", "shard").filter(|text| !text.is_empty()).map(Shard::parse).transpose()?;
+    let skips_all = session.config().flag("pytest", "skip");
+    let mut tests: Vec<Address> = Vec::new();
+    for address in selected {
+        let Some(target) = graph.get(&address) else { continue };
+        if target.kind == "python_tests" {
+            tests.extend(graph.generated_by(&address).iter().cloned());
+        } else {
+            tests.push(address);
+        }
+    }
+    tests.sort();
+    tests.dedup();
+    tests.retain(|address| {
+        let is_test = graph.get(address).is_some_and(is_test) && !skips_all;
+        is_test && shard.is_none_or(|shard| shard.holds(address))
+    });
+    let was_named = session.specs().iter().any(|spec| !spec.ends_with("::") && !spec.contains('*'));
+    Ok(Selection { tests, was_named })
+}
+
+fn is_test(target: &Target) -> bool {
+    let skipped = target.fields.get("skip_tests").and_then(|value| value.as_bool()).unwrap_or(false);
+    target.kind == "python_test" && !skipped
+}
+
+/// `k/N`: as Pants, a target is in the shard that its address's CRC-32 falls into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shard {
+    number: u32,
+    of: u32,
+}
+
+impl Shard {
+    fn parse(text: &str) -> Result<Shard, Error> {
+        let refuse = || Error::Shard(text.to_owned());
+        let (number, of) = text.split_once('/').ok_or_else(refuse)?;
+        let parse = |text: &str| text.trim().parse::<u32>().map_err(|_| refuse());
+        let shard = Shard { number: parse(number)?, of: parse(of)? };
+        if shard.number < shard.of { Ok(shard) } else { Err(refuse()) }
+    }
+
+    fn holds(self, address: &Address) -> bool {
+        crc32fast::hash(address.to_string().as_bytes()) % self.of == self.number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::RelPath;
+
+    #[test]
+    fn a_shard_is_a_number_below_a_count() {
+        assert_eq!(Shard::parse("1/3").ok(), Some(Shard { number: 1, of: 3 }));
+        for text in ["3/3", "1", "a/b", "-1/2", "0/0", ""] {
+            assert!(Shard::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_target_is_in_exactly_one_shard() {
+        for name in ["a", "b", "c", "d"] {
+            let address = Address::of(&RelPath::parse("src").unwrap(), name);
+            let holding = (0..3).filter(|number| Shard { number: *number, of: 3 }.holds(&address)).count();
+            assert_eq!(holding, 1, "{name}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Repositories whose requirements no lockfile pins: they are pinned once, by uv, in a file that is to be committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::action::{ActionGraph, Exit, Source, Step};
+use crate::base::{Digest, RelPath};
+use crate::goals::packages::Packages;
+use crate::goals::{Error, Session, recipes, running, toolchains};
+use crate::plan::lock_run::{self, Reach};
+use crate::plan::requirements;
+use crate::plan::venv::Venvs;
+use crate::python::lockfile::{self, Lock};
+use crate::python::{Environment, resolve};
+use crate::store::{Node, Tree};
+use crate::target::TargetGraph;
+use crate::tools;
+
+/// In the build root; requirements as pip reads them.
+pub const LOCK: &str = "waders-requirements.lock";
+
+const HEAD: &str = "# Written by Waders: every requirement of this repository, pinned. Commit it; delete it to pin anew.\n# inputs: ";
+
+/// The lock of everything that the repository's requirement targets ask for.
+pub fn lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {
+    let graph = session.graph()?;
+    let wanted = all_requirements(&graph);
+    let inputs = Digest::of(format!("{constraints:?}\n{wanted:?}").as_bytes()).hex();
+    let path = session.build_root().join(LOCK);
+    if let Ok(text) = std::fs::read_to_string(&path)
+        && text.starts_with(&format!("{HEAD}{inputs}\n"))
+    {
+        return Ok(Arc::new(lockfile::parse(LOCK, &text, None).map_err(requirements::Error::from)?));
+    }
+    if session.is_frozen() {
+        return Err(Error::FrozenRequirements);
+    }
+    let pinned = pin(session, constraints, &wanted)?;
+    let text = format!("{HEAD}{inputs}\n{pinned}");
+    std::fs::write(&path, &text).map_err(|source| Error::Output { path, source })?;
+    session.tell("note", &format!("wrote `{LOCK}`"), Some("commit it, so that everybody tests with the same packages"));
+    Ok(Arc::new(lockfile::parse(LOCK, &text, None).map_err(requirements::Error::from)?))
+}
+
+fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
+    let targets = graph.targets().filter(|target| target.kind == "python_requirement");
+    let texts = targets.filter_map(|target| target.fields.get("requirements"));
+    texts.flat_map(|value| value.strings()).map(str::to_owned).collect()
+}
+
+fn pin(session: &mut Session, constraints: &[String], wanted: &BTreeSet<String>) -> Result<String, Error> {
+    let store = session.store()?;
+    let empty = store.put_tree(&Tree::default())?;
+    let toolchain = toolchains::ensure(session, constraints)?;
+    let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
+    let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
+    let uv = requirements::built_in("uv", tools::UV_LOCK)?;
+    let chosen = resolve::resolve_whole(&uv, &environment).map_err(requirements::Error::from)?;
+    let distributions = Packages::new(session, environment)?.distributions(&chosen)?;
+
+    let mut graph = ActionGraph::default();
+    let image = Venvs::new(interpreter.clone(), empty, Vec::new()).compose(&mut graph, &distributions);
+    let lines: String = wanted.iter().map(|requirement| format!("{requirement}\n")).collect();
+    let input = file_tree(session, lock_run::INPUT, lines.as_bytes())?;
+    let reach = reach(session)?;
+    let action = lock_run::action(&interpreter, Source::Output(image), Source::Tree(input), &reach);
+    let step = graph.add(Step::Run(Box::new(action)));
+    let mut results = running::execute(session, graph, &[step], false)?;
+    let done = results.remove(&step).ok_or(Error::Interrupted)?.map_err(Error::Step)?;
+    let (_, outcome) = done.outcome.ok_or(Error::Interrupted)?;
+    if outcome.exit != Exit::Code(0) {
+        let stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
+        return Err(Error::NotPinned { exit: outcome.exit, stderr });
+    }
+    let output = RelPath::parse(lock_run::OUTPUT).expect("the path is clean");
+    match store.tree(done.tree)?.nodes.get(&output) {
+        Some(Node::File { digest, .. }) => Ok(String::from_utf8_lossy(&store.get(*digest)?).into_owned()),
+        _ => Err(Error::NotPinned { exit: outcome.exit, stderr: "it wrote no file".to_owned() }),
+    }
+}
+
+fn file_tree(session: &mut Session, name: &str, bytes: &[u8]) -> Result<Digest, Error> {
+    let store = session.store()?;
+    let node = Node::File { digest: store.put(bytes)?, executable: false };
+    Ok(store.put_tree(&Tree { nodes: [(RelPath::parse(name)?, node)].into() })?)
+}
+
+/// The same indexes, certificates and proxies as our own client uses.
+fn reach(session: &mut Session) -> Result<Reach, Error> {
+    let indexes = session.indexes()?;
+    let urls = |places: &[crate::config::index::Place]| places.iter().map(|place| place.url.clone()).collect();
+    let remote = indexes.find_links.iter().filter(|place| place.url.contains("://")).cloned().collect::<Vec<_>>();
+    let bundle = session.ca_bundle().or_else(|| Some(PathBuf::from("/etc/ssl/certs/ca-certificates.crt")));
+    let certificates = match bundle.and_then(|path| std::fs::read(path).ok()) {
+        Some(bytes) => Some(file_tree(session, "ca.pem", &bytes)?),
+        None => None,
+    };
+    let vars = &session.environment().vars;
+    let names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+    let proxies: BTreeMap<String, String> =
+        names.iter().filter_map(|name| Some((name.to_string(), vars.get(*name)?.clone()))).collect();
+    Ok(Reach { indexes: urls(&indexes.indexes), find_links: urls(&remote), certificates, proxies })
+}
