@@ -24,7 +24,8 @@ pub const ROOT: &str = "/deps";
 /// The image's interpreter, for the first line of scripts.
 pub const PYTHON: &str = "/deps/bin/python";
 
-const COMPILE: &str = include_str!("compile_wheel.py");
+const COMPILE: &str = include_str!("venv/compile_wheel.py");
+const BUILD: &str = include_str!("venv/build_sdist.py");
 
 /// A wheel's tree (`wheel::unpack`) and, if it was compiled, the tree that the process of `compile_argv` made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +81,13 @@ pub fn compile_argv(interpreter: &str, environment: &Environment, wheel: &str, o
     let roots = [format!("{wheel}/site-packages"), format!("{out}/site-packages"), installed];
     let flags = ["-s", "-S", "-c", COMPILE].map(str::to_owned);
     std::iter::once(interpreter.to_owned()).chain(flags).chain(roots).collect()
+}
+
+/// Builds the unpacked source distribution in the current directory, such that the tree captured of `out` is laid out
+/// as a wheel's. `python` is that of an image that holds the build backend and all that the build requires: nothing is
+/// downloaded. The process must see a fixed `SOURCE_DATE_EPOCH` and `PYTHONHASHSEED`.
+pub fn build_argv(python: &str, out: &str) -> Vec<String> {
+    [python, "-s", "-B", "-c", BUILD, out, PYTHON].map(str::to_owned).to_vec()
 }
 
 /// `lib/python3.12/site-packages`, below `ROOT`.
@@ -197,131 +205,4 @@ fn clean(path: &str) -> RelPath {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environment() -> Environment {
-        Environment::linux_x86_64("3.12.1", (2, 36)).expect("version")
-    }
-
-    fn open() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::open(dir.path()).expect("a store");
-        (dir, store)
-    }
-
-    fn tree(store: &Store, files: &[(&str, &str)]) -> Digest {
-        let nodes = files.iter().map(|(path, content)| {
-            let digest = store.put(content.as_bytes()).expect("put");
-            (RelPath::parse(path).expect("clean"), Node::File { digest, executable: false })
-        });
-        store.put_tree(&Tree { nodes: nodes.collect() }).expect("tree")
-    }
-
-    /// Every part's files and bytecode files, and what the image then holds besides the skeleton.
-    fn check(
-        parts: &[(&[(&str, &str)], &[(&str, &str)])],
-        expected: &[(&str, &str)],
-        conflicts: &[(&str, Option<usize>, usize)],
-    ) {
-        let (_dir, store) = open();
-        let parts: Vec<Part> = parts
-            .iter()
-            .map(|(wheel, bytecode)| Part { wheel: tree(&store, wheel), bytecode: Some(tree(&store, bytecode)) })
-            .collect();
-        let image = compose(&store, "/usr/bin/python3.12", &environment(), &parts).expect("image");
-        let nodes = store.tree(image.tree).expect("tree").nodes;
-        let files: Vec<(String, String)> = nodes
-            .into_iter()
-            .filter_map(|(path, node)| match node {
-                Node::File { digest, .. } if path.as_str() != "pyvenv.cfg" => {
-                    Some((path.to_string(), String::from_utf8(store.get(digest).expect("blob")).expect("text")))
-                }
-                _ => None,
-            })
-            .collect();
-        assert_eq!(files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>(), expected);
-        let found: Vec<_> =
-            image.conflicts.iter().map(|found| (found.path.as_str(), found.kept, found.dropped)).collect();
-        assert_eq!(found, conflicts);
-    }
-
-    #[test]
-    fn wheels_are_laid_side_by_side() {
-        check(
-            &[
-                (
-                    &[
-                        ("site-packages/ns/__init__.py", ""),
-                        ("site-packages/ns/a.py", "a"),
-                        ("bin/a", "s"),
-                        ("data/share/x", "x"),
-                    ],
-                    &[],
-                ),
-                (&[("site-packages/ns/__init__.py", ""), ("site-packages/ns/b.py", "b"), ("include/p/h.h", "h")], &[]),
-            ],
-            &[
-                ("bin/a", "s"),
-                ("include/site/python3.12/p/h.h", "h"),
-                ("lib/python3.12/site-packages/ns/__init__.py", ""),
-                ("lib/python3.12/site-packages/ns/a.py", "a"),
-                ("lib/python3.12/site-packages/ns/b.py", "b"),
-                ("share/x", "x"),
-            ],
-            &[],
-        );
-    }
-
-    #[test]
-    fn of_different_files_the_first_stays_with_its_own_bytecode() {
-        check(
-            &[
-                (
-                    &[("site-packages/t/__init__.py", "1"), ("site-packages/t/a.py", "a")],
-                    &[("site-packages/t/__pycache__/a.c.pyc", "A")],
-                ),
-                (
-                    &[("site-packages/t/__init__.py", "2"), ("site-packages/t/b.py", "b")],
-                    &[
-                        ("site-packages/t/__pycache__/__init__.c.pyc", "2"),
-                        ("site-packages/t/__pycache__/b.c.pyc", "B"),
-                    ],
-                ),
-            ],
-            &[
-                ("lib/python3.12/site-packages/t/__init__.py", "1"),
-                ("lib/python3.12/site-packages/t/__pycache__/a.c.pyc", "A"),
-                ("lib/python3.12/site-packages/t/__pycache__/b.c.pyc", "B"),
-                ("lib/python3.12/site-packages/t/a.py", "a"),
-                ("lib/python3.12/site-packages/t/b.py", "b"),
-            ],
-            &[("lib/python3.12/site-packages/t/__init__.py", Some(0), 1)],
-        );
-    }
-
-    #[test]
-    fn a_file_and_a_directory_at_one_path_are_a_conflict() {
-        let (file, directory) = (("site-packages/t", "file"), ("site-packages/t/a.py", "a"));
-        let path = "lib/python3.12/site-packages/t";
-        check(
-            &[(&[file], &[]), (&[directory], &[])],
-            &[(path, "file")],
-            &[("lib/python3.12/site-packages/t/a.py", Some(0), 1)],
-        );
-        check(
-            &[(&[directory], &[]), (&[file], &[])],
-            &[("lib/python3.12/site-packages/t/a.py", "a")],
-            &[(path, Some(0), 1)],
-        );
-    }
-
-    #[test]
-    fn a_wheel_cannot_replace_the_interpreter() {
-        check(
-            &[(&[("bin/python", "evil"), ("data/pyvenv.cfg", "evil")], &[])],
-            &[],
-            &[("bin/python", None, 0), ("pyvenv.cfg", None, 0)],
-        );
-    }
-}
+mod tests;
