@@ -23,9 +23,9 @@ fn file(store: &Store, path: &Path, file_name: &str) -> Result {
 }
 
 fn wheel(store: &Store, path: &Path, file_name: &str) -> Result {
-    let batch = store.batch();
-    let mut put = |bytes: &[u8]| Ok(batch.put(bytes, false)?);
-    let unpacked = wheel::unpack(file_name, &mut File::open(path)?, &wheel::Limits::default(), &mut put)?;
-    batch.commit()?;
-    Ok(store.put_tree(&unpacked.tree)?)
+
+
+    let unpacked = wheel::unpack(store, file_name, &mut File::open(path)?, &wheel::Limits::default())?;
+
+    Ok(unpacked.tree)
 }

@@ -8,7 +8,6 @@ mod requirements_txt;
 mod uv;
 
 use std::collections::BTreeSet;
-use std::error::Error as _;
 use std::path::Path;
 
 use uv_normalize::PackageName;

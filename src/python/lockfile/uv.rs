@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use uv_normalize::{ExtraName, PackageName};
 use uv_pep440::VersionSpecifiers;
 use uv_pep508::MarkerTree;
@@ -43,13 +44,13 @@ struct Locked {
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Source {
-    Registry(String),
+    Registry(IgnoredAny),
     Url(String),
     Git(String),
     Path(String),
     Directory(String),
-    Editable(String),
-    Virtual(String),
+    Editable(IgnoredAny),
+    Virtual(IgnoredAny),
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,5 @@
 //! A wheel's bytes to a tree, verified: its zip structure, its RECORD, its names. The tree is independent of the
-//! interpreter; `venv` puts it in place. Nothing is written here but through `put`.
+//! interpreter; `venv` puts it in place. Nothing is written but into the store.
 //!
 //! ```text
 //! site-packages/…   the packages and the `.dist-info` directory
@@ -22,20 +22,18 @@ use uv_pep440::Version;
 
 use crate::base::{Digest, RelPath};
 use crate::python::venv;
-use crate::store::{Node, Tree};
+use crate::store::{self, Batch, Node, Store, Tree};
 use record::Record;
 use zip::Member;
 
 pub use zip::Limits;
 
-/// Stores a file's content. What was stored before a refusal is never named by anything.
-pub type Put<'a> = dyn FnMut(&[u8]) -> Result<Digest, Box<dyn StdError + Send + Sync>> + 'a;
-
+/// A wheel in the store.
 #[derive(Clone, Debug)]
 pub struct Wheel {
     pub name: PackageName,
     pub version: Version,
-    pub tree: Tree,
+    pub tree: Digest,
     /// `.pth` files: the interpreter runs what they hold whenever it starts.
     pub pth: Vec<RelPath>,
 }
@@ -55,7 +53,7 @@ pub enum Refusal {
     #[error("it cannot be read")]
     Unread(#[source] std::io::Error),
     #[error("it cannot be stored")]
-    Unstored(#[source] Box<dyn StdError + Send + Sync>),
+    Unstored(#[source] store::Error),
     #[error("two readers may see different files: {0}")]
     Structure(&'static str),
     #[error("its name {0}")]
@@ -98,39 +96,40 @@ impl StdError for Error {
 type Fault = (Option<String>, Refusal);
 
 /// `file_name` as the lock has it: what the wheel says of itself must agree with it.
-pub fn unpack(
-    file_name: &str,
-    file: &mut (impl Read + Seek),
-    limits: &Limits,
-    put: &mut Put<'_>,
-) -> Result<Wheel, Error> {
+pub fn unpack(store: &Store, file_name: &str, file: &mut (impl Read + Seek), limits: &Limits) -> Result<Wheel, Error> {
     let refuse = |(member, refusal)| Error { wheel: file_name.to_owned(), member, refusal };
+    let unstored = |error| refuse((None, Refusal::Unstored(error)));
     let parsed = file_name.parse::<WheelFilename>();
     let expected = parsed.map_err(|error| refuse((None, Refusal::FileName(error.to_string()))))?;
-    unpack_as(expected, file, limits, put).map_err(refuse)
+    let batch = store.batch();
+    let tree = unpack_as(&expected, file, limits, &batch).map_err(refuse)?;
+    let is_pth = |path: &&RelPath| path.extension() == Some("pth") && path.components().count() == 2;
+    let pth = tree.nodes.keys().filter(is_pth).cloned().collect();
+    let digest = batch.put_tree(&tree).map_err(unstored)?;
+    batch.commit().map_err(unstored)?;
+    Ok(Wheel { name: expected.name, version: expected.version, tree: digest, pth })
 }
 
 fn unpack_as(
-    expected: WheelFilename,
+    expected: &WheelFilename,
     file: &mut (impl Read + Seek),
     limits: &Limits,
-    put: &mut Put<'_>,
-) -> Result<Wheel, Fault> {
+    batch: &Batch<'_>,
+) -> Result<Tree, Fault> {
+    let whole = |refusal| (None, refusal);
     let members = zip::members(file, limits)?;
-    let dist_info = dist_info(&members, &expected)?;
-    let mut record =
-        Record::parse(&text_of(file, &members, &format!("{dist_info}/RECORD"))?).map_err(|refusal| (None, refusal))?;
-    check_wheel_version(&text_of(file, &members, &format!("{dist_info}/WHEEL"))?).map_err(|refusal| (None, refusal))?;
-    check_metadata(&text_of(file, &members, &format!("{dist_info}/METADATA"))?, &expected)
-        .map_err(|refusal| (None, refusal))?;
+    let dist_info = dist_info(&members, expected)?;
+    let mut record = Record::parse(&text_of(file, &members, &format!("{dist_info}/RECORD"))?).map_err(whole)?;
+    check_wheel_version(&text_of(file, &members, &format!("{dist_info}/WHEEL"))?).map_err(whole)?;
+    check_metadata(&text_of(file, &members, &format!("{dist_info}/METADATA"))?, expected).map_err(whole)?;
 
-    let mut install = Install { files: BTreeMap::new(), rows: BTreeMap::new(), put };
+    let mut install = Install { files: BTreeMap::new(), rows: BTreeMap::new(), batch };
     for member in members.iter().filter(|member| !member.is_directory) {
         let fail = |refusal| (Some(member.name.clone()), refusal);
         let content = zip::content(file, member)?;
         record.strike(&member.name, &dist_info, &content).map_err(fail)?;
         if !record::is_record_itself(&member.name, &dist_info) && !is_bytecode(&member.name) {
-            install.member(member, &dist_info, &expected, content).map_err(fail)?;
+            install.member(member, &dist_info, expected, content).map_err(fail)?;
         }
     }
     record.finish(&dist_info).map_err(|(path, refusal)| (Some(path), refusal))?;
@@ -139,25 +138,22 @@ fn unpack_as(
     if members.iter().any(|member| member.name == entry_points) {
         let scripts = entry_points::scripts(&text_of(file, &members, &entry_points)?);
         for script in scripts.map_err(|refusal| (Some(entry_points), refusal))? {
-            install.script(&script).map_err(|refusal| (None, refusal))?;
+            install.script(&script).map_err(whole)?;
         }
     }
-    install.finish(&dist_info).map_err(|refusal| (None, refusal))?;
-    let nodes = install.files;
-    let is_pth = |path: &&RelPath| path.extension() == Some("pth") && path.components().count() == 2;
-    let pth = nodes.keys().filter(is_pth).cloned().collect();
-    Ok(Wheel { name: expected.name, version: expected.version, tree: Tree { nodes }, pth })
+    install.finish(&dist_info).map_err(whole)?;
+    Ok(Tree { nodes: install.files })
 }
 
 /// A package's files on their way into a tree.
-struct Install<'a, 'b> {
+struct Install<'b> {
     files: BTreeMap<RelPath, Node>,
     /// Lines of the installed RECORD.
     rows: BTreeMap<RelPath, String>,
-    put: &'a mut Put<'b>,
+    batch: &'b Batch<'b>,
 }
 
-impl Install<'_, '_> {
+impl Install<'_> {
     fn member(
         &mut self,
         member: &Member,
@@ -191,7 +187,7 @@ impl Install<'_, '_> {
 
     fn file(&mut self, root: &str, path: &str, content: &[u8], executable: bool) -> Result<(), Refusal> {
         let path = rel_path(&format!("{root}/{path}"))?;
-        let node = Node::File { digest: (self.put)(content).map_err(Refusal::Unstored)?, executable };
+        let node = Node::File { digest: self.batch.put(content, executable).map_err(Refusal::Unstored)?, executable };
         if self.files.get(&path).is_some_and(|other| *other != node) {
             return Err(Refusal::Layout(format!(
                 "it would be installed as `{path}`, which the wheel installs already"
