@@ -2,10 +2,14 @@
 
 pub mod alias;
 pub mod args;
+pub mod completions;
 pub mod error;
+pub mod exit_code;
 pub mod flag;
+pub mod help;
 pub mod invocation;
 
 pub use args::Args;
 pub use error::Error;
+pub use exit_code::ExitCode;
 pub use invocation::Invocation;
