@@ -150,5 +150,8 @@ const ACCEPTED: &[Entry] = &[
     inert("remote_store_connection_limit", Integer),
     inert("remote_store_eager_fetch", Bool),
     inert("remote_cache_eager_fetch", Bool),
+    inert("process_execution_local_enable_nailgun", Bool),
+    inert("remote_store_chunk_upload_timeout_seconds", Integer),
+    inert("remote_cache_read_timeout_millis", Integer),
     inert("lock", Bool),
 ];
