@@ -8,6 +8,8 @@ pub mod exit_code;
 pub mod flag;
 pub mod help;
 pub mod invocation;
+#[cfg(test)]
+mod settings_page;
 
 pub use args::Args;
 pub use error::Error;
