@@ -3,7 +3,7 @@
 use crate::base::text::nearest;
 use crate::config::Flag;
 use crate::config::table::renamed::{self, Renamed};
-use crate::config::table::{Kind, Row, Table};
+use crate::config::table::{Kind, Row, Section, Table};
 
 /// Where a flag stands: after a goal, or where only global flags are short.
 pub const GLOBAL: &str = "GLOBAL";
@@ -19,7 +19,9 @@ pub enum Refused {
 pub fn read(table: &Table, spelling: &str, context: &str) -> Result<Flag, Refused> {
     let body = spelling.strip_prefix("--").ok_or(Refused::Unknown)?;
     let (name, value) = body.split_once('=').map_or((body, None), |(name, value)| (name, Some(value)));
-    let meaning = find(table, name, context).ok_or(Refused::Unknown)?;
+    let Some(meaning) = find(table, name, context) else {
+        return meaningless(table, name, spelling).ok_or(Refused::Unknown);
+    };
     let value = match (value, meaning.is_switch()) {
         (Some(value), true) if meaning.negated => (!value.eq_ignore_ascii_case("true")).to_string(),
         (None, true) => (!meaning.negated).to_string(),
@@ -58,6 +60,21 @@ pub fn spellings(table: &Table, context: &str) -> impl Iterator<Item = String> {
         } else {
             format!("--{}-{option}", section.name)
         }
+    })
+}
+
+/// A flag of a section that is only accepted: nothing reads its value.
+fn meaningless(table: &Table, name: &str, spelling: &str) -> Option<Flag> {
+    let name = name.strip_prefix("no-").unwrap_or(name);
+    let is_prefix = |section: &&Section| {
+        section.is_inert && name.strip_prefix(section.name).is_some_and(|rest| rest.starts_with('-'))
+    };
+    let section = table.sections().find(is_prefix)?;
+    Some(Flag {
+        scope: section.name.to_owned(),
+        option: name[section.name.len() + 1..].replace('-', "_"),
+        value: String::new(),
+        spelling: spelling.to_owned(),
     })
 }
 
@@ -178,6 +195,12 @@ mod tests {
         check("--extra-env-vars=A=1,B=2", "test", "test.extra_env_vars=A=1,B=2");
         check("--tag", GLOBAL, "NeedsValue");
         check("--tag=", GLOBAL, "GLOBAL.tag=");
+    }
+
+    #[test]
+    fn flags_of_accepted_sections_are_accepted() {
+        check("--no-jvm-reproducible-jars", GLOBAL, "jvm.reproducible_jars=");
+        check("--jvmx=1", GLOBAL, "Unknown");
     }
 
     #[test]

@@ -2,10 +2,16 @@
 
 pub mod alias;
 pub mod args;
+pub mod completions;
 pub mod error;
+pub mod exit_code;
 pub mod flag;
+pub mod help;
 pub mod invocation;
+#[cfg(test)]
+mod settings_page;
 
 pub use args::Args;
 pub use error::Error;
+pub use exit_code::ExitCode;
 pub use invocation::Invocation;

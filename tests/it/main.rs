@@ -3,3 +3,4 @@
 mod golden;
 mod store_crash;
 mod store_damage;
+mod tidy;

@@ -120,7 +120,7 @@ fn lists_grow_through_the_sources() {
         flags: &[("test", "extra_env_vars", "C"), ("test", "extra_env_vars", "-['A']")],
         passthrough: &[],
     };
-    case.check("GLOBAL", "pants_ignore", json!([".*/", "/dist/", "__pycache__", "a"]));
+    case.check("GLOBAL", "pants_ignore", json!([".*/", "/dist/", "__pycache__", "!.semgrep/", "!.github/", "a"]));
     case.check("test", "extra_env_vars", json!(["B=1,2", "C"]));
 }
 

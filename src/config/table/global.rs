@@ -18,7 +18,11 @@ const MEANT: &[Entry] = &[
     texts_or("build_patterns", r#"["BUILD", "BUILD.*"]"#, "Names of BUILD files."),
     texts("build_ignore", "BUILD files to skip, in gitignore syntax."),
     texts("build_file_prelude_globs", "Python files whose macros BUILD files may use."),
-    texts_or("pants_ignore", r#"[".*/", "/dist/", "__pycache__"]"#, "Files to overlook, in gitignore syntax."),
+    texts_or(
+        "pants_ignore",
+        r#"[".*/", "/dist/", "__pycache__", "!.semgrep/", "!.github/"]"#,
+        "Files to overlook, in gitignore syntax.",
+    ),
     on("pants_ignore_use_gitignore", "Also overlook what `.gitignore` names."),
     choice("unmatched_build_file_globs", POLICIES, "\"warn\"", "When a glob in a BUILD file matches nothing."),
     choice("unmatched_cli_globs", POLICIES, "\"error\"", "When a file, directory or glob argument matches nothing."),
@@ -150,5 +154,8 @@ const ACCEPTED: &[Entry] = &[
     inert("remote_store_connection_limit", Integer),
     inert("remote_store_eager_fetch", Bool),
     inert("remote_cache_eager_fetch", Bool),
+    inert("process_execution_local_enable_nailgun", Bool),
+    inert("remote_store_chunk_upload_timeout_seconds", Integer),
+    inert("remote_cache_read_timeout_millis", Integer),
     inert("lock", Bool),
 ];

@@ -2,8 +2,7 @@
 
 use super::entry::Kind::{Bool, Text, Texts};
 use super::entry::{
-    Entry, Scope, choice, dict, dict_or, goal, inert, integer, off, on, subsystem, text, text_or, texts, texts_or,
-    words,
+    Entry, Scope, choice, dict, goal, inert, integer, off, on, subsystem, text, text_or, texts, texts_or, words,
 };
 
 pub const SCOPES: &[Scope] = &[
@@ -84,6 +83,10 @@ pub const SCOPES: &[Scope] = &[
         "What inference reads from sources.",
         &[inert("analysis_flavor", Text), inert("output_file", Text)],
     ),
+    goal("export-codegen", "Write generated sources.", &[]),
+    goal("experimental-bsp", "Serve the Build Server Protocol.", &[]),
+    goal("experimental-explorer", "Serve a browser.", &[]),
+    goal("go-generate", "Run Go's generators.", &[]),
     goal("generate-snapshots", "Update test snapshots.", &[]),
     subsystem(
         "changed",
@@ -131,7 +134,8 @@ pub const SCOPES: &[Scope] = &[
         "regex-lint",
         "Patterns that files must or must not have.",
         &[
-            dict_or("config", "null", "`required_matches`, `path_patterns`, `content_patterns`."),
+            dict("config", "`required_matches`, `path_patterns`, `content_patterns`."),
+            off("skip", "Leave it out."),
             choice(
                 "detail_level",
                 &["none", "summary", "nonmatching", "names", "all"],

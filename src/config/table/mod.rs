@@ -29,6 +29,8 @@ pub struct Row {
 pub struct Section {
     pub name: &'static str,
     pub help: &'static str,
+    /// Of the first scope with this name.
+    pub kind: ScopeKind,
     pub is_goal: bool,
     /// Any key is accepted and none means anything.
     pub is_inert: bool,
@@ -86,6 +88,7 @@ impl Table {
         let section = self.sections.entry(scope.name).or_insert_with(|| Section {
             name: scope.name,
             help: scope.help,
+            kind: scope.kind,
             is_goal: false,
             is_inert: false,
             rows: BTreeMap::new(),

@@ -23,6 +23,7 @@ pub const SCOPES: &[Scope] = &[
         &[
             texts_or("search_path", r#"["<PYENV>", "<PATH>"]"#, "Directories, files, `<PYENV>`, `<PATH>`."),
             texts_or("names", r#"["python", "python3"]"#, "What they are called."),
+            inert("internal_python_build_standalone_info", Dict),
         ],
     ),
     subsystem(

@@ -91,7 +91,7 @@ pub const SCOPES: &[Scope] = &[
     tool(
         "taplo",
         "A formatter of TOML.",
-        &[texts_or("glob_pattern", r#"["**/*.toml", "!.taplo.toml"]"#, "Which files.")],
+        &[texts_or("glob_pattern", r#"["**/*.toml", "!.taplo.toml", "!taplo.toml"]"#, "Which files.")],
     ),
     tool("hadolint", "A linter of Dockerfiles.", &[]),
     tool("shellcheck", "A linter of shell scripts.", &[]),
@@ -106,7 +106,7 @@ pub const SCOPES: &[Scope] = &[
     tool("scc", "Counts lines of code.", &[words("args", "Arguments for it.").passed_through()]),
     tool("cloc", "Counts lines of code.", &[words("args", "Arguments for it.").passed_through()]),
     tool("pydeps", "Draws dependencies.", &[]),
-    tool("lambdex", "Packs for AWS Lambda.", &[]),
+    tool("lambdex", "Packs for AWS Lambda.", &[inert("layout", Text)]),
     tool("mypy-protobuf", "Stubs of protocol buffers.", &[]),
     tool(
         "python-protobuf",
@@ -141,9 +141,15 @@ pub const SCOPES: &[Scope] = &[
     tool(
         "helm",
         "Charts for Kubernetes.",
-        &[inert("lint_strict", Bool), inert("tailor", Bool), inert("registries", Dict)],
+        &[
+            inert("lint_strict", Bool),
+            inert("default_registry_repository", Text),
+            inert("extra_env_vars", Texts),
+            inert("tailor", Bool),
+            inert("registries", Dict),
+        ],
     ),
-    tool("helm-unittest", "Tests charts.", &[inert("output_type", Text)]),
+    tool("helm-unittest", "Tests charts.", &[inert("output_type", Text), inert("color", Bool)]),
     tool("kubeconform", "Checks charts.", &[]),
     tool(
         "download-terraform",

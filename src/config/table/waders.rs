@@ -1,6 +1,6 @@
 //! The sections that only Waders has, usually in `waders.toml`.
 
-use super::entry::{Entry, Scope, choice, global, integer, off, on, size, subsystem, text, texts, texts_or};
+use super::entry::{Entry, Scope, choice, global, integer, off, size, subsystem, text, texts, texts_or};
 
 pub const SCOPES: &[Scope] = &[
     subsystem("system", "The system tree that every sandbox has as `/usr`.", SYSTEM),
@@ -15,27 +15,25 @@ pub const SCOPES: &[Scope] = &[
             ),
             text(
                 "standalone_url_template",
-                "Where standalone builds are; `{version}`, `{platform}`, `{release}` are filled in.",
+                "Where standalone builds are, with `{version}`, `{build}` and `{arch}` to fill in.",
             ),
-            texts("standalone_sha256", "Known builds, as `version|platform|sha256|size|url`."),
+            texts(
+                "standalone_versions",
+                "The standalone builds to choose from, as `3.12.7+20241016` or without the build.",
+            ),
         ],
     ),
     subsystem("sandbox", "The walls around every step.", SANDBOX),
     subsystem(
         "store",
         "Where results are kept.",
-        &[
-            text("dir", "The directory; by default `waders` in the user's cache directory."),
-            size("quota", "null", "How large it may grow, in bytes or as `20GiB`."),
-            on("verify_on_read", "Check bytes again when their file's dates changed."),
-        ],
+        &[text("dir", "The directory; by default `waders` in the user's cache directory.")],
     ),
     global("", &[off("frozen", "Refuse to change `waders.lock`; always so where `CI` is set.")]),
-    subsystem("audit", "Watching what steps read.", &[off("always", "Watch every step.")]),
 ];
 
 const SYSTEM: &[Entry] = &[
-    texts("packages", "Packages of the system tree beyond the small default."),
+    texts("packages", "Packages of the system tree, in place of the small default."),
     text("mirror", "The package mirror; by default the one of this machine's apt sources."),
     text("snapshot_mirror", "A mirror that keeps packages which left the archive."),
     text("suite", "The release, as `bookworm`; by default the one that has the interpreter."),

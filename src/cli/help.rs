@@ -1,0 +1,193 @@
+//! Help pages, made from the option table. Target types are not known here: the caller adds their pages.
+
+use clap::{Arg, ArgAction, Command};
+use serde_json::{Value, json};
+
+use crate::base::text::nearest;
+use crate::cli::flag::GLOBAL;
+use crate::config::Table;
+use crate::config::table::{Kind, Row, ScopeKind, Section, renamed};
+
+/// What pages call this command.
+const NAME: &str = "waders";
+
+/// The page without a topic. `goals` are those that can be run.
+pub fn overview(table: &Table, goals: &[&str]) -> String {
+    format!(
+        "{about}\n\nUsage: {NAME} [flags] GOAL... [flags] [SPEC...] [-- ARGUMENTS...]\n\nGoals:\n{goals}\n\
+         Specs:\n  dir::         every target in a directory and below\n  dir:          every target in a directory\n  \
+         dir:name      one target\n  dir/file.py   the targets that own a file\n  -SPEC         leaves targets out\n\n\
+         More:\n  {NAME} help GOAL            a goal and its flags\n  {NAME} help global          flags of every goal\n  \
+         {NAME} help subsystems      sections of `pants.toml` and `waders.toml`\n  {NAME} help-all             everything, as JSON\n",
+        about = env!("CARGO_PKG_DESCRIPTION"),
+        goals = goal_list(table, goals),
+    )
+}
+
+/// One topic's page: a goal, a section, or the name of a list. `None` for what is not known here.
+pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Option<String> {
+    match topic {
+        "goals" => Some(goal_list(table, goals)),
+        "global" => Some(section_page(table.section(GLOBAL)?, advanced)),
+        "subsystems" => Some(section_list(table, |section| section.kind == ScopeKind::Subsystem)),
+        "tools" => Some(section_list(table, |section| section.kind == ScopeKind::Tool)),
+        _ => {
+            let name = renamed::goal(topic).unwrap_or_else(|| renamed::scope(topic));
+            Some(section_page(table.section(name)?, advanced))
+        }
+    }
+}
+
+/// What the user may have meant by an unknown topic.
+pub fn suggest<'t>(table: &'t Table, topic: &str) -> Option<&'t str> {
+    nearest(topic, table.sections().map(|section| section.name))
+}
+
+/// Every section and option as JSON, with a schema version.
+pub fn all(table: &Table) -> String {
+    let sections: serde_json::Map<String, Value> = table.sections().map(section_json).collect();
+    let document = json!({"schema_version": 1, "scopes": sections});
+    serde_json::to_string_pretty(&document).expect("texts and numbers are JSON") + "\n"
+}
+
+/// `--flag` as a user writes it for this section: a goal's own flags are short.
+pub fn flag_name(section: &Section, row: &Row) -> String {
+    let option = row.entry.name.replace('_', "-");
+    if section.name == GLOBAL || section.is_goal { option } else { format!("{}-{option}", section.name) }
+}
+
+/// `[default: …]` and the choices, as they follow an option's help.
+pub fn describe(row: &Row) -> String {
+    let mut text = row.entry.help.to_owned();
+    if let Kind::Choice(choices) = row.entry.kind {
+        text += &format!(" [{}]", choices.join(", "));
+    }
+    match &row.default {
+        Value::Null | Value::Bool(_) => {}
+        Value::String(default) if default.is_empty() => {}
+        Value::String(default) => text += &format!(" [default: {}]", default.escape_debug()),
+        Value::Array(items) if items.is_empty() => {}
+        Value::Object(map) if map.is_empty() => {}
+        default => text += &format!(" [default: {default}]"),
+    }
+    text
+}
+
+fn goal_list(table: &Table, goals: &[&str]) -> String {
+    lines(table.goals().filter(|goal| goals.contains(&goal.name)).map(|goal| (goal.name, goal.help)))
+}
+
+fn section_list(table: &Table, wanted: impl Fn(&Section) -> bool) -> String {
+    lines(table.sections().filter(|section| wanted(section)).map(|section| (section.name, section.help)))
+}
+
+fn lines<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    rows.map(|(name, help)| format!("  {name:<28} {help}").trim_end().to_owned() + "\n").collect()
+}
+
+fn section_page(section: &Section, advanced: bool) -> String {
+    let usage = match section.name {
+        GLOBAL => format!("{NAME} [flags] GOAL... [SPEC...]"),
+        name if section.is_goal => format!("{NAME} {name} [flags] [SPEC...]"),
+        name => format!("{NAME} [--{name}-…] GOAL... [SPEC...]"),
+    };
+    let shown = section.rows.values().filter(|row| advanced || !row.entry.inert);
+    let mut command = Command::new(section.name)
+        .about(section.help)
+        .override_usage(usage)
+        .disable_help_flag(true)
+        .args(shown.map(|row| argument(section, row)));
+    command.render_help().to_string()
+}
+
+fn argument(section: &Section, row: &Row) -> Arg {
+    let name = flag_name(section, row);
+    let help = if row.entry.inert { "Accepted for Pants; means nothing here.".to_owned() } else { describe(row) };
+    let argument = Arg::new(row.entry.name).help(help);
+    if row.entry.kind == Kind::Bool {
+        let on_by_default = row.default == Value::Bool(true);
+        let long = if on_by_default { format!("[no-]{name}") } else { name };
+        return argument.long(long).action(ArgAction::SetTrue);
+    }
+    argument.long(name).require_equals(true).value_name(value_name(row.entry.kind))
+}
+
+fn value_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "BOOL",
+        Kind::Integer | Kind::Float => "NUMBER",
+        Kind::Size => "SIZE",
+        Kind::Text | Kind::Choice(_) => "TEXT",
+        Kind::Texts | Kind::ShellWords | Kind::Integers => "ITEM",
+        Kind::Dict => "DICT",
+    }
+}
+
+fn section_json(section: &Section) -> (String, Value) {
+    let options: serde_json::Map<String, Value> = section.rows.values().map(|row| option_json(section, row)).collect();
+    let value = json!({"description": section.help, "is_goal": section.is_goal, "options": options});
+    (section.name.to_owned(), value)
+}
+
+fn option_json(section: &Section, row: &Row) -> (String, Value) {
+    let mut value = json!({
+        "flag": format!("--{}", flag_name(section, row)),
+        "kind": value_name(row.entry.kind).to_lowercase(),
+        "default": row.default,
+        "help": row.entry.help,
+        "ignored": row.entry.inert,
+    });
+    if let Kind::Choice(choices) = row.entry.kind {
+        value["choices"] = json!(choices);
+    }
+    (row.entry.name.to_owned(), value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOALS: [&str; 2] = ["test", "list"];
+
+    #[test]
+    fn the_overview_lists_only_goals_that_run() {
+        let text = overview(Table::get(), &GOALS);
+        assert!(text.contains("  test                         Run tests.\n") && !text.contains("publish"), "{text}");
+    }
+
+    #[test]
+    fn a_goals_page_has_its_flags_and_their_defaults() {
+        let text = page(Table::get(), &GOALS, "test", false).unwrap();
+        for wanted in
+            ["waders test [flags] [SPEC...]", "--debug", "--[no-]timeouts", "[all, failed, none] [default: failed]"]
+        {
+            assert!(text.contains(wanted), "{wanted} in {text}");
+        }
+    }
+
+    #[test]
+    fn flags_of_a_section_have_its_name() {
+        let text = page(Table::get(), &GOALS, "pytest", false).unwrap();
+        assert!(text.contains("--pytest-args=<ITEM>"), "{text}");
+        assert!(page(Table::get(), &GOALS, "GLOBAL", true).unwrap().contains("means nothing here"));
+        assert!(page(Table::get(), &GOALS, "python_tests", false).is_none());
+        assert_eq!(suggest(Table::get(), "pytset"), Some("pytest"));
+    }
+
+    #[test]
+    fn every_topic_has_a_page() {
+        for section in Table::get().sections() {
+            assert!(page(Table::get(), &GOALS, section.name, true).is_some(), "{}", section.name);
+        }
+        for list in ["goals", "global", "subsystems", "tools", "dependees", "python-setup"] {
+            assert!(!page(Table::get(), &GOALS, list, false).unwrap().is_empty(), "{list}");
+        }
+    }
+
+    #[test]
+    fn everything_is_json() {
+        let document: Value = serde_json::from_str(&all(Table::get())).unwrap();
+        assert_eq!(document["scopes"]["test"]["options"]["output"]["choices"][0], "all");
+        assert_eq!(document["scopes"]["pytest"]["options"]["args"]["flag"], "--pytest-args");
+    }
+}
