@@ -1,6 +1,7 @@
 //! `/etc`: made, the same everywhere, and only what libraries read. What a step needs beyond it comes as a mount.
 
 use std::fs;
+use std::path::Path;
 
 use super::root::Stage;
 use super::user::NAME;
@@ -34,8 +35,8 @@ pub fn make(stage: &Stage) -> Result<(), Error> {
 }
 
 /// What depends on the request: where the user lives, and how names are resolved on the host's network.
-pub fn complete(stage: &Stage, request: &Request) -> Result<(), Error> {
-    let etc = stage.front.join("etc");
+pub fn complete(request: &Request) -> Result<(), Error> {
+    let etc = Path::new("/etc");
     let home = request.env.get("HOME").map_or("/", |home| home.as_str());
     if home.contains([':', '\n']) {
         return Err(Error::Request(format!("HOME `{}` cannot stand in `/etc/passwd`", home.escape_debug())));
@@ -45,10 +46,6 @@ pub fn complete(stage: &Stage, request: &Request) -> Result<(), Error> {
     );
     fs::write(etc.join("passwd"), passwd).doing("write `/etc/passwd`")?;
     if request.network == Network::Host {
-        for name in ["hosts", "resolv.conf"] {
-            let text = fs::read(format!("/etc/{name}")).unwrap_or_default();
-            fs::write(etc.join(name), text).doing_with(|| format!("write `/etc/{name}`"))?;
-        }
         let text = "passwd: files\ngroup: files\nhosts: files dns\n";
         fs::write(etc.join("nsswitch.conf"), text).doing("write `/etc/nsswitch.conf`")?;
     }
