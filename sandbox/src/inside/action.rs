@@ -15,7 +15,7 @@ use crate::{Error, Isolation, Request, sys};
 
 /// The parent's handle on a leader that waits for its request.
 pub struct Leader {
-    pub pid: Pid,
+    pid: Pid,
     socket: OwnedFd,
 }
 
@@ -36,13 +36,13 @@ impl Leader {
     }
 
     /// Hands over body, stdin, stdout and stderr, and waits until it has executed, or says why not.
-    pub fn go(&self, own: &[OwnedFd]) -> Result<(), Error> {
+    pub fn go(self, own: Vec<OwnedFd>) -> Result<Pid, Error> {
         let fds: Vec<BorrowedFd<'_>> = own.iter().map(AsFd::as_fd).collect();
         wire::send(self.socket.as_fd(), &Order::Run, &fds)?;
         match wire::receive::<Error>(self.socket.as_fd())? {
             Some((error, _)) => Err(error),
             // Exec has closed the other end.
-            None => Ok(()),
+            None => Ok(self.pid),
         }
     }
 }

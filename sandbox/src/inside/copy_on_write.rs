@@ -11,7 +11,6 @@ use std::path::Path;
 
 use super::mount::{attach_at, c_path, flag, tmpfs};
 use nix::mount::{MntFlags, umount2};
-use nix::unistd::rmdir;
 
 use crate::error::Doing;
 use crate::ground::INSIDE;
@@ -30,7 +29,8 @@ pub fn make(lower: OwnedFd, bytes: u64, inodes: u64) -> Result<OwnedFd, Error> {
     attach_at(&tmpfs(STAGE_BYTES, STAGE_INODES, "0755")?, stage)?;
     let tree = layered(&lower, stage, bytes, inodes)?;
     // The layers live on in what was made of them.
-    umount2(stage, MntFlags::MNT_DETACH).and_then(|()| rmdir(stage)).doing("clear the stage")?;
+    umount2(stage, MntFlags::MNT_DETACH).doing("clear the stage")?;
+    fs::remove_dir(stage).doing("remove the stage")?;
     Ok(tree)
 }
 

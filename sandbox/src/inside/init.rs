@@ -13,21 +13,20 @@ use nix::sys::time::TimeValLike;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use super::action::Leader;
 use super::{House, in_force};
 use crate::error::Doing;
 use crate::wire::{self, Order};
 use crate::{Error, Exit, Outcome, Request};
 
 /// Keeps a leader that has just executed, to its end and that of everything it has started.
-pub fn keep(spawner: &OwnedFd, request: &Request, leader: Leader, house: House) -> Result<Outcome, Error> {
+pub fn keep(spawner: &OwnedFd, request: &Request, leader: Pid, house: House) -> Result<Outcome, Error> {
     let began = Instant::now();
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None).doing("block SIGCHLD")?;
     let children = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).doing("watch children")?;
     let deadline = request.limits.timeout.and_then(|limit| began.checked_add(limit));
-    let mut watch = Watch { leader: leader.pid, grace: request.limits.grace, deadline, ending: None };
+    let mut watch = Watch { leader, grace: request.limits.grace, deadline, ending: None };
     let ended = watch.until_ended(spawner, &children);
     let wall = began.elapsed();
     end_everything(house);

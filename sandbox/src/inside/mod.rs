@@ -23,7 +23,7 @@ use action::Leader;
 
 use crate::error::Doing;
 use crate::wire::{self, Order, Report};
-use crate::{Error, Isolation, Outcome, Request, sys};
+use crate::{Error, Isolation, Network, Outcome, Request, sys};
 
 /// Body, stdin, stdout, stderr.
 const OWN_FDS: usize = 4;
@@ -38,8 +38,8 @@ pub enum House {
 }
 
 /// A cell's whole life. Never returns to the spawner's code, of which this process is a copy.
-pub fn live(spawner: OwnedFd, filter: &Program) -> ! {
-    let result = in_namespaces(&spawner, filter);
+pub fn live(spawner: OwnedFd, network: Network, filter: &Program) -> ! {
+    let result = in_namespaces(&spawner, network, filter);
     last_words(&spawner, result)
 }
 
@@ -55,15 +55,15 @@ fn last_words(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
     sys::exit(0)
 }
 
-fn in_namespaces(spawner: &OwnedFd, filter: &Program) -> Result<Outcome, Error> {
-    let prepared = prepare(spawner, filter);
+fn in_namespaces(spawner: &OwnedFd, network: Network, filter: &Program) -> Result<Outcome, Error> {
+    let prepared = prepare(spawner, network, filter);
     let Baggage { request, own, sources } = receive_request(spawner)?;
     let leader = prepared?;
     etc::complete(&request)?;
     mount::attach_all(&request, sources)?;
     root::link_merged_usr()?;
     root::seal()?;
-    leader.go(&own)?;
+    let leader = leader.go(own)?;
     init::keep(spawner, &request, leader, House::PidNamespace)
 }
 
@@ -71,13 +71,12 @@ fn without_namespaces(spawner: &OwnedFd) -> Result<Outcome, Error> {
     user::die_with_the_parent()?;
     nix::sys::prctl::set_child_subreaper(true).doing("adopt orphans")?;
     let Baggage { request, own, .. } = receive_request(spawner)?;
-    let leader = Leader::start(None)?;
-    leader.go(&own)?;
+    let leader = Leader::start(None)?.go(own)?;
     init::keep(spawner, &request, leader, House::Subreaper)
 }
 
 /// All that is the same for every request. The leader starts here too: it takes over the namespaces as they are.
-fn prepare(spawner: &OwnedFd, filter: &Program) -> Result<Leader, Error> {
+fn prepare(spawner: &OwnedFd, network: Network, filter: &Program) -> Result<Leader, Error> {
     match wire::receive::<Order>(spawner.as_fd())? {
         Some((Order::Mapped, _)) => {}
         _ => return Err(Error::SpawnerGone),
@@ -88,7 +87,7 @@ fn prepare(spawner: &OwnedFd, filter: &Program) -> Result<Leader, Error> {
     user::start_clocks_anew()?;
     user::forbid_namespaces()?;
     let stage = root::stage()?;
-    etc::make(&stage)?;
+    etc::make(&stage, network)?;
     dev::make(&stage)?;
     proc::make(&stage)?;
     root::pivot(stage)?;
