@@ -20,6 +20,22 @@ pub struct Cell {
     isolation: Isolation,
 }
 
+/// What a cell must know of its request when it is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Walls {
+    pub network: Network,
+    pub memory_bytes: Option<u64>,
+}
+
+impl Walls {
+    /// Of most requests, and so of the cells that are prepared.
+    pub const USUAL: Walls = Walls { network: Network::Loopback, memory_bytes: None };
+
+    pub fn of(request: &Request) -> Walls {
+        Walls { network: request.network, memory_bytes: request.limits.memory_bytes }
+    }
+}
+
 /// What a request brings besides itself.
 pub struct Baggage {
     pub body: OwnedFd,
@@ -29,17 +45,19 @@ pub struct Baggage {
 }
 
 impl Cell {
-    /// A cell that sets itself up while we go on. `Host` shares our network namespace, anything else gets its own.
-    pub fn open(ground: &Ground, network: Network, filter: &Program) -> Result<Cell, Error> {
+    /// A cell that sets itself up while we go on.
+    pub fn open(ground: &Ground, walls: Walls, filter: &Program) -> Result<Cell, Error> {
         let mut flags = CloneFlags::CLONE_NEWUSER
             | CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
             | CloneFlags::CLONE_NEWIPC
             | CloneFlags::CLONE_NEWUTS;
-        if network != Network::Host {
+        if walls.network != Network::Host {
             flags |= CloneFlags::CLONE_NEWNET;
         }
-        let cell = Cell::fork(flags, |socket| inside::live(socket, filter))?;
+        let mut cell = Cell::fork(flags, |socket| inside::live(socket, walls.network, filter))?;
+        // Without delegation the outcome says that no such limit was in force.
+        cell.group = walls.memory_bytes.and_then(|bytes| Group::limit(cell.pid, bytes).ok());
         ground::map_cell(ground, cell.pid)?;
         wire::send(cell.socket.as_fd(), &Order::Mapped, &[])?;
         Ok(cell)
@@ -71,8 +89,6 @@ impl Cell {
             source::give_output(ground, &baggage.stderr)?;
         }
         self.isolation = request.isolation;
-        // Without delegation the outcome says that no such limit was in force.
-        self.group = request.limits.memory_bytes.and_then(|bytes| Group::limit(self.pid, bytes).ok());
         let own = [&baggage.body, &baggage.stdin, &baggage.stdout, &baggage.stderr];
         let fds: Vec<BorrowedFd<'_>> = own.into_iter().chain(&sources).map(AsFd::as_fd).collect();
         if fds.len() > MOST_FDS {

@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::setsid;
 
-use crate::cell::{Baggage, Cell};
+use crate::cell::{Baggage, Cell, Walls};
 use crate::error::Doing;
 use crate::ground::{self, Ground};
 use crate::inside::Program;
@@ -151,18 +151,19 @@ impl Spawner {
     }
 
     fn cell(&mut self, request: &Request) -> Result<Cell, Error> {
-        match (&self.ground, request.network) {
-            (Some(Ok(_)), Network::Loopback) if !self.prepared.is_empty() => Ok(self.prepared.remove(0)),
-            (Some(Ok(ground)), network) => open(ground, network, &self.filter),
-            (None, _) => Cell::open_bare(),
-            (Some(Err(lack)), _) => Err(Error::Lacking(lack.clone())),
+        let walls = Walls::of(request);
+        match &self.ground {
+            Some(Ok(_)) if walls == Walls::USUAL && !self.prepared.is_empty() => Ok(self.prepared.remove(0)),
+            Some(Ok(ground)) => open(ground, walls, &self.filter),
+            Some(Err(lack)) => Err(Error::Lacking(lack.clone())),
+            None => Cell::open_bare(),
         }
     }
 
     /// One cell ahead, as far as this is possible: whoever asks for one later gets to know why it was not.
     fn prepare_one(&mut self) {
         let Some(Ok(ground)) = &self.ground else { return };
-        match open(ground, Network::Loopback, &self.filter) {
+        match open(ground, Walls::USUAL, &self.filter) {
             Ok(cell) => self.prepared.push(cell),
             Err(Error::Lacking(lack)) => self.ground = Some(Err(lack)),
             Err(Error::System { doing, cause }) => self.ground = Some(Err(lacks_namespaces(&doing, cause))),
@@ -197,8 +198,8 @@ impl Spawner {
     }
 }
 
-fn open(ground: &Ground, network: Network, filter: &Program) -> Result<Cell, Error> {
-    match Cell::open(ground, network, filter) {
+fn open(ground: &Ground, walls: Walls, filter: &Program) -> Result<Cell, Error> {
+    match Cell::open(ground, walls, filter) {
         Err(Error::System { doing, cause }) => Err(Error::Lacking(lacks_namespaces(&doing, cause))),
         other => other,
     }

@@ -1,49 +1,78 @@
-//! The step's own first process, from its start to exec: gives up everything, in an order in which each line still may.
+//! The leader: the step's own first process, from its start to exec. It gives up all it can before it knows its
+//! request, and the rest in an order in which each line still may.
 
 use std::convert::Infallible;
 use std::ffi::CString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, setsid};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, setsid};
 
-use super::{House, Program, caps, landlock, limits};
+use super::{Baggage, Program, caps, landlock, limits, receive_request, user};
 use crate::error::{Cause, Doing};
+use crate::wire::{self, Order};
 use crate::{Error, Isolation, Request, sys};
 
-/// What the step's descriptors 0, 1 and 2 become.
-pub struct Files {
-    pub stdin: OwnedFd,
-    pub stdout: OwnedFd,
-    pub stderr: OwnedFd,
+/// The parent's handle on a leader that waits for its request.
+pub struct Leader {
+    pid: Pid,
+    socket: OwnedFd,
+}
+
+impl Leader {
+    /// With a filter it gives up its privileges; without, it is a plain process.
+    pub fn start(filter: Option<&Program>) -> Result<Leader, Error> {
+        let (socket, theirs) = wire::pair()?;
+        match sys::clone(0).doing("start a process")? {
+            sys::Side::Parent(pid) => Ok(Leader { pid, socket }),
+            sys::Side::Child => {
+                drop(socket);
+                let Err(error) = live(&theirs, filter);
+                // Nobody to tell means that nobody waits.
+                let _ = wire::send(theirs.as_fd(), &error, &[]);
+                sys::exit(127)
+            }
+        }
+    }
+
+    /// Hands over body, stdin, stdout and stderr, and waits until it has executed, or says why not.
+    pub fn go(self, own: Vec<OwnedFd>) -> Result<Pid, Error> {
+        let fds: Vec<BorrowedFd<'_>> = own.iter().map(AsFd::as_fd).collect();
+        wire::send(self.socket.as_fd(), &Order::Run, &fds)?;
+        match wire::receive::<Error>(self.socket.as_fd())? {
+            Some((error, _)) => Err(error),
+            // Exec has closed the other end.
+            None => Ok(self.pid),
+        }
+    }
 }
 
 /// Returns only with the reason why it could not execute.
-pub fn start(request: &Request, files: Files, filter: Option<&Program>, house: House) -> Result<Infallible, Error> {
-    let program = Executable::of(request)?;
+fn live(parent: &OwnedFd, filter: Option<&Program>) -> Result<Infallible, Error> {
+    user::die_with_the_parent()?;
     setsid().doing("start a session")?;
     sys::default_signals();
     umask(Mode::from_bits_truncate(0o022));
-    take_files(files)?;
-    limits::apply(&request.limits)?;
-    if house == House::PidNamespace {
-        caps::drop_all()?;
-        if request.isolation == Isolation::Full {
-            landlock::restrict(request)?;
-        }
-    }
-    chdir(&request.cwd).doing_with(|| format!("enter `{}`", request.cwd.display()))?;
     if let Some(filter) = filter {
+        caps::drop_all()?;
         filter.install()?;
     }
+    let Baggage { request, own, .. } = receive_request(parent)?;
+    let program = Executable::of(&request)?;
+    take_files(&own)?;
+    limits::apply(&request.limits)?;
+    if request.isolation == Isolation::Full {
+        landlock::restrict(&request)?;
+    }
+    chdir(&request.cwd).doing_with(|| format!("enter `{}`", request.cwd.display()))?;
     program.execute()
 }
 
-fn take_files(files: Files) -> Result<(), Error> {
-    dup2_stdin(&files.stdin).doing("take stdin")?;
-    dup2_stdout(&files.stdout).doing("take stdout")?;
-    dup2_stderr(&files.stderr).doing("take stderr")?;
-    // The pipe for our own error stays open until exec; so do files, which exec closes too.
+fn take_files(own: &[OwnedFd]) -> Result<(), Error> {
+    dup2_stdin(&own[1]).doing("take stdin")?;
+    dup2_stdout(&own[2]).doing("take stdout")?;
+    dup2_stderr(&own[3]).doing("take stderr")?;
+    // Exec closes the rest, and by that tells the parent that it happened.
     sys::close_from_on_exec(3).doing("close what is not the step's")
 }
 

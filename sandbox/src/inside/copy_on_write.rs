@@ -10,21 +10,36 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use super::mount::{attach_at, c_path, flag, tmpfs};
-use super::root::Stage;
+use nix::mount::{MntFlags, umount2};
+
 use crate::error::Doing;
 use crate::ground::INSIDE;
 use crate::{Error, sys};
 
+/// Where layers are put together, out of everybody's sight before and after.
+const STAGE: &str = "/.stage";
+const STAGE_BYTES: u64 = 1 << 20;
+const STAGE_INODES: u64 = 64;
 const PAGE: u64 = 4096;
 
-/// A detached mount. `index` names the layers' places on the stage.
-pub fn make(stage: &Stage, index: usize, lower: OwnedFd, bytes: u64, inodes: u64) -> Result<OwnedFd, Error> {
-    let place = stage.back.join(format!("layer-{index}"));
-    let (low, up) = (place.join("lower"), place.join("upper"));
+/// A detached mount over `lower`, with room for so many bytes and inodes of changes.
+pub fn make(lower: OwnedFd, bytes: u64, inodes: u64) -> Result<OwnedFd, Error> {
+    let stage = Path::new(STAGE);
+    fs::create_dir(stage).doing("make a stage")?;
+    attach_at(&tmpfs(STAGE_BYTES, STAGE_INODES, "0755")?, stage)?;
+    let tree = layered(&lower, stage, bytes, inodes)?;
+    // The layers live on in what was made of them.
+    umount2(stage, MntFlags::MNT_DETACH).doing("clear the stage")?;
+    fs::remove_dir(stage).doing("remove the stage")?;
+    Ok(tree)
+}
+
+fn layered(lower: &OwnedFd, stage: &Path, bytes: u64, inodes: u64) -> Result<OwnedFd, Error> {
+    let (low, up) = (stage.join("lower"), stage.join("upper"));
     for dir in [&low, &up] {
-        fs::create_dir_all(dir).doing("make a place for a layer")?;
+        fs::create_dir(dir).doing("make a place for a layer")?;
     }
-    attach_at(&lower, &low)?;
+    attach_at(lower, &low)?;
     let top = fs::metadata(&low).doing("look at the lower layer")?;
     if top.uid() == INSIDE && top.mode() & 0o200 != 0 {
         attach_at(&tmpfs(bytes, inodes, "0755")?, &up)?;
@@ -32,7 +47,7 @@ pub fn make(stage: &Stage, index: usize, lower: OwnedFd, bytes: u64, inodes: u64
             return Ok(overlay);
         }
     }
-    copied(&low, &place.join("copy"), bytes, inodes)
+    copied(&low, &stage.join("copy"), bytes, inodes)
 }
 
 /// The inner error says that this kernel or file system does not stack.

@@ -24,18 +24,25 @@ const FILES: [(&str, &str); 9] = [
 const UTC: &[u8] = b"TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\0\0\0\0\0\0UTC\0\
 TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\0\0\0\0\0\0UTC\0\nUTC0\n";
 
-pub fn make(stage: &Stage) -> Result<(), Error> {
+pub fn make(stage: &Stage, network: Network) -> Result<(), Error> {
     let etc = stage.front.join("etc");
     fs::create_dir(&etc).doing("make `/etc`")?;
+    let write = |name: &str, text: &[u8]| fs::write(etc.join(name), text).doing_with(|| format!("write `/etc/{name}`"));
     for (name, text) in FILES {
-        fs::write(etc.join(name), text).doing_with(|| format!("write `/etc/{name}`"))?;
+        write(name, text.as_bytes())?;
     }
-    fs::write(etc.join("localtime"), UTC).doing("write `/etc/localtime`")
+    write("localtime", UTC)?;
+    if network == Network::Host {
+        for name in ["hosts", "resolv.conf"] {
+            write(name, &fs::read(format!("/etc/{name}")).unwrap_or_default())?;
+        }
+        write("nsswitch.conf", b"passwd: files\ngroup: files\nhosts: files dns\n")?;
+    }
+    Ok(())
 }
 
-/// What depends on the request: where the user lives, and how names are resolved on the host's network.
-pub fn complete(stage: &Stage, request: &Request) -> Result<(), Error> {
-    let etc = stage.front.join("etc");
+/// What depends on the request: where the user lives.
+pub fn complete(request: &Request) -> Result<(), Error> {
     let home = request.env.get("HOME").map_or("/", |home| home.as_str());
     if home.contains([':', '\n']) {
         return Err(Error::Request(format!("HOME `{}` cannot stand in `/etc/passwd`", home.escape_debug())));
@@ -43,14 +50,5 @@ pub fn complete(stage: &Stage, request: &Request) -> Result<(), Error> {
     let passwd = format!(
         "{NAME}:x:{INSIDE}:{INSIDE}:{NAME}:{home}:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
     );
-    fs::write(etc.join("passwd"), passwd).doing("write `/etc/passwd`")?;
-    if request.network == Network::Host {
-        for name in ["hosts", "resolv.conf"] {
-            let text = fs::read(format!("/etc/{name}")).unwrap_or_default();
-            fs::write(etc.join(name), text).doing_with(|| format!("write `/etc/{name}`"))?;
-        }
-        let text = "passwd: files\ngroup: files\nhosts: files dns\n";
-        fs::write(etc.join("nsswitch.conf"), text).doing("write `/etc/nsswitch.conf`")?;
-    }
-    Ok(())
+    fs::write("/etc/passwd", passwd).doing("write `/etc/passwd`")
 }

@@ -1,8 +1,7 @@
-//! The keeper of a step's processes: starts the first, watches time and the caller's wishes, and reports only when
-//! none is left.
+//! The keeper of a step's processes: watches time and the caller's wishes, and reports only when none is left.
 
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -12,30 +11,22 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::time::TimeValLike;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpid, pipe2, read, write};
+use nix::unistd::{Pid, getpid};
 
-use super::action::{self, Files};
-use super::{House, Program, in_force};
+use super::{House, in_force};
 use crate::error::Doing;
 use crate::wire::{self, Order};
-use crate::{Error, Exit, Outcome, Request, sys};
+use crate::{Error, Exit, Outcome, Request};
 
-/// Runs the request's program to its end and that of everything it has started.
-pub fn run(
-    spawner: &OwnedFd,
-    request: &Request,
-    files: Files,
-    filter: Option<&Program>,
-    house: House,
-) -> Result<Outcome, Error> {
+/// Keeps a leader that has just executed, to its end and that of everything it has started.
+pub fn keep(spawner: &OwnedFd, request: &Request, leader: Pid, house: House) -> Result<Outcome, Error> {
+    let began = Instant::now();
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None).doing("block SIGCHLD")?;
     let children = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).doing("watch children")?;
-    let began = Instant::now();
-    let leader = start(request, files, filter, house)?;
-    let mut watch = Watch { leader, grace: request.limits.grace, deadline: None, ending: None };
-    watch.deadline = request.limits.timeout.and_then(|limit| began.checked_add(limit));
+    let deadline = request.limits.timeout.and_then(|limit| began.checked_add(limit));
+    let mut watch = Watch { leader, grace: request.limits.grace, deadline, ending: None };
     let ended = watch.until_ended(spawner, &children);
     let wall = began.elapsed();
     end_everything(house);
@@ -50,41 +41,6 @@ pub fn run(
         max_rss_bytes: u64::try_from(usage.max_rss()).unwrap_or(0) * 1024,
         memory_limited: false,
     })
-}
-
-/// Starts the leader and waits until it has executed, or says why not.
-fn start(request: &Request, files: Files, filter: Option<&Program>, house: House) -> Result<Pid, Error> {
-    let (reader, writer) = pipe2(nix::fcntl::OFlag::O_CLOEXEC).doing("make a pipe")?;
-    match sys::clone(0).doing("start a process")? {
-        sys::Side::Child => {
-            drop(reader);
-            let Err(error) = action::start(request, files, filter, house);
-            let bytes = serde_json::to_vec(&error).expect("errors are plain data");
-            // Shorter than PIPE_BUF in all but hostile cases; a failure shows as an unreadable report.
-            let _ = write(&writer, &bytes);
-            sys::exit(127)
-        }
-        sys::Side::Parent(leader) => {
-            drop((writer, files));
-            let report = read_all(reader.as_fd())?;
-            if report.is_empty() {
-                return Ok(leader);
-            }
-            Err(serde_json::from_slice(&report).unwrap_or(Error::SandboxGone))
-        }
-    }
-}
-
-fn read_all(from: BorrowedFd<'_>) -> Result<Vec<u8>, Error> {
-    let (mut all, mut part) = (Vec::new(), [0; 4096]);
-    loop {
-        match read(from, &mut part) {
-            Ok(0) => return Ok(all),
-            Ok(length) => all.extend_from_slice(&part[..length]),
-            Err(Errno::EINTR) => {}
-            Err(error) => return Err(error).doing("read why the step did not start"),
-        }
-    }
 }
 
 struct Watch {

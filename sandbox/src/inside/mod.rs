@@ -17,14 +17,16 @@ mod user;
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::sched::{CloneFlags, unshare};
-
-pub use action::Files;
 pub use seccomp::Program;
+
+use action::Leader;
 
 use crate::error::Doing;
 use crate::wire::{self, Order, Report};
-use crate::{Error, Isolation, Outcome, Request, sys};
+use crate::{Error, Isolation, Network, Outcome, Request, sys};
+
+/// Body, stdin, stdout, stderr.
+const OWN_FDS: usize = 4;
 
 /// How the processes of a step are kept together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +38,8 @@ pub enum House {
 }
 
 /// A cell's whole life. Never returns to the spawner's code, of which this process is a copy.
-pub fn live(spawner: OwnedFd, filter: &Program) -> ! {
-    let result = in_namespaces(&spawner, filter);
+pub fn live(spawner: OwnedFd, network: Network, filter: &Program) -> ! {
+    let result = in_namespaces(&spawner, network, filter);
     last_words(&spawner, result)
 }
 
@@ -53,28 +55,28 @@ fn last_words(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
     sys::exit(0)
 }
 
-fn in_namespaces(spawner: &OwnedFd, filter: &Program) -> Result<Outcome, Error> {
-    let prepared = prepare(spawner);
-    let (request, files, sources) = receive_request(spawner)?;
-    let stage = prepared?;
-    // Here rather than at the start: by now we are in the group that limits the memory, and that is to look like `/`.
-    unshare(CloneFlags::CLONE_NEWCGROUP).doing("make a control group namespace")?;
-    etc::complete(&stage, &request)?;
-    mount::attach_all(&stage, &request, sources)?;
-    root::link_merged_usr(&stage)?;
-    root::pivot(stage)?;
-    init::run(spawner, &request, files, Some(filter), House::PidNamespace)
+fn in_namespaces(spawner: &OwnedFd, network: Network, filter: &Program) -> Result<Outcome, Error> {
+    let prepared = prepare(spawner, network, filter);
+    let Baggage { request, own, sources } = receive_request(spawner)?;
+    let leader = prepared?;
+    etc::complete(&request)?;
+    mount::attach_all(&request, sources)?;
+    root::link_merged_usr()?;
+    root::seal()?;
+    let leader = leader.go(own)?;
+    init::keep(spawner, &request, leader, House::PidNamespace)
 }
 
 fn without_namespaces(spawner: &OwnedFd) -> Result<Outcome, Error> {
-    user::die_with_the_spawner()?;
+    user::die_with_the_parent()?;
     nix::sys::prctl::set_child_subreaper(true).doing("adopt orphans")?;
-    let (request, files, _) = receive_request(spawner)?;
-    init::run(spawner, &request, files, None, House::Subreaper)
+    let Baggage { request, own, .. } = receive_request(spawner)?;
+    let leader = Leader::start(None)?.go(own)?;
+    init::keep(spawner, &request, leader, House::Subreaper)
 }
 
-/// All that is the same for every request.
-fn prepare(spawner: &OwnedFd) -> Result<root::Stage, Error> {
+/// All that is the same for every request. The leader starts here too: it takes over the namespaces as they are.
+fn prepare(spawner: &OwnedFd, network: Network, filter: &Program) -> Result<Leader, Error> {
     match wire::receive::<Order>(spawner.as_fd())? {
         Some((Order::Mapped, _)) => {}
         _ => return Err(Error::SpawnerGone),
@@ -85,22 +87,28 @@ fn prepare(spawner: &OwnedFd) -> Result<root::Stage, Error> {
     user::start_clocks_anew()?;
     user::forbid_namespaces()?;
     let stage = root::stage()?;
-    etc::make(&stage)?;
+    etc::make(&stage, network)?;
     dev::make(&stage)?;
     proc::make(&stage)?;
+    root::pivot(stage)?;
     caps::drop_bounding()?;
     user::hide()?;
-    Ok(stage)
+    Leader::start(Some(filter))
 }
 
-fn receive_request(spawner: &OwnedFd) -> Result<(Request, Files, Vec<OwnedFd>), Error> {
-    match wire::receive::<Order>(spawner.as_fd())? {
-        Some((Order::Run, mut fds)) if fds.len() >= 4 => {
-            let sources = fds.split_off(4);
-            let request = wire::read_body(&fds[0])?;
-            let mut fds = fds.into_iter().skip(1);
-            let mut next = || fds.next().expect("there are four: checked in the pattern");
-            Ok((request, Files { stdin: next(), stdout: next(), stderr: next() }, sources))
+/// What comes with the order to run.
+struct Baggage {
+    request: Request,
+    /// Body, stdin, stdout, stderr.
+    own: Vec<OwnedFd>,
+    sources: Vec<OwnedFd>,
+}
+
+fn receive_request(from: &OwnedFd) -> Result<Baggage, Error> {
+    match wire::receive::<Order>(from.as_fd())? {
+        Some((Order::Run, mut own)) if own.len() >= OWN_FDS => {
+            let sources = own.split_off(OWN_FDS);
+            Ok(Baggage { request: wire::read_body(&own[0])?, own, sources })
         }
         _ => Err(Error::SpawnerGone),
     }

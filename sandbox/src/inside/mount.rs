@@ -9,23 +9,23 @@ use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::sys::stat::{Mode, mkdirat};
 
 use super::copy_on_write;
-use super::root::Stage;
 use crate::error::Doing;
 use crate::{Error, MountKind, Request, sys};
 
 const RESTRICTED: u64 = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;
 
 /// Attaches every mount of the request in its order. `sources` has one for each mount that has a source.
-pub fn attach_all(stage: &Stage, request: &Request, sources: Vec<OwnedFd>) -> Result<(), Error> {
+pub fn attach_all(request: &Request, sources: Vec<OwnedFd>) -> Result<(), Error> {
+    let root = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the root")?;
     let mut sources = sources.into_iter();
     let mut source = || sources.next().ok_or_else(|| Error::Request("fewer sources than mounts".to_owned()));
-    for (index, mount) in request.mounts.iter().enumerate() {
-        let at = directory(stage.root.as_fd(), &mount.at)?;
+    for mount in &request.mounts {
+        let at = directory(root.as_fd(), &mount.at)?;
         let tree = match &mount.kind {
             MountKind::ReadOnly { .. } | MountKind::Writable { .. } => source()?,
             MountKind::Scratch { bytes, inodes } => tmpfs(*bytes, *inodes, scratch_mode(&mount.at))?,
             MountKind::CopyOnWrite { upper_bytes, upper_inodes, .. } => {
-                copy_on_write::make(stage, index, source()?, *upper_bytes, *upper_inodes)?
+                copy_on_write::make(source()?, *upper_bytes, *upper_inodes)?
             }
         };
         attach(&tree, at.as_fd()).doing_with(|| format!("mount on `{}`", mount.at.display()))?;

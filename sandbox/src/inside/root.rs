@@ -1,7 +1,7 @@
 //! The new root: a small tmpfs that is read-only once set up, and the way into it. What is mounted on it is elsewhere.
 
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -21,11 +21,10 @@ const ROOT_BYTES: u64 = 4 << 20;
 const ROOT_INODES: u64 = 4096;
 
 pub struct Stage {
-    /// Holds what must not be seen in the root: made files before they are bound, layers before they are stacked.
+    /// Holds what must not be seen in the root: the made files of `/proc`, before they are bound.
     pub back: PathBuf,
     /// The new root's path while the old one is still there.
     pub front: PathBuf,
-    pub root: OwnedFd,
 }
 
 pub fn stage() -> Result<Stage, Error> {
@@ -37,28 +36,32 @@ pub fn stage() -> Result<Stage, Error> {
     let front = place.join("root");
     fs::create_dir(&front).doing("make the new root")?;
     attach_at(&tmpfs(ROOT_BYTES, ROOT_INODES, "0755")?, &front)?;
-    let root = open(&front, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the new root")?;
-    Ok(Stage { back: place.to_owned(), front, root })
+    Ok(Stage { back: place.to_owned(), front })
+}
+
+/// Leaves the host's mounts behind for good. From here on every path is inside.
+pub fn pivot(stage: Stage) -> Result<(), Error> {
+    chdir(&stage.front).doing("enter the new root")?;
+    // With both paths the same the old root ends up on top of the new one: pivot_root(2), NOTES.
+    pivot_root(".", ".").doing("pivot into the new root")?;
+    umount2(".", MntFlags::MNT_DETACH).doing("leave the old root")?;
+    chdir("/").doing("enter the root")
 }
 
 /// `/bin` and its like, where a system tree at `/usr` has them.
-pub fn link_merged_usr(stage: &Stage) -> Result<(), Error> {
+pub fn link_merged_usr() -> Result<(), Error> {
     for name in ["bin", "lib", "lib32", "lib64", "libx32", "sbin"] {
-        let link = stage.front.join(name);
+        let link = Path::new("/").join(name);
         let target = Path::new("usr").join(name);
-        if stage.front.join(&target).symlink_metadata().is_ok() && link.symlink_metadata().is_err() {
+        if Path::new("/").join(&target).symlink_metadata().is_ok() && link.symlink_metadata().is_err() {
             symlink(&target, &link).doing_with(|| format!("link `/{name}`"))?;
         }
     }
     Ok(())
 }
 
-/// Leaves the host's mounts behind for good.
-pub fn pivot(stage: Stage) -> Result<(), Error> {
-    sys::mount_setattr(stage.root.as_fd(), sys::MOUNT_ATTR_RDONLY, None, false).doing("make the root read-only")?;
-    chdir(&stage.front).doing("enter the new root")?;
-    // With both paths the same the old root ends up on top of the new one: pivot_root(2), NOTES.
-    pivot_root(".", ".").doing("pivot into the new root")?;
-    umount2(".", MntFlags::MNT_DETACH).doing("leave the old root")?;
-    chdir("/").doing("enter the root")
+/// Nothing in the root itself changes any more; what is mounted on it has its own say.
+pub fn seal() -> Result<(), Error> {
+    let root = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the root")?;
+    sys::mount_setattr(root.as_fd(), sys::MOUNT_ATTR_RDONLY, None, false).doing("make the root read-only")
 }

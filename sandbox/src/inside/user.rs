@@ -30,12 +30,13 @@ pub fn enter() -> Result<(), Error> {
     // The change gave our files in `/proc` to root, and we still have to write some; [`hide`] ends that.
     prctl::set_dumpable(true).doing("keep our own files in `/proc`")?;
     // After the change of user, which would have reset it (PR_SET_PDEATHSIG(2const)).
-    die_with_the_spawner()
+    die_with_the_parent()?;
+    unshare(CloneFlags::CLONE_NEWCGROUP).doing("make a control group namespace")
 }
 
-/// The spawner has one thread and lives as long as its steps, so "parent thread died" means just that.
-pub fn die_with_the_spawner() -> Result<(), Error> {
-    prctl::set_pdeathsig(Signal::SIGKILL).doing("ask to die with the spawner")
+/// Spawner and cell have one thread and live as long as their children, so "parent thread died" means just that.
+pub fn die_with_the_parent() -> Result<(), Error> {
+    prctl::set_pdeathsig(Signal::SIGKILL).doing("ask to die with the parent")
 }
 
 pub fn name_host() -> Result<(), Error> {

@@ -1,5 +1,270 @@
-//! x
-use std::process::ExitCode;
-use crate::harness::Suite;
-pub fn play_role(_: &[String]) -> Option<ExitCode> { None }
-pub fn add(_: &mut Suite) {}
+//! How steps end: by themselves, by time, by wish, by accident. Nothing of a step outlives its outcome, and no step
+//! its caller.
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use waders_sandbox::{Error, Exit, Isolation, Spawner};
+
+use crate::harness::{Suite, Verdict};
+use crate::kit::{PYTHON, Place, python, request, run, spawner, start, start_with, succeed, writable};
+
+pub fn add(suite: &mut Suite) {
+    suite.test("nothing that a step started survives its outcome", daemons_die);
+    suite.test("a fork bomb ends with its step", fork_bomb);
+    suite.test("an expired step may clean up within its grace period", timeout_with_cleaning);
+    suite.test("a step that ignores SIGINT is killed after the grace period", timeout_without_mercy);
+    suite.test("an interrupted step may clean up", interrupt_with_cleaning);
+    suite.test("a second interrupt kills at once", second_interrupt);
+    suite.test("a dropped step is killed", dropped_step);
+    suite.test("exit codes and signals arrive", exits);
+    suite.test("when the caller is killed every process of its steps dies", killed_caller);
+    suite.test("when the spawner is killed its steps die and callers are told", killed_spawner);
+    suite.test("a thousand leaked descriptors reach no step", leaked_descriptors);
+    suite.test("forty steps at once do not disturb each other", many_at_once);
+    suite.test("usage is measured over all processes", usage);
+    suite.add("a step over its memory limit is told apart", out_of_memory);
+    suite.test("without isolation a step has a cleared environment and still leaves no process", no_isolation);
+}
+
+const DAEMON: &str = r"
+import os, signal, time
+for _ in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if os.fork():
+            os._exit(0)
+        while True:
+            with open('/out/alive', 'a') as file:
+                file.write('x')
+            time.sleep(0.01)
+while not os.path.exists('/out/alive'):
+    time.sleep(0.01)
+";
+
+fn daemons_die() {
+    let place = Place::for_everyone();
+    let out = place.dir("out");
+    let mut request = python(DAEMON);
+    request.mounts.push(writable("/out", &out));
+    succeed(&request);
+    let size = || fs::metadata(out.join("alive")).unwrap().len();
+    let before = size();
+    sleep(Duration::from_millis(100));
+    assert_eq!(size(), before, "a daemon still writes");
+}
+
+fn fork_bomb() {
+    let code = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n";
+    let mut request = python(code);
+    request.limits.timeout = Some(Duration::from_millis(500));
+    request.limits.grace = Duration::from_millis(100);
+    let began = Instant::now();
+    assert_eq!(run(&request).0.unwrap().exit, Exit::TimedOut);
+    assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
+}
+
+const CLEANS_UP: &str = r"
+import time
+print('started', flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print('cleaned up', flush=True)
+";
+
+fn timeout_with_cleaning() {
+    let mut request = python(CLEANS_UP);
+    request.limits.timeout = Some(Duration::from_secs(2));
+    request.limits.grace = Duration::from_secs(30);
+    let (outcome, output) = run(&request);
+    assert_eq!(outcome.unwrap().exit, Exit::TimedOut);
+    assert!(output.contains("cleaned up"), "{output}");
+}
+
+fn timeout_without_mercy() {
+    let mut request = request(&["/bin/sh", "-c", "trap '' INT TERM; sleep 60; sleep 60"]);
+    request.limits.timeout = Some(Duration::from_millis(300));
+    request.limits.grace = Duration::from_millis(300);
+    let outcome = run(&request).0.unwrap();
+    assert_eq!(outcome.exit, Exit::TimedOut);
+    assert!(outcome.wall >= Duration::from_millis(600), "the grace period is kept: {:?}", outcome.wall);
+    assert!(outcome.wall < Duration::from_secs(20), "{:?}", outcome.wall);
+}
+
+fn interrupt_with_cleaning() {
+    let mut request = python(CLEANS_UP);
+    request.limits.grace = Duration::from_secs(30);
+    let mut step = start(&request).unwrap();
+    step.until_it_says("started");
+    step.running.interrupt();
+    let (outcome, output) = step.wait();
+    assert_eq!(outcome.unwrap().exit, Exit::Interrupted);
+    assert!(output.contains("cleaned up"), "{output}");
+}
+
+fn second_interrupt() {
+    let mut request = request(&["/bin/sh", "-c", "trap '' INT; echo started; sleep 60; sleep 60"]);
+    request.limits.grace = Duration::from_secs(60);
+    let mut step = start(&request).unwrap();
+    step.until_it_says("started");
+    let began = Instant::now();
+    step.running.interrupt();
+    step.running.interrupt();
+    assert_eq!(step.wait().0.unwrap().exit, Exit::Interrupted);
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+fn dropped_step() {
+    let marker = marker();
+    let mut step = start(&request(&["/bin/sh", "-c", &format!("echo started; sleep 60; : {marker}")])).unwrap();
+    step.until_it_says("started");
+    assert!(alive(&marker) > 0);
+    drop(step);
+    until_dead(&marker);
+}
+
+fn exits() {
+    for (code, expected) in [("exit 0", Exit::Code(0)), ("exit 7", Exit::Code(7)), ("kill -9 $$", Exit::Signal(9)), ("kill -11 $$", Exit::Signal(11))] {
+        let (outcome, output) = run(&request(&["/bin/sh", "-c", code]));
+        assert_eq!(outcome.unwrap().exit, expected, "{code}: {output}");
+    }
+}
+
+fn killed_caller() {
+    let marker = marker();
+    let mut caller = Command::new("/proc/self/exe").args(["--caller", &marker]).stdout(Stdio::piped()).spawn().unwrap();
+    until_alive(&marker);
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    until_dead(&marker);
+}
+
+/// A caller with a step that would run for long, to be killed.
+pub fn play_role(args: &[String]) -> Option<ExitCode> {
+    let [role, marker] = args else { return None };
+    if role != "--caller" {
+        return None;
+    }
+    let step = start(&request(&["/bin/sh", "-c", &format!("sleep 100 & sleep 100; : {marker}")])).unwrap();
+    let _ = step.wait();
+    Some(ExitCode::SUCCESS)
+}
+
+fn killed_spawner() {
+    let spawner = Spawner::start().unwrap();
+    let marker = marker();
+    let step = start_with(&spawner, &request(&["/bin/sh", "-c", &format!("sleep 100; : {marker}")])).unwrap();
+    until_alive(&marker);
+    kill(Pid::from_raw(spawner.pid() as i32), Signal::SIGKILL).unwrap();
+    assert!(matches!(step.wait().0, Err(Error::SpawnerGone)));
+    until_dead(&marker);
+    assert!(matches!(start_with(&spawner, &request(&["/bin/true"])).map(drop), Err(Error::SpawnerGone)));
+}
+
+fn leaked_descriptors() {
+    let file = fs::File::open("/").unwrap();
+    // Without close-on-exec, as a careless library leaves them.
+    let leaked: Vec<_> = (0..1000).filter_map(|_| nix::fcntl::fcntl(file.as_fd(), nix::fcntl::F_DUPFD(3)).ok()).collect();
+    let spawner = Spawner::start().unwrap();
+    let inside = "import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])";
+    let (outcome, output) = start_with(&spawner, &python(inside)).unwrap().wait();
+    assert_eq!(outcome.unwrap().exit, Exit::Code(0));
+    assert_eq!(output, "[0, 1, 2]\n");
+    let held = fs::read_dir(format!("/proc/{}/fd", spawner.pid())).map(|fds| fds.count());
+    assert!(held.is_ok_and(|held| held < 40), "the spawner keeps them");
+    for fd in leaked {
+        nix::unistd::close(fd).unwrap();
+    }
+}
+
+fn many_at_once() {
+    let steps: Vec<_> = (0..40).map(|number| start(&python(&format!("import time; time.sleep(0.2); print({number})"))).unwrap()).collect();
+    for (number, step) in steps.into_iter().enumerate() {
+        let (outcome, output) = step.wait();
+        assert_eq!(outcome.unwrap().exit, Exit::Code(0));
+        assert_eq!(output, format!("{number}\n"));
+    }
+}
+
+fn usage() {
+    let code = "import os, time\nif os.fork() == 0:\n    x = bytearray(100 << 20)\n    end = time.process_time() + 0.2\n    \
+                while time.process_time() < end: pass\n    os._exit(0)\nos.wait()";
+    let outcome = run(&python(code)).0.unwrap();
+    assert!(outcome.cpu >= Duration::from_millis(200), "{outcome:?}");
+    assert!(outcome.max_rss_bytes >= 100 << 20, "{outcome:?}");
+    assert!(outcome.wall >= Duration::from_millis(200), "{outcome:?}");
+}
+
+fn out_of_memory() -> Verdict {
+    if let Err(lack) = &spawner().kernel().memory_limit {
+        return Verdict::Skipped(lack.to_string());
+    }
+    let mut request = python("x = bytearray(600 << 20)");
+    request.limits.memory_bytes = Some(100 << 20);
+    let outcome = run(&request).0.unwrap();
+    assert!(outcome.memory_limited);
+    assert_eq!(outcome.exit, Exit::OutOfMemory);
+    let mut enough = python("print(set(line.rpartition(':')[2] for line in open('/proc/self/cgroup').read().split()))");
+    enough.limits.memory_bytes = Some(500 << 20);
+    assert_eq!(succeed(&enough), "{'/'}\n");
+    Verdict::Passed
+}
+
+fn no_isolation() {
+    let marker = marker();
+    let mut request = request(&["/bin/sh", "-c", &format!("(setsid sh -c 'sleep 100; : {marker}' &); env; ls /proc/1/comm")]);
+    request.isolation = Isolation::None;
+    assert!(matches!(run(&request).0, Err(Error::Request(_))), "mounts cannot be had without namespaces");
+    request.mounts.clear();
+    request.cwd = "/".into();
+    let output = succeed(&request);
+    assert!(output.contains("HOME=/home/waders") && !output.contains("CARGO"), "{output}");
+    assert_eq!(alive(&marker), 0);
+    request.argv = vec![PYTHON.to_owned(), "-c".to_owned(), CLEANS_UP.to_owned()];
+    request.limits.timeout = Some(Duration::from_secs(2));
+    request.limits.grace = Duration::from_secs(30);
+    let (outcome, output) = run(&request);
+    assert_eq!(outcome.unwrap().exit, Exit::TimedOut);
+    assert!(output.contains("cleaned up"));
+}
+
+/// A word that no other process has in its arguments.
+fn marker() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("marker-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// How many other processes of this machine, outside or inside a sandbox, run a shell with the marker.
+fn alive(marker: &str) -> usize {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let lines = processes.filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok());
+    lines.filter(|line| line.contains(marker) && (line.starts_with("/bin/sh") || line.starts_with("sh\0"))).count()
+}
+
+fn until_alive(marker: &str) {
+    until(|| alive(marker) > 0);
+}
+
+fn until_dead(marker: &str) {
+    until(|| alive(marker) == 0);
+}
+
+fn until(is_so: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if is_so() {
+            return;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    panic!("it never was so");
+}
+

@@ -1,3 +1,178 @@
-//! x
-use crate::harness::Suite;
-pub fn add(_: &mut Suite) {}
+//! Requests as they come: taken word for word, or refused with a reason. No request makes the spawner stop.
+
+use std::os::unix::fs::symlink;
+use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+
+use waders_sandbox::{Error, Isolation, Network};
+
+use crate::harness::{Suite, Verdict};
+use crate::kit::{PYTHON, Place, chain, python, read_only, request, run, spawner, start, succeed};
+
+pub fn add(suite: &mut Suite) {
+    suite.test("arguments are never taken for options, paths or shell words", arguments);
+    suite.test("an environment of 300 KB arrives whole, and nothing else does", large_environment);
+    suite.test("a program that is not there is named", missing_program);
+    suite.test("words that cannot be are refused by name", impossible_words);
+    suite.test("a source that is a link, a file or nothing is refused", bad_sources);
+    suite.test("a link in a source leads nowhere on the host, and no mount goes through it", links_in_sources);
+    suite.test("more mounts than can be passed are refused", too_many_mounts);
+    suite.test("a hundred mounts are fine", many_mounts);
+    suite.test("two sandboxes cannot meet, nor the host, over abstract sockets or the loopback", strangers);
+    suite.test("a working directory that is not there is named", missing_directory);
+    suite.test("a weaker level is given only by name and labelled", weaker_level);
+    suite.add("the host's network is there when asked for, its abstract sockets are not", host_network);
+    suite.test("a capture file can be opened again as /dev/stdout", reopened_output);
+}
+
+fn arguments() {
+    let words = ["--bind", "-c", "@file", "$(id)", "`id`", "", "a b", "\n", "*", "--", "ü", "--waders-spawner"];
+    let mut request = request(&[PYTHON, "-c", "import sys; print(ascii(sys.argv[1:]))"]);
+    request.argv.extend(words.iter().map(ToString::to_string));
+    let expected = r"['--bind', '-c', '@file', '$(id)', '`id`', '', 'a b', '\n', '*', '--', '\xfc', '--waders-spawner']";
+    assert_eq!(succeed(&request).trim_end(), expected);
+}
+
+fn large_environment() {
+    let mut request = python("import os; print(len(os.environ), sum(map(len, os.environ.values())))");
+    request.env.clear();
+    request.env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
+    for number in 0..3 {
+        request.env.insert(format!("LARGE{number}"), "x".repeat(100_000));
+    }
+    assert_eq!(succeed(&request).trim_end(), "4 300007");
+}
+
+fn check(mut change: impl FnMut(&mut waders_sandbox::Request), expected: &str) {
+    let mut request = python("print('ran')");
+    change(&mut request);
+    let (outcome, output) = run(&request);
+    let error = outcome.map(|outcome| outcome.exit).expect_err("it ran");
+    let text = chain(&error);
+    assert!(text.contains(expected), "`{text}` does not say `{expected}`");
+    assert_eq!(output, "");
+}
+
+fn missing_program() {
+    check(|request| request.argv[0] = "/usr/bin/nothing".to_owned(), "cannot execute `/usr/bin/nothing` in the sandbox: No such file");
+    check(|request| request.argv[0] = "/usr".to_owned(), "cannot execute `/usr` in the sandbox: Permission denied");
+    assert!(matches!(run(&request(&["/nothing"])).0, Err(Error::Exec { .. })));
+}
+
+fn impossible_words() {
+    check(|request| request.argv.clear(), "argv is empty");
+    check(|request| request.argv.push("a\0b".to_owned()), "`a\\0b` holds a null byte");
+    check(|request| drop(request.env.insert("A=B".to_owned(), String::new())), "`A=B` is no name for a variable");
+    check(|request| drop(request.env.insert("HOME".to_owned(), "/x:0:0".to_owned())), "HOME `/x:0:0` cannot stand in");
+    for at in ["relative", "/a/../b"] {
+        check(|request| request.mounts.push(read_only(at, "/usr")), &format!("mount point `{at}`"));
+    }
+}
+
+fn bad_sources() {
+    let place = Place::for_everyone();
+    let (link, file) = (place.path().join("link"), place.path().join("file"));
+    symlink("/usr", &link).unwrap();
+    std::fs::write(&file, "").unwrap();
+    check(|request| request.mounts.push(read_only("/in", &link)), "cannot open the directory");
+    check(|request| request.mounts.push(read_only("/in", &file)), "cannot open the directory");
+    check(|request| request.mounts.push(read_only("/in", place.path().join("nothing"))), "No such file");
+    check(|request| request.mounts.push(read_only("/in", "usr")), "source `usr` is not absolute");
+}
+
+fn links_in_sources() {
+    let place = Place::for_everyone();
+    let (inputs, secret) = (place.dir("inputs"), place.dir("secret"));
+    std::fs::write(secret.join("word"), "secret").unwrap();
+    symlink(&secret, inputs.join("absolute")).unwrap();
+    symlink("../secret", inputs.join("relative")).unwrap();
+    symlink("absolute", inputs.join("chain")).unwrap();
+    let mut request = python("import os\nfor name in sorted(os.listdir('/in')): print(name, os.path.exists(f'/in/{name}'))");
+    request.mounts.push(read_only("/in", &inputs));
+    assert_eq!(succeed(&request), "absolute False\nchain False\nrelative False\n");
+    for name in ["absolute", "relative", "chain"] {
+        let at = format!("/in/{name}/below");
+        check(
+            |request| request.mounts.extend([read_only("/in", &inputs), read_only(&at, "/usr")]),
+            "passes through a link or a file",
+        );
+    }
+    assert_eq!(std::fs::read_dir(&secret).unwrap().count(), 1, "nothing was made on the host");
+}
+
+fn too_many_mounts() {
+    check(
+        |request| request.mounts.extend((0..260).map(|number| read_only(&format!("/in/{number}"), "/usr"))),
+        "at most 249 have a source",
+    );
+}
+
+fn many_mounts() {
+    let mut request = python("import os; print(sum(os.path.exists(f'/in/{number}/bin/env') for number in range(100)))");
+    request.mounts.extend((0..100).map(|number| read_only(&format!("/in/{number}"), "/usr")));
+    assert_eq!(succeed(&request), "100\n");
+}
+
+const LISTENS: &str = r"
+import socket, time
+abstract, tcp = socket.socket(socket.AF_UNIX), socket.socket()
+abstract.bind('\0meeting'); abstract.listen()
+tcp.bind(('127.0.0.1', 45454)); tcp.listen()
+print('listening', flush=True)
+time.sleep(60)
+";
+const CONNECTS: &str = r"
+import socket
+for family, address in [(socket.AF_UNIX, '\0meeting'), (socket.AF_INET, ('127.0.0.1', 45454)), (socket.AF_UNIX, '\0host'), (socket.AF_INET, ('127.0.0.1', HOST))]:
+    try:
+        socket.socket(family).connect(address)
+        print('met', address)
+    except OSError:
+        pass
+socket.socket(socket.AF_UNIX).bind('\0meeting')
+";
+
+fn strangers() {
+    let host = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = format!("host-{}", std::process::id());
+    let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let mut listening = start(&python(LISTENS)).unwrap();
+    listening.until_it_says("listening");
+    let code = CONNECTS.replace("HOST", &host.local_addr().unwrap().port().to_string()).replace("\\0host", &format!("\\0{name}"));
+    assert_eq!(succeed(&python(&code)), "");
+    let outside = SocketAddr::from_abstract_name("meeting").unwrap();
+    assert!(std::os::unix::net::UnixStream::connect_addr(&outside).is_err(), "the host reaches in");
+}
+
+fn missing_directory() {
+    check(|request| request.cwd = "/nowhere".into(), "cannot enter `/nowhere`: No such file");
+}
+
+fn weaker_level() {
+    let mut request = python("print('ran')");
+    request.isolation = Isolation::NoLandlock;
+    assert_eq!(succeed(&request), "ran\n");
+}
+
+fn host_network() -> Verdict {
+    if spawner().kernel().landlock_abi < 6 {
+        return Verdict::Skipped("Landlock ABI 6".to_owned());
+    }
+    let host = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = format!("host-network-{}", std::process::id());
+    let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let code = format!(
+        "import socket\nsocket.create_connection(('127.0.0.1', {}))\ntry:\n    \
+         socket.socket(socket.AF_UNIX).connect('\\0{name}')\n    print('met')\nexcept PermissionError:\n    pass",
+        host.local_addr().unwrap().port()
+    );
+    let mut request = python(&code);
+    request.network = Network::Host;
+    assert_eq!(succeed(&request), "");
+    Verdict::Passed
+}
+
+fn reopened_output() {
+    assert_eq!(succeed(&request(&["/bin/sh", "-c", "echo a > /dev/stdout; echo b >> /dev/stderr"])), "a\nb\n");
+}

@@ -1,0 +1,52 @@
+"""A9: whatever a program may ask is the same on every machine. What cannot be made so is listed in docs/sandbox.md."""
+
+import getpass
+import locale
+import os
+import platform
+import pwd
+import resource
+import socket
+import time
+
+EXPECTED = {
+    "host name": (socket.gethostname(), "waders"),
+    "node": (platform.node(), "waders"),
+    "domain name": (open("/proc/sys/kernel/hostname").read(), "waders\n"),
+    "user": (getpass.getuser(), "waders"),
+    "passwd": (pwd.getpwuid(os.getuid()).pw_dir, "/home/waders"),
+    "users": (sorted(entry.pw_name for entry in pwd.getpwall()), ["nobody", "waders"]),
+    "umask": (os.umask(0o022), 0o022),
+    "time zone": (time.tzname, ("UTC", "UTC")),
+    "offset": (time.localtime().tm_gmtoff, 0),
+    "encoding": (locale.getpreferredencoding(False), "UTF-8"),
+    "core": (resource.getrlimit(resource.RLIMIT_CORE), (0, 0)),
+    "stack": (resource.getrlimit(resource.RLIMIT_STACK)[0], 8 << 20),
+    "open files": (resource.getrlimit(resource.RLIMIT_NOFILE), (1024, 1024)),
+    "uptime": (open("/proc/uptime").read(), "1.00 1.00\n"),
+    "load": (os.getloadavg() if False else open("/proc/loadavg").read(), "0.00 0.00 0.00 1/1 1\n"),
+    "command line": (open("/proc/cmdline").read(), "quiet\n"),
+    "version": (open("/proc/version").read(), "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
+    "cgroups": ({line.rstrip("\n").rpartition(":")[2] for line in open("/proc/self/cgroup")}, {"/"}),
+    "processes": (sorted(name for name in os.listdir("/proc") if name.isdigit()), [str(os.getpid())]),
+    "pid": (os.getpid(), 2),
+    "parent": (os.getppid(), 1),
+    "signals ignored": ([line.split()[1] for line in open("/proc/self/status") if line.startswith("SigIgn")], ["0000000001001000"]),
+    "signals blocked": ([line.split()[1] for line in open("/proc/self/status") if line.startswith("SigBlk")], ["0000000000000000"]),
+    "MAC": (open("/sys/class/net/lo/address").read() if os.path.exists("/sys") else "", ""),
+    "resolver": (open("/etc/resolv.conf").read(), ""),
+}
+for name, (found, expected) in EXPECTED.items():
+    if found != expected:
+        print(f"{name}: {found!r}, not {expected!r}")
+
+for clock, name in [(time.CLOCK_MONOTONIC, "monotonic"), (time.CLOCK_BOOTTIME, "boot"), (time.CLOCK_MONOTONIC_RAW, "raw")]:
+    if time.clock_gettime(clock) > 600:
+        print(f"the {name} clock tells how long the host is up: {time.clock_gettime(clock)}")
+if "MemTotal:       16777216 kB" not in open("/proc/meminfo").read():
+    print("meminfo is not the made one")
+if "vendor_id\t: waders" not in open("/proc/cpuinfo").read():
+    print("cpuinfo is not the made one")
+for name in ["boot_id", "uuid"]:
+    if os.path.exists(f"/proc/sys/kernel/random/{name}"):
+        print(f"{name} exists")

@@ -1,0 +1,9 @@
+"""A1: above the root is the root."""
+
+import os
+
+root = os.stat("/")
+for path in ["/..", "/../..", "/src/../../..", "/proc/self/root/..", "/proc/self/cwd/../..", "/proc/self/fd/../../../.."]:
+    here = os.stat(path)
+    if (here.st_dev, here.st_ino) != (root.st_dev, root.st_ino):
+        print(f"{path} is not the root: {os.listdir(path)}")
