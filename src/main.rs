@@ -1,3 +1,18 @@
 //! The `waders` command.
 
-fn main() {}
+use waders::cli::dispatch;
+use waders::config::Environment;
+
+fn main() {
+    // Before anything else: this program is its own spawner, which must have no threads.
+    waders_sandbox::spawner_main_if_asked();
+    let environment = match Environment::of_process() {
+        Ok(environment) => environment,
+        Err(error) => {
+            eprintln!("error: cannot find the current directory: {error}");
+            std::process::exit(1);
+        }
+    };
+    let argv: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    std::process::exit(dispatch::run(&argv, environment).into());
+}

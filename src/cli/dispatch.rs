@@ -2,57 +2,110 @@
 
 use std::io::IsTerminal;
 
-use waders_sandbox::Spawner;
-
+use crate::cli::args::Help;
 use crate::cli::error::{render, render_warning, shows_colour};
+use crate::cli::exit_code::{self, ExitCode};
 use crate::cli::invocation::{self, Invocation};
-use crate::cli::{exit_code, help};
-use crate::config::Environment;
-use crate::goals::{self, Session, Terminal, Verdict};
+use crate::cli::{completions, help};
+use crate::config::{Environment, Table};
+use crate::goals::{self, Kind, Session, Terminal, Verdict};
 
 /// From the words of the command line, without the program's name, to the process's exit code.
-pub fn run(argv: &[String], environment: Environment) -> i32 {
+pub fn run(argv: &[String], environment: Environment) -> u8 {
     let stderr_is_terminal = std::io::stderr().is_terminal();
     let colour = shows_colour(None, stderr_is_terminal, &environment);
     let invocation = match invocation::read(argv, environment) {
         Ok(invocation) => invocation,
-        Err(error) => {
-            eprint!("{}", render(&error, error.hint().as_deref(), colour));
-            return exit_code::USAGE;
-        }
+        Err(error) => return told(&error, error.hint().as_deref(), colour, ExitCode::Failure),
     };
-    if let Some(wanted) = &invocation.args.help {
-        print!("{}", help::text(wanted));
-        return exit_code::OK;
-    }
     let setting = invocation.config.value("GLOBAL", "colors").as_bool();
     let colour = shows_colour(setting, stderr_is_terminal, &invocation.environment);
+    if let Some(wanted) = &invocation.args.help {
+        return show_help(wanted);
+    }
     for warning in &invocation.warnings {
         eprint!("{}", render_warning(warning, colour));
+    }
+    if let [goal, ..] = &invocation.args.goals[..]
+        && goal == "completions"
+    {
+        return show_completions(&invocation, colour);
     }
     run_goals(invocation, Terminal { stderr_is_terminal, colour })
 }
 
-fn run_goals(invocation: Invocation, terminal: Terminal) -> i32 {
+fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
     let Invocation { args, config, build_root, environment, .. } = invocation;
+    if args.goals.is_empty() {
+        print!("{}", help::overview(Table::get(), &goals::names()));
+        return ExitCode::Success.number();
+    }
     let mut session = Session::new(config, environment, build_root, args.specs, terminal);
     for name in &args.goals {
         let Some(goal) = goals::named(name) else {
-            eprintln!("error: the goal `{name}` is known but not there yet");
-            return exit_code::FAILED;
+            let hint = format!("goals that are there: {}", goals::names().join(", "));
+            eprint!("error: the goal `{name}` is not there yet\nhint: {hint}\n");
+            return ExitCode::Failure.number();
         };
         match goal(&mut session) {
             Ok(Verdict::Good) => {}
-            Ok(Verdict::Bad(code)) => return code,
+            Ok(Verdict::Bad(code)) => return exit_code::of_tool(code),
             Ok(Verdict::Interrupted) | Err(goals::Error::Interrupted) => {
                 eprintln!("Interrupted by user.");
-                return exit_code::FAILED;
+                return ExitCode::Failure.number();
             }
-            Err(error) => {
-                eprint!("{}", render(&error, error.hint().as_deref(), terminal.colour));
-                return exit_code::of(&error);
+            Err(error) => return told(&error, error.hint().as_deref(), terminal.colour, code_of(error.kind())),
+        }
+    }
+    ExitCode::Success.number()
+}
+
+fn code_of(kind: Kind) -> ExitCode {
+    match kind {
+        Kind::Mistake => ExitCode::Failure,
+        Kind::Unavailable => ExitCode::Unavailable,
+        Kind::Bug => ExitCode::Bug,
+        Kind::Sandbox => ExitCode::SandboxRefused,
+        Kind::Store => ExitCode::StoreUnwritable,
+        Kind::WrongBytes => ExitCode::WrongBytes,
+        Kind::Lock => ExitCode::LockOutOfDate,
+    }
+}
+
+fn told(error: &dyn std::error::Error, hint: Option<&str>, colour: bool, code: ExitCode) -> u8 {
+    eprint!("{}", render(error, hint, colour));
+    code.number()
+}
+
+fn show_help(wanted: &Help) -> u8 {
+    let (table, names) = (Table::get(), goals::names());
+    match wanted {
+        Help::Version => println!("{}", env!("CARGO_PKG_VERSION")),
+        Help::All => print!("{}", help::all(table)),
+        Help::Topics { topics, .. } if topics.is_empty() => print!("{}", help::overview(table, &names)),
+        Help::Topics { topics, advanced } => {
+            for topic in topics {
+                let Some(page) = help::page(table, &names, topic, *advanced) else {
+                    eprintln!("error: there is no help for `{topic}`");
+                    if let Some(near) = help::suggest(table, topic) {
+                        eprintln!("hint: did you mean `{near}`?");
+                    }
+                    return ExitCode::Failure.number();
+                };
+                print!("{page}");
             }
         }
     }
-    exit_code::OK
+    ExitCode::Success.number()
+}
+
+fn show_completions(invocation: &Invocation, colour: bool) -> u8 {
+    let shell = invocation.args.specs.first().map_or("bash", String::as_str);
+    match completions::script(Table::get(), &goals::names(), shell) {
+        Ok(script) => {
+            print!("{script}");
+            ExitCode::Success.number()
+        }
+        Err(error) => told(&error, error.hint().as_deref(), colour, ExitCode::Failure),
+    }
 }

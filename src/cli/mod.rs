@@ -3,6 +3,7 @@
 pub mod alias;
 pub mod args;
 pub mod completions;
+pub mod dispatch;
 pub mod error;
 pub mod exit_code;
 pub mod flag;

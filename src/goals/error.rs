@@ -63,7 +63,39 @@ pub enum Error {
     Interrupted,
 }
 
+/// What the caller of this process needs to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// In settings, BUILD files or arguments, or a failure as Pants has them.
+    Mistake,
+    /// Something to fetch could not be had.
+    Unavailable,
+    Bug,
+    /// This machine cannot isolate steps.
+    Sandbox,
+    /// The store cannot be written.
+    Store,
+    /// Bytes do not have the hash that was known before.
+    WrongBytes,
+    /// A lock is missing or does not fit.
+    Lock,
+}
+
 impl Error {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Store(_) | Error::NoHome => Kind::Store,
+            Error::Net(error) => net_kind(error),
+            Error::Sandbox(_) => Kind::Sandbox,
+            Error::Toolchain(error) => toolchain_kind(error),
+            Error::Sources(super::sources::Error::Store(_)) => Kind::Store,
+            Error::Requirements(plan::requirements::Error::Lock(_) | plan::requirements::Error::Resolve(_)) => Kind::Lock,
+            Error::FrozenRequirements => Kind::Lock,
+            Error::Step(error) => step_kind(error),
+            _ => Kind::Mistake,
+        }
+    }
+
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Select(error) => return error.hint().map(str::to_owned),
@@ -79,5 +111,34 @@ impl Error {
             _ => return None,
         };
         Some(advice.to_owned())
+    }
+}
+
+fn net_kind(error: &net::Error) -> Kind {
+    match error {
+        net::Error::WrongHash { .. } | net::Error::WrongSize { .. } => Kind::WrongBytes,
+        _ => Kind::Unavailable,
+    }
+}
+
+fn toolchain_kind(error: &toolchain::Error) -> Kind {
+    match error {
+        toolchain::Error::Net(error) | toolchain::Error::PackageGone { source: error, .. } => net_kind(error),
+        toolchain::Error::Store(_) => Kind::Store,
+        toolchain::Error::Frozen { .. } => Kind::Lock,
+        toolchain::Error::Differs { .. } | toolchain::Error::Signature { .. } => Kind::WrongBytes,
+        _ => Kind::Mistake,
+    }
+}
+
+pub(super) fn step_kind(error: &engine::Error) -> Kind {
+    match error.root() {
+        engine::Error::Store(_) | engine::Error::Prepare { .. } => Kind::Store,
+        engine::Error::Sandbox { .. } => Kind::Sandbox,
+        engine::Error::Fetch { source, .. } => net_kind(source),
+        engine::Error::NotListed { .. } | engine::Error::NoLocation(_) => Kind::Unavailable,
+        engine::Error::Unpack { .. } => Kind::WrongBytes,
+        engine::Error::Bug(_) => Kind::Bug,
+        _ => Kind::Mistake,
     }
 }

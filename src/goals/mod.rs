@@ -15,7 +15,7 @@ mod unlocked;
 mod unpackers;
 mod verdict;
 
-pub use error::Error;
+pub use error::{Error, Kind};
 pub use session::{Session, Terminal};
 pub use verdict::Verdict;
 
@@ -24,6 +24,11 @@ pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 
 /// By name, as the command line spells them.
 pub const GOALS: [(&str, Goal); 3] = [("dependencies", dependencies::run), ("list", list::run), ("test", test::run)];
+
+/// Sorted.
+pub fn names() -> Vec<&'static str> {
+    GOALS.iter().map(|(name, _)| *name).collect()
+}
 
 pub fn named(name: &str) -> Option<Goal> {
     GOALS.iter().find(|(known, _)| *known == name).map(|(_, goal)| *goal)

@@ -34,8 +34,6 @@ pub struct Session {
     build_root: PathBuf,
     specs: Vec<String>,
     pub terminal: Terminal,
-    /// Started before any thread, by `main`; taken by the engine.
-    spawner: Option<Spawner>,
     graph: Option<Arc<TargetGraph>>,
     /// Some BUILD file could not be read whole.
     pub has_broken_files: bool,
@@ -53,7 +51,6 @@ impl Session {
         build_root: PathBuf,
         specs: Vec<String>,
         terminal: Terminal,
-        spawner: Option<Spawner>,
     ) -> Session {
         Session {
             config,
@@ -61,7 +58,6 @@ impl Session {
             build_root,
             specs,
             terminal,
-            spawner,
             graph: None,
             has_broken_files: false,
             dependencies: None,
@@ -175,13 +171,9 @@ impl Session {
         if let Some(engine) = &self.engine {
             return Ok(engine.clone());
         }
-        let spawner = match self.spawner.take() {
-            Some(spawner) => spawner,
-            None => Spawner::start()?,
-        };
         let engine = Arc::new(Engine {
             store: self.store()?,
-            spawner,
+            spawner: Spawner::start()?,
             client: self.client()?,
             unpackers: unpackers::all(),
             recipes: recipes::all(),

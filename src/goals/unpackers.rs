@@ -4,28 +4,22 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-use crate::base::{Digest, RelPath};
+use crate::base::Digest;
 use crate::engine::Unpacker;
 use crate::python::wheel;
-use crate::store::{Node, Store, Tree};
+use crate::store::{Store, Unpacking};
 
 type Result = std::result::Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
 
 pub fn all() -> BTreeMap<&'static str, Unpacker> {
-    BTreeMap::from([("file-1", file as Unpacker), ("wheel-1", wheel)])
+    BTreeMap::from([("sdist-1", sdist as Unpacker), ("wheel-1", wheel)])
 }
 
-/// The file itself, under its name.
-fn file(store: &Store, path: &Path, file_name: &str) -> Result {
-    let node = Node::File { digest: store.put_file(path)?, executable: false };
-    let name = RelPath::parse(file_name)?;
-    Ok(store.put_tree(&Tree { nodes: [(name, node)].into() })?)
+/// What the one directory of a source distribution holds.
+fn sdist(store: &Store, path: &Path, _file_name: &str) -> Result {
+    Ok(store.unpack_tar(File::open(path)?, &Unpacking { strip_components: 1, ..Unpacking::default() })?)
 }
 
 fn wheel(store: &Store, path: &Path, file_name: &str) -> Result {
-
-
-    let unpacked = wheel::unpack(store, file_name, &mut File::open(path)?, &wheel::Limits::default())?;
-
-    Ok(unpacked.tree)
+    Ok(wheel::unpack(store, file_name, &mut File::open(path)?, &wheel::Limits::default())?.tree)
 }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use crate::action::{Action, ActionGraph, CachePolicy, Derive, Source, Step};
 use crate::base::{Digest, RelPath};
 use crate::plan::environment;
-
-const COMPILE: &str = include_str!("compile_sources.py");
+use crate::python::venv;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter {
@@ -26,7 +25,7 @@ impl Interpreter {
         let Some((at, library)) = self.library() else { return self };
         let source = format!("{at}/{library}");
         let label = format!("compile the standard library of Python {}", self.version);
-        let argv = self.compile_argv(&source, "/out", &source);
+        let argv = venv::compile_argv(&self.python, &source, "/out", &source);
         let compiled = graph.add(Step::Run(Box::new(self.action(label, argv, Source::Tree(empty)))));
         let image = graph.add(Step::Derive(Derive {
             label: format!("image of Python {}", self.version),
@@ -37,11 +36,6 @@ impl Interpreter {
         let mut images = self.images.clone();
         images.insert(at, Source::Output(image));
         Interpreter { images, ..self }
-    }
-
-    /// Compiles the modules below `source` into `out` as if they lay in `lies_at`; all are directories inside the sandbox.
-    pub fn compile_argv(&self, source: &str, out: &str, lies_at: &str) -> Vec<String> {
-        [self.python.as_str(), "-s", "-S", "-B", "-c", COMPILE, source, out, lies_at].map(str::to_owned).to_vec()
     }
 
     /// A step of ours: no reports, no retries, kept when it succeeds.

@@ -7,8 +7,6 @@ use crate::base::Digest;
 use crate::plan::interpreter::Interpreter;
 use crate::python::venv;
 
-const BUILD_SDIST: &str = include_str!("build_sdist.py");
-
 /// Where one distribution is mounted while it is compiled.
 const PART: &str = "/part";
 
@@ -77,10 +75,10 @@ impl Venvs {
 
     /// Source distributions are built in a sandbox that holds the pinned build backends.
     fn build(&mut self, graph: &mut ActionGraph, distribution: &Distribution) -> StepId {
-        let archive = fetch(graph, distribution, "file-1");
+        let archive = fetch(graph, distribution, "sdist-1");
         let builders = self.builders.clone();
         let backends = self.compose(graph, &builders);
-        let argv = [venv::PYTHON, "-c", BUILD_SDIST].map(str::to_owned).to_vec();
+        let argv = venv::build_argv(venv::PYTHON, "/out");
         let label = format!("build {}", distribution.file_name);
         let mut action = self.interpreter.action(label, argv, Source::Output(archive));
         action.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
@@ -91,7 +89,7 @@ impl Venvs {
         let label = format!("compile {}", distribution.file_name);
         let [source, out] = [format!("{PART}/site-packages"), "/out/site-packages".to_owned()];
         let lies_at = format!("{}/lib/python{}/site-packages", venv::ROOT, self.interpreter.minor);
-        let argv = self.interpreter.compile_argv(&source, &out, &lies_at);
+        let argv = venv::compile_argv(&self.interpreter.python, &source, &out, &lies_at);
         let mut action = self.interpreter.action(label, argv, Source::Tree(self.empty));
         action.images.insert(PART.to_owned(), Source::Output(tree));
         graph.add(Step::Run(Box::new(action)))

@@ -24,8 +24,13 @@ pub const ROOT: &str = "/deps";
 /// The image's interpreter, for the first line of scripts.
 pub const PYTHON: &str = "/deps/bin/python";
 
-const COMPILE: &str = include_str!("venv/compile_wheel.py");
+const COMPILE: &str = include_str!("venv/compile_sources.py");
 const BUILD: &str = include_str!("venv/build_sdist.py");
+
+/// Puts first-party source roots behind the standard library and the packages, as Pants does: on `PYTHONPATH` a
+/// first-party `platform.py` would hide the real one.
+const SOURCE_ROOTS: &str =
+    "import os, sys; sys.path.extend(filter(None, os.environ.get('WADERS_SOURCE_ROOTS', '').split(':')))\n";
 
 /// A wheel's tree (`wheel::unpack`) and, if it was compiled, the tree that the process of `compile_argv` made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,13 +79,11 @@ pub fn compose(
     }
 }
 
-/// Compiles the wheel mounted at `wheel`, such that the tree captured of `out` is a `Part`'s bytecode. The process must
-/// see a fixed `PYTHONHASHSEED`, since constant sets are written in the order of their hashes.
-pub fn compile_argv(interpreter: &str, environment: &Environment, wheel: &str, out: &str) -> Vec<String> {
-    let installed = format!("{ROOT}/{}", site_packages(environment));
-    let roots = [format!("{wheel}/site-packages"), format!("{out}/site-packages"), installed];
-    let flags = ["-s", "-S", "-c", COMPILE].map(str::to_owned);
-    std::iter::once(interpreter.to_owned()).chain(flags).chain(roots).collect()
+/// Compiles the sources in one directory into another as if they lay in a third (that of a venv image, if the tree
+/// captured of `out` is to be a `Part`'s bytecode). The process must see a fixed `PYTHONHASHSEED`, since constant sets
+/// are written in the order of their hashes.
+pub fn compile_argv(interpreter: &str, sources: &str, out: &str, lie_at: &str) -> Vec<String> {
+    [interpreter, "-s", "-S", "-B", "-c", COMPILE, sources, out, lie_at].map(str::to_owned).to_vec()
 }
 
 /// Builds the unpacked source distribution in the current directory, such that the tree captured of `out` is laid out
@@ -100,13 +103,14 @@ fn skeleton(store: &Store, interpreter: &str, environment: &Environment) -> Resu
     let home = interpreter.rsplit_once('/').map_or("/", |(home, _)| home);
     let config = format!("home = {home}\ninclude-system-site-packages = false\nversion = {}\n", environment.python());
     let batch = store.batch();
+    let source_roots = Node::File { digest: batch.put(SOURCE_ROOTS.as_bytes(), false)?, executable: false };
     let link = |target: &str| Node::Symlink { target: target.to_owned() };
     let nodes = BTreeMap::from([
         (clean("pyvenv.cfg"), Node::File { digest: batch.put(config.as_bytes(), false)?, executable: false }),
         (clean("bin/python"), link(interpreter)),
         (clean("bin/python3"), link("python")),
         (clean(&format!("bin/{}", environment.python_name())), link("python")),
-        (site_packages(environment), Node::EmptyDirectory),
+        (site_packages(environment).join(&clean("waders_source_roots.pth")), source_roots),
     ]);
     let digest = batch.put_tree(&Tree { nodes })?;
     batch.commit()?;

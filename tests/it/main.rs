@@ -1,5 +1,6 @@
 //! The one integration-test binary: a module for each promise that needs more than one room.
 
+mod garbled;
 mod golden;
 mod store_crash;
 mod store_damage;
