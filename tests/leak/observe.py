@@ -129,12 +129,12 @@ def a3_name_servers() -> list[str]:
 
 @item
 def a3_listening_sockets_of_the_host() -> list[str]:
-    return readable(["/proc/net/tcp", "/proc/net/unix"])
+    return [line for path in ("/proc/net/tcp", "/proc/net/unix") for line in lines_of(path)[1:]]
 
 
 @item
 def a3_unusual_socket_families() -> list[str]:
-    families = {"netlink": (16, socket.SOCK_RAW), "packet": (17, socket.SOCK_RAW), "alg": (38, socket.SOCK_SEQPACKET)}
+    families = {"packet": (17, socket.SOCK_RAW), "alg": (38, socket.SOCK_SEQPACKET)}
     families |= {"vsock": (40, socket.SOCK_STREAM), "raw": (socket.AF_INET, socket.SOCK_RAW)}
     opened = []
     for name, (family, kind) in families.items():
@@ -201,13 +201,14 @@ def a9_processor() -> list[str]:
 
 @item
 def a9_memory_size() -> list[str]:
-    expected = "MemTotal:        8388608 kB"
-    return [line for line in lines_of("/proc/meminfo") if line.startswith("MemTotal") and line.split() != expected.split()]
+    seen = [line.split()[1] for line in lines_of("/proc/meminfo") if line.startswith("MemTotal")]
+    return [f"{size} kB" for size in seen if size != "16777216"]
 
 
 @item
 def a9_kernel_files() -> list[str]:
-    return readable(["/proc/cmdline", "/proc/sys/kernel/random/boot_id", "/proc/config.gz", "/proc/modules"])
+    command_line = [line for line in lines_of("/proc/cmdline") if line != "quiet"]
+    return command_line + readable(["/proc/sys/kernel/random/boot_id", "/proc/config.gz", "/proc/modules"])
 
 
 @item
