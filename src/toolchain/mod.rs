@@ -12,6 +12,8 @@ pub mod host;
 mod libraries;
 pub mod lock;
 mod prefix;
+#[cfg(test)]
+mod proofs;
 pub mod standalone;
 mod system_tree;
 #[cfg(test)]

@@ -150,7 +150,8 @@ fn interpreters_of_this_machine_run_without_anything_of_the_host() {
         let minor = prefix::minor(&interpreter.version);
         let expected =
             format!("{0} /toolchain/python{minor}/bin/python{minor} /toolchain/python{minor}", interpreter.version);
-        assert!(bench.run_python(&toolchain).starts_with(&expected));
+        let said = bench.run_python(&toolchain);
+        assert!(said.starts_with(&expected), "{said}");
         assert!(!toolchain.portable);
         let started = Instant::now();
         assert_eq!(bench.ensure(&wanted(&[&exact]), true).unwrap(), toolchain);

@@ -1,6 +1,8 @@
 //! The provider `debian`: packages of a suite's signed index, resolved once, then fetched by hash. No package's script runs.
 
 mod closure;
+#[cfg(test)]
+pub mod fixture;
 mod index;
 mod paragraph;
 mod relation;
