@@ -9,6 +9,8 @@ mod listing;
 mod location;
 #[cfg(test)]
 pub mod server;
+#[cfg(test)]
+mod tls_tests;
 
 pub use client::{Client, Expected, Page, Part};
 pub use error::Error;

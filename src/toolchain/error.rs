@@ -22,6 +22,9 @@ pub enum Error {
     #[error("no toolchain is offered for the platform `{platform}`")]
     Platform { platform: String },
 
+    #[error("`{name}` is not a provider of toolchains: they are `debian`, `standalone` and `host`")]
+    UnknownProvider { name: String },
+
     #[error("no archive of packages is known")]
     NoArchive,
     #[error("no keyring is known that `{mirror}` could be checked with")]
@@ -59,8 +62,8 @@ pub enum Error {
     #[error("`{url}` is not an interpreter's archive: {why}")]
     Standalone { url: String, why: String },
 
-    #[error("toolchain `{name}` {version} came out as `{got}` where the lock says `{expected}`")]
-    Differs { name: String, version: String, expected: Digest, got: Digest },
+    #[error("toolchain `{toolchain}` came out as `{got}` where the lock says `{expected}`")]
+    Differs { toolchain: String, expected: Box<Digest>, got: Box<Digest> },
 }
 
 impl Error {

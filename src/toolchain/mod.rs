@@ -14,6 +14,7 @@ pub mod lock;
 mod prefix;
 #[cfg(test)]
 mod proofs;
+pub mod settings;
 pub mod standalone;
 mod system_tree;
 #[cfg(test)]

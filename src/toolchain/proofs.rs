@@ -1,12 +1,13 @@
 //! Whole toolchains from real input: an archive of packages and this machine's interpreters. The archive is a mirror that
 //! the builder of the tests names, `WADERS_TEST_MIRROR=file:///… cargo test`; without one these tests are skipped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use super::*;
 use crate::net;
+use crate::store::Node;
 
 const MIRROR: Option<&str> = option_env!("WADERS_TEST_MIRROR");
 
@@ -85,6 +86,18 @@ impl Bench {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The files of the interpreter that name a directory of the host.
+    fn files_with(&self, toolchain: &Toolchain, dir: &Path) -> Vec<String> {
+        let name = regex::bytes::Regex::new(&regex::escape(dir.to_str().unwrap())).unwrap();
+        let (_, tree) = toolchain.mounts.iter().find(|(at, _)| at.starts_with("/toolchain/")).unwrap();
+        let holds = |node: &Node| match node {
+            Node::File { digest, .. } => name.is_match(&self.store.get(*digest).unwrap()),
+            _ => false,
+        };
+        let nodes = self.store.tree(*tree).unwrap().nodes;
+        nodes.into_iter().filter(|(_, node)| holds(node)).map(|(path, _)| path.to_string()).collect()
+    }
+
     fn run_python(&self, toolchain: &Toolchain) -> String {
         let python = toolchain.python.as_ref().unwrap().to_str().unwrap();
         self.run(toolchain, &[python, "-I", "-c", PROBE])
@@ -111,6 +124,9 @@ fn an_interpreter_of_the_archive_runs_without_anything_of_the_host() {
     println!("# made in {:?}: {toolchain:?}", started.elapsed());
     assert_eq!(bench.run_python(&toolchain), "3.11.2 /usr/bin/python3.11 /usr UTF-8\n");
     assert!(toolchain.portable);
+    let more = "import distutils.core, lib2to3.pgen2; print(distutils.__name__)";
+    assert_eq!(bench.run(&toolchain, &["/usr/bin/python3", "-W", "ignore", "-c", more]).trim(), "distutils");
+    println!("{}", bench.run(&toolchain, &["/bin/sh", "-c", "du -shL /usr; find /usr /etc | wc -l; du -sm /usr/*/* | sort -rn | head -25; ls /usr/bin | tr '\\n' ' '; find /usr -xtype l"]));
 
     let started = Instant::now();
     let again = bench.ensure(&wanted(&["CPython>=3.11,<4"]), true).unwrap();
@@ -153,6 +169,7 @@ fn interpreters_of_this_machine_run_without_anything_of_the_host() {
         let said = bench.run_python(&toolchain);
         assert!(said.starts_with(&expected), "{said}");
         assert!(!toolchain.portable);
+        assert_eq!(bench.files_with(&toolchain, &interpreter.prefix), Vec::<String>::new());
         let started = Instant::now();
         assert_eq!(bench.ensure(&wanted(&[&exact]), true).unwrap(), toolchain);
         println!("# again in {:?}", started.elapsed());
