@@ -85,7 +85,7 @@ impl Archive {
         let index = Index::parse(&self.packages)?;
         let minor = |name: &str| name.strip_prefix("python3.").is_some_and(|minor| minor.parse::<u32>().is_ok());
         let offered = index.packages().filter(|package| minor(package.name));
-        Ok(offered.map(|package| (package.name.to_owned(), upstream(&package.version.to_string()))).collect())
+        Ok(offered.map(|package| (package.name.to_owned(), upstream(package.version_text))).collect())
     }
 
     /// What an interpreter's package needs beside it to be whole, as far as the suite has it.
@@ -230,7 +230,7 @@ fn locked_file(package: &index::Package<'_>) -> Result<LockedFile, Error> {
     let path = crate::base::RelPath::parse(path).map_err(|_| malformed(package.name, "Filename"))?;
     Ok(LockedFile {
         name: package.name.to_owned(),
-        version: package.version.to_string(),
+        version: package.version_text.to_owned(),
         path: path.as_str().to_owned(),
         sha256: package.require("SHA256")?.to_ascii_lowercase(),
         size: package.require("Size")?.parse().map_err(|_| malformed(package.name, "Size"))?,
