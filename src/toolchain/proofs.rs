@@ -175,3 +175,19 @@ fn interpreters_of_this_machine_run_without_anything_of_the_host() {
         println!("# again in {:?}", started.elapsed());
     }
 }
+
+#[test]
+fn the_systems_own_interpreter_runs_from_a_copy_too() {
+    let Some(mirror) = MIRROR else { return println!("skipped: no WADERS_TEST_MIRROR") };
+    let mut bench = Bench::new(mirror);
+    bench.settings.host = host::Settings { versions_dirs: Vec::new(), path: vec![PathBuf::from("/usr/bin")] };
+    bench.settings.providers = vec![Provider::Host];
+    let Some(interpreter) = host::interpreters(&bench.settings.host).pop() else {
+        return println!("skipped: no interpreter in /usr/bin");
+    };
+    let toolchain = bench.ensure(&wanted(&[&format!("=={}", interpreter.version)]), false).unwrap();
+    let minor = prefix::minor(&interpreter.version);
+    let said = bench.run_python(&toolchain);
+    let expected = format!("{} /toolchain/python{minor}/bin/python{minor} /toolchain/python{minor}", interpreter.version);
+    assert!(said.starts_with(&expected), "{said}");
+}
