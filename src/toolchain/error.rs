@@ -27,6 +27,8 @@ pub enum Error {
 
     #[error("no archive of packages is known")]
     NoArchive,
+    #[error("the archive of packages cannot be read")]
+    Archive { named_by: String, source: net::Error },
     #[error("no keyring is known that `{mirror}` could be checked with")]
     NoKeyring { mirror: String },
     #[error("the archive's signature is not valid: {why}")]
@@ -77,6 +79,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Net(error) => return error.hint(None),
+            Error::Archive { named_by, source } => return source.hint(Some(named_by)),
             Error::Frozen { .. } => "run the same command once without `--frozen` and `CI`, then commit `waders.lock`",
             Error::LockSyntax { .. } => "restore the file from version control, or delete it to have it written anew",
             Error::NoArchive => "set `mirror` and `suite` in the section `[system]` of `waders.toml`",

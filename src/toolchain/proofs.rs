@@ -188,6 +188,7 @@ fn the_systems_own_interpreter_runs_from_a_copy_too() {
     let toolchain = bench.ensure(&wanted(&[&format!("=={}", interpreter.version)]), false).unwrap();
     let minor = prefix::minor(&interpreter.version);
     let said = bench.run_python(&toolchain);
-    let expected = format!("{} /toolchain/python{minor}/bin/python{minor} /toolchain/python{minor}", interpreter.version);
+    let expected =
+        format!("{} /toolchain/python{minor}/bin/python{minor} /toolchain/python{minor}", interpreter.version);
     assert!(said.starts_with(&expected), "{said}");
 }

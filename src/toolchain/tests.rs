@@ -252,6 +252,16 @@ fn an_unknown_package_or_platform_is_named() {
 }
 
 #[test]
+fn an_archive_that_cannot_be_reached_is_told_with_its_setting() {
+    let mut world = World::new();
+    fs::remove_dir_all(world.path("mirror")).unwrap();
+    assert_eq!(world.refused(false), "the archive of packages cannot be read");
+    world.settings.debian.mirror = Some(Server::start(|_| Vec::new()).url("/gone"));
+    let error = world.ensure(false).unwrap_err();
+    assert!(error.hint().unwrap().contains("`mirror` in `[system]`"), "{error:?}");
+}
+
+#[test]
 fn without_a_mirror_or_a_keyring_the_setting_is_named() {
     let mut world = World::new();
     world.settings.debian.keyring = None;

@@ -59,7 +59,8 @@ impl Archive {
         let source = source(settings)?;
         let keys = keys(settings, &source)?;
         let dir = format!("{}/dists/{}", source.mirror.trim_end_matches('/'), source.suite);
-        let head = net.get(&format!("{dir}/InRelease"), HEAD_LIMIT_BYTES)?;
+        let unread = |error| Error::Archive { named_by: source.named_by.clone(), source: error };
+        let head = net.get(&format!("{dir}/InRelease"), HEAD_LIMIT_BYTES).map_err(unread)?;
         let release = release::verify(&head, &keys)?;
         let packages = packages(&release, net, &dir, architecture)?;
         Ok(Archive { release, packages })
