@@ -9,8 +9,6 @@ mod listing;
 mod location;
 #[cfg(test)]
 pub mod server;
-#[cfg(test)]
-mod tls_tests;
 
 pub use client::{Client, Expected, Page, Part};
 pub use error::Error;

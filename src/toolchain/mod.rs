@@ -12,8 +12,6 @@ pub mod host;
 mod libraries;
 pub mod lock;
 mod prefix;
-#[cfg(test)]
-mod proofs;
 pub mod settings;
 pub mod standalone;
 mod system_tree;

@@ -1,5 +1,5 @@
 //! Toolchains from a small archive that is served on the loopback: what must hold, and what must be refused. What runs
-//! in a real root is in `proofs`.
+//! in a real root is in `tests/it/toolchains.rs`.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,15 +1,21 @@
 //! Whole toolchains from real input: an archive of packages and this machine's interpreters. The archive is a mirror that
-//! the builder of the tests names, `WADERS_TEST_MIRROR=file:///… cargo test`; without one these tests are skipped.
+//! whoever runs the tests names, `WADERS_TEST_MIRROR=file:///… cargo test`; without one these tests are skipped.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use super::*;
-use crate::net;
-use crate::store::Node;
+use waders::net::{self, Client};
+use waders::store::{Node, Store};
+use waders::toolchain::{
+    Constraints, Context, DEFAULT_PACKAGES, Error, Lock, Provider, ROOT_LINKS, Settings, Toolchain, Wanted, debian,
+    ensure, host, standalone,
+};
 
-const MIRROR: Option<&str> = option_env!("WADERS_TEST_MIRROR");
+fn mirror() -> Option<String> {
+    std::env::var("WADERS_TEST_MIRROR").ok()
+}
 
 fn settings(mirror: &str) -> Settings {
     Settings {
@@ -29,6 +35,11 @@ fn settings(mirror: &str) -> Settings {
 fn versions_dirs() -> Vec<PathBuf> {
     let home = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.dir);
     home.map(|home| home.join(".pyenv/versions")).into_iter().collect()
+}
+
+/// `3.12.1` to `3.12`
+fn minor(version: &str) -> String {
+    version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
 }
 
 fn wanted(python: &[&str]) -> Wanted {
@@ -117,8 +128,8 @@ print(sys.version.split()[0], sys.executable, sys.prefix, locale.getpreferredenc
 
 #[test]
 fn an_interpreter_of_the_archive_runs_without_anything_of_the_host() {
-    let Some(mirror) = MIRROR else { return println!("skipped: no WADERS_TEST_MIRROR") };
-    let mut bench = Bench::new(mirror);
+    let Some(mirror) = mirror() else { return println!("skipped: no WADERS_TEST_MIRROR") };
+    let mut bench = Bench::new(&mirror);
     let started = Instant::now();
     let toolchain = bench.ensure(&wanted(&["CPython>=3.11,<4"]), false).unwrap();
     println!("# made in {:?}: {toolchain:?}", started.elapsed());
@@ -138,7 +149,7 @@ fn an_interpreter_of_the_archive_runs_without_anything_of_the_host() {
     println!("{}", std::fs::read_to_string(path).unwrap());
 
     // Another machine: an empty store and the lock.
-    let mut other = Bench { lock: bench.lock.clone(), ..Bench::new(mirror) };
+    let mut other = Bench { lock: bench.lock.clone(), ..Bench::new(&mirror) };
     let started = Instant::now();
     assert_eq!(other.ensure(&wanted(&["CPython>=3.11,<4"]), true).unwrap(), toolchain);
     println!("# fetched by hash in {:?}", started.elapsed());
@@ -146,24 +157,22 @@ fn an_interpreter_of_the_archive_runs_without_anything_of_the_host() {
 
 #[test]
 fn interpreters_of_this_machine_run_without_anything_of_the_host() {
-    let Some(mirror) = MIRROR else { return println!("skipped: no WADERS_TEST_MIRROR") };
-    let mut bench = Bench::new(mirror);
+    let Some(mirror) = mirror() else { return println!("skipped: no WADERS_TEST_MIRROR") };
+    let mut bench = Bench::new(&mirror);
     let found = host::interpreters(&bench.settings.host);
     if found.is_empty() {
         return println!("skipped: no pyenv interpreter here");
     }
     println!("# {found:?}");
-    for interpreter in
-        found.iter().filter(|found| found.version.starts_with("3.") && prefix::minor(&found.version) != "3.11")
-    {
-        if ["3.6", "3.7", "3.8"].contains(&prefix::minor(&interpreter.version).as_str()) {
+    for interpreter in found.iter().filter(|found| found.version.starts_with("3.") && minor(&found.version) != "3.11") {
+        if ["3.6", "3.7", "3.8"].contains(&minor(&interpreter.version).as_str()) {
             continue;
         }
         let started = Instant::now();
         let exact = format!("=={}", interpreter.version);
         let toolchain = bench.ensure(&wanted(&[&exact]), false).unwrap();
         println!("# {} made in {:?}", interpreter.version, started.elapsed());
-        let minor = prefix::minor(&interpreter.version);
+        let minor = minor(&interpreter.version);
         let expected =
             format!("{0} /toolchain/python{minor}/bin/python{minor} /toolchain/python{minor}", interpreter.version);
         let said = bench.run_python(&toolchain);
@@ -178,15 +187,15 @@ fn interpreters_of_this_machine_run_without_anything_of_the_host() {
 
 #[test]
 fn the_systems_own_interpreter_runs_from_a_copy_too() {
-    let Some(mirror) = MIRROR else { return println!("skipped: no WADERS_TEST_MIRROR") };
-    let mut bench = Bench::new(mirror);
+    let Some(mirror) = mirror() else { return println!("skipped: no WADERS_TEST_MIRROR") };
+    let mut bench = Bench::new(&mirror);
     bench.settings.host = host::Settings { versions_dirs: Vec::new(), path: vec![PathBuf::from("/usr/bin")] };
     bench.settings.providers = vec![Provider::Host];
     let Some(interpreter) = host::interpreters(&bench.settings.host).pop() else {
         return println!("skipped: no interpreter in /usr/bin");
     };
     let toolchain = bench.ensure(&wanted(&[&format!("=={}", interpreter.version)]), false).unwrap();
-    let minor = prefix::minor(&interpreter.version);
+    let minor = minor(&interpreter.version);
     let said = bench.run_python(&toolchain);
     let expected =
         format!("{} /toolchain/python{minor}/bin/python{minor} /toolchain/python{minor}", interpreter.version);
