@@ -103,6 +103,28 @@ pub fn ca_bundle(vars: &BTreeMap<String, String>) -> Option<PathBuf> {
     names.iter().find_map(|name| vars.get(*name).filter(|path| !path.is_empty())).map(PathBuf::from)
 }
 
+/// How to reach the outside.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Network {
+    pub ca_bundle: Option<PathBuf>,
+    pub http_proxy: Option<String>,
+    pub https_proxy: Option<String>,
+    pub no_proxy: Vec<String>,
+}
+
+/// The variables that curl, pip and uv agree on; lower case first, since `HTTP_PROXY` alone can be set by a web server.
+pub fn network(vars: &BTreeMap<String, String>) -> Network {
+    let var = |names: &[&str]| names.iter().find_map(|name| vars.get(*name)).filter(|value| !value.is_empty()).cloned();
+    let no_proxy = var(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
+    let hosts = no_proxy.split(',').map(str::trim).filter(|host| !host.is_empty());
+    Network {
+        ca_bundle: ca_bundle(vars),
+        http_proxy: var(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
+        https_proxy: var(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+        no_proxy: hosts.map(str::to_owned).collect(),
+    }
+}
+
 fn stronger_first(mut files: Vec<Indexes>) -> Vec<Indexes> {
     files.reverse();
     files
@@ -331,6 +353,15 @@ mod tests {
             assert!(error.to_string().starts_with("`/etc/pip.conf`: line "), "{error}");
         }
         assert!(discover(&BTreeMap::new(), &[file("/etc/uv/uv.toml", "= 1")], &[]).is_err());
+    }
+
+    #[test]
+    fn proxies_are_read_as_other_programs_read_them() {
+        let found =
+            network(&vars(&[("https_proxy", "http://p.example.invalid"), ("ALL_PROXY", "a"), ("NO_PROXY", "x, .y,")]));
+        assert_eq!(found.https_proxy.as_deref(), Some("http://p.example.invalid"));
+        assert_eq!(found.http_proxy.as_deref(), Some("a"));
+        assert_eq!(found.no_proxy, ["x", ".y"]);
     }
 
     #[test]

@@ -49,7 +49,9 @@ impl Error {
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Error::Unreachable { source, .. } => {
-                matches!(**source, ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed)
+                let passing =
+                    matches!(**source, ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed);
+                passing && !is_about_trust(source)
             }
             Error::BrokeOff { .. } => true,
             Error::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
@@ -61,12 +63,10 @@ impl Error {
     pub fn hint(&self, named_by: Option<&str>) -> Option<String> {
         let origin = named_by.map(|setting| format!("; the address comes from {setting}")).unwrap_or_default();
         let advice = match self {
-            Error::Unreachable { source, .. } => match **source {
-                ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-                    "if your network has its own certificate authority, name its PEM file in `SSL_CERT_FILE`"
-                }
-                _ => "check the network, and the proxy settings if there is one",
-            },
+            Error::Unreachable { source, .. } if is_about_trust(source) => {
+                "if your network has its own certificate authority, name its PEM file in `SSL_CERT_FILE`"
+            }
+            Error::Unreachable { .. } => "check the network, and the proxy settings if there is one",
             Error::Status { status: 401 | 403 | 407, .. } => "the server wants credentials, or does not accept these",
             Error::Status { status: 404 | 410, .. } => "the server does not have it (any more)",
             Error::Status { .. } | Error::BrokeOff { .. } => "the server has a problem: try again later",
@@ -79,5 +79,14 @@ impl Error {
             Error::TooLarge { .. } | Error::File { .. } | Error::CaBundle { .. } | Error::Proxy { .. } => return None,
         };
         Some(format!("{advice}{origin}"))
+    }
+}
+
+/// Certificates that are not trusted come as errors of the transfer, with the reason inside.
+fn is_about_trust(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
+        ureq::Error::Io(error) => error.kind() == io::ErrorKind::InvalidData,
+        _ => false,
     }
 }

@@ -37,7 +37,7 @@ pub fn restore(lock: &mut Lock, wanted: &Wanted, context: &Context<'_>) -> Resul
 fn locked(lock: &mut Lock, wanted: &Wanted, context: &Context<'_>) -> Result<Vec<Record>, Error> {
     let system = system(lock, wanted, context)?;
     let python = wanted.python.as_ref().map(|constraints| python(lock, wanted, constraints, &system, context));
-    Ok([Some(Ok(system)), python].into_iter().flatten().collect::<Result<_, _>>()?)
+    [Some(Ok(system)), python].into_iter().flatten().collect()
 }
 
 fn system(lock: &mut Lock, wanted: &Wanted, context: &Context<'_>) -> Result<Record, Error> {
@@ -153,8 +153,8 @@ fn make(records: &[Record], context: &Context<'_>, reuse: bool) -> Result<(), Er
             _ => store.put_tree(&debian::unpack(&settings.debian, net, store, &record.files, reuse)?)?,
         };
         if got != record.tree {
-            let (name, version) = (record.name.clone(), record.version.clone());
-            return Err(Error::Differs { name, version, expected: record.tree, got });
+            let toolchain = format!("{} {}", record.name, record.version);
+            return Err(Error::Differs { toolchain, expected: Box::new(record.tree), got: Box::new(got) });
         }
     }
     Ok(())

@@ -22,8 +22,13 @@ pub enum Error {
     #[error("no toolchain is offered for the platform `{platform}`")]
     Platform { platform: String },
 
+    #[error("`{name}` is not a provider of toolchains: they are `debian`, `standalone` and `host`")]
+    UnknownProvider { name: String },
+
     #[error("no archive of packages is known")]
     NoArchive,
+    #[error("the archive of packages cannot be read")]
+    Archive { named_by: String, source: net::Error },
     #[error("no keyring is known that `{mirror}` could be checked with")]
     NoKeyring { mirror: String },
     #[error("the archive's signature is not valid: {why}")]
@@ -59,8 +64,8 @@ pub enum Error {
     #[error("`{url}` is not an interpreter's archive: {why}")]
     Standalone { url: String, why: String },
 
-    #[error("toolchain `{name}` {version} came out as `{got}` where the lock says `{expected}`")]
-    Differs { name: String, version: String, expected: Digest, got: Digest },
+    #[error("toolchain `{toolchain}` came out as `{got}` where the lock says `{expected}`")]
+    Differs { toolchain: String, expected: Box<Digest>, got: Box<Digest> },
 }
 
 impl Error {
@@ -74,6 +79,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Net(error) => return error.hint(None),
+            Error::Archive { named_by, source } => return source.hint(Some(named_by)),
             Error::Frozen { .. } => "run the same command once without `--frozen` and `CI`, then commit `waders.lock`",
             Error::LockSyntax { .. } => "restore the file from version control, or delete it to have it written anew",
             Error::NoArchive => "set `mirror` and `suite` in the section `[system]` of `waders.toml`",

@@ -92,8 +92,9 @@ fn interpreter(binary: &Path) -> Option<Interpreter> {
 
 /// From its headers, else from the text that the program itself holds.
 fn version(prefix: &Path, minor: &str, program: &[u8]) -> Option<String> {
-    let header = fs::read(prefix.join(format!("include/python{minor}/patchlevel.h")));
-    let header = header.unwrap_or_default();
+    // Up to 3.7 the directory has the ABI flag `m`.
+    let headers = ["", "m"].map(|flag| prefix.join(format!("include/python{minor}{flag}/patchlevel.h")));
+    let header = headers.iter().find_map(|path| fs::read(path).ok()).unwrap_or_default();
     let escaped = regex::escape(minor);
     let in_header = Regex::new(&format!(r#"#define\s+PY_VERSION\s+"({escaped}\.[0-9a-z]+)\+?""#)).ok()?;
     let in_program = Regex::new(&format!(r"\x00({escaped}\.[0-9][0-9a-z]*)\+?\x00")).ok()?;
@@ -151,10 +152,9 @@ impl Copy<'_, '_> {
     fn add_file(&mut self, at: &RelPath, path: &Path) -> Result<(), Error> {
         let bytes = fs::read(path).map_err(Error::io("read", path))?;
         let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(path).map_err(Error::io("read", path))?);
-        if let Some(dynamic) = elf::dynamic(&bytes) {
-            self.programs.push((path.display().to_string(), dynamic));
-        }
-        let bytes = self.rename.apply(bytes);
+        let dynamic = elf::dynamic(&bytes);
+        let bytes = self.rename.apply(bytes, dynamic.as_ref());
+        self.programs.extend(dynamic.map(|dynamic| (path.display().to_string(), dynamic)));
         let executable = mode & 0o100 != 0;
         let digest = self.batch.put(&bytes, executable)?;
         self.tree.nodes.insert(self.root.join(at), Node::File { digest, executable });
@@ -177,6 +177,9 @@ impl Copy<'_, '_> {
     }
 }
 
+/// Takes the place of the directories that hold a prefix, in programs.
+const HIDDEN: &str = "/toolchain";
+
 /// Puts the mount point where the prefix is named, so that neither the machine nor its user shows.
 struct Rename {
     /// `None` where the prefix is a directory of the system, whose name means more than this interpreter.
@@ -193,24 +196,41 @@ impl Rename {
         Rename { prefix: regex.filter(|_| !shared), from, to: mount_point.to_owned() }
     }
 
-    fn apply(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+    fn apply(&self, mut bytes: Vec<u8>, dynamic: Option<&elf::Dynamic>) -> Vec<u8> {
         let Some(prefix) = self.prefix.as_ref().filter(|prefix| prefix.is_match(&bytes)) else { return bytes };
         if !bytes.contains(&0) {
             return prefix.replace_all(&bytes, NoExpand(self.to.as_bytes())).into_owned();
         }
-        // In a program, a text ends at its NUL and cannot grow; what is left over is filled with NULs.
-        if self.to.len() > self.from.len() || !elf::is_elf(&bytes) {
-            return bytes;
-        }
-        let starts: Vec<usize> = prefix.find_iter(&bytes).map(|found| found.start()).collect();
-        for start in starts.into_iter().rev() {
-            let end = bytes[start..].iter().position(|byte| *byte == 0).map_or(bytes.len(), |len| start + len);
-            let rest = bytes[start + self.from.len()..end].to_vec();
-            let mut text = [self.to.as_bytes(), &rest].concat();
-            text.resize(end - start, 0);
-            bytes[start..end].copy_from_slice(&text);
+        if let Some(dynamic) = dynamic {
+            self.apply_to_search(&mut bytes, dynamic);
+            self.apply_to_constants(&mut bytes, prefix);
         }
         bytes
+    }
+
+    /// Where the loader searches: the whole text is ours, so it may become shorter.
+    fn apply_to_search(&self, bytes: &mut [u8], dynamic: &elf::Dynamic) {
+        let text = dynamic.search.join(":");
+        let renamed = text.replace(&self.from, &self.to);
+        let whole = Regex::new(&format!(r"\x00{}\x00", regex::escape(&text))).expect("escaped");
+        let starts: Vec<usize> = whole.find_iter(bytes).map(|found| found.start() + 1).collect();
+        for start in starts.into_iter().filter(|_| !text.is_empty() && renamed.len() <= text.len()) {
+            bytes[start..start + text.len()].fill(0);
+            bytes[start..start + renamed.len()].copy_from_slice(renamed.as_bytes());
+        }
+    }
+
+    /// Elsewhere the linker may have laid another text over the end of this one (the version number is the end of pyenv's
+    /// prefixes), so only the directories before the last component give way, byte for byte. The interpreter looks for
+    /// its library from where it lies and needs none of these texts.
+    fn apply_to_constants(&self, bytes: &mut [u8], prefix: &Regex) {
+        let Some(head) = self.from.rfind('/').filter(|len| *len >= HIDDEN.len()) else { return };
+        let mut hidden = HIDDEN.as_bytes().to_vec();
+        hidden.resize(head, b'/');
+        let starts: Vec<usize> = prefix.find_iter(bytes).map(|found| found.start()).collect();
+        for start in starts {
+            bytes[start..start + head].copy_from_slice(&hidden);
+        }
     }
 }
 
@@ -294,21 +314,26 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_renamed_in_text_and_in_programs() {
+    fn a_prefix_is_renamed_in_text() {
         let rename = Rename::new(Path::new("/home/joe/versions/3.12.1"), "/toolchain/python3.12");
-        assert_eq!(rename.apply(b"P=/home/joe/versions/3.12.1/lib".to_vec()), b"P=/toolchain/python3.12/lib");
-        assert_eq!(rename.apply(b"/home/joe/versions/3.12.10".to_vec()), b"/home/joe/versions/3.12.10");
-        let program = b"\x7fELF\0/home/joe/versions/3.12.1/lib:/home/joe/versions/3.12.1\0z";
-        let renamed = rename.apply(program.to_vec());
-        let mut expected = b"\x7fELF\0/toolchain/python3.12/lib:/toolchain/python3.12".to_vec();
-        expected.resize(program.len() - 1, 0);
-        expected.push(b'z');
-        assert_eq!(String::from_utf8_lossy(&renamed), String::from_utf8_lossy(&expected));
+        let renamed = |text: &str| String::from_utf8(rename.apply(text.into(), None)).unwrap();
+        assert_eq!(renamed("P=/home/joe/versions/3.12.1/lib"), "P=/toolchain/python3.12/lib");
+        assert_eq!(renamed("/home/joe/versions/3.12.10"), "/home/joe/versions/3.12.10");
+    }
+
+    #[test]
+    fn a_prefix_is_hidden_in_programs_and_every_other_text_stays_where_it_is() {
+        let rename = Rename::new(Path::new("/home/joe/versions/3.12.1"), "/toolchain/python3.12");
+        let search = vec!["/home/joe/versions/3.12.1/lib".to_owned()];
+        let dynamic = elf::Dynamic { search, ..elf::Dynamic::default() };
+        let program = b"\x7fELF\0/home/joe/versions/3.12.1/lib\0z/home/joe/versions/3.12.1\0z".to_vec();
+        let renamed = String::from_utf8(rename.apply(program, Some(&dynamic))).unwrap();
+        assert_eq!(renamed, "\x7fELF\0/toolchain/python3.12/lib\0\0\0\0\0z/toolchain/////////3.12.1\0z");
     }
 
     #[test]
     fn a_prefix_that_the_system_shares_is_not_renamed() {
         let rename = Rename::new(Path::new("/usr"), "/toolchain/python3.12");
-        assert_eq!(rename.apply(b"/usr/bin/env".to_vec()), b"/usr/bin/env");
+        assert_eq!(rename.apply(b"/usr/bin/env".to_vec(), None), b"/usr/bin/env");
     }
 }

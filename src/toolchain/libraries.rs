@@ -74,3 +74,53 @@ impl<'s> Libraries<'s> {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::store::{Node, Tree};
+
+    /// A system whose only library is the one that this test runs with.
+    fn system(store: &Store) -> Option<Digest> {
+        let libc = std::fs::read("/lib/x86_64-linux-gnu/libc.so.6").ok()?;
+        let file = Node::File { digest: store.put(&libc).unwrap(), executable: false };
+        let link = Node::Symlink { target: "libc-real.so".to_owned() };
+        let nodes =
+            [("libc-real.so", file), ("libc.so.6", link), ("liba.so", Node::Symlink { target: "liba.so".to_owned() })];
+        let path = |name: &str| RelPath::parse(&format!("{}/{name}", DIRS[0])).unwrap();
+        let tree = Tree { nodes: nodes.into_iter().map(|(name, node)| (path(name), node)).collect() };
+        Some(store.put_tree(&tree).unwrap())
+    }
+
+    #[test]
+    fn a_program_built_for_a_newer_system_is_refused_with_what_it_needs() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let Some(tree) = system(&store) else { return println!("skipped: no glibc at the usual place") };
+        let libraries = Libraries::of(&store, tree);
+        let asks = |versions: &[&str]| {
+            let versions: BTreeSet<String> = versions.iter().map(|version| version.to_string()).collect();
+            let versions_needed = BTreeMap::from([("libc.so.6".to_owned(), versions)]);
+            libraries.check("python3.12", &elf::Dynamic { versions_needed, ..elf::Dynamic::default() })
+        };
+        assert!(asks(&["GLIBC_2.2.5", "GLIBC_2.17"]).is_ok());
+        let error = asks(&["GLIBC_2.17", "GLIBC_2.99"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`python3.12` needs `GLIBC_2.99` of `libc.so.6`, which the system tree does not have"
+        );
+    }
+
+    #[test]
+    fn a_library_that_is_not_there_or_a_link_to_itself_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let Some(tree) = system(&store) else { return println!("skipped: no glibc at the usual place") };
+        let libraries = Libraries::of(&store, tree);
+        for library in ["libb.so", "liba.so", "../x", ""] {
+            assert!(!libraries.has(library).unwrap(), "{library}");
+        }
+    }
+}

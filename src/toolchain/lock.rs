@@ -146,7 +146,7 @@ impl Provider {
 /// The file's text, one locked file a line, so that differences read well.
 impl fmt::Display for Lock {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{HEAD}format = {FORMAT}\n")?;
+        writeln!(out, "{HEAD}format = {FORMAT}")?;
         for record in &self.records {
             out.write_str("\n[[toolchain]]\n")?;
             for (key, value) in [

@@ -12,6 +12,7 @@ pub mod host;
 mod libraries;
 pub mod lock;
 mod prefix;
+pub mod settings;
 pub mod standalone;
 mod system_tree;
 #[cfg(test)]

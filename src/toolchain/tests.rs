@@ -1,45 +1,33 @@
-//! Whole toolchains from real input: an archive of packages and this machine's interpreters. The archive is a mirror that
-//! the builder of the tests names, `WADERS_TEST_MIRROR=file:///… cargo test`; without one these tests are skipped.
+//! Toolchains from a small archive that is served on the loopback: what must hold, and what must be refused. What runs
+//! in a real root is in `tests/it/toolchains.rs`.
 
+use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Instant;
 
+use super::debian::fixture::{self, Package, key, write_archive, write_keyring};
 use super::*;
+use crate::base::RelPath;
 use crate::net;
+use crate::net::server::{Server, reply};
+use crate::store::Node;
 
-const MIRROR: Option<&str> = option_env!("WADERS_TEST_MIRROR");
+const PACKAGES: [Package<'_>; 3] = [
+    Package {
+        name: "dash",
+        version: "1",
+        depends: "libc6",
+        files: &[("bin/dash", "dash"), ("usr/share/doc/dash/x", "x")],
+    },
+    Package { name: "libc6", version: "2.36-1", depends: "", files: &[("lib/x86_64-linux-gnu/libc.so.6", "libc")] },
+    Package {
+        name: "python3.11",
+        version: "3.11.2-6",
+        depends: "libc6 (>= 2)",
+        files: &[("usr/bin/python3.11", "elf")],
+    },
+];
 
-fn settings(mirror: &str) -> Settings {
-    Settings {
-        providers: vec![Provider::Debian, Provider::Standalone, Provider::Host],
-        debian: debian::Settings {
-            mirror: Some(mirror.to_owned()),
-            suite: Some("bookworm".to_owned()),
-            keyring_dirs: vec![PathBuf::from("/usr/share/keyrings")],
-            ..debian::Settings::default()
-        },
-        standalone: standalone::Settings::default(),
-        host: host::Settings { versions_dirs: versions_dirs(), path: Vec::new() },
-    }
-}
-
-/// pyenv's, in the home of whoever runs the tests.
-fn versions_dirs() -> Vec<PathBuf> {
-    let home = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.dir);
-    home.map(|home| home.join(".pyenv/versions")).into_iter().collect()
-}
-
-fn wanted(python: &[&str]) -> Wanted {
-    let texts: Vec<String> = python.iter().map(|text| text.to_string()).collect();
-    Wanted {
-        platform: "linux-x86_64".to_owned(),
-        packages: DEFAULT_PACKAGES.map(str::to_owned).to_vec(),
-        python: (!texts.is_empty()).then(|| Constraints::parse(&texts).unwrap()),
-    }
-}
-
-struct Bench {
+struct World {
     dir: tempfile::TempDir,
     store: Store,
     net: Client,
@@ -47,113 +35,263 @@ struct Bench {
     lock: Lock,
 }
 
-impl Bench {
-    fn new(mirror: &str) -> Bench {
+impl World {
+    fn new() -> World {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("store")).unwrap();
-        let net = Client::new(&net::Settings::default()).unwrap();
-        Bench { dir, store, net, settings: settings(mirror), lock: Lock::default() }
+        let path = |name: &str| dir.path().join(name);
+        write_keyring(&path("keyring.gpg"), &key(1));
+        write_archive(&path("mirror"), &PACKAGES, &key(1));
+        let debian = debian::Settings {
+            mirror: Some(format!("file://{}", path("mirror").display())),
+            suite: Some("test".to_owned()),
+            keyring: Some(path("keyring.gpg")),
+            ..debian::Settings::default()
+        };
+        let providers = vec![Provider::Debian, Provider::Standalone, Provider::Host];
+        let settings = Settings { providers, debian, standalone: Default::default(), host: Default::default() };
+        let store = Store::open(&path("store")).unwrap();
+        let net = Client::new(&net::Settings { attempts: 1, ..net::Settings::default() }).unwrap();
+        World { store, net, settings, lock: Lock::default(), dir }
     }
 
-    fn ensure(&mut self, wanted: &Wanted, frozen: bool) -> Result<Toolchain, Error> {
-        ensure(&mut self.lock, wanted, &Context::new(&self.store, &self.net, &self.settings, frozen))
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
-    /// What a program says in a root that holds the toolchain and nothing of the host but `/dev` and `/proc`.
-    fn run(&self, toolchain: &Toolchain, argv: &[&str]) -> String {
-        let root = self.dir.path().join("root");
-        std::fs::create_dir_all(&root).unwrap();
-        let mut script = format!("set -e; mount -t tmpfs none {0}; cd {0}; mkdir dev proc tmp\n", root.display());
-        for (at, tree) in &toolchain.mounts {
-            let image = self.store.materialize(*tree).unwrap();
-            script += &format!("mkdir -p .{at}; mount --rbind {} .{at}\n", image.display());
-        }
-        for (link, target) in ROOT_LINKS {
-            script += &format!("ln -s {target} {link}\n");
-        }
-        script += "mount --rbind /dev dev; mount --rbind /proc proc\nexec chroot . \"$@\"\n";
-        let output = Command::new("unshare")
-            .args(["-r", "-m", "-n", "/bin/sh", "-c", &script, "sh"])
-            .args(argv)
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("LC_ALL", "C.UTF-8")
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+    fn forget(&mut self) {
+        self.store = Store::open(&self.path("another store")).unwrap();
     }
 
-    fn run_python(&self, toolchain: &Toolchain) -> String {
-        let python = toolchain.python.as_ref().unwrap().to_str().unwrap();
-        self.run(toolchain, &[python, "-I", "-c", PROBE])
+    fn ensure_with(&mut self, packages: &[&str], python: Option<&str>, frozen: bool) -> Result<Toolchain, Error> {
+        let wanted = Wanted {
+            platform: "linux-x86_64".to_owned(),
+            packages: packages.iter().map(|name| name.to_string()).collect(),
+            python: python.map(|text| Constraints::parse(&[text.to_owned()]).unwrap()),
+        };
+        ensure(&mut self.lock, &wanted, &Context::new(&self.store, &self.net, &self.settings, frozen))
+    }
+
+    fn ensure(&mut self, frozen: bool) -> Result<Toolchain, Error> {
+        self.ensure_with(&["dash"], Some(">=3.9"), frozen)
+    }
+
+    fn refused(&mut self, frozen: bool) -> String {
+        self.ensure(frozen).unwrap_err().to_string()
     }
 }
 
-/// Whatever links against a library of the system, and what reads its data.
-const PROBE: &str = "
-import bz2, ctypes, hashlib, lzma, readline, sqlite3, ssl, sys, uuid, zlib, zoneinfo, subprocess, multiprocessing, locale
-import curses, decimal, json, socket, asyncio
-assert sqlite3.connect(':memory:').execute('select 1+1').fetchone() == (2,)
-assert ctypes.CDLL('libstdc++.so.6') and ctypes.CDLL('libc.so.6').getpid() > 0
-assert str(zoneinfo.ZoneInfo('Europe/Vienna')) and len(ssl.create_default_context().get_ca_certs()) > 100
-assert subprocess.check_output(['sh', '-c', 'echo a b | sed s/a/c/ | awk \"{print \\$1}\" | grep c; test -x /usr/bin/env']) == b'c\\n'
-print(sys.version.split()[0], sys.executable, sys.prefix, locale.getpreferredencoding())
-";
-
 #[test]
-fn an_interpreter_of_the_archive_runs_without_anything_of_the_host() {
-    let Some(mirror) = MIRROR else { return println!("skipped: no WADERS_TEST_MIRROR") };
-    let mut bench = Bench::new(mirror);
-    let started = Instant::now();
-    let toolchain = bench.ensure(&wanted(&["CPython>=3.11,<4"]), false).unwrap();
-    println!("# made in {:?}: {toolchain:?}", started.elapsed());
-    assert_eq!(bench.run_python(&toolchain), "3.11.2 /usr/bin/python3.11 /usr UTF-8\n");
-    assert!(toolchain.portable);
+fn what_was_locked_comes_back_without_the_index_and_byte_for_byte() {
+    let mut world = World::new();
+    let made = world.ensure(false).unwrap();
+    assert_eq!(made.python, Some(PathBuf::from("/usr/bin/python3.11")));
+    let paths = |toolchain: &Toolchain| {
+        world.store.tree(toolchain.mounts["/usr"]).unwrap().nodes.keys().map(RelPath::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(paths(&made), ["bin/dash", "bin/python3.11", "bin/sh", "lib/x86_64-linux-gnu/libc.so.6"]);
 
-    let started = Instant::now();
-    let again = bench.ensure(&wanted(&["CPython>=3.11,<4"]), true).unwrap();
-    println!("# again in {:?}", started.elapsed());
-    assert_eq!(again, toolchain);
-
-    let path = bench.dir.path().join("waders.lock");
-    bench.lock.save(&path).unwrap();
-    println!("{}", std::fs::read_to_string(path).unwrap());
-
-    // Another machine: an empty store and the lock.
-    let mut other = Bench { lock: bench.lock.clone(), ..Bench::new(mirror) };
-    let started = Instant::now();
-    assert_eq!(other.ensure(&wanted(&["CPython>=3.11,<4"]), true).unwrap(), toolchain);
-    println!("# fetched by hash in {:?}", started.elapsed());
+    fs::remove_dir_all(world.path("mirror/dists")).unwrap();
+    world.forget();
+    assert_eq!(world.ensure(true).unwrap(), made);
+    fs::remove_dir_all(world.path("mirror")).unwrap();
+    assert_eq!(world.ensure(true).unwrap(), made, "what is stored needs no mirror");
 }
 
 #[test]
-fn interpreters_of_this_machine_run_without_anything_of_the_host() {
-    let Some(mirror) = MIRROR else { return println!("skipped: no WADERS_TEST_MIRROR") };
-    let mut bench = Bench::new(mirror);
-    let found = host::interpreters(&bench.settings.host);
-    if found.is_empty() {
-        return println!("skipped: no pyenv interpreter here");
-    }
-    println!("# {found:?}");
-    for interpreter in
-        found.iter().filter(|found| found.version.starts_with("3.") && prefix::minor(&found.version) != "3.11")
+fn a_frozen_lock_is_not_changed() {
+    let mut world = World::new();
+    assert!(world.refused(true).starts_with("`waders.lock` is out of date: it has no system tree"));
+    world.ensure(false).unwrap();
+    let before = world.lock.clone();
+    let error = world.ensure_with(&["dash", "libc6"], None, true).unwrap_err();
+    assert!(error.to_string().contains("other packages") && error.hint().is_some(), "{error}");
+    let error = world.ensure_with(&["dash"], Some("==3.11.*"), true).unwrap_err();
+    assert!(error.to_string().contains("no interpreter for `==3.11.*`"), "{error}");
+    assert_eq!(world.lock, before);
+}
+
+#[test]
+fn constraints_that_choose_the_same_interpreter_share_its_record() {
+    let mut world = World::new();
+    let one = world.ensure(false).unwrap();
+    assert_eq!(world.ensure_with(&["dash"], Some("==3.11.*"), false).unwrap(), one);
+    let python = world.lock.records().iter().find(|record| record.name == "python").unwrap();
+    assert_eq!(python.wanted, ["==3.11.*", ">=3.9"]);
+}
+
+#[test]
+fn an_archive_signed_by_a_stranger_is_refused() {
+    let mut world = World::new();
+    write_archive(&world.path("mirror"), &PACKAGES, &key(2));
+    assert!(world.refused(false).contains("none of the 1 trusted keys"), "{}", world.refused(false));
+}
+
+#[test]
+fn a_head_that_was_changed_after_signing_is_refused() {
+    let mut world = World::new();
+    let path = world.path("mirror/dists/test/InRelease");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("Version: 1.0", "Version: 1.1")).unwrap();
+    assert!(world.refused(false).contains("signature is not valid"));
+    // Unsigned text before what is signed must not be read either.
+    fs::write(&path, format!("Codename: evil\n\n{text}")).unwrap();
+    assert!(world.refused(false).contains("signature is not valid"));
+}
+
+#[test]
+fn an_index_that_the_head_does_not_vouch_for_is_refused() {
+    let mut world = World::new();
+    let path = world.path("mirror/dists/test/main/binary-amd64/Packages.gz");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert!(world.refused(false).contains("has the sha256"));
+    fs::write(&path, "").unwrap();
+    assert!(world.refused(false).contains("holds 0 bytes"));
+}
+
+#[test]
+fn a_package_that_was_changed_is_refused_and_nothing_is_locked() {
+    let mut world = World::new();
+    let path = world.path("mirror/pool/dash_1.deb");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(world.refused(false), "cannot get the locked package `dash` (1)");
+    assert_eq!(world.lock, Lock::default());
+}
+
+#[test]
+fn a_package_that_left_the_mirror_comes_from_the_snapshot() {
+    let mut world = World::new();
+    let made = world.ensure(false).unwrap();
+    fs::rename(world.path("mirror"), world.path("snapshot")).unwrap();
+    let server = Server::start(|_| reply(404, &[], b""));
+    world.settings.debian.mirror = Some(server.url("/debian"));
+    world.forget();
+    let error = world.ensure(true).unwrap_err();
+    assert!(error.hint().unwrap().contains("snapshot_mirror"), "{error}");
+    let snapshot = Server::of_directory(world.path("snapshot"));
+    world.settings.debian.snapshot_mirror = Some(snapshot.url(""));
+    assert_eq!(world.ensure(true).unwrap(), made);
+}
+
+#[test]
+fn a_lock_that_says_another_tree_is_not_believed() {
+    let mut world = World::new();
+    world.ensure(false).unwrap();
+    let system = world.lock.records().iter().find(|record| record.name == "system").unwrap().clone();
+    world.lock.insert(Record { tree: Digest::of(b"another"), ..system });
+    assert!(world.refused(true).contains("where the lock says"));
+}
+
+#[test]
+fn a_store_that_lost_a_file_is_restored() {
+    let mut world = World::new();
+    let made = world.ensure(false).unwrap();
+    fs::remove_dir_all(world.path("store/blob")).unwrap();
+    fs::create_dir(world.path("store/blob")).unwrap();
+    let wanted = Wanted {
+        platform: "linux-x86_64".to_owned(),
+        packages: vec!["dash".to_owned()],
+        python: Some(Constraints::parse(&[">=3.9".to_owned()]).unwrap()),
+    };
+    assert!(world.store.materialize(made.mounts["/usr"]).is_err());
+    let context = Context::new(&world.store, &world.net, &world.settings, true);
+    assert_eq!(restore(&mut world.lock, &wanted, &context).unwrap(), made);
+    assert!(world.store.materialize(made.mounts["/usr"]).is_ok());
+}
+
+#[test]
+fn an_archive_of_an_interpreter_is_locked_by_what_comes_first() {
+    let mut world = World::new();
+    let (content, server) = serve_interpreter("python/bin/python3.12");
+    world.settings.standalone = standalone::Settings {
+        url_template: Some(server.url("/{build}/cpython-{version}-{arch}.tar.gz")),
+        versions: vec!["3.12.7+20241016".to_owned()],
+    };
+    let made = world.ensure_with(&["dash"], Some("==3.12.*"), false).unwrap();
+    assert_eq!(made.python, Some(PathBuf::from("/toolchain/python3.12/bin/python3.12")));
+    assert_eq!(server.requests()[0].path, "/20241016/cpython-3.12.7-x86_64.tar.gz");
+    let tree = world.store.tree(made.mounts["/toolchain/python3.12"]).unwrap();
+    let paths: Vec<String> = tree.nodes.keys().map(RelPath::to_string).collect();
+    assert_eq!(paths, ["bin/python", "bin/python3", "bin/python3.12", "lib/python3.12/os.py"]);
+    assert!(
+        matches!(&tree.nodes[&RelPath::parse("bin/python").unwrap()], Node::Symlink { target } if target == "python3.12")
+    );
+
+    world.forget();
+    assert_eq!(world.ensure_with(&["dash"], Some("==3.12.*"), true).unwrap(), made);
+    world.forget();
+    fs::remove_dir_all(world.path("another store")).unwrap();
+    world.forget();
+    *content.lock().unwrap() = archive_of("python/bin/python3.12", "something else");
+    let error = world.ensure_with(&["dash"], Some("==3.12.*"), true).unwrap_err();
+    assert!(error.to_string().contains("expected"), "{error}");
+}
+
+#[test]
+fn an_archive_without_the_interpreter_is_refused() {
+    let mut world = World::new();
+    let (_, server) = serve_interpreter("python/bin/python3.11");
+    let url_template = Some(server.url("/{version}.tar.gz"));
+    world.settings.standalone = standalone::Settings { url_template, versions: vec!["3.12.7".to_owned()] };
+    let error = world.ensure_with(&["dash"], Some("==3.12.*"), false).unwrap_err();
+    assert!(error.to_string().contains("it has no program `bin/python3.12`"), "{error}");
+}
+
+#[test]
+fn an_unknown_package_or_platform_is_named() {
+    let mut world = World::new();
+    let error = world.ensure_with(&["dash", "nonsense"], None, false).unwrap_err();
+    assert_eq!(error.to_string(), "the archive has no package `nonsense`");
+    let wanted = Wanted { platform: "plan9-mips".to_owned(), packages: vec![], python: None };
+    let context = Context::new(&world.store, &world.net, &world.settings, false);
+    let error = ensure(&mut world.lock, &wanted, &context).unwrap_err();
+    assert_eq!(error.to_string(), "no toolchain is offered for the platform `plan9-mips`");
+}
+
+#[test]
+fn an_archive_that_cannot_be_reached_is_told_with_its_setting() {
+    let mut world = World::new();
+    fs::remove_dir_all(world.path("mirror")).unwrap();
+    assert_eq!(world.refused(false), "the archive of packages cannot be read");
+    world.settings.debian.mirror = Some(Server::start(|_| Vec::new()).url("/gone"));
+    let error = world.ensure(false).unwrap_err();
+    assert!(error.hint().unwrap().contains("`mirror` in `[system]`"), "{error:?}");
+}
+
+#[test]
+fn without_a_mirror_or_a_keyring_the_setting_is_named() {
+    let mut world = World::new();
+    world.settings.debian.keyring = None;
+    assert!(world.refused(false).starts_with("no keyring is known"));
+    world.settings.debian.mirror = None;
+    assert_eq!(world.refused(false), "no archive of packages is known");
+}
+
+fn serve_interpreter(program: &str) -> (std::sync::Arc<std::sync::Mutex<Vec<u8>>>, Server) {
+    let content = std::sync::Arc::new(std::sync::Mutex::new(archive_of(program, "program")));
+    let served = std::sync::Arc::clone(&content);
+    (content, Server::start(move |_| reply(200, &[], &served.lock().unwrap())))
+}
+
+fn archive_of(program: &str, content: &str) -> Vec<u8> {
+    let packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut archive = tar::Builder::new(packer);
+    for path in
+        [program, "python/lib/python3.12/os.py", "python/lib/python3.12/test/x.py", "python/lib/libpython3.12.a"]
     {
-        if ["3.6", "3.7", "3.8"].contains(&prefix::minor(&interpreter.version).as_str()) {
-            continue;
-        }
-        let started = Instant::now();
-        let exact = format!("=={}", interpreter.version);
-        let toolchain = bench.ensure(&wanted(&[&exact]), false).unwrap();
-        println!("# {} made in {:?}", interpreter.version, started.elapsed());
-        let minor = prefix::minor(&interpreter.version);
-        let expected =
-            format!("{0} /toolchain/python{minor}/bin/python{minor} /toolchain/python{minor}", interpreter.version);
-        assert!(bench.run_python(&toolchain).starts_with(&expected));
-        assert!(!toolchain.portable);
-        let started = Instant::now();
-        assert_eq!(bench.ensure(&wanted(&[&exact]), true).unwrap(), toolchain);
-        println!("# again in {:?}", started.elapsed());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o755);
+        header.set_cksum();
+        archive.append_data(&mut header, path, content.as_bytes()).unwrap();
     }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn a_signature_is_made_by_one_key_only() {
+    assert_ne!(fixture::sign("x\n", &key(1)), fixture::sign("x\n", &key(2)));
 }

@@ -1,7 +1,10 @@
 //! The one integration-test binary: a module for each promise that needs more than one room.
+#![allow(clippy::unwrap_used)]
 
 mod garbled;
 mod golden;
 mod store_crash;
 mod store_damage;
 mod tidy;
+mod tls;
+mod toolchains;

@@ -87,29 +87,33 @@ impl<'i, 't> Chosen<'i, 't> {
 
     fn has(&self, alternative: &Alternative<'_>) -> bool {
         let there = |name: &str| self.present.contains_key(name) || self.added.contains_key(name);
-        let version = self.present.get(alternative.package);
-        let version = version.or_else(|| self.added.get(alternative.package).map(|package| &package.version));
-        version.is_some_and(|version| alternative.allows(version))
+        let present = self.present.get(alternative.package).is_some_and(|version| alternative.allows(version));
+        present
+            || self.added.get(alternative.package).is_some_and(|package| fits(alternative, package))
             || self.providers(alternative).any(|package| there(package.name))
     }
 
     fn offer(&self, alternative: &Alternative<'_>) -> Option<&'i Package<'t>> {
         // What is present has its version for good.
         let free = |package: &&'i Package<'t>| !self.present.contains_key(package.name);
-        let real = self.index.package(alternative.package).filter(|package| alternative.allows(&package.version));
+        let real = self.index.package(alternative.package).filter(|package| fits(alternative, package));
         real.filter(free).or_else(|| self.providers(alternative).find(free))
     }
 
     fn providers(&self, alternative: &Alternative<'_>) -> impl Iterator<Item = &'i Package<'t>> {
         let index = self.index;
-        let fits = |version: &Option<Version>| match (version, &alternative.version) {
+        let fits = |version: Option<&str>| match (version, &alternative.version) {
             (_, None) => true,
-            (Some(version), Some(_)) => alternative.allows(version),
+            (Some(version), Some(_)) => version.parse().is_ok_and(|version| alternative.allows(&version)),
             (None, Some(_)) => false,
         };
-        let offered = index.providers(alternative.package).iter().filter(move |provider| fits(&provider.version));
+        let offered = index.providers(alternative.package).iter().filter(move |provider| fits(provider.version));
         offered.filter_map(|provider| index.package(provider.package))
     }
+}
+
+fn fits(alternative: &Alternative<'_>, package: &Package<'_>) -> bool {
+    alternative.version.is_none() || package.version().is_ok_and(|version| alternative.allows(&version))
 }
 
 #[cfg(test)]

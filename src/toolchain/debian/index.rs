@@ -16,14 +16,15 @@ pub struct Index<'t> {
 
 pub struct Package<'t> {
     pub name: &'t str,
-    pub version: Version,
+    /// Read when it is compared: see `version`.
+    pub version_text: &'t str,
     fields: Paragraph<'t>,
 }
 
 pub struct Provider<'t> {
     pub package: &'t str,
     /// Only a provider that says a version satisfies a versioned dependency.
-    pub version: Option<Version>,
+    pub version: Option<&'t str>,
 }
 
 impl<'t> Index<'t> {
@@ -31,11 +32,12 @@ impl<'t> Index<'t> {
         let mut packages: BTreeMap<&str, Package<'_>> = BTreeMap::new();
         for fields in paragraphs(text) {
             let Some(name) = fields.get("Package") else { continue };
-            let version = fields.get("Version").and_then(|version| version.parse().ok());
-            let version: Version = version.ok_or_else(|| malformed(name, "Version"))?;
+            let version_text = fields.get("Version").ok_or_else(|| malformed(name, "Version"))?;
+            let package = Package { name, version_text, fields };
             // The higher version wins where a suite has two.
-            if packages.get(name).is_none_or(|other| other.version < version) {
-                packages.insert(name, Package { name, version, fields });
+            match packages.get(name) {
+                Some(other) if other.version()? >= package.version()? => {}
+                _ => drop(packages.insert(name, package)),
             }
         }
         let providers = providers(&packages)?;
@@ -56,6 +58,10 @@ impl<'t> Index<'t> {
 }
 
 impl<'t> Package<'t> {
+    pub fn version(&self) -> Result<Version, Error> {
+        self.version_text.parse().map_err(|_| malformed(self.name, "Version"))
+    }
+
     /// An empty text where there is no such field.
     pub fn field(&self, name: &str) -> &'t str {
         self.fields.get(name).unwrap_or_default()

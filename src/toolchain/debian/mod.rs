@@ -1,6 +1,8 @@
 //! The provider `debian`: packages of a suite's signed index, resolved once, then fetched by hash. No package's script runs.
 
 mod closure;
+#[cfg(test)]
+pub mod fixture;
 mod index;
 mod paragraph;
 mod relation;
@@ -57,7 +59,8 @@ impl Archive {
         let source = source(settings)?;
         let keys = keys(settings, &source)?;
         let dir = format!("{}/dists/{}", source.mirror.trim_end_matches('/'), source.suite);
-        let head = net.get(&format!("{dir}/InRelease"), HEAD_LIMIT_BYTES)?;
+        let unread = |error| Error::Archive { named_by: source.named_by.clone(), source: error };
+        let head = net.get(&format!("{dir}/InRelease"), HEAD_LIMIT_BYTES).map_err(unread)?;
         let release = release::verify(&head, &keys)?;
         let packages = packages(&release, net, &dir, architecture)?;
         Ok(Archive { release, packages })
@@ -83,7 +86,7 @@ impl Archive {
         let index = Index::parse(&self.packages)?;
         let minor = |name: &str| name.strip_prefix("python3.").is_some_and(|minor| minor.parse::<u32>().is_ok());
         let offered = index.packages().filter(|package| minor(package.name));
-        Ok(offered.map(|package| (package.name.to_owned(), upstream(&package.version.to_string()))).collect())
+        Ok(offered.map(|package| (package.name.to_owned(), upstream(package.version_text))).collect())
     }
 
     /// What an interpreter's package needs beside it to be whole, as far as the suite has it.
@@ -228,7 +231,7 @@ fn locked_file(package: &index::Package<'_>) -> Result<LockedFile, Error> {
     let path = crate::base::RelPath::parse(path).map_err(|_| malformed(package.name, "Filename"))?;
     Ok(LockedFile {
         name: package.name.to_owned(),
-        version: package.version.to_string(),
+        version: package.version_text.to_owned(),
         path: path.as_str().to_owned(),
         sha256: package.require("SHA256")?.to_ascii_lowercase(),
         size: package.require("Size")?.parse().map_err(|_| malformed(package.name, "Size"))?,

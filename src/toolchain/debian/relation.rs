@@ -11,7 +11,8 @@ pub struct Relation<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alternative<'t> {
     pub package: &'t str,
-    pub version: Option<(Operator, Version)>,
+    /// Unread until it is compared: an index holds 100,000 of them, and few are asked for.
+    pub version: Option<(Operator, &'t str)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +26,14 @@ pub enum Operator {
 
 impl Alternative<'_> {
     pub fn allows(&self, version: &Version) -> bool {
-        let Some((operator, wanted)) = &self.version else { return true };
+        let Some((operator, wanted)) = self.version else { return true };
+        let Ok(wanted) = wanted.parse::<Version>() else { return false };
         match operator {
-            Operator::Before => version < wanted,
-            Operator::AtMost => version <= wanted,
-            Operator::Exactly => version == wanted,
-            Operator::AtLeast => version >= wanted,
-            Operator::After => version > wanted,
+            Operator::Before => *version < wanted,
+            Operator::AtMost => *version <= wanted,
+            Operator::Exactly => *version == wanted,
+            Operator::AtLeast => *version >= wanted,
+            Operator::After => *version > wanted,
         }
     }
 }
@@ -60,7 +62,7 @@ fn alternative(text: &str) -> Option<Alternative<'_>> {
     valid.then_some(Alternative { package, version })
 }
 
-fn constraint(text: &str) -> Option<(Operator, Version)> {
+fn constraint(text: &str) -> Option<(Operator, &str)> {
     const OPERATORS: [(&str, Operator); 7] = [
         ("<<", Operator::Before),
         ("<=", Operator::AtMost),
@@ -73,7 +75,9 @@ fn constraint(text: &str) -> Option<(Operator, Version)> {
     ];
     let text = text.trim();
     let (sign, operator) = OPERATORS.into_iter().find(|(sign, _)| text.starts_with(sign))?;
-    Some((operator, text[sign.len()..].trim().parse().ok()?))
+    let version = text[sign.len()..].trim();
+    let valid = version.starts_with(|c: char| c.is_ascii_alphanumeric()) && !version.contains(char::is_whitespace);
+    valid.then_some((operator, version))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use pgp::composed::{CleartextSignedMessage, PublicOrSecret, SignedPublicKey};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::packet::{Signature, SignatureType};
 use pgp::types::KeyDetails as _;
 
 use super::paragraph::paragraphs;
@@ -56,7 +58,7 @@ fn has_signed(key: &SignedPublicKey, message: &CleartextSignedMessage) -> bool {
     if !key.details.revocation_signatures.is_empty() {
         return false;
     }
-    if message.verify(key).is_ok_and(|signature| is_fresh(signature, key.created_at().as_secs(), key_lifetime(key))) {
+    if message.verify(key).is_ok_and(|signature| is_sound(signature, key.created_at().as_secs(), key_lifetime(key))) {
         return true;
     }
     key.public_subkeys.iter().any(|subkey| {
@@ -64,19 +66,23 @@ fn has_signed(key: &SignedPublicKey, message: &CleartextSignedMessage) -> bool {
         let lifetime =
             bindings.clone().filter_map(|binding| binding.key_expiration_time()).map(|time| time.as_secs()).max();
         let signs = bindings.clone().any(|binding| binding.key_flags().sign());
-        let revoked =
-            bindings.clone().any(|binding| binding.typ() == Some(pgp::packet::SignatureType::SubkeyRevocation));
+        let revoked = bindings.clone().any(|binding| binding.typ() == Some(SignatureType::SubkeyRevocation));
         signs
             && !revoked
             && subkey.verify_bindings(&key.primary_key).is_ok()
             && message
                 .verify(subkey)
-                .is_ok_and(|signature| is_fresh(signature, subkey.created_at().as_secs(), lifetime))
+                .is_ok_and(|signature| is_sound(signature, subkey.created_at().as_secs(), lifetime))
     })
 }
 
-/// A key may not sign after it expired: what an expired key signed in its time stays valid, as archives of old releases do.
-fn is_fresh(signature: &pgp::packet::Signature, key_created: u32, lifetime: Option<u32>) -> bool {
+/// Made with a sound hash, while the key was valid. What an expired key signed in its time stays valid, since archives of
+/// old releases do.
+fn is_sound(signature: &Signature, key_created: u32, lifetime: Option<u32>) -> bool {
+    let sound = [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512];
+    if !signature.hash_alg().is_some_and(|hash| sound.contains(&hash)) {
+        return false;
+    }
     let Some(made) = signature.created().map(|time| time.as_secs()) else { return false };
     let expired =
         lifetime.filter(|seconds| *seconds > 0).is_some_and(|seconds| made > key_created.saturating_add(seconds));

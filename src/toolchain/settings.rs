@@ -1,0 +1,115 @@
+//! From options and from what this machine has to `Settings`. The only file of the room that knows names of options.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{DEFAULT_PACKAGES, Error, Provider, Settings, debian, host, standalone};
+use crate::config::Config;
+
+/// The machine, as far as providers look at it. All paths are arguments, so that tests can make one.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// `/`: below it lie apt's files, keyrings and os-release.
+    pub root: PathBuf,
+    pub home: PathBuf,
+    /// The entries of `PATH`.
+    pub path: Vec<PathBuf>,
+    /// `PYENV_ROOT`, where that is set.
+    pub pyenv_root: Option<PathBuf>,
+}
+
+impl Settings {
+    pub fn of(config: &Config, machine: &Machine) -> Result<Settings, Error> {
+        let system = |option: &str| config.text("system", option).filter(|text| !text.is_empty()).map(str::to_owned);
+        let root = |path: &str| machine.root.join(path);
+        let os_release = fs::read_to_string(root("etc/os-release")).unwrap_or_default();
+        Ok(Settings {
+            providers: providers(&config.list("toolchain", "providers"))?,
+            debian: debian::Settings {
+                mirror: system("mirror"),
+                snapshot_mirror: system("snapshot_mirror"),
+                suite: system("suite"),
+                keyring: system("keyring").map(PathBuf::from),
+                apt_sources: debian::sources::files(&root("etc/apt")),
+                codename: codename(&os_release),
+                keyring_dirs: vec![root("usr/share/keyrings"), root("etc/apt/trusted.gpg.d")],
+            },
+            standalone: standalone::Settings {
+                url_template: config.text("toolchain", "standalone_url_template").map(str::to_owned),
+                versions: owned(config.list("toolchain", "standalone_versions")),
+            },
+            host: host::Settings { versions_dirs: vec![versions_dir(machine)], path: machine.path.clone() },
+        })
+    }
+}
+
+/// `[system] packages`, or the default where it is empty.
+pub fn packages(config: &Config) -> Vec<String> {
+    let named = owned(config.list("system", "packages"));
+    if named.is_empty() { DEFAULT_PACKAGES.map(str::to_owned).to_vec() } else { named }
+}
+
+fn providers(names: &[&str]) -> Result<Vec<Provider>, Error> {
+    if names.is_empty() {
+        return Ok(vec![Provider::Debian, Provider::Standalone, Provider::Host]);
+    }
+    let provider = |name: &&str| Provider::parse(name).ok_or_else(|| Error::UnknownProvider { name: name.to_string() });
+    names.iter().map(provider).collect()
+}
+
+fn codename(os_release: &str) -> Option<String> {
+    let value = os_release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="))?;
+    Some(value.trim().trim_matches(['"', '\'']).to_owned()).filter(|name| !name.is_empty())
+}
+
+fn versions_dir(machine: &Machine) -> PathBuf {
+    let root = machine.pyenv_root.as_deref().filter(|root| root.is_absolute()).map(Path::to_owned);
+    root.unwrap_or_else(|| machine.home.join(".pyenv")).join("versions")
+}
+
+fn owned(texts: Vec<&str>) -> Vec<String> {
+    texts.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn machine(root: &Path) -> Machine {
+        Machine { root: root.to_owned(), home: root.join("home"), path: Vec::new(), pyenv_root: None }
+    }
+
+    #[test]
+    fn the_machine_fills_in_what_the_user_left_open() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("etc/apt")).unwrap();
+        fs::write(dir.path().join("etc/os-release"), "ID=debian\nVERSION_CODENAME=\"bookworm\"\n").unwrap();
+        fs::write(dir.path().join("etc/apt/sources.list"), "deb http://m.example.invalid bookworm main\n").unwrap();
+        let settings = Settings::of(&Config::default(), &machine(dir.path())).unwrap();
+        assert_eq!(settings.debian.codename.as_deref(), Some("bookworm"));
+        assert_eq!(settings.debian.apt_sources.len(), 1);
+        assert_eq!(settings.providers.len(), 3);
+        assert_eq!(settings.host.versions_dirs, [dir.path().join("home/.pyenv/versions")]);
+        assert!(packages(&Config::default()).contains(&"dash".to_owned()));
+    }
+
+    #[test]
+    fn options_are_heeded_and_unknown_providers_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = |providers| {
+            Config::of([
+                ("toolchain", "providers", providers),
+                ("system", "mirror", json!("http://m.example.invalid")),
+                ("system", "packages", json!(["git"])),
+            ])
+        };
+        let settings = Settings::of(&config(json!(["host", "debian"])), &machine(dir.path())).unwrap();
+        assert_eq!(settings.providers, [Provider::Host, Provider::Debian]);
+        assert_eq!(settings.debian.mirror.as_deref(), Some("http://m.example.invalid"));
+        assert_eq!(packages(&config(json!([]))), ["git"]);
+        let error = Settings::of(&config(json!(["conda"])), &machine(dir.path())).unwrap_err();
+        assert!(error.to_string().contains("`conda`"), "{error}");
+    }
+}
