@@ -106,7 +106,10 @@ impl Reader<'_> {
             topics.push(word.to_owned());
         } else if let Some(goal) = renamed::goal(word) {
             self.context = goal;
-            self.args.goals.push(goal.to_owned());
+            // Named twice, it still runs once.
+            if !self.args.goals.iter().any(|named| named == goal) {
+                self.args.goals.push(goal.to_owned());
+            }
         } else if word.starts_with("--") {
             self.flag(word)?;
         } else if !self.short_flag(word)? && !self.help_word(word) {

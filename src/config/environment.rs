@@ -9,6 +9,8 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// Absolute.
     pub cwd: PathBuf,
+    /// The user's name; empty where nobody knows it.
+    pub user: String,
 }
 
 impl Environment {
@@ -17,11 +19,10 @@ impl Environment {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Ok(Environment {
-            vars: std::env::vars_os().filter_map(text).collect(),
-            home: std::env::home_dir(),
-            cwd: std::env::current_dir()?,
-        })
+        let vars: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
+        let named = ["LOGNAME", "USER"].iter().find_map(|name| vars.get(*name).filter(|value| !value.is_empty()));
+        let user = named.cloned().or_else(user_of_process).unwrap_or_default();
+        Ok(Environment { vars, home: std::env::home_dir(), cwd: std::env::current_dir()?, user })
     }
 
     /// An empty variable counts as unset.
@@ -41,6 +42,11 @@ impl Environment {
             _ => PathBuf::from(path),
         }
     }
+}
+
+fn user_of_process() -> Option<String> {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok()??;
+    Some(user.name)
 }
 
 #[cfg(test)]

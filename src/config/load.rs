@@ -45,7 +45,7 @@ pub struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     pub fn new(settings: &'a Settings, flags: &'a [Flag]) -> Resolver<'a> {
         let environment = &settings.environment;
-        let user = environment.var("USER").or_else(|| environment.var("LOGNAME")).unwrap_or("").to_owned();
+        let user = environment.user.clone();
         let home = environment.home.as_ref().map(|home| home.display().to_string()).unwrap_or_default();
         let root = settings.build_root.display().to_string();
         let seeds = BTreeMap::from([("buildroot", root), ("homedir", home), ("user", user)]);

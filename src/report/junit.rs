@@ -17,16 +17,26 @@ pub enum Error {
 /// One file a result below `dir`, which is made if it is missing. Each appears whole or not at all.
 pub fn write(dir: &Path, results: &[TestResult]) -> Result<(), Error> {
     for result in results {
-        let path = dir.join(file_name(&result.name));
+        let path = dir.join(file_name(&result.addresses));
         write_file(dir, &path, &xml(result)).map_err(|source| Error::Write { path, source })?;
     }
     Ok(())
 }
 
-/// A file name that tells addresses apart, as Pants makes it: `a/b_test.py:../t` is `a.b_test.py@t.xml`.
-pub fn file_name(address: &str) -> String {
-    let address = address.trim_start_matches('/');
-    let (path, target) = address.split_once(':').unwrap_or((address, ""));
+/// The name of a report on these addresses, as Pants makes it: `a.b_test.py.t.xml`, and for a batch
+/// `batch-of-a.b_test.py.t+2-files.xml`.
+pub fn file_name(addresses: &[String]) -> String {
+    match addresses {
+        [] => "nothing.xml".to_owned(),
+        [one] => format!("{}.xml", path_safe(one)),
+        [first, others @ ..] => format!("batch-of-{}+{}-files.xml", path_safe(first), others.len()),
+    }
+}
+
+/// Text that tells addresses apart and is one component of a path: `a/b_test.py:../t` is `a.b_test.py@t`.
+pub fn path_safe(address: &str) -> String {
+    let address = address.trim_start_matches('/').replacen('@', "@@", 1).replace('#', "@");
+    let (path, target) = address.split_once(':').unwrap_or((&address, ""));
     let name = target.trim_start_matches("../");
     let climbs = (target.len() - name.len()) / "../".len();
     let separator = if climbs > 0 { "@".repeat(climbs) } else { ".".to_owned() };
@@ -34,7 +44,7 @@ pub fn file_name(address: &str) -> String {
     let keep = |c: char| if c.is_alphanumeric() || "._-@=,+".contains(c) { c } else { '.' };
     let safe: String = joined.chars().map(keep).collect();
     // A leading dot would hide the report of a target in the build root.
-    format!("{}.xml", safe.trim_start_matches('.'))
+    safe.trim_start_matches('.').to_owned()
 }
 
 pub fn xml(result: &TestResult) -> Vec<u8> {
@@ -87,15 +97,19 @@ mod tests {
     #[test]
     fn file_names_are_those_of_pants() {
         for (address, expected) in [
-            ("tests/a/test_x.py:tests", "tests.a.test_x.py.tests.xml"),
-            ("tests/a/test_x.py", "tests.a.test_x.py.xml"),
-            ("tests/a/test_x.py:../../tests", "tests.a.test_x.py@@tests.xml"),
-            ("//:root", "root.xml"),
-            ("a:t@k=v", "a.t@k=v.xml"),
-            ("batch of a_test.py:t and 2 others", "batch.of.a_test.py.t.and.2.others.xml"),
+            ("tests/a/test_x.py:tests", "tests.a.test_x.py.tests"),
+            ("tests/a/test_x.py", "tests.a.test_x.py"),
+            ("tests/a/test_x.py:../../tests", "tests.a.test_x.py@@tests"),
+            ("//:root", "root"),
+            ("a:t@b=c,k=v", "a.t@@b=c,k=v"),
+            ("a:t#g/h", "a.t@g.h"),
+            ("a:t@k=/../b c", "a.t@@k=....b.c"),
         ] {
-            assert_eq!(file_name(address), expected, "{address}");
+            assert_eq!(path_safe(address), expected, "{address}");
         }
+        let addresses = ["a/b_test.py:t".to_owned(), "a/c_test.py:t".to_owned()];
+        assert_eq!(file_name(&addresses[..1]), "a.b_test.py.t.xml");
+        assert_eq!(file_name(&addresses), "batch-of-a.b_test.py.t+1-files.xml");
     }
 
     #[test]

@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(summary_line(&cached, false), "✓ src/a_test.py:tests succeeded in 1.23s (cached locally).");
         let retried = TestResult { attempts: 3, ..result("a:t", Status::Failed(1)) };
         assert_eq!(summary_line(&retried, false), "✕ a:t failed after 3 attempts in 1.23s.");
-        assert_eq!(summary_line(&TestResult::not_run("a:t", "x"), false), "✕ a:t failed.");
+        assert_eq!(summary_line(&TestResult::not_run(&["a:t".to_owned()], "x"), false), "✕ a:t failed.");
         assert_eq!(summary_line(&passed, true), "\u{1b}[32m✓\u{1b}[0m src/a_test.py:tests succeeded in 1.23s.");
     }
 

@@ -25,7 +25,7 @@ pub enum Status {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestResult {
-    /// The address, or `batch of …` where several files shared a process.
+    /// The address, or `… and 2 other files` where several shared a process.
     pub name: String,
     /// Of every file, sorted.
     pub addresses: Vec<String>,
@@ -42,17 +42,17 @@ pub struct TestResult {
 }
 
 impl TestResult {
-    /// `skips_empty` says that a run without tests (pytest's exit code 5) is fine.
+    /// Of one file or a batch. `skips_empty` says that a run without tests (pytest's exit code 5) is fine.
     pub fn new(
-        address: &str,
+        addresses: &[String],
         outcome: &Outcome,
         origin: Origin,
         timeout: Option<Duration>,
         skips_empty: bool,
     ) -> TestResult {
         TestResult {
-            name: address.to_owned(),
-            addresses: vec![address.to_owned()],
+            name: name(addresses),
+            addresses: addresses.to_vec(),
             status: Status::of(outcome.exit, timeout.unwrap_or(outcome.wall), skips_empty),
             origin: Some(origin),
             wall: outcome.wall,
@@ -63,10 +63,10 @@ impl TestResult {
         }
     }
 
-    pub fn not_run(address: &str, message: &str) -> TestResult {
+    pub fn not_run(addresses: &[String], message: &str) -> TestResult {
         TestResult {
-            name: address.to_owned(),
-            addresses: vec![address.to_owned()],
+            name: name(addresses),
+            addresses: addresses.to_vec(),
             status: Status::NotRun(message.to_owned()),
             origin: None,
             wall: Duration::ZERO,
@@ -79,6 +79,15 @@ impl TestResult {
 
     pub fn has_failed(&self) -> bool {
         !matches!(self.status, Status::Passed | Status::Skipped)
+    }
+}
+
+/// What people call a result: the address, or the first of several.
+fn name(addresses: &[String]) -> String {
+    match addresses {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [first, others @ ..] => format!("{first} and {} other files", others.len()),
     }
 }
 
@@ -156,7 +165,7 @@ pub mod tests {
             status,
             origin: Some(Origin::Ran),
             wall: Duration::from_millis(1234),
-            ..TestResult::not_run(name, "")
+            ..TestResult::not_run(&[name.to_owned()], "")
         }
     }
 

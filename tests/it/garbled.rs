@@ -78,7 +78,8 @@ fn read(settings: &str, argv: &[String]) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("pants.toml"), settings).unwrap();
     let vars = [("HOME".to_owned(), "/home/u".to_owned())].into();
-    let environment = Environment { vars, home: Some("/home/u".into()), cwd: dir.path().to_owned() };
+    let environment =
+        Environment { vars, home: Some("/home/u".into()), cwd: dir.path().to_owned(), ..Environment::default() };
     let start = Instant::now();
     let message = match invocation::read(argv, environment) {
         Ok(_) => None,

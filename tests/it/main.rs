@@ -1,4 +1,5 @@
 //! The one integration-test binary: a module for each promise that needs more than one room.
+// `allow-unwrap-in-tests` does not know helpers of integration tests.
 #![allow(clippy::unwrap_used)]
 
 mod garbled;

@@ -162,7 +162,7 @@ fn confinement(path: &str, text: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     for rule in confined() {
         let is_place = |place: &&str| path == *place || place.ends_with('/') && path.starts_with(*place);
-        if rule.places.iter().any(|place| is_place(&place)) {
+        if rule.places.iter().any(is_place) {
             continue;
         }
         let guilty = code_lines(text).filter(|(_, line)| line.contains(&rule.word));

@@ -29,6 +29,7 @@ fn check_help(line: &str, topics: &[&str], advanced: bool) {
 fn goals_flags_specs_and_passthrough_are_told_apart() {
     check("test --debug src/a:: -- -k foo --bar", "test | test.debug=true | src/a:: | -k foo --bar");
     check("fmt lint ::", "fmt lint |  | :: | ");
+    check("list src list tools", "list |  | src tools | ");
     check("--tag=wheel package src/a:dist", "package | GLOBAL.tag=wheel | src/a:dist | ");
 }
 

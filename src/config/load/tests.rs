@@ -21,7 +21,8 @@ impl Case<'_> {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
         let vars = self.vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let environment = Environment { vars, home: Some("/home/u".into()), cwd: dir.path().to_owned() };
+        let environment =
+            Environment { vars, home: Some("/home/u".into()), cwd: dir.path().to_owned(), ..Environment::default() };
         let flag = |(scope, option, value): &(&str, &str, &str)| Flag {
             scope: (*scope).to_owned(),
             option: (*option).to_owned(),
