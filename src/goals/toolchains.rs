@@ -1,12 +1,14 @@
 //! The pinned system tree and interpreters of a run: what the settings want, made present, and `waders.lock` kept.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::action::Source;
+use crate::config::Environment;
 use crate::goals::{Error, Session};
 use crate::plan::interpreter::Interpreter;
-use crate::toolchain::{self, Constraints, Context, DEFAULT_PACKAGES, Lock, Provider, Toolchain, Wanted, debian, host};
+use crate::toolchain::settings::{Machine, packages};
+use crate::toolchain::{self, Constraints, Context, Lock, Settings, Toolchain, Wanted};
 
 /// The lock's name in the build root.
 pub const LOCK: &str = "waders.lock";
@@ -28,12 +30,13 @@ type Ensure = fn(&mut Lock, &Wanted, &Context<'_>) -> Result<Toolchain, toolchai
 fn with_lock(session: &mut Session, constraints: &[String], ensure: Ensure) -> Result<Toolchain, Error> {
     let path = session.build_root().join(LOCK);
     let (store, client) = (session.store()?, session.client()?);
-    let settings = settings(session);
+    let settings = Settings::of(session.config(), &machine(session.environment()))?;
     let frozen = session.is_frozen();
-    let mut packages: Vec<String> = DEFAULT_PACKAGES.map(str::to_owned).to_vec();
-    packages.extend(session.config().list("system", "packages").into_iter().map(str::to_owned));
-    let wanted =
-        Wanted { platform: PLATFORM.to_owned(), packages, python: Some(Constraints::parse(constraints)?) };
+    let wanted = Wanted {
+        platform: PLATFORM.to_owned(),
+        packages: packages(session.config()),
+        python: Some(Constraints::parse(constraints)?),
+    };
     let mut lock = Lock::load(&path)?;
     let toolchain = ensure(&mut lock, &wanted, &Context::new(&store, &client, &settings, frozen))?;
     if !frozen && lock.save(&path)? {
@@ -55,46 +58,12 @@ pub fn interpreter(toolchain: &Toolchain) -> Option<Interpreter> {
     })
 }
 
-fn settings(session: &Session) -> toolchain::Settings {
-    let (config, environment) = (session.config(), session.environment());
-    let text = |option: &str| config.text("system", option).map(str::to_owned);
-    let providers = config.list("toolchain", "providers").into_iter().filter_map(Provider::parse);
-    let path = environment.var("PATH").unwrap_or_default();
-    toolchain::Settings {
-        providers: providers.collect(),
-        debian: debian::Settings {
-            mirror: text("mirror"),
-            snapshot_mirror: text("snapshot_mirror"),
-            suite: text("suite"),
-            keyring: text("keyring").map(PathBuf::from),
-            apt_sources: debian::sources::files(Path::new("/etc/apt")),
-            codename: codename(),
-            keyring_dirs: ["/usr/share/keyrings", "/etc/apt/keyrings", "/etc/apt/trusted.gpg.d"].map(PathBuf::from).to_vec(),
-        },
-        standalone: toolchain::standalone::Settings {
-            url_template: config.text("toolchain", "standalone_url_template").map(str::to_owned),
-            versions: config.list("toolchain", "standalone_versions").into_iter().map(str::to_owned).collect(),
-        },
-        host: host::Settings {
-            versions_dirs: versions_dirs(environment),
-            path: std::env::split_paths(path).collect(),
-        },
+/// What of this machine toolchains may be made of.
+fn machine(environment: &Environment) -> Machine {
+    Machine {
+        root: PathBuf::from("/"),
+        home: environment.home.clone().unwrap_or_default(),
+        path: std::env::split_paths(environment.var("PATH").unwrap_or_default()).collect(),
+        pyenv_root: environment.var("PYENV_ROOT").map(PathBuf::from),
     }
-}
-
-/// Where pyenv keeps its interpreters.
-fn versions_dirs(environment: &crate::config::Environment) -> Vec<PathBuf> {
-    let root = environment.var("PYENV_ROOT").map(PathBuf::from);
-    let root = root.or_else(|| environment.home.as_ref().map(|home| home.join(".pyenv")));
-    root.into_iter().map(|root| root.join("versions")).collect()
-}
-
-/// The release that this machine runs, if it is a Debian: os-release(5).
-fn codename() -> Option<String> {
-    let text = std::fs::read_to_string("/etc/os-release").ok()?;
-    if !text.lines().any(|line| line == "ID=debian") {
-        return None;
-    }
-    let value = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="))?;
-    Some(value.trim_matches('"').to_owned())
 }

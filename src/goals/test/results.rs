@@ -19,7 +19,7 @@ pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results
 }
 
 fn result(store: &Store, test: &PreparedTest, outcomes: &Results, skips_empty: bool) -> Result<TestResult, Error> {
-    let address = test.address.to_string();
+    let address = [test.address.to_string()];
     let step = match &test.step {
         Ok(step) => step,
         Err(error) => return Ok(TestResult::not_run(&address, &whole(error))),
@@ -65,7 +65,7 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes
         if store.tree(tree)?.nodes.is_empty() {
             continue;
         }
-        let name = junit::file_name(&test.address.to_string());
+        let name = junit::file_name(&[test.address.to_string()]);
         let dir = session.dist_dir().join("test").join(name.trim_end_matches(".xml"));
         export(&store, tree, dir)?;
     }
