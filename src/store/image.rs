@@ -85,13 +85,13 @@ impl Store {
         fix_time(at, UtimensatFlags::FollowSymlink)
     }
 
-    /// A link where the file system allows one more, else a copy: some allow 65,000 links to a file, and empty
-    /// `__init__.py` files are all one blob.
+    /// A link where the file system allows one more, else a copy: ext4 allows 65,000 links to a file, and empty
+    /// `__init__.py` files are all one blob; others have no links at all, or none to a file of another user (link(2)).
     fn compose_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
         let blob = self.blob_path(digest, executable)?;
         match fs::hard_link(&blob, path) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::TooManyLinks | io::ErrorKind::CrossesDevices) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing(digest)),
+            Err(error) if is_no_link(&error) => {}
             linked => return linked.map_err(Error::io("link", path)),
         }
         let file = File::open(&blob).map_err(Error::io("open", &blob))?;
@@ -137,6 +137,11 @@ fn publish_first(made: &Path, home: &Path) -> Result<()> {
         }
         renamed => renamed.map_err(Error::io("rename", home)),
     }
+}
+
+fn is_no_link(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(error.kind(), TooManyLinks | CrossesDevices | PermissionDenied | Unsupported)
 }
 
 fn inode(path: &Path) -> Result<Option<u64>> {

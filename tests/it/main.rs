@@ -2,3 +2,4 @@
 
 mod store_crash;
 mod store_damage;
+mod store_speed;

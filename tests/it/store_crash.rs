@@ -2,6 +2,7 @@
 //! test binary, run again with a role.
 #![allow(clippy::unwrap_used)]
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -129,6 +130,22 @@ fn eight_processes_at_once_agree() {
     let store = Store::open(dir.path()).unwrap();
     assert!(store.recall(&KEY).unwrap().is_some());
     check(&store);
+}
+
+#[test]
+fn eight_processes_at_once_repair_an_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let image = store.materialize(work(&store).unwrap()).unwrap();
+    fs::set_permissions(&image, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(image.join("extra"), "").unwrap();
+    drop(store);
+    let children: Vec<Child> = (0..8).map(|_| as_role("work", dir.path()).spawn().unwrap()).collect();
+    for child in children {
+        assert_success(&child.wait_with_output().unwrap());
+    }
+    check(&Store::open(dir.path()).unwrap());
+    assert!(!image.join("extra").exists());
 }
 
 #[test]

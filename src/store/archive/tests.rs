@@ -237,3 +237,26 @@ fn what_is_no_package_is_refused() {
         assert!(matches!(store.unpack_deb(bytes.as_slice()), Err(Error::Archive { .. })));
     }
 }
+
+/// Real packages: `WADERS_TEST_DEBS=<directory of .deb files> cargo test --lib real_packages -- --ignored`.
+#[test]
+#[ignore = "needs real packages"]
+fn real_packages_unpack() {
+    let Ok(dir) = std::env::var("WADERS_TEST_DEBS") else {
+        eprintln!("skipped: `WADERS_TEST_DEBS` names no directory");
+        return;
+    };
+    let (_dir, store) = open_store();
+    let mut parts = Vec::new();
+    for file in fs::read_dir(dir).unwrap() {
+        let path = file.unwrap().path();
+        let start = std::time::Instant::now();
+        let tree = store.unpack_deb(fs::File::open(&path).unwrap()).unwrap();
+        let nodes = store.tree(tree).unwrap().nodes.len();
+        eprintln!("{}: {nodes} nodes, {:?}", path.display(), start.elapsed());
+        parts.push((RelPath::root(), tree));
+    }
+    let merged = store.merge(&parts).unwrap();
+    let image = store.materialize(merged).unwrap();
+    assert_eq!(store.capture(&image, &CaptureLimits::default()).unwrap(), merged);
+}
