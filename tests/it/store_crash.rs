@@ -234,7 +234,7 @@ fn fill(root: &Path) {
 fn a_read_only_store_is_refused_with_its_path() {
     let script = r#"mount -t tmpfs none "$1"; mkdir "$1/store"
         STORE_ROLE=work "$0" --ignored --exact store_crash::role
-        mount -o remount,ro "$1"
+        mount -o remount,bind,ro "$1"
         "$0" --ignored --exact store_crash::role --nocapture"#;
     let Some(output) = with_mounts(script, "read-only") else { return };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

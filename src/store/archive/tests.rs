@@ -40,6 +40,10 @@ fn tar(entries: &[(EntryType, &str, &str)]) -> Vec<u8> {
 
 fn unpack(bytes: &[u8], unpacking: &Unpacking) -> Result<Tree> {
     let (_dir, store) = open_store();
+    unpack_into(&store, bytes, unpacking)
+}
+
+fn unpack_into(store: &Store, bytes: &[u8], unpacking: &Unpacking) -> Result<Tree> {
     let unpacked = store.unpack_tar(bytes, unpacking);
     let Err(error) = unpacked else { return store.tree(unpacked?) };
     let verified = store.verify().unwrap();
@@ -104,11 +108,12 @@ fn every_compression_gives_the_same_tree() {
 
 #[test]
 fn any_cut_of_an_archive_is_refused() {
+    let (_dir, store) = open_store();
     for packed in [sample(), gzip(&sample()), zstd(&sample()), xz(&sample())] {
         for part in 0..10 {
             // One block of zeros is end enough for a plain archive: it has two.
             let end = (packed.len() - 1024.min(packed.len() / 10)) * part / 10;
-            assert!(unpack(&packed[..end], &Unpacking::default()).is_err(), "{end} of {}", packed.len());
+            assert!(unpack_into(&store, &packed[..end], &Unpacking::default()).is_err(), "{end} of {}", packed.len());
         }
     }
 }
@@ -191,7 +196,7 @@ fn bombs_are_refused() {
     let many = tar(&[(EntryType::Regular, "a", ""), (EntryType::Regular, "b", ""), (EntryType::Regular, "c", "")]);
     assert!(unpack(&many, &unpacking).unwrap_err().to_string().contains("more than 2 entries"));
     let mut builder = Builder::new(Vec::new());
-    entry(&mut builder, EntryType::Regular, "zeros", "", &vec![0; 80 << 20]);
+    entry(&mut builder, EntryType::Regular, "zeros", "", &vec![0; 20 << 20]);
     let large = builder.into_inner().unwrap();
     for packed in [gzip(&large), zstd(&large), large.clone()] {
         assert!(unpack(&packed, &unpacking).is_err());
