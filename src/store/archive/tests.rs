@@ -265,3 +265,26 @@ fn real_packages_unpack() {
     let image = store.materialize(merged).unwrap();
     assert_eq!(store.capture(&image, &CaptureLimits::default()).unwrap(), merged);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Whatever a few flipped bytes make of an archive, it is a tree or an error, never a panic or a hang.
+    #[test]
+    fn mangled_archives_do_no_harm(
+        flips in proptest::collection::vec((0_usize..10_000, 1_u8..=255), 1..6),
+        form in 0..4,
+    ) {
+        thread_local!(static STORE: (tempfile::TempDir, Store) = open_store());
+        let pack = [|bytes: &[u8]| bytes.to_vec(), gzip, zstd, xz][form as usize];
+        let mut bytes = pack(&sample());
+        for (at, flip) in flips {
+            let at = at % bytes.len();
+            bytes[at] ^= flip;
+        }
+        STORE.with(|(_dir, store)| {
+            let limits = UnpackLimits { entries: 100, bytes: 1 << 22, ratio: 200 };
+            let _ = store.unpack_tar(bytes.as_slice(), &Unpacking { limits, ..Unpacking::default() });
+        });
+    }
+}
