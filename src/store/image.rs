@@ -100,7 +100,8 @@ impl Store {
             self.rehash(&blob, digest, form)?;
             return Err(Error::Missing(digest));
         }
-        Ok(())
+        // A check of the image sees sizes and times only, which a power cut may leave right over lost content.
+        durable::sync(&self.root, [path.to_owned()].iter())
     }
 }
 
