@@ -8,6 +8,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat, renameat2};
+
 use super::durable;
 use super::error::{Error, Result};
 use super::failpoint;
@@ -140,14 +143,23 @@ enum Shelf {
     Old,
 }
 
-/// Replaces what another process published meanwhile: by content the same.
+/// What another process published meanwhile stays: by content it is the same, and its inode may be being linked.
 fn publish_file(from: &Path, to: &Path, shelf: &Path) -> Result<Shelf> {
-    match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    match rename_new(from, to) {
+        Err(Errno::ENOENT) => {
             layout::make_dir(shelf)?;
-            fs::rename(from, to).map(|()| Shelf::New).map_err(Error::io("rename", to))
+            rename_new(from, to).map(|()| Shelf::New).map_err(Error::os("rename", to))
         }
-        renamed => renamed.map(|()| Shelf::Old).map_err(Error::io("rename", to)),
+        renamed => renamed.map(|()| Shelf::Old).map_err(Error::os("rename", to)),
+    }
+}
+
+fn rename_new(from: &Path, to: &Path) -> nix::Result<()> {
+    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+        Err(Errno::EEXIST) => nix::unistd::unlink(from),
+        // rename(2): some file systems do not know the flag.
+        Err(Errno::EINVAL) => renameat(AT_FDCWD, from, AT_FDCWD, to),
+        renamed => renamed,
     }
 }
 
