@@ -67,10 +67,12 @@ impl Drop for Session {
 pub fn sweep(tmp: &Path) {
     for entry in fs::read_dir(tmp).into_iter().flatten().flatten() {
         let dir = entry.path();
-        let abandoned = File::open(&dir).is_ok_and(|lock| lock.try_lock().is_ok());
-        if abandoned {
+        let Ok(lock) = File::open(&dir) else { continue };
+        if lock.try_lock().is_ok() {
             let _ = remove_tree(&dir);
         }
+        // Only now: an owner that gets the lock must find its directory gone, or keep it.
+        drop(lock);
     }
 }
 
