@@ -8,6 +8,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat, renameat2};
+
 use super::durable;
 use super::error::{Error, Result};
 use super::failpoint;
@@ -37,14 +40,17 @@ impl Store {
     pub(super) fn publish(&self, pending: &Pending) -> Result<()> {
         durable::sync(self.session.dir(), pending.values())?;
         failpoint::reach("batch: synced");
-        let mut shelves = BTreeSet::new();
+        let mut changed = BTreeSet::new();
         for ((form, digest), from) in pending {
             let to = form.path(&self.root, *digest);
-            publish_file(from, &to)?;
+            let shelf = to.parent().expect("an object lies in a directory");
+            if publish_file(from, &to, shelf)? == Shelf::New {
+                changed.extend(shelf.parent().map(Path::to_owned));
+            }
             failpoint::reach("batch: renamed");
-            shelves.extend(to.parent().map(Path::to_owned));
+            changed.insert(shelf.to_owned());
         }
-        durable::sync(&self.root, shelves.iter())?;
+        durable::sync(&self.root, changed.iter())?;
         failpoint::reach("batch: done");
         Ok(())
     }
@@ -131,16 +137,29 @@ fn discard(pending: &Pending) {
     }
 }
 
-/// Replaces what another process published meanwhile: by content the same.
-fn publish_file(from: &Path, to: &Path) -> Result<()> {
-    match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let shelf = to.parent().expect("an object lies in a directory");
+#[derive(PartialEq, Eq)]
+enum Shelf {
+    New,
+    Old,
+}
+
+/// What another process published meanwhile stays: by content it is the same, and its inode may be being linked.
+fn publish_file(from: &Path, to: &Path, shelf: &Path) -> Result<Shelf> {
+    match rename_new(from, to) {
+        Err(Errno::ENOENT) => {
             layout::make_dir(shelf)?;
-            durable::sync(shelf, [shelf.parent().unwrap_or(shelf).to_owned()].iter())?;
-            fs::rename(from, to).map_err(Error::io("rename", to))
+            rename_new(from, to).map(|()| Shelf::New).map_err(Error::os("rename", to))
         }
-        renamed => renamed.map_err(Error::io("rename", to)),
+        renamed => renamed.map(|()| Shelf::Old).map_err(Error::os("rename", to)),
+    }
+}
+
+fn rename_new(from: &Path, to: &Path) -> nix::Result<()> {
+    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+        Err(Errno::EEXIST) => nix::unistd::unlink(from),
+        // rename(2): some file systems do not know the flag.
+        Err(Errno::EINVAL) => renameat(AT_FDCWD, from, AT_FDCWD, to),
+        renamed => renamed,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::batch::{Pending, copy_hashing};
@@ -47,8 +47,8 @@ impl Store {
     /// A handle to the content, checked by its stat data only. For content too large to `get`.
     pub fn open_blob(&self, digest: Digest) -> Result<File> {
         for form in [Form::Plain, Form::Executable] {
-            if let Some(path) = self.locate(digest, form)? {
-                return File::open(&path).map_err(Error::io("open", &path));
+            if let Some((file, _)) = self.open_object(digest, form)? {
+                return Ok(file);
             }
         }
         Err(Error::Missing(digest))
@@ -60,8 +60,7 @@ impl Store {
 
     /// Reads a whole object and hashes it; wrong bytes are set aside and `None`.
     pub(super) fn read(&self, digest: Digest, form: Form) -> Result<Option<Vec<u8>>> {
-        let Some(path) = self.locate(digest, form)? else { return Ok(None) };
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let Some((file, path)) = self.open_object(digest, form)? else { return Ok(None) };
         let mut bytes = Vec::new();
         // One byte more than announced, to notice what is too long without reading all of it.
         file.take(digest.size_bytes().saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
@@ -72,14 +71,22 @@ impl Store {
         Ok(None)
     }
 
+    /// An object that is there and sound by its stat data. Another process may set it aside at any moment.
+    fn open_object(&self, digest: Digest, form: Form) -> Result<Option<(File, PathBuf)>> {
+        let Some(path) = self.locate(digest, form)? else { return Ok(None) };
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(|file| Some((file, path.clone()))).map_err(Error::io("open", &path)),
+        }
+    }
+
     /// The path of a blob in the wanted form, made from the other form if only that is there.
     pub(super) fn blob_path(&self, digest: Digest, executable: bool) -> Result<PathBuf> {
         let (wanted, other) = (Form::blob(executable), Form::blob(!executable));
         if let Some(path) = self.locate(digest, wanted)? {
             return Ok(path);
         }
-        let Some(source) = self.locate(digest, other)? else { return Err(Error::Missing(digest)) };
-        let file = File::open(&source).map_err(Error::io("open", &source))?;
+        let Some((file, source)) = self.open_object(digest, other)? else { return Err(Error::Missing(digest)) };
         let made = self.session.fresh();
         let copied = copy_hashing(file, &source, &made, wanted.mode());
         if copied.inspect_err(|_| drop(fs::remove_file(&made)))? != digest {

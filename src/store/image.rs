@@ -26,6 +26,9 @@ use crate::base::Digest;
 /// The mode of every directory of an image.
 pub(super) const DIRECTORY_MODE: u32 = 0o555;
 
+/// Another process may set a blob aside, and a third one publish it again, between the look and the link.
+const LINK_TRIES: usize = 16;
+
 impl Store {
     /// A directory that holds exactly this tree, to be bound read-only. It is checked entry by entry on its first use
     /// in a process, and made anew if anything is wrong. `Error::Missing` names a blob or level that is not there.
@@ -85,13 +88,20 @@ impl Store {
         fix_time(at, UtimensatFlags::FollowSymlink)
     }
 
-    /// A link where the file system allows one more, else a copy: some allow 65,000 links to a file, and empty
-    /// `__init__.py` files are all one blob.
+    /// A link where the file system allows one more, else a copy: ext4 allows 65,000 links to a file, and empty
+    /// `__init__.py` files are all one blob; others have no links at all, or none to a file of another user (link(2)).
     fn compose_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
-        let blob = self.blob_path(digest, executable)?;
-        match fs::hard_link(&blob, path) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::TooManyLinks | io::ErrorKind::CrossesDevices) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing(digest)),
+        let mut blob = self.blob_path(digest, executable)?;
+        let mut linked = fs::hard_link(&blob, path);
+        for _ in 0..LINK_TRIES {
+            if !linked.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                break;
+            }
+            blob = self.blob_path(digest, executable)?;
+            linked = fs::hard_link(&blob, path);
+        }
+        match linked {
+            Err(error) if is_no_link(&error) => {}
             linked => return linked.map_err(Error::io("link", path)),
         }
         let file = File::open(&blob).map_err(Error::io("open", &blob))?;
@@ -100,7 +110,8 @@ impl Store {
             self.rehash(&blob, digest, form)?;
             return Err(Error::Missing(digest));
         }
-        Ok(())
+        // A check of the image sees sizes and times only, which a power cut may leave right over lost content.
+        durable::sync(&self.root, [path.to_owned()].iter())
     }
 }
 
@@ -137,6 +148,11 @@ fn publish_first(made: &Path, home: &Path) -> Result<()> {
         }
         renamed => renamed.map_err(Error::io("rename", home)),
     }
+}
+
+fn is_no_link(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(error.kind(), TooManyLinks | CrossesDevices | PermissionDenied | Unsupported)
 }
 
 fn inode(path: &Path) -> Result<Option<u64>> {

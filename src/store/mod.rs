@@ -9,7 +9,7 @@
 //! image/<hex>/root   a tree as a directory of hardlinks to blobs, read-only, bound whole into sandboxes
 //! tmp/<session>/     what a living process is writing; locked by it, swept by the next when it died
 //! quarantine/        what was found damaged: never served, kept to be looked at
-//! index.db           SQLite: the action cache and the digests of workspace files
+//! index.db           SQLite: the action cache and the digests of workspace files; `index.lock` while it is made
 //! ```
 //!
 //! Everything published carries one fixed modification time. A file with another time, size or mode was touched by
@@ -19,6 +19,7 @@ mod archive;
 mod batch;
 mod blob;
 mod capture;
+mod copy_out;
 mod directory;
 mod durable;
 mod error;

@@ -59,15 +59,16 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             opened => opened.map_err(Error::io("open", path))?,
         };
-        if hash_file(&file, path)? != digest {
-            let inode = file.metadata().map_err(Error::io("look at", path))?.ino();
-            return self.set_aside(path, Some(inode)).map(|()| false);
-        }
+        let found = hash_file(&file, path)?;
         let metadata = file.metadata().map_err(Error::io("look at", path))?;
-        if !durable::is_sealed(&metadata, digest.size_bytes(), form.mode()) {
+        if found.hash() != digest.hash() {
+            return self.set_aside(path, Some(metadata.ino())).map(|()| false);
+        }
+        if !durable::is_sealed(&metadata, found.size_bytes(), form.mode()) {
             durable::seal(&file, path, form.mode())?;
         }
-        Ok(true)
+        // Whoever asks for the right hash with a wrong size gets nothing, and does no harm to what is there.
+        Ok(found == digest)
     }
 
     /// Moves a damaged object out of sight. Another process may have replaced it by a sound one in the meantime

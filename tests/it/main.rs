@@ -6,6 +6,7 @@ mod garbled;
 mod golden;
 mod store_crash;
 mod store_damage;
+mod store_speed;
 mod tidy;
 mod tls;
 mod toolchains;

@@ -2,6 +2,7 @@
 //! test binary, run again with a role.
 #![allow(clippy::unwrap_used)]
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -132,6 +133,22 @@ fn eight_processes_at_once_agree() {
 }
 
 #[test]
+fn eight_processes_at_once_repair_an_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let image = store.materialize(work(&store).unwrap()).unwrap();
+    fs::set_permissions(&image, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(image.join("extra"), "").unwrap();
+    drop(store);
+    let children: Vec<Child> = (0..8).map(|_| as_role("work", dir.path()).spawn().unwrap()).collect();
+    for child in children {
+        assert_success(&child.wait_with_output().unwrap());
+    }
+    check(&Store::open(dir.path()).unwrap());
+    assert!(!image.join("extra").exists());
+}
+
+#[test]
 fn eight_threads_at_once_agree() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
@@ -217,7 +234,7 @@ fn fill(root: &Path) {
 fn a_read_only_store_is_refused_with_its_path() {
     let script = r#"mount -t tmpfs none "$1"; mkdir "$1/store"
         STORE_ROLE=work "$0" --ignored --exact store_crash::role
-        mount -o remount,ro "$1"
+        mount -o remount,bind,ro "$1"
         "$0" --ignored --exact store_crash::role --nocapture"#;
     let Some(output) = with_mounts(script, "read-only") else { return };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

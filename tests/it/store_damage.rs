@@ -130,6 +130,20 @@ fn a_touched_blob_with_the_right_bytes_is_kept_and_sealed_again() {
 }
 
 #[test]
+fn a_digest_with_a_wrong_size_is_missed_and_does_no_harm() {
+    let stored = Stored::new();
+    for size in [0, 1, CONTENT.len() as u64 + 1, u64::MAX] {
+        let wrong = Digest::new(*stored.blob.hash(), size);
+        assert!(matches!(stored.store.get(wrong), Err(Error::Missing(_))));
+        assert!(!stored.store.contains(wrong).unwrap());
+        let wrong = Digest::new(*stored.tree.hash(), size);
+        assert!(matches!(stored.store.tree(wrong), Err(Error::Missing(_))));
+    }
+    assert_eq!(stored.quarantined(), 0);
+    assert_eq!(stored.store.get(stored.blob).unwrap(), CONTENT);
+}
+
+#[test]
 fn a_damaged_tree_message_is_missed() {
     for damage in [rot, |path: &Path| overwrite(path, b""), |path: &Path| fs::remove_file(path).unwrap()] {
         let stored = Stored::new();
