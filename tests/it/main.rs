@@ -1,1 +1,2 @@
 //! The one integration-test binary: a module for each promise that needs more than one room.
+mod built_in_locks;
