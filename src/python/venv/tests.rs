@@ -23,12 +23,11 @@ fn tree(store: &Store, files: &[(&str, &str)]) -> Digest {
     store.put_tree(&Tree { nodes: nodes.collect() }).expect("tree")
 }
 
+/// Paths and contents.
+type Files<'a> = &'a [(&'a str, &'a str)];
+
 /// Every part's files and bytecode files, and what the image then holds besides the skeleton.
-fn check(
-    parts: &[(&[(&str, &str)], &[(&str, &str)])],
-    expected: &[(&str, &str)],
-    conflicts: &[(&str, Option<usize>, usize)],
-) {
+fn check(parts: &[(Files<'_>, Files<'_>)], expected: &[(&str, &str)], conflicts: &[(&str, Option<usize>, usize)]) {
     let (_dir, store) = open();
     let parts: Vec<Part> = parts
         .iter()
