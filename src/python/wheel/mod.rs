@@ -92,6 +92,9 @@ impl StdError for Error {
     }
 }
 
+/// Wheels packed by tools made for Java have files here that RECORD does not know and no Python program looks for.
+const JAVA_MANIFESTS: &str = "META-INF/";
+
 /// A refusal and the member it is about, if it is about one.
 type Fault = (Option<String>, Refusal);
 
@@ -125,6 +128,9 @@ fn unpack_as(
 
     let mut install = Install { files: BTreeMap::new(), rows: BTreeMap::new(), batch };
     for member in members.iter().filter(|member| !member.is_directory) {
+        if member.name.starts_with(JAVA_MANIFESTS) && !record.lists(&member.name) {
+            continue;
+        }
         let fail = |refusal| (Some(member.name.clone()), refusal);
         let content = zip::content(file, member)?;
         record.strike(&member.name, &dist_info, &content).map_err(fail)?;
