@@ -37,14 +37,17 @@ impl Store {
     pub(super) fn publish(&self, pending: &Pending) -> Result<()> {
         durable::sync(self.session.dir(), pending.values())?;
         failpoint::reach("batch: synced");
-        let mut shelves = BTreeSet::new();
+        let mut changed = BTreeSet::new();
         for ((form, digest), from) in pending {
             let to = form.path(&self.root, *digest);
-            publish_file(from, &to)?;
+            let shelf = to.parent().expect("an object lies in a directory");
+            if publish_file(from, &to, shelf)? == Shelf::New {
+                changed.extend(shelf.parent().map(Path::to_owned));
+            }
             failpoint::reach("batch: renamed");
-            shelves.extend(to.parent().map(Path::to_owned));
+            changed.insert(shelf.to_owned());
         }
-        durable::sync(&self.root, shelves.iter())?;
+        durable::sync(&self.root, changed.iter())?;
         failpoint::reach("batch: done");
         Ok(())
     }
@@ -131,16 +134,20 @@ fn discard(pending: &Pending) {
     }
 }
 
+#[derive(PartialEq, Eq)]
+enum Shelf {
+    New,
+    Old,
+}
+
 /// Replaces what another process published meanwhile: by content the same.
-fn publish_file(from: &Path, to: &Path) -> Result<()> {
+fn publish_file(from: &Path, to: &Path, shelf: &Path) -> Result<Shelf> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let shelf = to.parent().expect("an object lies in a directory");
             layout::make_dir(shelf)?;
-            durable::sync(shelf, [shelf.parent().unwrap_or(shelf).to_owned()].iter())?;
-            fs::rename(from, to).map_err(Error::io("rename", to))
+            fs::rename(from, to).map(|()| Shelf::New).map_err(Error::io("rename", to))
         }
-        renamed => renamed.map_err(Error::io("rename", to)),
+        renamed => renamed.map(|()| Shelf::Old).map_err(Error::io("rename", to)),
     }
 }
 

@@ -25,7 +25,7 @@ fn refused(leave: impl FnOnce(&Path), at: &str, why: &str) {
     fs::create_dir(scratch.path().join("sub")).unwrap();
     fs::write(scratch.path().join("sub/fine"), "fine").unwrap();
     leave(scratch.path());
-    let limits = CaptureLimits { depth: 20, entries: 1000, bytes: 1 << 30 };
+    let limits = CaptureLimits { depth: 20, entries: 100, bytes: 1 << 30 };
     match store.capture(scratch.path(), &limits) {
         Err(Error::Refused { path, why: said }) => assert!(path == at && said.contains(why), "`{path}`: {said}"),
         other => panic!("expected a refusal of `{at}` ({why}), got {other:?}"),
@@ -109,12 +109,13 @@ fn odd_but_valid_names_are_kept() {
 
 #[test]
 fn too_many_too_large_and_too_deep_are_refused_at_once() {
-    let many = |dir: &Path| (0..2000).for_each(|n| fs::write(dir.join("sub").join(n.to_string()), "").unwrap());
-    refused(many, "sub", "more than 1000 entries");
+    let many = |dir: &Path| (0..200).for_each(|n| fs::write(dir.join("sub").join(n.to_string()), "").unwrap());
+    refused(many, "sub", "more than 100 entries");
     refused(|dir| fs::File::create(dir.join("tebibyte")).unwrap().set_len(1 << 40).unwrap(), "tebibyte", "bytes");
     let deep = |dir: &Path| {
         let mut at = std::fs::File::open(dir).unwrap();
-        for _ in 0..10_000 {
+        // Deeper than a path can name: PATH_MAX is 4096.
+        for _ in 0..5000 {
             mkdirat(&at, "d", Mode::S_IRWXU).unwrap();
             at = nix::fcntl::openat(&at, "d", OFlag::O_DIRECTORY, Mode::empty()).unwrap().into();
         }

@@ -141,3 +141,42 @@ mod wire {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let digest = (any::<[u8; 32]>(), 0..1_u64 << 40).prop_map(|(hash, size)| Digest::new(hash, size));
+        prop_oneof![
+            (digest.clone(), any::<bool>()).prop_map(|(digest, executable)| Entry::File { digest, executable }),
+            digest.prop_map(Entry::Directory),
+            "[a-z./]{1,9}".prop_map(Entry::Symlink),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_directory_survives_its_message(entries in prop::collection::btree_map("[a-z…-]{1,5}", entry(), 0..9)) {
+            let directory = Directory { entries };
+            prop_assert_eq!(Directory::decode(&directory.encode()), Ok(directory));
+        }
+
+        /// One directory, one message: otherwise one tree would have two digests.
+        #[test]
+        fn a_message_that_is_accepted_is_the_only_one(
+            entries in prop::collection::btree_map("[a-c]{1,2}", entry(), 1..5),
+            at in 0_usize..1000,
+            flip in 1_u8..=255,
+        ) {
+            let mut bytes = Directory { entries }.encode();
+            let at = at % bytes.len();
+            bytes[at] ^= flip;
+            if let Ok(directory) = Directory::decode(&bytes) {
+                prop_assert_eq!(directory.encode(), bytes);
+            }
+        }
+    }
+}

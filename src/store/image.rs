@@ -4,10 +4,11 @@
 use std::fs;
 use std::fs::{DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::AT_FDCWD;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 
@@ -33,10 +34,11 @@ impl Store {
         let mut known_good = lock(&gate);
         let home = self.root.join("image").join(tree.hex());
         let root = home.join("root");
-        if root.is_dir() {
-            if *known_good {
-                return Ok(root);
-            }
+        if *known_good && root.is_dir() {
+            return Ok(root);
+        }
+        let present = inode(&home)?;
+        if present.is_some() {
             match self.image_fault(tree, &root)? {
                 None => {
                     *known_good = true;
@@ -48,7 +50,7 @@ impl Store {
         let made = self.session.fresh();
         self.compose(tree, &made).inspect_err(|_| drop(remove_tree(&made)))?;
         failpoint::reach("image: composed");
-        self.publish_image(&made, &home)?;
+        publish(&made, &home, present)?;
         failpoint::reach("image: published");
         *known_good = true;
         Ok(root)
@@ -83,13 +85,13 @@ impl Store {
         fix_time(at, UtimensatFlags::FollowSymlink)
     }
 
-    /// A link where the file system allows one more, else a copy: some allow 65,000 links to a file, and empty
-    /// `__init__.py` files are all one blob.
+    /// A link where the file system allows one more, else a copy: ext4 allows 65,000 links to a file, and empty
+    /// `__init__.py` files are all one blob; others have no links at all, or none to a file of another user (link(2)).
     fn compose_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
         let blob = self.blob_path(digest, executable)?;
         match fs::hard_link(&blob, path) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::TooManyLinks | io::ErrorKind::CrossesDevices) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing(digest)),
+            Err(error) if is_no_link(&error) => {}
             linked => return linked.map_err(Error::io("link", path)),
         }
         let file = File::open(&blob).map_err(Error::io("open", &blob))?;
@@ -98,26 +100,55 @@ impl Store {
             self.rehash(&blob, digest, form)?;
             return Err(Error::Missing(digest));
         }
-        Ok(())
+        // A check of the image sees sizes and times only, which a power cut may leave right over lost content.
+        durable::sync(&self.root, [path.to_owned()].iter())
     }
+}
 
-    /// Whoever renames first wins; a later one finds the same image there. A wrong image is moved away first.
-    fn publish_image(&self, made: &Path, home: &Path) -> Result<()> {
-        if home.exists() {
-            let old = self.session.fresh();
-            match fs::rename(home, &old) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                moved => moved.map_err(Error::io("move away", home))?,
-            }
-            // The session's removal tries again.
+/// Without a `faulty` image, whoever renames first wins, and a later one finds the same image there. A faulty one is
+/// exchanged for the new one, so that no other process ever finds nothing.
+fn publish(made: &Path, home: &Path, faulty: Option<u64>) -> Result<()> {
+    let Some(faulty) = faulty else { return publish_first(made, home) };
+    match renameat2(AT_FDCWD, made, AT_FDCWD, home, RenameFlags::RENAME_EXCHANGE) {
+        Ok(()) => {}
+        // rename(2): some file systems cannot exchange.
+        Err(Errno::EINVAL) => {
+            let old = made.with_extension("old");
+            fs::rename(home, &old).map_err(Error::io("move away", home))?;
+            // The session's removal tries again, here and below.
             let _ = remove_tree(&old);
+            return publish_first(made, home);
         }
-        match fs::rename(made, home) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
-                remove_tree(made)
-            }
-            renamed => renamed.map_err(Error::io("rename", home)),
+        Err(Errno::ENOENT) => return publish_first(made, home),
+        Err(errno) => return Err(Error::os("exchange", home)(errno)),
+    }
+    if inode(made)? != Some(faulty) {
+        // Another process was faster. Its image may be in use already: back with it.
+        let back = renameat2(AT_FDCWD, made, AT_FDCWD, home, RenameFlags::RENAME_EXCHANGE);
+        back.map_err(Error::os("exchange", home))?;
+    }
+    let _ = remove_tree(made);
+    Ok(())
+}
+
+fn publish_first(made: &Path, home: &Path) -> Result<()> {
+    match fs::rename(made, home) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
+            remove_tree(made)
         }
+        renamed => renamed.map_err(Error::io("rename", home)),
+    }
+}
+
+fn is_no_link(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(error.kind(), TooManyLinks | CrossesDevices | PermissionDenied | Unsupported)
+}
+
+fn inode(path: &Path) -> Result<Option<u64>> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        metadata => metadata.map(|metadata| Some(metadata.ino())).map_err(Error::io("look at", path)),
     }
 }
 
@@ -128,6 +159,5 @@ fn fix_time(path: &Path, follow: UtimensatFlags) -> Result<()> {
 
 /// Used by `image_check`: whether a directory or link has the fixed time.
 pub(super) fn has_fixed_time(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
     (metadata.mtime(), metadata.mtime_nsec()) == (durable::FIXED_MTIME_SECONDS, 0)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -18,7 +19,16 @@ use crate::base::Digest;
 impl Store {
     /// What is wrong with the image at `root`; `None` if nothing is.
     pub(super) fn image_fault(&self, tree: Digest, root: &Path) -> Result<Option<String>> {
-        self.level_fault(tree, root, 0)
+        match self.level_fault(tree, root, 0) {
+            // Part of it is missing, or another process is replacing it right now.
+            Err(Error::Io { path, source, .. })
+                if path.starts_with(root)
+                    && matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+            {
+                Ok(Some(format!("`{}` is gone", path.display())))
+            }
+            fault => fault,
+        }
     }
 
     fn level_fault(&self, tree: Digest, at: &Path, depth: usize) -> Result<Option<String>> {

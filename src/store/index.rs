@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 
 use super::error::{Error, Result};
 use super::layout::{Store, lock};
@@ -17,6 +17,9 @@ const VERSION: i64 = 1;
 
 /// How long a writer waits for writers of other processes.
 const BUSY: Duration = Duration::from_secs(20);
+
+/// A power cut may take the last values with it, but never mixes them up.
+const SETTINGS: &str = "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;";
 
 const TABLES: &str = "
     CREATE TABLE memory (key BLOB PRIMARY KEY, hash BLOB NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
@@ -45,11 +48,10 @@ impl Store {
 
     /// The value kept under a key. A damaged one is none.
     pub fn recall(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>> {
-        let row = self.index.with(|connection| {
+        self.index.with(|connection| {
             let mut select = connection.prepare_cached("SELECT hash, value FROM memory WHERE key = ?1")?;
-            select.query_row(params![key], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()
-        })?;
-        Ok(row.filter(|(hash, value)| blake3::hash(value).as_bytes() == hash.as_slice()).map(|(_, value)| value))
+            select.query_row(params![key], sound_value).optional().map(Option::flatten)
+        })
     }
 
     /// Forgets a key, for a value that turned out to be wrong.
@@ -78,6 +80,12 @@ impl Index {
     }
 }
 
+/// The value of a row `(hash, value)`; none if it is not what was written.
+pub(super) fn sound_value(row: &Row<'_>) -> rusqlite::Result<Option<Vec<u8>>> {
+    let (Ok(hash), Ok(value)) = (row.get_ref(0)?.as_blob(), row.get_ref(1)?.as_blob()) else { return Ok(None) };
+    Ok((blake3::hash(value).as_bytes() == hash).then(|| value.to_vec()))
+}
+
 /// How closely to look at a file before it is trusted: all of it only after damage was met, since that takes long.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
@@ -85,8 +93,12 @@ enum Look {
     AtEveryPage,
 }
 
-/// One process at a time decides whether the file is good, so that nobody sets a fresh one aside.
+/// A file that is in order is opened without waiting for anybody. Else one process at a time decides what to do, so
+/// that nobody sets a fresh file aside.
 fn open_or_renew(path: &Path, notices: &Mutex<Vec<String>>, look: Look) -> Result<Connection> {
+    if let (Look::AtTheHead, Ok(Some(connection))) = (look, attach(path)) {
+        return Ok(connection);
+    }
     let gate = path.with_extension("lock");
     let gate =
         File::options().create(true).truncate(false).write(true).open(&gate).map_err(Error::io("open", &gate))?;
@@ -117,11 +129,23 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
+/// A connection to a file that is there and has all it needs; writes nothing.
+fn attach(path: &Path) -> rusqlite::Result<Option<Connection>> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    connection.execute_batch(SETTINGS)?;
+    Ok((mode == "wal" && version == VERSION).then_some(connection))
+}
+
+/// As `attach`, but makes what is missing.
 fn connect(path: &Path, look: Look) -> std::result::Result<Connection, Fault> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;")?;
+    connection.execute_batch(SETTINGS)?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;

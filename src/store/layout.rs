@@ -25,8 +25,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store at `root`, an absolute path; makes it if it is missing.
+    /// Opens the store at `root`; makes it if it is missing.
     pub fn open(root: &Path) -> Result<Store> {
+        let root = std::path::absolute(root).map_err(Error::io("find", root))?;
         for dir in ["blob", "tree", "image", "tmp", "quarantine"] {
             make_dir(&root.join(dir))?;
         }
@@ -34,9 +35,9 @@ impl Store {
         let tmp = root.join("tmp");
         session::sweep(&tmp);
         Ok(Store {
-            root: root.to_owned(),
             session: Session::begin(&tmp)?,
-            index: Index::open(root, Arc::clone(&notices))?,
+            index: Index::open(&root, Arc::clone(&notices))?,
+            root,
             images: Mutex::default(),
             notices,
         })

@@ -19,6 +19,7 @@ mod archive;
 mod batch;
 mod blob;
 mod capture;
+mod copy_out;
 mod directory;
 mod durable;
 mod error;

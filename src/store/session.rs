@@ -1,7 +1,8 @@
 //! The part of `tmp/` that one open store owns, and what dead owners left there. What is written there is elsewhere.
 
 use std::fs;
-use std::fs::{File, Permissions};
+use std::fs::{File, Permissions, TryLockError};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,17 +20,24 @@ pub struct Session {
 
 impl Session {
     pub fn begin(tmp: &Path) -> Result<Session> {
-        loop {
+        // Between the creation and the lock somebody's sweep may take the directory for an abandoned one: then again.
+        for _ in 0..100 {
             let made = tempfile::Builder::new().prefix("").rand_bytes(12).tempdir_in(tmp);
             let dir = made.map_err(Error::io("create a directory in", tmp.join("new")))?.keep();
-            let Ok(lock) = File::open(&dir) else { continue };
-            // Between the creation and the lock somebody's sweep may have taken the directory for an abandoned one.
-            let ours = lock.try_lock().is_ok() && fs::metadata(&dir).is_ok_and(|now| same_inode(&lock, &now));
-            if ours {
-                let _ = fs::set_permissions(&dir, Permissions::from_mode(0o755));
+            let lock = match File::open(&dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.map_err(Error::io("open", &dir))?,
+            };
+            match lock.try_lock() {
+                Err(TryLockError::WouldBlock) => continue,
+                locked => locked.map_err(|error| Error::io("lock", &dir)(error.into()))?,
+            }
+            if fs::metadata(&dir).is_ok_and(|now| same_inode(&lock, &now)) {
+                fs::set_permissions(&dir, Permissions::from_mode(0o755)).map_err(Error::io("set the mode of", &dir))?;
                 return Ok(Session { dir, next: AtomicU64::new(0), _lock: lock });
             }
         }
+        Err(Error::io("keep a directory in", tmp)(io::ErrorKind::ResourceBusy.into()))
     }
 
     pub fn dir(&self) -> &Path {

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{OptionalExtension, params};
 
 use super::error::Result;
+use super::index::sound_value;
 use super::layout::{Store, lock};
 use crate::base::{Digest, RelPath};
 
@@ -140,14 +141,8 @@ impl Store {
             let mut select = transaction.prepare_cached(query)?;
             let mut found = HashMap::new();
             for digest in digests {
-                let row = select.query_row(params![kind, digest.hash()], |row| {
-                    Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
-                });
-                if let Some((check, value)) = row.optional()?
-                    && blake3::hash(&value).as_bytes() == check.as_slice()
-                {
-                    found.insert(*digest, value);
-                }
+                let value = select.query_row(params![kind, digest.hash()], sound_value).optional()?.flatten();
+                found.extend(value.map(|value| (*digest, value)));
             }
             Ok(found)
         })

@@ -126,3 +126,44 @@ fn the_index_remembers() {
     store.forget(&[1; 32]).unwrap();
     assert_eq!(store.recall(&[1; 32]).unwrap(), None);
 }
+
+#[test]
+fn a_tree_is_copied_out_over_what_was_there() {
+    let (dir, store) = open();
+    let tree = plant(&store, &[("src/app.py", "print()"), ("src/run.sh", "exit")]);
+    let (dest, elsewhere) = (dir.path().join("dist"), dir.path().join("elsewhere"));
+    fs::create_dir_all(&elsewhere).unwrap();
+    fs::write(elsewhere.join("kept"), "kept").unwrap();
+    fs::create_dir(&dest).unwrap();
+    symlink(&elsewhere, dest.join("src")).unwrap();
+    store.copy_out(tree, &dest).unwrap();
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+    fs::remove_file(dest.join("src/app.py")).unwrap();
+    symlink(elsewhere.join("kept"), dest.join("src/app.py")).unwrap();
+    store.copy_out(tree, &dest).unwrap();
+    assert_eq!(fs::read_to_string(elsewhere.join("kept")).unwrap(), "kept");
+    assert_eq!(fs::read_to_string(dest.join("src/app.py")).unwrap(), "print()");
+    assert_eq!(fs::metadata(dest.join("src/run.sh")).unwrap().mode() & 0o777, 0o755);
+    fs::remove_file(dest.join("src/run.sh")).unwrap();
+    fs::create_dir(dest.join("src/run.sh")).unwrap();
+    assert!(store.copy_out(tree, &dest).is_err());
+}
+
+#[test]
+#[ignore = "slow: makes 65,000 links"]
+fn an_image_with_more_links_than_the_file_system_allows_is_made_of_copies() {
+    let (dir, store) = open();
+    let tree = plant(&store, &[("__init__.py", "")]);
+    let blob = Digest::of(b"").hex();
+    let blob = store.root().join("blob").join(&blob[..2]).join(&blob);
+    fs::create_dir(dir.path().join("links")).unwrap();
+    let full = (0..70_000).any(|n| fs::hard_link(&blob, dir.path().join("links").join(n.to_string())).is_err());
+    if !full {
+        eprintln!("skipped: this file system allows more than 70,000 links to a file");
+    }
+    let image = store.materialize(tree).unwrap();
+    assert_eq!(fs::metadata(image.join("__init__.py")).unwrap().mode() & 0o7777, 0o444);
+    let again = Store::open(store.root()).unwrap();
+    again.materialize(tree).unwrap();
+    assert_eq!(again.take_notices(), Vec::<String>::new());
+}

@@ -35,7 +35,7 @@ pub struct UnpackLimits {
 }
 
 /// Small archives may compress as well as they like.
-const RATIO_FROM_BYTES: u64 = 64 << 20;
+const RATIO_FROM_BYTES: u64 = 16 << 20;
 
 impl Default for Unpacking {
     fn default() -> Unpacking {

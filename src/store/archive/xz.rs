@@ -17,12 +17,17 @@ pub fn decode(bytes: &[u8], limit_bytes: u64, out: &mut impl Write) -> Result<()
     }
     match lzma_rs::xz_decompress(&mut io::Cursor::new(bytes), out) {
         Ok(()) => Ok(()),
-        Err(lzma_rs::error::Error::IoError(source)) => Err(Error::Archive {
-            archive: "the xz stream",
-            why: "its bytes cannot be decoded".to_owned(),
-            source: Some(source),
-        }),
-        Err(error) => Err(refuse("the xz stream", format!("its bytes cannot be decoded: {error}"))),
+        Err(error) => {
+            let source = match error {
+                lzma_rs::error::Error::IoError(source) => source,
+                other => io::Error::other(other),
+            };
+            Err(Error::Archive {
+                archive: "the xz stream",
+                why: "its bytes cannot be decoded".to_owned(),
+                source: Some(source),
+            })
+        }
     }
 }
 
