@@ -92,7 +92,11 @@ impl Cell {
         let own = [&baggage.body, &baggage.stdin, &baggage.stdout, &baggage.stderr];
         let fds: Vec<BorrowedFd<'_>> = own.into_iter().chain(&sources).map(AsFd::as_fd).collect();
         if fds.len() > MOST_FDS {
-            return Err(Error::Request(format!("{} mounts; at most {} have a source", sources.len(), MOST_FDS - own.len())));
+            return Err(Error::Request(format!(
+                "{} mounts; at most {} have a source",
+                sources.len(),
+                MOST_FDS - own.len()
+            )));
         }
         wire::send(self.socket.as_fd(), &Order::Run, &fds)
     }

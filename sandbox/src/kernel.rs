@@ -58,15 +58,17 @@ pub(crate) fn lacks_landlock(found: u32, needed: u32) -> Lack {
             0 => "this kernel offers no Landlock".to_owned(),
             abi => format!("this kernel offers Landlock ABI {abi}"),
         },
-        remedy: "boot a kernel of 5.13 or later (6.12 for the host network) with `landlock` in its `lsm=` list, or allow \
+        remedy:
+            "boot a kernel of 5.13 or later (6.12 for the host network) with `landlock` in its `lsm=` list, or allow \
                  the isolation level `no-landlock` by name"
-            .to_owned(),
+                .to_owned(),
     }
 }
 
 /// Reads why the kernel refused a namespace or a mount in it, from the settings that are known to forbid it.
 pub(crate) fn lacks_namespaces(doing: &str, cause: Cause) -> Lack {
-    let (why, remedy) = explain(cause, &|name| sysctl(name), fs::read_to_string("/proc/self/status").unwrap_or_default());
+    let (why, remedy) =
+        explain(cause, &|name| sysctl(name), fs::read_to_string("/proc/self/status").unwrap_or_default());
     Lack { what: "user namespaces".to_owned(), why: format!("cannot {doing}: {cause}; {why}"), remedy }
 }
 

@@ -140,7 +140,9 @@ impl Spawner {
         let needed = if request.network == Network::Host { LANDLOCK_SCOPES } else { LANDLOCK };
         match (request.isolation, &self.ground) {
             (Isolation::None, None) if request.mounts.is_empty() => Ok(()),
-            (Isolation::None, None) => Err(Error::Request("mounts need namespaces, which isolation `none` has not".to_owned())),
+            (Isolation::None, None) => {
+                Err(Error::Request("mounts need namespaces, which isolation `none` has not".to_owned()))
+            }
             (Isolation::None, Some(_)) | (_, None) => Err(Error::Request("sent to the wrong spawner".to_owned())),
             (_, Some(Err(lack))) => Err(Error::Lacking(lack.clone())),
             (Isolation::Full, _) if self.landlock_abi < needed => {

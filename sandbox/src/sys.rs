@@ -120,8 +120,7 @@ pub fn new_mount(fs: &CStr, options: &[(&CStr, Option<&CStr>)], attributes: u64)
             None => (FSCONFIG_SET_FLAG, std::ptr::null()),
         };
         // SAFETY: key and value are C strings (or null for a flag, as fsconfig(2) asks) that outlive the call.
-        let result =
-            unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key.as_ptr(), value, 0) };
+        let result = unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key.as_ptr(), value, 0) };
         answer(result)?;
     }
     let null = std::ptr::null::<libc::c_char>();

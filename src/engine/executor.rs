@@ -11,7 +11,9 @@ use tokio::task::JoinSet;
 
 use waders_sandbox::Isolation;
 
-use crate::action::{Action, ActionGraph, Derive, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key};
+use crate::action::{
+    Action, ActionGraph, Derive, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key,
+};
 use crate::base::Digest;
 use crate::engine::cancel::Wish;
 use crate::engine::slots::Slots;
@@ -156,12 +158,7 @@ impl Execution {
         Ok(StepResult { tree, outcome: None })
     }
 
-    async fn derive(
-        &self,
-        step: &Derive,
-        trees: &BTreeMap<StepId, Digest>,
-        recall: bool,
-    ) -> Result<StepResult, Error> {
+    async fn derive(&self, step: &Derive, trees: &BTreeMap<StepId, Digest>, recall: bool) -> Result<StepResult, Error> {
         let parts: Vec<Digest> = step.parts.iter().map(|source| resolved(*source, trees)).collect();
         let row = cache::derived(step, &parts);
         if recall && let Some(tree) = cache::tree(&self.engine.store, row)? {

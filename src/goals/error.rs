@@ -89,7 +89,9 @@ impl Error {
             Error::Sandbox(_) => Kind::Sandbox,
             Error::Toolchain(error) => toolchain_kind(error),
             Error::Sources(super::sources::Error::Store(_)) => Kind::Store,
-            Error::Requirements(plan::requirements::Error::Lock(_) | plan::requirements::Error::Resolve(_)) => Kind::Lock,
+            Error::Requirements(plan::requirements::Error::Lock(_) | plan::requirements::Error::Resolve(_)) => {
+                Kind::Lock
+            }
             Error::FrozenRequirements => Kind::Lock,
             Error::Step(error) => step_kind(error),
             _ => Kind::Mistake,
@@ -104,7 +106,9 @@ impl Error {
             Error::Toolchain(error) => return error.hint(),
             Error::Requirements(error) => return error.hint(),
             Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
-            Error::NeedsPackages(_) => "building packages for tests comes with the goal `package`, which is not there yet",
+            Error::NeedsPackages(_) => {
+                "building packages for tests comes with the goal `package`, which is not there yet"
+            }
             Error::DebugOne(_) => "name one file: `waders test --test-debug src/app/login_test.py`",
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             Error::FrozenRequirements => "run the same command once without `--frozen` and `CI`, then commit that file",

@@ -35,12 +35,7 @@ struct Answer {
 
 impl Packages {
     pub fn new(session: &mut Session, environment: Environment) -> Result<Packages, Error> {
-        Ok(Packages {
-            store: session.store()?,
-            client: session.client()?,
-            indexes: session.indexes()?,
-            environment,
-        })
+        Ok(Packages { store: session.store()?, client: session.client()?, indexes: session.indexes()?, environment })
     }
 
     pub fn environment(&self) -> &Environment {

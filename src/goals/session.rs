@@ -42,6 +42,8 @@ pub struct Session {
     sources: Option<Arc<Sources>>,
     engine: Option<Arc<Engine>>,
     pub cancel: Cancel,
+    /// The store lost something that only a lock can bring back: toolchains are made again.
+    pub restores: bool,
 }
 
 impl Session {
@@ -65,6 +67,7 @@ impl Session {
             sources: None,
             engine: None,
             cancel: Cancel::default(),
+            restores: false,
         }
     }
 

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::base::{Digest, RelPath};
 use crate::python::{Imports, imports};
-use crate::store::{Node, StatCache, Stamp, Store, Tree};
+use crate::store::{Node, Stamp, StatCache, Store, Tree};
 
 /// The form in which imports are kept. Raised when the parser or the form changes.
 const IMPORTS: &str = "imports-1";

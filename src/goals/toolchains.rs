@@ -15,19 +15,10 @@ pub const LOCK: &str = "waders.lock";
 
 const PLATFORM: &str = "linux-x86_64";
 
-/// The toolchain for these interpreter constraints; the lock is written when it had to grow.
+/// The toolchain for these interpreter constraints; the lock is written when it had to grow. Where the session found that
+/// the store lost a part of a tree, every tree is made again.
 pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain, Error> {
-    with_lock(session, constraints, toolchain::ensure)
-}
-
-/// As `ensure`, with every tree made again: for a store that lost a part of one.
-pub fn restore(session: &mut Session, constraints: &[String]) -> Result<Toolchain, Error> {
-    with_lock(session, constraints, toolchain::restore)
-}
-
-type Ensure = fn(&mut Lock, &Wanted, &Context<'_>) -> Result<Toolchain, toolchain::Error>;
-
-fn with_lock(session: &mut Session, constraints: &[String], ensure: Ensure) -> Result<Toolchain, Error> {
+    let ensure = if session.restores { toolchain::restore } else { toolchain::ensure };
     let path = session.build_root().join(LOCK);
     let (store, client) = (session.store()?, session.client()?);
     let settings = Settings::of(session.config(), &machine(session.environment()))?;

@@ -20,7 +20,8 @@ use crate::tools;
 /// In the build root; requirements as pip reads them.
 pub const LOCK: &str = "waders-requirements.lock";
 
-const HEAD: &str = "# Written by Waders: every requirement of this repository, pinned. Commit it; delete it to pin anew.\n# inputs: ";
+const HEAD: &str =
+    "# Written by Waders: every requirement of this repository, pinned. Commit it; delete it to pin anew.\n# inputs: ";
 
 /// The lock of everything that the repository's requirement targets ask for.
 pub fn lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {

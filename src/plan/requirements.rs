@@ -36,7 +36,9 @@ impl Error {
             Error::Lock(error) => error.hint().map(str::to_owned),
             Error::Resolve(error) => Some(error.hint().to_owned()),
             Error::UnknownResolve { known, .. } => Some(format!("known resolves: {}", known.join(", "))),
-            Error::SeveralResolves(_) => Some("give the targets one `resolve`, or `parametrize` what both need".to_owned()),
+            Error::SeveralResolves(_) => {
+                Some("give the targets one `resolve`, or `parametrize` what both need".to_owned())
+            }
             _ => None,
         }
     }
@@ -97,7 +99,8 @@ pub fn wanted<'a>(
     for address in requirements {
         let Some(target) = graph.get(address) else { continue };
         let default = || config.text("python", "default_resolve").unwrap_or("python-default");
-        resolves.insert(target.fields.get("resolve").and_then(|value| value.as_str()).unwrap_or_else(default).to_owned());
+        resolves
+            .insert(target.fields.get("resolve").and_then(|value| value.as_str()).unwrap_or_else(default).to_owned());
         for text in target.fields.get("requirements").map(|value| value.strings()).unwrap_or_default() {
             let fail = |source| Error::Requirement { target: address.clone(), source };
             texts.insert(requirement::canonical(&requirement::parse(text).map_err(fail)?));

@@ -48,8 +48,7 @@ impl Venvs {
         if let Some(id) = self.composed.get(&key) {
             return *id;
         }
-        let parts: Vec<StepId> =
-            distributions.iter().flat_map(|distribution| self.part(graph, distribution)).collect();
+        let parts: Vec<StepId> = distributions.iter().flat_map(|distribution| self.part(graph, distribution)).collect();
         let id = graph.add(Step::Derive(Derive {
             label: "venv image".to_owned(),
             recipe: "venv-1",

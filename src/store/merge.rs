@@ -28,12 +28,7 @@ impl Store {
     }
 }
 
-fn merge_level<'p>(
-    store: &Store,
-    batch: &Batch<'_>,
-    at: &mut Vec<String>,
-    parts: Vec<Part<'p>>,
-) -> Result<Digest> {
+fn merge_level<'p>(store: &Store, batch: &Batch<'_>, at: &mut Vec<String>, parts: Vec<Part<'p>>) -> Result<Digest> {
     if at.len() > MAX_DEPTH {
         return Err(Error::Malformed { tree: at.join("/"), why: format!("it is deeper than {MAX_DEPTH} directories") });
     }

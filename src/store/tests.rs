@@ -96,10 +96,7 @@ fn parts_merge_without_reading_what_does_not_meet() {
     let (one, two) = (plant(&store, &[("x/a", "1"), ("x/s", "0")]), plant(&store, &[("x/b", "2"), ("x/s", "0")]));
     let absent = Digest::of(b"a tree that is not here");
     let merged = store
-        .merge(
-            &[(path(""), one), (path(""), two), (path("deps/left"), absent), (path("deps/right"), one)],
-            Overlap::Refuse,
-        )
+        .merge(&[(path(""), one), (path(""), two), (path("deps/left"), absent), (path("deps/right"), one)])
         .unwrap();
     let expected = plant(&store, &[("x/a", "1"), ("x/b", "2"), ("x/s", "0")]);
     assert_eq!(store.subtree(merged, &path("x")).unwrap(), store.subtree(expected, &path("x")).unwrap());

@@ -2,6 +2,7 @@
 // `allow-unwrap-in-tests` does not know helpers of integration tests.
 #![allow(clippy::unwrap_used)]
 
+mod built_in_locks;
 mod garbled;
 mod golden;
 mod store_crash;

@@ -16,7 +16,8 @@ const RESTRICTED: u64 = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;
 
 /// Attaches every mount of the request in its order. `sources` has one for each mount that has a source.
 pub fn attach_all(request: &Request, sources: Vec<OwnedFd>) -> Result<(), Error> {
-    let root = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the root")?;
+    let root =
+        open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the root")?;
     let mut sources = sources.into_iter();
     let mut source = || sources.next().ok_or_else(|| Error::Request("fewer sources than mounts".to_owned()));
     for mount in &request.mounts {
@@ -47,7 +48,8 @@ pub fn attach(mount: &OwnedFd, at: BorrowedFd<'_>) -> std::io::Result<()> {
 
 /// Attaches on a path of our own making, outside or below the new root.
 pub fn attach_at(mount: &OwnedFd, at: &Path) -> Result<(), Error> {
-    let point = open(at, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).doing_with(|| format!("open `{}`", at.display()))?;
+    let point =
+        open(at, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).doing_with(|| format!("open `{}`", at.display()))?;
     attach(mount, point.as_fd()).doing_with(|| format!("mount on `{}`", at.display()))
 }
 

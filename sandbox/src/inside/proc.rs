@@ -16,8 +16,7 @@ use crate::error::Doing;
 use crate::kernel::lacks_namespaces;
 use crate::{Error, sys};
 
-const COVER: u64 =
-    sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
+const COVER: u64 = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
 
 /// Tells only of the cell's own namespaces.
 const OWN: [&str; 1] = ["sysvipc"];
@@ -99,9 +98,7 @@ fn write_files(made: &Path) -> Result<(), Error> {
     let write = |name: &str, text: &str| {
         let path = made.join(name);
         let parent = path.parent().expect("a name below a directory");
-        fs::create_dir_all(parent)
-            .and_then(|()| fs::write(&path, text))
-            .doing_with(|| format!("make `/proc/{name}`"))
+        fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)).doing_with(|| format!("make `/proc/{name}`"))
     };
     for (name, text) in FILES {
         write(name, text)?;

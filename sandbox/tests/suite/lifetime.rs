@@ -132,7 +132,12 @@ fn dropped_step() {
 }
 
 fn exits() {
-    for (code, expected) in [("exit 0", Exit::Code(0)), ("exit 7", Exit::Code(7)), ("kill -9 $$", Exit::Signal(9)), ("kill -11 $$", Exit::Signal(11))] {
+    for (code, expected) in [
+        ("exit 0", Exit::Code(0)),
+        ("exit 7", Exit::Code(7)),
+        ("kill -9 $$", Exit::Signal(9)),
+        ("kill -11 $$", Exit::Signal(11)),
+    ] {
         let (outcome, output) = run(&request(&["/bin/sh", "-c", code]));
         assert_eq!(outcome.unwrap().exit, expected, "{code}: {output}");
     }
@@ -172,7 +177,8 @@ fn killed_spawner() {
 fn leaked_descriptors() {
     let file = fs::File::open("/").unwrap();
     // Without close-on-exec, as a careless library leaves them.
-    let leaked: Vec<_> = (0..1000).filter_map(|_| nix::fcntl::fcntl(file.as_fd(), nix::fcntl::F_DUPFD(3)).ok()).collect();
+    let leaked: Vec<_> =
+        (0..1000).filter_map(|_| nix::fcntl::fcntl(file.as_fd(), nix::fcntl::F_DUPFD(3)).ok()).collect();
     let spawner = Spawner::start().unwrap();
     let inside = "import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])";
     let (outcome, output) = start_with(&spawner, &python(inside)).unwrap().wait();
@@ -186,7 +192,9 @@ fn leaked_descriptors() {
 }
 
 fn many_at_once() {
-    let steps: Vec<_> = (0..40).map(|number| start(&python(&format!("import time; time.sleep(0.2); print({number})"))).unwrap()).collect();
+    let steps: Vec<_> = (0..40)
+        .map(|number| start(&python(&format!("import time; time.sleep(0.2); print({number})"))).unwrap())
+        .collect();
     for (number, step) in steps.into_iter().enumerate() {
         let (outcome, output) = step.wait();
         assert_eq!(outcome.unwrap().exit, Exit::Code(0));
@@ -220,7 +228,8 @@ fn out_of_memory() -> Verdict {
 
 fn no_isolation() {
     let marker = marker();
-    let mut request = request(&["/bin/sh", "-c", &format!("(setsid sh -c 'sleep 100; : {marker}' &); env; ls /proc/1/comm")]);
+    let mut request =
+        request(&["/bin/sh", "-c", &format!("(setsid sh -c 'sleep 100; : {marker}' &); env; ls /proc/1/comm")]);
     request.isolation = Isolation::None;
     assert!(matches!(run(&request).0, Err(Error::Request(_))), "mounts cannot be had without namespaces");
     request.mounts.clear();
@@ -267,4 +276,3 @@ fn until(is_so: impl Fn() -> bool) {
     }
     panic!("it never was so");
 }
-

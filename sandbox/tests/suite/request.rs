@@ -1,8 +1,8 @@
 //! Requests as they come: taken word for word, or refused with a reason. No request makes the spawner stop.
 
-use std::os::unix::fs::symlink;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
 use waders_sandbox::{Error, Isolation, Network};
@@ -30,7 +30,8 @@ fn arguments() {
     let words = ["--bind", "-c", "@file", "$(id)", "`id`", "", "a b", "\n", "*", "--", "ü", "--waders-spawner"];
     let mut request = request(&[PYTHON, "-c", "import sys; print(ascii(sys.argv[1:]))"]);
     request.argv.extend(words.iter().map(ToString::to_string));
-    let expected = r"['--bind', '-c', '@file', '$(id)', '`id`', '', 'a b', '\n', '*', '--', '\xfc', '--waders-spawner']";
+    let expected =
+        r"['--bind', '-c', '@file', '$(id)', '`id`', '', 'a b', '\n', '*', '--', '\xfc', '--waders-spawner']";
     assert_eq!(succeed(&request).trim_end(), expected);
 }
 
@@ -55,7 +56,10 @@ fn check(mut change: impl FnMut(&mut waders_sandbox::Request), expected: &str) {
 }
 
 fn missing_program() {
-    check(|request| request.argv[0] = "/usr/bin/nothing".to_owned(), "cannot execute `/usr/bin/nothing` in the sandbox: No such file");
+    check(
+        |request| request.argv[0] = "/usr/bin/nothing".to_owned(),
+        "cannot execute `/usr/bin/nothing` in the sandbox: No such file",
+    );
     check(|request| request.argv[0] = "/usr".to_owned(), "cannot execute `/usr` in the sandbox: Permission denied");
     assert!(matches!(run(&request(&["/nothing"])).0, Err(Error::Exec { .. })));
 }
@@ -88,7 +92,8 @@ fn links_in_sources() {
     symlink(&secret, inputs.join("absolute")).unwrap();
     symlink("../secret", inputs.join("relative")).unwrap();
     symlink("absolute", inputs.join("chain")).unwrap();
-    let mut request = python("import os\nfor name in sorted(os.listdir('/in')): print(name, os.path.exists(f'/in/{name}'))");
+    let mut request =
+        python("import os\nfor name in sorted(os.listdir('/in')): print(name, os.path.exists(f'/in/{name}'))");
     request.mounts.push(read_only("/in", &inputs));
     assert_eq!(succeed(&request), "absolute False\nchain False\nrelative False\n");
     for name in ["absolute", "relative", "chain"] {
@@ -139,7 +144,9 @@ fn strangers() {
     let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     let mut listening = start(&python(LISTENS)).unwrap();
     listening.until_it_says("listening");
-    let code = CONNECTS.replace("HOST", &host.local_addr().unwrap().port().to_string()).replace("\\0host", &format!("\\0{name}"));
+    let code = CONNECTS
+        .replace("HOST", &host.local_addr().unwrap().port().to_string())
+        .replace("\\0host", &format!("\\0{name}"));
     assert_eq!(succeed(&python(&code)), "");
     let outside = SocketAddr::from_abstract_name("meeting").unwrap();
     assert!(std::os::unix::net::UnixStream::connect_addr(&outside).is_err(), "the host reaches in");

@@ -5,8 +5,15 @@ mod prepare;
 mod results;
 mod selection;
 
+use std::sync::Arc;
+
+use crate::action::StepId;
+use crate::engine::executor::Results;
+use crate::engine::{self, StepResult};
+use crate::goals::test::prepare::{Prepared, PreparedTest};
 use crate::goals::{Error, Session, Verdict, running};
 use crate::report::test_result;
+use crate::target::Address;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selection = selection::tests(session)?;
@@ -20,17 +27,35 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if debug && selection.tests.len() > 1 {
         return Err(Error::DebugOne(selection.tests.len()));
     }
-    let prepared = prepare::prepare(session, &selection.tests)?;
-    let steps = prepared.steps();
-    let outcomes = running::execute(session, prepared.graph, &steps, debug)?;
-    let results = results::results(session, &prepared.tests, &outcomes)?;
+    let (mut prepared, mut outcomes) = prepare_and_execute(session, &selection.tests, debug)?;
+    if outcomes.values().any(has_lost_something) {
+        session.warn("the store lost a part of a toolchain: it is made again");
+        session.restores = true;
+        (prepared, outcomes) = prepare_and_execute(session, &selection.tests, debug)?;
+    }
+    let results = results::results(session, &prepared, &outcomes)?;
     if !debug {
         results::write_reports(session, &results)?;
-        results::keep_extra_output(session, &prepared.tests, &outcomes)?;
+        results::keep_extra_output(session, &prepared, &outcomes)?;
         results::print(session, &results);
     }
     if session.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }
     Ok(Verdict::of_exit_code(test_result::exit_code(&results)))
+}
+
+fn prepare_and_execute(
+    session: &mut Session,
+    tests: &[Address],
+    debug: bool,
+) -> Result<(Vec<PreparedTest>, Results), Error> {
+    let Prepared { graph, tests } = prepare::prepare(session, tests)?;
+    let steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
+    let outcomes = running::execute(session, graph, &steps, debug)?;
+    Ok((tests, outcomes))
+}
+
+fn has_lost_something(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
+    result.as_ref().is_err_and(|error| error.root().missing().is_some())
 }

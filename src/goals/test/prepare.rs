@@ -32,12 +32,6 @@ pub struct PreparedTest {
     pub step: Result<StepId, Error>,
 }
 
-impl Prepared {
-    pub fn steps(&self) -> Vec<StepId> {
-        self.tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect()
-    }
-}
-
 pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Error> {
     let graph = session.graph()?;
     let dependencies = session.dependencies()?;
@@ -164,7 +158,8 @@ impl Preparation {
     /// What source distributions are built with. Looked up only where there are any: most runs have none.
     fn builders(&self, packages: &Packages) -> Result<Vec<Distribution>, Error> {
         let lock = requirements::built_in("source distributions", tools::SDIST_LOCK)?;
-        let chosen = python::resolve::resolve_whole(&lock, packages.environment()).map_err(requirements::Error::from)?;
+        let chosen =
+            python::resolve::resolve_whole(&lock, packages.environment()).map_err(requirements::Error::from)?;
         packages.distributions(&chosen)
     }
 
@@ -194,8 +189,7 @@ fn options(session: &Session) -> PytestOptions {
         empty_is_fine: config.flag("pytest", "allow_empty_test_collection") || selects(&args),
         args,
         config: config_files::named(&pytest, config),
-        coverage: coverage
-            .then(|| config.list("coverage-py", "filter").into_iter().map(str::to_owned).collect()),
+        coverage: coverage.then(|| config.list("coverage-py", "filter").into_iter().map(str::to_owned).collect()),
         slot_variable: config.text("pytest", "execution_slot_var").map(str::to_owned),
         force: config.flag("test", "force"),
         debug: config.flag("test", "debug"),

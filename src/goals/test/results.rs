@@ -26,7 +26,9 @@ fn result(store: &Store, test: &PreparedTest, outcomes: &Results, skips_empty: b
     };
     match outcomes.get(step) {
         Some(Ok(done)) => {
-            let Some((origin, outcome)) = &done.outcome else { return Ok(TestResult::not_run(&address, "nothing ran")) };
+            let Some((origin, outcome)) = &done.outcome else {
+                return Ok(TestResult::not_run(&address, "nothing ran"));
+            };
             // A file without tests is only kept as a result where that is fine.
             let empty_was_fine = skips_empty || outcome.exit == Exit::Code(5) && *origin == Origin::Cached;
             let mut result = TestResult::new(&address, outcome, *origin, test.timeout, empty_was_fine);

@@ -269,4 +269,14 @@ mod tests {
         check("https://example.invalid/a%2Fb.whl", None);
         check("https://example.invalid/b%zz.whl", Some("b%zz.whl"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_a_reader_panic(text in "[ -~\n\"\\[\\]{}=;#é]{0,200}", format in 0..4_usize) {
+            let heads = ["{\"locked_resolves\": [", "version = 1\n[[package]]\n", "lock-version = \"1.0\"\n[[packages]]\n", ""];
+            drop(parse("a.lock", &format!("{}{text}", heads[format]), Some(&text)));
+            drop(requirement::parse_published(&text));
+            drop(requirement::parse_constraint(&text));
+        }
+    }
 }

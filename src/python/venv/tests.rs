@@ -23,12 +23,11 @@ fn tree(store: &Store, files: &[(&str, &str)]) -> Digest {
     store.put_tree(&Tree { nodes: nodes.collect() }).expect("tree")
 }
 
+/// Paths and contents.
+type Files<'a> = &'a [(&'a str, &'a str)];
+
 /// Every part's files and bytecode files, and what the image then holds besides the skeleton.
-fn check(
-    parts: &[(&[(&str, &str)], &[(&str, &str)])],
-    expected: &[(&str, &str)],
-    conflicts: &[(&str, Option<usize>, usize)],
-) {
+fn check(parts: &[(Files<'_>, Files<'_>)], expected: &[(&str, &str)], conflicts: &[(&str, Option<usize>, usize)]) {
     let (_dir, store) = open();
     let parts: Vec<Part> = parts
         .iter()
@@ -186,8 +185,12 @@ fn bytecode_depends_on_neither_place_nor_time() {
         let source = "NAMES = 'a' in {'a', 'b', 'c', 'd'}\ndef f(x):\n    'text'\n    return x in ('p', 'q')\n";
         std::fs::write(package.join("__init__.py"), source).expect("written");
         std::fs::write(package.join("template.py"), "{{ no python }}").expect("written");
-        let argv =
-            compile_argv(&python, &environment, &source_dir.display().to_string(), &out.path().display().to_string());
+        let argv = compile_argv(
+            &python,
+            &source_dir.join("site-packages").display().to_string(),
+            &out.path().join("site-packages").display().to_string(),
+            &format!("{ROOT}/{}", site_packages(&environment)),
+        );
         run(&argv, source_dir);
         files_below(out.path())
     };

@@ -53,7 +53,7 @@ pub enum Refusal {
     #[error("it cannot be read")]
     Unread(#[source] std::io::Error),
     #[error("it cannot be stored")]
-    Unstored(#[source] store::Error),
+    Unstored(#[source] Box<store::Error>),
     #[error("two readers may see different files: {0}")]
     Structure(&'static str),
     #[error("its name {0}")]
@@ -92,21 +92,24 @@ impl StdError for Error {
     }
 }
 
+/// Wheels packed by tools made for Java have files here that RECORD does not know and no Python program looks for.
+const JAVA_MANIFESTS: &str = "META-INF/";
+
 /// A refusal and the member it is about, if it is about one.
 type Fault = (Option<String>, Refusal);
 
 /// `file_name` as the lock has it: what the wheel says of itself must agree with it.
 pub fn unpack(store: &Store, file_name: &str, file: &mut (impl Read + Seek), limits: &Limits) -> Result<Wheel, Error> {
     let refuse = |(member, refusal)| Error { wheel: file_name.to_owned(), member, refusal };
-    let unstored = |error| refuse((None, Refusal::Unstored(error)));
     let parsed = file_name.parse::<WheelFilename>();
     let expected = parsed.map_err(|error| refuse((None, Refusal::FileName(error.to_string()))))?;
     let batch = store.batch();
+    let failed = |error| refuse((None, unstored(error)));
     let tree = unpack_as(&expected, file, limits, &batch).map_err(refuse)?;
     let is_pth = |path: &&RelPath| path.extension() == Some("pth") && path.components().count() == 2;
     let pth = tree.nodes.keys().filter(is_pth).cloned().collect();
-    let digest = batch.put_tree(&tree).map_err(unstored)?;
-    batch.commit().map_err(unstored)?;
+    let digest = batch.put_tree(&tree).map_err(failed)?;
+    batch.commit().map_err(failed)?;
     Ok(Wheel { name: expected.name, version: expected.version, tree: digest, pth })
 }
 
@@ -125,6 +128,9 @@ fn unpack_as(
 
     let mut install = Install { files: BTreeMap::new(), rows: BTreeMap::new(), batch };
     for member in members.iter().filter(|member| !member.is_directory) {
+        if member.name.starts_with(JAVA_MANIFESTS) && !record.lists(&member.name) {
+            continue;
+        }
         let fail = |refusal| (Some(member.name.clone()), refusal);
         let content = zip::content(file, member)?;
         record.strike(&member.name, &dist_info, &content).map_err(fail)?;
@@ -187,7 +193,7 @@ impl Install<'_> {
 
     fn file(&mut self, root: &str, path: &str, content: &[u8], executable: bool) -> Result<(), Refusal> {
         let path = rel_path(&format!("{root}/{path}"))?;
-        let node = Node::File { digest: self.batch.put(content, executable).map_err(Refusal::Unstored)?, executable };
+        let node = Node::File { digest: self.batch.put(content, executable).map_err(unstored)?, executable };
         if self.files.get(&path).is_some_and(|other| *other != node) {
             return Err(Refusal::Layout(format!(
                 "it would be installed as `{path}`, which the wheel installs already"
@@ -289,6 +295,10 @@ fn with_interpreter(script: Vec<u8>) -> Vec<u8> {
 /// Bytecode that a wheel brings carries times of the machine that built it; it is made anew from the sources.
 fn is_bytecode(name: &str) -> bool {
     name.ends_with(".pyc") && name.contains("__pycache__/")
+}
+
+fn unstored(error: store::Error) -> Refusal {
+    Refusal::Unstored(Box::new(error))
 }
 
 fn rel_path(text: &str) -> Result<RelPath, Refusal> {

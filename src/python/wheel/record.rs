@@ -31,6 +31,10 @@ impl Record {
         Ok(Record { rows })
     }
 
+    pub fn lists(&self, path: &str) -> bool {
+        self.rows.contains_key(path)
+    }
+
     /// Checks one file of the wheel. RECORD and its signatures cannot hold their own hashes.
     pub fn strike(&mut self, path: &str, dist_info: &str, content: &[u8]) -> Result<(), Refusal> {
         let row = self.rows.remove(path);

@@ -370,6 +370,41 @@ fn data_descriptors_and_large_file_records_are_read() {
     refused_bytes(&lies, "its data descriptor differs");
 }
 
+#[test]
+fn sizes_that_are_said_a_second_time_must_be_the_same() {
+    let sizes = |sizes: [u64; 2]| {
+        let draft = Draft::new().file("zz.py", "harmless\n");
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        let record = (format!("{INFO}/RECORD"), draft.made_record().into_bytes(), 0);
+        for (name, content, _) in draft.files.iter().chain([&record]) {
+            let mut options = ::zip::write::FullFileOptions::default().compression_method(CompressionMethod::Stored);
+            let said = if name == "zz.py" { sizes } else { [content.len() as u64; 2] };
+            options.add_extra_data(0x6666, said.map(u64::to_le_bytes).concat(), false).expect("extra");
+            writer.start_file(name.as_str(), options).expect("member");
+            writer.write_all(content).expect("content");
+        }
+        replaced(&writer.finish().expect("zip").into_inner(), &[0x66, 0x66, 16, 0], &[1, 0, 16, 0])
+    };
+    unpack_bytes(NAME, &sizes([9, 9]), &Limits::default()).expect("the same sizes");
+    refused_bytes(&sizes([10, 9]), "`zz.py`: it is damaged: its extra fields contradict its header");
+    let mut large = ZipWriter::new(Cursor::new(Vec::new()));
+    let draft = Draft::new();
+    let record = (format!("{INFO}/RECORD"), draft.made_record().into_bytes(), 0);
+    for (name, content, _) in draft.files.iter().chain([&record]) {
+        large.start_file(name.as_str(), SimpleFileOptions::default().large_file(true)).expect("member");
+        large.write_all(content).expect("content");
+    }
+    unpack_bytes(NAME, &large.finish().expect("zip").into_inner(), &Limits::default()).expect("sizes of 8 bytes");
+}
+
+#[test]
+fn what_java_tools_add_is_left_out() {
+    let files = unpacked(&Draft::new().file("META-INF/MANIFEST.MF", "").record(|text| {
+        text.lines().filter(|line| !line.starts_with("META-INF")).map(|line| format!("{line}\n")).collect()
+    }));
+    assert!(!files.keys().any(|path| path.contains("META-INF")));
+}
+
 /// All places where `needle` stands: for a member's name the local header first, the central directory second.
 fn places(bytes: &[u8], needle: &[u8]) -> Vec<usize> {
     (0..bytes.len()).filter(|place| bytes[*place..].starts_with(needle)).collect()

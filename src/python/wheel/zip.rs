@@ -234,29 +234,44 @@ fn member_name(bytes: &[u8], flags: u16) -> Result<String, Fault> {
     }
 }
 
-/// The values that did not fit in 32 bits stand in an extra field, in this order, and only those.
+/// The values that did not fit in 32 bits stand in an extra field, in this order. Some writers put the others there
+/// too; then they must be the same.
 fn widen<const N: usize>(extra: &[u8], small: [u32; N]) -> Result<[u64; N], Refusal> {
+    let lies = || Refusal::Damaged("its extra fields contradict its header");
+    let large = large_values(extra)?;
+    let is_open = |value: u64| value == 0xffff_ffff;
+    let mut wide = small.map(u64::from);
+    let open = wide.iter().filter(|value| is_open(**value)).count();
+    let all = large.len() != open * 8;
+    let mut large = Bytes(&large);
+    for value in wide.iter_mut().filter(|value| all || is_open(**value)) {
+        if all && large.0.is_empty() && !is_open(*value) {
+            break;
+        }
+        let said = large.u64().map_err(|_| lies())?;
+        if !is_open(*value) && said != *value {
+            return Err(lies());
+        }
+        *value = said;
+    }
+    if large.0.is_empty() { Ok(wide) } else { Err(lies()) }
+}
+
+/// The one extra field that holds them, if any.
+fn large_values(extra: &[u8]) -> Result<Vec<u8>, Refusal> {
     let lies = || Refusal::Damaged("its extra fields contradict its header");
     let mut large = None;
     let mut rest = Bytes(extra);
     while !rest.0.is_empty() {
-        let field = rest
-            .u16()
-            .and_then(|id| Ok((id, rest.u16()?)))
-            .and_then(|(id, length)| Ok((id, rest.take(length.into())?)));
-        match field.map_err(|_| lies())? {
+        let (id, length) = (rest.u16().map_err(|_| lies())?, rest.u16().map_err(|_| lies())?);
+        match (id, rest.take(length.into()).map_err(|_| lies())?) {
             (0x0001, _) if large.is_some() => return Err(lies()),
-            (0x0001, value) => large = Some(value),
+            (0x0001, value) => large = Some(value.to_vec()),
             (0x7075, _) => return Err(Refusal::Damaged("it has a second name in its extra fields")),
             _ => {}
         }
     }
-    let mut large = Bytes(large.unwrap_or_default());
-    let mut wide = small.map(u64::from);
-    for value in wide.iter_mut().filter(|value| **value == 0xffff_ffff) {
-        *value = large.u64().map_err(|_| lies())?;
-    }
-    if large.0.is_empty() { Ok(wide) } else { Err(lies()) }
+    Ok(large.unwrap_or_default())
 }
 
 fn check_names(members: &[Member], limits: &Limits) -> Result<(), Fault> {

@@ -1,0 +1,22 @@
+//! The locks that Waders brings have a wheel for every interpreter they are for.
+
+use waders::plan::requirements;
+use waders::python::Environment;
+use waders::python::resolve::{Pick, resolve_whole};
+use waders::tools;
+
+#[test]
+fn built_in_locks_have_a_wheel_for_every_interpreter() {
+    let pytest = tools::named("pytest").unwrap();
+    for (name, text) in [("pytest", pytest.lock), ("sdists", tools::SDIST_LOCK), ("uv", tools::UV_LOCK)] {
+        let lock = requirements::built_in(name, text).unwrap();
+        for python in ["3.8.18", "3.9.2", "3.10.13", "3.11.2", "3.12.1", "3.13.5"] {
+            let environment = Environment::linux_x86_64(python, (2, 31)).unwrap();
+            let chosen = resolve_whole(&lock, &environment).expect(python);
+            assert!(!chosen.is_empty(), "{name}");
+            for chosen in chosen {
+                assert!(matches!(chosen.pick, Pick::Wheel(_)), "{name} for {python}: {chosen:?}");
+            }
+        }
+    }
+}
