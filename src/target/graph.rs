@@ -43,6 +43,10 @@ impl TargetGraph {
         if let Some(generator) = &target.generator {
             self.generated.entry(generator.clone()).or_default().push(target.address.clone());
         }
+        if self.targets.contains_key(&target.address) {
+            // A file of requirements that several parametrizations of its generator share.
+            return;
+        }
         for source in &target.sources {
             self.owners.entry(source.clone()).or_default().push(target.address.clone());
         }

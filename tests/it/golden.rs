@@ -172,3 +172,16 @@ fn lists_are_in_the_order_of_real_pants() {
     let differing = common.iter().zip(&expected).find(|(ours, theirs)| ours != theirs);
     assert_eq!(differing, None);
 }
+
+#[test]
+#[ignore = "a profile, not a check"]
+fn loading_time() {
+    let checkout = std::env::var("WADERS_CHECKOUT").expect("a checkout");
+    let checkout = Path::new(&checkout);
+    let config = config_of(checkout);
+    for _ in 0..5 {
+        let started = std::time::Instant::now();
+        let (graph, _) = target::load(checkout, &config, &|_| None);
+        println!("{} targets in {} ms", graph.targets().count(), started.elapsed().as_millis());
+    }
+}
