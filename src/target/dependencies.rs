@@ -15,6 +15,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same error, about what the user wrote.
+    pub fn about(self, text: &str) -> Error {
+        let written = text.to_owned();
+        match self {
+            Error::Address { source, .. } => Error::Address { written, source },
+            Error::Unknown { why, hint, .. } => Error::Unknown { written, why, hint },
+        }
+    }
+
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::Address { .. } => None,

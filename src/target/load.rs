@@ -48,12 +48,12 @@ pub fn load(
     let globs = GlobCache::default();
     let world = World { root, files: graph.files(), settings: &settings, globs: &globs };
     let results: Vec<(Vec<Target>, Vec<Diagnostic>)> = dirs.par_iter().map(|dir| dir.targets(&world)).collect();
-    let lockfiles = lockfile_targets(&world);
-    for (targets, found) in results {
-        targets.into_iter().for_each(|target| graph.insert(target));
+    let mut targets = lockfile_targets(&world);
+    for (more, found) in results {
+        targets.extend(more);
         diagnostics.extend(found);
     }
-    lockfiles.into_iter().for_each(|target| graph.insert(target));
+    graph.fill(targets);
     diagnostics.sort_by(|left, right| (&left.file, left.place.line).cmp(&(&right.file, right.place.line)));
     (graph, diagnostics)
 }
@@ -66,8 +66,10 @@ fn build_files(root: &Path, files: &Files, settings: &Settings, diagnostics: &mu
     });
     let ignored = ignored(root, &settings.build_ignore);
     // A pattern without a slash is one for names, as in .gitignore.
+    let by_path = settings.build_patterns.iter().any(|pattern| pattern.contains('/'));
     let is_build = |file: &&RelPath| {
-        file.file_name().is_some_and(|name| patterns.matches(name)) || patterns.matches(file.as_str())
+        let name = file.as_str().rsplit('/').next().unwrap_or_default();
+        patterns.matches(name) || (by_path && patterns.matches(file.as_str()))
     };
     let wanted = |file: &&RelPath| !ignored.matched_path_or_any_parents(file.as_str(), false).is_ignore();
     files.iter().filter(is_build).filter(wanted).cloned().collect()
