@@ -124,7 +124,33 @@ fn differences(target: &Target, theirs: &Json) -> Vec<String> {
             differences.push(format!("dependencies {} are {written:?}", theirs["dependencies_raw"]));
         }
     }
+    for (field, value) in &target.fields {
+        let key = if field == "source" || field == "sources" { format!("{field}_raw") } else { field.clone() };
+        let (Some(theirs), Some(ours)) = (theirs.get(&key), json_of(value)) else { continue };
+        let normalized = matches!(field.as_str(), "dependencies" | "requirements" | "entry_point" | "overrides")
+            || field.ends_with("_mapping");
+        if !normalized && theirs != &ours {
+            differences.push(format!("{field} {theirs} is {ours}"));
+        }
+    }
     differences
+}
+
+/// What `peek` would print of a value; none for objects.
+fn json_of(value: &Value) -> Option<Json> {
+    Some(match value {
+        Value::None => Json::Null,
+        Value::Bool(value) => Json::from(*value),
+        Value::Int(value) => Json::from(*value),
+        Value::Float(value) => Json::from(*value),
+        Value::Str(text) => Json::from(text.as_str()),
+        Value::List(items) | Value::Tuple(items) => items.iter().map(json_of).collect::<Option<_>>()?,
+        Value::Dict(pairs) => {
+            let pair = |(key, value): &(Value, Value)| Some((key.as_str()?.to_owned(), json_of(value)?));
+            Json::Object(pairs.iter().map(pair).collect::<Option<_>>()?)
+        }
+        Value::Object { .. } => return None,
+    })
 }
 
 /// Just enough of pants.toml for loading: arrays, `.add`, and the tables of resolves.
@@ -181,7 +207,10 @@ fn loading_time() {
     let config = config_of(checkout);
     for _ in 0..5 {
         let started = std::time::Instant::now();
-        let (graph, _) = target::load(checkout, &config, &|_| None);
+        let (graph, diagnostics) = target::load(checkout, &config, &|_| None);
+        for diagnostic in diagnostics.iter().filter(|_| std::env::var("WADERS_GOLDEN_VERBOSE").is_ok()) {
+            println!("    {:?} {diagnostic} ({})", diagnostic.severity, diagnostic.hint.as_deref().unwrap_or_default());
+        }
         println!("{} targets in {} ms", graph.targets().count(), started.elapsed().as_millis());
     }
 }
