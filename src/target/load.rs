@@ -55,7 +55,27 @@ pub fn load(
     }
     graph.fill(targets);
     diagnostics.sort_by(|left, right| (&left.file, left.place.line).cmp(&(&right.file, right.place.line)));
-    (graph, diagnostics)
+    (graph, collected(diagnostics))
+}
+
+/// Of warnings that say the same, the first: a plugin's target type may stand in a hundred files.
+fn collected(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for diagnostic in diagnostics {
+        match seen.get_mut(&diagnostic.message).filter(|_| !diagnostic.is_error()) {
+            Some((_, more)) => *more += 1,
+            None => {
+                seen.insert(diagnostic.message.clone(), (kept.len(), 0));
+                kept.push(diagnostic);
+            }
+        }
+    }
+    for (index, more) in seen.into_values().filter(|(_, more)| *more > 0) {
+        let message = &mut kept[index].message;
+        message.push_str(&format!("; {more} more like it"));
+    }
+    kept
 }
 
 fn build_files(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut Vec<Diagnostic>) -> Vec<RelPath> {

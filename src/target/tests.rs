@@ -117,6 +117,16 @@ fn unknown_types_and_fields_load_as_inert_with_a_warning() {
 }
 
 #[test]
+fn warnings_that_say_the_same_are_one() {
+    let (_, diagnostics) = loaded(&[("a/BUILD", "x(name='1')\nx(name='2')"), ("b/BUILD", "x()"), ("c/BUILD", "y()")]);
+    let expected = [
+        "a/BUILD:1:1: unknown target type `x`: kept, but inert; 2 more like it",
+        "c/BUILD:1:1: unknown target type `y`: kept, but inert",
+    ];
+    assert_eq!(messages(&diagnostics), expected);
+}
+
+#[test]
 fn defaults_go_down_and_what_is_written_wins() {
     let files = [
         ("BUILD", "__defaults__({python_sources: dict(resolve='a', tags=['t'])}, all=dict(description='d'))"),
