@@ -31,6 +31,7 @@ pub struct TargetGraph {
     owners: HashMap<RelPath, Vec<Address>>,
     files: Files,
     build_files: BTreeMap<RelPath, Rules>,
+    default_resolve: Option<String>,
 }
 
 /// The visibility rules of one BUILD file, unread.
@@ -68,7 +69,10 @@ impl TargetGraph {
     fn index(&mut self, target: &Target, known: bool) -> bool {
         if let Some(generator) = &target.generator {
             match self.generated.get_mut(generator) {
-                Some(generated) => generated.push(target.address.clone()),
+                Some(generated) => {
+                    let at = generated.partition_point(|other| *other < target.address);
+                    generated.insert(at, target.address.clone());
+                }
                 None => drop(self.generated.insert(generator.clone(), vec![target.address.clone()])),
             }
         }
@@ -111,6 +115,15 @@ impl TargetGraph {
     /// Every file of the repository that is not ignored.
     pub fn files(&self) -> &Files {
         &self.files
+    }
+
+    pub fn set_default_resolve(&mut self, resolve: &str) {
+        self.default_resolve = Some(resolve.to_owned());
+    }
+
+    /// The value that a field has in targets which do not set it, as far as settings decide it.
+    pub fn default_of(&self, field: &str) -> Option<&str> {
+        self.default_resolve.as_deref().filter(|_| field == "resolve")
     }
 
     pub fn insert_build_file(&mut self, file: RelPath, rules: Rules) {

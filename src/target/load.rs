@@ -44,6 +44,7 @@ pub fn load(
     let evaluated: Vec<(RelPath, BuildFile)> =
         paths.into_par_iter().map(|path| evaluate(root, path, &preludes, env)).collect();
     let mut graph = TargetGraph::over(files);
+    graph.set_default_resolve(&settings.default_resolve);
     let dirs = by_dir(evaluated, &mut graph, &mut diagnostics);
     let globs = GlobCache::default();
     let world = World { root, files: graph.files(), settings: &settings, globs: &globs };

@@ -80,7 +80,7 @@ fn compare(graph: &TargetGraph, peek: &[Json], verbose: bool) -> Score {
             continue;
         };
         score.addresses += 1;
-        let differences = differences(target, theirs);
+        let differences = differences(graph, target, theirs);
         if differences.is_empty() {
             score.equal += 1;
         } else if verbose {
@@ -98,7 +98,7 @@ fn compare(graph: &TargetGraph, peek: &[Json], verbose: bool) -> Score {
     score
 }
 
-fn differences(target: &Target, theirs: &Json) -> Vec<String> {
+fn differences(graph: &TargetGraph, target: &Target, theirs: &Json) -> Vec<String> {
     let mut differences = Vec::new();
     if theirs["target_type"] != target.kind.as_str() {
         differences.push(format!("type {} is {}", theirs["target_type"], target.kind));
@@ -124,6 +124,11 @@ fn differences(target: &Target, theirs: &Json) -> Vec<String> {
             differences.push(format!("dependencies {} are {written:?}", theirs["dependencies_raw"]));
         }
     }
+    let explicit = target::dependencies::explicit(graph, target);
+    differences.extend(explicit.errors.iter().map(ToString::to_string));
+    let all: Vec<String> = list(&theirs["dependencies"]);
+    let absent = explicit.include.iter().map(Address::to_string).filter(|address| !all.contains(address));
+    differences.extend(absent.map(|address| format!("`{address}` is no dependency")));
     for (field, value) in &target.fields {
         let key = if field == "source" || field == "sources" { format!("{field}_raw") } else { field.clone() };
         let (Some(theirs), Some(ours)) = (theirs.get(&key), json_of(value)) else { continue };
