@@ -28,7 +28,7 @@ pub fn load(
     config: &Config,
     env: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> (TargetGraph, Vec<Diagnostic>) {
-    let settings = Settings::of(config);
+    let settings = Settings::of(config, root);
     let files = match Files::walk(root, &settings.pants_ignore, settings.use_gitignore) {
         Ok(files) => files,
         Err(error) => {
@@ -248,13 +248,15 @@ fn lockfile_targets(world: &World) -> Vec<Target> {
         };
         let address = Address::of(&dir, &lockfile_target_name(resolve));
         let exists = world.files.contains(&path);
+        // The name of a BUILD file that does not exist, as Pants prints it.
+        let Ok(build_file) = dir.push("BUILD.python-lockfiles") else { continue };
         let target = |address: &Address, kind: &str, generator: Option<&Address>| Target {
             address: address.clone(),
             kind: kind.to_owned(),
             fields: BTreeMap::new(),
             sources: if exists { vec![path.clone()] } else { Vec::new() },
             generator: generator.cloned(),
-            build_file: path.clone(),
+            build_file: build_file.clone(),
             place: START,
         };
         targets.push(target(&address, "_lockfiles", None));
