@@ -49,7 +49,7 @@ pub fn load(
     let globs = GlobCache::default();
     let world = World { root, files: graph.files(), settings: &settings, globs: &globs };
     let results: Vec<(Vec<Target>, Vec<Diagnostic>)> = dirs.par_iter().map(|dir| dir.targets(&world)).collect();
-    let mut targets = lockfile_targets(&world);
+    let mut targets = lockfile_targets(&world, &mut diagnostics);
     for (more, found) in results {
         targets.extend(more);
         diagnostics.extend(found);
@@ -238,7 +238,7 @@ impl Dir {
 }
 
 /// One target for each resolve and one for its lockfile, as Pants makes them.
-fn lockfile_targets(world: &World) -> Vec<Target> {
+fn lockfile_targets(world: &World, diagnostics: &mut Vec<Diagnostic>) -> Vec<Target> {
     let mut targets = Vec::new();
     for (resolve, lockfile) in world.settings.resolves.iter().filter(|_| world.settings.lockfile_targets) {
         let Ok(path) = RelPath::parse(lockfile) else { continue };
@@ -248,6 +248,11 @@ fn lockfile_targets(world: &World) -> Vec<Target> {
         };
         let address = Address::of(&dir, &lockfile_target_name(resolve));
         let exists = world.files.contains(&path);
+        if !exists {
+            let message = format!("there is no lockfile `{lockfile}` for the resolve `{resolve}`");
+            let warning = Diagnostic::warning(&RelPath::root(), START, message);
+            diagnostics.push(warning.hint(format!("make it: `generate-lockfiles --resolve={resolve}`")));
+        }
         // The name of a BUILD file that does not exist, as Pants prints it.
         let Ok(build_file) = dir.push("BUILD.python-lockfiles") else { continue };
         let target = |address: &Address, kind: &str, generator: Option<&Address>| Target {

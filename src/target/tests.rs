@@ -208,7 +208,8 @@ fn requirements_depend_on_their_file_and_lockfile() {
         ("locks/main.lock", ""),
     ];
     let (graph, diagnostics) = load_with(&files, &config);
-    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let missing = "there is no lockfile `locks/other.lock` for the resolve `other`";
+    assert_eq!(diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), [missing]);
     assert_eq!(
         addresses(&graph),
         [
@@ -226,6 +227,20 @@ fn requirements_depend_on_their_file_and_lockfile() {
     assert_eq!(field(&graph, "//:reqs#typing-extensions", "modules").cloned(), list(&["te"]));
     let expected = list(&[":x", "//requirements.txt:reqs", lock]);
     assert_eq!(field(&graph, "//:reqs#requests", "dependencies").cloned(), expected);
+}
+
+#[test]
+fn a_missing_lockfile_is_one_warning_and_no_broken_dependency() {
+    let config = Config::of([
+        ("python", "enable_resolves", json!(true)),
+        ("python", "resolves", json!({"python-default": "python.lock"})),
+    ]);
+    let files = [("BUILD", "python_requirements(name='reqs')"), ("requirements.txt", "a\nb\n")];
+    let (graph, diagnostics) = load_with(&files, &config);
+    assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
+    for target in graph.targets() {
+        assert_eq!(dependencies::explicit(&graph, target).errors, [], "{}", target.address);
+    }
 }
 
 #[test]
