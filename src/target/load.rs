@@ -55,8 +55,14 @@ pub fn load(
         diagnostics.extend(found);
     }
     graph.fill(targets);
-    diagnostics.sort_by(|left, right| (&left.file, left.place.line).cmp(&(&right.file, right.place.line)));
+    diagnostics.sort_by(|left, right| by_place(left).cmp(&by_place(right)));
+    // Each BUILD file evaluates the preludes anew, and says again what is wrong with them.
+    diagnostics.dedup();
     (graph, collected(diagnostics))
+}
+
+fn by_place(diagnostic: &Diagnostic) -> (&RelPath, usize, usize, &str) {
+    (&diagnostic.file, diagnostic.place.line, diagnostic.place.column, &diagnostic.message)
 }
 
 /// Of warnings that say the same, the first: a plugin's target type may stand in a hundred files.

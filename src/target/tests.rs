@@ -130,6 +130,23 @@ fn warnings_that_say_the_same_are_one() {
 }
 
 #[test]
+fn a_broken_prelude_is_reported_once() {
+    let config = Config::of([("GLOBAL", "build_file_prelude_globs", json!(["m.py"]))]);
+    let files = [("m.py", "x = nope\ndef m(): target(name='t')\n"), ("a/BUILD", "m()"), ("b/BUILD", "m()")];
+    let (graph, diagnostics) = load_with(&files, &config);
+    assert_eq!(messages(&diagnostics), ["m.py:1:5: unknown name `nope`"]);
+    assert_eq!(addresses(&graph), ["a:t", "b:t"]);
+}
+
+#[test]
+fn a_field_that_a_type_cannot_do_without_is_asked_for() {
+    let (_, diagnostics) = loaded(&[("a/BUILD", "resources(name='r')\nfile(name='f', source='gone.txt')")]);
+    let expected =
+        ["a/BUILD:1:1: a `resources` needs the field `sources`", "a/BUILD:2:1: there is no file `a/gone.txt`"];
+    assert_eq!(messages(&diagnostics), expected);
+}
+
+#[test]
 fn defaults_go_down_and_what_is_written_wins() {
     let files = [
         ("BUILD", "__defaults__({python_sources: dict(resolve='a', tags=['t'])}, all=dict(description='d'))"),
@@ -158,8 +175,8 @@ fn overrides_change_single_files() {
     assert_eq!(field(&graph, "t/c_test.py", "timeout"), Some(&build_file::Value::Int(1)));
     assert_eq!(field(&graph, "t/b_test.py", "tags"), Some(&build_file::Value::List(vec![text("x")])));
     let found = messages(&diagnostics);
-    assert!(found[0].contains("sets `timeout` of `b_test.py` twice"), "{found:?}");
-    assert!(found[1].contains("`overrides` names `gone.py`"), "{found:?}");
+    assert!(found[1].contains("sets `timeout` of `b_test.py` twice"), "{found:?}");
+    assert!(found[0].contains("`overrides` names `gone.py`"), "{found:?}");
 }
 
 #[test]
