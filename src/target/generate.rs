@@ -193,7 +193,11 @@ impl<'a> Generation<'a> {
         for (place, message) in parsed.refused {
             self.diagnostics.push(Diagnostic::error(file, place, message));
         }
-        parsed.requirements
+        let mut requirements = parsed.requirements;
+        if !self.world.settings.names_as_written() {
+            requirements.iter_mut().for_each(|entry| entry.project = requirements::safe_name(&entry.project));
+        }
+        requirements
     }
 
     fn each_entry_point(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {

@@ -232,7 +232,7 @@ fn requirements_depend_on_their_file_and_lockfile() {
         [
             "//:reqs",
             "//:reqs#requests",
-            "//:reqs#typing-extensions",
+            "//:reqs#typing_extensions",
             "//requirements.txt:reqs",
             "locks:_main_lockfile",
             "locks:_other_lockfile",
@@ -241,7 +241,7 @@ fn requirements_depend_on_their_file_and_lockfile() {
     );
     let list = |items: &[&str]| Some(build_file::Value::List(items.iter().map(|item| text(item)).collect()));
     let lock = "locks/main.lock:_main_lockfile";
-    assert_eq!(field(&graph, "//:reqs#typing-extensions", "modules").cloned(), list(&["te"]));
+    assert_eq!(field(&graph, "//:reqs#typing_extensions", "modules").cloned(), list(&["te"]));
     let expected = list(&[":x", "//requirements.txt:reqs", lock]);
     assert_eq!(field(&graph, "//:reqs#requests", "dependencies").cloned(), expected);
 }

@@ -176,6 +176,9 @@ fn config_of(checkout: &Path) -> Config {
             values.push((leak(scope), leak(option), value));
         }
     }
+    // The version that the recordings were made with.
+    values.retain(|(_, option, _)| *option != "pants_version");
+    values.push(("GLOBAL", "pants_version", Json::from("2.17.1")));
     Config::of(values)
 }
 
