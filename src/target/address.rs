@@ -193,7 +193,7 @@ mod tests {
         address.file = (!file.is_empty()).then(|| path(file));
         address.generated = (!generated.is_empty()).then(|| generated.to_owned());
         address.parameters =
-            if parameters.is_empty() { BTreeMap::new() } else { parse_parameters(parameters).unwrap() };
+            if parameters.is_empty() { BTreeMap::new() } else { parse_parameters(parameters).expect("pairs") };
         address
     }
 
