@@ -5,6 +5,7 @@
 mod built_in_locks;
 mod garbled;
 mod golden;
+mod mutations;
 mod store_crash;
 mod store_damage;
 mod store_speed;
