@@ -171,7 +171,7 @@ fn inits(held: &[&Target], exists: &dyn Fn(&RelPath) -> bool) -> BTreeMap<RelPat
     }
     let all_above = |dir: &RelPath| {
         let dirs = std::iter::once(dir.clone()).chain(dir.ancestors());
-        dirs.flat_map(|dir| own[&dir].iter().cloned().collect::<Vec<_>>()).collect()
+        dirs.flat_map(|dir| own[&dir].to_vec()).collect()
     };
     dirs.iter().map(|dir| (dir.clone(), all_above(dir))).collect()
 }
