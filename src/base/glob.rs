@@ -1,1 +1,162 @@
-//! To come.
+//! Globs over relative paths, as BUILD files write them: `*` stays in one segment, `**` crosses them, `!` excludes.
+//! Pure matching: which paths exist is the caller's to know.
+
+use std::collections::HashSet;
+
+use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{glob}` is not a glob: {why}")]
+pub struct Error {
+    pub glob: String,
+    pub why: String,
+}
+
+/// A list of globs: a path matches when an include does and no exclude does. Excludes win whatever the order.
+#[derive(Clone, Debug, Default)]
+pub struct Globs {
+    include: Patterns,
+    exclude: Patterns,
+    recursive: bool,
+}
+
+/// Literal names are looked up, the rest is compiled: most lists in BUILD files are file names.
+#[derive(Clone, Debug, Default)]
+struct Patterns {
+    literals: HashSet<String>,
+    wild: GlobSet,
+}
+
+impl Patterns {
+    fn compile<'a>(globs: impl Iterator<Item = &'a str>) -> Result<Patterns, Error> {
+        let mut literals = HashSet::new();
+        let mut wild = GlobSetBuilder::new();
+        for glob in globs {
+            if is_literal(glob) {
+                literals.insert(glob.to_owned());
+            } else {
+                wild.add(build(glob)?);
+            }
+        }
+        let wild = wild.build().map_err(|error| refuse("", &error))?;
+        Ok(Patterns { literals, wild })
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        self.literals.contains(path) || self.wild.is_match(path)
+    }
+}
+
+impl Globs {
+    pub fn compile<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Globs, Error> {
+        let (exclude, include): (Vec<&str>, Vec<&str>) = globs.into_iter().partition(|glob| glob.starts_with('!'));
+        let include: Vec<&str> = include.into_iter().map(clean).collect();
+        let recursive = include.iter().any(|glob| glob.contains('/') || *glob == "**");
+        let exclude = exclude.into_iter().map(|glob| clean(&glob[1..]));
+        Ok(Globs { recursive, exclude: Patterns::compile(exclude)?, include: Patterns::compile(include.into_iter())? })
+    }
+
+    /// `path` is relative to the directory that the globs are relative to.
+    pub fn matches(&self, path: &str) -> bool {
+        self.include.matches(path) && !self.exclude.matches(path)
+    }
+
+    /// Whether a path with a `/` in it could match.
+    pub fn is_recursive(&self) -> bool {
+        self.recursive
+    }
+}
+
+/// One glob, without a leading `!`.
+#[derive(Clone, Debug)]
+pub enum Glob {
+    Literal(String),
+    Wild(GlobMatcher),
+}
+
+impl Glob {
+    pub fn compile(glob: &str) -> Result<Glob, Error> {
+        let glob = clean(glob);
+        if is_literal(glob) {
+            return Ok(Glob::Literal(glob.to_owned()));
+        }
+        Ok(Glob::Wild(build(glob)?.compile_matcher()))
+    }
+
+    pub fn matches(&self, path: &str) -> bool {
+        match self {
+            Glob::Literal(literal) => literal == path,
+            Glob::Wild(wild) => wild.is_match(path),
+        }
+    }
+}
+
+/// Whether a glob can only match itself.
+pub fn is_literal(glob: &str) -> bool {
+    !glob.contains(['*', '?', '[', '\\'])
+}
+
+fn clean(glob: &str) -> &str {
+    glob.strip_prefix("./").unwrap_or(glob)
+}
+
+fn build(glob: &str) -> Result<globset::Glob, Error> {
+    // Braces mean themselves in BUILD files.
+    let escaped = glob.replace('{', "[{]").replace('}', "[}]");
+    let mut builder = GlobBuilder::new(&escaped);
+    builder.literal_separator(true).backslash_escape(true);
+    builder.build().map_err(|error| refuse(glob, &error))
+}
+
+fn refuse(glob: &str, error: &globset::Error) -> Error {
+    Error { glob: glob.to_owned(), why: error.kind().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(globs: &[&str], path: &str, expected: bool) {
+        let compiled = Globs::compile(globs.iter().copied()).expect("valid globs");
+        assert_eq!(compiled.matches(path), expected, "{globs:?} on {path}");
+    }
+
+    #[test]
+    fn a_star_stays_in_its_segment() {
+        check(&["*.py"], "a.py", true);
+        check(&["*.py"], "a/b.py", false);
+        check(&["*/b.py"], "a/b.py", true);
+        check(&["a*"], ".a", false);
+        check(&["*"], ".hidden", true);
+    }
+
+    #[test]
+    fn two_stars_cross_segments_and_none() {
+        check(&["**/*.py"], "a.py", true);
+        check(&["**/*.py"], "a/b/c.py", true);
+        check(&["a/**"], "a/b/c", true);
+        check(&["a/**"], "b/c", false);
+        check(&["**"], "a/b", true);
+    }
+
+    #[test]
+    fn an_exclude_wins_whatever_the_order() {
+        check(&["!b.py", "*.py"], "b.py", false);
+        check(&["*.py", "!test_*.py"], "test_a.py", false);
+        check(&["*.py", "!test_*.py"], "a.py", true);
+    }
+
+    #[test]
+    fn braces_are_no_wildcards_and_a_dot_slash_is_dropped() {
+        check(&["{a,b}.py"], "a.py", false);
+        check(&["{a,b}.py"], "{a,b}.py", true);
+        check(&["*{a}.py"], "x{a}.py", true);
+        check(&["./a.py"], "a.py", true);
+    }
+
+    #[test]
+    fn a_broken_glob_is_refused_by_name() {
+        let error = Globs::compile(["[a"]).expect_err("unclosed");
+        assert!(error.to_string().contains("`[a`"), "{error}");
+    }
+}

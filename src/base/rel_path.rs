@@ -133,7 +133,9 @@ impl PartialOrd for RelPath {
 
 impl Ord for RelPath {
     fn cmp(&self, other: &RelPath) -> std::cmp::Ordering {
-        self.components().cmp(other.components())
+        // As by component, without splitting: `/` sorts below every other byte, and NUL is refused by `parse`.
+        let key = |byte: u8| if byte == b'/' { 0 } else { byte };
+        self.0.bytes().map(key).cmp(other.0.bytes().map(key))
     }
 }
 

@@ -1,7 +1,24 @@
 //! Targets: addresses, specs, kinds and their fields, the graph of all targets, and the selection a command line makes.
 
 pub mod address;
+mod defaults;
+pub mod dependencies;
+pub mod files;
+mod generate;
+mod globs;
 pub mod graph;
+pub mod kind;
+mod load;
+mod parametrize;
+mod poetry;
+mod requirements;
+pub mod select;
+mod settings;
+pub mod spec;
 
 pub use address::Address;
+pub use files::Files;
 pub use graph::{Target, TargetGraph};
+pub use kind::Kind;
+pub use load::load;
+pub use select::select;

@@ -1,0 +1,55 @@
+//! What is wrong with a user's file, where, and what to do. How it looks on screen is the reporter's.
+
+use std::fmt;
+
+use crate::base::RelPath;
+use crate::base::text::Place;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Warning,
+    Error,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub file: RelPath,
+    pub place: Place,
+    pub severity: Severity,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    pub fn error(file: &RelPath, place: Place, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { file: file.clone(), place, severity: Severity::Error, message: message.into(), hint: None }
+    }
+
+    pub fn warning(file: &RelPath, place: Place, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(file, place, message) }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Diagnostic {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// `did you mean …` when there is a word near enough.
+    pub fn did_you_mean(self, nearest: Option<&str>) -> Diagnostic {
+        match nearest {
+            Some(nearest) => self.hint(format!("did you mean `{nearest}`?")),
+            None => self,
+        }
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// `src/app/BUILD:7:12: unknown target type`, without the hint.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}: {}", self.file, self.place, self.message)
+    }
+}

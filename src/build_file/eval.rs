@@ -1,0 +1,351 @@
+//! Evaluates a parsed BUILD file: statements, scopes, limits. No I/O: what a file may ask of the world comes in by
+//! `Context`. Expressions are in `expr`, calls in `call`.
+
+use std::rc::Rc;
+
+use ruff_python_ast::{ElifElseClause, Expr, Stmt, StmtFor, StmtWith};
+use ruff_text_size::{Ranged, TextSize};
+
+use crate::base::RelPath;
+use crate::build_file::decl::BuildFile;
+use crate::build_file::source::Source;
+use crate::build_file::term::{Body, Frame, Function, Term};
+use crate::build_file::{Diagnostic, call};
+
+const MAX_STEPS: usize = 500_000;
+const MAX_DEPTH: usize = 120;
+const MAX_FUNCTIONS: usize = 1_000;
+/// Characters of a string, or items of a list.
+pub const MAX_SIZE: usize = 1 << 20;
+
+/// What a BUILD file may know of the world around it.
+pub struct Context<'c> {
+    /// The directory of the BUILD file.
+    pub dir: &'c RelPath,
+    /// All known target types.
+    pub kinds: &'c (dyn Fn(&str) -> bool + Sync),
+    /// The known target type nearest to a misspelt one.
+    pub nearest_kind: &'c (dyn Fn(&str) -> Option<&'static str> + Sync),
+    /// `env("NAME")`.
+    pub env: &'c (dyn Fn(&str) -> Option<String> + Sync),
+    /// `open("path")`: the path from the build root to the text, or why not.
+    pub open: &'c (dyn Fn(&str) -> Result<String, String> + Sync),
+}
+
+/// Evaluates the preludes and then the file. An error stops its statement, not the file: what can be declared, is.
+pub fn evaluate(source: &Source, preludes: &[Source], context: &Context) -> BuildFile {
+    let mut evaluator = Evaluator {
+        context,
+        out: BuildFile::default(),
+        entry: source,
+        source,
+        steps: 0,
+        depth: 0,
+        functions: 0,
+        consumed: 0,
+        site: None,
+    };
+    let shared = Rc::new(Frame::default());
+    for prelude in preludes {
+        (evaluator.source, evaluator.entry) = (prelude, prelude);
+        evaluator.module(&prelude.module.body, &shared);
+    }
+    (evaluator.source, evaluator.entry) = (source, source);
+    let global = Frame::inside(&shared);
+    evaluator.module(&source.module.body, &global);
+    // Functions hold the frame that holds them.
+    global.names.borrow_mut().clear();
+    shared.names.borrow_mut().clear();
+    evaluator.out
+}
+
+pub enum Stop<'a> {
+    Error(Box<Diagnostic>),
+    Return(Term<'a>),
+    Break,
+    Continue,
+}
+
+pub type Eval<'a, T> = Result<T, Stop<'a>>;
+
+pub struct Evaluator<'a, 'c> {
+    pub context: &'c Context<'c>,
+    pub out: BuildFile,
+    /// What is evaluated now: a prelude, or the BUILD file or a function of either.
+    pub source: &'a Source,
+    /// What declarations are placed in.
+    pub entry: &'a Source,
+    /// Above zero inside an expression whose value is used: an unknown call there is an object, not a target.
+    pub consumed: usize,
+    /// The outermost call, while a macro runs.
+    pub site: Option<TextSize>,
+    steps: usize,
+    depth: usize,
+    functions: usize,
+}
+
+impl<'a> Evaluator<'a, '_> {
+    fn module(&mut self, body: &'a [Stmt], frame: &Rc<Frame<'a>>) {
+        for statement in body {
+            let stopped = match self.statement(statement, frame) {
+                Ok(()) => continue,
+                Err(Stop::Error(diagnostic)) => *diagnostic,
+                Err(_) => self.source.diagnostic(statement.start(), "this statement stands outside a function or loop"),
+            };
+            self.out.diagnostics.push(stopped);
+            (self.depth, self.consumed, self.site) = (0, 0, None);
+            if self.steps > MAX_STEPS {
+                return;
+            }
+        }
+    }
+
+    pub fn block(&mut self, body: &'a [Stmt], frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        body.iter().try_for_each(|statement| self.statement(statement, frame))
+    }
+
+    fn statement(&mut self, statement: &'a Stmt, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        self.step(statement.start())?;
+        match statement {
+            Stmt::Expr(expr) => self.expr(&expr.value, frame).map(drop),
+            Stmt::Assign(assign) => {
+                let value = self.consume(&assign.value, frame)?;
+                assign.targets.iter().try_for_each(|target| self.assign(target, value.clone(), frame))
+            }
+            Stmt::AnnAssign(assign) => match &assign.value {
+                Some(value) => {
+                    let value = self.consume(value, frame)?;
+                    self.assign(&assign.target, value, frame)
+                }
+                None => Ok(()),
+            },
+            Stmt::AugAssign(assign) => {
+                let left = self.consume(&assign.target, frame)?;
+                let right = self.consume(&assign.value, frame)?;
+                let value = self.binary(assign.op, left, right, statement.start())?;
+                self.assign(&assign.target, value, frame)
+            }
+            Stmt::If(branch) => {
+                if self.consume(&branch.test, frame)?.truth() {
+                    return self.block(&branch.body, frame);
+                }
+                self.otherwise(&branch.elif_else_clauses, frame)
+            }
+            Stmt::For(each) => self.each(each, frame),
+            Stmt::While(repeat) => {
+                while self.consume(&repeat.test, frame)?.truth() {
+                    match self.block(&repeat.body, frame) {
+                        Err(Stop::Break) => return Ok(()),
+                        Ok(()) | Err(Stop::Continue) => self.step(statement.start())?,
+                        Err(stop) => return Err(stop),
+                    }
+                }
+                self.block(&repeat.orelse, frame)
+            }
+            Stmt::FunctionDef(def) => {
+                let body = Body::Statements(&def.body);
+                let function =
+                    self.function(def.name.as_str(), Some(&def.parameters), body, frame, statement.start())?;
+                frame.set(def.name.as_str(), function);
+                Ok(())
+            }
+            Stmt::Return(value) => {
+                let value = value.value.as_deref().map_or(Ok(Term::None), |value| self.expr(value, frame))?;
+                Err(Stop::Return(value))
+            }
+            Stmt::Raise(raise) => {
+                let what = raise.exc.as_deref().map(|exc| self.consume(exc, frame)).transpose()?;
+                let what = what.map_or(String::new(), |what| call::exception_text(&what));
+                Err(self.error(statement.start(), format!("the file raised an error: {what}")))
+            }
+            Stmt::Assert(assert) => match self.consume(&assert.test, frame)?.truth() {
+                true => Ok(()),
+                false => Err(self.error(statement.start(), "an assertion of the file does not hold")),
+            },
+            Stmt::With(with) => self.with(with, frame),
+            Stmt::Delete(delete) => delete.targets.iter().try_for_each(|target| self.delete(target, frame)),
+            Stmt::Pass(_) | Stmt::Global(_) | Stmt::Nonlocal(_) | Stmt::TypeAlias(_) => Ok(()),
+            Stmt::Break(_) => Err(Stop::Break),
+            Stmt::Continue(_) => Err(Stop::Continue),
+            Stmt::Import(_) | Stmt::ImportFrom(_) => Err(self.import_refused(statement.start())),
+            Stmt::ClassDef(_) | Stmt::Match(_) | Stmt::Try(_) | Stmt::IpyEscapeCommand(_) => {
+                Err(self.error(statement.start(), "this kind of statement is not evaluated in BUILD files"))
+            }
+        }
+    }
+
+    fn otherwise(&mut self, clauses: &'a [ElifElseClause], frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        for clause in clauses {
+            let holds = match &clause.test {
+                Some(test) => self.consume(test, frame)?.truth(),
+                None => true,
+            };
+            if holds {
+                return self.block(&clause.body, frame);
+            }
+        }
+        Ok(())
+    }
+
+    fn each(&mut self, each: &'a StmtFor, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        let over = self.consume(&each.iter, frame)?;
+        for item in self.iterate(&over, each.iter.start())? {
+            self.assign(&each.target, item, frame)?;
+            match self.block(&each.body, frame) {
+                Err(Stop::Break) => return Ok(()),
+                Ok(()) | Err(Stop::Continue) => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+        self.block(&each.orelse, frame)
+    }
+
+    fn with(&mut self, with: &'a StmtWith, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        for item in &with.items {
+            let value = self.consume(&item.context_expr, frame)?;
+            if let Some(target) = &item.optional_vars {
+                self.assign(target, value, frame)?;
+            }
+        }
+        self.block(&with.body, frame)
+    }
+
+    fn delete(&mut self, target: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        match target {
+            Expr::Name(name) => {
+                frame.names.borrow_mut().remove(name.id.as_str());
+            }
+            Expr::Subscript(subscript) => {
+                let of = self.consume(&subscript.value, frame)?;
+                let key = self.consume(&subscript.slice, frame)?;
+                if let Term::Dict(dict) = of {
+                    dict.remove_key(&key);
+                }
+            }
+            _ => return Err(self.error(target.start(), "only names and entries of a dict can be deleted")),
+        }
+        Ok(())
+    }
+
+    /// Binds a name, an entry, or several names at once.
+    pub fn assign(&mut self, target: &'a Expr, value: Term<'a>, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        match target {
+            Expr::Name(name) => {
+                frame.set(name.id.as_str(), value);
+                Ok(())
+            }
+            Expr::Tuple(targets) => self.unpack(&targets.elts, &value, target.start(), frame),
+            Expr::List(targets) => self.unpack(&targets.elts, &value, target.start(), frame),
+            Expr::Subscript(subscript) => {
+                let of = self.consume(&subscript.value, frame)?;
+                let key = self.consume(&subscript.slice, frame)?;
+                self.assign_entry(&of, key, value, target.start())
+            }
+            _ => Err(self.error(target.start(), "this cannot be assigned to")),
+        }
+    }
+
+    fn unpack(&mut self, targets: &'a [Expr], value: &Term<'a>, at: TextSize, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        let mut items = self.iterate(value, at)?;
+        let star = targets.iter().position(|target| matches!(target, Expr::Starred(_)));
+        let fits = match star {
+            Some(_) => items.len() + 1 >= targets.len(),
+            None => items.len() == targets.len(),
+        };
+        if !fits {
+            let message = format!("{} names are to take {} values", targets.len(), items.len());
+            return Err(self.error(at, message));
+        }
+        let surplus = items.len() + 1 - targets.len();
+        for target in targets {
+            let item = match target {
+                Expr::Starred(starred) => {
+                    let rest = Term::list(items.drain(..surplus).collect());
+                    self.assign(&starred.value, rest, frame)?;
+                    continue;
+                }
+                _ => items.remove(0),
+            };
+            self.assign(target, item, frame)?;
+        }
+        Ok(())
+    }
+
+    fn assign_entry(&mut self, of: &Term<'a>, key: Term<'a>, value: Term<'a>, at: TextSize) -> Eval<'a, ()> {
+        match (of, &key) {
+            (Term::Dict(dict), _) => {
+                let key = self.hashable(key, at)?;
+                dict.put(key, value);
+                Ok(())
+            }
+            (Term::List(items), Term::Int(index)) => {
+                let mut items = items.0.borrow_mut();
+                let index = if *index < 0 { *index + items.len() as i64 } else { *index };
+                match usize::try_from(index).ok().and_then(|index| items.get_mut(index)) {
+                    Some(item) => *item = value,
+                    None => return Err(self.error(at, "the list has no such index")),
+                }
+                Ok(())
+            }
+            _ => Err(self.error(at, format!("entries of a {} cannot be set", of.type_name()))),
+        }
+    }
+
+    pub fn function(
+        &mut self,
+        name: &'a str,
+        parameters: Option<&'a ruff_python_ast::Parameters>,
+        body: Body<'a>,
+        frame: &Rc<Frame<'a>>,
+        at: TextSize,
+    ) -> Eval<'a, Term<'a>> {
+        self.functions += 1;
+        if self.functions > MAX_FUNCTIONS {
+            return Err(self.error(at, format!("the file makes more than {MAX_FUNCTIONS} functions")));
+        }
+        let mut defaults = std::collections::BTreeMap::new();
+        for parameter in parameters.into_iter().flat_map(|parameters| parameters.iter_non_variadic_params()) {
+            if let Some(default) = &parameter.default {
+                defaults.insert(parameter.parameter.name.as_str(), self.consume(default, frame)?);
+            }
+        }
+        let (source, frame) = (self.source, Rc::clone(frame));
+        Ok(Term::Function(Rc::new(Function { source, name, parameters, defaults, body, frame })))
+    }
+
+    /// Evaluates an expression whose value is used.
+    pub fn consume(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+        self.consumed += 1;
+        let value = self.expr(expr, frame);
+        self.consumed -= 1;
+        value
+    }
+
+    pub fn step(&mut self, at: TextSize) -> Eval<'a, ()> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(self.error(at, format!("the file takes more than {MAX_STEPS} steps to evaluate")));
+        }
+        Ok(())
+    }
+
+    /// Runs one level deeper, up to a limit.
+    pub fn deeper<T>(&mut self, at: TextSize, run: impl FnOnce(&mut Self) -> Eval<'a, T>) -> Eval<'a, T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(self.error(at, format!("expressions and calls are nested more than {MAX_DEPTH} deep")));
+        }
+        self.depth += 1;
+        let result = run(self);
+        self.depth -= 1;
+        result
+    }
+
+    pub fn error(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
+        Stop::Error(Box::new(self.source.diagnostic(at, message)))
+    }
+
+    fn import_refused(&self, at: TextSize) -> Stop<'a> {
+        let refusal = self.source.diagnostic(at, "BUILD files and preludes cannot import");
+        Stop::Error(Box::new(refusal.hint("move what is computed into a plugin, or write the values out")))
+    }
+}

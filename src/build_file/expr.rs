@@ -1,0 +1,473 @@
+//! Expressions: literals, operators, comprehensions, subscripts, f-strings.
+
+use std::rc::Rc;
+
+use ruff_python_ast::{BoolOp, CmpOp, Comprehension, Expr, ExprCompare, ExprDict, ExprSubscript, FStringPart};
+use ruff_python_ast::{InterpolatedStringElement, Number, Operator, UnaryOp};
+use ruff_text_size::{Ranged, TextSize};
+
+use crate::build_file::eval::{Eval, Evaluator, MAX_SIZE};
+use crate::build_file::format;
+use crate::build_file::term::{Body, Frame, Items, Term};
+
+impl<'a> Evaluator<'a, '_> {
+    pub fn expr(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+        self.step(expr.start())?;
+        self.deeper(expr.start(), |here| here.expr_here(expr, frame))
+    }
+
+    fn expr_here(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+        match expr {
+            Expr::NoneLiteral(_) | Expr::EllipsisLiteral(_) => Ok(Term::None),
+            Expr::BooleanLiteral(literal) => Ok(Term::Bool(literal.value)),
+            Expr::StringLiteral(literal) => Ok(Term::str(literal.value.to_str())),
+            Expr::NumberLiteral(literal) => self.number(&literal.value, expr.start()),
+            Expr::Name(name) => self.name(name.id.as_str(), frame, expr.start()),
+            Expr::List(list) => Ok(Term::list(self.elements(&list.elts, frame)?)),
+            Expr::Tuple(tuple) => Ok(Term::tuple(self.elements(&tuple.elts, frame)?)),
+            Expr::Set(set) => {
+                let items = self.elements(&set.elts, frame)?;
+                self.set_of(items, expr.start())
+            }
+            Expr::Dict(dict) => self.dict(dict, frame),
+            Expr::Call(call) => self.call(call, frame),
+            Expr::Attribute(attribute) => {
+                let of = self.consume(&attribute.value, frame)?;
+                self.attribute(of, attribute.attr.as_str(), expr.start())
+            }
+            Expr::Subscript(subscript) => self.subscript(subscript, frame),
+            Expr::BinOp(op) => {
+                let left = self.consume(&op.left, frame)?;
+                let right = self.consume(&op.right, frame)?;
+                self.binary(op.op, left, right, expr.start())
+            }
+            Expr::UnaryOp(op) => {
+                let operand = self.consume(&op.operand, frame)?;
+                self.unary(op.op, &operand, expr.start())
+            }
+            Expr::BoolOp(op) => {
+                let mut value = Term::None;
+                for operand in &op.values {
+                    value = self.consume(operand, frame)?;
+                    if value.truth() == matches!(op.op, BoolOp::Or) {
+                        break;
+                    }
+                }
+                Ok(value)
+            }
+            Expr::Compare(compare) => self.compare(compare, frame),
+            Expr::If(choice) => {
+                let holds = self.consume(&choice.test, frame)?.truth();
+                self.expr(if holds { &choice.body } else { &choice.orelse }, frame)
+            }
+            Expr::Named(named) => {
+                let value = self.consume(&named.value, frame)?;
+                self.assign(&named.target, value.clone(), frame)?;
+                Ok(value)
+            }
+            Expr::Lambda(lambda) => {
+                let body = Body::Expression(&lambda.body);
+                self.function("lambda", lambda.parameters.as_deref(), body, frame, expr.start())
+            }
+            Expr::FString(text) => self.f_string(text.value.as_slice(), frame),
+            Expr::ListComp(comp) => Ok(Term::list(self.comprehend(&comp.generators, &[&comp.elt], frame)?)),
+            Expr::Generator(comp) => Ok(Term::list(self.comprehend(&comp.generators, &[&comp.elt], frame)?)),
+            Expr::SetComp(comp) => {
+                let items = self.comprehend(&comp.generators, &[&comp.elt], frame)?;
+                self.set_of(items, expr.start())
+            }
+            Expr::DictComp(comp) => {
+                let Some(key) = &comp.key else {
+                    return Err(self.error(expr.start(), "this dict comprehension has no key"));
+                };
+                let items = self.comprehend(&comp.generators, &[key, &comp.value], frame)?;
+                let dict = Items::default();
+                for pair in items.chunks_exact(2) {
+                    dict.put(self.hashable(pair[0].clone(), expr.start())?, pair[1].clone());
+                }
+                Ok(Term::Dict(Rc::new(dict)))
+            }
+            Expr::BytesLiteral(_)
+            | Expr::TString(_)
+            | Expr::Starred(_)
+            | Expr::Slice(_)
+            | Expr::Await(_)
+            | Expr::Yield(_)
+            | Expr::YieldFrom(_)
+            | Expr::IpyEscapeCommand(_) => {
+                Err(self.error(expr.start(), "this kind of expression is not evaluated in BUILD files"))
+            }
+        }
+    }
+
+    fn number(&self, number: &Number, at: TextSize) -> Eval<'a, Term<'a>> {
+        match number {
+            Number::Int(value) => match value.as_i64() {
+                Some(value) => Ok(Term::Int(value)),
+                None => Err(self.error(at, "this number does not fit 64 bits")),
+            },
+            Number::Float(value) => Ok(Term::Float(*value)),
+            Number::Complex { .. } => Err(self.error(at, "complex numbers are not evaluated in BUILD files")),
+        }
+    }
+
+    fn elements(&mut self, elements: &'a [Expr], frame: &Rc<Frame<'a>>) -> Eval<'a, Vec<Term<'a>>> {
+        let mut items = Vec::with_capacity(elements.len());
+        for element in elements {
+            match element {
+                Expr::Starred(starred) => {
+                    let of = self.consume(&starred.value, frame)?;
+                    items.extend(self.iterate(&of, element.start())?);
+                    self.sized(items.len(), element.start())?;
+                }
+                _ => items.push(self.consume(element, frame)?),
+            }
+        }
+        Ok(items)
+    }
+
+    fn dict(&mut self, literal: &'a ExprDict, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+        let dict = Items::default();
+        for item in &literal.items {
+            let value = self.consume(&item.value, frame)?;
+            match &item.key {
+                Some(key) => {
+                    let key = self.consume(key, frame)?;
+                    dict.put(self.hashable(key, item.value.start())?, value);
+                }
+                None => {
+                    for (key, value) in self.mapping(&value, dict.len(), item.value.start())? {
+                        dict.put(key, value);
+                    }
+                }
+            }
+        }
+        Ok(Term::Dict(Rc::new(dict)))
+    }
+
+    fn set_of(&mut self, items: Vec<Term<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
+        let items = items.into_iter().map(|item| self.hashable(item, at)).collect::<Eval<Vec<_>>>()?;
+        Ok(Term::set(items))
+    }
+
+    /// The elements for each turn of the loops, one after the other.
+    fn comprehend(
+        &mut self,
+        loops: &'a [Comprehension],
+        elements: &[&'a Expr],
+        frame: &Rc<Frame<'a>>,
+    ) -> Eval<'a, Vec<Term<'a>>> {
+        let inner = Frame::inside(frame);
+        let mut items = Vec::new();
+        self.comprehend_into(loops, elements, &inner, &mut items)?;
+        Ok(items)
+    }
+
+    fn comprehend_into(
+        &mut self,
+        loops: &'a [Comprehension],
+        elements: &[&'a Expr],
+        frame: &Rc<Frame<'a>>,
+        items: &mut Vec<Term<'a>>,
+    ) -> Eval<'a, ()> {
+        let Some((first, rest)) = loops.split_first() else {
+            for element in elements {
+                items.push(self.expr(element, frame)?);
+            }
+            return Ok(());
+        };
+        let over = self.consume(&first.iter, frame)?;
+        for item in self.iterate(&over, first.iter.start())? {
+            self.assign(&first.target, item, frame)?;
+            let mut wanted = true;
+            for condition in &first.ifs {
+                wanted = wanted && self.consume(condition, frame)?.truth();
+            }
+            if wanted {
+                self.comprehend_into(rest, elements, frame, items)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, compare: &'a ExprCompare, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+        let mut left = self.consume(&compare.left, frame)?;
+        for (op, right) in compare.ops.iter().zip(&compare.comparators) {
+            let right = self.consume(right, frame)?;
+            if !self.relation(*op, &left, &right, compare.start())? {
+                return Ok(Term::Bool(false));
+            }
+            left = right;
+        }
+        Ok(Term::Bool(true))
+    }
+
+    fn relation(&mut self, op: CmpOp, left: &Term<'a>, right: &Term<'a>, at: TextSize) -> Eval<'a, bool> {
+        let order = match op {
+            CmpOp::Eq | CmpOp::Is => return Ok(left.equals(right)),
+            CmpOp::NotEq | CmpOp::IsNot => return Ok(!left.equals(right)),
+            CmpOp::In => return self.contains(right, left, at),
+            CmpOp::NotIn => return Ok(!self.contains(right, left, at)?),
+            _ => left.compare(right),
+        };
+        let Some(order) = order else {
+            let message = format!("a {} and a {} have no order", left.type_name(), right.type_name());
+            return Err(self.error(at, message));
+        };
+        Ok(match op {
+            CmpOp::Lt => order.is_lt(),
+            CmpOp::LtE => order.is_le(),
+            CmpOp::Gt => order.is_gt(),
+            _ => order.is_ge(),
+        })
+    }
+
+    fn contains(&mut self, holder: &Term<'a>, item: &Term<'a>, at: TextSize) -> Eval<'a, bool> {
+        match (holder, item) {
+            (Term::Str(text), Term::Str(part)) => Ok(text.contains(&**part)),
+            (Term::Dict(dict), key) => Ok(dict.value_of(key).is_some()),
+            _ => Ok(self.iterate(holder, at)?.iter().any(|other| other.equals(item))),
+        }
+    }
+
+    fn unary(&mut self, op: UnaryOp, operand: &Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
+        match (op, operand) {
+            (UnaryOp::Not, _) => Ok(Term::Bool(!operand.truth())),
+            (UnaryOp::USub, Term::Int(value)) => Ok(Term::Int(value.wrapping_neg())),
+            (UnaryOp::USub, Term::Float(value)) => Ok(Term::Float(-value)),
+            (UnaryOp::UAdd, Term::Int(_) | Term::Float(_)) => Ok(operand.clone()),
+            (UnaryOp::Invert, Term::Int(value)) => Ok(Term::Int(!value)),
+            _ => Err(self.error(at, format!("`{}` does not apply to a {}", op.as_str(), operand.type_name()))),
+        }
+    }
+
+    pub fn binary(&mut self, op: Operator, left: Term<'a>, right: Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
+        let result = match (&left, op, &right) {
+            (Term::Int(left), _, Term::Int(right)) => integers(op, *left, *right),
+            (Term::Str(left), Operator::Add, Term::Str(right)) => {
+                self.sized(left.len() + right.len(), at)?;
+                Some(Term::str([&**left, &**right].concat()))
+            }
+            (Term::List(left), Operator::Add, Term::List(right)) => {
+                self.sized(left.len() + right.len(), at)?;
+                Some(Term::list([left.to_vec(), right.to_vec()].concat()))
+            }
+            (Term::Tuple(left), Operator::Add, Term::Tuple(right)) => {
+                self.sized(left.len() + right.len(), at)?;
+                Some(Term::tuple([left.to_vec(), right.to_vec()].concat()))
+            }
+            (Term::Str(template), Operator::Mod, _) => match format::percent(template, &right) {
+                Ok(text) => {
+                    self.sized(text.len(), at)?;
+                    Some(Term::str(text))
+                }
+                Err(message) => return Err(self.error(at, message)),
+            },
+            (of, Operator::Mult, Term::Int(times)) | (Term::Int(times), Operator::Mult, of) => {
+                let times = usize::try_from(*times).unwrap_or(0);
+                self.repeat(of, times, at)?
+            }
+            (Term::Dict(left), Operator::BitOr, Term::Dict(right)) => {
+                Some(Term::dict([left.pairs(), right.pairs()].concat()))
+            }
+            (Term::Set(left), _, Term::Set(right)) => sets(op, left, right),
+            (Term::Path(left), Operator::Div, Term::Str(right) | Term::Path(right)) => {
+                Some(Term::Path([&**left, "/", &**right].concat().trim_start_matches("./").into()))
+            }
+            _ => match (left.number(), right.number()) {
+                (Some(left), Some(right)) => floats(op, left, right),
+                _ => None,
+            },
+        };
+        result.ok_or_else(|| {
+            let (left, right) = (left.type_name(), right.type_name());
+            self.error(at, format!("`{}` does not apply to a {left} and a {right} like these", op.as_str()))
+        })
+    }
+
+    fn repeat(&mut self, of: &Term<'a>, times: usize, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
+        let len = match of {
+            Term::Str(text) => text.len(),
+            Term::List(items) | Term::Tuple(items) => items.len(),
+            _ => return Ok(None),
+        };
+        self.sized(len.saturating_mul(times), at)?;
+        Ok(Some(match of {
+            Term::List(items) => Term::list(std::iter::repeat_n(items.to_vec(), times).flatten().collect()),
+            Term::Tuple(items) => Term::tuple(std::iter::repeat_n(items.to_vec(), times).flatten().collect()),
+            Term::Str(text) => Term::str(text.repeat(times)),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn subscript(&mut self, subscript: &'a ExprSubscript, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+        let of = self.consume(&subscript.value, frame)?;
+        let at = subscript.start();
+        if let Expr::Slice(slice) = &*subscript.slice {
+            let mut bound = |bound: &'a Option<Box<Expr>>| match bound {
+                Some(bound) => self.consume(bound, frame),
+                None => Ok(Term::None),
+            };
+            let bounds = [bound(&slice.lower)?, bound(&slice.upper)?, bound(&slice.step)?];
+            return self.slice(&of, &bounds, at);
+        }
+        let key = self.consume(&subscript.slice, frame)?;
+        let found = match (&of, &key) {
+            (Term::Dict(dict), _) => dict.value_of(&key),
+            (Term::List(items) | Term::Tuple(items), Term::Int(index)) => item_at(&items.0.borrow(), *index),
+            (Term::Str(text), Term::Int(index)) => {
+                let chars: Vec<Term> = text.chars().map(|char| Term::str(char.to_string())).collect();
+                item_at(&chars, *index)
+            }
+            // An annotation such as `list[str]`.
+            (Term::Builtin(_), _) => Some(of.clone()),
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            let key = format::repr(&key);
+            self.error(at, format!("this {} has no entry {key}", of.type_name()))
+        })
+    }
+
+    fn slice(&mut self, of: &Term<'a>, bounds: &[Term<'a>; 3], at: TextSize) -> Eval<'a, Term<'a>> {
+        let items = match of {
+            Term::Str(_) | Term::List(_) | Term::Tuple(_) => self.iterate(of, at)?,
+            _ => return Err(self.error(at, format!("a {} cannot be sliced", of.type_name()))),
+        };
+        let Some(indices) = slice_indices(items.len(), bounds) else {
+            return Err(self.error(at, "the bounds of a slice are numbers, and its step is not zero"));
+        };
+        let picked: Vec<Term> = indices.into_iter().map(|index| items[index].clone()).collect();
+        Ok(match of {
+            Term::Str(_) => Term::str(picked.iter().map(format::text).collect::<String>()),
+            Term::Tuple(_) => Term::tuple(picked),
+            _ => Term::list(picked),
+        })
+    }
+
+    fn f_string(&mut self, parts: &'a [FStringPart], frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+        let mut text = String::new();
+        for part in parts {
+            match part {
+                FStringPart::Literal(literal) => text.push_str(&literal.value),
+                FStringPart::FString(f_string) => text.push_str(&self.interpolate(&f_string.elements, frame)?),
+            }
+        }
+        Ok(Term::str(text))
+    }
+
+    fn interpolate(&mut self, elements: &'a [InterpolatedStringElement], frame: &Rc<Frame<'a>>) -> Eval<'a, String> {
+        let mut text = String::new();
+        for element in elements {
+            let element = match element {
+                InterpolatedStringElement::Literal(literal) => {
+                    text.push_str(&literal.value);
+                    continue;
+                }
+                InterpolatedStringElement::Interpolation(element) => element,
+            };
+            let value = self.consume(&element.expression, frame)?;
+            let spec = match &element.format_spec {
+                Some(spec) => self.deeper(spec.range.start(), |here| here.interpolate(&spec.elements, frame))?,
+                None => String::new(),
+            };
+            let conversion = element.conversion.to_char();
+            let formatted = format::with_spec(&value, conversion, &spec);
+            let formatted = formatted.map_err(|message| self.error(element.expression.start(), message))?;
+            text.push_str(&formatted);
+            self.sized(text.len(), element.expression.start())?;
+        }
+        Ok(text)
+    }
+
+    pub fn sized(&self, size: usize, at: TextSize) -> Eval<'a, ()> {
+        if size > MAX_SIZE {
+            return Err(self.error(at, format!("this value grows beyond {MAX_SIZE} characters or items")));
+        }
+        Ok(())
+    }
+}
+
+fn item_at<'a>(items: &[Term<'a>], index: i64) -> Option<Term<'a>> {
+    let index = if index < 0 { index.checked_add(items.len() as i64)? } else { index };
+    items.get(usize::try_from(index).ok()?).cloned()
+}
+
+fn slice_indices(len: usize, bounds: &[Term<'_>; 3]) -> Option<Vec<usize>> {
+    let len = len as i64;
+    let bound = |term: &Term<'_>| match term {
+        Term::None => Some(None),
+        Term::Int(value) => Some(Some(*value)),
+        _ => None,
+    };
+    let step = bound(&bounds[2])?.unwrap_or(1);
+    if step == 0 {
+        return None;
+    }
+    let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
+    let clamp = |value: i64| if value < 0 { value.saturating_add(len) } else { value }.clamp(low, high);
+    let start = bound(&bounds[0])?.map_or(if step > 0 { 0 } else { len - 1 }, clamp);
+    let stop = bound(&bounds[1])?.map_or(if step > 0 { len } else { -1 }, clamp);
+    let mut indices = Vec::new();
+    let mut at = start;
+    while (step > 0 && at < stop) || (step < 0 && at > stop) {
+        indices.push(usize::try_from(at).ok()?);
+        at = at.saturating_add(step);
+    }
+    Some(indices)
+}
+
+fn integers<'a>(op: Operator, left: i64, right: i64) -> Option<Term<'a>> {
+    let value = match op {
+        Operator::Add => left.checked_add(right),
+        Operator::Sub => left.checked_sub(right),
+        Operator::Mult => left.checked_mul(right),
+        Operator::FloorDiv => floor_div(left, right),
+        Operator::Mod => floor_div(left, right).map(|quotient| left.wrapping_sub(quotient.wrapping_mul(right))),
+        Operator::Pow => u32::try_from(right).ok().and_then(|right| left.checked_pow(right)),
+        Operator::BitOr => Some(left | right),
+        Operator::BitAnd => Some(left & right),
+        Operator::BitXor => Some(left ^ right),
+        Operator::LShift => u32::try_from(right).ok().and_then(|right| left.checked_shl(right)),
+        Operator::RShift => u32::try_from(right).ok().and_then(|right| left.checked_shr(right)),
+        Operator::Div => return floats(op, left as f64, right as f64),
+        Operator::MatMult => None,
+    };
+    value.map(Term::Int)
+}
+
+/// Rounds down, as Python does.
+fn floor_div(left: i64, right: i64) -> Option<i64> {
+    let quotient = left.checked_div(right)?;
+    let inexact = left.checked_rem(right)? != 0;
+    Some(if inexact && ((left < 0) != (right < 0)) { quotient - 1 } else { quotient })
+}
+
+fn floats<'a>(op: Operator, left: f64, right: f64) -> Option<Term<'a>> {
+    let value = match op {
+        Operator::Add => left + right,
+        Operator::Sub => left - right,
+        Operator::Mult => left * right,
+        Operator::Pow => left.powf(right),
+        Operator::Div if right != 0.0 => left / right,
+        Operator::FloorDiv if right != 0.0 => (left / right).floor(),
+        Operator::Mod if right != 0.0 => left - right * (left / right).floor(),
+        _ => return None,
+    };
+    Some(Term::Float(value))
+}
+
+fn sets<'a>(op: Operator, left: &Items<'a>, right: &Items<'a>) -> Option<Term<'a>> {
+    let (left_items, right_items) = (left.to_vec(), right.to_vec());
+    let items = match op {
+        Operator::BitOr => [left_items, right_items].concat(),
+        Operator::BitAnd => left_items.into_iter().filter(|item| right.contains(item)).collect(),
+        Operator::Sub => left_items.into_iter().filter(|item| !right.contains(item)).collect(),
+        Operator::BitXor => {
+            let only_right = right_items.into_iter().filter(|item| !left.contains(item));
+            left_items.iter().filter(|item| !right.contains(item)).cloned().chain(only_right).collect()
+        }
+        _ => return None,
+    };
+    Some(Term::set(items))
+}

@@ -1,0 +1,336 @@
+//! Attributes and methods of strings, lists, dicts, sets, paths, files and target types.
+
+use std::rc::Rc;
+
+use ruff_text_size::TextSize;
+
+use crate::build_file::call::Named;
+use crate::build_file::eval::{Eval, Evaluator};
+use crate::build_file::format;
+use crate::build_file::term::{Items, Term};
+
+impl<'a> Evaluator<'a, '_> {
+    pub fn attribute(&mut self, of: Term<'a>, name: &'a str, at: TextSize) -> Eval<'a, Term<'a>> {
+        if let Term::Path(path) = &of
+            && let Some(value) = path_attribute(path, name)
+        {
+            return Ok(value);
+        }
+        match &of {
+            // `python_sources.tags.default`: no target type has a default that BUILD files could see here.
+            Term::Symbol(_) if name == "default" => Ok(Term::None),
+            Term::Symbol(_) => Ok(of),
+            Term::None | Term::Bool(_) | Term::Int(_) | Term::Float(_) | Term::Function(_) => {
+                Err(self.error(at, format!("a {} has no attribute `{name}`", of.type_name())))
+            }
+            _ => Ok(Term::Method(Rc::new((of, name)))),
+        }
+    }
+
+    pub fn method(
+        &mut self,
+        of: &Term<'a>,
+        name: &'a str,
+        positional: Vec<Term<'a>>,
+        named: Named<'a>,
+        at: TextSize,
+    ) -> Eval<'a, Term<'a>> {
+        let result = match of {
+            Term::Str(text) if name == "join" => Some(self.join(text, positional.first(), at)?),
+            Term::Str(text) if name == "format" => {
+                let text = format::braces(text, &positional, &named);
+                Some(Term::str(text.map_err(|message| self.error(at, message))?))
+            }
+            Term::Str(text) => string(text, name, &positional),
+            Term::List(items) if name == "extend" => {
+                let more = positional.first().map_or(Ok(Vec::new()), |more| self.iterate(more, at))?;
+                self.sized(items.len() + more.len(), at)?;
+                items.0.borrow_mut().extend(more);
+                Some(Term::None)
+            }
+            Term::List(items) => list(items, name, positional),
+            Term::Tuple(items) => list(items, name, positional),
+            Term::Dict(items) => match name {
+                "update" | "setdefault" => Some(self.update(items, name, positional, named, at)?),
+                _ => dict(items, name, positional),
+            },
+            Term::Set(items) => self.set_method(items, name, positional, at)?,
+            Term::Path(path) => path_method(path, name, &positional),
+            Term::File(text) => match name {
+                "read" | "__enter__" => Some(Term::str(Rc::clone(text))),
+                "readline" => Some(Term::str(text.split_inclusive('\n').next().unwrap_or_default())),
+                "readlines" => Some(Term::list(text.split_inclusive('\n').map(Term::str).collect())),
+                "close" => Some(Term::None),
+                _ => None,
+            },
+            Term::Builtin("dict") if name == "fromkeys" => {
+                let keys = positional.first().map_or(Ok(Vec::new()), |keys| self.iterate(keys, at))?;
+                let value = positional.get(1).cloned().unwrap_or(Term::None);
+                Some(Term::dict(keys.into_iter().map(|key| (key, value.clone())).collect()))
+            }
+            _ => None,
+        };
+        result.ok_or_else(|| {
+            let message = format!("`{name}()` of a {} is not known with these arguments", of.type_name());
+            self.error(at, message)
+        })
+    }
+
+    fn join(&mut self, separator: &str, of: Option<&Term<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
+        let items = of.map_or(Ok(Vec::new()), |of| self.iterate(of, at))?;
+        if let Some(other) = items.iter().find(|item| !matches!(item, Term::Str(_))) {
+            return Err(self.error(at, format!("`join()` takes strings, not a {}", other.type_name())));
+        }
+        let texts: Vec<String> = items.iter().map(format::text).collect();
+        self.sized(texts.iter().map(|text| text.len() + separator.len()).sum(), at)?;
+        Ok(Term::str(texts.join(separator)))
+    }
+
+    fn update(
+        &mut self,
+        items: &Items<'a>,
+        name: &str,
+        positional: Vec<Term<'a>>,
+        named: Named<'a>,
+        at: TextSize,
+    ) -> Eval<'a, Term<'a>> {
+        let mut positional = positional.into_iter();
+        let first = positional.next();
+        if name == "setdefault" {
+            let key = self.hashable(first.unwrap_or(Term::None), at)?;
+            if let Some(value) = items.value_of(&key) {
+                return Ok(value);
+            }
+            let value = positional.next().unwrap_or(Term::None);
+            items.put(key, value.clone());
+            return Ok(value);
+        }
+        let pairs = first.map_or(Ok(Vec::new()), |more| self.mapping(&more, items.len(), at))?;
+        for (key, value) in pairs.into_iter().chain(named.into_iter().map(|(name, value)| (Term::str(name), value))) {
+            items.put(key, value);
+        }
+        Ok(Term::None)
+    }
+
+    fn set_method(
+        &mut self,
+        items: &Rc<Items<'a>>,
+        name: &str,
+        positional: Vec<Term<'a>>,
+        at: TextSize,
+    ) -> Eval<'a, Option<Term<'a>>> {
+        let Some(first) = positional.first() else {
+            return Ok((name == "copy").then(|| Term::set(items.to_vec())));
+        };
+        if matches!(name, "add" | "discard" | "remove") {
+            let item = self.hashable(first.clone(), at)?;
+            items.0.borrow_mut().retain(|other| !other.equals(&item));
+            if name == "add" {
+                items.0.borrow_mut().push(item);
+            }
+            return Ok(Some(Term::None));
+        }
+        let Term::Set(other) = Term::set(self.iterate(first, at)?) else {
+            return Ok(None);
+        };
+        let op = match name {
+            "union" => ruff_python_ast::Operator::BitOr,
+            "intersection" => ruff_python_ast::Operator::BitAnd,
+            "difference" => ruff_python_ast::Operator::Sub,
+            "issubset" => return Ok(Some(Term::Bool(items.to_vec().iter().all(|item| other.contains(item))))),
+            "issuperset" => return Ok(Some(Term::Bool(other.to_vec().iter().all(|item| items.contains(item))))),
+            "update" => {
+                let Term::Set(all) = Term::set([items.to_vec(), other.to_vec()].concat()) else {
+                    return Ok(None);
+                };
+                *items.0.borrow_mut() = all.to_vec();
+                return Ok(Some(Term::None));
+            }
+            _ => return Ok(None),
+        };
+        self.binary(op, Term::Set(Rc::clone(items)), Term::Set(other), at).map(Some)
+    }
+}
+
+fn string<'a>(text: &str, name: &str, arguments: &[Term<'a>]) -> Option<Term<'a>> {
+    let word = |at: usize| match arguments.get(at) {
+        Some(Term::Str(word)) => Some(&**word),
+        _ => None,
+    };
+    let strip = |of: fn(&str, &dyn Fn(char) -> bool) -> String| match word(0) {
+        Some(set) => of(text, &|char| set.contains(char)),
+        None => of(text, &char::is_whitespace),
+    };
+    let any = |test: &dyn Fn(&str) -> bool| match arguments.first() {
+        Some(Term::Str(word)) => Some(Term::Bool(test(word))),
+        Some(Term::Tuple(words)) => {
+            let words = words.to_vec();
+            Some(Term::Bool(words.iter().any(|word| matches!(word, Term::Str(word) if test(word)))))
+        }
+        _ => None,
+    };
+    let limit = match arguments.get(1) {
+        Some(Term::Int(limit)) => usize::try_from(*limit).unwrap_or(usize::MAX - 1),
+        _ => usize::MAX - 1,
+    };
+    Some(match name {
+        "strip" => Term::str(strip(|text, of| text.trim_matches(of).to_owned())),
+        "lstrip" => Term::str(strip(|text, of| text.trim_start_matches(of).to_owned())),
+        "rstrip" => Term::str(strip(|text, of| text.trim_end_matches(of).to_owned())),
+        "lower" | "casefold" => Term::str(text.to_lowercase()),
+        "upper" => Term::str(text.to_uppercase()),
+        "title" | "capitalize" => Term::str(capitalize(text, name == "title")),
+        "startswith" => any(&|word| text.starts_with(word))?,
+        "endswith" => any(&|word| text.ends_with(word))?,
+        "replace" => {
+            let (from, to) = (word(0)?, word(1)?);
+            // The longest result stays far below the limit of any value, since both texts do.
+            let grown = text.len().saturating_add(text.matches(from).count().saturating_mul(to.len()));
+            if grown > super::eval::MAX_SIZE {
+                return None;
+            }
+            Term::str(text.replace(from, to))
+        }
+        "removeprefix" => Term::str(text.strip_prefix(word(0)?).unwrap_or(text)),
+        "removesuffix" => Term::str(text.strip_suffix(word(0)?).unwrap_or(text)),
+        "split" => match word(0) {
+            Some("") => return None,
+            Some(by) => Term::list(text.splitn(limit + 1, by).map(Term::str).collect()),
+            None => Term::list(text.split_whitespace().map(Term::str).collect()),
+        },
+        "rsplit" => match word(0).filter(|by| !by.is_empty()) {
+            Some(by) => {
+                let parts: Vec<Term> = text.rsplitn(limit + 1, by).map(Term::str).collect();
+                Term::list(parts.into_iter().rev().collect())
+            }
+            None => Term::list(text.split_whitespace().map(Term::str).collect()),
+        },
+        "splitlines" => Term::list(text.lines().map(Term::str).collect()),
+        "partition" | "rpartition" => {
+            let by = word(0).filter(|by| !by.is_empty())?;
+            let split = if name == "partition" { text.split_once(by) } else { text.rsplit_once(by) };
+            let parts = match (split, name) {
+                (Some((before, after)), _) => [before, by, after],
+                (None, "partition") => [text, "", ""],
+                (None, _) => ["", "", text],
+            };
+            Term::tuple(parts.into_iter().map(Term::str).collect())
+        }
+        "find" | "index" => match (text.find(word(0)?), name) {
+            (Some(at), _) => Term::Int(text[..at].chars().count() as i64),
+            (None, "find") => Term::Int(-1),
+            (None, _) => return None,
+        },
+        "count" => Term::Int(text.matches(word(0)?).count() as i64),
+        "isdigit" | "isnumeric" => Term::Bool(!text.is_empty() && text.chars().all(|char| char.is_ascii_digit())),
+        "isalpha" => Term::Bool(!text.is_empty() && text.chars().all(char::is_alphabetic)),
+        "isupper" => Term::Bool(text.to_uppercase() == text && text.to_lowercase() != text),
+        "islower" => Term::Bool(text.to_lowercase() == text && text.to_uppercase() != text),
+        _ => return None,
+    })
+}
+
+fn capitalize(text: &str, each_word: bool) -> String {
+    let mut start = true;
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match start {
+            true => out.extend(char.to_uppercase()),
+            false => out.extend(char.to_lowercase()),
+        }
+        start = each_word && !char.is_alphanumeric();
+    }
+    out
+}
+
+fn list<'a>(items: &Items<'a>, name: &str, mut arguments: Vec<Term<'a>>) -> Option<Term<'a>> {
+    let first = arguments.pop();
+    match (name, first, arguments.pop()) {
+        ("append", Some(item), None) => items.0.borrow_mut().push(item),
+        ("insert", Some(item), Some(Term::Int(at))) => {
+            let mut items = items.0.borrow_mut();
+            let len = items.len();
+            let at = if at < 0 { at.saturating_add(len as i64).max(0) } else { at };
+            items.insert(usize::try_from(at).unwrap_or(len).min(len), item);
+        }
+        ("remove", Some(item), None) => {
+            let at = items.0.borrow().iter().position(|other| other.equals(&item))?;
+            items.0.borrow_mut().remove(at);
+        }
+        ("pop", None, None) => return items.0.borrow_mut().pop(),
+        ("pop", Some(Term::Int(0)), None) if items.len() > 0 => return Some(items.0.borrow_mut().remove(0)),
+        ("reverse", None, None) => items.0.borrow_mut().reverse(),
+        ("clear", None, None) => items.0.borrow_mut().clear(),
+        ("sort", None, None) => {
+            // On a copy: a list may hold itself.
+            let mut sorted = items.to_vec();
+            sorted.sort_by(|left, right| left.compare(right).unwrap_or(std::cmp::Ordering::Equal));
+            *items.0.borrow_mut() = sorted;
+        }
+        ("copy", None, None) => return Some(Term::list(items.to_vec())),
+        ("count", Some(item), None) => {
+            let count = items.0.borrow().iter().filter(|other| other.equals(&item)).count();
+            return Some(Term::Int(count as i64));
+        }
+        ("index", Some(item), None) => {
+            let at = items.0.borrow().iter().position(|other| other.equals(&item))?;
+            return Some(Term::Int(at as i64));
+        }
+        _ => return None,
+    }
+    Some(Term::None)
+}
+
+fn dict<'a>(items: &Items<'a>, name: &str, arguments: Vec<Term<'a>>) -> Option<Term<'a>> {
+    let pairs = || items.pairs().into_iter();
+    let mut arguments = arguments.into_iter();
+    let (first, second) = (arguments.next(), arguments.next());
+    Some(match (name, first) {
+        ("keys", None) => Term::list(pairs().map(|(key, _)| key).collect()),
+        ("values", None) => Term::list(pairs().map(|(_, value)| value).collect()),
+        ("items", None) => Term::list(pairs().map(|(key, value)| Term::tuple(vec![key, value])).collect()),
+        ("copy", None) => Term::dict(items.pairs()),
+        ("get", Some(key)) => items.value_of(&key).or(second).unwrap_or(Term::None),
+        ("pop", Some(key)) => items.remove_key(&key).or(second)?,
+        _ => return None,
+    })
+}
+
+fn path_attribute<'a>(path: &str, name: &str) -> Option<Term<'a>> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let last = parts.last().copied().unwrap_or_default();
+    let parent = |count: usize| match parts[..parts.len().saturating_sub(count)].join("/") {
+        parent if parent.is_empty() => ".".to_owned(),
+        parent => parent,
+    };
+    Some(match name {
+        "name" => Term::str(last),
+        "stem" => Term::str(last.rsplit_once('.').map_or(last, |(stem, _)| if stem.is_empty() { last } else { stem })),
+        "suffix" => Term::str(match last.rfind('.') {
+            Some(at) if at > 0 => &last[at..],
+            _ => "",
+        }),
+        "parts" => Term::tuple(parts.iter().copied().map(Term::str).collect()),
+        "parent" => Term::Path(parent(1).into()),
+        "parents" => Term::tuple((1..=parts.len()).map(|count| Term::Path(parent(count).into())).collect()),
+        _ => return None,
+    })
+}
+
+fn path_method<'a>(path: &str, name: &str, arguments: &[Term<'a>]) -> Option<Term<'a>> {
+    let other = || arguments.iter().map(format::text).collect::<Vec<_>>().join("/");
+    let below = || match other().as_str() {
+        "" | "." => Some(path.to_owned()),
+        dir => path.strip_prefix(dir).and_then(|rest| match rest {
+            "" => Some(".".to_owned()),
+            rest => rest.strip_prefix('/').map(str::to_owned),
+        }),
+    };
+    Some(match name {
+        "as_posix" | "__str__" => Term::str(path),
+        "joinpath" => Term::Path([path, "/", &other()].concat().trim_start_matches("./").into()),
+        "relative_to" => Term::Path(below()?.into()),
+        "is_relative_to" => Term::Bool(below().is_some()),
+        _ => return None,
+    })
+}

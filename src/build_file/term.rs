@@ -1,0 +1,309 @@
+//! The evaluator's values. Unlike `Value` they can be changed and called; they live as long as one evaluation.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use ruff_python_ast::{Expr, Parameters, Stmt};
+
+use crate::build_file::Value;
+use crate::build_file::source::Source;
+
+/// Values nested deeper than this are not compared, printed or taken over.
+pub const MAX_DEPTH: usize = 64;
+
+#[derive(Clone)]
+pub enum Term<'a> {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(Rc<str>),
+    List(Rc<Items<'a>>),
+    Tuple(Rc<Items<'a>>),
+    Set(Rc<Items<'a>>),
+    /// Keys and values in turn.
+    Dict(Rc<Items<'a>>),
+    Object(Rc<Object<'a>>),
+    /// A directory, as `build_file_dir()` gives it.
+    Path(Rc<str>),
+    /// What `open()` gave: the text.
+    File(Rc<str>),
+    /// The name of a target type or object constructor.
+    Symbol(Rc<str>),
+    Builtin(&'static str),
+    Method(Rc<(Term<'a>, &'a str)>),
+    Function(Rc<Function<'a>>),
+}
+
+/// What a container holds. Dropped without recursion, since a loop can nest lists as deep as it likes.
+#[derive(Default)]
+pub struct Items<'a>(pub RefCell<Vec<Term<'a>>>);
+
+pub struct Object<'a> {
+    pub kind: String,
+    pub positional: Vec<Term<'a>>,
+    pub named: Vec<(String, Term<'a>)>,
+}
+
+pub struct Function<'a> {
+    pub source: &'a Source,
+    pub name: &'a str,
+    pub parameters: Option<&'a Parameters>,
+    pub defaults: BTreeMap<&'a str, Term<'a>>,
+    pub body: Body<'a>,
+    pub frame: Rc<Frame<'a>>,
+}
+
+#[derive(Clone, Copy)]
+pub enum Body<'a> {
+    Statements(&'a [Stmt]),
+    Expression(&'a Expr),
+}
+
+/// Names in one scope, and the scope around it.
+#[derive(Default)]
+pub struct Frame<'a> {
+    pub names: RefCell<BTreeMap<String, Term<'a>>>,
+    pub parent: Option<Rc<Frame<'a>>>,
+}
+
+impl<'a> Frame<'a> {
+    pub fn inside(parent: &Rc<Frame<'a>>) -> Rc<Frame<'a>> {
+        Rc::new(Frame { names: RefCell::default(), parent: Some(Rc::clone(parent)) })
+    }
+
+    pub fn get(&self, name: &str) -> Option<Term<'a>> {
+        let mut frame = Some(self);
+        while let Some(here) = frame {
+            if let Some(term) = here.names.borrow().get(name) {
+                return Some(term.clone());
+            }
+            frame = here.parent.as_deref();
+        }
+        None
+    }
+
+    pub fn set(&self, name: &str, term: Term<'a>) {
+        self.names.borrow_mut().insert(name.to_owned(), term);
+    }
+}
+
+impl Drop for Items<'_> {
+    fn drop(&mut self) {
+        let mut rest = std::mem::take(self.0.get_mut());
+        while let Some(term) = rest.pop() {
+            if let Term::List(items) | Term::Tuple(items) | Term::Set(items) | Term::Dict(items) = term
+                && let Some(mut items) = Rc::into_inner(items)
+            {
+                rest.append(items.0.get_mut());
+            }
+        }
+    }
+}
+
+impl<'a> Items<'a> {
+    pub fn of(items: Vec<Term<'a>>) -> Rc<Items<'a>> {
+        Rc::new(Items(RefCell::new(items)))
+    }
+
+    pub fn to_vec(&self) -> Vec<Term<'a>> {
+        self.0.borrow().clone()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    pub fn contains(&self, term: &Term<'a>) -> bool {
+        self.0.borrow().iter().any(|item| item.equals(term))
+    }
+
+    /// A dict's pairs.
+    pub fn pairs(&self) -> Vec<(Term<'a>, Term<'a>)> {
+        self.0.borrow().chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+    }
+
+    pub fn value_of(&self, key: &Term<'a>) -> Option<Term<'a>> {
+        self.0.borrow().chunks_exact(2).find(|pair| pair[0].equals(key)).map(|pair| pair[1].clone())
+    }
+
+    pub fn put(&self, key: Term<'a>, value: Term<'a>) {
+        let mut items = self.0.borrow_mut();
+        match items.chunks_exact_mut(2).find(|pair| pair[0].equals(&key)) {
+            Some(pair) => pair[1] = value,
+            None => items.extend([key, value]),
+        }
+    }
+
+    pub fn remove_key(&self, key: &Term<'a>) -> Option<Term<'a>> {
+        let mut items = self.0.borrow_mut();
+        let at = items.chunks_exact(2).position(|pair| pair[0].equals(key))?;
+        items.drain(at * 2..at * 2 + 2).next_back()
+    }
+}
+
+impl<'a> Term<'a> {
+    pub fn str(text: impl Into<Rc<str>>) -> Term<'a> {
+        Term::Str(text.into())
+    }
+
+    pub fn list(items: Vec<Term<'a>>) -> Term<'a> {
+        Term::List(Items::of(items))
+    }
+
+    pub fn tuple(items: Vec<Term<'a>>) -> Term<'a> {
+        Term::Tuple(Items::of(items))
+    }
+
+    pub fn set(items: Vec<Term<'a>>) -> Term<'a> {
+        let set = Items::default();
+        for item in items {
+            if !set.contains(&item) {
+                set.0.borrow_mut().push(item);
+            }
+        }
+        Term::Set(Rc::new(set))
+    }
+
+    pub fn dict(pairs: Vec<(Term<'a>, Term<'a>)>) -> Term<'a> {
+        let dict = Items::default();
+        for (key, value) in pairs {
+            dict.put(key, value);
+        }
+        Term::Dict(Rc::new(dict))
+    }
+
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Term::None => "None",
+            Term::Bool(_) => "bool",
+            Term::Int(_) => "int",
+            Term::Float(_) => "float",
+            Term::Str(_) => "str",
+            Term::List(_) => "list",
+            Term::Tuple(_) => "tuple",
+            Term::Set(_) => "set",
+            Term::Dict(_) => "dict",
+            Term::Object(_) => "object",
+            Term::Path(_) => "path",
+            Term::File(_) => "file",
+            Term::Symbol(_) => "target type",
+            Term::Builtin(_) | Term::Method(_) | Term::Function(_) => "function",
+        }
+    }
+
+    pub fn truth(&self) -> bool {
+        match self {
+            Term::None => false,
+            Term::Bool(value) => *value,
+            Term::Int(value) => *value != 0,
+            Term::Float(value) => *value != 0.0,
+            Term::Str(text) => !text.is_empty(),
+            Term::List(items) | Term::Tuple(items) | Term::Set(items) | Term::Dict(items) => items.len() > 0,
+            _ => true,
+        }
+    }
+
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Term::Bool(value) => Some(f64::from(u8::from(*value))),
+            Term::Int(value) => Some(*value as f64),
+            Term::Float(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub fn equals(&self, other: &Term<'a>) -> bool {
+        equal(self, other, 0)
+    }
+
+    pub fn compare(&self, other: &Term<'a>) -> Option<std::cmp::Ordering> {
+        compare(self, other, 0)
+    }
+
+    /// What the declaration keeps of this term; `None` for functions and for what is nested too deep.
+    pub fn to_value(&self) -> Option<Value> {
+        to_value(self, 0)
+    }
+}
+
+fn equal<'a>(left: &Term<'a>, right: &Term<'a>, depth: usize) -> bool {
+    if depth > MAX_DEPTH {
+        return false;
+    }
+    let all = |left: &Items<'a>, right: &Items<'a>| {
+        let (left, right) = (left.0.borrow(), right.0.borrow());
+        left.len() == right.len() && left.iter().zip(right.iter()).all(|(left, right)| equal(left, right, depth + 1))
+    };
+    match (left, right) {
+        (Term::None, Term::None) => true,
+        (Term::Str(left), Term::Str(right)) | (Term::Path(left), Term::Path(right)) => left == right,
+        (Term::Symbol(left), Term::Symbol(right)) => left == right,
+        (Term::List(left), Term::List(right)) | (Term::Tuple(left), Term::Tuple(right)) => all(left, right),
+        (Term::Set(left), Term::Set(right)) => {
+            left.len() == right.len() && left.to_vec().iter().all(|item| right.contains(item))
+        }
+        (Term::Dict(left), Term::Dict(right)) => {
+            let same = |(key, value): &(Term<'a>, Term<'a>)| {
+                right.value_of(key).is_some_and(|other| equal(value, &other, depth + 1))
+            };
+            left.len() == right.len() && left.pairs().iter().all(same)
+        }
+        (Term::Int(left), Term::Int(right)) => left == right,
+        _ => matches!((left.number(), right.number()), (Some(left), Some(right)) if left == right),
+    }
+}
+
+fn compare<'a>(left: &Term<'a>, right: &Term<'a>, depth: usize) -> Option<std::cmp::Ordering> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    match (left, right) {
+        (Term::Str(left), Term::Str(right)) | (Term::Path(left), Term::Path(right)) => Some(left.cmp(right)),
+        (Term::Int(left), Term::Int(right)) => Some(left.cmp(right)),
+        (Term::List(left), Term::List(right)) | (Term::Tuple(left), Term::Tuple(right)) => {
+            let (left, right) = (left.0.borrow(), right.0.borrow());
+            for (left, right) in left.iter().zip(right.iter()) {
+                let order = compare(left, right, depth + 1)?;
+                if order.is_ne() {
+                    return Some(order);
+                }
+            }
+            Some(left.len().cmp(&right.len()))
+        }
+        _ => left.number()?.partial_cmp(&right.number()?),
+    }
+}
+
+fn to_value(term: &Term<'_>, depth: usize) -> Option<Value> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    let values = |items: &[Term<'_>]| items.iter().map(|item| to_value(item, depth + 1)).collect::<Option<Vec<_>>>();
+    Some(match term {
+        Term::None => Value::None,
+        Term::Bool(value) => Value::Bool(*value),
+        Term::Int(value) => Value::Int(*value),
+        Term::Float(value) => Value::Float(*value),
+        Term::Str(text) | Term::Path(text) | Term::File(text) | Term::Symbol(text) => Value::Str(text.to_string()),
+        Term::List(items) | Term::Set(items) => Value::List(values(&items.0.borrow())?),
+        Term::Tuple(items) => Value::Tuple(values(&items.0.borrow())?),
+        Term::Dict(items) => {
+            let pairs = items.pairs();
+            let pair =
+                |(key, value): &(Term<'_>, Term<'_>)| Some((to_value(key, depth + 1)?, to_value(value, depth + 1)?));
+            Value::Dict(pairs.iter().map(pair).collect::<Option<_>>()?)
+        }
+        Term::Object(object) => {
+            let named = object.named.iter();
+            let named = named.map(|(name, value)| Some((name.clone(), to_value(value, depth + 1)?)));
+            Value::Object {
+                kind: object.kind.clone(),
+                positional: values(&object.positional)?,
+                named: named.collect::<Option<_>>()?,
+            }
+        }
+        Term::Builtin(_) | Term::Method(_) | Term::Function(_) => return None,
+    })
+}

@@ -1,0 +1,156 @@
+//! The `dependencies` field: written addresses to targets, with `!` and `!!`. What is inferred is `python`'s.
+
+use crate::base::text;
+use crate::build_file::Value;
+use crate::target::address::{self, Written};
+use crate::target::requirements::normalized;
+use crate::target::{Address, Target, TargetGraph};
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    #[error("`{written}` is not an address")]
+    Address { written: String, source: address::ParseError },
+    #[error("`{written}` names no target: {why}")]
+    Unknown { written: String, why: String, hint: Option<String> },
+}
+
+impl Error {
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Error::Address { .. } => None,
+            Error::Unknown { hint, .. } => hint.as_deref(),
+        }
+    }
+}
+
+/// What a target says about its dependencies. Generators are not replaced by what they generate.
+#[derive(Debug, Default)]
+pub struct Explicit {
+    pub include: Vec<Address>,
+    /// `!x`: never a direct dependency of this target.
+    pub exclude: Vec<Address>,
+    /// `!!x`: nowhere in the closure of this target.
+    pub exclude_transitive: Vec<Address>,
+    pub errors: Vec<Error>,
+}
+
+/// Reads the `dependencies` field of a target.
+pub fn explicit(graph: &TargetGraph, target: &Target) -> Explicit {
+    explicit_in(graph, target, "dependencies")
+}
+
+/// Reads any field that holds addresses as `dependencies` does: `packages`, `files`, `runtime_package_dependencies`.
+pub fn explicit_in(graph: &TargetGraph, target: &Target, field: &str) -> Explicit {
+    let mut explicit = Explicit::default();
+    for written in target.fields.get(field).map(Value::strings).unwrap_or_default() {
+        let (list, written) = match (written.strip_prefix("!!"), written.strip_prefix('!')) {
+            (Some(written), _) => (&mut explicit.exclude_transitive, written),
+            (None, Some(written)) => (&mut explicit.exclude, written),
+            (None, None) => (&mut explicit.include, written),
+        };
+        match resolve(graph, target, written) {
+            Ok(addresses) => list.extend(addresses),
+            Err(error) => explicit.errors.push(error),
+        }
+    }
+    for list in [&mut explicit.include, &mut explicit.exclude, &mut explicit.exclude_transitive] {
+        list.sort();
+        list.dedup();
+    }
+    explicit
+}
+
+/// One written dependency of a target. Of a parametrized target it is the one whose parameters are the values that the
+/// asking target has itself.
+pub fn resolve(graph: &TargetGraph, from: &Target, written: &str) -> Result<Vec<Address>, Error> {
+    let found = named(graph, written, &from.address.dir)?;
+    if found.len() < 2 {
+        return Ok(found);
+    }
+    let fits = |address: &&Address| {
+        address.parameters.iter().all(|(parameter, value)| {
+            let own = from.address.parameters.get(parameter).map(String::as_str);
+            own.or_else(|| from.fields.get(parameter).and_then(Value::as_str)).is_none_or(|own| own == value)
+        })
+    };
+    let fitting: Vec<Address> = found.iter().filter(fits).cloned().collect();
+    Ok(if fitting.is_empty() { found } else { fitting })
+}
+
+/// The targets of a written address: several when it leaves parameters open.
+pub fn named(graph: &TargetGraph, text: &str, dir: &crate::base::RelPath) -> Result<Vec<Address>, Error> {
+    let refuse = |source| Error::Address { written: text.to_owned(), source };
+    let written = Written::parse(text, dir).map_err(refuse)?;
+    let is_file = graph.files().contains(&written.path);
+    let address = written.resolve(is_file).map_err(refuse)?;
+    let found: Vec<Address> = graph.parametrizations(&address).iter().map(|target| target.address.clone()).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let found = near(graph, &address);
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    Err(unknown(graph, text, &address, is_file))
+}
+
+/// The same generated name in another spelling; or, since a generator hands its parameters on, those that it generated.
+fn near(graph: &TargetGraph, address: &Address) -> Vec<Address> {
+    let generator = Address { generated: None, parameters: Default::default(), file: None, ..address.clone() };
+    let generated = graph.generated_by(&generator).iter();
+    let has_parameters =
+        |other: &&Address| address.parameters.iter().all(|(key, value)| other.parameters.get(key) == Some(value));
+    match (&address.generated, &address.file) {
+        (Some(name), _) => {
+            let name = normalized(name);
+            let same = |other: &&Address| other.generated.as_ref().is_some_and(|other| normalized(other) == name);
+            generated.filter(same).filter(has_parameters).cloned().collect()
+        }
+        (None, None) if !address.parameters.is_empty() => generated.filter(has_parameters).cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn unknown(graph: &TargetGraph, written: &str, address: &Address, is_file: bool) -> Error {
+    let written = written.to_owned();
+    if !graph.files().is_dir(&address.dir) {
+        let why = format!("there is no file or directory `{}`", address.dir);
+        let dirs: Vec<String> = graph.build_files().filter_map(|(file, _)| Some(file.parent()?.to_string())).collect();
+        let nearest = text::nearest(address.dir.as_str(), dirs.iter().map(String::as_str));
+        return Error::Unknown { written, why, hint: nearest.map(|dir| format!("did you mean `{dir}`?")) };
+    }
+    if is_file {
+        let file = address.file_path().unwrap_or_default();
+        let owners: Vec<String> = graph.owners(&file).iter().map(Address::to_string).collect();
+        let hint = (!owners.is_empty()).then(|| format!("the file belongs to {}", quoted(&owners)));
+        return Error::Unknown { written, why: format!("no target `{}` has that file", address.name), hint };
+    }
+    let mut names: Vec<&str> = graph.in_build_dir(&address.dir).map(|target| target.address.name.as_str()).collect();
+    names.dedup();
+    let (why, nearest) = match &address.generated {
+        Some(generated) if names.contains(&address.name.as_str()) => {
+            let generator = Address::of(&address.dir, &address.name);
+            let known = graph.generated_by(&generator).iter().filter_map(|other| other.generated.as_deref());
+            (format!("`{generator}` generates no `{generated}`"), text::nearest(generated, known).map(str::to_owned))
+        }
+        _ => {
+            let why = format!("`{}` declares no target `{}`", address.dir, address.name);
+            (why, text::nearest(&address.name, names.iter().copied()).map(str::to_owned))
+        }
+    };
+    let names: Vec<String> = names.into_iter().map(|name| format!(":{name}")).collect();
+    let hint = match nearest {
+        Some(nearest) => Some(format!("did you mean `{nearest}`?")),
+        None => (!names.is_empty()).then(|| format!("known there: {}", quoted(&names))),
+    };
+    Error::Unknown { written, why, hint }
+}
+
+fn quoted(words: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let mut text = words.iter().take(SHOWN).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    if words.len() > SHOWN {
+        text.push_str(&format!(" and {} more", words.len() - SHOWN));
+    }
+    text
+}

@@ -1,0 +1,283 @@
+//! Every file of the repository that is not ignored, from one parallel walk. Globs are matched against this list;
+//! nothing is read.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rayon::prelude::*;
+
+use crate::base::RelPath;
+use crate::base::glob::Globs;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot list `{path}`")]
+    List { path: PathBuf, source: std::io::Error },
+    #[error("`{pattern}` is not an ignore pattern")]
+    Pattern { pattern: String, source: ignore::Error },
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Sorted, so that what a directory holds is one range.
+    all: Vec<RelPath>,
+    in_dir: HashMap<RelPath, Vec<usize>>,
+    /// Names that are not UTF-8, or lists that could not be read: walked past.
+    pub passed_over: Vec<String>,
+}
+
+impl Files {
+    /// `pants_ignore` is in gitignore syntax; a later pattern wins over an earlier one and over git's own.
+    pub fn walk(root: &Path, pants_ignore: &[String], use_gitignore: bool) -> Result<Files, Error> {
+        let ignored = ignored(root, pants_ignore, use_gitignore)?;
+        let real_root = fs::canonicalize(root).map_err(|source| Error::List { path: root.to_owned(), source })?;
+        let walk = Walk { root, real_root: &real_root, ignored };
+        let found = walk.dir(&RelPath::root(), &[real_root.clone()])?;
+        let mut files = Files::of(found.files);
+        files.passed_over = found.passed_over;
+        files.passed_over.sort();
+        Ok(files)
+    }
+
+    pub fn of(mut all: Vec<RelPath>) -> Files {
+        all.par_sort_unstable();
+        all.dedup();
+        let mut in_dir: HashMap<RelPath, Vec<usize>> = HashMap::new();
+        for (index, file) in all.iter().enumerate() {
+            let dir = file.parent().unwrap_or_default();
+            match in_dir.get_mut(&dir) {
+                Some(indices) => indices.push(index),
+                None => {
+                    for ancestor in dir.ancestors() {
+                        in_dir.entry(ancestor).or_default();
+                    }
+                    in_dir.entry(dir).or_default().push(index);
+                }
+            }
+        }
+        Files { all, in_dir, passed_over: Vec::new() }
+    }
+
+    /// All of them, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &RelPath> {
+        self.all.iter()
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub fn contains(&self, file: &RelPath) -> bool {
+        self.all.binary_search(file).is_ok()
+    }
+
+    /// Whether a directory holds a file, at any depth.
+    pub fn is_dir(&self, dir: &RelPath) -> bool {
+        dir.is_root() || self.in_dir.contains_key(dir)
+    }
+
+    /// The files directly in a directory, sorted.
+    pub fn in_dir(&self, dir: &RelPath) -> impl Iterator<Item = &RelPath> {
+        self.in_dir.get(dir).into_iter().flatten().map(|index| &self.all[*index])
+    }
+
+    /// The files in a directory and below, sorted.
+    pub fn below(&self, dir: &RelPath) -> &[RelPath] {
+        if dir.is_root() {
+            return &self.all;
+        }
+        let start = self.all.partition_point(|file| file <= dir);
+        let len = self.all[start..].partition_point(|file| file.starts_with(dir));
+        &self.all[start..start + len]
+    }
+
+    /// The files that match globs relative to `dir`, sorted.
+    pub fn matching(&self, dir: &RelPath, globs: &Globs) -> Vec<RelPath> {
+        let skip = if dir.is_root() { 0 } else { dir.as_str().len() + 1 };
+        let matches = |file: &&RelPath| globs.matches(&file.as_str()[skip..]);
+        if globs.is_recursive() {
+            return self.below(dir).iter().filter(matches).cloned().collect();
+        }
+        self.in_dir(dir).filter(matches).cloned().collect()
+    }
+}
+
+fn ignored(root: &Path, pants_ignore: &[String], use_gitignore: bool) -> Result<Gitignore, Error> {
+    let mut builder = GitignoreBuilder::new(root);
+    if use_gitignore {
+        // Only what git itself would read; a broken line in it is git's own business.
+        for file in [".git/info/exclude", ".gitignore"] {
+            let path = root.join(file);
+            if path.is_file() {
+                drop(builder.add(path));
+            }
+        }
+    }
+    for pattern in pants_ignore {
+        let added = builder.add_line(None, pattern);
+        added.map_err(|source| Error::Pattern { pattern: pattern.clone(), source })?;
+    }
+    builder.build().map_err(|source| Error::Pattern { pattern: pants_ignore.join(" "), source })
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    real_root: &'a Path,
+    ignored: Gitignore,
+}
+
+#[derive(Default)]
+struct Found {
+    files: Vec<RelPath>,
+    passed_over: Vec<String>,
+}
+
+impl Walk<'_> {
+    /// `lineage` are the real directories that links on the way here were left from: entering one again is a loop.
+    fn dir(&self, dir: &RelPath, lineage: &[PathBuf]) -> Result<Found, Error> {
+        let path = dir.to_path(self.root);
+        let mut found = Found::default();
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(source) if dir.is_root() => return Err(Error::List { path, source }),
+            Err(error) => {
+                found.passed_over.push(format!("{dir}: {error}"));
+                return Ok(found);
+            }
+        };
+        let mut dirs = Vec::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(child) = name.to_str().and_then(|name| dir.push(name).ok()) else {
+                found.passed_over.push(format!("{dir}/{}: the name is not UTF-8", name.to_string_lossy()));
+                continue;
+            };
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_symlink() {
+                self.link(&child, lineage, &mut found, &mut dirs);
+            } else if !self.is_ignored(&child, kind.is_dir()) {
+                match kind.is_dir() {
+                    true => dirs.push((child, None)),
+                    false if kind.is_file() => found.files.push(child),
+                    false => {}
+                }
+            }
+        }
+        let below: Vec<Found> = dirs
+            .par_iter()
+            .map(|(dir, lineage_there)| self.dir(dir, lineage_there.as_deref().unwrap_or(lineage)))
+            .collect::<Result<_, _>>()?;
+        for below in below {
+            found.files.extend(below.files);
+            found.passed_over.extend(below.passed_over);
+        }
+        Ok(found)
+    }
+
+    /// A link counts as what it leads to, inside the repository. A dangling one counts as nothing.
+    fn link(
+        &self,
+        link: &RelPath,
+        lineage: &[PathBuf],
+        found: &mut Found,
+        dirs: &mut Vec<(RelPath, Option<Vec<PathBuf>>)>,
+    ) {
+        let Ok(real) = fs::canonicalize(link.to_path(self.root)) else { return };
+        if !real.starts_with(self.real_root) || self.is_ignored(link, real.is_dir()) {
+            return;
+        }
+        if real.is_file() {
+            found.files.push(link.clone());
+        } else if real.is_dir() {
+            let here = link.parent().map(|dir| dir.to_path(self.root));
+            let here = here.and_then(|here| fs::canonicalize(here).ok());
+            let lineage: Vec<PathBuf> = lineage.iter().cloned().chain(here).collect();
+            if !lineage.iter().any(|from| from.starts_with(&real)) {
+                dirs.push((link.clone(), Some(lineage)));
+            }
+        }
+    }
+
+    fn is_ignored(&self, path: &RelPath, is_dir: bool) -> bool {
+        self.ignored.matched(path, is_dir).is_ignore()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("temporary directory");
+        for file in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().expect("has a parent")).expect("directories");
+            fs::write(path, "").expect("file");
+        }
+        root
+    }
+
+    fn names(files: &Files) -> Vec<&str> {
+        files.iter().map(RelPath::as_str).collect()
+    }
+
+    fn walk(root: &Path, ignore: &[&str]) -> Files {
+        let ignore: Vec<String> = ignore.iter().map(|pattern| (*pattern).to_owned()).collect();
+        Files::walk(root, &ignore, true).expect("walks")
+    }
+
+    #[test]
+    fn ignore_patterns_are_gitignore_and_a_later_negation_wins() {
+        let root = tree(&["a.py", ".git/x", ".github/y", "dist/z", "sub/dist/z", "sub/__pycache__/m"]);
+        let files = walk(root.path(), &[".*/", "/dist/", "__pycache__", "!.github/"]);
+        assert_eq!(names(&files), [".github/y", "a.py", "sub/dist/z"]);
+    }
+
+    #[test]
+    fn only_the_root_gitignore_is_read() {
+        let root = tree(&["a.py", "b.log", "sub/c.py"]);
+        fs::write(root.path().join(".gitignore"), "*.log\n").expect("file");
+        fs::write(root.path().join("sub/.gitignore"), "c.py\n").expect("file");
+        assert_eq!(names(&walk(root.path(), &[])), [".gitignore", "a.py", "sub/.gitignore", "sub/c.py"]);
+    }
+
+    #[test]
+    fn links_are_followed_inside_and_loops_end() {
+        let root = tree(&["a/f.py", "b/g.py"]);
+        let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, root.path().join(at)).expect("link");
+        link("../b", "a/to_b");
+        link("../a", "b/to_a");
+        link(".", "a/here");
+        link("/", "a/out");
+        link("nowhere", "a/dangling");
+        link("f.py", "a/copy.py");
+        let files = walk(root.path(), &[]);
+        assert_eq!(names(&files), ["a/copy.py", "a/f.py", "a/to_b/g.py", "b/g.py", "b/to_a/copy.py", "b/to_a/f.py"]);
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf8_is_passed_over_and_named() {
+        use std::os::unix::ffi::OsStrExt;
+        let root = tree(&["a.py"]);
+        fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"\xff.py")), "").expect("file");
+        let files = walk(root.path(), &[]);
+        assert_eq!(names(&files), ["a.py"]);
+        assert_eq!(files.passed_over.len(), 1);
+    }
+
+    #[test]
+    fn a_directory_holds_one_range() {
+        let files = ["a-b/x", "a/b/y", "a/x", "a.py", "b"].map(|file| RelPath::parse(file).expect("clean"));
+        let files = Files::of(files.to_vec());
+        let dir = RelPath::parse("a").expect("clean");
+        assert_eq!(files.below(&dir).iter().map(RelPath::as_str).collect::<Vec<_>>(), ["a/b/y", "a/x"]);
+        assert_eq!(files.in_dir(&dir).map(RelPath::as_str).collect::<Vec<_>>(), ["a/x"]);
+        assert!(files.is_dir(&dir) && !files.is_dir(&RelPath::parse("a.py").expect("clean")));
+    }
+}

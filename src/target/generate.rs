@@ -1,0 +1,424 @@
+//! One declaration to its targets: parametrizations, and what generators generate. Reads requirement files and nothing
+//! else.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::base::RelPath;
+use crate::base::glob::{self, Glob};
+use crate::base::text::{self, Place};
+use crate::build_file::{Diagnostic, GROUP_PREFIX, TargetDecl, Value};
+use crate::target::defaults::{Defaults, Fields};
+use crate::target::globs::GlobCache;
+use crate::target::kind::{Each, Kind, Sources};
+use crate::target::parametrize::{self, Parameters};
+use crate::target::requirements::{self, Requirement, normalized};
+use crate::target::settings::Settings;
+use crate::target::{Address, Files, Target};
+
+/// What is the same for all declarations.
+pub struct World<'a> {
+    pub root: &'a Path,
+    pub files: &'a Files,
+    pub settings: &'a Settings,
+    pub globs: &'a GlobCache,
+}
+
+/// The targets of one declaration, and what is wrong with it.
+pub struct Generation<'a> {
+    world: &'a World<'a>,
+    defaults: &'a Defaults,
+    build_file: &'a RelPath,
+    place: Place,
+    pub targets: Vec<Target>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Generation<'a> {
+    pub fn of(
+        world: &'a World<'a>,
+        defaults: &'a Defaults,
+        build_file: &'a RelPath,
+        decl: &TargetDecl,
+        address: &Address,
+    ) -> Generation<'a> {
+        let (targets, diagnostics) = (Vec::new(), Vec::new());
+        let mut generation = Generation { world, defaults, build_file, place: decl.place, targets, diagnostics };
+        generation.declare(decl, address);
+        generation
+    }
+
+    fn declare(&mut self, decl: &TargetDecl, address: &Address) {
+        let kind = Kind::of(&decl.kind);
+        if let Some(kind) = kind {
+            self.check_fields(kind, &decl.fields);
+        }
+        let fields = self.defaults.under(&decl.kind, decl.fields.clone());
+        match kind.filter(|kind| kind.is_generator()) {
+            Some(kind) => self.generator(kind, fields, address),
+            None => {
+                for (parameters, fields) in self.expanded(fields) {
+                    let sources = match kind {
+                        Some(kind) => self.sources(kind, &fields, &address.dir),
+                        None => self.sources_of_unknown(&fields, &address.dir),
+                    };
+                    self.push(&decl.kind, address.with_parameters(&parameters), fields, sources, None);
+                }
+            }
+        }
+    }
+
+    /// A field that nobody knows is kept, since a newer Pants or a plugin may know it.
+    fn check_fields(&mut self, kind: &Kind, fields: &Fields) {
+        let unknown = fields.keys().filter(|field| !field.starts_with(GROUP_PREFIX) && !kind.takes(field));
+        for field in unknown {
+            let message = format!("unknown field `{field}` of `{}`: kept, but it has no effect", kind.name);
+            let warning = Diagnostic::warning(self.build_file, self.place, message);
+            self.diagnostics.push(warning.did_you_mean(text::nearest(field, kind.field_names())));
+        }
+    }
+
+    /// A parametrized generator is several, and each hands its own value on.
+    fn generator(&mut self, kind: &Kind, fields: Fields, address: &Address) {
+        let generated_defaults = self.defaults.of(kind.generates).cloned().unwrap_or_default();
+        let mut all = generated_defaults.clone();
+        all.extend(fields.clone());
+        for (parameters, all) in self.expanded(all) {
+            let (mut own, mut template) = (Fields::new(), Fields::new());
+            for (field, value) in all {
+                let set_here = fields.contains_key(&field) || !generated_defaults.contains_key(&field);
+                if kind.keeps(&field) {
+                    own.insert(field, value);
+                    continue;
+                }
+                if Kind::copies(&field) && set_here {
+                    own.insert(field.clone(), value.clone());
+                }
+                template.insert(field, value);
+            }
+            let address = address.with_parameters(&parameters);
+            let sources = self.sources(kind, &own, &address.dir);
+            match kind.each {
+                Each::File => self.each_file(kind, &own, &template, &address, &sources),
+                Each::Requirement => self.each_requirement(kind, &own, &template, &address, &sources),
+                Each::EntryPoint => self.each_entry_point(kind, &own, &template, &address),
+                Each::Pants => self.pants(kind, &own, &template, &address),
+                Each::Nothing => {}
+            }
+            self.push(kind.name, address, own, sources, None);
+        }
+    }
+
+    fn each_file(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address, sources: &[RelPath]) {
+        let mut overrides = self.overrides(own);
+        for file in sources {
+            let Some(file) = file.strip_prefix(&generator.dir) else { continue };
+            let mut fields = template.clone();
+            fields.insert("source".to_owned(), Value::Str(file.as_str().to_owned()));
+            self.override_fields(&mut overrides, &mut fields, |glob| glob.matches(file.as_str()), file.as_str());
+            for (parameters, fields) in self.expanded(fields) {
+                let address = generator.with_file(file.clone()).with_parameters(&parameters);
+                let path = generator.dir.join(&file);
+                self.push(kind.generates, address, fields, vec![path], Some(generator));
+            }
+        }
+        self.unused_overrides(&overrides);
+    }
+
+    fn each_requirement(
+        &mut self,
+        kind: &Kind,
+        own: &Fields,
+        template: &Fields,
+        generator: &Address,
+        sources: &[RelPath],
+    ) {
+        let Some(file) = sources.first() else { return };
+        let requirements = self.requirements(kind, file);
+        let relative = file.strip_prefix(&generator.dir).unwrap_or_else(|| file.clone());
+        let helper = Address { parameters: Parameters::new(), ..generator.with_file(relative.clone()) };
+        let source = Fields::from([("source".to_owned(), Value::Str(relative.as_str().to_owned()))]);
+        self.push("_generator_sources_helper", helper.clone(), source, vec![file.clone()], Some(generator));
+        let mut used = Vec::new();
+        let mut dependencies = vec![Value::Str(helper.to_string())];
+        dependencies.extend(self.lockfile_dependency(template));
+        for (project, texts) in grouped(&requirements) {
+            let mut fields = template.clone();
+            fields.insert("requirements".to_owned(), strings(texts));
+            for (mapping, field) in [("module_mapping", "modules"), ("type_stubs_module_mapping", "type_stub_modules")]
+            {
+                if let Some(modules) = own.get(mapping).and_then(|mapping| entry(mapping, project)) {
+                    fields.insert(field.to_owned(), modules.clone());
+                }
+            }
+            fields.insert("dependencies".to_owned(), Value::List(dependencies.clone()));
+            if let Some(set) = own.get("overrides").and_then(|overrides| entry(overrides, project)) {
+                used.push(normalized(project));
+                override_requirement(&mut fields, set, &dependencies);
+            }
+            let address = generator.with_generated(project);
+            self.push(kind.generates, address, fields, Vec::new(), Some(generator));
+        }
+        for (key, _) in own.get("overrides").map(pairs).unwrap_or_default() {
+            if !used.contains(&normalized(key)) {
+                self.error(format!("`overrides` names `{key}`, which `{relative}` does not require"));
+            }
+        }
+    }
+
+    fn lockfile_dependency(&self, template: &Fields) -> Option<Value> {
+        let settings = self.world.settings;
+        let resolve = template.get("resolve").and_then(Value::as_str).unwrap_or(&settings.default_resolve);
+        let lockfile = settings.lockfile_of(resolve)?;
+        Some(Value::Str(format!("{lockfile}:{}", lockfile_target_name(resolve))))
+    }
+
+    fn requirements(&mut self, kind: &Kind, file: &RelPath) -> Vec<Requirement> {
+        let text = match std::fs::read_to_string(file.to_path(self.world.root)) {
+            Ok(text) => text,
+            Err(error) => {
+                self.error(format!("cannot read `{file}`: {error}"));
+                return Vec::new();
+            }
+        };
+        let parsed = requirements::parse(kind.name, file.file_name().unwrap_or_default(), &text);
+        for (place, message) in parsed.refused {
+            self.diagnostics.push(Diagnostic::error(file, place, message));
+        }
+        parsed.requirements
+    }
+
+    fn each_entry_point(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
+        let mut overrides = self.overrides(own);
+        for entry_point in own.get("entry_points").map(Value::strings).unwrap_or_default() {
+            let mut fields = template.clone();
+            fields.insert("entry_point".to_owned(), Value::Str(entry_point.to_owned()));
+            let same = |glob: &Glob| matches!(glob, Glob::Literal(literal) if literal == entry_point);
+            self.override_fields(&mut overrides, &mut fields, same, entry_point);
+            for (parameters, fields) in self.expanded(fields) {
+                let address = generator.with_generated(&entry_point.replace(':', "-")).with_parameters(&parameters);
+                self.push(kind.generates, address, fields, Vec::new(), Some(generator));
+            }
+        }
+        self.unused_overrides(&overrides);
+    }
+
+    fn pants(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
+        let version = self.world.settings.pants_version.clone();
+        let version = version.map_or(String::new(), |version| format!("=={version}"));
+        let mut projects = vec![("pantsbuild.pants", vec!["pants"])];
+        if own.get("testutil").and_then(Value::as_bool).unwrap_or(true) {
+            projects.push(("pantsbuild.pants.testutil", vec!["pants.testutil"]));
+        }
+        for (project, modules) in &projects {
+            let mut fields = template.clone();
+            fields.insert("requirements".to_owned(), strings([format!("{project}{version}")]));
+            fields.insert("modules".to_owned(), strings(modules.iter().copied()));
+            self.push(kind.generates, generator.with_generated(project), fields, Vec::new(), Some(generator));
+        }
+    }
+
+    fn sources(&mut self, kind: &Kind, fields: &Fields, dir: &RelPath) -> Vec<RelPath> {
+        match (kind.sources, fields.get("source"), fields.get("sources")) {
+            (Sources::None, ..) => Vec::new(),
+            (Sources::One, Some(Value::Str(source)), _) => self.one_source(source, dir),
+            (Sources::One, None | Some(Value::None), _) => {
+                let default = kind.default_sources.first().and_then(|name| dir.push(name).ok());
+                let required = kind.each == Each::Requirement;
+                match default {
+                    Some(file) if self.world.files.contains(&file) => vec![file],
+                    Some(file) if required => {
+                        self.error(format!("there is no file `{file}`"));
+                        Vec::new()
+                    }
+                    _ => Vec::new(),
+                }
+            }
+            // `http_source(…)` and the like: a file, but none of this repository.
+            (Sources::One, Some(_), _) => Vec::new(),
+            (Sources::Many, _, Some(sources @ (Value::List(_) | Value::Tuple(_)))) => {
+                let globs = sources.strings();
+                let found = self.glob(&globs, dir);
+                self.unmatched(&globs, &found, dir);
+                found
+            }
+            (Sources::Many, ..) => self.glob(kind.default_sources, dir),
+        }
+    }
+
+    fn sources_of_unknown(&mut self, fields: &Fields, dir: &RelPath) -> Vec<RelPath> {
+        match (fields.get("source"), fields.get("sources")) {
+            (Some(Value::Str(source)), _) => {
+                dir.resolve(source).into_iter().filter(|file| self.world.files.contains(file)).collect()
+            }
+            (_, Some(sources)) => self.glob(&sources.strings(), dir),
+            _ => Vec::new(),
+        }
+    }
+
+    fn one_source(&mut self, source: &str, dir: &RelPath) -> Vec<RelPath> {
+        match dir.push(source) {
+            Ok(file) if self.world.files.contains(&file) => return vec![file],
+            Ok(file) => self.warn(format!("there is no file `{file}`")),
+            Err(error) => self.error(error.to_string()),
+        }
+        Vec::new()
+    }
+
+    fn glob(&mut self, globs: &[&str], dir: &RelPath) -> Vec<RelPath> {
+        match self.world.globs.get(globs) {
+            Ok(compiled) => self.world.files.matching(dir, &compiled),
+            Err(error) => {
+                self.error(error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    /// A file named in `sources` that is not there, or globs that match nothing at all.
+    fn unmatched(&mut self, globs: &[&str], found: &[RelPath], dir: &RelPath) {
+        let literals = globs.iter().filter(|glob| glob::is_literal(glob) && !glob.starts_with('!'));
+        let missing: Vec<&str> = literals
+            .filter(|name| dir.push(name).is_ok_and(|file| !self.world.files.contains(&file)))
+            .copied()
+            .collect();
+        for name in missing {
+            self.warn(format!("`sources` names `{name}`, but there is no such file in `{dir}`"));
+        }
+        if found.is_empty() && globs.iter().any(|glob| !glob::is_literal(glob)) {
+            self.warn(format!("`sources` matches no file in `{dir}`: {}", globs.join(", ")));
+        }
+    }
+
+    fn overrides(&mut self, own: &Fields) -> Vec<Override> {
+        let mut overrides = Vec::new();
+        let Some(Value::Dict(entries)) = own.get("overrides") else { return overrides };
+        for (keys, fields) in entries {
+            let keys = match keys {
+                Value::Str(key) => vec![key.as_str()],
+                keys => keys.strings(),
+            };
+            for key in keys {
+                match Glob::compile(key) {
+                    Ok(glob) => {
+                        let fields = pairs(fields).into_iter().map(|(field, value)| (field.to_owned(), value.clone()));
+                        overrides.push(Override { key: key.to_owned(), glob, fields: fields.collect(), used: false });
+                    }
+                    Err(error) => self.error(format!("in `overrides`: {error}")),
+                }
+            }
+        }
+        overrides
+    }
+
+    fn override_fields(
+        &mut self,
+        overrides: &mut [Override],
+        fields: &mut Fields,
+        applies: impl Fn(&Glob) -> bool,
+        what: &str,
+    ) {
+        let mut set: BTreeMap<&str, &str> = BTreeMap::new();
+        for entry in overrides.iter_mut().filter(|entry| applies(&entry.glob)) {
+            entry.used = true;
+            for (field, value) in &entry.fields {
+                if let Some(other) = set.insert(field, &entry.key) {
+                    let message =
+                        format!("`overrides` sets `{field}` of `{what}` twice: by `{other}` and `{}`", entry.key);
+                    self.diagnostics.push(Diagnostic::error(self.build_file, self.place, message));
+                }
+                fields.insert(field.clone(), value.clone());
+            }
+        }
+    }
+
+    fn unused_overrides(&mut self, overrides: &[Override]) {
+        for entry in overrides.iter().filter(|entry| !entry.used) {
+            self.warn(format!("`overrides` names `{}`, which matches nothing of this target", entry.key));
+        }
+    }
+
+    fn expanded(&mut self, fields: Fields) -> Vec<(Parameters, Fields)> {
+        parametrize::expand(fields).unwrap_or_else(|message| {
+            self.error(message);
+            Vec::new()
+        })
+    }
+
+    fn push(
+        &mut self,
+        kind: &str,
+        address: Address,
+        mut fields: Fields,
+        sources: Vec<RelPath>,
+        generator: Option<&Address>,
+    ) {
+        fields.retain(|field, _| field != "name");
+        self.targets.push(Target {
+            address,
+            kind: kind.to_owned(),
+            fields,
+            sources,
+            generator: generator.cloned(),
+            build_file: self.build_file.clone(),
+            place: self.place,
+        });
+    }
+
+    fn error(&mut self, message: String) {
+        self.diagnostics.push(Diagnostic::error(self.build_file, self.place, message));
+    }
+
+    fn warn(&mut self, message: String) {
+        self.diagnostics.push(Diagnostic::warning(self.build_file, self.place, message));
+    }
+}
+
+struct Override {
+    key: String,
+    glob: Glob,
+    fields: Vec<(String, Value)>,
+    used: bool,
+}
+
+/// The name of the target that Pants makes for a resolve's lockfile.
+pub fn lockfile_target_name(resolve: &str) -> String {
+    format!("_{resolve}_lockfile")
+}
+
+fn strings(texts: impl IntoIterator<Item = impl Into<String>>) -> Value {
+    Value::List(texts.into_iter().map(|text| Value::Str(text.into())).collect())
+}
+
+/// The pairs of a dict whose keys are strings.
+fn pairs(value: &Value) -> Vec<(&str, &Value)> {
+    match value {
+        Value::Dict(pairs) => pairs.iter().filter_map(|(key, value)| Some((key.as_str()?, value))).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The value of a project in a dict by project, however both are spelt.
+fn entry<'v>(dict: &'v Value, project: &str) -> Option<&'v Value> {
+    let wanted = normalized(project);
+    pairs(dict).into_iter().find(|(key, _)| normalized(key) == wanted).map(|(_, value)| value)
+}
+
+/// `dependencies` of an override come before those that every requirement has.
+fn override_requirement(fields: &mut Fields, set: &Value, dependencies: &[Value]) {
+    for (field, value) in pairs(set) {
+        let value = match field {
+            "dependencies" => Value::List([value.items().unwrap_or_default(), dependencies].concat()),
+            _ => value.clone(),
+        };
+        fields.insert(field.to_owned(), value);
+    }
+}
+
+/// Requirements of one project that stand one after the other are one target's.
+fn grouped(requirements: &[Requirement]) -> impl Iterator<Item = (&str, Vec<String>)> {
+    requirements.chunk_by(|left, right| left.project == right.project).map(|group| {
+        let texts = group.iter().map(|requirement| requirement.text.clone());
+        (group[0].project.as_str(), texts.collect())
+    })
+}

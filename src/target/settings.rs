@@ -1,0 +1,70 @@
+//! The options that loading depends on, with Pants' defaults for those that nobody set.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::config::Config;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub pants_ignore: Vec<String>,
+    pub use_gitignore: bool,
+    pub build_patterns: Vec<String>,
+    pub build_ignore: Vec<String>,
+    pub prelude_globs: Vec<String>,
+    /// Name to lockfile, where resolves are enabled.
+    pub resolves: BTreeMap<String, String>,
+    pub default_resolve: String,
+    pub lockfile_targets: bool,
+    pub pants_version: Option<String>,
+}
+
+impl Settings {
+    pub fn of(config: &Config) -> Settings {
+        let list = |option: &str, default: &[&str]| match config.value("GLOBAL", option) {
+            Value::Array(_) => config.list("GLOBAL", option).into_iter().map(str::to_owned).collect(),
+            _ => default.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>(),
+        };
+        let flag = |scope: &str, option: &str, default: bool| config.value(scope, option).as_bool().unwrap_or(default);
+        let mut pants_ignore = list("pants_ignore", &[".*/", "/dist/", "__pycache__", "!.semgrep/", "!.github/"]);
+        // Whatever the setting says, our own outputs are no sources, and nobody means git's.
+        for option in ["pants_workdir", "pants_distdir"] {
+            let dir = config.text("GLOBAL", option).filter(|dir| !dir.starts_with('/')).unwrap_or(match option {
+                "pants_workdir" => ".pants.d",
+                _ => "dist",
+            });
+            pants_ignore.push(format!("/{}/", dir.trim_matches('/')));
+        }
+        pants_ignore.push("/.git/".to_owned());
+        Settings {
+            pants_ignore,
+            use_gitignore: flag("GLOBAL", "pants_ignore_use_gitignore", true),
+            build_patterns: list("build_patterns", &["BUILD", "BUILD.*"]),
+            build_ignore: list("build_ignore", &[]),
+            prelude_globs: list("build_file_prelude_globs", &[]),
+            resolves: resolves(config),
+            default_resolve: config.text("python", "default_resolve").unwrap_or("python-default").to_owned(),
+            lockfile_targets: flag("python", "enable_lockfile_targets", true),
+            pants_version: config.text("GLOBAL", "pants_version").map(str::to_owned),
+        }
+    }
+
+    /// The lockfile behind a requirement's `resolve` field, if lockfiles are targets.
+    pub fn lockfile_of(&self, resolve: &str) -> Option<&str> {
+        self.resolves.get(resolve).filter(|_| self.lockfile_targets).map(String::as_str)
+    }
+}
+
+fn resolves(config: &Config) -> BTreeMap<String, String> {
+    if !config.flag("python", "enable_resolves") {
+        return BTreeMap::new();
+    }
+    match config.value("python", "resolves") {
+        Value::Object(resolves) => {
+            let text = |(name, path): (&String, &Value)| Some((name.clone(), path.as_str()?.to_owned()));
+            resolves.iter().filter_map(text).collect()
+        }
+        _ => BTreeMap::from([("python-default".to_owned(), "3rdparty/python/default.lock".to_owned())]),
+    }
+}

@@ -1,0 +1,187 @@
+//! What loads is compared with what real Pants printed (`peek ::`) for public repositories: addresses, types, sources
+//! and written dependencies. The repositories are not here: `WADERS_GOLDEN` names a directory that holds
+//! `<owner>__<name>.json` files, `WADERS_CHECKOUTS` one with a checkout `<name>` of each.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value as Json;
+use waders::base::RelPath;
+use waders::build_file::Value;
+use waders::config::Config;
+use waders::target::{self, Address, Target, TargetGraph};
+
+#[test]
+fn targets_are_those_of_real_pants() {
+    let (Ok(golden), Ok(checkouts)) = (std::env::var("WADERS_GOLDEN"), std::env::var("WADERS_CHECKOUTS")) else {
+        println!("skipped: WADERS_GOLDEN and WADERS_CHECKOUTS name no recordings");
+        return;
+    };
+    let verbose = std::env::var("WADERS_GOLDEN_VERBOSE").is_ok();
+    let mut files: Vec<_> =
+        std::fs::read_dir(golden).expect("recordings").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let mut total = Score::default();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "json")) {
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        let checkout = Path::new(&checkouts).join(stem.split_once("__").map_or(stem, |(_, name)| name));
+        if !checkout.is_dir() {
+            println!("skipped: no checkout for {stem}");
+            continue;
+        }
+        let peek: Vec<Json> = serde_json::from_slice(&std::fs::read(file).expect("recording")).expect("JSON");
+        let started = std::time::Instant::now();
+        let (graph, diagnostics) = target::load(&checkout, &config_of(&checkout), &|_| None);
+        let took = started.elapsed();
+        let score = compare(&graph, &peek, verbose);
+        println!("{stem}: {score} in {} ms, {} diagnostics", took.as_millis(), diagnostics.len());
+        for diagnostic in diagnostics.iter().filter(|_| verbose) {
+            println!("    {:?} {diagnostic} ({})", diagnostic.severity, diagnostic.hint.as_deref().unwrap_or_default());
+        }
+        total.add(&score);
+    }
+    println!("total: {total}");
+    assert!(total.expected == 0 || total.equal * 100 >= total.expected * 99, "fewer than 99 of 100 targets are equal");
+}
+
+#[derive(Default)]
+struct Score {
+    expected: usize,
+    addresses: usize,
+    equal: usize,
+    surplus: usize,
+}
+
+impl Score {
+    fn add(&mut self, other: &Score) {
+        self.expected += other.expected;
+        self.addresses += other.addresses;
+        self.equal += other.equal;
+        self.surplus += other.surplus;
+    }
+}
+
+impl std::fmt::Display for Score {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Score { expected, addresses, equal, surplus } = self;
+        write!(out, "{addresses} of {expected} addresses, {equal} equal in all, {surplus} too many")
+    }
+}
+
+fn compare(graph: &TargetGraph, peek: &[Json], verbose: bool) -> Score {
+    let ours: BTreeMap<String, &Target> = graph.targets().map(|target| (target.address.to_string(), target)).collect();
+    let mut score = Score { expected: peek.len(), ..Score::default() };
+    for theirs in peek {
+        let address = theirs["address"].as_str().unwrap_or_default();
+        let Some(target) = ours.get(address) else {
+            if verbose {
+                println!("    missing {address}");
+            }
+            continue;
+        };
+        score.addresses += 1;
+        let differences = differences(target, theirs);
+        if differences.is_empty() {
+            score.equal += 1;
+        } else if verbose {
+            println!("    {address}: {}", differences.join("; "));
+        }
+    }
+    let expected: std::collections::BTreeSet<&str> =
+        peek.iter().filter_map(|theirs| theirs["address"].as_str()).collect();
+    for address in ours.keys().filter(|address| !expected.contains(address.as_str())) {
+        score.surplus += 1;
+        if verbose {
+            println!("    too many: {address}");
+        }
+    }
+    score
+}
+
+fn differences(target: &Target, theirs: &Json) -> Vec<String> {
+    let mut differences = Vec::new();
+    if theirs["target_type"] != target.kind.as_str() {
+        differences.push(format!("type {} is {}", theirs["target_type"], target.kind));
+    }
+    let list = |json: &Json| {
+        let mut list: Vec<String> =
+            json.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
+        list.sort();
+        list
+    };
+    if theirs.get("sources").is_some() {
+        let mut sources: Vec<String> = target.sources.iter().map(|file| file.as_str().to_owned()).collect();
+        sources.sort();
+        if list(&theirs["sources"]) != sources {
+            differences.push(format!("sources {} are {sources:?}", theirs["sources"]));
+        }
+    }
+    if theirs.get("dependencies_raw").is_some() {
+        let written = target.fields.get("dependencies").map(Value::strings).unwrap_or_default();
+        let mut written: Vec<String> = written.into_iter().map(str::to_owned).collect();
+        written.sort();
+        if list(&theirs["dependencies_raw"]) != written {
+            differences.push(format!("dependencies {} are {written:?}", theirs["dependencies_raw"]));
+        }
+    }
+    differences
+}
+
+/// Just enough of pants.toml for loading: arrays, `.add`, and the tables of resolves.
+fn config_of(checkout: &Path) -> Config {
+    let text = std::fs::read_to_string(checkout.join("pants.toml")).expect("pants.toml");
+    let table: toml::Table = text.parse().expect("TOML");
+    let mut values = Vec::new();
+    for (scope, options) in &table {
+        for (option, value) in options.as_table().into_iter().flatten() {
+            let mut value = serde_json::to_value(value).expect("JSON");
+            if let Some(added) = value.get("add").and_then(Json::as_array).filter(|_| option == "pants_ignore") {
+                let defaults = [".*/", "/dist/", "__pycache__"].map(Json::from);
+                value = defaults.into_iter().chain(added.iter().cloned()).collect();
+            } else if let Some(added) = value.get("add").filter(|added| added.is_array()) {
+                value = added.clone();
+            }
+            let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+            values.push((leak(scope), leak(option), value));
+        }
+    }
+    Config::of(values)
+}
+
+/// `list ::` in Pants' order, for recordings that are lists.
+#[test]
+fn lists_are_in_the_order_of_real_pants() {
+    let (Ok(list), Ok(checkout)) = (std::env::var("WADERS_GOLDEN_LIST"), std::env::var("WADERS_CHECKOUT")) else {
+        println!("skipped: WADERS_GOLDEN_LIST and WADERS_CHECKOUT name no recording");
+        return;
+    };
+    let checkout = Path::new(&checkout);
+    let (graph, _) = target::load(checkout, &config_of(checkout), &|_| None);
+    let selected = target::select(&graph, &["::"], &RelPath::root(), "").expect("selects");
+    let ours: Vec<String> = selected.iter().map(Address::to_string).collect();
+    let list = std::fs::read_to_string(list).expect("recording");
+    let theirs: Vec<&str> = list.lines().collect();
+    let known: std::collections::BTreeSet<&str> = theirs.iter().copied().collect();
+    let common: Vec<&str> = ours.iter().map(String::as_str).filter(|address| known.contains(address)).collect();
+    let ours: std::collections::BTreeSet<&str> = common.iter().copied().collect();
+    let expected: Vec<&str> = theirs.iter().copied().filter(|address| ours.contains(address)).collect();
+    println!("{} of {} addresses", common.len(), theirs.len());
+    for address in theirs.iter().filter(|address| !ours.contains(*address)) {
+        println!("    missing {address}");
+    }
+    let differing = common.iter().zip(&expected).find(|(ours, theirs)| ours != theirs);
+    assert_eq!(differing, None);
+}
+
+#[test]
+#[ignore = "a profile, not a check"]
+fn loading_time() {
+    let checkout = std::env::var("WADERS_CHECKOUT").expect("a checkout");
+    let checkout = Path::new(&checkout);
+    let config = config_of(checkout);
+    for _ in 0..5 {
+        let started = std::time::Instant::now();
+        let (graph, _) = target::load(checkout, &config, &|_| None);
+        println!("{} targets in {} ms", graph.targets().count(), started.elapsed().as_millis());
+    }
+}
