@@ -9,7 +9,7 @@ use crate::python::module_map::{is_python_source, resolve_of};
 use crate::python::numbered::Number;
 use crate::python::settings::Settings;
 use crate::python::source_root::SourceRoots;
-use crate::target::{Address, Target, TargetGraph};
+use crate::target::{Address, Files, Target, TargetGraph};
 
 /// All closures of one graph. Made once, asked often.
 pub struct Closures<'a> {
@@ -58,16 +58,14 @@ struct Holding<'a> {
 }
 
 impl<'a> Closures<'a> {
-    /// `exists`: is the file in the repository, whoever owns it?
     pub fn new(
         graph: &'a TargetGraph,
         dependencies: &'a Dependencies,
         settings: &'a Settings,
         roots: &SourceRoots,
-        exists: &dyn Fn(&RelPath) -> bool,
     ) -> Closures<'a> {
         let held: Vec<&Target> = graph.targets().filter(|target| is_held(target)).collect();
-        let inits = inits(&held, exists);
+        let inits = inits(&held, graph.files());
         let sources = held.iter().flat_map(|target| &target.sources);
         let all: BTreeSet<&RelPath> = sources.chain(inits.values().flatten()).collect();
         let files: Vec<RelPath> = all.into_iter().cloned().collect();
@@ -159,14 +157,14 @@ fn is_python(file: &RelPath) -> bool {
 }
 
 /// For each folder with Python sources, the `__init__.py` files in it and above it.
-fn inits(held: &[&Target], exists: &dyn Fn(&RelPath) -> bool) -> BTreeMap<RelPath, Vec<RelPath>> {
+fn inits(held: &[&Target], files: &Files) -> BTreeMap<RelPath, Vec<RelPath>> {
     let sources = held.iter().flat_map(|target| &target.sources).filter(|source| is_python(source));
     let dirs: BTreeSet<RelPath> = sources.filter_map(RelPath::parent).collect();
     let mut own: BTreeMap<RelPath, Vec<RelPath>> = BTreeMap::new();
     for dir in dirs.iter().flat_map(|dir| std::iter::once(dir.clone()).chain(dir.ancestors())) {
         own.entry(dir).or_insert_with_key(|dir| {
             let inits = ["__init__.py", "__init__.pyi"].map(|name| dir.push(name).expect("a clean name"));
-            inits.into_iter().filter(|init| exists(init)).collect()
+            inits.into_iter().filter(|init| files.contains(init)).collect()
         });
     }
     let all_above = |dir: &RelPath| {

@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::base::RelPath;
 use crate::python::numbered::Number;
-use crate::target::Address;
+use crate::target::{Address, Diagnostic};
 
 #[derive(Debug, Default)]
 pub struct Dependencies {
@@ -13,7 +12,9 @@ pub struct Dependencies {
     addresses: Vec<Address>,
     numbers: HashMap<Address, Number>,
     edges: Vec<Edges>,
-    pub diagnostics: Vec<Diagnostic>,
+    /// What is in doubt, with the target that it is about. A goal that needs the dependencies of a target with an
+    /// error cannot go on.
+    pub diagnostics: Vec<(Address, Diagnostic)>,
 }
 
 /// Each list is sorted and without repetition.
@@ -26,27 +27,12 @@ pub(crate) struct Edges {
     pub excluded: Vec<Number>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
-    pub severity: Severity,
-    /// Whose dependencies are in doubt.
-    pub target: Address,
-    pub file: Option<RelPath>,
-    /// In `file`, or of the BUILD file where there is none; from 1.
-    pub line: Option<u32>,
-    pub message: String,
-    pub hint: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    Warning,
-    /// A goal that needs these dependencies cannot go on.
-    Error,
-}
-
 impl Dependencies {
-    pub(crate) fn new(addresses: Vec<Address>, edges: Vec<Edges>, diagnostics: Vec<Diagnostic>) -> Dependencies {
+    pub(crate) fn new(
+        addresses: Vec<Address>,
+        edges: Vec<Edges>,
+        diagnostics: Vec<(Address, Diagnostic)>,
+    ) -> Dependencies {
         let numbers = addresses.iter().cloned().zip(0..).collect();
         Dependencies { addresses, numbers, edges, diagnostics }
     }

@@ -1,10 +1,9 @@
 //! Entry points as fields write them: `main.py:run`, `app.main`, `app.main:run`, `:bin`.
 
 use crate::base::RelPath;
-use crate::build_file::Value;
 use crate::python::module_map::module_name;
 use crate::python::source_root::SourceRoots;
-use crate::target::Target;
+use crate::target::{Target, Value};
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Module {

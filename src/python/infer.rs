@@ -1,5 +1,5 @@
-//! Every target's dependencies: written, generated, and read off its sources. Reading files and parsing
-//! `dependencies` fields is the caller's; here everything is looked up in memory.
+//! Every target's dependencies: written, generated, and read off its sources. Reading files is the caller's; here
+//! everything is looked up in memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::base::RelPath;
-use crate::build_file::Value;
+use crate::base::text::Place;
 use crate::python::ancestor_files::{AncestorFiles, ancestor_files};
-use crate::python::dependencies::{Dependencies, Diagnostic, Edges, Severity};
+use crate::python::dependencies::{Dependencies, Edges};
 use crate::python::entry_point;
+use crate::python::explicit::explicit;
 use crate::python::imports::{Import, ImportKind, Imports};
 use crate::python::module_map::{Home, ModuleMap, is_python_source, resolve_of};
 use crate::python::numbered::{Number, Numbered};
@@ -18,46 +19,15 @@ use crate::python::owners::{Owners, owners};
 use crate::python::settings::{Settings, Unowned};
 use crate::python::source_root::SourceRoots;
 use crate::python::stdlib::is_stdlib;
-use crate::target::{Address, Target, TargetGraph};
+use crate::target::{Address, Diagnostic, Severity, Target, TargetGraph, Value};
 
-/// What inference looks at. `imports` answers from an index or reads the file; nothing for a file that cannot be read.
+/// What inference looks at.
 pub struct Input<'a> {
     pub graph: &'a TargetGraph,
     pub roots: &'a SourceRoots,
     pub settings: &'a Settings,
+    /// From an index, or by reading the file; nothing for a file that cannot be read.
     pub imports: &'a (dyn Fn(&RelPath) -> Option<Arc<Imports>> + Sync),
-    pub explicit: &'a (dyn Fn(&Target) -> Explicit + Sync),
-    pub exists: &'a (dyn Fn(&RelPath) -> bool + Sync),
-}
-
-/// Fields that name what the target depends on.
-pub const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
-
-/// Fields that name targets which only the target itself uses; a closure does not follow them.
-pub const SPECIAL_FIELDS: [&str; 10] = [
-    "complete_platforms",
-    "execution_dependencies",
-    "files",
-    "files_targets",
-    "fingerprint_dependencies",
-    "inputs",
-    "packages",
-    "runnable_dependencies",
-    "runtime_package_dependencies",
-    "uv_platforms",
-];
-
-/// What a target's own fields name, resolved to addresses but not expanded.
-#[derive(Clone, Debug, Default)]
-pub struct Explicit {
-    /// From `DEPENDENCY_FIELDS`, and a `python_distribution`'s entry points that are addresses.
-    pub includes: Vec<Address>,
-    /// `!`, and `!!` too.
-    pub excludes: Vec<Address>,
-    /// `!!`
-    pub transitive_excludes: Vec<Address>,
-    /// From `SPECIAL_FIELDS`.
-    pub special: Vec<Address>,
 }
 
 pub fn infer(input: &Input<'_>) -> Dependencies {
@@ -66,15 +36,14 @@ pub fn infer(input: &Input<'_>) -> Dependencies {
     let is_blank = |file: &RelPath| imports.get(file).is_some_and(|imports| imports.blank);
     let inference = Inference {
         map: ModuleMap::new(&targets, input.settings, input.roots),
-        ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank, input.exists),
+        ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank),
         imports,
         assets: assets(input, &targets),
-        lockfiles: lockfiles(&targets),
         targets,
         input,
     };
     let numbers: Vec<Number> = inference.targets.iter().map(|(number, _)| number).collect();
-    let found: Vec<(Edges, Vec<Diagnostic>)> =
+    let found: Vec<(Edges, Vec<(Address, Diagnostic)>)> =
         numbers.into_par_iter().with_min_len(16).map(|number| inference.of(number)).collect();
     let (edges, diagnostics): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     let addresses = inference.targets.iter().map(|(_, target)| target.address.clone()).collect();
@@ -90,8 +59,6 @@ struct Inference<'a> {
     ancestor_files: HashMap<RelPath, AncestorFiles>,
     /// Resources and files, by their one source.
     assets: HashMap<&'a RelPath, Vec<Number>>,
-    /// By target name: `_python-default_lockfile`.
-    lockfiles: HashMap<&'a str, Number>,
 }
 
 /// Each file is read once, however many targets own it or begin below its package.
@@ -114,82 +81,76 @@ fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> HashMap<&'a RelPath,
     assets
 }
 
-fn lockfiles<'a>(targets: &Numbered<'a>) -> HashMap<&'a str, Number> {
-    let lockfiles = targets.iter().filter(|(_, target)| target.kind == "_lockfile");
-    lockfiles.map(|(number, target)| (target.address.name.as_str(), number)).collect()
-}
-
 /// One target's, while they are collected.
-pub(super) struct Found<'a> {
-    pub target: &'a Target,
-    pub resolve: &'a str,
-    pub direct: Vec<Number>,
-    pub includes: Vec<Number>,
-    pub excludes: Vec<Number>,
-    pub diagnostics: Vec<Diagnostic>,
+struct Found<'a> {
+    target: &'a Target,
+    resolve: &'a str,
+    direct: Vec<Number>,
+    includes: Vec<Number>,
+    excludes: Vec<Number>,
+    diagnostics: Vec<(Address, Diagnostic)>,
 }
 
 impl Found<'_> {
-    pub fn tell(&mut self, severity: Severity, line: Option<u32>, message: String, hint: Option<String>) {
-        let file = self.target.sources.first().filter(|_| line.is_some()).cloned();
-        let target = self.target.address.clone();
-        self.diagnostics.push(Diagnostic { severity, target, file, line, message, hint });
+    /// `line`: in the target's source; else it is about the declaration.
+    fn tell(&mut self, severity: Severity, line: Option<u32>, message: String, hint: Option<String>) {
+        let source = self.target.sources.first().zip(line);
+        let (file, place) = match source {
+            Some((source, line)) => (source, Place { line: line as usize, column: 1 }),
+            None => (&self.target.build_file, self.target.place),
+        };
+        let diagnostic = Diagnostic { file: file.clone(), place, severity, message, hint };
+        self.diagnostics.push((self.target.address.clone(), diagnostic));
+    }
+}
+
+fn sorted(mut numbers: Vec<Number>) -> Vec<Number> {
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
     }
 }
 
 impl<'a> Inference<'a> {
-    fn of(&self, number: Number) -> (Edges, Vec<Diagnostic>) {
+    fn of(&self, number: Number) -> (Edges, Vec<(Address, Diagnostic)>) {
         let target = self.targets.get(number);
         let generated = self.targets.generated_by(number);
         if !generated.is_empty() {
             return (Edges { direct: generated.to_vec(), ..Edges::default() }, Vec::new());
         }
         let resolve = resolve_of(target, self.input.settings);
+        let explicit = explicit(&self.targets, target, self.input.settings);
         let mut found = Found {
             target,
             resolve,
-            direct: Vec::new(),
-            includes: Vec::new(),
-            excludes: Vec::new(),
+            direct: explicit.includes.clone(),
+            includes: explicit.includes,
+            excludes: explicit.excludes,
             diagnostics: Vec::new(),
         };
-        let explicit = (self.input.explicit)(target);
-        found.includes = self.expand(&explicit.includes, &mut found);
-        found.excludes = self.expand(&explicit.excludes, &mut found);
-        let mut excluded = self.expand(&explicit.transitive_excludes, &mut found);
-        let mut special = self.expand(&explicit.special, &mut found);
-        found.direct.clone_from(&found.includes);
+        for error in explicit.errors {
+            found.tell(Severity::Error, None, chain(&error), error.hint().map(str::to_owned));
+        }
         self.implied(&mut found);
         // A file that imports its own names depends on itself, as in Pants.
         found.direct.retain(|dependency| !found.excludes.contains(dependency));
-        for numbers in [&mut found.direct, &mut special, &mut excluded] {
-            numbers.sort_unstable();
-            numbers.dedup();
-        }
-        (Edges { direct: found.direct, special, excluded }, found.diagnostics)
-    }
-
-    fn expand(&self, addresses: &[Address], found: &mut Found<'_>) -> Vec<Number> {
-        let target = found.target;
-        let parameter = |name: &str| match target.fields.get(name) {
-            Some(value) => value.as_str().map(str::to_owned),
-            None => (name == "resolve").then(|| self.input.settings.default_resolve.clone()),
+        let edges = Edges {
+            direct: sorted(found.direct),
+            special: sorted(explicit.special),
+            excluded: sorted(explicit.transitive_excludes),
         };
-        let mut numbers = Vec::new();
-        for address in addresses {
-            let expanded = self.targets.expand(address, &parameter);
-            if expanded.is_empty() {
-                let message = format!("a field of {} names {address:?}, which is no target", target.kind);
-                found.tell(Severity::Error, None, message, None);
-            }
-            numbers.extend(expanded);
-        }
-        numbers
+        (edges, found.diagnostics)
     }
 
     fn implied(&self, found: &mut Found<'a>) {
         match found.target.kind.as_str() {
-            "python_requirement" => self.of_requirement(found),
             "pex_binary" if self.input.settings.entry_points => self.of_binary(found),
             "python_distribution" if self.input.settings.entry_points => self.of_distribution(found),
             _ if is_python_source(found.target) => self.of_source(found),
@@ -311,16 +272,6 @@ impl<'a> Inference<'a> {
         }
     }
 
-    /// The file that it was read from, and the lockfile that pins it.
-    fn of_requirement(&self, found: &mut Found<'a>) {
-        let Some(generator) = &found.target.generator else { return };
-        let siblings =
-            self.targets.number(generator).map(|number| self.targets.generated_by(number)).unwrap_or_default();
-        let is_source = |number: &Number| self.targets.get(*number).kind == "_generator_sources_helper";
-        found.direct.extend(siblings.iter().copied().filter(is_source));
-        found.direct.extend(self.lockfiles.get(format!("_{}_lockfile", found.resolve).as_str()));
-    }
-
     fn of_binary(&self, found: &mut Found<'a>) {
         let Some(written) = found.target.fields.get("entry_point").and_then(Value::as_str) else { return };
         let dir = &found.target.address.dir;
@@ -332,11 +283,8 @@ impl<'a> Inference<'a> {
     }
 
     fn of_distribution(&self, found: &mut Found<'a>) {
-        for written in entry_point::of_distribution(found.target) {
-            if entry_point::is_address(&written) {
-                // The parser of `dependencies` fields knows addresses; the caller has put it among the explicit ones.
-                continue;
-            }
+        let written = entry_point::of_distribution(found.target);
+        for written in written.into_iter().filter(|written| !entry_point::is_address(written)) {
             let module = written.split([':', '[']).next().unwrap_or_default().trim();
             let owners = owners(&self.targets, &self.map, module, None, None);
             self.of_entry_point(found, &written, owners, None);
@@ -364,7 +312,7 @@ impl<'a> Inference<'a> {
 
     fn tell_ambiguous(&self, found: &mut Found<'a>, what: &str, candidates: &[Number], line: Option<u32>) {
         let names: Vec<String> =
-            candidates.iter().map(|number| format!("`{:?}`", self.targets.get(*number).address)).collect();
+            candidates.iter().map(|number| format!("`{}`", self.targets.get(*number).address)).collect();
         let message = format!("{what} may come from any of {}: none is taken", names.join(", "));
         let hint = "name the right one in `dependencies`, or exclude the others with `!`";
         found.tell(Severity::Warning, line, message, Some(hint.to_owned()));

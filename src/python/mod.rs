@@ -4,6 +4,7 @@ pub mod ancestor_files;
 pub mod closure;
 pub mod dependencies;
 pub mod entry_point;
+pub mod explicit;
 pub mod imports;
 pub mod infer;
 pub mod module_map;
@@ -16,13 +17,11 @@ pub mod stdlib;
 pub mod third_party;
 
 pub use closure::{Closure, Closures, Follow};
-pub use dependencies::{Dependencies, Diagnostic, Severity};
+pub use dependencies::Dependencies;
 pub use imports::{Import, ImportKind, Imports, imports};
-pub use infer::{Explicit, Input, infer};
+pub use infer::{Input, infer};
 pub use settings::Settings;
 pub use source_root::SourceRoots;
 
-#[cfg(test)]
-mod golden;
 #[cfg(test)]
 mod tests;

@@ -8,16 +8,13 @@ use serde_json::json;
 use super::*;
 use crate::base::RelPath;
 use crate::base::text::Place;
-use crate::build_file::Value;
 use crate::config::Config;
-use crate::target::{Address, Target, TargetGraph};
+use crate::target::{Address, Files, Severity, Target, TargetGraph, Value};
 
-/// `text` becomes a file's content; fields come from `with`, written dependencies from `depends`.
 #[derive(Default)]
 struct Repository {
-    graph: TargetGraph,
+    targets: Vec<Target>,
     files: HashMap<RelPath, String>,
-    written: HashMap<Address, Explicit>,
     options: Vec<(&'static str, &'static str, serde_json::Value)>,
 }
 
@@ -54,7 +51,7 @@ impl Repository {
         let address = address(name);
         let sources = address.file.iter().map(|file| address.dir.join(file)).collect();
         let fields = fields.iter().map(|(field, value)| ((*field).to_owned(), value.clone())).collect();
-        self.graph.insert(Target {
+        self.targets.push(Target {
             kind: kind.to_owned(),
             fields,
             sources,
@@ -85,21 +82,31 @@ impl Repository {
         self.target("python_requirement", name, &[("requirements", Value::List(vec![Value::Str(project)]))])
     }
 
-    /// `written` as in a `dependencies` field, but with whole addresses.
-    fn depends(mut self, name: &str, written: &[&str]) -> Repository {
-        let explicit = self.written.entry(address(name)).or_default();
-        for text in written {
-            let bare = address(text.trim_start_matches('!'));
-            match text.len() - text.trim_start_matches('!').len() {
-                0 => explicit.includes.push(bare),
-                1 => explicit.excludes.push(bare),
-                _ => {
-                    explicit.excludes.push(bare.clone());
-                    explicit.transitive_excludes.push(bare);
-                }
-            }
+    /// As in a `dependencies` field.
+    fn depends(self, name: &str, written: &[&str]) -> Repository {
+        self.field(name, "dependencies", written)
+    }
+
+    fn field(mut self, name: &str, field: &str, written: &[&str]) -> Repository {
+        let target = self.targets.iter_mut().find(|target| target.address == address(name)).expect("declared before");
+        let written = written.iter().map(|text| Value::Str((*text).to_owned())).collect();
+        target.fields.insert(field.to_owned(), Value::List(written));
+        self
+    }
+
+    fn generated_from(mut self, generator: &str, names: &[&str]) -> Repository {
+        for target in self.targets.iter_mut().filter(|target| names.iter().any(|name| target.address == address(name)))
+        {
+            target.generator = Some(address(generator));
         }
         self
+    }
+
+    fn graph(&self) -> TargetGraph {
+        let sources = self.targets.iter().flat_map(|target| target.sources.clone());
+        let mut graph = TargetGraph::over(Files::of(self.files.keys().cloned().chain(sources).collect()));
+        self.targets.iter().for_each(|target| graph.insert(target.clone()));
+        graph
     }
 
     fn option(mut self, scope: &'static str, name: &'static str, value: serde_json::Value) -> Repository {
@@ -121,14 +128,7 @@ impl Repository {
             let text = self.files.get(path)?;
             Some(Arc::new(imports(text.as_bytes(), settings.wants_strings())))
         };
-        infer(&Input {
-            graph: &self.graph,
-            roots: &self.roots(),
-            settings: &settings,
-            imports: &read,
-            explicit: &|target| self.written.get(&target.address).cloned().unwrap_or_default(),
-            exists: &|path| self.files.contains_key(path),
-        })
+        infer(&Input { graph: &self.graph(), roots: &self.roots(), settings: &settings, imports: &read })
     }
 
     #[track_caller]
@@ -141,7 +141,8 @@ impl Repository {
 
     #[track_caller]
     fn check_told(self, expected: &[&str]) -> Repository {
-        let told: Vec<String> = self.infer().diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect();
+        let told: Vec<String> =
+            self.infer().diagnostics.into_iter().map(|(_, diagnostic)| diagnostic.message).collect();
         assert_eq!(told, expected);
         self
     }
@@ -206,13 +207,11 @@ fn the_nearest_name_wins_between_repository_and_requirements() {
 fn an_explicit_mapping_replaces_the_default() {
     let modules =
         Value::Dict(vec![(Value::Str("pyYAML".to_owned()), Value::List(vec![Value::Str("other".to_owned())]))]);
-    let mut repository = repository().source("m.py", "import yaml  # gone\nimport other");
-    let generator = address(":r");
-    repository =
-        repository.target("python_requirements", ":r", &[("module_mapping", modules)]).requirement(":r#PyYAML");
-    let mut requirement = repository.graph.get(&address(":r#PyYAML")).expect("inserted").clone();
-    requirement.generator = Some(generator);
-    repository.graph.insert(requirement);
+    let repository = repository()
+        .source("m.py", "import yaml  # gone\nimport other")
+        .target("python_requirements", ":r", &[("module_mapping", modules)])
+        .requirement(":r#PyYAML")
+        .generated_from(":r", &[":r#PyYAML"]);
     repository.check("m.py", &[":r#PyYAML"]).check_told(&["no target provides the imported module `yaml`"]);
 }
 
@@ -222,9 +221,9 @@ fn ambiguity_is_told_and_can_be_settled() {
     let told = "module `a` may come from any of";
     let dependencies = two().infer();
     assert!(dependencies.direct(&address("src/m.py")).is_empty());
-    assert!(dependencies.diagnostics[0].message.starts_with(told), "{:?}", dependencies.diagnostics);
-    two().depends("src/m.py", &["src/a.py"]).check("src/m.py", &["src/a.py"]).check_told(&[]);
-    two().depends("src/m.py", &["!src/a.py"]).check("src/m.py", &["lib/src/a.py"]).check_told(&[]);
+    assert!(dependencies.diagnostics[0].1.message.starts_with(told), "{:?}", dependencies.diagnostics);
+    two().depends("src/m.py", &["src/a.py:all"]).check("src/m.py", &["src/a.py"]).check_told(&[]);
+    two().depends("src/m.py", &["!src/a.py:all"]).check("src/m.py", &["lib/src/a.py"]).check_told(&[]);
     two()
         .option("python-infer", "ambiguity_resolution", json!("by_source_root"))
         .check("src/m.py", &["src/a.py"])
@@ -239,9 +238,10 @@ fn unowned_imports_are_told_as_the_settings_say() {
     one().option("python-infer", "ignored_unowned_imports", json!(["nobody"])).check_told(&[]);
     one().option("python-infer", "unowned_dependency_behavior", json!("ignore")).check_told(&[]);
     let error = one().option("python-infer", "unowned_dependency_behavior", json!("error")).infer();
-    let diagnostic = &error.diagnostics[0];
-    assert_eq!((diagnostic.severity, diagnostic.line), (Severity::Error, Some(2)));
-    assert_eq!(diagnostic.file, Some(path("m.py")));
+    let (target, diagnostic) = &error.diagnostics[0];
+    assert_eq!(*target, address("m.py"));
+    assert_eq!((diagnostic.severity, diagnostic.place.line), (Severity::Error, 2));
+    assert_eq!(diagnostic.file, path("m.py"));
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn imports_stay_in_their_resolve() {
     let in_c = [("resolve", Value::Str("c".to_owned()))];
     let dependencies = one().file("n.py", "import requests").target("python_source", "n.py", &in_c).infer();
     assert!(dependencies.direct(&address("n.py")).is_empty());
-    let hint = dependencies.diagnostics[0].hint.clone().expect("a hint");
+    let hint = dependencies.diagnostics[0].1.hint.clone().expect("a hint");
     assert_eq!(hint, "the resolve `a`, `b` has it, the target is in `c`");
 }
 
@@ -364,20 +364,21 @@ fn strings_count_when_asked_for() {
 
 #[test]
 fn a_generator_stands_for_what_it_generates() {
-    let mut one = repository().source("lib/a.py", "").source("lib/b.py", "").source("m.py", "");
-    one = one.target("python_sources", "lib:all", &[]).depends("m.py", &["lib:all", "!lib/b.py"]);
-    for name in ["lib/a.py", "lib/b.py"] {
-        let mut target = one.graph.get(&address(name)).expect("inserted").clone();
-        target.generator = Some(address("lib:all"));
-        one.graph.insert(target);
-    }
-    one.check("m.py", &["lib/a.py"]).check("lib:all", &["lib/a.py", "lib/b.py"]);
+    repository()
+        .source("lib/a.py", "")
+        .source("lib/b.py", "")
+        .target("python_sources", "lib:all", &[])
+        .generated_from("lib:all", &["lib/a.py", "lib/b.py"])
+        .source("m.py", "")
+        .depends("m.py", &["lib:all", "!lib/b.py:all"])
+        .check("m.py", &["lib/a.py"])
+        .check("lib:all", &["lib/a.py", "lib/b.py"]);
 }
 
 #[test]
 fn a_dependency_on_nothing_is_an_error() {
     let dependencies = repository().source("m.py", "").depends("m.py", &["lib:gone"]).infer();
-    assert_eq!(dependencies.diagnostics[0].severity, Severity::Error);
+    assert_eq!(dependencies.diagnostics[0].1.severity, Severity::Error);
 }
 
 #[test]
@@ -388,7 +389,7 @@ fn cycles_end_and_exclusions_hold_in_closures() {
         .source("c.py", "import d")
         .source("d.py", "")
         .target("pex_binary", ":bin", &[("entry_point", Value::Str("a".to_owned()))])
-        .depends(":bin", &["!!c.py"]);
+        .depends(":bin", &["!!c.py:all"]);
     let dependencies = one.infer();
     let all = |root: &str| dependencies.transitive([&address(root)]).iter().map(shown).collect::<Vec<_>>();
     assert_eq!(all("a.py"), ["a.py", "b.py", "c.py", "d.py"]);
@@ -403,7 +404,7 @@ fn cycles_end_and_exclusions_hold_in_closures() {
 
 #[test]
 fn a_closure_holds_what_a_sandbox_needs() {
-    let mut one = repository()
+    let one = repository()
         .requirement(":r#PyYAML")
         .requirement(":r#unused")
         .file("src/app/__init__.py", "")
@@ -415,12 +416,11 @@ fn a_closure_holds_what_a_sandbox_needs() {
         .target("pex_binary", ":bin", &[("entry_point", Value::Str("app.m".to_owned()))])
         .target("pex_binary", ":other", &[("entry_point", Value::Str("other".to_owned()))])
         .source("src/other.py", "")
-        .depends("src/app/m.py", &["src/app/data.txt", "docs/x.txt"])
-        .depends(":bin", &[":other"]);
-    one.written.entry(address("tests/test_m.py")).or_default().special.push(address(":bin"));
-    let (dependencies, settings) = (one.infer(), one.settings());
-    let closures =
-        Closures::new(&one.graph, &dependencies, &settings, &one.roots(), &|path| one.files.contains_key(path));
+        .depends("src/app/m.py", &["src/app/data.txt:all", "docs/x.txt:all"])
+        .depends(":bin", &[":other"])
+        .field("tests/test_m.py", "runtime_package_dependencies", &["//:bin"]);
+    let (graph, dependencies, settings) = (one.graph(), one.infer(), one.settings());
+    let closures = Closures::new(&graph, &dependencies, &settings, &one.roots());
     let of_test = closures.of([&address("tests/test_m.py")], Follow::All);
     let files: Vec<&str> = of_test.files.iter().map(|path| path.as_str()).collect();
     assert_eq!(

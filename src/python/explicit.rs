@@ -1,0 +1,97 @@
+//! What a target's own fields name: addresses to numbers, generators replaced by what they generate.
+
+use crate::python::entry_point;
+use crate::python::numbered::{Number, Numbered};
+use crate::python::settings::Settings;
+use crate::target::dependencies::{self, Error};
+use crate::target::{Address, Target, Value};
+
+/// What the target depends on.
+const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
+
+/// What only the target itself uses; a closure does not follow them.
+const SPECIAL_FIELDS: [&str; 10] = [
+    "complete_platforms",
+    "execution_dependencies",
+    "files",
+    "files_targets",
+    "fingerprint_dependencies",
+    "inputs",
+    "packages",
+    "runnable_dependencies",
+    "runtime_package_dependencies",
+    "uv_platforms",
+];
+
+#[derive(Debug, Default)]
+pub struct Explicit {
+    pub includes: Vec<Number>,
+    /// `!`, and `!!` too.
+    pub excludes: Vec<Number>,
+    /// `!!`
+    pub transitive_excludes: Vec<Number>,
+    pub special: Vec<Number>,
+    pub errors: Vec<Error>,
+}
+
+pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) -> Explicit {
+    let mut explicit = Explicit::default();
+    let texts = |field: &&str| target.fields.get(*field).map(Value::strings).unwrap_or_default();
+    for written in DEPENDENCY_FIELDS.iter().flat_map(texts) {
+        let bare = written.trim_start_matches('!');
+        match expand(targets, target, settings, bare) {
+            Ok(found) => match written.len() - bare.len() {
+                0 => explicit.includes.extend(found),
+                1 => explicit.excludes.extend(found),
+                _ => {
+                    explicit.excludes.extend(&found);
+                    explicit.transitive_excludes.extend(found);
+                }
+            },
+            // Whoever needs a lockfile that is not there will say so; its target is only an aid to find what changed.
+            Err(_) if target.kind == "python_requirement" && written.ends_with("_lockfile") => {}
+            Err(error) => explicit.errors.push(error),
+        }
+    }
+    for written in SPECIAL_FIELDS.iter().flat_map(texts) {
+        match expand(targets, target, settings, written) {
+            Ok(found) => explicit.special.extend(found),
+            Err(error) => explicit.errors.push(error),
+        }
+    }
+    if settings.entry_points && target.kind == "python_distribution" {
+        for written in entry_point::of_distribution(target).iter().filter(|written| entry_point::is_address(written)) {
+            match expand(targets, target, settings, written) {
+                Ok(found) => explicit.includes.extend(found),
+                Err(error) => explicit.errors.push(error),
+            }
+        }
+    }
+    explicit
+}
+
+fn expand(targets: &Numbered<'_>, from: &Target, settings: &Settings, written: &str) -> Result<Vec<Number>, Error> {
+    let named = dependencies::named(targets.graph, written, &from.address.dir)?;
+    let meant = agreeing(&named, from, settings);
+    let numbers = meant.into_iter().filter_map(|address| targets.number(address));
+    let replaced = numbers.flat_map(|number| match targets.generated_by(number) {
+        [] => vec![number],
+        generated => generated.to_vec(),
+    });
+    Ok(replaced.collect())
+}
+
+/// Of parametrized targets those whose parameters are the asking target's own values; all where none agrees.
+fn agreeing<'a>(named: &'a [Address], from: &Target, settings: &Settings) -> Vec<&'a Address> {
+    let own = |parameter: &str| match from.fields.get(parameter).and_then(Value::as_str) {
+        Some(value) => Some(value),
+        None if parameter == "resolve" => Some(settings.default_resolve.as_str()),
+        None => from.address.parameters.get(parameter).map(String::as_str),
+    };
+    let agrees = |address: &&Address| {
+        let mut parameters = address.parameters.iter();
+        parameters.all(|(parameter, value)| own(parameter).is_none_or(|own| own == value))
+    };
+    let agreeing: Vec<&Address> = named.iter().filter(agrees).collect();
+    if agreeing.is_empty() || named.len() == 1 { named.iter().collect() } else { agreeing }
+}
