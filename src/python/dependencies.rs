@@ -88,6 +88,11 @@ impl Dependencies {
         found.into_iter().map(|number| self.address(number)).collect()
     }
 
+    /// Of all targets, sorted.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
     /// Of targets.
     pub fn len(&self) -> usize {
         self.addresses.len()

@@ -128,7 +128,7 @@ fn differences(target: &Target, theirs: &Json) -> Vec<String> {
 }
 
 /// Just enough of pants.toml for loading: arrays, `.add`, and the tables of resolves.
-fn config_of(checkout: &Path) -> Config {
+pub fn config_of(checkout: &Path) -> Config {
     let text = std::fs::read_to_string(checkout.join("pants.toml")).expect("pants.toml");
     let table: toml::Table = text.parse().expect("TOML");
     let mut values = Vec::new();

@@ -1,0 +1,132 @@
+//! Dependencies are compared with what real Pants printed (`peek ::`) for public repositories. Where those are, and why
+//! they are not here, is said in `golden`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value as Json;
+use waders::base::RelPath;
+use waders::python::{Dependencies, Input, Settings, SourceRoots, imports, infer};
+use waders::target::{self, TargetGraph};
+
+use super::golden::config_of;
+
+#[test]
+fn dependencies_are_those_of_real_pants() {
+    let (Ok(golden), Ok(checkouts)) = (std::env::var("WADERS_GOLDEN"), std::env::var("WADERS_CHECKOUTS")) else {
+        println!("skipped: WADERS_GOLDEN and WADERS_CHECKOUTS name no recordings");
+        return;
+    };
+    let mut files: Vec<_> =
+        std::fs::read_dir(golden).expect("recordings").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let mut total = Score::default();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "json")) {
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        let checkout = Path::new(&checkouts).join(stem.split_once("__").map_or(stem, |(_, name)| name));
+        if !checkout.join("pants.toml").is_file() {
+            println!("skipped: no checkout for {stem}");
+            continue;
+        }
+        let peek: Vec<Json> = serde_json::from_slice(&std::fs::read(file).expect("recording")).expect("JSON");
+        let (dependencies, took) = dependencies(&checkout);
+        let (score, differences) = compare(&dependencies, &peek);
+        println!("{stem}: {score}, {took}, {} diagnostics", dependencies.diagnostics.len());
+        for (class, cases) in differences {
+            println!("    {class}: {}", cases.len());
+            cases.iter().take(5).for_each(|case| println!("        {case}"));
+        }
+        total.add(&score);
+    }
+    println!("total: {total}");
+    assert!(total.edges == 0 || total.equal_edges * 100 >= total.edges * 99, "fewer than 99 of 100 edges are equal");
+}
+
+fn dependencies(checkout: &Path) -> (Dependencies, String) {
+    let config = config_of(checkout);
+    let start = Instant::now();
+    let (graph, _) = target::load(checkout, &config, &|_| None);
+    let loaded = start.elapsed();
+    let settings = Settings::of(&config).expect("settings");
+    let read = |path: &RelPath| {
+        let content = std::fs::read(path.to_path(checkout)).ok()?;
+        Some(Arc::new(imports(&content, settings.wants_strings())))
+    };
+    let roots = roots(&config, &graph);
+    let start = Instant::now();
+    let dependencies = infer(&Input { graph: &graph, roots: &roots, settings: &settings, imports: &read });
+    (dependencies, format!("loaded in {} ms, inferred in {} ms", loaded.as_millis(), start.elapsed().as_millis()))
+}
+
+fn roots(config: &waders::config::Config, graph: &TargetGraph) -> SourceRoots {
+    let default = ["/", "src", "src/python", "src/py", "src/thrift", "src/protobuf", "src/protos"];
+    let patterns = match config.value("source", "root_patterns") {
+        Json::Null => default.to_vec(),
+        _ => config.list("source", "root_patterns"),
+    };
+    let markers = config.list("source", "marker_filenames");
+    SourceRoots::new(&patterns, &markers, graph.files().iter()).expect("patterns")
+}
+
+#[derive(Default)]
+struct Score {
+    edges: usize,
+    equal_edges: usize,
+    targets: usize,
+    equal_targets: usize,
+}
+
+impl Score {
+    fn add(&mut self, other: &Score) {
+        self.edges += other.edges;
+        self.equal_edges += other.equal_edges;
+        self.targets += other.targets;
+        self.equal_targets += other.equal_targets;
+    }
+}
+
+impl std::fmt::Display for Score {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Score { edges, equal_edges, targets, equal_targets } = self;
+        write!(out, "{equal_edges} of {edges} edges, all of {equal_targets} of {targets} targets")
+    }
+}
+
+type Differences = BTreeMap<String, Vec<String>>;
+
+/// Edges that either side has; targets that both have.
+fn compare(dependencies: &Dependencies, peek: &[Json]) -> (Score, Differences) {
+    let known: BTreeMap<String, &target::Address> =
+        dependencies.addresses().iter().map(|address| (address.to_string(), address)).collect();
+    let mut score = Score::default();
+    let mut differences = Differences::new();
+    for theirs in peek {
+        let name = theirs["address"].as_str().unwrap_or_default();
+        let kind = theirs["target_type"].as_str().unwrap_or_default();
+        let Some(address) = known.get(name) else {
+            differences.entry(format!("no target of type {kind}")).or_default().push(name.to_owned());
+            continue;
+        };
+        let expected: BTreeSet<String> = theirs["dependencies"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .map(str::to_owned)
+            .collect();
+        let found: BTreeSet<String> = dependencies.direct(address).into_iter().map(ToString::to_string).collect();
+        score.targets += 1;
+        score.equal_targets += usize::from(expected == found);
+        score.edges += expected.union(&found).count();
+        score.equal_edges += expected.intersection(&found).count();
+        for missing in expected.difference(&found) {
+            differences.entry(format!("{kind} misses")).or_default().push(format!("{name} -> {missing}"));
+        }
+        for surplus in found.difference(&expected) {
+            differences.entry(format!("{kind} has more")).or_default().push(format!("{name} -> {surplus}"));
+        }
+    }
+    (score, differences)
+}
