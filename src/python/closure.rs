@@ -99,7 +99,7 @@ impl<'a> Closures<'a> {
         let roots: Vec<Number> = roots.into_iter().filter_map(|root| self.dependencies.number(root)).collect();
         let is_followed =
             |number| follow == Follow::All || roots.contains(&number) || !self.target(number).is_some_and(is_package);
-        let mut members = self.dependencies.reached(roots.iter().copied(), is_followed);
+        let mut members = self.dependencies.reached(&roots, is_followed);
         members.extend(&roots);
         members.sort_unstable();
         members.dedup();

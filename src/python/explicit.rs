@@ -1,4 +1,4 @@
-//! What a target's own fields name: addresses to numbers, generators replaced by what they generate.
+//! What a target's own fields name: addresses to numbers.
 
 use crate::python::entry_point;
 use crate::python::numbered::{Number, Numbered};
@@ -26,6 +26,8 @@ const SPECIAL_FIELDS: [&str; 10] = [
 #[derive(Debug, Default)]
 pub struct Explicit {
     pub includes: Vec<Number>,
+    /// The includes before generators were replaced.
+    pub named: Vec<Number>,
     /// `!`, and `!!` too.
     pub excludes: Vec<Number>,
     /// `!!`
@@ -39,13 +41,16 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
     let texts = |field: &&str| target.fields.get(*field).map(Value::strings).unwrap_or_default();
     for written in DEPENDENCY_FIELDS.iter().flat_map(texts) {
         let bare = written.trim_start_matches('!');
-        match expand(targets, target, settings, bare) {
-            Ok(found) => match written.len() - bare.len() {
-                0 => explicit.includes.extend(found),
-                1 => explicit.excludes.extend(found),
+        match named(targets, target, settings, bare) {
+            Ok(named) => match written.len() - bare.len() {
+                0 => {
+                    explicit.includes.extend(replaced(targets, &named));
+                    explicit.named.extend(named);
+                }
+                1 => explicit.excludes.extend(replaced(targets, &named)),
                 _ => {
-                    explicit.excludes.extend(&found);
-                    explicit.transitive_excludes.extend(found);
+                    explicit.excludes.extend(replaced(targets, &named));
+                    explicit.transitive_excludes.extend(replaced(targets, &named));
                 }
             },
             // Whoever needs a lockfile that is not there will say so; its target is only an aid to find what changed.
@@ -54,15 +59,18 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
         }
     }
     for written in SPECIAL_FIELDS.iter().flat_map(texts) {
-        match expand(targets, target, settings, written) {
-            Ok(found) => explicit.special.extend(found),
+        match named(targets, target, settings, written) {
+            Ok(named) => explicit.special.extend(replaced(targets, &named)),
             Err(error) => explicit.errors.push(error),
         }
     }
     if settings.entry_points && target.kind == "python_distribution" {
         for written in entry_point::of_distribution(target).iter().filter(|written| entry_point::is_address(written)) {
-            match expand(targets, target, settings, written) {
-                Ok(found) => explicit.includes.extend(found),
+            match named(targets, target, settings, written) {
+                Ok(named) => {
+                    explicit.includes.extend(&named);
+                    explicit.named.extend(named);
+                }
                 Err(error) => explicit.errors.push(error),
             }
         }
@@ -70,15 +78,21 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
     explicit
 }
 
-fn expand(targets: &Numbered<'_>, from: &Target, settings: &Settings, written: &str) -> Result<Vec<Number>, Error> {
+fn named(targets: &Numbered<'_>, from: &Target, settings: &Settings, written: &str) -> Result<Vec<Number>, Error> {
     let named = dependencies::named(targets.graph, written, &from.address.dir)?;
     let meant = agreeing(&named, from, settings);
-    let numbers = meant.into_iter().filter_map(|address| targets.number(address));
-    let replaced = numbers.flat_map(|number| match targets.generated_by(number) {
-        [] => vec![number],
-        generated => generated.to_vec(),
-    });
-    Ok(replaced.collect())
+    Ok(meant.into_iter().filter_map(|address| targets.number(address)).collect())
+}
+
+/// Each generator by what it generates, if that is anything.
+fn replaced<'a>(targets: &'a Numbered<'_>, named: &'a [Number]) -> impl Iterator<Item = Number> + 'a {
+    named
+        .iter()
+        .flat_map(|number| match targets.generated_by(*number) {
+            [] => std::slice::from_ref(number),
+            generated => generated,
+        })
+        .copied()
 }
 
 /// Of parametrized targets those whose parameters are the asking target's own values; all where none agrees.

@@ -85,7 +85,7 @@ fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> HashMap<&'a RelPath,
 struct Found<'a> {
     target: &'a Target,
     resolve: &'a str,
-    direct: Vec<Number>,
+    inferred: Vec<Number>,
     includes: Vec<Number>,
     excludes: Vec<Number>,
     diagnostics: Vec<(Address, Diagnostic)>,
@@ -130,7 +130,7 @@ impl<'a> Inference<'a> {
         let mut found = Found {
             target,
             resolve,
-            direct: explicit.includes.clone(),
+            inferred: Vec::new(),
             includes: explicit.includes,
             excludes: explicit.excludes,
             diagnostics: Vec::new(),
@@ -140,13 +140,19 @@ impl<'a> Inference<'a> {
         }
         self.implied(&mut found);
         // A file that imports its own names depends on itself, as in Pants.
-        found.direct.retain(|dependency| !found.excludes.contains(dependency));
+        let Found { inferred, includes, excludes, diagnostics, .. } = found;
+        let kept = |numbers: &[Number]| {
+            let numbers = numbers.iter().chain(&inferred).copied();
+            sorted(numbers.filter(|number| !excludes.contains(number)).collect())
+        };
+        let has_generators = explicit.named.iter().any(|number| !includes.contains(number));
         let edges = Edges {
-            direct: sorted(found.direct),
+            direct: kept(&includes),
+            named: has_generators.then(|| kept(&explicit.named)),
             special: sorted(explicit.special),
             excluded: sorted(explicit.transitive_excludes),
         };
-        (edges, found.diagnostics)
+        (edges, diagnostics)
     }
 
     fn implied(&self, found: &mut Found<'a>) {
@@ -206,7 +212,7 @@ impl<'a> Inference<'a> {
         let near = home.map(|home| &home.source_root).filter(|_| self.input.settings.by_source_root);
         let mut candidates = match owners(&self.targets, &self.map, module, Some(found.resolve), near) {
             Owners::Known(owners) => {
-                found.direct.extend(owners);
+                found.inferred.extend(owners);
                 return true;
             }
             Owners::Ambiguous(candidates) => candidates,
@@ -218,7 +224,7 @@ impl<'a> Inference<'a> {
             }
             candidates.retain(|candidate| !found.excludes.contains(candidate));
             if let [owner] = candidates[..] {
-                found.direct.push(owner);
+                found.inferred.push(owner);
                 return true;
             }
             self.tell_ambiguous(found, &format!("module `{module}`"), &candidates, Some(import.line));
@@ -249,7 +255,7 @@ impl<'a> Inference<'a> {
         }
         match candidates[..] {
             [] => {}
-            [owner] => found.direct.push(owner),
+            [owner] => found.inferred.push(owner),
             _ => self.tell_ambiguous(found, &format!("asset `{path}`"), &candidates, Some(import.line)),
         }
     }
@@ -259,12 +265,12 @@ impl<'a> Inference<'a> {
         let shares = |owner: &Number| resolve_of(self.targets.get(*owner), self.input.settings) == found.resolve;
         if matches!(source.extension(), Some("py" | "pyi")) {
             let inits = above.inits.iter().filter(|owner| !self.targets.get(**owner).sources.contains(source));
-            found.direct.extend(inits.copied().filter(shares));
+            found.inferred.extend(inits.copied().filter(shares));
         }
         if found.target.kind != "python_test" || !self.input.settings.conftests {
             return;
         }
-        found.direct.extend(above.conftests.iter().copied().filter(shares));
+        found.inferred.extend(above.conftests.iter().copied().filter(shares));
         for conftest in &above.unowned_conftests {
             let message = format!("`{conftest}` applies to `{source}`, but no target owns it");
             let hint = "declare `python_test_utils()` in the BUILD file beside it";
@@ -295,7 +301,7 @@ impl<'a> Inference<'a> {
     fn of_entry_point(&self, found: &mut Found<'a>, written: &str, owners: Owners, below: Option<&RelPath>) {
         match owners {
             Owners::None => {}
-            Owners::Known(owners) => found.direct.extend(owners),
+            Owners::Known(owners) => found.inferred.extend(owners),
             Owners::Ambiguous(candidates) if candidates.iter().any(|candidate| found.includes.contains(candidate)) => {}
             Owners::Ambiguous(mut candidates) => {
                 candidates.retain(|candidate| {
@@ -303,7 +309,7 @@ impl<'a> Inference<'a> {
                     !found.excludes.contains(candidate) && below.is_none_or(|below| below.starts_with(dir))
                 });
                 match candidates[..] {
-                    [owner] => found.direct.push(owner),
+                    [owner] => found.inferred.push(owner),
                     _ => self.tell_ambiguous(found, &format!("entry point `{written}`"), &candidates, None),
                 }
             }

@@ -130,3 +130,55 @@ fn compare(dependencies: &Dependencies, peek: &[Json]) -> (Score, Differences) {
     }
     (score, differences)
 }
+
+/// Transcripts of `dependencies` and `dependents`: `<repository>/INDEX.tsv` names the command behind each `<name>.out`.
+#[test]
+fn closures_are_those_of_real_pants() {
+    let (Ok(transcripts), Ok(checkouts)) = (std::env::var("WADERS_TRANSCRIPTS"), std::env::var("WADERS_CHECKOUTS"))
+    else {
+        println!("skipped: WADERS_TRANSCRIPTS and WADERS_CHECKOUTS name no recordings");
+        return;
+    };
+    let (mut equal, mut all) = (0, 0);
+    for repository in std::fs::read_dir(transcripts).expect("transcripts").flatten() {
+        let (dependencies, _) = dependencies(&Path::new(&checkouts).join(repository.file_name()));
+        let index = std::fs::read_to_string(repository.path().join("INDEX.tsv")).expect("an index");
+        for (name, command) in index.lines().filter_map(|line| line.split_once('\t')) {
+            let Ok(recorded) = std::fs::read_to_string(repository.path().join(format!("{name}.out"))) else { continue };
+            let Some(found) = answer(&dependencies, command) else { continue };
+            let recorded: BTreeSet<&str> = recorded.lines().collect();
+            let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+            all += 1;
+            equal += usize::from(found == recorded);
+            if found != recorded {
+                let more: Vec<_> = found.difference(&recorded).take(3).collect();
+                let less: Vec<_> = recorded.difference(&found).take(3).collect();
+                println!("{command}: {} lines, recorded {}; more {more:?}, less {less:?}", found.len(), recorded.len());
+            }
+        }
+    }
+    println!("{equal} of {all} answers equal");
+}
+
+fn answer(dependencies: &Dependencies, command: &str) -> Option<Vec<String>> {
+    let words: Vec<&str> = command.split(' ').collect();
+    let ["pants", goal, options @ .., spec] = &words[..] else { return None };
+    let transitive = match options {
+        [] => false,
+        ["--transitive"] => true,
+        _ => return None,
+    };
+    let roots: Vec<&target::Address> =
+        dependencies.addresses().iter().filter(|address| *spec == "::" || address.to_string() == *spec).collect();
+    if roots.is_empty() {
+        return None;
+    }
+    let found: BTreeSet<target::Address> = match (*goal, transitive) {
+        ("dependencies", true) => dependencies.transitive(roots),
+        ("dependencies", false) => roots.into_iter().flat_map(|root| dependencies.direct(root)).cloned().collect(),
+        ("dependents", true) => dependencies.transitive_dependents(roots).into_iter().cloned().collect(),
+        ("dependents", false) => dependencies.dependents_of_all(roots).into_iter().cloned().collect(),
+        _ => return None,
+    };
+    Some(found.iter().map(ToString::to_string).collect())
+}
