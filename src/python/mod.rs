@@ -8,6 +8,7 @@ pub mod explicit;
 pub mod imports;
 pub mod infer;
 pub mod module_map;
+mod nesting;
 pub mod numbered;
 pub mod owners;
 pub mod settings;

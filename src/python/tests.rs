@@ -444,6 +444,41 @@ fn a_closure_holds_what_a_sandbox_needs() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_for_imports_is_told() {
+    let deep = "(".repeat(100_000);
+    let told = "`m.py` is too large or too deeply nested to look for imports in it";
+    repository().source("m.py", &deep).check_told(&[told]);
+}
+
+/// Broken in ten thousand ways: nothing panics, and what is found has a place in the file.
+#[test]
+fn mutilated_files_are_survived() {
+    let bytes = "try:\n  from .a import (b, # pants: no-infer-dep\n c)\nexcept (ImportError,): f'{x!r:>{y}}' 'é'\n\
+                 @d\nclass C[T]:\n  def f(self, /, *, k=__import__('m')): return [lambda: \"\"\"s.t\"\"\" for _ in ()]\n"
+        .as_bytes();
+    let mut seed = 1_u64;
+    let mut next = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap_or_default() % below
+    };
+    for _ in 0..10_000 {
+        let mut content = bytes.to_vec();
+        for _ in 0..=next(4) {
+            let (from, to) = (next(content.len()), next(content.len()));
+            match next(4) {
+                0 => content.truncate(from.max(1)),
+                1 => content[from] = u8::try_from(next(256)).unwrap_or_default(),
+                2 => content.swap(from, to),
+                _ => content.insert(from, bytes[to % bytes.len()]),
+            }
+        }
+        let lines = u32::try_from(content.len()).unwrap_or_default() + 1;
+        let read = imports(&content, true);
+        assert!(read.found.iter().all(|import| (1..=lines).contains(&import.line)), "{content:?}");
+    }
+}
+
+#[test]
 fn no_address_leads_nowhere() {
     let dependencies = repository().infer();
     assert!(dependencies.direct(&address("m.py")).is_empty());

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::Value as Json;
 use waders::base::RelPath;
-use waders::python::{Dependencies, Input, Settings, SourceRoots, imports, infer};
+use waders::python::{Closures, Dependencies, Follow, Input, Settings, SourceRoots, imports, infer};
 use waders::target::{self, TargetGraph};
 
 use super::golden::config_of;
@@ -57,7 +57,19 @@ fn dependencies(checkout: &Path) -> (Dependencies, String) {
     let roots = roots(&config, &graph);
     let start = Instant::now();
     let dependencies = infer(&Input { graph: &graph, roots: &roots, settings: &settings, imports: &read });
-    (dependencies, format!("loaded in {} ms, inferred in {} ms", loaded.as_millis(), start.elapsed().as_millis()))
+    let inferred = start.elapsed();
+    let start = Instant::now();
+    let closures = Closures::new(&graph, &dependencies, &settings, &roots);
+    let tests: Vec<_> = graph.targets().filter(|target| target.kind == "python_test").collect();
+    let files: usize = tests.iter().map(|test| closures.of([&test.address], Follow::All).files.len()).sum();
+    let took = format!(
+        "loaded in {} ms, inferred in {} ms, {} closures ({files} files) in {} ms",
+        loaded.as_millis(),
+        inferred.as_millis(),
+        tests.len(),
+        start.elapsed().as_millis()
+    );
+    (dependencies, took)
 }
 
 fn roots(config: &waders::config::Config, graph: &TargetGraph) -> SourceRoots {
