@@ -9,7 +9,7 @@ use crate::python::module_map::{is_python_source, resolve_of};
 use crate::python::numbered::Number;
 use crate::python::settings::Settings;
 use crate::python::source_root::SourceRoots;
-use crate::target::{Address, Files, Target, TargetGraph};
+use crate::target::{Address, Files, Target, TargetGraph, Value};
 
 /// All closures of one graph. Made once, asked often.
 pub struct Closures<'a> {
@@ -31,6 +31,8 @@ pub struct Closure<'a> {
     pub files: Vec<&'a RelPath>,
     /// The `python_requirement` targets.
     pub requirements: Vec<&'a Address>,
+    /// What those ask for: `requests>=2; python_version > "3"`.
+    pub requirement_texts: BTreeSet<&'a str>,
     /// What goes on the import path.
     pub source_roots: Vec<&'a RelPath>,
     /// The resolves of all that is Python: more than one cannot be installed together.
@@ -39,6 +41,8 @@ pub struct Closure<'a> {
     pub distributions: Vec<&'a Address>,
     /// What the roots themselves name to be built and put beside them: `runtime_package_dependencies` and the like.
     pub packages: Vec<&'a Address>,
+    /// Files that `relocated_files` targets put elsewhere: from, to.
+    pub relocated: BTreeSet<(&'a RelPath, RelPath)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +118,16 @@ impl<'a> Closures<'a> {
         closure.source_roots = chosen(&self.source_roots, &source_roots);
         for number in &members {
             let Some(target) = self.target(*number) else { continue };
-            if target.kind == "python_requirement" {
-                closure.requirements.push(&target.address);
-            }
-            if target.kind == "python_distribution" && !roots.contains(number) {
-                closure.distributions.push(&target.address);
+            match target.kind.as_str() {
+                "python_requirement" => {
+                    closure.requirements.push(&target.address);
+                    closure
+                        .requirement_texts
+                        .extend(target.fields.get("requirements").map(Value::strings).unwrap_or_default());
+                }
+                "python_distribution" if !roots.contains(number) => closure.distributions.push(&target.address),
+                "relocated_files" => closure.relocated.extend(self.relocated(target)),
+                _ => {}
             }
             if is_python_source(target) || matches!(target.kind.as_str(), "python_requirement" | "pex_binary") {
                 closure.resolves.insert(resolve_of(target, self.settings));
@@ -128,6 +137,17 @@ impl<'a> Closures<'a> {
         let packages: BTreeSet<&Address> = packages.filter(|address| self.is_package(address)).collect();
         closure.packages = packages.into_iter().collect();
         closure
+    }
+
+    fn relocated(&self, target: &Target) -> Vec<(&'a RelPath, RelPath)> {
+        let dir = |field| {
+            let text = target.fields.get(field).and_then(Value::as_str).unwrap_or_default();
+            RelPath::parse(text).unwrap_or_default()
+        };
+        let (from, to) = (dir("src"), dir("dest"));
+        let originals = self.dependencies.special(&target.address).into_iter();
+        let files = originals.filter_map(|original| self.graph.get(original)).flat_map(|original| &original.sources);
+        files.filter_map(|file| Some((file, to.join(&file.strip_prefix(&from)?)))).collect()
     }
 
     fn target(&self, number: Number) -> Option<&'a Target> {

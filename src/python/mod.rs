@@ -1,15 +1,15 @@
 //! Python's own knowledge: what files import, who owns a module, and what depends on what.
 
-pub mod ancestor_files;
+mod ancestor_files;
 pub mod closure;
 pub mod dependencies;
 pub mod entry_point;
-pub mod explicit;
+mod explicit;
 pub mod imports;
 pub mod infer;
 pub mod module_map;
 mod nesting;
-pub mod numbered;
+mod numbered;
 pub mod owners;
 pub mod settings;
 pub mod source_root;
@@ -24,5 +24,7 @@ pub use infer::{Input, infer};
 pub use settings::Settings;
 pub use source_root::SourceRoots;
 
+#[cfg(test)]
+mod fixture;
 #[cfg(test)]
 mod tests;

@@ -1,156 +1,12 @@
 //! Inference and closures on small repositories that hold each rule.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::fixture::{address, path, repository, shown};
 use super::*;
-use crate::base::RelPath;
-use crate::base::text::Place;
-use crate::config::Config;
-use crate::target::{Address, Files, Severity, Target, TargetGraph, Value};
-
-#[derive(Default)]
-struct Repository {
-    targets: Vec<Target>,
-    files: HashMap<RelPath, String>,
-    options: Vec<(&'static str, &'static str, serde_json::Value)>,
-}
-
-fn path(text: &str) -> RelPath {
-    RelPath::parse(text).expect("clean")
-}
-
-/// `a/b.py` is the file's target in its own folder; `a:x` is one by name; `#` and `@` as users write them.
-fn address(text: &str) -> Address {
-    let (text, parameters) = text.split_once('@').unwrap_or((text, ""));
-    let parameters = parameters.split(',').filter_map(|pair| pair.split_once('='));
-    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let (text, generated) = text.split_once('#').map_or((text, None), |(text, name)| (text, Some(name.to_owned())));
-    if let Some((dir, name)) = text.split_once(':') {
-        return Address { dir: path(dir), file: None, name: name.to_owned(), generated, parameters };
-    }
-    let file = path(text);
-    let dir = file.parent().expect("a file");
-    Address { file: file.strip_prefix(&dir), name: "all".to_owned(), dir, generated, parameters }
-}
-
-fn shown(address: &Address) -> String {
-    let mut text = match &address.file {
-        Some(file) => address.dir.join(file).to_string(),
-        None => format!("{}:{}", address.dir.as_str(), address.name),
-    };
-    text.extend(address.generated.iter().map(|name| format!("#{name}")));
-    text.extend(address.parameters.iter().map(|(name, value)| format!("@{name}={value}")));
-    text
-}
-
-impl Repository {
-    fn target(mut self, kind: &str, name: &str, fields: &[(&str, Value)]) -> Repository {
-        let address = address(name);
-        let sources = address.file.iter().map(|file| address.dir.join(file)).collect();
-        let fields = fields.iter().map(|(field, value)| ((*field).to_owned(), value.clone())).collect();
-        self.targets.push(Target {
-            kind: kind.to_owned(),
-            fields,
-            sources,
-            generator: None,
-            build_file: path("BUILD"),
-            place: Place::default(),
-            address,
-        });
-        self
-    }
-
-    fn file(mut self, name: &str, text: &str) -> Repository {
-        let bare = name.split('@').next().expect("one");
-        self.files.insert(path(bare), text.to_owned());
-        self
-    }
-
-    fn source(self, name: &str, text: &str) -> Repository {
-        self.file(name, text).target("python_source", name, &[])
-    }
-
-    fn test(self, name: &str, text: &str) -> Repository {
-        self.file(name, text).target("python_test", name, &[])
-    }
-
-    fn requirement(self, name: &str) -> Repository {
-        let project = name.rsplit('#').next().expect("one").split('@').next().expect("one").to_owned();
-        self.target("python_requirement", name, &[("requirements", Value::List(vec![Value::Str(project)]))])
-    }
-
-    /// As in a `dependencies` field.
-    fn depends(self, name: &str, written: &[&str]) -> Repository {
-        self.field(name, "dependencies", written)
-    }
-
-    fn field(mut self, name: &str, field: &str, written: &[&str]) -> Repository {
-        let target = self.targets.iter_mut().find(|target| target.address == address(name)).expect("declared before");
-        let written = written.iter().map(|text| Value::Str((*text).to_owned())).collect();
-        target.fields.insert(field.to_owned(), Value::List(written));
-        self
-    }
-
-    fn generated_from(mut self, generator: &str, names: &[&str]) -> Repository {
-        for target in self.targets.iter_mut().filter(|target| names.iter().any(|name| target.address == address(name)))
-        {
-            target.generator = Some(address(generator));
-        }
-        self
-    }
-
-    fn graph(&self) -> TargetGraph {
-        let sources = self.targets.iter().flat_map(|target| target.sources.clone());
-        let mut graph = TargetGraph::over(Files::of(self.files.keys().cloned().chain(sources).collect()));
-        self.targets.iter().for_each(|target| graph.insert(target.clone()));
-        graph
-    }
-
-    fn option(mut self, scope: &'static str, name: &'static str, value: serde_json::Value) -> Repository {
-        self.options.push((scope, name, value));
-        self
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::of(&Config::of(self.options.clone())).expect("settings")
-    }
-
-    fn roots(&self) -> SourceRoots {
-        SourceRoots::new(&["src", "/"], &[], self.files.keys()).expect("patterns")
-    }
-
-    fn infer(&self) -> Dependencies {
-        let settings = self.settings();
-        let read = |path: &RelPath| {
-            let text = self.files.get(path)?;
-            Some(Arc::new(imports(text.as_bytes(), settings.wants_strings())))
-        };
-        infer(&Input { graph: &self.graph(), roots: &self.roots(), settings: &settings, imports: &read })
-    }
-
-    #[track_caller]
-    fn check(self, from: &str, expected: &[&str]) -> Repository {
-        let dependencies = self.infer();
-        let found: Vec<String> = dependencies.direct(&address(from)).into_iter().map(shown).collect();
-        assert_eq!(found, expected, "dependencies of {from}; {:?}", dependencies.diagnostics);
-        self
-    }
-
-    #[track_caller]
-    fn check_told(self, expected: &[&str]) -> Repository {
-        let told: Vec<String> =
-            self.infer().diagnostics.into_iter().map(|(_, diagnostic)| diagnostic.message).collect();
-        assert_eq!(told, expected);
-        self
-    }
-}
-
-fn repository() -> Repository {
-    Repository::default()
-}
+use crate::target::{Severity, Value};
 
 #[test]
 fn a_name_is_looked_for_in_its_module_and_no_further() {
@@ -435,6 +291,7 @@ fn a_closure_holds_what_a_sandbox_needs() {
         ]
     );
     assert_eq!(of_test.requirements, [&address(":r#PyYAML")]);
+    assert_eq!(of_test.requirement_texts, BTreeSet::from(["PyYAML"]));
     assert_eq!(of_test.source_roots, [&path(""), &path("src")]);
     assert_eq!(of_test.packages, [&address(":bin")]);
     assert_eq!(of_test.resolves, BTreeSet::from(["python-default"]));
@@ -476,6 +333,22 @@ fn mutilated_files_are_survived() {
         let read = imports(&content, true);
         assert!(read.found.iter().all(|import| (1..=lines).contains(&import.line)), "{content:?}");
     }
+}
+
+#[test]
+fn relocated_files_keep_their_origin() {
+    let text = |text: &str| Value::Str(text.to_owned());
+    let one = repository()
+        .target("file", "data/in/x.txt", &[])
+        .target("relocated_files", ":moved", &[("src", text("data")), ("dest", text("resources"))])
+        .field(":moved", "files_targets", &["data/in/x.txt:all"])
+        .test("test_m.py", "")
+        .depends("test_m.py", &[":moved"]);
+    let (graph, dependencies, settings) = (one.graph(), one.infer(), one.settings());
+    let closures = Closures::new(&graph, &dependencies, &settings, &one.roots());
+    let of_test = closures.of([&address("test_m.py")], Follow::All);
+    assert_eq!(of_test.relocated, BTreeSet::from([(&path("data/in/x.txt"), path("resources/in/x.txt"))]));
+    assert_eq!(of_test.files, [&path("test_m.py")]);
 }
 
 #[test]
