@@ -4,7 +4,7 @@ use crate::base::text;
 use crate::build_file::Value;
 use crate::target::address::{self, Written};
 use crate::target::requirements::normalized;
-use crate::target::{Address, Target, TargetGraph};
+use crate::target::{Address, Kind, Target, TargetGraph};
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
@@ -15,6 +15,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same error, about what the user wrote.
+    pub fn about(self, text: &str) -> Error {
+        let written = text.to_owned();
+        match self {
+            Error::Address { source, .. } => Error::Address { written, source },
+            Error::Unknown { why, hint, .. } => Error::Unknown { written, why, hint },
+        }
+    }
+
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::Address { .. } => None,
@@ -23,7 +32,7 @@ impl Error {
     }
 }
 
-/// What a target says about its dependencies. Generators are not replaced by what they generate.
+/// What a target says about its dependencies. A generator stands for what it generates.
 #[derive(Debug, Default)]
 pub struct Explicit {
     pub include: Vec<Address>,
@@ -54,10 +63,19 @@ pub fn explicit_in(graph: &TargetGraph, target: &Target, field: &str) -> Explici
         }
     }
     for list in [&mut explicit.include, &mut explicit.exclude, &mut explicit.exclude_transitive] {
+        *list = list.iter().flat_map(|address| expanded(graph, address)).collect();
         list.sort();
         list.dedup();
     }
     explicit
+}
+
+/// What a generator generated; any other target is itself.
+pub fn expanded(graph: &TargetGraph, address: &Address) -> Vec<Address> {
+    match graph.get(address).and_then(|target| Kind::of(&target.kind)).is_some_and(Kind::is_generator) {
+        true => graph.generated_by(address).to_vec(),
+        false => vec![address.clone()],
+    }
 }
 
 /// One written dependency of a target. Of a parametrized target it is the one whose parameters are the values that the
@@ -70,7 +88,8 @@ pub fn resolve(graph: &TargetGraph, from: &Target, written: &str) -> Result<Vec<
     let fits = |address: &&Address| {
         address.parameters.iter().all(|(parameter, value)| {
             let own = from.address.parameters.get(parameter).map(String::as_str);
-            own.or_else(|| from.fields.get(parameter).and_then(Value::as_str)).is_none_or(|own| own == value)
+            let own = own.or_else(|| from.fields.get(parameter).and_then(Value::as_str));
+            own.or_else(|| graph.default_of(parameter)).is_none_or(|own| own == value)
         })
     };
     let fitting: Vec<Address> = found.iter().filter(fits).cloned().collect();

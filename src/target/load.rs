@@ -44,18 +44,39 @@ pub fn load(
     let evaluated: Vec<(RelPath, BuildFile)> =
         paths.into_par_iter().map(|path| evaluate(root, path, &preludes, env)).collect();
     let mut graph = TargetGraph::over(files);
+    graph.set_default_resolve(&settings.default_resolve);
     let dirs = by_dir(evaluated, &mut graph, &mut diagnostics);
     let globs = GlobCache::default();
     let world = World { root, files: graph.files(), settings: &settings, globs: &globs };
     let results: Vec<(Vec<Target>, Vec<Diagnostic>)> = dirs.par_iter().map(|dir| dir.targets(&world)).collect();
-    let lockfiles = lockfile_targets(&world);
-    for (targets, found) in results {
-        targets.into_iter().for_each(|target| graph.insert(target));
+    let mut targets = lockfile_targets(&world);
+    for (more, found) in results {
+        targets.extend(more);
         diagnostics.extend(found);
     }
-    lockfiles.into_iter().for_each(|target| graph.insert(target));
+    graph.fill(targets);
     diagnostics.sort_by(|left, right| (&left.file, left.place.line).cmp(&(&right.file, right.place.line)));
-    (graph, diagnostics)
+    (graph, collected(diagnostics))
+}
+
+/// Of warnings that say the same, the first: a plugin's target type may stand in a hundred files.
+fn collected(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for diagnostic in diagnostics {
+        match seen.get_mut(&diagnostic.message).filter(|_| !diagnostic.is_error()) {
+            Some((_, more)) => *more += 1,
+            None => {
+                seen.insert(diagnostic.message.clone(), (kept.len(), 0));
+                kept.push(diagnostic);
+            }
+        }
+    }
+    for (index, more) in seen.into_values().filter(|(_, more)| *more > 0) {
+        let message = &mut kept[index].message;
+        message.push_str(&format!("; {more} more like it"));
+    }
+    kept
 }
 
 fn build_files(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut Vec<Diagnostic>) -> Vec<RelPath> {
@@ -66,8 +87,10 @@ fn build_files(root: &Path, files: &Files, settings: &Settings, diagnostics: &mu
     });
     let ignored = ignored(root, &settings.build_ignore);
     // A pattern without a slash is one for names, as in .gitignore.
+    let by_path = settings.build_patterns.iter().any(|pattern| pattern.contains('/'));
     let is_build = |file: &&RelPath| {
-        file.file_name().is_some_and(|name| patterns.matches(name)) || patterns.matches(file.as_str())
+        let name = file.as_str().rsplit('/').next().unwrap_or_default();
+        patterns.matches(name) || (by_path && patterns.matches(file.as_str()))
     };
     let wanted = |file: &&RelPath| !ignored.matched_path_or_any_parents(file.as_str(), false).is_ignore();
     files.iter().filter(is_build).filter(wanted).cloned().collect()
