@@ -4,7 +4,7 @@ use crate::python::entry_point;
 use crate::python::numbered::{Number, Numbered};
 use crate::python::settings::Settings;
 use crate::target::dependencies::{self, Error};
-use crate::target::{Address, Target, Value};
+use crate::target::{Target, Value};
 
 /// What the target depends on.
 const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
@@ -41,7 +41,7 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
     let texts = |field: &&str| target.fields.get(*field).map(Value::strings).unwrap_or_default();
     for written in DEPENDENCY_FIELDS.iter().flat_map(texts) {
         let bare = written.trim_start_matches('!');
-        match named(targets, target, settings, bare) {
+        match named(targets, target, bare) {
             Ok(named) => match written.len() - bare.len() {
                 0 => {
                     explicit.includes.extend(replaced(targets, &named));
@@ -59,14 +59,14 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
         }
     }
     for written in SPECIAL_FIELDS.iter().flat_map(texts) {
-        match named(targets, target, settings, written) {
+        match named(targets, target, written) {
             Ok(named) => explicit.special.extend(replaced(targets, &named)),
             Err(error) => explicit.errors.push(error),
         }
     }
     if settings.entry_points && target.kind == "python_distribution" {
         for written in entry_point::of_distribution(target).iter().filter(|written| entry_point::is_address(written)) {
-            match named(targets, target, settings, written) {
+            match named(targets, target, written) {
                 Ok(named) => {
                     explicit.includes.extend(&named);
                     explicit.named.extend(named);
@@ -78,10 +78,9 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
     explicit
 }
 
-fn named(targets: &Numbered<'_>, from: &Target, settings: &Settings, written: &str) -> Result<Vec<Number>, Error> {
-    let named = dependencies::named(targets.graph, written, &from.address.dir)?;
-    let meant = agreeing(&named, from, settings);
-    Ok(meant.into_iter().filter_map(|address| targets.number(address)).collect())
+fn named(targets: &Numbered<'_>, from: &Target, written: &str) -> Result<Vec<Number>, Error> {
+    let named = dependencies::resolve(targets.graph, from, written)?;
+    Ok(named.iter().filter_map(|address| targets.number(address)).collect())
 }
 
 /// Each generator by what it generates, if that is anything.
@@ -93,19 +92,4 @@ fn replaced<'a>(targets: &'a Numbered<'_>, named: &'a [Number]) -> impl Iterator
             generated => generated,
         })
         .copied()
-}
-
-/// Of parametrized targets those whose parameters are the asking target's own values; all where none agrees.
-fn agreeing<'a>(named: &'a [Address], from: &Target, settings: &Settings) -> Vec<&'a Address> {
-    let own = |parameter: &str| match from.fields.get(parameter).and_then(Value::as_str) {
-        Some(value) => Some(value),
-        None if parameter == "resolve" => Some(settings.default_resolve.as_str()),
-        None => from.address.parameters.get(parameter).map(String::as_str),
-    };
-    let agrees = |address: &&Address| {
-        let mut parameters = address.parameters.iter();
-        parameters.all(|(parameter, value)| own(parameter).is_none_or(|own| own == value))
-    };
-    let agreeing: Vec<&Address> = named.iter().filter(agrees).collect();
-    if agreeing.is_empty() || named.len() == 1 { named.iter().collect() } else { agreeing }
 }
