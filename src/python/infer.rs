@@ -38,6 +38,7 @@ pub fn infer(input: &Input<'_>) -> Dependencies {
         map: ModuleMap::new(&targets, input.settings, input.roots),
         ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank),
         imports,
+        extensions: extensions(&targets),
         assets: assets(input, &targets),
         targets,
         input,
@@ -57,6 +58,8 @@ struct Inference<'a> {
     imports: HashMap<&'a RelPath, Arc<Imports>>,
     /// By folder.
     ancestor_files: HashMap<RelPath, AncestorFiles>,
+    /// Stevedore namespace, to the entry points in it.
+    extensions: HashMap<&'a str, Vec<String>>,
     /// Resources and files, by their one source.
     assets: HashMap<&'a RelPath, Vec<Number>>,
 }
@@ -79,6 +82,18 @@ fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> HashMap<&'a RelPath,
         }
     }
     assets
+}
+
+fn extensions<'a>(targets: &Numbered<'a>) -> HashMap<&'a str, Vec<String>> {
+    let mut extensions: HashMap<&str, Vec<String>> = HashMap::new();
+    for (_, target) in targets.iter().filter(|(_, target)| target.kind == "python_distribution") {
+        for (namespace, written) in entry_point::of_extension(target) {
+            if !entry_point::is_address(&written) {
+                extensions.entry(namespace).or_default().push(written);
+            }
+        }
+    }
+    extensions
 }
 
 /// One target's, while they are collected.
@@ -159,7 +174,10 @@ impl<'a> Inference<'a> {
         match found.target.kind.as_str() {
             "pex_binary" if self.input.settings.entry_points => self.of_binary(found),
             "python_distribution" if self.input.settings.entry_points => self.of_distribution(found),
-            _ if is_python_source(found.target) => self.of_source(found),
+            _ if is_python_source(found.target) => {
+                self.of_source(found);
+                self.of_extensions(found);
+            }
             _ => {}
         }
     }
@@ -291,9 +309,17 @@ impl<'a> Inference<'a> {
     fn of_distribution(&self, found: &mut Found<'a>) {
         let written = entry_point::of_distribution(found.target);
         for written in written.into_iter().filter(|written| !entry_point::is_address(written)) {
-            let module = written.split([':', '[']).next().unwrap_or_default().trim();
-            let owners = owners(&self.targets, &self.map, module, None, None);
+            let owners = owners(&self.targets, &self.map, entry_point::module_part(&written), None, None);
             self.of_entry_point(found, &written, owners, None);
+        }
+    }
+
+    /// The modules that any distribution offers in the namespaces that a test asks for.
+    fn of_extensions(&self, found: &mut Found<'a>) {
+        let wanted = found.target.fields.get("stevedore_namespaces").map(Value::strings).unwrap_or_default();
+        for written in wanted.into_iter().filter_map(|namespace| self.extensions.get(namespace)).flatten() {
+            let owners = owners(&self.targets, &self.map, entry_point::module_part(written), None, None);
+            self.of_entry_point(found, written, owners, None);
         }
     }
 

@@ -206,6 +206,25 @@ fn entry_points_are_dependencies() {
 }
 
 #[test]
+fn tests_depend_on_the_extensions_of_their_namespaces() {
+    let group = |name: &str| Value::Object {
+        kind: "stevedore_namespace".to_owned(),
+        positional: vec![Value::Str(name.to_owned())],
+        named: vec![],
+    };
+    let entry = |written: &str| Value::Dict(vec![(Value::Str("x".to_owned()), Value::Str(written.to_owned()))]);
+    let groups = Value::Dict(vec![(group("runners"), entry("a:Run")), (group("others"), entry("b"))]);
+    repository()
+        .source("a.py", "")
+        .source("b.py", "")
+        .target("python_distribution", ":dist", &[("entry_points", groups)])
+        .test("test_m.py", "")
+        .field("test_m.py", "stevedore_namespaces", &["runners", "unheard_of"])
+        .check("test_m.py", &["a.py"])
+        .check(":dist", &["a.py", "b.py"]);
+}
+
+#[test]
 fn strings_count_when_asked_for() {
     let one = || {
         repository()
