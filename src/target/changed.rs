@@ -7,7 +7,6 @@ use crate::base::RelPath;
 use crate::base::glob::Globs;
 use crate::build_file::Value;
 use crate::target::kind::{Kind, Sources};
-use crate::target::select::entry_file;
 use crate::target::{Address, Target, TargetGraph};
 
 /// A BUILD file changes all that it declares; a deleted file, the generators whose globs had it. In the order of lists.
@@ -33,7 +32,7 @@ fn had(target: &Target, file: &RelPath) -> bool {
     let Some(inside) = file.strip_prefix(&target.address.dir) else { return false };
     let Some(kind) = Kind::of(&target.kind) else { return false };
     match kind.sources {
-        Sources::None => entry_file(target).as_ref() == Some(file),
+        Sources::None => target.entry_file().as_ref() == Some(file),
         Sources::One => match target.fields.get("source") {
             Some(source) => source.as_str() == Some(inside.as_str()),
             None => kind.default_sources.contains(&inside.as_str()),

@@ -1,6 +1,6 @@
 //! The `dependencies` field: written addresses to targets, with `!` and `!!`. What is inferred is `python`'s.
 
-use crate::base::text;
+use crate::base::{RelPath, text};
 use crate::build_file::Value;
 use crate::target::address::{self, Written};
 use crate::target::requirements::normalized;
@@ -59,6 +59,7 @@ pub fn explicit_in(graph: &TargetGraph, target: &Target, field: &str) -> Explici
         };
         match resolve(graph, target, written) {
             Ok(addresses) => list.extend(addresses),
+            Err(_) if is_missing_lockfile(graph, written) => {}
             Err(error) => explicit.errors.push(error),
         }
     }
@@ -68,6 +69,14 @@ pub fn explicit_in(graph: &TargetGraph, target: &Target, field: &str) -> Explici
         list.dedup();
     }
     explicit
+}
+
+/// Whether this is the address of a lockfile that is yet to be made: loading has said so, once.
+fn is_missing_lockfile(graph: &TargetGraph, written: &str) -> bool {
+    let Ok(written) = Written::parse(written, &RelPath::root()) else { return false };
+    let (Some(dir), Some(name)) = (written.path.parent(), written.name) else { return false };
+    let lockfile = graph.get(&Address::of(&dir, &name));
+    lockfile.is_some_and(|target| target.kind == "_lockfiles" && target.sources.is_empty())
 }
 
 /// What a generator generated; any other target is itself.
@@ -97,7 +106,7 @@ pub fn resolve(graph: &TargetGraph, from: &Target, written: &str) -> Result<Vec<
 }
 
 /// The targets of a written address: several when it leaves parameters open.
-pub fn named(graph: &TargetGraph, text: &str, dir: &crate::base::RelPath) -> Result<Vec<Address>, Error> {
+pub fn named(graph: &TargetGraph, text: &str, dir: &RelPath) -> Result<Vec<Address>, Error> {
     let refuse = |source| Error::Address { written: text.to_owned(), source };
     let written = Written::parse(text, dir).map_err(refuse)?;
     let is_file = graph.files().contains(&written.path);

@@ -76,6 +76,14 @@ impl<'a> Generation<'a> {
             let warning = Diagnostic::warning(self.build_file, self.place, message);
             self.diagnostics.push(warning.did_you_mean(text::nearest(field, kind.field_names())));
         }
+        let required = match kind.sources {
+            Sources::One => "source",
+            Sources::Many => "sources",
+            Sources::None => return,
+        };
+        if !kind.open && kind.default_sources.is_empty() && fields.get(required).is_none_or(|set| *set == Value::None) {
+            self.error(format!("a `{}` needs the field `{required}`", kind.name));
+        }
     }
 
     /// A parametrized generator is several, and each hands its own value on.

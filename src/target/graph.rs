@@ -24,11 +24,21 @@ pub struct Target {
     pub place: Place,
 }
 
+impl Target {
+    /// The file that a binary or function starts with, when its field names a file.
+    pub fn entry_file(&self) -> Option<RelPath> {
+        let field = ["entry_point", "handler"].into_iter().find_map(|field| self.fields.get(field)?.as_str())?;
+        let path = field.split(':').next().filter(|path| path.ends_with(".py"))?;
+        self.address.dir.push(path).ok()
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct TargetGraph {
     targets: BTreeMap<Address, Target>,
     generated: HashMap<Address, Vec<Address>>,
     owners: HashMap<RelPath, Vec<Address>>,
+    started: HashMap<RelPath, Vec<Address>>,
     files: Files,
     build_files: BTreeMap<RelPath, Rules>,
     default_resolve: Option<String>,
@@ -85,6 +95,9 @@ impl TargetGraph {
                 None => drop(self.owners.insert(source.clone(), vec![target.address.clone()])),
             }
         }
+        if let Some(file) = target.entry_file() {
+            self.started.entry(file).or_default().push(target.address.clone());
+        }
         true
     }
 
@@ -115,6 +128,11 @@ impl TargetGraph {
     /// Every file of the repository that is not ignored.
     pub fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// The binaries and functions that start with this file.
+    pub fn started_by(&self, file: &RelPath) -> &[Address] {
+        self.started.get(file).map_or(&[], Vec::as_slice)
     }
 
     pub fn set_default_resolve(&mut self, resolve: &str) {

@@ -28,7 +28,7 @@ pub fn load(
     config: &Config,
     env: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> (TargetGraph, Vec<Diagnostic>) {
-    let settings = Settings::of(config);
+    let settings = Settings::of(config, root);
     let files = match Files::walk(root, &settings.pants_ignore, settings.use_gitignore) {
         Ok(files) => files,
         Err(error) => {
@@ -49,14 +49,20 @@ pub fn load(
     let globs = GlobCache::default();
     let world = World { root, files: graph.files(), settings: &settings, globs: &globs };
     let results: Vec<(Vec<Target>, Vec<Diagnostic>)> = dirs.par_iter().map(|dir| dir.targets(&world)).collect();
-    let mut targets = lockfile_targets(&world);
+    let mut targets = lockfile_targets(&world, &mut diagnostics);
     for (more, found) in results {
         targets.extend(more);
         diagnostics.extend(found);
     }
     graph.fill(targets);
-    diagnostics.sort_by(|left, right| (&left.file, left.place.line).cmp(&(&right.file, right.place.line)));
+    diagnostics.sort_by(|left, right| by_place(left).cmp(&by_place(right)));
+    // Each BUILD file evaluates the preludes anew, and says again what is wrong with them.
+    diagnostics.dedup();
     (graph, collected(diagnostics))
+}
+
+fn by_place(diagnostic: &Diagnostic) -> (&RelPath, usize, usize, &str) {
+    (&diagnostic.file, diagnostic.place.line, diagnostic.place.column, &diagnostic.message)
 }
 
 /// Of warnings that say the same, the first: a plugin's target type may stand in a hundred files.
@@ -238,7 +244,7 @@ impl Dir {
 }
 
 /// One target for each resolve and one for its lockfile, as Pants makes them.
-fn lockfile_targets(world: &World) -> Vec<Target> {
+fn lockfile_targets(world: &World, diagnostics: &mut Vec<Diagnostic>) -> Vec<Target> {
     let mut targets = Vec::new();
     for (resolve, lockfile) in world.settings.resolves.iter().filter(|_| world.settings.lockfile_targets) {
         let Ok(path) = RelPath::parse(lockfile) else { continue };
@@ -248,13 +254,20 @@ fn lockfile_targets(world: &World) -> Vec<Target> {
         };
         let address = Address::of(&dir, &lockfile_target_name(resolve));
         let exists = world.files.contains(&path);
+        if !exists {
+            let message = format!("there is no lockfile `{lockfile}` for the resolve `{resolve}`");
+            let warning = Diagnostic::warning(&RelPath::root(), START, message);
+            diagnostics.push(warning.hint(format!("make it: `generate-lockfiles --resolve={resolve}`")));
+        }
+        // The name of a BUILD file that does not exist, as Pants prints it.
+        let Ok(build_file) = dir.push("BUILD.python-lockfiles") else { continue };
         let target = |address: &Address, kind: &str, generator: Option<&Address>| Target {
             address: address.clone(),
             kind: kind.to_owned(),
             fields: BTreeMap::new(),
             sources: if exists { vec![path.clone()] } else { Vec::new() },
             generator: generator.cloned(),
-            build_file: path.clone(),
+            build_file: build_file.clone(),
             place: START,
         };
         targets.push(target(&address, "_lockfiles", None));

@@ -137,17 +137,7 @@ pub fn owners(graph: &TargetGraph, file: &RelPath) -> Vec<Address> {
         // A requirements file of a generator that makes nothing of it, say.
         found = generators;
     }
-    let dirs = file.ancestors().take(1);
-    let started = dirs.flat_map(|dir| graph.in_build_dir(&dir).collect::<Vec<_>>());
-    let started = started.filter(|target| entry_file(target).as_ref() == Some(file)).map(|target| &target.address);
-    found.into_iter().chain(started).cloned().collect()
-}
-
-/// The file that a binary or function starts with, when its field names a file.
-pub fn entry_file(target: &Target) -> Option<RelPath> {
-    let field = ["entry_point", "handler"].into_iter().find_map(|field| target.fields.get(field)?.as_str())?;
-    let path = field.split(':').next().filter(|path| path.ends_with(".py"))?;
-    target.address.dir.push(path).ok()
+    found.into_iter().chain(graph.started_by(file)).cloned().collect()
 }
 
 fn unmatched(graph: &TargetGraph, spec: &Spec) -> Error {

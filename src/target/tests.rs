@@ -1,14 +1,17 @@
 //! Small repositories, written out and loaded.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::base::RelPath;
-use crate::build_file::{Diagnostic, Value};
+use crate::build_file::{self, Diagnostic};
 use crate::config::Config;
+use crate::target::address::Written;
 use crate::target::filter::{Filters, Granularity, filter};
-use crate::target::{Address, TargetGraph, changed, dependencies, load, select};
+use crate::target::{Address, Files, TargetGraph, changed, dependencies, load, requirements, select};
 
 type Loaded = (TargetGraph, Vec<Diagnostic>);
 
@@ -47,13 +50,13 @@ fn messages(diagnostics: &[Diagnostic]) -> Vec<String> {
     diagnostics.iter().map(show).collect()
 }
 
-fn field<'g>(graph: &'g TargetGraph, address: &str, field: &str) -> Option<&'g Value> {
+fn field<'g>(graph: &'g TargetGraph, address: &str, field: &str) -> Option<&'g build_file::Value> {
     let target = graph.targets().find(|target| target.address.to_string() == address).expect(address);
     target.fields.get(field)
 }
 
-fn text(value: &str) -> Value {
-    Value::Str(value.to_owned())
+fn text(value: &str) -> build_file::Value {
+    build_file::Value::Str(value.to_owned())
 }
 
 #[test]
@@ -127,6 +130,23 @@ fn warnings_that_say_the_same_are_one() {
 }
 
 #[test]
+fn a_broken_prelude_is_reported_once() {
+    let config = Config::of([("GLOBAL", "build_file_prelude_globs", json!(["m.py"]))]);
+    let files = [("m.py", "x = nope\ndef m(): target(name='t')\n"), ("a/BUILD", "m()"), ("b/BUILD", "m()")];
+    let (graph, diagnostics) = load_with(&files, &config);
+    assert_eq!(messages(&diagnostics), ["m.py:1:5: unknown name `nope`"]);
+    assert_eq!(addresses(&graph), ["a:t", "b:t"]);
+}
+
+#[test]
+fn a_field_that_a_type_cannot_do_without_is_asked_for() {
+    let (_, diagnostics) = loaded(&[("a/BUILD", "resources(name='r')\nfile(name='f', source='gone.txt')")]);
+    let expected =
+        ["a/BUILD:1:1: a `resources` needs the field `sources`", "a/BUILD:2:1: there is no file `a/gone.txt`"];
+    assert_eq!(messages(&diagnostics), expected);
+}
+
+#[test]
 fn defaults_go_down_and_what_is_written_wins() {
     let files = [
         ("BUILD", "__defaults__({python_sources: dict(resolve='a', tags=['t'])}, all=dict(description='d'))"),
@@ -141,7 +161,7 @@ fn defaults_go_down_and_what_is_written_wins() {
     assert_eq!(field(&graph, "a:a", "resolve"), None);
     assert_eq!(field(&graph, "a:a", "tags"), field(&graph, "a/f.py", "tags"));
     assert_eq!(field(&graph, "b/f.py", "resolve"), Some(&text("b")));
-    assert_eq!(field(&graph, "b/f.py", "restartable"), Some(&Value::Bool(true)));
+    assert_eq!(field(&graph, "b/f.py", "restartable"), Some(&build_file::Value::Bool(true)));
     assert_eq!(field(&graph, "b/f.py", "description"), Some(&text("d")));
 }
 
@@ -151,12 +171,12 @@ fn overrides_change_single_files() {
                  timeout=3), 'b_test.py': {'timeout': 4}, 'gone.py': {}})";
     let (graph, diagnostics) =
         loaded(&[("t/BUILD", build), ("t/a_test.py", ""), ("t/b_test.py", ""), ("t/c_test.py", "")]);
-    assert_eq!(field(&graph, "t/a_test.py", "timeout"), Some(&Value::Int(2)));
-    assert_eq!(field(&graph, "t/c_test.py", "timeout"), Some(&Value::Int(1)));
-    assert_eq!(field(&graph, "t/b_test.py", "tags"), Some(&Value::List(vec![text("x")])));
+    assert_eq!(field(&graph, "t/a_test.py", "timeout"), Some(&build_file::Value::Int(2)));
+    assert_eq!(field(&graph, "t/c_test.py", "timeout"), Some(&build_file::Value::Int(1)));
+    assert_eq!(field(&graph, "t/b_test.py", "tags"), Some(&build_file::Value::List(vec![text("x")])));
     let found = messages(&diagnostics);
-    assert!(found[0].contains("sets `timeout` of `b_test.py` twice"), "{found:?}");
-    assert!(found[1].contains("`overrides` names `gone.py`"), "{found:?}");
+    assert!(found[1].contains("sets `timeout` of `b_test.py` twice"), "{found:?}");
+    assert!(found[0].contains("`overrides` names `gone.py`"), "{found:?}");
 }
 
 #[test]
@@ -205,7 +225,8 @@ fn requirements_depend_on_their_file_and_lockfile() {
         ("locks/main.lock", ""),
     ];
     let (graph, diagnostics) = load_with(&files, &config);
-    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let missing = "there is no lockfile `locks/other.lock` for the resolve `other`";
+    assert_eq!(diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), [missing]);
     assert_eq!(
         addresses(&graph),
         [
@@ -218,11 +239,25 @@ fn requirements_depend_on_their_file_and_lockfile() {
             "locks/main.lock:_main_lockfile",
         ]
     );
-    let list = |items: &[&str]| Some(Value::List(items.iter().map(|item| text(item)).collect()));
+    let list = |items: &[&str]| Some(build_file::Value::List(items.iter().map(|item| text(item)).collect()));
     let lock = "locks/main.lock:_main_lockfile";
     assert_eq!(field(&graph, "//:reqs#typing-extensions", "modules").cloned(), list(&["te"]));
     let expected = list(&[":x", "//requirements.txt:reqs", lock]);
     assert_eq!(field(&graph, "//:reqs#requests", "dependencies").cloned(), expected);
+}
+
+#[test]
+fn a_missing_lockfile_is_one_warning_and_no_broken_dependency() {
+    let config = Config::of([
+        ("python", "enable_resolves", json!(true)),
+        ("python", "resolves", json!({"python-default": "python.lock"})),
+    ]);
+    let files = [("BUILD", "python_requirements(name='reqs')"), ("requirements.txt", "a\nb\n")];
+    let (graph, diagnostics) = load_with(&files, &config);
+    assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
+    for target in graph.targets() {
+        assert_eq!(dependencies::explicit(&graph, target).errors, [], "{}", target.address);
+    }
 }
 
 #[test]
@@ -368,4 +403,43 @@ fn a_root_that_is_not_there_is_reported() {
     let (graph, diagnostics) = load(Path::new("/nonexistent/repository"), &Config::default(), &|_| None);
     assert_eq!(graph.targets().count(), 0);
     assert!(diagnostics[0].is_error());
+}
+
+fn parameters() -> impl Strategy<Value = BTreeMap<String, String>> {
+    proptest::collection::btree_map("[a-z_]{1,5}", "[a-z0-9.]{0,5}", 0..3)
+}
+
+proptest! {
+    #[test]
+    fn an_address_reads_back_from_its_text(
+        dir in "([a-c.]{1,3}x/){0,3}[a-c]{0,3}",
+        name in "[a-c_.-]{1,4}",
+        file in proptest::option::of("([a-c]{1,2}/){0,2}[a-c]{1,3}\\.py"),
+        generated in proptest::option::of("[a-zA-Z.-]{1,5}"),
+        parameters in parameters(),
+    ) {
+        let mut address = Address::of(&path(&dir), &name).with_parameters(&parameters);
+        address.file = file.as_deref().map(path);
+        address.generated = generated.filter(|_| file.is_none());
+        let printed = address.to_string();
+        let written = Written::parse(&printed, &path("elsewhere")).expect(&printed);
+        prop_assert_eq!(written.resolve(file.is_some()), Ok(address), "{}", printed);
+    }
+
+    #[test]
+    fn no_spec_and_no_dependency_makes_selection_panic(text in "[a-c/.:#@=*!\\[\\]-]{0,12}") {
+        let graph = TargetGraph::over(Files::of(vec![path("a/b.c"), path("a/b/c")]));
+        drop(select(&graph, &[&text], &path("a/b"), "/a"));
+        drop(dependencies::named(&graph, &text, &path("a/b")));
+    }
+
+    #[test]
+    fn no_requirements_file_makes_reading_panic(text in "[a-z0-9.^~=<>!,|*\\[\\]{}\"' #@:/\n-]{0,40}") {
+        for (generator, file) in [("python_requirements", "requirements.txt"), ("pipenv_requirements", "Pipfile.lock")] {
+            requirements::parse(generator, file, &text);
+        }
+        let table = format!("a = '''{text}'''\nb = {{version = '''{text}''', python = '''{text}'''}}\n");
+        let poetry = format!("[tool.poetry.dependencies]\n{table}");
+        requirements::parse("poetry_requirements", "pyproject.toml", &poetry);
+    }
 }
