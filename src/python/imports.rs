@@ -290,15 +290,14 @@ fn literal(token: &str) -> Option<&str> {
     quoted.get(width..quoted.len().checked_sub(width)?)
 }
 
-/// Packages and modules are expected in small letters; only the last name may be that of a class.
 fn is_dotted_name(text: &str) -> bool {
-    let is_name = |name: &str, may_be_large: bool| {
-        let is_letter =
-            |letter: char| letter == '_' || letter.is_ascii_lowercase() || may_be_large && letter.is_alphabetic();
-        name.starts_with(is_letter) && name.chars().all(|letter| is_letter(letter) || letter.is_ascii_digit())
-    };
-    let Some((packages, last)) = text.rsplit_once('.') else { return false };
-    packages.split('.').all(|package| is_name(package, false)) && is_name(last, true)
+    text.contains('.') && text.split('.').all(is_identifier)
+}
+
+fn is_identifier(word: &str) -> bool {
+    let mut characters = word.chars();
+    let first = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
+    first && characters.all(|character| character.is_alphanumeric() || character == '_')
 }
 
 fn offset_of(offset: usize) -> ruff_text_size::TextSize {
@@ -375,8 +374,8 @@ mod tests {
     #[test]
     fn strings_that_look_like_modules_and_paths_are_found() {
         check(
-            "A = ['a.b.C', 'a.B.c', r'd.e', 'no', 'a..b', 'a.1', 'with space.x', b'x.y', 'x\\.y']",
-            &["a.b.C:1\"", "d.e:1\""],
+            "A = ['a.b.C', 'redis.Redis.x', r'd.e', 'no', 'a..b', 'a.1', 'with space.x', b'x.y', 'x\\.y']",
+            &["a.b.C:1\"", "redis.Redis.x:1\"", "d.e:1\""],
         );
         check("A = ('a.'\n 'b')", &["a.b:1\""]);
         check("open('data/x.json')\nf'a/{b}'", &["data/x.json:1/"]);

@@ -206,7 +206,7 @@ impl<'a> Inference<'a> {
                 _ => {
                     let module = import.absolute(home.map_or("", |home| &home.package));
                     if !self.of_module(found, home, &module, import) {
-                        unowned.push((module.into_owned(), import.line));
+                        unowned.push((import.line, module.into_owned()));
                     }
                 }
             }
@@ -245,8 +245,17 @@ impl<'a> Inference<'a> {
                 found.inferred.push(owner);
                 return true;
             }
-            self.tell_ambiguous(found, &format!("module `{module}`"), &candidates, Some(import.line));
+            // Nobody is taken, so that where an unowned import is an error this is one too.
+            let severity = self.unowned_severity().filter(|_| !self.is_dispensable(module, import));
+            let severity = severity.unwrap_or(Severity::Warning);
+            self.tell_ambiguous(found, severity, &format!("module `{module}`"), &candidates, Some(import.line));
+            return true;
         }
+        self.is_dispensable(module, import)
+    }
+
+    /// Is it no loss if nobody owns the module?
+    fn is_dispensable(&self, module: &str, import: &Import) -> bool {
         let ignored = &self.input.settings.ignored_unowned;
         let is_below =
             |prefix: &String| module.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
@@ -274,7 +283,13 @@ impl<'a> Inference<'a> {
         match candidates[..] {
             [] => {}
             [owner] => found.inferred.push(owner),
-            _ => self.tell_ambiguous(found, &format!("asset `{path}`"), &candidates, Some(import.line)),
+            _ => self.tell_ambiguous(
+                found,
+                Severity::Warning,
+                &format!("asset `{path}`"),
+                &candidates,
+                Some(import.line),
+            ),
         }
     }
 
@@ -336,42 +351,65 @@ impl<'a> Inference<'a> {
                 });
                 match candidates[..] {
                     [owner] => found.inferred.push(owner),
-                    _ => self.tell_ambiguous(found, &format!("entry point `{written}`"), &candidates, None),
+                    _ => self.tell_ambiguous(
+                        found,
+                        Severity::Warning,
+                        &format!("entry point `{written}`"),
+                        &candidates,
+                        None,
+                    ),
                 }
             }
         }
     }
 
-    fn tell_ambiguous(&self, found: &mut Found<'a>, what: &str, candidates: &[Number], line: Option<u32>) {
+    fn tell_ambiguous(
+        &self,
+        found: &mut Found<'a>,
+        severity: Severity,
+        what: &str,
+        candidates: &[Number],
+        line: Option<u32>,
+    ) {
         let names: Vec<String> =
             candidates.iter().map(|number| format!("`{}`", self.targets.get(*number).address)).collect();
         let message = format!("{what} may come from any of {}: none is taken", names.join(", "));
         let hint = "name the right one in `dependencies`, or exclude the others with `!`";
-        found.tell(Severity::Warning, line, message, Some(hint.to_owned()));
+        found.tell(severity, line, message, Some(hint.to_owned()));
     }
 
-    fn tell_unowned(&self, found: &mut Found<'a>, unowned: &[(String, u32)]) {
-        let severity = match self.input.settings.unowned {
-            Unowned::Ignore => return,
-            Unowned::Warn => Severity::Warning,
-            Unowned::Error => Severity::Error,
+    /// One message a target: a file that lacks one requirement often imports many names of it.
+    fn tell_unowned(&self, found: &mut Found<'a>, unowned: &[(u32, String)]) {
+        let Some(severity) = self.unowned_severity() else { return };
+        let (message, line) = match unowned {
+            [] => return,
+            [(line, module)] => (format!("no target provides the imported module `{module}`"), *line),
+            [(line, _), ..] => {
+                let modules: Vec<String> =
+                    unowned.iter().map(|(line, module)| format!("`{module}` (line {line})")).collect();
+                (format!("no target provides the imported modules {}", modules.join(", ")), *line)
+            }
         };
-        for (module, line) in unowned {
-            let elsewhere: Vec<&str> = self
-                .map
-                .resolves()
-                .map(|(name, _)| name)
-                .filter(|name| {
-                    *name != found.resolve && owners(&self.targets, &self.map, module, Some(name), None) != Owners::None
-                })
-                .collect();
-            let hint = if elsewhere.is_empty() {
-                "declare what provides it, or add `# pants: no-infer-dep` to the line".to_owned()
-            } else {
-                format!("the resolve `{}` has it, the target is in `{}`", elsewhere.join("`, `"), found.resolve)
-            };
-            let message = format!("no target provides the imported module `{module}`");
-            found.tell(severity, Some(*line), message, Some(hint));
+        let has =
+            |resolve: &str, module: &str| owners(&self.targets, &self.map, module, Some(resolve), None) != Owners::None;
+        let resolves = self.map.resolves().map(|(name, _)| name).filter(|name| *name != found.resolve);
+        let elsewhere: Vec<String> = resolves
+            .flat_map(|resolve| unowned.iter().map(move |(_, module)| (resolve, module)))
+            .filter(|(resolve, module)| has(resolve, module))
+            .map(|(resolve, module)| format!("`{resolve}` has `{module}`"))
+            .collect();
+        let hint = match elsewhere.is_empty() {
+            true => "declare what provides it, or add `# pants: no-infer-dep` to the line".to_owned(),
+            false => format!("the target is in the resolve `{}`; {}", found.resolve, elsewhere.join(", ")),
+        };
+        found.tell(severity, Some(line), message, Some(hint));
+    }
+
+    fn unowned_severity(&self) -> Option<Severity> {
+        match self.input.settings.unowned {
+            Unowned::Ignore => None,
+            Unowned::Warn => Some(Severity::Warning),
+            Unowned::Error => Some(Severity::Error),
         }
     }
 }

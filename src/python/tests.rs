@@ -14,10 +14,7 @@ fn a_name_is_looked_for_in_its_module_and_no_further() {
         .source("src/a/b.py", "")
         .source("src/m.py", "from a.b import C\nimport a\nfrom a.b.c import D")
         .check("src/m.py", &["src/a/b.py"])
-        .check_told(&[
-            "no target provides the imported module `a`",
-            "no target provides the imported module `a.b.c.D`",
-        ]);
+        .check_told(&["no target provides the imported modules `a` (line 2), `a.b.c.D` (line 3)"]);
 }
 
 #[test]
@@ -78,6 +75,9 @@ fn ambiguity_is_told_and_can_be_settled() {
     let dependencies = two().infer();
     assert!(dependencies.direct(&address("src/m.py")).is_empty());
     assert!(dependencies.diagnostics[0].1.message.starts_with(told), "{:?}", dependencies.diagnostics);
+    assert_eq!(dependencies.diagnostics.len(), 1, "not unowned as well");
+    let strict = two().option("python-infer", "unowned_dependency_behavior", json!("error")).infer();
+    assert_eq!(strict.diagnostics[0].1.severity, Severity::Error);
     two().depends("src/m.py", &["src/a.py:all"]).check("src/m.py", &["src/a.py"]).check_told(&[]);
     two().depends("src/m.py", &["!src/a.py:all"]).check("src/m.py", &["lib/src/a.py"]).check_told(&[]);
     two()
@@ -130,7 +130,7 @@ fn imports_stay_in_their_resolve() {
     let dependencies = one().file("n.py", "import requests").target("python_source", "n.py", &in_c).infer();
     assert!(dependencies.direct(&address("n.py")).is_empty());
     let hint = dependencies.diagnostics[0].1.hint.clone().expect("a hint");
-    assert_eq!(hint, "the resolve `a`, `b` has it, the target is in `c`");
+    assert_eq!(hint, "the target is in the resolve `c`; `a` has `requests`, `b` has `requests`");
 }
 
 #[test]

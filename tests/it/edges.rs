@@ -19,6 +19,7 @@ fn dependencies_are_those_of_real_pants() {
         println!("skipped: WADERS_GOLDEN and WADERS_CHECKOUTS name no recordings");
         return;
     };
+    let verbose = std::env::var("WADERS_GOLDEN_VERBOSE").is_ok();
     let mut files: Vec<_> =
         std::fs::read_dir(golden).expect("recordings").flatten().map(|entry| entry.path()).collect();
     files.sort();
@@ -34,6 +35,9 @@ fn dependencies_are_those_of_real_pants() {
         let (dependencies, took) = dependencies(&checkout);
         let (score, differences) = compare(&dependencies, &peek);
         println!("{stem}: {score}, {took}, {} diagnostics", dependencies.diagnostics.len());
+        for (_, diagnostic) in dependencies.diagnostics.iter().filter(|_| verbose) {
+            println!("    {:?} {diagnostic} ({})", diagnostic.severity, diagnostic.hint.as_deref().unwrap_or_default());
+        }
         for (class, cases) in differences {
             println!("    {class}: {}", cases.len());
             cases.iter().take(5).for_each(|case| println!("        {case}"));
