@@ -18,6 +18,9 @@ pub mod select;
 mod settings;
 pub mod spec;
 
+/// Handed out by `Target` and `load`: whoever may use targets may use these.
+pub use crate::build_file::{Diagnostic, Severity, Value};
+
 pub use address::Address;
 pub use changed::changed;
 pub use files::Files;

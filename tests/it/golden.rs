@@ -159,7 +159,7 @@ fn json_of(value: &Value) -> Option<Json> {
 }
 
 /// Just enough of pants.toml for loading: arrays, `.add`, and the tables of resolves.
-fn config_of(checkout: &Path) -> Config {
+pub fn config_of(checkout: &Path) -> Config {
     let text = std::fs::read_to_string(checkout.join("pants.toml")).expect("pants.toml");
     let table: toml::Table = text.parse().expect("TOML");
     let mut values = Vec::new();
