@@ -18,7 +18,9 @@ use crate::wire::{self, Answer, Ask, Order};
 use crate::{Error, Isolation, Kernel, Network, Request, sys};
 
 /// Cells set up ahead of their requests.
-const PREPARED: usize = 2;
+const PREPARED: usize = 3;
+/// How long to leave a pool that is not full alone: making a cell takes about this long, and who waits comes first.
+const REST_MS: u16 = 1;
 /// While dead cells are not buried yet, how often to look.
 const BURIAL_MS: u16 = 100;
 
@@ -73,11 +75,12 @@ impl Spawner {
 
     /// Waits for one thing to happen and does it. False when the caller is gone.
     fn turn(&mut self) -> Result<bool, Error> {
-        let idle = self.prepared.len() >= PREPARED || !matches!(self.ground, Some(Ok(_)));
-        let patience = match (idle, self.unburied) {
-            (false, _) => PollTimeout::ZERO,
-            (true, 0) => PollTimeout::NONE,
-            (true, _) => PollTimeout::from(BURIAL_MS),
+        let full = self.prepared.len() >= PREPARED || !matches!(self.ground, Some(Ok(_)));
+        let patience = match (full, self.prepared.len(), self.unburied) {
+            (false, 0, _) => PollTimeout::ZERO,
+            (false, _, _) => PollTimeout::from(REST_MS),
+            (true, _, 0) => PollTimeout::NONE,
+            (true, _, _) => PollTimeout::from(BURIAL_MS),
         };
         let mut ready = vec![PollFd::new(self.caller.as_fd(), PollFlags::POLLIN)];
         ready.extend(self.running.values().map(|cell| PollFd::new(cell.socket(), PollFlags::POLLIN)));
@@ -92,7 +95,7 @@ impl Spawner {
             self.finish(id)?;
         }
         self.bury();
-        if count == 0 && !idle {
+        if count == 0 && !full {
             self.prepare_one();
         }
         Ok(!asked || self.obey()?)

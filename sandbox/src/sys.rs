@@ -110,6 +110,16 @@ pub fn move_mount(mount: BorrowedFd<'_>, at: BorrowedFd<'_>) -> io::Result<()> {
     answer(unsafe { libc::syscall(libc::SYS_move_mount, from, empty, to, empty, flags) }).map(drop)
 }
 
+/// Attaches a detached mount at a path, following links.
+pub fn move_mount_to(mount: BorrowedFd<'_>, at: &CStr) -> io::Result<()> {
+    let (from, empty, to) = (mount.as_raw_fd(), c"".as_ptr(), at.as_ptr());
+    // SAFETY: both paths are C strings that outlive the call.
+    let result = unsafe {
+        libc::syscall(libc::SYS_move_mount, from, empty, libc::AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH)
+    };
+    answer(result).map(drop)
+}
+
 /// A new file system of a type, with options, as a detached mount. An option without value is a flag.
 pub fn new_mount(fs: &CStr, options: &[(&CStr, Option<&CStr>)], attributes: u64) -> io::Result<OwnedFd> {
     // SAFETY: `fs` is a C string that outlives the call; 1 is FSOPEN_CLOEXEC.

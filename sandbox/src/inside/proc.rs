@@ -3,14 +3,19 @@
 //! Not `subset=pid`: that has no `/proc/cpuinfo` and nothing can be added to it, while libraries read such files at
 //! import. So everything at the top level that all may read is covered, whatever this kernel has there.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::fcntl::{OFlag, open};
 use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
-use super::mount::{attach_at, bind};
+use super::mount::{attach_at, bind, tmpfs};
 use super::root::Stage;
 use crate::error::Doing;
 use crate::kernel::lacks_namespaces;
@@ -18,6 +23,11 @@ use crate::{Error, sys};
 
 const COVER: u64 =
     sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
+
+const MADE_BYTES: u64 = 1 << 20;
+const MADE_INODES: u64 = 128;
+const EMPTY_FILE: &str = ".empty";
+const EMPTY_DIR: &str = ".none";
 
 /// Tells only of the cell's own namespaces.
 const OWN: [&str; 1] = ["sysvipc"];
@@ -60,7 +70,12 @@ const MEMORY: [(&str, u64); 14] = [
 
 pub fn make(stage: &Stage) -> Result<(), Error> {
     let made = stage.back.join("made");
+    fs::create_dir(&made).doing("make a place for made files")?;
+    attach_at(&tmpfs(MADE_BYTES, MADE_INODES, "0755")?, &made)?;
     write_files(&made)?;
+    // Whatever is bound from a mount inherits its attributes.
+    let mount = open(&made, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).doing("open the made files")?;
+    sys::mount_setattr(mount.as_fd(), COVER, None, false).doing("make the made files read-only")?;
     let proc = stage.front.join("proc");
     fs::create_dir(&proc).doing("make `/proc`")?;
     let attributes = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
@@ -71,7 +86,8 @@ pub fn make(stage: &Stage) -> Result<(), Error> {
 }
 
 fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
-    let (empty_file, empty_dir) = (made.join(".empty"), made.join(".none"));
+    let ours = fs::read_dir(made).and_then(|names| names.map(|entry| Ok(entry?.file_name())).collect());
+    let ours: BTreeSet<OsString> = ours.doing("list the made files")?;
     for entry in fs::read_dir(proc).doing("list `/proc`")? {
         let entry = entry.doing("list `/proc`")?;
         let name = entry.file_name();
@@ -83,13 +99,12 @@ fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
         if meta.is_symlink() || meta.mode() & 0o004 == 0 {
             continue;
         }
-        let ours = made.join(&name);
-        let cover = match (ours.exists(), meta.is_dir()) {
-            (true, _) => &ours,
-            (false, true) => &empty_dir,
-            (false, false) => &empty_file,
+        let cover = match (ours.contains(&name), meta.is_dir()) {
+            (true, _) => made.join(&name),
+            (false, true) => made.join(EMPTY_DIR),
+            (false, false) => made.join(EMPTY_FILE),
         };
-        bind(cover, &entry.path(), COVER)?;
+        bind(&cover, &entry.path())?;
     }
     Ok(())
 }
@@ -109,8 +124,8 @@ fn write_files(made: &Path) -> Result<(), Error> {
     write("cpuinfo", &cpuinfo(cpus))?;
     write("stat", &stat(cpus))?;
     write("meminfo", &MEMORY.map(|(name, kib)| format!("{:<16}{kib:>8} kB\n", format!("{name}:"))).concat())?;
-    File::create(made.join(".empty")).doing("make an empty file")?;
-    fs::create_dir(made.join(".none")).doing("make an empty directory")
+    File::create(made.join(EMPTY_FILE)).doing("make an empty file")?;
+    fs::create_dir(made.join(EMPTY_DIR)).doing("make an empty directory")
 }
 
 /// How many processors a step may use: its affinity tells anyway, so the made files agree with it.
