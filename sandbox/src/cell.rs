@@ -10,7 +10,7 @@ use crate::error::Doing;
 use crate::ground::{self, Ground};
 use crate::inside::{self, Program};
 use crate::wire::{self, MOST_FDS, Order, Report};
-use crate::{Error, Exit, Isolation, Network, Outcome, Request, source, sys};
+use crate::{Error, Exit, Isolation, Network, Outcome, Request, Stdio, source, sys};
 
 /// One sandbox, before and during its one request. Dropping it makes it die: it sees its socket close.
 pub struct Cell {
@@ -85,14 +85,20 @@ impl Cell {
         let mut sources = Vec::new();
         if let Some(ground) = ground {
             sources = source::open_all(request, ground)?;
-            source::give_output(ground, &baggage.stdout)?;
-            source::give_output(ground, &baggage.stderr)?;
+            if request.stdio == Stdio::Captured {
+                source::give_output(ground, &baggage.stdout)?;
+                source::give_output(ground, &baggage.stderr)?;
+            }
         }
         self.isolation = request.isolation;
         let own = [&baggage.body, &baggage.stdin, &baggage.stdout, &baggage.stderr];
         let fds: Vec<BorrowedFd<'_>> = own.into_iter().chain(&sources).map(AsFd::as_fd).collect();
         if fds.len() > MOST_FDS {
-            return Err(Error::Request(format!("{} mounts; at most {} have a source", sources.len(), MOST_FDS - own.len())));
+            return Err(Error::Request(format!(
+                "{} mounts; at most {} have a source",
+                sources.len(),
+                MOST_FDS - own.len()
+            )));
         }
         wire::send(self.socket.as_fd(), &Order::Run, &fds)
     }

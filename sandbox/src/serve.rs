@@ -13,7 +13,7 @@ use crate::cell::{Baggage, Cell, Walls};
 use crate::error::Doing;
 use crate::ground::{self, Ground};
 use crate::inside::Program;
-use crate::kernel::{lacks_landlock, lacks_namespaces};
+use crate::kernel::lacks_landlock;
 use crate::wire::{self, Answer, Ask, Order};
 use crate::{Error, Isolation, Kernel, Network, Request, sys};
 
@@ -34,7 +34,7 @@ pub fn serve(caller: OwnedFd, bare: bool) -> Result<(), Error> {
     setsid().doing("start a session")?;
     sys::default_signals();
     let mut spawner = Spawner::new(caller, bare);
-    spawner.prepare();
+    spawner.prepare_one();
     spawner.answer(&Answer::Ready(spawner.kernel()))?;
     while spawner.turn()? {}
     Ok(())
@@ -143,7 +143,9 @@ impl Spawner {
         let needed = if request.network == Network::Host { LANDLOCK_SCOPES } else { LANDLOCK };
         match (request.isolation, &self.ground) {
             (Isolation::None, None) if request.mounts.is_empty() => Ok(()),
-            (Isolation::None, None) => Err(Error::Request("mounts need namespaces, which isolation `none` has not".to_owned())),
+            (Isolation::None, None) => {
+                Err(Error::Request("mounts need namespaces, which isolation `none` has not".to_owned()))
+            }
             (Isolation::None, Some(_)) | (_, None) => Err(Error::Request("sent to the wrong spawner".to_owned())),
             (_, Some(Err(lack))) => Err(Error::Lacking(lack.clone())),
             (Isolation::Full, _) if self.landlock_abi < needed => {
@@ -163,19 +165,15 @@ impl Spawner {
         }
     }
 
-    /// One cell ahead, as far as this is possible: whoever asks for one later gets to know why it was not.
+    /// One cell ahead, where this is possible.
     fn prepare_one(&mut self) {
         let Some(Ok(ground)) = &self.ground else { return };
         match open(ground, Walls::USUAL, &self.filter) {
             Ok(cell) => self.prepared.push(cell),
             Err(Error::Lacking(lack)) => self.ground = Some(Err(lack)),
-            Err(Error::System { doing, cause }) => self.ground = Some(Err(lacks_namespaces(&doing, cause))),
+            // Whoever asks for a cell next gets to know it.
             Err(_) => {}
         }
-    }
-
-    fn prepare(&mut self) {
-        self.prepare_one();
     }
 
     fn finish(&mut self, id: u64) -> Result<(), Error> {
@@ -202,8 +200,5 @@ impl Spawner {
 }
 
 fn open(ground: &Ground, walls: Walls, filter: &Program) -> Result<Cell, Error> {
-    match Cell::open(ground, walls, filter) {
-        Err(Error::System { doing, cause }) => Err(Error::Lacking(lacks_namespaces(&doing, cause))),
-        other => other,
-    }
+    Cell::open(ground, walls, filter).map_err(Error::into_lack)
 }

@@ -46,7 +46,8 @@ fn read_only(source: &Path, ground: &Ground) -> Result<OwnedFd, Error> {
             return Ok(tree);
         }
     }
-    sys::mount_setattr(tree.as_fd(), attributes, None, true).doing_with(|| format!("make `{}` read-only", source.display()))?;
+    sys::mount_setattr(tree.as_fd(), attributes, None, true)
+        .doing_with(|| format!("make `{}` read-only", source.display()))?;
     Ok(tree)
 }
 

@@ -96,7 +96,9 @@ impl Spawner {
         let process = if request.isolation == Isolation::None { self.bare()? } else { &self.walled };
         let body = wire::write_body(request)?;
         let stdin = match request.stdio {
-            Stdio::Captured => open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).doing("open `/dev/null`")?,
+            Stdio::Captured => {
+                open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).doing("open `/dev/null`")?
+            }
             Stdio::Inherited => std::io::stdin().as_fd().try_clone_to_owned().doing("duplicate stdin")?,
         };
         process.shared.run([body, stdin, stdout, stderr], Box::new(done))

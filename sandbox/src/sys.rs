@@ -114,9 +114,8 @@ pub fn move_mount(mount: BorrowedFd<'_>, at: BorrowedFd<'_>) -> io::Result<()> {
 pub fn move_mount_to(mount: BorrowedFd<'_>, at: &CStr) -> io::Result<()> {
     let (from, empty, to) = (mount.as_raw_fd(), c"".as_ptr(), at.as_ptr());
     // SAFETY: both paths are C strings that outlive the call.
-    let result = unsafe {
-        libc::syscall(libc::SYS_move_mount, from, empty, libc::AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_move_mount, from, empty, libc::AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) };
     answer(result).map(drop)
 }
 
@@ -130,8 +129,7 @@ pub fn new_mount(fs: &CStr, options: &[(&CStr, Option<&CStr>)], attributes: u64)
             None => (FSCONFIG_SET_FLAG, std::ptr::null()),
         };
         // SAFETY: key and value are C strings (or null for a flag, as fsconfig(2) asks) that outlive the call.
-        let result =
-            unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key.as_ptr(), value, 0) };
+        let result = unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key.as_ptr(), value, 0) };
         answer(result)?;
     }
     let null = std::ptr::null::<libc::c_char>();

@@ -90,15 +90,16 @@ pub fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> Result<Option<(T,
     if length == 0 {
         return Ok(None);
     }
-    let message =
-        serde_json::from_slice(&bytes[..length]).map_err(|error| Error::Request(format!("unreadable message: {error}")))?;
+    let message = serde_json::from_slice(&bytes[..length])
+        .map_err(|error| Error::Request(format!("unreadable message: {error}")))?;
     Ok(Some((message, fds)))
 }
 
 pub fn write_body(request: &Request) -> Result<OwnedFd, Error> {
     let body = memfd_create("request", MFdFlags::MFD_CLOEXEC).doing("make a memory file for the request")?;
     let mut file = std::fs::File::from(body);
-    let bytes = serde_json::to_vec(request).map_err(|error| Error::Request(format!("not writable as JSON: {error}")))?;
+    let bytes =
+        serde_json::to_vec(request).map_err(|error| Error::Request(format!("not writable as JSON: {error}")))?;
     file.write_all(&bytes).doing("write the request")?;
     Ok(file.into())
 }

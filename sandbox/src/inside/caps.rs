@@ -20,5 +20,7 @@ pub fn drop_all() -> Result<(), Error> {
 }
 
 fn clear(set: CapSet) -> Result<(), Error> {
-    caps::clear(None, set).map_err(|_| std::io::Error::last_os_error()).doing_with(|| format!("clear the {set:?} capabilities"))
+    caps::clear(None, set)
+        .map_err(|_| std::io::Error::last_os_error())
+        .doing_with(|| format!("clear the {set:?} capabilities"))
 }

@@ -13,7 +13,10 @@ const FILES: [(&str, &str); 9] = [
     ("host.conf", "multi on\n"),
     ("hostname", "waders\n"),
     ("hosts", "127.0.0.1 localhost waders\n::1 localhost ip6-localhost ip6-loopback\n"),
-    ("nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\nnetworks: files\nprotocols: files\nservices: files\n"),
+    (
+        "nsswitch.conf",
+        "passwd: files\ngroup: files\nshadow: files\nhosts: files\nnetworks: files\nprotocols: files\nservices: files\n",
+    ),
     ("protocols", "ip 0 IP\nicmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\n"),
     ("resolv.conf", ""),
     ("services", "ftp 21/tcp\nssh 22/tcp\nsmtp 25/tcp\ndomain 53/tcp\ndomain 53/udp\nhttp 80/tcp\nhttps 443/tcp\n"),
@@ -21,7 +24,8 @@ const FILES: [(&str, &str); 9] = [
 ];
 
 /// UTC as tzfile(5): a header for version 1, its one zone, and the same for version 2 with an empty rule.
-const UTC: &[u8] = b"TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\0\0\0\0\0\0UTC\0\
+const UTC: &[u8] =
+    b"TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\0\0\0\0\0\0UTC\0\
 TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\0\0\0\0\0\0UTC\0\nUTC0\n";
 
 pub fn make(stage: &Stage, network: Network) -> Result<(), Error> {
@@ -47,8 +51,7 @@ pub fn complete(request: &Request) -> Result<(), Error> {
     if home.contains([':', '\n']) {
         return Err(Error::Request(format!("HOME `{}` cannot stand in `/etc/passwd`", home.escape_debug())));
     }
-    let passwd = format!(
-        "{NAME}:x:{INSIDE}:{INSIDE}:{NAME}:{home}:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
-    );
+    let passwd =
+        format!("{NAME}:x:{INSIDE}:{INSIDE}:{NAME}:{home}:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
     fs::write("/etc/passwd", passwd).doing("write `/etc/passwd`")
 }

@@ -24,7 +24,8 @@ pub fn keep(spawner: &OwnedFd, request: &Request, leader: Pid, house: House) -> 
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None).doing("block SIGCHLD")?;
-    let children = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).doing("watch children")?;
+    let children =
+        SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).doing("watch children")?;
     let deadline = request.limits.timeout.and_then(|limit| began.checked_add(limit));
     let mut watch = Watch { leader, grace: request.limits.grace, deadline, ending: None };
     let ended = watch.until_ended(spawner, &children);
@@ -105,9 +106,7 @@ impl Watch {
     /// Rounded up, so that we never wake just before the deadline and spin.
     fn patience(&self) -> PollTimeout {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        left.map_or(PollTimeout::NONE, |left| {
-            PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
-        })
+        left.map_or(PollTimeout::NONE, |left| PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX))
     }
 
     /// Buries every dead child; the leader's status if it is among them.
@@ -141,9 +140,8 @@ fn end_everything(house: House) {
                 }
             }
         }
-        match waitpid(None, None) {
-            Err(Errno::ECHILD) => return,
-            Ok(_) | Err(_) => {}
+        if let Err(Errno::ECHILD) = waitpid(None, None) {
+            return;
         }
     }
 }

@@ -8,8 +8,8 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, RulesetStatus, Scope,
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
 use crate::kernel::lacks_landlock;
@@ -52,7 +52,11 @@ fn allow(rules: RulesetCreated, path: &str, access: BitFlags<AccessFs>) -> Resul
 }
 
 /// Shell scripts open `/dev/stderr` by name, which then is the caller's capture file.
-fn allow_reopening(rules: RulesetCreated, fd: BorrowedFd<'_>, access: BitFlags<AccessFs>) -> Result<RulesetCreated, Error> {
+fn allow_reopening(
+    rules: RulesetCreated,
+    fd: BorrowedFd<'_>,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, Error> {
     let owned = fd.try_clone_to_owned().map(File::from);
     match owned {
         Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => {

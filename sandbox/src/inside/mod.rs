@@ -58,7 +58,7 @@ fn last_words(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
 fn in_namespaces(spawner: &OwnedFd, network: Network, filter: &Program) -> Result<Outcome, Error> {
     let prepared = prepare(spawner, network, filter);
     let Baggage { request, own, sources } = receive_request(spawner)?;
-    let leader = prepared?;
+    let leader = prepared.map_err(Error::into_lack)?;
     etc::complete(&request)?;
     mount::attach_all(&request, sources)?;
     root::link_merged_usr()?;

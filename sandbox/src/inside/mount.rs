@@ -16,7 +16,8 @@ const RESTRICTED: u64 = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;
 
 /// Attaches every mount of the request in its order. `sources` has one for each mount that has a source.
 pub fn attach_all(request: &Request, sources: Vec<OwnedFd>) -> Result<(), Error> {
-    let root = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the root")?;
+    let root =
+        open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the root")?;
     let mut sources = sources.into_iter();
     let mut source = || sources.next().ok_or_else(|| Error::Request("fewer sources than mounts".to_owned()));
     for mount in &request.mounts {

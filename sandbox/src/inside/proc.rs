@@ -21,8 +21,7 @@ use crate::error::Doing;
 use crate::kernel::lacks_namespaces;
 use crate::{Error, sys};
 
-const COVER: u64 =
-    sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
+const COVER: u64 = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
 
 const MADE_BYTES: u64 = 1 << 20;
 const MADE_INODES: u64 = 128;
@@ -114,9 +113,7 @@ fn write_files(made: &Path) -> Result<(), Error> {
     let write = |name: &str, text: &str| {
         let path = made.join(name);
         let parent = path.parent().expect("a name below a directory");
-        fs::create_dir_all(parent)
-            .and_then(|()| fs::write(&path, text))
-            .doing_with(|| format!("make `/proc/{name}`"))
+        fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)).doing_with(|| format!("make `/proc/{name}`"))
     };
     for (name, text) in FILES {
         write(name, text)?;

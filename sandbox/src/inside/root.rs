@@ -62,6 +62,7 @@ pub fn link_merged_usr() -> Result<(), Error> {
 
 /// Nothing in the root itself changes any more; what is mounted on it has its own say.
 pub fn seal() -> Result<(), Error> {
-    let root = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the root")?;
+    let root =
+        open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the root")?;
     sys::mount_setattr(root.as_fd(), sys::MOUNT_ATTR_RDONLY, None, false).doing("make the root read-only")
 }

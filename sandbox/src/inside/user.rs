@@ -9,7 +9,7 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid, sethostname};
+use nix::unistd::{Gid, Uid, setgroups, sethostname, setresgid, setresuid};
 
 use crate::error::Doing;
 use crate::ground::INSIDE;
@@ -46,7 +46,8 @@ pub fn name_host() -> Result<(), Error> {
 
 /// In the host's network namespace, which we have no capability over, the interface is up already.
 pub fn loopback_up() -> Result<(), Error> {
-    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).doing("make a socket")?;
+    let socket =
+        socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).doing("make a socket")?;
     match sys::loopback_up(socket.as_fd()) {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
         other => other.doing("bring the loopback interface up"),

@@ -2,7 +2,8 @@
 //! its caller.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("when the spawner is killed its steps die and callers are told", killed_spawner);
     suite.test("a thousand leaked descriptors reach no step", leaked_descriptors);
     suite.test("forty steps at once do not disturb each other", many_at_once);
+    suite.test("a step with the caller's terminal reads from it, without controlling it", terminal);
     suite.test("usage is measured over all processes", usage);
     suite.add("a step over its memory limit is told apart", out_of_memory);
     suite.test("without isolation a step has a cleared environment and still leaves no process", no_isolation);
@@ -132,7 +134,12 @@ fn dropped_step() {
 }
 
 fn exits() {
-    for (code, expected) in [("exit 0", Exit::Code(0)), ("exit 7", Exit::Code(7)), ("kill -9 $$", Exit::Signal(9)), ("kill -11 $$", Exit::Signal(11))] {
+    for (code, expected) in [
+        ("exit 0", Exit::Code(0)),
+        ("exit 7", Exit::Code(7)),
+        ("kill -9 $$", Exit::Signal(9)),
+        ("kill -11 $$", Exit::Signal(11)),
+    ] {
         let (outcome, output) = run(&request(&["/bin/sh", "-c", code]));
         assert_eq!(outcome.unwrap().exit, expected, "{code}: {output}");
     }
@@ -147,8 +154,46 @@ fn killed_caller() {
     until_dead(&marker);
 }
 
-/// A caller with a step that would run for long, to be killed.
+const TALKS: &str = r"
+import os, sys
+print('terminals', [os.isatty(fd) for fd in range(3)], flush=True)
+print('read', sys.stdin.readline().strip(), flush=True)
+try:
+    os.open('/dev/tty', os.O_RDWR)
+except OSError:
+    print('no controlling terminal')
+";
+
+fn terminal() {
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let theirs = || Stdio::from(terminal.slave.try_clone().unwrap());
+    let mut command = Command::new("/proc/self/exe");
+    let mut caller = command.arg("--terminal").stdin(theirs()).stdout(theirs()).stderr(theirs()).spawn().unwrap();
+    let mut ours = fs::File::from(terminal.master);
+    ours.write_all(b"hello\n").unwrap();
+    assert!(caller.wait().unwrap().success());
+    drop((terminal.slave, command));
+    let (mut output, mut part) = (Vec::new(), [0; 1000]);
+    // EIO is how a terminal without users ends.
+    while let Ok(length @ 1..) = ours.read(&mut part) {
+        output.extend_from_slice(&part[..length]);
+    }
+    let output = String::from_utf8_lossy(&output).into_owned();
+    for expected in ["terminals [True, True, True]", "read hello", "no controlling terminal"] {
+        assert!(output.contains(expected), "{output}");
+    }
+}
+
+/// Callers in processes of their own: one with a terminal, and one with a step that would run for long, to be killed.
 pub fn play_role(args: &[String]) -> Option<ExitCode> {
+    if args == ["--terminal"] {
+        let mut request = python(TALKS);
+        request.stdio = waders_sandbox::Stdio::Inherited;
+        let own = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
+        let (stdout, stderr) = (own(std::io::stdout().as_fd()), own(std::io::stderr().as_fd()));
+        let outcome = spawner().run(&request, stdout, stderr).unwrap().wait().unwrap();
+        return Some(if outcome.exit == Exit::Code(0) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let [role, marker] = args else { return None };
     if role != "--caller" {
         return None;
@@ -172,7 +217,8 @@ fn killed_spawner() {
 fn leaked_descriptors() {
     let file = fs::File::open("/").unwrap();
     // Without close-on-exec, as a careless library leaves them.
-    let leaked: Vec<_> = (0..1000).filter_map(|_| nix::fcntl::fcntl(file.as_fd(), nix::fcntl::F_DUPFD(3)).ok()).collect();
+    let leaked: Vec<_> =
+        (0..1000).filter_map(|_| nix::fcntl::fcntl(file.as_fd(), nix::fcntl::F_DUPFD(3)).ok()).collect();
     let spawner = Spawner::start().unwrap();
     let inside = "import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])";
     let (outcome, output) = start_with(&spawner, &python(inside)).unwrap().wait();
@@ -186,7 +232,9 @@ fn leaked_descriptors() {
 }
 
 fn many_at_once() {
-    let steps: Vec<_> = (0..40).map(|number| start(&python(&format!("import time; time.sleep(0.2); print({number})"))).unwrap()).collect();
+    let steps: Vec<_> = (0..40)
+        .map(|number| start(&python(&format!("import time; time.sleep(0.2); print({number})"))).unwrap())
+        .collect();
     for (number, step) in steps.into_iter().enumerate() {
         let (outcome, output) = step.wait();
         assert_eq!(outcome.unwrap().exit, Exit::Code(0));
@@ -220,7 +268,8 @@ fn out_of_memory() -> Verdict {
 
 fn no_isolation() {
     let marker = marker();
-    let mut request = request(&["/bin/sh", "-c", &format!("(setsid sh -c 'sleep 100; : {marker}' &); env; ls /proc/1/comm")]);
+    let mut request =
+        request(&["/bin/sh", "-c", &format!("(setsid sh -c 'sleep 100; : {marker}' &); env; ls /proc/1/comm")]);
     request.isolation = Isolation::None;
     assert!(matches!(run(&request).0, Err(Error::Request(_))), "mounts cannot be had without namespaces");
     request.mounts.clear();
@@ -267,4 +316,3 @@ fn until(is_so: impl Fn() -> bool) {
     }
     panic!("it never was so");
 }
-

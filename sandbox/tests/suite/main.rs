@@ -3,6 +3,9 @@
 //!
 //! Everything runs as whoever starts it and, when that is root, once more as an ordinary user.
 
+// Clippy knows tests by `#[test]`, which a test binary with its own `main` has not.
+#![allow(clippy::unwrap_used)]
+
 mod harness;
 mod kit;
 mod lifetime;

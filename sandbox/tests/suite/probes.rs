@@ -10,7 +10,8 @@ use crate::kit::{PYTHON, Place, chain, copy_on_write, read_only, request, run, w
 
 pub fn add(suite: &mut Suite, probe_dir: &Path) {
     for kind in ["escape", "allowed"] {
-        let mut names: Vec<_> = fs::read_dir(probe_dir.join(kind)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut names: Vec<_> =
+            fs::read_dir(probe_dir.join(kind)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         for name in names {
             let name = name.into_string().unwrap();

@@ -18,8 +18,12 @@ pub fn add(suite: &mut Suite) {
         assert_eq!(kernel.dedicated_user, geteuid().is_root());
         assert_eq!(succeed(&python("print('ran')")), "ran\n");
     });
-    suite.test("where user namespaces are used up the setting is named", || refused("no-namespaces", "max_user_namespaces=15000"));
-    suite.test("where a container's filter forbids them the option is named", || refused("filtered", "seccomp=unconfined"));
+    suite.test("where user namespaces are used up the setting is named", || {
+        refused("no-namespaces", "max_user_namespaces=15000")
+    });
+    suite.test("where a container's filter forbids them the option is named", || {
+        refused("filtered", "seccomp=unconfined")
+    });
     suite.test("a kernel without them is named", || refused("unknown", "CONFIG_USER_NS"));
 }
 

@@ -1,8 +1,8 @@
 //! Requests as they come: taken word for word, or refused with a reason. No request makes the spawner stop.
 
-use std::os::unix::fs::symlink;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
 use waders_sandbox::{Error, Isolation, Network};
@@ -17,6 +17,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("words that cannot be are refused by name", impossible_words);
     suite.test("a source that is a link, a file or nothing is refused", bad_sources);
     suite.test("a link in a source leads nowhere on the host, and no mount goes through it", links_in_sources);
+    suite.test("a source swapped for a link while steps start shows itself or nothing", swapped_source);
     suite.test("more mounts than can be passed are refused", too_many_mounts);
     suite.test("a hundred mounts are fine", many_mounts);
     suite.test("two sandboxes cannot meet, nor the host, over abstract sockets or the loopback", strangers);
@@ -30,7 +31,8 @@ fn arguments() {
     let words = ["--bind", "-c", "@file", "$(id)", "`id`", "", "a b", "\n", "*", "--", "ü", "--waders-spawner"];
     let mut request = request(&[PYTHON, "-c", "import sys; print(ascii(sys.argv[1:]))"]);
     request.argv.extend(words.iter().map(ToString::to_string));
-    let expected = r"['--bind', '-c', '@file', '$(id)', '`id`', '', 'a b', '\n', '*', '--', '\xfc', '--waders-spawner']";
+    let expected =
+        r"['--bind', '-c', '@file', '$(id)', '`id`', '', 'a b', '\n', '*', '--', '\xfc', '--waders-spawner']";
     assert_eq!(succeed(&request).trim_end(), expected);
 }
 
@@ -55,7 +57,10 @@ fn check(mut change: impl FnMut(&mut waders_sandbox::Request), expected: &str) {
 }
 
 fn missing_program() {
-    check(|request| request.argv[0] = "/usr/bin/nothing".to_owned(), "cannot execute `/usr/bin/nothing` in the sandbox: No such file");
+    check(
+        |request| request.argv[0] = "/usr/bin/nothing".to_owned(),
+        "cannot execute `/usr/bin/nothing` in the sandbox: No such file",
+    );
     check(|request| request.argv[0] = "/usr".to_owned(), "cannot execute `/usr` in the sandbox: Permission denied");
     assert!(matches!(run(&request(&["/nothing"])).0, Err(Error::Exec { .. })));
 }
@@ -88,7 +93,8 @@ fn links_in_sources() {
     symlink(&secret, inputs.join("absolute")).unwrap();
     symlink("../secret", inputs.join("relative")).unwrap();
     symlink("absolute", inputs.join("chain")).unwrap();
-    let mut request = python("import os\nfor name in sorted(os.listdir('/in')): print(name, os.path.exists(f'/in/{name}'))");
+    let mut request =
+        python("import os\nfor name in sorted(os.listdir('/in')): print(name, os.path.exists(f'/in/{name}'))");
     request.mounts.push(read_only("/in", &inputs));
     assert_eq!(succeed(&request), "absolute False\nchain False\nrelative False\n");
     for name in ["absolute", "relative", "chain"] {
@@ -99,6 +105,31 @@ fn links_in_sources() {
         );
     }
     assert_eq!(std::fs::read_dir(&secret).unwrap().count(), 1, "nothing was made on the host");
+}
+
+fn swapped_source() {
+    let place = Place::for_everyone();
+    let (good, secret, moved) = (place.dir("good"), place.dir("secret"), place.path().join("moved"));
+    std::fs::write(good.join("word"), "declared").unwrap();
+    std::fs::write(secret.join("word"), "secret").unwrap();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (stopped, name) = (std::sync::Arc::clone(&stop), good.clone());
+    let swapping = std::thread::spawn(move || {
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            std::fs::rename(&name, &moved).unwrap();
+            symlink(&secret, &name).unwrap();
+            std::fs::remove_file(&name).unwrap();
+            std::fs::rename(&moved, &name).unwrap();
+        }
+    });
+    for _ in 0..100 {
+        let mut request = request(&["/bin/cat", "/in/word"]);
+        request.mounts.push(read_only("/in", &good));
+        let (outcome, output) = run(&request);
+        assert!(outcome.is_err() && output.is_empty() || output == "declared", "{output}");
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    swapping.join().unwrap();
 }
 
 fn too_many_mounts() {
@@ -139,7 +170,9 @@ fn strangers() {
     let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     let mut listening = start(&python(LISTENS)).unwrap();
     listening.until_it_says("listening");
-    let code = CONNECTS.replace("HOST", &host.local_addr().unwrap().port().to_string()).replace("\\0host", &format!("\\0{name}"));
+    let code = CONNECTS
+        .replace("HOST", &host.local_addr().unwrap().port().to_string())
+        .replace("\\0host", &format!("\\0{name}"));
     assert_eq!(succeed(&python(&code)), "");
     let outside = SocketAddr::from_abstract_name("meeting").unwrap();
     assert!(std::os::unix::net::UnixStream::connect_addr(&outside).is_err(), "the host reaches in");

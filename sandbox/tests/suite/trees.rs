@@ -12,7 +12,9 @@ use crate::kit::{Place, copy_on_write, python, read_only, run, scratch, succeed,
 
 pub fn add(suite: &mut Suite) {
     for (name, writable_by_mode) in [("stacked", true), ("copied", false)] {
-        suite.test(&format!("a {name} tree can be changed at will and is not changed"), move || changed_at_will(writable_by_mode));
+        suite.test(&format!("a {name} tree can be changed at will and is not changed"), move || {
+            changed_at_will(writable_by_mode)
+        });
         suite.test(&format!("a {name} tree keeps modes and times"), move || keeps_modes(writable_by_mode));
         suite.test(&format!("a {name} tree has room for its limit only"), move || limited(writable_by_mode));
     }
@@ -94,7 +96,8 @@ fn limited(writable_by_mode: bool) {
     let code = "import errno\ntry:\n    open('/src/a/large', 'wb').write(bytes(8 << 20))\nexcept OSError as error:\n    \
                 print(error.errno == errno.ENOSPC)\nopen('/src/a/large', 'wb').write(bytes(1 << 19))";
     let mut request = python(code);
-    let kind = MountKind::CopyOnWrite { source: tree(&place, writable_by_mode), upper_bytes: 1 << 20, upper_inodes: 100 };
+    let kind =
+        MountKind::CopyOnWrite { source: tree(&place, writable_by_mode), upper_bytes: 1 << 20, upper_inodes: 100 };
     request.mounts.push(waders_sandbox::Mount { at: "/src".into(), kind });
     assert_eq!(succeed(&request), "True\n");
 }
@@ -106,7 +109,8 @@ fn private_home() {
     let out = place.dir("home/store/out");
     fs::write(inner.join("file"), "content").unwrap();
     fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
-    let mut request = python("print(open('/in/file').read()); open('/src/file', 'a').write('x'); open('/out/file', 'w').write('x')");
+    let mut request =
+        python("print(open('/in/file').read()); open('/src/file', 'a').write('x'); open('/out/file', 'w').write('x')");
     request.mounts.extend([read_only("/in", &inner), copy_on_write("/src", &inner), writable("/out", &out)]);
     assert_eq!(succeed(&request), "content\n");
     assert_eq!(fs::read_to_string(out.join("file")).unwrap(), "x");
@@ -115,7 +119,9 @@ fn private_home() {
 fn left_behind() {
     let place = Place::for_everyone();
     let out = place.dir("out");
-    let mut request = python("import os\nos.makedirs('/out/a/b')\nopen('/out/a/b/file', 'w').write('x')\nos.chmod('/out/a/b/file', 0o600)\nos.symlink('/etc/passwd', '/out/link')");
+    let mut request = python(
+        "import os\nos.makedirs('/out/a/b')\nopen('/out/a/b/file', 'w').write('x')\nos.chmod('/out/a/b/file', 0o600)\nos.symlink('/etc/passwd', '/out/link')",
+    );
     request.mounts.push(writable("/out", &out));
     succeed(&request);
     assert_eq!(fs::read_to_string(out.join("a/b/file")).unwrap(), "x");
@@ -152,7 +158,11 @@ fn nested() {
     fs::create_dir(outer.join("below")).unwrap();
     fs::write(inner.join("file"), "inner").unwrap();
     let mut request = python("print(open('/src/below/file').read()); print(open('/src/new/file').read())");
-    request.mounts.extend([copy_on_write("/src", &outer), read_only("/src/below", &inner), read_only("/src/new", &inner)]);
+    request.mounts.extend([
+        copy_on_write("/src", &outer),
+        read_only("/src/below", &inner),
+        read_only("/src/new", &inner),
+    ]);
     assert_eq!(succeed(&request), "inner\ninner\n");
     assert_eq!(fs::read_dir(outer).unwrap().count(), 1);
     let mut missing = python("");

@@ -163,7 +163,11 @@ mod tests {
     #[test]
     fn arguments_decide_where_the_rule_says_so() {
         check(libc::SYS_socket, [libc::AF_INET as u64, libc::SOCK_STREAM as u64, 0, 0, 0, 0], 0);
-        check(libc::SYS_socket, [libc::AF_INET as u64, (libc::SOCK_RAW | libc::SOCK_CLOEXEC) as u64, 1, 0, 0, 0], libc::EPERM);
+        check(
+            libc::SYS_socket,
+            [libc::AF_INET as u64, (libc::SOCK_RAW | libc::SOCK_CLOEXEC) as u64, 1, 0, 0, 0],
+            libc::EPERM,
+        );
         check(libc::SYS_socket, [libc::AF_VSOCK as u64, libc::SOCK_STREAM as u64, 0, 0, 0, 0], libc::EAFNOSUPPORT);
         check(libc::SYS_socket, [libc::AF_NETLINK as u64, libc::SOCK_RAW as u64, 0, 0, 0, 0], 0);
         check(libc::SYS_socket, [libc::AF_NETLINK as u64, libc::SOCK_RAW as u64, 16, 0, 0, 0], libc::EAFNOSUPPORT);

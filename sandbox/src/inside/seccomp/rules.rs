@@ -25,8 +25,7 @@ const SPECIAL: u32 = 0o6000;
 /// Every CLONE_NEW* that fits into clone(2); CLONE_NEWTIME does not.
 const NAMESPACES: u32 = 0x7e02_0000;
 const CREATE: u32 = (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) as u32;
-const FAMILIES: &[u32] =
-    &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32, libc::AF_NETLINK as u32];
+const FAMILIES: &[u32] = &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32, libc::AF_NETLINK as u32];
 const NETLINK: u32 = libc::AF_NETLINK as u32;
 const INTERNET: [u32; 2] = [libc::AF_INET as u32, libc::AF_INET6 as u32];
 /// The low bits of a socket's type; the high ones are flags.
@@ -40,30 +39,72 @@ const PERSONALITIES: &[u32] = &[0, 8, 0x2_0000, 0x2_0008, 0x4_0000, 0xffff_ffff]
 /// Calls that take no part in building or testing anything, refused as a kernel refuses those without privilege.
 const REFUSED: &[i64] = &[
     // mounts and roots
-    libc::SYS_chroot, libc::SYS_mount, libc::SYS_pivot_root, libc::SYS_umount2,
-    libc::SYS_fsconfig, libc::SYS_fsmount, libc::SYS_fsopen, libc::SYS_fspick, libc::SYS_mount_setattr,
-    libc::SYS_move_mount, libc::SYS_open_tree, STATMOUNT, LISTMOUNT, OPEN_TREE_ATTR,
+    libc::SYS_chroot,
+    libc::SYS_mount,
+    libc::SYS_pivot_root,
+    libc::SYS_umount2,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    STATMOUNT,
+    LISTMOUNT,
+    OPEN_TREE_ATTR,
     // namespaces
-    libc::SYS_setns, libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_unshare,
     // other processes
-    libc::SYS_kcmp, libc::SYS_pidfd_getfd, libc::SYS_process_madvise, libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev, libc::SYS_ptrace,
+    libc::SYS_kcmp,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_process_madvise,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
     // files by handle, watches of whole file systems
-    libc::SYS_fanotify_init, libc::SYS_fanotify_mark, libc::SYS_name_to_handle_at, libc::SYS_open_by_handle_at,
+    libc::SYS_fanotify_init,
+    libc::SYS_fanotify_mark,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_open_by_handle_at,
     // the kernel's own
-    libc::SYS_acct, libc::SYS_add_key, libc::SYS_bpf, libc::SYS_delete_module, libc::SYS_finit_module,
-    libc::SYS_init_module, libc::SYS_kexec_load, libc::SYS_keyctl, libc::SYS_perf_event_open, libc::SYS_quotactl,
-    libc::SYS_reboot, libc::SYS_request_key, libc::SYS_swapoff, libc::SYS_swapon, libc::SYS_syslog,
-    libc::SYS_userfaultfd, libc::SYS_vhangup, QUOTACTL_FD,
+    libc::SYS_acct,
+    libc::SYS_add_key,
+    libc::SYS_bpf,
+    libc::SYS_delete_module,
+    libc::SYS_finit_module,
+    libc::SYS_init_module,
+    libc::SYS_kexec_load,
+    libc::SYS_keyctl,
+    libc::SYS_perf_event_open,
+    libc::SYS_quotactl,
+    libc::SYS_reboot,
+    libc::SYS_request_key,
+    libc::SYS_swapoff,
+    libc::SYS_swapon,
+    libc::SYS_syslog,
+    libc::SYS_userfaultfd,
+    libc::SYS_vhangup,
+    QUOTACTL_FD,
     // clocks and names
-    libc::SYS_clock_adjtime, libc::SYS_clock_settime, libc::SYS_setdomainname, libc::SYS_sethostname,
+    libc::SYS_clock_adjtime,
+    libc::SYS_clock_settime,
+    libc::SYS_setdomainname,
+    libc::SYS_sethostname,
     libc::SYS_settimeofday,
 ];
 
 #[cfg(target_arch = "x86_64")]
 const REFUSED_HERE: &[i64] = &[
-    libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_kexec_file_load, libc::SYS_modify_ldt, libc::SYS_uselib,
-    libc::SYS_ustat, libc::SYS_sysfs, libc::SYS__sysctl,
+    libc::SYS_iopl,
+    libc::SYS_ioperm,
+    libc::SYS_kexec_file_load,
+    libc::SYS_modify_ldt,
+    libc::SYS_uselib,
+    libc::SYS_ustat,
+    libc::SYS_sysfs,
+    libc::SYS__sysctl,
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[i64] = &[libc::SYS_kexec_file_load];
@@ -71,7 +112,10 @@ const REFUSED_HERE: &[i64] = &[libc::SYS_kexec_file_load];
 /// Calls whose arguments lie in memory, where a filter cannot look, or that do other calls' work: programs fall back
 /// when the kernel seems not to know them.
 const UNKNOWN: &[i64] = &[
-    libc::SYS_clone3, libc::SYS_openat2, libc::SYS_io_uring_enter, libc::SYS_io_uring_register,
+    libc::SYS_clone3,
+    libc::SYS_openat2,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
     libc::SYS_io_uring_setup,
 ];
 
@@ -89,9 +133,7 @@ const FILE_SETATTR: i64 = 469;
 
 pub fn rules() -> Vec<Rule> {
     let mut all = Vec::new();
-    for (calls, errno) in
-        [(REFUSED, EPERM), (REFUSED_HERE, EPERM), (UNKNOWN, ENOSYS), (UNSUPPORTED, EOPNOTSUPP)]
-    {
+    for (calls, errno) in [(REFUSED, EPERM), (REFUSED_HERE, EPERM), (UNKNOWN, ENOSYS), (UNSUPPORTED, EOPNOTSUPP)] {
         all.extend(calls.iter().map(|call| rule(*call, [], errno)));
     }
     all.push(rule(libc::SYS_clone, [(0, Test::Any(NAMESPACES))], EPERM));
