@@ -145,6 +145,18 @@ pub fn close_from(first: RawFd) -> io::Result<()> {
     answer(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) }).map(drop)
 }
 
+/// Closes every descriptor from 3 on but one.
+pub fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
+    let kept = kept.as_raw_fd() as libc::c_uint;
+    for (first, last) in [(3, kept.saturating_sub(1)), (kept + 1, libc::c_uint::MAX)] {
+        if first <= last {
+            // SAFETY: the caller is a fresh copy of a process and uses none of the others.
+            answer(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
+        }
+    }
+    Ok(())
+}
+
 /// Marks every descriptor from `first` on to be closed by exec.
 pub fn close_from_on_exec(first: RawFd) -> io::Result<()> {
     // SAFETY: only flags of descriptors change; 4 is CLOSE_RANGE_CLOEXEC.

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use waders_sandbox::{Error, Exit, Isolation, Spawner};
 
 use crate::harness::{Suite, Verdict};
-use crate::kit::{PYTHON, Place, python, request, run, spawner, start, start_with, succeed, writable};
+use crate::kit::{PYTHON, Place, python, read_only, request, run, spawner, start, start_with, succeed, writable};
 
 pub fn add(suite: &mut Suite) {
     suite.test("nothing that a step started survives its outcome", daemons_die);
@@ -26,6 +26,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("exit codes and signals arrive", exits);
     suite.test("when the caller is killed every process of its steps dies", killed_caller);
     suite.test("when the spawner is killed its steps die and callers are told", killed_spawner);
+    suite.test("a refused request leaves no process behind", refused_leave_nothing);
     suite.test("a thousand leaked descriptors reach no step", leaked_descriptors);
     suite.test("forty steps at once do not disturb each other", many_at_once);
     suite.test("a step with the caller's terminal reads from it, without controlling it", terminal);
@@ -212,6 +213,18 @@ fn killed_spawner() {
     assert!(matches!(step.wait().0, Err(Error::SpawnerGone)));
     until_dead(&marker);
     assert!(matches!(start_with(&spawner, &request(&["/bin/true"])).map(drop), Err(Error::SpawnerGone)));
+}
+
+fn refused_leave_nothing() {
+    let spawner = Spawner::start().unwrap();
+    let mut refused = python("");
+    refused.mounts.push(read_only("/in", "/nowhere"));
+    for _ in 0..20 {
+        assert!(start_with(&spawner, &refused).unwrap().wait().0.is_err());
+    }
+    let list = format!("/proc/{0}/task/{0}/children", spawner.pid());
+    // Sandboxes prepared for what may come next are children too, but few.
+    until(|| fs::read_to_string(&list).unwrap().split_whitespace().count() < 5);
 }
 
 fn leaked_descriptors() {
