@@ -132,7 +132,7 @@ fn explain(cause: Cause, sysctl: &dyn Fn(&str) -> Option<String>, status: String
              run on the host",
         )
     } else if cause.0 == libc::EINVAL || cause.0 == libc::ENOSYS {
-        ("this kernel is too old or built without them", "boot a kernel of 5.13 or later with CONFIG_USER_NS=y")
+        ("this kernel is too old or built without them", "boot a kernel of 5.14 or later with CONFIG_USER_NS=y")
     } else if cause.0 == libc::EPERM && filtered_proc(&status) {
         (
             "a container masks parts of /proc, so that no new one may be mounted",
