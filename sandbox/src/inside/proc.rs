@@ -1,13 +1,12 @@
 //! `/proc`: the cell's own processes, and in place of what the kernel says about the host: made, constant files.
 //!
 //! Not `subset=pid`: that has no `/proc/cpuinfo` and nothing can be added to it, while libraries read such files at
-//! import. So everything at the top level that all may read is covered, whatever this kernel has there.
+//! import. So everything else at the top level is covered, whatever this kernel has there.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::fcntl::{OFlag, open};
@@ -94,11 +93,11 @@ fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
         if is_process || OWN.iter().any(|own| *own == name) {
             continue;
         }
-        let meta = entry.metadata().doing("look into `/proc`")?;
-        if meta.is_symlink() || meta.mode() & 0o004 == 0 {
+        let kind = entry.file_type().doing("look into `/proc`")?;
+        if kind.is_symlink() {
             continue;
         }
-        let cover = match (ours.contains(&name), meta.is_dir()) {
+        let cover = match (ours.contains(&name), kind.is_dir()) {
             (true, _) => made.join(&name),
             (false, true) => made.join(EMPTY_DIR),
             (false, false) => made.join(EMPTY_FILE),

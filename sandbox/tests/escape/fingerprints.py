@@ -28,7 +28,7 @@ EXPECTED = {
     "command line": (open("/proc/cmdline").read(), "quiet\n"),
     "version": (open("/proc/version").read(), "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
     "cgroups": ({line.rstrip("\n").rpartition(":")[2] for line in open("/proc/self/cgroup")}, {"/"}),
-    "processes": (sorted(name for name in os.listdir("/proc") if name.isdigit()), [str(os.getpid())]),
+    "processes": ([name for name in os.listdir("/proc") if name.isdigit() and name != "1"], [str(os.getpid())]),
     "pid": (os.getpid(), 2),
     "parent": (os.getppid(), 1),
     "signals ignored": ([line.split()[1] for line in open("/proc/self/status") if line.startswith("SigIgn")], ["0000000001001000"]),
