@@ -74,6 +74,9 @@ fn directory(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Error> {
     if components.next() != Some(Component::RootDir) {
         return Err(bad("is not absolute"));
     }
+    if path.parent().is_none() {
+        return Err(bad("is the root, which is ours"));
+    }
     for component in components {
         let Component::Normal(name) = component else { return Err(bad("is not a clean path")) };
         let made = match mkdirat(&dir, name, Mode::from_bits_truncate(0o755)) {
