@@ -30,7 +30,7 @@ const EMPTY_DIR: &str = ".none";
 /// Tells only of the cell's own namespaces.
 const OWN: [&str; 1] = ["sysvipc"];
 
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 17] = [
     ("cmdline", "quiet\n"),
     ("filesystems", "nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts\nnodev\toverlay\n\text4\n"),
     ("loadavg", "0.00 0.00 0.00 1/1 1\n"),
@@ -46,6 +46,7 @@ const FILES: [(&str, &str); 16] = [
     ("sys/net/core/somaxconn", "4096\n"),
     ("sys/vm/overcommit_memory", "0\n"),
     ("uptime", "1.00 1.00\n"),
+    ("vmstat", "pswpin 0\npswpout 0\n"),
     ("version", "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
 ];
 
