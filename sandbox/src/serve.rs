@@ -34,7 +34,9 @@ pub fn serve(caller: OwnedFd, bare: bool) -> Result<(), Error> {
     setsid().doing("start a session")?;
     sys::default_signals();
     let mut spawner = Spawner::new(caller, bare);
-    spawner.prepare_one();
+    if let Err(Error::Lacking(lack)) = spawner.prepare_one() {
+        spawner.ground = Some(Err(lack));
+    }
     spawner.answer(&Answer::Ready(spawner.kernel()))?;
     while spawner.turn()? {}
     Ok(())
@@ -49,6 +51,8 @@ struct Spawner {
     prepared: Vec<Cell>,
     running: BTreeMap<u64, Cell>,
     unburied: usize,
+    /// The last try to prepare a cell failed, and none has ended since.
+    exhausted: bool,
 }
 
 impl Spawner {
@@ -61,6 +65,7 @@ impl Spawner {
             prepared: Vec::new(),
             running: BTreeMap::new(),
             unburied: 0,
+            exhausted: false,
         }
     }
 
@@ -75,7 +80,7 @@ impl Spawner {
 
     /// Waits for one thing to happen and does it. False when the caller is gone.
     fn turn(&mut self) -> Result<bool, Error> {
-        let full = self.prepared.len() >= PREPARED || !matches!(self.ground, Some(Ok(_)));
+        let full = self.exhausted || self.prepared.len() >= PREPARED || !matches!(self.ground, Some(Ok(_)));
         let patience = match (full, self.prepared.len(), self.unburied) {
             (false, 0, _) => PollTimeout::ZERO,
             (false, _, _) => PollTimeout::from(REST_MS),
@@ -83,22 +88,33 @@ impl Spawner {
             (true, _, _) => PollTimeout::from(BURIAL_MS),
         };
         let mut ready = vec![PollFd::new(self.caller.as_fd(), PollFlags::POLLIN)];
-        ready.extend(self.running.values().map(|cell| PollFd::new(cell.socket(), PollFlags::POLLIN)));
+        let cells = self.running.values().chain(&self.prepared);
+        ready.extend(cells.map(|cell| PollFd::new(cell.socket(), PollFlags::POLLIN)));
         let count = match poll(&mut ready, patience) {
             Err(Errno::EINTR) => return Ok(true),
             other => other.doing("wait for requests")?,
         };
-        let asked = ready[0].any().unwrap_or(false);
-        let is_ready = ready[1..].iter().map(|fd| fd.any().unwrap_or(false));
-        let done: Vec<u64> = self.running.keys().zip(is_ready).filter(|(_, ready)| *ready).map(|(id, _)| *id).collect();
+        let is_ready: Vec<bool> = ready.iter().map(|fd| fd.any().unwrap_or(false)).collect();
+        let (running, prepared) = is_ready[1..].split_at(self.running.len());
+        self.drop_dead(prepared);
+        let done: Vec<u64> = self.running.keys().zip(running).filter(|(_, ready)| **ready).map(|(id, _)| *id).collect();
         for id in done {
             self.finish(id)?;
         }
         self.bury();
         if count == 0 && !full {
-            self.prepare_one();
+            // Too many sandboxes at the moment, most likely: one that is wanted and cannot be had is told so.
+            self.exhausted = self.prepare_one().is_err();
         }
-        Ok(!asked || self.obey()?)
+        Ok(!is_ready[0] || self.obey()?)
+    }
+
+    /// A prepared cell has nothing to say yet: one that is readable was killed.
+    fn drop_dead(&mut self, is_ready: &[bool]) {
+        let mut is_ready = is_ready.iter();
+        let before = self.prepared.len();
+        self.prepared.retain(|_| is_ready.next() != Some(&true));
+        self.unburied += before - self.prepared.len();
     }
 
     fn obey(&mut self) -> Result<bool, Error> {
@@ -166,14 +182,11 @@ impl Spawner {
     }
 
     /// One cell ahead, where this is possible.
-    fn prepare_one(&mut self) {
-        let Some(Ok(ground)) = &self.ground else { return };
-        match open(ground, Walls::USUAL, &self.filter) {
-            Ok(cell) => self.prepared.push(cell),
-            Err(Error::Lacking(lack)) => self.ground = Some(Err(lack)),
-            // Whoever asks for a cell next gets to know it.
-            Err(_) => {}
+    fn prepare_one(&mut self) -> Result<(), Error> {
+        if let Some(Ok(ground)) = &self.ground {
+            self.prepared.push(open(ground, Walls::USUAL, &self.filter)?);
         }
+        Ok(())
     }
 
     fn finish(&mut self, id: u64) -> Result<(), Error> {
@@ -181,6 +194,7 @@ impl Spawner {
         let result = cell.report();
         drop(cell);
         self.unburied += 1;
+        self.exhausted = false;
         self.answer(&Answer::Ended { id, result })
     }
 

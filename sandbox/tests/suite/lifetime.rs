@@ -25,6 +25,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("a dropped step is killed", dropped_step);
     suite.test("exit codes and signals arrive", exits);
     suite.test("when the caller is killed every process of its steps dies", killed_caller);
+    suite.test("sandboxes that were killed before their step came are replaced", killed_prepared);
     suite.test("when the spawner is killed its steps die and callers are told", killed_spawner);
     suite.test("a refused request leaves no process behind", refused_leave_nothing);
     suite.test("a thousand leaked descriptors reach no step", leaked_descriptors);
@@ -213,6 +214,21 @@ fn killed_spawner() {
     assert!(matches!(step.wait().0, Err(Error::SpawnerGone)));
     until_dead(&marker);
     assert!(matches!(start_with(&spawner, &request(&["/bin/true"])).map(drop), Err(Error::SpawnerGone)));
+}
+
+fn killed_prepared() {
+    let spawner = Spawner::start().unwrap();
+    let list = format!("/proc/{0}/task/{0}/children", spawner.pid());
+    for _ in 0..3 {
+        until(|| fs::read_to_string(&list).unwrap().split_whitespace().count() == 3);
+        let prepared = fs::read_to_string(&list).unwrap();
+        for pid in prepared.split_whitespace() {
+            kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
+        }
+        until(|| fs::read_to_string(&list).unwrap().split_whitespace().all(|pid| !prepared.contains(pid)));
+        let (outcome, output) = start_with(&spawner, &python("print('ran')")).unwrap().wait();
+        assert_eq!((outcome.unwrap().exit, output.as_str()), (Exit::Code(0), "ran\n"));
+    }
 }
 
 fn refused_leave_nothing() {

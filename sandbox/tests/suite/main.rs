@@ -29,6 +29,9 @@ fn main() -> ExitCode {
     if let Some(code) = lifetime::play_role(&args).or_else(|| refusals::play_role(&args)) {
         return code;
     }
+    if let Some(why) = kit::missing() {
+        return harness::Total::skipped("all of it", &why).conclude();
+    }
     let place = kit::Place::for_everyone();
     let as_child = args.first().filter(|word| *word == "--ordinary-user").is_some();
     let who = if geteuid().is_root() { "root" } else { "user" };

@@ -144,10 +144,10 @@ fn populated() {
 }
 
 fn fresh_scratch() {
-    let code = "import os\nfor path in ['/tmp', '/dev/shm', '/work']:\n    print(os.listdir(path))\n    open(path + '/left', 'w').close()";
+    let code = "import os\nfor path in ['/tmp', '/dev/shm', '/scratch']:\n    print(os.listdir(path))\n    open(path + '/left', 'w').close()";
     for _ in 0..6 {
         let mut request = python(code);
-        request.mounts.push(scratch("/work"));
+        request.mounts.push(scratch("/scratch"));
         assert_eq!(succeed(&request), "[]\n[]\n[]\n");
     }
 }
