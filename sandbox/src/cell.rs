@@ -10,7 +10,7 @@ use crate::error::Doing;
 use crate::ground::{self, Ground};
 use crate::inside::{self, Program};
 use crate::wire::{self, MOST_FDS, Order, Report};
-use crate::{Error, Exit, Isolation, Network, Outcome, Request, source, sys};
+use crate::{Error, Exit, Isolation, Network, Outcome, Request, Stdio, source, sys};
 
 /// One sandbox, before and during its one request. Dropping it makes it die: it sees its socket close.
 pub struct Cell {
@@ -85,8 +85,10 @@ impl Cell {
         let mut sources = Vec::new();
         if let Some(ground) = ground {
             sources = source::open_all(request, ground)?;
-            source::give_output(ground, &baggage.stdout)?;
-            source::give_output(ground, &baggage.stderr)?;
+            if request.stdio == Stdio::Captured {
+                source::give_output(ground, &baggage.stdout)?;
+                source::give_output(ground, &baggage.stderr)?;
+            }
         }
         self.isolation = request.isolation;
         let own = [&baggage.body, &baggage.stdin, &baggage.stdout, &baggage.stderr];

@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
-use super::mount::{attach_at, bind, tmpfs};
+use super::mount::{attach_at, bind_with, tmpfs};
 use super::root::Stage;
 use crate::error::Doing;
 use crate::{Error, sys};
@@ -31,7 +31,7 @@ pub fn make(stage: &Stage) -> Result<(), Error> {
     for name in DEVICES {
         let at = dev.join(name);
         File::create(&at).doing_with(|| format!("make `/dev/{name}`"))?;
-        bind(&Path::new("/dev").join(name), &at, sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NOEXEC)?;
+        bind_with(&Path::new("/dev").join(name), &at, sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NOEXEC)?;
     }
     for (name, target) in LINKS {
         symlink(target, dev.join(name)).doing_with(|| format!("link `/dev/{name}`"))?;

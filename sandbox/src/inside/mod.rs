@@ -39,14 +39,19 @@ pub enum House {
 
 /// A cell's whole life. Never returns to the spawner's code, of which this process is a copy.
 pub fn live(spawner: OwnedFd, network: Network, filter: &Program) -> ! {
-    let result = in_namespaces(&spawner, network, filter);
+    let result = forget_the_rest(&spawner).and_then(|()| in_namespaces(&spawner, network, filter));
     last_words(&spawner, result)
 }
 
 /// The same without any wall: only a process of its own, for `Isolation::None`.
 pub fn live_bare(spawner: OwnedFd) -> ! {
-    let result = without_namespaces(&spawner);
+    let result = forget_the_rest(&spawner).and_then(|()| without_namespaces(&spawner));
     last_words(&spawner, result)
+}
+
+/// A cell begins as a copy of the spawner and would hold on to other cells' sockets: they could not see them close.
+fn forget_the_rest(spawner: &OwnedFd) -> Result<(), Error> {
+    sys::close_all_but(spawner.as_fd()).doing("close what is the spawner's")
 }
 
 fn last_words(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
@@ -58,7 +63,7 @@ fn last_words(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
 fn in_namespaces(spawner: &OwnedFd, network: Network, filter: &Program) -> Result<Outcome, Error> {
     let prepared = prepare(spawner, network, filter);
     let Baggage { request, own, sources } = receive_request(spawner)?;
-    let leader = prepared?;
+    let leader = prepared.map_err(Error::into_lack)?;
     etc::complete(&request)?;
     mount::attach_all(&request, sources)?;
     root::link_merged_usr()?;

@@ -48,17 +48,28 @@ pub fn attach(mount: &OwnedFd, at: BorrowedFd<'_>) -> std::io::Result<()> {
 
 /// Attaches on a path of our own making, outside or below the new root.
 pub fn attach_at(mount: &OwnedFd, at: &Path) -> Result<(), Error> {
+<<<<<<< HEAD
     let point =
         open(at, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).doing_with(|| format!("open `{}`", at.display()))?;
     attach(mount, point.as_fd()).doing_with(|| format!("mount on `{}`", at.display()))
+=======
+    sys::move_mount_to(mount.as_fd(), &c_path(at)?).doing_with(|| format!("mount on `{}`", at.display()))
+>>>>>>> sandbox
 }
 
-/// Shows `source`, a path of ours or a device of the host, at `at`, which exists.
-pub fn bind(source: &Path, at: &Path, attributes: u64) -> Result<(), Error> {
+/// Shows `source`, a path of ours or a device of the host, at `at`, which exists. Attributes are inherited.
+pub fn bind(source: &Path, at: &Path) -> Result<(), Error> {
+    let doing = || format!("show `{}` at `{}`", source.display(), at.display());
+    let tree = sys::open_tree(AT_FDCWD, &c_path(source)?, false).doing_with(doing)?;
+    sys::move_mount_to(tree.as_fd(), &c_path(at)?).doing_with(doing)
+}
+
+/// The same with attributes of its own.
+pub fn bind_with(source: &Path, at: &Path, attributes: u64) -> Result<(), Error> {
     let doing = || format!("show `{}` at `{}`", source.display(), at.display());
     let tree = sys::open_tree(AT_FDCWD, &c_path(source)?, false).doing_with(doing)?;
     sys::mount_setattr(tree.as_fd(), attributes, None, false).doing_with(doing)?;
-    attach_at(&tree, at)
+    sys::move_mount_to(tree.as_fd(), &c_path(at)?).doing_with(doing)
 }
 
 /// The directory `path` below `root`, made where it is missing.
@@ -68,6 +79,9 @@ fn directory(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Error> {
     let mut components = path.components();
     if components.next() != Some(Component::RootDir) {
         return Err(bad("is not absolute"));
+    }
+    if path.parent().is_none() {
+        return Err(bad("is the root, which is ours"));
     }
     for component in components {
         let Component::Normal(name) = component else { return Err(bad("is not a clean path")) };

@@ -1,27 +1,39 @@
 //! `/proc`: the cell's own processes, and in place of what the kernel says about the host: made, constant files.
 //!
 //! Not `subset=pid`: that has no `/proc/cpuinfo` and nothing can be added to it, while libraries read such files at
-//! import. So everything at the top level that all may read is covered, whatever this kernel has there.
+//! import. So everything else at the top level is covered, whatever this kernel has there.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsFd;
 use std::path::Path;
 
+use nix::fcntl::{OFlag, open};
 use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
-use super::mount::{attach_at, bind};
+use super::mount::{attach_at, bind, tmpfs};
 use super::root::Stage;
 use crate::error::Doing;
 use crate::kernel::lacks_namespaces;
 use crate::{Error, sys};
 
 const COVER: u64 = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
+<<<<<<< HEAD
+=======
+
+const MADE_BYTES: u64 = 1 << 20;
+const MADE_INODES: u64 = 128;
+const EMPTY_FILE: &str = ".empty";
+const EMPTY_DIR: &str = ".none";
+>>>>>>> sandbox
 
 /// Tells only of the cell's own namespaces.
 const OWN: [&str; 1] = ["sysvipc"];
 
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 17] = [
     ("cmdline", "quiet\n"),
     ("filesystems", "nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts\nnodev\toverlay\n\text4\n"),
     ("loadavg", "0.00 0.00 0.00 1/1 1\n"),
@@ -37,6 +49,7 @@ const FILES: [(&str, &str); 16] = [
     ("sys/net/core/somaxconn", "4096\n"),
     ("sys/vm/overcommit_memory", "0\n"),
     ("uptime", "1.00 1.00\n"),
+    ("vmstat", "pswpin 0\npswpout 0\n"),
     ("version", "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
 ];
 
@@ -59,7 +72,12 @@ const MEMORY: [(&str, u64); 14] = [
 
 pub fn make(stage: &Stage) -> Result<(), Error> {
     let made = stage.back.join("made");
+    fs::create_dir(&made).doing("make a place for made files")?;
+    attach_at(&tmpfs(MADE_BYTES, MADE_INODES, "0755")?, &made)?;
     write_files(&made)?;
+    // Whatever is bound from a mount inherits its attributes.
+    let mount = open(&made, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).doing("open the made files")?;
+    sys::mount_setattr(mount.as_fd(), COVER, None, false).doing("make the made files read-only")?;
     let proc = stage.front.join("proc");
     fs::create_dir(&proc).doing("make `/proc`")?;
     let attributes = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
@@ -70,7 +88,8 @@ pub fn make(stage: &Stage) -> Result<(), Error> {
 }
 
 fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
-    let (empty_file, empty_dir) = (made.join(".empty"), made.join(".none"));
+    let ours = fs::read_dir(made).and_then(|names| names.map(|entry| Ok(entry?.file_name())).collect());
+    let ours: BTreeSet<OsString> = ours.doing("list the made files")?;
     for entry in fs::read_dir(proc).doing("list `/proc`")? {
         let entry = entry.doing("list `/proc`")?;
         let name = entry.file_name();
@@ -78,17 +97,16 @@ fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
         if is_process || OWN.iter().any(|own| *own == name) {
             continue;
         }
-        let meta = entry.metadata().doing("look into `/proc`")?;
-        if meta.is_symlink() || meta.mode() & 0o004 == 0 {
+        let kind = entry.file_type().doing("look into `/proc`")?;
+        if kind.is_symlink() {
             continue;
         }
-        let ours = made.join(&name);
-        let cover = match (ours.exists(), meta.is_dir()) {
-            (true, _) => &ours,
-            (false, true) => &empty_dir,
-            (false, false) => &empty_file,
+        let cover = match (ours.contains(&name), kind.is_dir()) {
+            (true, _) => made.join(&name),
+            (false, true) => made.join(EMPTY_DIR),
+            (false, false) => made.join(EMPTY_FILE),
         };
-        bind(cover, &entry.path(), COVER)?;
+        bind(&cover, &entry.path())?;
     }
     Ok(())
 }
@@ -106,8 +124,8 @@ fn write_files(made: &Path) -> Result<(), Error> {
     write("cpuinfo", &cpuinfo(cpus))?;
     write("stat", &stat(cpus))?;
     write("meminfo", &MEMORY.map(|(name, kib)| format!("{:<16}{kib:>8} kB\n", format!("{name}:"))).concat())?;
-    File::create(made.join(".empty")).doing("make an empty file")?;
-    fs::create_dir(made.join(".none")).doing("make an empty directory")
+    File::create(made.join(EMPTY_FILE)).doing("make an empty file")?;
+    fs::create_dir(made.join(EMPTY_DIR)).doing("make an empty directory")
 }
 
 /// How many processors a step may use: its affinity tells anyway, so the made files agree with it.

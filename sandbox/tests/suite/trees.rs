@@ -84,11 +84,11 @@ fn changed_at_will(writable_by_mode: bool) {
 fn keeps_modes(writable_by_mode: bool) {
     let place = Place::for_everyone();
     let mut request = python(
-        "import os, subprocess\nfor path in ['a', 'a/b/file', 'program']:\n    stat = os.stat('/src/' + path)\n    \
+        "import os, subprocess\nfor path in ['', 'a', 'a/b/file', 'program']:\n    stat = os.stat('/src/' + path)\n    \
          print(stat.st_mtime, stat.st_uid, bool(stat.st_mode & 0o111))\nprint(subprocess.check_output('/src/program', text=True))",
     );
     request.mounts.push(copy_on_write("/src", tree(&place, writable_by_mode)));
-    assert_eq!(succeed(&request), "1.0 1000 True\n1.0 1000 False\n1.0 1000 True\nran\n\n");
+    assert_eq!(succeed(&request), "1.0 1000 True\n1.0 1000 True\n1.0 1000 False\n1.0 1000 True\nran\n\n");
 }
 
 fn limited(writable_by_mode: bool) {
@@ -144,10 +144,10 @@ fn populated() {
 }
 
 fn fresh_scratch() {
-    let code = "import os\nfor path in ['/tmp', '/dev/shm', '/work']:\n    print(os.listdir(path))\n    open(path + '/left', 'w').close()";
+    let code = "import os\nfor path in ['/tmp', '/dev/shm', '/scratch']:\n    print(os.listdir(path))\n    open(path + '/left', 'w').close()";
     for _ in 0..6 {
         let mut request = python(code);
-        request.mounts.push(scratch("/work"));
+        request.mounts.push(scratch("/scratch"));
         assert_eq!(succeed(&request), "[]\n[]\n[]\n");
     }
 }
