@@ -5,11 +5,8 @@ mod ancestor_files;
 pub mod closure;
 pub mod dependencies;
 pub mod entry_point;
-<<<<<<< HEAD
 pub mod environment;
-=======
 mod explicit;
->>>>>>> infer
 pub mod imports;
 pub mod index;
 pub mod infer;
@@ -29,17 +26,11 @@ pub mod venv;
 pub mod wheel;
 
 pub use closure::{Closure, Closures, Follow};
-<<<<<<< HEAD
-pub use dependencies::{Dependencies, Diagnostic, Severity};
+pub use dependencies::Dependencies;
 pub use environment::Environment;
 pub use imports::{Import, ImportKind, Imports, imports};
-pub use infer::{Explicit, Input, infer};
-pub use requirement::Requirement;
-=======
-pub use dependencies::Dependencies;
-pub use imports::{Import, ImportKind, Imports, imports};
 pub use infer::{Input, infer};
->>>>>>> infer
+pub use requirement::Requirement;
 pub use settings::Settings;
 pub use source_root::SourceRoots;
 

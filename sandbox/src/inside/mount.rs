@@ -48,13 +48,7 @@ pub fn attach(mount: &OwnedFd, at: BorrowedFd<'_>) -> std::io::Result<()> {
 
 /// Attaches on a path of our own making, outside or below the new root.
 pub fn attach_at(mount: &OwnedFd, at: &Path) -> Result<(), Error> {
-<<<<<<< HEAD
-    let point =
-        open(at, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).doing_with(|| format!("open `{}`", at.display()))?;
-    attach(mount, point.as_fd()).doing_with(|| format!("mount on `{}`", at.display()))
-=======
     sys::move_mount_to(mount.as_fd(), &c_path(at)?).doing_with(|| format!("mount on `{}`", at.display()))
->>>>>>> sandbox
 }
 
 /// Shows `source`, a path of ours or a device of the host, at `at`, which exists. Attributes are inherited.

@@ -21,14 +21,11 @@ use crate::kernel::lacks_namespaces;
 use crate::{Error, sys};
 
 const COVER: u64 = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
-<<<<<<< HEAD
-=======
 
 const MADE_BYTES: u64 = 1 << 20;
 const MADE_INODES: u64 = 128;
 const EMPTY_FILE: &str = ".empty";
 const EMPTY_DIR: &str = ".none";
->>>>>>> sandbox
 
 /// Tells only of the cell's own namespaces.
 const OWN: [&str; 1] = ["sysvipc"];
