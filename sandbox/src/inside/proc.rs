@@ -30,6 +30,7 @@ const EMPTY_DIR: &str = ".none";
 /// Tells only of the cell's own namespaces.
 const OWN: [&str; 1] = ["sysvipc"];
 
+const DIRS: [&str; 6] = ["sys", "sys/fs", "sys/kernel", "sys/net", "sys/net/core", "sys/vm"];
 const FILES: [(&str, &str); 17] = [
     ("cmdline", "quiet\n"),
     ("filesystems", "nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts\nnodev\toverlay\n\text4\n"),
@@ -110,11 +111,10 @@ fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
 
 fn write_files(made: &Path) -> Result<(), Error> {
     let cpus = cpus();
-    let write = |name: &str, text: &str| {
-        let path = made.join(name);
-        let parent = path.parent().expect("a name below a directory");
-        fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)).doing_with(|| format!("make `/proc/{name}`"))
-    };
+    for name in DIRS {
+        fs::create_dir(made.join(name)).doing_with(|| format!("make `/proc/{name}`"))?;
+    }
+    let write = |name: &str, text: &str| fs::write(made.join(name), text).doing_with(|| format!("make `/proc/{name}`"));
     for (name, text) in FILES {
         write(name, text)?;
     }
