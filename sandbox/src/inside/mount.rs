@@ -58,6 +58,13 @@ pub fn bind(source: &Path, at: &Path) -> Result<(), Error> {
     sys::move_mount_to(tree.as_fd(), &c_path(at)?).doing_with(doing)
 }
 
+/// The same with everything mounted below.
+pub fn bind_all(source: &Path, at: &Path) -> Result<(), Error> {
+    let doing = || format!("show `{}` at `{}`", source.display(), at.display());
+    let tree = sys::open_tree(AT_FDCWD, &c_path(source)?, true).doing_with(doing)?;
+    sys::move_mount_to(tree.as_fd(), &c_path(at)?).doing_with(doing)
+}
+
 /// The same with attributes of its own.
 pub fn bind_with(source: &Path, at: &Path, attributes: u64) -> Result<(), Error> {
     let doing = || format!("show `{}` at `{}`", source.display(), at.display());
