@@ -55,7 +55,7 @@ impl Cell {
         if walls.network != Network::Host {
             flags |= CloneFlags::CLONE_NEWNET;
         }
-        let mut cell = Cell::fork(flags, |socket| inside::live(socket, walls.network, filter))?;
+        let mut cell = Cell::fork(flags, |socket| inside::live(socket, walls.network, ground, filter))?;
         // Without delegation the outcome says that no such limit was in force.
         cell.group = walls.memory_bytes.and_then(|bytes| Group::limit(cell.pid, bytes).ok());
         ground::map_cell(ground, cell.pid)?;

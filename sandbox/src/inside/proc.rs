@@ -6,30 +6,24 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::fd::AsFd;
 use std::path::Path;
 
-use nix::fcntl::{OFlag, open};
 use nix::sched::{CpuSet, sched_getaffinity};
-use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
-use super::mount::{attach_at, bind, tmpfs};
+use super::mount::{attach_at, bind};
 use super::root::Stage;
 use crate::error::Doing;
 use crate::kernel::lacks_namespaces;
 use crate::{Error, sys};
 
-const COVER: u64 = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
-
-const MADE_BYTES: u64 = 1 << 20;
-const MADE_INODES: u64 = 128;
 const EMPTY_FILE: &str = ".empty";
 const EMPTY_DIR: &str = ".none";
 
 /// Tells only of the cell's own namespaces.
 const OWN: [&str; 1] = ["sysvipc"];
 
+const DIRS: [&str; 6] = ["sys", "sys/fs", "sys/kernel", "sys/net", "sys/net/core", "sys/vm"];
 const FILES: [(&str, &str); 17] = [
     ("cmdline", "quiet\n"),
     ("filesystems", "nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts\nnodev\toverlay\n\text4\n"),
@@ -67,21 +61,14 @@ const MEMORY: [(&str, u64); 14] = [
     ("SUnreclaim", 131_072),
 ];
 
-pub fn make(stage: &Stage) -> Result<(), Error> {
-    let made = stage.back.join("made");
-    fs::create_dir(&made).doing("make a place for made files")?;
-    attach_at(&tmpfs(MADE_BYTES, MADE_INODES, "0755")?, &made)?;
-    write_files(&made)?;
-    // Whatever is bound from a mount inherits its attributes.
-    let mount = open(&made, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).doing("open the made files")?;
-    sys::mount_setattr(mount.as_fd(), COVER, None, false).doing("make the made files read-only")?;
+pub fn make(stage: &Stage, template: &Path) -> Result<(), Error> {
     let proc = stage.front.join("proc");
     fs::create_dir(&proc).doing("make `/proc`")?;
     let attributes = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
     let mount = sys::new_mount(c"proc", &[(c"hidepid", Some(c"invisible"))], attributes)
         .map_err(|error| Error::Lacking(lacks_namespaces("mount a new `/proc`", error.into())))?;
     attach_at(&mount, &proc)?;
-    cover(&made, &proc)
+    cover(&template.join("proc"), &proc)
 }
 
 fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
@@ -108,13 +95,15 @@ fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_files(made: &Path) -> Result<(), Error> {
+/// The made files, and what covers the rest.
+pub fn write_template(template: &Path) -> Result<(), Error> {
+    let made = template.join("proc");
+    fs::create_dir(&made).doing("make a place for made files")?;
     let cpus = cpus();
-    let write = |name: &str, text: &str| {
-        let path = made.join(name);
-        let parent = path.parent().expect("a name below a directory");
-        fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)).doing_with(|| format!("make `/proc/{name}`"))
-    };
+    for name in DIRS {
+        fs::create_dir(made.join(name)).doing_with(|| format!("make `/proc/{name}`"))?;
+    }
+    let write = |name: &str, text: &str| fs::write(made.join(name), text).doing_with(|| format!("make `/proc/{name}`"));
     for (name, text) in FILES {
         write(name, text)?;
     }

@@ -1,5 +1,6 @@
 //! Requests as they come: taken word for word, or refused with a reason. No request makes the spawner stop.
 
+use std::io::{Read, Seek};
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::symlink;
@@ -24,6 +25,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("a working directory that is not there is named", missing_directory);
     suite.test("a weaker level is given only by name and labelled", weaker_level);
     suite.add("the host's network is there when asked for, its abstract sockets are not", host_network);
+    suite.test("output goes to pipes, memory files and files alike", kinds_of_output);
     suite.test("a capture file can be opened again as /dev/stdout", reopened_output);
 }
 
@@ -204,6 +206,24 @@ fn host_network() -> Verdict {
     request.network = Network::Host;
     assert_eq!(succeed(&request), "");
     Verdict::Passed
+}
+
+fn kinds_of_output() {
+    let request =
+        request(&["/bin/sh", "-c", "echo out; echo again > /dev/stdout; echo error > /dev/stderr; sleep 100 &"]);
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let memory = nix::sys::memfd::memfd_create("output", nix::sys::memfd::MFdFlags::MFD_CLOEXEC).unwrap();
+    let running = spawner().run(&request, writer.into(), memory.try_clone().unwrap()).unwrap();
+    // Ends only when nobody holds the other end any more: neither a survivor nor the spawner.
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "out\nagain\n");
+    running.wait().unwrap();
+    let mut memory = std::fs::File::from(memory);
+    memory.rewind().unwrap();
+    text.clear();
+    memory.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "error\n");
 }
 
 fn reopened_output() {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use waders_sandbox::MountKind;
 
 use crate::harness::Suite;
-use crate::kit::{Place, copy_on_write, python, read_only, run, scratch, succeed, writable};
+use crate::kit::{Place, copy_on_write, python, read_only, run, scratch, start_with, succeed, writable};
 
 pub fn add(suite: &mut Suite) {
     for (name, writable_by_mode) in [("stacked", true), ("copied", false)] {
@@ -23,6 +23,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("a writable directory that holds something already is the step's", populated);
     suite.test("scratch space holds nothing of the former user", fresh_scratch);
     suite.test("a mount below a mount is seen", nested);
+    suite.test("the host's mounts and devices stay as they are", host_unchanged);
 }
 
 /// With modes as the store makes them, or as a checkout has them.
@@ -150,6 +151,23 @@ fn fresh_scratch() {
         request.mounts.push(scratch("/scratch"));
         assert_eq!(succeed(&request), "[]\n[]\n[]\n");
     }
+}
+
+fn host_unchanged() {
+    let look = || {
+        let device = fs::metadata("/dev/null").unwrap();
+        (fs::read_to_string("/proc/self/mountinfo").unwrap(), device.uid(), device.mode())
+    };
+    let before = look();
+    let spawner = waders_sandbox::Spawner::start().unwrap();
+    let place = Place::for_everyone();
+    let mut request = python("print('ran')");
+    request.mounts.extend([copy_on_write("/src", tree(&place, true)), writable("/out", place.dir("out"))]);
+    let during = start_with(&spawner, &request).unwrap();
+    assert_eq!(look(), before);
+    during.wait().0.unwrap();
+    drop(spawner);
+    assert_eq!(look(), before);
 }
 
 fn nested() {
