@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::action::{Event, Origin, StepId};
+use crate::action::{Event, Exit, Origin, StepId};
 use crate::report::running::Running;
 
 /// So many running steps are shown at once.
@@ -138,13 +138,15 @@ impl Screen {
             Event::Finished { id, label, origin, outcome } => {
                 self.end(*id, *origin == Origin::Cached);
                 if self.display.is_none() && *origin == Origin::Ran {
-                    self.line(&format!("Completed: {label} in {:.2}s", outcome.wall.as_secs_f64()));
+                    let exit = if outcome.exit == Exit::Code(0) { "" } else { &format!(" ({})", outcome.exit) };
+                    self.line(&format!("Completed: {label} in {:.2}s{exit}", outcome.wall.as_secs_f64()));
                 }
             }
             Event::Done { id, .. } => self.end(*id, false),
-            Event::Failed { id, label, message } => {
+            // The reason is told with the results: one reason may keep many steps from being carried out.
+            Event::Failed { id, label, .. } => {
                 self.end(*id, false);
-                self.line(&format!("Failed: {label}: {message}"));
+                self.line(&format!("Failed: {label}"));
             }
             Event::CleaningUp { labels } => {
                 self.line("Interrupted. Waiting for these to clean up; interrupt again to kill them:");
@@ -261,7 +263,7 @@ mod tests {
         let written = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
         assert_eq!(
             written,
-            "Completed: test a in 1.50s\nFailed: fetch d: not there\n\
+            "Completed: test a in 1.50s\nFailed: fetch d\n\
              Interrupted. Waiting for these to clean up; interrupt again to kill them:\n  test e\n"
         );
     }

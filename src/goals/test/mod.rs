@@ -1,6 +1,7 @@
 //! `test`: one pytest process a file, each in its own sandbox. Which files is `selection`, what each gets is `prepare`,
 //! what became of them is `results`.
 
+mod failure;
 mod prepare;
 mod results;
 mod selection;
@@ -12,7 +13,6 @@ use crate::engine::executor::Results;
 use crate::engine::{self, StepResult};
 use crate::goals::test::prepare::{Prepared, PreparedTest};
 use crate::goals::{Error, Session, Verdict, running};
-use crate::report::test_result;
 use crate::target::Address;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -42,7 +42,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if session.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }
-    Ok(Verdict::of_exit_code(test_result::exit_code(&results)))
+    Ok(results::verdict(&prepared, &outcomes, &results))
 }
 
 fn prepare_and_execute(

@@ -2,6 +2,7 @@
 //! reason and does not stop the others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action::{ActionGraph, Source, Step, StepId};
@@ -28,6 +29,8 @@ pub struct Prepared {
 pub struct PreparedTest {
     pub address: Address,
     pub timeout: Option<Duration>,
+    /// pytest's exit code for "no tests were collected" is no failure.
+    pub empty_is_fine: bool,
     /// Or why there is none.
     pub step: Result<StepId, Error>,
 }
@@ -54,7 +57,13 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
         let Some(target) = graph.get(address) else { continue };
         let closure = closures.of([address], Follow::All);
         let step = preparation.test(session, target, &closure);
-        prepared.push(PreparedTest { address: address.clone(), timeout: timeout(session, target), step });
+        let empty_is_fine = preparation.options.empty_is_fine;
+        prepared.push(PreparedTest {
+            address: address.clone(),
+            timeout: timeout(session, target),
+            empty_is_fine,
+            step,
+        });
     }
     preparation.sources.save()?;
     Ok(Prepared { graph: preparation.graph, tests: prepared })
@@ -62,15 +71,15 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
 
 struct Preparation {
     options: PytestOptions,
-    sources: std::sync::Arc<Sources>,
+    sources: Arc<Sources>,
     locks: Locks,
     /// A tree without anything in it.
     empty: Digest,
     graph: ActionGraph,
     /// By interpreter constraints.
-    pythons: BTreeMap<Vec<String>, Python>,
+    pythons: Pythons,
     /// Images by interpreter constraints and what is wanted.
-    images: BTreeMap<(Vec<String>, Wanted), StepId>,
+    images: BTreeMap<(Vec<String>, Wanted), Result<StepId, Arc<Error>>>,
 }
 
 /// One interpreter and what is found for it.
@@ -106,21 +115,27 @@ impl Preparation {
         Ok(self.graph.add(Step::Run(Box::new(test_run::action(&test, &self.options)))))
     }
 
-    /// The venv image of pytest and the user's requirements.
+    /// The venv image of pytest and the user's requirements. What failed once is not tried again for the next test.
     fn image(&mut self, session: &mut Session, constraints: &[String], wanted: Wanted) -> Result<StepId, Error> {
-        let key = (constraints.to_vec(), wanted.clone());
-        if let Some(image) = self.images.get(&key) {
-            return Ok(*image);
+        let key = (constraints.to_vec(), wanted);
+        if !self.images.contains_key(&key) {
+            let image = self.new_image(session, constraints, &key.1).map_err(Arc::new);
+            self.images.insert(key.clone(), image);
         }
+        Ok(self.images[&key].clone()?)
+    }
+
+    fn new_image(&mut self, session: &mut Session, constraints: &[String], wanted: &Wanted) -> Result<StepId, Error> {
         self.python(session, constraints)?;
-        let python = self.pythons.get_mut(constraints).expect("made on the line above");
-        let environment = python.packages.environment();
         let unlocked = match wanted.resolve {
             None if !wanted.requirements.is_empty() => Some(unlocked::lock(session, constraints)?),
             _ => None,
         };
         let whole = session.config().flag("python", "run_against_entire_lockfile");
-        let user = requirements::of_user(&mut self.locks, unlocked, &wanted, whole, environment)?;
+        let Preparation { pythons, locks, .. } = self;
+        let python = found(pythons, constraints)?;
+        let environment = python.packages.environment();
+        let user = requirements::of_user(locks, unlocked, wanted, whole, environment)?;
         let (chosen, shadowed) = python::resolve::combine(python.tool.clone(), user);
         for shadowed in shadowed {
             let (kept, dropped) = (&shadowed.kept, &shadowed.dropped);
@@ -130,17 +145,15 @@ impl Preparation {
             ));
         }
         let distributions = python.packages.distributions(&chosen)?;
-        let image = python.venvs.compose(&mut self.graph, &distributions);
-        self.images.insert(key, image);
-        Ok(image)
+        Ok(python.venvs.compose(&mut self.graph, &distributions))
     }
 
     fn python(&mut self, session: &mut Session, constraints: &[String]) -> Result<&mut Python, Error> {
         if !self.pythons.contains_key(constraints) {
-            let python = self.find_python(session, constraints)?;
+            let python = self.find_python(session, constraints).map_err(Arc::new);
             self.pythons.insert(constraints.to_vec(), python);
         }
-        Ok(self.pythons.get_mut(constraints).expect("inserted on the line above"))
+        found(&mut self.pythons, constraints)
     }
 
     fn find_python(&mut self, session: &mut Session, constraints: &[String]) -> Result<Python, Error> {
@@ -178,6 +191,14 @@ impl Preparation {
         }
         Ok(self.sources.tree(&files)?)
     }
+}
+
+type Pythons = BTreeMap<Vec<String>, Result<Python, Arc<Error>>>;
+
+/// Of what was looked for already.
+fn found<'p>(pythons: &'p mut Pythons, constraints: &[String]) -> Result<&'p mut Python, Error> {
+    let python = pythons.get_mut(constraints).expect("looked for before");
+    python.as_mut().map_err(|error| Error::Shared(error.clone()))
 }
 
 fn options(session: &Session) -> PytestOptions {
