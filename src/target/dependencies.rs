@@ -15,6 +15,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong, without the address itself.
+    pub fn why(&self) -> String {
+        match self {
+            Error::Address { source, .. } => source.to_string(),
+            Error::Unknown { why, .. } => why.clone(),
+        }
+    }
+
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::Address { .. } => None,
@@ -126,6 +134,7 @@ fn unknown(graph: &TargetGraph, written: &str, address: &Address, is_file: bool)
         return Error::Unknown { written, why: format!("no target `{}` has that file", address.name), hint };
     }
     let mut names: Vec<&str> = graph.in_build_dir(&address.dir).map(|target| target.address.name.as_str()).collect();
+    names.sort_unstable();
     names.dedup();
     let (why, nearest) = match &address.generated {
         Some(generated) if names.contains(&address.name.as_str()) => {

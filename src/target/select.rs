@@ -14,8 +14,8 @@ pub enum Error {
     Spec(#[from] spec::Error),
     #[error("`{spec}` matches no file or directory")]
     Unmatched { spec: String, hint: Option<String> },
-    #[error("`{spec}` matches no target")]
-    Target { spec: String, source: dependencies::Error },
+    #[error("`{spec}` matches no target: {}", .problem.why())]
+    Target { spec: String, problem: dependencies::Error },
 }
 
 impl Error {
@@ -23,7 +23,7 @@ impl Error {
         match self {
             Error::Spec(_) => None,
             Error::Unmatched { hint, .. } => hint.as_deref(),
-            Error::Target { source, .. } => source.hint(),
+            Error::Target { problem, .. } => problem.hint(),
         }
     }
 }
@@ -89,7 +89,7 @@ fn matched(graph: &TargetGraph, spec: &Spec) -> Result<Vec<Address>, Error> {
         }
         Form::Recursive(_) | Form::Siblings(_) | Form::Path(_) => Err(unmatched(graph, spec)),
         Form::Address(text) => dependencies::named(graph, text, &RelPath::root())
-            .map_err(|source| Error::Target { spec: spec.text.clone(), source }),
+            .map_err(|problem| Error::Target { spec: spec.text.clone(), problem }),
         Form::Glob(glob) => {
             let matching = globbed(graph, glob);
             if matching.is_empty() {

@@ -11,3 +11,4 @@ mod store_speed;
 mod tidy;
 mod tls;
 mod toolchains;
+mod transcripts;
