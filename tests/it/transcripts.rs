@@ -2,6 +2,7 @@
 //! `reading/` needs nothing but this program; `running/` also the archive of packages and the index that this machine's
 //! settings name. `TRYCMD=overwrite cargo test --test it transcripts` writes down what is seen now.
 
+mod endings;
 mod ground;
 mod wheels;
 
