@@ -96,6 +96,8 @@ impl Error {
                 Kind::Lock
             }
             Error::FrozenRequirements => Kind::Lock,
+            Error::Index(python::index::Error::NoneFits { .. }) => Kind::Mistake,
+            Error::Index(_) => Kind::Unavailable,
             Error::Step(error) => step_kind(error),
             Error::Shared(error) => error.kind(),
             _ => Kind::Mistake,
@@ -112,6 +114,10 @@ impl Error {
             Error::Step(error) => return step_hint(error),
             Error::Shared(error) => return error.hint(),
             Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return store_hint(error),
+            Error::Index(python::index::Error::NoneFits { .. }) => {
+                "lock a version that has a file for this interpreter, or change the interpreter constraints"
+            }
+            Error::Index(_) => INDEX,
             Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
             Error::NeedsPackages(_) => {
                 "building packages for tests comes with the goal `package`, which is not there yet"

@@ -1,7 +1,7 @@
 //! Repositories whose requirements no lockfile pins: they are pinned once, by uv, in a file that is to be committed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::action::{ActionGraph, Exit, Source, Step};
@@ -90,16 +90,33 @@ fn file_tree(session: &mut Session, name: &str, bytes: &[u8]) -> Result<Digest, 
 /// The same indexes, certificates and proxies as our own client uses.
 fn reach(session: &mut Session) -> Result<Reach, Error> {
     let indexes = session.indexes()?;
-    let urls = |places: &[crate::config::index::Place]| places.iter().map(|place| place.url.clone()).collect();
-    let remote = indexes.find_links.iter().filter(|place| place.url.contains("://")).cloned().collect::<Vec<_>>();
-    let bundle = session.ca_bundle().or_else(|| Some(PathBuf::from("/etc/ssl/certs/ca-certificates.crt")));
-    let certificates = match bundle.and_then(|path| std::fs::read(path).ok()) {
-        Some(bytes) => Some(file_tree(session, "ca.pem", &bytes)?),
-        None => None,
-    };
-    let vars = &session.environment().vars;
+    let mut reach =
+        Reach { indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(), ..Reach::default() };
+    for place in indexes.find_links {
+        match place.url.strip_prefix("file://").or_else(|| place.url.strip_prefix('/').map(|_| place.url.as_str())) {
+            // A directory that is not there offers nothing, as for pip.
+            Some(dir) if Path::new(dir).is_dir() => reach.wheelhouses.push(wheelhouse(session, Path::new(dir))?),
+            Some(_) => {}
+            None => reach.find_links.push(place.url),
+        }
+    }
+    let bundle = session.ca_bundle().unwrap_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
+    if let Ok(bytes) = std::fs::read(bundle) {
+        reach.certificates = Some(file_tree(session, "ca.pem", &bytes)?);
+    }
     let names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
-    let proxies: BTreeMap<String, String> =
-        names.iter().filter_map(|name| Some((name.to_string(), vars.get(*name)?.clone()))).collect();
-    Ok(Reach { indexes: urls(&indexes.indexes), find_links: urls(&remote), certificates, proxies })
+    let vars = &session.environment().vars;
+    reach.proxies = names.iter().filter_map(|name| Some((name.to_string(), vars.get(*name)?.clone()))).collect();
+    Ok(reach)
+}
+
+/// The files of a directory of wheels and source distributions.
+fn wheelhouse(session: &mut Session, dir: &Path) -> Result<Digest, Error> {
+    let store = session.store()?;
+    let mut tree = Tree::default();
+    for link in crate::net::directory(dir)? {
+        let digest = store.put_file(&dir.join(&link.file_name))?;
+        tree.nodes.insert(RelPath::parse(&link.file_name)?, Node::File { digest, executable: false });
+    }
+    Ok(store.put_tree(&tree)?)
 }

@@ -18,7 +18,10 @@ const CERTIFICATES: &str = "/certificates";
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     pub indexes: Vec<String>,
+    /// Pages that list files.
     pub find_links: Vec<String>,
+    /// Trees of files that lie beside each other, as a directory of wheels does.
+    pub wheelhouses: Vec<Digest>,
     /// A tree that holds `ca.pem`.
     pub certificates: Option<Digest>,
     pub proxies: BTreeMap<String, String>,
@@ -32,6 +35,9 @@ pub fn action(interpreter: &Interpreter, uv: Source, input: Source, reach: &Reac
     if let Some(tree) = reach.certificates {
         action.images.insert(CERTIFICATES.to_owned(), Source::Tree(tree));
         action.env.insert("SSL_CERT_FILE".to_owned(), format!("{CERTIFICATES}/ca.pem"));
+    }
+    for (number, tree) in reach.wheelhouses.iter().enumerate() {
+        action.images.insert(wheelhouse(number), Source::Tree(*tree));
     }
     action.network = true;
     action.cache = CachePolicy { read: false, exit_codes: Vec::new() };
@@ -49,8 +55,13 @@ fn argv(interpreter: &Interpreter, reach: &Reach) -> Vec<String> {
     for (number, index) in reach.indexes.iter().enumerate() {
         argv.extend([if number == 0 { "--default-index" } else { "--index" }.to_owned(), index.clone()]);
     }
-    for place in &reach.find_links {
-        argv.extend(["--find-links".to_owned(), place.clone()]);
+    let wheelhouses = (0..reach.wheelhouses.len()).map(wheelhouse);
+    for place in reach.find_links.iter().cloned().chain(wheelhouses) {
+        argv.extend(["--find-links".to_owned(), place]);
     }
     argv
+}
+
+fn wheelhouse(number: usize) -> String {
+    format!("/wheelhouse/{number}")
 }

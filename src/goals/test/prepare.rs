@@ -40,7 +40,7 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
     let dependencies = session.dependencies()?;
     let settings = python::Settings::of(session.config())?;
     let roots = session.source_roots()?;
-    let closures = Closures::new(&graph, &dependencies, &settings, &roots, &|file| graph.files().contains(file));
+    let closures = Closures::new(&graph, &dependencies, &settings, &roots);
     session.tell_doubts(&dependencies, &tests.iter().cloned().collect());
 
     let mut preparation = Preparation {

@@ -37,7 +37,7 @@ fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<Test
 
 /// What the test's process came to, or why there was none.
 fn ran<'r>(test: &PreparedTest, outcomes: &'r Results) -> Result<(&'r StepResult, Origin, &'r Outcome), Failure> {
-    let step = test.step.as_ref().map_err(|error| Failure::of_preparation(error))?;
+    let step = test.step.as_ref().map_err(Failure::of_preparation)?;
     match outcomes.get(step) {
         Some(Ok(done)) => match &done.outcome {
             Some((origin, outcome)) => Ok((done, *origin, outcome)),
