@@ -104,7 +104,7 @@ pub(crate) fn lacks_landlock(found: u32, needed: u32) -> Lack {
 pub(crate) fn lacks_namespaces(doing: &str, cause: Cause) -> Lack {
     let (why, remedy) =
         explain(cause, &|name| sysctl(name), fs::read_to_string("/proc/self/status").unwrap_or_default());
-    Lack { what: "user namespaces".to_owned(), why: format!("cannot {doing}: {cause}; {why}"), remedy }
+    Lack { what: "user namespaces".to_owned(), why: format!("{why} (cannot {doing}: {cause})"), remedy }
 }
 
 fn explain(cause: Cause, sysctl: &dyn Fn(&str) -> Option<String>, status: String) -> (String, String) {

@@ -21,8 +21,8 @@ pub enum Error {
     Fetch { label: String, source: net::Error },
     #[error("`{file_name}` is not on the page that should list it, `{page}`")]
     NotListed { file_name: String, page: String },
-    #[error("no place is known to fetch `{0}` from")]
-    NoLocation(String),
+    #[error("`{label}` is nowhere to be had{}", looked_at(.tried))]
+    Nowhere { label: String, tried: Vec<String> },
     #[error("could not unpack `{label}`")]
     Unpack { label: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("could not make the {label}")]
@@ -73,5 +73,12 @@ impl Error {
             text.push_str(&format!(": {}", cause.whole()));
         }
         text
+    }
+}
+
+fn looked_at(places: &[String]) -> String {
+    match places {
+        [] => ": no index is known".to_owned(),
+        places => format!(": looked at `{}`", places.join("`, `")),
     }
 }

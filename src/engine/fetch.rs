@@ -20,7 +20,7 @@ pub fn fetch(engine: &Engine, step: &Fetch) -> Result<Digest, Error> {
 
 /// Tries each location. Of several errors, the one that says most is told.
 fn download(engine: &Engine, step: &Fetch, path: &Path) -> Result<(), Error> {
-    let mut told = Error::NoLocation(step.label.clone());
+    let mut told = Error::Nowhere { label: step.label.clone(), tried: step.locations.iter().map(place).collect() };
     for location in &step.locations {
         match from(engine, step, location, path) {
             Ok(()) => return Ok(()),
@@ -31,15 +31,21 @@ fn download(engine: &Engine, step: &Fetch, path: &Path) -> Result<(), Error> {
     Err(told)
 }
 
+fn place(location: &Location) -> String {
+    match location {
+        Location::Url(url) => url.clone(),
+        Location::Listing { page, .. } => page.clone(),
+    }
+}
+
 /// A place that merely does not have the file says less than one that could not be asked, and that less than one that
 /// gave other bytes.
 fn weight(error: &Error) -> u8 {
     match error {
-        Error::NoLocation(_) => 0,
-        Error::Fetch { source, .. } if source.is_absent() => 1,
-        Error::NotListed { .. } => 2,
-        Error::Fetch { source: net::Error::WrongHash { .. } | net::Error::WrongSize { .. }, .. } => 4,
-        _ => 3,
+        Error::Nowhere { .. } | Error::NotListed { .. } => 0,
+        Error::Fetch { source, .. } if source.is_absent() => 0,
+        Error::Fetch { source: net::Error::WrongHash { .. } | net::Error::WrongSize { .. }, .. } => 2,
+        _ => 1,
     }
 }
 

@@ -96,6 +96,8 @@ impl Error {
                 Kind::Lock
             }
             Error::FrozenRequirements => Kind::Lock,
+            Error::Index(python::index::Error::NoneFits { .. }) => Kind::Mistake,
+            Error::Index(_) => Kind::Unavailable,
             Error::Step(error) => step_kind(error),
             Error::Shared(error) => error.kind(),
             _ => Kind::Mistake,
@@ -112,6 +114,10 @@ impl Error {
             Error::Step(error) => return step_hint(error),
             Error::Shared(error) => return error.hint(),
             Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return store_hint(error),
+            Error::Index(python::index::Error::NoneFits { .. }) => {
+                "lock a version that has a file for this interpreter, or change the interpreter constraints"
+            }
+            Error::Index(_) => INDEX,
             Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
             Error::NeedsPackages(_) => {
                 "building packages for tests comes with the goal `package`, which is not there yet"
@@ -155,7 +161,7 @@ pub(super) fn step_hint(error: &engine::Error) -> Option<String> {
         engine::Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
             Some(ROOM.to_owned())
         }
-        engine::Error::NotListed { .. } | engine::Error::NoLocation(_) => Some(INDEX.to_owned()),
+        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Some(INDEX.to_owned()),
         engine::Error::Unpack { source, .. } => stored(&**source).map_or(Some(ARCHIVE.to_owned()), store_hint),
         engine::Error::Derive { source, .. } => stored(&**source).and_then(store_hint),
         _ => None,
@@ -203,7 +209,8 @@ pub(super) fn step_kind(error: &engine::Error) -> Kind {
         engine::Error::Store(_) | engine::Error::Prepare { .. } => Kind::Store,
         engine::Error::Sandbox { .. } => Kind::Sandbox,
         engine::Error::Fetch { source, .. } => net_kind(source),
-        engine::Error::NotListed { .. } | engine::Error::NoLocation(_) => Kind::Unavailable,
+        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Kind::Unavailable,
+        engine::Error::Capture { source, .. } if stored(source).is_some() => Kind::Store,
         engine::Error::Unpack { source, .. } | engine::Error::Derive { source, .. } if stored(&**source).is_some() => {
             Kind::Store
         }

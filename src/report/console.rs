@@ -14,6 +14,8 @@ use crate::report::running::Running;
 
 /// So many running steps are shown at once.
 const SHOWN_STEPS: usize = 12;
+/// So many steps that could not be carried out are named at once.
+const TOLD_FAILURES: usize = 3;
 const REDRAW: Duration = Duration::from_millis(120);
 
 /// Takes events from any thread. Dropping it clears the display.
@@ -25,6 +27,7 @@ pub struct Console {
 struct Screen {
     display: Option<Display>,
     running: Running,
+    failed: usize,
     /// Where plain lines go.
     out: Box<dyn Write + Send>,
 }
@@ -45,7 +48,7 @@ impl Console {
 
     fn with(dynamic: bool, out: Box<dyn Write + Send>) -> Console {
         let display = dynamic.then(Display::new);
-        let screen = Arc::new(Mutex::new(Screen { display, running: Running::default(), out }));
+        let screen = Arc::new(Mutex::new(Screen { display, running: Running::default(), failed: 0, out }));
         let ticker = (!dynamic).then(|| ticker(&screen));
         Console { screen, ticker }
     }
@@ -146,7 +149,12 @@ impl Screen {
             // The reason is told with the results: one reason may keep many steps from being carried out.
             Event::Failed { id, label, .. } => {
                 self.end(*id, false);
-                self.line(&format!("Failed: {label}"));
+                self.failed += 1;
+                match self.failed {
+                    ..=TOLD_FAILURES => self.line(&format!("Failed: {label}")),
+                    count if count == TOLD_FAILURES + 1 => self.line("Failed: more, see the end"),
+                    _ => {}
+                }
             }
             Event::CleaningUp { labels } => {
                 self.line("Interrupted. Waiting for these to clean up; interrupt again to kill them:");

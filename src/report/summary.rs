@@ -39,6 +39,7 @@ pub fn summary_line(result: &TestResult, colour: bool) -> String {
     let (mark, mark_colour, verb) = match result.status {
         Status::Passed => ("✓", AnsiColor::Green, "succeeded"),
         Status::Skipped => ("-", AnsiColor::Yellow, "skipped"),
+        Status::Interrupted => ("✕", AnsiColor::Red, "was interrupted"),
         _ => ("✕", AnsiColor::Red, "failed"),
     };
     let style = if colour { Style::new().fg_color(Some(mark_colour.into())) } else { Style::new() };
@@ -59,6 +60,7 @@ pub fn output_block(result: &TestResult, colour: bool) -> String {
     let verdict = match result.status {
         Status::Passed => "succeeded".to_owned(),
         Status::Skipped => format!("skipped ({reason})"),
+        Status::Interrupted => "was interrupted".to_owned(),
         _ => format!("failed ({reason})"),
     };
     writeln!(out, "{bold}{} {verdict}:{bold:#}", result.name).expect("a String takes all writes");
@@ -98,12 +100,14 @@ pub fn totals_line(results: &[TestResult]) -> String {
     let count = |wanted: &dyn Fn(&TestResult) -> bool| results.iter().filter(|result| wanted(result)).count();
     let passed = count(&|result| result.status == Status::Passed);
     let cached = count(&|result| result.status == Status::Passed && result.origin == Some(Origin::Cached));
-    let failed = count(&|result| result.has_failed() && !result.was_not_run());
+    let failed = count(&|result| result.has_failed() && !result.was_not_run() && result.status != Status::Interrupted);
+    let interrupted = count(&|result| result.status == Status::Interrupted);
     let not_run = count(&TestResult::was_not_run);
     let skipped = count(&|result| result.status == Status::Skipped);
     let cached = if cached > 0 { format!(" ({cached} cached)") } else { String::new() };
     let mut line = format!("{passed} passed{cached}");
-    for (number, word) in [(failed, "failed"), (skipped, "skipped"), (not_run, "not run")] {
+    for (number, word) in [(failed, "failed"), (skipped, "skipped"), (interrupted, "interrupted"), (not_run, "not run")]
+    {
         if number > 0 {
             line += &format!(", {number} {word}");
         }

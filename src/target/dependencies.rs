@@ -154,6 +154,7 @@ fn unknown(graph: &TargetGraph, written: &str, address: &Address, is_file: bool)
         return Error::Unknown { written, why: format!("no target `{}` has that file", address.name), hint };
     }
     let mut names: Vec<&str> = graph.in_build_dir(&address.dir).map(|target| target.address.name.as_str()).collect();
+    names.sort_unstable();
     names.dedup();
     let (why, nearest) = match &address.generated {
         Some(generated) if names.contains(&address.name.as_str()) => {

@@ -13,3 +13,4 @@ mod store_speed;
 mod tidy;
 mod tls;
 mod toolchains;
+mod transcripts;
