@@ -34,7 +34,7 @@ pub fn action(interpreter: &Interpreter, uv: Source, input: Source, reach: &Reac
         action.env.insert("SSL_CERT_FILE".to_owned(), format!("{CERTIFICATES}/ca.pem"));
     }
     action.network = true;
-    action.cache = CachePolicy { read: false, exit_codes: Vec::new() };
+    action.cache = CachePolicy { read: false, keep: false, good_codes: vec![0] };
     action
 }
 
