@@ -1,11 +1,10 @@
 //! What became of the tests: read from the store, told on the screen, written below the distribution directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::action::{Exit, Origin};
-use crate::base::RelPath;
+use crate::base::{Digest, RelPath};
 use crate::engine::executor::Results;
-use crate::goals::test::prepare::PreparedTest;
+use crate::goals::test::prepare::{self, PreparedTest};
 use crate::goals::{Error, Session};
 use crate::report::summary::{self, Output};
 use crate::report::{TestResult, json, junit, test_result};
@@ -14,24 +13,27 @@ use crate::store::{Node, Store};
 /// In the order of the tests.
 pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
     let store = session.store()?;
-    let skips_empty = session.config().flag("pytest", "allow_empty_test_collection");
-    tests.iter().map(|test| result(&store, test, outcomes, skips_empty)).collect()
+    let skips_empty = prepare::skips_empty(session.config());
+    let mut results =
+        tests.iter().map(|test| result(&store, test, outcomes, skips_empty)).collect::<Result<Vec<_>, _>>()?;
+    if session.config().flag("test", "show_all_batch_targets") {
+        results.iter_mut().for_each(|result| result.name = result.addresses.join(", "));
+    }
+    Ok(results)
 }
 
 fn result(store: &Store, test: &PreparedTest, outcomes: &Results, skips_empty: bool) -> Result<TestResult, Error> {
-    let address = [test.address.to_string()];
+    let addresses = names(test);
     let step = match &test.step {
         Ok(step) => step,
-        Err(error) => return Ok(TestResult::not_run(&address, &whole(error))),
+        Err(error) => return Ok(TestResult::not_run(&addresses, &whole(error))),
     };
     match outcomes.get(step) {
         Some(Ok(done)) => {
             let Some((origin, outcome)) = &done.outcome else {
-                return Ok(TestResult::not_run(&address, "nothing ran"));
+                return Ok(TestResult::not_run(&addresses, "nothing ran"));
             };
-            // A file without tests is only kept as a result where that is fine.
-            let empty_was_fine = skips_empty || outcome.exit == Exit::Code(5) && *origin == Origin::Cached;
-            let mut result = TestResult::new(&address, outcome, *origin, test.timeout, empty_was_fine);
+            let mut result = TestResult::new(&addresses, outcome, *origin, test.timeout, skips_empty);
             result.stdout = String::from_utf8_lossy(&store.get(outcome.stdout)?).into_owned();
             result.stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
             let report = RelPath::parse("junit.xml").expect("the path is clean");
@@ -40,9 +42,13 @@ fn result(store: &Store, test: &PreparedTest, outcomes: &Results, skips_empty: b
             }
             Ok(result)
         }
-        Some(Err(error)) => Ok(TestResult::not_run(&address, &error.whole())),
-        None => Ok(TestResult::not_run(&address, "it was not started")),
+        Some(Err(error)) => Ok(TestResult::not_run(&addresses, &error.whole())),
+        None => Ok(TestResult::not_run(&addresses, "it was not started")),
     }
+}
+
+fn names(test: &PreparedTest) -> Vec<String> {
+    test.addresses.iter().map(ToString::to_string).collect()
 }
 
 /// JUnit files, where `[test] report` asks for them.
@@ -67,21 +73,21 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes
         if store.tree(tree)?.nodes.is_empty() {
             continue;
         }
-        let name = junit::file_name(&[test.address.to_string()]);
+        let name = junit::file_name(&names(test));
         let dir = session.dist_dir().join("test").join(name.trim_end_matches(".xml"));
-        export(&store, tree, dir)?;
+        export(&store, tree, &dir)?;
     }
     Ok(())
 }
 
 /// A copy that the user may change: images are read-only.
-fn export(store: &Store, tree: crate::base::Digest, dir: PathBuf) -> Result<(), Error> {
+pub fn export(store: &Store, tree: Digest, dir: &Path) -> Result<(), Error> {
     let fail = |path: &PathBuf| {
         let path = path.clone();
         move |source| Error::Output { path, source }
     };
     for (path, node) in store.tree(tree)?.nodes {
-        let path = path.to_path(&dir);
+        let path = path.to_path(dir);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(fail(&path))?;
         }
