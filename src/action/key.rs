@@ -146,7 +146,7 @@ mod tests {
             network: false,
             timeout: None,
             attempts: 1,
-            cache: CachePolicy { read: true, exit_codes: vec![0] },
+            cache: CachePolicy { read: true, keep: true, good_codes: vec![0] },
             slot_variable: None,
             interactive: false,
         }

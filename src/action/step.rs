@@ -84,6 +84,8 @@ pub struct Action {
 pub struct CachePolicy {
     /// Whether an earlier result may be used.
     pub read: bool,
-    /// Exit codes whose results are kept, usually only 0.
-    pub exit_codes: Vec<i32>,
+    /// Whether a good result is kept for later runs.
+    pub keep: bool,
+    /// Exit codes of good results, usually only 0: others are never kept, and make another attempt.
+    pub good_codes: Vec<i32>,
 }

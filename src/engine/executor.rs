@@ -197,8 +197,8 @@ impl Execution {
         self.refuse_if_interrupted()?;
         (self.events)(Event::Started { id, label: label.clone() });
         let outcome = run::run(&self.engine, action, &inputs, slot.number(), &self.cancel).await?;
-        let keep = matches!(outcome.exit, Exit::Code(code) if action.cache.exit_codes.contains(&code));
-        if keep && !action.interactive {
+        let good = matches!(outcome.exit, Exit::Code(code) if action.cache.good_codes.contains(&code));
+        if good && action.cache.keep && !action.interactive {
             cache::keep_outcome(&self.engine.store, &key, &outcome)?;
         }
         (self.events)(Event::Finished { id, label, origin: Origin::Ran, outcome: outcome.clone() });

@@ -11,13 +11,8 @@ use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio};
 use crate::action::{Action, Exit, Inputs, Outcome};
 use crate::base::Digest;
 use crate::engine::cancel::Wish;
-use crate::engine::{Cancel, Engine, Error};
+use crate::engine::{Cancel, Engine, Error, Settings};
 use crate::store::CaptureLimits;
-
-/// Limits that honest steps do not meet and that keep a broken one from taking the machine with it.
-const PROCESSES: u64 = 4096;
-const OPEN_FILES: u64 = 65_536;
-const FILE_BYTES: u64 = 16 << 30;
 
 /// Runs the action until one attempt succeeds or all are used up.
 pub async fn run(
@@ -32,7 +27,7 @@ pub async fn run(
     loop {
         let mut outcome = once(engine, action, &mounts, slot, cancel).await?;
         outcome.attempts = attempt;
-        let good = matches!(outcome.exit, Exit::Code(code) if action.cache.exit_codes.contains(&code));
+        let good = matches!(outcome.exit, Exit::Code(code) if action.cache.good_codes.contains(&code));
         if good || outcome.exit == Exit::Interrupted || attempt >= action.attempts {
             return Ok(outcome);
         }
@@ -130,14 +125,21 @@ fn request(engine: &Engine, action: &Action, images: &[Mount], out: &Path, slot:
         cwd: action.cwd.to_path(Path::new("/src")),
         mounts,
         network: if action.network { Network::Host } else { Network::Loopback },
-        limits: limits(action.timeout, engine.settings.grace),
+        limits: limits(&engine.settings, action.timeout),
         isolation: engine.settings.isolation,
         stdio: if action.interactive { Stdio::Inherited } else { Stdio::Captured },
     }
 }
 
-fn limits(timeout: Option<Duration>, grace: Duration) -> Limits {
-    Limits { timeout, grace, processes: PROCESSES, open_files: OPEN_FILES, file_bytes: FILE_BYTES, memory_bytes: None }
+fn limits(settings: &Settings, timeout: Option<Duration>) -> Limits {
+    Limits {
+        timeout,
+        grace: settings.grace,
+        processes: settings.processes,
+        open_files: settings.open_files,
+        file_bytes: settings.file_bytes,
+        memory_bytes: settings.memory_bytes,
+    }
 }
 
 /// Files to be kept; of an interactive step nothing is, and it gets the caller's own.
