@@ -55,13 +55,13 @@ impl FileLink {
         if let Some(path) = path.and_then(|url| url.to_file_path().ok())
             && self.sha256.is_none()
         {
-            self.sha256 = sha256(&path).ok();
+            self.sha256 = sha256_of(&path).ok();
         }
         self
     }
 }
 
-fn sha256(path: &Path) -> std::io::Result<String> {
+fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
     std::io::copy(&mut std::fs::File::open(path)?, &mut hasher)?;
     Ok(format!("{:x}", hasher.finalize()))
