@@ -35,8 +35,8 @@ pub struct Session {
     specs: Vec<String>,
     pub terminal: Terminal,
     graph: Option<Arc<TargetGraph>>,
-    /// Some BUILD file could not be read whole.
-    pub has_broken_files: bool,
+    /// Something in the repository is wrong and was told; the run goes on, but does not end well.
+    pub has_mistakes: bool,
     dependencies: Option<Arc<Dependencies>>,
     store: Option<Arc<Store>>,
     sources: Option<Arc<Sources>>,
@@ -61,7 +61,7 @@ impl Session {
             specs,
             terminal,
             graph: None,
-            has_broken_files: false,
+            has_mistakes: false,
             dependencies: None,
             store: None,
             sources: None,
@@ -95,7 +95,7 @@ impl Session {
         let vars = &self.environment.vars;
         let (graph, diagnostics) = target::load(&self.build_root, &self.config, &|name| vars.get(name).cloned());
         diagnostics.iter().for_each(|diagnostic| self.tell_diagnostic(diagnostic));
-        self.has_broken_files |= diagnostics.iter().any(Diagnostic::is_error);
+        self.has_mistakes |= diagnostics.iter().any(Diagnostic::is_error);
         let graph = Arc::new(graph);
         self.graph = Some(graph.clone());
         Ok(graph)
@@ -128,7 +128,7 @@ impl Session {
     }
 
     /// Tells what inference found doubtful about these targets, once each.
-    pub fn tell_doubts(&self, dependencies: &Dependencies, about: &BTreeSet<Address>) {
+    pub fn tell_doubts(&mut self, dependencies: &Dependencies, about: &BTreeSet<Address>) {
         for (_, doubt) in dependencies.diagnostics.iter().filter(|(target, _)| about.contains(target)) {
             self.tell_diagnostic(doubt);
         }
