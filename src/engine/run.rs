@@ -12,12 +12,15 @@ use crate::action::{Action, Exit, Inputs, Outcome};
 use crate::base::Digest;
 use crate::engine::cancel::Wish;
 use crate::engine::{Cancel, Engine, Error};
-use crate::store::CaptureLimits;
+use crate::store::{self, CaptureLimits};
 
 /// Limits that honest steps do not meet and that keep a broken one from taking the machine with it.
 const PROCESSES: u64 = 4096;
 const OPEN_FILES: u64 = 65_536;
 const FILE_BYTES: u64 = 16 << 30;
+
+/// A disk with less room is full: programs remove what they could not write whole.
+const LEAST_FREE_BYTES: u64 = 4 << 20;
 
 /// Runs the action until one attempt succeeds or all are used up.
 pub async fn run(
@@ -70,6 +73,9 @@ async fn once(
     let request = request(engine, action, mounts, &out, slot);
     let sandboxed = sandboxed(engine, action, request, stdout, stderr, cancel).await?;
 
+    if sandboxed.exit != waders_sandbox::Exit::Code(0) {
+        refuse_full_disk(scratch.path())?;
+    }
     let label = || action.label.clone();
     let captured = tokio::task::block_in_place(|| engine.store.capture(&out, &CaptureLimits::default()));
     let output = captured.map_err(|source| Error::Capture { label: label(), source })?;
@@ -82,6 +88,17 @@ async fn once(
         max_rss_bytes: sandboxed.max_rss_bytes,
         attempts: 1,
     })
+}
+
+/// A process writes its output where the store lies. One that failed while there was no room has not had its chance, and
+/// what it says about it may be lost for the same reason.
+fn refuse_full_disk(scratch: &Path) -> Result<(), Error> {
+    let free_bytes = rustix::fs::statvfs(scratch).map_or(u64::MAX, |disk| disk.f_bavail * disk.f_frsize);
+    if free_bytes >= LEAST_FREE_BYTES {
+        return Ok(());
+    }
+    let source = io::ErrorKind::StorageFull.into();
+    Err(Error::Store(store::Error::Full { path: scratch.to_owned(), source }))
 }
 
 /// Waits for the process, passing on what the user wishes meanwhile.

@@ -11,7 +11,7 @@ use waders_sandbox::{Isolation, Spawner};
 
 use crate::base::RelPath;
 use crate::build_file::Diagnostic;
-use crate::config::index::{self, Indexes};
+use crate::config::index::{self, Indexes, Place};
 use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
@@ -207,13 +207,12 @@ impl Session {
     }
 
     pub fn client(&self) -> Result<Client, Error> {
-        let vars = &self.environment.vars;
-        let variable = |name: &str| vars.get(name).or_else(|| vars.get(&name.to_uppercase())).cloned();
+        let network = index::network(&self.environment.vars);
         let settings = crate::net::Settings {
             ca_bundle: self.ca_bundle(),
-            http_proxy: variable("http_proxy"),
-            https_proxy: variable("https_proxy"),
-            no_proxy: variable("no_proxy").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+            http_proxy: network.http_proxy,
+            https_proxy: network.https_proxy,
+            no_proxy: network.no_proxy,
             ..crate::net::Settings::default()
         };
         Ok(Client::new(&settings)?)
@@ -229,7 +228,19 @@ impl Session {
         };
         let uv: Vec<_> = index::uv_files(vars, &home).into_iter().filter_map(read).collect();
         let pip: Vec<_> = index::pip_files(vars, &home).into_iter().filter_map(read).collect();
-        Ok(index::discover(vars, &uv, &pip)?)
+        let mut found = index::discover(vars, &uv, &pip)?;
+        if !self.config.value("python-repos", "indexes").is_null() {
+            found.indexes = self.places("indexes");
+        }
+        found.find_links.splice(0..0, self.places("find_links"));
+        Ok(found)
+    }
+
+    /// Of the section `[python-repos]`.
+    fn places(&self, option: &str) -> Vec<Place> {
+        let named_by = format!("`{option}` in the section `[python-repos]`");
+        let place = |url: &str| Place { url: url.to_owned(), named_by: named_by.clone() };
+        self.config.list("python-repos", option).into_iter().map(place).collect()
     }
 
     /// Lines of data: to standard output, or to the file that `--output-file` names.
