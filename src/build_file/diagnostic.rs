@@ -50,6 +50,10 @@ impl Diagnostic {
 /// `src/app/BUILD:7:12: unknown target type`, without the hint.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is wrong with the whole repository has no place.
+        if self.file.is_root() {
+            return out.write_str(&self.message);
+        }
         write!(out, "{}:{}: {}", self.file, self.place, self.message)
     }
 }

@@ -58,8 +58,8 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
             Err(error) => return told(&error, error.hint().as_deref(), terminal.colour, code_of(error.kind())),
         }
     }
-    if session.has_broken_files {
-        eprintln!("error: not all BUILD files could be read: see above");
+    if session.has_mistakes {
+        eprintln!("error: this repository has mistakes, which are told above");
         return ExitCode::Failure.number();
     }
     ExitCode::Success.number()

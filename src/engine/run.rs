@@ -17,6 +17,9 @@ use crate::store::{self, CaptureLimits, Store};
 /// Where the sandbox's user lives: empty, and thrown away. Steps name it in `HOME`.
 const HOME: &str = "/home/waders";
 
+/// A disk with less room is full: programs remove what they could not write whole.
+const LEAST_FREE_BYTES: u64 = 4 << 20;
+
 /// Runs the action until one attempt succeeds or all are used up.
 pub async fn run(
     engine: &Engine,
@@ -70,6 +73,9 @@ async fn once(
     let request = request(engine, action, mounts, &out, slot);
     let sandboxed = sandboxed(engine, action, request, streams, cancel).await?;
 
+    if sandboxed.exit != waders_sandbox::Exit::Code(0) {
+        refuse_full_disk(scratch.path())?;
+    }
     // Together, since each commit waits for the disk.
     let kept = tokio::task::block_in_place(|| keep(&engine.store, &out, stdout, stderr));
     let [stdout, stderr, output] = kept.map_err(|source| Error::Capture { label: action.label.clone(), source })?;
@@ -100,6 +106,17 @@ fn keep(store: &Store, out: &Path, mut stdout: File, mut stderr: File) -> store:
     let output = batch.capture(out, &CaptureLimits::default())?;
     batch.commit()?;
     Ok([stdout, stderr, output])
+}
+
+/// A process writes its output where the store lies. One that failed while there was no room has not had its chance, and
+/// what it says about it may be lost for the same reason.
+fn refuse_full_disk(scratch: &Path) -> Result<(), Error> {
+    let free_bytes = rustix::fs::statvfs(scratch).map_or(u64::MAX, |disk| disk.f_bavail * disk.f_frsize);
+    if free_bytes >= LEAST_FREE_BYTES {
+        return Ok(());
+    }
+    let source = io::ErrorKind::StorageFull.into();
+    Err(Error::Store(store::Error::Full { path: scratch.to_owned(), source }))
 }
 
 /// Waits for the process, passing on what the user wishes meanwhile.

@@ -14,6 +14,11 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         true => dependencies.transitive(&selected).into_iter().collect(),
         false => selected.iter().flat_map(|address| dependencies.direct(address)).cloned().collect(),
     };
+    let mut asked: BTreeSet<Address> = selected.iter().cloned().collect();
+    if transitive {
+        asked.extend(found.iter().cloned());
+    }
+    session.tell_doubts(&dependencies, &asked);
     if closed {
         found.extend(selected);
     }

@@ -11,7 +11,7 @@ use waders_sandbox::{Isolation, Spawner};
 
 use crate::base::RelPath;
 use crate::build_file::Diagnostic;
-use crate::config::index::{self, Indexes};
+use crate::config::index::{self, Indexes, Place};
 use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
@@ -35,8 +35,8 @@ pub struct Session {
     specs: Vec<String>,
     pub terminal: Terminal,
     graph: Option<Arc<TargetGraph>>,
-    /// Some BUILD file could not be read whole.
-    pub has_broken_files: bool,
+    /// Something in the repository is wrong and was told; the run goes on, but does not end well.
+    pub has_mistakes: bool,
     dependencies: Option<Arc<Dependencies>>,
     store: Option<Arc<Store>>,
     sources: Option<Arc<Sources>>,
@@ -61,7 +61,7 @@ impl Session {
             specs,
             terminal,
             graph: None,
-            has_broken_files: false,
+            has_mistakes: false,
             dependencies: None,
             store: None,
             sources: None,
@@ -95,7 +95,7 @@ impl Session {
         let vars = &self.environment.vars;
         let (graph, diagnostics) = target::load(&self.build_root, &self.config, &|name| vars.get(name).cloned());
         diagnostics.iter().for_each(|diagnostic| self.tell_diagnostic(diagnostic));
-        self.has_broken_files |= diagnostics.iter().any(Diagnostic::is_error);
+        self.has_mistakes |= diagnostics.iter().any(Diagnostic::is_error);
         let graph = Arc::new(graph);
         self.graph = Some(graph.clone());
         Ok(graph)
@@ -128,7 +128,7 @@ impl Session {
     }
 
     /// Tells what inference found doubtful about these targets, once each.
-    pub fn tell_doubts(&self, dependencies: &Dependencies, about: &BTreeSet<Address>) {
+    pub fn tell_doubts(&mut self, dependencies: &Dependencies, about: &BTreeSet<Address>) {
         for (_, doubt) in dependencies.diagnostics.iter().filter(|(target, _)| about.contains(target)) {
             self.tell_diagnostic(doubt);
         }
@@ -207,13 +207,12 @@ impl Session {
     }
 
     pub fn client(&self) -> Result<Client, Error> {
-        let vars = &self.environment.vars;
-        let variable = |name: &str| vars.get(name).or_else(|| vars.get(&name.to_uppercase())).cloned();
+        let network = index::network(&self.environment.vars);
         let settings = crate::net::Settings {
             ca_bundle: self.ca_bundle(),
-            http_proxy: variable("http_proxy"),
-            https_proxy: variable("https_proxy"),
-            no_proxy: variable("no_proxy").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+            http_proxy: network.http_proxy,
+            https_proxy: network.https_proxy,
+            no_proxy: network.no_proxy,
             ..crate::net::Settings::default()
         };
         Ok(Client::new(&settings)?)
@@ -229,7 +228,19 @@ impl Session {
         };
         let uv: Vec<_> = index::uv_files(vars, &home).into_iter().filter_map(read).collect();
         let pip: Vec<_> = index::pip_files(vars, &home).into_iter().filter_map(read).collect();
-        Ok(index::discover(vars, &uv, &pip)?)
+        let mut found = index::discover(vars, &uv, &pip)?;
+        if !self.config.value("python-repos", "indexes").is_null() {
+            found.indexes = self.places("indexes");
+        }
+        found.find_links.splice(0..0, self.places("find_links"));
+        Ok(found)
+    }
+
+    /// Of the section `[python-repos]`.
+    fn places(&self, option: &str) -> Vec<Place> {
+        let named_by = format!("`{option}` in the section `[python-repos]`");
+        let place = |url: &str| Place { url: url.to_owned(), named_by: named_by.clone() };
+        self.config.list("python-repos", option).into_iter().map(place).collect()
     }
 
     /// Lines of data: to standard output, or to the file that `--output-file` names.

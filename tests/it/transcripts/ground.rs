@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::transcripts::wheels;
@@ -45,12 +46,16 @@ impl Ground {
         command
     }
 
-    /// Why nothing can be run here, if so. The store has the toolchain afterwards.
+    /// Why nothing can be run here, if so. The store has the toolchain afterwards; whoever asks first fetches it.
     pub fn lack(&self) -> Option<String> {
-        let mut command = self.waders("daily", &["test", "::"]);
-        let Output { status, stderr, .. } = command.env("WADERS_TEST_EXTRA_ENV_VARS", "[]").output().unwrap();
-        let unavailable = [69, 71].contains(&status.code().unwrap_or_default());
-        unavailable.then(|| String::from_utf8_lossy(&stderr).into_owned())
+        static LACK: OnceLock<Option<String>> = OnceLock::new();
+        let look = || {
+            let mut command = self.waders("daily", &["test", "::"]);
+            let Output { status, stderr, .. } = command.env("WADERS_TEST_EXTRA_ENV_VARS", "[]").output().unwrap();
+            let unavailable = [69, 71].contains(&status.code().unwrap_or_default());
+            unavailable.then(|| String::from_utf8_lossy(&stderr).into_owned())
+        };
+        LACK.get_or_init(look).clone()
     }
 
     /// Plays every transcript and compares.
