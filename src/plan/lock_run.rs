@@ -13,12 +13,15 @@ pub const INPUT: &str = "requirements.in";
 pub const OUTPUT: &str = "requirements.txt";
 
 const CERTIFICATES: &str = "/certificates";
+const LOCAL_LINKS: &str = "/find-links";
 
 /// Where uv looks, and whom it trusts.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     pub indexes: Vec<String>,
     pub find_links: Vec<String>,
+    /// Directories of this machine with distributions in them, as trees.
+    pub local_links: Vec<Digest>,
     /// A tree that holds `ca.pem`.
     pub certificates: Option<Digest>,
     pub proxies: BTreeMap<String, String>,
@@ -32,6 +35,9 @@ pub fn action(interpreter: &Interpreter, uv: Source, input: Source, reach: &Reac
     if let Some(tree) = reach.certificates {
         action.images.insert(CERTIFICATES.to_owned(), Source::Tree(tree));
         action.env.insert("SSL_CERT_FILE".to_owned(), format!("{CERTIFICATES}/ca.pem"));
+    }
+    for (number, tree) in reach.local_links.iter().enumerate() {
+        action.images.insert(format!("{LOCAL_LINKS}/{number}"), Source::Tree(*tree));
     }
     action.network = true;
     action.cache = CachePolicy { read: false, keep: false, good_codes: vec![0] };
@@ -49,8 +55,9 @@ fn argv(interpreter: &Interpreter, reach: &Reach) -> Vec<String> {
     for (number, index) in reach.indexes.iter().enumerate() {
         argv.extend([if number == 0 { "--default-index" } else { "--index" }.to_owned(), index.clone()]);
     }
-    for place in &reach.find_links {
-        argv.extend(["--find-links".to_owned(), place.clone()]);
+    let local = (0..reach.local_links.len()).map(|number| format!("{LOCAL_LINKS}/{number}"));
+    for place in reach.find_links.iter().cloned().chain(local) {
+        argv.extend(["--find-links".to_owned(), place]);
     }
     argv
 }
