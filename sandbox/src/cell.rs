@@ -10,7 +10,7 @@ use crate::error::Doing;
 use crate::ground::{self, Ground};
 use crate::inside::{self, Program};
 use crate::wire::{self, MOST_FDS, Order, Report};
-use crate::{Error, Exit, Isolation, Network, Outcome, Request, source, sys};
+use crate::{Error, Exit, Isolation, Network, Outcome, Request, Stdio, source, sys};
 
 /// One sandbox, before and during its one request. Dropping it makes it die: it sees its socket close.
 pub struct Cell {
@@ -55,7 +55,7 @@ impl Cell {
         if walls.network != Network::Host {
             flags |= CloneFlags::CLONE_NEWNET;
         }
-        let mut cell = Cell::fork(flags, |socket| inside::live(socket, walls.network, filter))?;
+        let mut cell = Cell::fork(flags, |socket| inside::live(socket, walls.network, ground, filter))?;
         // Without delegation the outcome says that no such limit was in force.
         cell.group = walls.memory_bytes.and_then(|bytes| Group::limit(cell.pid, bytes).ok());
         ground::map_cell(ground, cell.pid)?;
@@ -85,8 +85,10 @@ impl Cell {
         let mut sources = Vec::new();
         if let Some(ground) = ground {
             sources = source::open_all(request, ground)?;
-            source::give_output(ground, &baggage.stdout)?;
-            source::give_output(ground, &baggage.stderr)?;
+            if request.stdio == Stdio::Captured {
+                source::give_output(ground, &baggage.stdout)?;
+                source::give_output(ground, &baggage.stderr)?;
+            }
         }
         self.isolation = request.isolation;
         let own = [&baggage.body, &baggage.stdin, &baggage.stdout, &baggage.stderr];
@@ -104,6 +106,11 @@ impl Cell {
     pub fn order(&self, order: &Order) {
         // A cell that is gone already needs no order.
         let _ = wire::send(self.socket.as_fd(), order, &[]);
+    }
+
+    /// What must be removed when the cell is gone.
+    pub fn into_group(self) -> Option<Group> {
+        self.group
     }
 
     pub fn socket(&self) -> BorrowedFd<'_> {

@@ -5,6 +5,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::Lack;
+use crate::kernel::lacks_namespaces;
 
 #[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum Error {
@@ -32,6 +33,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What failed before any request was known failed because of this machine.
+    pub(crate) fn into_lack(self) -> Error {
+        match self {
+            Error::System { doing, cause } => Error::Lacking(lacks_namespaces(&doing, cause)),
+            other => other,
+        }
+    }
+
     /// What the user can do about it, where we know.
     pub fn hint(&self) -> Option<&str> {
         match self {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::waitpid;
@@ -10,7 +11,7 @@ use nix::unistd::{Pid, getegid, geteuid};
 
 use crate::error::{Cause, Doing};
 use crate::kernel::lacks_namespaces;
-use crate::{Error, Lack, sys, wire};
+use crate::{Error, Lack, inside, sys, wire};
 
 /// The user and group of every step, as it sees itself.
 pub const INSIDE: u32 = 1000;
@@ -26,6 +27,8 @@ pub struct Ground {
     pub dedicated: bool,
     /// Shows files of root as files of the step in an id-mapped mount.
     pub idmap: Option<OwnedFd>,
+    /// What all cells show alike, at this path of our mount namespace and of theirs.
+    pub template: PathBuf,
 }
 
 /// As root of a user namespace that knows [`DEDICATED`]: a private mount namespace. Otherwise: a user namespace in which
@@ -33,7 +36,7 @@ pub struct Ground {
 pub fn enter() -> Result<Ground, Lack> {
     if geteuid().is_root() && maps_dedicated() && unshare(CloneFlags::CLONE_NEWNS).is_ok() {
         let idmap = idmap_namespace().ok();
-        return Ok(Ground { step_user: DEDICATED, dedicated: true, idmap });
+        return Ok(Ground { step_user: DEDICATED, dedicated: true, idmap, template: template(DEDICATED)? });
     }
     let (user, group) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
@@ -43,7 +46,14 @@ pub fn enter() -> Result<Ground, Lack> {
         .and_then(|()| write("uid_map", format!("{INSIDE} {user} 1")))
         .and_then(|()| write("gid_map", format!("{INSIDE} {group} 1")))
         .map_err(|error| lacks_namespaces("map the user into its namespace", error.into()))?;
-    Ok(Ground { step_user: INSIDE, dedicated: false, idmap: None })
+    Ok(Ground { step_user: INSIDE, dedicated: false, idmap: None, template: template(INSIDE)? })
+}
+
+fn template(owner: u32) -> Result<PathBuf, Lack> {
+    inside::make_template(owner).map_err(|error| match error {
+        Error::System { doing, cause } => lacks_namespaces(&doing, cause),
+        other => lacks_namespaces(&other.to_string(), Cause(libc::ENOTDIR)),
+    })
 }
 
 /// Maps [`INSIDE`] of a cell's user namespace to the step's user.

@@ -1,12 +1,16 @@
 //! What this kernel and container offer for isolation, and the remedy for what they lack. Facts only: the refusals
 //! themselves are made where a request asks for something.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Cause;
-use crate::{Error, Spawner, cgroup, sys};
+use crate::error::{Cause, Doing};
+use crate::{Error, Isolation, Limits, Network, Request, Spawner, Stdio, cgroup, sys};
 
 /// What a spawner found out by trying, before its first request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,9 +36,40 @@ pub struct Lack {
     pub remedy: String,
 }
 
-/// Starts a spawner only to ask what this kernel can isolate.
+/// Starts a spawner only to find out what this kernel can isolate, and tries it.
 pub fn probe() -> Result<Kernel, Error> {
-    Ok(Spawner::start()?.kernel().clone())
+    let spawner = Spawner::start()?;
+    let mut kernel = spawner.kernel().clone();
+    let null = || fs::File::options().write(true).open("/dev/null").map(OwnedFd::from).doing("open `/dev/null`");
+    let isolation = if kernel.landlock_abi > 0 { Isolation::Full } else { Isolation::NoLandlock };
+    match spawner.run(&trial(isolation), null()?, null()?)?.wait() {
+        // All walls stood when it came to this.
+        Ok(_) | Err(Error::Exec { .. }) => {}
+        Err(Error::Lacking(lack)) => kernel.namespaces = Err(lack),
+        Err(error) => return Err(error),
+    }
+    Ok(kernel)
+}
+
+/// Asks for a program that is not there, in an empty sandbox.
+fn trial(isolation: Isolation) -> Request {
+    Request {
+        argv: vec!["/nothing".to_owned()],
+        env: BTreeMap::new(),
+        cwd: PathBuf::from("/"),
+        mounts: Vec::new(),
+        network: Network::Loopback,
+        limits: Limits {
+            timeout: Some(Duration::from_secs(10)),
+            grace: Duration::ZERO,
+            processes: 1,
+            open_files: 64,
+            file_bytes: 0,
+            memory_bytes: None,
+        },
+        isolation,
+        stdio: Stdio::Captured,
+    }
 }
 
 impl Kernel {
@@ -69,7 +104,7 @@ pub(crate) fn lacks_landlock(found: u32, needed: u32) -> Lack {
 pub(crate) fn lacks_namespaces(doing: &str, cause: Cause) -> Lack {
     let (why, remedy) =
         explain(cause, &|name| sysctl(name), fs::read_to_string("/proc/self/status").unwrap_or_default());
-    Lack { what: "user namespaces".to_owned(), why: format!("cannot {doing}: {cause}; {why}"), remedy }
+    Lack { what: "user namespaces".to_owned(), why: format!("{why} (cannot {doing}: {cause})"), remedy }
 }
 
 fn explain(cause: Cause, sysctl: &dyn Fn(&str) -> Option<String>, status: String) -> (String, String) {
@@ -97,7 +132,7 @@ fn explain(cause: Cause, sysctl: &dyn Fn(&str) -> Option<String>, status: String
              run on the host",
         )
     } else if cause.0 == libc::EINVAL || cause.0 == libc::ENOSYS {
-        ("this kernel is too old or built without them", "boot a kernel of 5.13 or later with CONFIG_USER_NS=y")
+        ("this kernel is too old or built without them", "boot a kernel of 5.14 or later with CONFIG_USER_NS=y")
     } else if cause.0 == libc::EPERM && filtered_proc(&status) {
         (
             "a container masks parts of /proc, so that no new one may be mounted",

@@ -7,6 +7,16 @@
 //! On the way from a request to its outcome: `spawner` (the caller's side) sends it to `serve` (the spawner's process,
 //! which stands on `ground`), which opens its mounts (`source`) and gives them to a `cell`; `inside` is the cell's own
 //! life, from user to exec.
+//!
+//! ```no_run
+//! # fn example(request: waders_sandbox::Request) -> Result<(), Box<dyn std::error::Error>> {
+//! waders_sandbox::spawner_main_if_asked(); // first in `main`
+//! let spawner = waders_sandbox::Spawner::start()?; // once a run
+//! let output = std::fs::File::create("output")?;
+//! let running = spawner.run(&request, output.try_clone()?.into(), output.into())?;
+//! let outcome = running.wait()?; // nothing of the step is left
+//! # Ok(()) }
+//! ```
 
 mod cell;
 mod cgroup;

@@ -6,19 +6,23 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::setsid;
 
 use crate::cell::{Baggage, Cell, Walls};
+use crate::cgroup::{self, Group};
 use crate::error::Doing;
 use crate::ground::{self, Ground};
 use crate::inside::Program;
-use crate::kernel::{lacks_landlock, lacks_namespaces};
+use crate::kernel::lacks_landlock;
 use crate::wire::{self, Answer, Ask, Order};
 use crate::{Error, Isolation, Kernel, Network, Request, sys};
 
 /// Cells set up ahead of their requests.
-const PREPARED: usize = 2;
+const PREPARED: usize = 3;
+/// How long to leave a pool that is not full alone: making a cell takes about this long, and who waits comes first.
+const REST_MS: u16 = 1;
 /// While dead cells are not buried yet, how often to look.
 const BURIAL_MS: u16 = 100;
 
@@ -31,10 +35,14 @@ pub fn serve(caller: OwnedFd, bare: bool) -> Result<(), Error> {
     // Ctrl-C at the terminal is the caller's to pass on.
     setsid().doing("start a session")?;
     sys::default_signals();
+    cgroup::sweep();
     let mut spawner = Spawner::new(caller, bare);
-    spawner.prepare();
+    if let Err(Error::Lacking(lack)) = spawner.prepare_one() {
+        spawner.ground = Some(Err(lack));
+    }
     spawner.answer(&Answer::Ready(spawner.kernel()))?;
     while spawner.turn()? {}
+    spawner.end();
     Ok(())
 }
 
@@ -47,6 +55,10 @@ struct Spawner {
     prepared: Vec<Cell>,
     running: BTreeMap<u64, Cell>,
     unburied: usize,
+    /// Of cells that are unburied.
+    groups: Vec<Group>,
+    /// The last try to prepare a cell failed, and none has ended since.
+    exhausted: bool,
 }
 
 impl Spawner {
@@ -59,6 +71,8 @@ impl Spawner {
             prepared: Vec::new(),
             running: BTreeMap::new(),
             unburied: 0,
+            groups: Vec::new(),
+            exhausted: false,
         }
     }
 
@@ -73,29 +87,56 @@ impl Spawner {
 
     /// Waits for one thing to happen and does it. False when the caller is gone.
     fn turn(&mut self) -> Result<bool, Error> {
-        let idle = self.prepared.len() >= PREPARED || !matches!(self.ground, Some(Ok(_)));
-        let patience = match (idle, self.unburied) {
-            (false, _) => PollTimeout::ZERO,
-            (true, 0) => PollTimeout::NONE,
-            (true, _) => PollTimeout::from(BURIAL_MS),
+        let full = self.exhausted || self.prepared.len() >= PREPARED || !matches!(self.ground, Some(Ok(_)));
+        let patience = match (full, self.prepared.len(), self.unburied) {
+            (false, 0, _) => PollTimeout::ZERO,
+            (false, _, _) => PollTimeout::from(REST_MS),
+            (true, _, 0) => PollTimeout::NONE,
+            (true, _, _) => PollTimeout::from(BURIAL_MS),
         };
         let mut ready = vec![PollFd::new(self.caller.as_fd(), PollFlags::POLLIN)];
-        ready.extend(self.running.values().map(|cell| PollFd::new(cell.socket(), PollFlags::POLLIN)));
+        let cells = self.running.values().chain(&self.prepared);
+        ready.extend(cells.map(|cell| PollFd::new(cell.socket(), PollFlags::POLLIN)));
         let count = match poll(&mut ready, patience) {
             Err(Errno::EINTR) => return Ok(true),
             other => other.doing("wait for requests")?,
         };
-        let asked = ready[0].any().unwrap_or(false);
-        let is_ready = ready[1..].iter().map(|fd| fd.any().unwrap_or(false));
-        let done: Vec<u64> = self.running.keys().zip(is_ready).filter(|(_, ready)| *ready).map(|(id, _)| *id).collect();
+        let is_ready: Vec<bool> = ready.iter().map(|fd| fd.any().unwrap_or(false)).collect();
+        let (running, prepared) = is_ready[1..].split_at(self.running.len());
+        self.drop_dead(prepared);
+        let done: Vec<u64> = self.running.keys().zip(running).filter(|(_, ready)| **ready).map(|(id, _)| *id).collect();
         for id in done {
             self.finish(id)?;
         }
         self.bury();
-        if count == 0 && !idle {
-            self.prepare_one();
+        if count == 0 && !full {
+            // Too many sandboxes at the moment, most likely: one that is wanted and cannot be had is told so.
+            self.exhausted = self.prepare_one().is_err();
         }
-        Ok(!asked || self.obey()?)
+        Ok(!is_ready[0] || self.obey()?)
+    }
+
+    /// The caller is gone: so are all cells, and what we made for them.
+    fn end(mut self) {
+        let cells = std::mem::take(&mut self.running).into_values().chain(std::mem::take(&mut self.prepared));
+        for cell in cells {
+            // It may be gone already.
+            let _ = kill(cell.pid, Signal::SIGKILL);
+            self.groups.extend(cell.into_group());
+        }
+        // ECHILD: nobody is left.
+        while waitpid(None, None) != Err(Errno::ECHILD) {}
+        for group in self.groups {
+            group.remove();
+        }
+    }
+
+    /// A prepared cell has nothing to say yet: one that is readable was killed.
+    fn drop_dead(&mut self, is_ready: &[bool]) {
+        let mut is_ready = is_ready.iter();
+        let before = self.prepared.len();
+        self.prepared.retain(|_| is_ready.next() != Some(&true));
+        self.unburied += before - self.prepared.len();
     }
 
     fn obey(&mut self) -> Result<bool, Error> {
@@ -127,12 +168,11 @@ impl Spawner {
         let mut cell = self.cell(&request)?;
         let ground = self.ground.as_ref().and_then(|ground| ground.as_ref().ok());
         let given = cell.give(&request, &baggage, ground);
-        if given.is_err() {
-            self.unburied += 1;
+        match given {
+            Ok(()) => drop(self.running.insert(id, cell)),
+            Err(_) => self.leave(cell),
         }
-        given?;
-        self.running.insert(id, cell);
-        Ok(())
+        given
     }
 
     /// Refuses what this kernel cannot isolate as asked. Nothing is weakened silently.
@@ -162,27 +202,26 @@ impl Spawner {
         }
     }
 
-    /// One cell ahead, as far as this is possible: whoever asks for one later gets to know why it was not.
-    fn prepare_one(&mut self) {
-        let Some(Ok(ground)) = &self.ground else { return };
-        match open(ground, Walls::USUAL, &self.filter) {
-            Ok(cell) => self.prepared.push(cell),
-            Err(Error::Lacking(lack)) => self.ground = Some(Err(lack)),
-            Err(Error::System { doing, cause }) => self.ground = Some(Err(lacks_namespaces(&doing, cause))),
-            Err(_) => {}
+    /// One cell ahead, where this is possible.
+    fn prepare_one(&mut self) -> Result<(), Error> {
+        if let Some(Ok(ground)) = &self.ground {
+            self.prepared.push(open(ground, Walls::USUAL, &self.filter)?);
         }
-    }
-
-    fn prepare(&mut self) {
-        self.prepare_one();
+        Ok(())
     }
 
     fn finish(&mut self, id: u64) -> Result<(), Error> {
         let Some(cell) = self.running.remove(&id) else { return Ok(()) };
         let result = cell.report();
-        drop(cell);
-        self.unburied += 1;
+        self.leave(cell);
+        self.exhausted = false;
         self.answer(&Answer::Ended { id, result })
+    }
+
+    /// Lets go of a cell, which then ends if it has not.
+    fn leave(&mut self, cell: Cell) {
+        self.groups.extend(cell.into_group());
+        self.unburied += 1;
     }
 
     fn bury(&mut self) {
@@ -193,6 +232,7 @@ impl Spawner {
                 Err(_) => self.unburied = 0,
             }
         }
+        self.groups.retain(|group| !group.remove());
     }
 
     fn answer(&self, answer: &Answer) -> Result<(), Error> {
@@ -201,8 +241,5 @@ impl Spawner {
 }
 
 fn open(ground: &Ground, walls: Walls, filter: &Program) -> Result<Cell, Error> {
-    match Cell::open(ground, walls, filter) {
-        Err(Error::System { doing, cause }) => Err(Error::Lacking(lacks_namespaces(&doing, cause))),
-        other => other,
-    }
+    Cell::open(ground, walls, filter).map_err(Error::into_lack)
 }

@@ -1,9 +1,8 @@
 //! The host side of a request's mounts: each source is opened once, by descriptor, and becomes a detached mount that
 //! the cell only attaches. Runs in the spawner, which may pass where the step's user may not (a home of mode 0700).
 
-use std::fs::{self, File};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, fchown, lchown};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::fchown;
 use std::path::Path;
 
 use nix::fcntl::{OFlag, open};
@@ -11,6 +10,7 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 
 use crate::error::Doing;
 use crate::ground::Ground;
+use crate::inside::give;
 use crate::{Error, MountKind, Request, sys};
 
 /// The detached mounts of all mounts of a request that have a source, in order.
@@ -69,21 +69,4 @@ fn copy(source: &Path) -> Result<OwnedFd, Error> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let dir = open(source, flags, Mode::empty()).doing_with(|| format!("open the directory `{}`", source.display()))?;
     sys::open_tree(dir.as_fd(), c"", true).doing_with(|| format!("copy the mount of `{}`", source.display()))
-}
-
-/// Changes owners below a directory that only the caller has written so far. Never through links.
-fn give(path: &Path, user: u32) -> std::io::Result<()> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let dir = File::from(open(path, flags, Mode::empty())?);
-    if dir.metadata()?.uid() != user {
-        fchown(&dir, Some(user), Some(user))?;
-    }
-    for entry in fs::read_dir(format!("/proc/self/fd/{}", dir.as_raw_fd()))? {
-        let entry = entry?;
-        match entry.file_type()?.is_dir() {
-            true => give(&entry.path(), user)?,
-            false => lchown(entry.path(), Some(user), Some(user))?,
-        }
-    }
-    Ok(())
 }

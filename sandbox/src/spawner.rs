@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio as Pipe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
@@ -53,6 +54,7 @@ fn take_socket() -> Result<OwnedFd, Error> {
 /// Runs requests, as many at once as asked, from any thread. When the last handle is dropped, or this process dies,
 /// every sandbox dies.
 pub struct Spawner {
+    program: PathBuf,
     walled: Process,
     /// Steps without walls need a spawner outside of every namespace; few runs have such steps.
     bare: OnceLock<Process>,
@@ -62,7 +64,13 @@ pub struct Spawner {
 impl Spawner {
     /// Re-executes this program, whose `main` must begin with [`spawner_main_if_asked`].
     pub fn start() -> Result<Spawner, Error> {
-        Ok(Spawner { walled: Process::start(MARK)?, bare: OnceLock::new(), starting_bare: Mutex::new(()) })
+        Spawner::start_as(Path::new("/proc/self/exe"))
+    }
+
+    /// Executes another program whose `main` begins with [`spawner_main_if_asked`]: a test's own `main` does not.
+    pub fn start_as(program: &Path) -> Result<Spawner, Error> {
+        let (program, walled) = (program.to_owned(), Process::start(program, MARK)?);
+        Ok(Spawner { program, walled, bare: OnceLock::new(), starting_bare: Mutex::new(()) })
     }
 
     pub fn kernel(&self) -> &Kernel {
@@ -109,7 +117,7 @@ impl Spawner {
         if let Some(process) = self.bare.get() {
             return Ok(process);
         }
-        let process = Process::start(BARE_MARK)?;
+        let process = Process::start(&self.program, BARE_MARK)?;
         Ok(self.bare.get_or_init(|| process))
     }
 }
@@ -212,9 +220,9 @@ struct Process {
 }
 
 impl Process {
-    fn start(mark: &str) -> Result<Process, Error> {
+    fn start(program: &Path, mark: &str) -> Result<Process, Error> {
         let (socket, theirs) = wire::pair()?;
-        let mut child = Command::new("/proc/self/exe")
+        let mut child = Command::new(program)
             .arg0("waders-spawner")
             .arg(mark)
             .env_clear()

@@ -110,6 +110,15 @@ pub fn move_mount(mount: BorrowedFd<'_>, at: BorrowedFd<'_>) -> io::Result<()> {
     answer(unsafe { libc::syscall(libc::SYS_move_mount, from, empty, to, empty, flags) }).map(drop)
 }
 
+/// Attaches a detached mount at a path, following links.
+pub fn move_mount_to(mount: BorrowedFd<'_>, at: &CStr) -> io::Result<()> {
+    let (from, empty, to) = (mount.as_raw_fd(), c"".as_ptr(), at.as_ptr());
+    // SAFETY: both paths are C strings that outlive the call.
+    let result =
+        unsafe { libc::syscall(libc::SYS_move_mount, from, empty, libc::AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) };
+    answer(result).map(drop)
+}
+
 /// A new file system of a type, with options, as a detached mount. An option without value is a flag.
 pub fn new_mount(fs: &CStr, options: &[(&CStr, Option<&CStr>)], attributes: u64) -> io::Result<OwnedFd> {
     // SAFETY: `fs` is a C string that outlives the call; 1 is FSOPEN_CLOEXEC.
@@ -134,6 +143,18 @@ pub fn new_mount(fs: &CStr, options: &[(&CStr, Option<&CStr>)], attributes: u64)
 pub fn close_from(first: RawFd) -> io::Result<()> {
     // SAFETY: callers hold no owned descriptor from `first` on that they use again: they execute or loop next.
     answer(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) }).map(drop)
+}
+
+/// Closes every descriptor from 3 on but one.
+pub fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
+    let kept = kept.as_raw_fd() as libc::c_uint;
+    for (first, last) in [(3, kept.saturating_sub(1)), (kept + 1, libc::c_uint::MAX)] {
+        if first <= last {
+            // SAFETY: the caller is a fresh copy of a process and uses none of the others.
+            answer(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
+        }
+    }
+    Ok(())
 }
 
 /// Marks every descriptor from `first` on to be closed by exec.

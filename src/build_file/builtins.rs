@@ -56,6 +56,21 @@ pub const NAMES: &[&str] = &[
     "zip",
 ];
 
+struct Given<'a> {
+    positional: Vec<Term<'a>>,
+    named: Named<'a>,
+}
+
+impl<'a> Given<'a> {
+    fn option(&self, name: &str) -> Option<Term<'a>> {
+        self.named.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    fn at(&self, index: usize, name: &str) -> Option<Term<'a>> {
+        self.positional.get(index).cloned().or_else(|| self.option(name))
+    }
+}
+
 impl<'a> Evaluator<'a, '_> {
     pub fn builtin(
         &mut self,
@@ -64,139 +79,173 @@ impl<'a> Evaluator<'a, '_> {
         named: Named<'a>,
         at: TextSize,
     ) -> Eval<'a, Term<'a>> {
-        let first = positional.first().cloned();
-        let option = |wanted: &str| named.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
-        match (name, first) {
-            ("dict", first) => {
-                let mut pairs = first.map_or(Ok(Vec::new()), |first| self.pairs_of(&first, at))?;
-                pairs.extend(named.into_iter().map(|(name, value)| (Term::str(name), value)));
-                Ok(Term::dict(pairs))
-            }
-            ("print", _) => Ok(Term::None),
-            ("build_file_dir", _) => Ok(Term::Path(self.context.dir.to_string().into())),
-            ("env", Some(Term::Str(variable))) => Ok(match (self.context.env)(&variable) {
+        if name.starts_with(|first: char| first.is_ascii_uppercase()) {
+            return Ok(Term::Object(Rc::new(Object { kind: name.to_owned(), positional, named })));
+        }
+        let arguments = Given { positional, named };
+        if let Some(value) = self.ask_the_world(name, &arguments, at)? {
+            return Ok(value);
+        }
+        if let Some(value) = self.convert(name, &arguments, at)? {
+            return Ok(value);
+        }
+        if let Some(value) = self.fold(name, &arguments, at)? {
+            return Ok(value);
+        }
+        let value = self.map(name, &arguments, at)?;
+        value.ok_or_else(|| self.error(at, format!("`{name}()` does not take these arguments")))
+    }
+
+    fn ask_the_world(&mut self, name: &str, given: &Given<'a>, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
+        Ok(Some(match (name, given.positional.first()) {
+            ("print", _) => Term::None,
+            ("build_file_dir", _) => Term::Path(self.context.dir.to_string().into()),
+            ("env", Some(Term::Str(variable))) => match (self.context.env)(variable) {
                 Some(value) => Term::str(value),
-                None => positional.get(1).cloned().or_else(|| option("default")).unwrap_or(Term::None),
-            }),
+                None => given.at(1, "default").unwrap_or(Term::None),
+            },
             ("open", Some(path)) => {
-                let path = format::text(&path);
+                let path = format::text(path);
                 let text = (self.context.open)(&path);
                 let text = text.map_err(|why| self.error(at, format!("cannot open `{path}`: {why}")))?;
                 self.sized(text.len(), at)?;
-                Ok(Term::File(text.into()))
+                Term::File(text.into())
             }
-            ("list", None) => Ok(Term::list(Vec::new())),
-            ("tuple", None) => Ok(Term::tuple(Vec::new())),
-            ("set" | "frozenset", None) => Ok(Term::set(Vec::new())),
-            ("str", None) => Ok(Term::str("")),
-            ("list", Some(of)) => Ok(Term::list(self.iterate(&of, at)?)),
-            ("tuple", Some(of)) => Ok(Term::tuple(self.iterate(&of, at)?)),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// One value to one of another type.
+    fn convert(&mut self, name: &str, given: &Given<'a>, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
+        Ok(Some(match (name, given.positional.first()) {
+            ("dict", first) => {
+                let mut pairs = first.map_or(Ok(Vec::new()), |first| self.pairs_of(first, at))?;
+                pairs.extend(given.named.iter().map(|(name, value)| (Term::str(name.as_str()), value.clone())));
+                Term::dict(pairs)
+            }
+            ("list", None) => Term::list(Vec::new()),
+            ("tuple", None) => Term::tuple(Vec::new()),
+            ("set" | "frozenset", None) => Term::set(Vec::new()),
+            ("str", None) => Term::str(""),
+            ("list", Some(of)) => Term::list(self.iterate(of, at)?),
+            ("tuple", Some(of)) => Term::tuple(self.iterate(of, at)?),
             ("set" | "frozenset", Some(of)) => {
-                let items = self.iterate(&of, at)?.into_iter().map(|item| self.hashable(item, at));
-                Ok(Term::set(items.collect::<Eval<_>>()?))
+                let items = self.iterate(of, at)?.into_iter().map(|item| self.hashable(item, at));
+                Term::set(items.collect::<Eval<_>>()?)
             }
-            ("reversed", Some(of)) => Ok(Term::list(self.iterate(&of, at)?.into_iter().rev().collect())),
-            ("str", Some(of)) => Ok(Term::str(format::text(&of))),
-            ("repr", Some(of)) => Ok(Term::str(format::repr(&of))),
-            ("bool", Some(of)) => Ok(Term::Bool(of.truth())),
-            ("int", Some(of)) => self.int(&of, at),
-            ("float", Some(of)) => match (of.number(), &of) {
-                (Some(value), _) => Ok(Term::Float(value)),
-                (None, Term::Str(text)) if text.trim().parse::<f64>().is_ok() => {
-                    Ok(Term::Float(text.trim().parse().unwrap_or_default()))
-                }
-                _ => Err(self.error(at, format!("{} is no number", format::repr(&of)))),
+            ("str", Some(of)) => Term::str(format::text(of)),
+            ("repr", Some(of)) => Term::str(format::repr(of)),
+            ("bool", Some(of)) => Term::Bool(of.truth()),
+            ("int", Some(of)) => self.int(of, at)?,
+            ("float", Some(of)) => self.float(of, at)?,
+            ("abs", Some(Term::Int(value))) => Term::Int(value.wrapping_abs()),
+            ("abs", Some(Term::Float(value))) => Term::Float(value.abs()),
+            ("round", Some(of)) => match of.number() {
+                Some(value) => Term::Int(value.round_ties_even() as i64),
+                None => return Ok(None),
             },
-            ("abs", Some(Term::Int(value))) => Ok(Term::Int(value.wrapping_abs())),
-            ("abs", Some(Term::Float(value))) => Ok(Term::Float(value.abs())),
-            ("round", Some(of)) if of.number().is_some() => {
-                Ok(Term::Int(of.number().unwrap_or_default().round_ties_even() as i64))
+            ("type", Some(of)) => {
+                let builtin = NAMES.iter().find(|name| **name == of.type_name());
+                builtin.map_or(Term::None, |name| Term::Builtin(name))
             }
-            ("len", Some(of)) => {
-                let len = match &of {
-                    Term::Dict(items) => items.len() / 2,
-                    _ => self.iterate(&of, at)?.len(),
-                };
-                Ok(Term::Int(len as i64))
-            }
-            ("any", Some(of)) => Ok(Term::Bool(self.iterate(&of, at)?.iter().any(Term::truth))),
-            ("all", Some(of)) => Ok(Term::Bool(self.iterate(&of, at)?.iter().all(Term::truth))),
-            ("sum", Some(of)) => {
-                let mut total = positional.get(1).cloned().or_else(|| option("start")).unwrap_or(Term::Int(0));
-                for item in self.iterate(&of, at)? {
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Many values to one.
+    fn fold(&mut self, name: &str, given: &Given<'a>, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
+        let Some(of) = given.positional.first() else { return Ok(None) };
+        Ok(Some(match name {
+            "len" => match of {
+                Term::Dict(items) => Term::Int(items.len() as i64 / 2),
+                _ => Term::Int(self.iterate(of, at)?.len() as i64),
+            },
+            "any" => Term::Bool(self.iterate(of, at)?.iter().any(Term::truth)),
+            "all" => Term::Bool(self.iterate(of, at)?.iter().all(Term::truth)),
+            "sum" => {
+                let mut total = given.at(1, "start").unwrap_or(Term::Int(0));
+                for item in self.iterate(of, at)? {
                     total = self.binary(ruff_python_ast::Operator::Add, total, item, at)?;
                 }
-                Ok(total)
+                total
             }
-            ("sorted", Some(of)) => {
-                let items = self.iterate(&of, at)?;
-                let mut sorted = self.sort(items, option("key"), at)?;
-                if option("reverse").is_some_and(|reverse| reverse.truth()) {
+            "min" | "max" => {
+                let items = if given.positional.len() > 1 { given.positional.clone() } else { self.iterate(of, at)? };
+                let sorted = self.sort(items, given.option("key"), at)?;
+                let found = if name == "min" { sorted.first() } else { sorted.last() };
+                let found = found.cloned().or_else(|| given.option("default"));
+                found.ok_or_else(|| self.error(at, format!("`{name}()` of nothing")))?
+            }
+            "isinstance" => {
+                let kinds = match given.positional.get(1) {
+                    Some(Term::Tuple(kinds)) => kinds.to_vec(),
+                    Some(kind) => vec![kind.clone()],
+                    None => return Ok(None),
+                };
+                Term::Bool(kinds.iter().any(|kind| format::text(kind) == of.type_name()))
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Many values to many.
+    fn map(&mut self, name: &str, given: &Given<'a>, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
+        let Some(first) = given.positional.first() else {
+            return Ok((name == "zip").then(|| Term::list(Vec::new())));
+        };
+        let items = match name {
+            "range" => return self.range(&given.positional, at).map(Some),
+            "reversed" => self.iterate(first, at)?.into_iter().rev().collect(),
+            "sorted" => {
+                let items = self.iterate(first, at)?;
+                let mut sorted = self.sort(items, given.option("key"), at)?;
+                if given.option("reverse").is_some_and(|reverse| reverse.truth()) {
                     sorted.reverse();
                 }
-                Ok(Term::list(sorted))
+                sorted
             }
-            ("min" | "max", Some(of)) => {
-                let items = if positional.len() > 1 { positional } else { self.iterate(&of, at)? };
-                let sorted = self.sort(items, option("key"), at)?;
-                let found = if name == "min" { sorted.first() } else { sorted.last() };
-                let found = found.cloned().or_else(|| option("default"));
-                found.ok_or_else(|| self.error(at, format!("`{name}()` of nothing")))
-            }
-            ("range", Some(_)) => self.range(&positional, at),
-            ("enumerate", Some(of)) => {
-                let start = match positional.get(1).cloned().or_else(|| option("start")) {
+            "enumerate" => {
+                let start = match given.at(1, "start") {
                     Some(Term::Int(start)) => start,
                     _ => 0,
                 };
-                let items = self.iterate(&of, at)?.into_iter().zip(start..);
-                Ok(Term::list(items.map(|(item, index)| Term::tuple(vec![Term::Int(index), item])).collect()))
+                let items = self.iterate(first, at)?.into_iter().zip(start..);
+                items.map(|(item, index)| Term::tuple(vec![Term::Int(index), item])).collect()
             }
-            ("zip", _) => {
-                let lists = positional.iter().map(|of| self.iterate(of, at)).collect::<Eval<Vec<_>>>()?;
-                let shortest = lists.iter().map(Vec::len).min().unwrap_or(0);
-                let row = |index: usize| Term::tuple(lists.iter().map(|list| list[index].clone()).collect());
-                Ok(Term::list((0..shortest).map(row).collect()))
+            "zip" => self.rows(&given.positional, at)?.into_iter().map(Term::tuple).collect(),
+            "map" => {
+                let rows = self.rows(&given.positional[1..], at)?.into_iter();
+                rows.map(|row| self.apply(first, row, Vec::new(), at)).collect::<Eval<_>>()?
             }
-            ("map", Some(function)) => {
-                let lists = positional[1..].iter().map(|of| self.iterate(of, at)).collect::<Eval<Vec<_>>>()?;
-                let shortest = lists.iter().map(Vec::len).min().unwrap_or(0);
-                let mut mapped = Vec::with_capacity(shortest);
-                for index in 0..shortest {
-                    let arguments = lists.iter().map(|list| list[index].clone()).collect();
-                    mapped.push(self.apply(&function, arguments, Vec::new(), at)?);
-                }
-                Ok(Term::list(mapped))
-            }
-            ("filter", Some(function)) if positional.len() == 2 => {
+            "filter" if given.positional.len() == 2 => {
                 let mut kept = Vec::new();
-                for item in self.iterate(&positional[1], at)? {
-                    let keep = match function {
+                for item in self.iterate(&given.positional[1], at)? {
+                    let keep = match first {
                         Term::None => item.truth(),
-                        _ => self.apply(&function, vec![item.clone()], Vec::new(), at)?.truth(),
+                        _ => self.apply(first, vec![item.clone()], Vec::new(), at)?.truth(),
                     };
-                    if keep {
-                        kept.push(item);
-                    }
+                    kept.extend(keep.then_some(item));
                 }
-                Ok(Term::list(kept))
+                kept
             }
-            ("isinstance", Some(of)) if positional.len() == 2 => {
-                let kinds = match &positional[1] {
-                    Term::Tuple(kinds) => kinds.to_vec(),
-                    kind => vec![kind.clone()],
-                };
-                Ok(Term::Bool(kinds.iter().any(|kind| format::text(kind) == of.type_name())))
-            }
-            ("type", Some(of)) => match NAMES.iter().find(|name| **name == of.type_name()) {
-                Some(name) => Ok(Term::Builtin(name)),
-                None => Ok(Term::None),
-            },
-            (name, _) if name.starts_with(|first: char| first.is_ascii_uppercase()) => {
-                Ok(Term::Object(Rc::new(Object { kind: name.to_owned(), positional, named })))
-            }
-            _ => Err(self.error(at, format!("`{name}()` does not take these arguments"))),
-        }
+            _ => return Ok(None),
+        };
+        Ok(Some(Term::list(items)))
+    }
+
+    /// The first items of each list, the second ones, and so on to the end of the shortest.
+    fn rows(&mut self, lists: &[Term<'a>], at: TextSize) -> Eval<'a, Vec<Vec<Term<'a>>>> {
+        let lists = lists.iter().map(|of| self.iterate(of, at)).collect::<Eval<Vec<_>>>()?;
+        let shortest = lists.iter().map(Vec::len).min().unwrap_or(0);
+        Ok((0..shortest).map(|index| lists.iter().map(|list| list[index].clone()).collect()).collect())
+    }
+
+    fn float(&mut self, of: &Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
+        let value = match of {
+            Term::Str(text) => text.trim().parse().ok(),
+            _ => of.number(),
+        };
+        value.map(Term::Float).ok_or_else(|| self.error(at, format!("{} is no number", format::repr(of))))
     }
 
     fn int(&mut self, of: &Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {

@@ -18,12 +18,15 @@ pub struct TargetDecl {
     pub place: Place,
 }
 
+/// Field names and values, in the order written.
+pub type FieldList = Vec<(String, Value)>;
+
 /// One call of `__defaults__`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DefaultsCall {
     /// Target types and their fields, in the order written.
-    pub kinds: Vec<(Vec<String>, Vec<(String, Value)>)>,
-    pub all: Vec<(String, Value)>,
+    pub kinds: Vec<(Vec<String>, FieldList)>,
+    pub all: FieldList,
     pub extend: bool,
     pub ignore_unknown_fields: bool,
     pub ignore_unknown_targets: bool,

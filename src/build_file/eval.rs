@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use ruff_python_ast::{ElifElseClause, Expr, Stmt, StmtFor, StmtWith};
+use ruff_python_ast::{ElifElseClause, Expr, Stmt, StmtFor, StmtRaise, StmtWhile, StmtWith};
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::base::RelPath;
@@ -132,16 +132,7 @@ impl<'a> Evaluator<'a, '_> {
                 self.otherwise(&branch.elif_else_clauses, frame)
             }
             Stmt::For(each) => self.each(each, frame),
-            Stmt::While(repeat) => {
-                while self.consume(&repeat.test, frame)?.truth() {
-                    match self.block(&repeat.body, frame) {
-                        Err(Stop::Break) => return Ok(()),
-                        Ok(()) | Err(Stop::Continue) => self.step(statement.start())?,
-                        Err(stop) => return Err(stop),
-                    }
-                }
-                self.block(&repeat.orelse, frame)
-            }
+            Stmt::While(repeat) => self.repeat_while(repeat, frame),
             Stmt::FunctionDef(def) => {
                 let body = Body::Statements(&def.body);
                 let function =
@@ -153,11 +144,7 @@ impl<'a> Evaluator<'a, '_> {
                 let value = value.value.as_deref().map_or(Ok(Term::None), |value| self.expr(value, frame))?;
                 Err(Stop::Return(value))
             }
-            Stmt::Raise(raise) => {
-                let what = raise.exc.as_deref().map(|exc| self.consume(exc, frame)).transpose()?;
-                let what = what.map_or(String::new(), |what| call::exception_text(&what));
-                Err(self.error(statement.start(), format!("the file raised an error: {what}")))
-            }
+            Stmt::Raise(raise) => self.raise(raise, frame),
             Stmt::Assert(assert) => match self.consume(&assert.test, frame)?.truth() {
                 true => Ok(()),
                 false => Err(self.error(statement.start(), "an assertion of the file does not hold")),
@@ -185,6 +172,23 @@ impl<'a> Evaluator<'a, '_> {
             }
         }
         Ok(())
+    }
+
+    fn repeat_while(&mut self, repeat: &'a StmtWhile, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        while self.consume(&repeat.test, frame)?.truth() {
+            match self.block(&repeat.body, frame) {
+                Err(Stop::Break) => return Ok(()),
+                Ok(()) | Err(Stop::Continue) => self.step(repeat.start())?,
+                Err(stop) => return Err(stop),
+            }
+        }
+        self.block(&repeat.orelse, frame)
+    }
+
+    fn raise(&mut self, raise: &'a StmtRaise, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        let what = raise.exc.as_deref().map(|exc| self.consume(exc, frame)).transpose()?;
+        let what = what.map_or(String::new(), |what| call::exception_text(&what));
+        Err(self.error(raise.start(), format!("the file raised an error: {what}")))
     }
 
     fn each(&mut self, each: &'a StmtFor, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {

@@ -2,13 +2,15 @@
 
 use std::rc::Rc;
 
-use ruff_python_ast::{BoolOp, CmpOp, Comprehension, Expr, ExprCompare, ExprDict, ExprSubscript, FStringPart};
+use ruff_python_ast::{
+    BoolOp, CmpOp, Comprehension, Expr, ExprBoolOp, ExprCompare, ExprDict, ExprDictComp, ExprSubscript, FStringPart,
+};
 use ruff_python_ast::{InterpolatedStringElement, Number, Operator, UnaryOp};
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::build_file::eval::{Eval, Evaluator, MAX_SIZE};
-use crate::build_file::format;
 use crate::build_file::term::{Body, Frame, Items, Term};
+use crate::build_file::{format, operators};
 
 impl<'a> Evaluator<'a, '_> {
     pub fn expr(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
@@ -45,16 +47,7 @@ impl<'a> Evaluator<'a, '_> {
                 let operand = self.consume(&op.operand, frame)?;
                 self.unary(op.op, &operand, expr.start())
             }
-            Expr::BoolOp(op) => {
-                let mut value = Term::None;
-                for operand in &op.values {
-                    value = self.consume(operand, frame)?;
-                    if value.truth() == matches!(op.op, BoolOp::Or) {
-                        break;
-                    }
-                }
-                Ok(value)
-            }
+            Expr::BoolOp(op) => self.either(op, frame),
             Expr::Compare(compare) => self.compare(compare, frame),
             Expr::If(choice) => {
                 let holds = self.consume(&choice.test, frame)?.truth();
@@ -76,17 +69,7 @@ impl<'a> Evaluator<'a, '_> {
                 let items = self.comprehend(&comp.generators, &[&comp.elt], frame)?;
                 self.set_of(items, expr.start())
             }
-            Expr::DictComp(comp) => {
-                let Some(key) = &comp.key else {
-                    return Err(self.error(expr.start(), "this dict comprehension has no key"));
-                };
-                let items = self.comprehend(&comp.generators, &[key, &comp.value], frame)?;
-                let dict = Items::default();
-                for pair in items.chunks_exact(2) {
-                    dict.put(self.hashable(pair[0].clone(), expr.start())?, pair[1].clone());
-                }
-                Ok(Term::Dict(Rc::new(dict)))
-            }
+            Expr::DictComp(comp) => self.dict_comprehension(comp, frame),
             Expr::BytesLiteral(_)
             | Expr::TString(_)
             | Expr::Starred(_)
@@ -98,6 +81,29 @@ impl<'a> Evaluator<'a, '_> {
                 Err(self.error(expr.start(), "this kind of expression is not evaluated in BUILD files"))
             }
         }
+    }
+
+    fn either(&mut self, op: &'a ExprBoolOp, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+        let mut value = Term::None;
+        for operand in &op.values {
+            value = self.consume(operand, frame)?;
+            if value.truth() == matches!(op.op, BoolOp::Or) {
+                break;
+            }
+        }
+        Ok(value)
+    }
+
+    fn dict_comprehension(&mut self, comp: &'a ExprDictComp, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+        let Some(key) = &comp.key else {
+            return Err(self.error(comp.start(), "this dict comprehension has no key"));
+        };
+        let items = self.comprehend(&comp.generators, &[key, &comp.value], frame)?;
+        let dict = Items::default();
+        for pair in items.chunks_exact(2) {
+            dict.put(self.hashable(pair[0].clone(), comp.start())?, pair[1].clone());
+        }
+        Ok(Term::Dict(Rc::new(dict)))
     }
 
     fn number(&self, number: &Number, at: TextSize) -> Eval<'a, Term<'a>> {
@@ -243,7 +249,7 @@ impl<'a> Evaluator<'a, '_> {
 
     pub fn binary(&mut self, op: Operator, left: Term<'a>, right: Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
         let result = match (&left, op, &right) {
-            (Term::Int(left), _, Term::Int(right)) => integers(op, *left, *right),
+            (Term::Int(left), _, Term::Int(right)) => operators::integers(op, *left, *right),
             (Term::Str(left), Operator::Add, Term::Str(right)) => {
                 self.sized(left.len() + right.len(), at)?;
                 Some(Term::str([&**left, &**right].concat()))
@@ -270,12 +276,12 @@ impl<'a> Evaluator<'a, '_> {
             (Term::Dict(left), Operator::BitOr, Term::Dict(right)) => {
                 Some(Term::dict([left.pairs(), right.pairs()].concat()))
             }
-            (Term::Set(left), _, Term::Set(right)) => sets(op, left, right),
+            (Term::Set(left), _, Term::Set(right)) => operators::sets(op, left, right),
             (Term::Path(left), Operator::Div, Term::Str(right) | Term::Path(right)) => {
                 Some(Term::Path([&**left, "/", &**right].concat().trim_start_matches("./").into()))
             }
             _ => match (left.number(), right.number()) {
-                (Some(left), Some(right)) => floats(op, left, right),
+                (Some(left), Some(right)) => operators::floats(op, left, right),
                 _ => None,
             },
         };
@@ -415,59 +421,4 @@ fn slice_indices(len: usize, bounds: &[Term<'_>; 3]) -> Option<Vec<usize>> {
         at = at.saturating_add(step);
     }
     Some(indices)
-}
-
-fn integers<'a>(op: Operator, left: i64, right: i64) -> Option<Term<'a>> {
-    let value = match op {
-        Operator::Add => left.checked_add(right),
-        Operator::Sub => left.checked_sub(right),
-        Operator::Mult => left.checked_mul(right),
-        Operator::FloorDiv => floor_div(left, right),
-        Operator::Mod => floor_div(left, right).map(|quotient| left.wrapping_sub(quotient.wrapping_mul(right))),
-        Operator::Pow => u32::try_from(right).ok().and_then(|right| left.checked_pow(right)),
-        Operator::BitOr => Some(left | right),
-        Operator::BitAnd => Some(left & right),
-        Operator::BitXor => Some(left ^ right),
-        Operator::LShift => u32::try_from(right).ok().and_then(|right| left.checked_shl(right)),
-        Operator::RShift => u32::try_from(right).ok().and_then(|right| left.checked_shr(right)),
-        Operator::Div => return floats(op, left as f64, right as f64),
-        Operator::MatMult => None,
-    };
-    value.map(Term::Int)
-}
-
-/// Rounds down, as Python does.
-fn floor_div(left: i64, right: i64) -> Option<i64> {
-    let quotient = left.checked_div(right)?;
-    let inexact = left.checked_rem(right)? != 0;
-    Some(if inexact && ((left < 0) != (right < 0)) { quotient - 1 } else { quotient })
-}
-
-fn floats<'a>(op: Operator, left: f64, right: f64) -> Option<Term<'a>> {
-    let value = match op {
-        Operator::Add => left + right,
-        Operator::Sub => left - right,
-        Operator::Mult => left * right,
-        Operator::Pow => left.powf(right),
-        Operator::Div if right != 0.0 => left / right,
-        Operator::FloorDiv if right != 0.0 => (left / right).floor(),
-        Operator::Mod if right != 0.0 => left - right * (left / right).floor(),
-        _ => return None,
-    };
-    Some(Term::Float(value))
-}
-
-fn sets<'a>(op: Operator, left: &Items<'a>, right: &Items<'a>) -> Option<Term<'a>> {
-    let (left_items, right_items) = (left.to_vec(), right.to_vec());
-    let items = match op {
-        Operator::BitOr => [left_items, right_items].concat(),
-        Operator::BitAnd => left_items.into_iter().filter(|item| right.contains(item)).collect(),
-        Operator::Sub => left_items.into_iter().filter(|item| !right.contains(item)).collect(),
-        Operator::BitXor => {
-            let only_right = right_items.into_iter().filter(|item| !left.contains(item));
-            left_items.iter().filter(|item| !right.contains(item)).cloned().chain(only_right).collect()
-        }
-        _ => return None,
-    };
-    Some(Term::set(items))
 }

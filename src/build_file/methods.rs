@@ -1,4 +1,4 @@
-//! Attributes and methods of strings, lists, dicts, sets, paths, files and target types.
+//! Attributes and methods of lists, dicts, sets, paths, files and target types. Those of strings are in `strings`.
 
 use std::rc::Rc;
 
@@ -6,8 +6,8 @@ use ruff_text_size::TextSize;
 
 use crate::build_file::call::Named;
 use crate::build_file::eval::{Eval, Evaluator};
-use crate::build_file::format;
 use crate::build_file::term::{Items, Term};
+use crate::build_file::{format, strings};
 
 impl<'a> Evaluator<'a, '_> {
     pub fn attribute(&mut self, of: Term<'a>, name: &'a str, at: TextSize) -> Eval<'a, Term<'a>> {
@@ -41,7 +41,7 @@ impl<'a> Evaluator<'a, '_> {
                 let text = format::braces(text, &positional, &named);
                 Some(Term::str(text.map_err(|message| self.error(at, message))?))
             }
-            Term::Str(text) => string(text, name, &positional),
+            Term::Str(text) => strings::method(text, name, &positional),
             Term::List(items) if name == "extend" => {
                 let more = positional.first().map_or(Ok(Vec::new()), |more| self.iterate(more, at))?;
                 self.sized(items.len() + more.len(), at)?;
@@ -150,97 +150,6 @@ impl<'a> Evaluator<'a, '_> {
         };
         self.binary(op, Term::Set(Rc::clone(items)), Term::Set(other), at).map(Some)
     }
-}
-
-fn string<'a>(text: &str, name: &str, arguments: &[Term<'a>]) -> Option<Term<'a>> {
-    let word = |at: usize| match arguments.get(at) {
-        Some(Term::Str(word)) => Some(&**word),
-        _ => None,
-    };
-    let strip = |of: fn(&str, &dyn Fn(char) -> bool) -> String| match word(0) {
-        Some(set) => of(text, &|char| set.contains(char)),
-        None => of(text, &char::is_whitespace),
-    };
-    let any = |test: &dyn Fn(&str) -> bool| match arguments.first() {
-        Some(Term::Str(word)) => Some(Term::Bool(test(word))),
-        Some(Term::Tuple(words)) => {
-            let words = words.to_vec();
-            Some(Term::Bool(words.iter().any(|word| matches!(word, Term::Str(word) if test(word)))))
-        }
-        _ => None,
-    };
-    let limit = match arguments.get(1) {
-        Some(Term::Int(limit)) => usize::try_from(*limit).unwrap_or(usize::MAX - 1),
-        _ => usize::MAX - 1,
-    };
-    Some(match name {
-        "strip" => Term::str(strip(|text, of| text.trim_matches(of).to_owned())),
-        "lstrip" => Term::str(strip(|text, of| text.trim_start_matches(of).to_owned())),
-        "rstrip" => Term::str(strip(|text, of| text.trim_end_matches(of).to_owned())),
-        "lower" | "casefold" => Term::str(text.to_lowercase()),
-        "upper" => Term::str(text.to_uppercase()),
-        "title" | "capitalize" => Term::str(capitalize(text, name == "title")),
-        "startswith" => any(&|word| text.starts_with(word))?,
-        "endswith" => any(&|word| text.ends_with(word))?,
-        "replace" => {
-            let (from, to) = (word(0)?, word(1)?);
-            // The longest result stays far below the limit of any value, since both texts do.
-            let grown = text.len().saturating_add(text.matches(from).count().saturating_mul(to.len()));
-            if grown > super::eval::MAX_SIZE {
-                return None;
-            }
-            Term::str(text.replace(from, to))
-        }
-        "removeprefix" => Term::str(text.strip_prefix(word(0)?).unwrap_or(text)),
-        "removesuffix" => Term::str(text.strip_suffix(word(0)?).unwrap_or(text)),
-        "split" => match word(0) {
-            Some("") => return None,
-            Some(by) => Term::list(text.splitn(limit + 1, by).map(Term::str).collect()),
-            None => Term::list(text.split_whitespace().map(Term::str).collect()),
-        },
-        "rsplit" => match word(0).filter(|by| !by.is_empty()) {
-            Some(by) => {
-                let parts: Vec<Term> = text.rsplitn(limit + 1, by).map(Term::str).collect();
-                Term::list(parts.into_iter().rev().collect())
-            }
-            None => Term::list(text.split_whitespace().map(Term::str).collect()),
-        },
-        "splitlines" => Term::list(text.lines().map(Term::str).collect()),
-        "partition" | "rpartition" => {
-            let by = word(0).filter(|by| !by.is_empty())?;
-            let split = if name == "partition" { text.split_once(by) } else { text.rsplit_once(by) };
-            let parts = match (split, name) {
-                (Some((before, after)), _) => [before, by, after],
-                (None, "partition") => [text, "", ""],
-                (None, _) => ["", "", text],
-            };
-            Term::tuple(parts.into_iter().map(Term::str).collect())
-        }
-        "find" | "index" => match (text.find(word(0)?), name) {
-            (Some(at), _) => Term::Int(text[..at].chars().count() as i64),
-            (None, "find") => Term::Int(-1),
-            (None, _) => return None,
-        },
-        "count" => Term::Int(text.matches(word(0)?).count() as i64),
-        "isdigit" | "isnumeric" => Term::Bool(!text.is_empty() && text.chars().all(|char| char.is_ascii_digit())),
-        "isalpha" => Term::Bool(!text.is_empty() && text.chars().all(char::is_alphabetic)),
-        "isupper" => Term::Bool(text.to_uppercase() == text && text.to_lowercase() != text),
-        "islower" => Term::Bool(text.to_lowercase() == text && text.to_uppercase() != text),
-        _ => return None,
-    })
-}
-
-fn capitalize(text: &str, each_word: bool) -> String {
-    let mut start = true;
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match start {
-            true => out.extend(char.to_uppercase()),
-            false => out.extend(char.to_lowercase()),
-        }
-        start = each_word && !char.is_alphanumeric();
-    }
-    out
 }
 
 fn list<'a>(items: &Items<'a>, name: &str, mut arguments: Vec<Term<'a>>) -> Option<Term<'a>> {

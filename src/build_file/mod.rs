@@ -9,7 +9,9 @@ mod eval;
 mod expr;
 mod format;
 mod methods;
+mod operators;
 mod source;
+mod strings;
 mod term;
 pub mod value;
 

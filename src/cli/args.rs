@@ -201,6 +201,8 @@ impl Reader<'_> {
             return Err(Error::UnknownGoals { words, hint: Some(hint) });
         }
         if !flags.is_empty() {
+            let hint =
+                hint.or_else(|| Some("`help GOAL` lists a goal's flags, `help global` those of every goal".to_owned()));
             return Err(Error::UnknownFlags { flags, hint });
         }
         Ok(self.args)

@@ -50,12 +50,17 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
         match goal(&mut session) {
             Ok(Verdict::Good) => {}
             Ok(Verdict::Bad(code)) => return exit_code::of_tool(code),
+            Ok(Verdict::Prevented(kind)) => return code_of(kind).number(),
             Ok(Verdict::Interrupted) | Err(goals::Error::Interrupted) => {
                 eprintln!("Interrupted by user.");
                 return ExitCode::Failure.number();
             }
             Err(error) => return told(&error, error.hint().as_deref(), terminal.colour, code_of(error.kind())),
         }
+    }
+    if session.has_broken_files {
+        eprintln!("error: not all BUILD files could be read: see above");
+        return ExitCode::Failure.number();
     }
     ExitCode::Success.number()
 }

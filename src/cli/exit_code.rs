@@ -33,7 +33,11 @@ const TABLE: [(ExitCode, u8, &str); 9] = [
         "This machine cannot isolate steps as the settings want it; the message says what is missing and the remedy.",
     ),
     (ExitCode::StoreUnwritable, 73, "The store could not be written: no space, read-only, no permission."),
-    (ExitCode::WrongBytes, 76, "Fetched or kept bytes do not have the hash that was known before."),
+    (
+        ExitCode::WrongBytes,
+        76,
+        "Fetched or kept bytes do not have the hash that was known before, or are a damaged or hostile archive.",
+    ),
     (
         ExitCode::LockOutOfDate,
         78,

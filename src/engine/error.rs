@@ -21,8 +21,8 @@ pub enum Error {
     Fetch { label: String, source: net::Error },
     #[error("`{file_name}` is not on the page that should list it, `{page}`")]
     NotListed { file_name: String, page: String },
-    #[error("no place is known to fetch `{0}` from")]
-    NoLocation(String),
+    #[error("`{label}` is nowhere to be had{}", looked_at(.tried))]
+    Nowhere { label: String, tried: Vec<String> },
     #[error("could not unpack `{label}`")]
     Unpack { label: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("could not make the {label}")]
@@ -62,12 +62,23 @@ impl Error {
         let mut text = self.to_string();
         let mut source = std::error::Error::source(self);
         while let Some(cause) = source {
-            text.push_str(&format!(": {cause}"));
+            let cause_text = cause.to_string();
+            // Some say their cause themselves.
+            if !text.ends_with(&cause_text) {
+                text.push_str(&format!(": {cause_text}"));
+            }
             source = cause.source();
         }
         if let Error::Needs { cause, .. } = self {
             text.push_str(&format!(": {}", cause.whole()));
         }
         text
+    }
+}
+
+fn looked_at(places: &[String]) -> String {
+    match places {
+        [] => ": no index is known".to_owned(),
+        places => format!(": looked at `{}`", places.join("`, `")),
     }
 }

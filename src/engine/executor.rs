@@ -103,11 +103,9 @@ impl Execution {
             let execution = self.clone();
             tasks.spawn(async move { (need, execution.result(need).await) });
         }
-        let mut trees = BTreeMap::new();
-        for (need, result) in tasks.join_all().await {
-            trees.insert(need, self.usable(need, result)?);
-        }
-        Ok(trees)
+        // In their order, so that of several failures always the same one is told.
+        let results: BTreeMap<StepId, _> = tasks.join_all().await.into_iter().collect();
+        results.into_iter().map(|(need, result)| Ok((need, self.usable(need, result)?))).collect()
     }
 
     /// A process that failed leaves nothing that others could use.

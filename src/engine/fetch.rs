@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::action::{Fetch, Location};
 use crate::base::Digest;
 use crate::engine::{Engine, Error};
-use crate::net::Expected;
+use crate::net::{self, Expected};
 
 pub fn fetch(engine: &Engine, step: &Fetch) -> Result<Digest, Error> {
     let scratch = engine.store.scratch()?;
@@ -18,16 +18,35 @@ pub fn fetch(engine: &Engine, step: &Fetch) -> Result<Digest, Error> {
     unpacked.map_err(|source| Error::Unpack { label: step.label.clone(), source })
 }
 
-/// Tries each location; the last one's error is told, since the first ones are usually mirrors.
+/// Tries each location. Of several errors, the one that says most is told.
 fn download(engine: &Engine, step: &Fetch, path: &Path) -> Result<(), Error> {
-    let mut last = Error::NoLocation(step.label.clone());
+    let mut told = Error::Nowhere { label: step.label.clone(), tried: step.locations.iter().map(place).collect() };
     for location in &step.locations {
         match from(engine, step, location, path) {
             Ok(()) => return Ok(()),
-            Err(error) => last = error,
+            Err(error) if weight(&error) > weight(&told) => told = error,
+            Err(_) => {}
         }
     }
-    Err(last)
+    Err(told)
+}
+
+fn place(location: &Location) -> String {
+    match location {
+        Location::Url(url) => url.clone(),
+        Location::Listing { page, .. } => page.clone(),
+    }
+}
+
+/// A place that merely does not have the file says less than one that could not be asked, and that less than one that
+/// gave other bytes.
+fn weight(error: &Error) -> u8 {
+    match error {
+        Error::Nowhere { .. } | Error::NotListed { .. } => 0,
+        Error::Fetch { source, .. } if source.is_absent() => 0,
+        Error::Fetch { source: net::Error::WrongHash { .. } | net::Error::WrongSize { .. }, .. } => 2,
+        _ => 1,
+    }
 }
 
 fn from(engine: &Engine, step: &Fetch, location: &Location, path: &Path) -> Result<(), Error> {

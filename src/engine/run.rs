@@ -1,7 +1,7 @@
 //! One action, from its trees to its outcome: materialize, run in a sandbox, capture, publish.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +13,10 @@ use crate::base::Digest;
 use crate::engine::cancel::Wish;
 use crate::engine::slots::Slot;
 use crate::engine::{Cancel, Engine, Error, Settings};
-use crate::store::CaptureLimits;
+use crate::store::{self, CaptureLimits, Store};
+
+/// Where the sandbox's user lives: empty, and thrown away. Steps name it in `HOME`.
+const HOME: &str = "/home/waders";
 
 /// Runs the action until one attempt succeeds or all are used up.
 pub async fn run(
@@ -62,17 +65,19 @@ async fn once(
     for dir in action.outputs_at.values() {
         make_writable_dir(&dir.to_path(&out)).map_err(prepare)?;
     }
-    let (stdout, stderr) = streams(scratch.path(), action.interactive).map_err(prepare)?;
+    let stdout = nameless_file(scratch.path()).map_err(prepare)?;
+    let stderr = nameless_file(scratch.path()).map_err(prepare)?;
+    let streams = streams(&stdout, &stderr, action.interactive).map_err(prepare)?;
     let request = request(engine, action, mounts, &out, slot);
-    let sandboxed = sandboxed(engine, action, request, stdout, stderr, cancel).await?;
+    let sandboxed = sandboxed(engine, action, request, streams, cancel).await?;
 
-    let label = || action.label.clone();
-    let captured = tokio::task::block_in_place(|| engine.store.capture(&out, &CaptureLimits::default()));
-    let output = captured.map_err(|source| Error::Capture { label: label(), source })?;
+    // Together, since each commit waits for the disk.
+    let kept = tokio::task::block_in_place(|| keep(&engine.store, &out, stdout, stderr));
+    let [stdout, stderr, output] = kept.map_err(|source| Error::Capture { label: action.label.clone(), source })?;
     Ok(Outcome {
         exit: exit(sandboxed.exit),
-        stdout: stored(engine, &scratch.path().join("stdout"))?,
-        stderr: stored(engine, &scratch.path().join("stderr"))?,
+        stdout,
+        stderr,
         output,
         wall: sandboxed.wall,
         max_rss_bytes: sandboxed.max_rss_bytes,
@@ -80,13 +85,30 @@ async fn once(
     })
 }
 
+/// What the process wrote, and what it left in its output directory.
+fn keep(store: &Store, out: &Path, mut stdout: File, mut stderr: File) -> store::Result<[Digest; 3]> {
+    let batch = store.batch();
+    let stream = |file: &mut File, name: &str| {
+        let rewound = file.rewind().map(|()| file);
+        batch.put_reader(
+            rewound.map_err(|source| store::Error::Io { tried: "read", path: name.into(), source })?,
+            Path::new(name),
+            false,
+        )
+    };
+    let stdout = stream(&mut stdout, "standard output")?;
+    let stderr = stream(&mut stderr, "standard error")?;
+    let output = batch.capture(out, &CaptureLimits::default())?;
+    batch.commit()?;
+    Ok([stdout, stderr, output])
+}
+
 /// Waits for the process, passing on what the user wishes meanwhile.
 async fn sandboxed(
     engine: &Engine,
     action: &Action,
     request: Request,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
+    (stdout, stderr): (OwnedFd, OwnedFd),
     cancel: &Cancel,
 ) -> Result<waders_sandbox::Outcome, Error> {
     let failed = |source| Error::Sandbox { label: action.label.clone(), source };
@@ -114,7 +136,9 @@ fn request(engine: &Engine, action: &Action, images: &[Mount], out: &Path, slot:
     mounts.push(writable("/out", out.to_owned()));
     mounts.extend(action.outputs_at.iter().map(|(at, dir)| writable(at, dir.to_path(out))));
     let (bytes, inodes) = (engine.settings.scratch_bytes, engine.settings.scratch_inodes);
-    mounts.push(Mount { at: "/tmp".into(), kind: MountKind::Scratch { bytes, inodes } });
+    for at in ["/tmp", HOME] {
+        mounts.push(Mount { at: at.into(), kind: MountKind::Scratch { bytes, inodes } });
+    }
 
     let mut env = action.env.clone();
     if let Some(variable) = &action.slot_variable {
@@ -147,14 +171,20 @@ fn limits(settings: &Settings, timeout: Option<Duration>) -> Limits {
     }
 }
 
-/// Files to be kept; of an interactive step nothing is, and it gets the caller's own.
-fn streams(scratch: &Path, interactive: bool) -> std::io::Result<(OwnedFd, OwnedFd)> {
-    let stdout = File::create_new(scratch.join("stdout"))?;
-    let stderr = File::create_new(scratch.join("stderr"))?;
+/// A file whose place on the host no process can read off its descriptor.
+fn nameless_file(dir: &Path) -> io::Result<File> {
+    let path = dir.join("stream");
+    let file = File::options().read(true).append(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
+
+/// Of an interactive step nothing is kept: it gets the caller's own.
+fn streams(stdout: &File, stderr: &File, interactive: bool) -> io::Result<(OwnedFd, OwnedFd)> {
     if interactive {
         return Ok((io::stdout().as_fd().try_clone_to_owned()?, io::stderr().as_fd().try_clone_to_owned()?));
     }
-    Ok((stdout.into(), stderr.into()))
+    Ok((stdout.as_fd().try_clone_to_owned()?, stderr.as_fd().try_clone_to_owned()?))
 }
 
 /// Any uid may fill it: the sandbox's is not the caller's when the caller is root.
@@ -162,10 +192,6 @@ fn make_writable_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::create_dir_all(dir)?;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o777))
-}
-
-fn stored(engine: &Engine, path: &Path) -> Result<Digest, Error> {
-    Ok(engine.store.put_file(path)?)
 }
 
 fn exit(exit: waders_sandbox::Exit) -> Exit {

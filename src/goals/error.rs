@@ -39,6 +39,9 @@ pub enum Error {
     Path(#[from] base::rel_path::ParseError),
     #[error("{}", .0.whole())]
     Step(Arc<engine::Error>),
+    /// One that keeps several tests from running.
+    #[error(transparent)]
+    Shared(#[from] Arc<Error>),
     #[error("cannot write `{}`", path.display())]
     Output { path: PathBuf, source: std::io::Error },
     #[error("there is no home directory to keep the store in")]
@@ -103,7 +106,10 @@ impl Error {
                 Kind::Lock
             }
             Error::FrozenRequirements { .. } => Kind::Lock,
+            Error::Index(python::index::Error::NoneFits { .. }) => Kind::Mistake,
+            Error::Index(_) => Kind::Unavailable,
             Error::Step(error) => step_kind(error),
+            Error::Shared(error) => error.kind(),
             _ => Kind::Mistake,
         }
     }
@@ -113,8 +119,15 @@ impl Error {
             Error::Select(error) => return error.hint().map(str::to_owned),
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
-            Error::Toolchain(error) => return error.hint(),
+            Error::Toolchain(error) => return stored(error).and_then(store_hint).or_else(|| error.hint()),
             Error::Requirements(error) => return error.hint(),
+            Error::Step(error) => return step_hint(error),
+            Error::Shared(error) => return error.hint(),
+            Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return store_hint(error),
+            Error::Index(python::index::Error::NoneFits { .. }) => {
+                "lock a version that has a file for this interpreter, or change the interpreter constraints"
+            }
+            Error::Index(_) => INDEX,
             Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
             Error::NeedsPackages(_) => {
                 "building packages for tests comes with the goal `package`, which is not there yet"
@@ -144,11 +157,67 @@ fn net_kind(error: &net::Error) -> Kind {
 fn toolchain_kind(error: &toolchain::Error) -> Kind {
     match error {
         toolchain::Error::Net(error) | toolchain::Error::PackageGone { source: error, .. } => net_kind(error),
+        toolchain::Error::Store(error) | toolchain::Error::Unpack { source: error, .. } if stored(error).is_some() => {
+            Kind::Store
+        }
         toolchain::Error::Store(_) => Kind::Store,
+        toolchain::Error::Archive { source, .. } => net_kind(source),
         toolchain::Error::Frozen { .. } => Kind::Lock,
         toolchain::Error::Differs { .. } | toolchain::Error::Signature { .. } => Kind::WrongBytes,
         _ => Kind::Mistake,
     }
+}
+
+/// What the user can do about a step that could not be carried out.
+pub(super) fn step_hint(error: &engine::Error) -> Option<String> {
+    match error.root() {
+        engine::Error::Store(error) | engine::Error::Capture { source: error, .. } => store_hint(error),
+        engine::Error::Sandbox { source, .. } => source.hint().map(str::to_owned),
+        engine::Error::Fetch { source, .. } => source.hint(None),
+        engine::Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            Some(ROOM.to_owned())
+        }
+        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Some(INDEX.to_owned()),
+        engine::Error::Unpack { source, .. } => stored(&**source).map_or(Some(ARCHIVE.to_owned()), store_hint),
+        engine::Error::Derive { source, .. } => stored(&**source).and_then(store_hint),
+        _ => None,
+    }
+}
+
+/// The store's own error, if that is what lies below.
+fn stored<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e store::Error> {
+    let mut error = Some(error);
+    while let Some(found) = error {
+        let boxed = found.downcast_ref::<Box<store::Error>>().map(|boxed| &**boxed);
+        if let Some(store) = found.downcast_ref::<store::Error>().or(boxed)
+            && matches!(store, store::Error::Io { .. } | store::Error::Full { .. } | store::Error::Index { .. })
+        {
+            return Some(store);
+        }
+        error = found.source();
+    }
+    None
+}
+
+const ROOM: &str = "free some space, or set `dir` in the section `[store]` of `waders.toml` to a roomier place";
+const PLACE: &str = "set `dir` in the section `[store]` of `waders.toml`, or `XDG_CACHE_HOME`, to a place that can be \
+                     written";
+const INDEX: &str = "name an index that has it: `PIP_INDEX_URL`, pip's or uv's settings";
+const ARCHIVE: &str = "the file has the hash of the lock, so it was locked like this: do not use it before you know why, \
+                       then lock another file or version";
+
+fn store_hint(error: &store::Error) -> Option<String> {
+    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    let advice = match error {
+        store::Error::Full { .. } => ROOM,
+        store::Error::Io { source, .. }
+            if matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem) =>
+        {
+            PLACE
+        }
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }
 
 pub(super) fn step_kind(error: &engine::Error) -> Kind {
@@ -156,7 +225,11 @@ pub(super) fn step_kind(error: &engine::Error) -> Kind {
         engine::Error::Store(_) | engine::Error::Prepare { .. } => Kind::Store,
         engine::Error::Sandbox { .. } => Kind::Sandbox,
         engine::Error::Fetch { source, .. } => net_kind(source),
-        engine::Error::NotListed { .. } | engine::Error::NoLocation(_) => Kind::Unavailable,
+        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Kind::Unavailable,
+        engine::Error::Capture { source, .. } if stored(source).is_some() => Kind::Store,
+        engine::Error::Unpack { source, .. } | engine::Error::Derive { source, .. } if stored(&**source).is_some() => {
+            Kind::Store
+        }
         engine::Error::Unpack { .. } => Kind::WrongBytes,
         engine::Error::Bug(_) => Kind::Bug,
         _ => Kind::Mistake,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use uv_normalize::PackageName;
 
 use crate::action::Location;
 use crate::base::Digest;
@@ -97,7 +98,9 @@ impl Packages {
         let mut links: Vec<FileLink> = Vec::new();
         for page in self.pages(chosen.name.as_ref()) {
             match self.client.listing(&page) {
-                Ok(found) => links.extend(found),
+                Ok(found) => {
+                    links.extend(found.into_iter().filter(|link| may_be_of(link, &chosen.name)).map(FileLink::hashed))
+                }
                 Err(error) if error.is_absent() => {}
                 Err(error) => return Err(error.into()),
             }
@@ -118,4 +121,10 @@ impl Packages {
 /// `find-links` may name a directory without a scheme.
 fn directory_url(place: &str) -> String {
     if Path::new(place).is_absolute() { format!("file://{place}") } else { place.to_owned() }
+}
+
+/// A directory lists the files of many projects, and hashing all of them would take long.
+fn may_be_of(link: &FileLink, project: &PackageName) -> bool {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '.'], "_");
+    plain(&link.file_name).starts_with(&plain(project.as_ref()))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use waders_sandbox::{Isolation, Spawner};
 
 use crate::base::RelPath;
-use crate::build_file;
+use crate::build_file::Diagnostic;
 use crate::config::index::{self, Indexes};
 use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
@@ -19,7 +19,7 @@ use crate::goals::{Error, recipes, unpackers};
 use crate::net::Client;
 use crate::python::{self, Dependencies, SourceRoots};
 use crate::store::Store;
-use crate::target::{self, Address, Target, TargetGraph, dependencies};
+use crate::target::{self, Address, TargetGraph};
 
 /// How messages may look.
 #[derive(Clone, Copy, Debug)]
@@ -94,11 +94,8 @@ impl Session {
         }
         let vars = &self.environment.vars;
         let (graph, diagnostics) = target::load(&self.build_root, &self.config, &|name| vars.get(name).cloned());
-        for diagnostic in &diagnostics {
-            let severity = if diagnostic.is_error() { "error" } else { "warning" };
-            self.tell(severity, &diagnostic.to_string(), diagnostic.hint.as_deref());
-        }
-        self.has_broken_files |= diagnostics.iter().any(build_file::Diagnostic::is_error);
+        diagnostics.iter().for_each(|diagnostic| self.tell_diagnostic(diagnostic));
+        self.has_broken_files |= diagnostics.iter().any(Diagnostic::is_error);
         let graph = Arc::new(graph);
         self.graph = Some(graph.clone());
         Ok(graph)
@@ -125,8 +122,6 @@ impl Session {
             roots: &roots,
             settings: &settings,
             imports: &|file| imports.get(file).cloned(),
-            explicit: &|target| explicit(&graph, target),
-            exists: &|file| graph.files().contains(file),
         }));
         self.dependencies = Some(dependencies.clone());
         Ok(dependencies)
@@ -134,14 +129,14 @@ impl Session {
 
     /// Tells what inference found doubtful about these targets, once each.
     pub fn tell_doubts(&self, dependencies: &Dependencies, about: &BTreeSet<Address>) {
-        for doubt in dependencies.diagnostics.iter().filter(|doubt| about.contains(&doubt.target)) {
-            let place = match (&doubt.file, doubt.line) {
-                (Some(file), Some(line)) => format!("{file}:{line}"),
-                _ => doubt.target.to_string(),
-            };
-            let severity = if doubt.severity == python::Severity::Error { "error" } else { "warning" };
-            self.tell(severity, &format!("{place}: {}", doubt.message), doubt.hint.as_deref());
+        for (_, doubt) in dependencies.diagnostics.iter().filter(|(target, _)| about.contains(target)) {
+            self.tell_diagnostic(doubt);
         }
+    }
+
+    fn tell_diagnostic(&self, diagnostic: &Diagnostic) {
+        let severity = if diagnostic.is_error() { "error" } else { "warning" };
+        self.tell(severity, &diagnostic.to_string(), diagnostic.hint.as_deref());
     }
 
     pub fn source_roots(&mut self) -> Result<SourceRoots, Error> {
@@ -310,19 +305,4 @@ fn python_files(graph: &TargetGraph) -> Vec<RelPath> {
     let is_python = |file: &&RelPath| matches!(file.extension(), Some("py" | "pyi"));
     let files: BTreeSet<&RelPath> = graph.targets().flat_map(|target| &target.sources).filter(is_python).collect();
     files.into_iter().cloned().collect()
-}
-
-/// Fields whose targets are built or copied for a target in their own way.
-const SPECIAL: [&str; 4] = ["runtime_package_dependencies", "packages", "files", "files_targets"];
-
-fn explicit(graph: &TargetGraph, target: &Target) -> python::Explicit {
-    let written = dependencies::explicit(graph, target);
-    let special = SPECIAL.iter().flat_map(|field| dependencies::explicit_in(graph, target, field).include);
-    let excludes = [written.exclude, written.exclude_transitive.clone()].concat();
-    python::Explicit {
-        includes: written.include,
-        excludes,
-        transitive_excludes: written.exclude_transitive,
-        special: special.collect(),
-    }
 }

@@ -10,11 +10,8 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 
 use crate::base::{Digest, RelPath};
-use crate::python::{Imports, imports};
+use crate::python::imports::{IMPORTS_VERSION, Imports, imports};
 use crate::store::{Node, Stamp, StatCache, Store, Tree};
-
-/// The form in which imports are kept. Raised when the parser or the form changes.
-const IMPORTS: &str = "imports-1";
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -32,6 +29,12 @@ pub struct Sources {
     strings: bool,
 }
 
+/// A file's imports, and how they are to be kept if they are new.
+struct Parsed {
+    imports: Imports,
+    learnt: Option<(Digest, Vec<u8>)>,
+}
+
 impl Sources {
     pub fn open(store: Arc<Store>, root: &Path, strings: bool) -> Result<Sources, Error> {
         let stats = store.stat_cache(root)?;
@@ -43,26 +46,27 @@ impl Sources {
         let digests: Vec<(&RelPath, Digest)> =
             files.par_iter().filter_map(|file| Some((file, self.digest(file).ok()?))).collect();
         let wanted: Vec<Digest> = digests.iter().map(|(_, digest)| *digest).collect();
-        let kind = self.kind();
-        let kept = self.store.payloads(&kind, &wanted)?;
-        let found: Vec<(RelPath, Arc<Imports>, Option<(Digest, Vec<u8>)>)> = digests
+        let kept = self.store.payloads(&self.kind(), &wanted)?;
+        let known = |digest: &Digest| serde_json::from_slice::<Imports>(kept.get(digest)?).ok();
+        let found: Vec<(&RelPath, Parsed)> = digests
             .par_iter()
             .filter_map(|(file, digest)| {
-                let known = kept.get(digest).and_then(|bytes| serde_json::from_slice(bytes).ok());
-                if let Some(known) = known {
-                    return Some(((*file).clone(), Arc::new(known), None));
-                }
-                let content = fs::read(file.to_path(&self.root)).ok()?;
-                let parsed = imports(&content, self.strings);
-                let bytes = serde_json::to_vec(&parsed).expect("imports always serialize");
-                // Of what was read, which an editor may have changed since it was hashed.
-                Some(((*file).clone(), Arc::new(parsed), Some((Digest::of(&content), bytes))))
+                let parsed = known(digest).map(|imports| Parsed { imports, learnt: None });
+                Some((*file, parsed.or_else(|| self.parse(file))?))
             })
             .collect();
-        let learnt: Vec<(Digest, Vec<u8>)> = found.iter().filter_map(|(_, _, learnt)| learnt.clone()).collect();
-        self.store.save_payloads(&kind, &learnt)?;
-        self.store.save_stat_cache(&self.stats)?;
-        Ok(found.into_iter().map(|(file, imports, _)| (file, imports)).collect())
+        let learnt: Vec<(Digest, Vec<u8>)> = found.iter().filter_map(|(_, parsed)| parsed.learnt.clone()).collect();
+        self.store.save_payloads(&self.kind(), &learnt)?;
+        self.save()?;
+        Ok(found.into_iter().map(|(file, parsed)| (file.clone(), Arc::new(parsed.imports))).collect())
+    }
+
+    fn parse(&self, file: &RelPath) -> Option<Parsed> {
+        let content = fs::read(file.to_path(&self.root)).ok()?;
+        let imports = imports(&content, self.strings);
+        let bytes = serde_json::to_vec(&imports).expect("imports always serialize");
+        // Kept for what was read, which an editor may have changed since it was hashed.
+        Some(Parsed { imports, learnt: Some((Digest::of(&content), bytes)) })
     }
 
     /// A tree of these files, their bytes in the store.
@@ -81,7 +85,7 @@ impl Sources {
     }
 
     fn kind(&self) -> String {
-        format!("{IMPORTS}{}", if self.strings { "-strings" } else { "" })
+        format!("imports-{IMPORTS_VERSION}{}", if self.strings { "-strings" } else { "" })
     }
 
     fn digest(&self, file: &RelPath) -> Result<Digest, Error> {

@@ -1,13 +1,12 @@
 //! Requirements that no lockfile pins, of a repository or of a tool's section: they are pinned once, by uv, in a file that
 //! is to be committed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::action::{ActionGraph, Exit, Source, Step};
 use crate::base::{Digest, RelPath};
-use crate::config::index::Place;
 use crate::goals::packages::Packages;
 use crate::goals::{Error, Session, recipes, running, toolchains};
 use crate::plan::lock_run::{self, Reach};
@@ -15,7 +14,7 @@ use crate::plan::requirements;
 use crate::plan::venv::Venvs;
 use crate::python::lockfile::{self, Lock};
 use crate::python::{Environment, resolve};
-use crate::store::{Node, Store, Tree};
+use crate::store::{Node, Tree};
 use crate::target::TargetGraph;
 use crate::tools;
 
@@ -114,37 +113,36 @@ fn file_tree(session: &mut Session, name: &str, bytes: &[u8]) -> Result<Digest, 
     Ok(store.put_tree(&Tree { nodes: [(RelPath::parse(name)?, node)].into() })?)
 }
 
-/// The distributions in a directory of this machine, which the sandbox does not see; none if it is not there.
-fn distributions(store: &Store, place: &Place) -> Result<Option<Digest>, Error> {
-    let Ok(entries) = std::fs::read_dir(place.url.trim_start_matches("file://")) else { return Ok(None) };
-    let mut tree = Tree::default();
-    for entry in entries.filter_map(Result::ok) {
-        let is_distribution =
-            [".whl", ".tar.gz", ".zip"].iter().any(|end| entry.path().to_string_lossy().ends_with(end));
-        if let (true, Ok(name)) = (is_distribution, RelPath::parse(&entry.file_name().to_string_lossy())) {
-            tree.nodes.insert(name, Node::File { digest: store.put_file(&entry.path())?, executable: false });
-        }
-    }
-    Ok(Some(store.put_tree(&tree)?))
-}
-
 /// The same indexes, certificates and proxies as our own client uses.
 fn reach(session: &mut Session) -> Result<Reach, Error> {
     let indexes = session.indexes()?;
-    let urls = |places: &[Place]| places.iter().map(|place| place.url.clone()).collect();
-    let (local, remote): (Vec<Place>, Vec<Place>) =
-        indexes.find_links.iter().cloned().partition(|place| !place.url.starts_with("http"));
-    let store = session.store()?;
-    let trees = local.iter().filter_map(|place| distributions(&store, place).transpose());
-    let local_links = trees.collect::<Result<Vec<Digest>, Error>>()?;
-    let bundle = session.ca_bundle().or_else(|| Some(PathBuf::from("/etc/ssl/certs/ca-certificates.crt")));
-    let certificates = match bundle.and_then(|path| std::fs::read(path).ok()) {
-        Some(bytes) => Some(file_tree(session, "ca.pem", &bytes)?),
-        None => None,
-    };
-    let vars = &session.environment().vars;
+    let mut reach =
+        Reach { indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(), ..Reach::default() };
+    for place in indexes.find_links {
+        match place.url.strip_prefix("file://").or_else(|| place.url.strip_prefix('/').map(|_| place.url.as_str())) {
+            // A directory that is not there offers nothing, as for pip.
+            Some(dir) if Path::new(dir).is_dir() => reach.wheelhouses.push(wheelhouse(session, Path::new(dir))?),
+            Some(_) => {}
+            None => reach.find_links.push(place.url),
+        }
+    }
+    let bundle = session.ca_bundle().unwrap_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
+    if let Ok(bytes) = std::fs::read(bundle) {
+        reach.certificates = Some(file_tree(session, "ca.pem", &bytes)?);
+    }
     let names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
-    let proxies: BTreeMap<String, String> =
-        names.iter().filter_map(|name| Some((name.to_string(), vars.get(*name)?.clone()))).collect();
-    Ok(Reach { indexes: urls(&indexes.indexes), find_links: urls(&remote), local_links, certificates, proxies })
+    let vars = &session.environment().vars;
+    reach.proxies = names.iter().filter_map(|name| Some((name.to_string(), vars.get(*name)?.clone()))).collect();
+    Ok(reach)
+}
+
+/// The files of a directory of wheels and source distributions.
+fn wheelhouse(session: &mut Session, dir: &Path) -> Result<Digest, Error> {
+    let store = session.store()?;
+    let mut tree = Tree::default();
+    for link in crate::net::directory(dir)? {
+        let digest = store.put_file(&dir.join(&link.file_name))?;
+        tree.nodes.insert(RelPath::parse(&link.file_name)?, Node::File { digest, executable: false });
+    }
+    Ok(store.put_tree(&tree)?)
 }

@@ -1,10 +1,14 @@
 //! Whether a goal's findings are good or bad. Bad findings are no errors: the goal did what it was asked.
 
+use crate::goals::Kind;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Good,
     /// With the exit code that tells the kind of finding.
     Bad(i32),
+    /// What it was asked could not be done at all, for one kind of reason, which is already told.
+    Prevented(Kind),
     /// The user stopped it.
     Interrupted,
 }

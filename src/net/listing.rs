@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{Client, Error, Page, html, location};
@@ -45,6 +46,25 @@ impl Client {
             _ => listing(&self.page(url, ACCEPT, PAGE_LIMIT_BYTES)?),
         }
     }
+}
+
+impl FileLink {
+    /// With its hash, which listings of local directories do not have. What cannot be read stays without.
+    pub fn hashed(mut self) -> FileLink {
+        let path = location::parse(&self.url).ok().filter(|url| url.scheme() == "file");
+        if let Some(path) = path.and_then(|url| url.to_file_path().ok())
+            && self.sha256.is_none()
+        {
+            self.sha256 = sha256_of(&path).ok();
+        }
+        self
+    }
+}
+
+fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut hasher)?;
+    Ok(format!("{:x}", hasher.finalize()))
 }
 
 /// The page of a project (its name normalized by the caller) below the root of an index.
@@ -219,6 +239,17 @@ mod tests {
     fn page(content_type: &str, body: &str) -> Page {
         let url = location::parse("http://index.example.invalid/simple/demo/").unwrap();
         Page { url, content_type: content_type.to_owned(), body: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn a_local_file_is_listed_with_its_hash_on_demand() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a-1.whl"), "").unwrap();
+        let hash = directory(dir.path()).unwrap().remove(0).hashed().sha256.unwrap();
+        assert!(hash.starts_with("e3b0c44298fc1c14"), "{hash}");
+        let remote =
+            FileLink { url: "https://example.invalid/a-1.whl".to_owned(), ..directory(dir.path()).unwrap().remove(0) };
+        assert_eq!(remote.hashed().sha256, None);
     }
 
     #[test]

@@ -13,15 +13,15 @@ pub const INPUT: &str = "requirements.in";
 pub const OUTPUT: &str = "requirements.txt";
 
 const CERTIFICATES: &str = "/certificates";
-const LOCAL_LINKS: &str = "/find-links";
 
 /// Where uv looks, and whom it trusts.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     pub indexes: Vec<String>,
+    /// Pages that list files.
     pub find_links: Vec<String>,
-    /// Directories of this machine with distributions in them, as trees.
-    pub local_links: Vec<Digest>,
+    /// Trees of files that lie beside each other, as a directory of wheels does.
+    pub wheelhouses: Vec<Digest>,
     /// A tree that holds `ca.pem`.
     pub certificates: Option<Digest>,
     pub proxies: BTreeMap<String, String>,
@@ -36,8 +36,8 @@ pub fn action(interpreter: &Interpreter, uv: Source, input: Source, reach: &Reac
         action.images.insert(CERTIFICATES.to_owned(), Source::Tree(tree));
         action.env.insert("SSL_CERT_FILE".to_owned(), format!("{CERTIFICATES}/ca.pem"));
     }
-    for (number, tree) in reach.local_links.iter().enumerate() {
-        action.images.insert(format!("{LOCAL_LINKS}/{number}"), Source::Tree(*tree));
+    for (number, tree) in reach.wheelhouses.iter().enumerate() {
+        action.images.insert(wheelhouse(number), Source::Tree(*tree));
     }
     action.network = true;
     action.cache = CachePolicy { read: false, keep: false, good_codes: vec![0] };
@@ -55,9 +55,13 @@ fn argv(interpreter: &Interpreter, reach: &Reach) -> Vec<String> {
     for (number, index) in reach.indexes.iter().enumerate() {
         argv.extend([if number == 0 { "--default-index" } else { "--index" }.to_owned(), index.clone()]);
     }
-    let local = (0..reach.local_links.len()).map(|number| format!("{LOCAL_LINKS}/{number}"));
-    for place in reach.find_links.iter().cloned().chain(local) {
+    let wheelhouses = (0..reach.wheelhouses.len()).map(wheelhouse);
+    for place in reach.find_links.iter().cloned().chain(wheelhouses) {
         argv.extend(["--find-links".to_owned(), place]);
     }
     argv
+}
+
+fn wheelhouse(number: usize) -> String {
+    format!("/wheelhouse/{number}")
 }

@@ -121,7 +121,7 @@ fn coverage_args(options: &CoverageOptions) -> Vec<String> {
 
 fn env(test: &TestFiles, options: &PytestOptions) -> BTreeMap<String, String> {
     let mut env = environment::base();
-    let roots: Vec<String> = test.source_roots.iter().map(|root| mounted(root)).collect();
+    let roots: Vec<String> = test.source_roots.iter().map(mounted).collect();
     env.insert("WADERS_SOURCE_ROOTS".to_owned(), roots.join(":"));
     if options.coverage.is_some() && !options.debug {
         env.insert("COVERAGE_FILE".to_owned(), "/out/coverage".to_owned());

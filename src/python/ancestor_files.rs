@@ -24,7 +24,6 @@ pub fn ancestor_files(
     targets: &Numbered<'_>,
     init_files: InitFiles,
     is_blank: &(dyn Fn(&RelPath) -> bool + Sync),
-    exists: &(dyn Fn(&RelPath) -> bool + Sync),
 ) -> HashMap<RelPath, AncestorFiles> {
     let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
     let mut own: HashMap<RelPath, AncestorFiles> = HashMap::new();
@@ -35,7 +34,7 @@ pub fn ancestor_files(
     above.into_iter().for_each(|dir| {
         own.entry(dir).or_default();
     });
-    own.par_iter_mut().for_each(|(dir, files)| *files = in_dir(targets, dir, init_files, is_blank, exists));
+    own.par_iter_mut().for_each(|(dir, files)| *files = in_dir(targets, dir, init_files, is_blank));
     let gather = |dir: &RelPath| {
         let mut all = own[dir].clone();
         for files in dir.ancestors().filter_map(|dir| own.get(&dir)) {
@@ -53,7 +52,6 @@ fn in_dir(
     dir: &RelPath,
     init_files: InitFiles,
     is_blank: &(dyn Fn(&RelPath) -> bool + Sync),
-    exists: &(dyn Fn(&RelPath) -> bool + Sync),
 ) -> AncestorFiles {
     let file = |name| dir.push(name).expect("a constant that is a clean name");
     let owners = |file: &RelPath| {
@@ -73,7 +71,7 @@ fn in_dir(
     }
     let conftest = file("conftest.py");
     files.conftests = owners(&conftest);
-    if targets.owners(&conftest).is_empty() && exists(&conftest) {
+    if targets.owners(&conftest).is_empty() && targets.graph.files().contains(&conftest) {
         files.unowned_conftests.push(conftest);
     }
     files

@@ -9,7 +9,7 @@ use crate::python::module_map::{is_python_source, resolve_of};
 use crate::python::numbered::Number;
 use crate::python::settings::Settings;
 use crate::python::source_root::SourceRoots;
-use crate::target::{Address, Target, TargetGraph};
+use crate::target::{Address, Files, Target, TargetGraph, Value};
 
 /// All closures of one graph. Made once, asked often.
 pub struct Closures<'a> {
@@ -31,6 +31,8 @@ pub struct Closure<'a> {
     pub files: Vec<&'a RelPath>,
     /// The `python_requirement` targets.
     pub requirements: Vec<&'a Address>,
+    /// What those ask for: `requests>=2; python_version > "3"`.
+    pub requirement_texts: BTreeSet<&'a str>,
     /// What goes on the import path.
     pub source_roots: Vec<&'a RelPath>,
     /// The resolves of all that is Python: more than one cannot be installed together.
@@ -39,6 +41,8 @@ pub struct Closure<'a> {
     pub distributions: Vec<&'a Address>,
     /// What the roots themselves name to be built and put beside them: `runtime_package_dependencies` and the like.
     pub packages: Vec<&'a Address>,
+    /// Files that `relocated_files` targets put elsewhere: from, to.
+    pub relocated: BTreeSet<(&'a RelPath, RelPath)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +62,14 @@ struct Holding<'a> {
 }
 
 impl<'a> Closures<'a> {
-    /// `exists`: is the file in the repository, whoever owns it?
     pub fn new(
         graph: &'a TargetGraph,
         dependencies: &'a Dependencies,
         settings: &'a Settings,
         roots: &SourceRoots,
-        exists: &dyn Fn(&RelPath) -> bool,
     ) -> Closures<'a> {
         let held: Vec<&Target> = graph.targets().filter(|target| is_held(target)).collect();
-        let inits = inits(&held, exists);
+        let inits = inits(&held, graph.files());
         let sources = held.iter().flat_map(|target| &target.sources);
         let all: BTreeSet<&RelPath> = sources.chain(inits.values().flatten()).collect();
         let files: Vec<RelPath> = all.into_iter().cloned().collect();
@@ -101,7 +103,7 @@ impl<'a> Closures<'a> {
         let roots: Vec<Number> = roots.into_iter().filter_map(|root| self.dependencies.number(root)).collect();
         let is_followed =
             |number| follow == Follow::All || roots.contains(&number) || !self.target(number).is_some_and(is_package);
-        let mut members = self.dependencies.reached(roots.iter().copied(), is_followed);
+        let mut members = self.dependencies.reached(&roots, is_followed);
         members.extend(&roots);
         members.sort_unstable();
         members.dedup();
@@ -116,11 +118,16 @@ impl<'a> Closures<'a> {
         closure.source_roots = chosen(&self.source_roots, &source_roots);
         for number in &members {
             let Some(target) = self.target(*number) else { continue };
-            if target.kind == "python_requirement" {
-                closure.requirements.push(&target.address);
-            }
-            if target.kind == "python_distribution" && !roots.contains(number) {
-                closure.distributions.push(&target.address);
+            match target.kind.as_str() {
+                "python_requirement" => {
+                    closure.requirements.push(&target.address);
+                    closure
+                        .requirement_texts
+                        .extend(target.fields.get("requirements").map(Value::strings).unwrap_or_default());
+                }
+                "python_distribution" if !roots.contains(number) => closure.distributions.push(&target.address),
+                "relocated_files" => closure.relocated.extend(self.relocated(target)),
+                _ => {}
             }
             if is_python_source(target) || matches!(target.kind.as_str(), "python_requirement" | "pex_binary") {
                 closure.resolves.insert(resolve_of(target, self.settings));
@@ -130,6 +137,17 @@ impl<'a> Closures<'a> {
         let packages: BTreeSet<&Address> = packages.filter(|address| self.is_package(address)).collect();
         closure.packages = packages.into_iter().collect();
         closure
+    }
+
+    fn relocated(&self, target: &Target) -> Vec<(&'a RelPath, RelPath)> {
+        let dir = |field| {
+            let text = target.fields.get(field).and_then(Value::as_str).unwrap_or_default();
+            RelPath::parse(text).unwrap_or_default()
+        };
+        let (from, to) = (dir("src"), dir("dest"));
+        let originals = self.dependencies.special(&target.address).into_iter();
+        let files = originals.filter_map(|original| self.graph.get(original)).flat_map(|original| &original.sources);
+        files.filter_map(|file| Some((file, to.join(&file.strip_prefix(&from)?)))).collect()
     }
 
     fn target(&self, number: Number) -> Option<&'a Target> {
@@ -159,19 +177,19 @@ fn is_python(file: &RelPath) -> bool {
 }
 
 /// For each folder with Python sources, the `__init__.py` files in it and above it.
-fn inits(held: &[&Target], exists: &dyn Fn(&RelPath) -> bool) -> BTreeMap<RelPath, Vec<RelPath>> {
+fn inits(held: &[&Target], files: &Files) -> BTreeMap<RelPath, Vec<RelPath>> {
     let sources = held.iter().flat_map(|target| &target.sources).filter(|source| is_python(source));
     let dirs: BTreeSet<RelPath> = sources.filter_map(RelPath::parent).collect();
     let mut own: BTreeMap<RelPath, Vec<RelPath>> = BTreeMap::new();
     for dir in dirs.iter().flat_map(|dir| std::iter::once(dir.clone()).chain(dir.ancestors())) {
         own.entry(dir).or_insert_with_key(|dir| {
             let inits = ["__init__.py", "__init__.pyi"].map(|name| dir.push(name).expect("a clean name"));
-            inits.into_iter().filter(|init| exists(init)).collect()
+            inits.into_iter().filter(|init| files.contains(init)).collect()
         });
     }
     let all_above = |dir: &RelPath| {
         let dirs = std::iter::once(dir.clone()).chain(dir.ancestors());
-        dirs.flat_map(|dir| own[&dir].iter().cloned().collect::<Vec<_>>()).collect()
+        dirs.flat_map(|dir| own[&dir].to_vec()).collect()
     };
     dirs.iter().map(|dir| (dir.clone(), all_above(dir))).collect()
 }

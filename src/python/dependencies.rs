@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::base::RelPath;
 use crate::python::numbered::Number;
-use crate::target::Address;
+use crate::target::{Address, Diagnostic};
 
 #[derive(Debug, Default)]
 pub struct Dependencies {
@@ -13,40 +12,29 @@ pub struct Dependencies {
     addresses: Vec<Address>,
     numbers: HashMap<Address, Number>,
     edges: Vec<Edges>,
-    pub diagnostics: Vec<Diagnostic>,
+    /// What is in doubt, with the target that it is about. A goal that needs the dependencies of a target with an
+    /// error cannot go on.
+    pub diagnostics: Vec<(Address, Diagnostic)>,
 }
 
 /// Each list is sorted and without repetition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Edges {
     pub direct: Vec<Number>,
+    /// The direct ones with the generators that were named, where that is not the same.
+    pub named: Option<Vec<Number>>,
     /// Needed by the target itself, built or copied in their own way; a closure does not follow them.
     pub special: Vec<Number>,
     /// What `!!` takes out of every closure that the target is in.
     pub excluded: Vec<Number>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
-    pub severity: Severity,
-    /// Whose dependencies are in doubt.
-    pub target: Address,
-    pub file: Option<RelPath>,
-    /// In `file`, or of the BUILD file where there is none; from 1.
-    pub line: Option<u32>,
-    pub message: String,
-    pub hint: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    Warning,
-    /// A goal that needs these dependencies cannot go on.
-    Error,
-}
-
 impl Dependencies {
-    pub(crate) fn new(addresses: Vec<Address>, edges: Vec<Edges>, diagnostics: Vec<Diagnostic>) -> Dependencies {
+    pub(crate) fn new(
+        addresses: Vec<Address>,
+        edges: Vec<Edges>,
+        diagnostics: Vec<(Address, Diagnostic)>,
+    ) -> Dependencies {
         let numbers = addresses.iter().cloned().zip(0..).collect();
         Dependencies { addresses, numbers, edges, diagnostics }
     }
@@ -66,40 +54,49 @@ impl Dependencies {
         edges.iter().map(|number| self.address(*number)).collect()
     }
 
-    /// All that the roots need, the roots left out unless something needs them. What a `!!` on the way names is left
-    /// out; what that needs in turn stays, as in Pants.
+    /// All that the roots need, special ones too; a root only if something needs it. What a `!!` on the way names is
+    /// left out; what that needs in turn stays, as in Pants.
     pub fn transitive<'a>(&self, roots: impl IntoIterator<Item = &'a Address>) -> BTreeSet<Address> {
-        let roots = roots.into_iter().filter_map(|root| self.number(root));
-        self.reached(roots, |_| true).into_iter().map(|number| self.address(number).clone()).collect()
+        let roots: Vec<Number> = roots.into_iter().filter_map(|root| self.number(root)).collect();
+        let next = |number: Number| {
+            let edges = &self.edges[number as usize];
+            edges.direct.iter().chain(&edges.special)
+        };
+        let found = reach(self.edges.len(), &roots, next);
+        let found = self.without_excluded(&roots, found);
+        found.into_iter().map(|number| self.address(number).clone()).collect()
     }
 
-    /// Sorted.
+    /// Sorted. Who names the target or was inferred to need it; of a file's target, not those who name its generator.
     pub fn dependents<'a>(&'a self, address: &'a Address) -> Vec<&'a Address> {
         self.dependents_of_all([address]).into_iter().collect()
     }
 
-    /// Who depends on any of these directly.
+    /// Who depends on any of these directly and is not one of them.
     pub fn dependents_of_all<'a>(&'a self, addresses: impl IntoIterator<Item = &'a Address>) -> BTreeSet<&'a Address> {
         let wanted: BTreeSet<Number> = addresses.into_iter().filter_map(|address| self.number(address)).collect();
-        let depends = |edges: &Edges| edges.direct.iter().chain(&edges.special).any(|number| wanted.contains(number));
-        let dependents = self.edges.iter().zip(&self.addresses).filter(|(edges, _)| depends(edges));
-        dependents.map(|(_, address)| address).collect()
+        let depends = |edges: &Edges| edges.written().any(|number| wanted.contains(number));
+        let dependents = (0..).zip(&self.edges).filter(|(number, edges)| !wanted.contains(number) && depends(edges));
+        dependents.map(|(number, _)| self.address(number)).collect()
     }
 
-    /// Who depends on any of these directly or through others.
+    /// Who depends on any of these directly or through others, and is not one of them.
     pub fn transitive_dependents<'a>(
         &'a self,
         addresses: impl IntoIterator<Item = &'a Address>,
     ) -> BTreeSet<&'a Address> {
         let mut backwards: Vec<Vec<Number>> = vec![Vec::new(); self.edges.len()];
         for (edges, dependent) in self.edges.iter().zip(0..) {
-            for number in edges.direct.iter().chain(&edges.special) {
-                backwards[*number as usize].push(dependent);
-            }
+            edges.written().for_each(|number| backwards[*number as usize].push(dependent));
         }
-        let roots = addresses.into_iter().filter_map(|address| self.number(address));
-        let found = reach(self.edges.len(), roots, |number| &backwards[number as usize]);
-        found.into_iter().map(|number| self.address(number)).collect()
+        let roots: Vec<Number> = addresses.into_iter().filter_map(|address| self.number(address)).collect();
+        let found = reach(self.edges.len(), &roots, |number| backwards[number as usize].iter());
+        found.into_iter().filter(|number| !roots.contains(number)).map(|number| self.address(number)).collect()
+    }
+
+    /// Of all targets, sorted.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
     }
 
     /// Of targets.
@@ -119,17 +116,14 @@ impl Dependencies {
         &self.addresses[number as usize]
     }
 
-    /// Sorted. `follow`: whether a target's own dependencies are of interest.
-    pub(crate) fn reached(
-        &self,
-        roots: impl IntoIterator<Item = Number>,
-        follow: impl Fn(Number) -> bool,
-    ) -> Vec<Number> {
-        let roots: Vec<Number> = roots.into_iter().collect();
-        let edges = |number: Number| &self.edges[number as usize];
-        let next = |number| if follow(number) { edges(number).direct.as_slice() } else { &[] };
-        let mut found = reach(self.edges.len(), roots.iter().copied(), next);
-        let excluded = roots.iter().chain(&found).flat_map(|number| &edges(*number).excluded);
+    /// Sorted; what goes into a sandbox. `follow`: whether a target's own dependencies are of interest.
+    pub(crate) fn reached(&self, roots: &[Number], follow: impl Fn(Number) -> bool) -> Vec<Number> {
+        let next = |number| if follow(number) { self.edges[number as usize].direct.iter() } else { [].iter() };
+        self.without_excluded(roots, reach(self.edges.len(), roots, next))
+    }
+
+    fn without_excluded(&self, roots: &[Number], mut found: Vec<Number>) -> Vec<Number> {
+        let excluded = roots.iter().chain(&found).flat_map(|number| &self.edges[*number as usize].excluded);
         let excluded: BTreeSet<Number> = excluded.copied().collect();
         found.retain(|number| !excluded.contains(number));
         found
@@ -140,11 +134,21 @@ impl Dependencies {
     }
 }
 
+impl Edges {
+    fn written(&self) -> impl Iterator<Item = &Number> {
+        self.named.as_ref().unwrap_or(&self.direct).iter().chain(&self.special)
+    }
+}
+
 /// All that can be reached from the roots by at least one step, sorted. Cycles are welcome.
-fn reach<'a>(count: usize, roots: impl Iterator<Item = Number>, next: impl Fn(Number) -> &'a [Number]) -> Vec<Number> {
+fn reach<'a, I: Iterator<Item = &'a Number>>(
+    count: usize,
+    roots: &[Number],
+    next: impl Fn(Number) -> I,
+) -> Vec<Number> {
     let mut seen = vec![false; count];
     let mut walked = vec![false; count];
-    let mut left: Vec<Number> = roots.collect();
+    let mut left: Vec<Number> = roots.to_vec();
     while let Some(number) = left.pop() {
         if std::mem::replace(&mut walked[number as usize], true) {
             continue;

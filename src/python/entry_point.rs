@@ -1,10 +1,9 @@
 //! Entry points as fields write them: `main.py:run`, `app.main`, `app.main:run`, `:bin`.
 
 use crate::base::RelPath;
-use crate::build_file::Value;
 use crate::python::module_map::module_name;
 use crate::python::source_root::SourceRoots;
-use crate::target::Target;
+use crate::target::{Target, Value};
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Module {
@@ -36,6 +35,28 @@ pub fn of_distribution(target: &Target) -> Vec<String> {
     found
 }
 
+/// The entry points that a `python_distribution` offers to stevedore: namespace, and what it names there. Only those of
+/// its field, whose groups are written `stevedore_namespace("…")`.
+pub fn of_extension(target: &Target) -> Vec<(&str, String)> {
+    let Some(Value::Dict(groups)) = target.fields.get("entry_points") else { return Vec::new() };
+    let mut found = Vec::new();
+    for (group, entries) in groups {
+        let Value::Object { kind, positional, .. } = group else { continue };
+        let Some(namespace) = positional.first().and_then(Value::as_str) else { continue };
+        if kind == "stevedore_namespace" {
+            let mut written = Vec::new();
+            collect_group(entries, &mut written);
+            found.extend(written.into_iter().map(|written| (namespace, written)));
+        }
+    }
+    found
+}
+
+/// The module of an entry point that is one: `app.main:run [extra]`.
+pub fn module_part(written: &str) -> &str {
+    written.split([':', '[']).next().unwrap_or_default().trim()
+}
+
 /// A `pex_binary` rather than a module.
 pub fn is_address(written: &str) -> bool {
     written.starts_with(':') || written.contains('/')
@@ -43,16 +64,18 @@ pub fn is_address(written: &str) -> bool {
 
 fn collect(groups: &Value, found: &mut Vec<String>) {
     let Value::Dict(groups) = groups else { return };
-    for (_, entries) in groups {
-        match entries {
-            Value::Dict(entries) => {
-                found.extend(entries.iter().filter_map(|(_, written)| written.as_str()).map(str::to_owned));
-            }
-            // setuptools' own form: `name = module:function`.
-            entries => {
-                let written = entries.strings().into_iter().filter_map(|entry| entry.split_once('='));
-                found.extend(written.map(|(_, written)| written.trim().to_owned()));
-            }
+    groups.iter().for_each(|(_, entries)| collect_group(entries, found));
+}
+
+fn collect_group(entries: &Value, found: &mut Vec<String>) {
+    match entries {
+        Value::Dict(entries) => {
+            found.extend(entries.iter().filter_map(|(_, written)| written.as_str()).map(str::to_owned));
+        }
+        // setuptools' own form: `name = module:function`.
+        entries => {
+            let written = entries.strings().into_iter().filter_map(|entry| entry.split_once('='));
+            found.extend(written.map(|(_, written)| written.trim().to_owned()));
         }
     }
 }

@@ -10,17 +10,11 @@ use ruff_python_parser::parse_unchecked_source;
 use ruff_text_size::{Ranged, TextRange};
 use serde::{Deserialize, Serialize};
 
+use crate::python::nesting;
 use crate::python::source_text::{decode, line_starts};
 
 /// Grows whenever the same text would give another answer: an index of kept `Imports` is keyed by it.
 pub const IMPORTS_VERSION: u32 = 1;
-
-/// Longer files are data rather than code.
-const MAX_BYTES: usize = 32 << 20;
-/// The parser grows its stack with the nesting. Python itself refuses anything near this.
-const MAX_NESTING: usize = 50_000;
-/// Freeing a tree recurses as deep as the tree; a small thread's stack (2 MB) holds several times this many levels.
-const MAX_DROP_DEPTH: usize = 2_000;
 
 const NO_INFER: &str = "# pants: no-infer-dep";
 
@@ -80,7 +74,7 @@ impl Import {
 pub fn imports(content: &[u8], strings: bool) -> Imports {
     let blank = content.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b'\x0b');
     let text = decode(content);
-    let unread = text.len() > MAX_BYTES || nesting(text.as_bytes()) > MAX_NESTING;
+    let unread = !nesting::is_parsable(&text);
     if blank || unread {
         return Imports { blank, unread, ..Imports::default() };
     }
@@ -90,7 +84,7 @@ pub fn imports(content: &[u8], strings: bool) -> Imports {
     reader.calls_and_strings(parsed.tokens(), strings);
     let syntax_error = parsed.errors().first().map(|error| reader.line(error.range().start().to_usize()));
     let found = reader.finish();
-    if drop_depth(parsed.tokens()) > MAX_DROP_DEPTH {
+    if !nesting::is_droppable(parsed.tokens()) {
         // Such a file is a curiosity; its tree is given up rather than freed by a recursion that overflows.
         std::mem::forget(parsed);
     }
@@ -223,7 +217,7 @@ impl<'a> Reader<'a> {
         }
         if value.contains('/') {
             self.add(range, value, ImportKind::Asset);
-        } else if value.contains('.') && value.split('.').all(is_identifier) {
+        } else if is_dotted_name(&value) {
             self.add(range, value, ImportKind::String);
         }
     }
@@ -296,6 +290,10 @@ fn literal(token: &str) -> Option<&str> {
     quoted.get(width..quoted.len().checked_sub(width)?)
 }
 
+fn is_dotted_name(text: &str) -> bool {
+    text.contains('.') && text.split('.').all(is_identifier)
+}
+
 fn is_identifier(word: &str) -> bool {
     let mut characters = word.chars();
     let first = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
@@ -304,51 +302,6 @@ fn is_identifier(word: &str) -> bool {
 
 fn offset_of(offset: usize) -> ruff_text_size::TextSize {
     ruff_text_size::TextSize::try_from(offset).expect("a file longer than 32 MB is not read")
-}
-
-/// An upper estimate of how deep the parser would recurse: open brackets, and what may be an operator since the
-/// last comma or line.
-fn nesting(text: &[u8]) -> usize {
-    let (mut open, mut operators, mut deepest) = (0_usize, 0_usize, 0_usize);
-    for byte in text {
-        match byte {
-            b'(' | b'[' | b'{' => open += 1,
-            b')' | b']' | b'}' => open = open.saturating_sub(1),
-            b'-' | b'+' | b'~' | b'*' | b':' | b' ' => operators += 1,
-            b',' => operators = 0,
-            b'\n' if open == 0 => operators = 0,
-            _ => {}
-        }
-        deepest = deepest.max(open + operators);
-    }
-    deepest
-}
-
-/// An upper estimate of how deep the tree is: the tokens of each open bracket's current element, and the indentation.
-fn drop_depth(tokens: &[Token]) -> usize {
-    let (mut open, mut total, mut indentation, mut deepest) = (vec![0_usize], 0_usize, 0_usize, 0_usize);
-    let mut lambdas = 0_usize;
-    for token in tokens {
-        match token.kind() {
-            TokenKind::Indent => indentation += 1,
-            TokenKind::Dedent => indentation = indentation.saturating_sub(1),
-            TokenKind::Newline => (open, total, lambdas) = (vec![0], 0, 0),
-            // The commas of its parameters do not end it.
-            TokenKind::Lambda => lambdas += 1,
-            TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => open.push(0),
-            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace if open.len() > 1 => {
-                total -= open.pop().unwrap_or_default();
-            }
-            TokenKind::Comma => total -= open.last_mut().map(std::mem::take).unwrap_or_default(),
-            _ => {}
-        }
-        if let Some(element) = open.last_mut() {
-            *element += 1;
-            total += 1;
-        }
-        deepest = deepest.max(total + indentation + lambdas);
-    }
-    deepest
 }
 
 #[cfg(test)]
@@ -420,7 +373,10 @@ mod tests {
 
     #[test]
     fn strings_that_look_like_modules_and_paths_are_found() {
-        check("A = ['a.b.C', r'd.e', 'no', 'a..b', 'a.1', 'with space.x', b'x.y', 'x\\.y']", &["a.b.C:1\"", "d.e:1\""]);
+        check(
+            "A = ['a.b.C', 'redis.Redis.x', r'd.e', 'no', 'a..b', 'a.1', 'with space.x', b'x.y', 'x\\.y']",
+            &["a.b.C:1\"", "redis.Redis.x:1\"", "d.e:1\""],
+        );
         check("A = ('a.'\n 'b')", &["a.b:1\""]);
         check("open('data/x.json')\nf'a/{b}'", &["data/x.json:1/"]);
         check("f'{url(\"a.b\")}' 'c.d'\n'e.f'", &["c.d:1\"", "e.f:2\""]);
@@ -485,12 +441,5 @@ mod tests {
         }
         let nested: String = (0..2_000).map(|depth| format!("{}if 1:\n", " ".repeat(depth))).collect();
         check(&format!("{nested}{}import a", " ".repeat(2_000)), &["a:2001"]);
-    }
-
-    #[test]
-    fn what_no_parser_should_be_asked_is_unread() {
-        assert!(imports("(".repeat(1_000_000).as_bytes(), false).unread);
-        assert!(imports("not ".repeat(1_000_000).as_bytes(), false).unread);
-        assert!(imports(&vec![b'x'; MAX_BYTES + 1], false).unread);
     }
 }

@@ -1,5 +1,5 @@
-//! Every target's dependencies: written, generated, and read off its sources. Reading files and parsing
-//! `dependencies` fields is the caller's; here everything is looked up in memory.
+//! Every target's dependencies: written, generated, and read off its sources. Reading files is the caller's; here
+//! everything is looked up in memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::base::RelPath;
-use crate::build_file::Value;
+use crate::base::text::Place;
 use crate::python::ancestor_files::{AncestorFiles, ancestor_files};
-use crate::python::dependencies::{Dependencies, Diagnostic, Edges, Severity};
+use crate::python::dependencies::{Dependencies, Edges};
 use crate::python::entry_point;
+use crate::python::explicit::explicit;
 use crate::python::imports::{Import, ImportKind, Imports};
 use crate::python::module_map::{Home, ModuleMap, is_python_source, resolve_of};
 use crate::python::numbered::{Number, Numbered};
@@ -18,46 +19,15 @@ use crate::python::owners::{Owners, owners};
 use crate::python::settings::{Settings, Unowned};
 use crate::python::source_root::SourceRoots;
 use crate::python::stdlib::is_stdlib;
-use crate::target::{Address, Target, TargetGraph};
+use crate::target::{Address, Diagnostic, Severity, Target, TargetGraph, Value};
 
-/// What inference looks at. `imports` answers from an index or reads the file; nothing for a file that cannot be read.
+/// What inference looks at.
 pub struct Input<'a> {
     pub graph: &'a TargetGraph,
     pub roots: &'a SourceRoots,
     pub settings: &'a Settings,
+    /// From an index, or by reading the file; nothing for a file that cannot be read.
     pub imports: &'a (dyn Fn(&RelPath) -> Option<Arc<Imports>> + Sync),
-    pub explicit: &'a (dyn Fn(&Target) -> Explicit + Sync),
-    pub exists: &'a (dyn Fn(&RelPath) -> bool + Sync),
-}
-
-/// Fields that name what the target depends on.
-pub const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
-
-/// Fields that name targets which only the target itself uses; a closure does not follow them.
-pub const SPECIAL_FIELDS: [&str; 10] = [
-    "complete_platforms",
-    "execution_dependencies",
-    "files",
-    "files_targets",
-    "fingerprint_dependencies",
-    "inputs",
-    "packages",
-    "runnable_dependencies",
-    "runtime_package_dependencies",
-    "uv_platforms",
-];
-
-/// What a target's own fields name, resolved to addresses but not expanded.
-#[derive(Clone, Debug, Default)]
-pub struct Explicit {
-    /// From `DEPENDENCY_FIELDS`, and a `python_distribution`'s entry points that are addresses.
-    pub includes: Vec<Address>,
-    /// `!`, and `!!` too.
-    pub excludes: Vec<Address>,
-    /// `!!`
-    pub transitive_excludes: Vec<Address>,
-    /// From `SPECIAL_FIELDS`.
-    pub special: Vec<Address>,
 }
 
 pub fn infer(input: &Input<'_>) -> Dependencies {
@@ -66,15 +36,15 @@ pub fn infer(input: &Input<'_>) -> Dependencies {
     let is_blank = |file: &RelPath| imports.get(file).is_some_and(|imports| imports.blank);
     let inference = Inference {
         map: ModuleMap::new(&targets, input.settings, input.roots),
-        ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank, input.exists),
+        ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank),
         imports,
+        extensions: extensions(&targets),
         assets: assets(input, &targets),
-        lockfiles: lockfiles(&targets),
         targets,
         input,
     };
     let numbers: Vec<Number> = inference.targets.iter().map(|(number, _)| number).collect();
-    let found: Vec<(Edges, Vec<Diagnostic>)> =
+    let found: Vec<(Edges, Vec<(Address, Diagnostic)>)> =
         numbers.into_par_iter().with_min_len(16).map(|number| inference.of(number)).collect();
     let (edges, diagnostics): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     let addresses = inference.targets.iter().map(|(_, target)| target.address.clone()).collect();
@@ -88,10 +58,10 @@ struct Inference<'a> {
     imports: HashMap<&'a RelPath, Arc<Imports>>,
     /// By folder.
     ancestor_files: HashMap<RelPath, AncestorFiles>,
+    /// Stevedore namespace, to the entry points in it.
+    extensions: HashMap<&'a str, Vec<String>>,
     /// Resources and files, by their one source.
     assets: HashMap<&'a RelPath, Vec<Number>>,
-    /// By target name: `_python-default_lockfile`.
-    lockfiles: HashMap<&'a str, Number>,
 }
 
 /// Each file is read once, however many targets own it or begin below its package.
@@ -114,85 +84,100 @@ fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> HashMap<&'a RelPath,
     assets
 }
 
-fn lockfiles<'a>(targets: &Numbered<'a>) -> HashMap<&'a str, Number> {
-    let lockfiles = targets.iter().filter(|(_, target)| target.kind == "_lockfile");
-    lockfiles.map(|(number, target)| (target.address.name.as_str(), number)).collect()
+fn extensions<'a>(targets: &Numbered<'a>) -> HashMap<&'a str, Vec<String>> {
+    let mut extensions: HashMap<&str, Vec<String>> = HashMap::new();
+    for (_, target) in targets.iter().filter(|(_, target)| target.kind == "python_distribution") {
+        for (namespace, written) in entry_point::of_extension(target) {
+            if !entry_point::is_address(&written) {
+                extensions.entry(namespace).or_default().push(written);
+            }
+        }
+    }
+    extensions
 }
 
 /// One target's, while they are collected.
-pub(super) struct Found<'a> {
-    pub target: &'a Target,
-    pub resolve: &'a str,
-    pub direct: Vec<Number>,
-    pub includes: Vec<Number>,
-    pub excludes: Vec<Number>,
-    pub diagnostics: Vec<Diagnostic>,
+struct Found<'a> {
+    target: &'a Target,
+    resolve: &'a str,
+    inferred: Vec<Number>,
+    includes: Vec<Number>,
+    excludes: Vec<Number>,
+    diagnostics: Vec<(Address, Diagnostic)>,
 }
 
 impl Found<'_> {
-    pub fn tell(&mut self, severity: Severity, line: Option<u32>, message: String, hint: Option<String>) {
-        let file = self.target.sources.first().filter(|_| line.is_some()).cloned();
-        let target = self.target.address.clone();
-        self.diagnostics.push(Diagnostic { severity, target, file, line, message, hint });
+    /// `line`: in the target's source; else it is about the declaration.
+    fn tell(&mut self, severity: Severity, line: Option<u32>, message: String, hint: Option<String>) {
+        let source = self.target.sources.first().zip(line);
+        let (file, place) = match source {
+            Some((source, line)) => (source, Place { line: line as usize, column: 1 }),
+            None => (&self.target.build_file, self.target.place),
+        };
+        let diagnostic = Diagnostic { file: file.clone(), place, severity, message, hint };
+        self.diagnostics.push((self.target.address.clone(), diagnostic));
+    }
+}
+
+fn sorted(mut numbers: Vec<Number>) -> Vec<Number> {
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
     }
 }
 
 impl<'a> Inference<'a> {
-    fn of(&self, number: Number) -> (Edges, Vec<Diagnostic>) {
+    fn of(&self, number: Number) -> (Edges, Vec<(Address, Diagnostic)>) {
         let target = self.targets.get(number);
         let generated = self.targets.generated_by(number);
         if !generated.is_empty() {
             return (Edges { direct: generated.to_vec(), ..Edges::default() }, Vec::new());
         }
         let resolve = resolve_of(target, self.input.settings);
+        let explicit = explicit(&self.targets, target, self.input.settings);
         let mut found = Found {
             target,
             resolve,
-            direct: Vec::new(),
-            includes: Vec::new(),
-            excludes: Vec::new(),
+            inferred: Vec::new(),
+            includes: explicit.includes,
+            excludes: explicit.excludes,
             diagnostics: Vec::new(),
         };
-        let explicit = (self.input.explicit)(target);
-        found.includes = self.expand(&explicit.includes, &mut found);
-        found.excludes = self.expand(&explicit.excludes, &mut found);
-        let mut excluded = self.expand(&explicit.transitive_excludes, &mut found);
-        let mut special = self.expand(&explicit.special, &mut found);
-        found.direct.clone_from(&found.includes);
+        for error in explicit.errors {
+            found.tell(Severity::Error, None, chain(&error), error.hint().map(str::to_owned));
+        }
         self.implied(&mut found);
         // A file that imports its own names depends on itself, as in Pants.
-        found.direct.retain(|dependency| !found.excludes.contains(dependency));
-        for numbers in [&mut found.direct, &mut special, &mut excluded] {
-            numbers.sort_unstable();
-            numbers.dedup();
-        }
-        (Edges { direct: found.direct, special, excluded }, found.diagnostics)
-    }
-
-    fn expand(&self, addresses: &[Address], found: &mut Found<'_>) -> Vec<Number> {
-        let target = found.target;
-        let parameter = |name: &str| match target.fields.get(name) {
-            Some(value) => value.as_str().map(str::to_owned),
-            None => (name == "resolve").then(|| self.input.settings.default_resolve.clone()),
+        let Found { inferred, includes, excludes, diagnostics, .. } = found;
+        let kept = |numbers: &[Number]| {
+            let numbers = numbers.iter().chain(&inferred).copied();
+            sorted(numbers.filter(|number| !excludes.contains(number)).collect())
         };
-        let mut numbers = Vec::new();
-        for address in addresses {
-            let expanded = self.targets.expand(address, &parameter);
-            if expanded.is_empty() {
-                let message = format!("a field of {} names {address:?}, which is no target", target.kind);
-                found.tell(Severity::Error, None, message, None);
-            }
-            numbers.extend(expanded);
-        }
-        numbers
+        let has_generators = explicit.named.iter().any(|number| !includes.contains(number));
+        let edges = Edges {
+            direct: kept(&includes),
+            named: has_generators.then(|| kept(&explicit.named)),
+            special: sorted(explicit.special),
+            excluded: sorted(explicit.transitive_excludes),
+        };
+        (edges, diagnostics)
     }
 
     fn implied(&self, found: &mut Found<'a>) {
         match found.target.kind.as_str() {
-            "python_requirement" => self.of_requirement(found),
             "pex_binary" if self.input.settings.entry_points => self.of_binary(found),
             "python_distribution" if self.input.settings.entry_points => self.of_distribution(found),
-            _ if is_python_source(found.target) => self.of_source(found),
+            _ if is_python_source(found.target) => {
+                self.of_source(found);
+                self.of_extensions(found);
+            }
             _ => {}
         }
     }
@@ -221,7 +206,7 @@ impl<'a> Inference<'a> {
                 _ => {
                     let module = import.absolute(home.map_or("", |home| &home.package));
                     if !self.of_module(found, home, &module, import) {
-                        unowned.push((module.into_owned(), import.line));
+                        unowned.push((import.line, module.into_owned()));
                     }
                 }
             }
@@ -245,7 +230,7 @@ impl<'a> Inference<'a> {
         let near = home.map(|home| &home.source_root).filter(|_| self.input.settings.by_source_root);
         let mut candidates = match owners(&self.targets, &self.map, module, Some(found.resolve), near) {
             Owners::Known(owners) => {
-                found.direct.extend(owners);
+                found.inferred.extend(owners);
                 return true;
             }
             Owners::Ambiguous(candidates) => candidates,
@@ -257,11 +242,20 @@ impl<'a> Inference<'a> {
             }
             candidates.retain(|candidate| !found.excludes.contains(candidate));
             if let [owner] = candidates[..] {
-                found.direct.push(owner);
+                found.inferred.push(owner);
                 return true;
             }
-            self.tell_ambiguous(found, &format!("module `{module}`"), &candidates, Some(import.line));
+            // Nobody is taken, so that where an unowned import is an error this is one too.
+            let severity = self.unowned_severity().filter(|_| !self.is_dispensable(module, import));
+            let severity = severity.unwrap_or(Severity::Warning);
+            self.tell_ambiguous(found, severity, &format!("module `{module}`"), &candidates, Some(import.line));
+            return true;
         }
+        self.is_dispensable(module, import)
+    }
+
+    /// Is it no loss if nobody owns the module?
+    fn is_dispensable(&self, module: &str, import: &Import) -> bool {
         let ignored = &self.input.settings.ignored_unowned;
         let is_below =
             |prefix: &String| module.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
@@ -288,8 +282,14 @@ impl<'a> Inference<'a> {
         }
         match candidates[..] {
             [] => {}
-            [owner] => found.direct.push(owner),
-            _ => self.tell_ambiguous(found, &format!("asset `{path}`"), &candidates, Some(import.line)),
+            [owner] => found.inferred.push(owner),
+            _ => self.tell_ambiguous(
+                found,
+                Severity::Warning,
+                &format!("asset `{path}`"),
+                &candidates,
+                Some(import.line),
+            ),
         }
     }
 
@@ -298,27 +298,17 @@ impl<'a> Inference<'a> {
         let shares = |owner: &Number| resolve_of(self.targets.get(*owner), self.input.settings) == found.resolve;
         if matches!(source.extension(), Some("py" | "pyi")) {
             let inits = above.inits.iter().filter(|owner| !self.targets.get(**owner).sources.contains(source));
-            found.direct.extend(inits.copied().filter(shares));
+            found.inferred.extend(inits.copied().filter(shares));
         }
         if found.target.kind != "python_test" || !self.input.settings.conftests {
             return;
         }
-        found.direct.extend(above.conftests.iter().copied().filter(shares));
+        found.inferred.extend(above.conftests.iter().copied().filter(shares));
         for conftest in &above.unowned_conftests {
             let message = format!("`{conftest}` applies to `{source}`, but no target owns it");
             let hint = "declare `python_test_utils()` in the BUILD file beside it";
             found.tell(Severity::Error, None, message, Some(hint.to_owned()));
         }
-    }
-
-    /// The file that it was read from, and the lockfile that pins it.
-    fn of_requirement(&self, found: &mut Found<'a>) {
-        let Some(generator) = &found.target.generator else { return };
-        let siblings =
-            self.targets.number(generator).map(|number| self.targets.generated_by(number)).unwrap_or_default();
-        let is_source = |number: &Number| self.targets.get(*number).kind == "_generator_sources_helper";
-        found.direct.extend(siblings.iter().copied().filter(is_source));
-        found.direct.extend(self.lockfiles.get(format!("_{}_lockfile", found.resolve).as_str()));
     }
 
     fn of_binary(&self, found: &mut Found<'a>) {
@@ -332,14 +322,19 @@ impl<'a> Inference<'a> {
     }
 
     fn of_distribution(&self, found: &mut Found<'a>) {
-        for written in entry_point::of_distribution(found.target) {
-            if entry_point::is_address(&written) {
-                // The parser of `dependencies` fields knows addresses; the caller has put it among the explicit ones.
-                continue;
-            }
-            let module = written.split([':', '[']).next().unwrap_or_default().trim();
-            let owners = owners(&self.targets, &self.map, module, None, None);
+        let written = entry_point::of_distribution(found.target);
+        for written in written.into_iter().filter(|written| !entry_point::is_address(written)) {
+            let owners = owners(&self.targets, &self.map, entry_point::module_part(&written), None, None);
             self.of_entry_point(found, &written, owners, None);
+        }
+    }
+
+    /// The modules that any distribution offers in the namespaces that a test asks for.
+    fn of_extensions(&self, found: &mut Found<'a>) {
+        let wanted = found.target.fields.get("stevedore_namespaces").map(Value::strings).unwrap_or_default();
+        for written in wanted.into_iter().filter_map(|namespace| self.extensions.get(namespace)).flatten() {
+            let owners = owners(&self.targets, &self.map, entry_point::module_part(written), None, None);
+            self.of_entry_point(found, written, owners, None);
         }
     }
 
@@ -347,7 +342,7 @@ impl<'a> Inference<'a> {
     fn of_entry_point(&self, found: &mut Found<'a>, written: &str, owners: Owners, below: Option<&RelPath>) {
         match owners {
             Owners::None => {}
-            Owners::Known(owners) => found.direct.extend(owners),
+            Owners::Known(owners) => found.inferred.extend(owners),
             Owners::Ambiguous(candidates) if candidates.iter().any(|candidate| found.includes.contains(candidate)) => {}
             Owners::Ambiguous(mut candidates) => {
                 candidates.retain(|candidate| {
@@ -355,43 +350,66 @@ impl<'a> Inference<'a> {
                     !found.excludes.contains(candidate) && below.is_none_or(|below| below.starts_with(dir))
                 });
                 match candidates[..] {
-                    [owner] => found.direct.push(owner),
-                    _ => self.tell_ambiguous(found, &format!("entry point `{written}`"), &candidates, None),
+                    [owner] => found.inferred.push(owner),
+                    _ => self.tell_ambiguous(
+                        found,
+                        Severity::Warning,
+                        &format!("entry point `{written}`"),
+                        &candidates,
+                        None,
+                    ),
                 }
             }
         }
     }
 
-    fn tell_ambiguous(&self, found: &mut Found<'a>, what: &str, candidates: &[Number], line: Option<u32>) {
+    fn tell_ambiguous(
+        &self,
+        found: &mut Found<'a>,
+        severity: Severity,
+        what: &str,
+        candidates: &[Number],
+        line: Option<u32>,
+    ) {
         let names: Vec<String> =
-            candidates.iter().map(|number| format!("`{:?}`", self.targets.get(*number).address)).collect();
+            candidates.iter().map(|number| format!("`{}`", self.targets.get(*number).address)).collect();
         let message = format!("{what} may come from any of {}: none is taken", names.join(", "));
         let hint = "name the right one in `dependencies`, or exclude the others with `!`";
-        found.tell(Severity::Warning, line, message, Some(hint.to_owned()));
+        found.tell(severity, line, message, Some(hint.to_owned()));
     }
 
-    fn tell_unowned(&self, found: &mut Found<'a>, unowned: &[(String, u32)]) {
-        let severity = match self.input.settings.unowned {
-            Unowned::Ignore => return,
-            Unowned::Warn => Severity::Warning,
-            Unowned::Error => Severity::Error,
+    /// One message a target: a file that lacks one requirement often imports many names of it.
+    fn tell_unowned(&self, found: &mut Found<'a>, unowned: &[(u32, String)]) {
+        let Some(severity) = self.unowned_severity() else { return };
+        let (message, line) = match unowned {
+            [] => return,
+            [(line, module)] => (format!("no target provides the imported module `{module}`"), *line),
+            [(line, _), ..] => {
+                let modules: Vec<String> =
+                    unowned.iter().map(|(line, module)| format!("`{module}` (line {line})")).collect();
+                (format!("no target provides the imported modules {}", modules.join(", ")), *line)
+            }
         };
-        for (module, line) in unowned {
-            let elsewhere: Vec<&str> = self
-                .map
-                .resolves()
-                .map(|(name, _)| name)
-                .filter(|name| {
-                    *name != found.resolve && owners(&self.targets, &self.map, module, Some(name), None) != Owners::None
-                })
-                .collect();
-            let hint = if elsewhere.is_empty() {
-                "declare what provides it, or add `# pants: no-infer-dep` to the line".to_owned()
-            } else {
-                format!("the resolve `{}` has it, the target is in `{}`", elsewhere.join("`, `"), found.resolve)
-            };
-            let message = format!("no target provides the imported module `{module}`");
-            found.tell(severity, Some(*line), message, Some(hint));
+        let has =
+            |resolve: &str, module: &str| owners(&self.targets, &self.map, module, Some(resolve), None) != Owners::None;
+        let resolves = self.map.resolves().map(|(name, _)| name).filter(|name| *name != found.resolve);
+        let elsewhere: Vec<String> = resolves
+            .flat_map(|resolve| unowned.iter().map(move |(_, module)| (resolve, module)))
+            .filter(|(resolve, module)| has(resolve, module))
+            .map(|(resolve, module)| format!("`{resolve}` has `{module}`"))
+            .collect();
+        let hint = match elsewhere.is_empty() {
+            true => "declare what provides it, or add `# pants: no-infer-dep` to the line".to_owned(),
+            false => format!("the target is in the resolve `{}`; {}", found.resolve, elsewhere.join(", ")),
+        };
+        found.tell(severity, Some(line), message, Some(hint));
+    }
+
+    fn unowned_severity(&self) -> Option<Severity> {
+        match self.input.settings.unowned {
+            Unowned::Ignore => None,
+            Unowned::Warn => Some(Severity::Warning),
+            Unowned::Error => Some(Severity::Error),
         }
     }
 }

@@ -1,17 +1,19 @@
 //! Python: what sources import and who owns it, requirements, lockfiles and what of them a step needs, wheels and the
 //! venv image they make. No process is started and nothing is fetched here.
 
-pub mod ancestor_files;
+mod ancestor_files;
 pub mod closure;
 pub mod dependencies;
 pub mod entry_point;
 pub mod environment;
+mod explicit;
 pub mod imports;
 pub mod index;
 pub mod infer;
 pub mod lockfile;
 pub mod module_map;
-pub mod numbered;
+mod nesting;
+mod numbered;
 pub mod owners;
 pub mod requirement;
 pub mod resolve;
@@ -24,15 +26,15 @@ pub mod venv;
 pub mod wheel;
 
 pub use closure::{Closure, Closures, Follow};
-pub use dependencies::{Dependencies, Diagnostic, Severity};
+pub use dependencies::Dependencies;
 pub use environment::Environment;
 pub use imports::{Import, ImportKind, Imports, imports};
-pub use infer::{Explicit, Input, infer};
+pub use infer::{Input, infer};
 pub use requirement::Requirement;
 pub use settings::Settings;
 pub use source_root::SourceRoots;
 
 #[cfg(test)]
-mod golden;
+mod fixture;
 #[cfg(test)]
 mod tests;

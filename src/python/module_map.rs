@@ -7,12 +7,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::base::RelPath;
-use crate::build_file::Value;
 use crate::python::numbered::{Number, Numbered};
 use crate::python::settings::Settings;
 use crate::python::source_root::SourceRoots;
 use crate::python::third_party::{Provides, modules_of, normalize, project_name};
-use crate::target::Target;
+use crate::target::{Target, Value};
 
 #[derive(Debug, Default)]
 pub struct ModuleMap {

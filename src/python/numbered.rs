@@ -1,7 +1,7 @@
 //! The targets by number: what inference computes with, since numbers are cheap to keep and compare.
 //! The order of numbers is the order of addresses.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::base::RelPath;
 use crate::target::{Address, Target, TargetGraph};
@@ -12,8 +12,6 @@ pub struct Numbered<'a> {
     pub graph: &'a TargetGraph,
     targets: Vec<&'a Target>,
     numbers: HashMap<&'a Address, Number>,
-    /// Address without parameters, to the targets that differ only in them.
-    parametrized: HashMap<Address, Vec<Number>>,
     /// What each target generated.
     generated: Vec<Vec<Number>>,
     /// File, to the targets that have it for a source, generators left out.
@@ -25,25 +23,20 @@ impl<'a> Numbered<'a> {
         let targets: Vec<&Target> = graph.targets().collect();
         let numbers: HashMap<&Address, Number> =
             targets.iter().zip(0..).map(|(target, number)| (&target.address, number)).collect();
-        let mut parametrized: HashMap<Address, Vec<Number>> = HashMap::new();
-        for (target, number) in targets.iter().zip(0..) {
-            if !target.address.parameters.is_empty() {
-                parametrized.entry(bare(&target.address)).or_default().push(number);
-            }
-        }
-        let mut generated: Vec<Vec<Number>> = vec![Vec::new(); targets.len()];
-        for (target, number) in targets.iter().zip(0..) {
-            if let Some(generator) = target.generator.as_ref().and_then(|generator| numbers.get(generator)) {
-                generated[*generator as usize].push(number);
-            }
-        }
+        let generated_by = |target: &&Target| {
+            let generated = graph.generated_by(&target.address).iter();
+            let mut generated: Vec<Number> = generated.filter_map(|address| numbers.get(address).copied()).collect();
+            generated.sort_unstable();
+            generated
+        };
+        let generated: Vec<Vec<Number>> = targets.iter().map(generated_by).collect();
         let mut owners: HashMap<&RelPath, Vec<Number>> = HashMap::new();
         for ((target, number), generated) in targets.iter().zip(0..).zip(&generated) {
             if generated.is_empty() {
                 target.sources.iter().for_each(|source| owners.entry(source).or_default().push(number));
             }
         }
-        Numbered { graph, targets, numbers, parametrized, generated, owners }
+        Numbered { graph, targets, numbers, generated, owners }
     }
 
     pub fn len(&self) -> usize {
@@ -75,46 +68,4 @@ impl<'a> Numbered<'a> {
     pub fn owners(&self, file: &RelPath) -> &[Number] {
         self.owners.get(file).map_or(&[], Vec::as_slice)
     }
-
-    /// What an address in a `dependencies` field of `consumer` means: a generator stands for all that it generates,
-    /// and of parametrized targets the one that shares the consumer's values is meant. `parameter` tells those.
-    /// Empty if there is no such target.
-    pub fn expand(&self, address: &Address, parameter: &dyn Fn(&str) -> Option<String>) -> Vec<Number> {
-        let meant: Vec<Number> = match self.number(address) {
-            Some(number) => vec![number],
-            None => self.parametrized_as(address, parameter),
-        };
-        let mut expanded = Vec::with_capacity(meant.len());
-        for number in meant {
-            match self.generated_by(number) {
-                [] => expanded.push(number),
-                generated => expanded.extend(generated),
-            }
-        }
-        expanded
-    }
-
-    fn parametrized_as(&self, address: &Address, parameter: &dyn Fn(&str) -> Option<String>) -> Vec<Number> {
-        let Some(candidates) = self.parametrized.get(&bare(address)) else { return Vec::new() };
-        let parameters = |number: &Number| &self.get(*number).address.parameters;
-        let named = |number: &Number| is_subset(&address.parameters, parameters(number));
-        let candidates: Vec<Number> = candidates.iter().copied().filter(named).collect();
-        let agrees = |number: &&Number| {
-            let mut left = parameters(number).iter().filter(|(name, _)| !address.parameters.contains_key(*name));
-            left.all(|(name, value)| parameter(name).as_ref() == Some(value))
-        };
-        match candidates.iter().find(agrees) {
-            Some(number) => vec![*number],
-            None if candidates.len() == 1 => candidates,
-            None => Vec::new(),
-        }
-    }
-}
-
-fn bare(address: &Address) -> Address {
-    Address { parameters: BTreeMap::new(), ..address.clone() }
-}
-
-fn is_subset(small: &BTreeMap<String, String>, large: &BTreeMap<String, String>) -> bool {
-    small.iter().all(|(name, value)| large.get(name) == Some(value))
 }

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::action::{Event, Origin, StepId};
+use crate::action::{Event, Exit, Origin, StepId};
 use crate::report::running::Running;
 
 /// So many running steps are shown at once.
 const SHOWN_STEPS: usize = 12;
+/// So many steps that could not be carried out are named at once.
+const TOLD_FAILURES: usize = 3;
 const REDRAW: Duration = Duration::from_millis(120);
 
 /// Takes events from any thread. Dropping it clears the display.
@@ -25,6 +27,7 @@ pub struct Console {
 struct Screen {
     display: Option<Display>,
     running: Running,
+    failed: usize,
     /// Where plain lines go.
     out: Box<dyn Write + Send>,
 }
@@ -45,7 +48,7 @@ impl Console {
 
     fn with(dynamic: bool, out: Box<dyn Write + Send>) -> Console {
         let display = dynamic.then(Display::new);
-        let screen = Arc::new(Mutex::new(Screen { display, running: Running::default(), out }));
+        let screen = Arc::new(Mutex::new(Screen { display, running: Running::default(), failed: 0, out }));
         let ticker = (!dynamic).then(|| ticker(&screen));
         Console { screen, ticker }
     }
@@ -138,13 +141,20 @@ impl Screen {
             Event::Finished { id, label, origin, outcome } => {
                 self.end(*id, *origin == Origin::Cached);
                 if self.display.is_none() && *origin == Origin::Ran {
-                    self.line(&format!("Completed: {label} in {:.2}s", outcome.wall.as_secs_f64()));
+                    let exit = if outcome.exit == Exit::Code(0) { "" } else { &format!(" ({})", outcome.exit) };
+                    self.line(&format!("Completed: {label} in {:.2}s{exit}", outcome.wall.as_secs_f64()));
                 }
             }
             Event::Done { id, .. } => self.end(*id, false),
-            Event::Failed { id, label, message } => {
+            // The reason is told with the results: one reason may keep many steps from being carried out.
+            Event::Failed { id, label, .. } => {
                 self.end(*id, false);
-                self.line(&format!("Failed: {label}: {message}"));
+                self.failed += 1;
+                match self.failed {
+                    ..=TOLD_FAILURES => self.line(&format!("Failed: {label}")),
+                    count if count == TOLD_FAILURES + 1 => self.line("Failed: more, see the end"),
+                    _ => {}
+                }
             }
             Event::CleaningUp { labels } => {
                 self.line("Interrupted. Waiting for these to clean up; interrupt again to kill them:");
@@ -261,7 +271,7 @@ mod tests {
         let written = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
         assert_eq!(
             written,
-            "Completed: test a in 1.50s\nFailed: fetch d: not there\n\
+            "Completed: test a in 1.50s\nFailed: fetch d\n\
              Interrupted. Waiting for these to clean up; interrupt again to kill them:\n  test e\n"
         );
     }

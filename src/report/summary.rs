@@ -39,6 +39,7 @@ pub fn summary_line(result: &TestResult, colour: bool) -> String {
     let (mark, mark_colour, verb) = match result.status {
         Status::Passed => ("✓", AnsiColor::Green, "succeeded"),
         Status::Skipped => ("-", AnsiColor::Yellow, "skipped"),
+        Status::Interrupted => ("✕", AnsiColor::Red, "was interrupted"),
         _ => ("✕", AnsiColor::Red, "failed"),
     };
     let style = if colour { Style::new().fg_color(Some(mark_colour.into())) } else { Style::new() };
@@ -59,16 +60,39 @@ pub fn output_block(result: &TestResult, colour: bool) -> String {
     let verdict = match result.status {
         Status::Passed => "succeeded".to_owned(),
         Status::Skipped => format!("skipped ({reason})"),
-        Status::NotRun(_) => "could not run".to_owned(),
+        Status::Interrupted => "was interrupted".to_owned(),
         _ => format!("failed ({reason})"),
     };
     writeln!(out, "{bold}{} {verdict}:{bold:#}", result.name).expect("a String takes all writes");
-    if let Status::NotRun(message) = &result.status {
-        push_text(&mut out, message, colour);
-    }
     push_text(&mut out, &result.stdout, colour);
     push_text(&mut out, &result.stderr, colour);
     out
+}
+
+/// For each reason why tests were not run: how many and which, then the reason.
+pub fn not_run_blocks(results: &[TestResult], colour: bool) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for result in results {
+        let Status::NotRun(message) = &result.status else { continue };
+        match reasons.iter_mut().find(|(reason, _)| reason == message) {
+            Some((_, names)) => names.push(&result.name),
+            None => reasons.push((message, vec![&result.name])),
+        }
+    }
+    reasons.into_iter().map(|(reason, names)| not_run_block(reason, &names, colour)).collect()
+}
+
+/// So many names are listed before the rest is counted.
+const LISTED_NAMES: usize = 5;
+
+fn not_run_block(reason: &str, names: &[&str], colour: bool) -> String {
+    let style = if colour { Style::new().bold().fg_color(Some(AnsiColor::Red.into())) } else { Style::new() };
+    let listed = names.iter().take(LISTED_NAMES).copied().collect::<Vec<_>>().join(", ");
+    let others = match names.len().saturating_sub(LISTED_NAMES) {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    format!("not run: {listed}{others}\n{style}error:{style:#} {reason}")
 }
 
 /// `57 passed (55 cached), 1 failed, 2 skipped`.
@@ -76,11 +100,14 @@ pub fn totals_line(results: &[TestResult]) -> String {
     let count = |wanted: &dyn Fn(&TestResult) -> bool| results.iter().filter(|result| wanted(result)).count();
     let passed = count(&|result| result.status == Status::Passed);
     let cached = count(&|result| result.status == Status::Passed && result.origin == Some(Origin::Cached));
-    let failed = count(&TestResult::has_failed);
+    let failed = count(&|result| result.has_failed() && !result.was_not_run() && result.status != Status::Interrupted);
+    let interrupted = count(&|result| result.status == Status::Interrupted);
+    let not_run = count(&TestResult::was_not_run);
     let skipped = count(&|result| result.status == Status::Skipped);
     let cached = if cached > 0 { format!(" ({cached} cached)") } else { String::new() };
     let mut line = format!("{passed} passed{cached}");
-    for (number, word) in [(failed, "failed"), (skipped, "skipped")] {
+    for (number, word) in [(failed, "failed"), (skipped, "skipped"), (interrupted, "interrupted"), (not_run, "not run")]
+    {
         if number > 0 {
             line += &format!(", {number} {word}");
         }

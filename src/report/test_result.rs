@@ -77,6 +77,10 @@ impl TestResult {
         }
     }
 
+    pub fn was_not_run(&self) -> bool {
+        matches!(self.status, Status::NotRun(_))
+    }
+
     pub fn has_failed(&self) -> bool {
         !matches!(self.status, Status::Passed | Status::Skipped)
     }

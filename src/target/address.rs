@@ -68,12 +68,11 @@ impl Address {
         self.file_path().and_then(|file| file.parent()).unwrap_or_else(|| self.dir.clone())
     }
 
-    /// The order in which lists of addresses are printed. It compares paths as text, and a default name as none.
+    /// The order in which lists of addresses are printed: a default name stands as none.
     pub fn list_order(&self, other: &Address) -> Ordering {
-        let name = |address: &Address| if address.has_default_name() { String::new() } else { address.name.clone() };
-        let file = |address: &Address| address.file.as_ref().map_or(String::new(), |file| file.as_str().to_owned());
-        (self.dir.as_str().cmp(other.dir.as_str()))
-            .then_with(|| file(self).cmp(&file(other)))
+        let name = |address: &'_ Address| if address.has_default_name() { None } else { Some(address.name.clone()) };
+        (self.dir.cmp(&other.dir))
+            .then_with(|| self.file.cmp(&other.file))
             .then_with(|| name(self).cmp(&name(other)))
             .then_with(|| self.parameters.cmp(&other.parameters))
             .then_with(|| self.generated.cmp(&other.generated))
@@ -194,7 +193,7 @@ mod tests {
         address.file = (!file.is_empty()).then(|| path(file));
         address.generated = (!generated.is_empty()).then(|| generated.to_owned());
         address.parameters =
-            if parameters.is_empty() { BTreeMap::new() } else { parse_parameters(parameters).unwrap() };
+            if parameters.is_empty() { BTreeMap::new() } else { parse_parameters(parameters).expect("pairs") };
         address
     }
 

@@ -1,10 +1,10 @@
 //! The `dependencies` field: written addresses to targets, with `!` and `!!`. What is inferred is `python`'s.
 
-use crate::base::text;
+use crate::base::{RelPath, text};
 use crate::build_file::Value;
 use crate::target::address::{self, Written};
 use crate::target::requirements::normalized;
-use crate::target::{Address, Target, TargetGraph};
+use crate::target::{Address, Kind, Target, TargetGraph};
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
@@ -15,6 +15,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same error, about what the user wrote.
+    pub fn about(self, text: &str) -> Error {
+        let written = text.to_owned();
+        match self {
+            Error::Address { source, .. } => Error::Address { written, source },
+            Error::Unknown { why, hint, .. } => Error::Unknown { written, why, hint },
+        }
+    }
+
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::Address { .. } => None,
@@ -23,7 +32,7 @@ impl Error {
     }
 }
 
-/// What a target says about its dependencies. Generators are not replaced by what they generate.
+/// What a target says about its dependencies. A generator stands for what it generates.
 #[derive(Debug, Default)]
 pub struct Explicit {
     pub include: Vec<Address>,
@@ -50,14 +59,32 @@ pub fn explicit_in(graph: &TargetGraph, target: &Target, field: &str) -> Explici
         };
         match resolve(graph, target, written) {
             Ok(addresses) => list.extend(addresses),
+            Err(_) if is_missing_lockfile(graph, written) => {}
             Err(error) => explicit.errors.push(error),
         }
     }
     for list in [&mut explicit.include, &mut explicit.exclude, &mut explicit.exclude_transitive] {
+        *list = list.iter().flat_map(|address| expanded(graph, address)).collect();
         list.sort();
         list.dedup();
     }
     explicit
+}
+
+/// Whether this is the address of a lockfile that is yet to be made: loading has said so, once.
+fn is_missing_lockfile(graph: &TargetGraph, written: &str) -> bool {
+    let Ok(written) = Written::parse(written, &RelPath::root()) else { return false };
+    let (Some(dir), Some(name)) = (written.path.parent(), written.name) else { return false };
+    let lockfile = graph.get(&Address::of(&dir, &name));
+    lockfile.is_some_and(|target| target.kind == "_lockfiles" && target.sources.is_empty())
+}
+
+/// What a generator generated; any other target is itself.
+pub fn expanded(graph: &TargetGraph, address: &Address) -> Vec<Address> {
+    match graph.get(address).and_then(|target| Kind::of(&target.kind)).is_some_and(Kind::is_generator) {
+        true => graph.generated_by(address).to_vec(),
+        false => vec![address.clone()],
+    }
 }
 
 /// One written dependency of a target. Of a parametrized target it is the one whose parameters are the values that the
@@ -70,7 +97,8 @@ pub fn resolve(graph: &TargetGraph, from: &Target, written: &str) -> Result<Vec<
     let fits = |address: &&Address| {
         address.parameters.iter().all(|(parameter, value)| {
             let own = from.address.parameters.get(parameter).map(String::as_str);
-            own.or_else(|| from.fields.get(parameter).and_then(Value::as_str)).is_none_or(|own| own == value)
+            let own = own.or_else(|| from.fields.get(parameter).and_then(Value::as_str));
+            own.or_else(|| graph.default_of(parameter)).is_none_or(|own| own == value)
         })
     };
     let fitting: Vec<Address> = found.iter().filter(fits).cloned().collect();
@@ -78,7 +106,7 @@ pub fn resolve(graph: &TargetGraph, from: &Target, written: &str) -> Result<Vec<
 }
 
 /// The targets of a written address: several when it leaves parameters open.
-pub fn named(graph: &TargetGraph, text: &str, dir: &crate::base::RelPath) -> Result<Vec<Address>, Error> {
+pub fn named(graph: &TargetGraph, text: &str, dir: &RelPath) -> Result<Vec<Address>, Error> {
     let refuse = |source| Error::Address { written: text.to_owned(), source };
     let written = Written::parse(text, dir).map_err(refuse)?;
     let is_file = graph.files().contains(&written.path);
@@ -126,6 +154,7 @@ fn unknown(graph: &TargetGraph, written: &str, address: &Address, is_file: bool)
         return Error::Unknown { written, why: format!("no target `{}` has that file", address.name), hint };
     }
     let mut names: Vec<&str> = graph.in_build_dir(&address.dir).map(|target| target.address.name.as_str()).collect();
+    names.sort_unstable();
     names.dedup();
     let (why, nearest) = match &address.generated {
         Some(generated) if names.contains(&address.name.as_str()) => {

@@ -34,7 +34,7 @@ impl Files {
         let ignored = ignored(root, pants_ignore, use_gitignore)?;
         let real_root = fs::canonicalize(root).map_err(|source| Error::List { path: root.to_owned(), source })?;
         let walk = Walk { root, real_root: &real_root, ignored };
-        let found = walk.dir(&RelPath::root(), &[real_root.clone()])?;
+        let found = walk.dir(&RelPath::root(), std::slice::from_ref(&real_root))?;
         let mut files = Files::of(found.files);
         files.passed_over = found.passed_over;
         files.passed_over.sort();

@@ -11,7 +11,7 @@ use crate::build_file::{Diagnostic, GROUP_PREFIX, TargetDecl, Value};
 use crate::target::defaults::{Defaults, Fields};
 use crate::target::globs::GlobCache;
 use crate::target::kind::{Each, Kind, Sources};
-use crate::target::parametrize::{self, Parameters, is_parametrized};
+use crate::target::parametrize::{self, Parameters};
 use crate::target::requirements::{self, Requirement, normalized};
 use crate::target::settings::Settings;
 use crate::target::{Address, Files, Target};
@@ -76,34 +76,41 @@ impl<'a> Generation<'a> {
             let warning = Diagnostic::warning(self.build_file, self.place, message);
             self.diagnostics.push(warning.did_you_mean(text::nearest(field, kind.field_names())));
         }
+        let required = match kind.sources {
+            Sources::One => "source",
+            Sources::Many => "sources",
+            Sources::None => return,
+        };
+        if !kind.open && kind.default_sources.is_empty() && fields.get(required).is_none_or(|set| *set == Value::None) {
+            self.error(format!("a `{}` needs the field `{required}`", kind.name));
+        }
     }
 
+    /// A parametrized generator is several, and each hands its own value on.
     fn generator(&mut self, kind: &Kind, fields: Fields, address: &Address) {
-        let (mut own, mut handed_on) = (Fields::new(), self.defaults.of(kind.generates).cloned().unwrap_or_default());
-        for (field, value) in fields {
-            if kind.keeps(&field) {
-                own.insert(field, value);
-                continue;
-            }
-            if Kind::copies(&field) {
-                own.insert(field.clone(), value.clone());
-                // What is parametrized already tells the generators apart: each hands its own value on.
-                if is_parametrized(&field, &value) {
+        let generated_defaults = self.defaults.of(kind.generates).cloned().unwrap_or_default();
+        let mut all = generated_defaults.clone();
+        all.extend(fields.clone());
+        for (parameters, all) in self.expanded(all) {
+            let (mut own, mut template) = (Fields::new(), Fields::new());
+            for (field, value) in all {
+                let set_here = fields.contains_key(&field) || !generated_defaults.contains_key(&field);
+                if kind.keeps(&field) {
+                    own.insert(field, value);
                     continue;
                 }
+                if Kind::copies(&field) && set_here {
+                    own.insert(field.clone(), value.clone());
+                }
+                template.insert(field, value);
             }
-            handed_on.insert(field, value);
-        }
-        for (parameters, own) in self.expanded(own) {
             let address = address.with_parameters(&parameters);
             let sources = self.sources(kind, &own, &address.dir);
-            let mut template = handed_on.clone();
-            template.extend(own.iter().filter(|(field, _)| Kind::copies(field)).map(|(f, v)| (f.clone(), v.clone())));
             match kind.each {
                 Each::File => self.each_file(kind, &own, &template, &address, &sources),
-                Each::Requirement => self.each_requirement(kind, &own, template, &address, &sources),
+                Each::Requirement => self.each_requirement(kind, &own, &template, &address, &sources),
                 Each::EntryPoint => self.each_entry_point(kind, &own, &template, &address),
-                Each::Pants => self.pants(kind, &own, template, &address),
+                Each::Pants => self.pants(kind, &own, &template, &address),
                 Each::Nothing => {}
             }
             self.push(kind.name, address, own, sources, None);
@@ -130,7 +137,7 @@ impl<'a> Generation<'a> {
         &mut self,
         kind: &Kind,
         own: &Fields,
-        template: Fields,
+        template: &Fields,
         generator: &Address,
         sources: &[RelPath],
     ) {
@@ -141,35 +148,24 @@ impl<'a> Generation<'a> {
         let source = Fields::from([("source".to_owned(), Value::Str(relative.as_str().to_owned()))]);
         self.push("_generator_sources_helper", helper.clone(), source, vec![file.clone()], Some(generator));
         let mut used = Vec::new();
-        for (parameters, template) in self.expanded(template) {
-            let mut dependencies = vec![Value::Str(helper.to_string())];
-            dependencies.extend(self.lockfile_dependency(&template));
-            for (project, texts) in grouped(&requirements) {
-                let mut fields = template.clone();
-                fields.insert("requirements".to_owned(), strings(texts));
-                for (mapping, field) in
-                    [("module_mapping", "modules"), ("type_stubs_module_mapping", "type_stub_modules")]
-                {
-                    if let Some(modules) = own.get(mapping).and_then(|mapping| entry(mapping, project)) {
-                        fields.insert(field.to_owned(), modules.clone());
-                    }
+        let mut dependencies = vec![Value::Str(helper.to_string())];
+        dependencies.extend(self.lockfile_dependency(template));
+        for (project, texts) in grouped(&requirements) {
+            let mut fields = template.clone();
+            fields.insert("requirements".to_owned(), strings(texts));
+            for (mapping, field) in [("module_mapping", "modules"), ("type_stubs_module_mapping", "type_stub_modules")]
+            {
+                if let Some(modules) = own.get(mapping).and_then(|mapping| entry(mapping, project)) {
+                    fields.insert(field.to_owned(), modules.clone());
                 }
-                let mut all = dependencies.clone();
-                if let Some(set) = own.get("overrides").and_then(|overrides| entry(overrides, project)) {
-                    used.push(normalized(project));
-                    for (field, value) in pairs(set) {
-                        match field {
-                            "dependencies" => {
-                                all.splice(0..0, value.items().unwrap_or_default().iter().cloned()).for_each(drop)
-                            }
-                            field => drop(fields.insert(field.to_owned(), value.clone())),
-                        }
-                    }
-                }
-                fields.insert("dependencies".to_owned(), Value::List(all));
-                let address = generator.with_generated(project).with_parameters(&parameters);
-                self.push(kind.generates, address, fields, Vec::new(), Some(generator));
             }
+            fields.insert("dependencies".to_owned(), Value::List(dependencies.clone()));
+            if let Some(set) = own.get("overrides").and_then(|overrides| entry(overrides, project)) {
+                used.push(normalized(project));
+                override_requirement(&mut fields, set, &dependencies);
+            }
+            let address = generator.with_generated(project);
+            self.push(kind.generates, address, fields, Vec::new(), Some(generator));
         }
         for (key, _) in own.get("overrides").map(pairs).unwrap_or_default() {
             if !used.contains(&normalized(key)) {
@@ -197,7 +193,11 @@ impl<'a> Generation<'a> {
         for (place, message) in parsed.refused {
             self.diagnostics.push(Diagnostic::error(file, place, message));
         }
-        parsed.requirements
+        let mut requirements = parsed.requirements;
+        if !self.world.settings.names_as_written() {
+            requirements.iter_mut().for_each(|entry| entry.project = requirements::safe_name(&entry.project));
+        }
+        requirements
     }
 
     fn each_entry_point(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
@@ -215,21 +215,18 @@ impl<'a> Generation<'a> {
         self.unused_overrides(&overrides);
     }
 
-    fn pants(&mut self, kind: &Kind, own: &Fields, template: Fields, generator: &Address) {
+    fn pants(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
         let version = self.world.settings.pants_version.clone();
         let version = version.map_or(String::new(), |version| format!("=={version}"));
         let mut projects = vec![("pantsbuild.pants", vec!["pants"])];
         if own.get("testutil").and_then(Value::as_bool).unwrap_or(true) {
             projects.push(("pantsbuild.pants.testutil", vec!["pants.testutil"]));
         }
-        for (parameters, template) in self.expanded(template) {
-            for (project, modules) in &projects {
-                let mut fields = template.clone();
-                fields.insert("requirements".to_owned(), strings([format!("{project}{version}")]));
-                fields.insert("modules".to_owned(), strings(modules.iter().copied()));
-                let address = generator.with_generated(project).with_parameters(&parameters);
-                self.push(kind.generates, address, fields, Vec::new(), Some(generator));
-            }
+        for (project, modules) in &projects {
+            let mut fields = template.clone();
+            fields.insert("requirements".to_owned(), strings([format!("{project}{version}")]));
+            fields.insert("modules".to_owned(), strings(modules.iter().copied()));
+            self.push(kind.generates, generator.with_generated(project), fields, Vec::new(), Some(generator));
         }
     }
 
@@ -417,6 +414,17 @@ fn pairs(value: &Value) -> Vec<(&str, &Value)> {
 fn entry<'v>(dict: &'v Value, project: &str) -> Option<&'v Value> {
     let wanted = normalized(project);
     pairs(dict).into_iter().find(|(key, _)| normalized(key) == wanted).map(|(_, value)| value)
+}
+
+/// `dependencies` of an override come before those that every requirement has.
+fn override_requirement(fields: &mut Fields, set: &Value, dependencies: &[Value]) {
+    for (field, value) in pairs(set) {
+        let value = match field {
+            "dependencies" => Value::List([value.items().unwrap_or_default(), dependencies].concat()),
+            _ => value.clone(),
+        };
+        fields.insert(field.to_owned(), value);
+    }
 }
 
 /// Requirements of one project that stand one after the other are one target's.

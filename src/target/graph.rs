@@ -1,6 +1,8 @@
 //! All targets of a repository, generated ones included. How they came about is `load`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
 
 use crate::base::RelPath;
 use crate::base::text::Place;
@@ -22,13 +24,24 @@ pub struct Target {
     pub place: Place,
 }
 
+impl Target {
+    /// The file that a binary or function starts with, when its field names a file.
+    pub fn entry_file(&self) -> Option<RelPath> {
+        let field = ["entry_point", "handler"].into_iter().find_map(|field| self.fields.get(field)?.as_str())?;
+        let path = field.split(':').next().filter(|path| path.ends_with(".py"))?;
+        self.address.dir.push(path).ok()
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct TargetGraph {
     targets: BTreeMap<Address, Target>,
-    generated: BTreeMap<Address, Vec<Address>>,
-    owners: BTreeMap<RelPath, Vec<Address>>,
+    generated: HashMap<Address, Vec<Address>>,
+    owners: HashMap<RelPath, Vec<Address>>,
+    started: HashMap<RelPath, Vec<Address>>,
     files: Files,
     build_files: BTreeMap<RelPath, Rules>,
+    default_resolve: Option<String>,
 }
 
 /// The visibility rules of one BUILD file, unread.
@@ -40,13 +53,52 @@ pub struct Rules {
 
 impl TargetGraph {
     pub fn insert(&mut self, target: Target) {
+        if self.index(&target, self.targets.contains_key(&target.address)) {
+            self.targets.insert(target.address.clone(), target);
+        }
+    }
+
+    /// All targets at once: much cheaper than one by one. Of two with the same address the first stays.
+    pub fn fill(&mut self, mut targets: Vec<Target>) {
+        targets.par_sort_by(|left, right| left.address.cmp(&right.address));
+        let mut kept: Vec<(Address, Target)> = Vec::with_capacity(targets.len());
+        for target in targets {
+            let known = kept.last().is_some_and(|(address, _)| *address == target.address);
+            if self.index(&target, known || self.targets.contains_key(&target.address)) {
+                kept.push((target.address.clone(), target));
+            }
+        }
+        match self.targets.is_empty() {
+            true => self.targets = kept.into_iter().collect(),
+            false => self.targets.extend(kept),
+        }
+    }
+
+    /// Notes what the target owns and what it comes from. False for a target that is known already: a file of
+    /// requirements that several parametrizations of its generator share.
+    fn index(&mut self, target: &Target, known: bool) -> bool {
         if let Some(generator) = &target.generator {
-            self.generated.entry(generator.clone()).or_default().push(target.address.clone());
+            match self.generated.get_mut(generator) {
+                Some(generated) => {
+                    let at = generated.partition_point(|other| *other < target.address);
+                    generated.insert(at, target.address.clone());
+                }
+                None => drop(self.generated.insert(generator.clone(), vec![target.address.clone()])),
+            }
+        }
+        if known {
+            return false;
         }
         for source in &target.sources {
-            self.owners.entry(source.clone()).or_default().push(target.address.clone());
+            match self.owners.get_mut(source) {
+                Some(owners) => owners.push(target.address.clone()),
+                None => drop(self.owners.insert(source.clone(), vec![target.address.clone()])),
+            }
         }
-        self.targets.insert(target.address.clone(), target);
+        if let Some(file) = target.entry_file() {
+            self.started.entry(file).or_default().push(target.address.clone());
+        }
+        true
     }
 
     pub fn get(&self, address: &Address) -> Option<&Target> {
@@ -76,6 +128,20 @@ impl TargetGraph {
     /// Every file of the repository that is not ignored.
     pub fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// The binaries and functions that start with this file.
+    pub fn started_by(&self, file: &RelPath) -> &[Address] {
+        self.started.get(file).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn set_default_resolve(&mut self, resolve: &str) {
+        self.default_resolve = Some(resolve.to_owned());
+    }
+
+    /// The value that a field has in targets which do not set it, as far as settings decide it.
+    pub fn default_of(&self, field: &str) -> Option<&str> {
+        self.default_resolve.as_deref().filter(|_| field == "resolve")
     }
 
     pub fn insert_build_file(&mut self, file: RelPath, rules: Rules) {

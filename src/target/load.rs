@@ -28,7 +28,7 @@ pub fn load(
     config: &Config,
     env: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> (TargetGraph, Vec<Diagnostic>) {
-    let settings = Settings::of(config);
+    let settings = Settings::of(config, root);
     let files = match Files::walk(root, &settings.pants_ignore, settings.use_gitignore) {
         Ok(files) => files,
         Err(error) => {
@@ -44,18 +44,45 @@ pub fn load(
     let evaluated: Vec<(RelPath, BuildFile)> =
         paths.into_par_iter().map(|path| evaluate(root, path, &preludes, env)).collect();
     let mut graph = TargetGraph::over(files);
+    graph.set_default_resolve(&settings.default_resolve);
     let dirs = by_dir(evaluated, &mut graph, &mut diagnostics);
     let globs = GlobCache::default();
     let world = World { root, files: graph.files(), settings: &settings, globs: &globs };
     let results: Vec<(Vec<Target>, Vec<Diagnostic>)> = dirs.par_iter().map(|dir| dir.targets(&world)).collect();
-    let lockfiles = lockfile_targets(&world);
-    for (targets, found) in results {
-        targets.into_iter().for_each(|target| graph.insert(target));
+    let mut targets = lockfile_targets(&world, &mut diagnostics);
+    for (more, found) in results {
+        targets.extend(more);
         diagnostics.extend(found);
     }
-    lockfiles.into_iter().for_each(|target| graph.insert(target));
-    diagnostics.sort_by(|left, right| (&left.file, left.place.line).cmp(&(&right.file, right.place.line)));
-    (graph, diagnostics)
+    graph.fill(targets);
+    diagnostics.sort_by(|left, right| by_place(left).cmp(&by_place(right)));
+    // Each BUILD file evaluates the preludes anew, and says again what is wrong with them.
+    diagnostics.dedup();
+    (graph, collected(diagnostics))
+}
+
+fn by_place(diagnostic: &Diagnostic) -> (&RelPath, usize, usize, &str) {
+    (&diagnostic.file, diagnostic.place.line, diagnostic.place.column, &diagnostic.message)
+}
+
+/// Of warnings that say the same, the first: a plugin's target type may stand in a hundred files.
+fn collected(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for diagnostic in diagnostics {
+        match seen.get_mut(&diagnostic.message).filter(|_| !diagnostic.is_error()) {
+            Some((_, more)) => *more += 1,
+            None => {
+                seen.insert(diagnostic.message.clone(), (kept.len(), 0));
+                kept.push(diagnostic);
+            }
+        }
+    }
+    for (index, more) in seen.into_values().filter(|(_, more)| *more > 0) {
+        let message = &mut kept[index].message;
+        message.push_str(&format!("; {more} more like it"));
+    }
+    kept
 }
 
 fn build_files(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut Vec<Diagnostic>) -> Vec<RelPath> {
@@ -66,8 +93,10 @@ fn build_files(root: &Path, files: &Files, settings: &Settings, diagnostics: &mu
     });
     let ignored = ignored(root, &settings.build_ignore);
     // A pattern without a slash is one for names, as in .gitignore.
+    let by_path = settings.build_patterns.iter().any(|pattern| pattern.contains('/'));
     let is_build = |file: &&RelPath| {
-        file.file_name().is_some_and(|name| patterns.matches(name)) || patterns.matches(file.as_str())
+        let name = file.as_str().rsplit('/').next().unwrap_or_default();
+        patterns.matches(name) || (by_path && patterns.matches(file.as_str()))
     };
     let wanted = |file: &&RelPath| !ignored.matched_path_or_any_parents(file.as_str(), false).is_ignore();
     files.iter().filter(is_build).filter(wanted).cloned().collect()
@@ -215,7 +244,7 @@ impl Dir {
 }
 
 /// One target for each resolve and one for its lockfile, as Pants makes them.
-fn lockfile_targets(world: &World) -> Vec<Target> {
+fn lockfile_targets(world: &World, diagnostics: &mut Vec<Diagnostic>) -> Vec<Target> {
     let mut targets = Vec::new();
     for (resolve, lockfile) in world.settings.resolves.iter().filter(|_| world.settings.lockfile_targets) {
         let Ok(path) = RelPath::parse(lockfile) else { continue };
@@ -225,13 +254,20 @@ fn lockfile_targets(world: &World) -> Vec<Target> {
         };
         let address = Address::of(&dir, &lockfile_target_name(resolve));
         let exists = world.files.contains(&path);
+        if !exists {
+            let message = format!("there is no lockfile `{lockfile}` for the resolve `{resolve}`");
+            let warning = Diagnostic::warning(&RelPath::root(), START, message);
+            diagnostics.push(warning.hint(format!("make it: `generate-lockfiles --resolve={resolve}`")));
+        }
+        // The name of a BUILD file that does not exist, as Pants prints it.
+        let Ok(build_file) = dir.push("BUILD.python-lockfiles") else { continue };
         let target = |address: &Address, kind: &str, generator: Option<&Address>| Target {
             address: address.clone(),
             kind: kind.to_owned(),
             fields: BTreeMap::new(),
             sources: if exists { vec![path.clone()] } else { Vec::new() },
             generator: generator.cloned(),
-            build_file: path.clone(),
+            build_file: build_file.clone(),
             place: START,
         };
         targets.push(target(&address, "_lockfiles", None));

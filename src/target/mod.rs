@@ -1,9 +1,11 @@
 //! Targets: addresses, specs, kinds and their fields, the graph of all targets, and the selection a command line makes.
 
 pub mod address;
+mod changed;
 mod defaults;
 pub mod dependencies;
 pub mod files;
+pub mod filter;
 mod generate;
 mod globs;
 pub mod graph;
@@ -16,9 +18,16 @@ pub mod select;
 mod settings;
 pub mod spec;
 
+/// Handed out by `Target` and `load`: whoever may use targets may use these.
+pub use crate::build_file::{Diagnostic, Severity, Value};
+
 pub use address::Address;
+pub use changed::changed;
 pub use files::Files;
 pub use graph::{Target, TargetGraph};
 pub use kind::Kind;
 pub use load::load;
 pub use select::select;
+
+#[cfg(test)]
+mod tests;

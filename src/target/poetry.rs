@@ -56,7 +56,7 @@ fn versions(text: &str) -> String {
 fn version(text: &str) -> String {
     let numbers = |text: &str| text.trim().split('.').map(|part| part.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
     let below = |mut parts: Vec<u64>, at: usize| {
-        parts[at] += 1;
+        parts[at] = parts[at].saturating_add(1);
         parts[at + 1..].fill(0);
         parts.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
     };

@@ -1,4 +1,4 @@
-//! Files of requirements: requirements.txt, pyproject.toml (PEP 621 and 735, Poetry, uv), Pipfile.lock. Text in,
+//! Files of requirements: requirements.txt, pyproject.toml (PEP 621, Poetry, uv), Pipfile.lock. Text in,
 //! requirements out; what they resolve to is `python`'s.
 
 use toml::{Table, Value};
@@ -8,7 +8,7 @@ use crate::target::poetry;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
-    /// As Pants names the target: every run of other characters than letters, digits and dots is a dash.
+    /// As written.
     pub project: String,
     /// PEP 508.
     pub text: String,
@@ -71,21 +71,31 @@ fn refusal(line: &str) -> String {
     format!("`{line}` is not a requirement: it starts with a project's name, as in `name @ git+https://…`")
 }
 
-/// Reads the project's name off a requirement.
+/// Reads the project's name off a requirement. A bare URL has it as its `#egg=`.
 pub fn requirement(text: &str) -> Option<Requirement> {
-    let end = text.find(|char: char| !(char.is_ascii_alphanumeric() || "._-".contains(char))).unwrap_or(text.len());
-    let (name, rest) = text.split_at(end);
-    // `git+https://…` and `./local`: what follows a name is none of these.
-    if name.is_empty()
-        || !name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        || rest.starts_with(['+', ':', '/'])
+    if let Some((scheme, rest)) = text.split_once("://")
+        && !scheme.contains(['@', ' ', ';'])
     {
+        let (_, egg) = rest.split_once("egg=")?;
+        let name = leading_name(egg)?;
+        return Some(Requirement { project: name.to_owned(), text: format!("{name}@ {text}") });
+    }
+    let name = leading_name(text)?;
+    // `./local`, `file:x`: what follows a name is none of these.
+    if text[name.len()..].starts_with(['+', ':', '/']) {
         return None;
     }
-    Some(Requirement { project: safe_name(name), text: text.to_owned() })
+    Some(Requirement { project: name.to_owned(), text: text.to_owned() })
 }
 
-fn safe_name(name: &str) -> String {
+fn leading_name(text: &str) -> Option<&str> {
+    let end = text.find(|char: char| !(char.is_ascii_alphanumeric() || "._-".contains(char))).unwrap_or(text.len());
+    text[..end].starts_with(|first: char| first.is_ascii_alphanumeric()).then(|| &text[..end])
+}
+
+/// The name of a project's target before Pants 2.26: every run of other characters than letters, digits and dots is a
+/// dash.
+pub fn safe_name(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for char in name.chars() {
         match char {
@@ -111,10 +121,10 @@ fn with_table(text: &str, read: impl FnOnce(&Table, &mut Parsed)) -> Parsed {
 
 fn pep_621(table: &Table, parsed: &mut Parsed) {
     add_list(at(table, &["project", "dependencies"]), parsed);
-    for groups in [at(table, &["project", "optional-dependencies"]), at(table, &["dependency-groups"])] {
-        for (_, group) in groups.and_then(Value::as_table).into_iter().flatten() {
-            add_list(Some(group), parsed);
-        }
+    // Groups of PEP 735 are not read: Pants does not, up to 2.34.
+    let extras = at(table, &["project", "optional-dependencies"]).and_then(Value::as_table);
+    for (_, group) in extras.into_iter().flatten() {
+        add_list(Some(group), parsed);
     }
 }
 
@@ -128,7 +138,6 @@ pub fn at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
 }
 
 fn add_list(list: Option<&Value>, parsed: &mut Parsed) {
-    // A table in a list is PEP 735's `{include-group = …}`: its items come from that group.
     for text in list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
         add(text, parsed);
     }
@@ -188,18 +197,19 @@ mod tests {
     }
 
     #[test]
-    fn projects_are_named_as_pants_names_them() {
+    fn projects_are_named_as_written() {
         let name = |text: &str| requirement(text).map(|requirement| requirement.project);
-        assert_eq!(name("typing_extensions>=4").as_deref(), Some("typing-extensions"));
-        assert_eq!(name("types-PyYAML").as_deref(), Some("types-PyYAML"));
+        assert_eq!(name("typing_extensions>=4").as_deref(), Some("typing_extensions"));
         assert_eq!(name("ruamel.yaml[x]").as_deref(), Some("ruamel.yaml"));
+        assert_eq!(name("git+https://h.invalid/y@v1#egg=Y_y").as_deref(), Some("Y_y"));
+        assert_eq!(safe_name("typing__extensions"), "typing-extensions");
         assert_eq!(normalized("A__b.-C"), "a-b-c");
     }
 
     #[test]
-    fn pep_621_groups_follow_the_dependencies() {
-        let text = "[project]\ndependencies = ['a>1']\n[project.optional-dependencies]\nx = ['b']\n[dependency-groups]\ndev = ['c', {include-group = 'x'}]\n";
-        check("python_requirements", "pyproject.toml", text, &["a>1", "b", "c"]);
+    fn pep_621_extras_follow_the_dependencies() {
+        let text = "[project]\ndependencies = ['a>1']\n[project.optional-dependencies]\nx = ['b']\n[dependency-groups]\ndev = ['c']\n";
+        check("python_requirements", "pyproject.toml", text, &["a>1", "b"]);
     }
 
     #[test]

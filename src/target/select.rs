@@ -14,8 +14,8 @@ pub enum Error {
     Spec(#[from] spec::Error),
     #[error("`{spec}` matches no file or directory")]
     Unmatched { spec: String, hint: Option<String> },
-    #[error("`{spec}` matches no target")]
-    Target { spec: String, source: dependencies::Error },
+    #[error(transparent)]
+    Target(dependencies::Error),
 }
 
 impl Error {
@@ -23,7 +23,7 @@ impl Error {
         match self {
             Error::Spec(_) => None,
             Error::Unmatched { hint, .. } => hint.as_deref(),
-            Error::Target { source, .. } => source.hint(),
+            Error::Target(error) => error.hint(),
         }
     }
 }
@@ -88,8 +88,9 @@ fn matched(graph: &TargetGraph, spec: &Spec) -> Result<Vec<Address>, Error> {
             Ok(all(&|target| !is_generator(target) && target.address.resident_dir() == *dir))
         }
         Form::Recursive(_) | Form::Siblings(_) | Form::Path(_) => Err(unmatched(graph, spec)),
-        Form::Address(text) => dependencies::named(graph, text, &RelPath::root())
-            .map_err(|source| Error::Target { spec: spec.text.clone(), source }),
+        Form::Address(text) => {
+            dependencies::named(graph, text, &RelPath::root()).map_err(|error| Error::Target(error.about(&spec.text)))
+        }
         Form::Glob(glob) => {
             let matching = globbed(graph, glob);
             if matching.is_empty() {
@@ -136,17 +137,7 @@ pub fn owners(graph: &TargetGraph, file: &RelPath) -> Vec<Address> {
         // A requirements file of a generator that makes nothing of it, say.
         found = generators;
     }
-    let dirs = file.ancestors().take(1);
-    let started = dirs.flat_map(|dir| graph.in_build_dir(&dir).collect::<Vec<_>>());
-    let started = started.filter(|target| entry_file(target).as_ref() == Some(file)).map(|target| &target.address);
-    found.into_iter().chain(started).cloned().collect()
-}
-
-/// The file that a binary or function starts with, when its field names a file.
-pub fn entry_file(target: &Target) -> Option<RelPath> {
-    let field = ["entry_point", "handler"].into_iter().find_map(|field| target.fields.get(field)?.as_str())?;
-    let path = field.split(':').next().filter(|path| path.ends_with(".py"))?;
-    target.address.dir.push(path).ok()
+    found.into_iter().chain(graph.started_by(file)).cloned().collect()
 }
 
 fn unmatched(graph: &TargetGraph, spec: &Spec) -> Error {

@@ -1,6 +1,7 @@
 //! The options that loading depends on, with Pants' defaults for those that nobody set.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn of(config: &Config) -> Settings {
+    pub fn of(config: &Config, root: &Path) -> Settings {
         let list = |option: &str, default: &[&str]| match config.value("GLOBAL", option) {
             Value::Array(_) => config.list("GLOBAL", option).into_iter().map(str::to_owned).collect(),
             _ => default.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>(),
@@ -29,12 +30,12 @@ impl Settings {
         let flag = |scope: &str, option: &str, default: bool| config.value(scope, option).as_bool().unwrap_or(default);
         let mut pants_ignore = list("pants_ignore", &[".*/", "/dist/", "__pycache__", "!.semgrep/", "!.github/"]);
         // Whatever the setting says, our own outputs are no sources, and nobody means git's.
-        for option in ["pants_workdir", "pants_distdir"] {
-            let dir = config.text("GLOBAL", option).filter(|dir| !dir.starts_with('/')).unwrap_or(match option {
-                "pants_workdir" => ".pants.d",
-                _ => "dist",
-            });
-            pants_ignore.push(format!("/{}/", dir.trim_matches('/')));
+        for (option, default) in [("pants_workdir", ".pants.d"), ("pants_distdir", "dist")] {
+            let dir = Path::new(config.text("GLOBAL", option).unwrap_or(default));
+            let inside = if dir.is_absolute() { dir.strip_prefix(root).ok() } else { Some(dir) };
+            if let Some(inside) = inside.and_then(Path::to_str).filter(|inside| !inside.is_empty()) {
+                pants_ignore.push(format!("/{}/", inside.trim_matches('/')));
+            }
         }
         pants_ignore.push("/.git/".to_owned());
         Settings {
@@ -48,6 +49,13 @@ impl Settings {
             lockfile_targets: flag("python", "enable_lockfile_targets", true),
             pants_version: config.text("GLOBAL", "pants_version").map(str::to_owned),
         }
+    }
+
+    /// Whether requirements are named as written. Before Pants 2.26 their targets had dashes for underscores.
+    pub fn names_as_written(&self) -> bool {
+        let Some(version) = &self.pants_version else { return true };
+        let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+        (numbers.next().unwrap_or(u32::MAX), numbers.next().unwrap_or(u32::MAX)) >= (2, 26)
     }
 
     /// The lockfile behind a requirement's `resolve` field, if lockfiles are targets.

@@ -50,9 +50,16 @@ fn system(lock: &mut Lock, wanted: &Wanted, context: &Context<'_>) -> Result<Rec
         return Ok(record.clone());
     }
     if context.frozen {
-        let why =
-            if known.is_some() { "its system tree was locked for other packages" } else { "it has no system tree" };
-        return Err(Error::Frozen { why: format!("{why}; wanted: `{}`", packages.join(" ")) });
+        let packages = packages.join(" ");
+        let why = match known {
+            Some(record) => {
+                let locked = record.wanted.join(" ");
+                format!("is out of date: its system tree was locked for `{locked}`, but `{packages}` is wanted")
+            }
+            None if lock.records().is_empty() => "is missing".to_owned(),
+            None => format!("is out of date: it has no system tree for `{}`", wanted.platform),
+        };
+        return Err(Error::Frozen { why });
     }
     let archive = context.archive(&wanted.platform)?;
     let files = archive.resolve(&packages, &[])?;
@@ -85,7 +92,7 @@ fn python(
         return Ok(record.clone());
     }
     if context.frozen {
-        return Err(Error::Frozen { why: format!("it has no interpreter for `{key}`") });
+        return Err(Error::Frozen { why: format!("is out of date: it has no interpreter for `{key}`") });
     }
     let offers = offers(&wanted.platform, context)?;
     let (provider, version) = choose(constraints, &offers)?;

@@ -17,7 +17,7 @@ pub enum Error {
 
     #[error("`{}` cannot be read: {why}", path.display())]
     LockSyntax { path: PathBuf, why: String },
-    #[error("`waders.lock` is out of date: {why}")]
+    #[error("`waders.lock` {why}, and it may not be written")]
     Frozen { why: String },
     #[error("no toolchain is offered for the platform `{platform}`")]
     Platform { platform: String },

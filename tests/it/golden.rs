@@ -80,7 +80,7 @@ fn compare(graph: &TargetGraph, peek: &[Json], verbose: bool) -> Score {
             continue;
         };
         score.addresses += 1;
-        let differences = differences(target, theirs);
+        let differences = differences(graph, target, theirs);
         if differences.is_empty() {
             score.equal += 1;
         } else if verbose {
@@ -98,7 +98,7 @@ fn compare(graph: &TargetGraph, peek: &[Json], verbose: bool) -> Score {
     score
 }
 
-fn differences(target: &Target, theirs: &Json) -> Vec<String> {
+fn differences(graph: &TargetGraph, target: &Target, theirs: &Json) -> Vec<String> {
     let mut differences = Vec::new();
     if theirs["target_type"] != target.kind.as_str() {
         differences.push(format!("type {} is {}", theirs["target_type"], target.kind));
@@ -124,11 +124,42 @@ fn differences(target: &Target, theirs: &Json) -> Vec<String> {
             differences.push(format!("dependencies {} are {written:?}", theirs["dependencies_raw"]));
         }
     }
+    let explicit = target::dependencies::explicit(graph, target);
+    differences.extend(explicit.errors.iter().map(ToString::to_string));
+    let all: Vec<String> = list(&theirs["dependencies"]);
+    let absent = explicit.include.iter().map(Address::to_string).filter(|address| !all.contains(address));
+    differences.extend(absent.map(|address| format!("`{address}` is no dependency")));
+    for (field, value) in &target.fields {
+        let key = if field == "source" || field == "sources" { format!("{field}_raw") } else { field.clone() };
+        let (Some(theirs), Some(ours)) = (theirs.get(&key), json_of(value)) else { continue };
+        let normalized = matches!(field.as_str(), "dependencies" | "requirements" | "entry_point" | "overrides")
+            || field.ends_with("_mapping");
+        if !normalized && theirs != &ours {
+            differences.push(format!("{field} {theirs} is {ours}"));
+        }
+    }
     differences
 }
 
+/// What `peek` would print of a value; none for objects.
+fn json_of(value: &Value) -> Option<Json> {
+    Some(match value {
+        Value::None => Json::Null,
+        Value::Bool(value) => Json::from(*value),
+        Value::Int(value) => Json::from(*value),
+        Value::Float(value) => Json::from(*value),
+        Value::Str(text) => Json::from(text.as_str()),
+        Value::List(items) | Value::Tuple(items) => items.iter().map(json_of).collect::<Option<_>>()?,
+        Value::Dict(pairs) => {
+            let pair = |(key, value): &(Value, Value)| Some((key.as_str()?.to_owned(), json_of(value)?));
+            Json::Object(pairs.iter().map(pair).collect::<Option<_>>()?)
+        }
+        Value::Object { .. } => return None,
+    })
+}
+
 /// Just enough of pants.toml for loading: arrays, `.add`, and the tables of resolves.
-fn config_of(checkout: &Path) -> Config {
+pub fn config_of(checkout: &Path) -> Config {
     let text = std::fs::read_to_string(checkout.join("pants.toml")).expect("pants.toml");
     let table: toml::Table = text.parse().expect("TOML");
     let mut values = Vec::new();
@@ -145,6 +176,9 @@ fn config_of(checkout: &Path) -> Config {
             values.push((leak(scope), leak(option), value));
         }
     }
+    // The version that the recordings were made with.
+    values.retain(|(_, option, _)| *option != "pants_version");
+    values.push(("GLOBAL", "pants_version", Json::from("2.17.1")));
     Config::of(values)
 }
 
@@ -171,4 +205,20 @@ fn lists_are_in_the_order_of_real_pants() {
     }
     let differing = common.iter().zip(&expected).find(|(ours, theirs)| ours != theirs);
     assert_eq!(differing, None);
+}
+
+#[test]
+#[ignore = "a profile, not a check"]
+fn loading_time() {
+    let checkout = std::env::var("WADERS_CHECKOUT").expect("a checkout");
+    let checkout = Path::new(&checkout);
+    let config = config_of(checkout);
+    for _ in 0..5 {
+        let started = std::time::Instant::now();
+        let (graph, diagnostics) = target::load(checkout, &config, &|_| None);
+        for diagnostic in diagnostics.iter().filter(|_| std::env::var("WADERS_GOLDEN_VERBOSE").is_ok()) {
+            println!("    {:?} {diagnostic} ({})", diagnostic.severity, diagnostic.hint.as_deref().unwrap_or_default());
+        }
+        println!("{} targets in {} ms", graph.targets().count(), started.elapsed().as_millis());
+    }
 }

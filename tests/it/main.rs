@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod built_in_locks;
+mod edges;
 mod garbled;
 mod golden;
+mod mutations;
 mod store_crash;
 mod store_damage;
 mod store_speed;
 mod tidy;
 mod tls;
 mod toolchains;
+mod transcripts;

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, setsid};
 
-use super::{Baggage, Program, caps, landlock, limits, receive_request, user};
+use super::{Baggage, House, Program, caps, landlock, limits, receive_request, user};
 use crate::error::{Cause, Doing};
 use crate::wire::{self, Order};
 use crate::{Error, Isolation, Request, sys};
@@ -60,7 +60,8 @@ fn live(parent: &OwnedFd, filter: Option<&Program>) -> Result<Infallible, Error>
     let Baggage { request, own, .. } = receive_request(parent)?;
     let program = Executable::of(&request)?;
     take_files(&own)?;
-    limits::apply(&request.limits)?;
+    let house = if filter.is_some() { House::PidNamespace } else { House::Subreaper };
+    limits::apply(&request.limits, house)?;
     if request.isolation == Isolation::Full {
         landlock::restrict(&request)?;
     }

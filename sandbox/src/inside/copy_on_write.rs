@@ -56,6 +56,7 @@ fn overlay(low: &Path, up: &Path) -> Result<io::Result<OwnedFd>, Error> {
     for dir in [&upper, &work] {
         fs::create_dir(dir).doing("make an upper layer")?;
     }
+    fs::metadata(low).and_then(|top| own(&upper, &top)).doing("copy the top's mode and time")?;
     let options: [CString; 3] = [c_path(low)?, c_path(&upper)?, c_path(&work)?];
     let options = [
         (c"lowerdir", Some(&*options[0])),

@@ -140,9 +140,8 @@ fn end_everything(house: House) {
                 }
             }
         }
-        match waitpid(None, None) {
-            Err(Errno::ECHILD) => return,
-            Ok(_) | Err(_) => {}
+        if let Err(Errno::ECHILD) = waitpid(None, None) {
+            return;
         }
     }
 }

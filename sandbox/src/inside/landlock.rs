@@ -51,19 +51,19 @@ fn allow(rules: RulesetCreated, path: &str, access: BitFlags<AccessFs>) -> Resul
     rules.add_rule(PathBeneath::new(fd, access)).map_err(refused)
 }
 
-/// Shell scripts open `/dev/stderr` by name, which then is the caller's capture file.
+/// Shell scripts open `/dev/stderr` by name, which then is the caller's capture file. A memory file takes no rule and
+/// needs none (landlock(7)).
 fn allow_reopening(
     rules: RulesetCreated,
     fd: BorrowedFd<'_>,
     access: BitFlags<AccessFs>,
 ) -> Result<RulesetCreated, Error> {
-    let owned = fd.try_clone_to_owned().map(File::from);
-    match owned {
-        Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => {
-            rules.add_rule(PathBeneath::new(file, access)).map_err(refused)
-        }
-        _ => Ok(rules),
-    }
+    let file = fd.try_clone_to_owned().map(File::from);
+    let Some(file) = file.ok().filter(|file| file.metadata().is_ok_and(|meta| meta.is_file())) else {
+        return Ok(rules);
+    };
+    let with_rule = rules.try_clone().ok().and_then(|rules| rules.add_rule(PathBeneath::new(file, access)).ok());
+    Ok(with_rule.unwrap_or(rules))
 }
 
 fn refused(error: impl std::error::Error) -> Error {

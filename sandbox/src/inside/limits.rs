@@ -2,6 +2,7 @@
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
+use super::House;
 use crate::error::Doing;
 use crate::{Error, Limits};
 
@@ -9,10 +10,14 @@ const STACK_BYTES: u64 = 8 << 20;
 const LOCKED_BYTES: u64 = 8 << 20;
 
 /// Sets what a step may see of limits to fixed values, so that they are the same on every machine where they can be.
-pub fn apply(limits: &Limits) -> Result<(), Error> {
+pub fn apply(limits: &Limits, house: House) -> Result<(), Error> {
     let (soft_stack, hard_stack) = (STACK_BYTES, RLIM_INFINITY);
-    // One more process than asked for: pid 1 of the sandbox counts as the same user.
-    let processes = limits.processes.saturating_add(1);
+    let processes = match house {
+        // One more than asked for: pid 1 of the sandbox counts as the same user.
+        House::PidNamespace => limits.processes.saturating_add(1),
+        // Without a user namespace everything counts that the user runs anywhere.
+        House::Subreaper => RLIM_INFINITY,
+    };
     for (resource, soft, hard) in [
         (Resource::RLIMIT_CORE, 0, 0),
         (Resource::RLIMIT_FSIZE, limits.file_bytes, limits.file_bytes),

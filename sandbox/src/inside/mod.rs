@@ -13,15 +13,18 @@ mod mount;
 mod proc;
 mod root;
 mod seccomp;
+mod template;
 mod user;
 
 use std::os::fd::{AsFd, OwnedFd};
 
 pub use seccomp::Program;
+pub use template::{give, make as make_template};
 
 use action::Leader;
 
 use crate::error::Doing;
+use crate::ground::Ground;
 use crate::wire::{self, Order, Report};
 use crate::{Error, Isolation, Network, Outcome, Request, sys};
 
@@ -38,15 +41,20 @@ pub enum House {
 }
 
 /// A cell's whole life. Never returns to the spawner's code, of which this process is a copy.
-pub fn live(spawner: OwnedFd, network: Network, filter: &Program) -> ! {
-    let result = in_namespaces(&spawner, network, filter);
+pub fn live(spawner: OwnedFd, network: Network, ground: &Ground, filter: &Program) -> ! {
+    let result = forget_the_rest(&spawner).and_then(|()| in_namespaces(&spawner, network, ground, filter));
     last_words(&spawner, result)
 }
 
 /// The same without any wall: only a process of its own, for `Isolation::None`.
 pub fn live_bare(spawner: OwnedFd) -> ! {
-    let result = without_namespaces(&spawner);
+    let result = forget_the_rest(&spawner).and_then(|()| without_namespaces(&spawner));
     last_words(&spawner, result)
+}
+
+/// A cell begins as a copy of the spawner and would hold on to other cells' sockets: they could not see them close.
+fn forget_the_rest(spawner: &OwnedFd) -> Result<(), Error> {
+    sys::close_all_but(spawner.as_fd()).doing("close what is the spawner's")
 }
 
 fn last_words(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
@@ -55,10 +63,10 @@ fn last_words(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
     sys::exit(0)
 }
 
-fn in_namespaces(spawner: &OwnedFd, network: Network, filter: &Program) -> Result<Outcome, Error> {
-    let prepared = prepare(spawner, network, filter);
+fn in_namespaces(spawner: &OwnedFd, network: Network, ground: &Ground, filter: &Program) -> Result<Outcome, Error> {
+    let prepared = prepare(spawner, network, ground, filter);
     let Baggage { request, own, sources } = receive_request(spawner)?;
-    let leader = prepared?;
+    let leader = prepared.map_err(Error::into_lack)?;
     etc::complete(&request)?;
     mount::attach_all(&request, sources)?;
     root::link_merged_usr()?;
@@ -76,7 +84,7 @@ fn without_namespaces(spawner: &OwnedFd) -> Result<Outcome, Error> {
 }
 
 /// All that is the same for every request. The leader starts here too: it takes over the namespaces as they are.
-fn prepare(spawner: &OwnedFd, network: Network, filter: &Program) -> Result<Leader, Error> {
+fn prepare(spawner: &OwnedFd, network: Network, ground: &Ground, filter: &Program) -> Result<Leader, Error> {
     match wire::receive::<Order>(spawner.as_fd())? {
         Some((Order::Mapped, _)) => {}
         _ => return Err(Error::SpawnerGone),
@@ -88,8 +96,8 @@ fn prepare(spawner: &OwnedFd, network: Network, filter: &Program) -> Result<Lead
     user::forbid_namespaces()?;
     let stage = root::stage()?;
     etc::make(&stage, network)?;
-    dev::make(&stage)?;
-    proc::make(&stage)?;
+    dev::make(&stage, &ground.template)?;
+    proc::make(&stage, &ground.template)?;
     root::pivot(stage)?;
     caps::drop_bounding()?;
     user::hide()?;

@@ -1,10 +1,11 @@
 //! `/proc`: the cell's own processes, and in place of what the kernel says about the host: made, constant files.
 //!
 //! Not `subset=pid`: that has no `/proc/cpuinfo` and nothing can be added to it, while libraries read such files at
-//! import. So everything at the top level that all may read is covered, whatever this kernel has there.
+//! import. So everything else at the top level is covered, whatever this kernel has there.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::sched::{CpuSet, sched_getaffinity};
@@ -16,12 +17,14 @@ use crate::error::Doing;
 use crate::kernel::lacks_namespaces;
 use crate::{Error, sys};
 
-const COVER: u64 = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
+const EMPTY_FILE: &str = ".empty";
+const EMPTY_DIR: &str = ".none";
 
 /// Tells only of the cell's own namespaces.
 const OWN: [&str; 1] = ["sysvipc"];
 
-const FILES: [(&str, &str); 16] = [
+const DIRS: [&str; 6] = ["sys", "sys/fs", "sys/kernel", "sys/net", "sys/net/core", "sys/vm"];
+const FILES: [(&str, &str); 17] = [
     ("cmdline", "quiet\n"),
     ("filesystems", "nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts\nnodev\toverlay\n\text4\n"),
     ("loadavg", "0.00 0.00 0.00 1/1 1\n"),
@@ -37,6 +40,7 @@ const FILES: [(&str, &str); 16] = [
     ("sys/net/core/somaxconn", "4096\n"),
     ("sys/vm/overcommit_memory", "0\n"),
     ("uptime", "1.00 1.00\n"),
+    ("vmstat", "pswpin 0\npswpout 0\n"),
     ("version", "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
 ];
 
@@ -57,20 +61,19 @@ const MEMORY: [(&str, u64); 14] = [
     ("SUnreclaim", 131_072),
 ];
 
-pub fn make(stage: &Stage) -> Result<(), Error> {
-    let made = stage.back.join("made");
-    write_files(&made)?;
+pub fn make(stage: &Stage, template: &Path) -> Result<(), Error> {
     let proc = stage.front.join("proc");
     fs::create_dir(&proc).doing("make `/proc`")?;
     let attributes = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
     let mount = sys::new_mount(c"proc", &[(c"hidepid", Some(c"invisible"))], attributes)
         .map_err(|error| Error::Lacking(lacks_namespaces("mount a new `/proc`", error.into())))?;
     attach_at(&mount, &proc)?;
-    cover(&made, &proc)
+    cover(&template.join("proc"), &proc)
 }
 
 fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
-    let (empty_file, empty_dir) = (made.join(".empty"), made.join(".none"));
+    let ours = fs::read_dir(made).and_then(|names| names.map(|entry| Ok(entry?.file_name())).collect());
+    let ours: BTreeSet<OsString> = ours.doing("list the made files")?;
     for entry in fs::read_dir(proc).doing("list `/proc`")? {
         let entry = entry.doing("list `/proc`")?;
         let name = entry.file_name();
@@ -78,36 +81,37 @@ fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
         if is_process || OWN.iter().any(|own| *own == name) {
             continue;
         }
-        let meta = entry.metadata().doing("look into `/proc`")?;
-        if meta.is_symlink() || meta.mode() & 0o004 == 0 {
+        let kind = entry.file_type().doing("look into `/proc`")?;
+        if kind.is_symlink() {
             continue;
         }
-        let ours = made.join(&name);
-        let cover = match (ours.exists(), meta.is_dir()) {
-            (true, _) => &ours,
-            (false, true) => &empty_dir,
-            (false, false) => &empty_file,
+        let cover = match (ours.contains(&name), kind.is_dir()) {
+            (true, _) => made.join(&name),
+            (false, true) => made.join(EMPTY_DIR),
+            (false, false) => made.join(EMPTY_FILE),
         };
-        bind(cover, &entry.path(), COVER)?;
+        bind(&cover, &entry.path())?;
     }
     Ok(())
 }
 
-fn write_files(made: &Path) -> Result<(), Error> {
+/// The made files, and what covers the rest.
+pub fn write_template(template: &Path) -> Result<(), Error> {
+    let made = template.join("proc");
+    fs::create_dir(&made).doing("make a place for made files")?;
     let cpus = cpus();
-    let write = |name: &str, text: &str| {
-        let path = made.join(name);
-        let parent = path.parent().expect("a name below a directory");
-        fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)).doing_with(|| format!("make `/proc/{name}`"))
-    };
+    for name in DIRS {
+        fs::create_dir(made.join(name)).doing_with(|| format!("make `/proc/{name}`"))?;
+    }
+    let write = |name: &str, text: &str| fs::write(made.join(name), text).doing_with(|| format!("make `/proc/{name}`"));
     for (name, text) in FILES {
         write(name, text)?;
     }
     write("cpuinfo", &cpuinfo(cpus))?;
     write("stat", &stat(cpus))?;
     write("meminfo", &MEMORY.map(|(name, kib)| format!("{:<16}{kib:>8} kB\n", format!("{name}:"))).concat())?;
-    File::create(made.join(".empty")).doing("make an empty file")?;
-    fs::create_dir(made.join(".none")).doing("make an empty directory")
+    File::create(made.join(EMPTY_FILE)).doing("make an empty file")?;
+    fs::create_dir(made.join(EMPTY_DIR)).doing("make an empty directory")
 }
 
 /// How many processors a step may use: its affinity tells anyway, so the made files agree with it.

@@ -1,6 +1,5 @@
 //! The new root: a small tmpfs that is read-only once set up, and the way into it. What is mounted on it is elsewhere.
 
-use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -14,15 +13,12 @@ use super::mount::{attach_at, tmpfs};
 use crate::error::Doing;
 use crate::{Error, sys};
 
-/// A place of the host, in our own mount namespace, under which the new root grows. Covered by a tmpfs that goes away
-/// with the old root.
+/// A place of the host where the new root grows, in our own mount namespace.
 const PLACES: [&str; 4] = ["/tmp", "/run", "/mnt", "/var"];
 const ROOT_BYTES: u64 = 4 << 20;
 const ROOT_INODES: u64 = 4096;
 
 pub struct Stage {
-    /// Holds what must not be seen in the root: the made files of `/proc`, before they are bound.
-    pub back: PathBuf,
     /// The new root's path while the old one is still there.
     pub front: PathBuf,
 }
@@ -33,10 +29,7 @@ pub fn stage() -> Result<Stage, Error> {
     let place = PLACES.iter().map(Path::new).find(|place| place.is_dir());
     let place = place.ok_or_else(|| Error::Request(format!("none of {PLACES:?} is a directory")))?;
     attach_at(&tmpfs(ROOT_BYTES, ROOT_INODES, "0755")?, place)?;
-    let front = place.join("root");
-    fs::create_dir(&front).doing("make the new root")?;
-    attach_at(&tmpfs(ROOT_BYTES, ROOT_INODES, "0755")?, &front)?;
-    Ok(Stage { back: place.to_owned(), front })
+    Ok(Stage { front: place.to_owned() })
 }
 
 /// Leaves the host's mounts behind for good. From here on every path is inside.

@@ -8,7 +8,10 @@ for name in sorted(set(os.environ) - expected):
     print(f"{name} is set")
 
 for path in glob.glob("/proc/[0-9]*/environ"):
-    with open(path, "rb") as file:
-        for pair in file.read().split(b"\0"):
-            if pair and pair.partition(b"=")[0].decode() not in expected:
-                print(f"{path}: {pair!r}")
+    try:
+        pairs = open(path, "rb").read().split(b"\0")
+    except OSError:
+        continue
+    for pair in pairs:
+        if pair and pair.partition(b"=")[0].decode() not in expected:
+            print(f"{path}: {pair!r}")

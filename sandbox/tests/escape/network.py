@@ -18,7 +18,7 @@ for family, address in [(socket.AF_INET, "192.0.2.1"), (socket.AF_INET, "169.254
                 if error.errno not in (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EACCES):
                     print(f"{address}: {error}")
 
-for name in ["example.invalid", "pypi.example.invalid"]:
+for name in ["example.invalid", "index.example.invalid"]:
     try:
         print(f"resolved {name}: {socket.getaddrinfo(name, 80)}")
     except socket.gaierror:

@@ -4,7 +4,7 @@ import os
 import signal
 
 for pid in range(1, 400):
-    if pid in (os.getpid(),):
+    if pid == os.getpid():
         continue
     for number in [signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL, signal.SIGINT]:
         try:
@@ -14,11 +14,9 @@ for pid in range(1, 400):
                 print(f"killed {pid}")
         except OSError:
             pass
-for name in ["root", "cwd", "exe", "environ", "mem", "maps", "fd", "ns/user"]:
-    if os.path.lexists(f"/proc/1/{name}"):
-        print(f"/proc/1/{name} can be seen")
-for pid, name in [(1, "pidfd")]:
-    try:
-        os.close(os.pidfd_open(pid))
-    except OSError:
-        pass
+for name in ["root", "cwd", "exe", "ns/user", "environ", "mem", "maps", "fd", "fdinfo", "io"]:
+    for look in [os.readlink, os.listdir, lambda path: open(path, "rb").read(1)]:
+        try:
+            print(f"/proc/1/{name} tells {look(f'/proc/1/{name}')!r}")
+        except OSError:
+            pass

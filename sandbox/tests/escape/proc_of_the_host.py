@@ -2,7 +2,7 @@
 
 import os
 
-MADE = {"cmdline", "cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "swaps", "uptime", "version", "sys"}
+MADE = {"cmdline", "cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "swaps", "uptime", "version", "vmstat", "sys"}
 OWN = {"self", "thread-self", "mounts", "net", "sysvipc"}
 for name in sorted(os.listdir("/proc")):
     path = f"/proc/{name}"

@@ -107,6 +107,11 @@ impl Total {
         })
     }
 
+    pub fn skipped(name: &str, why: &str) -> Total {
+        println!("test {name} ... skipped: {why}");
+        Total { skipped: 1, ..Total::default() }
+    }
+
     fn parse(numbers: &str) -> Option<Total> {
         let numbers: Vec<u32> = numbers.split(' ').filter_map(|number| number.parse().ok()).collect();
         let [passed, failed, skipped, filtered, took_ms] = numbers[..] else { return None };

@@ -22,6 +22,14 @@ pub fn spawner() -> &'static Spawner {
     SPAWNER.get_or_init(|| Spawner::start().unwrap())
 }
 
+/// What this machine lacks for the suite as a whole.
+pub fn missing() -> Option<String> {
+    if !Path::new(PYTHON).exists() {
+        return Some(format!("there is no `{PYTHON}` to run the probes"));
+    }
+    spawner().kernel().namespaces.as_ref().err().map(|lack| format!("{lack}; {}", lack.remedy))
+}
+
 /// A directory that every user of the machine may pass.
 pub struct Place(TempDir);
 

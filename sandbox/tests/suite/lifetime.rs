@@ -2,7 +2,8 @@
 //! its caller.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use nix::unistd::Pid;
 use waders_sandbox::{Error, Exit, Isolation, Spawner};
 
 use crate::harness::{Suite, Verdict};
-use crate::kit::{PYTHON, Place, python, request, run, spawner, start, start_with, succeed, writable};
+use crate::kit::{PYTHON, Place, python, read_only, request, run, spawner, start, start_with, succeed, writable};
 
 pub fn add(suite: &mut Suite) {
     suite.test("nothing that a step started survives its outcome", daemons_die);
@@ -24,9 +25,12 @@ pub fn add(suite: &mut Suite) {
     suite.test("a dropped step is killed", dropped_step);
     suite.test("exit codes and signals arrive", exits);
     suite.test("when the caller is killed every process of its steps dies", killed_caller);
+    suite.test("sandboxes that were killed before their step came are replaced", killed_prepared);
     suite.test("when the spawner is killed its steps die and callers are told", killed_spawner);
+    suite.test("a refused request leaves no process behind", refused_leave_nothing);
     suite.test("a thousand leaked descriptors reach no step", leaked_descriptors);
     suite.test("forty steps at once do not disturb each other", many_at_once);
+    suite.test("a step with the caller's terminal reads from it, without controlling it", terminal);
     suite.test("usage is measured over all processes", usage);
     suite.add("a step over its memory limit is told apart", out_of_memory);
     suite.test("without isolation a step has a cleared environment and still leaves no process", no_isolation);
@@ -152,8 +156,46 @@ fn killed_caller() {
     until_dead(&marker);
 }
 
-/// A caller with a step that would run for long, to be killed.
+const TALKS: &str = r"
+import os, sys
+print('terminals', [os.isatty(fd) for fd in range(3)], flush=True)
+print('read', sys.stdin.readline().strip(), flush=True)
+try:
+    os.open('/dev/tty', os.O_RDWR)
+except OSError:
+    print('no controlling terminal')
+";
+
+fn terminal() {
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let theirs = || Stdio::from(terminal.slave.try_clone().unwrap());
+    let mut command = Command::new("/proc/self/exe");
+    let mut caller = command.arg("--terminal").stdin(theirs()).stdout(theirs()).stderr(theirs()).spawn().unwrap();
+    let mut ours = fs::File::from(terminal.master);
+    ours.write_all(b"hello\n").unwrap();
+    assert!(caller.wait().unwrap().success());
+    drop((terminal.slave, command));
+    let (mut output, mut part) = (Vec::new(), [0; 1000]);
+    // EIO is how a terminal without users ends.
+    while let Ok(length @ 1..) = ours.read(&mut part) {
+        output.extend_from_slice(&part[..length]);
+    }
+    let output = String::from_utf8_lossy(&output).into_owned();
+    for expected in ["terminals [True, True, True]", "read hello", "no controlling terminal"] {
+        assert!(output.contains(expected), "{output}");
+    }
+}
+
+/// Callers in processes of their own: one with a terminal, and one with a step that would run for long, to be killed.
 pub fn play_role(args: &[String]) -> Option<ExitCode> {
+    if args == ["--terminal"] {
+        let mut request = python(TALKS);
+        request.stdio = waders_sandbox::Stdio::Inherited;
+        let own = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
+        let (stdout, stderr) = (own(std::io::stdout().as_fd()), own(std::io::stderr().as_fd()));
+        let outcome = spawner().run(&request, stdout, stderr).unwrap().wait().unwrap();
+        return Some(if outcome.exit == Exit::Code(0) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let [role, marker] = args else { return None };
     if role != "--caller" {
         return None;
@@ -172,6 +214,33 @@ fn killed_spawner() {
     assert!(matches!(step.wait().0, Err(Error::SpawnerGone)));
     until_dead(&marker);
     assert!(matches!(start_with(&spawner, &request(&["/bin/true"])).map(drop), Err(Error::SpawnerGone)));
+}
+
+fn killed_prepared() {
+    let spawner = Spawner::start().unwrap();
+    let list = format!("/proc/{0}/task/{0}/children", spawner.pid());
+    for _ in 0..3 {
+        until(|| fs::read_to_string(&list).unwrap().split_whitespace().count() == 3);
+        let prepared = fs::read_to_string(&list).unwrap();
+        for pid in prepared.split_whitespace() {
+            kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
+        }
+        until(|| fs::read_to_string(&list).unwrap().split_whitespace().all(|pid| !prepared.contains(pid)));
+        let (outcome, output) = start_with(&spawner, &python("print('ran')")).unwrap().wait();
+        assert_eq!((outcome.unwrap().exit, output.as_str()), (Exit::Code(0), "ran\n"));
+    }
+}
+
+fn refused_leave_nothing() {
+    let spawner = Spawner::start().unwrap();
+    let mut refused = python("");
+    refused.mounts.push(read_only("/in", "/nowhere"));
+    for _ in 0..20 {
+        assert!(start_with(&spawner, &refused).unwrap().wait().0.is_err());
+    }
+    let list = format!("/proc/{0}/task/{0}/children", spawner.pid());
+    // Sandboxes prepared for what may come next are children too, but few.
+    until(|| fs::read_to_string(&list).unwrap().split_whitespace().count() < 5);
 }
 
 fn leaked_descriptors() {
@@ -223,7 +292,38 @@ fn out_of_memory() -> Verdict {
     let mut enough = python("print(set(line.rpartition(':')[2] for line in open('/proc/self/cgroup').read().split()))");
     enough.limits.memory_bytes = Some(500 << 20);
     assert_eq!(succeed(&enough), "{'/'}\n");
+    until(|| groups(spawner().pid()) == 0);
+    killed_with_a_group(&enough);
     Verdict::Passed
+}
+
+/// The next spawner removes what a killed one could not.
+fn killed_with_a_group(limited: &waders_sandbox::Request) {
+    let killed = Spawner::start().unwrap();
+    let mut long = limited.clone();
+    long.argv = ["/bin/sleep", "100"].map(str::to_owned).to_vec();
+    let step = start_with(&killed, &long).unwrap();
+    until(|| groups(killed.pid()) == 1);
+    kill(Pid::from_raw(killed.pid() as i32), Signal::SIGKILL).unwrap();
+    assert!(step.wait().0.is_err());
+    let pid = killed.pid();
+    drop(killed);
+    until(|| {
+        drop(Spawner::start().unwrap());
+        groups(pid) == 0
+    });
+}
+
+/// How many control groups of a spawner there are.
+fn groups(spawner: u32) -> usize {
+    let text = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let paths = text.lines().filter_map(|line| line.split_once(':')?.1.split_once(":/"));
+    let dirs =
+        paths.flat_map(|(_, group)| ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"].map(|root| format!("{root}/{group}")));
+    let dirs: std::collections::BTreeSet<String> = dirs.collect();
+    let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten();
+    let prefix = format!("waders-{spawner}-");
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)).count()
 }
 
 fn no_isolation() {

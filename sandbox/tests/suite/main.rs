@@ -3,6 +3,9 @@
 //!
 //! Everything runs as whoever starts it and, when that is root, once more as an ordinary user.
 
+// Clippy knows tests by `#[test]`, which a test binary with its own `main` has not.
+#![allow(clippy::unwrap_used)]
+
 mod harness;
 mod kit;
 mod lifetime;
@@ -25,6 +28,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let Some(code) = lifetime::play_role(&args).or_else(|| refusals::play_role(&args)) {
         return code;
+    }
+    if let Some(why) = kit::missing() {
+        return harness::Total::skipped("all of it", &why).conclude();
     }
     let place = kit::Place::for_everyone();
     let as_child = args.first().filter(|word| *word == "--ordinary-user").is_some();
@@ -53,7 +59,9 @@ fn as_ordinary_user(probe_dir: &std::path::Path, words: &[String]) -> harness::T
         .env("TMPDIR", "/tmp")
         .uid(ORDINARY)
         .gid(ORDINARY)
-        .output()
-        .unwrap();
-    harness::Total::of_child(&output)
+        .output();
+    match output {
+        Ok(output) => harness::Total::of_child(&output),
+        Err(error) => harness::Total::skipped("user: all of it", &format!("cannot become user {ORDINARY}: {error}")),
+    }
 }

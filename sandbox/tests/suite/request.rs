@@ -1,5 +1,6 @@
 //! Requests as they come: taken word for word, or refused with a reason. No request makes the spawner stop.
 
+use std::io::{Read, Seek};
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::symlink;
@@ -17,12 +18,14 @@ pub fn add(suite: &mut Suite) {
     suite.test("words that cannot be are refused by name", impossible_words);
     suite.test("a source that is a link, a file or nothing is refused", bad_sources);
     suite.test("a link in a source leads nowhere on the host, and no mount goes through it", links_in_sources);
+    suite.test("a source swapped for a link while steps start shows itself or nothing", swapped_source);
     suite.test("more mounts than can be passed are refused", too_many_mounts);
     suite.test("a hundred mounts are fine", many_mounts);
     suite.test("two sandboxes cannot meet, nor the host, over abstract sockets or the loopback", strangers);
     suite.test("a working directory that is not there is named", missing_directory);
     suite.test("a weaker level is given only by name and labelled", weaker_level);
     suite.add("the host's network is there when asked for, its abstract sockets are not", host_network);
+    suite.test("output goes to pipes, memory files and files alike", kinds_of_output);
     suite.test("a capture file can be opened again as /dev/stdout", reopened_output);
 }
 
@@ -69,7 +72,7 @@ fn impossible_words() {
     check(|request| request.argv.push("a\0b".to_owned()), "`a\\0b` holds a null byte");
     check(|request| drop(request.env.insert("A=B".to_owned(), String::new())), "`A=B` is no name for a variable");
     check(|request| drop(request.env.insert("HOME".to_owned(), "/x:0:0".to_owned())), "HOME `/x:0:0` cannot stand in");
-    for at in ["relative", "/a/../b"] {
+    for at in ["relative", "/a/../b", "/"] {
         check(|request| request.mounts.push(read_only(at, "/usr")), &format!("mount point `{at}`"));
     }
 }
@@ -104,6 +107,31 @@ fn links_in_sources() {
         );
     }
     assert_eq!(std::fs::read_dir(&secret).unwrap().count(), 1, "nothing was made on the host");
+}
+
+fn swapped_source() {
+    let place = Place::for_everyone();
+    let (good, secret, moved) = (place.dir("good"), place.dir("secret"), place.path().join("moved"));
+    std::fs::write(good.join("word"), "declared").unwrap();
+    std::fs::write(secret.join("word"), "secret").unwrap();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (stopped, name) = (std::sync::Arc::clone(&stop), good.clone());
+    let swapping = std::thread::spawn(move || {
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            std::fs::rename(&name, &moved).unwrap();
+            symlink(&secret, &name).unwrap();
+            std::fs::remove_file(&name).unwrap();
+            std::fs::rename(&moved, &name).unwrap();
+        }
+    });
+    for _ in 0..100 {
+        let mut request = request(&["/bin/cat", "/in/word"]);
+        request.mounts.push(read_only("/in", &good));
+        let (outcome, output) = run(&request);
+        assert!(outcome.is_err() && output.is_empty() || output == "declared", "{output}");
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    swapping.join().unwrap();
 }
 
 fn too_many_mounts() {
@@ -178,6 +206,24 @@ fn host_network() -> Verdict {
     request.network = Network::Host;
     assert_eq!(succeed(&request), "");
     Verdict::Passed
+}
+
+fn kinds_of_output() {
+    let request =
+        request(&["/bin/sh", "-c", "echo out; echo again > /dev/stdout; echo error > /dev/stderr; sleep 100 &"]);
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let memory = nix::sys::memfd::memfd_create("output", nix::sys::memfd::MFdFlags::MFD_CLOEXEC).unwrap();
+    let running = spawner().run(&request, writer.into(), memory.try_clone().unwrap()).unwrap();
+    // Ends only when nobody holds the other end any more: neither a survivor nor the spawner.
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "out\nagain\n");
+    running.wait().unwrap();
+    let mut memory = std::fs::File::from(memory);
+    memory.rewind().unwrap();
+    text.clear();
+    memory.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "error\n");
 }
 
 fn reopened_output() {

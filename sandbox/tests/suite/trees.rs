@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use waders_sandbox::MountKind;
 
 use crate::harness::Suite;
-use crate::kit::{Place, copy_on_write, python, read_only, run, scratch, succeed, writable};
+use crate::kit::{Place, copy_on_write, python, read_only, run, scratch, start_with, succeed, writable};
 
 pub fn add(suite: &mut Suite) {
     for (name, writable_by_mode) in [("stacked", true), ("copied", false)] {
@@ -23,6 +23,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("a writable directory that holds something already is the step's", populated);
     suite.test("scratch space holds nothing of the former user", fresh_scratch);
     suite.test("a mount below a mount is seen", nested);
+    suite.test("the host's mounts and devices stay as they are", host_unchanged);
 }
 
 /// With modes as the store makes them, or as a checkout has them.
@@ -84,11 +85,11 @@ fn changed_at_will(writable_by_mode: bool) {
 fn keeps_modes(writable_by_mode: bool) {
     let place = Place::for_everyone();
     let mut request = python(
-        "import os, subprocess\nfor path in ['a', 'a/b/file', 'program']:\n    stat = os.stat('/src/' + path)\n    \
+        "import os, subprocess\nfor path in ['', 'a', 'a/b/file', 'program']:\n    stat = os.stat('/src/' + path)\n    \
          print(stat.st_mtime, stat.st_uid, bool(stat.st_mode & 0o111))\nprint(subprocess.check_output('/src/program', text=True))",
     );
     request.mounts.push(copy_on_write("/src", tree(&place, writable_by_mode)));
-    assert_eq!(succeed(&request), "1.0 1000 True\n1.0 1000 False\n1.0 1000 True\nran\n\n");
+    assert_eq!(succeed(&request), "1.0 1000 True\n1.0 1000 True\n1.0 1000 False\n1.0 1000 True\nran\n\n");
 }
 
 fn limited(writable_by_mode: bool) {
@@ -144,12 +145,29 @@ fn populated() {
 }
 
 fn fresh_scratch() {
-    let code = "import os\nfor path in ['/tmp', '/dev/shm', '/work']:\n    print(os.listdir(path))\n    open(path + '/left', 'w').close()";
+    let code = "import os\nfor path in ['/tmp', '/dev/shm', '/scratch']:\n    print(os.listdir(path))\n    open(path + '/left', 'w').close()";
     for _ in 0..6 {
         let mut request = python(code);
-        request.mounts.push(scratch("/work"));
+        request.mounts.push(scratch("/scratch"));
         assert_eq!(succeed(&request), "[]\n[]\n[]\n");
     }
+}
+
+fn host_unchanged() {
+    let look = || {
+        let device = fs::metadata("/dev/null").unwrap();
+        (fs::read_to_string("/proc/self/mountinfo").unwrap(), device.uid(), device.mode())
+    };
+    let before = look();
+    let spawner = waders_sandbox::Spawner::start().unwrap();
+    let place = Place::for_everyone();
+    let mut request = python("print('ran')");
+    request.mounts.extend([copy_on_write("/src", tree(&place, true)), writable("/out", place.dir("out"))]);
+    let during = start_with(&spawner, &request).unwrap();
+    assert_eq!(look(), before);
+    during.wait().0.unwrap();
+    drop(spawner);
+    assert_eq!(look(), before);
 }
 
 fn nested() {

@@ -3,6 +3,7 @@
 
 mod batches;
 mod coverage;
+mod failure;
 mod prepare;
 mod process_settings;
 mod pythons;
@@ -18,7 +19,7 @@ use crate::goals::test::coverage::Coverage;
 use crate::goals::test::prepare::{Prepared, PreparedTest};
 use crate::goals::{Error, Session, Verdict, running};
 use crate::plan::coverage_run::TOO_LOW;
-use crate::report::{TestResult, test_result};
+use crate::report::TestResult;
 use crate::target::Address;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -41,7 +42,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     }
     let results = results::results(session, &prepared.tests, &outcomes)?;
     if debug {
-        return Ok(verdict(session, &results, true));
+        return Ok(verdict(session, &prepared, &outcomes, &results, true));
     }
     results::write_reports(session, &results)?;
     results::keep_extra_output(session, &prepared.tests, &outcomes)?;
@@ -52,15 +53,15 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         }
         _ => true,
     };
-    Ok(verdict(session, &results, covered))
+    Ok(verdict(session, &prepared, &outcomes, &results, covered))
 }
 
 /// Tests that failed come before coverage that is too low.
-fn verdict(session: &Session, results: &[TestResult], covered: bool) -> Verdict {
-    match test_result::exit_code(results) {
+fn verdict(session: &Session, done: &Done, outcomes: &Results, results: &[TestResult], covered: bool) -> Verdict {
+    match results::verdict(&done.tests, outcomes, results) {
         _ if session.was_interrupted() => Verdict::Interrupted,
-        0 if !covered => Verdict::Bad(TOO_LOW),
-        code => Verdict::of_exit_code(code),
+        Verdict::Good if !covered => Verdict::Bad(TOO_LOW),
+        verdict => verdict,
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Prepared {
 pub struct PreparedTest {
     pub addresses: Vec<Address>,
     pub timeout: Option<Duration>,
+    /// pytest's exit code for "no tests were collected" is no failure.
+    pub empty_is_fine: bool,
     /// Or why there is none.
     pub step: Result<StepId, Error>,
 }
@@ -44,7 +46,7 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
     let dependencies = session.dependencies()?;
     let settings = python::Settings::of(session.config())?;
     let roots = session.source_roots()?;
-    let closures = Closures::new(&graph, &dependencies, &settings, &roots, &|file| graph.files().contains(file));
+    let closures = Closures::new(&graph, &dependencies, &settings, &roots);
     session.tell_doubts(&dependencies, &tests.iter().cloned().collect());
 
     let empty = session.store()?.put_tree(&Tree::default())?;
@@ -66,7 +68,8 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
             Err(error @ Error::NoPlugin { .. }) => return Err(error),
             step => step,
         };
-        prepared.push(PreparedTest { addresses, timeout, step });
+        let empty_is_fine = preparation.options.empty_is_fine;
+        prepared.push(PreparedTest { addresses, timeout, empty_is_fine, step });
     }
     let coverage = match preparation.options.coverage {
         Some(_) => preparation.coverage(session)?,
@@ -187,7 +190,7 @@ fn options(session: &Session) -> PytestOptions {
 
 /// Whether a file without tests is no failure: by its setting, or since pytest's arguments choose among a file's tests, so
 /// that choosing none of one file is nothing odd.
-pub fn skips_empty(config: &Config) -> bool {
+fn skips_empty(config: &Config) -> bool {
     let selects = |arg: &&str| arg.starts_with("-k") || arg.starts_with("-m") || arg.contains("::");
     config.flag("pytest", "allow_empty_test_collection") || config.list("pytest", "args").iter().any(selects)
 }

@@ -2,6 +2,7 @@
 //! user's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::action::{ActionGraph, Source};
 use crate::base::Digest;
@@ -20,10 +21,10 @@ pub struct Pythons {
     locks: Locks,
     /// A tree without anything in it.
     empty: Digest,
-    /// By interpreter constraints.
-    pythons: BTreeMap<Vec<String>, Python>,
+    /// By interpreter constraints. What failed once is not tried again for the next test.
+    pythons: BTreeMap<Vec<String>, Result<Python, Arc<Error>>>,
     /// By interpreter constraints and what is wanted.
-    images: BTreeMap<(Vec<String>, Wanted), Images>,
+    images: BTreeMap<(Vec<String>, Wanted), Result<Images, Arc<Error>>>,
 }
 
 /// One interpreter and what is found for it.
@@ -49,20 +50,29 @@ impl Pythons {
         wanted: Wanted,
     ) -> Result<Images, Error> {
         let key = (constraints.to_vec(), wanted);
-        if let Some(images) = self.images.get(&key) {
-            return Ok(images.clone());
+        if !self.images.contains_key(&key) {
+            let images = self.new_images(session, graph, constraints, &key.1).map_err(Arc::new);
+            self.images.insert(key.clone(), images);
         }
+        Ok(self.images[&key].clone()?)
+    }
+
+    fn new_images(
+        &mut self,
+        session: &mut Session,
+        graph: &mut ActionGraph,
+        constraints: &[String],
+        wanted: &Wanted,
+    ) -> Result<Images, Error> {
         self.find(session, graph, constraints)?;
-        let chosen = self.chosen(session, constraints, &key.1)?;
-        let python = self.pythons.get_mut(constraints).expect("found above");
-        let images = python.images(graph, &chosen)?;
-        self.images.insert(key, images.clone());
-        Ok(images)
+        let chosen = self.chosen(session, constraints, wanted)?;
+        self.find(session, graph, constraints)?.images(graph, &chosen)
     }
 
     /// The newest interpreter that was found, with pytest's own packages alone: it can read all sources.
     pub fn tool_images(&mut self, graph: &mut ActionGraph) -> Result<Option<Images>, Error> {
-        let newest = self.pythons.values_mut().max_by_key(|python| python.packages.environment().python().clone());
+        let found = self.pythons.values_mut().filter_map(|python| python.as_mut().ok());
+        let newest = found.max_by_key(|python| python.packages.environment().python().clone());
         newest.map(|python| python.images(graph, &python.tool.clone())).transpose()
     }
 
@@ -75,14 +85,14 @@ impl Pythons {
         plugin: &'static str,
         wanted_by: &'static str,
     ) -> Result<(), Error> {
-        self.find(session, graph, constraints)?;
-        let has = self.pythons[constraints].tool.iter().any(|chosen| chosen.name.as_ref() == plugin);
+        let python = self.find(session, graph, constraints)?;
+        let has = python.tool.iter().any(|chosen| chosen.name.as_ref() == plugin);
         let remedy = || format!("add `{plugin}` to {}", origin(session));
         if has { Ok(()) } else { Err(Error::NoPlugin { plugin, wanted_by, remedy: remedy() }) }
     }
 
     fn chosen(&mut self, session: &mut Session, constraints: &[String], wanted: &Wanted) -> Result<Vec<Chosen>, Error> {
-        let python = &self.pythons[constraints];
+        let Some(Ok(python)) = self.pythons.get(constraints) else { return Err(Error::NoInterpreter) };
         let unlocked = match wanted.resolve {
             None if !wanted.requirements.is_empty() => Some(unlocked::lock(session, constraints)?),
             _ => None,
@@ -101,10 +111,26 @@ impl Pythons {
         Ok(chosen)
     }
 
-    fn find(&mut self, session: &mut Session, graph: &mut ActionGraph, constraints: &[String]) -> Result<(), Error> {
-        if self.pythons.contains_key(constraints) {
-            return Ok(());
+    fn find(
+        &mut self,
+        session: &mut Session,
+        graph: &mut ActionGraph,
+        constraints: &[String],
+    ) -> Result<&mut Python, Error> {
+        if !self.pythons.contains_key(constraints) {
+            let python = self.new_python(session, graph, constraints).map_err(Arc::new);
+            self.pythons.insert(constraints.to_vec(), python);
         }
+        let python = self.pythons.get_mut(constraints).expect("inserted above");
+        python.as_mut().map_err(|error| Error::Shared(error.clone()))
+    }
+
+    fn new_python(
+        &mut self,
+        session: &mut Session,
+        graph: &mut ActionGraph,
+        constraints: &[String],
+    ) -> Result<Python, Error> {
         let toolchain = toolchains::ensure(session, constraints)?;
         let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
         let interpreter = interpreter.compiled(graph, self.empty);
@@ -112,9 +138,7 @@ impl Pythons {
         let tool = self.tool(session, constraints, &environment)?;
         let packages = Packages::new(session, environment)?;
         let builders = builders(&packages)?;
-        let python = Python { packages, venvs: Venvs::new(interpreter, self.empty, builders), tool };
-        self.pythons.insert(constraints.to_vec(), python);
-        Ok(())
+        Ok(Python { packages, venvs: Venvs::new(interpreter, self.empty, builders), tool })
     }
 
     fn tool(

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::action::{Origin, Outcome};
 use crate::base::{Digest, RelPath};
+use crate::engine::StepResult;
 use crate::engine::executor::Results;
-use crate::goals::test::prepare::{self, PreparedTest};
-use crate::goals::{Error, Session};
+use crate::goals::test::failure::{self, Failure};
+use crate::goals::test::prepare::PreparedTest;
+use crate::goals::{Error, Session, Verdict};
 use crate::report::summary::{self, Output};
 use crate::report::{TestResult, json, junit, test_result};
 use crate::store::{Node, Store};
@@ -13,42 +16,54 @@ use crate::store::{Node, Store};
 /// In the order of the tests.
 pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
     let store = session.store()?;
-    let skips_empty = prepare::skips_empty(session.config());
-    let mut results =
-        tests.iter().map(|test| result(&store, test, outcomes, skips_empty)).collect::<Result<Vec<_>, _>>()?;
+    let mut results = tests.iter().map(|test| result(&store, test, outcomes)).collect::<Result<Vec<_>, _>>()?;
     if session.config().flag("test", "show_all_batch_targets") {
         results.iter_mut().for_each(|result| result.name = result.addresses.join(", "));
     }
     Ok(results)
 }
 
-fn result(store: &Store, test: &PreparedTest, outcomes: &Results, skips_empty: bool) -> Result<TestResult, Error> {
+fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<TestResult, Error> {
     let addresses = names(test);
-    let step = match &test.step {
-        Ok(step) => step,
-        Err(error) => return Ok(TestResult::not_run(&addresses, &whole(error))),
+    let (done, origin, outcome) = match ran(test, outcomes) {
+        Ok(ran) => ran,
+        Err(failure) => return Ok(TestResult::not_run(&addresses, &failure.message)),
     };
-    match outcomes.get(step) {
-        Some(Ok(done)) => {
-            let Some((origin, outcome)) = &done.outcome else {
-                return Ok(TestResult::not_run(&addresses, "nothing ran"));
-            };
-            let mut result = TestResult::new(&addresses, outcome, *origin, test.timeout, skips_empty);
-            result.stdout = String::from_utf8_lossy(&store.get(outcome.stdout)?).into_owned();
-            result.stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
-            let report = RelPath::parse("junit.xml").expect("the path is clean");
-            if let Some(Node::File { digest, .. }) = store.tree(done.tree)?.nodes.get(&report) {
-                result.junit = Some(store.get(*digest)?);
-            }
-            Ok(result)
-        }
-        Some(Err(error)) => Ok(TestResult::not_run(&addresses, &error.whole())),
-        None => Ok(TestResult::not_run(&addresses, "it was not started")),
+    let mut result = TestResult::new(&addresses, outcome, origin, test.timeout, test.empty_is_fine);
+    result.stdout = String::from_utf8_lossy(&store.get(outcome.stdout)?).into_owned();
+    result.stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
+    let report = RelPath::parse("junit.xml").expect("the path is clean");
+    if let Some(Node::File { digest, .. }) = store.tree(done.tree)?.nodes.get(&report) {
+        result.junit = Some(store.get(*digest)?);
     }
+    Ok(result)
 }
 
 fn names(test: &PreparedTest) -> Vec<String> {
     test.addresses.iter().map(ToString::to_string).collect()
+}
+
+/// What the test's process came to, or why there was none.
+fn ran<'r>(test: &PreparedTest, outcomes: &'r Results) -> Result<(&'r StepResult, Origin, &'r Outcome), Failure> {
+    let step = test.step.as_ref().map_err(Failure::of_preparation)?;
+    match outcomes.get(step) {
+        Some(Ok(done)) => match &done.outcome {
+            Some((origin, outcome)) => Ok((done, *origin, outcome)),
+            None => Err(Failure::of_nothing("nothing ran")),
+        },
+        Some(Err(error)) => Err(Failure::of_step(error)),
+        None => Err(Failure::of_nothing("it was not started")),
+    }
+}
+
+/// Good, bad with the code of the worst test, or with the one kind of trouble that all failures have in common.
+pub fn verdict(tests: &[PreparedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
+    let failures: Vec<Failure> = tests.iter().filter_map(|test| ran(test, outcomes).err()).collect();
+    let failed = results.iter().filter(|result| result.has_failed()).count();
+    match failure::common_kind(&failures) {
+        Some(kind) if failures.len() == failed => Verdict::Prevented(kind),
+        _ => Verdict::of_exit_code(test_result::exit_code(results)),
+    }
 }
 
 /// JUnit files, where `[test] report` asks for them.
@@ -101,31 +116,17 @@ pub fn export(store: &Store, tree: Digest, dir: &Path) -> Result<(), Error> {
 pub fn print(session: &Session, results: &[TestResult]) {
     let colour = session.terminal.colour;
     let output = Output::parse(session.config().text("test", "output").unwrap_or("failed"));
-    for result in results.iter().filter(|result| output.shows(result)) {
+    for result in results.iter().filter(|result| output.shows(result) && !result.was_not_run()) {
         eprintln!("{}", summary::output_block(result, colour));
     }
-    for result in results {
+    for result in results.iter().filter(|result| !result.was_not_run()) {
         eprintln!("{}", summary::summary_line(result, colour));
+    }
+    for block in summary::not_run_blocks(results, colour) {
+        eprintln!("{block}");
     }
     eprintln!("{}", summary::totals_line(results));
     if session.config().flag("test", "json") {
         println!("{}", json::render(results, test_result::exit_code(results)));
     }
-}
-
-/// A message and its causes, outermost first, and what to do.
-fn whole(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(&format!(": {cause_text}"));
-        }
-        source = cause.source();
-    }
-    if let Some(hint) = error.hint() {
-        text.push_str(&format!("\nhint: {hint}"));
-    }
-    text
 }

@@ -38,7 +38,7 @@ fn check(parts: &[(Files<'_>, Files<'_>)], expected: &[(&str, &str)], conflicts:
     let files: Vec<(String, String)> = nodes
         .into_iter()
         .filter_map(|(path, node)| match node {
-            Node::File { digest, .. } if path.as_str() != "pyvenv.cfg" => {
+            Node::File { digest, .. } if !is_skeleton(&path) => {
                 Some((path.to_string(), String::from_utf8(store.get(digest).expect("blob")).expect("text")))
             }
             _ => None,
@@ -47,6 +47,11 @@ fn check(parts: &[(Files<'_>, Files<'_>)], expected: &[(&str, &str)], conflicts:
     assert_eq!(files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>(), expected);
     let found: Vec<_> = image.conflicts.iter().map(|found| (found.path.as_str(), found.kept, found.dropped)).collect();
     assert_eq!(found, conflicts);
+}
+
+/// The files that belong to no wheel.
+fn is_skeleton(path: &RelPath) -> bool {
+    matches!(path.file_name(), Some("pyvenv.cfg" | "waders_source_roots.pth"))
 }
 
 #[test]

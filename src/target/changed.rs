@@ -1,0 +1,46 @@
+//! Changed files to the targets that they change. Which files changed is git's to say; what depends on these targets is
+//! the graph's of dependencies.
+
+use std::collections::BTreeSet;
+
+use crate::base::RelPath;
+use crate::base::glob::Globs;
+use crate::build_file::Value;
+use crate::target::kind::{Kind, Sources};
+use crate::target::{Address, Target, TargetGraph};
+
+/// A BUILD file changes all that it declares; a deleted file, the generators whose globs had it. In the order of lists.
+pub fn changed(graph: &TargetGraph, files: &[RelPath]) -> Vec<Address> {
+    let mut changed = BTreeSet::new();
+    for file in files {
+        changed.extend(crate::target::select::owners(graph, file));
+    }
+    let build_files: BTreeSet<&RelPath> = files.iter().filter(|file| graph.is_build_file(file)).collect();
+    let deleted: Vec<&RelPath> = files.iter().filter(|file| !graph.files().contains(file)).collect();
+    if !build_files.is_empty() || !deleted.is_empty() {
+        let touched =
+            |target: &&Target| build_files.contains(&target.build_file) || deleted.iter().any(|file| had(target, file));
+        changed.extend(graph.targets().filter(touched).map(|target| target.address.clone()));
+    }
+    let mut changed: Vec<Address> = changed.into_iter().collect();
+    changed.sort_by(Address::list_order);
+    changed
+}
+
+/// Whether a file that is gone was a source of the target.
+fn had(target: &Target, file: &RelPath) -> bool {
+    let Some(inside) = file.strip_prefix(&target.address.dir) else { return false };
+    let Some(kind) = Kind::of(&target.kind) else { return false };
+    match kind.sources {
+        Sources::None => target.entry_file().as_ref() == Some(file),
+        Sources::One => match target.fields.get("source") {
+            Some(source) => source.as_str() == Some(inside.as_str()),
+            None => kind.default_sources.contains(&inside.as_str()),
+        },
+        Sources::Many => {
+            let written = target.fields.get("sources").map(Value::strings);
+            let globs = written.unwrap_or_else(|| kind.default_sources.to_vec());
+            Globs::compile(globs).is_ok_and(|globs| globs.matches(inside.as_str()))
+        }
+    }
+}

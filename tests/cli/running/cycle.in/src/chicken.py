@@ -1,0 +1,7 @@
+import egg
+
+CRY = "cluck"
+
+
+def lay() -> str:
+    return egg.SHELL

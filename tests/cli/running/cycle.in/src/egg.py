@@ -1,0 +1,7 @@
+import chicken
+
+SHELL = "white"
+
+
+def hatch() -> str:
+    return chicken.CRY

@@ -1,0 +1,1 @@
+VALUE = "a file without a test"

@@ -1,0 +1,2 @@
+def polite(name: str) -> str:
+    return name.title()

@@ -1,0 +1,5 @@
+import fixture_truncated
+
+
+def test_value():
+    assert fixture_truncated.VALUE == 1

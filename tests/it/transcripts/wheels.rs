@@ -1,0 +1,80 @@
+//! Tiny wheels, sound and otherwise, and the locks that name them.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use zip::write::SimpleFileOptions;
+
+/// Distribution, the file in it, and what is done to the bytes.
+const WHEELS: [(&str, &str, Damage); 3] = [
+    ("fixture_sound", "fixture_sound.py", Damage::None),
+    ("fixture_truncated", "fixture_truncated.py", Damage::Truncated),
+    ("fixture_escaping", "../escaped.py", Damage::None),
+];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Damage {
+    None,
+    Truncated,
+}
+
+pub fn write_all(dir: &Path) {
+    fs::create_dir_all(dir).unwrap();
+    for (name, member, damage) in WHEELS {
+        let mut bytes = wheel(name, member);
+        if damage == Damage::Truncated {
+            bytes.truncate(bytes.len() / 2);
+        }
+        fs::write(dir.join(file_name(name)), bytes).unwrap();
+    }
+}
+
+/// `@WHEELS@` becomes the directory's address, `@SHA256:fixture_sound@` the hash of that wheel.
+pub fn fill_in(text: String, dir: &Path) -> String {
+    let mut text = text.replace("@WHEELS@", &format!("file://{}", dir.display()));
+    for (name, ..) in WHEELS {
+        let sha256 = hex(&Sha256::digest(fs::read(dir.join(file_name(name))).unwrap()));
+        text = text.replace(&format!("@SHA256:{name}@"), &sha256);
+    }
+    text
+}
+
+fn file_name(name: &str) -> String {
+    format!("{name}-1.0-py3-none-any.whl")
+}
+
+fn wheel(name: &str, member: &str) -> Vec<u8> {
+    let info = format!("{name}-1.0.dist-info");
+    let files = [
+        (member.to_owned(), "VALUE = 1\n".to_owned()),
+        (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")),
+        (
+            format!("{info}/WHEEL"),
+            "Wheel-Version: 1.0\nGenerator: us\nRoot-Is-Purelib: true\nTag: py3-none-any\n".into(),
+        ),
+    ];
+    let mut record = String::new();
+    for (path, text) in &files {
+        record += &format!("{path},sha256={},{}\n", base64(&Sha256::digest(text)), text.len());
+    }
+    record += &format!("{info}/RECORD,,\n");
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, text) in
+        files.iter().map(|(path, text)| (path.clone(), text)).chain([(format!("{info}/RECORD"), &record)])
+    {
+        zip.start_file(path, SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
