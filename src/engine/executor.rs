@@ -196,7 +196,7 @@ impl Execution {
         let slot = self.slots.take().await;
         self.refuse_if_interrupted()?;
         (self.events)(Event::Started { id, label: label.clone() });
-        let outcome = run::run(&self.engine, action, &inputs, slot.number(), &self.cancel).await?;
+        let outcome = run::run(&self.engine, action, &inputs, &slot, &self.cancel).await?;
         let good = matches!(outcome.exit, Exit::Code(code) if action.cache.good_codes.contains(&code));
         if good && action.cache.keep && !action.interactive {
             cache::keep_outcome(&self.engine.store, &key, &outcome)?;

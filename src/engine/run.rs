@@ -11,6 +11,7 @@ use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio};
 use crate::action::{Action, Exit, Inputs, Outcome};
 use crate::base::Digest;
 use crate::engine::cancel::Wish;
+use crate::engine::slots::Slot;
 use crate::engine::{Cancel, Engine, Error, Settings};
 use crate::store::{self, CaptureLimits, Store};
 
@@ -25,7 +26,7 @@ pub async fn run(
     engine: &Engine,
     action: &Action,
     inputs: &Inputs,
-    slot: usize,
+    slot: &Slot<'_>,
     cancel: &Cancel,
 ) -> Result<Outcome, Error> {
     let mounts = tokio::task::block_in_place(|| materialize(engine, inputs))?;
@@ -57,7 +58,7 @@ async fn once(
     engine: &Engine,
     action: &Action,
     mounts: &[Mount],
-    slot: usize,
+    slot: &Slot<'_>,
     cancel: &Cancel,
 ) -> Result<Outcome, Error> {
     let scratch = engine.store.scratch()?;
@@ -146,7 +147,7 @@ async fn sandboxed(
     }
 }
 
-fn request(engine: &Engine, action: &Action, images: &[Mount], out: &Path, slot: usize) -> Request {
+fn request(engine: &Engine, action: &Action, images: &[Mount], out: &Path, slot: &Slot<'_>) -> Request {
     let mut mounts = images.to_vec();
     let writable = |at: &str, source| Mount { at: at.into(), kind: MountKind::Writable { source } };
     mounts.push(writable("/out", out.to_owned()));
@@ -158,7 +159,11 @@ fn request(engine: &Engine, action: &Action, images: &[Mount], out: &Path, slot:
 
     let mut env = action.env.clone();
     if let Some(variable) = &action.slot_variable {
-        env.insert(variable.clone(), slot.to_string());
+        env.insert(variable.clone(), slot.number().to_string());
+    }
+    if let Some(share) = &action.share {
+        let processes = if slot.idle() == 0 { 0 } else { share.at_most.min(slot.idle() + 1) };
+        env.insert(share.variable.clone(), processes.to_string());
     }
     Request {
         argv: action.argv.clone(),

@@ -87,6 +87,7 @@ pub fn action(images: BTreeMap<String, Source>, sources: Source, data: Source, o
         attempts: 1,
         cache: CachePolicy { read: true, keep: true, good_codes: vec![0, TOO_LOW] },
         slot_variable: None,
+        share: None,
         interactive: false,
     }
 }

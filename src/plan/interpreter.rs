@@ -53,6 +53,7 @@ impl Interpreter {
             attempts: 1,
             cache: CachePolicy { read: true, keep: true, good_codes: vec![0] },
             slot_variable: None,
+            share: None,
             interactive: false,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::action::{Action, CachePolicy, Source};
+use crate::action::{Action, CachePolicy, Share, Source};
 use crate::base::RelPath;
 use crate::plan::environment;
 
@@ -38,6 +38,16 @@ pub struct CoverageOptions {
     pub config: Option<RelPath>,
 }
 
+/// How the tests of one process are spread by pytest-xdist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Workers {
+    /// Not at all.
+    None,
+    /// Over what the machine has to spare, up to so many.
+    Idle(usize),
+    Exactly(u32),
+}
+
 /// Test files that share a process, and what they need.
 #[derive(Clone, Debug)]
 pub struct TestFiles {
@@ -54,8 +64,7 @@ pub struct TestFiles {
     pub env: BTreeMap<String, String>,
     pub timeout: Option<Duration>,
     pub attempts: u32,
-    /// For pytest-xdist, where it is used.
-    pub workers: Option<u32>,
+    pub workers: Workers,
     /// With the host's network.
     pub network: bool,
     /// Whether a success may stand for later runs.
@@ -76,6 +85,7 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
         attempts: if options.debug { 1 } else { test.attempts },
         cache: cache(test, options),
         slot_variable: options.slot_variable.clone().filter(|_| !options.debug),
+        share: share(test, options),
         interactive: options.debug,
     }
 }
@@ -89,7 +99,11 @@ fn argv(test: &TestFiles, options: &PytestOptions) -> Vec<String> {
     if !options.debug {
         argv.extend(["--color=yes", "--junit-xml=/out/junit.xml", "-o"].map(str::to_owned));
         argv.push(format!("junit_family={}", options.junit_family));
-        argv.extend(test.workers.iter().flat_map(|count| ["-n".to_owned(), count.to_string()]));
+        argv.extend(match test.workers {
+            Workers::None => Vec::new(),
+            Workers::Idle(_) => vec!["-n".to_owned(), "auto".to_owned()],
+            Workers::Exactly(count) => vec!["-n".to_owned(), count.to_string()],
+        });
         argv.extend(options.coverage.iter().flat_map(coverage_args));
     }
     argv.extend(test.files.iter().map(ToString::to_string));
@@ -126,6 +140,16 @@ fn outputs_at() -> BTreeMap<String, RelPath> {
     BTreeMap::from([("/src/extra-output".to_owned(), extra)])
 }
 
+/// The number that `-n auto` means, so that it is no part of the key.
+fn share(test: &TestFiles, options: &PytestOptions) -> Option<Share> {
+    match test.workers {
+        Workers::Idle(at_most) if !options.debug => {
+            Some(Share { variable: "PYTEST_XDIST_AUTO_NUM_WORKERS".to_owned(), at_most })
+        }
+        _ => None,
+    }
+}
+
 fn cache(test: &TestFiles, options: &PytestOptions) -> CachePolicy {
     let mut good_codes = vec![0];
     if options.empty_is_fine {
@@ -135,12 +159,12 @@ fn cache(test: &TestFiles, options: &PytestOptions) -> CachePolicy {
 }
 
 /// About how many tests a source file has: its functions that are named so. pytest-xdist needs no more workers.
-pub fn count_tests(text: &str) -> u32 {
+pub fn count_tests(text: &str) -> usize {
     let is_test = |line: &&str| {
         let line = line.trim_start();
         line.strip_prefix("async ").unwrap_or(line).starts_with("def test")
     };
-    text.lines().filter(is_test).count().try_into().unwrap_or(u32::MAX)
+    text.lines().filter(is_test).count()
 }
 
 #[cfg(test)]
@@ -158,7 +182,7 @@ mod tests {
             env: BTreeMap::from([("HOME".to_owned(), "/asked/for".to_owned())]),
             timeout: Some(Duration::from_secs(60)),
             attempts: 3,
-            workers: Some(2),
+            workers: Workers::Exactly(2),
             network: false,
             keep: true,
         }
@@ -225,6 +249,14 @@ mod tests {
         test.files.push(RelPath::parse("src/other_test.py").unwrap());
         let argv = action(&test, &PytestOptions::default()).argv;
         assert!(argv.ends_with(&["-n", "2", "src/app_test.py", "src/other_test.py"].map(str::to_owned)), "{argv:?}");
+    }
+
+    #[test]
+    fn what_the_machine_has_to_spare_is_not_in_the_arguments() {
+        let test = TestFiles { workers: Workers::Idle(12), ..test_file() };
+        let action = action(&test, &PytestOptions::default());
+        assert!(action.argv.ends_with(&["-n", "auto", "src/app_test.py"].map(str::to_owned)), "{:?}", action.argv);
+        assert_eq!(action.share.unwrap().at_most, 12);
     }
 
     #[test]

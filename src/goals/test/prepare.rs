@@ -12,12 +12,12 @@ use crate::config::Config;
 use crate::goals::sources::Sources;
 use crate::goals::test::batches::{Batch, batches};
 use crate::goals::test::coverage::{self, Coverage};
-use crate::goals::test::process_settings::{ProcessSettings, Workers, attempts, timeout};
+use crate::goals::test::process_settings::{ProcessSettings, attempts, timeout};
 use crate::goals::test::pythons::Pythons;
 use crate::goals::{Error, Session};
 use crate::plan::config_files::{self, config_files};
 use crate::plan::requirements;
-use crate::plan::test_run::{self, PytestOptions, TestFiles};
+use crate::plan::test_run::{self, PytestOptions, TestFiles, Workers};
 use crate::python;
 use crate::python::closure::{Closure, Closures, Follow};
 use crate::store::Tree;
@@ -133,13 +133,13 @@ impl Preparation {
         &mut self,
         session: &mut Session,
         settings: &ProcessSettings,
-        workers: Option<u32>,
+        workers: Workers,
     ) -> Result<(), Error> {
         let (pythons, graph, constraints) = (&mut self.pythons, &mut self.graph, &settings.constraints);
         if self.options.coverage.is_some() && !self.options.debug {
             pythons.require(session, graph, constraints, "pytest-cov", "[test] use_coverage")?;
         }
-        if workers.is_some() {
+        if workers != Workers::None {
             pythons.require(session, graph, constraints, "pytest-xdist", "[pytest] xdist_enabled")?;
         }
         Ok(())
@@ -206,19 +206,9 @@ fn whole_timeout(session: &Session, targets: &[&Target]) -> Option<Duration> {
     targets.iter().map(|target| timeout(session, target)).sum()
 }
 
-/// More workers than this start up longer than they help.
-const MOST_WORKERS: u32 = 8;
-
-/// For `-n`. The number is part of the action's key, so it depends on the sources rather than on this machine.
-fn workers(session: &Session, settings: &ProcessSettings, files: &[RelPath]) -> Option<u32> {
-    match settings.workers {
-        Workers::One => None,
-        Workers::Exactly(count) => Some(count),
-        Workers::AsNeeded => {
-            let texts =
-                files.iter().filter_map(|file| std::fs::read_to_string(file.to_path(session.build_root())).ok());
-            let count = texts.map(|text| test_run::count_tests(&text)).sum::<u32>().min(MOST_WORKERS);
-            Some(count).filter(|count| *count > 1)
-        }
-    }
+/// No more than there are tests.
+fn workers(session: &Session, settings: &ProcessSettings, files: &[RelPath]) -> Workers {
+    let Workers::Idle(_) = settings.workers else { return settings.workers };
+    let texts = files.iter().filter_map(|file| std::fs::read_to_string(file.to_path(session.build_root())).ok());
+    Workers::Idle(texts.map(|text| test_run::count_tests(&text)).sum())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::goals::{Error, Session};
 use crate::plan::environment;
+use crate::plan::test_run::Workers;
 use crate::target::Target;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,7 +14,7 @@ pub struct ProcessSettings {
     pub constraints: Vec<String>,
     /// What the user asked to be set, by name.
     pub env: BTreeMap<String, String>,
-    /// How many processes share the work, where that is said.
+    /// `Idle` without a limit: how many tests there are, the settings do not know.
     pub workers: Workers,
     /// Tagged `requires-network`, and allowed to be.
     pub network: bool,
@@ -21,14 +22,6 @@ pub struct ProcessSettings {
     pub keep: bool,
     resolve: Option<String>,
     environment: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Workers {
-    One,
-    /// As many as there are tests, within reason.
-    AsNeeded,
-    Exactly(u32),
 }
 
 impl ProcessSettings {
@@ -88,11 +81,11 @@ fn env(session: &Session, target: &Target) -> BTreeMap<String, String> {
 /// 0 switches it off for a target.
 fn workers(session: &Session, target: &Target) -> Workers {
     if !session.config().flag("pytest", "xdist_enabled") || session.config().flag("test", "debug") {
-        return Workers::One;
+        return Workers::None;
     }
     match target.fields.get("xdist_concurrency").and_then(|value| value.as_int()) {
-        None => Workers::AsNeeded,
-        Some(count) => u32::try_from(count).ok().filter(|count| *count > 0).map_or(Workers::One, Workers::Exactly),
+        None => Workers::Idle(usize::MAX),
+        Some(count) => u32::try_from(count).ok().filter(|count| *count > 0).map_or(Workers::None, Workers::Exactly),
     }
 }
 
