@@ -4,6 +4,7 @@
 
 mod endings;
 mod ground;
+mod keeping;
 mod wheels;
 
 use ground::Ground;

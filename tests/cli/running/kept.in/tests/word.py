@@ -1,0 +1,1 @@
+SAID = "first"
