@@ -108,6 +108,11 @@ impl Cell {
         let _ = wire::send(self.socket.as_fd(), order, &[]);
     }
 
+    /// What must be removed when the cell is gone.
+    pub fn into_group(self) -> Option<Group> {
+        self.group
+    }
+
     pub fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

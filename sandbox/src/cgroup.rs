@@ -4,12 +4,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, Pid, access};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::{AccessFlags, Pid, access, getpid};
 
 use crate::error::Doing;
 use crate::{Error, Lack};
 
-/// A group that is removed when dropped, after all in it are dead.
+/// Names of our groups begin with it; the spawner's process and the cell's follow.
+const PREFIX: &str = "waders-";
+
+/// A group of one cell. It can be removed only when the cell is gone, which is a little later than its report.
 pub struct Group {
     dir: PathBuf,
     version: Version,
@@ -29,7 +34,7 @@ impl Group {
     /// Puts a process, and so all it will start, under a limit.
     pub fn limit(pid: Pid, memory_bytes: u64) -> Result<Group, Error> {
         let (parent, version) = parent().map_err(Error::Lacking)?;
-        let dir = parent.join(format!("waders-{pid}"));
+        let dir = parent.join(format!("{PREFIX}{}-{pid}", getpid()));
         fs::create_dir(&dir).doing_with(|| format!("make the control group `{}`", dir.display()))?;
         let group = Group { dir, version };
         let write = |file: &str, text: String| {
@@ -48,6 +53,11 @@ impl Group {
         Ok(group)
     }
 
+    /// Whether it is gone now.
+    pub fn remove(&self) -> bool {
+        !fs::remove_dir(&self.dir).is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
+    }
+
     /// Whether the kernel killed something in the group for memory.
     pub fn out_of_memory(&self) -> bool {
         let file = match self.version {
@@ -60,10 +70,17 @@ impl Group {
     }
 }
 
-impl Drop for Group {
-    fn drop(&mut self) {
-        // A failure leaves an empty group behind, which binds nobody and goes with the enclosing one.
-        let _ = fs::remove_dir(&self.dir);
+/// Removes the groups of spawners that were killed before they could.
+pub fn sweep() {
+    let Ok((parent, _)) = parent() else { return };
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let spawner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse().ok());
+        let is_dead = |pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
+        if spawner.is_some_and(is_dead) {
+            // Whoever swept it before us has done it.
+            let _ = fs::remove_dir(entry.path());
+        }
     }
 }
 

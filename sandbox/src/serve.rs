@@ -6,10 +6,12 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::setsid;
 
 use crate::cell::{Baggage, Cell, Walls};
+use crate::cgroup::{self, Group};
 use crate::error::Doing;
 use crate::ground::{self, Ground};
 use crate::inside::Program;
@@ -33,12 +35,14 @@ pub fn serve(caller: OwnedFd, bare: bool) -> Result<(), Error> {
     // Ctrl-C at the terminal is the caller's to pass on.
     setsid().doing("start a session")?;
     sys::default_signals();
+    cgroup::sweep();
     let mut spawner = Spawner::new(caller, bare);
     if let Err(Error::Lacking(lack)) = spawner.prepare_one() {
         spawner.ground = Some(Err(lack));
     }
     spawner.answer(&Answer::Ready(spawner.kernel()))?;
     while spawner.turn()? {}
+    spawner.end();
     Ok(())
 }
 
@@ -51,6 +55,8 @@ struct Spawner {
     prepared: Vec<Cell>,
     running: BTreeMap<u64, Cell>,
     unburied: usize,
+    /// Of cells that are unburied.
+    groups: Vec<Group>,
     /// The last try to prepare a cell failed, and none has ended since.
     exhausted: bool,
 }
@@ -65,6 +71,7 @@ impl Spawner {
             prepared: Vec::new(),
             running: BTreeMap::new(),
             unburied: 0,
+            groups: Vec::new(),
             exhausted: false,
         }
     }
@@ -109,6 +116,21 @@ impl Spawner {
         Ok(!is_ready[0] || self.obey()?)
     }
 
+    /// The caller is gone: so are all cells, and what we made for them.
+    fn end(mut self) {
+        let cells = std::mem::take(&mut self.running).into_values().chain(std::mem::take(&mut self.prepared));
+        for cell in cells {
+            // It may be gone already.
+            let _ = kill(cell.pid, Signal::SIGKILL);
+            self.groups.extend(cell.into_group());
+        }
+        // ECHILD: nobody is left.
+        while waitpid(None, None) != Err(Errno::ECHILD) {}
+        for group in self.groups {
+            group.remove();
+        }
+    }
+
     /// A prepared cell has nothing to say yet: one that is readable was killed.
     fn drop_dead(&mut self, is_ready: &[bool]) {
         let mut is_ready = is_ready.iter();
@@ -146,12 +168,11 @@ impl Spawner {
         let mut cell = self.cell(&request)?;
         let ground = self.ground.as_ref().and_then(|ground| ground.as_ref().ok());
         let given = cell.give(&request, &baggage, ground);
-        if given.is_err() {
-            self.unburied += 1;
+        match given {
+            Ok(()) => drop(self.running.insert(id, cell)),
+            Err(_) => self.leave(cell),
         }
-        given?;
-        self.running.insert(id, cell);
-        Ok(())
+        given
     }
 
     /// Refuses what this kernel cannot isolate as asked. Nothing is weakened silently.
@@ -192,10 +213,15 @@ impl Spawner {
     fn finish(&mut self, id: u64) -> Result<(), Error> {
         let Some(cell) = self.running.remove(&id) else { return Ok(()) };
         let result = cell.report();
-        drop(cell);
-        self.unburied += 1;
+        self.leave(cell);
         self.exhausted = false;
         self.answer(&Answer::Ended { id, result })
+    }
+
+    /// Lets go of a cell, which then ends if it has not.
+    fn leave(&mut self, cell: Cell) {
+        self.groups.extend(cell.into_group());
+        self.unburied += 1;
     }
 
     fn bury(&mut self) {
@@ -206,6 +232,7 @@ impl Spawner {
                 Err(_) => self.unburied = 0,
             }
         }
+        self.groups.retain(|group| !group.remove());
     }
 
     fn answer(&self, answer: &Answer) -> Result<(), Error> {

@@ -11,14 +11,14 @@ pub enum Event {
         id: StepId,
         label: Arc<str>,
     },
-    /// A process ended, or its kept result was found.
+    /// A process that was asked for ended, or its kept result was found.
     Finished {
         id: StepId,
         label: Arc<str>,
         origin: Origin,
         outcome: Outcome,
     },
-    /// A fetch or a merge ended.
+    /// A step that others need ended.
     Done {
         id: StepId,
         label: Arc<str>,

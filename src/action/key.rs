@@ -16,6 +16,7 @@
 //! | `label` | it names the step for people |
 //! | `timeout`, `attempts` | they decide whether a result comes to be, not which; only successes are kept |
 //! | `slot_variable` | the number differs from run to run; who sets it promises that results do not depend on it |
+//! | `share` | as above: it decides how fast a result comes to be |
 //! | `cache`, `interactive` | they say what to do with a result |
 
 use std::collections::BTreeMap;
@@ -130,7 +131,7 @@ mod wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::step::{CachePolicy, Source};
+    use crate::action::step::{CachePolicy, Share, Source};
     use crate::base::RelPath;
 
     fn action() -> Action {
@@ -146,8 +147,9 @@ mod tests {
             network: false,
             timeout: None,
             attempts: 1,
-            cache: CachePolicy { read: true, exit_codes: vec![0] },
+            cache: CachePolicy { read: true, keep: true, good_codes: vec![0] },
             slot_variable: None,
+            share: None,
             interactive: false,
         }
     }
@@ -181,6 +183,7 @@ mod tests {
         assert!(!differs(|action, _| action.attempts = 3));
         assert!(!differs(|action, _| action.timeout = Some(std::time::Duration::from_secs(1))));
         assert!(!differs(|action, _| action.slot_variable = Some("SLOT".to_owned())));
+        assert!(!differs(|action, _| action.share = Some(Share { variable: "N".to_owned(), at_most: 3 })));
     }
 
     #[test]

@@ -76,14 +76,26 @@ pub struct Action {
     pub cache: CachePolicy,
     /// Gets the number of the execution slot, dense from 0; not part of the key.
     pub slot_variable: Option<String>,
+    /// Gets how many processes of its own it may keep busy; not part of the key.
+    pub share: Option<Share>,
     /// Foreground, with the caller's terminal; never cached.
     pub interactive: bool,
+}
+
+/// What a step that can spread its work gets of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// 0 where all slots are taken: the step is to do its work alone.
+    pub variable: String,
+    pub at_most: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachePolicy {
     /// Whether an earlier result may be used.
     pub read: bool,
-    /// Exit codes whose results are kept, usually only 0.
-    pub exit_codes: Vec<i32>,
+    /// Whether a good result is kept for later runs.
+    pub keep: bool,
+    /// Exit codes of good results, usually only 0: others are never kept, and make another attempt.
+    pub good_codes: Vec<i32>,
 }

@@ -35,6 +35,7 @@ pub type Results = BTreeMap<StepId, Result<StepResult, Arc<Error>>>;
 struct Execution {
     engine: Arc<Engine>,
     graph: ActionGraph,
+    wanted: BTreeSet<StepId>,
     cells: Vec<OnceCell<Result<StepResult, Arc<Error>>>>,
     slots: Slots,
     downloads: Semaphore,
@@ -53,6 +54,7 @@ pub async fn execute(
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> Results {
     let execution = Arc::new(Execution {
+        wanted: wanted.iter().copied().collect(),
         cells: graph.ids().map(|_| OnceCell::new()).collect(),
         slots: Slots::new(engine.settings.parallelism.max(1)),
         downloads: Semaphore::new(DOWNLOADS),
@@ -190,19 +192,27 @@ impl Execution {
             && !action.interactive
             && let Some(outcome) = cache::outcome(&self.engine.store, &key)?
         {
-            (self.events)(Event::Finished { id, label, origin: Origin::Cached, outcome: outcome.clone() });
+            self.tell_end(id, label, Origin::Cached, &outcome);
             return Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Cached, outcome)) });
         }
         let slot = self.slots.take().await;
         self.refuse_if_interrupted()?;
         (self.events)(Event::Started { id, label: label.clone() });
-        let outcome = run::run(&self.engine, action, &inputs, slot.number(), &self.cancel).await?;
-        let keep = matches!(outcome.exit, Exit::Code(code) if action.cache.exit_codes.contains(&code));
-        if keep && !action.interactive {
+        let outcome = run::run(&self.engine, action, &inputs, &slot, &self.cancel).await?;
+        let good = matches!(outcome.exit, Exit::Code(code) if action.cache.good_codes.contains(&code));
+        if good && action.cache.keep && !action.interactive {
             cache::keep_outcome(&self.engine.store, &key, &outcome)?;
         }
-        (self.events)(Event::Finished { id, label, origin: Origin::Ran, outcome: outcome.clone() });
+        self.tell_end(id, label, Origin::Ran, &outcome);
         Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Ran, outcome)) })
+    }
+
+    /// What others only need is done; what was asked for is finished, and how.
+    fn tell_end(&self, id: StepId, label: Arc<str>, origin: Origin, outcome: &Outcome) {
+        (self.events)(match self.wanted.contains(&id) {
+            true => Event::Finished { id, label, origin, outcome: outcome.clone() },
+            false => Event::Done { id, label },
+        });
     }
 
     /// The store lost a blob or tree that earlier runs had made: make everything below this step again, then try once more.

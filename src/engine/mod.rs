@@ -53,4 +53,12 @@ pub struct Settings {
     pub grace: Duration,
     pub scratch_bytes: u64,
     pub scratch_inodes: u64,
+    /// Processes and threads of one step.
+    pub processes: u64,
+    /// Of one process.
+    pub open_files: u64,
+    /// The largest file that a step may write.
+    pub file_bytes: u64,
+    /// Of one step together, where the kernel lets us limit it.
+    pub memory_bytes: Option<u64>,
 }

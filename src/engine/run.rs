@@ -1,7 +1,7 @@
 //! One action, from its trees to its outcome: materialize, run in a sandbox, capture, publish.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -11,13 +11,12 @@ use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio};
 use crate::action::{Action, Exit, Inputs, Outcome};
 use crate::base::Digest;
 use crate::engine::cancel::Wish;
-use crate::engine::{Cancel, Engine, Error};
-use crate::store::{self, CaptureLimits};
+use crate::engine::slots::Slot;
+use crate::engine::{Cancel, Engine, Error, Settings};
+use crate::store::{self, CaptureLimits, Store};
 
-/// Limits that honest steps do not meet and that keep a broken one from taking the machine with it.
-const PROCESSES: u64 = 4096;
-const OPEN_FILES: u64 = 65_536;
-const FILE_BYTES: u64 = 16 << 30;
+/// Where the sandbox's user lives: empty, and thrown away. Steps name it in `HOME`.
+const HOME: &str = "/home/waders";
 
 /// A disk with less room is full: programs remove what they could not write whole.
 const LEAST_FREE_BYTES: u64 = 4 << 20;
@@ -27,7 +26,7 @@ pub async fn run(
     engine: &Engine,
     action: &Action,
     inputs: &Inputs,
-    slot: usize,
+    slot: &Slot<'_>,
     cancel: &Cancel,
 ) -> Result<Outcome, Error> {
     let mounts = tokio::task::block_in_place(|| materialize(engine, inputs))?;
@@ -35,7 +34,7 @@ pub async fn run(
     loop {
         let mut outcome = once(engine, action, &mounts, slot, cancel).await?;
         outcome.attempts = attempt;
-        let good = matches!(outcome.exit, Exit::Code(code) if action.cache.exit_codes.contains(&code));
+        let good = matches!(outcome.exit, Exit::Code(code) if action.cache.good_codes.contains(&code));
         if good || outcome.exit == Exit::Interrupted || attempt >= action.attempts {
             return Ok(outcome);
         }
@@ -59,7 +58,7 @@ async fn once(
     engine: &Engine,
     action: &Action,
     mounts: &[Mount],
-    slot: usize,
+    slot: &Slot<'_>,
     cancel: &Cancel,
 ) -> Result<Outcome, Error> {
     let scratch = engine.store.scratch()?;
@@ -69,25 +68,45 @@ async fn once(
     for dir in action.outputs_at.values() {
         make_writable_dir(&dir.to_path(&out)).map_err(prepare)?;
     }
-    let (stdout, stderr) = streams(scratch.path(), action.interactive).map_err(prepare)?;
+    let stdout = nameless_file(scratch.path()).map_err(prepare)?;
+    let stderr = nameless_file(scratch.path()).map_err(prepare)?;
+    let streams = streams(&stdout, &stderr, action.interactive).map_err(prepare)?;
     let request = request(engine, action, mounts, &out, slot);
-    let sandboxed = sandboxed(engine, action, request, stdout, stderr, cancel).await?;
+    let sandboxed = sandboxed(engine, action, request, streams, cancel).await?;
 
     if sandboxed.exit != waders_sandbox::Exit::Code(0) {
         refuse_full_disk(scratch.path())?;
     }
-    let label = || action.label.clone();
-    let captured = tokio::task::block_in_place(|| engine.store.capture(&out, &CaptureLimits::default()));
-    let output = captured.map_err(|source| Error::Capture { label: label(), source })?;
+    // Together, since each commit waits for the disk.
+    let kept = tokio::task::block_in_place(|| keep(&engine.store, &out, stdout, stderr));
+    let [stdout, stderr, output] = kept.map_err(|source| Error::Capture { label: action.label.clone(), source })?;
     Ok(Outcome {
         exit: exit(sandboxed.exit),
-        stdout: stored(engine, &scratch.path().join("stdout"))?,
-        stderr: stored(engine, &scratch.path().join("stderr"))?,
+        stdout,
+        stderr,
         output,
         wall: sandboxed.wall,
         max_rss_bytes: sandboxed.max_rss_bytes,
         attempts: 1,
     })
+}
+
+/// What the process wrote, and what it left in its output directory.
+fn keep(store: &Store, out: &Path, mut stdout: File, mut stderr: File) -> store::Result<[Digest; 3]> {
+    let batch = store.batch();
+    let stream = |file: &mut File, name: &str| {
+        let rewound = file.rewind().map(|()| file);
+        batch.put_reader(
+            rewound.map_err(|source| store::Error::Io { tried: "read", path: name.into(), source })?,
+            Path::new(name),
+            false,
+        )
+    };
+    let stdout = stream(&mut stdout, "standard output")?;
+    let stderr = stream(&mut stderr, "standard error")?;
+    let output = batch.capture(out, &CaptureLimits::default())?;
+    batch.commit()?;
+    Ok([stdout, stderr, output])
 }
 
 /// A process writes its output where the store lies. One that failed while there was no room has not had its chance, and
@@ -106,8 +125,7 @@ async fn sandboxed(
     engine: &Engine,
     action: &Action,
     request: Request,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
+    (stdout, stderr): (OwnedFd, OwnedFd),
     cancel: &Cancel,
 ) -> Result<waders_sandbox::Outcome, Error> {
     let failed = |source| Error::Sandbox { label: action.label.clone(), source };
@@ -129,17 +147,23 @@ async fn sandboxed(
     }
 }
 
-fn request(engine: &Engine, action: &Action, images: &[Mount], out: &Path, slot: usize) -> Request {
+fn request(engine: &Engine, action: &Action, images: &[Mount], out: &Path, slot: &Slot<'_>) -> Request {
     let mut mounts = images.to_vec();
     let writable = |at: &str, source| Mount { at: at.into(), kind: MountKind::Writable { source } };
     mounts.push(writable("/out", out.to_owned()));
     mounts.extend(action.outputs_at.iter().map(|(at, dir)| writable(at, dir.to_path(out))));
     let (bytes, inodes) = (engine.settings.scratch_bytes, engine.settings.scratch_inodes);
-    mounts.push(Mount { at: "/tmp".into(), kind: MountKind::Scratch { bytes, inodes } });
+    for at in ["/tmp", HOME] {
+        mounts.push(Mount { at: at.into(), kind: MountKind::Scratch { bytes, inodes } });
+    }
 
     let mut env = action.env.clone();
     if let Some(variable) = &action.slot_variable {
-        env.insert(variable.clone(), slot.to_string());
+        env.insert(variable.clone(), slot.number().to_string());
+    }
+    if let Some(share) = &action.share {
+        let processes = if slot.idle() == 0 { 0 } else { share.at_most.min(slot.idle() + 1) };
+        env.insert(share.variable.clone(), processes.to_string());
     }
     Request {
         argv: action.argv.clone(),
@@ -147,24 +171,37 @@ fn request(engine: &Engine, action: &Action, images: &[Mount], out: &Path, slot:
         cwd: action.cwd.to_path(Path::new("/src")),
         mounts,
         network: if action.network { Network::Host } else { Network::Loopback },
-        limits: limits(action.timeout, engine.settings.grace),
+        limits: limits(&engine.settings, action.timeout),
         isolation: engine.settings.isolation,
         stdio: if action.interactive { Stdio::Inherited } else { Stdio::Captured },
     }
 }
 
-fn limits(timeout: Option<Duration>, grace: Duration) -> Limits {
-    Limits { timeout, grace, processes: PROCESSES, open_files: OPEN_FILES, file_bytes: FILE_BYTES, memory_bytes: None }
+fn limits(settings: &Settings, timeout: Option<Duration>) -> Limits {
+    Limits {
+        timeout,
+        grace: settings.grace,
+        processes: settings.processes,
+        open_files: settings.open_files,
+        file_bytes: settings.file_bytes,
+        memory_bytes: settings.memory_bytes,
+    }
 }
 
-/// Files to be kept; of an interactive step nothing is, and it gets the caller's own.
-fn streams(scratch: &Path, interactive: bool) -> std::io::Result<(OwnedFd, OwnedFd)> {
-    let stdout = File::create_new(scratch.join("stdout"))?;
-    let stderr = File::create_new(scratch.join("stderr"))?;
+/// A file whose place on the host no process can read off its descriptor.
+fn nameless_file(dir: &Path) -> io::Result<File> {
+    let path = dir.join("stream");
+    let file = File::options().read(true).append(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
+
+/// Of an interactive step nothing is kept: it gets the caller's own.
+fn streams(stdout: &File, stderr: &File, interactive: bool) -> io::Result<(OwnedFd, OwnedFd)> {
     if interactive {
         return Ok((io::stdout().as_fd().try_clone_to_owned()?, io::stderr().as_fd().try_clone_to_owned()?));
     }
-    Ok((stdout.into(), stderr.into()))
+    Ok((stdout.as_fd().try_clone_to_owned()?, stderr.as_fd().try_clone_to_owned()?))
 }
 
 /// Any uid may fill it: the sandbox's is not the caller's when the caller is root.
@@ -172,10 +209,6 @@ fn make_writable_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::create_dir_all(dir)?;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o777))
-}
-
-fn stored(engine: &Engine, path: &Path) -> Result<Digest, Error> {
-    Ok(engine.store.put_file(path)?)
 }
 
 fn exit(exit: waders_sandbox::Exit) -> Exit {

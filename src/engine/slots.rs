@@ -31,6 +31,11 @@ impl Slots {
 }
 
 impl Slot<'_> {
+    /// How many other slots nobody has.
+    pub fn idle(&self) -> usize {
+        self.slots.permits.available_permits()
+    }
+
     pub fn number(&self) -> usize {
         self.number
     }
@@ -51,8 +56,9 @@ mod tests {
         let slots = Slots::new(2);
         let first = slots.take().await;
         let second = slots.take().await;
-        assert_eq!((first.number(), second.number()), (0, 1));
+        assert_eq!((first.number(), second.number(), second.idle()), (0, 1, 0));
         drop(first);
+        assert_eq!(second.idle(), 1);
         assert_eq!(slots.take().await.number(), 0);
     }
 }

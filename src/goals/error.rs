@@ -58,10 +58,20 @@ pub enum Error {
     DebugOne(usize),
     #[error("`{0}` is no shard")]
     Shard(String),
-    #[error("the requirements of this repository are not pinned by `{}`", super::unlocked::LOCK)]
-    FrozenRequirements,
-    #[error("the requirements of this repository could not be pinned: {exit}\n{stderr}")]
-    NotPinned { exit: Exit, stderr: String },
+    #[error("the requirements of {of} are not pinned by `{file}`")]
+    FrozenRequirements { of: String, file: String },
+    #[error("the requirements of {of} could not be pinned: {exit}\n{stderr}")]
+    NotPinned { of: String, exit: Exit, stderr: String },
+    #[error("{target} is tagged `{tag}`, which is not allowed here")]
+    Tag { target: Address, tag: &'static str },
+    #[error("`[test] extra_inputs`")]
+    ExtraInputs(#[source] base::glob::Error),
+    #[error("`{wanted_by}` needs `{plugin}`, which is not among pytest's packages")]
+    NoPlugin { plugin: &'static str, wanted_by: &'static str, remedy: String },
+    #[error("`{0}` is no report of coverage")]
+    CoverageFormat(String),
+    #[error("the coverage report could not be made: {exit}\n{stderr}")]
+    NoCoverageReport { exit: Exit, stderr: String },
     #[error("interrupted by user")]
     Interrupted,
 }
@@ -95,7 +105,7 @@ impl Error {
             Error::Requirements(plan::requirements::Error::Lock(_) | plan::requirements::Error::Resolve(_)) => {
                 Kind::Lock
             }
-            Error::FrozenRequirements => Kind::Lock,
+            Error::FrozenRequirements { .. } => Kind::Lock,
             Error::Index(python::index::Error::NoneFits { .. }) => Kind::Mistake,
             Error::Index(_) => Kind::Unavailable,
             Error::Step(error) => step_kind(error),
@@ -124,7 +134,13 @@ impl Error {
             }
             Error::DebugOne(_) => "name one file: `waders test --test-debug src/app/login_test.py`",
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
-            Error::FrozenRequirements => "run the same command once without `--frozen` and `CI`, then commit that file",
+            Error::NoPlugin { remedy, .. } => remedy,
+            Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",
+            Error::Tag { .. } => "every step runs in a sandbox: take the tag away, or declare what the test needs",
+            Error::CoverageFormat(_) => "known reports: console, xml, html, json, lcov, raw",
+            Error::FrozenRequirements { .. } => {
+                "run the same command once without `--frozen` and `CI`, then commit that file"
+            }
             _ => return None,
         };
         Some(advice.to_owned())

@@ -304,6 +304,10 @@ impl Session {
             grace: Duration::from_secs(number("grace").unwrap_or(30)),
             scratch_bytes: number("scratch_size").unwrap_or(2 << 30),
             scratch_inodes: number("scratch_inodes").unwrap_or(200_000),
+            processes: number("processes").unwrap_or(4096),
+            open_files: number("open_files").unwrap_or(65_536),
+            file_bytes: number("file_size").unwrap_or(16 << 30),
+            memory_bytes: number("memory"),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Repositories whose requirements no lockfile pins: they are pinned once, by uv, in a file that is to be committed.
+//! Requirements that no lockfile pins, of a repository or of a tool's section: they are pinned once, by uv, in a file that
+//! is to be committed.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,31 +18,56 @@ use crate::store::{Node, Tree};
 use crate::target::TargetGraph;
 use crate::tools;
 
-/// In the build root; requirements as pip reads them.
-pub const LOCK: &str = "waders-requirements.lock";
-
-const HEAD: &str =
-    "# Written by Waders: every requirement of this repository, pinned. Commit it; delete it to pin anew.\n# inputs: ";
+/// A file in the build root that pins requirements, as pip reads them.
+struct Pins<'a> {
+    file: String,
+    /// Whose requirements, in words.
+    of: String,
+    constraints: &'a [String],
+    wanted: BTreeSet<String>,
+}
 
 /// The lock of everything that the repository's requirement targets ask for.
 pub fn lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {
     let graph = session.graph()?;
     let wanted = all_requirements(&graph);
-    let inputs = Digest::of(format!("{constraints:?}\n{wanted:?}").as_bytes()).hex();
-    let path = session.build_root().join(LOCK);
+    let file = "waders-requirements.lock".to_owned();
+    locked(session, &Pins { file, of: "this repository".to_owned(), constraints, wanted })
+}
+
+/// The lock of what a tool's section asks for, where that is not what the built-in lock has.
+pub fn tool_lock(
+    session: &mut Session,
+    scope: &str,
+    constraints: &[String],
+    wanted: BTreeSet<String>,
+) -> Result<Arc<Lock>, Error> {
+    let (file, of) = (format!("waders-{scope}.lock"), format!("the section `[{scope}]`"));
+    locked(session, &Pins { file, of, constraints, wanted })
+}
+
+/// As the file has it, if that was made for the same requirements; else made now.
+fn locked(session: &mut Session, pins: &Pins<'_>) -> Result<Arc<Lock>, Error> {
+    let inputs = Digest::of(format!("{:?}\n{:?}", pins.constraints, pins.wanted).as_bytes()).hex();
+    let head = format!(
+        "# Written by Waders: every requirement of {}, pinned. Commit it; delete it to pin anew.\n# inputs: {inputs}\n",
+        pins.of
+    );
+    let path = session.build_root().join(&pins.file);
+    let parse = |text: &str| lockfile::parse(&pins.file, text, None).map(Arc::new).map_err(requirements::Error::from);
     if let Ok(text) = std::fs::read_to_string(&path)
-        && text.starts_with(&format!("{HEAD}{inputs}\n"))
+        && text.starts_with(&head)
     {
-        return Ok(Arc::new(lockfile::parse(LOCK, &text, None).map_err(requirements::Error::from)?));
+        return Ok(parse(&text)?);
     }
     if session.is_frozen() {
-        return Err(Error::FrozenRequirements);
+        return Err(Error::FrozenRequirements { of: pins.of.clone(), file: pins.file.clone() });
     }
-    let pinned = pin(session, constraints, &wanted)?;
-    let text = format!("{HEAD}{inputs}\n{pinned}");
+    let text = head + &pin(session, pins)?;
     std::fs::write(&path, &text).map_err(|source| Error::Output { path, source })?;
-    session.tell("note", &format!("wrote `{LOCK}`"), Some("commit it, so that everybody tests with the same packages"));
-    Ok(Arc::new(lockfile::parse(LOCK, &text, None).map_err(requirements::Error::from)?))
+    let advice = "commit it, so that everybody tests with the same packages";
+    session.tell("note", &format!("wrote `{}`", pins.file), Some(advice));
+    Ok(parse(&text)?)
 }
 
 fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
@@ -50,10 +76,10 @@ fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
     texts.flat_map(|value| value.strings()).map(str::to_owned).collect()
 }
 
-fn pin(session: &mut Session, constraints: &[String], wanted: &BTreeSet<String>) -> Result<String, Error> {
+fn pin(session: &mut Session, pins: &Pins<'_>) -> Result<String, Error> {
     let store = session.store()?;
     let empty = store.put_tree(&Tree::default())?;
-    let toolchain = toolchains::ensure(session, constraints)?;
+    let toolchain = toolchains::ensure(session, pins.constraints)?;
     let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
     let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
     let uv = requirements::built_in("uv", tools::UV_LOCK)?;
@@ -62,7 +88,7 @@ fn pin(session: &mut Session, constraints: &[String], wanted: &BTreeSet<String>)
 
     let mut graph = ActionGraph::default();
     let image = Venvs::new(interpreter.clone(), empty, Vec::new()).compose(&mut graph, &distributions);
-    let lines: String = wanted.iter().map(|requirement| format!("{requirement}\n")).collect();
+    let lines: String = pins.wanted.iter().map(|requirement| format!("{requirement}\n")).collect();
     let input = file_tree(session, lock_run::INPUT, lines.as_bytes())?;
     let reach = reach(session)?;
     let action = lock_run::action(&interpreter, Source::Output(image), Source::Tree(input), &reach);
@@ -72,12 +98,12 @@ fn pin(session: &mut Session, constraints: &[String], wanted: &BTreeSet<String>)
     let (_, outcome) = done.outcome.ok_or(Error::Interrupted)?;
     if outcome.exit != Exit::Code(0) {
         let stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
-        return Err(Error::NotPinned { exit: outcome.exit, stderr });
+        return Err(Error::NotPinned { of: pins.of.clone(), exit: outcome.exit, stderr });
     }
     let output = RelPath::parse(lock_run::OUTPUT).expect("the path is clean");
     match store.tree(done.tree)?.nodes.get(&output) {
         Some(Node::File { digest, .. }) => Ok(String::from_utf8_lossy(&store.get(*digest)?).into_owned()),
-        _ => Err(Error::NotPinned { exit: outcome.exit, stderr: "it wrote no file".to_owned() }),
+        _ => Err(Error::NotPinned { of: pins.of.clone(), exit: outcome.exit, stderr: "it wrote no file".to_owned() }),
     }
 }
 

@@ -51,8 +51,9 @@ impl Interpreter {
             network: false,
             timeout: None,
             attempts: 1,
-            cache: CachePolicy { read: true, exit_codes: vec![0] },
+            cache: CachePolicy { read: true, keep: true, good_codes: vec![0] },
             slot_variable: None,
+            share: None,
             interactive: false,
         }
     }

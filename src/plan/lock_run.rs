@@ -40,7 +40,7 @@ pub fn action(interpreter: &Interpreter, uv: Source, input: Source, reach: &Reac
         action.images.insert(wheelhouse(number), Source::Tree(*tree));
     }
     action.network = true;
-    action.cache = CachePolicy { read: false, exit_codes: Vec::new() };
+    action.cache = CachePolicy { read: false, keep: false, good_codes: vec![0] };
     action
 }
 

@@ -1,6 +1,7 @@
 //! Targets and tools to actions: what each process gets to see, and how it is called. Computes; starts nothing.
 
 pub mod config_files;
+pub mod coverage_run;
 pub mod environment;
 pub mod interpreter;
 pub mod lock_run;

@@ -138,28 +138,62 @@ pub fn of_user(
     Ok(resolve::resolve(&lock, &requirements.collect::<Vec<_>>(), environment)?)
 }
 
-/// The packages of a tool: from the resolve or lockfile that its section names, or from the built-in lock.
+/// What a tool's section comes to.
+#[derive(Clone, Debug)]
+pub enum ToolPackages {
+    Locked(Vec<Chosen>),
+    /// It asks for other versions than the built-in lock has, and names no lock: canonical requirement strings.
+    Unlocked(BTreeSet<String>),
+}
+
+/// The packages of a tool: from the resolve or lockfile that its section names, else from the built-in lock where that
+/// has what the section asks for.
 pub fn of_tool(
     locks: &mut Locks,
     tool: &Tool,
     config: &Config,
     environment: &Environment,
-) -> Result<Vec<Chosen>, Error> {
+) -> Result<ToolPackages, Error> {
     let section = format!("`[{}]`", tool.scope);
     if let Some(resolve) = config.text(&tool.scope, "install_from_resolve") {
         let lock = locks.of_resolve(resolve, &section)?;
         let asked = tool_requirements(tool, config)?;
-        return Ok(match asked.is_empty() {
+        return Ok(ToolPackages::Locked(match asked.is_empty() {
             true => resolve::resolve_whole(&lock, environment)?,
             false => resolve::resolve(&lock, &asked, environment)?,
-        });
+        }));
     }
-    let named = config.text(&tool.scope, "lockfile").filter(|path| !path.starts_with('<'));
-    let lock = match named {
-        Some(path) => locks.at(path)?,
-        None => Arc::new(built_in(&tool.scope, tool.lock)?),
+    // `<default>` and `<none>` name no file.
+    if let Some(path) = config.text(&tool.scope, "lockfile").filter(|path| !path.starts_with('<')) {
+        return Ok(ToolPackages::Locked(resolve::resolve_whole(locks.at(path)?.as_ref(), environment)?));
+    }
+    let lock = built_in(&tool.scope, tool.lock)?;
+    let asked = asked(tool, config)?;
+    match resolve::resolve(&lock, &asked, environment) {
+        Ok(_) => Ok(ToolPackages::Locked(resolve::resolve_whole(&lock, environment)?)),
+        Err(resolve::Error::NotLocked { .. }) => {
+            Ok(ToolPackages::Unlocked(asked.iter().map(requirement::canonical).collect()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `[tool].version` and `.extra_requirements`, as Pants up to 2.17 has them; the tool itself where only the latter is
+/// set. A version without the name, as other tools' sections have it, is exactly that one.
+fn asked(tool: &Tool, config: &Config) -> Result<Vec<Requirement>, Error> {
+    let parse = |option: &str, text: &str| {
+        let fail = |source| Error::ToolRequirement { option: format!("`[{}] {option}`", tool.scope), source };
+        requirement::parse(text).map_err(fail)
     };
-    Ok(resolve::resolve_whole(&lock, environment)?)
+    let version = config.text(&tool.scope, "version").unwrap_or(&tool.scope);
+    let mut asked = vec![match version.starts_with(|first: char| first.is_ascii_digit()) {
+        true => parse("version", &format!("{}=={version}", tool.scope))?,
+        false => parse("version", version)?,
+    }];
+    for text in config.list(&tool.scope, "extra_requirements") {
+        asked.push(parse("extra_requirements", text)?);
+    }
+    Ok(asked)
 }
 
 /// A lock that comes with this program.
@@ -173,6 +207,51 @@ fn tool_requirements(tool: &Tool, config: &Config) -> Result<Vec<Requirement>, E
     if texts.iter().any(|text| text.contains(':') && !text.contains('@')) {
         return Ok(Vec::new());
     }
-    let fail = |source| Error::ToolRequirement { option: format!("[{}] requirements", tool.scope), source };
+    let fail = |source| Error::ToolRequirement { option: format!("`[{}] requirements`", tool.scope), source };
     texts.into_iter().map(|text| requirement::parse(text).map_err(fail)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tools;
+
+    /// What the section `[pytest]` comes to: `built-in`, or what is to be locked.
+    fn check(config: Config, expected: &str) {
+        let environment = Environment::linux_x86_64("3.11.2", (2, 36)).unwrap();
+        let mut locks = Locks::new(Path::new("/nowhere"), &config);
+        let found = match of_tool(&mut locks, &tools::named("pytest").unwrap(), &config, &environment) {
+            Ok(ToolPackages::Locked(chosen)) => format!("built-in {}", chosen.len() > 3),
+            Ok(ToolPackages::Unlocked(asked)) => asked.into_iter().collect::<Vec<_>>().join(" "),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_built_in_lock_serves_whoever_asks_for_what_it_has() {
+        check(Config::default(), "built-in true");
+        check(Config::of([("pytest", "version", json!("pytest>=7"))]), "built-in true");
+        check(Config::of([("pytest", "lockfile", json!("<default>"))]), "built-in true");
+        check(Config::of([("pytest", "extra_requirements", json!(["pytest-cov"]))]), "built-in true");
+    }
+
+    #[test]
+    fn other_versions_and_plugins_are_to_be_locked() {
+        let version = ("pytest", "version", json!("pytest~=7.2.2"));
+        check(Config::of([("pytest", "version", json!("7.2"))]), "pytest-cov pytest-xdist pytest==7.2");
+        check(Config::of([version.clone()]), "pytest-cov pytest-xdist pytest~=7.2.2");
+        check(
+            Config::of([version, ("pytest", "extra_requirements", json!(["pytest-aiohttp"]))]),
+            "pytest-aiohttp pytest~=7.2.2",
+        );
+        check(Config::of([("pytest", "extra_requirements", json!(["ipdb"]))]), "ipdb pytest");
+    }
+
+    #[test]
+    fn what_is_no_requirement_is_told_with_its_option() {
+        check(Config::of([("pytest", "version", json!("pytest~~7"))]), "`[pytest] version`");
+    }
 }

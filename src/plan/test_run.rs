@@ -1,9 +1,9 @@
-//! One test file to one pytest process.
+//! Test files to one pytest process: usually one file.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::action::{Action, CachePolicy, Source};
+use crate::action::{Action, CachePolicy, Share, Source};
 use crate::base::RelPath;
 use crate::plan::environment;
 
@@ -17,8 +17,10 @@ pub struct PytestOptions {
     pub args: Vec<String>,
     /// `[pytest].config`.
     pub config: Option<RelPath>,
-    /// What coverage is measured of, where it is measured: module names or directories; empty means everything.
-    pub coverage: Option<Vec<String>>,
+    /// `[pytest].junit_family`.
+    pub junit_family: String,
+    /// Where coverage is measured.
+    pub coverage: Option<CoverageOptions>,
     pub slot_variable: Option<String>,
     /// No tests in a file is no failure.
     pub empty_is_fine: bool,
@@ -28,13 +30,31 @@ pub struct PytestOptions {
     pub debug: bool,
 }
 
-/// One test file and what it needs.
+#[derive(Clone, Debug, Default)]
+pub struct CoverageOptions {
+    /// Module names or directories; empty means everything.
+    pub measured: Vec<String>,
+    /// `[coverage-py].config`; without it coverage looks for its settings itself.
+    pub config: Option<RelPath>,
+}
+
+/// How the tests of one process are spread by pytest-xdist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Workers {
+    /// Not at all.
+    None,
+    /// Over what the machine has to spare, up to so many.
+    Idle(usize),
+    Exactly(u32),
+}
+
+/// Test files that share a process, and what they need.
 #[derive(Clone, Debug)]
-pub struct TestFile {
-    /// The target's address.
+pub struct TestFiles {
+    /// The target's address, or what stands for several.
     pub label: String,
-    pub file: RelPath,
-    /// The tree of the file's transitive closure.
+    pub files: Vec<RelPath>,
+    /// The tree of the files' transitive closure.
     pub sources: Source,
     /// Relative to the build root.
     pub source_roots: Vec<RelPath>,
@@ -44,9 +64,14 @@ pub struct TestFile {
     pub env: BTreeMap<String, String>,
     pub timeout: Option<Duration>,
     pub attempts: u32,
+    pub workers: Workers,
+    /// With the host's network.
+    pub network: bool,
+    /// Whether a success may stand for later runs.
+    pub keep: bool,
 }
 
-pub fn action(test: &TestFile, options: &PytestOptions) -> Action {
+pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
     Action {
         label: test.label.clone(),
         argv: argv(test, options),
@@ -55,37 +80,46 @@ pub fn action(test: &TestFile, options: &PytestOptions) -> Action {
         input_root: test.sources,
         images: test.images.clone(),
         outputs_at: outputs_at(),
-        network: false,
+        network: test.network,
         timeout: test.timeout.filter(|_| !options.debug),
         attempts: if options.debug { 1 } else { test.attempts },
-        cache: cache(options),
+        cache: cache(test, options),
         slot_variable: options.slot_variable.clone().filter(|_| !options.debug),
+        share: share(test, options),
         interactive: options.debug,
     }
 }
 
-fn argv(test: &TestFile, options: &PytestOptions) -> Vec<String> {
+fn argv(test: &TestFiles, options: &PytestOptions) -> Vec<String> {
     let mut argv = vec!["/deps/bin/pytest".to_owned()];
     argv.extend(options.args.iter().cloned());
     if let Some(config) = &options.config {
         argv.extend(["-c".to_owned(), config.to_string()]);
     }
     if !options.debug {
-        argv.extend(["--color=yes", "--junit-xml=/out/junit.xml", "-o", "junit_family=xunit2"].map(str::to_owned));
-        argv.extend(coverage_args(options));
+        argv.extend(["--color=yes", "--junit-xml=/out/junit.xml", "-o"].map(str::to_owned));
+        argv.push(format!("junit_family={}", options.junit_family));
+        argv.extend(match test.workers {
+            Workers::None => Vec::new(),
+            Workers::Idle(_) => vec!["-n".to_owned(), "auto".to_owned()],
+            Workers::Exactly(count) => vec!["-n".to_owned(), count.to_string()],
+        });
+        argv.extend(options.coverage.iter().flat_map(coverage_args));
     }
-    argv.push(test.file.to_string());
+    argv.extend(test.files.iter().map(ToString::to_string));
     argv
 }
 
-fn coverage_args(options: &PytestOptions) -> Vec<String> {
-    let Some(measured) = &options.coverage else { return Vec::new() };
-    let roots = if measured.is_empty() { vec![".".to_owned()] } else { measured.clone() };
-    let roots = roots.into_iter().map(|root| format!("--cov={root}"));
-    ["--cov-report=".to_owned()].into_iter().chain(roots).collect()
+/// One file's tests cover little: the percentage that the settings ask for is asked of all of them together.
+fn coverage_args(options: &CoverageOptions) -> Vec<String> {
+    let mut args = ["--cov-report=", "--cov-fail-under=0"].map(str::to_owned).to_vec();
+    args.extend(options.config.iter().map(|config| format!("--cov-config={config}")));
+    let roots = if options.measured.is_empty() { vec![".".to_owned()] } else { options.measured.clone() };
+    args.extend(roots.into_iter().map(|root| format!("--cov={root}")));
+    args
 }
 
-fn env(test: &TestFile, options: &PytestOptions) -> BTreeMap<String, String> {
+fn env(test: &TestFiles, options: &PytestOptions) -> BTreeMap<String, String> {
     let mut env = environment::base();
     let roots: Vec<String> = test.source_roots.iter().map(mounted).collect();
     env.insert("WADERS_SOURCE_ROOTS".to_owned(), roots.join(":"));
@@ -106,12 +140,31 @@ fn outputs_at() -> BTreeMap<String, RelPath> {
     BTreeMap::from([("/src/extra-output".to_owned(), extra)])
 }
 
-fn cache(options: &PytestOptions) -> CachePolicy {
-    let mut exit_codes = vec![0];
-    if options.empty_is_fine {
-        exit_codes.push(NOTHING_COLLECTED);
+/// The number that `-n auto` means, so that it is no part of the key.
+fn share(test: &TestFiles, options: &PytestOptions) -> Option<Share> {
+    match test.workers {
+        Workers::Idle(at_most) if !options.debug => {
+            Some(Share { variable: "PYTEST_XDIST_AUTO_NUM_WORKERS".to_owned(), at_most })
+        }
+        _ => None,
     }
-    CachePolicy { read: !options.force, exit_codes }
+}
+
+fn cache(test: &TestFiles, options: &PytestOptions) -> CachePolicy {
+    let mut good_codes = vec![0];
+    if options.empty_is_fine {
+        good_codes.push(NOTHING_COLLECTED);
+    }
+    CachePolicy { read: test.keep && !options.force, keep: test.keep, good_codes }
+}
+
+/// About how many tests a source file has: its functions that are named so. pytest-xdist needs no more workers.
+pub fn count_tests(text: &str) -> usize {
+    let is_test = |line: &&str| {
+        let line = line.trim_start();
+        line.strip_prefix("async ").unwrap_or(line).starts_with("def test")
+    };
+    text.lines().filter(is_test).count()
 }
 
 #[cfg(test)]
@@ -119,16 +172,19 @@ mod tests {
     use super::*;
     use crate::base::Digest;
 
-    fn test_file() -> TestFile {
-        TestFile {
+    fn test_file() -> TestFiles {
+        TestFiles {
             label: "src/app_test.py:tests".to_owned(),
-            file: RelPath::parse("src/app_test.py").unwrap(),
+            files: vec![RelPath::parse("src/app_test.py").unwrap()],
             sources: Source::Tree(Digest::of(b"")),
             source_roots: vec![RelPath::root(), RelPath::parse("src").unwrap()],
             images: BTreeMap::new(),
             env: BTreeMap::from([("HOME".to_owned(), "/asked/for".to_owned())]),
             timeout: Some(Duration::from_secs(60)),
             attempts: 3,
+            workers: Workers::Exactly(2),
+            network: false,
+            keep: true,
         }
     }
 
@@ -145,7 +201,7 @@ mod tests {
     fn debugging_has_a_terminal_and_no_reports_limits_or_slot() {
         let options = PytestOptions {
             debug: true,
-            coverage: Some(Vec::new()),
+            coverage: Some(CoverageOptions::default()),
             slot_variable: Some("SLOT".to_owned()),
             ..PytestOptions::default()
         };
@@ -167,9 +223,51 @@ mod tests {
     fn an_empty_file_is_kept_as_a_result_only_where_it_is_fine() {
         let codes = |empty_is_fine| {
             let options = PytestOptions { empty_is_fine, ..PytestOptions::default() };
-            action(&test_file(), &options).cache.exit_codes
+            action(&test_file(), &options).cache.good_codes
         };
         assert_eq!(codes(false), [0]);
         assert_eq!(codes(true), [0, NOTHING_COLLECTED]);
+    }
+
+    #[test]
+    fn coverage_is_asked_of_all_tests_together() {
+        let coverage = CoverageOptions {
+            measured: vec!["app".to_owned()],
+            config: Some(RelPath::parse("build/coverage.ini").unwrap()),
+        };
+        let options = PytestOptions { coverage: Some(coverage), ..PytestOptions::default() };
+        let action = action(&test_file(), &options);
+        for wanted in ["--cov=app", "--cov-fail-under=0", "--cov-config=build/coverage.ini"] {
+            assert!(action.argv.contains(&wanted.to_owned()), "{:?}", action.argv);
+        }
+        assert_eq!(action.env["COVERAGE_FILE"], "/out/coverage");
+    }
+
+    #[test]
+    fn several_files_share_a_process_and_its_workers() {
+        let mut test = test_file();
+        test.files.push(RelPath::parse("src/other_test.py").unwrap());
+        let argv = action(&test, &PytestOptions::default()).argv;
+        assert!(argv.ends_with(&["-n", "2", "src/app_test.py", "src/other_test.py"].map(str::to_owned)), "{argv:?}");
+    }
+
+    #[test]
+    fn what_the_machine_has_to_spare_is_not_in_the_arguments() {
+        let test = TestFiles { workers: Workers::Idle(12), ..test_file() };
+        let action = action(&test, &PytestOptions::default());
+        assert!(action.argv.ends_with(&["-n", "auto", "src/app_test.py"].map(str::to_owned)), "{:?}", action.argv);
+        assert_eq!(action.share.unwrap().at_most, 12);
+    }
+
+    #[test]
+    fn a_result_that_must_not_be_kept_is_not_looked_for() {
+        let cache = action(&TestFiles { keep: false, ..test_file() }, &PytestOptions::default()).cache;
+        assert!(!cache.read && !cache.keep);
+    }
+
+    #[test]
+    fn tests_are_counted_by_their_names() {
+        let text = "def test_a(): ...\nclass TestB:\n    async def test_c(self): ...\n    def helper(self): ...\n";
+        assert_eq!(count_tests(text), 2);
     }
 }

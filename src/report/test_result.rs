@@ -25,7 +25,7 @@ pub enum Status {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestResult {
-    /// The address, or `… and 2 other files` where several shared a process.
+    /// The address, or `a/b_test.py:t and 2 other files` where several shared a process.
     pub name: String,
     /// Of every file, sorted.
     pub addresses: Vec<String>,
@@ -87,7 +87,7 @@ impl TestResult {
 }
 
 /// What people call a result: the address, or the first of several.
-fn name(addresses: &[String]) -> String {
+pub fn name(addresses: &[String]) -> String {
     match addresses {
         [] => "nothing".to_owned(),
         [one] => one.clone(),

@@ -240,7 +240,7 @@ def a9_clock_since_boot() -> list[str]:
 @item
 def a9_inherited_environment() -> list[str]:
     known = {"HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "PYTHONHASHSEED", "SOURCE_DATE_EPOCH", "TMPDIR", "TZ", "USER"}
-    known |= {"WADERS_SOURCE_ROOTS", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "COLUMNS", "LINES"}
+    known |= {"WADERS_SOURCE_ROOTS", "COVERAGE_FILE", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "COLUMNS", "LINES"}
     return sorted(f"{name}={value[:60]}" for name, value in os.environ.items() if name not in known)
 
 

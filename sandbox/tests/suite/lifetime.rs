@@ -292,7 +292,38 @@ fn out_of_memory() -> Verdict {
     let mut enough = python("print(set(line.rpartition(':')[2] for line in open('/proc/self/cgroup').read().split()))");
     enough.limits.memory_bytes = Some(500 << 20);
     assert_eq!(succeed(&enough), "{'/'}\n");
+    until(|| groups(spawner().pid()) == 0);
+    killed_with_a_group(&enough);
     Verdict::Passed
+}
+
+/// The next spawner removes what a killed one could not.
+fn killed_with_a_group(limited: &waders_sandbox::Request) {
+    let killed = Spawner::start().unwrap();
+    let mut long = limited.clone();
+    long.argv = ["/bin/sleep", "100"].map(str::to_owned).to_vec();
+    let step = start_with(&killed, &long).unwrap();
+    until(|| groups(killed.pid()) == 1);
+    kill(Pid::from_raw(killed.pid() as i32), Signal::SIGKILL).unwrap();
+    assert!(step.wait().0.is_err());
+    let pid = killed.pid();
+    drop(killed);
+    until(|| {
+        drop(Spawner::start().unwrap());
+        groups(pid) == 0
+    });
+}
+
+/// How many control groups of a spawner there are.
+fn groups(spawner: u32) -> usize {
+    let text = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let paths = text.lines().filter_map(|line| line.split_once(':')?.1.split_once(":/"));
+    let dirs =
+        paths.flat_map(|(_, group)| ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"].map(|root| format!("{root}/{group}")));
+    let dirs: std::collections::BTreeSet<String> = dirs.collect();
+    let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten();
+    let prefix = format!("waders-{spawner}-");
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)).count()
 }
 
 fn no_isolation() {

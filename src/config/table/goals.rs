@@ -217,7 +217,6 @@ const TEST: &[Entry] = &[
     integer("batch_size", "128", "How many files of one batch tag share a process."),
     texts("extra_env_vars", "`NAME=value`, or `NAME` to copy it.").read_inside(),
     texts("extra_inputs", "Files that every test may read beyond its dependencies, as globs. Only Waders has it."),
-    off("allow_no_tests", "A file without tests is skipped rather than failed. Only Waders has it."),
     off("json", "Results as JSON on standard output. Only Waders has it."),
     off("show_rerun_command", "Show what runs the failed tests again."),
     off("experimental_report_test_result_info", "Write results as JSON to the work directory."),

@@ -32,6 +32,7 @@ pub const SCOPES: &[Scope] = &[
         "The test runner.",
         &[
             words("args", "Arguments for it.").passed_through(),
+            texts_or("extra_requirements", PYTEST_PLUGINS, "What else it needs, for Pants up to 2.17."),
             text_or("junit_family", "\"xunit2\"", "The format of JUnit reports."),
             text("execution_slot_var", "An environment variable that gets the number of the slot, from 0."),
             off("xdist_enabled", "Spread one file's tests over processes."),
@@ -165,5 +166,6 @@ pub const SCOPES: &[Scope] = &[
     tool("pip-audit", "Finds known vulnerabilities.", &[]),
 ];
 
+const PYTEST_PLUGINS: &str = r#"["pytest-cov", "pytest-xdist"]"#;
 const SOURCE_PLUGINS: Entry = texts("source_plugins", "Plugins of this repository, as addresses.");
 const AUTOFLAKE: &str = r#"["--remove-all-unused-imports"]"#;

@@ -50,5 +50,4 @@ const SANDBOX: &[Entry] = &[
     size("file_size", "17179869184", "The largest file that a step may write."),
     integer("grace", "30", "Seconds that a test gets to clean up after an interrupt or a timeout."),
     off("allow_network", "Let targets tagged `requires-network` use the network."),
-    off("allow_no_sandbox", "Let targets tagged `no-sandbox` run without one."),
 ];

@@ -1,8 +1,12 @@
-//! `test`: one pytest process a file, each in its own sandbox. Which files is `selection`, what each gets is `prepare`,
-//! what became of them is `results`.
+//! `test`: one pytest process a file, each in its own sandbox. Which files is `selection`, which share a process after
+//! all is `batches`, what each gets is `prepare`, what became of them is `results`, what they covered is `coverage`.
 
+mod batches;
+mod coverage;
 mod failure;
 mod prepare;
+mod process_settings;
+mod pythons;
 mod results;
 mod selection;
 
@@ -11,8 +15,11 @@ use std::sync::Arc;
 use crate::action::StepId;
 use crate::engine::executor::Results;
 use crate::engine::{self, StepResult};
+use crate::goals::test::coverage::Coverage;
 use crate::goals::test::prepare::{Prepared, PreparedTest};
 use crate::goals::{Error, Session, Verdict, running};
+use crate::plan::coverage_run::TOO_LOW;
+use crate::report::TestResult;
 use crate::target::Address;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -33,27 +40,43 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.restores = true;
         (prepared, outcomes) = prepare_and_execute(session, &selection.tests, debug)?;
     }
-    let results = results::results(session, &prepared, &outcomes)?;
-    if !debug {
-        results::write_reports(session, &results)?;
-        results::keep_extra_output(session, &prepared, &outcomes)?;
-        results::print(session, &results);
+    let results = results::results(session, &prepared.tests, &outcomes)?;
+    if debug {
+        return Ok(verdict(session, &prepared, &outcomes, &results, true));
     }
-    if session.was_interrupted() {
-        return Ok(Verdict::Interrupted);
-    }
-    Ok(results::verdict(&prepared, &outcomes, &results))
+    results::write_reports(session, &results)?;
+    results::keep_extra_output(session, &prepared.tests, &outcomes)?;
+    results::print(session, &results);
+    let covered = match &prepared.coverage {
+        Some(coverage) if !session.was_interrupted() => {
+            coverage::report(session, coverage, &prepared.tests, &outcomes)?
+        }
+        _ => true,
+    };
+    Ok(verdict(session, &prepared, &outcomes, &results, covered))
 }
 
-fn prepare_and_execute(
-    session: &mut Session,
-    tests: &[Address],
-    debug: bool,
-) -> Result<(Vec<PreparedTest>, Results), Error> {
-    let Prepared { graph, tests } = prepare::prepare(session, tests)?;
-    let steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
+/// Tests that failed come before coverage that is too low.
+fn verdict(session: &Session, done: &Done, outcomes: &Results, results: &[TestResult], covered: bool) -> Verdict {
+    match results::verdict(&done.tests, outcomes, results) {
+        _ if session.was_interrupted() => Verdict::Interrupted,
+        Verdict::Good if !covered => Verdict::Bad(TOO_LOW),
+        verdict => verdict,
+    }
+}
+
+/// What was prepared, without the graph that was carried out.
+struct Done {
+    tests: Vec<PreparedTest>,
+    coverage: Option<Coverage>,
+}
+
+fn prepare_and_execute(session: &mut Session, tests: &[Address], debug: bool) -> Result<(Done, Results), Error> {
+    let Prepared { graph, tests, coverage } = prepare::prepare(session, tests)?;
+    let mut steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
+    steps.extend(coverage.iter().flat_map(Coverage::steps));
     let outcomes = running::execute(session, graph, &steps, debug)?;
-    Ok((tests, outcomes))
+    Ok((Done { tests, coverage }, outcomes))
 }
 
 fn has_lost_something(result: &Result<StepResult, Arc<engine::Error>>) -> bool {

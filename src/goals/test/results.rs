@@ -1,9 +1,9 @@
 //! What became of the tests: read from the store, told on the screen, written below the distribution directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::action::{Origin, Outcome};
-use crate::base::RelPath;
+use crate::base::{Digest, RelPath};
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::goals::test::failure::{self, Failure};
@@ -16,16 +16,20 @@ use crate::store::{Node, Store};
 /// In the order of the tests.
 pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
     let store = session.store()?;
-    tests.iter().map(|test| result(&store, test, outcomes)).collect()
+    let mut results = tests.iter().map(|test| result(&store, test, outcomes)).collect::<Result<Vec<_>, _>>()?;
+    if session.config().flag("test", "show_all_batch_targets") {
+        results.iter_mut().for_each(|result| result.name = result.addresses.join(", "));
+    }
+    Ok(results)
 }
 
 fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<TestResult, Error> {
-    let address = [test.address.to_string()];
+    let addresses = names(test);
     let (done, origin, outcome) = match ran(test, outcomes) {
         Ok(ran) => ran,
-        Err(failure) => return Ok(TestResult::not_run(&address, &failure.message)),
+        Err(failure) => return Ok(TestResult::not_run(&addresses, &failure.message)),
     };
-    let mut result = TestResult::new(&address, outcome, origin, test.timeout, test.empty_is_fine);
+    let mut result = TestResult::new(&addresses, outcome, origin, test.timeout, test.empty_is_fine);
     result.stdout = String::from_utf8_lossy(&store.get(outcome.stdout)?).into_owned();
     result.stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
     let report = RelPath::parse("junit.xml").expect("the path is clean");
@@ -33,6 +37,10 @@ fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<Test
         result.junit = Some(store.get(*digest)?);
     }
     Ok(result)
+}
+
+fn names(test: &PreparedTest) -> Vec<String> {
+    test.addresses.iter().map(ToString::to_string).collect()
 }
 
 /// What the test's process came to, or why there was none.
@@ -80,21 +88,21 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes
         if store.tree(tree)?.nodes.is_empty() {
             continue;
         }
-        let name = junit::file_name(&[test.address.to_string()]);
+        let name = junit::file_name(&names(test));
         let dir = session.dist_dir().join("test").join(name.trim_end_matches(".xml"));
-        export(&store, tree, dir)?;
+        export(&store, tree, &dir)?;
     }
     Ok(())
 }
 
 /// A copy that the user may change: images are read-only.
-fn export(store: &Store, tree: crate::base::Digest, dir: PathBuf) -> Result<(), Error> {
+pub fn export(store: &Store, tree: Digest, dir: &Path) -> Result<(), Error> {
     let fail = |path: &PathBuf| {
         let path = path.clone();
         move |source| Error::Output { path, source }
     };
     for (path, node) in store.tree(tree)?.nodes {
-        let path = path.to_path(&dir);
+        let path = path.to_path(dir);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(fail(&path))?;
         }
