@@ -33,8 +33,8 @@ fn download(engine: &Engine, step: &Fetch, path: &Path) -> Result<(), Error> {
 
 fn place(location: &Location) -> String {
     match location {
-        Location::Url(url) => url.clone(),
-        Location::Listing { page, .. } => page.clone(),
+        Location::Url(url) => net::without_credentials(url),
+        Location::Listing { page, .. } => net::without_credentials(page),
     }
 }
 
@@ -56,7 +56,7 @@ fn from(engine: &Engine, step: &Fetch, location: &Location, path: &Path) -> Resu
         Location::Listing { page, file_name } => {
             let links = engine.client.listing(page).map_err(failed)?;
             let link = links.into_iter().find(|link| link.file_name == *file_name);
-            link.ok_or_else(|| Error::NotListed { file_name: file_name.clone(), page: page.clone() })?.url
+            link.ok_or_else(|| Error::NotListed { file_name: file_name.clone(), page: place(location) })?.url
         }
     };
     let expected = Expected { sha256: step.sha256.clone(), size_bytes: step.size_bytes };

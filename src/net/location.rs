@@ -27,6 +27,11 @@ pub fn shown(url: &Url) -> String {
     url.to_string()
 }
 
+/// An address as people may see it: `shown`, or as near as a text comes that is no url.
+pub fn without_credentials(text: &str) -> String {
+    parse(text).map_or_else(|_| redacted(text), |url| shown(&url))
+}
+
 /// The url as it is requested, and the `Authorization` that its user and password mean.
 pub(super) fn split_credentials(url: &Url) -> (Url, Option<String>) {
     let mut bare = url.clone();
@@ -63,6 +68,15 @@ fn redacted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_sees_credentials() {
+        let check = |text: &str, expected: &str| assert_eq!(without_credentials(text), expected, "{text}");
+        check("https://me:secret@example.invalid/simple", "https://example.invalid/simple");
+        check("https://example.invalid/a.whl?token=secret#sha256=0", "https://example.invalid/a.whl");
+        check("me:secret@example.invalid", "example.invalid");
+        check("file:///opt/wheels", "file:///opt/wheels");
+    }
 
     #[test]
     fn credentials_are_never_shown() {

@@ -13,7 +13,7 @@ pub mod server;
 pub use client::{Client, Expected, Page, Part};
 pub use error::Error;
 pub use listing::{FileLink, directory, listing, project_url};
-pub use location::{file_name, parse, shown};
+pub use location::{file_name, parse, shown, without_credentials};
 
 use std::path::PathBuf;
 use std::time::Duration;

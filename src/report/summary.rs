@@ -206,6 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_that_many_tests_share_is_told_once() {
+        let names: Vec<String> = (0..7).map(|number| format!("t{number}")).collect();
+        let mut results: Vec<_> =
+            names.iter().map(|name| result(name, Status::NotRun("no network".to_owned()))).collect();
+        results.push(result("other", Status::NotRun("no lock\nhint: make one".to_owned())));
+        results.push(result("good", Status::Passed));
+        assert_eq!(
+            not_run_blocks(&results, false),
+            [
+                "not run: t0, t1, t2, t3, t4 and 2 more\nerror: no network",
+                "not run: other\nerror: no lock\nhint: make one"
+            ]
+        );
+        assert_eq!(totals_line(&results), "1 passed, 8 not run");
+    }
+
+    #[test]
     fn broken_escapes_do_no_harm() {
         for text in ["\u{1b}", "\u{1b}[", "\u{1b}[1;", "a\u{1b}]b"] {
             assert!(!without_escapes(text).contains('\u{1b}'));
