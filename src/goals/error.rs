@@ -12,6 +12,14 @@ pub enum Error {
     #[error(transparent)]
     Select(#[from] target::select::Error),
     #[error(transparent)]
+    Filter(#[from] target::filter::Error),
+    #[error("what changed could not be found out")]
+    Git(#[from] super::git::Error),
+    #[error("`--changed-…` selects targets itself, and the command line also has `{}`", .0.join(" "))]
+    SpecsAndChanged(Vec<String>),
+    #[error("cannot read `{}`, which `--spec-files` names", path.display())]
+    SpecFile { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
     Net(#[from] net::Error),
@@ -117,6 +125,13 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Select(error) => return error.hint().map(str::to_owned),
+            Error::Filter(target::filter::Error::Kind { hint: Some(near), .. }) => {
+                return Some(format!("did you mean `{near}`?"));
+            }
+            Error::Git(_) => {
+                "`--changed-since` and `--changed-diffspec` need git, and the build root in a git repository"
+            }
+            Error::SpecsAndChanged(_) => "leave out the specs or the flag",
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return stored(error).and_then(store_hint).or_else(|| error.hint()),

@@ -15,7 +15,7 @@ use crate::config::index::{self, Indexes};
 use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
-use crate::goals::{Error, recipes, unpackers};
+use crate::goals::{Error, recipes, selected, unpackers};
 use crate::net::Client;
 use crate::python::{self, Dependencies, SourceRoots};
 use crate::store::Store;
@@ -103,9 +103,7 @@ impl Session {
 
     /// The targets that the command line selects, in the order in which lists are printed.
     pub fn selected(&mut self) -> Result<Vec<Address>, Error> {
-        let graph = self.graph()?;
-        let root = self.build_root.to_string_lossy();
-        Ok(target::select(&graph, &self.specs, &self.cwd()?, &root)?)
+        selected::selected(self)
     }
 
     /// Every target's dependencies, written and inferred.
@@ -265,7 +263,7 @@ impl Session {
     }
 
     /// The current directory below the build root.
-    fn cwd(&self) -> Result<RelPath, Error> {
+    pub fn cwd(&self) -> Result<RelPath, Error> {
         let below = self.environment.cwd.strip_prefix(&self.build_root).unwrap_or(Path::new(""));
         Ok(RelPath::parse(&below.to_string_lossy())?)
     }

@@ -1,6 +1,6 @@
 //! Which test files a command line means.
 
-use crate::goals::{Error, Session};
+use crate::goals::{Error, Session, selected};
 use crate::target::{Address, Target};
 
 pub struct Selection {
@@ -29,7 +29,7 @@ pub fn tests(session: &mut Session) -> Result<Selection, Error> {
         let is_test = graph.get(address).is_some_and(is_test) && !skips_all;
         is_test && shard.is_none_or(|shard| shard.holds(address))
     });
-    let was_named = session.specs().iter().any(|spec| !spec.ends_with("::") && !spec.contains('*'));
+    let was_named = selected::specs(session)?.iter().any(|spec| !spec.ends_with("::") && !spec.contains('*'));
     Ok(Selection { tests, was_named })
 }
 
