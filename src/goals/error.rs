@@ -64,6 +64,8 @@ pub enum Error {
     NeedsPackages(Vec<String>),
     #[error("`--test-debug` works on one test file at a time, and the command line selects {0}")]
     DebugOne(usize),
+    #[error("`--test-debug-adapter` is not there yet")]
+    NoDebugAdapter,
     #[error("`{0}` is no shard")]
     Shard(String),
     #[error("the requirements of {of} are not pinned by `{file}`")]
@@ -148,6 +150,7 @@ impl Error {
                 "building packages for tests comes with the goal `package`, which is not there yet"
             }
             Error::DebugOne(_) => "name one file: `waders test --test-debug src/app/login_test.py`",
+            Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             Error::NoPlugin { remedy, .. } => remedy,
             Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",

@@ -22,7 +22,7 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
             target::select(&graph, &specs, &session.cwd()?, &root)?
         }
     };
-    Ok(filter_all(session, &graph, addresses)?)
+    filtered(session, &graph, addresses, &|filters| filters)
 }
 
 /// Those of the command line, and a line each of the files that `--spec-files` names.
@@ -64,11 +64,26 @@ fn with_dependents(session: &mut Session, graph: &TargetGraph, changed: Vec<Addr
     Ok(all)
 }
 
-fn filter_all(
+/// What filters leave of targets that selected generators stand for. The type and the place of writing are those of the
+/// generators, which were asked for them.
+pub fn filter_generated(
     session: &Session,
     graph: &TargetGraph,
     addresses: Vec<Address>,
-) -> Result<Vec<Address>, target::filter::Error> {
+) -> Result<Vec<Address>, Error> {
+    filtered(session, graph, addresses, &|filters| Filters {
+        target_type: Vec::new(),
+        granularity: Granularity::All,
+        ..filters
+    })
+}
+
+fn filtered(
+    session: &Session,
+    graph: &TargetGraph,
+    addresses: Vec<Address>,
+    narrowed: &dyn for<'f> Fn(Filters<'f>) -> Filters<'f>,
+) -> Result<Vec<Address>, Error> {
     let config = session.config();
     // What is left out by its old name is an inverted entry of the new one.
     let excluded: Vec<String> =
@@ -84,5 +99,5 @@ fn filter_all(
             _ => Granularity::All,
         },
     };
-    filter(graph, addresses, &filters)
+    Ok(filter(graph, addresses, &narrowed(filters))?)
 }

@@ -242,11 +242,16 @@ impl Session {
                 let path = self.build_root.join(file);
                 std::fs::write(&path, text).map_err(|source| Error::Output { path, source })
             }
+            None => self.print(&text),
+        }
+    }
+
+    /// To standard output, for machines and people alike.
+    pub fn print(&self, text: &str) -> Result<(), Error> {
+        match std::io::stdout().lock().write_all(text.as_bytes()) {
             // A reader that has seen enough, such as `head`, is no failure of ours.
-            None => match std::io::stdout().lock().write_all(text.as_bytes()) {
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-                result => result.map_err(|source| Error::Output { path: "standard output".into(), source }),
-            },
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            result => result.map_err(|source| Error::Output { path: "standard output".into(), source }),
         }
     }
 

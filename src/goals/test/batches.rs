@@ -90,7 +90,7 @@ mod tests {
         let with = |name, field: &'static str, value| target(name, &[tag.clone(), (field, value)]);
         let one = |value: &str| Value::List(vec![text(value)]);
         let targets = [
-            target("a", &[tag.clone()]),
+            target("a", std::slice::from_ref(&tag)),
             with("b", "resolve", text("other")),
             with("c", "interpreter_constraints", one("==3.12.*")),
             with("d", "extra_env_vars", one("A=1")),

@@ -14,15 +14,11 @@ pub fn tests(session: &mut Session) -> Result<Selection, Error> {
     let selected = session.selected()?;
     let shard = session.config().text("test", "shard").filter(|text| !text.is_empty()).map(Shard::parse).transpose()?;
     let skips_all = session.config().flag("pytest", "skip");
-    let mut tests: Vec<Address> = Vec::new();
-    for address in selected {
-        let Some(target) = graph.get(&address) else { continue };
-        if target.kind == "python_tests" {
-            tests.extend(graph.generated_by(&address).iter().cloned());
-        } else {
-            tests.push(address);
-        }
-    }
+    let (generators, mut tests): (Vec<Address>, Vec<Address>) = selected
+        .into_iter()
+        .partition(|address| graph.get(address).is_some_and(|target| target.kind == "python_tests"));
+    let generated = generators.iter().flat_map(|address| graph.generated_by(address)).cloned().collect();
+    tests.extend(selected::filter_generated(session, &graph, generated)?);
     tests.sort();
     tests.dedup();
     tests.retain(|address| {
