@@ -12,6 +12,14 @@ pub enum Error {
     #[error(transparent)]
     Select(#[from] target::select::Error),
     #[error(transparent)]
+    Filter(#[from] target::filter::Error),
+    #[error("what changed could not be found out")]
+    Git(#[from] super::git::Error),
+    #[error("`--changed-…` selects targets itself, and the command line also has `{}`", .0.join(" "))]
+    SpecsAndChanged(Vec<String>),
+    #[error("cannot read `{}`, which `--spec-files` names", path.display())]
+    SpecFile { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
     Net(#[from] net::Error),
@@ -56,6 +64,8 @@ pub enum Error {
     NeedsPackages(Vec<String>),
     #[error("`--test-debug` works on one test file at a time, and the command line selects {0}")]
     DebugOne(usize),
+    #[error("`--test-debug-adapter` is not there yet")]
+    NoDebugAdapter,
     #[error("`{0}` is no shard")]
     Shard(String),
     #[error("the requirements of {of} are not pinned by `{file}`")]
@@ -117,6 +127,13 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Select(error) => return error.hint().map(str::to_owned),
+            Error::Filter(target::filter::Error::Kind { hint: Some(near), .. }) => {
+                return Some(format!("did you mean `{near}`?"));
+            }
+            Error::Git(_) => {
+                "`--changed-since` and `--changed-diffspec` need git, and the build root in a git repository"
+            }
+            Error::SpecsAndChanged(_) => "leave out the specs or the flag",
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return stored(error).and_then(store_hint).or_else(|| error.hint()),
@@ -133,6 +150,7 @@ impl Error {
                 "building packages for tests comes with the goal `package`, which is not there yet"
             }
             Error::DebugOne(_) => "name one file: `waders test --test-debug src/app/login_test.py`",
+            Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             Error::NoPlugin { remedy, .. } => remedy,
             Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",

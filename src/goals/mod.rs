@@ -3,10 +3,12 @@
 
 mod dependencies;
 mod error;
+mod git;
 mod list;
 mod packages;
 mod recipes;
 mod running;
+mod selected;
 mod session;
 mod sources;
 mod test;

@@ -15,7 +15,7 @@ use crate::config::index::{self, Indexes, Place};
 use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
-use crate::goals::{Error, recipes, unpackers};
+use crate::goals::{Error, recipes, selected, unpackers};
 use crate::net::Client;
 use crate::python::{self, Dependencies, SourceRoots};
 use crate::store::Store;
@@ -103,9 +103,7 @@ impl Session {
 
     /// The targets that the command line selects, in the order in which lists are printed.
     pub fn selected(&mut self) -> Result<Vec<Address>, Error> {
-        let graph = self.graph()?;
-        let root = self.build_root.to_string_lossy();
-        Ok(target::select(&graph, &self.specs, &self.cwd()?, &root)?)
+        selected::selected(self)
     }
 
     /// Every target's dependencies, written and inferred.
@@ -255,11 +253,16 @@ impl Session {
                 let path = self.build_root.join(file);
                 std::fs::write(&path, text).map_err(|source| Error::Output { path, source })
             }
+            None => self.print(&text),
+        }
+    }
+
+    /// To standard output, for machines and people alike.
+    pub fn print(&self, text: &str) -> Result<(), Error> {
+        match std::io::stdout().lock().write_all(text.as_bytes()) {
             // A reader that has seen enough, such as `head`, is no failure of ours.
-            None => match std::io::stdout().lock().write_all(text.as_bytes()) {
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-                result => result.map_err(|source| Error::Output { path: "standard output".into(), source }),
-            },
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            result => result.map_err(|source| Error::Output { path: "standard output".into(), source }),
         }
     }
 
@@ -276,7 +279,7 @@ impl Session {
     }
 
     /// The current directory below the build root.
-    fn cwd(&self) -> Result<RelPath, Error> {
+    pub fn cwd(&self) -> Result<RelPath, Error> {
         let below = self.environment.cwd.strip_prefix(&self.build_root).unwrap_or(Path::new(""));
         Ok(RelPath::parse(&below.to_string_lossy())?)
     }

@@ -2,7 +2,7 @@
 
 use super::entry::Kind::{Bool, Text, Texts};
 use super::entry::{
-    Entry, Scope, choice, dict, goal, inert, integer, off, on, subsystem, text, text_or, texts, texts_or, words,
+    Entry, Scope, choice, dict, entry, goal, inert, integer, off, on, subsystem, text, text_or, texts, texts_or, words,
 };
 
 pub const SCOPES: &[Scope] = &[
@@ -218,8 +218,8 @@ const TEST: &[Entry] = &[
     texts("extra_env_vars", "`NAME=value`, or `NAME` to copy it.").read_inside(),
     texts("extra_inputs", "Files that every test may read beyond its dependencies, as globs. Only Waders has it."),
     off("json", "Results as JSON on standard output. Only Waders has it."),
-    off("show_rerun_command", "Show what runs the failed tests again."),
-    off("experimental_report_test_result_info", "Write results as JSON to the work directory."),
+    entry("show_rerun_command", Bool, "null", "Show what runs the failed tests again; by default where `CI` is set."),
+    inert("experimental_report_test_result_info", Bool),
     off("show_all_batch_targets", "Name every file of a batch."),
 ];
 

@@ -25,6 +25,7 @@ pub struct Coverage {
     pub sources: Digest,
     /// Sources that count though no test imported them.
     pub also: Vec<RelPath>,
+    pub options: ReportOptions,
 }
 
 impl Coverage {
@@ -72,9 +73,8 @@ pub fn report(
         session.warn("no test measured anything, so there is no report of coverage");
         return Ok(true);
     };
-    let options = report_options(session, coverage)?;
     let images = known(&coverage.images, outcomes)?;
-    let action = coverage_run::action(images, Source::Tree(coverage.sources), Source::Tree(data), &options);
+    let action = coverage_run::action(images, Source::Tree(coverage.sources), Source::Tree(data), &coverage.options);
     let mut graph = ActionGraph::default();
     let step = graph.add(Step::Run(Box::new(action)));
     let mut results = running::execute(session, graph, &[step], false)?;
@@ -91,7 +91,7 @@ pub fn report(
     }
     let dir = output_dir(session);
     export(&store, done.tree, &dir)?;
-    tell_places(session, &options.formats, &dir);
+    tell_places(session, &coverage.options.formats, &dir);
     eprint!("{stderr}");
     Ok(outcome.exit == Exit::Code(0))
 }
@@ -126,14 +126,15 @@ fn data(
     Ok(Some(store.put_tree(&Tree { nodes })?))
 }
 
-fn report_options(session: &Session, coverage: &Coverage) -> Result<ReportOptions, Error> {
+/// Which reports there are to be.
+pub fn report_options(session: &Session, also: &[RelPath]) -> Result<ReportOptions, Error> {
     let config = session.config();
     let format = |name: &str| Format::named(name).ok_or_else(|| Error::CoverageFormat(name.to_owned()));
     Ok(ReportOptions {
         formats: config.list("coverage-py", "report").into_iter().map(format).collect::<Result<_, _>>()?,
         config: measured(session).and_then(|options| options.config),
         fail_under: config.number("coverage-py", "fail_under"),
-        also: !coverage.also.is_empty(),
+        also: !also.is_empty(),
     })
 }
 

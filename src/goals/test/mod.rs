@@ -30,6 +30,9 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         }
         return Ok(Verdict::Good);
     }
+    if session.config().flag("test", "debug_adapter") {
+        return Err(Error::NoDebugAdapter);
+    }
     let debug = session.config().flag("test", "debug");
     if debug && selection.tests.len() > 1 {
         return Err(Error::DebugOne(selection.tests.len()));
@@ -47,6 +50,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     results::write_reports(session, &results)?;
     results::keep_extra_output(session, &prepared.tests, &outcomes)?;
     results::print(session, &results);
+    results::print_json(session, &results)?;
     let covered = match &prepared.coverage {
         Some(coverage) if !session.was_interrupted() => {
             coverage::report(session, coverage, &prepared.tests, &outcomes)?

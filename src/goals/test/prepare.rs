@@ -168,8 +168,9 @@ impl Preparation {
     fn coverage(&mut self, session: &mut Session) -> Result<Option<Coverage>, Error> {
         let Some(images) = self.pythons.tool_images(&mut self.graph)? else { return Ok(None) };
         let also = coverage::untouched(session)?;
+        let options = coverage::report_options(session, &also)?;
         let files: BTreeSet<&RelPath> = self.inputs.iter().chain(&also).collect();
-        Ok(Some(Coverage { images, sources: self.sources.tree(files)?, also }))
+        Ok(Some(Coverage { images, sources: self.sources.tree(files)?, also, options }))
     }
 }
 

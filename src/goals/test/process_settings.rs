@@ -9,6 +9,9 @@ use crate::plan::environment;
 use crate::plan::test_run::Workers;
 use crate::target::Target;
 
+/// The default of `[subprocess-environment] env_vars`.
+const MADE: [&str; 5] = ["LANG", "LC_CTYPE", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProcessSettings {
     pub constraints: Vec<String>,
@@ -73,7 +76,11 @@ fn constraints(session: &Session, target: &Target) -> Vec<String> {
 
 fn env(session: &Session, target: &Target) -> BTreeMap<String, String> {
     let caller = &session.environment().vars;
-    let mut env = environment::requested(&session.config().list("test", "extra_env_vars"), caller);
+    // Of the entries that Pants has by default, `LANG` and the like, every sandbox has a constant.
+    let of_all_steps = session.config().list("subprocess-environment", "env_vars");
+    let of_all_steps: Vec<&str> = of_all_steps.into_iter().filter(|entry| !MADE.contains(entry)).collect();
+    let mut env = environment::requested(&of_all_steps, caller);
+    env.extend(environment::requested(&session.config().list("test", "extra_env_vars"), caller));
     env.extend(environment::requested(&strings(target, "extra_env_vars"), caller));
     env
 }

@@ -126,7 +126,23 @@ pub fn print(session: &Session, results: &[TestResult]) {
         eprintln!("{block}");
     }
     eprintln!("{}", summary::totals_line(results));
-    if session.config().flag("test", "json") {
-        println!("{}", json::render(results, test_result::exit_code(results)));
+    if shows_rerun(session)
+        && let Some(text) =
+            summary::rerun_text(session.config().text("GLOBAL", "pants_bin_name").unwrap_or("waders"), results)
+    {
+        eprint!("\n{text}");
     }
+}
+
+/// Results for machines, where they are asked for.
+pub fn print_json(session: &Session, results: &[TestResult]) -> Result<(), Error> {
+    match session.config().flag("test", "json") {
+        true => session.print(&json::render(results, test_result::exit_code(results))),
+        false => Ok(()),
+    }
+}
+
+fn shows_rerun(session: &Session) -> bool {
+    let wanted = session.config().value("test", "show_rerun_command").as_bool();
+    wanted.unwrap_or_else(|| session.environment().is_ci())
 }

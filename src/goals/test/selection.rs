@@ -1,6 +1,6 @@
 //! Which test files a command line means.
 
-use crate::goals::{Error, Session};
+use crate::goals::{Error, Session, selected};
 use crate::target::{Address, Target};
 
 pub struct Selection {
@@ -14,22 +14,18 @@ pub fn tests(session: &mut Session) -> Result<Selection, Error> {
     let selected = session.selected()?;
     let shard = session.config().text("test", "shard").filter(|text| !text.is_empty()).map(Shard::parse).transpose()?;
     let skips_all = session.config().flag("pytest", "skip");
-    let mut tests: Vec<Address> = Vec::new();
-    for address in selected {
-        let Some(target) = graph.get(&address) else { continue };
-        if target.kind == "python_tests" {
-            tests.extend(graph.generated_by(&address).iter().cloned());
-        } else {
-            tests.push(address);
-        }
-    }
+    let (generators, mut tests): (Vec<Address>, Vec<Address>) = selected
+        .into_iter()
+        .partition(|address| graph.get(address).is_some_and(|target| target.kind == "python_tests"));
+    let generated = generators.iter().flat_map(|address| graph.generated_by(address)).cloned().collect();
+    tests.extend(selected::filter_generated(session, &graph, generated)?);
     tests.sort();
     tests.dedup();
     tests.retain(|address| {
         let is_test = graph.get(address).is_some_and(is_test) && !skips_all;
         is_test && shard.is_none_or(|shard| shard.holds(address))
     });
-    let was_named = session.specs().iter().any(|spec| !spec.ends_with("::") && !spec.contains('*'));
+    let was_named = selected::specs(session)?.iter().any(|spec| !spec.ends_with("::") && !spec.contains('*'));
     Ok(Selection { tests, was_named })
 }
 

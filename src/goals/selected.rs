@@ -1,0 +1,103 @@
+//! The targets that a command line selects: by specs or by what changed, narrowed by filters.
+
+use std::collections::BTreeSet;
+
+use crate::goals::git::{self, Change};
+use crate::goals::{Error, Session};
+use crate::target::filter::{Filters, Granularity, filter};
+use crate::target::{self, Address, TargetGraph};
+
+/// In the order in which lists are printed.
+pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
+    let graph = session.graph()?;
+    let specs = specs(session)?;
+    let addresses = match change(session) {
+        Some(_) if !specs.is_empty() => return Err(Error::SpecsAndChanged(specs)),
+        Some(change) => {
+            let files = git::changed_files(session.build_root(), change)?;
+            with_dependents(session, &graph, target::changed(&graph, &files))?
+        }
+        None => {
+            let root = session.build_root().to_string_lossy();
+            target::select(&graph, &specs, &session.cwd()?, &root)?
+        }
+    };
+    filtered(session, &graph, addresses, &|filters| filters)
+}
+
+/// Those of the command line, and a line each of the files that `--spec-files` names.
+pub fn specs(session: &Session) -> Result<Vec<String>, Error> {
+    let mut specs = session.specs().to_vec();
+    for file in session.config().list("GLOBAL", "spec_files") {
+        let path = session.build_root().join(file);
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::SpecFile { path, source })?;
+        specs.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+    }
+    Ok(specs)
+}
+
+fn change(session: &Session) -> Option<Change<'_>> {
+    let config = session.config();
+    let between = config.text("changed", "diffspec").map(Change::Between);
+    between.or_else(|| config.text("changed", "since").map(Change::Since))
+}
+
+/// As Pants: who depends on what changed is added, but not the generators of what changed, which depend on it in name
+/// only.
+fn with_dependents(session: &mut Session, graph: &TargetGraph, changed: Vec<Address>) -> Result<Vec<Address>, Error> {
+    let transitive = match session.config().text("changed", "dependents") {
+        Some("transitive") => true,
+        Some("direct") => false,
+        _ => return Ok(changed),
+    };
+    let dependencies = session.dependencies()?;
+    let dependents = match transitive {
+        true => dependencies.transitive_dependents(&changed),
+        false => dependencies.dependents_of_all(&changed),
+    };
+    let generators: BTreeSet<&Address> =
+        changed.iter().filter_map(|address| graph.get(address)?.generator.as_ref()).collect();
+    let dependents = dependents.into_iter().filter(|address| !generators.contains(address));
+    let all: BTreeSet<&Address> = changed.iter().chain(dependents).collect();
+    let mut all: Vec<Address> = all.into_iter().cloned().collect();
+    all.sort_by(Address::list_order);
+    Ok(all)
+}
+
+/// What filters leave of targets that selected generators stand for. The type and the place of writing are those of the
+/// generators, which were asked for them.
+pub fn filter_generated(
+    session: &Session,
+    graph: &TargetGraph,
+    addresses: Vec<Address>,
+) -> Result<Vec<Address>, Error> {
+    filtered(session, graph, addresses, &|filters| Filters {
+        target_type: Vec::new(),
+        granularity: Granularity::All,
+        ..filters
+    })
+}
+
+fn filtered(
+    session: &Session,
+    graph: &TargetGraph,
+    addresses: Vec<Address>,
+    narrowed: &dyn for<'f> Fn(Filters<'f>) -> Filters<'f>,
+) -> Result<Vec<Address>, Error> {
+    let config = session.config();
+    // What is left out by its old name is an inverted entry of the new one.
+    let excluded: Vec<String> =
+        config.list("GLOBAL", "exclude_target_regexp").into_iter().map(|regex| format!("-{regex}")).collect();
+    let filters = Filters {
+        tag: config.list("GLOBAL", "tag"),
+        target_type: config.list("filter", "target_type"),
+        address_regex: [config.list("filter", "address_regex"), excluded.iter().map(String::as_str).collect()].concat(),
+        tag_regex: config.list("filter", "tag_regex"),
+        granularity: match config.text("filter", "granularity") {
+            Some("file") => Granularity::File,
+            Some("BUILD") => Granularity::Build,
+            _ => Granularity::All,
+        },
+    };
+    Ok(filter(graph, addresses, &narrowed(filters))?)
+}
