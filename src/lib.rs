@@ -6,7 +6,7 @@
 //!          |                                           |
 //!        plan -> tools, python -> target               +-> engine -> waders-sandbox
 //!                                   |                  |      |
-//!                         build_file, config           |  action, store, audit
+//!                         build_file, config           |  action, store, net
 //!                                   +------> base <----+------+
 //! ```
 //!
@@ -18,8 +18,7 @@
 //! | `store` | blobs, trees, capture, materialize, archives, durable writes, index | base |
 //! | `net` | HTTP with the user's own TLS and index settings, listings of files, retries | base |
 //! | `action` | action, graph, key, outcome, event | base |
-//! | `audit` | read sets and undeclared reads (reserved) | base action |
-//! | `engine` | executor, cache, one action's run, fetch | base store net action audit |
+//! | `engine` | executor, cache, one action's run, fetch | base store net action |
 //! | `config` | option table, load, precedence, interpolation, flags | base |
 //! | `build_file` | parse and evaluate declarative BUILD files | base |
 //! | `target` | address, spec, kinds, fields, graph, selection | base config build_file |
@@ -27,8 +26,8 @@
 //! | `toolchain` | lock, debian, standalone, host, system tree | base store net config |
 //! | `tools` | the tools as data | base config |
 //! | `plan` | partitions and inputs: targets and tools to actions | base store action config target python toolchain tools |
-//! | `report` | console, json, junit, summary | base action audit |
-//! | `goals` | one small file a goal, and the session they share | base store net action audit engine config build_file target python toolchain tools plan report |
+//! | `report` | console, json, junit, summary | base action |
+//! | `goals` | one small file a goal, and the session they share | base store net action engine config build_file target python toolchain tools plan report |
 //! | `cli` | arguments, dispatch, exit codes, errors | base config goals report |
 
 pub mod action;

@@ -39,8 +39,8 @@ pub struct Inputs {
 pub fn key(action: &Action, inputs: &Inputs, isolation: &str) -> Digest {
     let command = command(action).encode_to_vec();
     let message = wire::Action {
-        command_digest: Some(wire::Digest::of(&Digest::of(&command))),
-        input_root_digest: Some(wire::Digest::of(&inputs.root)),
+        command_digest: Some(Digest::of(&command).into()),
+        input_root_digest: Some(inputs.root.into()),
         do_not_cache: action.interactive,
         platform: Some(platform(action, inputs, isolation)),
     };
@@ -74,19 +74,7 @@ fn platform(action: &Action, inputs: &Inputs, isolation: &str) -> wire::Platform
 
 /// The messages of `build.bazel.remote.execution.v2`, as far as a key needs them. Field numbers are the API's.
 mod wire {
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Digest {
-        #[prost(string, tag = "1")]
-        pub hash: String,
-        #[prost(int64, tag = "2")]
-        pub size_bytes: i64,
-    }
-
-    impl Digest {
-        pub fn of(digest: &crate::base::Digest) -> Digest {
-            Digest { hash: digest.hex(), size_bytes: digest.size_bytes() as i64 }
-        }
-    }
+    pub use crate::base::wire::Digest;
 
     /// `Command.EnvironmentVariable` and `Platform.Property` have the same shape.
     #[derive(Clone, PartialEq, prost::Message)]

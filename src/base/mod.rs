@@ -4,6 +4,7 @@ pub mod digest;
 pub mod glob;
 pub mod rel_path;
 pub mod text;
+pub mod wire;
 
 pub use digest::Digest;
 pub use rel_path::RelPath;

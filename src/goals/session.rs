@@ -300,7 +300,6 @@ impl Session {
         crate::engine::Settings {
             parallelism: parallelism.and_then(|count| usize::try_from(count).ok()).unwrap_or(cores).max(1),
             isolation: match self.config.text("sandbox", "isolation") {
-                Some("none") => Isolation::None,
                 Some("no-landlock") => Isolation::NoLandlock,
                 _ => Isolation::Full,
             },

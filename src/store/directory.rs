@@ -89,6 +89,8 @@ fn parse_digest(name: &str, digest: Option<wire::Digest>) -> Result<Digest, Stri
 
 /// The messages of `build.bazel.remote.execution.v2`, as far as a canonical tree holds them.
 mod wire {
+    pub use crate::base::wire::Digest;
+
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Directory {
         #[prost(message, repeated, tag = "1")]
@@ -123,22 +125,6 @@ mod wire {
         pub name: String,
         #[prost(string, tag = "2")]
         pub target: String,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Digest {
-        #[prost(string, tag = "1")]
-        pub hash: String,
-        #[prost(int64, tag = "2")]
-        pub size_bytes: i64,
-    }
-
-    impl From<crate::base::Digest> for Digest {
-        fn from(digest: crate::base::Digest) -> Digest {
-            // Sizes come from files, which the kernel keeps below 2^63.
-            let size_bytes = i64::try_from(digest.size_bytes()).unwrap_or(i64::MAX);
-            Digest { hash: digest.hex(), size_bytes }
-        }
     }
 }
 

@@ -41,7 +41,7 @@ const SYSTEM: &[Entry] = &[
 ];
 
 const SANDBOX: &[Entry] = &[
-    choice("isolation", &["full", "no-landlock", "none"], "\"full\"", "The weakest walls that will do."),
+    choice("isolation", &["full", "no-landlock"], "\"full\"", "The weakest walls that will do."),
     size("scratch_size", "2147483648", "How large `/tmp` may grow."),
     integer("scratch_inodes", "200000", "How many files `/tmp` may hold."),
     size("memory", "null", "Memory of one step, where the kernel lets us limit it."),
