@@ -115,10 +115,10 @@ pub fn totals_line(results: &[TestResult]) -> String {
     line
 }
 
-/// What runs the failed tests again; `None` where none failed.
+/// What runs the failed tests again; `None` where none failed. What was not run has a reason of its own to see to first.
 pub fn rerun_text(command: &str, results: &[TestResult]) -> Option<String> {
-    let failed = results.iter().filter(|result| result.has_failed()).flat_map(|result| &result.addresses);
-    let words: Vec<&str> = failed.map(String::as_str).collect();
+    let failed = results.iter().filter(|result| result.has_failed() && !result.was_not_run());
+    let words: Vec<&str> = failed.flat_map(|result| &result.addresses).map(String::as_str).collect();
     let line = shlex::try_join(words.iter().copied()).ok()?;
     (!words.is_empty()).then(|| format!("To rerun the failing tests, use:\n\n    {command} test {line}\n"))
 }
