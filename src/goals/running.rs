@@ -22,7 +22,11 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
     let runtime = runtime.map_err(Error::Threads)?;
     let events = {
         let console = console.clone();
-        move |event: Event| console.event(&event)
+        move |event: Event| {
+            if !quiet {
+                console.event(&event);
+            }
+        }
     };
     let results = runtime.block_on(async {
         let interrupts = tokio::spawn(pass_on_interrupts(cancel.clone(), console.clone()));

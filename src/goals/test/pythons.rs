@@ -1,7 +1,7 @@
 //! The interpreters that tests run with, and the images of what they may import: pytest's own packages before the
 //! user's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::action::{ActionGraph, Source};
@@ -10,7 +10,7 @@ use crate::goals::packages::Packages;
 use crate::goals::{Error, Session, recipes, toolchains, unlocked};
 use crate::plan::requirements::{self, Locks, ToolPackages, Wanted};
 use crate::plan::venv::{Distribution, Venvs};
-use crate::python::resolve::{self, Chosen};
+use crate::python::resolve::{self, Chosen, Shadowed};
 use crate::python::{Environment, venv};
 use crate::tools;
 
@@ -23,6 +23,8 @@ pub struct Pythons {
     empty: Digest,
     /// By interpreter constraints. What failed once is not tried again for the next test.
     pythons: BTreeMap<Vec<String>, Result<Python, Arc<Error>>>,
+    /// What was told once.
+    warned: BTreeSet<String>,
     /// By interpreter constraints and what is wanted.
     images: BTreeMap<(Vec<String>, Wanted), Result<Images, Arc<Error>>>,
 }
@@ -38,7 +40,7 @@ struct Python {
 impl Pythons {
     pub fn new(session: &Session, empty: Digest) -> Pythons {
         let locks = Locks::new(session.build_root(), session.config());
-        Pythons { locks, empty, pythons: BTreeMap::new(), images: BTreeMap::new() }
+        Pythons { locks, empty, pythons: BTreeMap::new(), warned: BTreeSet::new(), images: BTreeMap::new() }
     }
 
     /// All that a test's sandbox holds beside its sources.
@@ -101,12 +103,12 @@ impl Pythons {
         let environment = python.packages.environment();
         let user = requirements::of_user(&mut self.locks, unlocked, wanted, whole, environment)?;
         let (chosen, shadowed) = resolve::combine(python.tool.clone(), user);
-        for shadowed in shadowed {
-            let (kept, dropped) = (&shadowed.kept, &shadowed.dropped);
-            session.warn(&format!(
-                "`{}` {} of {} stands in for {} of {}",
-                kept.name, kept.version, kept.lock, dropped.version, dropped.lock
-            ));
+        for Shadowed { kept, dropped } in shadowed {
+            let (name, version, lock) = (&kept.name, &kept.version, &kept.lock);
+            let warning = format!("`{name}` {version} of {lock} stands in for {} of {}", dropped.version, dropped.lock);
+            if self.warned.insert(warning.clone()) {
+                session.warn(&warning);
+            }
         }
         Ok(chosen)
     }
