@@ -36,10 +36,10 @@ fn forbidden() -> Vec<String> {
     let word = |parts: [&str; 2]| parts.concat();
     vec![
         word(["pypi", ".org"]),
-        word(["pythonhosted", ".org"]),
-        word(["deb.", "debian.org"]),
-        word(["snapshot.", "debian.org"]),
-        word(["security.", "debian.org"]),
+        word(["python", "hosted.org"]),
+        word(["deb.debian", ".org"]),
+        word(["snapshot.debian", ".org"]),
+        word(["security.debian", ".org"]),
         word(["archive.", "ubuntu.com"]),
         word(["npmjs", ".org"]),
         word(["crates", ".io"]),
