@@ -9,7 +9,6 @@ use crate::base::{Digest, RelPath};
 use crate::engine::executor::Results;
 use crate::goals::test::prepare::PreparedTest;
 use crate::goals::test::pythons::Images;
-use crate::goals::test::results::export;
 use crate::goals::{Error, Session, running};
 use crate::plan::config_files;
 use crate::plan::coverage_run::{self, ALSO, Format, MEASURED, ReportOptions};
@@ -90,7 +89,7 @@ pub fn report(
         eprint!("\n{stdout}");
     }
     let dir = output_dir(session);
-    export(&store, done.tree, &dir)?;
+    store.copy_out(done.tree, &dir)?;
     tell_places(session, &coverage.options.formats, &dir);
     eprint!("{stderr}");
     Ok(outcome.exit == Exit::Code(0))

@@ -170,7 +170,7 @@ impl Python {
     }
 }
 
-/// What source distributions are built with. Looked up only where there are any: most runs have none.
+/// What source distributions are built with. The built-in lock names the files, so no index is asked.
 fn builders(packages: &Packages) -> Result<Vec<Distribution>, Error> {
     let lock = requirements::built_in("source distributions", tools::SDIST_LOCK)?;
     let chosen = resolve::resolve_whole(&lock, packages.environment()).map_err(requirements::Error::from)?;

@@ -1,9 +1,7 @@
 //! What became of the tests: read from the store, told on the screen, written below the distribution directory.
 
-use std::path::{Path, PathBuf};
-
 use crate::action::{Origin, Outcome};
-use crate::base::{Digest, RelPath};
+use crate::base::RelPath;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::goals::test::failure::{self, Failure};
@@ -90,25 +88,7 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes
         }
         let name = junit::file_name(&names(test));
         let dir = session.dist_dir().join("test").join(name.trim_end_matches(".xml"));
-        export(&store, tree, &dir)?;
-    }
-    Ok(())
-}
-
-/// A copy that the user may change: images are read-only.
-pub fn export(store: &Store, tree: Digest, dir: &Path) -> Result<(), Error> {
-    let fail = |path: &PathBuf| {
-        let path = path.clone();
-        move |source| Error::Output { path, source }
-    };
-    for (path, node) in store.tree(tree)?.nodes {
-        let path = path.to_path(dir);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(fail(&path))?;
-        }
-        if let Node::File { digest, .. } = node {
-            std::fs::write(&path, store.get(digest)?).map_err(fail(&path))?;
-        }
+        store.copy_out(tree, &dir)?;
     }
     Ok(())
 }
