@@ -30,6 +30,8 @@ pub enum Error {
     #[error(transparent)]
     Sources(#[from] super::sources::Error),
     #[error(transparent)]
+    Rewrite(#[from] super::rewrite::Error),
+    #[error(transparent)]
     Requirements(#[from] plan::requirements::Error),
     #[error(transparent)]
     Inference(#[from] python::settings::Error),
@@ -138,6 +140,7 @@ impl Error {
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return stored(error).and_then(store_hint).or_else(|| error.hint()),
             Error::Requirements(error) => return error.hint(),
+            Error::Rewrite(error) => return error.hint(),
             Error::Step(error) => return step_hint(error),
             Error::Shared(error) => return error.hint(),
             Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return store_hint(error),

@@ -7,6 +7,7 @@ mod git;
 mod list;
 mod packages;
 mod recipes;
+pub mod rewrite;
 mod running;
 mod selected;
 mod session;
