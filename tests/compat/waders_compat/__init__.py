@@ -1,0 +1,1 @@
+"""Answers of Waders beside those of real Pants."""

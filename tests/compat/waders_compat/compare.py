@@ -1,0 +1,69 @@
+"""Two answers to one question. Nothing is run here, so every rule can be tried on made-up text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from waders_compat.question import Question
+from waders_compat.share import Share, share
+
+Targets = dict[str, dict[str, Any]]
+
+# What a target depends on is compared as edges.
+EDGES = "dependencies"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    question: Question
+    shares: tuple[Share, ...]
+    # Why there is nothing to compare, if there is not.
+    trouble: str | None = None
+
+    @property
+    def is_equal(self) -> bool:
+        return self.trouble is None and all(share.equal == share.all for share in self.shares)
+
+
+def compare(question: Question, theirs: str, ours: str) -> Comparison:
+    if not question.is_peek:
+        return Comparison(question, (share("lines", theirs.splitlines(), ours.splitlines()),))
+    try:
+        return Comparison(question, peeks(targets(theirs), targets(ours)))
+    except (ValueError, KeyError, TypeError) as error:
+        return Comparison(question, (), f"not what `peek` prints: {error}")
+
+
+def targets(text: str) -> Targets:
+    return {target["address"]: target for target in json.loads(text)}
+
+
+def peeks(theirs: Targets, ours: Targets) -> tuple[Share, ...]:
+    """Targets as such; then, of those that both have: edges, targets all of whose edges are equal, and fields."""
+    both = theirs.keys() & ours.keys()
+    same_edges = [address for address in both if edges_of(theirs[address]) == edges_of(ours[address])]
+    return (
+        share("targets", theirs, ours),
+        share("edges", edges(theirs, both), edges(ours, both)),
+        share("targets with equal edges", both, same_edges),
+        share("fields", fields(theirs, both), fields(ours, both)),
+    )
+
+
+def edges_of(target: dict[str, Any]) -> set[str]:
+    return set(target.get(EDGES) or ())
+
+
+def edges(targets: Targets, addresses: Iterable[str]) -> Iterator[str]:
+    return (f"{address} -> {other}" for address in addresses for other in edges_of(targets[address]))
+
+
+def fields(targets: Targets, addresses: Iterable[str]) -> Iterator[str]:
+    """One a line, as `address field = value`."""
+    for address in addresses:
+        for field, value in targets[address].items():
+            if field != EDGES:
+                yield f"{address} {field} = {json.dumps(value, sort_keys=True, ensure_ascii=False)}"
