@@ -8,7 +8,8 @@ use std::path::Path;
 use serde_json::Value as Json;
 use waders::base::RelPath;
 use waders::build_file::Value;
-use waders::config::Config;
+use waders::cli::invocation;
+use waders::config::{Config, Environment};
 use waders::target::{self, Address, Target, TargetGraph};
 
 #[test]
@@ -158,28 +159,11 @@ fn json_of(value: &Value) -> Option<Json> {
     })
 }
 
-/// Just enough of pants.toml for loading: arrays, `.add`, and the tables of resolves.
+/// As a user has it, but for the version that the recordings were made with.
 pub fn config_of(checkout: &Path) -> Config {
-    let text = std::fs::read_to_string(checkout.join("pants.toml")).expect("pants.toml");
-    let table: toml::Table = text.parse().expect("TOML");
-    let mut values = Vec::new();
-    for (scope, options) in &table {
-        for (option, value) in options.as_table().into_iter().flatten() {
-            let mut value = serde_json::to_value(value).expect("JSON");
-            if let Some(added) = value.get("add").and_then(Json::as_array).filter(|_| option == "pants_ignore") {
-                let defaults = [".*/", "/dist/", "__pycache__"].map(Json::from);
-                value = defaults.into_iter().chain(added.iter().cloned()).collect();
-            } else if let Some(added) = value.get("add").filter(|added| added.is_array()) {
-                value = added.clone();
-            }
-            let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
-            values.push((leak(scope), leak(option), value));
-        }
-    }
-    // The version that the recordings were made with.
-    values.retain(|(_, option, _)| *option != "pants_version");
-    values.push(("GLOBAL", "pants_version", Json::from("2.17.1")));
-    Config::of(values)
+    let vars = [("PANTS_VERSION".to_owned(), "2.17.1".to_owned())].into();
+    let environment = Environment { vars, cwd: checkout.to_owned(), ..Environment::default() };
+    invocation::read(&["list".to_owned()], environment).expect("settings").config
 }
 
 /// `list ::` in Pants' order, for recordings that are lists.

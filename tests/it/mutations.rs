@@ -1,93 +1,121 @@
-//! BUILD files of real repositories, mutated: whatever they become, they evaluate or are refused with a place, and soon.
-//! The repositories are not here: `WADERS_CHECKOUTS` names a directory of checkouts.
+//! BUILD files, settings and lockfiles, mutated: whatever they become, they are read or refused with a place, and soon.
+//! The seeds are the fuzzer's (`fuzz/seeds`, a folder a kind); what it found once stays there, and is tried here as it is.
+//! The mutations are the same every time. `WADERS_MUTATIONS` sets their number.
 
-use std::path::{Path, PathBuf};
+mod build_file;
+mod lockfile;
+mod pants_toml;
 
-use waders::base::RelPath;
-use waders::build_file::{Context, Source, evaluate};
+use std::panic::catch_unwind;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-const MUTATIONS: usize = 10_000;
-const SNIPPETS: [&str; 16] =
-    ["(", ")", "[", "]", "{", "}", "\"", "'", "f'{", "**", "*", ",", "\n    ", "lambda: ", "for x in y", "="];
+use rayon::prelude::*;
 
 #[test]
-fn no_mutated_build_file_panics_or_hangs() {
-    let Ok(checkouts) = std::env::var("WADERS_CHECKOUTS") else {
-        println!("skipped: WADERS_CHECKOUTS names no checkouts");
-        return;
-    };
-    let mut texts = Vec::new();
-    collect(Path::new(&checkouts), 6, &mut texts);
-    assert!(!texts.is_empty(), "no BUILD file below {checkouts}");
-    let mut random = Random(1);
-    let (mut clean, mut slowest) = (0, std::time::Duration::ZERO);
-    for _ in 0..MUTATIONS {
-        let text = mutated(&texts[random.below(texts.len())], &mut random);
-        let started = std::time::Instant::now();
-        clean += usize::from(diagnosed(text) == 0);
-        slowest = slowest.max(started.elapsed());
-    }
-    println!("{} files, {MUTATIONS} mutations, {clean} of them clean, slowest {slowest:?}", texts.len());
-    assert!(slowest.as_secs() < 10, "{slowest:?}");
+fn mutated_build_files_are_read_or_refused_with_a_place() {
+    check("build_file", build_file::check);
 }
 
-/// Evaluates and counts diagnostics; each has a place in the file.
-fn diagnosed(text: String) -> usize {
-    let file = RelPath::parse("dir/BUILD").expect("clean");
-    let lines = text.lines().count() + 1;
-    let context = Context {
-        dir: &file.parent().expect("has a parent"),
-        kinds: &|name| name.starts_with("python_"),
-        nearest_kind: &|_| None,
-        env: &|_| None,
-        open: &|_| Ok("text\n".to_owned()),
-    };
-    let diagnostics = match Source::parse(&file, text) {
-        Ok(source) => evaluate(&source, &[], &context).diagnostics,
-        Err(diagnostic) => vec![*diagnostic],
-    };
-    for diagnostic in &diagnostics {
-        assert!((1..=lines).contains(&diagnostic.place.line) && diagnostic.place.column > 0, "{diagnostic}");
-    }
-    diagnostics.len()
+#[test]
+fn mutated_settings_are_read_or_refused_with_a_place() {
+    check("pants_toml", pants_toml::check);
 }
 
-fn mutated(text: &str, random: &mut Random) -> String {
-    let mut chars: Vec<char> = text.chars().collect();
-    for _ in 0..=random.below(4) {
-        let at = random.below(chars.len() + 1);
-        let len = random.below(12).min(chars.len() - at);
-        match random.below(4) {
-            0 => drop(chars.drain(at..at + len)),
-            1 => drop(chars.splice(at..at, SNIPPETS[random.below(SNIPPETS.len())].chars()).collect::<Vec<_>>()),
-            2 => {
-                let copied: Vec<char> = chars[at..at + len].to_vec();
-                chars.splice(at..at, copied.repeat(1 + random.below(40)));
-            }
-            _ => chars.iter_mut().skip(at).take(1).for_each(|char| *char = '\u{e9}'),
-        }
-    }
-    chars.into_iter().collect()
+#[test]
+fn mutated_lockfiles_are_read_or_refused_with_a_place() {
+    check("lockfile", lockfile::check);
 }
 
-fn collect(dir: &Path, depth: usize, texts: &mut Vec<String>) {
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+const MUTATIONS: u64 = 1_000;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn check(kind: &str, property: fn(&[u8])) {
+    let seeds = seeds(kind);
+    seeds.iter().for_each(|seed| attempt(property, seed));
+    let count = std::env::var("WADERS_MUTATIONS").map_or(MUTATIONS, |count| count.parse().unwrap());
+    (0..count).into_par_iter().for_each(|number| {
+        let mut random = Random::new(number);
+        let seed = &seeds[random.below(seeds.len())];
+        attempt(property, &mutated(seed, &mut random));
+    });
+}
+
+/// On failure the input is shown, so that it can be made a seed.
+fn attempt(property: fn(&[u8]), input: &[u8]) {
+    let started = Instant::now();
+    let is_kept = catch_unwind(|| property(input)).is_ok();
+    assert!(is_kept && started.elapsed() < PATIENCE, "this input:\n{}", input.escape_ascii());
+}
+
+/// In the order of their names.
+fn seeds(kind: &str) -> Vec<Vec<u8>> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(kind);
+    let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    for path in paths {
-        let is_build = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("BUILD"));
-        if path.is_dir() && depth > 0 {
-            collect(&path, depth - 1, texts);
-        } else if is_build && let Ok(text) = std::fs::read_to_string(&path) {
-            texts.push(text);
+    paths.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+const SNIPPETS: [&str; 28] = [
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "\"",
+    "'",
+    "f'{",
+    "**",
+    "*",
+    ",",
+    "\n    ",
+    "lambda: ",
+    "for x in y",
+    "=",
+    "#",
+    "%(",
+    ".",
+    "\\",
+    "[[",
+    "//",
+    "<<<<<<< a\n",
+    "\u{e9}",
+    "\0",
+    "9999999999999999999",
+    "-1",
+    ":",
+];
+
+fn mutated(seed: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..=random.below(4) {
+        let at = random.below(bytes.len() + 1);
+        let len = random.below(12).min(bytes.len() - at);
+        match random.below(5) {
+            0 => drop(bytes.drain(at..at + len)),
+            1 => drop(bytes.splice(at..at, SNIPPETS[random.below(SNIPPETS.len())].bytes()).collect::<Vec<_>>()),
+            2 => {
+                let copied = bytes[at..at + len].repeat(1 + random.below(40));
+                bytes.splice(at..at, copied);
+            }
+            3 => bytes.truncate(if random.below(10) == 0 { at } else { bytes.len() }),
+            _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = u8::try_from(random.below(256)).unwrap()),
         }
     }
+    bytes
 }
 
 /// A small generator of its own: the run is the same every time.
 struct Random(u64);
 
 impl Random {
+    fn new(number: u64) -> Random {
+        let mut random = Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        random.below(1);
+        random
+    }
+
     fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % bound.max(1)

@@ -7,10 +7,10 @@ use std::path::Path;
 const MAX_LINES: usize = 500;
 
 /// Below the root: sources that the rules are for.
-const SOURCES: [&str; 3] = ["src", "sandbox", "tests"];
+const SOURCES: [&str; 4] = ["src", "sandbox", "tests", "fuzz"];
 
 /// Everything that is committed and read as text.
-const COMMITTED: [&str; 4] = ["src", "sandbox", "tests", "docs"];
+const COMMITTED: [&str; 5] = ["src", "sandbox", "tests", "fuzz", "docs"];
 
 /// A word, and the only places (a file, or a directory with a slash) that may hold it.
 struct Confined {

@@ -187,10 +187,9 @@ impl File<'_> {
         Error { label: self.label.to_owned(), place: Some(Place::of(self.text, offset)), problem }
     }
 
-    /// At the first place where `needle` stands, if anywhere.
+    /// At the first place where `needle` stands; at the file's start if it is written in another way.
     fn error_near(&self, needle: &str, problem: Problem) -> Error {
-        let place = self.text.find(needle).map(|offset| Place::of(self.text, offset));
-        Error { label: self.label.to_owned(), place, problem }
+        self.error_at(self.text.find(needle).unwrap_or(0), problem)
     }
 
     fn toml<T: serde::de::DeserializeOwned>(&self, format: &'static str) -> Result<T, Error> {

@@ -1,0 +1,48 @@
+//! A BUILD file, whatever it holds: it is parsed, evaluated and makes targets with dependencies, or it is refused with a
+//! place. Used by the test of mutations and by the fuzzer.
+
+use std::path::Path;
+
+use waders::base::RelPath;
+use waders::config::Config;
+use waders::python::{Input, Settings, SourceRoots, infer};
+use waders::target;
+
+const DIR: &str = "src/app";
+const FILES: [&str; 8] =
+    ["a.py", "b.py", "a_test.py", "conftest.py", "sub/c.pyi", "a.txt", "requirements.txt", "pyproject.toml"];
+
+pub fn check(text: &[u8]) {
+    thread_local!(static GROUND: tempfile::TempDir = ground());
+    GROUND.with(|ground| check_in(ground.path(), text));
+}
+
+/// A small repository that lacks the BUILD file only.
+fn ground() -> tempfile::TempDir {
+    let ground = tempfile::tempdir().unwrap();
+    let dir = ground.path().join(DIR);
+    std::fs::create_dir_all(dir.join("sub")).unwrap();
+    for file in FILES {
+        let text = if file == "requirements.txt" { "requests[x]>=2 ; sys_platform == 'linux'\nPyYAML\n" } else { "" };
+        std::fs::write(dir.join(file), text).unwrap();
+    }
+    ground
+}
+
+fn check_in(root: &Path, text: &[u8]) {
+    std::fs::write(root.join(DIR).join("BUILD"), text).unwrap();
+    let config = Config::of([]);
+    let (graph, mut diagnostics) = target::load(root, &config, &|_| None);
+    let settings = Settings::of(&config).unwrap();
+    let roots = SourceRoots::new(&["src"], &[], graph.files().iter()).unwrap();
+    let dependencies = infer(&Input { graph: &graph, roots: &roots, settings: &settings, imports: &|_| None });
+    diagnostics.extend(dependencies.diagnostics.into_iter().map(|(_, diagnostic)| diagnostic));
+    let build_file = RelPath::root().join(&RelPath::parse(DIR).unwrap()).push("BUILD").unwrap();
+    let lines = text.split(|byte| *byte == b'\n').count();
+    for diagnostic in &diagnostics {
+        // A file that the BUILD file names, such as requirements, may be what is wrong.
+        let line_bound = if diagnostic.file == build_file { lines } else { usize::MAX };
+        let has_place = (1..=line_bound).contains(&diagnostic.place.line) && diagnostic.place.column > 0;
+        assert!(has_place && !diagnostic.file.is_root(), "{diagnostic}: no place in a file of {lines} lines");
+    }
+}

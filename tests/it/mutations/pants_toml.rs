@@ -1,0 +1,32 @@
+//! A settings file, whatever it holds: it is read, or refused with a place. Used by the test of mutations and by the
+//! fuzzer.
+
+use std::path::Path;
+
+use waders::cli::{error, invocation};
+use waders::config::Environment;
+use waders::python::{Settings, SourceRoots};
+
+pub fn check(text: &[u8]) {
+    thread_local!(static GROUND: tempfile::TempDir = tempfile::tempdir().unwrap());
+    GROUND.with(|ground| check_in(ground.path(), text));
+}
+
+fn check_in(root: &Path, text: &[u8]) {
+    std::fs::write(root.join("pants.toml"), text).unwrap();
+    let vars = [("HOME".to_owned(), "/home/u".to_owned())].into();
+    let environment =
+        Environment { vars, home: Some("/home/u".into()), cwd: root.to_owned(), ..Environment::default() };
+    match invocation::read(&["list".to_owned(), "::".to_owned()], environment) {
+        Ok(invocation) => {
+            drop(Settings::of(&invocation.config));
+            let patterns = invocation.config.list("source", "root_patterns");
+            drop(SourceRoots::new(&patterns, &invocation.config.list("source", "marker_filenames"), []));
+        }
+        Err(error) => {
+            let message = error::render(&error, error.hint().as_deref(), false);
+            let has_place = message.contains("pants.toml") || message.contains("[cli.alias]");
+            assert!(has_place, "{message}");
+        }
+    }
+}
