@@ -78,8 +78,8 @@ pub enum Error {
     Tag { target: Address, tag: &'static str },
     #[error("`[test] extra_inputs`")]
     ExtraInputs(#[source] base::glob::Error),
-    #[error("`{wanted_by}` needs `{plugin}`, which is not among pytest's packages")]
-    NoPlugin { plugin: &'static str, wanted_by: &'static str, remedy: String },
+    #[error("`{wanted_by}` needs `{plugin}`, which is not among the packages of `{tool}`")]
+    NoPlugin { plugin: &'static str, wanted_by: &'static str, tool: String, remedy: String },
     #[error("`{0}` is no report of coverage")]
     CoverageFormat(String),
     #[error("the coverage report could not be made: {exit}\n{stderr}")]

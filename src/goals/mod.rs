@@ -6,6 +6,7 @@ mod error;
 mod git;
 mod list;
 mod packages;
+mod pythons;
 mod recipes;
 pub mod rewrite;
 mod running;

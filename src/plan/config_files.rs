@@ -15,15 +15,22 @@ pub fn config_files<'a>(
     exists: &dyn Fn(&RelPath) -> bool,
     holds: &dyn Fn(&RelPath, &str) -> bool,
 ) -> BTreeSet<RelPath> {
-    if let Some(named) = named(tool, config) {
-        return BTreeSet::from([named]);
+    let named = named(tool, config);
+    if !named.is_empty() {
+        return named;
     }
     if !config.value(&tool.scope, "config_discovery").as_bool().unwrap_or(true) {
         return BTreeSet::new();
     }
     let mut dirs = BTreeSet::from([RelPath::root()]);
     if tool.config_dirs == ConfigDirs::Sources {
-        dirs.extend(sources.into_iter().filter_map(RelPath::parent));
+        for mut dir in sources.into_iter().filter_map(RelPath::parent) {
+            while dirs.insert(dir.clone())
+                && let Some(above) = dir.parent()
+            {
+                dir = above;
+            }
+        }
     }
     let is_meant = |path: &RelPath, file: &ConfigFile| {
         exists(path) && file.section.as_ref().is_none_or(|section| holds(path, section))
@@ -40,9 +47,11 @@ pub fn config_files<'a>(
     found
 }
 
-/// `[tool].config`, relative to the build root.
-pub fn named(tool: &Tool, config: &Config) -> Option<RelPath> {
-    config.text(&tool.scope, "config").and_then(|path| RelPath::parse(path).ok())
+/// `[tool].config`, relative to the build root: one file, or a list for the tools that take several.
+pub fn named(tool: &Tool, config: &Config) -> BTreeSet<RelPath> {
+    let one = config.text(&tool.scope, "config");
+    let paths = one.into_iter().chain(config.list(&tool.scope, "config"));
+    paths.filter_map(|path| RelPath::parse(path).ok()).collect()
 }
 
 #[cfg(test)]
@@ -67,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_found_at_the_root_and_beside_sources_if_they_are_the_tools() {
+    fn files_are_found_at_the_root_and_beside_and_above_sources_if_they_are_the_tools() {
         check(&Config::default(), &["pytest.ini", "src/app/pytest.ini", "src/pyproject.toml"]);
     }
 

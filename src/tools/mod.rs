@@ -1,5 +1,9 @@
 //! The tools that goals run, as data: a `.toml` file each, and beside it the lock of its default version.
 
+mod all;
+mod call;
 mod tool;
 
-pub use tool::{ConfigDirs, ConfigFile, SDIST_LOCK, Tool, UV_LOCK, named};
+pub use all::{SDIST_LOCK, UV_LOCK, all, named};
+pub use call::{Call, Kind, Partition};
+pub use tool::{ConfigDirs, ConfigFile, Tool};

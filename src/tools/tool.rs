@@ -1,24 +1,43 @@
-//! One tool: its section of settings, its settings files, its built-in lock.
+//! One tool: its section of settings, its packages, its settings files, its built-in lock. How goals call it is `call`.
 
 use serde::Deserialize;
+
+use crate::tools::Call;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
+    /// The name of its section, and its own.
     pub scope: String,
+    /// The distribution that has it, where that is called otherwise.
+    pub package: Option<String>,
+    /// What `version` of the section lacks to be one of that distribution: `.*` where this adds a number of its own.
+    #[serde(default)]
+    pub version_suffix: String,
+    /// The interpreters that the built-in lock is for, where those are not all.
+    pub python: Option<String>,
+    #[serde(default)]
     pub config_dirs: ConfigDirs,
+    #[serde(default)]
     pub config_files: Vec<ConfigFile>,
-    /// The text of the lock of the default version: hash-pinned requirements.
+    /// The words that hand over the file that `config` of the section names; `{}` stands for its path.
+    #[serde(default)]
+    pub config_args: Vec<String>,
+    /// In the order of names where several are enabled by one backend.
+    #[serde(default)]
+    pub calls: Vec<Call>,
+    /// The text of the lock of the default version: hash-pinned requirements. Without it, it comes with another tool.
     #[serde(skip)]
     pub lock: &'static str,
 }
 
 /// Where a tool's settings files are looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConfigDirs {
+    #[default]
     Root,
-    /// The build root and every directory that holds a source.
+    /// The build root and every directory that a source lies in or below.
     Sources,
 }
 
@@ -30,33 +49,9 @@ pub struct ConfigFile {
     pub section: Option<String>,
 }
 
-/// Description and built-in lock; without a lock the tool comes with another one.
-const TOOLS: [(&str, &str); 2] =
-    [(include_str!("coverage-py.toml"), ""), (include_str!("pytest.toml"), include_str!("pytest.lock"))];
-
-/// The backends that source distributions are built with.
-pub const SDIST_LOCK: &str = include_str!("sdist.lock");
-
-/// The resolver of repositories without lockfiles.
-pub const UV_LOCK: &str = include_str!("uv.lock");
-
-pub fn named(scope: &str) -> Option<Tool> {
-    all().find(|tool| tool.scope == scope)
-}
-
-fn all() -> impl Iterator<Item = Tool> {
-    TOOLS.iter().map(|(text, lock)| {
-        let tool: Tool = toml::from_str(text).expect("every description is parsed by a test");
-        Tool { lock, ..tool }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_description_is_whole() {
-        assert_eq!(all().map(|tool| tool.scope).collect::<Vec<_>>(), ["coverage-py", "pytest"]);
+impl Tool {
+    /// The name of the distribution that has it.
+    pub fn package(&self) -> &str {
+        self.package.as_deref().unwrap_or(&self.scope)
     }
 }

@@ -7,16 +7,25 @@ use waders::tools;
 
 #[test]
 fn built_in_locks_have_a_wheel_for_every_interpreter() {
-    let pytest = tools::named("pytest").unwrap();
-    for (name, text) in [("pytest", pytest.lock), ("sdists", tools::SDIST_LOCK), ("uv", tools::UV_LOCK)] {
-        let lock = requirements::built_in(name, text).unwrap();
-        for python in ["3.8.18", "3.9.2", "3.10.13", "3.11.2", "3.12.1", "3.13.5"] {
-            let environment = Environment::linux_x86_64(python, (2, 31)).unwrap();
-            let chosen = resolve_whole(&lock, &environment).expect(python);
-            assert!(!chosen.is_empty(), "{name}");
-            for chosen in chosen {
-                assert!(matches!(chosen.pick, Pick::Wheel(_)), "{name} for {python}: {chosen:?}");
-            }
+    check("sdists", tools::SDIST_LOCK, None);
+    check("uv", tools::UV_LOCK, None);
+    for tool in tools::all().filter(|tool| !tool.lock.is_empty()) {
+        check(&tool.scope, tool.lock, tool.python.as_deref());
+    }
+}
+
+fn check(name: &str, text: &str, pythons: Option<&str>) {
+    let lock = requirements::built_in(name, text).unwrap();
+    for python in ["3.8.18", "3.9.2", "3.10.13", "3.11.2", "3.12.1", "3.13.5"] {
+        let environment = Environment::linux_x86_64(python, (2, 31)).unwrap();
+        let admitted: Option<uv_pep440::VersionSpecifiers> = pythons.map(|text| text.parse().unwrap());
+        if admitted.is_some_and(|admitted| !admitted.contains(environment.python())) {
+            continue;
+        }
+        let chosen = resolve_whole(&lock, &environment).expect(python);
+        assert!(!chosen.is_empty(), "{name}");
+        for chosen in chosen {
+            assert!(matches!(chosen.pick, Pick::Wheel(_)), "{name} for {python}: {chosen:?}");
         }
     }
 }

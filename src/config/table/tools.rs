@@ -62,6 +62,7 @@ pub const SCOPES: &[Scope] = &[
     tool("add-trailing-comma", "Adds trailing commas.", &[]),
     tool("yapf", "A formatter.", &[]),
     tool("pydocstyle", "A linter of docstrings.", &[]),
+    tool("pydoclint", "A linter of docstrings; Pants does not have it.", &[]),
     tool(
         "mypy",
         "Checks types.",

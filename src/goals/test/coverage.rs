@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use crate::action::{ActionGraph, Exit, Outcome, Source, Step, StepId};
 use crate::base::{Digest, RelPath};
 use crate::engine::executor::Results;
+use crate::goals::pythons::Images;
 use crate::goals::test::prepare::PreparedTest;
-use crate::goals::test::pythons::Images;
 use crate::goals::{Error, Session, running};
 use crate::plan::config_files;
 use crate::plan::coverage_run::{self, ALSO, Format, MEASURED, ReportOptions};
@@ -43,7 +43,7 @@ pub fn measured(session: &Session) -> Option<CoverageOptions> {
     let tool = tools::named("coverage-py").expect("coverage is described");
     config.flag("test", "use_coverage").then(|| CoverageOptions {
         measured: config.list("coverage-py", "filter").into_iter().map(str::to_owned).collect(),
-        config: config_files::named(&tool, config),
+        config: config_files::named(&tool, config).pop_first(),
     })
 }
 

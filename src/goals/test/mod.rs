@@ -6,7 +6,6 @@ mod coverage;
 mod failure;
 mod prepare;
 mod process_settings;
-mod pythons;
 mod results;
 mod selection;
 

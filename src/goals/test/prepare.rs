@@ -9,11 +9,11 @@ use crate::action::{ActionGraph, Source, Step, StepId};
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::config::Config;
+use crate::goals::pythons::Pythons;
 use crate::goals::sources::Sources;
 use crate::goals::test::batches::{Batch, batches};
 use crate::goals::test::coverage::{self, Coverage};
 use crate::goals::test::process_settings::{ProcessSettings, attempts, timeout};
-use crate::goals::test::pythons::Pythons;
 use crate::goals::{Error, Session};
 use crate::plan::config_files::{self, config_files};
 use crate::plan::requirements;
@@ -22,7 +22,7 @@ use crate::python;
 use crate::python::closure::{Closure, Closures, Follow};
 use crate::store::Tree;
 use crate::target::{Address, Target};
-use crate::tools;
+use crate::tools::{self, Tool};
 
 pub struct Prepared {
     pub graph: ActionGraph,
@@ -54,6 +54,7 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
         options: options(session),
         extra_inputs: extra_inputs(session)?,
         sources: session.sources()?,
+        pytest: tools::named("pytest").expect("pytest is described"),
         pythons: Pythons::new(session, empty),
         graph: ActionGraph::default(),
         inputs: BTreeSet::new(),
@@ -84,6 +85,7 @@ struct Preparation {
     /// What every test may read.
     extra_inputs: Vec<RelPath>,
     sources: Arc<Sources>,
+    pytest: Tool,
     pythons: Pythons,
     graph: ActionGraph,
     /// The files of all tests, where coverage is measured.
@@ -109,7 +111,8 @@ impl Preparation {
         let files = files.collect::<Result<Vec<RelPath>, Error>>()?;
         let graph = session.graph()?;
         let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
-        let images = self.pythons.images(session, &mut self.graph, &settings.constraints, wanted)?;
+        let images =
+            self.pythons.images(session, &mut self.graph, &settings.constraints, &self.pytest, Some(wanted))?;
         let workers = workers(session, &settings, &files);
         self.require_plugins(session, &settings, workers)?;
         let addresses: Vec<String> = batch.targets.iter().map(|target| target.address.to_string()).collect();
@@ -137,10 +140,10 @@ impl Preparation {
     ) -> Result<(), Error> {
         let (pythons, graph, constraints) = (&mut self.pythons, &mut self.graph, &settings.constraints);
         if self.options.coverage.is_some() && !self.options.debug {
-            pythons.require(session, graph, constraints, "pytest-cov", "[test] use_coverage")?;
+            pythons.require(session, graph, constraints, &self.pytest, ("pytest-cov", "[test] use_coverage"))?;
         }
         if workers != Workers::None {
-            pythons.require(session, graph, constraints, "pytest-xdist", "[pytest] xdist_enabled")?;
+            pythons.require(session, graph, constraints, &self.pytest, ("pytest-xdist", "[pytest] xdist_enabled"))?;
         }
         Ok(())
     }
@@ -166,7 +169,7 @@ impl Preparation {
     }
 
     fn coverage(&mut self, session: &mut Session) -> Result<Option<Coverage>, Error> {
-        let Some(images) = self.pythons.tool_images(&mut self.graph)? else { return Ok(None) };
+        let Some(images) = self.pythons.newest_images(session, &mut self.graph, &self.pytest)? else { return Ok(None) };
         let also = coverage::untouched(session)?;
         let options = coverage::report_options(session, &also)?;
         let files: BTreeSet<&RelPath> = self.inputs.iter().chain(&also).collect();
@@ -180,7 +183,7 @@ fn options(session: &Session) -> PytestOptions {
     PytestOptions {
         empty_is_fine: skips_empty(config),
         args: config.list("pytest", "args").into_iter().map(str::to_owned).collect(),
-        config: config_files::named(&pytest, config),
+        config: config_files::named(&pytest, config).pop_first(),
         junit_family: config.text("pytest", "junit_family").unwrap_or("xunit2").to_owned(),
         coverage: coverage::measured(session),
         slot_variable: config.text("pytest", "execution_slot_var").map(str::to_owned),

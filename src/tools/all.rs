@@ -1,0 +1,90 @@
+//! All tools there are, and the locks that belong to none. A new tool is one file, its lock and one line here.
+
+use crate::tools::Tool;
+
+/// Description and built-in lock; without a lock the tool comes with another one. By name.
+const TOOLS: [(&str, &str); 20] = [
+    (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
+    (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
+    (include_str!("bandit.toml"), include_str!("bandit.lock")),
+    (include_str!("black.toml"), include_str!("black.lock")),
+    (include_str!("coverage-py.toml"), ""),
+    (include_str!("docformatter.toml"), include_str!("docformatter.lock")),
+    (include_str!("flake8.toml"), include_str!("flake8.lock")),
+    (include_str!("hadolint.toml"), include_str!("hadolint.lock")),
+    (include_str!("isort.toml"), include_str!("isort.lock")),
+    (include_str!("pydoclint.toml"), include_str!("pydoclint.lock")),
+    (include_str!("pydocstyle.toml"), include_str!("pydocstyle.lock")),
+    (include_str!("pylint.toml"), include_str!("pylint.lock")),
+    (include_str!("pytest.toml"), include_str!("pytest.lock")),
+    (include_str!("pyupgrade.toml"), include_str!("pyupgrade.lock")),
+    (include_str!("ruff.toml"), include_str!("ruff.lock")),
+    (include_str!("shellcheck.toml"), include_str!("shellcheck.lock")),
+    (include_str!("shfmt.toml"), include_str!("shfmt.lock")),
+    (include_str!("taplo.toml"), include_str!("taplo.lock")),
+    (include_str!("yamllint.toml"), include_str!("yamllint.lock")),
+    (include_str!("yapf.toml"), include_str!("yapf.lock")),
+];
+
+/// The backends that source distributions are built with.
+pub const SDIST_LOCK: &str = include_str!("sdist.lock");
+
+/// The resolver of repositories without lockfiles.
+pub const UV_LOCK: &str = include_str!("uv.lock");
+
+pub fn named(scope: &str) -> Option<Tool> {
+    all().find(|tool| tool.scope == scope)
+}
+
+pub fn all() -> impl Iterator<Item = Tool> {
+    TOOLS.iter().map(|(text, lock)| {
+        let tool: Tool = toml::from_str(text).expect("every description is parsed by a test");
+        Tool { lock, ..tool }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::table::{ScopeKind, Table};
+
+    const PLACEHOLDERS: [&str; 3] = ["{config}", "{args}", "{files}"];
+
+    #[test]
+    fn every_tool_has_a_section_of_settings() {
+        for tool in all() {
+            let section = Table::get().section(&tool.scope);
+            assert!(section.is_some_and(|section| section.kind == ScopeKind::Tool), "{}", tool.scope);
+        }
+        let names: Vec<String> = all().map(|tool| tool.scope).collect();
+        assert!(names.is_sorted(), "{names:?}");
+    }
+
+    #[test]
+    fn every_call_is_whole() {
+        for (tool, call) in all().flat_map(|tool| tool.calls.clone().into_iter().map(move |call| (tool.clone(), call)))
+        {
+            let name = &call.name;
+            assert!(!tool.lock.is_empty() && !call.backends.is_empty(), "{name}");
+            assert!(call.targets.is_empty() == call.globs.is_some(), "{name} works on targets or on files");
+            assert!(call.globs.iter().all(|option| Table::get().row(&tool.scope, option).is_some()), "{name}");
+            let words: BTreeSet<&str> = call.argv.iter().map(String::as_str).collect();
+            assert!(words.contains("{files}") && words.contains("{args}"), "{name}");
+            assert_eq!(words.contains("{config}"), !tool.config_args.is_empty(), "{name}");
+            let braced = words.iter().filter(|word| word.contains('{'));
+            assert!(braced.into_iter().all(|word| PLACEHOLDERS.contains(word)), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_regular_expression_compiles() {
+        for call in all().flat_map(|tool| tool.calls) {
+            let Some(finding) = &call.finding else { continue };
+            let groups = regex::Regex::new(finding).unwrap();
+            let named: BTreeSet<&str> = groups.capture_names().flatten().collect();
+            assert!(named.contains("file") && named.contains("message"), "{}", call.name);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! One way in which goals call a tool: on which files, with which words, and what its exit code means.
+
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// As summary lines show it, and as `--only` knows it: `ruff check`.
+    pub name: String,
+    /// What else `--only` may say.
+    #[serde(default)]
+    pub only: Vec<String>,
+    pub kind: Kind,
+    /// Any one of these in `backend_packages` switches it on.
+    pub backends: Vec<String>,
+    /// The program below `/deps/bin` and its words. A word in braces stands for others: `{config}`, `{args}`, `{files}`.
+    pub argv: Vec<String>,
+    pub partition: Partition,
+    /// Of one that rewrites: the linter that finds what it would change, so that `lint` need not ask it too.
+    pub linted_by: Option<String>,
+    /// Where code of this repository lies decides what it says: it sees all folders with sources, empty but for its files.
+    #[serde(default)]
+    pub sees_directories: bool,
+    /// It also sees, and does not work on, what its files name directly.
+    #[serde(default)]
+    pub sees_dependencies: bool,
+    /// The target types whose sources it works on.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// The option of the section that has globs: then it works on files, whoever owns them.
+    pub globs: Option<String>,
+    /// A target with one of these fields set is left out.
+    #[serde(default)]
+    pub skip_fields: Vec<String>,
+    /// Exit codes of a run that did its work and found something. Any other than these and 0 means that it failed to.
+    #[serde(default)]
+    pub finding_codes: Vec<i32>,
+    /// A line that tells one finding: a regular expression with the groups `file`, `line`, `column`, `code`, `message`.
+    pub finding: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Linter,
+    /// Rewrites, and may change what the code means.
+    Fixer,
+    /// Rewrites, and changes only how the code looks.
+    Formatter,
+    Checker,
+}
+
+impl Kind {
+    pub fn rewrites(self) -> bool {
+        matches!(self, Kind::Fixer | Kind::Formatter)
+    }
+}
+
+/// Which files one process sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Partition {
+    /// Those of its batch and no others; one interpreter for all.
+    Files,
+    /// Those of its batch, all for the same interpreter constraints.
+    Constraints,
+    /// Also what its files depend on, and their requirements; all of one resolve and the same interpreter constraints.
+    Closure,
+}
