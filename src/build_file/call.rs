@@ -9,7 +9,7 @@ use ruff_text_size::{Ranged, TextSize};
 
 use crate::build_file::decl::{DefaultsCall, GROUP_PREFIX, RulesCall, TargetDecl};
 use crate::build_file::eval::{Eval, Evaluator, Stop};
-use crate::build_file::term::{Body, Frame, Function, Object, Term};
+use crate::build_file::term::{Body, Frame, Function, Items, MAX_DEPTH, Object, Term};
 use crate::build_file::{Diagnostic, Value, builtins, format};
 
 /// Object constructors: calls that make a field's value rather than a target.
@@ -279,7 +279,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     fn rules(&mut self, name: &str, positional: &[Term<'a>], named: &Named<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
-        let rulesets: Option<Vec<Value>> = positional.iter().map(Term::to_value).collect();
+        let rulesets: Option<Vec<Value>> = positional.iter().map(|ruleset| rule_value(ruleset, 0)).collect();
         let Some(rulesets) = rulesets else {
             return Err(self.error(at, format!("`{name}` takes strings, dicts, lists and tuples")));
         };
@@ -299,6 +299,20 @@ impl<'a> Evaluator<'a, '_> {
 
     fn out_file(&self) -> crate::base::RelPath {
         self.entry.file.clone()
+    }
+}
+
+/// A part of a visibility rule: a target type among patterns is the pattern of that type.
+fn rule_value(term: &Term<'_>, depth: usize) -> Option<Value> {
+    let values = |items: &Items<'_>| -> Option<Vec<Value>> {
+        items.to_vec().iter().map(|item| rule_value(item, depth + 1)).collect()
+    };
+    match term {
+        Term::List(_) | Term::Set(_) | Term::Tuple(_) if depth > MAX_DEPTH => None,
+        Term::List(items) | Term::Set(items) => Some(Value::List(values(items)?)),
+        Term::Tuple(items) => Some(Value::Tuple(values(items)?)),
+        Term::Symbol(kind) => Some(Value::Str(format!("<{kind}>"))),
+        other => other.to_value(),
     }
 }
 

@@ -18,7 +18,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if transitive {
         asked.extend(found.iter().cloned());
     }
-    session.tell_doubts(&dependencies, &asked);
+    session.tell_doubts(&dependencies, &asked)?;
     if closed {
         found.extend(selected);
     }

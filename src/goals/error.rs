@@ -84,6 +84,8 @@ pub enum Error {
     CoverageFormat(String),
     #[error("the coverage report could not be made: {exit}\n{stderr}")]
     NoCoverageReport { exit: Exit, stderr: String },
+    #[error("visibility rules forbid {0} of the dependencies")]
+    Forbidden(usize),
     #[error("interrupted by user")]
     Interrupted,
 }

@@ -3,6 +3,7 @@
 
 mod dependencies;
 mod error;
+mod forbidden;
 mod git;
 mod list;
 mod packages;

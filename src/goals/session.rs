@@ -15,7 +15,7 @@ use crate::config::index::{self, Indexes, Place};
 use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
-use crate::goals::{Error, recipes, selected, unpackers};
+use crate::goals::{Error, forbidden, recipes, selected, unpackers};
 use crate::net::Client;
 use crate::python::{self, Dependencies, SourceRoots};
 use crate::store::Store;
@@ -125,14 +125,17 @@ impl Session {
         Ok(dependencies)
     }
 
-    /// Tells what inference found doubtful about these targets, once each.
-    pub fn tell_doubts(&mut self, dependencies: &Dependencies, about: &BTreeSet<Address>) {
+    /// Tells what inference found doubtful about these targets, once each, and which of their dependencies visibility
+    /// rules forbid: with one of those no goal goes on.
+    pub fn tell_doubts(&mut self, dependencies: &Dependencies, about: &BTreeSet<Address>) -> Result<(), Error> {
         for (_, doubt) in dependencies.diagnostics.iter().filter(|(target, _)| about.contains(target)) {
             self.tell_diagnostic(doubt);
+            self.has_mistakes |= doubt.is_error();
         }
+        forbidden::check(self, dependencies, about)
     }
 
-    fn tell_diagnostic(&self, diagnostic: &Diagnostic) {
+    pub fn tell_diagnostic(&self, diagnostic: &Diagnostic) {
         let severity = if diagnostic.is_error() { "error" } else { "warning" };
         self.tell(severity, &diagnostic.to_string(), diagnostic.hint.as_deref());
     }

@@ -48,6 +48,11 @@ impl Dependencies {
         numbers.into_iter().map(|number| self.address(number)).collect()
     }
 
+    /// Those that are written and inferred, with generators as they were named.
+    pub fn named(&self, address: &Address) -> impl Iterator<Item = &Address> {
+        self.edges_of(address).into_iter().flat_map(Edges::written).map(|number| self.address(*number))
+    }
+
     /// Sorted: those that only the target itself uses (`runtime_package_dependencies`, an archive's `packages` …).
     pub fn special(&self, address: &Address) -> Vec<&Address> {
         let edges = self.edges_of(address).map(|edges| edges.special.as_slice()).unwrap_or_default();

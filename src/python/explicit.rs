@@ -4,7 +4,7 @@ use crate::python::entry_point;
 use crate::python::numbered::{Number, Numbered};
 use crate::python::settings::Settings;
 use crate::target::dependencies::{self, Error};
-use crate::target::{Target, Value};
+use crate::target::{Kind, Target, Value};
 
 /// What the target depends on.
 const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
@@ -58,7 +58,9 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
             Err(error) => explicit.errors.push(error),
         }
     }
-    for written in SPECIAL_FIELDS.iter().flat_map(texts) {
+    // Other languages have fields of these names that hold no addresses: a `jvm_artifact` has `packages`.
+    let special = if Kind::of(&target.kind).is_some_and(|kind| !kind.open) { &SPECIAL_FIELDS[..] } else { &[] };
+    for written in special.iter().flat_map(texts) {
         match named(targets, target, written) {
             Ok(named) => explicit.special.extend(replaced(targets, &named)),
             Err(error) => explicit.errors.push(error),

@@ -1,12 +1,13 @@
 //! All targets of a repository, generated ones included. How they came about is `load`'s.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
 
 use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::build_file::{RulesCall, Value};
+use crate::target::visibility::Visibility;
 use crate::target::{Address, Files};
 
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct TargetGraph {
     started: HashMap<RelPath, Vec<Address>>,
     files: Files,
     build_files: BTreeMap<RelPath, Rules>,
+    build_dirs: BTreeSet<RelPath>,
+    visibility: Visibility,
     default_resolve: Option<String>,
 }
 
@@ -145,12 +148,27 @@ impl TargetGraph {
     }
 
     pub fn insert_build_file(&mut self, file: RelPath, rules: Rules) {
+        self.build_dirs.insert(file.parent().unwrap_or_default());
         self.build_files.insert(file, rules);
     }
 
     /// Every BUILD file that was read, broken ones included, with its visibility rules.
     pub fn build_files(&self) -> impl Iterator<Item = (&RelPath, &Rules)> {
         self.build_files.iter()
+    }
+
+    /// Whether a directory has a BUILD file.
+    pub fn has_build_file(&self, dir: &RelPath) -> bool {
+        self.build_dirs.contains(dir)
+    }
+
+    pub fn set_visibility(&mut self, visibility: Visibility) {
+        self.visibility = visibility;
+    }
+
+    /// The rules about who may depend on whom; empty where the repository does not use them.
+    pub fn visibility(&self) -> &Visibility {
+        &self.visibility
     }
 
     pub fn is_build_file(&self, file: &RelPath) -> bool {

@@ -18,6 +18,7 @@ use crate::target::globs::GlobCache;
 use crate::target::graph::Rules;
 use crate::target::kind::{self, Kind};
 use crate::target::settings::Settings;
+use crate::target::visibility::Visibility;
 use crate::target::{Address, Files, Target, TargetGraph};
 
 const START: Place = Place { line: 1, column: 1 };
@@ -46,6 +47,9 @@ pub fn load(
     let mut graph = TargetGraph::over(files);
     graph.set_default_resolve(&settings.default_resolve);
     let dirs = by_dir(evaluated, &mut graph, &mut diagnostics);
+    if settings.visibility {
+        graph.set_visibility(visibility(&graph, &mut diagnostics));
+    }
     let globs = GlobCache::default();
     let world = World { root, files: graph.files(), settings: &settings, globs: &globs };
     let results: Vec<(Vec<Target>, Vec<Diagnostic>)> = dirs.par_iter().map(|dir| dir.targets(&world)).collect();
@@ -205,6 +209,18 @@ fn by_dir(
         dirs.push(Dir { decls: decls.collect(), dir, defaults });
     }
     dirs
+}
+
+fn visibility(graph: &TargetGraph, diagnostics: &mut Vec<Diagnostic>) -> Visibility {
+    let mut dirs: BTreeMap<RelPath, Vec<(&RelPath, &Rules)>> = BTreeMap::new();
+    for (file, rules) in graph.build_files() {
+        dirs.entry(file.parent().unwrap_or_default()).or_default().push((file, rules));
+    }
+    let mut visibility = Visibility::default();
+    for (dir, files) in dirs {
+        diagnostics.extend(visibility.declare(&dir, files));
+    }
+    visibility
 }
 
 impl Dir {

@@ -17,6 +17,7 @@ mod requirements;
 pub mod select;
 mod settings;
 pub mod spec;
+pub mod visibility;
 
 /// Handed out by `Target` and `load`: whoever may use targets may use these.
 pub use crate::build_file::{Diagnostic, Severity, Value};

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::config::Config;
 
+const VISIBILITY: [&str; 2] = ["pants.backend.experimental.visibility", "pants.backend.visibility"];
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub pants_ignore: Vec<String>,
@@ -19,6 +21,8 @@ pub struct Settings {
     pub default_resolve: String,
     pub lockfile_targets: bool,
     pub pants_version: Option<String>,
+    /// Whether the backend is in use that gives visibility rules their meaning.
+    pub visibility: bool,
 }
 
 impl Settings {
@@ -48,6 +52,7 @@ impl Settings {
             default_resolve: config.text("python", "default_resolve").unwrap_or("python-default").to_owned(),
             lockfile_targets: flag("python", "enable_lockfile_targets", true),
             pants_version: config.text("GLOBAL", "pants_version").map(str::to_owned),
+            visibility: list("backend_packages", &[]).iter().any(|backend| VISIBILITY.contains(&backend.as_str())),
         }
     }
 

@@ -47,7 +47,7 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
     let settings = python::Settings::of(session.config())?;
     let roots = session.source_roots()?;
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
-    session.tell_doubts(&dependencies, &tests.iter().cloned().chain(dependencies.transitive(tests)).collect());
+    session.tell_doubts(&dependencies, &tests.iter().cloned().chain(dependencies.transitive(tests)).collect())?;
 
     let empty = session.store()?.put_tree(&Tree::default())?;
     let mut preparation = Preparation {

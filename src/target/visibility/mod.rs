@@ -1,0 +1,295 @@
+//! Visibility rules: what the targets of a directory may depend on, and who may depend on them. Declared values to
+//! rules, and two targets to a ruling. Where dependencies come from is not known here.
+
+mod pattern;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::RelPath;
+use crate::base::text::Place;
+use crate::build_file::{Diagnostic, RulesCall, Value};
+use crate::target::graph::Rules;
+use crate::target::{Address, Target, TargetGraph};
+
+use pattern::{Pattern, Seen};
+
+/// What a rule makes of a dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Allow,
+    Warn,
+    Deny,
+}
+
+/// The two lists of rules that a BUILD file can declare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Dependencies,
+    Dependents,
+}
+
+impl Side {
+    fn symbol(self) -> &'static str {
+        match self {
+            Side::Dependencies => "__dependencies_rules__",
+            Side::Dependents => "__dependents_rules__",
+        }
+    }
+}
+
+/// Every directory's rules, inherited ones included. Empty where no file declares any.
+#[derive(Clone, Debug, Default)]
+pub struct Visibility {
+    dirs: BTreeMap<RelPath, Dir>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Dir {
+    dependencies: Option<Arc<Book>>,
+    dependents: Option<Arc<Book>>,
+}
+
+/// The rules that apply in a directory, and the call that declared the first of them.
+#[derive(Debug)]
+struct Book {
+    file: RelPath,
+    place: Place,
+    sets: Vec<Arc<RuleSet>>,
+}
+
+#[derive(Debug)]
+struct RuleSet {
+    selectors: Vec<Pattern>,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    action: Action,
+    pattern: Pattern,
+}
+
+/// What one side says of a dependency.
+struct Word<'v> {
+    side: Side,
+    book: &'v Book,
+    /// The rule that decided; none where no rule is about it.
+    rule: Option<&'v Rule>,
+}
+
+impl Visibility {
+    /// Reads the calls of one directory's BUILD files. Directories come sorted, so that those above are known.
+    pub fn declare<'f>(
+        &mut self,
+        dir: &RelPath,
+        files: impl IntoIterator<Item = (&'f RelPath, &'f Rules)>,
+    ) -> Vec<Diagnostic> {
+        let above = dir.ancestors().find_map(|above| self.dirs.get(&above)).cloned().unwrap_or_default();
+        let mut diagnostics = Vec::new();
+        let (mut dependencies, mut dependents) = (None, None);
+        for (file, rules) in files {
+            let mut read =
+                |side: Side, calls: &[RulesCall], book: &mut Option<Arc<Book>>, inherited: &Option<Arc<Book>>| {
+                    for call in calls {
+                        match Book::read(file, dir, call, inherited.as_deref()) {
+                            Ok(None) => {}
+                            Ok(Some(_)) if book.is_some() => {
+                                let message = format!("`{}` is called a second time in this directory", side.symbol());
+                                let hint = "give all rule sets to one call";
+                                diagnostics.push(Diagnostic::error(file, call.place, message).hint(hint));
+                            }
+                            Ok(Some(read)) => *book = Some(Arc::new(read)),
+                            Err(why) => {
+                                let message = format!("`{}`: {why}", side.symbol());
+                                diagnostics.push(Diagnostic::error(file, call.place, message));
+                            }
+                        }
+                    }
+                };
+            read(Side::Dependencies, &rules.dependencies, &mut dependencies, &above.dependencies);
+            read(Side::Dependents, &rules.dependents, &mut dependents, &above.dependents);
+        }
+        let here =
+            Dir { dependencies: dependencies.or(above.dependencies), dependents: dependents.or(above.dependents) };
+        if here.dependencies.is_some() || here.dependents.is_some() {
+            self.dirs.insert(dir.clone(), here);
+        }
+        diagnostics
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.dirs.is_empty()
+    }
+
+    /// What is to be told of a dependency: an error where it is denied, a warning where a rule says so. As in Pants, a
+    /// rule sees the target as it was written: a generated one has the type and the tags of its generator.
+    pub fn ruling(&self, graph: &TargetGraph, from: &Target, to: &Target) -> Option<Diagnostic> {
+        let (dependencies, dependents) = (self.dir_of(graph, from), self.dir_of(graph, to));
+        let dependencies = dependencies.and_then(|dir| dir.dependencies.as_deref());
+        let dependents = dependents.and_then(|dir| dir.dependents.as_deref());
+        if dependencies.is_none() && dependents.is_none() {
+            return None;
+        }
+        let (from_seen, to_seen) = (seen(graph, from), seen(graph, to));
+        let out = dependencies.map(|book| book.word(Side::Dependencies, &from_seen, &to_seen));
+        let into = dependents.map(|book| book.word(Side::Dependents, &to_seen, &from_seen));
+        let action = |word: &Option<Word>| word.as_ref().map_or(Action::Allow, Word::action);
+        let (worst, deciding) = match (action(&out), action(&into)) {
+            (Action::Deny, _) => (Action::Deny, &out),
+            (_, Action::Deny) => (Action::Deny, &into),
+            (Action::Warn, _) => (Action::Warn, &out),
+            (_, Action::Warn) => (Action::Warn, &into),
+            _ => return None,
+        };
+        let book = deciding.as_ref()?.book;
+        let words: Vec<String> = [&out, &into].into_iter().flatten().map(Word::to_string).collect();
+        let (from, to) = (named(&from_seen, from), named(&to_seen, to));
+        let message = format!("{from} may not depend on {to}: {}", words.join("; "));
+        Some(match worst {
+            Action::Warn => Diagnostic::warning(&book.file, book.place, message),
+            _ => Diagnostic::error(&book.file, book.place, message).hint(
+                "allow it in these rules, or remove the dependency; `--no-visibility-enforce` looks away for once",
+            ),
+        })
+    }
+
+    /// The rules of the directory that the target's file is in, if it has BUILD files; else of the one it is written in.
+    fn dir_of(&self, graph: &TargetGraph, target: &Target) -> Option<&Dir> {
+        let resident = target.address.resident_dir();
+        let dir = if graph.has_build_file(&resident) { &resident } else { &target.address.dir };
+        self.dirs.get(dir).or_else(|| dir.ancestors().find_map(|above| self.dirs.get(&above)))
+    }
+}
+
+impl Book {
+    /// A call without any rule set says nothing.
+    fn read(file: &RelPath, dir: &RelPath, call: &RulesCall, inherited: Option<&Book>) -> Result<Option<Book>, String> {
+        let is_set = |value: &&Value| {
+            !matches!(value, Value::None | Value::Bool(false)) && value.items().is_none_or(|items| !items.is_empty())
+        };
+        let mut sets = Vec::new();
+        for ruleset in call.rulesets.iter().filter(is_set) {
+            sets.push(Arc::new(RuleSet::read(ruleset, dir)?));
+        }
+        if sets.is_empty() {
+            return Ok(None);
+        }
+        if call.extend {
+            sets.extend(inherited.into_iter().flat_map(|book| book.sets.iter().cloned()));
+        }
+        Ok(Some(Book { file: file.clone(), place: call.place, sets }))
+    }
+
+    /// The first set whose selectors fit decides, and in it the first rule that fits.
+    fn word(&self, side: Side, own: &Seen<'_>, other: &Seen<'_>) -> Word<'_> {
+        let set = self.sets.iter().find(|set| set.selectors.iter().any(|selector| selector.matches(own, &own.dir)));
+        let rule = set.and_then(|set| set.rules.iter().find(|rule| rule.pattern.matches(other, &own.dir)));
+        Word { side, book: self, rule }
+    }
+}
+
+impl RuleSet {
+    fn read(value: &Value, dir: &RelPath) -> Result<RuleSet, String> {
+        let refuse = || "a rule set is a tuple of a selector and one rule or more".to_owned();
+        let items = value.items().filter(|items| items.len() > 1).ok_or_else(refuse)?;
+        let (selectors, rules) = items.split_at(1);
+        let mut set = RuleSet { selectors: Vec::new(), rules: Vec::new() };
+        for selector in flattened(selectors)? {
+            set.selectors.push(Pattern::read(&selector, dir)?);
+        }
+        for rule in flattened(rules)? {
+            let (action, pattern) = match &rule {
+                Value::Str(text) => match text.chars().next() {
+                    Some('!') => (Action::Deny, Value::Str(text[1..].to_owned())),
+                    Some('?') => (Action::Warn, Value::Str(text[1..].to_owned())),
+                    _ => (Action::Allow, rule.clone()),
+                },
+                _ => (action_of(&rule)?, rule.clone()),
+            };
+            set.rules.push(Rule { action, pattern: Pattern::read(&pattern, dir)? });
+        }
+        Ok(set)
+    }
+}
+
+/// The action that a rule names which is written as a dict.
+fn action_of(rule: &Value) -> Result<Action, String> {
+    match pattern::entry(rule, "action").and_then(Value::as_str) {
+        None | Some("allow") => Ok(Action::Allow),
+        Some("warn") => Ok(Action::Warn),
+        Some("deny") => Ok(Action::Deny),
+        Some(other) => Err(format!("`{other}` is no action: there are `allow`, `warn` and `deny`")),
+    }
+}
+
+/// Lists in lists as one; texts of several lines as several; what is empty or begins with `#` left out.
+fn flattened(values: &[Value]) -> Result<Vec<Value>, String> {
+    let mut out = Vec::new();
+    for value in values {
+        match value {
+            Value::Str(text) => {
+                let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+                out.extend(lines.map(|line| Value::Str(line.to_owned())));
+            }
+            Value::Dict(_) => out.push(value.clone()),
+            Value::List(items) | Value::Tuple(items) => out.extend(flattened(items)?),
+            Value::None => {}
+            _ => return Err("selectors and rules are texts and dicts".to_owned()),
+        }
+    }
+    Ok(out)
+}
+
+impl Word<'_> {
+    /// Rules that say nothing of a target deny it.
+    fn action(&self) -> Action {
+        self.rule.map_or(Action::Deny, |rule| rule.action)
+    }
+}
+
+impl std::fmt::Display for Word<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Word { side, book, rule } = self;
+        match rule {
+            Some(rule) => {
+                let sign = match rule.action {
+                    Action::Allow => "",
+                    Action::Warn => "?",
+                    Action::Deny => "!",
+                };
+                write!(out, "rule `{sign}{}`", rule.pattern)?;
+            }
+            None => write!(out, "no rule")?,
+        }
+        write!(out, " of `{}` at {}:{}", side.symbol(), book.file, book.place)
+    }
+}
+
+fn named(seen: &Seen<'_>, target: &Target) -> String {
+    format!("the `{}` {}", seen.kind, target.address)
+}
+
+/// A target as rules see it.
+fn seen<'g>(graph: &'g TargetGraph, target: &'g Target) -> Seen<'g> {
+    let written = target.generator.as_ref().and_then(|generator| graph.get(generator)).unwrap_or(target);
+    Seen {
+        kind: &written.kind,
+        name: &target.address.name,
+        path: path_of(&target.address),
+        dir: target.address.resident_dir(),
+        tags: written.fields.get("tags").map(Value::strings).unwrap_or_default(),
+    }
+}
+
+/// A file's path; of what else is generated its address as a path; of the rest the directory.
+fn path_of(address: &Address) -> String {
+    match (address.file_path(), &address.generated) {
+        (Some(file), _) => file.to_string(),
+        (None, Some(_)) => address.to_string().replace(':', "/").trim_start_matches('/').to_owned(),
+        (None, None) => address.dir.as_str().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! One pattern of a visibility rule: `src/lib/**`, `<python_sources>[/x:name](tag)`, or the same as a dict. Text to
+//! regular expressions; which rule wins is decided above.
+
+use std::fmt;
+
+use regex::Regex;
+
+use crate::base::RelPath;
+use crate::build_file::Value;
+
+/// A target as patterns see it.
+pub struct Seen<'a> {
+    pub kind: &'a str,
+    pub name: &'a str,
+    pub path: String,
+    /// Where relative paths of the target's own rules begin.
+    pub dir: RelPath,
+    pub tags: Vec<&'a str>,
+}
+
+#[derive(Debug)]
+pub struct Pattern {
+    written: String,
+    kind: Option<Regex>,
+    path: Option<PathPattern>,
+    name: Option<Regex>,
+    tags: Vec<Regex>,
+}
+
+#[derive(Debug)]
+struct PathPattern {
+    anchor: Anchor,
+    regex: Regex,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Anchor {
+    /// `//x`, and `/x` once the directory of the declaring BUILD file stands before it.
+    Root,
+    /// `./x`, `../x`: from the directory of the target whose rules these are, so many levels up.
+    Own { up: usize },
+    /// Anywhere in a path, at the beginning of a word.
+    Floating,
+}
+
+impl Pattern {
+    /// `dir` is the directory of the declaring BUILD file.
+    pub fn read(value: &Value, dir: &RelPath) -> Result<Pattern, String> {
+        let (written, parts) = match value {
+            Value::Str(text) => (text.clone(), parts_of(text)),
+            Value::Dict(_) => (shown(value), parts_of_dict(value)?),
+            _ => return Err("a pattern is a text or a dict".to_owned()),
+        };
+        let Parts { kind, path, name, tags } = parts;
+        let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let glob = |text: String| compile(&format!("^{}", regex_of(&text)), &text);
+        let pattern = Pattern {
+            kind: some(kind).map(glob).transpose()?,
+            path: some(path).map(|path| PathPattern::read(&path, dir)).transpose()?,
+            name: some(name).map(glob).transpose()?,
+            tags: tags.into_iter().map(glob).collect::<Result<_, _>>()?,
+            written,
+        };
+        match pattern.kind.is_none() && pattern.path.is_none() && pattern.name.is_none() && pattern.tags.is_empty() {
+            true => Err(format!("`{}` selects nothing", pattern.written)),
+            false => Ok(pattern),
+        }
+    }
+
+    /// `own` is the directory of the target whose rules these are.
+    pub fn matches(&self, seen: &Seen<'_>, own: &RelPath) -> bool {
+        let all = |regex: &Option<Regex>, text| regex.as_ref().is_none_or(|regex| regex.is_match(text));
+        all(&self.kind, seen.kind)
+            && all(&self.name, seen.name)
+            && self.path.as_ref().is_none_or(|path| path.matches(&seen.path, own))
+            && self.tags.iter().all(|wanted| seen.tags.iter().any(|tag| wanted.is_match(tag)))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.written)
+    }
+}
+
+impl PathPattern {
+    fn read(text: &str, dir: &RelPath) -> Result<PathPattern, String> {
+        let (anchor, path) = if let Some(rest) = text.strip_prefix("//") {
+            (Anchor::Root, normalized(rest))
+        } else if let Some(rest) = text.strip_prefix('/') {
+            (Anchor::Root, normalized(&format!("{dir}/{}", rest.trim_start_matches('/'))))
+        } else if text.starts_with('.') && matches!(text.trim_start_matches('.').chars().next(), None | Some('/')) {
+            let path = normalized(text);
+            (Anchor::Own { up: path.matches("../").count() }, path)
+        } else {
+            (Anchor::Floating, normalized(text))
+        };
+        let path = if anchor == Anchor::Floating { path.as_str() } else { path.trim_start_matches(['.', '/']) };
+        let regex = match anchor {
+            Anchor::Floating if path.starts_with(char::is_alphanumeric) => format!(r"/?\b{}", regex_of(path)),
+            Anchor::Floating => regex_of(path),
+            _ => format!("^{}", regex_of(path)),
+        };
+        Ok(PathPattern { anchor, regex: compile(&regex, text)? })
+    }
+
+    fn matches(&self, path: &str, own: &RelPath) -> bool {
+        let below = match self.anchor {
+            Anchor::Own { up } => {
+                let base = std::iter::successors(Some(own.clone()), RelPath::parent).nth(up).unwrap_or_default();
+                let Some(below) = below(path, base.as_str()) else { return false };
+                below
+            }
+            _ => path,
+        };
+        self.regex.is_match(below.trim_start_matches('.'))
+    }
+}
+
+/// What of a path is below a directory.
+fn below<'p>(path: &'p str, dir: &str) -> Option<&'p str> {
+    match path.strip_prefix(dir)? {
+        rest if dir.is_empty() || rest.is_empty() => Some(rest),
+        rest => rest.strip_prefix('/'),
+    }
+}
+
+#[derive(Default)]
+struct Parts {
+    kind: Option<String>,
+    path: Option<String>,
+    name: Option<String>,
+    tags: Vec<String>,
+}
+
+/// A text that begins like a path is `path:name`; any other holds `<type>`, `[path:name]` and `(tag, tag)`.
+fn parts_of(text: &str) -> Parts {
+    let path_and_name = |text: &str| match text.split_once(':') {
+        Some((path, name)) => (Some(path.to_owned()), Some(name.to_owned())),
+        None => (Some(text.to_owned()), None),
+    };
+    if text.starts_with(|first: char| first.is_alphanumeric() || "_.:/*".contains(first)) {
+        let (path, name) = path_and_name(text);
+        return Parts { path, name, ..Parts::default() };
+    }
+    let mut parts = Parts::default();
+    let mut rest = text;
+    while let Some(open) = rest.find(['<', '[', '(']) {
+        let close = match rest.as_bytes()[open] {
+            b'<' => '>',
+            b'[' => ']',
+            _ => ')',
+        };
+        let inner = &rest[open + 1..];
+        let Some(end) = inner.find(close) else { break };
+        match close {
+            '>' => parts.kind = Some(inner[..end].to_owned()),
+            ']' => (parts.path, parts.name) = path_and_name(&inner[..end]),
+            _ => parts.tags = listed(&inner[..end]),
+        }
+        rest = &inner[end + 1..];
+    }
+    parts
+}
+
+fn parts_of_dict(dict: &Value) -> Result<Parts, String> {
+    let text = |key| entry(dict, key).and_then(Value::as_str).map(str::to_owned);
+    let tags = match entry(dict, "tags") {
+        None | Some(Value::None) => Vec::new(),
+        Some(Value::Str(text)) => listed(text),
+        Some(tags @ (Value::List(_) | Value::Tuple(_))) => {
+            tags.strings().into_iter().map(|tag| tag.trim().to_owned()).collect()
+        }
+        Some(_) => return Err("`tags` of a pattern is a text or a list of texts".to_owned()),
+    };
+    Ok(Parts { kind: text("type"), path: text("path"), name: text("name"), tags })
+}
+
+fn listed(text: &str) -> Vec<String> {
+    text.split(',').map(|tag| tag.trim().to_owned()).collect()
+}
+
+/// The value of a dict's key.
+pub fn entry<'v>(dict: &'v Value, key: &str) -> Option<&'v Value> {
+    let Value::Dict(pairs) = dict else { return None };
+    pairs.iter().find(|(known, _)| known.as_str() == Some(key)).map(|(_, value)| value)
+}
+
+/// A dict as the text that would mean the same.
+fn shown(dict: &Value) -> String {
+    let part = |key, open: &str, close: &str| match entry(dict, key).and_then(Value::as_str) {
+        Some(text) => format!("{open}{text}{close}"),
+        None => String::new(),
+    };
+    let place = format!("{}{}", part("path", "", ""), part("name", ":", ""));
+    let tags = entry(dict, "tags").map(Value::strings).unwrap_or_default();
+    let tags = if tags.is_empty() { part("tags", "(", ")") } else { format!("({})", tags.join(", ")) };
+    let place = if place.is_empty() { place } else { format!("[{place}]") };
+    format!("{}{place}{tags}", part("type", "<", ">"))
+}
+
+/// Without `.`, empty parts and what `..` takes back; climbs at the beginning stay.
+fn normalized(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// `*` stays in one segment; `**` crosses them and takes a slash beside it along. The end is anchored.
+fn regex_of(glob: &str) -> String {
+    let mut out = String::new();
+    let mut rest = glob;
+    while let Some(first) = rest.chars().next() {
+        let (regex, length) = if rest.starts_with("/**") {
+            ("(?:/.*)?".to_owned(), 3)
+        } else if rest.starts_with("**/") {
+            (r"/?\b".to_owned(), 3)
+        } else if rest.starts_with("**") {
+            (".*".to_owned(), 2)
+        } else if first == '*' {
+            ("[^/]*".to_owned(), 1)
+        } else {
+            (regex::escape(&rest[..first.len_utf8()]), first.len_utf8())
+        };
+        out.push_str(&regex);
+        rest = &rest[length..];
+    }
+    out + "$"
+}
+
+fn compile(regex: &str, written: &str) -> Result<Regex, String> {
+    Regex::new(regex).map_err(|_| format!("`{written}` is too large a pattern"))
+}
