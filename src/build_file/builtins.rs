@@ -93,7 +93,7 @@ impl<'a> Evaluator<'a, '_> {
             return Ok(value);
         }
         let value = self.map(name, &arguments, at)?;
-        value.ok_or_else(|| self.error(at, format!("`{name}()` does not take these arguments")))
+        value.ok_or_else(|| self.beyond(at, format!("`{name}()` is not known with these arguments")))
     }
 
     fn ask_the_world(&mut self, name: &str, given: &Given<'a>, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
@@ -133,14 +133,14 @@ impl<'a> Evaluator<'a, '_> {
                 let items = self.iterate(of, at)?.into_iter().map(|item| self.hashable(item, at));
                 Term::set(items.collect::<Eval<_>>()?)
             }
-            ("str", Some(of)) => Term::str(format::text(of)),
+            ("str", Some(of)) if given.positional.len() == 1 => Term::str(format::text(of)),
             ("repr", Some(of)) => Term::str(format::repr(of)),
             ("bool", Some(of)) => Term::Bool(of.truth()),
-            ("int", Some(of)) => self.int(of, at)?,
+            ("int", Some(of)) if given.positional.len() == 1 && given.named.is_empty() => self.int(of, at)?,
             ("float", Some(of)) => self.float(of, at)?,
             ("abs", Some(Term::Int(value))) => Term::Int(value.wrapping_abs()),
             ("abs", Some(Term::Float(value))) => Term::Float(value.abs()),
-            ("round", Some(of)) => match of.number() {
+            ("round", Some(of)) if given.positional.len() == 1 => match of.number() {
                 Some(value) => Term::Int(value.round_ties_even() as i64),
                 None => return Ok(None),
             },
@@ -290,7 +290,7 @@ impl<'a> Evaluator<'a, '_> {
         if let Some((first, _)) = keyed.first()
             && keyed.iter().any(|(by, _)| by.compare(first).is_none())
         {
-            return Err(self.error(at, "these values have no order"));
+            return Err(self.beyond(at, "these values have no order"));
         }
         // What has no order after all stands as equal; the order is then not Python's, but it is some order.
         keyed.sort_by(|(left, _), (right, _)| left.compare(right).unwrap_or(std::cmp::Ordering::Equal));
@@ -317,7 +317,7 @@ impl<'a> Evaluator<'a, '_> {
             Term::Dict(items) => items.pairs().into_iter().map(|(key, _)| key).collect(),
             Term::Str(text) => text.chars().map(|char| Term::str(char.to_string())).collect(),
             Term::File(text) => text.split_inclusive('\n').map(Term::str).collect(),
-            _ => return Err(self.error(at, format!("a {} cannot be walked through", of.type_name()))),
+            _ => return Err(self.beyond(at, format!("a {} is not walked through here", of.type_name()))),
         };
         // Work on many items counts as many steps, so that loops over long lists end.
         for _ in 0..items.len() / 16 {

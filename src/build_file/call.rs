@@ -9,11 +9,12 @@ use ruff_text_size::{Ranged, TextSize};
 
 use crate::build_file::decl::{DefaultsCall, GROUP_PREFIX, RulesCall, TargetDecl};
 use crate::build_file::eval::{Eval, Evaluator, Stop};
+use crate::build_file::names::is_python_only;
 use crate::build_file::term::{Body, Frame, Function, Items, MAX_DEPTH, Object, Term};
 use crate::build_file::{Diagnostic, Value, builtins, format};
 
 /// Object constructors: calls that make a field's value rather than a target.
-const OBJECTS: [&str; 15] = [
+pub const OBJECTS: [&str; 15] = [
     "deploy_jar_duplicate_rule",
     "http_source",
     "node_build_script",
@@ -35,20 +36,29 @@ pub type Named<'a> = Vec<(String, Term<'a>)>;
 
 impl<'a> Evaluator<'a, '_> {
     pub fn name(&mut self, name: &'a str, frame: &Rc<Frame<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
-        self.look_up(name, frame).ok_or_else(|| {
+        self.look_up(name, frame, at)?.ok_or_else(|| {
             let diagnostic = self.source.diagnostic(at, format!("unknown name `{name}`"));
             Stop::Error(Box::new(diagnostic.did_you_mean((self.context.nearest_kind)(name))))
         })
     }
 
-    fn look_up(&self, name: &str, frame: &Rc<Frame<'a>>) -> Option<Term<'a>> {
+    fn look_up(&self, name: &str, frame: &Rc<Frame<'a>>, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
+        if self.lost.contains(name) {
+            return Err(self.beyond(at, format!("what a prelude makes of `{name}` is beyond what is evaluated here")));
+        }
         if let Some(term) = frame.get(name) {
-            return Some(term);
+            return Ok(Some(term));
         }
         if let Some(builtin) = builtins::NAMES.iter().find(|known| **known == name) {
-            return Some(Term::Builtin(builtin));
+            return Ok(Some(Term::Builtin(builtin)));
         }
-        (OBJECTS.contains(&name) || (self.context.kinds)(name)).then(|| Term::Symbol(name.into()))
+        if OBJECTS.contains(&name) || (self.context.kinds)(name) {
+            return Ok(Some(Term::Symbol(name.into())));
+        }
+        match is_python_only(name) {
+            true => Err(self.beyond(at, format!("Python's `{name}` is beyond what is evaluated here"))),
+            false => Ok(None),
+        }
     }
 
     pub fn call(&mut self, call: &'a ExprCall, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
@@ -56,7 +66,7 @@ impl<'a> Evaluator<'a, '_> {
         let callee = match &*call.func {
             Expr::Name(name) => {
                 let name = name.id.as_str();
-                self.look_up(name, frame).unwrap_or_else(|| Term::Symbol(name.into()))
+                self.look_up(name, frame, at)?.unwrap_or_else(|| Term::Symbol(name.into()))
             }
             other => self.consume(other, frame)?,
         };
@@ -124,7 +134,7 @@ impl<'a> Evaluator<'a, '_> {
                 self.rules(name, &positional, &named, at)
             }
             Term::Builtin(name) => self.builtin(name, positional, named, at),
-            _ => Err(self.error(at, format!("a {} cannot be called", callee.type_name()))),
+            _ => Err(self.beyond(at, format!("a {} is not called here", callee.type_name()))),
         }
     }
 
@@ -214,7 +224,7 @@ impl<'a> Evaluator<'a, '_> {
         let place = self.place_of_call(at);
         if !known {
             let file = &self.out_file();
-            let warning = Diagnostic::warning(file, place, format!("unknown target type `{kind}`: kept, but inert"));
+            let warning = Diagnostic::unknown(file, place, "target type", &format!("`{kind}`"));
             self.out.diagnostics.push(warning.did_you_mean((self.context.nearest_kind)(kind)));
         }
         let mut fields = self.fields(kind, named, at)?;
@@ -223,7 +233,8 @@ impl<'a> Evaluator<'a, '_> {
             Some(Value::Str(name)) => Some(name),
             Some(_) => return Err(self.error(at, format!("the name of a `{kind}` is a string"))),
         };
-        self.out.targets.push(TargetDecl { kind: kind.to_owned(), name, fields, place });
+        let defaults_before = self.out.defaults.len();
+        self.out.targets.push(TargetDecl { kind: kind.to_owned(), name, fields, place, defaults_before });
         Ok(Term::None)
     }
 

@@ -16,6 +16,8 @@ pub struct TargetDecl {
     pub fields: BTreeMap<String, Value>,
     /// The call in the BUILD file, also when a macro made the target.
     pub place: Place,
+    /// How many calls of `__defaults__` stand before it in the file: later ones do not count.
+    pub defaults_before: usize,
 }
 
 /// Field names and values, in the order written.
@@ -41,6 +43,7 @@ pub struct RulesCall {
     pub place: Place,
 }
 
+/// `is_inherited`: it hands defaults or rules down to the directories below it, or may do so.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BuildFile {
     pub targets: Vec<TargetDecl>,
@@ -48,4 +51,5 @@ pub struct BuildFile {
     pub dependencies_rules: Vec<RulesCall>,
     pub dependents_rules: Vec<RulesCall>,
     pub diagnostics: Vec<Diagnostic>,
+    pub is_inherited: bool,
 }

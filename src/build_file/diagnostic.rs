@@ -11,6 +11,17 @@ pub enum Severity {
     Error,
 }
 
+/// What a diagnostic is about, where that decides what becomes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Topic {
+    #[default]
+    Mistake,
+    /// A name that a plugin or a newer Pants may know: `what` it names, and the name. All of them are told as one.
+    Unknown { what: &'static str, name: String },
+    /// Nothing wrong as far as is known: only more Python than is evaluated here.
+    Beyond,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     pub file: RelPath,
@@ -18,15 +29,24 @@ pub struct Diagnostic {
     pub severity: Severity,
     pub message: String,
     pub hint: Option<String>,
+    pub topic: Topic,
 }
 
 impl Diagnostic {
     pub fn error(file: &RelPath, place: Place, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { file: file.clone(), place, severity: Severity::Error, message: message.into(), hint: None }
+        let (severity, message) = (Severity::Error, message.into());
+        Diagnostic { file: file.clone(), place, severity, message, hint: None, topic: Topic::Mistake }
     }
 
     pub fn warning(file: &RelPath, place: Place, message: impl Into<String>) -> Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(file, place, message) }
+    }
+
+    /// A warning of a name that nobody here knows; what is named stays without effect.
+    pub fn unknown(file: &RelPath, place: Place, what: &'static str, name: &str) -> Diagnostic {
+        let message = format!("unknown {what} {name}: kept, but without effect");
+        let topic = Topic::Unknown { what, name: name.to_owned() };
+        Diagnostic { topic, ..Diagnostic::warning(file, place, message) }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Diagnostic {

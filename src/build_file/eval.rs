@@ -1,6 +1,7 @@
 //! Evaluates a parsed BUILD file: statements, scopes, limits. No I/O: what a file may ask of the world comes in by
 //! `Context`. Expressions are in `expr`, calls in `call`.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ruff_python_ast::{ElifElseClause, Expr, Stmt, StmtFor, StmtRaise, StmtWhile, StmtWith};
@@ -8,9 +9,10 @@ use ruff_text_size::{Ranged, TextSize};
 
 use crate::base::RelPath;
 use crate::build_file::decl::BuildFile;
+use crate::build_file::names::bound_names;
 use crate::build_file::source::Source;
 use crate::build_file::term::{Body, Frame, Function, Term};
-use crate::build_file::{Diagnostic, call};
+use crate::build_file::{Diagnostic, Topic, call};
 
 const MAX_STEPS: usize = 500_000;
 const MAX_DEPTH: usize = 120;
@@ -44,11 +46,12 @@ pub fn evaluate(source: &Source, preludes: &[Source], context: &Context) -> Buil
         functions: 0,
         consumed: 0,
         site: None,
+        lost: BTreeSet::new(),
     };
     let shared = Rc::new(Frame::default());
     for prelude in preludes {
         (evaluator.source, evaluator.entry) = (prelude, prelude);
-        evaluator.module(&prelude.module.body, &shared);
+        evaluator.prelude(&prelude.module.body, &shared);
     }
     (evaluator.source, evaluator.entry) = (source, source);
     let global = Frame::inside(&shared);
@@ -56,6 +59,8 @@ pub fn evaluate(source: &Source, preludes: &[Source], context: &Context) -> Buil
     // Functions hold the frame that holds them.
     global.names.borrow_mut().clear();
     shared.names.borrow_mut().clear();
+    let hands_down = || ["__defaults__", "_rules__"].iter().any(|word| source.mentions(word));
+    evaluator.out.is_inherited = !evaluator.out.diagnostics.is_empty() && hands_down();
     evaluator.out
 }
 
@@ -79,12 +84,26 @@ pub struct Evaluator<'a, 'c> {
     pub consumed: usize,
     /// The outermost call, while a macro runs.
     pub site: Option<TextSize>,
+    /// Names that a prelude binds in statements which are beyond this evaluator.
+    pub lost: BTreeSet<&'a str>,
     steps: usize,
     depth: usize,
     functions: usize,
 }
 
 impl<'a> Evaluator<'a, '_> {
+    /// What is beyond this evaluator in a prelude matters only to who uses the names that it would have bound.
+    fn prelude(&mut self, body: &'a [Stmt], frame: &Rc<Frame<'a>>) {
+        for statement in body {
+            let told = self.out.diagnostics.len();
+            self.module(std::slice::from_ref(statement), frame);
+            if self.out.diagnostics.get(told).is_some_and(|found| found.topic == Topic::Beyond) {
+                self.out.diagnostics.truncate(told);
+                self.lost.extend(bound_names(statement));
+            }
+        }
+    }
+
     fn module(&mut self, body: &'a [Stmt], frame: &Rc<Frame<'a>>) {
         for statement in body {
             let stopped = match self.statement(statement, frame) {
@@ -133,6 +152,9 @@ impl<'a> Evaluator<'a, '_> {
             }
             Stmt::For(each) => self.each(each, frame),
             Stmt::While(repeat) => self.repeat_while(repeat, frame),
+            Stmt::FunctionDef(def) if def.is_async || !def.decorator_list.is_empty() => {
+                Err(self.beyond(statement.start(), "decorators and `async` are beyond what is evaluated here"))
+            }
             Stmt::FunctionDef(def) => {
                 let body = Body::Statements(&def.body);
                 let function =
@@ -151,12 +173,17 @@ impl<'a> Evaluator<'a, '_> {
             },
             Stmt::With(with) => self.with(with, frame),
             Stmt::Delete(delete) => delete.targets.iter().try_for_each(|target| self.delete(target, frame)),
-            Stmt::Pass(_) | Stmt::Global(_) | Stmt::Nonlocal(_) | Stmt::TypeAlias(_) => Ok(()),
+            Stmt::Pass(_) | Stmt::TypeAlias(_) => Ok(()),
             Stmt::Break(_) => Err(Stop::Break),
             Stmt::Continue(_) => Err(Stop::Continue),
             Stmt::Import(_) | Stmt::ImportFrom(_) => Err(self.import_refused(statement.start())),
-            Stmt::ClassDef(_) | Stmt::Match(_) | Stmt::Try(_) | Stmt::IpyEscapeCommand(_) => {
-                Err(self.error(statement.start(), "this kind of statement is not evaluated in BUILD files"))
+            Stmt::ClassDef(_)
+            | Stmt::Match(_)
+            | Stmt::Try(_)
+            | Stmt::Global(_)
+            | Stmt::Nonlocal(_)
+            | Stmt::IpyEscapeCommand(_) => {
+                Err(self.beyond(statement.start(), "this kind of statement is beyond what is evaluated here"))
             }
         }
     }
@@ -226,7 +253,7 @@ impl<'a> Evaluator<'a, '_> {
                     dict.remove_key(&key);
                 }
             }
-            _ => return Err(self.error(target.start(), "only names and entries of a dict can be deleted")),
+            _ => return Err(self.beyond(target.start(), "only names and entries of a dict are deleted here")),
         }
         Ok(())
     }
@@ -245,7 +272,7 @@ impl<'a> Evaluator<'a, '_> {
                 let key = self.consume(&subscript.slice, frame)?;
                 self.assign_entry(&of, key, value, target.start())
             }
-            _ => Err(self.error(target.start(), "this cannot be assigned to")),
+            _ => Err(self.beyond(target.start(), "this is not assigned to here")),
         }
     }
 
@@ -291,7 +318,7 @@ impl<'a> Evaluator<'a, '_> {
                 }
                 Ok(())
             }
-            _ => Err(self.error(at, format!("entries of a {} cannot be set", of.type_name()))),
+            _ => Err(self.beyond(at, format!("entries of a {} are not set here", of.type_name()))),
         }
     }
 
@@ -305,7 +332,7 @@ impl<'a> Evaluator<'a, '_> {
     ) -> Eval<'a, Term<'a>> {
         self.functions += 1;
         if self.functions > MAX_FUNCTIONS {
-            return Err(self.error(at, format!("the file makes more than {MAX_FUNCTIONS} functions")));
+            return Err(self.beyond(at, format!("the file makes more than {MAX_FUNCTIONS} functions")));
         }
         let mut defaults = std::collections::BTreeMap::new();
         for parameter in parameters.into_iter().flat_map(|parameters| parameters.iter_non_variadic_params()) {
@@ -336,7 +363,7 @@ impl<'a> Evaluator<'a, '_> {
     /// Runs one level deeper, up to a limit.
     pub fn deeper<T>(&mut self, at: TextSize, run: impl FnOnce(&mut Self) -> Eval<'a, T>) -> Eval<'a, T> {
         if self.depth >= MAX_DEPTH {
-            return Err(self.error(at, format!("expressions and calls are nested more than {MAX_DEPTH} deep")));
+            return Err(self.beyond(at, format!("expressions and calls are nested more than {MAX_DEPTH} deep")));
         }
         self.depth += 1;
         let result = run(self);
@@ -346,6 +373,12 @@ impl<'a> Evaluator<'a, '_> {
 
     pub fn error(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
         Stop::Error(Box::new(self.source.diagnostic(at, message)))
+    }
+
+    /// An error only until real Python has been asked.
+    pub fn beyond(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
+        let diagnostic = self.source.diagnostic(at, message);
+        Stop::Error(Box::new(Diagnostic { topic: Topic::Beyond, ..diagnostic }))
     }
 
     fn import_refused(&self, at: TextSize) -> Stop<'a> {

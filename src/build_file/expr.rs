@@ -78,7 +78,7 @@ impl<'a> Evaluator<'a, '_> {
             | Expr::Yield(_)
             | Expr::YieldFrom(_)
             | Expr::IpyEscapeCommand(_) => {
-                Err(self.error(expr.start(), "this kind of expression is not evaluated in BUILD files"))
+                Err(self.beyond(expr.start(), "this kind of expression is beyond what is evaluated here"))
             }
         }
     }
@@ -110,10 +110,10 @@ impl<'a> Evaluator<'a, '_> {
         match number {
             Number::Int(value) => match value.as_i64() {
                 Some(value) => Ok(Term::Int(value)),
-                None => Err(self.error(at, "this number does not fit 64 bits")),
+                None => Err(self.beyond(at, "this number does not fit 64 bits")),
             },
             Number::Float(value) => Ok(Term::Float(*value)),
-            Number::Complex { .. } => Err(self.error(at, "complex numbers are not evaluated in BUILD files")),
+            Number::Complex { .. } => Err(self.beyond(at, "complex numbers are beyond what is evaluated here")),
         }
     }
 
@@ -218,7 +218,7 @@ impl<'a> Evaluator<'a, '_> {
         };
         let Some(order) = order else {
             let message = format!("a {} and a {} have no order", left.type_name(), right.type_name());
-            return Err(self.error(at, message));
+            return Err(self.beyond(at, message));
         };
         Ok(match op {
             CmpOp::Lt => order.is_lt(),
@@ -243,7 +243,7 @@ impl<'a> Evaluator<'a, '_> {
             (UnaryOp::USub, Term::Float(value)) => Ok(Term::Float(-value)),
             (UnaryOp::UAdd, Term::Int(_) | Term::Float(_)) => Ok(operand.clone()),
             (UnaryOp::Invert, Term::Int(value)) => Ok(Term::Int(!value)),
-            _ => Err(self.error(at, format!("`{}` does not apply to a {}", op.as_str(), operand.type_name()))),
+            _ => Err(self.beyond(at, format!("`{}` does not apply to a {}", op.as_str(), operand.type_name()))),
         }
     }
 
@@ -267,7 +267,7 @@ impl<'a> Evaluator<'a, '_> {
                     self.sized(text.len(), at)?;
                     Some(Term::str(text))
                 }
-                Err(message) => return Err(self.error(at, message)),
+                Err(message) => return Err(self.beyond(at, message)),
             },
             (of, Operator::Mult, Term::Int(times)) | (Term::Int(times), Operator::Mult, of) => {
                 let times = usize::try_from(*times).unwrap_or(0);
@@ -287,7 +287,7 @@ impl<'a> Evaluator<'a, '_> {
         };
         result.ok_or_else(|| {
             let (left, right) = (left.type_name(), right.type_name());
-            self.error(at, format!("`{}` does not apply to a {left} and a {right} like these", op.as_str()))
+            self.beyond(at, format!("`{}` does not apply to a {left} and a {right} like these", op.as_str()))
         })
     }
 
@@ -338,7 +338,7 @@ impl<'a> Evaluator<'a, '_> {
     fn slice(&mut self, of: &Term<'a>, bounds: &[Term<'a>; 3], at: TextSize) -> Eval<'a, Term<'a>> {
         let items = match of {
             Term::Str(_) | Term::List(_) | Term::Tuple(_) => self.iterate(of, at)?,
-            _ => return Err(self.error(at, format!("a {} cannot be sliced", of.type_name()))),
+            _ => return Err(self.beyond(at, format!("a {} is not sliced here", of.type_name()))),
         };
         let Some(indices) = slice_indices(items.len(), bounds) else {
             return Err(self.error(at, "the bounds of a slice are numbers, and its step is not zero"));
@@ -379,7 +379,7 @@ impl<'a> Evaluator<'a, '_> {
             };
             let conversion = element.conversion.to_char();
             let formatted = format::with_spec(&value, conversion, &spec);
-            let formatted = formatted.map_err(|message| self.error(element.expression.start(), message))?;
+            let formatted = formatted.map_err(|message| self.beyond(element.expression.start(), message))?;
             text.push_str(&formatted);
             self.sized(text.len(), element.expression.start())?;
         }

@@ -21,7 +21,7 @@ impl<'a> Evaluator<'a, '_> {
             Term::Symbol(_) if name == "default" => Ok(Term::None),
             Term::Symbol(_) => Ok(of),
             Term::None | Term::Bool(_) | Term::Int(_) | Term::Float(_) | Term::Function(_) => {
-                Err(self.error(at, format!("a {} has no attribute `{name}`", of.type_name())))
+                Err(self.beyond(at, format!("no attribute `{name}` of a {} is known here", of.type_name())))
             }
             _ => Ok(Term::Method(Rc::new((of, name)))),
         }
@@ -35,11 +35,13 @@ impl<'a> Evaluator<'a, '_> {
         named: Named<'a>,
         at: TextSize,
     ) -> Eval<'a, Term<'a>> {
+        let takes_named = matches!(name, "format" | "update");
         let result = match of {
+            _ if !named.is_empty() && !takes_named => None,
             Term::Str(text) if name == "join" => Some(self.join(text, positional.first(), at)?),
             Term::Str(text) if name == "format" => {
                 let text = format::braces(text, &positional, &named);
-                Some(Term::str(text.map_err(|message| self.error(at, message))?))
+                Some(Term::str(text.map_err(|message| self.beyond(at, message))?))
             }
             Term::Str(text) => strings::method(text, name, &positional),
             Term::List(items) if name == "extend" => {
@@ -72,7 +74,7 @@ impl<'a> Evaluator<'a, '_> {
         };
         result.ok_or_else(|| {
             let message = format!("`{name}()` of a {} is not known with these arguments", of.type_name());
-            self.error(at, message)
+            self.beyond(at, message)
         })
     }
 

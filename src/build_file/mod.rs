@@ -8,7 +8,9 @@ pub mod diagnostic;
 mod eval;
 mod expr;
 mod format;
+pub mod interpret;
 mod methods;
+mod names;
 mod operators;
 mod source;
 mod strings;
@@ -16,7 +18,7 @@ mod term;
 pub mod value;
 
 pub use decl::{BuildFile, DefaultsCall, GROUP_PREFIX, RulesCall, TargetDecl};
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Severity, Topic};
 pub use eval::{Context, evaluate};
 pub use source::{MAX_BYTES, Source};
 pub use value::Value;

@@ -50,6 +50,21 @@ impl Source {
         Ok(source)
     }
 
+    /// A BUILD file as it lies on disk: UTF-8, with or without a byte order mark.
+    pub fn parse_bytes(file: &RelPath, bytes: Vec<u8>) -> Result<Source, Box<Diagnostic>> {
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let place = Place::of(&String::from_utf8_lossy(error.as_bytes()), valid);
+            Box::new(Diagnostic::error(file, place, "the file is not UTF-8"))
+        })?;
+        Source::parse(file, text.trim_start_matches('\u{feff}').to_owned())
+    }
+
+    /// Whether a word stands in the text, be it in a comment.
+    pub fn mentions(&self, word: &str) -> bool {
+        self.text.contains(word)
+    }
+
     pub fn place(&self, offset: TextSize) -> Place {
         let offset = offset.to_usize().min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= offset);

@@ -5,6 +5,15 @@ use crate::build_file::term::Term;
 
 /// None for a method that is not known, or not with these arguments.
 pub fn method<'a>(text: &str, name: &str, arguments: &[Term<'a>]) -> Option<Term<'a>> {
+    let most = match name {
+        "replace" | "split" | "rsplit" => 2,
+        "splitlines" => 0,
+        _ => 1,
+    };
+    if arguments.len() > most || (name.ends_with("split") && arguments.len() == 2 && matches!(arguments[0], Term::None))
+    {
+        return None;
+    }
     let word = |at: usize| match arguments.get(at) {
         Some(Term::Str(word)) => Some(&**word),
         _ => None,

@@ -41,13 +41,23 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
         return ExitCode::Success.number();
     }
     let mut session = Session::new(config, environment, build_root, args.specs, terminal);
-    for name in &args.goals {
+    let code = run_each(&args.goals, &mut session, terminal);
+    session.tell_rest();
+    if code == ExitCode::Success.number() && session.has_mistakes {
+        eprintln!("error: this repository has mistakes, which are told above");
+        return ExitCode::Failure.number();
+    }
+    code
+}
+
+fn run_each(goals: &[String], session: &mut Session, terminal: Terminal) -> u8 {
+    for name in goals {
         let Some(goal) = goals::named(name) else {
             let hint = format!("goals that are there: {}", goals::names().join(", "));
             eprint!("error: the goal `{name}` is not there yet\nhint: {hint}\n");
             return ExitCode::Failure.number();
         };
-        match goal(&mut session) {
+        match goal(session) {
             Ok(Verdict::Good) => {}
             Ok(Verdict::Bad(code)) => return exit_code::of_tool(code),
             Ok(Verdict::Prevented(kind)) => return code_of(kind).number(),
@@ -57,10 +67,6 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
             }
             Err(error) => return told(&error, error.hint().as_deref(), terminal.colour, code_of(error.kind())),
         }
-    }
-    if session.has_mistakes {
-        eprintln!("error: this repository has mistakes, which are told above");
-        return ExitCode::Failure.number();
     }
     ExitCode::Success.number()
 }

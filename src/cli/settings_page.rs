@@ -4,7 +4,7 @@ use crate::cli::help::describe;
 use crate::config::Table;
 
 /// In the order of the page.
-const SECTIONS: [&str; 4] = ["system", "toolchain", "sandbox", "store"];
+const SECTIONS: [&str; 5] = ["reading", "system", "toolchain", "sandbox", "store"];
 
 /// A heading and a table for each section, as Markdown.
 pub fn markdown(table: &Table) -> String {

@@ -33,6 +33,9 @@ pub enum Error {
     NoBuildRoot { cwd: PathBuf },
     #[error("reading the settings file `{path}`", path = path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
+    /// Where the user wants unknown names to be errors.
+    #[error("{message}")]
+    Unknown { message: String, hint: Option<String> },
     #[error("{origin}: {message}")]
     Invalid { origin: Origin, message: String, hint: Option<String> },
 }
@@ -56,7 +59,7 @@ impl Error {
                 Some("run inside a repository, or make an empty `pants.toml` in its top directory".to_owned())
             }
             Error::Unreadable { .. } => None,
-            Error::Invalid { hint, .. } => hint.clone(),
+            Error::Invalid { hint, .. } | Error::Unknown { hint, .. } => hint.clone(),
         }
     }
 }

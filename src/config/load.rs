@@ -10,7 +10,7 @@ use crate::config::interpolate::{Unresolved, interpolate};
 use crate::config::settings::{Given, Settings};
 use crate::config::table::{Row, Table, renamed};
 use crate::config::value::{self, Edit, Misfit};
-use crate::config::{Config, Error, Flag, Warning, at_file};
+use crate::config::{Config, Error, Flag, Warning, at_file, backends};
 
 /// Where the build root is mounted in every sandbox.
 const INSIDE_BUILD_ROOT: &str = "/src";
@@ -31,8 +31,15 @@ pub fn load(settings: &Settings, flags: &[Flag], passthrough: &[String]) -> Resu
         }
         config.set(section.name, row.entry.name, value);
     }
-    let warnings = if config.flag("GLOBAL", "verify_config") { unknown(settings) } else { None };
-    Ok((config, warnings.into_iter().collect()))
+    let is_strict = config.text("reading", "unknown") == Some("error");
+    if !is_strict && !config.flag("GLOBAL", "verify_config") {
+        return Ok((config, Vec::new()));
+    }
+    let warnings: Vec<Warning> = unknown(settings).into_iter().chain(backends::unknown(&config)).collect();
+    match warnings.first().filter(|_| is_strict).cloned() {
+        Some(Warning { message, hint }) => Err(Error::Unknown { message: message.replace(", ignored", ""), hint }),
+        None => Ok((config, warnings)),
+    }
 }
 
 /// Settles single options.

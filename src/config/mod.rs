@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 mod at_file;
+mod backends;
 pub mod build_root;
 mod environment;
 mod error;
@@ -15,6 +16,7 @@ mod file;
 mod interpolate;
 mod literal;
 mod load;
+pub mod plugins;
 mod settings;
 pub mod shell;
 pub mod table;

@@ -84,6 +84,10 @@ pub enum Error {
     CoverageFormat(String),
     #[error("the coverage report could not be made: {exit}\n{stderr}")]
     NoCoverageReport { exit: Exit, stderr: String },
+    #[error("BUILD files could not be evaluated by Python: {0}")]
+    NotInterpreted(String),
+    #[error("BUILD files have {0} mistakes")]
+    Broken(usize),
     #[error("visibility rules forbid {0} of the dependencies")]
     Forbidden(usize),
     #[error("interrupted by user")]

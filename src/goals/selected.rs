@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::RelPath;
 use crate::goals::git::{self, Change};
 use crate::goals::{Error, Session};
 use crate::target::filter::{Filters, Granularity, filter};
@@ -15,14 +16,22 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
         Some(_) if !specs.is_empty() => return Err(Error::SpecsAndChanged(specs)),
         Some(change) => {
             let files = git::changed_files(session.build_root(), change)?;
+            let dirs: BTreeSet<RelPath> = files.iter().filter_map(RelPath::parent).collect();
+            session.tell_broken(|broken| dirs.iter().any(|dir| broken.touches(dir)));
             with_dependents(session, &graph, target::changed(&graph, &files))?
         }
-        None => {
-            let root = session.build_root().to_string_lossy();
-            target::select(&graph, &specs, &session.cwd()?, &root)?
-        }
+        None => named(session, &graph, &specs)?,
     };
+    session.tell_broken(|broken| addresses.iter().any(|address| broken.touches(&address.dir)));
     filtered(session, &graph, addresses, &|filters| filters)
+}
+
+/// By specs. What is broken where they look is told first: it explains what is not found.
+fn named(session: &mut Session, graph: &TargetGraph, specs: &[String]) -> Result<Vec<Address>, Error> {
+    let root = session.build_root().to_string_lossy().into_owned();
+    let cwd = session.cwd()?;
+    session.tell_broken(|broken| target::select::looks_into(graph, specs, &cwd, &root, broken));
+    Ok(target::select(graph, specs, &cwd, &root)?)
 }
 
 /// Those of the command line, and a line each of the files that `--spec-files` names.

@@ -15,11 +15,11 @@ use crate::config::index::{self, Indexes, Place};
 use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
-use crate::goals::{Error, forbidden, recipes, selected, unpackers};
+use crate::goals::{Error, forbidden, loading, recipes, selected, unpackers};
 use crate::net::Client;
 use crate::python::{self, Dependencies, SourceRoots};
 use crate::store::Store;
-use crate::target::{self, Address, TargetGraph};
+use crate::target::{Address, Broken, Severity, TargetGraph};
 
 /// How messages may look.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ pub struct Session {
     specs: Vec<String>,
     pub terminal: Terminal,
     graph: Option<Arc<TargetGraph>>,
+    /// Mistakes in files that are yet to be told.
+    broken: Vec<Broken>,
     /// Something in the repository is wrong and was told; the run goes on, but does not end well.
     pub has_mistakes: bool,
     dependencies: Option<Arc<Dependencies>>,
@@ -61,6 +63,7 @@ impl Session {
             specs,
             terminal,
             graph: None,
+            broken: Vec::new(),
             has_mistakes: false,
             dependencies: None,
             store: None,
@@ -92,13 +95,33 @@ impl Session {
         if let Some(graph) = &self.graph {
             return Ok(graph.clone());
         }
-        let vars = &self.environment.vars;
-        let (graph, diagnostics) = target::load(&self.build_root, &self.config, &|name| vars.get(name).cloned());
-        diagnostics.iter().for_each(|diagnostic| self.tell_diagnostic(diagnostic));
-        self.has_mistakes |= diagnostics.iter().any(Diagnostic::is_error);
-        let graph = Arc::new(graph);
+        let loaded = loading::load(self)?;
+        let graph = Arc::new(loaded.graph);
         self.graph = Some(graph.clone());
+        self.broken = loaded.broken;
+        loaded.diagnostics.iter().for_each(|diagnostic| self.tell_diagnostic(diagnostic));
+        self.has_mistakes |= loaded.diagnostics.iter().any(Diagnostic::is_error);
+        if self.config.text("reading", "broken_files") == Some("stop") && !self.broken.is_empty() {
+            return Err(Error::Broken(self.tell_broken(|_| true)));
+        }
         Ok(graph)
+    }
+
+    /// Tells the mistakes in files that matter to this run, each once, and how many those were.
+    pub fn tell_broken(&mut self, matters: impl Fn(&Broken) -> bool) -> usize {
+        let (told, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.broken).into_iter().partition(matters);
+        self.broken = left;
+        told.iter().for_each(|broken| self.tell_diagnostic(&broken.diagnostic));
+        self.has_mistakes |= !told.is_empty();
+        told.len()
+    }
+
+    /// What was found on the way and did not matter to any goal of this run.
+    pub fn tell_rest(&mut self) {
+        for Broken { mut diagnostic, .. } in std::mem::take(&mut self.broken) {
+            diagnostic.severity = Severity::Warning;
+            self.tell_diagnostic(&diagnostic);
+        }
     }
 
     /// The targets that the command line selects, in the order in which lists are printed.
@@ -132,6 +155,7 @@ impl Session {
             self.tell_diagnostic(doubt);
             self.has_mistakes |= doubt.is_error();
         }
+        self.tell_broken(|broken| about.iter().any(|address| broken.touches(&address.dir)));
         forbidden::check(self, dependencies, about)
     }
 

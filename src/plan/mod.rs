@@ -3,6 +3,7 @@
 pub mod config_files;
 pub mod coverage_run;
 pub mod environment;
+pub mod interpret_run;
 pub mod interpreter;
 pub mod lock_run;
 pub mod requirements;

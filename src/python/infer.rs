@@ -19,7 +19,7 @@ use crate::python::owners::{Owners, owners};
 use crate::python::settings::{Settings, Unowned};
 use crate::python::source_root::SourceRoots;
 use crate::python::stdlib::is_stdlib;
-use crate::target::{Address, Diagnostic, Severity, Target, TargetGraph, Value};
+use crate::target::{Address, Diagnostic, Severity, Target, TargetGraph, Value, dependencies};
 
 /// What inference looks at.
 pub struct Input<'a> {
@@ -114,7 +114,7 @@ impl Found<'_> {
             Some((source, line)) => (source, Place { line: line as usize, column: 1 }),
             None => (&self.target.build_file, self.target.place),
         };
-        let diagnostic = Diagnostic { file: file.clone(), place, severity, message, hint };
+        let diagnostic = Diagnostic { severity, hint, ..Diagnostic::error(file, place, message) };
         self.diagnostics.push((self.target.address.clone(), diagnostic));
     }
 }
@@ -155,6 +155,9 @@ impl<'a> Inference<'a> {
         }
         self.implied(&mut found);
         // A file that imports its own names depends on itself, as in Pants.
+        let plugins = &self.input.settings.plugins;
+        let done_without = |number: &&Number| plugins.excludes(target, &self.targets.get(**number).address);
+        found.excludes.extend(found.inferred.iter().filter(done_without).copied().collect::<Vec<_>>());
         let Found { inferred, includes, excludes, diagnostics, .. } = found;
         let kept = |numbers: &[Number]| {
             let numbers = numbers.iter().chain(&inferred).copied();
@@ -174,6 +177,7 @@ impl<'a> Inference<'a> {
         match found.target.kind.as_str() {
             "pex_binary" if self.input.settings.entry_points => self.of_binary(found),
             "python_distribution" if self.input.settings.entry_points => self.of_distribution(found),
+            "platform_resources" => self.of_platform(found),
             _ if is_python_source(found.target) => {
                 self.of_source(found);
                 self.of_extensions(found);
@@ -308,6 +312,14 @@ impl<'a> Inference<'a> {
             let message = format!("`{conftest}` applies to `{source}`, but no target owns it");
             let hint = "declare `python_test_utils()` in the BUILD file beside it";
             found.tell(Severity::Error, None, message, Some(hint.to_owned()));
+        }
+    }
+
+    fn of_platform(&self, found: &mut Found<'a>) {
+        let Some(written) = self.input.settings.plugins.resources(found.target) else { return };
+        match dependencies::resolve(self.targets.graph, found.target, written) {
+            Ok(named) => found.inferred.extend(named.iter().filter_map(|address| self.targets.number(address))),
+            Err(error) => found.tell(Severity::Error, None, chain(&error), error.hint().map(str::to_owned)),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod module_map;
 mod nesting;
 mod numbered;
 pub mod owners;
+pub mod plugins;
 pub mod requirement;
 pub mod resolve;
 pub mod settings;

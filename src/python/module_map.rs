@@ -54,6 +54,13 @@ impl ModuleMap {
                         modules.first_party.entry(module).or_default().push(provider);
                     }
                 }
+            } else if target.kind == "vcs_version" {
+                if let Some(module) = generated_module(target, roots) {
+                    let resolve = target.fields.get("python_resolve").and_then(Value::as_str).unwrap_or(resolve);
+                    let modules = resolves.entry(resolve.to_owned()).or_default();
+                    let provider = Provider { target: number, provides: Provides::Code };
+                    modules.first_party.entry(module).or_default().push(provider);
+                }
             } else if target.kind == "python_requirement" {
                 let modules = resolves.entry(resolve.to_owned()).or_default();
                 for (provides, module) in required(targets, target) {
@@ -118,6 +125,13 @@ fn module_of(source: &RelPath, homes: &HashMap<RelPath, Arc<Home>>) -> Option<(S
         (package, name) => format!("{package}.{name}"),
     };
     Some((module, provides))
+}
+
+/// The module that a `vcs_version` writes: its file is named from the build root, and is in no directory of ours.
+fn generated_module(target: &Target, roots: &SourceRoots) -> Option<String> {
+    let file = RelPath::parse(target.fields.get("generate_to")?.as_str()?).ok()?;
+    let stripped = file.strip_prefix(&roots.of_dir(&file.parent()?)?)?;
+    (file.extension() == Some("py")).then(|| module_name(stripped.as_str()))
 }
 
 fn homes(targets: &Numbered<'_>, roots: &SourceRoots) -> HashMap<RelPath, Arc<Home>> {

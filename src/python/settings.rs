@@ -3,6 +3,7 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::config::Config;
+use crate::python::plugins::Plugins;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -22,6 +23,7 @@ pub struct Settings {
     /// Between equal providers, the nearest to the importer's source root.
     pub by_source_root: bool,
     pub ignored_unowned: Vec<String>,
+    pub plugins: Plugins,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,7 @@ impl Settings {
             },
             by_source_root: config.text(infer, "ambiguity_resolution") == Some("by_source_root"),
             ignored_unowned: config.list(infer, "ignored_unowned_imports").into_iter().map(str::to_owned).collect(),
+            plugins: Plugins::of(config),
         })
     }
 

@@ -39,8 +39,7 @@ impl Defaults {
             for name in kinds {
                 let Some(kind) = Kind::of(name) else {
                     if !call.ignore_unknown_targets {
-                        let message = format!("`__defaults__` names the unknown target type `{name}`");
-                        let warning = Diagnostic::warning(file, call.place, message);
+                        let warning = Diagnostic::unknown(file, call.place, "target type", &format!("`{name}`"));
                         diagnostics.push(warning.did_you_mean(crate::target::kind::nearest(name)));
                     }
                     new.entry(name.clone()).or_default().extend(fields.iter().cloned());
@@ -49,8 +48,8 @@ impl Defaults {
                 let (known, unknown): (Vec<_>, Vec<_>) =
                     fields.iter().cloned().partition(|(field, _)| is_group(field) || kind.takes(field));
                 if let Some((field, _)) = unknown.first().filter(|_| !call.ignore_unknown_fields) {
-                    let message = format!("`__defaults__` sets the unknown field `{field}` of `{name}`");
-                    let warning = Diagnostic::warning(file, call.place, message);
+                    let name = format!("`{field}` of `{name}`");
+                    let warning = Diagnostic::unknown(file, call.place, "field", &name);
                     diagnostics.push(warning.did_you_mean(text::nearest(field, kind.field_names())));
                 }
                 new.entry(name.clone()).or_default().extend(known);

@@ -17,7 +17,7 @@ use crate::target::settings::Settings;
 use crate::target::{Address, Files, Target};
 
 /// What is the same for all declarations.
-pub struct World<'a> {
+pub struct Surroundings<'a> {
     pub root: &'a Path,
     pub files: &'a Files,
     pub settings: &'a Settings,
@@ -26,8 +26,11 @@ pub struct World<'a> {
 
 /// The targets of one declaration, and what is wrong with it.
 pub struct Generation<'a> {
-    world: &'a World<'a>,
+    world: &'a Surroundings<'a>,
+    /// Those set before the declaration.
     defaults: &'a Defaults,
+    /// Those of the directory in the end: they count for what is generated.
+    all_defaults: &'a Defaults,
     build_file: &'a RelPath,
     place: Place,
     pub targets: Vec<Target>,
@@ -36,14 +39,15 @@ pub struct Generation<'a> {
 
 impl<'a> Generation<'a> {
     pub fn of(
-        world: &'a World<'a>,
-        defaults: &'a Defaults,
+        world: &'a Surroundings<'a>,
+        [defaults, all_defaults]: [&'a Defaults; 2],
         build_file: &'a RelPath,
         decl: &TargetDecl,
         address: &Address,
     ) -> Generation<'a> {
         let (targets, diagnostics) = (Vec::new(), Vec::new());
-        let mut generation = Generation { world, defaults, build_file, place: decl.place, targets, diagnostics };
+        let mut generation =
+            Generation { world, defaults, all_defaults, build_file, place: decl.place, targets, diagnostics };
         generation.declare(decl, address);
         generation
     }
@@ -72,8 +76,8 @@ impl<'a> Generation<'a> {
     fn check_fields(&mut self, kind: &Kind, fields: &Fields) {
         let unknown = fields.keys().filter(|field| !field.starts_with(GROUP_PREFIX) && !kind.takes(field));
         for field in unknown {
-            let message = format!("unknown field `{field}` of `{}`: kept, but it has no effect", kind.name);
-            let warning = Diagnostic::warning(self.build_file, self.place, message);
+            let name = format!("`{field}` of `{}`", kind.name);
+            let warning = Diagnostic::unknown(self.build_file, self.place, "field", &name);
             self.diagnostics.push(warning.did_you_mean(text::nearest(field, kind.field_names())));
         }
         let required = match kind.sources {
@@ -88,7 +92,7 @@ impl<'a> Generation<'a> {
 
     /// A parametrized generator is several, and each hands its own value on.
     fn generator(&mut self, kind: &Kind, fields: Fields, address: &Address) {
-        let generated_defaults = self.defaults.of(kind.generates).cloned().unwrap_or_default();
+        let generated_defaults = self.all_defaults.of(kind.generates).cloned().unwrap_or_default();
         let mut all = generated_defaults.clone();
         all.extend(fields.clone());
         for (parameters, all) in self.expanded(all) {

@@ -362,7 +362,7 @@ pub const KINDS: &[Kind] = &[
     foreign(one("typescript_test", &[])),
     foreign(many("typescript_tests", "typescript_test", &["*.test.ts"])),
     requirements("uv_requirements", &["pyproject.toml"]),
-    plain("vcs_version", &["generate_to", "local_scheme", "tag_regex", "template", "version_scheme"]),
+    plain("vcs_version", &["generate_to", "local_scheme", "python_resolve", "tag_regex", "template", "version_scheme"]),
 ];
 
 const JAVASCRIPT_SOURCES: [&str; 6] = ["*.js", "*.cjs", "*.mjs", "!*.test.js", "!*.test.cjs", "!*.test.mjs"];

@@ -1,184 +1,126 @@
 //! Reads a repository: BUILD files to the graph of all targets. What is broken is reported and left out; the rest loads.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 
 use crate::base::RelPath;
-use crate::base::glob::Globs;
 use crate::base::text::Place;
-use crate::build_file::{self, BuildFile, Context, Diagnostic, Source, TargetDecl};
+use crate::build_file::interpret::Question;
+use crate::build_file::{BuildFile, Diagnostic, TargetDecl};
 use crate::config::Config;
+use crate::target::collected::collected;
 use crate::target::defaults::Defaults;
-use crate::target::generate::{Generation, World, lockfile_target_name};
+use crate::target::generate::{Generation, Surroundings, lockfile_target_name};
 use crate::target::globs::GlobCache;
 use crate::target::graph::Rules;
-use crate::target::kind::{self, Kind};
+use crate::target::reading;
 use crate::target::settings::Settings;
 use crate::target::visibility::Visibility;
 use crate::target::{Address, Files, Target, TargetGraph};
 
 const START: Place = Place { line: 1, column: 1 };
 
-/// `env` answers `env("NAME")` in BUILD files. Diagnostics are sorted by file and place.
-pub fn load(
-    root: &Path,
-    config: &Config,
-    env: &(dyn Fn(&str) -> Option<String> + Sync),
-) -> (TargetGraph, Vec<Diagnostic>) {
+/// What loading made of a repository.
+#[derive(Debug)]
+pub struct Loaded {
+    pub graph: TargetGraph,
+    /// Warnings, and mistakes of no single file, sorted by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Mistakes in files, sorted likewise. What they declare is missing from the graph in part.
+    pub broken: Vec<Broken>,
+    /// What only real Python can evaluate; the graph lacks it.
+    pub question: Option<Question>,
+}
+
+/// A mistake in a file, and how far it reaches.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    pub diagnostic: Diagnostic,
+    /// The file may hand down defaults or rules to the directories below its own.
+    is_inherited: bool,
+}
+
+impl Broken {
+    /// Whether the targets of a directory may be others than they should.
+    pub fn touches(&self, dir: &RelPath) -> bool {
+        let own = self.diagnostic.file.parent().unwrap_or_default();
+        if self.is_inherited { dir.starts_with(&own) } else { *dir == own }
+    }
+}
+
+/// What the world around a repository is asked for.
+pub struct World<'w> {
+    /// Answers `env("NAME")` in BUILD files.
+    pub env: &'w (dyn Fn(&str) -> Option<String> + Sync),
+    /// What real Python made of BUILD files.
+    pub answers: &'w BTreeMap<RelPath, BuildFile>,
+}
+
+impl<'w> World<'w> {
+    /// Python was not asked anything yet.
+    pub fn with(env: &'w (dyn Fn(&str) -> Option<String> + Sync)) -> World<'w> {
+        static NOTHING: BTreeMap<RelPath, BuildFile> = BTreeMap::new();
+        World { env, answers: &NOTHING }
+    }
+}
+
+impl Loaded {
+    /// All that is wrong, wherever.
+    pub fn all_diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().chain(self.broken.iter().map(|broken| &broken.diagnostic))
+    }
+}
+
+pub fn load(root: &Path, config: &Config, world: &World) -> Loaded {
     let settings = Settings::of(config, root);
     let files = match Files::walk(root, &settings.pants_ignore, settings.use_gitignore) {
         Ok(files) => files,
         Err(error) => {
-            let diagnostic = Diagnostic::error(&RelPath::root(), START, with_cause(&error));
-            return (TargetGraph::default(), vec![diagnostic]);
+            let diagnostics = vec![Diagnostic::error(&RelPath::root(), START, with_cause(&error))];
+            return Loaded { graph: TargetGraph::default(), diagnostics, broken: Vec::new(), question: None };
         }
     };
     let mut diagnostics = Vec::new();
     let passed_over = |what: &String| Diagnostic::warning(&RelPath::root(), START, format!("passed over {what}"));
     diagnostics.extend(files.passed_over.iter().map(passed_over));
-    let paths = build_files(root, &files, &settings, &mut diagnostics);
-    let preludes = preludes(root, &files, &settings, &mut diagnostics);
-    let evaluated: Vec<(RelPath, BuildFile)> =
-        paths.into_par_iter().map(|path| evaluate(root, path, &preludes, env)).collect();
+    let read = reading::read_all(root, &files, &settings, world, &mut diagnostics);
+    let inherited = read.files.iter().filter(|(_, file)| file.is_inherited).map(|(path, _)| path.clone());
+    let inherited: BTreeSet<RelPath> = inherited.collect();
     let mut graph = TargetGraph::over(files);
     graph.set_default_resolve(&settings.default_resolve);
-    let dirs = by_dir(evaluated, &mut graph, &mut diagnostics);
+    let dirs = by_dir(read.files, &mut graph, &mut diagnostics);
     if settings.visibility {
         graph.set_visibility(visibility(&graph, &mut diagnostics));
     }
     let globs = GlobCache::default();
-    let world = World { root, files: graph.files(), settings: &settings, globs: &globs };
-    let results: Vec<(Vec<Target>, Vec<Diagnostic>)> = dirs.par_iter().map(|dir| dir.targets(&world)).collect();
-    let mut targets = lockfile_targets(&world, &mut diagnostics);
+    let surroundings = Surroundings { root, files: graph.files(), settings: &settings, globs: &globs };
+    let results: Vec<(Vec<Target>, Vec<Diagnostic>)> = dirs.par_iter().map(|dir| dir.targets(&surroundings)).collect();
+    let mut targets = lockfile_targets(&surroundings, &mut diagnostics);
     for (more, found) in results {
         targets.extend(more);
         diagnostics.extend(found);
     }
     graph.fill(targets);
-    diagnostics.sort_by(|left, right| by_place(left).cmp(&by_place(right)));
-    // Each BUILD file evaluates the preludes anew, and says again what is wrong with them.
-    diagnostics.dedup();
-    (graph, collected(diagnostics))
-}
-
-fn by_place(diagnostic: &Diagnostic) -> (&RelPath, usize, usize, &str) {
-    (&diagnostic.file, diagnostic.place.line, diagnostic.place.column, &diagnostic.message)
-}
-
-/// Of warnings that say the same, the first: a plugin's target type may stand in a hundred files.
-fn collected(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut kept: Vec<Diagnostic> = Vec::new();
-    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for diagnostic in diagnostics {
-        match seen.get_mut(&diagnostic.message).filter(|_| !diagnostic.is_error()) {
-            Some((_, more)) => *more += 1,
-            None => {
-                seen.insert(diagnostic.message.clone(), (kept.len(), 0));
-                kept.push(diagnostic);
-            }
-        }
-    }
-    for (index, more) in seen.into_values().filter(|(_, more)| *more > 0) {
-        let message = &mut kept[index].message;
-        message.push_str(&format!("; {more} more like it"));
-    }
-    kept
-}
-
-fn build_files(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut Vec<Diagnostic>) -> Vec<RelPath> {
-    let patterns = Globs::compile(settings.build_patterns.iter().map(String::as_str));
-    let patterns = patterns.unwrap_or_else(|error| {
-        diagnostics.push(Diagnostic::error(&RelPath::root(), START, format!("`build_patterns`: {error}")));
-        Globs::default()
+    let is_of_a_file = |found: &Diagnostic| found.is_error() && !found.file.is_root();
+    let (broken, diagnostics) = collected(diagnostics, settings.unknown).into_iter().partition(is_of_a_file);
+    let broken: Vec<Diagnostic> = broken;
+    let broken = broken.into_iter().map(|diagnostic| {
+        let is_inherited = inherited.contains(&diagnostic.file);
+        Broken { diagnostic, is_inherited }
     });
-    let ignored = ignored(root, &settings.build_ignore);
-    // A pattern without a slash is one for names, as in .gitignore.
-    let by_path = settings.build_patterns.iter().any(|pattern| pattern.contains('/'));
-    let is_build = |file: &&RelPath| {
-        let name = file.as_str().rsplit('/').next().unwrap_or_default();
-        patterns.matches(name) || (by_path && patterns.matches(file.as_str()))
-    };
-    let wanted = |file: &&RelPath| !ignored.matched_path_or_any_parents(file.as_str(), false).is_ignore();
-    files.iter().filter(is_build).filter(wanted).cloned().collect()
-}
-
-fn ignored(root: &Path, patterns: &[String]) -> Gitignore {
-    let mut builder = GitignoreBuilder::new(root);
-    for pattern in patterns {
-        // A pattern that git cannot read ignores nothing, as in a .gitignore.
-        drop(builder.add_line(None, pattern));
-    }
-    builder.build().unwrap_or_else(|_| Gitignore::empty())
-}
-
-fn preludes(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut Vec<Diagnostic>) -> Vec<Source> {
-    let globs = match Globs::compile(settings.prelude_globs.iter().map(String::as_str)) {
-        Ok(globs) => globs,
-        Err(error) => {
-            let message = format!("`build_file_prelude_globs`: {error}");
-            diagnostics.push(Diagnostic::error(&RelPath::root(), START, message));
-            return Vec::new();
-        }
-    };
-    let mut preludes = Vec::new();
-    for file in files.matching(&RelPath::root(), &globs) {
-        match read(root, &file) {
-            Ok(source) => preludes.push(source),
-            Err(diagnostic) => diagnostics.push(*diagnostic),
-        }
-    }
-    preludes
-}
-
-fn read(root: &Path, file: &RelPath) -> Result<Source, Box<Diagnostic>> {
-    let refuse = |why: String| Box::new(Diagnostic::error(file, START, format!("cannot read the file: {why}")));
-    let path = file.to_path(root);
-    let size_bytes = fs::metadata(&path).map_err(|error| refuse(error.to_string()))?.len();
-    if size_bytes > build_file::MAX_BYTES as u64 {
-        return Err(refuse(format!("it has {size_bytes} bytes, more than {} are not read", build_file::MAX_BYTES)));
-    }
-    let bytes = fs::read(&path).map_err(|error| refuse(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| refuse(error.to_string()))?;
-    Source::parse(file, text)
-}
-
-fn evaluate(
-    root: &Path,
-    path: RelPath,
-    preludes: &[Source],
-    env: &(dyn Fn(&str) -> Option<String> + Sync),
-) -> (RelPath, BuildFile) {
-    let source = match read(root, &path) {
-        Ok(source) => source,
-        Err(diagnostic) => {
-            let broken = BuildFile { diagnostics: vec![*diagnostic], ..BuildFile::default() };
-            return (path, broken);
-        }
-    };
-    let open = |name: &str| {
-        let file = RelPath::parse(name).map_err(|error| error.to_string())?;
-        fs::read_to_string(file.to_path(root)).map_err(|error| error.to_string())
-    };
-    let context = Context {
-        dir: &path.parent().unwrap_or_default(),
-        kinds: &|name| Kind::of(name).is_some(),
-        nearest_kind: &kind::nearest,
-        env,
-        open: &open,
-    };
-    let evaluated = build_file::evaluate(&source, preludes, &context);
-    (path, evaluated)
+    Loaded { graph, diagnostics, broken: broken.collect(), question: read.question }
 }
 
 /// What one directory declares, in all its BUILD files.
 struct Dir {
     dir: RelPath,
-    decls: Vec<(RelPath, TargetDecl)>,
-    defaults: Defaults,
+    /// Each with the defaults that were set before it.
+    decls: Vec<(RelPath, Arc<Defaults>, TargetDecl)>,
+    /// After all calls, also of the other files.
+    defaults: Arc<Defaults>,
 }
 
 /// Gathers the files of each directory and hands `__defaults__` down. Takes what is not about targets.
@@ -196,17 +138,25 @@ fn by_dir(
         files.entry(path.parent().unwrap_or_default()).or_default().push((path, file));
     }
     // Sorted by directory: the nearest one above, if any, has been seen before.
-    let mut inherited: BTreeMap<RelPath, Defaults> = BTreeMap::new();
+    let mut inherited: BTreeMap<RelPath, Arc<Defaults>> = BTreeMap::new();
     let mut dirs = Vec::with_capacity(files.len());
     for (dir, files) in files {
         let above = dir.ancestors().find_map(|above| inherited.get(&above));
         let mut defaults = above.cloned().unwrap_or_default();
-        for (path, file) in &files {
-            file.defaults.iter().for_each(|call| defaults.apply(call, path, diagnostics));
+        let mut decls = Vec::new();
+        for (path, file) in files {
+            let mut after = vec![defaults.clone()];
+            for call in &file.defaults {
+                let mut next = Defaults::clone(&defaults);
+                next.apply(call, &path, diagnostics);
+                defaults = Arc::new(next);
+                after.push(defaults.clone());
+            }
+            let before = |decl: &TargetDecl| after.get(decl.defaults_before).unwrap_or(&defaults).clone();
+            decls.extend(file.targets.into_iter().map(|decl| (path.clone(), before(&decl), decl)));
         }
         inherited.insert(dir.clone(), defaults.clone());
-        let decls = files.into_iter().flat_map(|(path, file)| file.targets.into_iter().map(move |d| (path.clone(), d)));
-        dirs.push(Dir { decls: decls.collect(), dir, defaults });
+        dirs.push(Dir { decls, dir, defaults });
     }
     dirs
 }
@@ -224,10 +174,10 @@ fn visibility(graph: &TargetGraph, diagnostics: &mut Vec<Diagnostic>) -> Visibil
 }
 
 impl Dir {
-    fn targets(&self, world: &World) -> (Vec<Target>, Vec<Diagnostic>) {
+    fn targets(&self, world: &Surroundings) -> (Vec<Target>, Vec<Diagnostic>) {
         let (mut targets, mut diagnostics) = (Vec::new(), Vec::new());
         let mut taken: BTreeMap<&str, (&RelPath, Place)> = BTreeMap::new();
-        for (path, decl) in &self.decls {
+        for (path, defaults, decl) in &self.decls {
             let Some(name) = self.name(path, decl, &mut diagnostics) else { continue };
             if let Some((other, place)) = taken.get(name) {
                 let message = format!("a target named `{name}` is also declared at {other}:{place}");
@@ -236,7 +186,7 @@ impl Dir {
             }
             taken.insert(name, (path, decl.place));
             let address = Address::of(&self.dir, name);
-            let generation = Generation::of(world, &self.defaults, path, decl, &address);
+            let generation = Generation::of(world, [defaults, &self.defaults], path, decl, &address);
             targets.extend(generation.targets);
             diagnostics.extend(generation.diagnostics);
         }
@@ -260,7 +210,7 @@ impl Dir {
 }
 
 /// One target for each resolve and one for its lockfile, as Pants makes them.
-fn lockfile_targets(world: &World, diagnostics: &mut Vec<Diagnostic>) -> Vec<Target> {
+fn lockfile_targets(world: &Surroundings, diagnostics: &mut Vec<Diagnostic>) -> Vec<Target> {
     let mut targets = Vec::new();
     for (resolve, lockfile) in world.settings.resolves.iter().filter(|_| world.settings.lockfile_targets) {
         let Ok(path) = RelPath::parse(lockfile) else { continue };

@@ -2,6 +2,7 @@
 
 pub mod address;
 mod changed;
+mod collected;
 mod defaults;
 pub mod dependencies;
 pub mod files;
@@ -13,6 +14,7 @@ pub mod kind;
 mod load;
 mod parametrize;
 mod poetry;
+mod reading;
 mod requirements;
 pub mod select;
 mod settings;
@@ -20,14 +22,14 @@ pub mod spec;
 pub mod visibility;
 
 /// Handed out by `Target` and `load`: whoever may use targets may use these.
-pub use crate::build_file::{Diagnostic, Severity, Value};
+pub use crate::build_file::{Diagnostic, Severity, Topic, Value};
 
 pub use address::Address;
 pub use changed::changed;
 pub use files::Files;
 pub use graph::{Target, TargetGraph};
 pub use kind::Kind;
-pub use load::load;
+pub use load::{Broken, Loaded, World, load};
 pub use select::select;
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::base::RelPath;
 use crate::base::glob::Glob;
+use crate::target::address::Written;
 use crate::target::kind::Kind;
 use crate::target::spec::{self, Form, Spec};
-use crate::target::{Address, Target, TargetGraph, dependencies};
+use crate::target::{Address, Broken, Target, TargetGraph, dependencies};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -49,6 +50,29 @@ pub fn select<S: AsRef<str>>(
     let mut selected: Vec<Address> = selected.into_iter().collect();
     selected.sort_by(Address::list_order);
     Ok(selected)
+}
+
+/// Whether any of these specs selects from a directory whose BUILD file is broken.
+pub fn looks_into<S: AsRef<str>>(graph: &TargetGraph, specs: &[S], cwd: &RelPath, root: &str, broken: &Broken) -> bool {
+    let file = &broken.diagnostic.file;
+    let own = file.parent().unwrap_or_default();
+    let reaches = |spec: Spec| match &spec.form {
+        Form::Recursive(dir) if !graph.files().contains(dir) => own.starts_with(dir) || broken.touches(dir),
+        Form::Siblings(path) | Form::Path(path) | Form::Recursive(path) => {
+            let dir = if graph.files().is_dir(path) { path.clone() } else { path.parent().unwrap_or_default() };
+            // A file that nobody owns may belong to what is not declared.
+            broken.touches(&dir) || path == file || (graph.owners(path).is_empty() && path.starts_with(&own))
+        }
+        Form::Address(text) => {
+            let written = Written::parse(text, &RelPath::root());
+            written.is_ok_and(|written| {
+                broken.touches(&written.path) || graph.files().contains(&written.path) && written.path.starts_with(&own)
+            })
+        }
+        Form::Glob(glob) => globbed(graph, glob).iter().any(|path| broken.touches(&path.parent().unwrap_or_default())),
+    };
+    let specs = specs.iter().filter_map(|spec| Spec::parse(spec.as_ref(), cwd, root).ok());
+    specs.filter(|spec| !spec.exclude).any(reaches)
 }
 
 /// The selected files, sorted: what goals that work on files take.

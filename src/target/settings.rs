@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::build_file::Severity;
 use crate::config::Config;
 
 const VISIBILITY: [&str; 2] = ["pants.backend.experimental.visibility", "pants.backend.visibility"];
@@ -23,6 +24,8 @@ pub struct Settings {
     pub pants_version: Option<String>,
     /// Whether the backend is in use that gives visibility rules their meaning.
     pub visibility: bool,
+    /// How much it matters that nobody knows a target type or field.
+    pub unknown: Severity,
 }
 
 impl Settings {
@@ -53,6 +56,10 @@ impl Settings {
             lockfile_targets: flag("python", "enable_lockfile_targets", true),
             pants_version: config.text("GLOBAL", "pants_version").map(str::to_owned),
             visibility: list("backend_packages", &[]).iter().any(|backend| VISIBILITY.contains(&backend.as_str())),
+            unknown: match config.text("reading", "unknown") {
+                Some("error") => Severity::Error,
+                _ => Severity::Warning,
+            },
         }
     }
 

@@ -11,7 +11,7 @@ use crate::build_file::{self, Diagnostic};
 use crate::config::Config;
 use crate::target::address::Written;
 use crate::target::filter::{Filters, Granularity, filter};
-use crate::target::{Address, Files, TargetGraph, changed, dependencies, load, requirements, select};
+use crate::target::{Address, Files, TargetGraph, World, changed, dependencies, load, requirements, select};
 
 type Loaded = (TargetGraph, Vec<Diagnostic>);
 
@@ -22,7 +22,10 @@ fn load_with(files: &[(&str, &str)], config: &Config) -> Loaded {
         std::fs::create_dir_all(path.parent().expect("inside the root")).expect("directories");
         std::fs::write(path, text).expect("file");
     }
-    load(root.path(), config, &|name| (name == "SET").then(|| "value".to_owned()))
+    let env = |name: &str| (name == "SET").then(|| "value".to_owned());
+    let loaded = load(root.path(), config, &World::with(&env));
+    let diagnostics = loaded.all_diagnostics().cloned().collect();
+    (loaded.graph, diagnostics)
 }
 
 fn loaded(files: &[(&str, &str)]) -> Loaded {
@@ -113,20 +116,18 @@ fn unknown_types_and_fields_load_as_inert_with_a_warning() {
     let (graph, diagnostics) = loaded(&[("a/BUILD", "md_book(name='x', sources=['*.md'])\npython_tests(tiemout=1)")]);
     assert_eq!(addresses(&graph), ["a:a", "a:x"]);
     assert!(diagnostics.iter().all(|diagnostic| !diagnostic.is_error()));
-    assert_eq!(messages(&diagnostics)[0], "a/BUILD:1:1: unknown target type `md_book`: kept, but inert");
+    assert_eq!(messages(&diagnostics)[0], "a/BUILD:1:1: unknown target type `md_book`: kept, but without effect");
     let expected =
-        "a/BUILD:2:1: unknown field `tiemout` of `python_tests`: kept, but it has no effect (did you mean `timeout`?)";
+        "a/BUILD:2:1: unknown field `tiemout` of `python_tests`: kept, but without effect (did you mean `timeout`?)";
     assert_eq!(messages(&diagnostics)[1], expected);
 }
 
 #[test]
 fn warnings_that_say_the_same_are_one() {
     let (_, diagnostics) = loaded(&[("a/BUILD", "x(name='1')\nx(name='2')"), ("b/BUILD", "x()"), ("c/BUILD", "y()")]);
-    let expected = [
-        "a/BUILD:1:1: unknown target type `x`: kept, but inert; 2 more like it",
-        "c/BUILD:1:1: unknown target type `y`: kept, but inert",
-    ];
-    assert_eq!(messages(&diagnostics), expected);
+    let expected =
+        "2 unknown target types, kept, but without effect:\n  a/BUILD:1:1: `x` and 2 more\n  c/BUILD:1:1: `y`";
+    assert_eq!(messages(&diagnostics), [expected]);
 }
 
 #[test]
@@ -136,6 +137,67 @@ fn a_broken_prelude_is_reported_once() {
     let (graph, diagnostics) = load_with(&files, &config);
     assert_eq!(messages(&diagnostics), ["m.py:1:5: unknown name `nope`"]);
     assert_eq!(addresses(&graph), ["a:t", "b:t"]);
+}
+
+#[test]
+fn defaults_count_for_what_is_written_after_them() {
+    let files = [
+        (
+            "a/BUILD",
+            "target(name='x')\n__defaults__({target: dict(tags=['t'])})\ntarget(name='y')\npython_tests()\n__defaults__({python_test: dict(timeout=7)})",
+        ),
+        ("a/BUILD.more", "target(name='z')"),
+        ("a/f_test.py", ""),
+    ];
+    let (graph, diagnostics) = loaded(&files);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let is_tagged = |address| field(&graph, address, "tags").is_some();
+    assert!(!is_tagged("a:x") && is_tagged("a:y") && is_tagged("a:z"));
+    // What is generated is made last.
+    assert_eq!(field(&graph, "a/f_test.py", "timeout"), Some(&build_file::Value::Int(7)));
+}
+
+#[test]
+fn what_is_beyond_rust_is_a_question_and_its_answer_is_taken() {
+    let root = tempfile::tempdir().expect("temporary directory");
+    let write = |name: &str, text: &str| {
+        let path = root.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("inside the root")).expect("directories");
+        std::fs::write(path, text).expect("file");
+    };
+    write("m.py", "try:\n    x = 1\nexcept ValueError:\n    x = 2\ndef m(name): target(name=name)");
+    write("a/BUILD", "m('plain')");
+    write("b/BUILD", "m(f'b{x}')");
+    write("c/BUILD", "class C: pass\ntarget()");
+    let config = Config::of([("GLOBAL", "build_file_prelude_globs", json!(["m.py"]))]);
+    let loaded = load(root.path(), &config, &World::with(&|_| None));
+    let question = loaded.question.clone().expect("a question");
+    let path = |text: &str| RelPath::parse(text).expect("clean");
+    assert_eq!(question.files, [path("b/BUILD"), path("c/BUILD")].into());
+    assert_eq!(question.preludes, [path("m.py")]);
+    let found: Vec<Diagnostic> = loaded.all_diagnostics().cloned().collect();
+    assert_eq!(messages(&found)[0], "b/BUILD:1:6: what a prelude makes of `x` is beyond what is evaluated here");
+    let answers = question.files.into_iter().map(|file| (file, build_file::BuildFile::default())).collect();
+    let loaded = load(root.path(), &config, &World { env: &|_| None, answers: &answers });
+    assert!(loaded.question.is_none() && loaded.broken.is_empty());
+    assert_eq!(addresses(&loaded.graph), ["a:plain"]);
+}
+
+#[test]
+fn a_broken_file_touches_its_directory_and_what_may_inherit_from_it() {
+    let root = tempfile::tempdir().expect("temporary directory");
+    let path = |text: &str| RelPath::parse(text).expect("clean");
+    let check = |text: &str, dir: &str, expected: bool| {
+        std::fs::create_dir_all(root.path().join("a/b")).expect("directories");
+        std::fs::write(root.path().join("a/BUILD"), text).expect("file");
+        let loaded = load(root.path(), &Config::default(), &World::with(&|_| None));
+        assert_eq!(loaded.broken.iter().any(|broken| broken.touches(&path(dir))), expected, "{text} {dir}");
+    };
+    check("target(", "a", true);
+    check("target(", "a/b", false);
+    check("target(", "ab", false);
+    check("__defaults__({python_tests: dict(", "a/b", true);
+    check("__defaults__({python_tests: dict()})", "a", false);
 }
 
 #[test]
@@ -400,7 +462,8 @@ fn filters_are_ands_of_ors_and_a_minus_inverts() {
 
 #[test]
 fn a_root_that_is_not_there_is_reported() {
-    let (graph, diagnostics) = load(Path::new("/nonexistent/repository"), &Config::default(), &|_| None);
+    let loaded = load(Path::new("/nonexistent/repository"), &Config::default(), &World::with(&|_| None));
+    let (graph, diagnostics) = (loaded.graph, loaded.diagnostics);
     assert_eq!(graph.targets().count(), 0);
     assert!(diagnostics[0].is_error());
 }

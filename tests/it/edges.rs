@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde_json::Value as Json;
 use waders::base::RelPath;
 use waders::python::{Closures, Dependencies, Follow, Imports, Input, Settings, SourceRoots, imports, infer};
-use waders::target::{self, TargetGraph};
+use waders::target::{self, TargetGraph, World};
 
 use super::golden::config_of;
 
@@ -51,7 +51,7 @@ fn dependencies_are_those_of_real_pants() {
 fn dependencies(checkout: &Path) -> (Dependencies, String) {
     let config = config_of(checkout);
     let start = Instant::now();
-    let (graph, _) = target::load(checkout, &config, &|_| None);
+    let graph = target::load(checkout, &config, &World::with(&|_| None)).graph;
     let loaded = start.elapsed();
     let settings = Settings::of(&config).expect("settings");
     let kept: RwLock<HashMap<RelPath, Arc<Imports>>> = RwLock::default();

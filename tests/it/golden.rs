@@ -10,7 +10,7 @@ use waders::base::RelPath;
 use waders::build_file::Value;
 use waders::cli::invocation;
 use waders::config::{Config, Environment};
-use waders::target::{self, Address, Target, TargetGraph};
+use waders::target::{self, Address, Target, TargetGraph, World};
 
 #[test]
 fn targets_are_those_of_real_pants() {
@@ -32,11 +32,11 @@ fn targets_are_those_of_real_pants() {
         }
         let peek: Vec<Json> = serde_json::from_slice(&std::fs::read(file).expect("recording")).expect("JSON");
         let started = std::time::Instant::now();
-        let (graph, diagnostics) = target::load(&checkout, &config_of(&checkout), &|_| None);
+        let loaded = target::load(&checkout, &config_of(&checkout), &World::with(&|_| None));
         let took = started.elapsed();
-        let score = compare(&graph, &peek, verbose);
-        println!("{stem}: {score} in {} ms, {} diagnostics", took.as_millis(), diagnostics.len());
-        for diagnostic in diagnostics.iter().filter(|_| verbose) {
+        let score = compare(&loaded.graph, &peek, verbose);
+        println!("{stem}: {score} in {} ms, {} diagnostics", took.as_millis(), loaded.all_diagnostics().count());
+        for diagnostic in loaded.all_diagnostics().filter(|_| verbose) {
             println!("    {:?} {diagnostic} ({})", diagnostic.severity, diagnostic.hint.as_deref().unwrap_or_default());
         }
         total.add(&score);
@@ -174,7 +174,7 @@ fn lists_are_in_the_order_of_real_pants() {
         return;
     };
     let checkout = Path::new(&checkout);
-    let (graph, _) = target::load(checkout, &config_of(checkout), &|_| None);
+    let graph = target::load(checkout, &config_of(checkout), &World::with(&|_| None)).graph;
     let selected = target::select(&graph, &["::"], &RelPath::root(), "").expect("selects");
     let ours: Vec<String> = selected.iter().map(Address::to_string).collect();
     let list = std::fs::read_to_string(list).expect("recording");
@@ -199,10 +199,10 @@ fn loading_time() {
     let config = config_of(checkout);
     for _ in 0..5 {
         let started = std::time::Instant::now();
-        let (graph, diagnostics) = target::load(checkout, &config, &|_| None);
-        for diagnostic in diagnostics.iter().filter(|_| std::env::var("WADERS_GOLDEN_VERBOSE").is_ok()) {
+        let loaded = target::load(checkout, &config, &World::with(&|_| None));
+        for diagnostic in loaded.all_diagnostics().filter(|_| std::env::var("WADERS_GOLDEN_VERBOSE").is_ok()) {
             println!("    {:?} {diagnostic} ({})", diagnostic.severity, diagnostic.hint.as_deref().unwrap_or_default());
         }
-        println!("{} targets in {} ms", graph.targets().count(), started.elapsed().as_millis());
+        println!("{} targets in {} ms", loaded.graph.targets().count(), started.elapsed().as_millis());
     }
 }

@@ -25,6 +25,24 @@ pub const SCOPES: &[Scope] = &[
     ),
     subsystem("sandbox", "The walls around every step.", SANDBOX),
     subsystem(
+        "reading",
+        "What becomes of BUILD and settings files that are not wholly understood.",
+        &[
+            choice(
+                "broken_files",
+                &["report", "stop"],
+                "\"report\"",
+                "After a mistake in a BUILD file: go on with what does not touch its directory, or stop every goal.",
+            ),
+            choice(
+                "unknown",
+                &["warn", "error"],
+                "\"warn\"",
+                "Sections, options, backends, plugins, target types and fields that nobody here knows.",
+            ),
+        ],
+    ),
+    subsystem(
         "store",
         "Where results are kept.",
         &[text("dir", "The directory; by default `waders` in the user's cache directory.")],
