@@ -59,8 +59,6 @@ pub fn evaluate(source: &Source, preludes: &[Source], context: &Context) -> Buil
     // Functions hold the frame that holds them.
     global.names.borrow_mut().clear();
     shared.names.borrow_mut().clear();
-    let hands_down = || ["__defaults__", "_rules__"].iter().any(|word| source.mentions(word));
-    evaluator.out.is_inherited = !evaluator.out.diagnostics.is_empty() && hands_down();
     evaluator.out
 }
 

@@ -167,6 +167,13 @@ class File:
 
         return rules
 
+    def rest(self):
+        """What was declared before a mistake."""
+        try:
+            return self.answer()
+        except Exception:
+            return dict(self.rules, targets=[], defaults=[])
+
     def answer(self):
         declared = [
             {"kind": kind.name, "known": kind.known, "fields": pairs(made.named), "line": line, "after": after, "made": made}
@@ -253,7 +260,7 @@ def main(question_file, answer_file):
         except Wanted:
             files[path] = None
         except (Exception, SystemExit, KeyboardInterrupt) as error:
-            files[path] = told(error, question["preludes"] + [path])
+            files[path] = dict(file.rest(), **told(error, question["preludes"] + [path]))
         for what in wants:
             wants[what] |= file.wants[what]
     answer = {"files": files, "wants": {what: sorted(names) for what, names in wants.items()}}

@@ -79,13 +79,13 @@ pub fn decode(bytes: &[u8]) -> Option<Answer> {
 }
 
 fn build_file(path: &RelPath, json: &Json) -> Option<BuildFile> {
-    if let Some(error) = json.get("error") {
-        let file = RelPath::parse(error["file"].as_str()?).ok()?;
-        let place = Place { line: number(&error["line"])?, column: number(&error["column"])? };
-        let found = Diagnostic::error(&file, place, error["message"].as_str()?);
-        return Some(BuildFile { diagnostics: vec![found], is_inherited: true, ..BuildFile::default() });
-    }
     let mut file = BuildFile::default();
+    if let Some(error) = json.get("error") {
+        let source = RelPath::parse(error["file"].as_str()?).ok()?;
+        let place = Place { line: number(&error["line"])?, column: number(&error["column"])? };
+        file.diagnostics.push(Diagnostic::error(&source, place, error["message"].as_str()?));
+        file.is_inherited = true;
+    }
     for target in json["targets"].as_array()? {
         let decl = target_decl(target)?;
         if !target["known"].as_bool()? {
@@ -186,7 +186,8 @@ mod tests {
             "ignore_unknown_fields": false, "ignore_unknown_targets": true}],
         "__dependencies_rules__": [{"rulesets": [{"tuple": ["<files>", "!*"]}], "extend": false, "line": 2}],
         "__dependents_rules__": []}, "b/BUILD": null,
-        "c/BUILD": {"error": {"file": "m.py", "line": 2, "column": 5, "message": "ValueError: no"}}},
+        "c/BUILD": {"targets": [], "defaults": [], "__dependencies_rules__": [], "__dependents_rules__": [],
+            "error": {"file": "m.py", "line": 2, "column": 5, "message": "ValueError: no"}}},
         "wants": {"env": ["HOME"], "open": ["VERSION", "../x"]}}"#;
 
     #[test]

@@ -20,7 +20,7 @@ pub mod value;
 pub use decl::{BuildFile, DefaultsCall, GROUP_PREFIX, RulesCall, TargetDecl};
 pub use diagnostic::{Diagnostic, Severity, Topic};
 pub use eval::{Context, evaluate};
-pub use source::{MAX_BYTES, Source};
+pub use source::{MAX_BYTES, Source, may_hand_down};
 pub use value::Value;
 
 #[cfg(test)]

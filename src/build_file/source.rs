@@ -60,9 +60,8 @@ impl Source {
         Source::parse(file, text.trim_start_matches('\u{feff}').to_owned())
     }
 
-    /// Whether a word stands in the text, be it in a comment.
-    pub fn mentions(&self, word: &str) -> bool {
-        self.text.contains(word)
+    pub fn may_hand_down(&self) -> bool {
+        may_hand_down(self.text.as_bytes())
     }
 
     pub fn place(&self, offset: TextSize) -> Place {
@@ -81,6 +80,12 @@ impl Source {
         let message = format!("an expression is nested more than {MAX_NESTING} deep");
         Box::new(self.diagnostic(offset, message))
     }
+}
+
+/// Whether a file may set defaults or rules for the directories below its own.
+pub fn may_hand_down(text: &[u8]) -> bool {
+    let mentions = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+    mentions(b"__defaults__") || mentions(b"_rules__")
 }
 
 fn empty_module() -> ModModule {

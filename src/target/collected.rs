@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::base::RelPath;
-use crate::base::text::Place;
 use crate::build_file::{Diagnostic, Severity, Topic};
 
 /// By file and place, without what says the same. Of warnings with the same words only the first stays, and unknown
@@ -81,15 +80,17 @@ fn one(what: &str, names: BTreeMap<String, Named>) -> Diagnostic {
     }
     let mut message = format!("{} unknown {what}s, kept, but without effect:", names.len());
     for (name, named) in &names {
-        message.push_str(&format!("\n  {}:{}: {name}{}", named.first.file, named.first.place, others(named)));
+        message.push_str(&format!("\n  {name} at {}:{}{}", named.first.file, named.first.place, others(named)));
     }
-    let warning = Diagnostic::warning(&RelPath::root(), Place { line: 1, column: 1 }, message);
-    Diagnostic { hint, ..warning }
+    let first = names.into_values().map(|named| named.first).min_by(|left, right| by_place(left).cmp(&by_place(right)));
+    let first = first.expect("a kind is there because a name of it is");
+    Diagnostic { message, hint, ..first }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::text::Place;
 
     fn unknown(line: usize, name: &str) -> Diagnostic {
         let file = RelPath::parse("BUILD").expect("clean");
@@ -105,7 +106,8 @@ mod tests {
         let one = "BUILD:1:1: unknown field `a`: kept, but without effect";
         assert_eq!(shown(vec![unknown(1, "`a`")]), [one]);
         assert_eq!(shown(vec![unknown(2, "`a`"), unknown(1, "`a`")]), [format!("{one}; 1 more like it")]);
-        let two = "2 unknown fields, kept, but without effect:\n  BUILD:1:1: `a` and 1 more\n  BUILD:2:1: `b`";
+        let two =
+            "BUILD:1:1: 2 unknown fields, kept, but without effect:\n  `a` at BUILD:1:1 and 1 more\n  `b` at BUILD:2:1";
         assert_eq!(shown(vec![unknown(2, "`b`"), unknown(1, "`a`"), unknown(9, "`a`")]), [two]);
     }
 

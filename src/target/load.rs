@@ -1,6 +1,6 @@
 //! Reads a repository: BUILD files to the graph of all targets. What is broken is reported and left out; the rest loads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,15 +39,20 @@ pub struct Loaded {
 #[derive(Clone, Debug)]
 pub struct Broken {
     pub diagnostic: Diagnostic,
-    /// The file may hand down defaults or rules to the directories below its own.
-    is_inherited: bool,
+    /// The directories whose BUILD files met it, and whether those files may hand down defaults or rules to what is
+    /// below. A mistake in a prelude is met by whoever uses it.
+    dirs: BTreeMap<RelPath, bool>,
 }
 
 impl Broken {
     /// Whether the targets of a directory may be others than they should.
     pub fn touches(&self, dir: &RelPath) -> bool {
-        let own = self.diagnostic.file.parent().unwrap_or_default();
-        if self.is_inherited { dir.starts_with(&own) } else { *dir == own }
+        self.dirs.iter().any(|(own, below)| own == dir || *below && dir.starts_with(own))
+    }
+
+    /// The directories whose BUILD files met it.
+    pub fn dirs(&self) -> impl Iterator<Item = &RelPath> {
+        self.dirs.keys()
     }
 }
 
@@ -87,8 +92,7 @@ pub fn load(root: &Path, config: &Config, world: &World) -> Loaded {
     let passed_over = |what: &String| Diagnostic::warning(&RelPath::root(), START, format!("passed over {what}"));
     diagnostics.extend(files.passed_over.iter().map(passed_over));
     let read = reading::read_all(root, &files, &settings, world, &mut diagnostics);
-    let inherited = read.files.iter().filter(|(_, file)| file.is_inherited).map(|(path, _)| path.clone());
-    let inherited: BTreeSet<RelPath> = inherited.collect();
+    let met = met(&read.files);
     let mut graph = TargetGraph::over(files);
     graph.set_default_resolve(&settings.default_resolve);
     let dirs = by_dir(read.files, &mut graph, &mut diagnostics);
@@ -108,10 +112,29 @@ pub fn load(root: &Path, config: &Config, world: &World) -> Loaded {
     let (broken, diagnostics) = collected(diagnostics, settings.unknown).into_iter().partition(is_of_a_file);
     let broken: Vec<Diagnostic> = broken;
     let broken = broken.into_iter().map(|diagnostic| {
-        let is_inherited = inherited.contains(&diagnostic.file);
-        Broken { diagnostic, is_inherited }
+        let own = || BTreeMap::from([(diagnostic.file.parent().unwrap_or_default(), false)]);
+        let dirs = met.get(&at(&diagnostic)).cloned().unwrap_or_else(own);
+        Broken { diagnostic, dirs }
     });
     Loaded { graph, diagnostics, broken: broken.collect(), question: read.question }
+}
+
+type At = (RelPath, usize, usize);
+
+fn at(found: &Diagnostic) -> At {
+    (found.file.clone(), found.place.line, found.place.column)
+}
+
+/// Where evaluation failed, the directories of the BUILD files that were evaluated.
+fn met(files: &[(RelPath, BuildFile)]) -> BTreeMap<At, BTreeMap<RelPath, bool>> {
+    let mut met: BTreeMap<At, BTreeMap<RelPath, bool>> = BTreeMap::new();
+    for (path, file) in files {
+        for found in file.diagnostics.iter().filter(|found| found.is_error()) {
+            let dirs = met.entry(at(found)).or_default();
+            *dirs.entry(path.parent().unwrap_or_default()).or_default() |= file.is_inherited;
+        }
+    }
+    met
 }
 
 /// What one directory declares, in all its BUILD files.

@@ -90,7 +90,7 @@ fn preludes(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut V
     };
     let mut preludes = Vec::new();
     for file in files.matching(&RelPath::root(), &globs) {
-        match read(root, &file) {
+        match read(root, &file).and_then(|bytes| Source::parse_bytes(&file, bytes)) {
             Ok(source) => preludes.push(source),
             Err(diagnostic) => diagnostics.push(*diagnostic),
         }
@@ -98,24 +98,31 @@ fn preludes(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut V
     preludes
 }
 
-fn read(root: &Path, file: &RelPath) -> Result<Source, Box<Diagnostic>> {
+fn read(root: &Path, file: &RelPath) -> Result<Vec<u8>, Box<Diagnostic>> {
     let refuse = |why: String| Box::new(Diagnostic::error(file, START, format!("cannot read the file: {why}")));
     let path = file.to_path(root);
     let size_bytes = fs::metadata(&path).map_err(|error| refuse(error.to_string()))?.len();
     if size_bytes > build_file::MAX_BYTES as u64 {
         return Err(refuse(format!("it has {size_bytes} bytes, more than {} are not read", build_file::MAX_BYTES)));
     }
-    let bytes = fs::read(&path).map_err(|error| refuse(error.to_string()))?;
-    Source::parse_bytes(file, bytes)
+    fs::read(&path).map_err(|error| refuse(error.to_string()))
 }
 
 fn evaluate(root: &Path, path: &RelPath, preludes: &[Source], world: &World) -> BuildFile {
-    let source = match read(root, path) {
-        Ok(source) => source,
+    let broken = |diagnostic: Box<Diagnostic>, is_inherited| BuildFile {
+        diagnostics: vec![*diagnostic],
+        is_inherited,
+        ..BuildFile::default()
+    };
+    let bytes = match read(root, path) {
+        Ok(bytes) => bytes,
         // Nobody knows what it would have handed down.
-        Err(diagnostic) => {
-            return BuildFile { diagnostics: vec![*diagnostic], is_inherited: true, ..BuildFile::default() };
-        }
+        Err(diagnostic) => return broken(diagnostic, true),
+    };
+    let is_inherited = build_file::may_hand_down(&bytes) || preludes.iter().any(Source::may_hand_down);
+    let source = match Source::parse_bytes(path, bytes) {
+        Ok(source) => source,
+        Err(diagnostic) => return broken(diagnostic, is_inherited),
     };
     let open = |name: &str| {
         let file = RelPath::parse(name).map_err(|error| error.to_string())?;
@@ -128,5 +135,7 @@ fn evaluate(root: &Path, path: &RelPath, preludes: &[Source], world: &World) -> 
         env: world.env,
         open: &open,
     };
-    build_file::evaluate(&source, preludes, &context)
+    let file = build_file::evaluate(&source, preludes, &context);
+    let is_inherited = is_inherited && !file.diagnostics.is_empty();
+    BuildFile { is_inherited, ..file }
 }

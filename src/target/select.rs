@@ -54,21 +54,20 @@ pub fn select<S: AsRef<str>>(
 
 /// Whether any of these specs selects from a directory whose BUILD file is broken.
 pub fn looks_into<S: AsRef<str>>(graph: &TargetGraph, specs: &[S], cwd: &RelPath, root: &str, broken: &Broken) -> bool {
-    let file = &broken.diagnostic.file;
-    let own = file.parent().unwrap_or_default();
+    let files = graph.files();
+    let is_below = |path: &RelPath| broken.dirs().any(|own| path.starts_with(own));
     let reaches = |spec: Spec| match &spec.form {
-        Form::Recursive(dir) if !graph.files().contains(dir) => own.starts_with(dir) || broken.touches(dir),
+        Form::Recursive(dir) if !files.contains(dir) => {
+            broken.touches(dir) || broken.dirs().any(|own| own.starts_with(dir))
+        }
         Form::Siblings(path) | Form::Path(path) | Form::Recursive(path) => {
-            let dir = if graph.files().is_dir(path) { path.clone() } else { path.parent().unwrap_or_default() };
+            let dir = if files.is_dir(path) { path.clone() } else { path.parent().unwrap_or_default() };
             // A file that nobody owns may belong to what is not declared.
-            broken.touches(&dir) || path == file || (graph.owners(path).is_empty() && path.starts_with(&own))
+            broken.touches(&dir) || (files.contains(path) && graph.owners(path).is_empty() && is_below(path))
         }
-        Form::Address(text) => {
-            let written = Written::parse(text, &RelPath::root());
-            written.is_ok_and(|written| {
-                broken.touches(&written.path) || graph.files().contains(&written.path) && written.path.starts_with(&own)
-            })
-        }
+        Form::Address(text) => Written::parse(text, &RelPath::root()).is_ok_and(|written| {
+            broken.touches(&written.path) || (files.contains(&written.path) && is_below(&written.path))
+        }),
         Form::Glob(glob) => globbed(graph, glob).iter().any(|path| broken.touches(&path.parent().unwrap_or_default())),
     };
     let specs = specs.iter().filter_map(|spec| Spec::parse(spec.as_ref(), cwd, root).ok());

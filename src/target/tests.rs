@@ -24,7 +24,8 @@ fn load_with(files: &[(&str, &str)], config: &Config) -> Loaded {
     }
     let env = |name: &str| (name == "SET").then(|| "value".to_owned());
     let loaded = load(root.path(), config, &World::with(&env));
-    let diagnostics = loaded.all_diagnostics().cloned().collect();
+    let mut diagnostics: Vec<Diagnostic> = loaded.all_diagnostics().cloned().collect();
+    diagnostics.sort_by_key(|found| (found.file.clone(), found.place.line, found.place.column));
     (loaded.graph, diagnostics)
 }
 
@@ -125,8 +126,7 @@ fn unknown_types_and_fields_load_as_inert_with_a_warning() {
 #[test]
 fn warnings_that_say_the_same_are_one() {
     let (_, diagnostics) = loaded(&[("a/BUILD", "x(name='1')\nx(name='2')"), ("b/BUILD", "x()"), ("c/BUILD", "y()")]);
-    let expected =
-        "2 unknown target types, kept, but without effect:\n  a/BUILD:1:1: `x` and 2 more\n  c/BUILD:1:1: `y`";
+    let expected = "a/BUILD:1:1: 2 unknown target types, kept, but without effect:\n  `x` at a/BUILD:1:1 and 2 more\n  `y` at c/BUILD:1:1";
     assert_eq!(messages(&diagnostics), [expected]);
 }
 
@@ -176,7 +176,7 @@ fn what_is_beyond_rust_is_a_question_and_its_answer_is_taken() {
     assert_eq!(question.files, [path("b/BUILD"), path("c/BUILD")].into());
     assert_eq!(question.preludes, [path("m.py")]);
     let found: Vec<Diagnostic> = loaded.all_diagnostics().cloned().collect();
-    assert_eq!(messages(&found)[0], "b/BUILD:1:6: what a prelude makes of `x` is beyond what is evaluated here");
+    assert_eq!(messages(&found)[0], "b/BUILD:1:7: what a prelude makes of `x` is beyond what is evaluated here");
     let answers = question.files.into_iter().map(|file| (file, build_file::BuildFile::default())).collect();
     let loaded = load(root.path(), &config, &World { env: &|_| None, answers: &answers });
     assert!(loaded.question.is_none() && loaded.broken.is_empty());

@@ -145,7 +145,8 @@ impl Visibility {
         let book = deciding.as_ref()?.book;
         let words: Vec<String> = [&out, &into].into_iter().flatten().map(Word::to_string).collect();
         let (from, to) = (named(&from_seen, from), named(&to_seen, to));
-        let message = format!("{from} may not depend on {to}: {}", words.join("; "));
+        let verb = if worst == Action::Warn { "should not" } else { "may not" };
+        let message = format!("{from} {verb} depend on {to}: {}", words.join("; "));
         Some(match worst {
             Action::Warn => Diagnostic::warning(&book.file, book.place, message),
             _ => Diagnostic::error(&book.file, book.place, message).hint(

@@ -6,7 +6,7 @@ use std::path::Path;
 use waders::base::RelPath;
 use waders::config::Config;
 use waders::python::{Input, Settings, SourceRoots, infer};
-use waders::target;
+use waders::target::{self, Diagnostic, World};
 
 const DIR: &str = "src/app";
 const FILES: [&str; 8] =
@@ -32,7 +32,9 @@ fn ground() -> tempfile::TempDir {
 fn check_in(root: &Path, text: &[u8]) {
     std::fs::write(root.join(DIR).join("BUILD"), text).unwrap();
     let config = Config::of([]);
-    let (graph, mut diagnostics) = target::load(root, &config, &|_| None);
+    let loaded = target::load(root, &config, &World::with(&|_| None));
+    let mut diagnostics: Vec<Diagnostic> = loaded.all_diagnostics().cloned().collect();
+    let graph = loaded.graph;
     let settings = Settings::of(&config).unwrap();
     let roots = SourceRoots::new(&["src"], &[], graph.files().iter()).unwrap();
     let dependencies = infer(&Input { graph: &graph, roots: &roots, settings: &settings, imports: &|_| None });

@@ -1,0 +1,2 @@
+import lib.old
+import lib.public
