@@ -54,6 +54,12 @@ pub enum Error {
     Shared(#[from] Arc<Error>),
     #[error("cannot write `{}`", path.display())]
     Output { path: PathBuf, source: std::io::Error },
+    #[error("cannot read `{file}`")]
+    BuildFile { file: base::RelPath, source: std::io::Error },
+    #[error("`[tailor] build_file_name` is `{name}`, which `[GLOBAL] build_patterns` would not read: `{patterns}`")]
+    BuildFileName { name: String, patterns: String },
+    #[error(transparent)]
+    Glob(#[from] base::glob::Error),
     #[error("there is no home directory to keep the store in")]
     NoHome,
     #[error("cannot start threads")]

@@ -13,6 +13,7 @@ mod running;
 mod selected;
 mod session;
 mod sources;
+mod tailor;
 mod test;
 mod toolchains;
 mod unlocked;
@@ -27,7 +28,8 @@ pub use verdict::Verdict;
 pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 
 /// By name, as the command line spells them.
-pub const GOALS: [(&str, Goal); 3] = [("dependencies", dependencies::run), ("list", list::run), ("test", test::run)];
+pub const GOALS: [(&str, Goal); 4] =
+    [("dependencies", dependencies::run), ("list", list::run), ("tailor", tailor::run), ("test", test::run)];
 
 /// Sorted.
 pub fn names() -> Vec<&'static str> {

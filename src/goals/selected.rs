@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::RelPath;
 use crate::goals::git::{self, Change};
 use crate::goals::{Error, Session};
 use crate::target::filter::{Filters, Granularity, filter};
@@ -23,6 +24,31 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
         }
     };
     filtered(session, &graph, addresses, &|filters| filters)
+}
+
+/// The selected files, sorted: what goals that work on files take. Files that changed count, and the sources of
+/// targets that changed.
+pub fn selected_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
+    let graph = session.graph()?;
+    let specs = specs(session)?;
+    let Some(change) = change(session) else {
+        let root = session.build_root().to_string_lossy();
+        return Ok(target::select::select_files(&graph, &specs, &session.cwd()?, &root)?);
+    };
+    if !specs.is_empty() {
+        return Err(Error::SpecsAndChanged(specs));
+    }
+    let changed = git::changed_files(session.build_root(), change)?;
+    let targets = with_dependents(session, &graph, target::changed(&graph, &changed))?;
+    let sources = targets.iter().filter_map(|address| graph.get(address)).flat_map(|target| &target.sources);
+    let there = changed.iter().filter(|file| graph.files().contains(file));
+    let files: BTreeSet<&RelPath> = there.chain(sources).collect();
+    Ok(files.into_iter().cloned().collect())
+}
+
+/// Whether the command line says at all what to work on.
+pub fn says_what(session: &Session) -> Result<bool, Error> {
+    Ok(change(session).is_some() || !specs(session)?.is_empty())
 }
 
 /// Those of the command line, and a line each of the files that `--spec-files` names.

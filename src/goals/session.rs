@@ -106,6 +106,17 @@ impl Session {
         selected::selected(self)
     }
 
+    /// The files that the command line selects, sorted.
+    pub fn selected_files(&mut self) -> Result<Vec<RelPath>, Error> {
+        selected::selected_files(self)
+    }
+
+    /// What was loaded is no longer so: a goal wrote into the repository.
+    pub fn forget_graph(&mut self) {
+        self.graph = None;
+        self.dependencies = None;
+    }
+
     /// Every target's dependencies, written and inferred.
     pub fn dependencies(&mut self) -> Result<Arc<Dependencies>, Error> {
         if let Some(dependencies) = &self.dependencies {

@@ -11,6 +11,7 @@ pub mod imports;
 pub mod index;
 pub mod infer;
 pub mod lockfile;
+pub mod missing_binaries;
 pub mod module_map;
 mod nesting;
 mod numbered;
