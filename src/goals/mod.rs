@@ -2,13 +2,18 @@
 //! actions run.
 
 mod dependencies;
+mod dependents;
 mod error;
+mod filedeps;
 mod git;
 mod list;
+mod output;
 mod packages;
+mod paths;
 mod pythons;
 mod recipes;
 pub mod rewrite;
+mod roots;
 mod running;
 mod selected;
 mod session;
@@ -19,6 +24,7 @@ mod toolchains;
 mod unlocked;
 mod unpackers;
 mod verdict;
+mod version;
 
 pub use error::{Error, Kind};
 pub use session::{Session, Terminal};
@@ -28,8 +34,18 @@ pub use verdict::Verdict;
 pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 
 /// By name, as the command line spells them.
-pub const GOALS: [(&str, Goal); 4] =
-    [("dependencies", dependencies::run), ("list", list::run), ("tailor", tailor::run), ("test", test::run)];
+pub const GOALS: &[(&str, Goal)] = &[
+    ("dependencies", dependencies::run),
+    ("dependents", dependents::run),
+    ("filedeps", filedeps::run),
+    ("filter", list::filter),
+    ("list", list::run),
+    ("paths", paths::run),
+    ("roots", roots::run),
+    ("tailor", tailor::run),
+    ("test", test::run),
+    ("version", version::run),
+];
 
 /// Sorted.
 pub fn names() -> Vec<&'static str> {

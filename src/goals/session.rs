@@ -252,22 +252,6 @@ impl Session {
         self.config.list("python-repos", option).into_iter().map(place).collect()
     }
 
-    /// Lines of data: to standard output, or to the file that `--output-file` names.
-    pub fn output(&self, goal: &str, lines: &[String]) -> Result<(), Error> {
-        let separator = self.config.text(goal, "sep").unwrap_or("\n").replace("\\n", "\n").replace("\\0", "\0");
-        let mut text = lines.join(&separator);
-        if !lines.is_empty() {
-            text.push('\n');
-        }
-        match self.config.text(goal, "output_file") {
-            Some(file) => {
-                let path = self.build_root.join(file);
-                std::fs::write(&path, text).map_err(|source| Error::Output { path, source })
-            }
-            None => self.print(&text),
-        }
-    }
-
     /// To standard output, for machines and people alike.
     pub fn print(&self, text: &str) -> Result<(), Error> {
         match std::io::stdout().lock().write_all(text.as_bytes()) {
