@@ -2,27 +2,49 @@
 
 use std::collections::BTreeSet;
 
-use crate::goals::{Error, Session, Verdict};
+use serde_json::{Map, Value};
+
+use crate::goals::{Error, Session, Verdict, output};
+use crate::python::Dependencies;
+use crate::report;
 use crate::target::Address;
+
+const GOAL: &str = "dependencies";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.selected()?;
-    let transitive = session.config().flag("dependencies", "transitive");
-    let closed = session.config().flag("dependencies", "closed");
+    let transitive = session.config().flag(GOAL, "transitive");
+    let closed = session.config().flag(GOAL, "closed");
     let dependencies = session.dependencies()?;
-    let mut found: BTreeSet<Address> = match transitive {
-        true => dependencies.transitive(&selected).into_iter().collect(),
-        false => selected.iter().flat_map(|address| dependencies.direct(address)).cloned().collect(),
+    tell_doubts(session, &dependencies, &selected, transitive)?;
+    let of = |addresses: &[Address]| {
+        let mut found: BTreeSet<String> = match transitive {
+            true => dependencies.transitive(addresses).iter().map(Address::to_string).collect(),
+            false => addresses.iter().flat_map(|it| dependencies.direct(it)).map(Address::to_string).collect(),
+        };
+        found.extend(addresses.iter().filter(|_| closed).map(Address::to_string));
+        found
     };
+    if session.config().text(GOAL, "format") == Some("json") {
+        let each: Map<String, Value> =
+            selected.iter().map(|it| (it.to_string(), of(std::slice::from_ref(it)).into_iter().collect())).collect();
+        output::text(session, GOAL, &(report::pretty(&each, 4) + "\n"))?;
+    } else {
+        // Sorted as texts, where other goals sort by the parts of addresses: Pants does.
+        output::lines(session, GOAL, &of(&selected).into_iter().collect::<Vec<_>>())?;
+    }
+    Ok(Verdict::Good)
+}
+
+fn tell_doubts(
+    session: &mut Session,
+    dependencies: &Dependencies,
+    selected: &[Address],
+    transitive: bool,
+) -> Result<(), Error> {
     let mut asked: BTreeSet<Address> = selected.iter().cloned().collect();
     if transitive {
-        asked.extend(found.iter().cloned());
+        asked.extend(dependencies.transitive(selected));
     }
-    session.tell_doubts(&dependencies, &asked)?;
-    if closed {
-        found.extend(selected);
-    }
-    let lines = found.iter().map(ToString::to_string).collect::<Vec<_>>();
-    session.output("dependencies", &lines)?;
-    Ok(Verdict::Good)
+    session.tell_doubts(dependencies, &asked)
 }

@@ -52,8 +52,16 @@ pub enum Error {
     /// One that keeps several tests from running.
     #[error(transparent)]
     Shared(#[from] Arc<Error>),
+    #[error("`paths` needs `--{0}`")]
+    NoEnd(&'static str),
     #[error("cannot write `{}`", path.display())]
     Output { path: PathBuf, source: std::io::Error },
+    #[error("cannot read `{file}`")]
+    BuildFile { file: base::RelPath, source: std::io::Error },
+    #[error("`[tailor] build_file_name` is `{name}`, which `[GLOBAL] build_patterns` would not read: `{patterns}`")]
+    BuildFileName { name: String, patterns: String },
+    #[error(transparent)]
+    Glob(#[from] base::glob::Error),
     #[error("there is no home directory to keep the store in")]
     NoHome,
     #[error("cannot start threads")]
@@ -154,6 +162,7 @@ impl Error {
                 "lock a version that has a file for this interpreter, or change the interpreter constraints"
             }
             Error::Index(_) => INDEX,
+            Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",
             Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
             Error::NeedsPackages(_) => {
                 "building packages for tests comes with the goal `package`, which is not there yet"

@@ -1,6 +1,7 @@
-//! `list`: the selected targets' addresses, one a line.
+//! `list`: the selected targets' addresses, one a line. `filter` is the same under its old name.
 
-use crate::goals::{Error, Session, Verdict};
+use crate::goals::{Error, Session, Verdict, output};
+use crate::target::{Target, Value};
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.selected()?;
@@ -8,7 +9,26 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.warn("no targets were matched by the command line");
         return Ok(Verdict::Good);
     }
-    let lines = selected.iter().map(ToString::to_string).collect::<Vec<_>>();
-    session.output("list", &lines)?;
+    if session.config().flag("list", "documented") {
+        let graph = session.graph()?;
+        let documented: Vec<String> =
+            selected.iter().filter_map(|address| graph.get(address)).filter_map(documented).collect();
+        output::lines(session, "list", &documented)?;
+        return Ok(Verdict::Good);
+    }
+    output::addresses(session, "list", &selected)?;
     Ok(Verdict::Good)
+}
+
+pub fn filter(session: &mut Session) -> Result<Verdict, Error> {
+    let selected = session.selected()?;
+    output::addresses(session, "filter", &selected)?;
+    Ok(Verdict::Good)
+}
+
+/// The address, and below it the description.
+fn documented(target: &Target) -> Option<String> {
+    let description = target.fields.get("description").and_then(Value::as_str)?;
+    let lines = description.trim().split('\n').map(|line| format!("\n  {line}"));
+    Some(format!("{}{}", target.address, lines.collect::<String>()))
 }

@@ -2,25 +2,32 @@
 //! actions run.
 
 mod dependencies;
+mod dependents;
 mod error;
+mod filedeps;
 mod forbidden;
 mod git;
 mod interpret;
 mod list;
 mod loading;
+mod output;
 mod packages;
+mod paths;
 mod pythons;
 mod recipes;
 pub mod rewrite;
+mod roots;
 mod running;
 mod selected;
 mod session;
 mod sources;
+mod tailor;
 mod test;
 mod toolchains;
 mod unlocked;
 mod unpackers;
 mod verdict;
+mod version;
 
 pub use error::{Error, Kind};
 pub use session::{Session, Terminal};
@@ -30,7 +37,18 @@ pub use verdict::Verdict;
 pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 
 /// By name, as the command line spells them.
-pub const GOALS: [(&str, Goal); 3] = [("dependencies", dependencies::run), ("list", list::run), ("test", test::run)];
+pub const GOALS: &[(&str, Goal)] = &[
+    ("dependencies", dependencies::run),
+    ("dependents", dependents::run),
+    ("filedeps", filedeps::run),
+    ("filter", list::filter),
+    ("list", list::run),
+    ("paths", paths::run),
+    ("roots", roots::run),
+    ("tailor", tailor::run),
+    ("test", test::run),
+    ("version", version::run),
+];
 
 /// Sorted.
 pub fn names() -> Vec<&'static str> {

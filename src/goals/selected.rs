@@ -20,18 +20,48 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
             session.tell_broken(|broken| dirs.iter().any(|dir| broken.touches(dir)));
             with_dependents(session, &graph, target::changed(&graph, &files))?
         }
-        None => named(session, &graph, &specs)?,
+        None => {
+            tell_broken(session, &graph, &specs)?;
+            let root = session.build_root().to_string_lossy();
+            target::select(&graph, &specs, &session.cwd()?, &root)?
+        }
     };
     session.tell_broken(|broken| addresses.iter().any(|address| broken.touches(&address.dir)));
     filtered(session, &graph, addresses, &|filters| filters)
 }
 
-/// By specs. What is broken where they look is told first: it explains what is not found.
-fn named(session: &mut Session, graph: &TargetGraph, specs: &[String]) -> Result<Vec<Address>, Error> {
+/// What is broken where specs look is told before they are: it explains what is not found.
+fn tell_broken(session: &mut Session, graph: &TargetGraph, specs: &[String]) -> Result<(), Error> {
     let root = session.build_root().to_string_lossy().into_owned();
     let cwd = session.cwd()?;
     session.tell_broken(|broken| target::select::looks_into(graph, specs, &cwd, &root, broken));
-    Ok(target::select(graph, specs, &cwd, &root)?)
+    Ok(())
+}
+
+/// The selected files, sorted: what goals that work on files take. Files that changed count, and the sources of
+/// targets that changed.
+pub fn selected_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
+    let graph = session.graph()?;
+    let specs = specs(session)?;
+    let Some(change) = change(session) else {
+        tell_broken(session, &graph, &specs)?;
+        let root = session.build_root().to_string_lossy();
+        return Ok(target::select::select_files(&graph, &specs, &session.cwd()?, &root)?);
+    };
+    if !specs.is_empty() {
+        return Err(Error::SpecsAndChanged(specs));
+    }
+    let changed = git::changed_files(session.build_root(), change)?;
+    let targets = with_dependents(session, &graph, target::changed(&graph, &changed))?;
+    let sources = targets.iter().filter_map(|address| graph.get(address)).flat_map(|target| &target.sources);
+    let there = changed.iter().filter(|file| graph.files().contains(file));
+    let files: BTreeSet<&RelPath> = there.chain(sources).collect();
+    Ok(files.into_iter().cloned().collect())
+}
+
+/// Whether the command line says at all what to work on.
+pub fn says_what(session: &Session) -> Result<bool, Error> {
+    Ok(change(session).is_some() || !specs(session)?.is_empty())
 }
 
 /// Those of the command line, and a line each of the files that `--spec-files` names.
@@ -59,6 +89,8 @@ fn with_dependents(session: &mut Session, graph: &TargetGraph, changed: Vec<Addr
         Some("direct") => false,
         _ => return Ok(changed),
     };
+    // What is not declared may depend on anything.
+    session.tell_broken(|_| true);
     let dependencies = session.dependencies()?;
     let dependents = match transitive {
         true => dependencies.transitive_dependents(&changed),

@@ -129,6 +129,17 @@ impl Session {
         selected::selected(self)
     }
 
+    /// The files that the command line selects, sorted.
+    pub fn selected_files(&mut self) -> Result<Vec<RelPath>, Error> {
+        selected::selected_files(self)
+    }
+
+    /// What was loaded is no longer so: a goal wrote into the repository.
+    pub fn forget_graph(&mut self) {
+        self.graph = None;
+        self.dependencies = None;
+    }
+
     /// Every target's dependencies, written and inferred.
     pub fn dependencies(&mut self) -> Result<Arc<Dependencies>, Error> {
         if let Some(dependencies) = &self.dependencies {
@@ -266,22 +277,6 @@ impl Session {
         let named_by = format!("`{option}` in the section `[python-repos]`");
         let place = |url: &str| Place { url: url.to_owned(), named_by: named_by.clone() };
         self.config.list("python-repos", option).into_iter().map(place).collect()
-    }
-
-    /// Lines of data: to standard output, or to the file that `--output-file` names.
-    pub fn output(&self, goal: &str, lines: &[String]) -> Result<(), Error> {
-        let separator = self.config.text(goal, "sep").unwrap_or("\n").replace("\\n", "\n").replace("\\0", "\0");
-        let mut text = lines.join(&separator);
-        if !lines.is_empty() {
-            text.push('\n');
-        }
-        match self.config.text(goal, "output_file") {
-            Some(file) => {
-                let path = self.build_root.join(file);
-                std::fs::write(&path, text).map_err(|source| Error::Output { path, source })
-            }
-            None => self.print(&text),
-        }
     }
 
     /// To standard output, for machines and people alike.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::python::numbered::Number;
-use crate::target::{Address, Diagnostic};
+use crate::target::{Address, Diagnostic, TargetGraph};
 
 #[derive(Debug, Default)]
 pub struct Dependencies {
@@ -53,6 +53,26 @@ impl Dependencies {
         self.edges_of(address).into_iter().flat_map(Edges::written).map(|number| self.address(*number))
     }
 
+    /// The same in the order in which Pants walks and `peek` prints them: first what is named or inferred, then what
+    /// named generators stand for.
+    pub fn listed(&self, graph: &TargetGraph, address: &Address) -> Vec<&Address> {
+        let Some(edges) = self.edges_of(address) else { return Vec::new() };
+        let named = |address: &Address| {
+            let number = self.number(address).filter(|_| edges.named.is_some());
+            number.is_none_or(|number| edges.written().any(|written| *written == number))
+        };
+        let (mut listed, mut expanded): (Vec<&Address>, Vec<&Address>) =
+            self.direct(address).into_iter().partition(|address| named(address));
+        listed.sort_by(|left, right| left.list_order(right));
+        let generator = |address: &Address| graph.get(address).and_then(|target| target.generator.as_ref());
+        expanded.sort_by(|left, right| match (generator(left), generator(right)) {
+            (Some(one), Some(other)) => one.list_order(other).then_with(|| left.list_order(right)),
+            _ => left.list_order(right),
+        });
+        listed.extend(expanded);
+        listed
+    }
+
     /// Sorted: those that only the target itself uses (`runtime_package_dependencies`, an archive's `packages` …).
     pub fn special(&self, address: &Address) -> Vec<&Address> {
         let edges = self.edges_of(address).map(|edges| edges.special.as_slice()).unwrap_or_default();
@@ -97,6 +117,19 @@ impl Dependencies {
         let roots: Vec<Number> = addresses.into_iter().filter_map(|address| self.number(address)).collect();
         let found = reach(self.edges.len(), &roots, |number| backwards[number as usize].iter());
         found.into_iter().filter(|number| !roots.contains(number)).map(|number| self.address(number)).collect()
+    }
+
+    /// By number: whether the target can reach this one, by any number of steps.
+    pub(crate) fn reaching(&self, to: Number) -> Vec<bool> {
+        let mut backwards: Vec<Vec<Number>> = vec![Vec::new(); self.edges.len()];
+        for (edges, dependent) in self.edges.iter().zip(0..) {
+            edges.direct.iter().chain(&edges.special).for_each(|number| backwards[*number as usize].push(dependent));
+        }
+        let mut reaching = vec![false; self.edges.len()];
+        for number in reach(self.edges.len(), &[to], |number| backwards[number as usize].iter()) {
+            reaching[number as usize] = true;
+        }
+        reaching
     }
 
     /// Of all targets, sorted.

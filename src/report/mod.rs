@@ -4,9 +4,11 @@
 pub mod console;
 pub mod json;
 pub mod junit;
+mod pretty_json;
 mod running;
 pub mod summary;
 pub mod test_result;
 
 pub use console::Console;
+pub use pretty_json::pretty;
 pub use test_result::{Status, TestResult};

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use crate::base::RelPath;
 use crate::base::glob::Globs;
-use crate::build_file::Value;
 use crate::target::kind::{Kind, Sources};
 use crate::target::{Address, Target, TargetGraph};
 
@@ -33,14 +32,7 @@ fn had(target: &Target, file: &RelPath) -> bool {
     let Some(kind) = Kind::of(&target.kind) else { return false };
     match kind.sources {
         Sources::None => target.entry_file().as_ref() == Some(file),
-        Sources::One => match target.fields.get("source") {
-            Some(source) => source.as_str() == Some(inside.as_str()),
-            None => kind.default_sources.contains(&inside.as_str()),
-        },
-        Sources::Many => {
-            let written = target.fields.get("sources").map(Value::strings);
-            let globs = written.unwrap_or_else(|| kind.default_sources.to_vec());
-            Globs::compile(globs).is_ok_and(|globs| globs.matches(inside.as_str()))
-        }
+        Sources::One => target.globs().contains(&inside.as_str()),
+        Sources::Many => Globs::compile(target.globs()).is_ok_and(|globs| globs.matches(inside.as_str())),
     }
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::build_file::{RulesCall, Value};
+use crate::target::kind::{Kind, Sources};
 use crate::target::visibility::Visibility;
 use crate::target::{Address, Files};
 
@@ -31,6 +32,20 @@ impl Target {
         let field = ["entry_point", "handler"].into_iter().find_map(|field| self.fields.get(field)?.as_str())?;
         let path = field.split(':').next().filter(|path| path.ends_with(".py"))?;
         self.address.dir.push(path).ok()
+    }
+
+    /// The globs of its sources, from the BUILD file's directory: as written, or those of its type.
+    pub fn globs(&self) -> Vec<&str> {
+        let Some(kind) = Kind::of(&self.kind) else { return Vec::new() };
+        let written = match kind.sources {
+            Sources::None => return Vec::new(),
+            Sources::One => self.fields.get("source").filter(|source| **source != Value::None).map(|source| {
+                // `http_source(…)` names no file of this repository by a glob.
+                source.as_str().into_iter().collect()
+            }),
+            Sources::Many => self.fields.get("sources").filter(|sources| **sources != Value::None).map(Value::strings),
+        };
+        written.unwrap_or_else(|| kind.default_sources.to_vec())
     }
 }
 

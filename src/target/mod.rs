@@ -12,6 +12,7 @@ mod globs;
 pub mod graph;
 pub mod kind;
 mod load;
+pub mod missing;
 mod parametrize;
 mod poetry;
 mod reading;

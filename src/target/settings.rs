@@ -65,15 +65,20 @@ impl Settings {
 
     /// Whether requirements are named as written. Before Pants 2.26 their targets had dashes for underscores.
     pub fn names_as_written(&self) -> bool {
-        let Some(version) = &self.pants_version else { return true };
-        let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
-        (numbers.next().unwrap_or(u32::MAX), numbers.next().unwrap_or(u32::MAX)) >= (2, 26)
+        is_since(self.pants_version.as_deref(), (2, 26))
     }
 
     /// The lockfile behind a requirement's `resolve` field, if lockfiles are targets.
     pub fn lockfile_of(&self, resolve: &str) -> Option<&str> {
         self.resolves.get(resolve).filter(|_| self.lockfile_targets).map(String::as_str)
     }
+}
+
+/// Whether a repository expects at least this release of Pants. One that names none expects the newest.
+pub fn is_since(pants_version: Option<&str>, release: (u32, u32)) -> bool {
+    let Some(version) = pants_version else { return true };
+    let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+    (numbers.next().unwrap_or(u32::MAX), numbers.next().unwrap_or(u32::MAX)) >= release
 }
 
 fn resolves(config: &Config) -> BTreeMap<String, String> {

@@ -6,14 +6,18 @@ use super::entry::{
 };
 
 pub const SCOPES: &[Scope] = &[
-    goal("list", "List targets.", &[off("documented", "Only targets with a description, with it."), SEP, OUTPUT_FILE]),
-    goal("filter", "List targets; an older name of `list`.", &[SEP, OUTPUT_FILE]),
+    goal(
+        "list",
+        "List targets.",
+        &[off("documented", "Only targets with a description, with it."), JSON, SEP, OUTPUT_FILE],
+    ),
+    goal("filter", "List targets; an older name of `list`.", &[JSON, SEP, OUTPUT_FILE]),
     goal("dependencies", "What targets depend on.", DEPENDENCIES),
     goal("dependents", "What depends on targets.", DEPENDENCIES),
     goal("paths", "How one target comes to depend on another.", &[FROM, TO, OUTPUT_FILE]),
     goal("peek", "Targets with all their fields, as JSON.", PEEK),
     goal("filedeps", "The source and BUILD files of targets.", FILEDEPS),
-    goal("roots", "The source roots.", &[SEP, OUTPUT_FILE]),
+    goal("roots", "The source roots.", &[JSON, SEP, OUTPUT_FILE]),
     goal("count-loc", "Count lines of code.", &[]),
     goal("py-constraints", "Interpreter constraints of targets.", &[off("summary", "As CSV."), OUTPUT_FILE]),
     goal("lint", "Find what linters find, and what formatters would change.", LINT),
@@ -162,6 +166,7 @@ pub const SCOPES: &[Scope] = &[
 ];
 
 const SEP: Entry = text_or("sep", "\"\\\\n\"", "What stands between the lines.");
+const JSON: Entry = off("json", "As one JSON list. Only Waders has it.");
 const OUTPUT_FILE: Entry = text("output_file", "Write to this file rather than to standard output.");
 const FROM: Entry = text("from", "The target to start from.");
 const TO: Entry = text("to", "The target to reach.");
@@ -193,6 +198,7 @@ const FILEDEPS: &[Entry] = &[
     off("absolute", "Absolute paths."),
     off("globs", "The globs rather than the files."),
     off("transitive", "Also of dependencies."),
+    JSON,
     SEP,
     OUTPUT_FILE,
 ];

@@ -91,6 +91,7 @@ pub const SCOPES: &[Scope] = &[
     accepted("terraform-hcl2-parser"),
     accepted("terraform-validate"),
     accepted("thrift"),
+    subsystem("thrift", "Thrift sources.", &[on("tailor", "`tailor` adds targets for them.")]),
     accepted("thrift-python"),
     accepted("tsc"),
     accepted("typescript"),
@@ -138,5 +139,5 @@ const SHELL: &[Entry] = &[
     on("dependency_inference", "Dependencies from `source` lines."),
     on("tailor_sources", "`tailor` adds targets for scripts."),
     on("tailor_shunit2_tests", "`tailor` adds targets for tests."),
-    inert("tailor", Bool),
+    on("tailor", "Both of them, before Pants 2.25."),
 ];

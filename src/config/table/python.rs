@@ -124,6 +124,8 @@ const PYTHON: &[Entry] = &[
     on("tailor_py_typed_targets", "`tailor` adds targets for `py.typed`."),
     on("tailor_ignore_empty_init_files", "`tailor` overlooks empty `__init__.py`."),
     off("tailor_pex_binary_targets", "`tailor` adds `pex_binary` targets."),
+    texts_or("tailor_test_file_globs", TEST_FILES, "Which files `tailor` takes for tests."),
+    texts_or("tailor_testutils_file_globs", TEST_UTILS, "Which files `tailor` takes for test utilities."),
     inert("tailor_test_targets", Bool),
     on("enable_lockfile_targets", "Lockfiles are targets that requirements depend on."),
     on("repl_history", "The interpreter keeps a history."),
@@ -136,6 +138,8 @@ const PYTHON: &[Entry] = &[
     inert("ipex", Bool),
 ];
 
+const TEST_FILES: &str = r#"["test_*.py", "*_test.py", "tests.py"]"#;
+const TEST_UTILS: &str = r#"["conftest.py", "test_*.pyi", "*_test.pyi", "tests.pyi"]"#;
 const UNIVERSE: &str = r#"["2.7", "3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]"#;
 
 const INFER: &[Entry] = &[

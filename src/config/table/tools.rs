@@ -125,7 +125,7 @@ pub const SCOPES: &[Scope] = &[
     tool(
         "protoc",
         "Compiles protocol buffers.",
-        &[on("dependency_inference", "Read their imports."), inert("tailor", Bool)],
+        &[on("dependency_inference", "Read their imports."), on("tailor", "`tailor` adds targets for them.")],
     ),
     tool(
         "buf",

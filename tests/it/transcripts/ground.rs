@@ -146,7 +146,7 @@ fn conditions() -> PathBuf {
 fn programs() -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(conditions()).unwrap().flatten();
     let conditions = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
-    let usual = ["env", "ls", "rm"].map(|name| (name.to_owned(), Path::new("/usr/bin").join(name)));
+    let usual = ["cat", "env", "ls", "rm"].map(|name| (name.to_owned(), Path::new("/usr/bin").join(name)));
     conditions.chain(usual).collect()
 }
 

@@ -1,0 +1,39 @@
+//! `filedeps`: the files that the selected targets are made of: sources and BUILD files.
+
+use std::collections::BTreeSet;
+
+use crate::base::RelPath;
+use crate::goals::{Error, Session, Verdict, output};
+use crate::target::{Address, Target};
+
+const GOAL: &str = "filedeps";
+
+pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+    let mut addresses: BTreeSet<Address> = session.selected()?.into_iter().collect();
+    if session.config().flag(GOAL, "transitive") {
+        let dependencies = session.dependencies()?;
+        addresses.extend(dependencies.transitive(&addresses));
+        session.tell_doubts(&dependencies, &addresses)?;
+    }
+    let globs = session.config().flag(GOAL, "globs");
+    let graph = session.graph()?;
+    let mut files: BTreeSet<String> = BTreeSet::new();
+    for target in addresses.iter().filter_map(|address| graph.get(address)) {
+        files.insert(target.build_file.to_string());
+        match globs {
+            true => files.extend(included(target)),
+            false => files.extend(target.sources.iter().map(RelPath::to_string)),
+        }
+    }
+    let absolute = session.config().flag(GOAL, "absolute");
+    let printed = |file: String| if absolute { session.build_root().join(file).display().to_string() } else { file };
+    output::lines(session, GOAL, &files.into_iter().map(printed).collect::<Vec<_>>())?;
+    Ok(Verdict::Good)
+}
+
+/// The globs that include something, from the build root.
+fn included(target: &Target) -> Vec<String> {
+    let globs = target.globs().into_iter().filter(|glob| !glob.starts_with('!'));
+    let dir = &target.address.dir;
+    globs.map(|glob| if dir.is_root() { glob.to_owned() } else { format!("{dir}/{glob}") }).collect()
+}

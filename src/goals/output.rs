@@ -1,0 +1,79 @@
+//! Data that a goal answers with: to standard output, or to the file that `--output-file` names. What it says is the
+//! goal's.
+
+use crate::config::Table;
+use crate::goals::{Error, Session};
+use crate::report;
+use crate::target::Address;
+
+/// One line each, or one JSON list where the goal was asked for `--json`.
+pub fn lines(session: &Session, goal: &str, lines: &[String]) -> Result<(), Error> {
+    if Table::get().row(goal, "json").is_some() && session.config().flag(goal, "json") {
+        return text(session, goal, &(report::pretty(&lines, 2) + "\n"));
+    }
+    let separator = unescaped(session.config().text(goal, "sep").unwrap_or("\\n"));
+    text(session, goal, &lines.iter().flat_map(|line| [line, separator.as_str()]).collect::<String>())
+}
+
+/// In the order given.
+pub fn addresses<'a>(
+    session: &Session,
+    goal: &str,
+    addresses: impl IntoIterator<Item = &'a Address>,
+) -> Result<(), Error> {
+    let printed: Vec<String> = addresses.into_iter().map(Address::to_string).collect();
+    lines(session, goal, &printed)
+}
+
+pub fn text(session: &Session, goal: &str, text: &str) -> Result<(), Error> {
+    match session.config().text(goal, "output_file") {
+        Some(file) => {
+            let path = session.build_root().join(file);
+            std::fs::write(&path, text).map_err(|source| Error::Output { path, source })
+        }
+        None => session.print(text),
+    }
+}
+
+/// `\n`, `\t`, `\0`, `\x1e` and their like are what they stand for in Python.
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let mut chars = after.chars();
+        let hex = after.get(1..3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (chars.next(), hex) {
+            (Some('x'), Some(byte)) => {
+                out.push(char::from(byte));
+                rest = &after[3..];
+                continue;
+            }
+            (Some('n'), _) => out.push('\n'),
+            (Some('t'), _) => out.push('\t'),
+            (Some('r'), _) => out.push('\r'),
+            (Some('0'), _) => out.push('\0'),
+            (Some('\\'), _) => out.push('\\'),
+            (Some(other), _) => out.extend(['\\', other]),
+            (None, _) => out.push('\\'),
+        }
+        rest = chars.as_str();
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_are_read_as_python_reads_them() {
+        let check = |text: &str, expected: &str| assert_eq!(unescaped(text), expected, "{text}");
+        check("\\n", "\n");
+        check(", ", ", ");
+        check("\\0", "\0");
+        check("a\\x41\\t\\\\n", "aA\t\\n");
+        check("\\q\\", "\\q\\");
+        check("\\x\u{e9}", "\\x\u{e9}");
+    }
+}

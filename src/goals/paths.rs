@@ -1,0 +1,40 @@
+//! `paths`: how one target comes to depend on another. Each end may be a group of targets.
+
+use crate::goals::{Error, Session, Verdict, output};
+use crate::python::Paths;
+use crate::report;
+use crate::target::{self, Address, TargetGraph};
+
+const GOAL: &str = "paths";
+
+pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+    let graph = session.graph()?;
+    // A path may lead through what is not declared.
+    session.tell_broken(|_| true);
+    let (from, to) = (end(session, &graph, "from")?, end(session, &graph, "to")?);
+    let dependencies = session.dependencies()?;
+    let mut paths = Paths::new(&graph, &dependencies);
+    let mut found: Vec<Vec<String>> = Vec::new();
+    for from in &from {
+        for to in &to {
+            found.extend(paths.between(from, to).iter().map(|path| path.iter().map(ToString::to_string).collect()));
+        }
+    }
+    output::text(session, GOAL, &(report::pretty(&found, 2) + "\n"))?;
+    Ok(Verdict::Good)
+}
+
+/// The targets that `--from` or `--to` names; a generator stands for what it generates.
+fn end(session: &Session, graph: &TargetGraph, option: &'static str) -> Result<Vec<Address>, Error> {
+    let spec = session.config().text(GOAL, option).ok_or(Error::NoEnd(option))?;
+    let root = session.build_root().to_string_lossy();
+    let selected = target::select(graph, &[spec], &session.cwd()?, &root)?;
+    let (generators, mut meant): (Vec<Address>, Vec<Address>) =
+        selected.into_iter().partition(|address| !graph.generated_by(address).is_empty());
+    for generated in generators.iter().flat_map(|generator| graph.generated_by(generator)) {
+        if !meant.contains(generated) {
+            meant.push(generated.clone());
+        }
+    }
+    Ok(meant)
+}

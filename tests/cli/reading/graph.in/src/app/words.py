@@ -1,0 +1,3 @@
+from lib import text
+
+HELLO = text.loud("hello")

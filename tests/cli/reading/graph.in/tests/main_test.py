@@ -1,0 +1,5 @@
+from app.main import go
+
+
+def test_go():
+    go()
