@@ -34,4 +34,6 @@ pub use load::{Broken, Loaded, World, load};
 pub use select::select;
 
 #[cfg(test)]
+mod load_tests;
+#[cfg(test)]
 mod tests;

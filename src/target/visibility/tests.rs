@@ -1,3 +1,5 @@
+//! Rules in small repositories of two directories.
+
 use super::*;
 use crate::target::Files;
 
