@@ -238,7 +238,8 @@ mod tests {
     fn order_is_by_component() {
         let path = |text: &str| RelPath::parse(text).expect("clean");
         let by_component = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
-        let texts = ["a", "a/b", "a-b", "a.py", "ab", "long/name/of/x", "long/name/of/x/y", "long/name/of-x", "long/nam"];
+        let texts =
+            ["a", "a/b", "a-b", "a.py", "ab", "long/name/of/x", "long/name/of/x/y", "long/name/of-x", "long/nam"];
         for left in texts {
             for right in texts {
                 let expected = by_component(left).cmp(&by_component(right));

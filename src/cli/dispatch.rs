@@ -58,6 +58,7 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
             Err(error) => return told(&error, error.hint().as_deref(), terminal.colour, code_of(error.kind())),
         }
     }
+    session.leave_memory();
     if session.has_mistakes {
         eprintln!("error: this repository has mistakes, which are told above");
         return ExitCode::Failure.number();

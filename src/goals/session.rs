@@ -190,6 +190,12 @@ impl Session {
         Ok(engine)
     }
 
+    /// At the end of a run the kernel takes back the memory at once; freeing a large graph piece by piece takes longer.
+    pub fn leave_memory(&mut self) {
+        std::mem::forget(self.graph.take());
+        std::mem::forget(self.dependencies.take());
+    }
+
     pub fn was_interrupted(&self) -> bool {
         self.cancel.wish() != Wish::GoOn
     }
