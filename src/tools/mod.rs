@@ -2,6 +2,7 @@
 
 mod all;
 mod call;
+pub mod regex_lint;
 mod tool;
 
 pub use all::{SDIST_LOCK, UV_LOCK, all, named};
