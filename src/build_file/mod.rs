@@ -10,6 +10,7 @@ mod expr;
 mod format;
 mod methods;
 mod operators;
+pub mod renamed;
 mod source;
 mod strings;
 mod term;

@@ -23,6 +23,7 @@ mod test;
 mod toolchains;
 mod unlocked;
 mod unpackers;
+mod update_build_files;
 mod verdict;
 mod version;
 
@@ -44,6 +45,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("roots", roots::run),
     ("tailor", tailor::run),
     ("test", test::run),
+    ("update-build-files", update_build_files::run),
     ("version", version::run),
 ];
 

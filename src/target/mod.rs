@@ -29,6 +29,7 @@ pub use graph::{Target, TargetGraph};
 pub use kind::Kind;
 pub use load::load;
 pub use select::select;
+pub use settings::is_since;
 
 #[cfg(test)]
 mod tests;
