@@ -316,7 +316,8 @@ impl Session {
 }
 
 fn python_files(graph: &TargetGraph) -> Vec<RelPath> {
-    let is_python = |file: &&RelPath| matches!(file.extension(), Some("py" | "pyi"));
-    let files: BTreeSet<&RelPath> = graph.targets().flat_map(|target| &target.sources).filter(is_python).collect();
+    // By the target's type: a script may have no ending.
+    let targets = graph.targets().filter(|target| python::module_map::is_python_source(target));
+    let files: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).collect();
     files.into_iter().cloned().collect()
 }
