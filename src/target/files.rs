@@ -237,7 +237,7 @@ impl Walk<'_> {
         let here = here.and_then(|here| fs::canonicalize(here).ok());
         let lineage: Vec<PathBuf> = lineage.iter().cloned().chain(here).collect();
         let is_loop = lineage.iter().any(|from| from.starts_with(&real));
-        (real.is_dir() && !is_loop).then(|| Entry::Dir(link, Some(lineage)))
+        (real.is_dir() && !is_loop).then_some(Entry::Dir(link, Some(lineage)))
     }
 
     fn is_ignored(&self, path: &RelPath, is_dir: bool) -> bool {
