@@ -92,6 +92,10 @@ pub enum Error {
     CoverageFormat(String),
     #[error("the coverage report could not be made: {exit}\n{stderr}")]
     NoCoverageReport { exit: Exit, stderr: String },
+    #[error("`--{goal}-only={name}` names no tool that is enabled")]
+    NoSuchTool { goal: String, name: String, known: Vec<String> },
+    #[error("`{}` cannot be used: {why}", path.display())]
+    Settings { path: PathBuf, why: String },
     #[error("interrupted by user")]
     Interrupted,
 }
@@ -167,6 +171,7 @@ impl Error {
             Error::NoPlugin { remedy, .. } => remedy,
             Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",
             Error::Tag { .. } => "every step runs in a sandbox: take the tag away, or declare what the test needs",
+            Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
             Error::CoverageFormat(_) => "known reports: console, xml, html, json, lcov, raw",
             Error::FrozenRequirements { .. } => {
                 "run the same command once without `--frozen` and `CI`, then commit that file"

@@ -1,6 +1,7 @@
 //! One small file a goal, and the session they share. The only room that holds both ends: what Pants means, and how
 //! actions run.
 
+mod check;
 mod dependencies;
 mod dependents;
 mod error;
@@ -36,6 +37,7 @@ pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 
 /// By name, as the command line spells them.
 pub const GOALS: &[(&str, Goal)] = &[
+    ("check", check::run),
     ("dependencies", dependencies::run),
     ("dependents", dependents::run),
     ("filedeps", filedeps::run),

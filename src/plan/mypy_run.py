@@ -25,7 +25,7 @@ def main(settings):
         date_by_content()
         restore(settings["found_at"])
     cache = [f"--cache-dir={CACHE}", "--sqlite-cache", "--skip-cache-mtime-checks"]
-    argv = settings["argv"] + (cache if remembers else [f"--cache-dir={os.devnull}"]) + ["@" + settings["files"]]
+    argv = settings["argv"] + version(settings["python_version"]) + (cache if remembers else [f"--cache-dir={os.devnull}"]) + ["@" + settings["files"]]
     code, text = run(argv)
     # mypy hides errors after so many, and which ones depends on the order in which it meets them.
     hides = "(Skipping most remaining errors due to" in text
@@ -39,6 +39,21 @@ def main(settings):
     if remembers and code in (0, 1) and not hides:
         keep(settings["found_at"], settings["left_in"], {entry["path"] for entry in entries if import_of(entry)})
     return code
+
+
+def version(wanted):
+    """The code is checked for the oldest version that it is for, or the oldest that mypy still knows."""
+    if wanted is None:
+        return []
+    try:
+        from mypy.defaults import PYTHON3_VERSION_MIN as oldest
+    except ImportError:
+        return ["--python-version", wanted]
+    if tuple(map(int, wanted.split("."))) < oldest:
+        known = ".".join(map(str, oldest))
+        print(f"mypy checks for Python {known}, since this version of it does not know {wanted}", file=sys.stderr)
+        wanted = known
+    return ["--python-version", wanted]
 
 
 def importable(name):
@@ -64,6 +79,7 @@ def run(argv):
 # The order of findings. mypy prints files as it comes to them, which depends on what it knows already.
 
 FINDING = re.compile(r"(?P<path>[^\n]+?)(?P<place>(?::\d+)*): (?P<kind>error|warning|note): (?P<message>.*)")
+SUMMARY = re.compile(r"Found \d+ error|Success: |Generated |Warning: ")
 IMPORT = re.compile(
     r'(?:(Cannot find implementation or library stub for) module named|(Skipping analyzing)|(Library stubs not installed for))'
     r' "(?P<module>[^"]+)"|Import of "[^"]+" ignored|Ancestor package "[^"]+" ignored'
@@ -81,11 +97,14 @@ def split(text):
         finding = FINDING.match(line)
         path = finding and finding["path"] or path_of_json(line)
         if path:
-            entries.append({"path": path, "finding": finding, "text": line})
-        elif entries and entries[-1]["path"] and line[:1].isspace():
+            entries.append({"path": path, "finding": finding, "message": finding and finding["message"], "text": line})
+        elif entries and entries[-1]["path"] and not SUMMARY.match(line):
             entries[-1]["text"] += line
+            # Long messages are wrapped, source lines are indented.
+            if not line[:1].isspace():
+                entries[-1]["message"] += " " + line.rstrip()
         else:
-            entries.append({"path": None, "finding": None, "text": line})
+            entries.append({"path": None, "finding": None, "message": None, "text": line})
     return entries
 
 
@@ -106,7 +125,7 @@ def in_order(entries, files):
 
 def once_where_due(entries):
     """mypy gives some advice only once, at the first import in trouble that it meets: here it is the first in order."""
-    advice = [entry for entry in entries if entry["finding"] and ONCE.match(entry["finding"]["message"])]
+    advice = [entry for entry in entries if entry["message"] and ONCE.match(entry["message"])]
     ordered = []
     for entry in [entry for entry in entries if entry not in advice]:
         ordered.append(entry)
@@ -118,11 +137,11 @@ def once_where_due(entries):
 
 
 def import_of(entry):
-    return entry["finding"] and IMPORT.match(entry["finding"]["message"])
+    return entry["message"] and IMPORT.match(entry["message"])
 
 
 def is_due(advice, entry):
-    told, about = ONCE.match(advice["finding"]["message"]), import_of(entry)
+    told, about = ONCE.match(advice["message"]), import_of(entry)
     if told["stubs"]:
         return bool(about[3]) and told["stubs"] == stubs_of(about["module"], told["stubs"])
     if told[0].startswith("(or run"):
@@ -146,7 +165,7 @@ def stubs_of(module, otherwise):
 
 def moved(advice, entry):
     finding, place = advice["finding"], entry["finding"]
-    text = f"{place['path']}{place['place']}: {finding['kind']}: {finding['message']}"
+    text = f"{place['path']}{place['place']}: {finding['kind']}: {advice['message']}"
     return {**advice, "path": place["path"], "text": text + "\n"}
 
 
