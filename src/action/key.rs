@@ -18,6 +18,7 @@
 //! | `slot_variable` | the number differs from run to run; who sets it promises that results do not depend on it |
 //! | `share` | as above: it decides how fast a result comes to be |
 //! | `cache`, `interactive` | they say what to do with a result |
+//! | `warm` | the tool finds the same with and without; the outcome says what it began with |
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,12 @@ const FORMAT: &str = "1";
 pub struct Inputs {
     pub root: Digest,
     pub images: BTreeMap<String, Digest>,
+}
+
+/// The name of what all runs of a kind have in common: the key without the input root, which may differ.
+pub fn lineage(action: &Action, inputs: &Inputs, isolation: &str) -> Option<Digest> {
+    let warm = action.warm.as_ref()?;
+    Some(key(action, &Inputs { root: warm.fits, images: inputs.images.clone() }, isolation))
 }
 
 pub fn key(action: &Action, inputs: &Inputs, isolation: &str) -> Digest {
@@ -119,7 +126,7 @@ mod wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::step::{CachePolicy, Share, Source};
+    use crate::action::step::{CachePolicy, Share, Source, Warm};
     use crate::base::RelPath;
 
     fn action() -> Action {
@@ -139,6 +146,7 @@ mod tests {
             slot_variable: None,
             share: None,
             interactive: false,
+            warm: None,
         }
     }
 
@@ -171,7 +179,30 @@ mod tests {
         assert!(!differs(|action, _| action.attempts = 3));
         assert!(!differs(|action, _| action.timeout = Some(std::time::Duration::from_secs(1))));
         assert!(!differs(|action, _| action.slot_variable = Some("SLOT".to_owned())));
+        let left_in = RelPath::parse("state").unwrap();
+        let warm = Warm { found_at: "/warm".to_owned(), left_in, fits: Digest::of(b""), anew: true };
+        assert!(!differs(|action, _| action.warm = Some(warm)));
         assert!(!differs(|action, _| action.share = Some(Share { variable: "N".to_owned(), at_most: 3 })));
+    }
+
+    #[test]
+    fn a_lineage_spans_sources_but_nothing_else() {
+        let fits = |text: &[u8]| Warm {
+            found_at: "/warm".to_owned(),
+            left_in: RelPath::parse("state").unwrap(),
+            fits: Digest::of(text),
+            anew: false,
+        };
+        let warm = Action { warm: Some(fits(b"settings")), ..action() };
+        let of = |action: &Action, inputs: &Inputs| lineage(action, inputs, "full").unwrap();
+        let original = of(&warm, &inputs());
+        assert_eq!(of(&warm, &Inputs { root: Digest::of(b"edited"), ..inputs() }), original);
+        assert_eq!(of(&Action { label: "another".to_owned(), ..warm.clone() }, &inputs()), original);
+        assert_ne!(of(&Action { warm: Some(fits(b"other settings")), ..action() }, &inputs()), original);
+        assert_ne!(of(&Action { argv: vec!["/usr/bin/false".to_owned()], ..warm.clone() }, &inputs()), original);
+        assert_ne!(of(&warm, &Inputs { images: BTreeMap::new(), ..inputs() }), original);
+        assert_ne!(key(&warm, &inputs(), "full"), original);
+        assert_eq!(lineage(&action(), &inputs(), "full"), None);
     }
 
     #[test]

@@ -8,6 +8,6 @@ pub mod step;
 
 pub use event::Event;
 pub use graph::{ActionGraph, StepId};
-pub use key::{Inputs, key};
+pub use key::{Inputs, key, lineage};
 pub use outcome::{Exit, Origin, Outcome};
-pub use step::{Action, CachePolicy, Derive, Fetch, Location, Share, Source, Step};
+pub use step::{Action, CachePolicy, Derive, Fetch, Location, Share, Source, Step, Warm};

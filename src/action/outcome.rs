@@ -39,6 +39,9 @@ pub struct Outcome {
     pub max_rss_bytes: u64,
     /// How many attempts it took, from 1.
     pub attempts: u32,
+    /// The state of an earlier run that it began with. What it found does not depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_with: Option<Digest>,
 }
 
 /// Where an outcome comes from.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::graph::StepId;
+use crate::action::outcome::Exit;
 use crate::base::{Digest, RelPath};
 
 /// Where a tree comes from: known now, or the output of an earlier step.
@@ -80,6 +81,27 @@ pub struct Action {
     pub share: Option<Share>,
     /// Foreground, with the caller's terminal; never cached.
     pub interactive: bool,
+    /// May begin with what an earlier run of its kind has learnt; not part of the key.
+    pub warm: Option<Warm>,
+}
+
+impl Action {
+    pub fn is_good(&self, exit: Exit) -> bool {
+        matches!(exit, Exit::Code(code) if self.cache.good_codes.contains(&code))
+    }
+}
+
+/// For a tool that remembers what it has worked out. It promises that what it finds does not depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warm {
+    /// Where it finds the state that it begins with, by absolute mount point. Without one there is nothing there.
+    pub found_at: String,
+    /// The directory below `/out` where it leaves its state. A link into `found_at` stands for what lies there.
+    pub left_in: RelPath,
+    /// What decides, beside all that is not the input root, whether a state fits: settings files, mostly.
+    pub fits: Digest,
+    /// Begin without a state, and let what is left stand for all earlier ones.
+    pub anew: bool,
 }
 
 /// What a step that can spread its work gets of the machine.

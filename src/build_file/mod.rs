@@ -12,6 +12,7 @@ pub mod interpret;
 mod methods;
 mod names;
 mod operators;
+pub mod renamed;
 mod source;
 mod strings;
 mod term;

@@ -64,6 +64,10 @@ impl Source {
         may_hand_down(self.text.as_bytes())
     }
 
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     pub fn place(&self, offset: TextSize) -> Place {
         let offset = offset.to_usize().min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= offset);

@@ -43,6 +43,7 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
     let mut session = Session::new(config, environment, build_root, args.specs, terminal);
     let code = run_each(&args.goals, &mut session, terminal);
     session.tell_rest();
+    session.leave_memory();
     if code == ExitCode::Success.number() && session.has_mistakes {
         eprintln!("error: this repository has mistakes, which are told above");
         return ExitCode::Failure.number();

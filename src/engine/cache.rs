@@ -14,6 +14,8 @@ pub enum Kind {
     Outcome,
     Fetched,
     Derived,
+    /// What runs of one kind have learnt (`warm`).
+    Lineage,
 }
 
 pub fn outcome(store: &Store, key: &Digest) -> Result<Option<Outcome>> {
@@ -43,16 +45,16 @@ pub fn derived(derive: &Derive, parts: &[Digest]) -> [u8; 32] {
     row(Kind::Derived, &given.to_string())
 }
 
-fn row(kind: Kind, text: &str) -> [u8; 32] {
+pub fn row(kind: Kind, text: &str) -> [u8; 32] {
     *Digest::of(format!("{kind:?}\0{text}").as_bytes()).hash()
 }
 
-fn recall<T: DeserializeOwned>(store: &Store, row: [u8; 32]) -> Result<Option<T>> {
+pub fn recall<T: DeserializeOwned>(store: &Store, row: [u8; 32]) -> Result<Option<T>> {
     let bytes = store.recall(&row)?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
-fn remember(store: &Store, row: [u8; 32], value: &impl Serialize) -> Result<()> {
+pub fn remember(store: &Store, row: [u8; 32], value: &impl Serialize) -> Result<()> {
     let bytes = serde_json::to_vec(value).expect("outcomes and digests always serialize");
     store.remember(&row, &bytes)
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use waders_sandbox::Isolation;
 
 use crate::action::{
-    Action, ActionGraph, Derive, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key,
+    Action, ActionGraph, Derive, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key, lineage,
 };
 use crate::base::Digest;
 use crate::engine::cancel::Wish;
@@ -198,9 +198,9 @@ impl Execution {
         let slot = self.slots.take().await;
         self.refuse_if_interrupted()?;
         (self.events)(Event::Started { id, label: label.clone() });
-        let outcome = run::run(&self.engine, action, &inputs, &slot, &self.cancel).await?;
-        let good = matches!(outcome.exit, Exit::Code(code) if action.cache.good_codes.contains(&code));
-        if good && action.cache.keep && !action.interactive {
+        let lineage = lineage(action, &inputs, isolation_name(&self.engine));
+        let outcome = run::run(&self.engine, action, &inputs, lineage, &slot, &self.cancel).await?;
+        if action.is_good(outcome.exit) && action.cache.keep && !action.interactive {
             cache::keep_outcome(&self.engine.store, &key, &outcome)?;
         }
         self.tell_end(id, label, Origin::Ran, &outcome);

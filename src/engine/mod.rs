@@ -8,6 +8,7 @@ pub mod executor;
 mod fetch;
 mod run;
 mod slots;
+mod warm;
 
 use std::collections::BTreeMap;
 use std::path::Path;

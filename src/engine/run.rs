@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio};
 
-use crate::action::{Action, Exit, Inputs, Outcome};
+use crate::action::{Action, Exit, Inputs, Outcome, Warm};
 use crate::base::Digest;
 use crate::engine::cancel::Wish;
 use crate::engine::slots::Slot;
+use crate::engine::warm::{self, Start, State};
 use crate::engine::{Cancel, Engine, Error, Settings};
-use crate::store::{self, CaptureLimits, Store};
+use crate::store::{self, Batch, CaptureLimits, Store};
 
 /// Where the sandbox's user lives: empty, and thrown away. Steps name it in `HOME`.
 const HOME: &str = "/home/waders";
@@ -21,25 +22,45 @@ const HOME: &str = "/home/waders";
 /// A disk with less room is full: programs remove what they could not write whole.
 const LEAST_FREE_BYTES: u64 = 4 << 20;
 
-/// Runs the action until one attempt succeeds or all are used up.
+/// Runs the action until one attempt succeeds or all are used up. `lineage` names the runs whose states it may begin
+/// with.
 pub async fn run(
     engine: &Engine,
     action: &Action,
     inputs: &Inputs,
+    lineage: Option<Digest>,
     slot: &Slot<'_>,
     cancel: &Cancel,
 ) -> Result<Outcome, Error> {
     let mounts = tokio::task::block_in_place(|| materialize(engine, inputs))?;
+    let mut start = action.warm.as_ref().zip(lineage).and_then(|(warm, lineage)| {
+        tokio::task::block_in_place(|| warm::start(&engine.store, warm, &lineage, inputs.root))
+    });
     let mut attempt = 1;
     loop {
-        let mut outcome = once(engine, action, &mounts, slot, cancel).await?;
+        let Done { mut outcome, state } = once(engine, action, &mounts, start.as_ref(), slot, cancel).await?;
         outcome.attempts = attempt;
-        let good = matches!(outcome.exit, Exit::Code(code) if action.cache.good_codes.contains(&code));
-        if good || outcome.exit == Exit::Interrupted || attempt >= action.attempts {
+        let good = action.is_good(outcome.exit);
+        if let (true, Some(tree), Some(warm), Some(lineage)) = (good, state, &action.warm, lineage) {
+            warm::keep(&engine.store, warm, &lineage, State { sources: inputs.root, tree })?;
+        }
+        if good || outcome.exit == Exit::Interrupted {
             return Ok(outcome);
         }
-        attempt += 1;
+        // What went wrong may come of the state: only a run without one has the last word.
+        if start.take().is_none() {
+            if attempt >= action.attempts {
+                return Ok(outcome);
+            }
+            attempt += 1;
+        }
     }
+}
+
+/// What came of one process, and the state that it left.
+struct Done {
+    outcome: Outcome,
+    state: Option<Digest>,
 }
 
 fn materialize(engine: &Engine, inputs: &Inputs) -> Result<Vec<Mount>, Error> {
@@ -58,29 +79,34 @@ async fn once(
     engine: &Engine,
     action: &Action,
     mounts: &[Mount],
+    start: Option<&Start>,
     slot: &Slot<'_>,
     cancel: &Cancel,
-) -> Result<Outcome, Error> {
+) -> Result<Done, Error> {
     let scratch = engine.store.scratch()?;
     let prepare = |source| Error::Prepare { path: scratch.path().to_owned(), source };
     let out = scratch.path().join("out");
     make_writable_dir(&out).map_err(prepare)?;
-    for dir in action.outputs_at.values() {
+    for dir in action.outputs_at.values().chain(action.warm.iter().map(|warm| &warm.left_in)) {
         make_writable_dir(&dir.to_path(&out)).map_err(prepare)?;
     }
     let stdout = nameless_file(scratch.path()).map_err(prepare)?;
     let stderr = nameless_file(scratch.path()).map_err(prepare)?;
     let streams = streams(&stdout, &stderr, action.interactive).map_err(prepare)?;
-    let request = request(engine, action, mounts, &out, slot);
+    let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
+    let request = request(engine, action, &mounts, &out, slot);
     let sandboxed = sandboxed(engine, action, request, streams, cancel).await?;
 
     if sandboxed.exit != waders_sandbox::Exit::Code(0) {
         refuse_full_disk(scratch.path())?;
     }
     // Together, since each commit waits for the disk.
-    let kept = tokio::task::block_in_place(|| keep(&engine.store, &out, stdout, stderr));
-    let [stdout, stderr, output] = kept.map_err(|source| Error::Capture { label: action.label.clone(), source })?;
-    Ok(Outcome {
+    let began_with = start.map(|start| start.state);
+    let left = action.warm.as_ref().map(|warm| Left { warm, began_with });
+    let kept = tokio::task::block_in_place(|| keep(&engine.store, scratch.path(), left, stdout, stderr));
+    let Kept { stdout, stderr, output, state } =
+        kept.map_err(|source| Error::Capture { label: action.label.clone(), source })?;
+    let outcome = Outcome {
         exit: exit(sandboxed.exit),
         stdout,
         stderr,
@@ -88,12 +114,36 @@ async fn once(
         wall: sandboxed.wall,
         max_rss_bytes: sandboxed.max_rss_bytes,
         attempts: 1,
-    })
+        began_with,
+    };
+    Ok(Done { outcome, state })
+}
+
+/// How to take the state that a process left.
+struct Left<'w> {
+    warm: &'w Warm,
+    began_with: Option<Digest>,
+}
+
+struct Kept {
+    stdout: Digest,
+    stderr: Digest,
+    output: Digest,
+    state: Option<Digest>,
 }
 
 /// What the process wrote, and what it left in its output directory.
-fn keep(store: &Store, out: &Path, mut stdout: File, mut stderr: File) -> store::Result<[Digest; 3]> {
+fn keep(
+    store: &Store,
+    scratch: &Path,
+    left: Option<Left<'_>>,
+    mut stdout: File,
+    mut stderr: File,
+) -> store::Result<Kept> {
     let batch = store.batch();
+    let out = scratch.join("out");
+    // Without a state the next run takes longer, and nothing else.
+    let state = left.and_then(|left| take_state(store, &batch, scratch, &left).ok());
     let stream = |file: &mut File, name: &str| {
         let rewound = file.rewind().map(|()| file);
         batch.put_reader(
@@ -104,9 +154,17 @@ fn keep(store: &Store, out: &Path, mut stdout: File, mut stderr: File) -> store:
     };
     let stdout = stream(&mut stdout, "standard output")?;
     let stderr = stream(&mut stderr, "standard error")?;
-    let output = batch.capture(out, &CaptureLimits::default())?;
+    let output = batch.capture(&out, &CaptureLimits::default())?;
     batch.commit()?;
-    Ok([stdout, stderr, output])
+    Ok(Kept { stdout, stderr, output, state })
+}
+
+/// Moves the state out of the output directory: it is no part of the result.
+fn take_state(store: &Store, batch: &Batch<'_>, scratch: &Path, left: &Left<'_>) -> store::Result<Digest> {
+    let (from, to) = (left.warm.left_in.to_path(&scratch.join("out")), scratch.join("state"));
+    let moved = std::fs::rename(&from, &to);
+    moved.map_err(|source| store::Error::Io { tried: "move", path: from, source })?;
+    warm::take(store, batch, &to, left.warm, left.began_with)
 }
 
 /// A process writes its output where the store lies. One that failed while there was no room has not had its chance, and

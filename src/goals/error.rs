@@ -98,6 +98,10 @@ pub enum Error {
     Broken(usize),
     #[error("visibility rules forbid {0} of the dependencies")]
     Forbidden(usize),
+    #[error("`--{goal}-only={name}` names no tool that is enabled")]
+    NoSuchTool { goal: String, name: String, known: Vec<String> },
+    #[error("`{}` cannot be used: {why}", path.display())]
+    Settings { path: PathBuf, why: String },
     #[error("interrupted by user")]
     Interrupted,
 }
@@ -173,6 +177,7 @@ impl Error {
             Error::NoPlugin { remedy, .. } => remedy,
             Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",
             Error::Tag { .. } => "every step runs in a sandbox: take the tag away, or declare what the test needs",
+            Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
             Error::CoverageFormat(_) => "known reports: console, xml, html, json, lcov, raw",
             Error::FrozenRequirements { .. } => {
                 "run the same command once without `--frozen` and `CI`, then commit that file"

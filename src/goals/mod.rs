@@ -1,6 +1,7 @@
 //! One small file a goal, and the session they share. The only room that holds both ends: what Pants means, and how
 //! actions run.
 
+mod check;
 mod dependencies;
 mod dependents;
 mod error;
@@ -26,6 +27,7 @@ mod test;
 mod toolchains;
 mod unlocked;
 mod unpackers;
+mod update_build_files;
 mod verdict;
 mod version;
 
@@ -38,6 +40,7 @@ pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 
 /// By name, as the command line spells them.
 pub const GOALS: &[(&str, Goal)] = &[
+    ("check", check::run),
     ("dependencies", dependencies::run),
     ("dependents", dependents::run),
     ("filedeps", filedeps::run),
@@ -47,6 +50,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("roots", roots::run),
     ("tailor", tailor::run),
     ("test", test::run),
+    ("update-build-files", update_build_files::run),
     ("version", version::run),
 ];
 

@@ -27,6 +27,8 @@ struct Importable {
     tool: Option<String>,
     /// What the targets require.
     wanted: Option<Wanted>,
+    /// The name of packages that were pinned for it.
+    beside: Option<String>,
 }
 
 /// All interpreters of one graph of actions. What failed once is not tried again for the next step.
@@ -66,34 +68,43 @@ impl Pythons {
         tool: &Tool,
         wanted: Option<Wanted>,
     ) -> Result<Images, Error> {
-        let importable = Importable { tool: Some(tool.scope.clone()), wanted };
+        let importable = Importable { tool: Some(tool.scope.clone()), wanted, beside: None };
         let venv = self.venv(session, graph, constraints, importable)?;
         let mut images = self.find(session, graph, constraints)?.venvs.interpreter.images.clone();
         images.insert(venv::ROOT.to_owned(), venv);
         Ok(images)
     }
 
-    /// An image of what the targets require, without any tool, to be mounted wherever it is needed.
-    #[expect(dead_code, reason = "the goal `check` uses it")]
+    /// An image of what the targets require, without any tool, to be mounted wherever it is needed. `beside` names
+    /// packages that were pinned for it.
     pub fn requirements(
         &mut self,
         session: &mut Session,
         graph: &mut ActionGraph,
         constraints: &[String],
         wanted: Wanted,
+        beside: Option<String>,
     ) -> Result<Source, Error> {
-        self.venv(session, graph, constraints, Importable { tool: None, wanted: Some(wanted) })
+        self.venv(session, graph, constraints, Importable { tool: None, wanted: Some(wanted), beside })
     }
 
-    /// The full version of the interpreter, as `3.11.2`.
-    #[expect(dead_code, reason = "the goal `check` uses it")]
-    pub fn version(
+    /// Packages that are no tool's and no target's: from a lockfile, else pinned now. `name` is what they are called.
+    pub fn pin(
         &mut self,
         session: &mut Session,
         graph: &mut ActionGraph,
         constraints: &[String],
-    ) -> Result<String, Error> {
-        Ok(self.find(session, graph, constraints)?.venvs.interpreter.version.clone())
+        (name, lockfile): (&str, Option<&str>),
+        asked: BTreeSet<String>,
+    ) -> Result<(), Error> {
+        let environment = self.find(session, graph, constraints)?.packages.environment().clone();
+        let lock = match lockfile {
+            Some(path) => self.locks.at(path)?,
+            None => unlocked::tool_lock(session, name, constraints, asked)?,
+        };
+        let chosen = resolve::resolve_whole(&lock, &environment).map_err(requirements::Error::from)?;
+        self.tools.insert((constraints.to_vec(), name.to_owned()), Ok(chosen));
+        Ok(())
     }
 
     /// The newest interpreter that was found, with the tool's own packages alone: it can read all sources.
@@ -172,6 +183,10 @@ impl Pythons {
         if let Some(wanted) = &importable.wanted {
             let user = self.user_packages(session, graph, constraints, wanted)?;
             chosen = self.combined(session, chosen, user);
+        }
+        if let Some(name) = &importable.beside {
+            let pinned = self.tools.get(&(constraints.to_vec(), name.clone())).cloned().transpose()?;
+            chosen = self.combined(session, chosen, pinned.unwrap_or_default());
         }
         let python = self.find(session, graph, constraints)?;
         let distributions = python.packages.distributions(&chosen)?;
@@ -261,7 +276,7 @@ fn builders(packages: &Packages) -> Result<Vec<Distribution>, Error> {
 }
 
 /// Where a tool's packages come from, as a place to add one to.
-fn origin(session: &Session, scope: &str) -> String {
+pub fn origin(session: &Session, scope: &str) -> String {
     let config = session.config();
     let lockfile = config.text(scope, "lockfile").filter(|path| !path.starts_with('<'));
     match (config.text(scope, "install_from_resolve"), lockfile) {

@@ -217,6 +217,12 @@ impl Session {
         Ok(engine)
     }
 
+    /// At the end of a run the kernel takes back the memory at once; freeing a large graph piece by piece takes longer.
+    pub fn leave_memory(&mut self) {
+        std::mem::forget(self.graph.take());
+        std::mem::forget(self.dependencies.take());
+    }
+
     pub fn was_interrupted(&self) -> bool {
         self.cancel.wish() != Wish::GoOn
     }
@@ -337,7 +343,8 @@ impl Session {
 }
 
 fn python_files(graph: &TargetGraph) -> Vec<RelPath> {
-    let is_python = |file: &&RelPath| matches!(file.extension(), Some("py" | "pyi"));
-    let files: BTreeSet<&RelPath> = graph.targets().flat_map(|target| &target.sources).filter(is_python).collect();
+    // By the target's type: a script may have no ending.
+    let targets = graph.targets().filter(|target| python::module_map::is_python_source(target));
+    let files: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).collect();
     files.into_iter().cloned().collect()
 }

@@ -89,6 +89,7 @@ pub fn action(images: BTreeMap<String, Source>, sources: Source, data: Source, o
         slot_variable: None,
         share: None,
         interactive: false,
+        warm: None,
     }
 }
 

@@ -55,6 +55,7 @@ impl Interpreter {
             slot_variable: None,
             share: None,
             interactive: false,
+            warm: None,
         }
     }
 

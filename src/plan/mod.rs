@@ -1,5 +1,6 @@
 //! Targets and tools to actions: what each process gets to see, and how it is called. Computes; starts nothing.
 
+pub mod check_run;
 pub mod config_files;
 pub mod coverage_run;
 pub mod environment;

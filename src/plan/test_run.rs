@@ -87,6 +87,7 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
         slot_variable: options.slot_variable.clone().filter(|_| !options.debug),
         share: share(test, options),
         interactive: options.debug,
+        warm: None,
     }
 }
 

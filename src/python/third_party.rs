@@ -73,7 +73,7 @@ fn by_habit(project: &str) -> Option<Vec<String>> {
         return Some(vec![underscored(project)]);
     }
     if let Some(rest) = project.strip_prefix("google-cloud-") {
-        let module = format!("google.cloud.{}", underscored(rest));
+        let module = format!("google.cloud.{}", rest.replace('-', ""));
         return Some(["", "_v1", "_v2", "_v3"].iter().map(|version| format!("{module}{version}")).collect());
     }
     if let Some(rest) = project.strip_prefix("opentelemetry-instrumentation-") {
@@ -128,7 +128,8 @@ mod tests {
         check("django-redis", &["django_redis"]);
         check("opentelemetry-instrumentation-aiohttp-client", &["opentelemetry.instrumentation.aiohttp_client"]);
         check("apache-airflow-providers-cncf-kubernetes", &["airflow.providers.cncf.kubernetes"]);
-        assert_eq!(modules_of("google-cloud-run").1[..2], ["google.cloud.run", "google.cloud.run_v1"]);
+        let versions = ["", "_v1", "_v2", "_v3"].map(|version| format!("google.cloud.resourcemanager{version}"));
+        assert_eq!(modules_of("google-cloud-resource-manager").1, versions);
     }
 
     #[test]

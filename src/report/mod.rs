@@ -1,6 +1,7 @@
 //! What people and machines get to read of a run: progress, summary lines, JUnit, JSON. Text is made by plain functions;
 //! `console` and `junit::write` alone do I/O. Which tests run, and what their results mean, is decided in `goals`.
 
+pub mod check_result;
 pub mod console;
 pub mod json;
 pub mod junit;

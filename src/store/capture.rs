@@ -48,9 +48,13 @@ impl Batch<'_> {
     /// As `Store::capture`, but published with the batch. A `Scratch` dropped before the commit costs less, since what
     /// is removed early enough is never written to the disk.
     pub fn capture(&self, dir: &Path, limits: &CaptureLimits) -> Result<Digest> {
+        self.capture_beside(dir, limits, Tree::default())
+    }
+
+    /// With these nodes, whose blobs are in the store, in the same tree.
+    pub fn capture_beside(&self, dir: &Path, limits: &CaptureLimits, beside: Tree) -> Result<Digest> {
         let root = File::open(dir).map_err(Error::io("open", dir))?;
-        let mut capture =
-            Capture { batch: self, root: root.into(), limits, entries: 0, bytes: 0, tree: Tree::default() };
+        let mut capture = Capture { batch: self, root: root.into(), limits, entries: 0, bytes: 0, tree: beside };
         capture.walk()?;
         if let Some((path, target)) = links::first_that_leaves(&capture.tree) {
             return Err(refuse(path, &format!("it is a link to `{target}`, which is outside of the captured tree")));

@@ -68,12 +68,15 @@ impl Address {
         self.file_path().and_then(|file| file.parent()).unwrap_or_else(|| self.dir.clone())
     }
 
+    fn printed_name(&self) -> Option<&str> {
+        (!self.has_default_name()).then_some(&self.name)
+    }
+
     /// The order in which lists of addresses are printed: a default name stands as none.
     pub fn list_order(&self, other: &Address) -> Ordering {
-        let name = |address: &'_ Address| if address.has_default_name() { None } else { Some(address.name.clone()) };
         (self.dir.cmp(&other.dir))
             .then_with(|| self.file.cmp(&other.file))
-            .then_with(|| name(self).cmp(&name(other)))
+            .then_with(|| self.printed_name().cmp(&other.printed_name()))
             .then_with(|| self.parameters.cmp(&other.parameters))
             .then_with(|| self.generated.cmp(&other.generated))
     }

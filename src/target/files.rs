@@ -1,8 +1,8 @@
 //! Every file of the repository that is not ignored, from one parallel walk. Globs are matched against this list;
 //! nothing is read.
 
-use std::collections::HashMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -23,9 +23,19 @@ pub enum Error {
 pub struct Files {
     /// Sorted, so that what a directory holds is one range.
     all: Vec<RelPath>,
-    in_dir: HashMap<RelPath, Vec<usize>>,
+    /// Sorted: every directory that holds a file, at any depth.
+    dirs: Vec<Dir>,
     /// Names that are not UTF-8, or lists that could not be read: walked past.
     pub passed_over: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Dir {
+    path: RelPath,
+    /// Places in `all`: what lies in the directory and below it.
+    below: Range<usize>,
+    /// Places in `all`: what lies directly in it.
+    own: Vec<usize>,
 }
 
 impl Files {
@@ -35,7 +45,7 @@ impl Files {
         let real_root = fs::canonicalize(root).map_err(|source| Error::List { path: root.to_owned(), source })?;
         let walk = Walk { root, real_root: &real_root, ignored };
         let found = walk.dir(&RelPath::root(), std::slice::from_ref(&real_root))?;
-        let mut files = Files::of(found.files);
+        let mut files = Files::sorted(found.files);
         files.passed_over = found.passed_over;
         files.passed_over.sort();
         Ok(files)
@@ -44,20 +54,26 @@ impl Files {
     pub fn of(mut all: Vec<RelPath>) -> Files {
         all.par_sort_unstable();
         all.dedup();
-        let mut in_dir: HashMap<RelPath, Vec<usize>> = HashMap::new();
-        for (index, file) in all.iter().enumerate() {
-            let dir = file.parent().unwrap_or_default();
-            match in_dir.get_mut(&dir) {
-                Some(indices) => indices.push(index),
-                None => {
-                    for ancestor in dir.ancestors() {
-                        in_dir.entry(ancestor).or_default();
-                    }
-                    in_dir.entry(dir).or_default().push(index);
-                }
+        Files::sorted(all)
+    }
+
+    fn sorted(all: Vec<RelPath>) -> Files {
+        let mut dirs = vec![Dir { path: RelPath::root(), below: 0..all.len(), own: Vec::new() }];
+        // Places in `dirs`: the directory at hand, and those that hold it.
+        let mut open = vec![0];
+        for (place, file) in all.iter().enumerate() {
+            while let Some(closed) = open.pop_if(|dir| !file.starts_with(&dirs[*dir].path)) {
+                dirs[closed].below.end = place;
             }
+            let here = open.last().map_or(0, |dir| dirs[*dir].path.as_str().len());
+            for (at, _) in file.as_str().match_indices('/').filter(|(at, _)| *at > here) {
+                let path = RelPath::parse(&file.as_str()[..at]).unwrap_or_default();
+                open.push(dirs.len());
+                dirs.push(Dir { path, below: place..all.len(), own: Vec::new() });
+            }
+            dirs[open.last().copied().unwrap_or_default()].own.push(place);
         }
-        Files { all, in_dir, passed_over: Vec::new() }
+        Files { all, dirs, passed_over: Vec::new() }
     }
 
     /// All of them, sorted.
@@ -79,22 +95,21 @@ impl Files {
 
     /// Whether a directory holds a file, at any depth.
     pub fn is_dir(&self, dir: &RelPath) -> bool {
-        dir.is_root() || self.in_dir.contains_key(dir)
+        dir.is_root() || self.dir(dir).is_some()
     }
 
     /// The files directly in a directory, sorted.
     pub fn in_dir(&self, dir: &RelPath) -> impl Iterator<Item = &RelPath> {
-        self.in_dir.get(dir).into_iter().flatten().map(|index| &self.all[*index])
+        self.dir(dir).into_iter().flat_map(|dir| &dir.own).map(|place| &self.all[*place])
     }
 
     /// The files in a directory and below, sorted.
     pub fn below(&self, dir: &RelPath) -> &[RelPath] {
-        if dir.is_root() {
-            return &self.all;
-        }
-        let start = self.all.partition_point(|file| file <= dir);
-        let len = self.all[start..].partition_point(|file| file.starts_with(dir));
-        &self.all[start..start + len]
+        self.dir(dir).map_or(&[], |dir| &self.all[dir.below.clone()])
+    }
+
+    fn dir(&self, path: &RelPath) -> Option<&Dir> {
+        self.dirs.binary_search_by(|dir| dir.path.cmp(path)).ok().map(|place| &self.dirs[place])
     }
 
     /// The files that match globs relative to `dir`, sorted.
@@ -134,8 +149,23 @@ struct Walk<'a> {
 
 #[derive(Default)]
 struct Found {
+    /// Sorted.
     files: Vec<RelPath>,
     passed_over: Vec<String>,
+}
+
+enum Entry {
+    File(RelPath),
+    /// With the lineage beyond a link.
+    Dir(RelPath, Option<Vec<PathBuf>>),
+}
+
+impl Entry {
+    fn path(&self) -> &RelPath {
+        match self {
+            Entry::File(path) | Entry::Dir(path, _) => path,
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -151,7 +181,7 @@ impl Walk<'_> {
                 return Ok(found);
             }
         };
-        let mut dirs = Vec::new();
+        let mut kept = Vec::new();
         for entry in entries.flatten() {
             let name = entry.file_name();
             let Some(child) = name.to_str().and_then(|name| dir.push(name).ok()) else {
@@ -160,48 +190,54 @@ impl Walk<'_> {
             };
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_symlink() {
-                self.link(&child, lineage, &mut found, &mut dirs);
+                kept.extend(self.link(child, lineage));
             } else if !self.is_ignored(&child, kind.is_dir()) {
                 match kind.is_dir() {
-                    true => dirs.push((child, None)),
-                    false if kind.is_file() => found.files.push(child),
+                    true => kept.push(Entry::Dir(child, None)),
+                    false if kind.is_file() => kept.push(Entry::File(child)),
                     false => {}
                 }
             }
         }
-        let below: Vec<Found> = dirs
-            .par_iter()
-            .map(|(dir, lineage_there)| self.dir(dir, lineage_there.as_deref().unwrap_or(lineage)))
-            .collect::<Result<_, _>>()?;
-        for below in below {
-            found.files.extend(below.files);
-            found.passed_over.extend(below.passed_over);
-        }
+        kept.sort_unstable_by(|left, right| left.path().cmp(right.path()));
+        self.entries(kept, lineage, &mut found)?;
         Ok(found)
     }
 
-    /// A link counts as what it leads to, inside the repository. A dangling one counts as nothing.
-    fn link(
-        &self,
-        link: &RelPath,
-        lineage: &[PathBuf],
-        found: &mut Found,
-        dirs: &mut Vec<(RelPath, Option<Vec<PathBuf>>)>,
-    ) {
-        let Ok(real) = fs::canonicalize(link.to_path(self.root)) else { return };
-        if !real.starts_with(self.real_root) || self.is_ignored(link, real.is_dir()) {
-            return;
-        }
-        if real.is_file() {
-            found.files.push(link.clone());
-        } else if real.is_dir() {
-            let here = link.parent().map(|dir| dir.to_path(self.root));
-            let here = here.and_then(|here| fs::canonicalize(here).ok());
-            let lineage: Vec<PathBuf> = lineage.iter().cloned().chain(here).collect();
-            if !lineage.iter().any(|from| from.starts_with(&real)) {
-                dirs.push((link.clone(), Some(lineage)));
+    /// Directories at once, and everything in order: no list is sorted as a whole.
+    fn entries(&self, entries: Vec<Entry>, lineage: &[PathBuf], found: &mut Found) -> Result<(), Error> {
+        let dirs = entries.par_iter().filter_map(|entry| match entry {
+            Entry::File(_) => None,
+            Entry::Dir(dir, lineage_there) => Some(self.dir(dir, lineage_there.as_deref().unwrap_or(lineage))),
+        });
+        let mut dirs = dirs.collect::<Result<Vec<_>, _>>()?.into_iter();
+        for entry in entries {
+            match entry {
+                Entry::File(file) => found.files.push(file),
+                Entry::Dir(..) => {
+                    let mut below = dirs.next().unwrap_or_default();
+                    found.files.append(&mut below.files);
+                    found.passed_over.append(&mut below.passed_over);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// A link counts as what it leads to, inside the repository. A dangling one counts as nothing.
+    fn link(&self, link: RelPath, lineage: &[PathBuf]) -> Option<Entry> {
+        let real = fs::canonicalize(link.to_path(self.root)).ok()?;
+        if !real.starts_with(self.real_root) || self.is_ignored(&link, real.is_dir()) {
+            return None;
+        }
+        if real.is_file() {
+            return Some(Entry::File(link));
+        }
+        let here = link.parent().map(|dir| dir.to_path(self.root));
+        let here = here.and_then(|here| fs::canonicalize(here).ok());
+        let lineage: Vec<PathBuf> = lineage.iter().cloned().chain(here).collect();
+        let is_loop = lineage.iter().any(|from| from.starts_with(&real));
+        (real.is_dir() && !is_loop).then_some(Entry::Dir(link, Some(lineage)))
     }
 
     fn is_ignored(&self, path: &RelPath, is_dir: bool) -> bool {
@@ -273,11 +309,26 @@ mod tests {
 
     #[test]
     fn a_directory_holds_one_range() {
-        let files = ["a-b/x", "a/b/y", "a/x", "a.py", "b"].map(|file| RelPath::parse(file).expect("clean"));
-        let files = Files::of(files.to_vec());
-        let dir = RelPath::parse("a").expect("clean");
-        assert_eq!(files.below(&dir).iter().map(RelPath::as_str).collect::<Vec<_>>(), ["a/b/y", "a/x"]);
-        assert_eq!(files.in_dir(&dir).map(RelPath::as_str).collect::<Vec<_>>(), ["a/x"]);
-        assert!(files.is_dir(&dir) && !files.is_dir(&RelPath::parse("a.py").expect("clean")));
+        let path = |text: &str| RelPath::parse(text).expect("clean");
+        let files = Files::of(["a-b/x", "a/b/y", "a/x", "a/c/d/z", "a.py", "b"].map(path).to_vec());
+        let below = |dir: &str| files.below(&path(dir)).iter().map(RelPath::as_str).collect::<Vec<_>>();
+        assert_eq!(below("a"), ["a/b/y", "a/c/d/z", "a/x"]);
+        assert_eq!(below("a/c"), ["a/c/d/z"]);
+        assert_eq!(below("a-b"), ["a-b/x"]);
+        assert_eq!(below(""), names(&files));
+        assert_eq!((below("a.py"), below("c")), (vec![], vec![]));
+        let in_dir = |dir: &str| files.in_dir(&path(dir)).map(RelPath::as_str).collect::<Vec<_>>();
+        assert_eq!(in_dir("a"), ["a/x"]);
+        assert_eq!(in_dir("a/c"), Vec::<&str>::new());
+        assert_eq!(in_dir(""), ["a.py", "b"]);
+        assert!(files.is_dir(&path("a/c")) && !files.is_dir(&path("a.py")) && Files::default().is_dir(&path("")));
+    }
+
+    #[test]
+    fn what_is_walked_is_sorted() {
+        let root = tree(&["a-b/x", "a/b/y", "a/x", "a/c/d/z", "a.py", "b", "a/b-c/d", "a/b.py"]);
+        let files = walk(root.path(), &[]);
+        assert_eq!(names(&files), names(&Files::of(files.iter().cloned().collect())));
+        assert_eq!(files.len(), 8);
     }
 }

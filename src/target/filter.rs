@@ -44,7 +44,7 @@ pub fn filter(graph: &TargetGraph, addresses: Vec<Address>, filters: &Filters) -
     let keep = |address: &Address| {
         let Some(target) = graph.get(address) else { return false };
         let tags = target.fields.get("tags").map(Value::strings).unwrap_or_default();
-        let printed = address.to_string();
+        let printed = if address_regex.is_empty() { String::new() } else { address.to_string() };
         granular(target, filters.granularity)
             && tag.iter().all(|entry| entry.holds(|tag| tags.contains(&tag.as_str())))
             && target_type.iter().all(|entry| entry.holds(|kind| *kind == target.kind))

@@ -152,6 +152,7 @@ impl<'a> Generation<'a> {
         let source = Fields::from([("source".to_owned(), Value::Str(relative.as_str().to_owned()))]);
         self.push("_generator_sources_helper", helper.clone(), source, vec![file.clone()], Some(generator));
         let mut used = Vec::new();
+        let overrides = own.get("overrides").map(overridden).unwrap_or_default();
         let mut dependencies = vec![Value::Str(helper.to_string())];
         dependencies.extend(self.lockfile_dependency(template));
         for (project, texts) in grouped(&requirements) {
@@ -164,14 +165,14 @@ impl<'a> Generation<'a> {
                 }
             }
             fields.insert("dependencies".to_owned(), Value::List(dependencies.clone()));
-            if let Some(set) = own.get("overrides").and_then(|overrides| entry(overrides, project)) {
+            for (_, set) in overrides.iter().filter(|(key, _)| normalized(key) == normalized(project)) {
                 used.push(normalized(project));
                 override_requirement(&mut fields, set, &dependencies);
             }
             let address = generator.with_generated(project);
             self.push(kind.generates, address, fields, Vec::new(), Some(generator));
         }
-        for (key, _) in own.get("overrides").map(pairs).unwrap_or_default() {
+        for (key, _) in overrides {
             if !used.contains(&normalized(key)) {
                 self.error(format!("`overrides` names `{key}`, which `{relative}` does not require"));
             }
@@ -412,6 +413,16 @@ fn pairs(value: &Value) -> Vec<(&str, &Value)> {
         Value::Dict(pairs) => pairs.iter().filter_map(|(key, value)| Some((key.as_str()?, value))).collect(),
         _ => Vec::new(),
     }
+}
+
+/// What is set for which name: a key of `overrides` may be several names.
+fn overridden(overrides: &Value) -> Vec<(&str, &Value)> {
+    let Value::Dict(entries) = overrides else { return Vec::new() };
+    let rows = entries.iter().flat_map(|(keys, set)| match keys {
+        Value::Str(key) => vec![(key.as_str(), set)],
+        keys => keys.strings().into_iter().map(|key| (key, set)).collect(),
+    });
+    rows.collect()
 }
 
 /// The value of a project in a dict by project, however both are spelt.

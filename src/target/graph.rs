@@ -1,6 +1,7 @@
 //! All targets of a repository, generated ones included. How they came about is `load`'s.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
@@ -51,15 +52,26 @@ impl Target {
 
 #[derive(Clone, Debug, Default)]
 pub struct TargetGraph {
-    targets: BTreeMap<Address, Target>,
-    generated: HashMap<Address, Vec<Address>>,
-    owners: HashMap<RelPath, Vec<Address>>,
-    started: HashMap<RelPath, Vec<Address>>,
+    /// Sorted by address.
+    targets: Vec<Target>,
+    /// Generators with what they would have generated, were it not there already: a file of requirements that several
+    /// parametrizations of one generator share.
+    shared: Vec<(Address, Address)>,
+    /// Made when first asked for: a list of targets needs none of it.
+    links: OnceLock<Links>,
     files: Files,
     build_files: BTreeMap<RelPath, Rules>,
     build_dirs: BTreeSet<RelPath>,
     visibility: Visibility,
     default_resolve: Option<String>,
+}
+
+/// Who belongs to what. Every list is sorted.
+#[derive(Clone, Debug, Default)]
+struct Links {
+    generated: HashMap<Address, Vec<Address>>,
+    owners: HashMap<RelPath, Vec<Address>>,
+    started: HashMap<RelPath, Vec<Address>>,
 }
 
 /// The visibility rules of one BUILD file, unread.
@@ -70,72 +82,70 @@ pub struct Rules {
 }
 
 impl TargetGraph {
+    /// Of two targets with the same address the first stays.
     pub fn insert(&mut self, target: Target) {
-        if self.index(&target, self.targets.contains_key(&target.address)) {
-            self.targets.insert(target.address.clone(), target);
+        self.links = OnceLock::new();
+        match self.place(&target.address) {
+            Ok(_) => self.shared.extend(target.generator.map(|generator| (generator, target.address))),
+            Err(place) => self.targets.insert(place, target),
         }
     }
 
     /// All targets at once: much cheaper than one by one. Of two with the same address the first stays.
     pub fn fill(&mut self, mut targets: Vec<Target>) {
-        targets.par_sort_by(|left, right| left.address.cmp(&right.address));
-        let mut kept: Vec<(Address, Target)> = Vec::with_capacity(targets.len());
-        for target in targets {
-            let known = kept.last().is_some_and(|(address, _)| *address == target.address);
-            if self.index(&target, known || self.targets.contains_key(&target.address)) {
-                kept.push((target.address.clone(), target));
+        self.links = OnceLock::new();
+        self.targets.append(&mut targets);
+        self.targets.par_sort_by(|left, right| left.address.cmp(&right.address));
+        let shared = &mut self.shared;
+        self.targets.dedup_by(|target, first| {
+            let is_known = target.address == first.address;
+            if is_known {
+                shared.extend(target.generator.take().map(|generator| (generator, target.address.clone())));
             }
-        }
-        match self.targets.is_empty() {
-            true => self.targets = kept.into_iter().collect(),
-            false => self.targets.extend(kept),
-        }
+            is_known
+        });
     }
 
-    /// Notes what the target owns and what it comes from. False for a target that is known already: a file of
-    /// requirements that several parametrizations of its generator share.
-    fn index(&mut self, target: &Target, known: bool) -> bool {
-        if let Some(generator) = &target.generator {
-            match self.generated.get_mut(generator) {
-                Some(generated) => {
-                    let at = generated.partition_point(|other| *other < target.address);
-                    generated.insert(at, target.address.clone());
+    fn place(&self, address: &Address) -> Result<usize, usize> {
+        self.targets.binary_search_by(|target| target.address.cmp(address))
+    }
+
+    fn links(&self) -> &Links {
+        self.links.get_or_init(|| {
+            let mut links = Links::default();
+            for target in &self.targets {
+                let address = || target.address.clone();
+                if let Some(generator) = &target.generator {
+                    add(&mut links.generated, generator, address());
                 }
-                None => drop(self.generated.insert(generator.clone(), vec![target.address.clone()])),
+                target.sources.iter().for_each(|source| add(&mut links.owners, source, address()));
+                target.entry_file().iter().for_each(|file| add(&mut links.started, file, address()));
             }
-        }
-        if known {
-            return false;
-        }
-        for source in &target.sources {
-            match self.owners.get_mut(source) {
-                Some(owners) => owners.push(target.address.clone()),
-                None => drop(self.owners.insert(source.clone(), vec![target.address.clone()])),
+            for (generator, target) in &self.shared {
+                add(&mut links.generated, generator, target.clone());
+                links.generated.get_mut(generator).into_iter().for_each(|generated| generated.sort());
             }
-        }
-        if let Some(file) = target.entry_file() {
-            self.started.entry(file).or_default().push(target.address.clone());
-        }
-        true
+            links
+        })
     }
 
     pub fn get(&self, address: &Address) -> Option<&Target> {
-        self.targets.get(address)
+        self.place(address).ok().map(|place| &self.targets[place])
     }
 
     /// Sorted by address.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.targets.values()
+        self.targets.iter()
     }
 
     /// What a generator generated, sorted.
     pub fn generated_by(&self, generator: &Address) -> &[Address] {
-        self.generated.get(generator).map_or(&[], Vec::as_slice)
+        self.links().generated.get(generator).map_or(&[], Vec::as_slice)
     }
 
     /// Every target that has this file as a source, generators included.
     pub fn owners(&self, file: &RelPath) -> &[Address] {
-        self.owners.get(file).map_or(&[], Vec::as_slice)
+        self.links().owners.get(file).map_or(&[], Vec::as_slice)
     }
 
     /// A graph without targets over the files of a repository.
@@ -150,7 +160,7 @@ impl TargetGraph {
 
     /// The binaries and functions that start with this file.
     pub fn started_by(&self, file: &RelPath) -> &[Address] {
-        self.started.get(file).map_or(&[], Vec::as_slice)
+        self.links().started.get(file).map_or(&[], Vec::as_slice)
     }
 
     pub fn set_default_resolve(&mut self, resolve: &str) {
@@ -202,15 +212,28 @@ impl TargetGraph {
                 && other.name == address.name
                 && other.generated == address.generated
         };
-        let all = self.targets.range(first..).take_while(|(other, _)| same(other));
+        let all = self.from(&first).take_while(|target| same(&target.address));
         let has =
             |other: &Address| address.parameters.iter().all(|(key, value)| other.parameters.get(key) == Some(value));
-        all.filter(|(other, _)| has(other)).map(|(_, target)| target).collect()
+        all.filter(|target| has(&target.address)).collect()
     }
 
     /// The targets written or generated under a BUILD directory, sorted.
     pub fn in_build_dir(&self, dir: &RelPath) -> impl Iterator<Item = &Target> {
         let first = Address::of(dir, "");
-        self.targets.range(first..).map(|(_, target)| target).take_while(move |target| target.address.dir == *dir)
+        self.from(&first).take_while(move |target| target.address.dir == *dir)
+    }
+
+    /// Targets from this address on, whether it exists or not.
+    fn from<'g>(&'g self, first: &Address) -> impl Iterator<Item = &'g Target> + use<'g> {
+        let place = self.targets.partition_point(|target| target.address < *first);
+        self.targets[place..].iter()
+    }
+}
+
+fn add<K: Clone + Eq + std::hash::Hash>(lists: &mut HashMap<K, Vec<Address>>, key: &K, address: Address) {
+    match lists.get_mut(key) {
+        Some(list) => list.push(address),
+        None => drop(lists.insert(key.clone(), vec![address])),
     }
 }

@@ -32,6 +32,7 @@ pub use graph::{Target, TargetGraph};
 pub use kind::Kind;
 pub use load::{Broken, Loaded, World, load};
 pub use select::select;
+pub use settings::is_since;
 
 #[cfg(test)]
 mod load_tests;

@@ -38,17 +38,19 @@ pub fn select<S: AsRef<str>>(
     root: &str,
 ) -> Result<Vec<Address>, Error> {
     let specs = specs.iter().map(|spec| Spec::parse(spec.as_ref(), cwd, root)).collect::<Result<Vec<_>, _>>()?;
-    let mut selected = BTreeSet::new();
-    for spec in specs.iter().filter(|spec| !spec.exclude) {
-        selected.extend(matched(graph, spec)?);
+    let (excludes, includes): (Vec<&Spec>, Vec<&Spec>) = specs.iter().partition(|spec| spec.exclude);
+    let mut selected = Vec::new();
+    for spec in includes {
+        selected.append(&mut matched(graph, spec)?);
     }
-    for spec in specs.iter().filter(|spec| spec.exclude) {
-        for address in matched(graph, spec)? {
-            selected.remove(&address);
-        }
+    let mut excluded = Vec::new();
+    for spec in excludes {
+        excluded.append(&mut matched(graph, spec)?);
     }
-    let mut selected: Vec<Address> = selected.into_iter().collect();
     selected.sort_by(Address::list_order);
+    selected.dedup();
+    excluded.sort();
+    selected.retain(|address| excluded.binary_search(address).is_err());
     Ok(selected)
 }
 
@@ -104,6 +106,7 @@ fn matched(graph: &TargetGraph, spec: &Spec) -> Result<Vec<Address>, Error> {
         Form::Recursive(file) | Form::Siblings(file) | Form::Path(file) if files.contains(file) => {
             Ok(owners(graph, file))
         }
+        Form::Recursive(dir) if dir.is_root() => Ok(all(&|_| true)),
         Form::Recursive(dir) if files.is_dir(dir) => Ok(all(&|target| target.address.resident_dir().starts_with(dir))),
         Form::Siblings(dir) if files.is_dir(dir) => Ok(all(&|target| target.address.resident_dir() == *dir)),
         Form::Path(dir) if files.is_dir(dir) => {

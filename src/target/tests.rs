@@ -237,7 +237,7 @@ fn requirements_depend_on_their_file_and_lockfile() {
         ("python", "default_resolve", json!("main")),
     ]);
     let build = "python_requirements(name='reqs', module_mapping={'Typing.Extensions': ['te']}, \
-                 overrides={'requests': {'dependencies': [':x'], 'tags': ['t']}})";
+                 overrides={('requests', 'Typing-Extensions'): {'dependencies': [':x'], 'tags': ['t']}})";
     let files = [
         ("BUILD", build),
         ("requirements.txt", "requests>=2\ntyping_extensions\nrequests<3\n"),
@@ -262,7 +262,9 @@ fn requirements_depend_on_their_file_and_lockfile() {
     let lock = "locks/main.lock:_main_lockfile";
     assert_eq!(field(&graph, "//:reqs#typing_extensions", "modules").cloned(), list(&["te"]));
     let expected = list(&[":x", "//requirements.txt:reqs", lock]);
-    assert_eq!(field(&graph, "//:reqs#requests", "dependencies").cloned(), expected);
+    for address in ["//:reqs#requests", "//:reqs#typing_extensions"] {
+        assert_eq!(field(&graph, address, "dependencies").cloned(), expected, "{address}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::tools::Tool;
 
 /// Description and built-in lock; without a lock the tool comes with another one. By name.
-const TOOLS: [(&str, &str); 20] = [
+const TOOLS: [(&str, &str); 24] = [
     (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
     (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
     (include_str!("bandit.toml"), include_str!("bandit.lock")),
@@ -13,15 +13,19 @@ const TOOLS: [(&str, &str); 20] = [
     (include_str!("flake8.toml"), include_str!("flake8.lock")),
     (include_str!("hadolint.toml"), include_str!("hadolint.lock")),
     (include_str!("isort.toml"), include_str!("isort.lock")),
+    (include_str!("mypy.toml"), include_str!("mypy.lock")),
     (include_str!("pydoclint.toml"), include_str!("pydoclint.lock")),
     (include_str!("pydocstyle.toml"), include_str!("pydocstyle.lock")),
     (include_str!("pylint.toml"), include_str!("pylint.lock")),
+    (include_str!("pyrefly.toml"), include_str!("pyrefly.lock")),
+    (include_str!("pyright.toml"), include_str!("pyright.lock")),
     (include_str!("pytest.toml"), include_str!("pytest.lock")),
     (include_str!("pyupgrade.toml"), include_str!("pyupgrade.lock")),
     (include_str!("ruff.toml"), include_str!("ruff.lock")),
     (include_str!("shellcheck.toml"), include_str!("shellcheck.lock")),
     (include_str!("shfmt.toml"), include_str!("shfmt.lock")),
     (include_str!("taplo.toml"), include_str!("taplo.lock")),
+    (include_str!("ty.toml"), include_str!("ty.lock")),
     (include_str!("yamllint.toml"), include_str!("yamllint.lock")),
     (include_str!("yapf.toml"), include_str!("yapf.lock")),
 ];
@@ -49,6 +53,7 @@ mod tests {
 
     use super::*;
     use crate::config::table::{ScopeKind, Table};
+    use crate::tools::Kind;
 
     const PLACEHOLDERS: [&str; 3] = ["{config}", "{args}", "{files}"];
 
@@ -73,8 +78,14 @@ mod tests {
             let words: BTreeSet<&str> = call.argv.iter().map(String::as_str).collect();
             assert!(words.contains("{files}") && words.contains("{args}"), "{name}");
             assert_eq!(words.contains("{config}"), !tool.config_args.is_empty(), "{name}");
-            let braced = words.iter().filter(|word| word.contains('{'));
-            assert!(braced.into_iter().all(|word| PLACEHOLDERS.contains(word)), "{name}");
+            let of_checkers = ["{python}", "{root}", "{roots}"];
+            let plain = |word: &str| of_checkers.iter().fold(word.to_owned(), |word, part| word.replace(part, ""));
+            let plain: Vec<String> = match call.kind {
+                Kind::Checker => words.iter().map(|word| plain(word)).collect(),
+                _ => words.iter().map(|word| word.to_string()).collect(),
+            };
+            let braced = plain.iter().filter(|word| word.contains('{'));
+            assert!(braced.into_iter().all(|word| PLACEHOLDERS.contains(&word.as_str())), "{name}");
         }
     }
 

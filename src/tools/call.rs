@@ -1,5 +1,7 @@
 //! One way in which goals call a tool: on which files, with which words, and what its exit code means.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -14,7 +16,14 @@ pub struct Call {
     /// Any one of these in `backend_packages` switches it on.
     pub backends: Vec<String>,
     /// The program below `/deps/bin` and its words. A word in braces stands for others: `{config}`, `{args}`, `{files}`.
+    /// In a checker's words `{python}` is the interpreter that has the requirements, `{roots}` the quoted source roots, and
+    /// a word with `{root}` is there once for each.
     pub argv: Vec<String>,
+    /// What its environment has beside the constants.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// What is peculiar about running it.
+    pub runner: Option<Runner>,
     pub partition: Partition,
     /// Of one that rewrites: the linter that finds what it would change, so that `lint` need not ask it too.
     pub linted_by: Option<String>,
@@ -48,6 +57,16 @@ pub enum Kind {
     /// Rewrites, and changes only how the code looks.
     Formatter,
     Checker,
+}
+
+/// Behaviour that is no data; it lives in `plan`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runner {
+    /// Through `mypy_run.py`, which keeps what mypy has worked out, and orders its findings.
+    Mypy,
+    /// With a settings file of ours that has the user's settings and the source roots.
+    Pyright,
 }
 
 impl Kind {

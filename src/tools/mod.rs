@@ -2,8 +2,9 @@
 
 mod all;
 mod call;
+pub mod regex_lint;
 mod tool;
 
 pub use all::{SDIST_LOCK, UV_LOCK, all, named};
-pub use call::{Call, Kind, Partition};
+pub use call::{Call, Kind, Partition, Runner};
 pub use tool::{ConfigDirs, ConfigFile, Tool};

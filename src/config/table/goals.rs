@@ -23,7 +23,15 @@ pub const SCOPES: &[Scope] = &[
     goal("lint", "Find what linters find, and what formatters would change.", LINT),
     goal("fmt", "Format sources in place.", &[ONLY, BATCH_SIZE, inert("per_file_caching", Bool)]),
     goal("fix", "Fix and format sources in place.", &[ONLY, BATCH_SIZE, SKIP_FORMATTERS]),
-    goal("check", "Check types.", &[ONLY, off("force", "Check again in spite of kept results.")]),
+    goal(
+        "check",
+        "Check types.",
+        &[
+            ONLY,
+            off("force", "Check everything again, from nothing."),
+            off("verify", "Then check once more from nothing, and fail where that finds something else."),
+        ],
+    ),
     goal("test", "Run tests.", TEST),
     goal("package", "Build what can be distributed into the dist directory.", &[]),
     goal(

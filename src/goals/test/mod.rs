@@ -3,7 +3,7 @@
 
 mod batches;
 mod coverage;
-mod failure;
+pub(super) mod failure;
 mod prepare;
 mod process_settings;
 mod results;
@@ -82,6 +82,6 @@ fn prepare_and_execute(session: &mut Session, tests: &[Address], debug: bool) ->
     Ok((Done { tests, coverage }, outcomes))
 }
 
-fn has_lost_something(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
+pub(super) fn has_lost_something(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
     result.as_ref().is_err_and(|error| error.root().missing().is_some())
 }

@@ -1,0 +1,189 @@
+//! Everything that checkers need for some partitions, as one graph of actions. A check that cannot be prepared is told
+//! with its reason and does not stop the others.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::action::{ActionGraph, Source, Step, StepId};
+use crate::base::{Digest, RelPath};
+use crate::goals::check::checkers::Checker;
+use crate::goals::check::mypy;
+use crate::goals::check::partitions::{Partition, files_to_check};
+use crate::goals::pythons::Pythons;
+use crate::goals::sources::Sources;
+use crate::goals::{Error, Session};
+use crate::plan::check_run::{self, CheckRun};
+use crate::plan::config_files::{config_files, named};
+use crate::plan::requirements;
+use crate::python;
+use crate::python::closure::{Closure, Closures, Follow};
+use crate::store::{Node, Tree};
+use crate::target::Address;
+use crate::tools::Runner;
+
+pub struct Prepared {
+    pub graph: ActionGraph,
+    pub checks: Vec<PreparedCheck>,
+}
+
+/// One checker and one partition.
+pub struct PreparedCheck {
+    pub checker: Checker,
+    /// What tells it from the others of its checker.
+    pub partition: String,
+    /// Or why there is none.
+    pub step: Result<StepId, Error>,
+}
+
+pub fn prepare(
+    session: &mut Session,
+    checkers: &[Checker],
+    partitions: &[Partition],
+    force: bool,
+) -> Result<Prepared, Error> {
+    let graph = session.graph()?;
+    let dependencies = session.dependencies()?;
+    let settings = python::Settings::of(session.config())?;
+    let roots = session.source_roots()?;
+    let closures = Closures::new(&graph, &dependencies, &settings, &roots);
+    let selected: Vec<Address> =
+        partitions.iter().flat_map(|partition| partition.targets.values().flatten()).cloned().collect();
+    session
+        .tell_doubts(&dependencies, &selected.iter().cloned().chain(dependencies.transitive(&selected)).collect())?;
+
+    let empty = session.store()?.put_tree(&Tree::default())?;
+    let mut preparation = Preparation {
+        sources: session.sources()?,
+        pythons: Pythons::new(session, empty),
+        graph: ActionGraph::default(),
+        closures: &closures,
+        force,
+    };
+    let mut checks = Vec::new();
+    for checker in checkers {
+        for partition in partitions {
+            let Some(targets) = partition.targets.get(&checker.call.name) else { continue };
+            let step = preparation.check(session, checker, partition, targets);
+            checks.push(PreparedCheck { checker: checker.clone(), partition: partition.description(), step });
+        }
+    }
+    preparation.sources.save()?;
+    Ok(Prepared { graph: preparation.graph, checks })
+}
+
+pub(super) struct Preparation<'c> {
+    pub sources: Arc<Sources>,
+    pub pythons: Pythons,
+    pub graph: ActionGraph,
+    pub closures: &'c Closures<'c>,
+    force: bool,
+}
+
+impl Preparation<'_> {
+    fn check(
+        &mut self,
+        session: &mut Session,
+        checker: &Checker,
+        partition: &Partition,
+        targets: &[Address],
+    ) -> Result<StepId, Error> {
+        let (tool, constraints) = (&checker.tool, &partition.constraints);
+        let graph = session.graph()?;
+        let closures = self.closures;
+        let closure = closures.of(targets, Follow::All);
+        let sources = targets.iter().filter_map(|target| graph.get(target)).flat_map(|target| target.sources.clone());
+        let files = files_to_check(sources.filter(is_python));
+        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
+        let settings = self.settings_files(session, checker)?;
+        let (mypy, plugins) = match checker.call.runner {
+            Some(Runner::Mypy) => self.mypy(session, checker, constraints, &settings)?,
+            _ => (mypy::none(), mypy::Plugins::default()),
+        };
+        let beside = mypy::extra_stubs(session, &mut self.pythons, &mut self.graph, tool, constraints)?;
+        let mut images = self.pythons.images(session, &mut self.graph, constraints, tool, plugins.wanted)?;
+        let image = self.pythons.requirements(session, &mut self.graph, constraints, wanted, beside)?;
+        images.insert(check_run::REQUIREMENTS.to_owned(), image);
+        let sources = Source::Tree(self.tree(session, checker, &closure, &plugins.files, &settings, &files)?);
+        let config = session.config();
+        let run = CheckRun {
+            label: format!("{} ({})", checker.call.name, partition.description()),
+            call: &checker.call,
+            sources,
+            files,
+            source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
+            images,
+            config: named(tool, config)
+                .iter()
+                .flat_map(|file| tool.config_args.iter().map(move |word| word.replace("{}", file.as_str())))
+                .collect(),
+            args: config.list(&tool.scope, "args").into_iter().map(str::to_owned).collect(),
+            force: self.force,
+            mypy,
+        };
+        Ok(self.graph.add(Step::Run(Box::new(check_run::action(&run)))))
+    }
+
+    /// Those that are there; the one that the section names must be.
+    fn settings_files(&self, session: &mut Session, checker: &Checker) -> Result<BTreeSet<RelPath>, Error> {
+        let graph = session.graph()?;
+        let root = session.build_root();
+        let exists = |path: &RelPath| graph.files().contains(path) || path.to_path(root).is_file();
+        let holds = |path: &RelPath, text: &str| {
+            std::fs::read_to_string(path.to_path(root)).is_ok_and(|content| content.contains(text))
+        };
+        Ok(config_files(&checker.tool, session.config(), [], &exists, &holds))
+    }
+
+    fn tree(
+        &mut self,
+        session: &mut Session,
+        checker: &Checker,
+        closure: &Closure<'_>,
+        plugins: &[RelPath],
+        settings: &BTreeSet<RelPath>,
+        files: &[RelPath],
+    ) -> Result<Digest, Error> {
+        let sources = closure.files.iter().copied().filter(|file| is_python(file));
+        let mut all: BTreeSet<&RelPath> = sources.chain(plugins).chain(settings).collect();
+        let store = session.store()?;
+        let mut made = Tree::default();
+        let mut make = |name: &str, text: String| -> Result<(), Error> {
+            let node = Node::File { digest: store.put(text.as_bytes())?, executable: false };
+            made.nodes.insert(RelPath::parse(name)?, node);
+            Ok(())
+        };
+        match checker.call.runner {
+            Some(Runner::Mypy) => {
+                make(check_run::FILES, files.iter().map(|file| format!("{file}\n")).collect())?;
+            }
+            Some(Runner::Pyright) => {
+                all.retain(|file| file.as_str() != check_run::PYRIGHT_SETTINGS);
+                make(check_run::PYRIGHT_SETTINGS, pyright_settings(session, settings, closure)?)?;
+            }
+            None => {}
+        }
+        let sources = self.sources.tree(all)?;
+        let made = store.put_tree(&made)?;
+        Ok(store.merge(&[(RelPath::root(), sources), (RelPath::root(), made)])?)
+    }
+}
+
+/// Its own kind of file comes before the section of a file for all.
+fn pyright_settings(session: &Session, settings: &BTreeSet<RelPath>, closure: &Closure<'_>) -> Result<String, Error> {
+    let user = settings.iter().max_by_key(|file| file.extension() == Some("json"));
+    let text = match user {
+        Some(file) => {
+            let path = file.to_path(session.build_root());
+            Some(std::fs::read_to_string(&path).map_err(|source| Error::Settings { path, why: source.to_string() })?)
+        }
+        None => None,
+    };
+    let roots: Vec<RelPath> = closure.source_roots.iter().map(|root| (*root).clone()).collect();
+    let user = user.zip(text.as_deref()).map(|(file, text)| (file.as_str(), text));
+    check_run::pyright_settings(user, &roots)
+        .map_err(|why| Error::Settings { path: user.map_or_else(Default::default, |(file, _)| file.into()), why })
+}
+
+fn is_python(file: &RelPath) -> bool {
+    matches!(file.extension(), Some("py" | "pyi"))
+}

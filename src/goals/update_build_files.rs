@@ -1,0 +1,96 @@
+//! `update-build-files`: BUILD files with today's names, formatted. Which names are old, `build_file::renamed` knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use crate::base::glob::Globs;
+use crate::base::{Digest, RelPath};
+use crate::build_file::renamed::{defined, renamed};
+use crate::build_file::{Diagnostic, Source};
+use crate::goals::rewrite::rewrite;
+use crate::goals::{Error, Session, Verdict, selected};
+use crate::target;
+
+/// A BUILD file on its way.
+struct Update {
+    was: Vec<u8>,
+    now: Vec<u8>,
+    /// What was done, in words.
+    changes: Vec<&'static str>,
+}
+
+type Updates = BTreeMap<RelPath, Update>;
+
+pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+    if !selected::says_what(session)? {
+        let hint = "`update-build-files ::` works on all of them";
+        session.tell("warning", "`update-build-files` was told no files, and does nothing", Some(hint));
+        return Ok(Verdict::Good);
+    }
+    let mut updates = read(session)?;
+    if session.config().flag("update-build-files", "fix_safe_deprecations") {
+        rename(session, &mut updates)?;
+    }
+    updates.retain(|_, update| !update.changes.is_empty());
+    if updates.is_empty() {
+        return Ok(Verdict::Good);
+    }
+    let checks = session.config().flag("update-build-files", "check");
+    for (file, update) in &updates {
+        if !checks {
+            rewrite(session.build_root(), file, Some(Digest::of(&update.was)), &update.now)?;
+        }
+        let verb = if checks { "Would update" } else { "Updated" };
+        let changes: String = update.changes.iter().map(|change| format!("  - {change}\n")).collect();
+        session.print(&format!("{verb} {file}:\n{changes}"))?;
+    }
+    if checks {
+        session.print("\nTo fix `update-build-files` failures, run `waders update-build-files`.\n")?;
+        return Ok(Verdict::Bad(1));
+    }
+    session.forget_graph();
+    Ok(Verdict::Good)
+}
+
+/// The selected BUILD files.
+fn read(session: &mut Session) -> Result<Updates, Error> {
+    let (files, graph) = (session.selected_files()?, session.graph()?);
+    let mut updates = Updates::new();
+    for file in files.into_iter().filter(|file| graph.is_build_file(file)) {
+        let path = file.to_path(session.build_root());
+        let was = fs::read(path).map_err(|source| Error::BuildFile { file: file.clone(), source })?;
+        updates.insert(file, Update { now: was.clone(), was, changes: Vec::new() });
+    }
+    Ok(updates)
+}
+
+/// Files with mistakes are passed over: loading told them.
+fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
+    let macros = macros(session)?;
+    let version = session.config().text("GLOBAL", "pants_version");
+    let is_since = |release| target::is_since(version, release);
+    for (file, update) in updates {
+        let Ok(source) = parsed(file, &update.now) else { continue };
+        let renamed = renamed(&source, &macros, &is_since);
+        update.changes.extend(renamed.target_types.then_some("Renamed deprecated targets"));
+        update.changes.extend(renamed.fields.then_some("Renamed deprecated fields"));
+        update.now = renamed.text.into_bytes();
+    }
+    Ok(())
+}
+
+/// The names that the repository's preludes give a meaning.
+fn macros(session: &mut Session) -> Result<BTreeSet<String>, Error> {
+    let graph = session.graph()?;
+    let globs = Globs::compile(session.config().list("GLOBAL", "build_file_prelude_globs"))?;
+    let mut names = BTreeSet::new();
+    for file in graph.files().matching(&RelPath::root(), &globs) {
+        let text = fs::read(file.to_path(session.build_root())).unwrap_or_default();
+        names.extend(parsed(&file, &text).map(|prelude| defined(&prelude)).unwrap_or_default());
+    }
+    Ok(names)
+}
+
+fn parsed(file: &RelPath, text: &[u8]) -> Result<Source, Box<Diagnostic>> {
+    Source::parse(file, String::from_utf8_lossy(text).into_owned())
+}

@@ -1,0 +1,2 @@
+import app.util
+import app.sub.one

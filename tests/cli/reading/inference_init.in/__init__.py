@@ -1,0 +1,1 @@
+# Above every source root.

@@ -1,0 +1,2 @@
+import ruamel.yaml
+import other_yaml

@@ -1,0 +1,4 @@
+import odd
+import even.more.deeply.Nested
+import even
+import written.by.hand

@@ -1,0 +1,2 @@
+from ns.one import a
+from ns.one.a import f

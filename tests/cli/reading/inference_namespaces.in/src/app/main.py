@@ -1,0 +1,3 @@
+import ns.two.b
+import ns
+import ns.one

@@ -1,0 +1,2 @@
+from .sub import deep
+from . import top

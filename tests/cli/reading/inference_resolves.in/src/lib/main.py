@@ -1,0 +1,3 @@
+import requests
+import six
+import app.main

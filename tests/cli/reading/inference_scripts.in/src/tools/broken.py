@@ -1,0 +1,5 @@
+import tools.helper
+
+def broken(:
+
+import tools.run

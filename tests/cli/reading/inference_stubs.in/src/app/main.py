@@ -1,0 +1,4 @@
+import yaml
+import app.fast
+import app.only
+import six

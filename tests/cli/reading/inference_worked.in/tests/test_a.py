@@ -1,0 +1,5 @@
+from app.main import y2
+
+
+def test():
+    pass

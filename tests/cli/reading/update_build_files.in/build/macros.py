@@ -1,0 +1,2 @@
+def shell_library(**fields):
+    shell_sources(**fields)
