@@ -22,6 +22,10 @@ pub struct Settings {
     /// Between equal providers, the nearest to the importer's source root.
     pub by_source_root: bool,
     pub ignored_unowned: Vec<String>,
+    /// Of every image, as `NAME=value`.
+    pub build_args: Vec<String>,
+    /// Whether shell scripts depend on what they source.
+    pub shell: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +81,8 @@ impl Settings {
             },
             by_source_root: config.text(infer, "ambiguity_resolution") == Some("by_source_root"),
             ignored_unowned: config.list(infer, "ignored_unowned_imports").into_iter().map(str::to_owned).collect(),
+            build_args: config.list("docker", "build_args").into_iter().map(str::to_owned).collect(),
+            shell: config.flag("shell-setup", "dependency_inference"),
         })
     }
 
