@@ -11,6 +11,7 @@ mod list;
 mod output;
 mod packages;
 mod paths;
+mod peek;
 mod pythons;
 mod recipes;
 pub mod rewrite;
@@ -44,6 +45,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("filter", list::filter),
     ("list", list::run),
     ("paths", paths::run),
+    ("peek", peek::run),
     ("roots", roots::run),
     ("tailor", tailor::run),
     ("test", test::run),
