@@ -10,6 +10,7 @@ pub mod environment;
 mod explicit;
 mod images;
 pub mod imports;
+pub mod imports_bytes;
 pub mod index;
 pub mod infer;
 pub mod lockfile;
