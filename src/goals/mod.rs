@@ -14,6 +14,7 @@ mod loading;
 mod output;
 mod packages;
 mod paths;
+mod peek;
 mod pythons;
 mod recipes;
 pub mod rewrite;
@@ -47,6 +48,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("filter", list::filter),
     ("list", list::run),
     ("paths", paths::run),
+    ("peek", peek::run),
     ("roots", roots::run),
     ("tailor", tailor::run),
     ("test", test::run),

@@ -154,6 +154,7 @@ impl Session {
             roots: &roots,
             settings: &settings,
             imports: &|file| imports.get(file).cloned(),
+            texts: &|file| std::fs::read_to_string(file.to_path(&self.build_root)).ok(),
         }));
         self.dependencies = Some(dependencies.clone());
         Ok(dependencies)

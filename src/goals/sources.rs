@@ -1,7 +1,7 @@
 //! The repository's files as the store knows them: their digests, hashed again only when their dates changed, and what
 //! they import, parsed again only when their bytes did.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::base::{Digest, RelPath};
 use crate::python::imports::{IMPORTS_VERSION, Imports, imports};
+use crate::python::imports_bytes;
 use crate::store::{Node, Stamp, StatCache, Store, Tree};
 
 #[derive(Debug, thiserror::Error)]
@@ -29,44 +30,92 @@ pub struct Sources {
     strings: bool,
 }
 
-/// A file's imports, and how they are to be kept if they are new.
-struct Parsed {
+/// One file as it lies there, with its imports if its stat data are known.
+struct Looked<'f> {
+    file: &'f RelPath,
+    stamp: Stamp,
+    digest: Digest,
+    imports: Option<Imports>,
+}
+
+/// A file's imports, and the content that they are of.
+struct Found<'l> {
+    looked: &'l Looked<'l>,
+    digest: Digest,
     imports: Imports,
-    learnt: Option<(Digest, Vec<u8>)>,
+    bytes: Vec<u8>,
+    is_new: bool,
 }
 
 impl Sources {
     pub fn open(store: Arc<Store>, root: &Path, strings: bool) -> Result<Sources, Error> {
-        let stats = store.stat_cache(root)?;
+        let stats = store.stat_cache(root, &kind(strings))?;
         Ok(Sources { root: root.to_owned(), store, stats, strings })
     }
 
-    /// What these files import. Those that cannot be read are left out.
+    /// What these files, which are all there are, import. Those that cannot be read are left out.
     pub fn imports(&self, files: &[RelPath]) -> Result<HashMap<RelPath, Arc<Imports>>, Error> {
-        let digests: Vec<(&RelPath, Digest)> =
-            files.par_iter().filter_map(|file| Some((file, self.digest(file).ok()?))).collect();
-        let wanted: Vec<Digest> = digests.iter().map(|(_, digest)| *digest).collect();
-        let kept = self.store.payloads(&self.kind(), &wanted)?;
-        let known = |digest: &Digest| serde_json::from_slice::<Imports>(kept.get(digest)?).ok();
-        let found: Vec<(&RelPath, Parsed)> = digests
-            .par_iter()
-            .filter_map(|(file, digest)| {
-                let parsed = known(digest).map(|imports| Parsed { imports, learnt: None });
-                Some((*file, parsed.or_else(|| self.parse(file))?))
-            })
-            .collect();
-        let learnt: Vec<(Digest, Vec<u8>)> = found.iter().filter_map(|(_, parsed)| parsed.learnt.clone()).collect();
-        self.store.save_payloads(&self.kind(), &learnt)?;
-        self.save()?;
-        Ok(found.into_iter().map(|(file, parsed)| (file.clone(), Arc::new(parsed.imports))).collect())
+        let looked: Vec<Looked<'_>> = files.par_iter().filter_map(|file| self.look(file).ok()).collect();
+        // By content they may be known from another branch or checkout.
+        let (known, unknown): (Vec<_>, Vec<_>) = looked.into_iter().partition(|looked| looked.imports.is_some());
+        let found = self.by_content(unknown)?;
+        if !found.is_empty() {
+            self.save_with(files)?;
+        }
+        let known = known.into_iter().filter_map(|looked| Some((looked.file.clone(), looked.imports?)));
+        Ok(known.chain(found).map(|(file, imports)| (file, Arc::new(imports))).collect())
     }
 
-    fn parse(&self, file: &RelPath) -> Option<Parsed> {
-        let content = fs::read(file.to_path(&self.root)).ok()?;
+    fn look<'f>(&self, file: &'f RelPath) -> Result<Looked<'f>, Error> {
+        let path = file.to_path(&self.root);
+        let read = |source| Error::Read { path: path.clone(), source };
+        let stamp = Stamp::of(&fs::metadata(&path).map_err(read)?);
+        if let Some((digest, note)) = self.stats.known(file, &stamp) {
+            return Ok(Looked { file, stamp, digest, imports: imports_bytes::from_bytes(note) });
+        }
+        let hashed_at = SystemTime::now();
+        let digest = Digest::of(&fs::read(&path).map_err(read)?);
+        self.stats.learn(file.clone(), stamp, digest, hashed_at);
+        Ok(Looked { file, stamp, digest, imports: None })
+    }
+
+    /// Found by the digest, or else parsed; both are noted for the next run.
+    fn by_content(&self, looked: Vec<Looked<'_>>) -> Result<Vec<(RelPath, Imports)>, Error> {
+        if looked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let kind = kind(self.strings);
+        let wanted: Vec<Digest> = looked.iter().map(|looked| looked.digest).collect();
+        let kept = self.store.payloads(&kind, &wanted)?;
+        let found: Vec<Found<'_>> = looked.par_iter().filter_map(|looked| self.find(looked, &kept)).collect();
+        let (mut all, mut learnt) = (Vec::new(), Vec::new());
+        for found in found {
+            self.stats.annotate(found.looked.file, found.looked.stamp, found.digest, found.bytes.clone());
+            all.push((found.looked.file.clone(), found.imports));
+            learnt.extend(found.is_new.then_some((found.digest, found.bytes)));
+        }
+        self.store.save_payloads(&kind, &learnt)?;
+        Ok(all)
+    }
+
+    fn find<'l>(&self, looked: &'l Looked<'l>, kept: &HashMap<Digest, Vec<u8>>) -> Option<Found<'l>> {
+        let digest = looked.digest;
+        let kept = kept.get(&digest).and_then(|bytes| Some((bytes.clone(), imports_bytes::from_bytes(bytes)?)));
+        if let Some((bytes, imports)) = kept {
+            return Some(Found { looked, digest, imports, bytes, is_new: false });
+        }
+        let content = fs::read(looked.file.to_path(&self.root)).ok()?;
         let imports = imports(&content, self.strings);
-        let bytes = serde_json::to_vec(&imports).expect("imports always serialize");
+        let bytes = imports_bytes::to_bytes(&imports);
         // Kept for what was read, which an editor may have changed since it was hashed.
-        Some(Parsed { imports, learnt: Some((Digest::of(&content), bytes)) })
+        Some(Found { looked, digest: Digest::of(&content), imports, bytes, is_new: true })
+    }
+
+    /// Of Python files only these are left.
+    fn save_with(&self, files: &[RelPath]) -> Result<(), Error> {
+        let files: HashSet<&str> = files.iter().map(RelPath::as_str).collect();
+        let wanted = |path: &str| files.contains(path) || !(path.ends_with(".py") || path.ends_with(".pyi"));
+        Ok(self.store.save_stat_cache(&self.stats, wanted)?)
     }
 
     /// A tree of these files, their bytes in the store.
@@ -81,24 +130,7 @@ impl Sources {
 
     /// Keeps what was learnt for the next run.
     pub fn save(&self) -> Result<(), Error> {
-        Ok(self.store.save_stat_cache(&self.stats)?)
-    }
-
-    fn kind(&self) -> String {
-        format!("imports-{IMPORTS_VERSION}{}", if self.strings { "-strings" } else { "" })
-    }
-
-    fn digest(&self, file: &RelPath) -> Result<Digest, Error> {
-        let path = file.to_path(&self.root);
-        let read = |source| Error::Read { path: path.clone(), source };
-        let stamp = Stamp::of(&fs::metadata(&path).map_err(read)?);
-        if let Some(digest) = self.stats.digest(file, &stamp) {
-            return Ok(digest);
-        }
-        let hashed_at = SystemTime::now();
-        let digest = Digest::of(&fs::read(&path).map_err(read)?);
-        self.stats.learn(file.clone(), stamp, digest, hashed_at);
-        Ok(digest)
+        Ok(self.store.save_stat_cache(&self.stats, |_| true)?)
     }
 
     /// The digest of bytes that are in the store, and whether they may be executed.
@@ -118,4 +150,9 @@ impl Sources {
         self.stats.learn(file.clone(), stamp, digest, hashed_at);
         Ok((digest, executable))
     }
+}
+
+/// Which notes there are on a file's content.
+fn kind(strings: bool) -> String {
+    format!("imports-{IMPORTS_VERSION}{}", if strings { "-strings" } else { "" })
 }

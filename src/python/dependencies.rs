@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::python::numbered::Number;
-use crate::target::{Address, Diagnostic, TargetGraph};
+use crate::target::{Address, Diagnostic, Kind, TargetGraph};
 
 #[derive(Debug, Default)]
 pub struct Dependencies {
@@ -57,18 +57,24 @@ impl Dependencies {
     /// named generators stand for.
     pub fn listed(&self, graph: &TargetGraph, address: &Address) -> Vec<&Address> {
         let Some(edges) = self.edges_of(address) else { return Vec::new() };
+        let is_generator = |address: &Address| {
+            let kind = graph.get(address).and_then(|target| Kind::of(&target.kind));
+            kind.is_some_and(Kind::is_generator)
+        };
         let named = |address: &Address| {
             let number = self.number(address).filter(|_| edges.named.is_some());
-            number.is_none_or(|number| edges.written().any(|written| *written == number))
+            !is_generator(address) && number.is_none_or(|number| edges.written().any(|written| *written == number))
         };
         let (mut listed, mut expanded): (Vec<&Address>, Vec<&Address>) =
             self.direct(address).into_iter().partition(|address| named(address));
         listed.sort_by(|left, right| left.list_order(right));
-        let generator = |address: &Address| graph.get(address).and_then(|target| target.generator.as_ref());
-        expanded.sort_by(|left, right| match (generator(left), generator(right)) {
-            (Some(one), Some(other)) => one.list_order(other).then_with(|| left.list_order(right)),
-            _ => left.list_order(right),
-        });
+        // A generator that makes nothing stands for itself.
+        let generator = |address: &'_ Address| {
+            let generator = graph.get(address).and_then(|target| target.generator.clone());
+            generator.unwrap_or_else(|| address.clone())
+        };
+        expanded
+            .sort_by(|left, right| generator(left).list_order(&generator(right)).then_with(|| left.list_order(right)));
         listed.extend(expanded);
         listed
     }

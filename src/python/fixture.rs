@@ -126,7 +126,9 @@ impl Repository {
             let text = self.files.get(path)?;
             Some(Arc::new(imports(text.as_bytes(), settings.wants_strings())))
         };
-        infer(&Input { graph: &self.graph(), roots: &self.roots(), settings: &settings, imports: &read })
+        let texts = |path: &RelPath| self.files.get(path).cloned();
+        let (graph, roots) = (self.graph(), self.roots());
+        infer(&Input { graph: &graph, roots: &roots, settings: &settings, imports: &read, texts: &texts })
     }
 
     #[track_caller]

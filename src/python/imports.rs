@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::python::nesting;
 use crate::python::source_text::{decode, line_starts};
 
-/// Grows whenever the same text would give another answer: an index of kept `Imports` is keyed by it.
-pub const IMPORTS_VERSION: u32 = 1;
+/// Grows whenever the same text would give another answer, or other bytes: an index of kept `Imports` is keyed by it.
+pub const IMPORTS_VERSION: u32 = 2;
 
 const NO_INFER: &str = "# pants: no-infer-dep";
 

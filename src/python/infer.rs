@@ -12,12 +12,14 @@ use crate::python::ancestor_files::{AncestorFiles, ancestor_files};
 use crate::python::dependencies::{Dependencies, Edges};
 use crate::python::entry_point;
 use crate::python::explicit::explicit;
+use crate::python::images::{self, Packages};
 use crate::python::imports::{Import, ImportKind, Imports};
 use crate::python::module_map::{Home, ModuleMap, is_python_source, resolve_of};
 use crate::python::numbered::{Number, Numbered};
 use crate::python::owners::{Owners, owners};
 use crate::python::settings::{Settings, Unowned};
 use crate::python::source_root::SourceRoots;
+use crate::python::sourced::sourced;
 use crate::python::stdlib::is_stdlib;
 use crate::target::{Address, Diagnostic, Severity, Target, TargetGraph, Value, dependencies};
 
@@ -28,6 +30,8 @@ pub struct Input<'a> {
     pub settings: &'a Settings,
     /// From an index, or by reading the file; nothing for a file that cannot be read.
     pub imports: &'a (dyn Fn(&RelPath) -> Option<Arc<Imports>> + Sync),
+    /// The text of a Dockerfile or a shell script.
+    pub texts: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
 }
 
 pub fn infer(input: &Input<'_>) -> Dependencies {
@@ -40,6 +44,7 @@ pub fn infer(input: &Input<'_>) -> Dependencies {
         imports,
         extensions: extensions(&targets),
         assets: assets(input, &targets),
+        packages: Packages::of(&targets),
         targets,
         input,
     };
@@ -62,6 +67,7 @@ struct Inference<'a> {
     extensions: HashMap<&'a str, Vec<String>>,
     /// Resources and files, by their one source.
     assets: HashMap<&'a RelPath, Vec<Number>>,
+    packages: Packages,
 }
 
 /// Each file is read once, however many targets own it or begin below its package.
@@ -178,6 +184,8 @@ impl<'a> Inference<'a> {
             "pex_binary" if self.input.settings.entry_points => self.of_binary(found),
             "python_distribution" if self.input.settings.entry_points => self.of_distribution(found),
             "platform_resources" => self.of_platform(found),
+            "docker_image" => self.of_image(found),
+            "shell_source" | "shunit2_test" if self.input.settings.shell => self.of_script(found),
             _ if is_python_source(found.target) => {
                 self.of_source(found);
                 self.of_extensions(found);
@@ -320,6 +328,25 @@ impl<'a> Inference<'a> {
         match dependencies::resolve(self.targets.graph, found.target, written) {
             Ok(named) => found.inferred.extend(named.iter().filter_map(|address| self.targets.number(address))),
             Err(error) => found.tell(Severity::Error, None, chain(&error), error.hint().map(str::to_owned)),
+        }
+    }
+
+    fn of_image(&self, found: &mut Found<'a>) {
+        let source = || found.target.sources.first().and_then(|source| (self.input.texts)(source));
+        let Some(text) = images::instructions(found.target).or_else(source) else { return };
+        let build_args = &self.input.settings.build_args;
+        found.inferred.extend(images::implied(found.target, &text, build_args, &self.targets, &self.packages));
+    }
+
+    fn of_script(&self, found: &mut Found<'a>) {
+        let text = found.target.sources.first().and_then(|source| (self.input.texts)(source));
+        for path in text.map(|text| sourced(&text)).unwrap_or_default() {
+            let is_script =
+                |owner: &Number| matches!(self.targets.get(*owner).kind.as_str(), "shell_source" | "shunit2_test");
+            let mut owners = self.targets.owners(&path).iter().copied().filter(is_script);
+            if let (Some(owner), None) = (owners.next(), owners.next()) {
+                found.inferred.push(owner);
+            }
         }
     }
 

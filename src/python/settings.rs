@@ -24,6 +24,10 @@ pub struct Settings {
     pub by_source_root: bool,
     pub ignored_unowned: Vec<String>,
     pub plugins: Plugins,
+    /// Of every image, as `NAME=value`.
+    pub build_args: Vec<String>,
+    /// Whether shell scripts depend on what they source.
+    pub shell: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,8 @@ impl Settings {
             by_source_root: config.text(infer, "ambiguity_resolution") == Some("by_source_root"),
             ignored_unowned: config.list(infer, "ignored_unowned_imports").into_iter().map(str::to_owned).collect(),
             plugins: Plugins::of(config),
+            build_args: config.list("docker", "build_args").into_iter().map(str::to_owned).collect(),
+            shell: config.flag("shell-setup", "dependency_inference"),
         })
     }
 

@@ -88,7 +88,7 @@ fn parse_digest(name: &str, digest: Option<wire::Digest>) -> Result<Digest, Stri
 }
 
 /// The messages of `build.bazel.remote.execution.v2`, as far as a canonical tree holds them.
-mod wire {
+pub(super) mod wire {
     pub use crate::base::wire::Digest;
 
     #[derive(Clone, PartialEq, prost::Message)]

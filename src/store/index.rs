@@ -13,7 +13,7 @@ use super::error::{Error, Result};
 use super::layout::{Store, lock};
 
 /// Raise it when the tables change: other versions are set aside.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long a writer waits for writers of other processes.
 const BUSY: Duration = Duration::from_secs(20);
@@ -23,7 +23,6 @@ const SETTINGS: &str = "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
 
 const TABLES: &str = "
     CREATE TABLE memory (key BLOB PRIMARY KEY, hash BLOB NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE stat (path BLOB PRIMARY KEY, stamp BLOB NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE payload (
         kind TEXT NOT NULL, hash BLOB NOT NULL, check_hash BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, hash)
     ) WITHOUT ROWID;

@@ -28,7 +28,7 @@ impl Store {
     /// Opens the store at `root`; makes it if it is missing.
     pub fn open(root: &Path) -> Result<Store> {
         let root = std::path::absolute(root).map_err(Error::io("find", root))?;
-        for dir in ["blob", "tree", "image", "tmp", "quarantine"] {
+        for dir in ["blob", "tree", "image", "repository", "tmp", "quarantine"] {
             make_dir(&root.join(dir))?;
         }
         let notices = Arc::new(Mutex::new(Vec::new()));

@@ -9,7 +9,8 @@
 //! image/<hex>/root   a tree as a directory of hardlinks to blobs, read-only, bound whole into sandboxes
 //! tmp/<session>/     what a living process is writing; locked by it, swept by the next when it died
 //! quarantine/        what was found damaged: never served, kept to be looked at
-//! index.db           SQLite: the action cache and the digests of workspace files; `index.lock` while it is made
+//! repository/<hex>   what is known of one repository's files: stat data, digests, imports (`pack`); 0644
+//! index.db           SQLite: the action cache, and what is known of contents; `index.lock` while it is made
 //! ```
 //!
 //! Everything published carries one fixed modification time. A file with another time, size or mode was touched by
@@ -24,12 +25,14 @@ mod directory;
 mod durable;
 mod error;
 pub mod failpoint;
+mod fingerprint;
 mod image;
 mod image_check;
 mod index;
 mod layout;
 mod links;
 mod merge;
+mod pack;
 mod remove;
 mod session;
 mod shelf;
@@ -45,6 +48,7 @@ pub use batch::Batch;
 pub use capture::CaptureLimits;
 pub use directory::{Directory, Entry};
 pub use error::{Error, Result};
+pub use fingerprint::{Hashed, fingerprint};
 pub use layout::Store;
 pub use remove::remove_tree;
 pub use session::Scratch;

@@ -1,11 +1,12 @@
-//! Digests of workspace files by what stat(2) says of them, so that an unchanged file is not read again; and small
-//! facts about contents, such as a module's imports. Reading files is the caller's.
+//! Digests of workspace files by what stat(2) says of them, so that an unchanged file is not read again; with each a
+//! note about its content, such as a module's imports. Reading files is the caller's, and how all that lies on disk
+//! is `pack`'s. Notes are also kept by content, for another branch or checkout.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +15,7 @@ use rusqlite::{OptionalExtension, params};
 use super::error::Result;
 use super::index::sound_value;
 use super::layout::{Store, lock};
+use super::pack::{Pack, Record};
 use crate::base::{Digest, RelPath};
 
 /// A file whose times are not older than this when it is hashed may change once more within the same tick of its file
@@ -62,78 +64,94 @@ impl Stamp {
     }
 }
 
-/// The digests known of the files below one directory, and those learnt since. Shared by any number of threads.
+/// What is known of the files below one directory, and what was learnt since. Shared by any number of threads.
 #[derive(Debug)]
 pub struct StatCache {
-    prefix: Vec<u8>,
-    known: HashMap<Vec<u8>, ([u8; 44], [u8; 32])>,
-    learnt: Mutex<HashMap<RelPath, (Stamp, Digest)>>,
+    path: PathBuf,
+    /// The kind of the notes that are wanted, hashed.
+    kind: [u8; 32],
+    known: Pack,
+    learnt: Mutex<HashMap<RelPath, Learnt>>,
+}
+
+#[derive(Clone, Debug)]
+struct Learnt {
+    stamp: Stamp,
+    digest: Digest,
+    note: Vec<u8>,
 }
 
 impl StatCache {
     /// The digest of a file that still has this stamp.
     pub fn digest(&self, path: &RelPath, stamp: &Stamp) -> Option<Digest> {
-        if let Some((known, digest)) = lock(&self.learnt).get(path) {
-            return (known == stamp).then_some(*digest);
+        if let Some(learnt) = lock(&self.learnt).get(path) {
+            return (learnt.stamp == *stamp).then_some(learnt.digest);
         }
-        let (known, hash) = self.known.get(path.as_str().as_bytes())?;
-        (*known == stamp.to_bytes()).then(|| Digest::new(*hash, stamp.size))
+        Some(self.known(path, stamp)?.0)
+    }
+
+    /// The same with the note about that content: empty if there is none.
+    pub fn known(&self, path: &RelPath, stamp: &Stamp) -> Option<(Digest, &[u8])> {
+        let record = self.known.find(path.as_str().as_bytes()).filter(|record| record.stamp == stamp.to_bytes())?;
+        let note = if self.known.kind() == Some(self.kind) { record.note } else { &[] };
+        Some((Digest::new(record.hash, stamp.size), note))
     }
 
     /// Takes note of a digest. `stamp` is from before the file was read, `hashed_at` the time of that stat. What could
     /// have changed unseen in between or right after is not kept.
     pub fn learn(&self, path: RelPath, stamp: Stamp, digest: Digest, hashed_at: SystemTime) {
         if stamp.is_settled(hashed_at) && stamp.size == digest.size_bytes() {
-            lock(&self.learnt).insert(path, (stamp, digest));
+            lock(&self.learnt).insert(path, Learnt { stamp, digest, note: Vec::new() });
+        }
+    }
+
+    /// Keeps a note about a file's content, if the file is known to have that content.
+    pub fn annotate(&self, path: &RelPath, stamp: Stamp, digest: Digest, note: Vec<u8>) {
+        let mut learnt = lock(&self.learnt);
+        if let Some(learnt) = learnt.get_mut(path) {
+            if learnt.digest == digest {
+                learnt.note = note;
+            }
+        } else if self.known(path, &stamp).is_some_and(|(known, _)| known == digest) {
+            learnt.insert(path.clone(), Learnt { stamp, digest, note });
         }
     }
 }
 
 impl Store {
-    /// Loads what is known of all files below `root`, an absolute path, in one query.
-    pub fn stat_cache(&self, root: &Path) -> Result<StatCache> {
-        let mut prefix = root.as_os_str().as_bytes().to_vec();
-        prefix.push(b'/');
-        let mut end = prefix.clone();
-        end.pop();
-        end.push(b'/' + 1);
-        let known = self.index.with(|connection| {
-            let query = "SELECT path, stamp, hash FROM stat WHERE path >= ?1 AND path < ?2";
-            let mut select = connection.prepare_cached(query)?;
-            let mut rows = select.query(params![prefix, end])?;
-            let mut known = HashMap::new();
-            while let Some(row) = rows.next()? {
-                let (path, stamp, hash) = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?);
-                let (Ok(path), Ok(stamp), Ok(hash)) = (path.as_blob(), stamp.as_blob(), hash.as_blob()) else {
-                    continue;
-                };
-                let (Ok(stamp), Ok(hash)) = (stamp.try_into(), hash.try_into()) else { continue };
-                known.insert(path[prefix.len()..].to_vec(), (stamp, hash));
-            }
-            Ok(known)
-        })?;
-        Ok(StatCache { prefix, known, learnt: Mutex::default() })
+    /// Loads what is known of all files below `root`, an absolute path. `kind` names the format of the notes with its
+    /// version: those of another kind are none.
+    pub fn stat_cache(&self, root: &Path, kind: &str) -> Result<StatCache> {
+        let name = blake3::hash(root.as_os_str().as_bytes()).to_hex().to_string();
+        let path = self.root.join("repository").join(name);
+        let (kind, known) = (*blake3::hash(kind.as_bytes()).as_bytes(), self.load_pack(&path)?);
+        Ok(StatCache { path, kind, known, learnt: Mutex::default() })
     }
 
-    /// Keeps what a cache learnt, in one transaction.
-    pub fn save_stat_cache(&self, cache: &StatCache) -> Result<()> {
+    /// Keeps what a cache learnt, beside what it knew of the files that are `wanted` still.
+    pub fn save_stat_cache(&self, cache: &StatCache, wanted: impl Fn(&str) -> bool) -> Result<()> {
         let learnt = lock(&cache.learnt).clone();
         if learnt.is_empty() {
             return Ok(());
         }
-        self.index.with(|connection| {
-            let transaction = connection.transaction()?;
-            let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO stat VALUES (?1, ?2, ?3)")?;
-            for (path, (stamp, digest)) in &learnt {
-                let path = [cache.prefix.as_slice(), path.as_str().as_bytes()].concat();
-                insert.execute(params![path, stamp.to_bytes(), digest.hash()])?;
-            }
-            drop(insert);
-            transaction.commit()
-        })
+        let same_kind = cache.known.kind() == Some(cache.kind);
+        let is_learnt = |path: &str| RelPath::parse(path).is_ok_and(|path| learnt.contains_key(&path));
+        let stays =
+            |record: &Record<'_>| std::str::from_utf8(record.path).is_ok_and(|path| wanted(path) && !is_learnt(path));
+        let known = cache.known.records().filter(stays);
+        let known = known.map(|record| Record { note: if same_kind { record.note } else { &[] }, ..record });
+        let learnt = learnt.iter().map(|(path, learnt)| Record {
+            path: path.as_str().as_bytes(),
+            stamp: learnt.stamp.to_bytes(),
+            hash: *learnt.digest.hash(),
+            note: &learnt.note,
+        });
+        let mut records: Vec<Record<'_>> = known.chain(learnt).collect();
+        records.sort_unstable_by_key(|record| record.path);
+        self.publish_pack(&cache.path, &cache.kind, &records)
     }
 
-    /// The facts of this kind known about contents. `kind` names their format with its version; damaged ones are none.
+    /// The notes of this kind known about contents. `kind` names their format with its version; damaged ones are none.
     pub fn payloads(&self, kind: &str, digests: &[Digest]) -> Result<HashMap<Digest, Vec<u8>>> {
         self.index.with(|connection| {
             let transaction = connection.transaction()?;
@@ -175,16 +193,43 @@ mod tests {
         let metadata = std::fs::metadata(&file).unwrap();
         let (stamp, path) = (Stamp::of(&metadata), RelPath::parse("file").unwrap());
         let changed = SystemTime::UNIX_EPOCH + Duration::from_nanos(stamp.ctime_ns.unsigned_abs());
-        let cache = store.stat_cache(dir.path()).unwrap();
+        let open = |root: &Path| store.stat_cache(root, "imports 1").unwrap();
+        let cache = open(dir.path());
         assert_eq!(cache.digest(&path, &stamp), None);
         cache.learn(path.clone(), stamp, Digest::of(b"text"), changed + age);
-        store.save_stat_cache(&cache).unwrap();
+        cache.annotate(&path, stamp, Digest::of(b"other"), b"wrong".to_vec());
+        cache.annotate(&path, stamp, Digest::of(b"text"), b"note".to_vec());
+        store.save_stat_cache(&cache, |_| true).unwrap();
         let expected = is_kept.then(|| Digest::of(b"text"));
         assert_eq!(cache.digest(&path, &stamp), expected);
-        assert_eq!(store.stat_cache(dir.path()).unwrap().digest(&path, &stamp), expected);
-        assert_eq!(store.stat_cache(&dir.path().join("other")).unwrap().digest(&path, &stamp), None);
+        let note = expected.map(|digest| (digest, b"note".as_slice()));
+        assert_eq!(open(dir.path()).known(&path, &stamp), note);
+        assert_eq!(open(&dir.path().join("other")).digest(&path, &stamp), None);
         let other = Stamp { ctime_ns: stamp.ctime_ns + 1, ..stamp };
-        assert_eq!(store.stat_cache(dir.path()).unwrap().digest(&path, &other), None);
+        assert_eq!(open(dir.path()).digest(&path, &other), None);
+        let other_kind = store.stat_cache(dir.path(), "imports 2").unwrap();
+        assert_eq!(other_kind.known(&path, &stamp), expected.map(|digest| (digest, b"".as_slice())));
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_is_forgotten_and_the_rest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let later = SystemTime::now() + SECOND;
+        let learn = |names: &[&str], wanted: &dyn Fn(&str) -> bool| {
+            let cache = store.stat_cache(dir.path(), "").unwrap();
+            for name in names {
+                std::fs::write(dir.path().join(name), name).unwrap();
+                let stamp = Stamp::of(&std::fs::metadata(dir.path().join(name)).unwrap());
+                cache.learn(RelPath::parse(name).unwrap(), stamp, Digest::of(name.as_bytes()), later);
+            }
+            store.save_stat_cache(&cache, wanted).unwrap();
+            let known = store.stat_cache(dir.path(), "").unwrap().known;
+            known.records().map(|record| String::from_utf8_lossy(record.path).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(learn(&["b", "a", "c"], &|_| true), ["a", "b", "c"]);
+        assert_eq!(learn(&["d", "b"], &|name| name != "a"), ["b", "c", "d"]);
+        assert_eq!(learn(&[], &|_| false), ["b", "c", "d"]);
     }
 
     #[test]

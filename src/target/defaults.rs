@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::base::RelPath;
 use crate::base::text;
 use crate::build_file::{DefaultsCall, Diagnostic, GROUP_PREFIX, Value};
-use crate::target::kind::{COMMON, KINDS, Kind};
+use crate::target::kind::{self, COMMON, Kind};
 
 pub type Fields = BTreeMap<String, Value>;
 
@@ -30,7 +30,7 @@ impl Defaults {
     pub fn apply(&mut self, call: &DefaultsCall, file: &RelPath, diagnostics: &mut Vec<Diagnostic>) {
         let mut new = if call.extend { self.0.clone() } else { BTreeMap::new() };
         if !call.all.is_empty() {
-            for kind in KINDS {
+            for kind in kind::kinds() {
                 let taken = call.all.iter().filter(|(field, _)| by_all(kind, field)).cloned();
                 new.entry(kind.name.to_owned()).or_default().extend(taken);
             }

@@ -3,9 +3,8 @@
 
 use regex::Regex;
 
-use crate::base::text;
 use crate::build_file::Value;
-use crate::target::kind::{KINDS, Kind};
+use crate::target::kind::{self, Kind};
 use crate::target::{Address, Target, TargetGraph};
 
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +83,7 @@ fn regex(pattern: &str) -> Result<Regex, Error> {
 
 fn known_kind(graph: &TargetGraph, kind: &str) -> Result<String, Error> {
     if Kind::of(kind).is_none() && !graph.targets().any(|target| target.kind == kind) {
-        let hint = text::nearest(kind, KINDS.iter().map(|kind| kind.name));
+        let hint = kind::nearest(kind);
         return Err(Error::Kind { kind: kind.to_owned(), hint });
     }
     Ok(kind.to_owned())

@@ -103,7 +103,7 @@ impl<'a> Generation<'a> {
                     own.insert(field, value);
                     continue;
                 }
-                if Kind::copies(&field) && set_here {
+                if kind.copies(&field) && set_here {
                     own.insert(field.clone(), value.clone());
                 }
                 template.insert(field, value);

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::build_file::interpret::Question;
-use crate::build_file::{BuildFile, Diagnostic, TargetDecl};
+use crate::build_file::{BuildFile, Diagnostic, TargetDecl, Value};
 use crate::config::Config;
 use crate::target::collected::collected;
 use crate::target::defaults::Defaults;
@@ -250,18 +250,19 @@ fn lockfile_targets(world: &Surroundings, diagnostics: &mut Vec<Diagnostic>) -> 
         }
         // The name of a BUILD file that does not exist, as Pants prints it.
         let Ok(build_file) = dir.push("BUILD.python-lockfiles") else { continue };
-        let target = |address: &Address, kind: &str, generator: Option<&Address>| Target {
+        let source = Value::Str(file.to_string());
+        let target = |address: &Address, kind: &str, field: (&str, Value), generator: Option<&Address>| Target {
             address: address.clone(),
             kind: kind.to_owned(),
-            fields: BTreeMap::new(),
+            fields: BTreeMap::from([(field.0.to_owned(), field.1)]),
             sources: if exists { vec![path.clone()] } else { Vec::new() },
             generator: generator.cloned(),
             build_file: build_file.clone(),
             place: START,
         };
-        targets.push(target(&address, "_lockfiles", None));
+        targets.push(target(&address, "_lockfiles", ("sources", Value::List(vec![source.clone()])), None));
         if exists {
-            targets.push(target(&address.with_file(file), "_lockfile", Some(&address)));
+            targets.push(target(&address.with_file(file), "_lockfile", ("source", source), Some(&address)));
         }
     }
     targets

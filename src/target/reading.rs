@@ -48,7 +48,7 @@ pub fn read_all(
     let question = (!beyond.is_empty()).then(|| Question {
         files: beyond,
         preludes: preludes.iter().map(|prelude| prelude.file.clone()).collect(),
-        kinds: kind::KINDS.iter().map(|kind| kind.name).collect(),
+        kinds: kind::kinds().map(|kind| kind.name).collect(),
     });
     Read { files: evaluated, question }
 }

@@ -53,7 +53,8 @@ fn dependencies(checkout: &Path) -> (Dependencies, String) {
     let start = Instant::now();
     let graph = target::load(checkout, &config, &World::with(&|_| None)).graph;
     let loaded = start.elapsed();
-    let settings = Settings::of(&config).expect("settings");
+    // Shell inference was off when they were recorded.
+    let settings = Settings { shell: false, ..Settings::of(&config).expect("settings") };
     let kept: RwLock<HashMap<RelPath, Arc<Imports>>> = RwLock::default();
     let read = |path: &RelPath| {
         if let Some(imports) = kept.read().expect("no panic").get(path) {
@@ -66,7 +67,8 @@ fn dependencies(checkout: &Path) -> (Dependencies, String) {
     };
     let roots = roots(&config, &graph);
     let start = Instant::now();
-    let input = Input { graph: &graph, roots: &roots, settings: &settings, imports: &read };
+    let texts = |path: &RelPath| std::fs::read_to_string(path.to_path(checkout)).ok();
+    let input = Input { graph: &graph, roots: &roots, settings: &settings, imports: &read, texts: &texts };
     infer(&input);
     let inferred = start.elapsed();
     let start = Instant::now();

@@ -7,6 +7,7 @@ mod edges;
 mod garbled;
 mod golden;
 mod mutations;
+mod repository_index;
 mod rewriting;
 mod store_crash;
 mod store_damage;

@@ -6,10 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, SystemTime};
 use std::{env, fs};
 
 use waders::base::{Digest, RelPath};
-use waders::store::{CaptureLimits, Error, Node, Store, Tree, failpoint};
+use waders::store::{CaptureLimits, Error, Node, Stamp, Store, Tree, failpoint};
 
 const FILES: u32 = 60;
 const KEY: [u8; 32] = [5; 32];
@@ -31,8 +32,17 @@ fn work(store: &Store) -> Result<Digest, Error> {
     batch.commit()?;
     let image = store.materialize(digest)?;
     assert_eq!(store.capture(&image, &CaptureLimits::default())?, digest);
+    note_stat_data(store)?;
     store.remember(&KEY, digest.to_string().as_bytes())?;
     Ok(digest)
+}
+
+fn note_stat_data(store: &Store) -> Result<(), Error> {
+    let cache = store.stat_cache(store.root(), "notes")?;
+    let (path, file) = (RelPath::parse("index.lock").unwrap(), store.root().join("index.lock"));
+    let stamp = Stamp::of(&fs::metadata(file).unwrap());
+    cache.learn(path, stamp, Digest::of(b""), SystemTime::now() + Duration::from_secs(1));
+    store.save_stat_cache(&cache, |_| true)
 }
 
 /// What must hold whatever happened before.
@@ -47,6 +57,7 @@ fn check(store: &Store) {
         }
         store.materialize(tree).unwrap();
     }
+    store.stat_cache(store.root(), "notes").unwrap();
     assert_eq!(store.take_notices(), Vec::<String>::new());
     assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 1, "only the open session's directory is left");
 }
@@ -103,6 +114,8 @@ fn a_kill_at_any_step_of_publishing_leaves_a_sound_store() {
         ("batch: renamed", FILES / 2),
         ("batch: renamed", FILES + 6),
         ("batch: done", 1),
+        ("pack: written", 1),
+        ("pack: published", 1),
         ("image: level", 1),
         ("image: level", 6),
         ("image: composed", 1),

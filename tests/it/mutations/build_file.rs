@@ -37,7 +37,8 @@ fn check_in(root: &Path, text: &[u8]) {
     let graph = loaded.graph;
     let settings = Settings::of(&config).unwrap();
     let roots = SourceRoots::new(&["src"], &[], graph.files().iter()).unwrap();
-    let dependencies = infer(&Input { graph: &graph, roots: &roots, settings: &settings, imports: &|_| None });
+    let dependencies =
+        infer(&Input { graph: &graph, roots: &roots, settings: &settings, imports: &|_| None, texts: &|_| None });
     diagnostics.extend(dependencies.diagnostics.into_iter().map(|(_, diagnostic)| diagnostic));
     let build_file = RelPath::root().join(&RelPath::parse(DIR).unwrap()).push("BUILD").unwrap();
     let lines = text.split(|byte| *byte == b'\n').count();

@@ -1,0 +1,132 @@
+//! A Dockerfile, as far as it says what the image is made of: text in, arguments, bases and copied paths out. Which
+//! targets those are is `images`' business.
+
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Dockerfile {
+    /// `ARG`s with a default.
+    args: BTreeMap<String, String>,
+    /// `ARG`s that are a whole base image or a whole copied path.
+    used: Vec<String>,
+    /// What `COPY` takes from the build context, as written.
+    pub copied: Vec<String>,
+}
+
+impl Dockerfile {
+    pub fn parse(text: &str) -> Dockerfile {
+        let mut file = Dockerfile::default();
+        for line in instructions(text) {
+            let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
+            match word.to_ascii_uppercase().as_str() {
+                "ARG" => file.arg(rest.trim()),
+                "FROM" => {
+                    file.used.extend(words(rest).find(|word| !word.starts_with("--")).and_then(|word| arg_of(&word)))
+                }
+                "COPY" => file.copy(rest),
+                _ => {}
+            }
+        }
+        file
+    }
+
+    /// The addresses that arguments name, those of `given` before the file's own defaults.
+    pub fn addresses<'a>(&'a self, given: &BTreeMap<&str, &'a str>) -> Vec<&'a str> {
+        let named = self.used.iter().filter_map(|name| {
+            // Only what is an address in the file may be another one from outside, as in Pants.
+            let own = self.args.get(name).filter(|value| is_address(value))?;
+            Some(given.get(name.as_str()).copied().unwrap_or(own))
+        });
+        named.filter(|value| !value.is_empty()).collect()
+    }
+
+    fn arg(&mut self, rest: &str) {
+        if let Some((name, value)) = rest.split_once('=') {
+            self.args.insert(name.to_owned(), value.trim_matches(['"', '\'']).to_owned());
+        }
+    }
+
+    /// Without those from other stages.
+    fn copy(&mut self, rest: &str) {
+        let words: Vec<String> = words(rest).collect();
+        let flags = words.iter().take_while(|word| word.starts_with("--")).count();
+        if words[..flags].iter().any(|flag| flag.starts_with("--from")) {
+            return;
+        }
+        let paths = &words[flags..];
+        let copied = &paths[..paths.len().saturating_sub(1)];
+        self.used.extend(copied.iter().filter_map(|path| arg_of(path)));
+        self.copied.extend(copied.iter().cloned());
+    }
+}
+
+/// Each on one line, without comments.
+fn instructions(text: &str) -> Vec<String> {
+    let escape = if text.lines().take(2).any(|line| line.replace(' ', "") == "#escape=`") { '`' } else { '\\' };
+    let (mut all, mut open) = (Vec::new(), String::new());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match line.strip_suffix(escape) {
+            Some(line) => open.extend([line, " "]),
+            None => all.push(std::mem::take(&mut open) + line),
+        }
+    }
+    all.push(open);
+    all
+}
+
+/// Words, or a JSON list of them after flags.
+fn words(rest: &str) -> impl Iterator<Item = String> {
+    let (flags, list) = match rest.find('[') {
+        Some(at) if rest[..at].split_whitespace().all(|word| word.starts_with("--")) => rest.split_at(at),
+        _ => (rest, ""),
+    };
+    let list: Vec<String> = serde_json::from_str(list).unwrap_or_default();
+    let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+    flags.into_iter().chain(list)
+}
+
+/// `$NAME` or `${NAME}`.
+fn arg_of(word: &str) -> Option<String> {
+    let name = word.strip_prefix('$')?;
+    let name = name.strip_prefix('{').map_or(Some(name), |name| name.strip_suffix('}'))?;
+    (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')).then(|| name.to_owned())
+}
+
+/// `dir:name`, `:name`: not `python:3.12`, which only looks like it, so that unknown ones are no mistake.
+fn is_address(value: &str) -> bool {
+    let value = value.strip_prefix("//").unwrap_or(value);
+    value.split_once(':').is_some_and(|(dir, name)| {
+        !dir.contains(['#', ' ']) && !name.is_empty() && !name.contains([':', '!', '@', '?', '/', '\\', '=', ' '])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, given: &[(&str, &str)], addresses: &[&str], copied: &[&str]) {
+        let file = Dockerfile::parse(text);
+        assert_eq!(file.addresses(&given.iter().copied().collect()), addresses, "{text}");
+        assert_eq!(file.copied, copied, "{text}");
+    }
+
+    #[test]
+    fn a_base_that_is_an_argument_may_be_an_address() {
+        check("ARG BASE=\"src/base:image\"\nFROM --platform=x $BASE AS build\n", &[], &["src/base:image"], &[]);
+        check("ARG BASE=:base\nfrom ${BASE}\n", &[], &[":base"], &[]);
+        check("ARG BASE=:base\nFROM ${BASE}:1\n", &[], &[], &[]);
+        check("ARG BASE\nFROM $BASE\n", &[("BASE", ":x")], &[], &[]);
+        check("ARG BASE=:base\nFROM $BASE\n", &[("BASE", ":other")], &[":other"], &[]);
+        check("ARG UNUSED=:base\nFROM python:3.12\n", &[], &[], &[]);
+    }
+
+    #[test]
+    fn copied_paths_are_those_of_the_context() {
+        check("COPY a.pex b.pex /bin/\n", &[], &[], &["a.pex", "b.pex"]);
+        check("COPY --chown=1 [\"a b.pex\", \"/bin/\"]\n", &[], &[], &["a b.pex"]);
+        check("COPY --from=build /x /y\n", &[], &[], &[]);
+        check("COPY a.pex \\\n  # why\n  b.pex /bin/\n# COPY c /\n", &[], &[], &["a.pex", "b.pex"]);
+        check("ARG APP=src/app:bin\nCOPY $APP /bin/\n", &[], &["src/app:bin"], &["$APP"]);
+        check("COPY", &[], &[], &[]);
+    }
+}

@@ -1,0 +1,211 @@
+//! One file that holds all that is known of one repository's files: read at once, published by rename. The bytes and
+//! what vouches for them are here; what the records mean is `stat_cache`'s.
+//!
+//! ```text
+//! magic 12  version u32  BLAKE3 of the rest 32      numbers are little-endian
+//! kind 32  count u32                                 what the notes are, hashed; how many records follow
+//! record 92 x count                                  stamp 44, hash 32, then start and length of path and note, u32 each
+//! text                                               paths and notes; starts count from here
+//! ```
+//!
+//! Records are sorted by path. Losing the file costs time, never correctness, so it is not synced: what a power cut
+//! tears is noticed by its hash.
+
+use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::durable;
+use super::error::{Error, Result};
+use super::failpoint;
+use super::layout::Store;
+
+/// Raise it when the layout changes: files of other versions are set aside.
+const VERSION: u32 = 1;
+const MAGIC: &[u8; 12] = b"waders pack\n";
+const HEAD: usize = 48;
+const RECORDS: usize = HEAD + 36;
+const RECORD: usize = 92;
+
+/// A whole file, found sound. Empty where there was none.
+#[derive(Debug, Default)]
+pub struct Pack {
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'p> {
+    pub path: &'p [u8],
+    pub stamp: [u8; 44],
+    pub hash: [u8; 32],
+    /// What somebody noted about the content; may be empty.
+    pub note: &'p [u8],
+}
+
+impl Pack {
+    pub fn kind(&self) -> Option<[u8; 32]> {
+        read(&self.bytes, HEAD)
+    }
+
+    pub fn len(&self) -> usize {
+        number(&self.bytes, HEAD + 32).unwrap_or_default()
+    }
+
+    /// In the order of their paths.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        (0..self.len()).filter_map(|place| self.record(place))
+    }
+
+    pub fn find(&self, path: &[u8]) -> Option<Record<'_>> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.text(middle, 76)?.cmp(path) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Equal => return self.record(middle),
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    fn record(&self, place: usize) -> Option<Record<'_>> {
+        let at = RECORDS + place * RECORD;
+        let (stamp, hash) = (read(&self.bytes, at)?, read(&self.bytes, at + 44)?);
+        Some(Record { path: self.text(place, 76)?, stamp, hash, note: self.text(place, 84)? })
+    }
+
+    /// `field`: where start and length stand in the record.
+    fn text(&self, place: usize, field: usize) -> Option<&[u8]> {
+        let at = RECORDS + place * RECORD + field;
+        let (start, len) = (number(&self.bytes, at)?, number(&self.bytes, at + 4)?);
+        self.bytes.get(RECORDS + self.len() * RECORD..)?.get(start..)?.get(..len)
+    }
+
+    /// Nothing if the records are more than a file can hold.
+    fn write(kind: &[u8; 32], records: &[Record<'_>]) -> Option<Vec<u8>> {
+        let mut bytes = [MAGIC.as_slice(), &VERSION.to_le_bytes(), &[0; 32], kind].concat();
+        bytes.extend(u32::try_from(records.len()).ok()?.to_le_bytes());
+        let mut start = 0_u32;
+        for record in records {
+            bytes.extend(record.stamp);
+            bytes.extend(record.hash);
+            for text in [record.path, record.note] {
+                let len = u32::try_from(text.len()).ok()?;
+                bytes.extend(start.to_le_bytes());
+                bytes.extend(len.to_le_bytes());
+                start = start.checked_add(len)?;
+            }
+        }
+        records.iter().flat_map(|record| [record.path, record.note]).for_each(|text| bytes.extend(text));
+        let check = *blake3::hash(&bytes[HEAD..]).as_bytes();
+        bytes[16..HEAD].copy_from_slice(&check);
+        Some(bytes)
+    }
+
+    /// The pack that these bytes are, or why they are none.
+    fn parse(bytes: Vec<u8>) -> std::result::Result<Pack, String> {
+        let (Some(magic), Some(version), Some(check)) = (read(&bytes, 0), number(&bytes, 12), read(&bytes, 16)) else {
+            return Err("it is cut off".to_owned());
+        };
+        if magic != *MAGIC {
+            return Err("it is no pack".to_owned());
+        }
+        if version != VERSION as usize {
+            return Err(format!("it has version {version}, and this program knows {VERSION}"));
+        }
+        if *blake3::hash(&bytes[HEAD..]).as_bytes() != check {
+            return Err("its bytes are not those that were written".to_owned());
+        }
+        Ok(Pack { bytes })
+    }
+}
+
+impl Store {
+    /// The pack at `path`. One that is damaged or of another version is set aside, and is as none.
+    pub(super) fn load_pack(&self, path: &Path) -> Result<Pack> {
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Pack::default()),
+            opened => opened.map_err(Error::io("open", path))?,
+        };
+        let metadata = file.metadata().map_err(Error::io("look at", path))?;
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+        file.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+        match Pack::parse(bytes) {
+            Ok(pack) => Ok(pack),
+            Err(_) => self.set_aside(path, Some(metadata.ino())).map(|()| Pack::default()),
+        }
+    }
+
+    /// Whatever other processes do, the file at `path` is always one that somebody wrote whole: the last one stays.
+    pub(super) fn publish_pack(&self, path: &Path, kind: &[u8; 32], records: &[Record<'_>]) -> Result<()> {
+        let Some(bytes) = Pack::write(kind, records) else { return Ok(()) };
+        let fresh = self.session.fresh();
+        durable::write(&fresh, &bytes, 0o644).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
+        failpoint::reach("pack: written");
+        fs::rename(&fresh, path).map_err(Error::io("rename", path))?;
+        failpoint::reach("pack: published");
+        Ok(())
+    }
+}
+
+fn read<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(read(bytes, at)?)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records() -> Vec<Record<'static>> {
+        let record = |path, note| Record { path, stamp: [path[0]; 44], hash: [path[0] + 1; 32], note };
+        vec![record(b"a/b.py", b"os"), record(b"a/c.py", b""), record(b"d.py", b"sys")]
+    }
+
+    fn bytes() -> Vec<u8> {
+        Pack::write(&[7; 32], &records()).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let pack = Pack::parse(bytes()).unwrap();
+        assert_eq!(pack.records().collect::<Vec<_>>(), records());
+        assert_eq!((pack.kind(), pack.len()), (Some([7; 32]), 3));
+        for record in records() {
+            assert_eq!(pack.find(record.path), Some(record));
+        }
+        for missing in ["", "a", "a/b.pyx", "b", "e"] {
+            assert_eq!(pack.find(missing.as_bytes()), None, "{missing}");
+        }
+        assert_eq!(Pack::default().find(b"a"), None);
+        assert_eq!(Pack::parse(Pack::write(&[7; 32], &[]).unwrap()).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_missing_end_is_noticed() {
+        let whole = bytes();
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut flipped = whole.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(Pack::parse(flipped).is_err(), "byte {at} bit {bit}");
+            }
+            assert!(Pack::parse(whole[..at].to_vec()).is_err(), "cut at {at}");
+        }
+        assert!(Pack::parse([whole.as_slice(), b"x"].concat()).is_err());
+    }
+
+    #[test]
+    fn a_count_that_lies_makes_nothing_panic() {
+        let mut lying = bytes();
+        lying[HEAD + 32..HEAD + 36].copy_from_slice(&u32::MAX.to_le_bytes());
+        let pack = Pack { bytes: lying };
+        assert_eq!(pack.find(b"a/b.py"), None);
+    }
+}

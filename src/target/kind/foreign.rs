@@ -1,0 +1,134 @@
+//! Target types of other languages and of packagers that Waders does not build. They load, have sources and
+//! dependencies, and answer to goals that read; fields that are not listed are kept as they are.
+
+use super::field::{Field, Shape, field, no_texts, off, on, skip, text, texts};
+use super::{Groups, Kind, Sources};
+
+pub const KINDS: &[Kind] = &[
+    plain("deploy_jar", &[]),
+    plain("go_binary", &[]),
+    Kind { default_sources: &["go.mod"], ..plain("go_mod", &[]) },
+    Kind { sources: Sources::Many, default_sources: &["*.go"], ..plain("go_package", &[]) },
+    one("java_source", &[]),
+    many("java_sources", "java_source", &["*.java", "!*Test.java"]),
+    one("javascript_source", &[]),
+    many("javascript_sources", "javascript_source", &JAVASCRIPT_SOURCES),
+    one("javascript_test", &[]),
+    many("javascript_tests", "javascript_test", &["*.test.js", "*.test.cjs", "*.test.mjs"]),
+    one("jsx_source", &[]),
+    many("jsx_sources", "jsx_source", &["*.jsx", "!*.test.jsx"]),
+    one("jsx_test", &[]),
+    many("jsx_tests", "jsx_test", &["*.test.jsx"]),
+    one("junit_test", &[]),
+    many("junit_tests", "junit_test", &["*Test.java"]),
+    plain("jvm_artifact", JVM_ARTIFACT).alone(),
+    plain("makeself_archive", &[]),
+    plain("nfpm_apk_package", &[]),
+    plain("nfpm_archlinux_package", &[]),
+    plain("nfpm_content_dir", &[]),
+    plain("nfpm_content_dirs", &[]),
+    one("nfpm_content_file", &[]),
+    plain("nfpm_content_files", &[]),
+    plain("nfpm_content_symlink", &[]),
+    plain("nfpm_content_symlinks", &[]),
+    plain("nfpm_deb_package", &[]),
+    plain("nfpm_rpm_package", &[]),
+    Kind { default_sources: &["package.json"], ..one("package_json", &[&[no_texts("scripts", "")]]) },
+    one("protobuf_source", PROTOBUF),
+    many("protobuf_sources", "protobuf_source", &["*.proto"]),
+    plain("pyoxidizer_binary", PYOXIDIZER),
+    plain("python_aws_lambda_function", &[]),
+    plain("python_aws_lambda_layer", &[]),
+    plain("python_awslambda", LAMBDA),
+    plain("python_google_cloud_function", CLOUD_FUNCTION),
+    plain("scala_artifact", &[]),
+    one("scala_source", &[]),
+    many("scala_sources", "scala_source", &["*.scala", "!*Spec.scala", "!*Suite.scala", "!*Test.scala"]),
+    plain("scalac_plugin", &[]),
+    plain("scie_binary", &[]),
+    Kind { sources: Sources::Many, default_sources: &["*.tf"], ..plain("terraform_module", &[]) },
+    one("thrift_source", THRIFT),
+    many("thrift_sources", "thrift_source", &["*.thrift"]),
+    one("tsx_source", &[]),
+    many("tsx_sources", "tsx_source", &["*.tsx", "!*.test.tsx"]),
+    one("tsx_test", &[]),
+    many("tsx_tests", "tsx_test", &["*.test.tsx"]),
+    one("typescript_source", &[]),
+    many("typescript_sources", "typescript_source", &["*.ts", "!*.test.ts"]),
+    one("typescript_test", &[]),
+    many("typescript_tests", "typescript_test", &["*.test.ts"]),
+];
+
+const HELP: &str = "Loads and can be asked about; Waders does not build it.";
+const JAVASCRIPT_SOURCES: [&str; 6] = ["*.js", "*.cjs", "*.mjs", "!*.test.js", "!*.test.cjs", "!*.test.mjs"];
+
+const fn plain(name: &'static str, fields: Groups) -> Kind {
+    super::plain(name, HELP, fields).open()
+}
+
+const fn one(name: &'static str, fields: Groups) -> Kind {
+    super::one(name, HELP, fields).open()
+}
+
+const fn many(name: &'static str, generates: &'static str, default_sources: &'static [&'static str]) -> Kind {
+    super::many(name, generates, HELP, default_sources).open()
+}
+
+const PROTOBUF_PYTHON: &[&str] = &["pants.backend.codegen.protobuf.python"];
+const BUF: &[&str] = &["pants.backend.codegen.protobuf.lint.buf"];
+
+const PROTOBUF: Groups = &[&[
+    text("go_mod_address", "").with(&["pants.backend.experimental.codegen.protobuf.go"]).copied(),
+    off("grpc", ""),
+    texts("python_interpreter_constraints", "").with(PROTOBUF_PYTHON).copied(),
+    text("python_resolve", "").with(PROTOBUF_PYTHON).copied(),
+    text("python_source_root", "").with(PROTOBUF_PYTHON).copied(),
+    skip("skip_buf_format", BUF),
+    skip("skip_buf_lint", BUF),
+]];
+
+const THRIFT: Groups = &[&[text("python_resolve", "").with(&["pants.backend.codegen.thrift.apache.python"]).copied()]];
+
+const JVM_ARTIFACT: Groups = &[&[
+    text("artifact", ""),
+    texts("excludes", ""),
+    text("group", ""),
+    text("jar", "").raw(),
+    text("jdk", ""),
+    text("main", ""),
+    texts("packages", ""),
+    text("resolve", ""),
+    text("url", ""),
+    text("version", ""),
+]];
+
+const ENVIRONMENT: Field = super::core::ENVIRONMENT;
+
+const LAMBDA: Groups = &[&[
+    texts("complete_platforms", ""),
+    ENVIRONMENT,
+    text("handler", ""),
+    on("include_requirements", ""),
+    text("output_path", ""),
+    text("resolve", ""),
+    text("runtime", ""),
+]];
+
+const CLOUD_FUNCTION: Groups = &[&[
+    texts("complete_platforms", ""),
+    ENVIRONMENT,
+    text("handler", ""),
+    text("output_path", ""),
+    text("resolve", ""),
+    text("runtime", ""),
+    field("type", Shape::OneOf(&["event", "http"]), "null", ""),
+]];
+
+const PYOXIDIZER: Groups = &[&[
+    text("binary_name", ""),
+    text("entry_point", ""),
+    ENVIRONMENT,
+    texts("filesystem_resources", ""),
+    text("output_path", ""),
+    text("template", ""),
+]];
