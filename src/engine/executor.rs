@@ -110,6 +110,13 @@ impl Execution {
         results.into_iter().map(|(need, result)| Ok((need, self.usable(need, result)?))).collect()
     }
 
+    fn is_good(&self, id: StepId, outcome: &Outcome) -> bool {
+        match self.graph.step(id) {
+            Step::Run(action) => matches!(outcome.exit, Exit::Code(code) if action.cache.good_codes.contains(&code)),
+            _ => true,
+        }
+    }
+
     /// A process that failed leaves nothing that others could use.
     fn usable(&self, need: StepId, result: Result<StepResult, Arc<Error>>) -> Result<Digest, Error> {
         let label = || self.label(need).to_string();
@@ -118,7 +125,7 @@ impl Execution {
             _ => Error::Needs { label: label(), cause },
         })?;
         match &result.outcome {
-            Some((_, outcome)) if outcome.exit != Exit::Code(0) => {
+            Some((_, outcome)) if !self.is_good(need, outcome) => {
                 let stderr = self.engine.store.get(outcome.stderr).unwrap_or_default();
                 Err(Error::NeedFailed {
                     label: label(),

@@ -88,6 +88,10 @@ pub enum Error {
     ExtraInputs(#[source] base::glob::Error),
     #[error("`{wanted_by}` needs `{plugin}`, which is not among the packages of `{tool}`")]
     NoPlugin { plugin: &'static str, wanted_by: &'static str, tool: String, remedy: String },
+    #[error("no backend has a tool for the goal `{goal}`")]
+    NoTool { goal: String },
+    #[error("globs of files that a tool works on")]
+    ToolGlobs(#[source] base::glob::Error),
     #[error("`{0}` is no report of coverage")]
     CoverageFormat(String),
     #[error("the coverage report could not be made: {exit}\n{stderr}")]
@@ -158,7 +162,6 @@ impl Error {
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return stored(error).and_then(store_hint).or_else(|| error.hint()),
             Error::Requirements(error) => return error.hint(),
-            Error::Rewrite(error) => return error.hint(),
             Error::Step(error) => return step_hint(error),
             Error::Shared(error) => return error.hint(),
             Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return store_hint(error),
@@ -175,9 +178,11 @@ impl Error {
             Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             Error::NoPlugin { remedy, .. } => remedy,
+            Error::NoTool { .. } => "name one in `backend_packages`, such as `pants.backend.python.lint.black`",
+            Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
+            Error::Rewrite(error) => return error.hint(),
             Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",
             Error::Tag { .. } => "every step runs in a sandbox: take the tag away, or declare what the test needs",
-            Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
             Error::CoverageFormat(_) => "known reports: console, xml, html, json, lcov, raw",
             Error::FrozenRequirements { .. } => {
                 "run the same command once without `--frozen` and `CI`, then commit that file"

@@ -1,14 +1,18 @@
 //! One small file a goal, and the session they share. The only room that holds both ends: what Pants means, and how
 //! actions run.
 
+mod calls;
 mod check;
 mod dependencies;
 mod dependents;
 mod error;
+mod failure;
 mod filedeps;
+mod fmt;
 mod forbidden;
 mod git;
 mod interpret;
+mod lint;
 mod list;
 mod loading;
 mod output;
@@ -46,6 +50,9 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("dependents", dependents::run),
     ("filedeps", filedeps::run),
     ("filter", list::filter),
+    ("fix", fmt::fix),
+    ("fmt", fmt::fmt),
+    ("lint", lint::run),
     ("list", list::run),
     ("paths", paths::run),
     ("peek", peek::run),

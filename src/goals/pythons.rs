@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use uv_pep440::Version;
+
 use crate::action::{ActionGraph, Source};
 use crate::base::Digest;
 use crate::goals::packages::Packages;
@@ -105,6 +107,16 @@ impl Pythons {
         let chosen = resolve::resolve_whole(&lock, &environment).map_err(requirements::Error::from)?;
         self.tools.insert((constraints.to_vec(), name.to_owned()), Ok(chosen));
         Ok(())
+    }
+
+    /// The full version of the interpreter: 3.11.2.
+    pub fn version(
+        &mut self,
+        session: &mut Session,
+        graph: &mut ActionGraph,
+        constraints: &[String],
+    ) -> Result<Version, Error> {
+        Ok(self.find(session, graph, constraints)?.packages.environment().python().clone())
     }
 
     /// The newest interpreter that was found, with the tool's own packages alone: it can read all sources.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::action::{ActionGraph, Event, StepId};
 use crate::engine::executor::Results;
-use crate::engine::{self, Cancel};
+use crate::engine::{self, Cancel, StepResult};
 use crate::goals::{Error, Session};
 use crate::report::Console;
 
@@ -40,6 +40,11 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
         session.warn(&notice);
     }
     Ok(results)
+}
+
+/// Whether a step failed for want of something that only a lock can bring back.
+pub fn has_lost_something(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
+    result.as_ref().is_err_and(|error| error.root().missing().is_some())
 }
 
 async fn pass_on_interrupts(cancel: Cancel, console: Arc<Console>) {

@@ -64,6 +64,17 @@ pub fn says_what(session: &Session) -> Result<bool, Error> {
     Ok(change(session).is_some() || !specs(session)?.is_empty())
 }
 
+/// The selected targets, and what the generators among them stand for, sorted.
+pub fn with_generated(session: &mut Session) -> Result<Vec<Address>, Error> {
+    let graph = session.graph()?;
+    let mut all = selected(session)?;
+    let generated = all.iter().flat_map(|address| graph.generated_by(address)).cloned().collect();
+    all.extend(filter_generated(session, &graph, generated)?);
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
 /// Those of the command line, and a line each of the files that `--spec-files` names.
 pub fn specs(session: &Session) -> Result<Vec<String>, Error> {
     let mut specs = session.specs().to_vec();

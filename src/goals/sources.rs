@@ -1,7 +1,7 @@
 //! The repository's files as the store knows them: their digests, hashed again only when their dates changed, and what
 //! they import, parsed again only when their bytes did.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::base::{Digest, RelPath};
 use crate::python::imports::{IMPORTS_VERSION, Imports, imports};
 use crate::python::imports_bytes;
-use crate::store::{Node, Stamp, StatCache, Store, Tree};
+use crate::store::{Batch, Node, Stamp, StatCache, Store, Tree};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -120,12 +120,19 @@ impl Sources {
 
     /// A tree of these files, their bytes in the store.
     pub fn tree<'f>(&self, files: impl IntoIterator<Item = &'f RelPath>) -> Result<Digest, Error> {
-        let mut tree = Tree::default();
-        for file in files {
-            let (digest, executable) = self.stored(file)?;
-            tree.nodes.insert(file.clone(), Node::File { digest, executable });
-        }
-        Ok(self.store.put_tree(&tree)?)
+        let files: Vec<RelPath> = files.into_iter().cloned().collect();
+        let nodes = self.nodes(&files)?.into_iter().map(|(file, node)| Ok((file, node?)));
+        let nodes = nodes.collect::<Result<_, Error>>()?;
+        Ok(self.store.put_tree(&Tree { nodes })?)
+    }
+
+    /// These files as a tree has them, their bytes in the store, or why a file cannot be read. All that are new to the
+    /// store are synced together.
+    pub fn nodes(&self, files: &[RelPath]) -> Result<BTreeMap<RelPath, Result<Node, Error>>, Error> {
+        let batch = self.store.batch();
+        let nodes = files.par_iter().map(|file| (file.clone(), self.node(&batch, file))).collect();
+        batch.commit()?;
+        Ok(nodes)
     }
 
     /// Keeps what was learnt for the next run.
@@ -133,8 +140,8 @@ impl Sources {
         Ok(self.store.save_stat_cache(&self.stats, |_| true)?)
     }
 
-    /// The digest of bytes that are in the store, and whether they may be executed.
-    fn stored(&self, file: &RelPath) -> Result<(Digest, bool), Error> {
+    /// Its bytes will be in the store when the batch is committed.
+    fn node(&self, batch: &Batch<'_>, file: &RelPath) -> Result<Node, Error> {
         use std::os::unix::fs::PermissionsExt;
         let path = file.to_path(&self.root);
         let metadata = fs::metadata(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
@@ -143,12 +150,12 @@ impl Sources {
         if let Some(digest) = self.stats.digest(file, &stamp)
             && self.store.contains(digest)?
         {
-            return Ok((digest, executable));
+            return Ok(Node::File { digest, executable });
         }
         let hashed_at = SystemTime::now();
-        let digest = self.store.put_file(&path)?;
+        let digest = batch.put_file(&path, false)?;
         self.stats.learn(file.clone(), stamp, digest, hashed_at);
-        Ok((digest, executable))
+        Ok(Node::File { digest, executable })
     }
 }
 

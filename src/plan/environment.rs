@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::RelPath;
+
 /// 1980-01-01T00:00:00Z: the first time that zip files can hold, and the modification time of every input.
 const SOURCE_DATE_EPOCH: &str = "315532800";
 
@@ -20,6 +22,12 @@ pub fn base() -> BTreeMap<String, String> {
         ("USER", "waders"),
     ];
     constants.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The value of `WADERS_SOURCE_ROOTS`, which a venv image puts on the import path.
+pub fn source_roots(roots: &[RelPath]) -> String {
+    let mounted = |root: &RelPath| if root.is_root() { "/src".to_owned() } else { format!("/src/{root}") };
+    roots.iter().map(mounted).collect::<Vec<_>>().join(":")
 }
 
 /// `NAME=value` as it stands, `NAME` from the caller's environment if it is set there, `PREFIX_*` as a pattern.

@@ -122,17 +122,12 @@ fn coverage_args(options: &CoverageOptions) -> Vec<String> {
 
 fn env(test: &TestFiles, options: &PytestOptions) -> BTreeMap<String, String> {
     let mut env = environment::base();
-    let roots: Vec<String> = test.source_roots.iter().map(mounted).collect();
-    env.insert("WADERS_SOURCE_ROOTS".to_owned(), roots.join(":"));
+    env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&test.source_roots));
     if options.coverage.is_some() && !options.debug {
         env.insert("COVERAGE_FILE".to_owned(), "/out/coverage".to_owned());
     }
     env.extend(test.env.clone());
     env
-}
-
-fn mounted(path: &RelPath) -> String {
-    if path.is_root() { "/src".to_owned() } else { format!("/src/{}", path.as_str()) }
 }
 
 /// Files that tests write below `extra-output/` are kept.

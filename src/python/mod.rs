@@ -37,6 +37,7 @@ pub use dependencies::Dependencies;
 pub use environment::Environment;
 pub use imports::{Import, ImportKind, Imports, imports};
 pub use infer::{Input, infer};
+pub use module_map::resolve_of;
 pub use paths::Paths;
 pub use requirement::Requirement;
 pub use settings::Settings;

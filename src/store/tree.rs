@@ -16,3 +16,13 @@ pub enum Node {
     Symlink { target: String },
     EmptyDirectory,
 }
+
+impl Node {
+    /// Of a file.
+    pub fn content(&self) -> Option<Digest> {
+        match self {
+            Node::File { digest, .. } => Some(*digest),
+            _ => None,
+        }
+    }
+}

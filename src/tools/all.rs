@@ -73,7 +73,9 @@ mod tests {
         {
             let name = &call.name;
             assert!(!tool.lock.is_empty() && !call.backends.is_empty(), "{name}");
-            assert!(call.targets.is_empty() == call.globs.is_some(), "{name} works on targets or on files");
+            let works_on = [!call.targets.is_empty(), call.globs.is_some(), call.build_files];
+            assert_eq!(works_on.iter().filter(|works| **works).count(), 1, "{name} works on one kind of thing");
+            assert!(!call.kind.rewrites() || call.argv.last().is_some_and(|word| word == "{files}"), "{name}");
             assert!(call.globs.iter().all(|option| Table::get().row(&tool.scope, option).is_some()), "{name}");
             let words: BTreeSet<&str> = call.argv.iter().map(String::as_str).collect();
             assert!(words.contains("{files}") && words.contains("{args}"), "{name}");

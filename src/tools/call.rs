@@ -27,9 +27,9 @@ pub struct Call {
     pub partition: Partition,
     /// Of one that rewrites: the linter that finds what it would change, so that `lint` need not ask it too.
     pub linted_by: Option<String>,
-    /// Where code of this repository lies decides what it says: it sees all folders with sources, empty but for its files.
+    /// It tells this repository's code from others' by where it lies, and so sees landmarks of it.
     #[serde(default)]
-    pub sees_directories: bool,
+    pub tells_own_code: bool,
     /// It also sees, and does not work on, what its files name directly.
     #[serde(default)]
     pub sees_dependencies: bool,
@@ -38,6 +38,11 @@ pub struct Call {
     pub targets: Vec<String>,
     /// The option of the section that has globs: then it works on files, whoever owns them.
     pub globs: Option<String>,
+    /// The option that has globs of files to leave out.
+    pub except_globs: Option<String>,
+    /// It works on BUILD files.
+    #[serde(default)]
+    pub build_files: bool,
     /// A target with one of these fields set is left out.
     #[serde(default)]
     pub skip_fields: Vec<String>,

@@ -21,8 +21,8 @@ pub const SCOPES: &[Scope] = &[
     goal("count-loc", "Count lines of code.", &[]),
     goal("py-constraints", "Interpreter constraints of targets.", &[off("summary", "As CSV."), OUTPUT_FILE]),
     goal("lint", "Find what linters find, and what formatters would change.", LINT),
-    goal("fmt", "Format sources in place.", &[ONLY, BATCH_SIZE, inert("per_file_caching", Bool)]),
-    goal("fix", "Fix and format sources in place.", &[ONLY, BATCH_SIZE, SKIP_FORMATTERS]),
+    goal("fmt", "Format sources in place.", &[ONLY, BATCH_SIZE, TIMEOUT, RESULTS, inert("per_file_caching", Bool)]),
+    goal("fix", "Fix and format sources in place.", &[ONLY, BATCH_SIZE, SKIP_FORMATTERS, TIMEOUT, RESULTS]),
     goal(
         "check",
         "Check types.",
@@ -175,6 +175,7 @@ pub const SCOPES: &[Scope] = &[
 
 const SEP: Entry = text_or("sep", "\"\\\\n\"", "What stands between the lines.");
 const JSON: Entry = off("json", "As one JSON list. Only Waders has it.");
+const RESULTS: Entry = off("json", "Print results as JSON. Only Waders has it.");
 const OUTPUT_FILE: Entry = text("output_file", "Write to this file rather than to standard output.");
 const FROM: Entry = text("from", "The target to start from.");
 const TO: Entry = text("to", "The target to reach.");
@@ -211,8 +212,18 @@ const FILEDEPS: &[Entry] = &[
     OUTPUT_FILE,
 ];
 
-const LINT: &[Entry] =
-    &[ONLY, SKIP_FORMATTERS, SKIP_FIXERS, BATCH_SIZE, inert("per_file_caching", Bool), inert("reports_dir", Text)];
+const TIMEOUT: Entry = integer("timeout", "null", "Seconds that one process of a tool may take.");
+const LINT: &[Entry] = &[
+    ONLY,
+    SKIP_FORMATTERS,
+    SKIP_FIXERS,
+    BATCH_SIZE,
+    TIMEOUT,
+    RESULTS,
+    text("sarif", "Write findings as SARIF 2.1.0 to this file; `{distdir}` stands for the dist directory."),
+    inert("per_file_caching", Bool),
+    inert("reports_dir", Text),
+];
 
 const TEST: &[Entry] = &[
     off("debug", "One after another in the foreground with the terminal; never cached."),

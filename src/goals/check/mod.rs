@@ -14,7 +14,7 @@ use crate::engine::executor::Results;
 use crate::goals::check::checkers::Checker;
 use crate::goals::check::partitions::Partition;
 use crate::goals::check::prepare::{Prepared, PreparedCheck};
-use crate::goals::test::has_lost_something;
+use crate::goals::running::has_lost_something;
 use crate::goals::{Error, Session, Verdict, running};
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {

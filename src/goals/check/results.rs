@@ -5,7 +5,7 @@ use crate::base::RelPath;
 use crate::engine::executor::Results;
 use crate::goals::check::checkers::Checker;
 use crate::goals::check::prepare::PreparedCheck;
-use crate::goals::test::failure::{self, Failure};
+use crate::goals::failure::{self, Failure};
 use crate::goals::{Error, Kind, Session, Verdict};
 use crate::plan::check_run::REPORTS;
 use crate::report::check_result::{self, CheckResult, Status};

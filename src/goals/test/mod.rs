@@ -3,17 +3,13 @@
 
 mod batches;
 mod coverage;
-pub(super) mod failure;
 mod prepare;
 mod process_settings;
 mod results;
 mod selection;
 
-use std::sync::Arc;
-
 use crate::action::StepId;
 use crate::engine::executor::Results;
-use crate::engine::{self, StepResult};
 use crate::goals::test::coverage::Coverage;
 use crate::goals::test::prepare::{Prepared, PreparedTest};
 use crate::goals::{Error, Session, Verdict, running};
@@ -37,7 +33,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         return Err(Error::DebugOne(selection.tests.len()));
     }
     let (mut prepared, mut outcomes) = prepare_and_execute(session, &selection.tests, debug)?;
-    if outcomes.values().any(has_lost_something) {
+    if outcomes.values().any(running::has_lost_something) {
         session.warn("the store lost a part of a toolchain: it is made again");
         session.restores = true;
         (prepared, outcomes) = prepare_and_execute(session, &selection.tests, debug)?;
@@ -80,8 +76,4 @@ fn prepare_and_execute(session: &mut Session, tests: &[Address], debug: bool) ->
     steps.extend(coverage.iter().flat_map(Coverage::steps));
     let outcomes = running::execute(session, graph, &steps, debug)?;
     Ok((Done { tests, coverage }, outcomes))
-}
-
-pub(super) fn has_lost_something(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
-    result.as_ref().is_err_and(|error| error.root().missing().is_some())
 }

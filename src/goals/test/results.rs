@@ -4,7 +4,7 @@ use crate::action::{Origin, Outcome};
 use crate::base::RelPath;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
-use crate::goals::test::failure::{self, Failure};
+use crate::goals::failure::{self, Failure};
 use crate::goals::test::prepare::PreparedTest;
 use crate::goals::{Error, Session, Verdict};
 use crate::report::summary::{self, Output};

@@ -1,4 +1,4 @@
-//! Why a test file was not run: told in lines, and which kind of trouble it was. Tests that ran and failed are not here.
+//! Why a process was not run: told in lines, and which kind of trouble it was. What ran and failed is not here.
 
 use crate::engine;
 use crate::goals::error::{step_hint, step_kind};
@@ -17,7 +17,7 @@ impl Failure {
         Failure { message: lines(error, error.hint()), kind: error.kind() }
     }
 
-    /// Its step, or one that it needs, could not be carried out. What is told is the step that began it, so that tests
+    /// Its step, or one that it needs, could not be carried out. What is told is the step that began it, so that those
     /// that share a reason share the words.
     pub fn of_step(error: &engine::Error) -> Failure {
         let message = match error.root() {

@@ -1,0 +1,78 @@
+//! Calls of tools: what `lint`, `fmt` and `fix` have in common. Which tools are on is `enabled`, which files each works on
+//! is `work`, what each process gets is `prepare` and, beside its files,
+//! `surroundings`, what became of it is `results`.
+
+pub mod enabled;
+pub mod prepare;
+pub mod results;
+mod surroundings;
+pub mod work;
+
+use std::collections::BTreeSet;
+
+use crate::action::StepId;
+use crate::base::RelPath;
+use crate::engine::executor::Results;
+use crate::goals::{Error, Session, running};
+use prepare::{Contents, Prepared, PreparedCall};
+use work::Selected;
+
+pub use enabled::Enabled;
+pub use work::Work;
+
+/// Each call with the selected files that it works on; those that have none are left out.
+pub fn works(session: &mut Session, enabled: Vec<Enabled>) -> Result<Vec<(Enabled, Work)>, Error> {
+    let selected = Selected::of(session, &enabled)?;
+    let mut works = Vec::new();
+    for enabled in enabled {
+        let work = Work::of(session, &selected, &enabled)?;
+        if !work.parts.is_empty() {
+            works.push((enabled, work));
+        }
+    }
+    Ok(works)
+}
+
+/// The bytes of all files that are worked on. What cannot be read is told and left out; true where there was such a file.
+pub fn contents(session: &mut Session, works: &[(Enabled, Work)]) -> Result<(Contents, bool), Error> {
+    let files: BTreeSet<&RelPath> = works.iter().flat_map(|(_, work)| work.files()).collect();
+    let files: Vec<RelPath> = files.into_iter().cloned().collect();
+    let sources = session.sources()?;
+    let mut contents = Contents::new();
+    let mut unreadable = false;
+    for (file, node) in sources.nodes(&files)? {
+        match node {
+            Ok(node) => drop(contents.insert(file, node)),
+            Err(error @ super::sources::Error::Store(_)) => return Err(error.into()),
+            Err(super::sources::Error::Read { source, .. }) => {
+                unreadable = true;
+                session.tell("error", &format!("cannot read `{file}`, so no tool sees it: {source}"), None);
+            }
+        }
+    }
+    sources.save()?;
+    Ok((contents, unreadable))
+}
+
+/// Prepares calls and carries them out.
+pub fn execute(
+    session: &mut Session,
+    goal: &str,
+    works: &[(Enabled, Work)],
+    contents: &Contents,
+) -> Result<(Vec<PreparedCall>, Results), Error> {
+    let once = |session: &mut Session| {
+        let Prepared { graph, calls } = prepare::prepare(session, goal, works, contents)?;
+        let batches = calls.iter().flat_map(|call| &call.batches);
+        let steps: Vec<StepId> = batches.filter_map(|batch| batch.step.as_ref().ok().copied()).collect();
+        let outcomes = running::execute(session, graph, &steps, false)?;
+        Ok((calls, outcomes))
+    };
+    let (calls, outcomes) = once(session)?;
+    if !outcomes.values().any(running::has_lost_something) {
+        return Ok((calls, outcomes));
+    }
+    session.warn("the store lost a part of a toolchain: it is made again");
+    session.restores = true;
+    once(session)
+}

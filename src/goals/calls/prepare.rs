@@ -1,0 +1,203 @@
+//! Calls and their files to one graph of actions: a process a batch. What cannot be prepared is told with its reason and
+//! does not stop the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use uv_pep440::Version;
+
+use crate::action::{ActionGraph, Derive, Source, Step, StepId};
+use crate::base::{Digest, RelPath};
+use crate::goals::calls::surroundings::{Surroundings, World};
+use crate::goals::calls::work::Like;
+use crate::goals::calls::{Enabled, Work};
+use crate::goals::pythons::Pythons;
+use crate::goals::{Error, Session};
+use crate::plan::batches;
+use crate::plan::requirements::Wanted;
+use crate::plan::tool_run::{self, ToolBatch, ToolOptions};
+use crate::store::{Node, Tree};
+use crate::target::Address;
+use crate::toolchain::Constraints;
+use crate::tools::Partition;
+
+/// The bytes that files have now: the repository's, or what earlier tools made of them.
+pub type Contents = BTreeMap<RelPath, Node>;
+
+pub struct Prepared {
+    pub graph: ActionGraph,
+    pub calls: Vec<PreparedCall>,
+}
+
+/// All processes of one call.
+pub struct PreparedCall {
+    pub enabled: Enabled,
+    pub batches: Vec<PreparedBatch>,
+}
+
+pub struct PreparedBatch {
+    pub files: Vec<RelPath>,
+    /// What sets its files apart from the call's others, in words.
+    pub partition: Option<String>,
+    pub timeout: Option<Duration>,
+    /// Or why there is none.
+    pub step: Result<StepId, Error>,
+}
+
+/// `goal` is whose `batch_size` and `timeout` hold.
+pub fn prepare(
+    session: &mut Session,
+    goal: &str,
+    works: &[(Enabled, Work)],
+    contents: &Contents,
+) -> Result<Prepared, Error> {
+    let empty = session.store()?.put_tree(&Tree::default())?;
+    let world = World::of(session, works)?;
+    let mut preparation = Preparation {
+        pythons: Pythons::new(session, empty),
+        graph: ActionGraph::default(),
+        surroundings: Surroundings::new(session, &world)?,
+        batch_size: number(session, goal, "batch_size").unwrap_or(128),
+        timeout: number(session, goal, "timeout").map(|seconds| Duration::from_secs(seconds as u64)),
+        contents,
+    };
+    let mut calls = Vec::new();
+    for (enabled, work) in works {
+        let batches = preparation.call(session, enabled, work)?;
+        calls.push(PreparedCall { enabled: enabled.clone(), batches });
+    }
+    Ok(Prepared { graph: preparation.graph, calls })
+}
+
+fn number(session: &Session, goal: &str, option: &str) -> Option<usize> {
+    session.config().integer(goal, option).and_then(|number| usize::try_from(number).ok())
+}
+
+struct Preparation<'p> {
+    pythons: Pythons,
+    graph: ActionGraph,
+    surroundings: Surroundings<'p>,
+    batch_size: usize,
+    timeout: Option<Duration>,
+    contents: &'p Contents,
+}
+
+impl Preparation<'_> {
+    fn call(&mut self, session: &mut Session, enabled: &Enabled, work: &Work) -> Result<Vec<PreparedBatch>, Error> {
+        let mut batches = Vec::new();
+        for (like, targets) in &work.parts {
+            let files: Vec<RelPath> = targets.keys().filter(|file| self.contents.contains_key(file)).cloned().collect();
+            for files in batches::cut(&files, self.batch_size) {
+                let targets: BTreeSet<&Address> = files.iter().filter_map(|file| targets[file].as_ref()).collect();
+                let step = self.batch(session, enabled, work, (like, files, &targets));
+                let partition = (work.parts.len() > 1).then(|| in_words(like));
+                batches.push(PreparedBatch { files: files.to_vec(), partition, timeout: self.timeout, step });
+            }
+        }
+        Ok(batches)
+    }
+
+    fn batch(
+        &mut self,
+        session: &mut Session,
+        enabled: &Enabled,
+        work: &Work,
+        (like, files, targets): (&Like, &[RelPath], &BTreeSet<&Address>),
+    ) -> Result<StepId, Error> {
+        let Enabled { tool, call } = enabled;
+        let constraints = match like.constraints.is_empty() {
+            true => self.own_constraints(session, enabled, work)?,
+            false => like.constraints.clone(),
+        };
+        let around = self.surroundings.of(session, enabled, files, targets)?;
+        let wanted = around.wanted.filter(|wanted| *wanted != Wanted::default());
+        let images = self.pythons.images(session, &mut self.graph, &constraints, tool, wanted)?;
+        let nodes = files.iter().map(|file| (file.clone(), self.contents[file].clone())).collect();
+        let own = session.store()?.put_tree(&Tree { nodes })?;
+        let batch = ToolBatch {
+            label: label(&call.name, files),
+            files: files.to_vec(),
+            input_root: self.input_root(own, around.tree),
+            images,
+            source_roots: around.source_roots,
+        };
+        let options = ToolOptions { timeout: self.timeout, ..ToolOptions::of(tool, session.config()) };
+        Ok(self.graph.add(Step::Run(Box::new(tool_run::action(tool, call, &options, &batch)))))
+    }
+
+    /// The batch's files, laid into what they are seen with.
+    fn input_root(&mut self, own: Digest, around: Option<Digest>) -> Source {
+        let Some(around) = around else { return Source::Tree(own) };
+        Source::Output(self.graph.add(Step::Derive(Derive {
+            label: "files and what they are seen with".to_owned(),
+            recipe: "overlay-1",
+            parameters: vec![String::new(), String::new()],
+            parts: vec![Source::Tree(own), Source::Tree(around)],
+        })))
+    }
+
+    /// Of a tool that runs none of the repository's code: as its section says, else one that can read all that code.
+    fn own_constraints(&mut self, session: &mut Session, enabled: &Enabled, work: &Work) -> Result<Vec<String>, Error> {
+        let (config, tool) = (session.config(), &enabled.tool);
+        let own = config.list(&tool.scope, "interpreter_constraints");
+        if !own.is_empty() {
+            return Ok(own.into_iter().map(str::to_owned).collect());
+        }
+        let of_resolve = config.text(&tool.scope, "install_from_resolve").and_then(|resolve| {
+            let constraints = config.dict("python", "resolves_to_interpreter_constraints").get(resolve)?.as_array()?;
+            Some(constraints.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect())
+        });
+        if let Some(constraints) = of_resolve {
+            return Ok(constraints);
+        }
+        let default = config.list("python", "interpreter_constraints").into_iter().map(str::to_owned).collect();
+        let candidates = if work.constraints.is_empty() { BTreeSet::from([default]) } else { work.constraints.clone() };
+        self.newest(session, candidates, tool.python.as_deref())
+    }
+
+    /// Of several, those whose interpreter is the newest; where the built-in lock does not fit that, what does.
+    fn newest(
+        &mut self,
+        session: &mut Session,
+        candidates: BTreeSet<Vec<String>>,
+        python: Option<&str>,
+    ) -> Result<Vec<String>, Error> {
+        let admitted = python.map(|python| Constraints::parse(&[python.to_owned()])).transpose()?;
+        let mut found: Option<(Version, Vec<String>)> = None;
+        for constraints in candidates {
+            let version = self.pythons.version(session, &mut self.graph, &constraints)?;
+            if found.as_ref().is_none_or(|(newest, _)| version > *newest) {
+                found = Some((version, constraints));
+            }
+        }
+        let fits = |version: &Version| admitted.as_ref().is_none_or(|admitted| admitted.allow(&version.to_string()));
+        match (found, python) {
+            (Some((version, constraints)), _) if fits(&version) => Ok(constraints),
+            (_, Some(python)) => Ok(vec![format!("CPython{python}")]),
+            (_, None) => Err(Error::NoInterpreter),
+        }
+    }
+}
+
+/// `black: src/a.py and 3 other files`.
+fn label(name: &str, files: &[RelPath]) -> String {
+    match files {
+        [] => name.to_owned(),
+        [one] => format!("{name}: {one}"),
+        [first, others @ ..] => format!("{name}: {first} and {} other files", others.len()),
+    }
+}
+
+/// As Pants shows partitions.
+fn in_words(like: &Like) -> String {
+    let constraints = like.constraints.iter().map(|text| format!("'{text}'")).collect::<Vec<_>>().join(", ");
+    match &like.resolve {
+        Some(resolve) => format!("{resolve}, [{constraints}]"),
+        None => format!("[{constraints}]"),
+    }
+}
+
+/// Whether a call's processes see more than their batch.
+pub fn sees_closures(enabled: &Enabled) -> bool {
+    enabled.call.partition == Partition::Closure || enabled.call.sees_dependencies
+}

@@ -1,0 +1,197 @@
+//! What became of calls: read from the store, told on the screen, written below the distribution directory.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use regex::Regex;
+
+use crate::action::{Origin, Outcome};
+use crate::base::RelPath;
+use crate::engine::StepResult;
+use crate::engine::executor::Results;
+use crate::goals::calls::prepare::{Contents, PreparedBatch, PreparedCall};
+use crate::goals::failure::{self, Failure};
+use crate::goals::{Error, Session, Verdict};
+use crate::plan::tool_run::REPORTS;
+use crate::report::finding::findings;
+use crate::report::junit::path_safe;
+use crate::report::tool_result::{RunStatus, ToolResult, ToolRun};
+use crate::report::tool_summary::{self, Asked};
+use crate::store::Store;
+
+/// Of several calls.
+#[derive(Default)]
+pub struct CallResults {
+    /// By name; calls of one name are one tool to the user.
+    pub tools: BTreeMap<String, ToolResult>,
+    /// Why processes could not be run.
+    pub failures: Vec<Failure>,
+    /// What tools made of the files that they changed.
+    pub rewritten: Contents,
+}
+
+impl CallResults {
+    pub fn add(
+        &mut self,
+        session: &mut Session,
+        calls: &[PreparedCall],
+        outcomes: &Results,
+        contents: &Contents,
+    ) -> Result<(), Error> {
+        let store = session.store()?;
+        for call in calls.iter().filter(|call| !call.batches.is_empty()) {
+            let name = &call.enabled.call.name;
+            let pattern = call.enabled.call.finding.as_deref().and_then(|pattern| Regex::new(pattern).ok());
+            let mut runs = Vec::new();
+            for batch in &call.batches {
+                let files = batch.files.iter().map(ToString::to_string).collect();
+                match ran(batch, outcomes) {
+                    Ok((done, origin, outcome)) => {
+                        let (run, rewritten) = run(&store, call, batch, (done, origin, outcome), contents)?;
+                        self.rewritten.extend(rewritten);
+                        let findings = pattern.as_ref().map(|pattern| findings(pattern, &run.stdout));
+                        runs.push(ToolRun { findings: findings.unwrap_or_default(), ..run });
+                    }
+                    Err(failure) => {
+                        runs.push(ToolRun::not_run(files, batch.partition.clone(), &failure.message));
+                        self.failures.push(failure);
+                    }
+                }
+            }
+            let rewrites = call.enabled.call.kind.rewrites();
+            let empty = || ToolResult { name: name.clone(), rewrites, runs: Vec::new() };
+            self.tools.entry(name.clone()).or_insert_with(empty).runs.extend(runs);
+        }
+        Ok(())
+    }
+
+    /// As Pants reckons it: by name, the last that is not 0; else the one kind of trouble that all failures have in common.
+    pub fn verdict(&self, code: impl Fn(&ToolResult) -> i32) -> Verdict {
+        let failed = self.tools.values().flat_map(|tool| &tool.runs).filter(|run| run.status.exit_code() != 0).count();
+        match failure::common_kind(&self.failures) {
+            Some(kind) if self.failures.len() == failed => Verdict::Prevented(kind),
+            _ => Verdict::of_exit_code(self.exit_code(code)),
+        }
+    }
+
+    pub fn exit_code(&self, code: impl Fn(&ToolResult) -> i32) -> i32 {
+        self.tools.values().map(code).rfind(|code| *code != 0).unwrap_or(0)
+    }
+
+    pub fn list(&self) -> Vec<ToolResult> {
+        self.tools.values().cloned().collect()
+    }
+
+    pub fn print(&self, session: &Session, asked: Asked) {
+        let colour = session.terminal.colour;
+        for block in self.tools.values().flat_map(|tool| tool_summary::blocks(tool, asked, colour)) {
+            eprintln!("{block}");
+        }
+        for tool in self.tools.values() {
+            eprintln!("{}", tool_summary::summary_line(tool, asked, colour));
+        }
+    }
+}
+
+/// What the batch's process came to, or why there was none.
+fn ran<'r>(batch: &PreparedBatch, outcomes: &'r Results) -> Result<(&'r StepResult, Origin, &'r Outcome), Failure> {
+    let step = batch.step.as_ref().map_err(Failure::of_preparation)?;
+    match outcomes.get(step) {
+        Some(Ok(done)) => match &done.outcome {
+            Some((origin, outcome)) => Ok((done, *origin, outcome)),
+            None => Err(Failure::of_nothing("nothing ran")),
+        },
+        Some(Err(error)) => Err(Failure::of_step(error)),
+        None => Err(Failure::of_nothing("it was not started")),
+    }
+}
+
+fn run(
+    store: &Store,
+    call: &PreparedCall,
+    batch: &PreparedBatch,
+    (done, origin, outcome): (&StepResult, Origin, &Outcome),
+    contents: &Contents,
+) -> Result<(ToolRun, Contents), Error> {
+    let text = |digest| Ok::<_, Error>(from_build_root(&String::from_utf8_lossy(&store.get(digest)?)));
+    let timeout = batch.timeout.unwrap_or(Duration::ZERO);
+    let status = RunStatus::of(outcome.exit, &call.enabled.call.finding_codes, timeout);
+    let rewritten = match call.enabled.call.kind.rewrites() && status.is_done() {
+        true => rewritten(store, done, contents)?,
+        false => Contents::new(),
+    };
+    let run = ToolRun {
+        files: batch.files.iter().map(ToString::to_string).collect(),
+        partition: batch.partition.clone(),
+        status,
+        origin: Some(origin),
+        wall: outcome.wall,
+        stdout: text(outcome.stdout)?,
+        stderr: text(outcome.stderr)?,
+        changed: rewritten.keys().map(ToString::to_string).collect(),
+        findings: Vec::new(),
+    };
+    Ok((run, rewritten))
+}
+
+/// The files that are no longer what the process was given.
+fn rewritten(store: &Store, done: &StepResult, contents: &Contents) -> Result<Contents, Error> {
+    let mut nodes = store.tree(done.tree)?.nodes;
+    nodes.retain(|file, node| contents.get(file).is_some_and(|known| known.content() != node.content()));
+    Ok(nodes)
+}
+
+/// Tools name files where they see them, below `/src`.
+fn from_build_root(text: &str) -> String {
+    let begins =
+        |before: Option<char>| before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-')));
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("/src/") {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        if !begins(out.chars().next_back()) {
+            out.push_str("/src/");
+        }
+        rest = &after["/src/".len()..];
+    }
+    out + rest
+}
+
+/// What linters wrote below `reports/`, to `dist/<goal>/<tool>/`.
+pub fn keep_reports(
+    session: &mut Session,
+    goal: &str,
+    calls: &[PreparedCall],
+    outcomes: &Results,
+) -> Result<(), Error> {
+    let store = session.store()?;
+    let reports = RelPath::parse(REPORTS).expect("the path is clean");
+    for call in calls.iter().filter(|call| !call.enabled.call.kind.rewrites()) {
+        for (number, batch) in call.batches.iter().enumerate() {
+            let Ok((done, ..)) = ran(batch, outcomes) else { continue };
+            let Some(tree) = store.subtree(done.tree, &reports)? else { continue };
+            if store.tree(tree)?.nodes.is_empty() {
+                continue;
+            }
+            let dir = session.dist_dir().join(goal).join(path_safe(&call.enabled.call.name));
+            let dir = if call.batches.len() == 1 { dir } else { dir.join((number + 1).to_string()) };
+            store.copy_out(tree, &dir)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_from_the_build_root() {
+        let check = |text, expected| assert_eq!(from_build_root(text), expected);
+        check("Fixing /src/src/a.py\n", "Fixing src/a.py\n");
+        check("/src/a.py:1: x (/src/b.py)", "a.py:1: x (b.py)");
+        check("lib/src/a.py and ../src/b.py", "lib/src/a.py and ../src/b.py");
+        check("nothing", "nothing");
+    }
+}

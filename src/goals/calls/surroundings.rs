@@ -1,0 +1,187 @@
+//! What the files of a batch are seen with: settings files, landmarks, dependencies, plugins of the repository.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::base::{Digest, RelPath};
+use crate::config::Table;
+use crate::goals::calls::{Enabled, Work};
+use crate::goals::sources::Sources;
+use crate::goals::{Error, Session};
+use crate::plan::config_files::config_files;
+use crate::plan::landmarks::Landmarks;
+use crate::plan::requirements::{self, Wanted};
+use crate::python::closure::{Closure, Closures, Follow};
+use crate::python::{self, Dependencies, SourceRoots};
+use crate::store::{Node, Tree};
+use crate::target::{self, Address, TargetGraph};
+
+/// What the repository is asked, as far as some call needs it: inference reads all sources, so it is left out otherwise.
+pub struct World {
+    graph: Arc<TargetGraph>,
+    dependencies: Option<Arc<Dependencies>>,
+    settings: python::Settings,
+    roots: SourceRoots,
+}
+
+impl World {
+    pub fn of(session: &mut Session, works: &[(Enabled, Work)]) -> Result<World, Error> {
+        let needs = |enabled: &Enabled| super::prepare::sees_closures(enabled) || !plugins(session, enabled).is_empty();
+        let needed = works.iter().any(|(enabled, work)| !work.parts.is_empty() && needs(enabled));
+        Ok(World {
+            graph: session.graph()?,
+            dependencies: if needed { Some(session.dependencies()?) } else { None },
+            settings: python::Settings::of(session.config())?,
+            roots: session.source_roots()?,
+        })
+    }
+}
+
+/// Made once for a graph of actions.
+pub struct Surroundings<'w> {
+    world: &'w World,
+    sources: Arc<Sources>,
+    closures: Option<Closures<'w>>,
+    landmarks: Option<Landmarks>,
+    /// An empty file.
+    nothing: Node,
+    /// Trees that were already put together, by their files and landmarks.
+    trees: BTreeMap<[BTreeSet<RelPath>; 2], Digest>,
+}
+
+/// Of one batch.
+#[derive(Default)]
+pub struct Around {
+    /// Without the batch's own files; none where there is nothing.
+    pub tree: Option<Digest>,
+    pub source_roots: Vec<RelPath>,
+    /// What the closure requires, where the process may import it.
+    pub wanted: Option<Wanted>,
+}
+
+impl<'w> Surroundings<'w> {
+    pub fn new(session: &mut Session, world: &'w World) -> Result<Surroundings<'w>, Error> {
+        let closures = world
+            .dependencies
+            .as_deref()
+            .map(|dependencies| Closures::new(&world.graph, dependencies, &world.settings, &world.roots));
+        let nothing = Node::File { digest: session.store()?.put(b"")?, executable: false };
+        let (sources, trees) = (session.sources()?, BTreeMap::new());
+        Ok(Surroundings { world, sources, closures, landmarks: None, nothing, trees })
+    }
+
+    pub fn of(
+        &mut self,
+        session: &mut Session,
+        enabled: &Enabled,
+        files: &[RelPath],
+        targets: &BTreeSet<&Address>,
+    ) -> Result<Around, Error> {
+        let mut seen = self.settings_files(session, enabled, files);
+        let mut around = Around::default();
+        if enabled.call.sees_dependencies {
+            seen.extend(self.dependencies(enabled, targets));
+        }
+        let roots = self.imported(session, enabled, targets)?;
+        if !roots.is_empty() {
+            let closure = self.closures.as_ref().map(|closures| closures.of(roots.iter(), Follow::All));
+            let closure: Closure<'_> = closure.unwrap_or_default();
+            seen.extend(closure.files.iter().map(|file| (*file).clone()));
+            around.source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
+            let wanted =
+                requirements::wanted(&self.world.graph, closure.requirements.iter().copied(), session.config())?;
+            around.wanted = Some(wanted);
+        }
+        seen.retain(|file| files.binary_search(file).is_err());
+        let landmarks = self.landmarks(enabled, files);
+        around.tree = self.tree(session, seen, landmarks)?;
+        Ok(around)
+    }
+
+    fn settings_files(&self, session: &Session, enabled: &Enabled, files: &[RelPath]) -> BTreeSet<RelPath> {
+        let (root, graph) = (session.build_root(), &self.world.graph);
+        let exists = |path: &RelPath| graph.files().contains(path) || path.to_path(root).is_file();
+        let holds = |path: &RelPath, text: &str| {
+            std::fs::read(path.to_path(root)).is_ok_and(|content| String::from_utf8_lossy(&content).contains(text))
+        };
+        let mut found = config_files(&enabled.tool, session.config(), files, &exists, &holds);
+        if Table::get().row(&enabled.tool.scope, "extra_files").is_some() {
+            let extra = session.config().list(&enabled.tool.scope, "extra_files");
+            found.extend(extra.into_iter().filter_map(|path| RelPath::parse(path).ok()));
+        }
+        found
+    }
+
+    /// The sources of the same kind that the targets name directly.
+    fn dependencies(&self, enabled: &Enabled, targets: &BTreeSet<&Address>) -> BTreeSet<RelPath> {
+        let direct =
+            targets.iter().flat_map(|target| self.world.dependencies.iter().flat_map(|all| all.direct(target)));
+        let direct = direct.filter_map(|address| self.world.graph.get(address));
+        let same = direct.filter(|target| enabled.call.targets.contains(&target.kind));
+        same.flat_map(|target| &target.sources).cloned().collect()
+    }
+
+    /// What a process may import: its targets, where it looks into what they import, and its plugins.
+    fn imported(
+        &self,
+        session: &Session,
+        enabled: &Enabled,
+        targets: &BTreeSet<&Address>,
+    ) -> Result<BTreeSet<Address>, Error> {
+        let mut roots = BTreeSet::new();
+        if enabled.call.partition == crate::tools::Partition::Closure {
+            roots.extend(targets.iter().map(|target| (*target).clone()));
+        }
+        for plugin in plugins(session, enabled) {
+            let named = target::dependencies::named(&self.world.graph, plugin, &RelPath::root());
+            let named = named.map_err(|error| target::select::Error::Target(error.about(plugin)))?;
+            roots.extend(named.iter().flat_map(|address| target::dependencies::expanded(&self.world.graph, address)));
+        }
+        Ok(roots)
+    }
+
+    fn landmarks(&mut self, enabled: &Enabled, files: &[RelPath]) -> BTreeSet<RelPath> {
+        if !enabled.call.tells_own_code {
+            return BTreeSet::new();
+        }
+        let world = self.world;
+        let landmarks = self.landmarks.get_or_insert_with(|| {
+            let targets = world.graph.targets().filter(|target| target.kind.starts_with("python_"));
+            let sources: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).collect();
+            Landmarks::new(sources.into_iter(), &|dir| world.roots.of_dir(dir))
+        });
+        landmarks.around(files).into_iter().cloned().collect()
+    }
+
+    fn tree(
+        &mut self,
+        session: &mut Session,
+        seen: BTreeSet<RelPath>,
+        landmarks: BTreeSet<RelPath>,
+    ) -> Result<Option<Digest>, Error> {
+        if seen.is_empty() && landmarks.is_empty() {
+            return Ok(None);
+        }
+        let key = [seen, landmarks];
+        if let Some(tree) = self.trees.get(&key) {
+            return Ok(Some(*tree));
+        }
+        let mut nodes: BTreeMap<RelPath, Node> =
+            key[1].iter().map(|file| (file.clone(), self.nothing.clone())).collect();
+        let files: Vec<RelPath> = key[0].iter().cloned().collect();
+        for (file, node) in self.sources.nodes(&files)? {
+            nodes.insert(file, node?);
+        }
+        let tree = session.store()?.put_tree(&Tree { nodes })?;
+        self.trees.insert(key, tree);
+        Ok(Some(tree))
+    }
+}
+
+/// The addresses of the repository's own plugins for the tool.
+fn plugins<'s>(session: &'s Session, enabled: &Enabled) -> Vec<&'s str> {
+    match Table::get().row(&enabled.tool.scope, "source_plugins") {
+        Some(_) => session.config().list(&enabled.tool.scope, "source_plugins"),
+        None => Vec::new(),
+    }
+}

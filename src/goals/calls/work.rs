@@ -1,0 +1,112 @@
+//! Which of the selected files a call works on, and which of them must not share a process.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::RelPath;
+use crate::base::glob::Globs;
+use crate::goals::calls::Enabled;
+use crate::goals::{Error, Session, selected};
+use crate::python::{self, resolve_of};
+use crate::target::{Address, Target, TargetGraph};
+use crate::tools::{Call, Partition};
+
+/// What files must agree in to share a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Like {
+    /// Interpreter constraints; empty where the tool chooses its interpreter itself.
+    pub constraints: Vec<String>,
+    pub resolve: Option<String>,
+}
+
+/// The files of one call, each with the target that they are of, if any.
+#[derive(Clone, Debug, Default)]
+pub struct Work {
+    pub parts: BTreeMap<Like, BTreeMap<RelPath, Option<Address>>>,
+    /// The interpreter constraints of all targets.
+    pub constraints: BTreeSet<Vec<String>>,
+}
+
+/// What the command line selects.
+pub struct Selected {
+    targets: Vec<Address>,
+    /// Empty where no call works on files as such.
+    files: Vec<RelPath>,
+}
+
+impl Selected {
+    pub fn of(session: &mut Session, calls: &[Enabled]) -> Result<Selected, Error> {
+        let wants_files = calls.iter().any(|enabled| enabled.call.targets.is_empty());
+        let files = if wants_files { selected::selected_files(session)? } else { Vec::new() };
+        Ok(Selected { targets: selected::with_generated(session)?, files })
+    }
+}
+
+impl Work {
+    pub fn of(session: &mut Session, selected: &Selected, enabled: &Enabled) -> Result<Work, Error> {
+        let graph = session.graph()?;
+        if enabled.call.build_files {
+            return Ok(Work::on_files(selected.files.iter().filter(|file| graph.is_build_file(file))));
+        }
+        if let Some(option) = &enabled.call.globs {
+            let globs = |option: &str| {
+                Globs::compile(session.config().list(&enabled.tool.scope, option)).map_err(Error::ToolGlobs)
+            };
+            let included = globs(option)?;
+            let excluded = enabled.call.except_globs.as_deref().map(globs).transpose()?;
+            let is_meant = |file: &&RelPath| {
+                let file = file.as_str();
+                included.matches(file) && !excluded.as_ref().is_some_and(|excluded| excluded.matches(file))
+            };
+            return Ok(Work::on_files(selected.files.iter().filter(is_meant)));
+        }
+        Work::on_targets(session, &graph, selected, &enabled.call)
+    }
+
+    fn on_files<'f>(files: impl Iterator<Item = &'f RelPath>) -> Work {
+        let files: BTreeMap<RelPath, Option<Address>> = files.map(|file| (file.clone(), None)).collect();
+        let parts = if files.is_empty() { BTreeMap::new() } else { BTreeMap::from([(Like::default(), files)]) };
+        Work { parts, constraints: BTreeSet::new() }
+    }
+
+    fn on_targets(session: &Session, graph: &TargetGraph, selected: &Selected, call: &Call) -> Result<Work, Error> {
+        let settings = python::Settings::of(session.config())?;
+        let mut work = Work::default();
+        for target in selected.targets.iter().filter_map(|address| graph.get(address)) {
+            if !is_worked_on(call, target) {
+                continue;
+            }
+            let constraints = constraints(session, target);
+            let like = match call.partition {
+                Partition::Files => Like::default(),
+                Partition::Constraints => Like { constraints: constraints.clone(), resolve: None },
+                Partition::Closure => {
+                    let resolve = Some(resolve_of(target, &settings).to_owned());
+                    Like { constraints: constraints.clone(), resolve }
+                }
+            };
+            work.constraints.insert(constraints);
+            let files = target.sources.iter().map(|file| (file.clone(), Some(target.address.clone())));
+            work.parts.entry(like).or_default().extend(files);
+        }
+        Ok(work)
+    }
+
+    /// Of several parts together, each once.
+    pub fn files(&self) -> BTreeSet<&RelPath> {
+        self.parts.values().flat_map(BTreeMap::keys).collect()
+    }
+}
+
+fn is_worked_on(call: &Call, target: &Target) -> bool {
+    let is_set = |field: &String| target.fields.get(field).and_then(|value| value.as_bool()).unwrap_or(false);
+    call.targets.contains(&target.kind) && !call.skip_fields.iter().any(is_set)
+}
+
+/// Of a target, else of the repository.
+pub fn constraints(session: &Session, target: &Target) -> Vec<String> {
+    let own = target.fields.get("interpreter_constraints").map(|value| value.strings()).unwrap_or_default();
+    match own.is_empty() {
+        true => session.config().list("python", "interpreter_constraints").into_iter().map(str::to_owned).collect(),
+        false => own.into_iter().map(str::to_owned).collect(),
+    }
+}

@@ -1,0 +1,77 @@
+//! `fmt` and `fix`: tools one after the other, each on what the one before made of the files, and in the end the changed
+//! files written in place, each wholly or not at all.
+
+use crate::goals::calls::prepare::Contents;
+use crate::goals::calls::results::CallResults;
+use crate::goals::calls::{self, Enabled};
+use crate::goals::rewrite::{self, rewrite};
+use crate::goals::{Error, Session, Verdict};
+use crate::report::tool_json;
+use crate::report::tool_result::ToolResult;
+use crate::report::tool_summary::Asked;
+use crate::tools::Kind;
+
+pub fn fmt(session: &mut Session) -> Result<Verdict, Error> {
+    let enabled = calls::enabled::enabled(session.config(), "fmt", &[Kind::Formatter])?;
+    run(session, "fmt", enabled)
+}
+
+/// Fixers come first: what they leave is to be formatted.
+pub fn fix(session: &mut Session) -> Result<Verdict, Error> {
+    let kinds: &[Kind] = match session.config().flag("fix", "skip_formatters") {
+        true => &[Kind::Fixer],
+        false => &[Kind::Fixer, Kind::Formatter],
+    };
+    let enabled = calls::enabled::enabled(session.config(), "fix", kinds)?;
+    run(session, "fix", enabled)
+}
+
+fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Result<Verdict, Error> {
+    let works = calls::works(session, enabled)?;
+    let (original, unreadable) = calls::contents(session, &works)?;
+    let mut contents = original.clone();
+    let mut results = CallResults::default();
+    for work in &works {
+        let (calls, outcomes) = calls::execute(session, goal, std::slice::from_ref(work), &contents)?;
+        if session.was_interrupted() {
+            return Ok(Verdict::Interrupted);
+        }
+        results.add(session, &calls, &outcomes, &contents)?;
+        contents.append(&mut results.rewritten);
+    }
+    let refused = write(session, &original, &contents)?;
+    results.print(session, Asked::Rewrite);
+    for error in &refused {
+        session.tell("error", &told(error), error.hint().as_deref());
+    }
+    if session.config().flag(goal, "json") {
+        let code = results.exit_code(ToolResult::rewrite_code).max(i32::from(!refused.is_empty()));
+        session.print(&tool_json::render(goal, &results.list(), code))?;
+    }
+    match results.verdict(ToolResult::rewrite_code) {
+        Verdict::Good if unreadable || !refused.is_empty() => Ok(Verdict::Bad(1)),
+        verdict => Ok(verdict),
+    }
+}
+
+/// The files that could not be written.
+fn write(session: &mut Session, original: &Contents, contents: &Contents) -> Result<Vec<rewrite::Error>, Error> {
+    let store = session.store()?;
+    let mut refused = Vec::new();
+    for (file, node) in contents {
+        let before = original.get(file).and_then(|node| node.content());
+        if node.content() == before {
+            continue;
+        }
+        let Some(content) = node.content() else { continue };
+        refused.extend(rewrite(session.build_root(), file, before, &store.get(content)?).err());
+    }
+    Ok(refused)
+}
+
+fn told(error: &rewrite::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,85 @@
+//! `lint`: every linter on the selected files, and what fixers and formatters would change. Nothing is written but
+//! reports.
+
+use crate::goals::calls::prepare::Contents;
+use crate::goals::calls::results::{CallResults, keep_reports};
+use crate::goals::calls::{self, Enabled, Work};
+use crate::goals::{Error, Session, Verdict};
+use crate::report::tool_result::ToolResult;
+use crate::report::tool_summary::{self, Asked};
+use crate::report::{github, sarif, tool_json};
+use crate::tools::Kind;
+
+pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+    let enabled = match calls::enabled::enabled(session.config(), "lint", &kinds(session)) {
+        // As with Pants, whose `lint` is always there.
+        Err(Error::NoTool { .. }) => return Ok(Verdict::Good),
+        enabled => without_doubles(enabled?),
+    };
+    let works = calls::works(session, enabled)?;
+    let (contents, unreadable) = calls::contents(session, &works)?;
+    let results = lint(session, &works, &contents)?;
+    if session.was_interrupted() {
+        return Ok(Verdict::Interrupted);
+    }
+    results.print(session, Asked::Lint);
+    tell(session, &results)?;
+    match results.verdict(ToolResult::lint_code) {
+        Verdict::Good if unreadable => Ok(Verdict::Bad(1)),
+        verdict => Ok(verdict),
+    }
+}
+
+fn kinds(session: &Session) -> Vec<Kind> {
+    let wanted = |kind: &Kind| match kind {
+        Kind::Fixer => !session.config().flag("lint", "skip_fixers"),
+        Kind::Formatter => !session.config().flag("lint", "skip_formatters"),
+        Kind::Linter => true,
+        Kind::Checker => false,
+    };
+    [Kind::Linter, Kind::Fixer, Kind::Formatter].into_iter().filter(wanted).collect()
+}
+
+/// Without fixers whose changes a linter finds anyway.
+fn without_doubles(mut enabled: Vec<Enabled>) -> Vec<Enabled> {
+    let names: Vec<String> = enabled.iter().map(|enabled| enabled.call.name.clone()).collect();
+    enabled.retain(|enabled| enabled.call.linted_by.as_ref().is_none_or(|linter| !names.contains(linter)));
+    enabled
+}
+
+/// All tools at once, each on the files as they are.
+fn lint(session: &mut Session, works: &[(Enabled, Work)], contents: &Contents) -> Result<CallResults, Error> {
+    let (calls, outcomes) = calls::execute(session, "lint", works, contents)?;
+    let mut results = CallResults::default();
+    results.add(session, &calls, &outcomes, contents)?;
+    keep_reports(session, "lint", &calls, &outcomes)?;
+    Ok(results)
+}
+
+/// For those who do not read the screen, where they ask for it.
+fn tell(session: &Session, results: &CallResults) -> Result<(), Error> {
+    let list = results.list();
+    let config = session.config();
+    let formatters = calls::enabled::enabled(config, "fmt", &[Kind::Formatter]).unwrap_or_default();
+    let formatters: Vec<&str> = formatters.iter().map(|enabled| enabled.call.name.as_str()).collect();
+    let command = config.text("GLOBAL", "pants_bin_name").unwrap_or("waders");
+    if let Some(advice) = tool_summary::advice(&list, &formatters, command) {
+        eprintln!("{advice}");
+    }
+    if session.environment().var("GITHUB_ACTIONS") == Some("true") {
+        for tool in &list {
+            let findings = tool.runs.iter().flat_map(|run| sarif::of_run(tool, run));
+            findings.for_each(|finding| eprintln!("{}", github::annotation(&tool.name, &finding)));
+        }
+    }
+    if let Some(file) = config.text("lint", "sarif") {
+        let path = session.build_root().join(file.replace("{distdir}", &session.dist_dir().to_string_lossy()));
+        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = written.and_then(|()| std::fs::write(&path, sarif::render(&list)));
+        written.map_err(|source| Error::Output { path, source })?;
+    }
+    if config.flag("lint", "json") {
+        session.print(&tool_json::render("lint", &list, results.exit_code(ToolResult::lint_code)))?;
+    }
+    Ok(())
+}
