@@ -31,6 +31,10 @@ impl Source {
         }
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let mut source = Source { file: file.clone(), module: empty_module(), text, line_starts };
+        if let Some(offset) = source.text.find('\0') {
+            let offset = TextSize::try_from(offset).unwrap_or_default();
+            return Err(Box::new(source.diagnostic(offset, "the file holds a NUL")));
+        }
         if let Some(offset) = too_deep(source.text.as_bytes()) {
             return Err(source.nested_too_deep(offset));
         }

@@ -48,9 +48,10 @@ impl Dependencies {
         numbers.into_iter().map(|number| self.address(number)).collect()
     }
 
-    /// Those that are written and inferred, with generators as they were named.
+    /// Those that are written and inferred, with generators as they were named; no special ones.
     pub fn named(&self, address: &Address) -> impl Iterator<Item = &Address> {
-        self.edges_of(address).into_iter().flat_map(Edges::written).map(|number| self.address(*number))
+        let edges = self.edges_of(address).into_iter();
+        edges.flat_map(|edges| edges.named.as_ref().unwrap_or(&edges.direct)).map(|number| self.address(*number))
     }
 
     /// The same in the order in which Pants walks and `peek` prints them: first what is named or inferred, then what

@@ -276,7 +276,7 @@ impl<'a> Generation<'a> {
     fn one_source(&mut self, source: &str, dir: &RelPath) -> Vec<RelPath> {
         match dir.push(source) {
             Ok(file) if self.world.files.contains(&file) => return vec![file],
-            Ok(file) => self.warn(format!("there is no file `{file}`")),
+            Ok(file) => self.unmatched_glob(format!("there is no file `{file}`")),
             Err(error) => self.error(error.to_string()),
         }
         Vec::new()
@@ -300,10 +300,10 @@ impl<'a> Generation<'a> {
             .copied()
             .collect();
         for name in missing {
-            self.warn(format!("`sources` names `{name}`, but there is no such file in `{dir}`"));
+            self.unmatched_glob(format!("`sources` names `{name}`, but there is no such file in `{dir}`"));
         }
         if found.is_empty() && globs.iter().any(|glob| !glob::is_literal(glob)) {
-            self.warn(format!("`sources` matches no file in `{dir}`: {}", globs.join(", ")));
+            self.unmatched_glob(format!("`sources` matches no file in `{dir}`: {}", globs.join(", ")));
         }
     }
 
@@ -351,7 +351,7 @@ impl<'a> Generation<'a> {
 
     fn unused_overrides(&mut self, overrides: &[Override]) {
         for entry in overrides.iter().filter(|entry| !entry.used) {
-            self.warn(format!("`overrides` names `{}`, which matches nothing of this target", entry.key));
+            self.unmatched_glob(format!("`overrides` names `{}`, which matches nothing of this target", entry.key));
         }
     }
 
@@ -386,8 +386,12 @@ impl<'a> Generation<'a> {
         self.diagnostics.push(Diagnostic::error(self.build_file, self.place, message));
     }
 
-    fn warn(&mut self, message: String) {
-        self.diagnostics.push(Diagnostic::warning(self.build_file, self.place, message));
+    /// As serious as `[GLOBAL] unmatched_build_file_globs` has it.
+    fn unmatched_glob(&mut self, message: String) {
+        if let Some(severity) = self.world.settings.unmatched_globs {
+            let found = Diagnostic::error(self.build_file, self.place, message);
+            self.diagnostics.push(Diagnostic { severity, ..found });
+        }
     }
 }
 

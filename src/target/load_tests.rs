@@ -1,5 +1,7 @@
 //! Files that are not understood: what is asked of Python, and how far a mistake reaches.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::base::RelPath;
@@ -51,4 +53,64 @@ fn a_broken_file_touches_its_directory_and_what_may_inherit_from_it() {
     check("target(", "ab", false);
     check("__defaults__({python_tests: dict(", "a/b", true);
     check("__defaults__({python_tests: dict()})", "a", false);
+}
+
+/// What is told of a repository whose BUILD file `prepare` makes, given its directory.
+fn told(prepare: impl Fn(&Path)) -> Vec<String> {
+    let root = tempfile::tempdir().expect("temporary directory");
+    let dir = root.path().join("a");
+    std::fs::create_dir(&dir).expect("directory");
+    prepare(&dir);
+    let loaded = load(root.path(), &Config::default(), &World::with(&|_| None));
+    loaded.all_diagnostics().map(ToString::to_string).collect()
+}
+
+fn check(text: &[u8], expected: &[&str]) {
+    let found = told(|dir| std::fs::write(dir.join("BUILD"), text).expect("file"));
+    let matches =
+        found.len() == expected.len() && found.iter().zip(expected).all(|(found, text)| found.starts_with(text));
+    assert!(matches, "{:?}: {found:?}", String::from_utf8_lossy(&text[..text.len().min(40)]));
+}
+
+#[test]
+fn whatever_a_build_file_holds_has_a_place() {
+    check(b"\xef\xbb\xbftarget(name='x')\r\ntarget(name='y')\r\n", &[]);
+    check(b"target(name='x')\n\0", &["a/BUILD:2:1: the file holds a NUL"]);
+    check(b"target(name='a\0')", &["a/BUILD:1:15: the file holds a NUL"]);
+    check(b"# caf\xe9", &["a/BUILD:1:6: the file is not UTF-8"]);
+    check("target(name='é\n".as_bytes(), &["a/BUILD:1:13: syntax error"]);
+    check("(".repeat(10_000).as_bytes(), &["a/BUILD:1:101: an expression is nested more than 100 deep"]);
+    check(b"target(name='x')\ntarget(name='x')", &["a/BUILD:2:1: a target named `x` is also declared at a/BUILD:1:1"]);
+    let values: Vec<String> = (0..40).map(|value| format!("'{value}'")).collect();
+    let fields = ["resolve", "description"].map(|field| format!("{field}=parametrize({})", values.join(",")));
+    let text = format!("python_requirement(name='x', requirements=[], {})", fields.join(", "));
+    check(text.as_bytes(), &["a/BUILD:1:1: `parametrize` makes more than 1000 targets"]);
+}
+
+#[test]
+fn what_only_looks_like_a_build_file_is_no_trouble() {
+    use std::os::unix::ffi::OsStrExt;
+    let link = |to: &str, dir: &Path, name: &str| std::os::unix::fs::symlink(to, dir.join(name)).expect("link");
+    assert_eq!(told(|dir| std::fs::create_dir(dir.join("BUILD")).expect("directory")), [""; 0]);
+    assert_eq!(told(|dir| link("gone", dir, "BUILD")), [""; 0]);
+    assert_eq!(told(|dir| link("/etc", dir, "BUILD")), [""; 0]);
+    let loops = |dir: &Path| {
+        link("..", dir, "up");
+        link("round", dir, "round");
+        std::fs::write(dir.join("BUILD"), "files(sources=['**/*'])").expect("file");
+    };
+    assert_eq!(told(loops), [""; 0]);
+    let fifo = |dir: &Path| {
+        nix::unistd::mkfifo(&dir.join("BUILD"), nix::sys::stat::Mode::S_IRUSR).expect("fifo");
+    };
+    assert_eq!(told(fifo), [""; 0]);
+    let huge = |dir: &Path| {
+        let file = std::fs::File::create(dir.join("BUILD")).expect("file");
+        file.set_len(100 << 20).expect("a sparse file");
+    };
+    assert!(told(huge)[0].starts_with("a/BUILD:1:1: cannot read the file: it has 104857600 bytes"));
+    let unnameable = |dir: &Path| {
+        std::fs::write(dir.join(std::ffi::OsStr::from_bytes(b"\xff.py")), "").expect("file");
+    };
+    assert!(told(unnameable)[0].starts_with("passed over a/"));
 }

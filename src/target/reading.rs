@@ -56,7 +56,7 @@ pub fn read_all(
 fn build_files(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut Vec<Diagnostic>) -> Vec<RelPath> {
     let patterns = Globs::compile(settings.build_patterns.iter().map(String::as_str));
     let patterns = patterns.unwrap_or_else(|error| {
-        diagnostics.push(Diagnostic::error(&RelPath::root(), START, format!("`build_patterns`: {error}")));
+        diagnostics.push(Diagnostic::error(&RelPath::root(), START, format!("`[GLOBAL] build_patterns`: {error}")));
         Globs::default()
     });
     let ignored = ignored(root, &settings.build_ignore);
@@ -83,7 +83,7 @@ fn preludes(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut V
     let globs = match Globs::compile(settings.prelude_globs.iter().map(String::as_str)) {
         Ok(globs) => globs,
         Err(error) => {
-            let message = format!("`build_file_prelude_globs`: {error}");
+            let message = format!("`[GLOBAL] build_file_prelude_globs`: {error}");
             diagnostics.push(Diagnostic::error(&RelPath::root(), START, message));
             return Vec::new();
         }

@@ -24,6 +24,8 @@ pub struct Settings {
     pub pants_version: Option<String>,
     /// Whether the backend is in use that gives visibility rules their meaning.
     pub visibility: bool,
+    /// How much it matters that a BUILD file names sources which are not there; not at all if none.
+    pub unmatched_globs: Option<Severity>,
     /// How much it matters that nobody knows a target type or field.
     pub unknown: Severity,
 }
@@ -56,6 +58,7 @@ impl Settings {
             lockfile_targets: flag("python", "enable_lockfile_targets", true),
             pants_version: config.text("GLOBAL", "pants_version").map(str::to_owned),
             visibility: list("backend_packages", &[]).iter().any(|backend| VISIBILITY.contains(&backend.as_str())),
+            unmatched_globs: unmatched_globs(config),
             unknown: match config.text("reading", "unknown") {
                 Some("error") => Severity::Error,
                 _ => Severity::Warning,
@@ -79,6 +82,15 @@ pub fn is_since(pants_version: Option<&str>, release: (u32, u32)) -> bool {
     let Some(version) = pants_version else { return true };
     let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
     (numbers.next().unwrap_or(u32::MAX), numbers.next().unwrap_or(u32::MAX)) >= release
+}
+
+fn unmatched_globs(config: &Config) -> Option<Severity> {
+    let old = config.text("GLOBAL", "files_not_found_behavior");
+    match old.or_else(|| config.text("GLOBAL", "unmatched_build_file_globs")) {
+        Some("ignore") => None,
+        Some("error") => Some(Severity::Error),
+        _ => Some(Severity::Warning),
+    }
 }
 
 fn resolves(config: &Config) -> BTreeMap<String, String> {

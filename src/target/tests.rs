@@ -166,6 +166,18 @@ fn a_field_that_a_type_cannot_do_without_is_asked_for() {
 }
 
 #[test]
+fn globs_that_match_nothing_are_as_serious_as_the_setting_has_it() {
+    let files = [("a/BUILD", "resources(sources=['*.txt', 'gone.md'])")];
+    let severities = |policy: &str| {
+        let config = Config::of([("GLOBAL", "unmatched_build_file_globs", json!(policy))]);
+        load_with(&files, &config).1.iter().map(Diagnostic::is_error).collect::<Vec<_>>()
+    };
+    assert_eq!(severities("warn"), [false, false]);
+    assert_eq!(severities("error"), [true, true]);
+    assert_eq!(severities("ignore"), [false; 0]);
+}
+
+#[test]
 fn defaults_go_down_and_what_is_written_wins() {
     let files = [
         ("BUILD", "__defaults__({python_sources: dict(resolve='a', tags=['t'])}, all=dict(description='d'))"),
