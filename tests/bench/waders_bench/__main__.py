@@ -2,6 +2,7 @@
 
     python -m waders_bench sandbox --bench target/release/examples/bench
     python -m waders_bench cached --waders target/release/waders --pants ./pants --repository ../example-python
+    python -m waders_bench edits --waders target/release/waders --repository ../example-python --files 'src/**/*.py'
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from waders_bench import sandbox, table
+from waders_bench import edits, sandbox, table
 from waders_bench.measure import CommandFailed, Pair, pair, run_command
 
 
@@ -38,12 +39,35 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     tests.add_argument("--waders", required=True)
     tests.add_argument("--pants", required=True)
     tests.add_argument("--repository", required=True)
+    edited = what.add_parser("edits", help="whether `check` finds the same from nothing after random edits")
+    edited.add_argument("--waders", required=True)
+    edited.add_argument("--repository", type=Path, required=True)
+    edited.add_argument("--spec", default="::")
+    edited.add_argument("--files", required=True, help="a glob of the files to edit, below the repository")
+    edited.add_argument("--store", type=Path, required=True, help="a directory that may hold toolchains already")
+    edited.add_argument("--sequences", type=int, default=50)
+    edited.add_argument("--seed", type=int, default=1)
     return parser.parse_args(argv)
+
+
+def after_edits(args: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory() as directory:
+        repository = args.repository.resolve()
+        outcome = edits.compare(
+            args.waders, repository, args.spec, args.files, args.store, Path(directory), args.sequences, args.seed
+        )
+    for text in outcome.differing:
+        print(text)
+    print(f"{args.sequences} sequences, {outcome.steps} steps: {len(outcome.differing)} found something else from nothing")
+    print(f"remembering {outcome.remembering_seconds:.0f} s, from nothing {outcome.from_nothing_seconds:.0f} s")
+    return 1 if outcome.differing else 0
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     try:
+        if args.what == "edits":
+            return after_edits(args)
         if args.what == "sandbox":
             with tempfile.TemporaryDirectory() as directory:
                 rows = sandbox.compare(args.bench, Path(directory), args.rounds, args.runs)
