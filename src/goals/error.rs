@@ -56,8 +56,12 @@ pub enum Error {
     NoEnd(&'static str),
     #[error("cannot write `{}`", path.display())]
     Output { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    RegexLint(#[from] crate::tools::regex_lint::Error),
+    #[error("no tool `{0}` formats BUILD files here")]
+    NoBuildFormatter(String),
     #[error("cannot read `{file}`")]
-    BuildFile { file: base::RelPath, source: std::io::Error },
+    ReadFile { file: base::RelPath, source: std::io::Error },
     #[error("`[tailor] build_file_name` is `{name}`, which `[GLOBAL] build_patterns` would not read: `{patterns}`")]
     BuildFileName { name: String, patterns: String },
     #[error(transparent)]
@@ -181,6 +185,10 @@ impl Error {
             Error::NoTool { .. } => "name one in `backend_packages`, such as `pants.backend.python.lint.black`",
             Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
             Error::Rewrite(error) => return error.hint(),
+            Error::RegexLint(error) => return error.hint().map(str::to_owned),
+            Error::NoBuildFormatter(_) => {
+                "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
+            }
             Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",
             Error::Tag { .. } => "every step runs in a sandbox: take the tag away, or declare what the test needs",
             Error::CoverageFormat(_) => "known reports: console, xml, html, json, lcov, raw",

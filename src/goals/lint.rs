@@ -4,7 +4,7 @@
 use crate::goals::calls::prepare::Contents;
 use crate::goals::calls::results::{CallResults, keep_reports};
 use crate::goals::calls::{self, Enabled, Work};
-use crate::goals::{Error, Session, Verdict};
+use crate::goals::{Error, Session, Verdict, regex_lint};
 use crate::report::tool_result::ToolResult;
 use crate::report::tool_summary::{self, Asked};
 use crate::report::{github, sarif, tool_json};
@@ -13,12 +13,13 @@ use crate::tools::Kind;
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let enabled = match calls::enabled::enabled(session.config(), "lint", &kinds(session)) {
         // As with Pants, whose `lint` is always there.
-        Err(Error::NoTool { .. }) => return Ok(Verdict::Good),
+        Err(Error::NoTool { .. }) => Vec::new(),
         enabled => without_doubles(enabled?),
     };
     let works = calls::works(session, enabled)?;
     let (contents, unreadable) = calls::contents(session, &works)?;
-    let results = lint(session, &works, &contents)?;
+    let mut results = lint(session, &works, &contents)?;
+    results.tools.extend(regex_lint::result(session)?.map(|result| (result.name.clone(), result)));
     if session.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }
@@ -49,8 +50,11 @@ fn without_doubles(mut enabled: Vec<Enabled>) -> Vec<Enabled> {
 
 /// All tools at once, each on the files as they are.
 fn lint(session: &mut Session, works: &[(Enabled, Work)], contents: &Contents) -> Result<CallResults, Error> {
-    let (calls, outcomes) = calls::execute(session, "lint", works, contents)?;
     let mut results = CallResults::default();
+    if works.is_empty() {
+        return Ok(results);
+    }
+    let (calls, outcomes) = calls::execute(session, "lint", works, contents)?;
     results.add(session, &calls, &outcomes, contents)?;
     keep_reports(session, "lint", &calls, &outcomes)?;
     Ok(results)

@@ -21,6 +21,7 @@ mod paths;
 mod peek;
 mod pythons;
 mod recipes;
+mod regex_lint;
 pub mod rewrite;
 mod roots;
 mod running;

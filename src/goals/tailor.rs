@@ -106,7 +106,7 @@ fn add(session: &Session, file: &RelPath, missing: &[Missing], checks: bool) -> 
     let now = match fs::read_to_string(&path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(source) => return Err(Error::BuildFile { file: file.clone(), source }),
+        Err(source) => return Err(Error::ReadFile { file: file.clone(), source }),
     };
     let (header, indent) =
         (session.config().text("tailor", "build_file_header"), session.config().text("tailor", "build_file_indent"));

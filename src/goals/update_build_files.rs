@@ -7,9 +7,15 @@ use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::build_file::renamed::{defined, renamed};
 use crate::build_file::{Diagnostic, Source};
+use crate::goals::calls::prepare::Contents;
+use crate::goals::calls::results::CallResults;
+use crate::goals::calls::{self, Enabled, Work};
 use crate::goals::rewrite::rewrite;
 use crate::goals::{Error, Session, Verdict, selected};
-use crate::target;
+use crate::report::tool_result::ToolResult;
+use crate::report::tool_summary::Asked;
+use crate::store::Node;
+use crate::{target, tools};
 
 /// A BUILD file on its way.
 struct Update {
@@ -30,6 +36,11 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let mut updates = read(session)?;
     if session.config().flag("update-build-files", "fix_safe_deprecations") {
         rename(session, &mut updates)?;
+    }
+    if session.config().flag("update-build-files", "fmt")
+        && let Some(prevented) = format(session, &mut updates)?
+    {
+        return Ok(prevented);
     }
     updates.retain(|_, update| !update.changes.is_empty());
     if updates.is_empty() {
@@ -58,7 +69,7 @@ fn read(session: &mut Session) -> Result<Updates, Error> {
     let mut updates = Updates::new();
     for file in files.into_iter().filter(|file| graph.is_build_file(file)) {
         let path = file.to_path(session.build_root());
-        let was = fs::read(path).map_err(|source| Error::BuildFile { file: file.clone(), source })?;
+        let was = fs::read(path).map_err(|source| Error::ReadFile { file: file.clone(), source })?;
         updates.insert(file, Update { now: was.clone(), was, changes: Vec::new() });
     }
     Ok(updates)
@@ -77,6 +88,56 @@ fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
         update.now = renamed.text.into_bytes();
     }
     Ok(())
+}
+
+/// What keeps the formatter from its work, if anything does; it is told then.
+fn format(session: &mut Session, updates: &mut Updates) -> Result<Option<Verdict>, Error> {
+    let (enabled, description) = formatter(session)?;
+    let store = session.store()?;
+    let mut contents = Contents::new();
+    for (file, update) in updates.iter().filter(|(file, update)| parsed(file, &update.now).is_ok()) {
+        contents.insert(file.clone(), Node::File { digest: store.put(&update.now)?, executable: false });
+    }
+    let work = Work::on_files(contents.keys());
+    if work.parts.is_empty() {
+        return Ok(None);
+    }
+    let (calls, outcomes) = calls::execute(session, "fmt", &[(enabled, work)], &contents)?;
+    if session.was_interrupted() {
+        return Ok(Some(Verdict::Interrupted));
+    }
+    let mut results = CallResults::default();
+    results.add(session, &calls, &outcomes, &contents)?;
+    match results.verdict(ToolResult::rewrite_code) {
+        Verdict::Good => {}
+        prevented => {
+            results.print(session, Asked::Rewrite);
+            return Ok(Some(prevented));
+        }
+    }
+    for (file, node) in &results.rewritten {
+        if let (Some(update), Some(content)) = (updates.get_mut(file), node.content()) {
+            update.now = store.get(content)?;
+            update.changes.push(description);
+        }
+    }
+    Ok(None)
+}
+
+/// The way in which the chosen tool formats BUILD files, and how that is told.
+fn formatter(session: &Session) -> Result<(Enabled, &'static str), Error> {
+    let name = session.config().text("update-build-files", "formatter").unwrap_or("black");
+    let tool = tools::named(name);
+    let call = tool.as_ref().and_then(|tool| tool.calls.iter().find(|call| call.build_files)).cloned();
+    let description = match name {
+        "ruff" => "Format with Ruff",
+        "yapf" => "Format with Yapf",
+        _ => "Format with Black",
+    };
+    match tool.zip(call) {
+        Some((tool, call)) => Ok((Enabled { tool, call }, description)),
+        None => Err(Error::NoBuildFormatter(name.to_owned())),
+    }
 }
 
 /// The names that the repository's preludes give a meaning.

@@ -1,9 +1,8 @@
 //! Files that matter to everything below their folder without being imported: `__init__.py` and `conftest.py`.
 //! Their folders reach up to the build root, past the source root.
 
-use std::collections::HashMap;
-
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::python::module_map::is_python_source;
@@ -24,9 +23,9 @@ pub fn ancestor_files(
     targets: &Numbered<'_>,
     init_files: InitFiles,
     is_blank: &(dyn Fn(&RelPath) -> bool + Sync),
-) -> HashMap<RelPath, AncestorFiles> {
+) -> FxHashMap<RelPath, AncestorFiles> {
     let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
-    let mut own: HashMap<RelPath, AncestorFiles> = HashMap::new();
+    let mut own: FxHashMap<RelPath, AncestorFiles> = FxHashMap::default();
     for dir in sources.filter_map(RelPath::parent) {
         own.entry(dir).or_default();
     }

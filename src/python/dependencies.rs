@@ -1,7 +1,9 @@
 //! What depends on what, once it is known: direct and transitive, forwards and backwards. How it came to be known is
 //! `infer`'s.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 
 use crate::python::numbered::Number;
 use crate::target::{Address, Diagnostic, Kind, TargetGraph};
@@ -10,7 +12,7 @@ use crate::target::{Address, Diagnostic, Kind, TargetGraph};
 pub struct Dependencies {
     /// Sorted; a target's number is its place here.
     addresses: Vec<Address>,
-    numbers: HashMap<Address, Number>,
+    numbers: FxHashMap<Address, Number>,
     edges: Vec<Edges>,
     /// What is in doubt, with the target that it is about. A goal that needs the dependencies of a target with an
     /// error cannot go on.

@@ -1,10 +1,10 @@
 //! Every target's dependencies: written, generated, and read off its sources. Reading files is the caller's; here
 //! everything is looked up in memory.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::base::text::Place;
@@ -60,18 +60,18 @@ struct Inference<'a> {
     input: &'a Input<'a>,
     targets: Numbered<'a>,
     map: ModuleMap,
-    imports: HashMap<&'a RelPath, Arc<Imports>>,
+    imports: FxHashMap<&'a RelPath, Arc<Imports>>,
     /// By folder.
-    ancestor_files: HashMap<RelPath, AncestorFiles>,
+    ancestor_files: FxHashMap<RelPath, AncestorFiles>,
     /// Stevedore namespace, to the entry points in it.
-    extensions: HashMap<&'a str, Vec<String>>,
+    extensions: FxHashMap<&'a str, Vec<String>>,
     /// Resources and files, by their one source.
-    assets: HashMap<&'a RelPath, Vec<Number>>,
+    assets: FxHashMap<&'a RelPath, Vec<Number>>,
     packages: Packages,
 }
 
 /// Each file is read once, however many targets own it or begin below its package.
-fn read_all<'a>(input: &'a Input<'a>, targets: &Numbered<'a>) -> HashMap<&'a RelPath, Arc<Imports>> {
+fn read_all<'a>(input: &'a Input<'a>, targets: &Numbered<'a>) -> FxHashMap<&'a RelPath, Arc<Imports>> {
     let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
     let mut files: Vec<&RelPath> = sources.collect();
     files.sort_unstable();
@@ -79,8 +79,8 @@ fn read_all<'a>(input: &'a Input<'a>, targets: &Numbered<'a>) -> HashMap<&'a Rel
     files.into_par_iter().filter_map(|file| Some((file, (input.imports)(file)?))).collect()
 }
 
-fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> HashMap<&'a RelPath, Vec<Number>> {
-    let mut assets: HashMap<&RelPath, Vec<Number>> = HashMap::new();
+fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> FxHashMap<&'a RelPath, Vec<Number>> {
+    let mut assets: FxHashMap<&RelPath, Vec<Number>> = FxHashMap::default();
     if input.settings.assets {
         for (number, target) in targets.iter().filter(|(_, target)| matches!(target.kind.as_str(), "resource" | "file"))
         {
@@ -90,8 +90,8 @@ fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> HashMap<&'a RelPath,
     assets
 }
 
-fn extensions<'a>(targets: &Numbered<'a>) -> HashMap<&'a str, Vec<String>> {
-    let mut extensions: HashMap<&str, Vec<String>> = HashMap::new();
+fn extensions<'a>(targets: &Numbered<'a>) -> FxHashMap<&'a str, Vec<String>> {
+    let mut extensions: FxHashMap<&str, Vec<String>> = FxHashMap::default();
     for (_, target) in targets.iter().filter(|(_, target)| target.kind == "python_distribution") {
         for (namespace, written) in entry_point::of_extension(target) {
             if !entry_point::is_address(&written) {

@@ -1,10 +1,11 @@
 //! Module names to the targets that provide them, for each resolve. Which of several providers an import means is
 //! for `owners` to say.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::python::numbered::{Number, Numbered};
@@ -16,14 +17,14 @@ use crate::target::{Target, Value};
 #[derive(Debug, Default)]
 pub struct ModuleMap {
     resolves: BTreeMap<String, Modules>,
-    homes: HashMap<RelPath, Arc<Home>>,
+    homes: FxHashMap<RelPath, Arc<Home>>,
 }
 
 /// One resolve's. Code of the repository and of requirements apart: lookups climb differently.
 #[derive(Debug, Default)]
 pub struct Modules {
-    pub first_party: HashMap<String, Vec<Provider>>,
-    pub third_party: HashMap<String, Vec<Provider>>,
+    pub first_party: FxHashMap<String, Vec<Provider>>,
+    pub third_party: FxHashMap<String, Vec<Provider>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +116,7 @@ pub fn module_name(stripped: &str) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
-fn module_of(source: &RelPath, homes: &HashMap<RelPath, Arc<Home>>) -> Option<(String, Provides)> {
+fn module_of(source: &RelPath, homes: &FxHashMap<RelPath, Arc<Home>>) -> Option<(String, Provides)> {
     let home = homes.get(&source.parent()?)?;
     let name = module_name(source.file_name()?);
     let provides = if source.extension() == Some("pyi") { Provides::Stubs } else { Provides::Code };
@@ -134,7 +135,7 @@ fn generated_module(target: &Target, roots: &SourceRoots) -> Option<String> {
     (file.extension() == Some("py")).then(|| module_name(stripped.as_str()))
 }
 
-fn homes(targets: &Numbered<'_>, roots: &SourceRoots) -> HashMap<RelPath, Arc<Home>> {
+fn homes(targets: &Numbered<'_>, roots: &SourceRoots) -> FxHashMap<RelPath, Arc<Home>> {
     let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
     let mut dirs: Vec<RelPath> = sources.filter_map(RelPath::parent).collect();
     dirs.sort();

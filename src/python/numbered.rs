@@ -1,7 +1,7 @@
 //! The targets by number: what inference computes with, since numbers are cheap to keep and compare.
 //! The order of numbers is the order of addresses.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::target::{Address, Target, TargetGraph};
@@ -11,17 +11,17 @@ pub type Number = u32;
 pub struct Numbered<'a> {
     pub graph: &'a TargetGraph,
     targets: Vec<&'a Target>,
-    numbers: HashMap<&'a Address, Number>,
+    numbers: FxHashMap<&'a Address, Number>,
     /// What each target generated.
     generated: Vec<Vec<Number>>,
     /// File, to the targets that have it for a source, generators left out.
-    owners: HashMap<&'a RelPath, Vec<Number>>,
+    owners: FxHashMap<&'a RelPath, Vec<Number>>,
 }
 
 impl<'a> Numbered<'a> {
     pub fn new(graph: &'a TargetGraph) -> Numbered<'a> {
         let targets: Vec<&Target> = graph.targets().collect();
-        let numbers: HashMap<&Address, Number> =
+        let numbers: FxHashMap<&Address, Number> =
             targets.iter().zip(0..).map(|(target, number)| (&target.address, number)).collect();
         let generated_by = |target: &&Target| {
             let generated = graph.generated_by(&target.address).iter();
@@ -30,7 +30,7 @@ impl<'a> Numbered<'a> {
             generated
         };
         let generated: Vec<Vec<Number>> = targets.iter().map(generated_by).collect();
-        let mut owners: HashMap<&RelPath, Vec<Number>> = HashMap::new();
+        let mut owners: FxHashMap<&RelPath, Vec<Number>> = FxHashMap::default();
         for ((target, number), generated) in targets.iter().zip(0..).zip(&generated) {
             if generated.is_empty() {
                 target.sources.iter().for_each(|source| owners.entry(source).or_default().push(number));

@@ -1,5 +1,7 @@
 //! Which targets an imported module means. Pure lookups: nothing is read, and nobody is told.
 
+use rustc_hash::FxHashMap;
+
 use crate::base::RelPath;
 use crate::python::module_map::{ModuleMap, Modules, Provider};
 use crate::python::numbered::{Number, Numbered};
@@ -48,7 +50,7 @@ pub fn owners(
 
 /// In the repository the module itself or else its parent (a name imported from it); among requirements every ancestor.
 fn look_up(modules: &Modules, module: &str, candidates: &mut Vec<Candidate>) {
-    let mut climb = |names: &std::collections::HashMap<String, Vec<Provider>>, steps: usize| {
+    let mut climb = |names: &FxHashMap<String, Vec<Provider>>, steps: usize| {
         let ancestors = std::iter::successors(Some(module), |name| name.rsplit_once('.').map(|(parent, _)| parent));
         for (cut, name) in ancestors.take(steps).enumerate() {
             if let Some(providers) = names.get(name) {

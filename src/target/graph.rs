@@ -1,9 +1,10 @@
 //! All targets of a repository, generated ones included. How they came about is `load`'s.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::base::text::Place;
@@ -69,9 +70,9 @@ pub struct TargetGraph {
 /// Who belongs to what. Every list is sorted.
 #[derive(Clone, Debug, Default)]
 struct Links {
-    generated: HashMap<Address, Vec<Address>>,
-    owners: HashMap<RelPath, Vec<Address>>,
-    started: HashMap<RelPath, Vec<Address>>,
+    generated: FxHashMap<Address, Vec<Address>>,
+    owners: FxHashMap<RelPath, Vec<Address>>,
+    started: FxHashMap<RelPath, Vec<Address>>,
 }
 
 /// The visibility rules of one BUILD file, unread.
@@ -231,7 +232,7 @@ impl TargetGraph {
     }
 }
 
-fn add<K: Clone + Eq + std::hash::Hash>(lists: &mut HashMap<K, Vec<Address>>, key: &K, address: Address) {
+fn add<K: Clone + Eq + std::hash::Hash>(lists: &mut FxHashMap<K, Vec<Address>>, key: &K, address: Address) {
     match lists.get_mut(key) {
         Some(list) => list.push(address),
         None => drop(lists.insert(key.clone(), vec![address])),

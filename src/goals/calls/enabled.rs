@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
-use crate::goals::Error;
+use crate::goals::{Error, regex_lint};
 use crate::tools::{self, Call, Kind, Tool};
 
 #[derive(Clone, Debug)]
@@ -22,7 +22,8 @@ pub fn enabled(config: &Config, goal: &str, kinds: &[Kind]) -> Result<Vec<Enable
     }
     let only = config.list(goal, "only");
     let known: BTreeSet<&str> = all.iter().flat_map(Enabled::names).collect();
-    if let Some(name) = only.iter().find(|name| !known.contains(*name)) {
+    let is_known = |name: &&&str| known.contains(**name) || (goal == "lint" && **name == regex_lint::NAME);
+    if let Some(name) = only.iter().find(|name| !is_known(name)) {
         let known = known.iter().map(|name| name.to_string()).collect();
         return Err(Error::NoSuchTool { goal: goal.to_owned(), name: name.to_string(), known });
     }

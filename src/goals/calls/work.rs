@@ -62,7 +62,7 @@ impl Work {
         Work::on_targets(session, &graph, selected, &enabled.call)
     }
 
-    fn on_files<'f>(files: impl Iterator<Item = &'f RelPath>) -> Work {
+    pub fn on_files<'f>(files: impl Iterator<Item = &'f RelPath>) -> Work {
         let files: BTreeMap<RelPath, Option<Address>> = files.map(|file| (file.clone(), None)).collect();
         let parts = if files.is_empty() { BTreeMap::new() } else { BTreeMap::from([(Like::default(), files)]) };
         Work { parts, constraints: BTreeSet::new() }

@@ -65,8 +65,10 @@ impl Preparation<'_> {
         let texts: Vec<String> = settings
             .iter()
             .map(|file| {
-                let path = file.to_path(session.build_root());
-                let bytes = std::fs::read(&path).map_err(|source| Error::Settings { path, why: source.to_string() })?;
+                let bytes = std::fs::read(file.to_path(session.build_root()));
+                let fail =
+                    |source: std::io::Error| Error::Settings { path: file.as_str().into(), why: source.to_string() };
+                let bytes = bytes.map_err(fail)?;
                 Ok(String::from_utf8_lossy(&bytes).into_owned())
             })
             .collect::<Result<_, Error>>()?;

@@ -173,8 +173,8 @@ fn pyright_settings(session: &Session, settings: &BTreeSet<RelPath>, closure: &C
     let user = settings.iter().max_by_key(|file| file.extension() == Some("json"));
     let text = match user {
         Some(file) => {
-            let path = file.to_path(session.build_root());
-            Some(std::fs::read_to_string(&path).map_err(|source| Error::Settings { path, why: source.to_string() })?)
+            let text = std::fs::read_to_string(file.to_path(session.build_root()));
+            Some(text.map_err(|source| Error::Settings { path: file.as_str().into(), why: source.to_string() })?)
         }
         None => None,
     };

@@ -41,17 +41,19 @@ fn result(
     };
     let store = session.store()?;
     let text = |digest| Ok::<_, Error>(String::from_utf8_lossy(&store.get(digest)?).into_owned());
-    let output = text(outcome.stdout)? + &text(outcome.stderr)?;
+    // What could not be done at all comes first, and is told even where nothing was found.
+    let warnings = check_result::readable(&text(outcome.stderr)?);
+    let output = check_result::readable(&text(outcome.stdout)?);
     result.status = match outcome.exit {
         Exit::Code(0) => Status::Passed,
         Exit::Code(code) if check.checker.call.finding_codes.contains(&code) => Status::Found(code),
         exit => Status::Failed(exit),
     };
-    if matches!(result.status, Status::Failed(_)) {
-        result.output = advised(session, &check.checker, check_result::readable(&output));
-    } else if result.status != Status::Passed || has_findings(&check.checker, &output) {
-        result.output = check_result::readable(&output);
-    }
+    result.output = match result.status {
+        Status::Failed(_) => advised(session, &check.checker, warnings + &output),
+        Status::Passed if !has_findings(&check.checker, &output) => warnings,
+        _ => warnings + &output,
+    };
     (result.origin, result.wall) = (Some(origin), outcome.wall);
     Ok((result, None))
 }

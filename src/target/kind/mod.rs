@@ -10,6 +10,7 @@ mod docker;
 pub mod field;
 mod foreign;
 mod pex;
+mod plugin;
 mod python;
 mod python_lint;
 mod shell;
@@ -141,8 +142,16 @@ pub fn nearest(name: &str) -> Option<&'static str> {
 fn table() -> &'static BTreeMap<&'static str, &'static Kind> {
     static TABLE: OnceLock<BTreeMap<&'static str, &'static Kind>> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let groups =
-            [adhoc::KINDS, core::KINDS, docker::KINDS, foreign::KINDS, pex::KINDS, python::KINDS, shell::KINDS];
+        let groups = [
+            adhoc::KINDS,
+            core::KINDS,
+            docker::KINDS,
+            foreign::KINDS,
+            pex::KINDS,
+            plugin::KINDS,
+            python::KINDS,
+            shell::KINDS,
+        ];
         groups.into_iter().flatten().map(|kind| (kind.name, kind)).collect()
     })
 }
@@ -182,8 +191,16 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_what_is_generated_is_known() {
-        let groups =
-            [adhoc::KINDS, core::KINDS, docker::KINDS, foreign::KINDS, pex::KINDS, python::KINDS, shell::KINDS];
+        let groups = [
+            adhoc::KINDS,
+            core::KINDS,
+            docker::KINDS,
+            foreign::KINDS,
+            pex::KINDS,
+            plugin::KINDS,
+            python::KINDS,
+            shell::KINDS,
+        ];
         assert_eq!(groups.into_iter().flatten().count(), kinds().count());
         for kind in kinds().filter(|kind| kind.is_generator()) {
             let generated = Kind::of(kind.generates).expect(kind.name);

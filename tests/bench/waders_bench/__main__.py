@@ -2,6 +2,9 @@
 
     python -m waders_bench sandbox --bench target/release/examples/bench
     python -m waders_bench cached --waders target/release/waders --pants ./pants --repository ../example-python
+    python -m waders_bench edits --waders target/release/waders --repository ../example-python --files 'src/**/*.py'
+    python -m waders_bench graph --waders target/release/waders --sizes 1000,10000,50000 --svg growth.svg
+    python -m waders_bench graph --waders target/release/waders --repository ../backend.ai
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from waders_bench import sandbox, table
+from waders_bench import edits, graph, plot, sandbox, table
 from waders_bench.measure import CommandFailed, Pair, pair, run_command
 
 
@@ -25,6 +28,23 @@ def cached(waders: str, pants: str, repository: str, rounds: int) -> list[Pair]:
         run_command([*shlex.split(command), "test", "::"], cwd=repository, env=dict(os.environ))
 
     return [pair("`test ::`, nothing changed", lambda: run(waders), lambda: run(pants), rounds, warm_up=2)]
+
+
+def growth(args: argparse.Namespace) -> list[graph.Figures]:
+    """On synthetic repositories of each size, and on a copy of a real one."""
+    rows: list[graph.Figures] = []
+    with tempfile.TemporaryDirectory() as directory:
+        for checkout in graph.synthetic_checkouts(Path(directory), args.sizes):
+            rows += graph.measure(args.waders, checkout, args.rounds)
+        if args.repository:
+            checkout = graph.copied_checkout(Path(directory), args.repository)
+            rows += graph.measure(args.waders, checkout, args.rounds)
+    if args.svg:
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for row in rows:
+            lines.setdefault(row.what.replace("`", ""), []).append((row.files, row.wall.median))
+        args.svg.write_text(plot.svg(lines, "Python files", "seconds"))
+    return rows
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -38,12 +58,47 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     tests.add_argument("--waders", required=True)
     tests.add_argument("--pants", required=True)
     tests.add_argument("--repository", required=True)
+    edited = what.add_parser("edits", help="whether `check` finds the same from nothing after random edits")
+    edited.add_argument("--waders", required=True)
+    edited.add_argument("--repository", type=Path, required=True)
+    edited.add_argument("--spec", default="::")
+    edited.add_argument("--files", required=True, help="a glob of the files to edit, below the repository")
+    edited.add_argument("--store", type=Path, required=True, help="a directory that may hold toolchains already")
+    edited.add_argument("--sequences", type=int, default=50)
+    edited.add_argument("--seed", type=int, default=1)
+    graphs = what.add_parser("graph", help="goals that answer from the graph, as repositories grow")
+    graphs.add_argument("--waders", required=True)
+    graphs.add_argument("--sizes", type=sizes, default=[], help="of synthetic repositories, in files: 1000,10000")
+    graphs.add_argument("--repository", type=Path, help="a real one, which is copied")
+    graphs.add_argument("--svg", type=Path, help="where to put a picture of the growth")
     return parser.parse_args(argv)
+
+
+def after_edits(args: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory() as directory:
+        repository = args.repository.resolve()
+        outcome = edits.compare(
+            args.waders, repository, args.spec, args.files, args.store, Path(directory), args.sequences, args.seed
+        )
+    for text in outcome.differing:
+        print(text)
+    print(f"{args.sequences} sequences, {outcome.steps} steps: {len(outcome.differing)} found something else from nothing")
+    print(f"remembering {outcome.remembering_seconds:.0f} s, from nothing {outcome.from_nothing_seconds:.0f} s")
+    return 1 if outcome.differing else 0
+
+
+def sizes(text: str) -> list[int]:
+    return [int(size) for size in text.split(",")]
 
 
 def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     try:
+        if args.what == "edits":
+            return after_edits(args)
+        if args.what == "graph":
+            print(table.figures(growth(args)))
+            return 0
         if args.what == "sandbox":
             with tempfile.TemporaryDirectory() as directory:
                 rows = sandbox.compare(args.bench, Path(directory), args.rounds, args.runs)

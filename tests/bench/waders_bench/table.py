@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from waders_bench.graph import Figures
 from waders_bench.measure import Pair, Sample
 
 
@@ -35,4 +36,15 @@ def pairs(rows: Iterable[Pair]) -> str:
     for row in rows:
         ratio = f"{significant(row.ratio)} ({significant(row.pessimistic_ratio)})"
         lines.append(f"| {row.name} | {spread(row.ours)} | {spread(row.theirs)} | {ratio} |")
+    return "\n".join(lines)
+
+
+def figures(rows: Iterable[Figures]) -> str:
+    lines = [
+        "| what | files | median (min – max) | CPU, least | memory, most |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        memory = f"{row.max_rss_bytes / 1e6:.0f} MB"
+        lines.append(f"| {row.what} | {row.files:,} | {spread(row.wall)} | {duration(row.cpu.minimum)} | {memory} |")
     return "\n".join(lines)

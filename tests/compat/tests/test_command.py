@@ -19,7 +19,7 @@ def run(tmp_path, theirs, ours, *words):
 def test_what_differs_is_shown_up_to_the_bound(tmp_path, capsys):
     assert run(tmp_path, printing("a\nb\nc\nd\n"), printing("a\ne\n"), "--show=2", "list") == 1
     assert capsys.readouterr().out.splitlines() == [
-        "list ::: 1 of 5 lines equal (20.00 %)",
+        "`list ::`: 1 of 5 equal lines (20.00 %)",
         "    only Pants   b",
         "    only Pants   c",
         "    only Pants   … 1 more",

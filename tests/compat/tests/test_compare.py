@@ -43,21 +43,21 @@ def test_edges_and_fields_of_a_peek_are_counted_apart():
         [target("a", dependencies=["b", "c"], tags=[]), target("b", dependencies=[], tags=["x"])],
         [target("a", dependencies=["b"], tags=[]), target("b", dependencies=[], tags=["y"])],
     )
-    assert found["edges"].missing == ("a -> c",)
+    assert found["equal edges"].missing == ("a -> c",)
     assert found["targets with equal edges"].missing == ("a",)
-    assert found["fields"].missing == ('b tags = ["x"]',)
-    assert found["fields"].surplus == ('b tags = ["y"]',)
+    assert found["equal fields"].missing == ('b tags = ["x"]',)
+    assert found["equal fields"].surplus == ('b tags = ["y"]',)
 
 
 def test_a_target_of_one_side_only_is_missed_once():
     found = shares_of([target("a", dependencies=["b"]), target("b")], [target("b"), target("c")])
-    assert found["targets"].missing == ("a",)
-    assert found["targets"].surplus == ("c",)
-    assert found["edges"].all == 0
+    assert found["equal targets"].missing == ("a",)
+    assert found["equal targets"].surplus == ("c",)
+    assert found["equal edges"].all == 0
 
 
 def test_a_field_that_one_side_leaves_out_differs_from_one_that_is_null():
-    assert shares_of([target("a", tags=None)], [target("a")])["fields"].missing == ("a tags = null",)
+    assert shares_of([target("a", tags=None)], [target("a")])["equal fields"].missing == ("a tags = null",)
 
 
 @pytest.mark.parametrize("text", ["", "[", "[1]", '[{"target_type": "x"}]', '{"a": {"b": 1}}'])

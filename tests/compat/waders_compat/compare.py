@@ -30,7 +30,7 @@ class Comparison:
 
 def compare(question: Question, theirs: str, ours: str) -> Comparison:
     if not question.is_peek:
-        return Comparison(question, (share("lines", theirs.splitlines(), ours.splitlines()),))
+        return Comparison(question, (share("equal lines", theirs.splitlines(), ours.splitlines()),))
     try:
         return Comparison(question, peeks(targets(theirs), targets(ours)))
     except (ValueError, KeyError, TypeError) as error:
@@ -46,10 +46,10 @@ def peeks(theirs: Targets, ours: Targets) -> tuple[Share, ...]:
     both = theirs.keys() & ours.keys()
     same_edges = [address for address in both if edges_of(theirs[address]) == edges_of(ours[address])]
     return (
-        share("targets", theirs, ours),
-        share("edges", edges(theirs, both), edges(ours, both)),
+        share("equal targets", theirs, ours),
+        share("equal edges", edges(theirs, both), edges(ours, both)),
         share("targets with equal edges", both, same_edges),
-        share("fields", fields(theirs, both), fields(ours, both)),
+        share("equal fields", fields(theirs, both), fields(ours, both)),
     )
 
 

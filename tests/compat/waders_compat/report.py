@@ -14,11 +14,11 @@ def text(comparisons: Iterable[Comparison], most: int) -> str:
 
 
 def _lines(comparison: Comparison, most: int) -> Iterator[str]:
-    command = " ".join(comparison.question.words)
+    command = f"`{' '.join(comparison.question.words)}`"
     if comparison.trouble is not None:
         yield f"{command}: nothing to compare: {comparison.trouble}"
     for share in comparison.shares:
-        yield f"{command}: {share.equal} of {share.all} {share.what} equal ({share.percent:.2f} %)"
+        yield f"{command}: {share.equal} of {share.all} {share.what} ({share.percent:.2f} %)"
         yield from _bounded("only Pants ", share.missing, most)
         yield from _bounded("only Waders", share.surplus, most)
 

@@ -126,7 +126,7 @@ fn env(wheels: &Path) -> Vec<(String, String)> {
     let own = |name: &str| std::env::var(name).unwrap_or_default();
     let bin = Path::new(WADERS).parent().unwrap();
     // Else results of the last time would be answered from the store.
-    let run = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    let run = now_nanos();
     [
         ("CI", String::new()),
         ("PATH", format!("{}:{}:{}", bin.display(), conditions().display(), own("PATH"))),
@@ -136,6 +136,10 @@ fn env(wheels: &Path) -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
+}
+
+fn now_nanos() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()
 }
 
 /// Programs that put a command where things are difficult.
@@ -156,6 +160,9 @@ fn copy(from: &Path, to: &Path, fill_in: &dyn Fn(String) -> String) {
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() {
             copy(&source, &target, fill_in);
+        } else if source.ends_with("run.py") {
+            // Else what was found the last time would be answered from the store.
+            fs::write(target, format!("# {}\n", now_nanos())).unwrap();
         } else if source.extension().is_some_and(|extension| extension == "lock") {
             fs::write(target, fill_in(fs::read_to_string(source).unwrap())).unwrap();
         } else {

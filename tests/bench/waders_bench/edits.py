@@ -1,0 +1,137 @@
+"""Random edits of a repository: what `check` finds with what it remembers must be what it finds from nothing.
+
+Works in a copy of the repository and in a store of its own. Every step applies an edit, checks twice and compares.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TYPES = ["int", "str", "bytes", "float", "bool", "None", "list[int]", "dict[str, int]"]
+
+Edit = Callable[[random.Random, list[str]], list[str]]
+
+
+@dataclass
+class Outcome:
+    steps: int = 0
+    differing: list[str] = field(default_factory=list)
+    remembering_seconds: float = 0.0
+    from_nothing_seconds: float = 0.0
+
+
+def delete_line(chance: random.Random, lines: list[str]) -> list[str]:
+    number = chance.randrange(len(lines))
+    return lines[:number] + lines[number + 1 :]
+
+
+def wrong_value(chance: random.Random, lines: list[str]) -> list[str]:
+    return [*lines, f"added_{chance.randrange(10_000)}: int = {chance.choice(['1', repr('a'), 'None'])}"]
+
+
+def missing_import(chance: random.Random, lines: list[str]) -> list[str]:
+    after = [number for number, line in enumerate(lines) if line.startswith("from __future__")]
+    at = after[-1] + 1 if after else 0
+    return [*lines[:at], f"import nowhere_{chance.randrange(3)}", *lines[at:]]
+
+
+def another_type(chance: random.Random, lines: list[str]) -> list[str]:
+    """Of an argument, an attribute or a result: what others rely on."""
+    pattern = re.compile(r"(: |-> )(" + "|".join(map(re.escape, TYPES)) + r")\b")
+    found = [number for number, line in enumerate(lines) if pattern.search(line)]
+    if not found:
+        return wrong_value(chance, lines)
+    number = chance.choice(found)
+    changed = pattern.sub(lambda match: match[1] + chance.choice(TYPES), lines[number], count=1)
+    return [*lines[:number], changed, *lines[number + 1 :]]
+
+
+def another_name(chance: random.Random, lines: list[str]) -> list[str]:
+    found = [number for number, line in enumerate(lines) if re.match(r"\s*(def|class) \w+", line)]
+    if not found:
+        return wrong_value(chance, lines)
+    number = chance.choice(found)
+    changed = re.sub(r"(def|class) (\w+)", r"\1 \2_renamed", lines[number], count=1)
+    return [*lines[:number], changed, *lines[number + 1 :]]
+
+
+def same_length(chance: random.Random, lines: list[str]) -> list[str]:
+    """A file of the same size and date is not the same file."""
+    for number in chance.sample(range(len(lines)), len(lines)):
+        for old, new in [("int", "str"), ("str", "int"), ("True", "None")]:
+            if re.search(rf": {old}\b|-> {old}\b", lines[number]):
+                return [*lines[:number], lines[number].replace(old, new, 1), *lines[number + 1 :]]
+    return wrong_value(chance, lines)
+
+
+EDITS: Sequence[Edit] = [delete_line, wrong_value, missing_import, another_type, another_name, same_length]
+
+
+def edit(chance: random.Random, copy: Path, original: Path, files: Sequence[str]) -> str:
+    """One edit, by name: mostly of one file's text, sometimes a file that goes or comes back, or all of them back."""
+    name = chance.choice(files)
+    path = copy / name
+    kind = chance.random()
+    if kind < 0.1:
+        for each in files:
+            shutil.copyfile(original / each, copy / each)
+        return "everything as it was"
+    if kind < 0.2 or not path.exists():
+        shutil.copyfile(original / name, path)
+        return f"{name} as it was"
+    if kind < 0.25:
+        path.unlink()
+        return f"{name} deleted"
+    lines = path.read_text().splitlines()
+    how = chance.choice(EDITS)
+    path.write_text("\n".join(how(chance, lines) if lines else ["x: int = 1"]) + "\n")
+    return f"{how.__name__} in {name}"
+
+
+def findings(text: str) -> list[str]:
+    """What a run told, without what tells of the run itself."""
+    lines = [line for line in text.splitlines() if not line.startswith(("Completed:", "Still running"))]
+    return [re.sub(r" in \d+\.\d+s( \(cached locally\))?", "", line) for line in lines]
+
+
+def check(waders: str, copy: Path, store: Path, spec: str, more: Sequence[str]) -> tuple[int, list[str], float]:
+    argv = [*shlex.split(waders), "check", "--only=mypy", *more, spec]
+    begin = time.monotonic()
+    env = {**os.environ, "XDG_CACHE_HOME": str(store)}
+    done = subprocess.run(argv, cwd=copy, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return done.returncode, findings(done.stdout + done.stderr), time.monotonic() - begin
+
+
+def compare(
+    waders: str, repository: Path, spec: str, pattern: str, store: Path, directory: Path, sequences: int, seed: int
+) -> Outcome:
+    outcome = Outcome()
+    copy = directory / "copy"
+    for sequence in range(sequences):
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(repository, copy, symlinks=True)
+        chance = random.Random(seed * 1000 + sequence)
+        files = sorted(str(path.relative_to(copy)) for path in copy.glob(pattern) if path.is_file())
+        history: list[str] = []
+        for _ in range(chance.randint(2, 5)):
+            history.append(edit(chance, copy, repository, files))
+            code, found, seconds = check(waders, copy, store, spec, [])
+            true_code, truth, true_seconds = check(waders, copy, store, spec, ["--mypy-cache-mode=none"])
+            outcome.steps += 1
+            outcome.remembering_seconds += seconds
+            outcome.from_nothing_seconds += true_seconds
+            if (code, found) != (true_code, truth):
+                only = [f"-{line}" for line in found if line not in truth]
+                only += [f"+{line}" for line in truth if line not in found]
+                told = only or ["(the order)"]
+                outcome.differing.append("\n".join([f"sequence {sequence}: {'; '.join(history)}", *told]))
+    return outcome

@@ -1,0 +1,2 @@
+# Copyright 2024 us
+X = 1

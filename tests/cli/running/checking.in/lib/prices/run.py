@@ -1,0 +1,1 @@
+# What is checked differs from run to run.
