@@ -22,12 +22,34 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
         }
         None => {
             tell_broken(session, &graph, &specs)?;
+            let specs = matching(session, &graph, specs)?;
             let root = session.build_root().to_string_lossy();
             target::select(&graph, &specs, &session.cwd()?, &root)?
         }
     };
     session.tell_broken(|broken| addresses.iter().any(|address| broken.touches(&address.dir)));
     filtered(session, &graph, addresses, &|filters| filters)
+}
+
+/// Without those that match nothing, where `[GLOBAL] unmatched_cli_globs` does not make errors of them.
+fn matching(session: &Session, graph: &TargetGraph, specs: Vec<String>) -> Result<Vec<String>, Error> {
+    let old = session.config().text("GLOBAL", "owners_not_found_behavior");
+    let policy = old.or_else(|| session.config().text("GLOBAL", "unmatched_cli_globs")).unwrap_or("error");
+    if policy == "error" {
+        return Ok(specs);
+    }
+    let (root, cwd) = (session.build_root().to_string_lossy(), session.cwd()?);
+    let mut kept = Vec::new();
+    for spec in specs {
+        match target::select(graph, &[&spec], &cwd, &root) {
+            Err(error @ target::select::Error::Unmatched { .. }) if policy == "warn" => {
+                session.warn(&error.to_string())
+            }
+            Err(target::select::Error::Unmatched { .. }) => {}
+            _ => kept.push(spec),
+        }
+    }
+    Ok(kept)
 }
 
 /// What is broken where specs look is told before they are: it explains what is not found.
