@@ -1,0 +1,6 @@
+import sys
+import os
+
+
+def greet( name ):
+    return "hello %s" % (name,)
