@@ -98,6 +98,7 @@ fn redact(transcript: &str) -> String {
     let mut text = transcript.to_owned();
     for (pattern, replacement) in [
         (r" in \d+\.\d\ds", " in [..]s"),
+        (r#""seconds": \d+(\.\d+)?"#, r#""seconds": [..]"#),
         (r"(?m)^platform linux .*$", "platform linux [..]"),
         (r"(?m)^plugins: .*$", "plugins: [..]"),
         (r"(?m)(looked at `[^`]+`).*$", "$1[..]"),
