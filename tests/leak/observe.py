@@ -71,7 +71,11 @@ def a1_ssh_keys() -> list[str]:
 
 @item
 def a1_root_of_other_processes() -> list[str]:
-    return [f"/proc/{pid}/root" for pid in others() if os.path.isdir(f"/proc/{pid}/root/") and readable([f"/proc/{pid}/root"])]
+    return [
+        f"/proc/{pid}/root"
+        for pid in others()
+        if os.path.isdir(f"/proc/{pid}/root/") and readable([f"/proc/{pid}/root"])
+    ]
 
 
 @item
@@ -239,7 +243,19 @@ def a9_clock_since_boot() -> list[str]:
 
 @item
 def a9_inherited_environment() -> list[str]:
-    known = {"HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "PYTHONHASHSEED", "SOURCE_DATE_EPOCH", "TMPDIR", "TZ", "USER"}
+    known = {
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "LOGNAME",
+        "PATH",
+        "PYTHONHASHSEED",
+        "SOURCE_DATE_EPOCH",
+        "TMPDIR",
+        "TZ",
+        "USER",
+    }
     known |= {"WADERS_SOURCE_ROOTS", "COVERAGE_FILE", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "COLUMNS", "LINES"}
     return sorted(f"{name}={value[:60]}" for name, value in os.environ.items() if name not in known)
 

@@ -4,7 +4,6 @@ import os
 import sys
 
 import pytest
-
 from waders_bench import graph, plot, synthetic, table
 from waders_bench.__main__ import main
 from waders_bench.measure import CommandFailed

@@ -1,7 +1,6 @@
 import itertools
 
 import pytest
-
 from waders_bench.measure import CommandFailed, Pair, Sample, pair, run_command
 
 

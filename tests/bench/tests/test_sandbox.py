@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from waders_bench import sandbox
 from waders_bench.__main__ import main, parse
 

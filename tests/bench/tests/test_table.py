@@ -1,5 +1,4 @@
 import pytest
-
 from waders_bench.measure import Pair, Sample
 from waders_bench.table import duration, pairs
 

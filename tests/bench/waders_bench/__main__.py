@@ -1,10 +1,10 @@
 """Measures Waders against its peers on this machine and prints Markdown.
 
-    python -m waders_bench sandbox --bench target/release/examples/bench
-    python -m waders_bench cached --waders target/release/waders --pants ./pants --repository ../example-python
-    python -m waders_bench edits --waders target/release/waders --repository ../example-python --files 'src/**/*.py'
-    python -m waders_bench graph --waders target/release/waders --sizes 1000,10000,50000 --svg growth.svg
-    python -m waders_bench graph --waders target/release/waders --repository ../backend.ai
+python -m waders_bench sandbox --bench target/release/examples/bench
+python -m waders_bench cached --waders target/release/waders --pants ./pants --repository ../example-python
+python -m waders_bench edits --waders target/release/waders --repository ../example-python --files 'src/**/*.py'
+python -m waders_bench graph --waders target/release/waders --sizes 1000,10000,50000 --svg growth.svg
+python -m waders_bench graph --waders target/release/waders --repository ../backend.ai
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def after_edits(args: argparse.Namespace) -> int:
         )
     for text in outcome.differing:
         print(text)
-    print(f"{args.sequences} sequences, {outcome.steps} steps: {len(outcome.differing)} found something else from nothing")
+    print(
+        f"{args.sequences} sequences, {outcome.steps} steps: {len(outcome.differing)} found something else from nothing"
+    )
     print(f"remembering {outcome.remembering_seconds:.0f} s, from nothing {outcome.from_nothing_seconds:.0f} s")
     return 1 if outcome.differing else 0
 

@@ -3,7 +3,6 @@ import shlex
 import sys
 
 import pytest
-
 from waders_compat.__main__ import main
 
 

@@ -1,7 +1,6 @@
 import json
 
 import pytest
-
 from waders_compat.compare import compare
 from waders_compat.question import Question
 from waders_compat.share import share

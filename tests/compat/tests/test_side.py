@@ -1,7 +1,6 @@
 import sys
 
 import pytest
-
 from waders_compat.question import Question
 from waders_compat.side import NoAnswer, Program, Recording, settings
 
