@@ -28,7 +28,7 @@
 //! | `plan` | partitions and inputs: targets and tools to actions | base store action config target python toolchain tools |
 //! | `report` | console, json, junit, summary | base action |
 //! | `goals` | one small file a goal, and the session they share | base store net action engine config build_file target python toolchain tools plan report |
-//! | `cli` | arguments, dispatch, exit codes, errors | base config goals report |
+//! | `cli` | arguments, dispatch, exit codes, errors | base config target goals report |
 
 pub mod action;
 pub mod base;

@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod glob;
+pub mod line_count;
 pub mod rel_path;
 pub mod text;
 pub mod wire;

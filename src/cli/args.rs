@@ -77,7 +77,8 @@ pub fn early_flags(argv: &[String], table: &Table) -> Vec<Flag> {
 const EARLY: [&str; 3] = ["pants_config_files", "pantsrc", "pantsrc_files"];
 
 /// Lists that `help` knows; alone on the command line each is a short form of `help WORD`.
-const HELP_LISTS: [&str; 8] = ["goals", "targets", "subsystems", "tools", "symbols", "api-types", "global", "backends"];
+pub const HELP_LISTS: [&str; 8] =
+    ["goals", "targets", "subsystems", "tools", "symbols", "api-types", "global", "backends"];
 
 /// Goals whose arguments are words of their own.
 const WORD_GOALS: [&str; 2] = ["completions", "complete"];

@@ -6,7 +6,7 @@ use crate::cli::args::Help;
 use crate::cli::error::{render, render_warning, shows_colour};
 use crate::cli::exit_code::{self, ExitCode};
 use crate::cli::invocation::{self, Invocation};
-use crate::cli::{completions, help};
+use crate::cli::{completions, help, topics};
 use crate::config::{Environment, Table};
 use crate::goals::{self, Kind, Session, Terminal, Verdict};
 
@@ -93,13 +93,13 @@ fn show_help(wanted: &Help) -> u8 {
     let (table, names) = (Table::get(), goals::names());
     match wanted {
         Help::Version => println!("{}", env!("CARGO_PKG_VERSION")),
-        Help::All => print!("{}", help::all(table)),
+        Help::All => print!("{}", topics::all(table, &names)),
         Help::Topics { topics, .. } if topics.is_empty() => print!("{}", help::overview(table, &names)),
         Help::Topics { topics, advanced } => {
             for topic in topics {
-                let Some(page) = help::page(table, &names, topic, *advanced) else {
+                let Some(page) = topics::page(table, &names, topic, *advanced) else {
                     eprintln!("error: there is no help for `{topic}`");
-                    if let Some(near) = help::suggest(table, topic) {
+                    if let Some(near) = topics::suggest(table, topic) {
                         eprintln!("hint: did you mean `{near}`?");
                     }
                     return ExitCode::Failure.number();

@@ -1,9 +1,8 @@
-//! Help pages, made from the option table. Target types are not known here: the caller adds their pages.
+//! Help pages, made from the option table. Target types and other topics are in `topics`.
 
 use clap::{Arg, ArgAction, Command};
 use serde_json::{Value, json};
 
-use crate::base::text::nearest;
 use crate::cli::flag::GLOBAL;
 use crate::config::Table;
 use crate::config::table::{Kind, Row, ScopeKind, Section, renamed};
@@ -18,6 +17,7 @@ pub fn overview(table: &Table, goals: &[&str]) -> String {
          Specs:\n  dir::         every target in a directory and below\n  dir:          every target in a directory\n  \
          dir:name      one target\n  dir/file.py   the targets that own a file\n  -SPEC         leaves targets out\n\n\
          More:\n  {NAME} help GOAL            a goal and its flags\n  {NAME} help global          flags of every goal\n  \
+         {NAME} help targets         the target types; `help TYPE` has its fields\n  \
          {NAME} help subsystems      sections of `pants.toml` and `waders.toml`\n  {NAME} help-all             everything, as JSON\n",
         about = env!("CARGO_PKG_DESCRIPTION"),
         goals = goal_list(table, goals),
@@ -28,26 +28,20 @@ pub fn overview(table: &Table, goals: &[&str]) -> String {
 pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Option<String> {
     match topic {
         "goals" => Some(goal_list(table, goals)),
-        "global" => Some(section_page(table.section(GLOBAL)?, advanced)),
+        "global" => Some(section_page(table.section(GLOBAL)?, goals, advanced)),
         "subsystems" => Some(section_list(table, |section| section.kind == ScopeKind::Subsystem)),
         "tools" => Some(section_list(table, |section| section.kind == ScopeKind::Tool)),
         _ => {
             let name = renamed::goal(topic).unwrap_or_else(|| renamed::scope(topic));
-            Some(section_page(table.section(name)?, advanced))
+            Some(section_page(table.section(name)?, goals, advanced))
         }
     }
 }
 
-/// What the user may have meant by an unknown topic.
-pub fn suggest<'t>(table: &'t Table, topic: &str) -> Option<&'t str> {
-    nearest(topic, table.sections().map(|section| section.name))
-}
-
-/// Every section and option as JSON, with a schema version.
-pub fn all(table: &Table) -> String {
-    let sections: serde_json::Map<String, Value> = table.sections().map(section_json).collect();
-    let document = json!({"schema_version": 1, "scopes": sections});
-    serde_json::to_string_pretty(&document).expect("texts and numbers are JSON") + "\n"
+/// Every section and option, with a schema version.
+pub fn all(table: &Table, goals: &[&str]) -> Value {
+    let sections = table.sections().map(|section| section_json(section, goals));
+    json!({"schema_version": 1, "scopes": sections.collect::<serde_json::Map<_, _>>()})
 }
 
 /// `--flag` as a user writes it for this section: a goal's own flags are short.
@@ -81,11 +75,11 @@ fn section_list(table: &Table, wanted: impl Fn(&Section) -> bool) -> String {
     lines(table.sections().filter(|section| wanted(section)).map(|section| (section.name, section.help)))
 }
 
-fn lines<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub fn lines<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     rows.map(|(name, help)| format!("  {name:<28} {help}").trim_end().to_owned() + "\n").collect()
 }
 
-fn section_page(section: &Section, advanced: bool) -> String {
+fn section_page(section: &Section, goals: &[&str], advanced: bool) -> String {
     let usage = match section.name {
         GLOBAL => format!("{NAME} [flags] GOAL... [SPEC...]"),
         name if section.is_goal => format!("{NAME} {name} [flags] [SPEC...]"),
@@ -97,7 +91,16 @@ fn section_page(section: &Section, advanced: bool) -> String {
         .override_usage(usage)
         .disable_help_flag(true)
         .args(shown.map(|row| argument(section, row)));
-    command.render_help().to_string()
+    let page = command.render_help().to_string();
+    match is_there(section, goals) {
+        true => page,
+        false => format!("{page}\nThis goal is not there yet.\n"),
+    }
+}
+
+/// Whether a goal can be run; all else is just there.
+fn is_there(section: &Section, goals: &[&str]) -> bool {
+    section.kind != ScopeKind::Goal || section.name == "completions" || goals.contains(&section.name)
 }
 
 fn argument(section: &Section, row: &Row) -> Arg {
@@ -123,9 +126,9 @@ fn value_name(kind: Kind) -> &'static str {
     }
 }
 
-fn section_json(section: &Section) -> (String, Value) {
+fn section_json(section: &Section, goals: &[&str]) -> (String, Value) {
     let options: serde_json::Map<String, Value> = section.rows.values().map(|row| option_json(section, row)).collect();
-    let value = json!({"description": section.help, "is_goal": section.is_goal, "options": options});
+    let value = json!({"description": section.help, "is_goal": section.is_goal, "is_there": is_there(section, goals), "options": options});
     (section.name.to_owned(), value)
 }
 
@@ -171,7 +174,6 @@ mod tests {
         assert!(text.contains("--pytest-args=<ITEM>"), "{text}");
         assert!(page(Table::get(), &GOALS, "GLOBAL", true).unwrap().contains("means nothing here"));
         assert!(page(Table::get(), &GOALS, "python_tests", false).is_none());
-        assert_eq!(suggest(Table::get(), "pytset"), Some("pytest"));
     }
 
     #[test]
@@ -182,12 +184,5 @@ mod tests {
         for list in ["goals", "global", "subsystems", "tools", "dependees", "python-setup"] {
             assert!(!page(Table::get(), &GOALS, list, false).unwrap().is_empty(), "{list}");
         }
-    }
-
-    #[test]
-    fn everything_is_json() {
-        let document: Value = serde_json::from_str(&all(Table::get())).unwrap();
-        assert_eq!(document["scopes"]["test"]["options"]["output"]["choices"][0], "all");
-        assert_eq!(document["scopes"]["pytest"]["options"]["args"]["flag"], "--pytest-args");
     }
 }

@@ -11,6 +11,7 @@ pub mod help;
 pub mod invocation;
 #[cfg(test)]
 mod settings_page;
+pub mod topics;
 
 pub use args::Args;
 pub use error::Error;

@@ -52,6 +52,12 @@ pub enum Error {
     /// One that keeps several tests from running.
     #[error(transparent)]
     Shared(#[from] Arc<Error>),
+    #[error("`{goal}` belongs to the backend `{backend}`, which is not enabled")]
+    NeedsBackend { goal: &'static str, backend: &'static str },
+    #[error("`py-constraints --summary` is about the whole repository and takes no specs")]
+    SummaryOfAll,
+    #[error(transparent)]
+    Constraints(#[from] python::constraints::Impossible),
     #[error("`paths` needs `--{0}`")]
     NoEnd(&'static str),
     #[error("cannot write `{}`", path.display())]
@@ -173,6 +179,8 @@ impl Error {
                 "lock a version that has a file for this interpreter, or change the interpreter constraints"
             }
             Error::Index(_) => INDEX,
+            Error::NeedsBackend { .. } => "add it to `backend_packages` in the section `[GLOBAL]` of `pants.toml`",
+            Error::SummaryOfAll => "leave out the specs or the flag",
             Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",
             Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
             Error::NeedsPackages(_) => {

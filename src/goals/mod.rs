@@ -3,6 +3,7 @@
 
 mod calls;
 mod check;
+mod count_loc;
 mod dependencies;
 mod dependents;
 mod error;
@@ -11,6 +12,7 @@ mod filedeps;
 mod fmt;
 mod forbidden;
 mod git;
+mod graph;
 mod interpret;
 mod lint;
 mod list;
@@ -19,6 +21,7 @@ mod output;
 mod packages;
 mod paths;
 mod peek;
+mod py_constraints;
 mod pythons;
 mod recipes;
 mod regex_lint;
@@ -47,16 +50,19 @@ pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 /// By name, as the command line spells them.
 pub const GOALS: &[(&str, Goal)] = &[
     ("check", check::run),
+    ("count-loc", count_loc::run),
     ("dependencies", dependencies::run),
     ("dependents", dependents::run),
     ("filedeps", filedeps::run),
     ("filter", list::filter),
     ("fix", fmt::fix),
     ("fmt", fmt::fmt),
+    ("graph", graph::run),
     ("lint", lint::run),
     ("list", list::run),
     ("paths", paths::run),
     ("peek", peek::run),
+    ("py-constraints", py_constraints::run),
     ("roots", roots::run),
     ("tailor", tailor::run),
     ("test", test::run),

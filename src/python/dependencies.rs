@@ -101,6 +101,12 @@ impl Dependencies {
         found.into_iter().map(|number| self.address(number).clone()).collect()
     }
 
+    /// What the roots need without special ones: what would be in their sandboxes.
+    pub fn needed(&self, roots: &[Address]) -> BTreeSet<Address> {
+        let roots: Vec<Number> = roots.iter().filter_map(|root| self.number(root)).collect();
+        self.reached(&roots, |_| true).into_iter().map(|number| self.address(number).clone()).collect()
+    }
+
     /// Sorted. Who names the target or was inferred to need it; of a file's target, not those who name its generator.
     pub fn dependents<'a>(&'a self, address: &'a Address) -> Vec<&'a Address> {
         self.dependents_of_all([address]).into_iter().collect()

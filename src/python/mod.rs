@@ -3,6 +3,7 @@
 
 mod ancestor_files;
 pub mod closure;
+pub mod constraints;
 pub mod dependencies;
 mod dockerfile;
 pub mod entry_point;

@@ -5,6 +5,7 @@ pub mod check_result;
 pub mod console;
 pub mod finding;
 pub mod github;
+pub mod graph;
 pub mod json;
 pub mod junit;
 mod pretty_json;

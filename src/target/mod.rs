@@ -17,7 +17,7 @@ pub mod missing;
 mod parametrize;
 mod poetry;
 mod reading;
-mod requirement_text;
+pub mod requirement_text;
 mod requirements;
 pub mod select;
 mod settings;

@@ -18,7 +18,8 @@ pub const SCOPES: &[Scope] = &[
     goal("peek", "Targets with all their fields, as JSON.", PEEK),
     goal("filedeps", "The source and BUILD files of targets.", FILEDEPS),
     goal("roots", "The source roots.", &[JSON, SEP, OUTPUT_FILE]),
-    goal("count-loc", "Count lines of code.", &[]),
+    goal("count-loc", "Count lines of code.", &[off("json", "As JSON. Only Waders has it."), OUTPUT_FILE]),
+    goal("graph", "Targets and their dependencies as a picture. Only Waders has it.", GRAPH),
     goal("py-constraints", "Interpreter constraints of targets.", &[off("summary", "As CSV."), OUTPUT_FILE]),
     goal("lint", "Find what linters find, and what formatters would change.", LINT),
     goal("fmt", "Format sources in place.", &[ONLY, BATCH_SIZE, TIMEOUT, RESULTS, inert("per_file_caching", Bool)]),
@@ -200,6 +201,12 @@ const PEEK: &[Entry] = &[
     off("exclude_defaults", "Leave out fields that were not set."),
     off("include_dep_rules", "With visibility rules."),
     off("include_additional_info", "With what plugins add."),
+    OUTPUT_FILE,
+];
+
+const GRAPH: &[Entry] = &[
+    choice("format", &["dot", "html", "json"], "\"dot\"", "For Graphviz, as a page for a browser, or for scripts."),
+    off("transitive", "Also what the dependencies depend on."),
     OUTPUT_FILE,
 ];
 

@@ -9,6 +9,7 @@ mod core;
 mod docker;
 pub mod field;
 mod foreign;
+pub mod page;
 mod pex;
 mod plugin;
 mod python;

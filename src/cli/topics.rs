@@ -1,0 +1,104 @@
+//! Everything that `help` knows a page about: goals and settings, target types, symbols of BUILD files, backends.
+
+use serde_json::{Map, Value, json};
+
+use crate::base::text::nearest;
+use crate::cli::help;
+use crate::config::Table;
+use crate::target::kind::page as kinds;
+
+/// What BUILD files may name besides target types.
+const SYMBOLS: [(&str, &str); 11] = [
+    (
+        "__defaults__",
+        "Fields that targets take here and below when they do not set them: `__defaults__({type: dict(…)})`.",
+    ),
+    ("__dependencies_rules__", "What targets here and below may depend on."),
+    ("__dependents_rules__", "Who may depend on targets here and below."),
+    ("build_file_dir", "The directory of the BUILD file: `build_file_dir()`."),
+    ("env", "A variable of the environment: `env(\"NAME\", \"default\")`."),
+    ("http_source", "A source to be fetched: `http_source(url=…, len=…, sha256=…)`."),
+    ("parametrize", "Several targets of one: `resolve=parametrize(\"a\", \"b\")`."),
+    ("per_platform", "A value for each platform: `per_platform(linux_x86_64=…)`."),
+    ("python_artifact", "What a distribution provides: `python_artifact(name=…, version=…)`."),
+    ("setup_py", "An older name of `python_artifact`."),
+    ("stevedore_namespace", "A group of entry points: `stevedore_namespace(\"name\")`."),
+];
+
+const NO_API: &str = "Waders has no plugin interface: what plugins of Pants rely on has no counterpart here.\n";
+
+/// None for what nothing is known about. `goals` are those that can be run.
+pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Option<String> {
+    match topic {
+        "targets" => Some(help::lines(kinds::list())),
+        "symbols" => Some(help::lines(symbols().into_iter())),
+        "backends" => Some(backends()),
+        "api-types" => Some(NO_API.to_owned()),
+        _ => (help::page(table, goals, topic, advanced).or_else(|| kinds::page(topic))).or_else(|| symbol(topic)),
+    }
+}
+
+/// What the user may have meant by an unknown topic.
+pub fn suggest(table: &Table, topic: &str) -> Option<&'static str> {
+    let lists = crate::cli::args::HELP_LISTS;
+    let known = symbols().into_iter().map(|(name, _)| name).chain(lists);
+    let near: Vec<&'static str> = known.chain(Table::get().sections().map(|section| section.name)).collect();
+    nearest(topic, near).filter(|name| page(table, &[], name, false).is_some())
+}
+
+/// Everything as JSON, with a schema version.
+pub fn all(table: &Table, goals: &[&str]) -> String {
+    let mut document = help::all(table, goals);
+    document["target_types"] = kinds::json_of_all();
+    document["symbols"] =
+        SYMBOLS.iter().map(|(name, help)| ((*name).to_owned(), json!(help))).collect::<Map<_, _>>().into();
+    document["backends"] = json!(kinds::backends());
+    serde_json::to_string_pretty::<Value>(&document).expect("texts and numbers are JSON") + "\n"
+}
+
+fn symbols() -> Vec<(&'static str, &'static str)> {
+    let mut symbols: Vec<_> = SYMBOLS.into_iter().chain(kinds::list()).collect();
+    symbols.sort_unstable();
+    symbols
+}
+
+fn symbol(topic: &str) -> Option<String> {
+    let (_, help) = SYMBOLS.iter().find(|(name, _)| *name == topic)?;
+    Some(format!("{help}\n"))
+}
+
+fn backends() -> String {
+    let mut out = "Backends of Pants that target types or fields come with. All of them load here, enabled or not.\n\n"
+        .to_owned();
+    for (backend, brings) in kinds::backends() {
+        out += &format!("  {backend}\n      {}\n", brings.join(", "));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(topic: &str) -> Option<String> {
+        page(Table::get(), &["test", "list"], topic, false)
+    }
+
+    #[test]
+    fn every_kind_of_topic_has_a_page() {
+        for topic in crate::cli::args::HELP_LISTS.into_iter().chain(["test", "pytest", "python_tests", "parametrize"]) {
+            assert!(shown(topic).is_some_and(|page| !page.is_empty()), "{topic}");
+        }
+        assert_eq!(shown("nothing"), None);
+        assert_eq!(suggest(Table::get(), "python_testz"), Some("python_tests"));
+        assert_eq!(suggest(Table::get(), "pytset"), Some("pytest"));
+    }
+
+    #[test]
+    fn everything_is_json() {
+        let document: Value = serde_json::from_str(&all(Table::get(), &["test"])).unwrap();
+        assert_eq!(document["target_types"]["python_test"]["fields"]["timeout"]["kind"], "number");
+        assert_eq!(document["scopes"]["test"]["options"]["output"]["choices"][0], "all");
+        assert_eq!(document["scopes"]["pytest"]["options"]["args"]["flag"], "--pytest-args");
+    }
+}

@@ -1,0 +1,79 @@
+//! `py-constraints`: which interpreters the selected targets, with what they need, can run on.
+
+use crate::goals::{Error, Session, Verdict, output};
+use crate::python::constraints::{Interpreters, merged, printed};
+use crate::target::{Address, Target};
+
+const GOAL: &str = "py-constraints";
+const BACKEND: &str = "pants.backend.python.mixed_interpreter_constraints";
+
+/// Of Pants 2.17, for repositories that set none.
+const DEFAULT: &str = "CPython<4,>=3.7";
+
+pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+    if !session.config().list("GLOBAL", "backend_packages").contains(&BACKEND) {
+        return Err(Error::NeedsBackend { goal: GOAL, backend: BACKEND });
+    }
+    if session.config().flag(GOAL, "summary") && !session.specs().is_empty() {
+        return Err(Error::SummaryOfAll);
+    }
+    let selected = session.selected()?;
+    let (graph, dependencies) = (session.graph()?, session.dependencies()?);
+    let mut default = session.config().list("python", "interpreter_constraints");
+    if default.is_empty() {
+        default.push(DEFAULT);
+    }
+    let interpreters = Interpreters { graph: &graph, dependencies: &dependencies, default };
+    let text = match session.config().flag(GOAL, "summary") {
+        true => summary(&interpreters)?,
+        false => table(&interpreters, &selected)?,
+    };
+    if text.is_empty() {
+        session.warn("no target of the command line runs on a Python interpreter");
+    }
+    output::text(session, GOAL, &text)?;
+    Ok(Verdict::Good)
+}
+
+fn table(interpreters: &Interpreters<'_>, selected: &[Address]) -> Result<String, Error> {
+    let found = interpreters.by_constraints(selected);
+    if found.is_empty() {
+        return Ok(String::new());
+    }
+    let mut out = format!("Final merged constraints: {}\n", printed(&merged(found.keys())?));
+    if selected.len() > 1 {
+        out += "  (What all of these could run on together, though they may never be used\n  \
+                together. `py-constraints --summary` tells them apart.)";
+    }
+    for (constraints, addresses) in &found {
+        out += &format!("\n{}\n", printed(constraints));
+        let mut addresses: Vec<&Address> = addresses.iter().collect();
+        addresses.sort_by(|left, right| left.list_order(right));
+        addresses.iter().for_each(|address| out += &format!("  {address}\n"));
+    }
+    Ok(out)
+}
+
+/// Of every target of the repository, as CSV.
+fn summary(interpreters: &Interpreters<'_>) -> Result<String, Error> {
+    let mut out = "Target,Constraints,Transitive Constraints,# Dependencies,# Dependents\r\n".to_owned();
+    let mut targets: Vec<&Target> = interpreters.graph.targets().collect();
+    targets.sort_by(|left, right| left.address.list_order(&right.address));
+    for target in targets {
+        let Some(own) = interpreters.of(target) else { continue };
+        let address = std::slice::from_ref(&target.address);
+        let all = merged(interpreters.by_constraints(address).keys())?;
+        let needed = interpreters.dependencies.needed(address).len();
+        let dependents = interpreters.dependencies.transitive_dependents(address).len();
+        let fields = [target.address.to_string(), printed(&own), printed(&all)].map(|field| quoted(&field));
+        out += &format!("{},{needed},{dependents}\r\n", fields.join(","));
+    }
+    Ok(out)
+}
+
+fn quoted(field: &str) -> String {
+    match field.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", field.replace('"', "\"\"")),
+        false => field.to_owned(),
+    }
+}
