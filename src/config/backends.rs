@@ -4,12 +4,11 @@
 use crate::base::text::nearest;
 use crate::config::{Config, Warning, plugins};
 
-/// Those of Pants up to 2.34, one a line, sorted.
+/// Those of Pants up to 2.34 and Waders' own, one a line, sorted.
 const BACKENDS: &str = include_str!("table/backends.txt");
 
 /// One warning for all unknown backends, and one for all plugins that would be installed.
 pub fn unknown(config: &Config) -> Vec<Warning> {
-    let is_known = |backend: &str| plugins::named(backend).is_some() || BACKENDS.lines().any(|known| known == backend);
     let backends: Vec<&str> =
         config.list("GLOBAL", "backend_packages").into_iter().filter(|backend| !is_known(backend)).collect();
     let near = backends.iter().find_map(|backend| nearest(backend, BACKENDS.lines()));
@@ -27,6 +26,11 @@ pub fn unknown(config: &Config) -> Vec<Warning> {
         hint: None,
     });
     unknown.into_iter().chain(installed).collect()
+}
+
+/// Whether a backend's name says something here.
+pub fn is_known(backend: &str) -> bool {
+    plugins::named(backend).is_some() || BACKENDS.lines().any(|known| known == backend)
 }
 
 fn listed(names: &[&str]) -> String {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 mod at_file;
-mod backends;
+pub mod backends;
 pub mod build_root;
 mod environment;
 mod error;

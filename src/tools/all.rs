@@ -68,6 +68,14 @@ mod tests {
     }
 
     #[test]
+    fn every_backend_that_enables_a_tool_is_known_to_the_settings() {
+        let backends: Vec<String> = all().flat_map(|tool| tool.calls).flat_map(|call| call.backends).collect();
+        let unknown: Vec<&String> =
+            backends.iter().filter(|backend| !crate::config::backends::is_known(backend)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+
+    #[test]
     fn every_call_is_whole() {
         for (tool, call) in all().flat_map(|tool| tool.calls.clone().into_iter().map(move |call| (tool.clone(), call)))
         {
