@@ -90,7 +90,7 @@ mod tests {
             assert!(shown(topic).is_some_and(|page| !page.is_empty()), "{topic}");
         }
         assert_eq!(shown("nothing"), None);
-        assert_eq!(suggest(Table::get(), "python_testz"), Some("python_tests"));
+        assert_eq!(suggest(Table::get(), "python_tessts"), Some("python_tests"));
         assert_eq!(suggest(Table::get(), "pytset"), Some("pytest"));
     }
 
