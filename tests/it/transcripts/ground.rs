@@ -106,6 +106,8 @@ fn redact(transcript: &str) -> String {
         (r"(?m)cannot reach `http://(?:[^1].*)$", "cannot reach [..]"),
         (r"/waders/tmp/\w+`", "/waders/tmp/[..]`"),
         (r"(?m)^((Completed|Failed): .*\n){2,}", "...\n"),
+        // What tools found is kept in the store, and then there is no such line.
+        (r"(?m)^Completed: (black|flake8|isort|mypy|pyright|ruff).*\n", "...\n"),
         (r"(?m)^(.*\n)?Completed: compile .*\n(Completed: .*\n)*", "${1}...\n"),
     ] {
         text = regex::Regex::new(pattern).unwrap().replace_all(&text, replacement).into_owned();
