@@ -50,10 +50,10 @@ impl Dependencies {
         numbers.into_iter().map(|number| self.address(number)).collect()
     }
 
-    /// Those that are written and inferred, with generators as they were named; no special ones.
-    pub fn named(&self, address: &Address) -> impl Iterator<Item = &Address> {
-        let edges = self.edges_of(address).into_iter();
-        edges.flat_map(|edges| edges.named.as_ref().unwrap_or(&edges.direct)).map(|number| self.address(*number))
+    /// Those that are written and inferred, with generators as they were named; no special ones. By number.
+    pub fn named(&self, number: Number) -> &[Number] {
+        let edges = &self.edges[number as usize];
+        edges.named.as_ref().unwrap_or(&edges.direct)
     }
 
     /// The same in the order in which Pants walks and `peek` prints them: first what is named or inferred, then what

@@ -18,7 +18,7 @@ pub mod lockfile;
 pub mod missing_binaries;
 pub mod module_map;
 mod nesting;
-mod numbered;
+pub mod numbered;
 pub mod owners;
 mod paths;
 pub mod plugins;

@@ -70,6 +70,22 @@ struct Rule {
     pattern: Pattern,
 }
 
+/// A target with the rules about it, found once for all dependencies that it is an end of.
+pub struct End<'v> {
+    target: &'v Target,
+    seen: Seen<'v>,
+    /// About what it depends on.
+    out: Option<Page<'v>>,
+    /// About what depends on it.
+    into: Option<Page<'v>>,
+}
+
+/// The rules that apply to a target, and of their sets the one that is about it.
+struct Page<'v> {
+    book: &'v Book,
+    set: Option<&'v RuleSet>,
+}
+
 /// What one side says of a dependency.
 struct Word<'v> {
     side: Side,
@@ -122,37 +138,14 @@ impl Visibility {
         self.dirs.is_empty()
     }
 
-    /// What is to be told of a dependency: an error where it is denied, a warning where a rule says so. As in Pants, a
-    /// rule sees the target as it was written: a generated one has the type and the tags of its generator.
-    pub fn ruling(&self, graph: &TargetGraph, from: &Target, to: &Target) -> Option<Diagnostic> {
-        let (dependencies, dependents) = (self.dir_of(graph, from), self.dir_of(graph, to));
-        let dependencies = dependencies.and_then(|dir| dir.dependencies.as_deref());
-        let dependents = dependents.and_then(|dir| dir.dependents.as_deref());
-        if dependencies.is_none() && dependents.is_none() {
-            return None;
-        }
-        let (from_seen, to_seen) = (seen(graph, from), seen(graph, to));
-        let out = dependencies.map(|book| book.word(Side::Dependencies, &from_seen, &to_seen));
-        let into = dependents.map(|book| book.word(Side::Dependents, &to_seen, &from_seen));
-        let action = |word: &Option<Word>| word.as_ref().map_or(Action::Allow, Word::action);
-        let (worst, deciding) = match (action(&out), action(&into)) {
-            (Action::Deny, _) => (Action::Deny, &out),
-            (_, Action::Deny) => (Action::Deny, &into),
-            (Action::Warn, _) => (Action::Warn, &out),
-            (_, Action::Warn) => (Action::Warn, &into),
-            _ => return None,
-        };
-        let book = deciding.as_ref()?.book;
-        let words: Vec<String> = [&out, &into].into_iter().flatten().map(Word::to_string).collect();
-        let (from, to) = (named(&from_seen, from), named(&to_seen, to));
-        let verb = if worst == Action::Warn { "should not" } else { "may not" };
-        let message = format!("{from} {verb} depend on {to}: {}", words.join("; "));
-        Some(match worst {
-            Action::Warn => Diagnostic::warning(&book.file, book.place, message),
-            _ => Diagnostic::error(&book.file, book.place, message).hint(
-                "allow it in these rules, or remove the dependency; `--no-visibility-enforce` looks away for once",
-            ),
-        })
+    /// A target as one end of dependencies. As in Pants, rules see it as it was written: a generated one has the type
+    /// and the tags of its generator.
+    pub fn end<'g>(&'g self, graph: &'g TargetGraph, target: &'g Target) -> End<'g> {
+        let (dir, seen) = (self.dir_of(graph, target), seen(graph, target));
+        let page = |book: Option<&'g Arc<Book>>| book.map(|book| book.page(&seen));
+        let (out, into) =
+            (page(dir.and_then(|dir| dir.dependencies.as_ref())), page(dir.and_then(|dir| dir.dependents.as_ref())));
+        End { target, out, into, seen }
     }
 
     /// The rules of the directory that the target's file is in, if it has BUILD files; else of the one it is written in.
@@ -182,11 +175,46 @@ impl Book {
         Ok(Some(Book { file: file.clone(), place: call.place, sets }))
     }
 
-    /// The first set whose selectors fit decides, and in it the first rule that fits.
-    fn word(&self, side: Side, own: &Seen<'_>, other: &Seen<'_>) -> Word<'_> {
+    /// The first set whose selectors fit decides.
+    fn page(&self, own: &Seen<'_>) -> Page<'_> {
         let set = self.sets.iter().find(|set| set.selectors.iter().any(|selector| selector.matches(own, &own.dir)));
-        let rule = set.and_then(|set| set.rules.iter().find(|rule| rule.pattern.matches(other, &own.dir)));
-        Word { side, book: self, rule }
+        Page { book: self, set: set.map(Arc::as_ref) }
+    }
+}
+
+impl<'v> Page<'v> {
+    /// In a set, the first rule that fits decides.
+    fn word(&self, side: Side, own: &Seen<'_>, other: &Seen<'_>) -> Word<'v> {
+        let rule = self.set.and_then(|set| set.rules.iter().find(|rule| rule.pattern.matches(other, &own.dir)));
+        Word { side, book: self.book, rule }
+    }
+}
+
+impl End<'_> {
+    /// What is to be told of this target's dependency on another: an error where it is denied, a warning where a rule
+    /// says so.
+    pub fn ruling(&self, to: &End<'_>) -> Option<Diagnostic> {
+        let out = self.out.as_ref().map(|page| page.word(Side::Dependencies, &self.seen, &to.seen));
+        let into = to.into.as_ref().map(|page| page.word(Side::Dependents, &to.seen, &self.seen));
+        let action = |word: &Option<Word>| word.as_ref().map_or(Action::Allow, Word::action);
+        let (worst, deciding) = match (action(&out), action(&into)) {
+            (Action::Deny, _) => (Action::Deny, &out),
+            (_, Action::Deny) => (Action::Deny, &into),
+            (Action::Warn, _) => (Action::Warn, &out),
+            (_, Action::Warn) => (Action::Warn, &into),
+            _ => return None,
+        };
+        let book = deciding.as_ref()?.book;
+        let words: Vec<String> = [&out, &into].into_iter().flatten().map(Word::to_string).collect();
+        let (from, to) = (named(&self.seen, self.target), named(&to.seen, to.target));
+        let verb = if worst == Action::Warn { "should not" } else { "may not" };
+        let message = format!("{from} {verb} depend on {to}: {}", words.join("; "));
+        Some(match worst {
+            Action::Warn => Diagnostic::warning(&book.file, book.place, message),
+            _ => Diagnostic::error(&book.file, book.place, message).hint(
+                "allow it in these rules, or remove the dependency; `--no-visibility-enforce` looks away for once",
+            ),
+        })
     }
 }
 

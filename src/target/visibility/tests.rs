@@ -57,7 +57,8 @@ impl Repository {
             let found = self.graph.targets().find(|target| target.address.file_path() == Some(path(file)));
             found.expect("a target of that file")
         };
-        self.visibility.ruling(&self.graph, target(from), target(to))
+        let end = |file: &str| self.visibility.end(&self.graph, target(file));
+        end(from).ruling(&end(to))
     }
 }
 
