@@ -1,6 +1,9 @@
-//! Why a process was not run: told in lines, and which kind of trouble it was. What ran and failed is not here.
+//! What came of a step's process, and why it was not run where it was not: told in lines, and which kind of trouble it
+//! was. What ran and failed is not here.
 
-use crate::engine;
+use crate::action::{Origin, Outcome, StepId};
+use crate::engine::executor::Results;
+use crate::engine::{self, StepResult};
 use crate::goals::error::{step_hint, step_kind};
 use crate::goals::{Error, Kind};
 
@@ -30,6 +33,22 @@ impl Failure {
 
     pub fn of_nothing(message: &str) -> Failure {
         Failure { message: message.to_owned(), kind: Kind::Mistake }
+    }
+}
+
+/// What the process of a step came to, or why there was none. A step that could not be prepared says so.
+pub fn ran<'r>(
+    step: &Result<StepId, Error>,
+    outcomes: &'r Results,
+) -> Result<(&'r StepResult, Origin, &'r Outcome), Failure> {
+    let step = step.as_ref().map_err(Failure::of_preparation)?;
+    match outcomes.get(step) {
+        Some(Ok(done)) => match &done.outcome {
+            Some((origin, outcome)) => Ok((done, *origin, outcome)),
+            None => Err(Failure::of_nothing("nothing ran")),
+        },
+        Some(Err(error)) => Err(Failure::of_step(error)),
+        None => Err(Failure::of_nothing("it was not started")),
     }
 }
 

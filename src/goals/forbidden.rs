@@ -31,7 +31,7 @@ pub fn check(session: &mut Session, dependencies: &Dependencies, about: &BTreeSe
         .collect();
     let of = |from: &Number| {
         let to = dependencies.named(*from).iter().filter_map(|to| end(*to));
-        end(*from).into_iter().flat_map(|from| to.clone().filter_map(|to| from.ruling(to))).collect::<Vec<_>>()
+        end(*from).map(|from| to.filter_map(|to| from.ruling(to)).collect::<Vec<_>>()).unwrap_or_default()
     };
     let rulings: Vec<Diagnostic> = asked.par_iter().flat_map_iter(of).collect();
     rulings.iter().for_each(|ruling| session.tell_diagnostic(ruling));

@@ -45,7 +45,7 @@ impl CallResults {
             let mut runs = Vec::new();
             for batch in &call.batches {
                 let files = batch.files.iter().map(ToString::to_string).collect();
-                match ran(batch, outcomes) {
+                match failure::ran(&batch.step, outcomes) {
                     Ok((done, origin, outcome)) => {
                         let (run, rewritten) = run(&store, call, batch, (done, origin, outcome), contents)?;
                         self.rewritten.extend(rewritten);
@@ -90,19 +90,6 @@ impl CallResults {
         for tool in self.tools.values() {
             eprintln!("{}", tool_summary::summary_line(tool, asked, colour));
         }
-    }
-}
-
-/// What the batch's process came to, or why there was none.
-fn ran<'r>(batch: &PreparedBatch, outcomes: &'r Results) -> Result<(&'r StepResult, Origin, &'r Outcome), Failure> {
-    let step = batch.step.as_ref().map_err(Failure::of_preparation)?;
-    match outcomes.get(step) {
-        Some(Ok(done)) => match &done.outcome {
-            Some((origin, outcome)) => Ok((done, *origin, outcome)),
-            None => Err(Failure::of_nothing("nothing ran")),
-        },
-        Some(Err(error)) => Err(Failure::of_step(error)),
-        None => Err(Failure::of_nothing("it was not started")),
     }
 }
 
@@ -169,7 +156,7 @@ pub fn keep_reports(
     let reports = RelPath::parse(REPORTS).expect("the path is clean");
     for call in calls.iter().filter(|call| !call.enabled.call.kind.rewrites()) {
         for (number, batch) in call.batches.iter().enumerate() {
-            let Ok((done, ..)) = ran(batch, outcomes) else { continue };
+            let Ok((done, ..)) = failure::ran(&batch.step, outcomes) else { continue };
             let Some(tree) = store.subtree(done.tree, &reports)? else { continue };
             if store.tree(tree)?.nodes.is_empty() {
                 continue;

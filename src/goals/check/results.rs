@@ -1,11 +1,11 @@
 //! What became of the checks: read from the store and told on the screen.
 
-use crate::action::{Exit, Origin, Outcome};
+use crate::action::Exit;
 use crate::base::RelPath;
 use crate::engine::executor::Results;
 use crate::goals::check::checkers::Checker;
 use crate::goals::check::prepare::PreparedCheck;
-use crate::goals::failure::{self, Failure};
+use crate::goals::failure;
 use crate::goals::{Error, Kind, Session, Verdict};
 use crate::plan::check_run::REPORTS;
 use crate::report::check_result::{self, CheckResult, Status};
@@ -32,7 +32,7 @@ fn result(
         wall: std::time::Duration::ZERO,
         output: String::new(),
     };
-    let (origin, outcome) = match ran(check, outcomes) {
+    let (_, origin, outcome) = match failure::ran(&check.step, outcomes) {
         Ok(ran) => ran,
         Err(failure) => {
             result.status = Status::NotRun(failure.message);
@@ -56,18 +56,6 @@ fn result(
     };
     (result.origin, result.wall) = (Some(origin), outcome.wall);
     Ok((result, None))
-}
-
-fn ran<'r>(check: &PreparedCheck, outcomes: &'r Results) -> Result<(Origin, &'r Outcome), Failure> {
-    let step = check.step.as_ref().map_err(Failure::of_preparation)?;
-    match outcomes.get(step) {
-        Some(Ok(done)) => match &done.outcome {
-            Some((origin, outcome)) => Ok((*origin, outcome)),
-            None => Err(Failure::of_nothing("nothing ran")),
-        },
-        Some(Err(error)) => Err(Failure::of_step(error)),
-        None => Err(Failure::of_nothing("it was not started")),
-    }
 }
 
 /// Warnings alone are no failure for some checkers, and are shown all the same.

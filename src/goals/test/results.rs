@@ -1,8 +1,6 @@
 //! What became of the tests: read from the store, told on the screen, written below the distribution directory.
 
-use crate::action::{Origin, Outcome};
 use crate::base::RelPath;
-use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::goals::failure::{self, Failure};
 use crate::goals::test::prepare::PreparedTest;
@@ -23,7 +21,7 @@ pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results
 
 fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<TestResult, Error> {
     let addresses = names(test);
-    let (done, origin, outcome) = match ran(test, outcomes) {
+    let (done, origin, outcome) = match failure::ran(&test.step, outcomes) {
         Ok(ran) => ran,
         Err(failure) => return Ok(TestResult::not_run(&addresses, &failure.message)),
     };
@@ -41,22 +39,9 @@ fn names(test: &PreparedTest) -> Vec<String> {
     test.addresses.iter().map(ToString::to_string).collect()
 }
 
-/// What the test's process came to, or why there was none.
-fn ran<'r>(test: &PreparedTest, outcomes: &'r Results) -> Result<(&'r StepResult, Origin, &'r Outcome), Failure> {
-    let step = test.step.as_ref().map_err(Failure::of_preparation)?;
-    match outcomes.get(step) {
-        Some(Ok(done)) => match &done.outcome {
-            Some((origin, outcome)) => Ok((done, *origin, outcome)),
-            None => Err(Failure::of_nothing("nothing ran")),
-        },
-        Some(Err(error)) => Err(Failure::of_step(error)),
-        None => Err(Failure::of_nothing("it was not started")),
-    }
-}
-
 /// Good, bad with the code of the worst test, or with the one kind of trouble that all failures have in common.
 pub fn verdict(tests: &[PreparedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
-    let failures: Vec<Failure> = tests.iter().filter_map(|test| ran(test, outcomes).err()).collect();
+    let failures: Vec<Failure> = tests.iter().filter_map(|test| failure::ran(&test.step, outcomes).err()).collect();
     let failed = results.iter().filter(|result| result.has_failed()).count();
     match failure::common_kind(&failures) {
         Some(kind) if failures.len() == failed => Verdict::Prevented(kind),

@@ -140,21 +140,12 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     crate::base::text::nearest(name, kinds().map(|kind| kind.name))
 }
 
+const GROUPS: [&[Kind]; 8] =
+    [adhoc::KINDS, core::KINDS, docker::KINDS, foreign::KINDS, pex::KINDS, plugin::KINDS, python::KINDS, shell::KINDS];
+
 fn table() -> &'static BTreeMap<&'static str, &'static Kind> {
     static TABLE: OnceLock<BTreeMap<&'static str, &'static Kind>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let groups = [
-            adhoc::KINDS,
-            core::KINDS,
-            docker::KINDS,
-            foreign::KINDS,
-            pex::KINDS,
-            plugin::KINDS,
-            python::KINDS,
-            shell::KINDS,
-        ];
-        groups.into_iter().flatten().map(|kind| (kind.name, kind)).collect()
-    })
+    TABLE.get_or_init(|| GROUPS.into_iter().flatten().map(|kind| (kind.name, kind)).collect())
 }
 
 /// Linters, formatters and checkers each add a field of this form, those of plugins too.
@@ -192,17 +183,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_what_is_generated_is_known() {
-        let groups = [
-            adhoc::KINDS,
-            core::KINDS,
-            docker::KINDS,
-            foreign::KINDS,
-            pex::KINDS,
-            plugin::KINDS,
-            python::KINDS,
-            shell::KINDS,
-        ];
-        assert_eq!(groups.into_iter().flatten().count(), kinds().count());
+        assert_eq!(GROUPS.into_iter().flatten().count(), kinds().count());
         for kind in kinds().filter(|kind| kind.is_generator()) {
             let generated = Kind::of(kind.generates).expect(kind.name);
             assert!(!generated.is_generator(), "{}", kind.name);
