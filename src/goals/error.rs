@@ -190,6 +190,9 @@ impl Error {
             Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             Error::NoPlugin { remedy, .. } => remedy,
+            Error::NoTool { goal } if goal == "check" => {
+                "name one in `backend_packages`, such as `pants.backend.python.typecheck.mypy`"
+            }
             Error::NoTool { .. } => "name one in `backend_packages`, such as `pants.backend.python.lint.black`",
             Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
             Error::Rewrite(error) => return error.hint(),

@@ -54,11 +54,7 @@ pub fn ran<'r>(
 
 /// The kind of all of them, if there is one.
 pub fn common_kind<'f>(failures: impl IntoIterator<Item = &'f Failure>) -> Option<Kind> {
-    common(failures.into_iter().map(|failure| failure.kind))
-}
-
-pub fn common(kinds: impl IntoIterator<Item = Kind>) -> Option<Kind> {
-    let mut kinds = kinds.into_iter();
+    let mut kinds = failures.into_iter().map(|failure| failure.kind);
     let first = kinds.next()?;
     kinds.all(|kind| kind == first).then_some(first)
 }

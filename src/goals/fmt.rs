@@ -6,9 +6,7 @@ use crate::goals::calls::results::CallResults;
 use crate::goals::calls::{self, Enabled};
 use crate::goals::rewrite::{self, rewrite};
 use crate::goals::{Error, Session, Verdict};
-use crate::report::tool_json;
-use crate::report::tool_result::ToolResult;
-use crate::report::tool_summary::Asked;
+use crate::report::tool_result::Asked;
 use crate::tools::Kind;
 
 pub fn fmt(session: &mut Session) -> Result<Verdict, Error> {
@@ -44,11 +42,8 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Resu
     for error in &refused {
         session.tell("error", &told(error), error.hint().as_deref());
     }
-    if session.config().flag(goal, "json") {
-        let code = results.exit_code(ToolResult::rewrite_code).max(i32::from(!refused.is_empty()));
-        session.print(&tool_json::render(goal, &results.list(), code))?;
-    }
-    match results.verdict(ToolResult::rewrite_code) {
+    results.print_json(session, goal, results.exit_code(Asked::Rewrite).max(i32::from(!refused.is_empty())))?;
+    match results.verdict(Asked::Rewrite) {
         Verdict::Good if unreadable || !refused.is_empty() => Ok(Verdict::Bad(1)),
         verdict => Ok(verdict),
     }

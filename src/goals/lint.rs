@@ -5,9 +5,8 @@ use crate::goals::calls::prepare::Contents;
 use crate::goals::calls::results::{CallResults, keep_reports};
 use crate::goals::calls::{self, Enabled, Work};
 use crate::goals::{Error, Session, Verdict, regex_lint};
-use crate::report::tool_result::ToolResult;
-use crate::report::tool_summary::{self, Asked};
-use crate::report::{github, sarif, tool_json};
+use crate::report::tool_result::Asked;
+use crate::report::tool_summary;
 use crate::tools::Kind;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -23,9 +22,10 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if session.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }
-    results.print(session, Asked::Lint);
-    tell(session, &results)?;
-    match results.verdict(ToolResult::lint_code) {
+    results.print(session, Asked::Tell);
+    advise(session, &results);
+    results.tell_machines(session, "lint")?;
+    match results.verdict(Asked::Tell) {
         Verdict::Good if unreadable => Ok(Verdict::Bad(1)),
         verdict => Ok(verdict),
     }
@@ -51,39 +51,19 @@ fn without_doubles(mut enabled: Vec<Enabled>) -> Vec<Enabled> {
 /// All tools at once, each on the files as they are.
 fn lint(session: &mut Session, works: &[(Enabled, Work)], contents: &Contents) -> Result<CallResults, Error> {
     let mut results = CallResults::default();
-    if works.is_empty() {
-        return Ok(results);
-    }
     let (calls, outcomes) = calls::execute(session, "lint", works, contents)?;
     results.add(session, &calls, &outcomes, contents)?;
     keep_reports(session, "lint", &calls, &outcomes)?;
     Ok(results)
 }
 
-/// For those who do not read the screen, where they ask for it.
-fn tell(session: &Session, results: &CallResults) -> Result<(), Error> {
-    let list = results.list();
+/// Which goal makes the changes that are wanted.
+fn advise(session: &Session, results: &CallResults) {
     let config = session.config();
     let formatters = calls::enabled::enabled(config, "fmt", &[Kind::Formatter]).unwrap_or_default();
     let formatters: Vec<&str> = formatters.iter().map(|enabled| enabled.call.name.as_str()).collect();
     let command = config.text("GLOBAL", "pants_bin_name").unwrap_or("waders");
-    if let Some(advice) = tool_summary::advice(&list, &formatters, command) {
+    if let Some(advice) = tool_summary::advice(&results.list(), &formatters, command) {
         eprintln!("{advice}");
     }
-    if session.environment().var("GITHUB_ACTIONS") == Some("true") {
-        for tool in &list {
-            let findings = tool.runs.iter().flat_map(|run| sarif::of_run(tool, run));
-            findings.for_each(|finding| eprintln!("{}", github::annotation(&tool.name, &finding)));
-        }
-    }
-    if let Some(file) = config.text("lint", "sarif") {
-        let path = session.build_root().join(file.replace("{distdir}", &session.dist_dir().to_string_lossy()));
-        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let written = written.and_then(|()| std::fs::write(&path, sarif::render(&list)));
-        written.map_err(|source| Error::Output { path, source })?;
-    }
-    if config.flag("lint", "json") {
-        session.print(&tool_json::render("lint", &list, results.exit_code(ToolResult::lint_code)))?;
-    }
-    Ok(())
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use crate::goals::{Error, Session};
-use crate::report::tool_result::{RunStatus, ToolResult, ToolRun};
+use crate::report::Status;
+use crate::report::tool_result::{ToolResult, ToolRun};
 use crate::tools::regex_lint::{Detail, Rules, report};
 
 pub const NAME: &str = "regex-lint";
@@ -34,7 +35,7 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     let run = ToolRun {
         files: checked.into_iter().map(|checked| checked.path).collect(),
         partition: None,
-        status: if is_well { RunStatus::Succeeded } else { RunStatus::Found(1) },
+        status: if is_well { Status::Passed } else { Status::Found(1) },
         origin: None,
         wall: Duration::ZERO,
         stdout,

@@ -12,8 +12,7 @@ use crate::goals::calls::results::CallResults;
 use crate::goals::calls::{self, Enabled, Work};
 use crate::goals::rewrite::rewrite;
 use crate::goals::{Error, Session, Verdict, selected};
-use crate::report::tool_result::ToolResult;
-use crate::report::tool_summary::Asked;
+use crate::report::tool_result::Asked;
 use crate::store::Node;
 use crate::{target, tools};
 
@@ -108,7 +107,7 @@ fn format(session: &mut Session, updates: &mut Updates) -> Result<Option<Verdict
     }
     let mut results = CallResults::default();
     results.add(session, &calls, &outcomes, &contents)?;
-    match results.verdict(ToolResult::rewrite_code) {
+    match results.verdict(Asked::Rewrite) {
         Verdict::Good => {}
         prevented => {
             results.print(session, Asked::Rewrite);

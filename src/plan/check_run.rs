@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::action::{Action, CachePolicy, Source, Warm};
 use crate::base::{Digest, RelPath};
 use crate::plan::environment;
+use crate::plan::tool_run::REPORTS;
 use crate::python::venv;
 use crate::tools::{Call, Runner};
 
@@ -20,8 +21,6 @@ pub const PYRIGHT_SETTINGS: &str = "pyrightconfig.json";
 /// Where mypy's state is, and where it leaves a new one.
 const FOUND_AT: &str = "/warm";
 const LEFT_IN: &str = "state";
-/// Below the output root: what a report option of mypy writes into `reports/`.
-pub const REPORTS: &str = "reports";
 
 const MYPY: &str = include_str!("mypy_run.py");
 

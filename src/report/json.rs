@@ -1,40 +1,72 @@
-//! Test results for machines. The shape is a promise: additions raise nothing, any other change raises the version.
+//! Results for machines. The shape is a promise: additions raise nothing, any other change raises the version.
 
 use serde::Serialize;
 
-use crate::action::Origin;
-use crate::report::test_result::{Status, TestResult};
+use crate::report::finding::Finding;
+use crate::report::status::Ending;
+use crate::report::test_result::TestResult;
+use crate::report::tool_result::{ToolResult, ToolRun};
 
 pub const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Document<'a> {
     schema_version: u32,
-    goal: &'static str,
+    goal: &'a str,
     exit_code: i32,
-    tests: Vec<Test<'a>>,
+    #[serde(flatten)]
+    results: Results<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Results<'a> {
+    Tests(Vec<Test<'a>>),
+    Tools(Vec<Tool<'a>>),
 }
 
 #[derive(Serialize)]
 struct Test<'a> {
     name: &'a str,
     addresses: &'a [String],
-    /// `passed`, `skipped`, `failed`, `killed`, `timed-out`, `out-of-memory`, `interrupted`, `not-run`.
-    status: &'static str,
-    exit_code: i32,
-    reason: Option<String>,
-    seconds: f64,
+    #[serde(flatten)]
+    ending: Ending,
     attempts: u32,
-    /// `ran`, `cached`, or null where nothing ran.
-    origin: Option<Origin>,
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    name: &'a str,
+    /// What it would change, or changed.
+    changed: Vec<&'a str>,
+    runs: Vec<Run<'a>>,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    files: &'a [String],
+    partition: Option<&'a str>,
+    #[serde(flatten)]
+    ending: Ending,
+    findings: &'a [Finding],
+    stdout: &'a str,
+    stderr: &'a str,
 }
 
 /// One document, sorted by name, with a line end.
-pub fn render(results: &[TestResult], exit_code: i32) -> String {
+pub fn render_tests(results: &[TestResult], exit_code: i32) -> String {
     let mut sorted: Vec<&TestResult> = results.iter().collect();
     sorted.sort_by_key(|result| &result.name);
-    let tests = sorted.into_iter().map(test).collect();
-    let document = Document { schema_version: SCHEMA_VERSION, goal: "test", exit_code, tests };
+    render("test", exit_code, Results::Tests(sorted.into_iter().map(test).collect()))
+}
+
+/// One document, with a line end.
+pub fn render_tools(goal: &str, results: &[&ToolResult], exit_code: i32) -> String {
+    render(goal, exit_code, Results::Tools(results.iter().map(|result| tool(result)).collect()))
+}
+
+fn render(goal: &str, exit_code: i32, results: Results<'_>) -> String {
+    let document = Document { schema_version: SCHEMA_VERSION, goal, exit_code, results };
     serde_json::to_string_pretty(&document).expect("texts and numbers are JSON") + "\n"
 }
 
@@ -42,31 +74,62 @@ fn test(result: &TestResult) -> Test<'_> {
     Test {
         name: &result.name,
         addresses: &result.addresses,
-        status: result.status.word(),
-        exit_code: result.status.exit_code(),
-        reason: (result.status != Status::Passed).then(|| result.status.reason()),
-        seconds: (result.wall.as_secs_f64() * 1000.0).round() / 1000.0,
+        ending: Ending::of(&result.status, result.wall, result.origin),
         attempts: result.attempts,
-        origin: result.origin,
+    }
+}
+
+fn tool(result: &ToolResult) -> Tool<'_> {
+    Tool { name: &result.name, changed: result.changed(), runs: result.runs.iter().map(run).collect() }
+}
+
+fn run(run: &ToolRun) -> Run<'_> {
+    Run {
+        files: &run.files,
+        partition: run.partition.as_deref(),
+        ending: Ending::of(&run.status, run.wall, run.origin),
+        findings: &run.findings,
+        stdout: &run.stdout,
+        stderr: &run.stderr,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use crate::report::test_result::tests::result;
+    use crate::report::Status;
+    use crate::report::{test_result, tool_result};
 
     #[test]
-    fn results_are_sorted_and_versioned() {
-        let text = render(&[result("b", Status::Failed(1)), result("a", Status::Passed)], 1);
-        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(document["schema_version"], 1);
+    fn results_of_tests_are_sorted_and_versioned() {
+        let results =
+            [test_result::tests::result("b", Status::Failed(1)), test_result::tests::result("a", Status::Passed)];
+        let document: Value = serde_json::from_str(&render_tests(&results, 1)).unwrap();
+        assert_eq!((&document["schema_version"], &document["goal"]), (&json!(1), &json!("test")));
         assert_eq!(document["tests"][0]["name"], "a");
         assert_eq!(
             document["tests"][1],
-            serde_json::json!({
+            json!({
                 "name": "b", "addresses": ["b"], "status": "failed", "exit_code": 1, "reason": "exit code 1",
-                "seconds": 1.234, "attempts": 1, "origin": "ran",
+                "seconds": 1.234, "origin": "ran", "attempts": 1,
+            })
+        );
+    }
+
+    #[test]
+    fn results_of_tools_are_versioned_and_whole() {
+        let found = ToolRun { stdout: "a:1: x\n".to_owned(), ..tool_result::tests::run(Status::Found(1)) };
+        let result = tool_result::tests::result("flake8", false, vec![found]);
+        let document: Value = serde_json::from_str(&render_tools("lint", &[&result], 1)).unwrap();
+        assert_eq!((&document["schema_version"], &document["exit_code"]), (&json!(1), &json!(1)));
+        assert_eq!(
+            document["tools"][0]["runs"][0],
+            json!({
+                "files": ["src/a.py", "src/b.py"], "partition": null, "status": "found", "exit_code": 1,
+                "reason": "exit code 1", "seconds": 1.234, "origin": "ran", "findings": [], "stdout": "a:1: x\n",
+                "stderr": "",
             })
         );
     }

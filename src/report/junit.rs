@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::report::summary::without_escapes;
-use crate::report::test_result::{Status, TestResult};
+use crate::report::{Status, TestResult};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -1,7 +1,6 @@
 //! What people and machines get to read of a run: progress, summary lines, JUnit, JSON, SARIF. Text is made by plain functions;
 //! `console` and `junit::write` alone do I/O. Which tests run, and what their results mean, is decided in `goals`.
 
-pub mod check_result;
 pub mod console;
 pub mod finding;
 pub mod github;
@@ -11,12 +10,13 @@ pub mod junit;
 mod pretty_json;
 mod running;
 pub mod sarif;
+mod status;
 pub mod summary;
 pub mod test_result;
-pub mod tool_json;
 pub mod tool_result;
 pub mod tool_summary;
 
 pub use console::Console;
 pub use pretty_json::pretty;
-pub use test_result::{Status, TestResult};
+pub use status::Status;
+pub use test_result::TestResult;

@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::report::finding::Finding;
-use crate::report::tool_result::{ToolResult, ToolRun};
+use crate::report::tool_result::ToolResult;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// One document, with a line end.
-pub fn render(results: &[ToolResult]) -> String {
-    let runs: Vec<Value> = results.iter().map(run).collect();
+pub fn render(results: &[&ToolResult]) -> String {
+    let runs: Vec<Value> = results.iter().map(|result| run(result)).collect();
     let document = json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": runs });
     serde_json::to_string_pretty(&document).expect("a value is JSON") + "\n"
 }
 
 fn run(result: &ToolResult) -> Value {
-    let findings: Vec<Finding> = result.runs.iter().flat_map(|run| of_run(result, run)).collect();
+    let findings = result.findings();
     let codes: BTreeSet<&str> = findings.iter().filter_map(|finding| finding.code.as_deref()).collect();
     let rules: Vec<Value> = codes.iter().map(|code| json!({ "id": code })).collect();
     json!({
@@ -35,14 +35,6 @@ fn invocation(result: &ToolResult) -> Value {
     let notices: Vec<Value> =
         failed.map(|run| json!({ "level": "error", "message": { "text": run.status.reason() } })).collect();
     json!({ "executionSuccessful": result.is_done(), "toolExecutionNotifications": notices })
-}
-
-/// What a formatter would change is a finding too.
-pub fn of_run(result: &ToolResult, run: &ToolRun) -> Vec<Finding> {
-    match result.rewrites {
-        true => run.changed.iter().map(|file| Finding::would_change(file, &result.name)).collect(),
-        false => run.findings.clone(),
-    }
 }
 
 fn sarif_result(finding: &Finding) -> Value {
@@ -75,8 +67,8 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tool_result::RunStatus;
-    use crate::report::tool_result::tests;
+    use crate::report::Status;
+    use crate::report::tool_result::{ToolRun, tests};
 
     fn finding() -> Finding {
         Finding {
@@ -89,12 +81,12 @@ mod tests {
     }
 
     fn document(result: ToolResult) -> Value {
-        serde_json::from_str(&render(&[result])).unwrap()
+        serde_json::from_str(&render(&[&result])).unwrap()
     }
 
     #[test]
     fn a_finding_has_its_place_and_its_rule() {
-        let run = ToolRun { findings: vec![finding()], ..tests::run(RunStatus::Found(1)) };
+        let run = ToolRun { findings: vec![finding()], ..tests::run(Status::Found(1)) };
         let document = document(tests::result("flake8", false, vec![run]));
         let run = &document["runs"][0];
         assert_eq!(run["tool"]["driver"]["rules"], json!([{ "id": "F401" }]));
@@ -107,8 +99,8 @@ mod tests {
 
     #[test]
     fn what_a_formatter_would_change_is_found_and_what_failed_is_no_success() {
-        let run = ToolRun { changed: vec!["src/a.py".to_owned()], ..tests::run(RunStatus::Succeeded) };
-        let document = document(tests::result("black", true, vec![run, tests::run(RunStatus::Failed(123))]));
+        let run = ToolRun { changed: vec!["src/a.py".to_owned()], ..tests::run(Status::Passed) };
+        let document = document(tests::result("black", true, vec![run, tests::run(Status::Failed(123))]));
         let run = &document["runs"][0];
         assert_eq!(run["results"][0]["message"]["text"], "`black` would change this file");
         assert_eq!(run["invocations"][0]["executionSuccessful"], false);

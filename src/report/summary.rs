@@ -5,7 +5,8 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use crate::action::Origin;
-use crate::report::test_result::{Status, TestResult};
+use crate::report::status::{Status, elapsed};
+use crate::report::test_result::TestResult;
 
 /// Whose output to show: the option `output` of `[test]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +45,7 @@ pub fn summary_line(result: &TestResult, colour: bool) -> String {
     };
     let style = if colour { Style::new().fg_color(Some(mark_colour.into())) } else { Style::new() };
     let attempts = if result.attempts > 1 { format!(" after {} attempts", result.attempts) } else { String::new() };
-    let elapsed = match result.origin {
-        Some(Origin::Ran) => format!(" in {:.2}s", result.wall.as_secs_f64()),
-        Some(Origin::Cached) => format!(" in {:.2}s (cached locally)", result.wall.as_secs_f64()),
-        None => String::new(),
-    };
+    let elapsed = elapsed(result.wall, result.origin);
     format!("{style}{mark}{style:#} {} {verb}{attempts}{elapsed}.", result.name)
 }
 

@@ -3,25 +3,7 @@
 use std::time::Duration;
 
 use crate::action::{Exit, Origin, Outcome};
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Status {
-    Passed,
-    /// No tests were collected, and that is allowed.
-    Skipped,
-    /// The test runner's exit code.
-    Failed(i32),
-    Killed {
-        signal: i32,
-    },
-    TimedOut {
-        after: Duration,
-    },
-    OutOfMemory,
-    Interrupted,
-    /// The step never started or could not be carried out; the message is whole.
-    NotRun(String),
-}
+use crate::report::Status;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestResult {
@@ -42,7 +24,7 @@ pub struct TestResult {
 }
 
 impl TestResult {
-    /// Of one file or a batch. `skips_empty` says that a run without tests (pytest's exit code 5) is fine.
+    /// Of one file or a batch. `skips_empty` says that a run without tests is fine.
     pub fn new(
         addresses: &[String],
         outcome: &Outcome,
@@ -51,15 +33,11 @@ impl TestResult {
         skips_empty: bool,
     ) -> TestResult {
         TestResult {
-            name: name(addresses),
-            addresses: addresses.to_vec(),
-            status: Status::of(outcome.exit, timeout.unwrap_or(outcome.wall), skips_empty),
+            status: status(outcome.exit, timeout.unwrap_or(outcome.wall), skips_empty),
             origin: Some(origin),
             wall: outcome.wall,
             attempts: outcome.attempts,
-            stdout: String::new(),
-            stderr: String::new(),
-            junit: None,
+            ..TestResult::not_run(addresses, "")
         }
     }
 
@@ -82,7 +60,7 @@ impl TestResult {
     }
 
     pub fn has_failed(&self) -> bool {
-        !matches!(self.status, Status::Passed | Status::Skipped)
+        !self.status.is_done()
     }
 }
 
@@ -98,57 +76,11 @@ pub fn name(addresses: &[String]) -> String {
 /// pytest's exit code for "no tests were collected".
 const NOTHING_COLLECTED: i32 = 5;
 
-impl Status {
-    fn of(exit: Exit, timeout: Duration, skips_empty: bool) -> Status {
-        match exit {
-            Exit::Code(0) => Status::Passed,
-            Exit::Code(NOTHING_COLLECTED) if skips_empty => Status::Skipped,
-            Exit::Code(code) => Status::Failed(code),
-            Exit::Signal(signal) => Status::Killed { signal },
-            Exit::TimedOut => Status::TimedOut { after: timeout },
-            Exit::OutOfMemory => Status::OutOfMemory,
-            Exit::Interrupted => Status::Interrupted,
-        }
-    }
-
-    /// As Pants reports it: a time-out is -15, as if ended by SIGTERM, and any other signal is negative too.
-    pub fn exit_code(&self) -> i32 {
-        match self {
-            Status::Passed | Status::Skipped => 0,
-            Status::Failed(code) => *code,
-            Status::Killed { signal } => -signal,
-            Status::TimedOut { .. } => -15,
-            Status::OutOfMemory => -9,
-            Status::Interrupted | Status::NotRun(_) => 1,
-        }
-    }
-
-    /// One word for machines.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Status::Passed => "passed",
-            Status::Skipped => "skipped",
-            Status::Failed(_) => "failed",
-            Status::Killed { .. } => "killed",
-            Status::TimedOut { .. } => "timed-out",
-            Status::OutOfMemory => "out-of-memory",
-            Status::Interrupted => "interrupted",
-            Status::NotRun(_) => "not-run",
-        }
-    }
-
-    /// Why it did not pass, in words for people; empty where it passed.
-    pub fn reason(&self) -> String {
-        match self {
-            Status::Passed => String::new(),
-            Status::Skipped => "no tests were collected".to_owned(),
-            Status::Failed(code) => format!("exit code {code}"),
-            Status::Killed { signal } => format!("killed by signal {signal}"),
-            Status::TimedOut { after } => format!("exceeded its timeout of {:.1} seconds", after.as_secs_f64()),
-            Status::OutOfMemory => "killed because its memory limit was reached".to_owned(),
-            Status::Interrupted => "interrupted".to_owned(),
-            Status::NotRun(message) => message.clone(),
-        }
+/// `skips_empty` says that a run without tests is fine.
+fn status(exit: Exit, timeout: Duration, skips_empty: bool) -> Status {
+    match Status::of(exit, &[], timeout) {
+        Status::Failed(NOTHING_COLLECTED) if skips_empty => Status::Skipped,
+        status => status,
     }
 }
 
@@ -187,7 +119,7 @@ pub mod tests {
 
     #[test]
     fn a_run_without_tests_fails_unless_that_is_allowed() {
-        assert_eq!(Status::of(Exit::Code(5), Duration::ZERO, false), Status::Failed(5));
-        assert_eq!(Status::of(Exit::Code(5), Duration::ZERO, true), Status::Skipped);
+        assert_eq!(status(Exit::Code(5), Duration::ZERO, false), Status::Failed(5));
+        assert_eq!(status(Exit::Code(5), Duration::ZERO, true), Status::Skipped);
     }
 }

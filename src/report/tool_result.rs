@@ -2,26 +2,17 @@
 
 use std::time::Duration;
 
-use crate::action::{Exit, Origin};
+use crate::action::Origin;
+use crate::report::Status;
 use crate::report::finding::Finding;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunStatus {
-    Succeeded,
-    /// It did its work and found something.
-    Found(i32),
-    /// It did not do its work: it could not read a file, say, or its settings.
-    Failed(i32),
-    Killed {
-        signal: i32,
-    },
-    TimedOut {
-        after: Duration,
-    },
-    OutOfMemory,
-    Interrupted,
-    /// The process never started or could not be carried out; the message is whole.
-    NotRun(String),
+/// What the user asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To be told what is found, and what would be changed.
+    Tell,
+    /// To have it changed.
+    Rewrite,
 }
 
 /// One process.
@@ -31,7 +22,7 @@ pub struct ToolRun {
     pub files: Vec<String>,
     /// What sets its files apart from those of the tool's other processes.
     pub partition: Option<String>,
-    pub status: RunStatus,
+    pub status: Status,
     /// `None` where nothing ran.
     pub origin: Option<Origin>,
     pub wall: Duration,
@@ -52,68 +43,13 @@ pub struct ToolResult {
     pub runs: Vec<ToolRun>,
 }
 
-impl RunStatus {
-    /// `finding_codes` are those of a run that did its work and found something.
-    pub fn of(exit: Exit, finding_codes: &[i32], timeout: Duration) -> RunStatus {
-        match exit {
-            Exit::Code(0) => RunStatus::Succeeded,
-            Exit::Code(code) if finding_codes.contains(&code) => RunStatus::Found(code),
-            Exit::Code(code) => RunStatus::Failed(code),
-            Exit::Signal(signal) => RunStatus::Killed { signal },
-            Exit::TimedOut => RunStatus::TimedOut { after: timeout },
-            Exit::OutOfMemory => RunStatus::OutOfMemory,
-            Exit::Interrupted => RunStatus::Interrupted,
-        }
-    }
-
-    /// Whether the tool did its work, whatever it found.
-    pub fn is_done(&self) -> bool {
-        matches!(self, RunStatus::Succeeded | RunStatus::Found(_))
-    }
-
-    pub fn exit_code(&self) -> i32 {
-        match self {
-            RunStatus::Succeeded => 0,
-            RunStatus::Found(code) | RunStatus::Failed(code) => *code,
-            _ => 1,
-        }
-    }
-
-    /// One word for machines.
-    pub fn word(&self) -> &'static str {
-        match self {
-            RunStatus::Succeeded => "succeeded",
-            RunStatus::Found(_) => "found",
-            RunStatus::Failed(_) => "failed",
-            RunStatus::Killed { .. } => "killed",
-            RunStatus::TimedOut { .. } => "timed-out",
-            RunStatus::OutOfMemory => "out-of-memory",
-            RunStatus::Interrupted => "interrupted",
-            RunStatus::NotRun(_) => "not-run",
-        }
-    }
-
-    /// In words for people; empty where it succeeded.
-    pub fn reason(&self) -> String {
-        match self {
-            RunStatus::Succeeded => String::new(),
-            RunStatus::Found(code) | RunStatus::Failed(code) => format!("exit code {code}"),
-            RunStatus::Killed { signal } => format!("killed by signal {signal}"),
-            RunStatus::TimedOut { after } => format!("exceeded its timeout of {:.1} seconds", after.as_secs_f64()),
-            RunStatus::OutOfMemory => "killed because its memory limit was reached".to_owned(),
-            RunStatus::Interrupted => "interrupted".to_owned(),
-            RunStatus::NotRun(message) => message.clone(),
-        }
-    }
-}
-
 impl ToolRun {
     /// Of a process that came to nothing.
     pub fn not_run(files: Vec<String>, partition: Option<String>, message: &str) -> ToolRun {
         ToolRun {
             files,
             partition,
-            status: RunStatus::NotRun(message.to_owned()),
+            status: Status::NotRun(message.to_owned()),
             origin: None,
             wall: Duration::ZERO,
             stdout: String::new(),
@@ -130,18 +66,34 @@ impl ToolResult {
         self.runs.iter().all(|run| run.status.is_done())
     }
 
-    /// What `lint` makes of it: a linter's own code; 1 for a formatter that would change something or could not tell.
-    pub fn lint_code(&self) -> i32 {
-        let code = |run: &ToolRun| match self.rewrites {
-            true => i32::from(!run.status.is_done() || !run.changed.is_empty()),
-            false => run.status.exit_code(),
+    /// To tell: a linter's own code, and 1 for a formatter that would change something or could not say. To rewrite:
+    /// changes are what was asked for.
+    pub fn exit_code(&self, asked: Asked) -> i32 {
+        let code = |run: &ToolRun| match (self.rewrites, asked) {
+            (true, Asked::Tell) => i32::from(!run.status.is_done() || !run.changed.is_empty()),
+            (true, Asked::Rewrite) => i32::from(!run.status.is_done()),
+            (false, _) => run.status.exit_code(),
         };
         self.runs.iter().map(code).max_by_key(|code| code.abs()).unwrap_or(0)
     }
 
-    /// What `fmt` and `fix` make of it: changes are what was asked for.
-    pub fn rewrite_code(&self) -> i32 {
-        i32::from(!self.is_done())
+    /// Cached where nothing ran anew.
+    pub fn origin(&self) -> Option<Origin> {
+        let mut origins = self.runs.iter().filter_map(|run| run.origin);
+        let first = origins.next()?;
+        Some(origins.fold(first, |all, one| if one == all { all } else { Origin::Ran }))
+    }
+
+    /// What its processes took together.
+    pub fn wall(&self) -> Duration {
+        self.runs.iter().map(|run| run.wall).sum()
+    }
+
+    /// What it complains of; what a formatter would change is a finding too.
+    pub fn findings(&self) -> Vec<Finding> {
+        let would_change = |file: &str| Finding::would_change(file, &self.name);
+        let changes = self.changed().into_iter().filter(|_| self.rewrites).map(would_change);
+        self.runs.iter().flat_map(|run| run.findings.iter().cloned()).chain(changes).collect()
     }
 
     /// Sorted.
@@ -157,7 +109,7 @@ impl ToolResult {
 pub mod tests {
     use super::*;
 
-    pub fn run(status: RunStatus) -> ToolRun {
+    pub fn run(status: Status) -> ToolRun {
         let files = vec!["src/a.py".to_owned(), "src/b.py".to_owned()];
         ToolRun {
             status,
@@ -173,26 +125,34 @@ pub mod tests {
 
     #[test]
     fn a_linter_ends_with_the_code_of_its_worst_process() {
-        let code = |runs| result("flake8", false, runs).lint_code();
-        assert_eq!(code(vec![run(RunStatus::Succeeded)]), 0);
-        assert_eq!(code(vec![run(RunStatus::Found(1)), run(RunStatus::Succeeded), run(RunStatus::Found(30))]), 30);
-        assert_eq!(code(vec![run(RunStatus::TimedOut { after: Duration::ZERO })]), 1);
+        let code = |runs| result("flake8", false, runs).exit_code(Asked::Tell);
+        assert_eq!(code(vec![run(Status::Passed)]), 0);
+        assert_eq!(code(vec![run(Status::Found(1)), run(Status::Passed), run(Status::Found(30))]), 30);
+        assert_eq!(code(vec![run(Status::TimedOut { after: Duration::ZERO })]), -15);
         assert_eq!(code(vec![]), 0);
     }
 
     #[test]
     fn a_formatter_fails_lint_by_what_it_would_change_and_not_by_its_code() {
-        let changing = ToolRun { changed: vec!["src/a.py".to_owned()], ..run(RunStatus::Succeeded) };
-        let found = run(RunStatus::Found(3));
-        assert_eq!(result("black", true, vec![changing.clone()]).lint_code(), 1);
-        assert_eq!(result("black", true, vec![found.clone()]).lint_code(), 0);
-        assert_eq!(result("black", true, vec![changing, found]).rewrite_code(), 0);
-        assert_eq!(result("black", true, vec![run(RunStatus::Failed(123))]).rewrite_code(), 1);
+        let changing = ToolRun { changed: vec!["src/a.py".to_owned()], ..run(Status::Passed) };
+        let check = |runs: &[&ToolRun], asked, expected| {
+            let result = result("black", true, runs.iter().copied().cloned().collect());
+            assert_eq!(result.exit_code(asked), expected, "{result:?}");
+        };
+        let (found, failed) = (run(Status::Found(3)), run(Status::Failed(123)));
+        check(&[&changing], Asked::Tell, 1);
+        check(&[&found], Asked::Tell, 0);
+        check(&[&changing, &found], Asked::Rewrite, 0);
+        check(&[&failed], Asked::Rewrite, 1);
     }
 
     #[test]
-    fn which_codes_mean_findings_the_tool_says() {
-        let of = |code| RunStatus::of(Exit::Code(code), &[1], Duration::ZERO);
-        assert_eq!([of(0), of(1), of(2)], [RunStatus::Succeeded, RunStatus::Found(1), RunStatus::Failed(2)]);
+    fn a_tool_is_cached_where_all_its_processes_are() {
+        let of = |origins: &[Option<Origin>]| {
+            let run = |origin: &Option<Origin>| ToolRun { origin: *origin, ..run(Status::Passed) };
+            result("mypy", false, origins.iter().map(run).collect()).origin()
+        };
+        let (ran, cached) = (Some(Origin::Ran), Some(Origin::Cached));
+        assert_eq!([of(&[cached, None, cached]), of(&[cached, ran]), of(&[None])], [cached, ran, None]);
     }
 }

@@ -1,51 +1,36 @@
-//! The lines at the end of `lint`, `fmt` and `fix`: what tools said, then one line for each, in the words of Pants.
+//! The lines at the end of `lint`, `check`, `fmt` and `fix`: what tools said, then one line for each, in the words of
+//! Pants.
 
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::report::Status;
+use crate::report::status::elapsed;
 use crate::report::summary::without_escapes;
-use crate::report::tool_result::{RunStatus, ToolResult, ToolRun};
+use crate::report::tool_result::{Asked, ToolResult, ToolRun};
 
-/// What the user asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// To be told.
-    Lint,
-    /// To have it done.
-    Rewrite,
-}
-
-/// `✓ black succeeded.`, `✕ flake8 failed.`, `+ isort made changes.`, without a line end.
+/// `✓ black succeeded in 0.31s.`, `✕ flake8 failed in 1.23s (cached locally).`, `+ isort made changes.`, without a line
+/// end.
 pub fn summary_line(result: &ToolResult, asked: Asked, colour: bool) -> String {
-    let good = match asked {
-        Asked::Lint => result.lint_code() == 0 && result.is_done(),
-        Asked::Rewrite => result.is_done(),
-    };
-    let has_changed = asked == Asked::Rewrite && !result.changed().is_empty();
-    let (mark, mark_colour) = match (good, has_changed) {
-        (false, _) => ("✕", AnsiColor::Red),
-        (true, true) => ("+", AnsiColor::Yellow),
-        (true, false) => ("✓", AnsiColor::Green),
-    };
-    let verb = match (good, asked) {
-        (false, _) => "failed",
-        (true, Asked::Lint) => "succeeded",
-        (true, Asked::Rewrite) if has_changed => "made changes",
-        (true, Asked::Rewrite) => "made no changes",
+    let has_changed = !result.changed().is_empty();
+    let (mark, mark_colour, verb) = match asked {
+        _ if result.exit_code(asked) != 0 => ("✕", AnsiColor::Red, "failed"),
+        Asked::Tell => ("✓", AnsiColor::Green, "succeeded"),
+        Asked::Rewrite if has_changed => ("+", AnsiColor::Yellow, "made changes"),
+        Asked::Rewrite => ("✓", AnsiColor::Green, "made no changes"),
     };
     let style = if colour { Style::new().fg_color(Some(mark_colour.into())) } else { Style::new() };
-    format!("{style}{mark}{style:#} {} {verb}.", result.name)
+    let elapsed = elapsed(result.wall(), result.origin());
+    format!("{style}{mark}{style:#} {} {verb}{elapsed}.", result.name)
 }
 
 /// What each process said that has something to say, under a line that tells whose it is. Processes that ended alike are
 /// told together.
 pub fn blocks(result: &ToolResult, asked: Asked, colour: bool) -> Vec<String> {
     let mut blocks: Vec<(String, String)> = Vec::new();
-    for run in &result.runs {
-        let Some((head, body)) = told(result, run, asked, colour) else { continue };
+    for (head, body) in result.runs.iter().filter_map(|run| told(result, run, asked, colour)) {
         match blocks.iter_mut().find(|(known, _)| *known == head) {
-            Some((_, text)) if matches!(run.status, RunStatus::NotRun(_)) => debug_assert_eq!(*text, body),
             Some((_, text)) => text.push_str(&body),
             None => blocks.push((head, body)),
         }
@@ -55,83 +40,110 @@ pub fn blocks(result: &ToolResult, asked: Asked, colour: bool) -> Vec<String> {
 }
 
 fn told(result: &ToolResult, run: &ToolRun, asked: Asked, colour: bool) -> Option<(String, String)> {
-    let name = &result.name;
-    let partition = run.partition.as_ref().map(|text| format!(" for {text}")).unwrap_or_default();
+    let name = match &run.partition {
+        Some(partition) => format!("{} for {partition}", result.name),
+        None => result.name.clone(),
+    };
     match &run.status {
-        RunStatus::NotRun(message) => Some((format!("{name}{partition} was not run: {message}"), String::new())),
+        Status::NotRun(message) => Some((format!("{name} was not run: {message}"), String::new())),
         status if status.is_done() && result.rewrites => {
-            let verb = if asked == Asked::Lint { "would change" } else { "changed" };
+            let verb = if asked == Asked::Tell { "would change" } else { "changed" };
             let changed: String = run.changed.iter().map(|file| format!("  {file}\n")).collect();
-            (!changed.is_empty()).then(|| (format!("{name}{partition} {verb}:"), changed))
+            (!changed.is_empty()).then(|| (format!("{name} {verb}:"), changed))
         }
-        RunStatus::Succeeded => None,
-        status => {
-            let mut body = String::new();
-            push_text(&mut body, &run.stdout, colour);
-            push_text(&mut body, &run.stderr, colour);
-            Some((format!("{name}{partition} failed ({}):", status.reason()), body))
+        // That all is well is told in one line. Warnings are told in the tool's words.
+        Status::Passed => {
+            let said = said([&run.stderr, if run.findings.is_empty() { "" } else { &run.stdout }], colour);
+            (!said.is_empty()).then(|| (format!("{name} succeeded:"), said))
         }
+        status => Some((format!("{name} failed ({}):", status.reason()), said([&run.stderr, &run.stdout], colour))),
     }
 }
 
+/// What could not be done at all comes before what was found.
+fn said(texts: [&str; 2], colour: bool) -> String {
+    let mut out = String::new();
+    for text in texts {
+        let text = if colour { text.to_owned() } else { without_escapes(text) };
+        let text = text.trim_matches('\n');
+        if !text.is_empty() {
+            writeln!(out, "{text}").expect("a String takes all writes");
+        }
+    }
+    out
+}
+
 /// What to do about results of `lint`, if there is a goal that does it.
-pub fn advice(results: &[ToolResult], formatters: &[&str], command: &str) -> Option<String> {
+pub fn advice(results: &[&ToolResult], formatters: &[&str], command: &str) -> Option<String> {
     let changing = results.iter().filter(|result| result.rewrites && !result.changed().is_empty());
     let changing: Vec<&str> = changing.map(|result| result.name.as_str()).collect();
     let goal = if changing.iter().all(|name| formatters.contains(name)) { "fmt" } else { "fix" };
     (!changing.is_empty()).then(|| format!("hint: `{command} {goal}` with the same arguments makes these changes"))
 }
 
-fn push_text(out: &mut String, text: &str, colour: bool) {
-    let text = if colour { text.to_owned() } else { without_escapes(text) };
-    let text = text.trim_matches('\n');
-    if !text.is_empty() {
-        writeln!(out, "{text}").expect("a String takes all writes");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::Origin;
+    use crate::report::finding::Finding;
     use crate::report::tool_result::tests::{result, run};
 
     fn changing() -> ToolRun {
-        ToolRun { changed: vec!["src/a.py".to_owned()], ..run(RunStatus::Succeeded) }
+        ToolRun { changed: vec!["src/a.py".to_owned()], ..run(Status::Passed) }
     }
 
     #[test]
-    fn summary_lines_are_those_of_pants() {
-        let check = |result: &ToolResult, asked, expected| assert_eq!(summary_line(result, asked, false), expected);
-        let formatter = |runs| result("black", true, runs);
-        check(&result("flake8", false, vec![run(RunStatus::Succeeded)]), Asked::Lint, "✓ flake8 succeeded.");
-        check(&result("flake8", false, vec![run(RunStatus::Found(1))]), Asked::Lint, "✕ flake8 failed.");
-        check(&formatter(vec![changing()]), Asked::Lint, "✕ black failed.");
-        check(&formatter(vec![changing()]), Asked::Rewrite, "+ black made changes.");
-        check(&formatter(vec![run(RunStatus::Succeeded)]), Asked::Rewrite, "✓ black made no changes.");
-        check(&formatter(vec![changing(), run(RunStatus::Failed(123))]), Asked::Rewrite, "✕ black failed.");
+    fn summary_lines_are_those_of_pants_and_tell_what_it_took() {
+        let check = |rewrites, runs: &[ToolRun], asked, expected| {
+            assert_eq!(summary_line(&result("tool", rewrites, runs.to_vec()), asked, false), expected);
+        };
+        let (passed, found) = (run(Status::Passed), run(Status::Found(1)));
+        let cached = ToolRun { origin: Some(Origin::Cached), ..passed.clone() };
+        check(false, std::slice::from_ref(&passed), Asked::Tell, "✓ tool succeeded in 1.23s.");
+        check(false, std::slice::from_ref(&cached), Asked::Tell, "✓ tool succeeded in 1.23s (cached locally).");
+        check(false, &[cached, found], Asked::Tell, "✕ tool failed in 2.47s.");
+        check(false, &[ToolRun::not_run(Vec::new(), None, "no")], Asked::Tell, "✕ tool failed.");
+        check(true, &[changing()], Asked::Tell, "✕ tool failed in 1.23s.");
+        check(true, &[changing()], Asked::Rewrite, "+ tool made changes in 1.23s.");
+        check(true, &[passed], Asked::Rewrite, "✓ tool made no changes in 1.23s.");
+        check(true, &[changing(), run(Status::Failed(123))], Asked::Rewrite, "✕ tool failed in 2.47s.");
+    }
+
+    fn told(runs: Vec<ToolRun>) -> Vec<String> {
+        blocks(&result("flake8", false, runs), Asked::Tell, false)
     }
 
     #[test]
     fn processes_that_ended_alike_are_told_together() {
-        let found = |text: &str| ToolRun { stdout: text.to_owned(), ..run(RunStatus::Found(1)) };
-        let runs = vec![found("a:1: x\n"), run(RunStatus::Succeeded), found("\u{1b}[31mb:2: y\u{1b}[0m\n\n")];
-        let blocks = blocks(&result("flake8", false, runs), Asked::Lint, false);
-        assert_eq!(blocks, ["flake8 failed (exit code 1):\na:1: x\nb:2: y\n"]);
+        let found = |text: &str| ToolRun { stdout: text.to_owned(), ..run(Status::Found(1)) };
+        let runs = vec![found("a:1: x\n"), run(Status::Passed), found("\u{1b}[31mb:2: y\u{1b}[0m\n\n")];
+        assert_eq!(told(runs), ["flake8 failed (exit code 1):\na:1: x\nb:2: y\n"]);
+    }
+
+    #[test]
+    fn warnings_are_told_and_praise_is_not() {
+        let passed = ToolRun { stdout: "all is well\n".to_owned(), ..run(Status::Passed) };
+        assert!(told(vec![passed.clone()]).is_empty());
+        let warned = ToolRun { stderr: "old settings\n".to_owned(), ..passed.clone() };
+        assert_eq!(told(vec![warned]), ["flake8 succeeded:\nold settings\n"]);
+        let finding = Finding::would_change("a.py", "flake8");
+        let found = ToolRun { findings: vec![finding], stdout: "a.py: hm\n".to_owned(), ..passed };
+        assert_eq!(told(vec![found]), ["flake8 succeeded:\na.py: hm\n"]);
     }
 
     #[test]
     fn one_reason_is_told_once() {
         let not_run = || ToolRun::not_run(Vec::new(), None, "no such package");
-        let blocks = blocks(&result("flake8", false, vec![not_run(), not_run()]), Asked::Lint, false);
-        assert_eq!(blocks, ["flake8 was not run: no such package\n"]);
+        assert_eq!(told(vec![not_run(), not_run()]), ["flake8 was not run: no such package\n"]);
     }
 
     #[test]
     fn advice_names_the_goal_that_makes_the_changes() {
-        let results =
-            [result("black", true, vec![changing()]), result("flake8", false, vec![run(RunStatus::Found(1))])];
-        assert!(advice(&results, &["black"], "waders").unwrap().contains("`waders fmt`"));
-        assert!(advice(&results, &[], "waders").unwrap().contains("`waders fix`"));
-        assert_eq!(advice(&results[1..], &["black"], "waders"), None);
+        let (black, flake8) =
+            (result("black", true, vec![changing()]), result("flake8", false, vec![run(Status::Found(1))]));
+        let advice = |results: &[&ToolResult], formatters: &[&str]| super::advice(results, formatters, "waders");
+        assert!(advice(&[&black, &flake8], &["black"]).unwrap().contains("`waders fmt`"));
+        assert!(advice(&[&black, &flake8], &[]).unwrap().contains("`waders fix`"));
+        assert_eq!(advice(&[&flake8], &["black"]), None);
     }
 }

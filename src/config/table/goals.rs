@@ -29,6 +29,8 @@ pub const SCOPES: &[Scope] = &[
         "Check types.",
         &[
             ONLY,
+            RESULTS,
+            SARIF,
             off("force", "Check everything again, from nothing."),
             off("verify", "Then check once more from nothing, and fail where that finds something else."),
         ],
@@ -220,6 +222,8 @@ const FILEDEPS: &[Entry] = &[
 ];
 
 const TIMEOUT: Entry = integer("timeout", "null", "Seconds that one process of a tool may take.");
+const SARIF: Entry =
+    text("sarif", "Write findings as SARIF 2.1.0 to this file; `{distdir}` stands for the dist directory.");
 const LINT: &[Entry] = &[
     ONLY,
     SKIP_FORMATTERS,
@@ -227,7 +231,7 @@ const LINT: &[Entry] = &[
     BATCH_SIZE,
     TIMEOUT,
     RESULTS,
-    text("sarif", "Write findings as SARIF 2.1.0 to this file; `{distdir}` stands for the dist directory."),
+    SARIF,
     inert("per_file_caching", Bool),
     inert("reports_dir", Text),
 ];

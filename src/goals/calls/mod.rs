@@ -1,6 +1,6 @@
-//! Calls of tools: what `lint`, `fmt` and `fix` have in common. Which tools are on is `enabled`, which files each works on
-//! is `work`, what each process gets is `prepare` and, beside its files,
-//! `surroundings`, what became of it is `results`.
+//! Calls of tools: what `lint`, `check`, `fmt` and `fix` have in common. Which tools are on is `enabled`, which files each
+//! works on is `work`, what each process gets is `prepare` and, beside its files, `surroundings`, what became of it is
+//! `results`. What a checker's process gets is in `check`.
 
 pub mod enabled;
 pub mod prepare;
@@ -54,15 +54,27 @@ pub fn contents(session: &mut Session, works: &[(Enabled, Work)]) -> Result<(Con
     Ok((contents, unreadable))
 }
 
-/// Prepares calls and carries them out.
+/// Prepares calls on contents and carries them out.
 pub fn execute(
     session: &mut Session,
     goal: &str,
     works: &[(Enabled, Work)],
     contents: &Contents,
 ) -> Result<(Vec<PreparedCall>, Results), Error> {
+    carry_out(session, works, |session| prepare::prepare(session, goal, works, contents))
+}
+
+/// Carries out what is prepared of some work; once more where something was lost that a new preparation brings back.
+pub fn carry_out(
+    session: &mut Session,
+    works: &[(Enabled, Work)],
+    prepare: impl Fn(&mut Session) -> Result<Prepared, Error>,
+) -> Result<(Vec<PreparedCall>, Results), Error> {
+    if works.is_empty() {
+        return Ok((Vec::new(), Results::new()));
+    }
     let once = |session: &mut Session| {
-        let Prepared { graph, calls } = prepare::prepare(session, goal, works, contents)?;
+        let Prepared { graph, calls } = prepare(session)?;
         let batches = calls.iter().flat_map(|call| &call.batches);
         let steps: Vec<StepId> = batches.filter_map(|batch| batch.step.as_ref().ok().copied()).collect();
         let outcomes = running::execute(session, graph, &steps, false)?;

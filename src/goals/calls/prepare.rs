@@ -88,9 +88,9 @@ impl Preparation<'_> {
         for (like, targets) in &work.parts {
             let files: Vec<RelPath> = targets.keys().filter(|file| self.contents.contains_key(file)).cloned().collect();
             for files in batches::cut(&files, self.batch_size) {
-                let targets: BTreeSet<&Address> = files.iter().filter_map(|file| targets[file].as_ref()).collect();
+                let targets: BTreeSet<&Address> = files.iter().flat_map(|file| &targets[file]).collect();
                 let step = self.batch(session, enabled, work, (like, files, &targets));
-                let partition = (work.parts.len() > 1).then(|| in_words(like));
+                let partition = (work.parts.len() > 1).then(|| like.in_words());
                 batches.push(PreparedBatch { files: files.to_vec(), partition, timeout: self.timeout, step });
             }
         }
@@ -185,15 +185,6 @@ fn label(name: &str, files: &[RelPath]) -> String {
         [] => name.to_owned(),
         [one] => format!("{name}: {one}"),
         [first, others @ ..] => format!("{name}: {first} and {} other files", others.len()),
-    }
-}
-
-/// As Pants shows partitions.
-fn in_words(like: &Like) -> String {
-    let constraints = like.constraints.iter().map(|text| format!("'{text}'")).collect::<Vec<_>>().join(", ");
-    match &like.resolve {
-        Some(resolve) => format!("{resolve}, [{constraints}]"),
-        None => format!("[{constraints}]"),
     }
 }
 

@@ -15,8 +15,8 @@ use crate::goals::{Error, Session, Verdict};
 use crate::plan::tool_run::REPORTS;
 use crate::report::finding::findings;
 use crate::report::junit::path_safe;
-use crate::report::tool_result::{RunStatus, ToolResult, ToolRun};
-use crate::report::tool_summary::{self, Asked};
+use crate::report::tool_result::{Asked, ToolResult, ToolRun};
+use crate::report::{Status, github, json, sarif, tool_summary};
 use crate::store::Store;
 
 /// Of several calls.
@@ -49,7 +49,8 @@ impl CallResults {
                     Ok((done, origin, outcome)) => {
                         let (run, rewritten) = run(&store, call, batch, (done, origin, outcome), contents)?;
                         self.rewritten.extend(rewritten);
-                        let findings = pattern.as_ref().map(|pattern| findings(pattern, &run.stdout));
+                        let said = [run.stderr.as_str(), &run.stdout].concat();
+                        let findings = pattern.as_ref().map(|pattern| findings(pattern, &said));
                         runs.push(ToolRun { findings: findings.unwrap_or_default(), ..run });
                     }
                     Err(failure) => {
@@ -66,20 +67,20 @@ impl CallResults {
     }
 
     /// As Pants reckons it: by name, the last that is not 0; else the one kind of trouble that all failures have in common.
-    pub fn verdict(&self, code: impl Fn(&ToolResult) -> i32) -> Verdict {
+    pub fn verdict(&self, asked: Asked) -> Verdict {
         let failed = self.tools.values().flat_map(|tool| &tool.runs).filter(|run| run.status.exit_code() != 0).count();
         match failure::common_kind(&self.failures) {
             Some(kind) if self.failures.len() == failed => Verdict::Prevented(kind),
-            _ => Verdict::of_exit_code(self.exit_code(code)),
+            _ => Verdict::of_exit_code(self.exit_code(asked)),
         }
     }
 
-    pub fn exit_code(&self, code: impl Fn(&ToolResult) -> i32) -> i32 {
-        self.tools.values().map(code).rfind(|code| *code != 0).unwrap_or(0)
+    pub fn exit_code(&self, asked: Asked) -> i32 {
+        self.tools.values().map(|tool| tool.exit_code(asked)).rfind(|code| *code != 0).unwrap_or(0)
     }
 
-    pub fn list(&self) -> Vec<ToolResult> {
-        self.tools.values().cloned().collect()
+    pub fn list(&self) -> Vec<&ToolResult> {
+        self.tools.values().collect()
     }
 
     pub fn print(&self, session: &Session, asked: Asked) {
@@ -89,6 +90,30 @@ impl CallResults {
         }
         for tool in self.tools.values() {
             eprintln!("{}", tool_summary::summary_line(tool, asked, colour));
+        }
+    }
+
+    /// Findings for those who do not read the screen, where they ask for them.
+    pub fn tell_machines(&self, session: &Session, goal: &str) -> Result<(), Error> {
+        let config = session.config();
+        if session.environment().var("GITHUB_ACTIONS") == Some("true") {
+            for tool in self.tools.values() {
+                tool.findings().iter().for_each(|finding| eprintln!("{}", github::annotation(&tool.name, finding)));
+            }
+        }
+        if let Some(file) = config.text(goal, "sarif") {
+            let path = session.build_root().join(file.replace("{distdir}", &session.dist_dir().to_string_lossy()));
+            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+            let written = written.and_then(|()| std::fs::write(&path, sarif::render(&self.list())));
+            written.map_err(|source| Error::Output { path, source })?;
+        }
+        self.print_json(session, goal, self.exit_code(Asked::Tell))
+    }
+
+    pub fn print_json(&self, session: &Session, goal: &str, exit_code: i32) -> Result<(), Error> {
+        match session.config().flag(goal, "json") {
+            true => session.print(&json::render_tools(goal, &self.list(), exit_code)),
+            false => Ok(()),
         }
     }
 }
@@ -102,7 +127,7 @@ fn run(
 ) -> Result<(ToolRun, Contents), Error> {
     let text = |digest| Ok::<_, Error>(from_build_root(&String::from_utf8_lossy(&store.get(digest)?)));
     let timeout = batch.timeout.unwrap_or(Duration::ZERO);
-    let status = RunStatus::of(outcome.exit, &call.enabled.call.finding_codes, timeout);
+    let status = Status::of(outcome.exit, &call.enabled.call.finding_codes, timeout);
     let rewritten = match call.enabled.call.kind.rewrites() && status.is_done() {
         true => rewritten(store, done, contents)?,
         false => Contents::new(),
@@ -129,7 +154,7 @@ fn rewritten(store: &Store, done: &StepResult, contents: &Contents) -> Result<Co
 }
 
 /// Tools name files where they see them, below `/src`.
-fn from_build_root(text: &str) -> String {
+pub fn from_build_root(text: &str) -> String {
     let begins =
         |before: Option<char>| before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-')));
     let mut out = String::with_capacity(text.len());

@@ -18,10 +18,10 @@ pub struct Like {
     pub resolve: Option<String>,
 }
 
-/// The files of one call, each with the target that they are of, if any.
+/// The files of one call, each with the targets that it is of, if any.
 #[derive(Clone, Debug, Default)]
 pub struct Work {
-    pub parts: BTreeMap<Like, BTreeMap<RelPath, Option<Address>>>,
+    pub parts: BTreeMap<Like, BTreeMap<RelPath, Vec<Address>>>,
     /// The interpreter constraints of all targets.
     pub constraints: BTreeSet<Vec<String>>,
 }
@@ -31,6 +31,17 @@ pub struct Selected {
     targets: Vec<Address>,
     /// Empty where no call works on files as such.
     files: Vec<RelPath>,
+}
+
+impl Like {
+    /// As Pants shows partitions.
+    pub fn in_words(&self) -> String {
+        let constraints = self.constraints.iter().map(|text| format!("'{text}'")).collect::<Vec<_>>().join(", ");
+        match &self.resolve {
+            Some(resolve) => format!("{resolve}, [{constraints}]"),
+            None => format!("[{constraints}]"),
+        }
+    }
 }
 
 impl Selected {
@@ -63,7 +74,7 @@ impl Work {
     }
 
     pub fn on_files<'f>(files: impl Iterator<Item = &'f RelPath>) -> Work {
-        let files: BTreeMap<RelPath, Option<Address>> = files.map(|file| (file.clone(), None)).collect();
+        let files: BTreeMap<RelPath, Vec<Address>> = files.map(|file| (file.clone(), Vec::new())).collect();
         let parts = if files.is_empty() { BTreeMap::new() } else { BTreeMap::from([(Like::default(), files)]) };
         Work { parts, constraints: BTreeSet::new() }
     }
@@ -85,8 +96,10 @@ impl Work {
                 }
             };
             work.constraints.insert(constraints);
-            let files = target.sources.iter().map(|file| (file.clone(), Some(target.address.clone())));
-            work.parts.entry(like).or_default().extend(files);
+            let files = work.parts.entry(like).or_default();
+            for file in &target.sources {
+                files.entry(file.clone()).or_default().push(target.address.clone());
+            }
         }
         Ok(work)
     }

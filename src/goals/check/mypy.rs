@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use crate::action::ActionGraph;
 use crate::base::{Digest, RelPath};
 use crate::config::Config;
-use crate::goals::check::checkers::Checker;
+use crate::goals::calls::Enabled;
+use crate::goals::calls::results::CallResults;
 use crate::goals::check::prepare::Preparation;
-use crate::goals::pythons::Pythons;
+use crate::goals::pythons::{self, Pythons};
 use crate::goals::{Error, Session};
 use crate::plan::check_run::Mypy;
 use crate::plan::requirements::{self, Wanted};
@@ -56,7 +57,7 @@ impl Preparation<'_> {
     pub fn mypy(
         &mut self,
         session: &mut Session,
-        checker: &Checker,
+        checker: &Enabled,
         constraints: &[String],
         settings: &BTreeSet<RelPath>,
     ) -> Result<(Mypy, Plugins), Error> {
@@ -176,6 +177,18 @@ fn why_from_nothing(config: &Config, scope: &str, settings: &[String]) -> Option
     Some(format!("its settings have `{}`", setting.trim_start_matches('_')))
 }
 
+/// What to do about a plugin that mypy could not import: its own words leave that open.
+pub fn advice(session: &Session, results: &CallResults) -> Option<String> {
+    let mypy = results.tools.get("mypy")?;
+    let plugin = mypy.runs.iter().find_map(|run| missing_plugin(&run.stderr))?;
+    Some(format!("hint: add the distribution that has `{plugin}` to {}", pythons::origin(session, "mypy")))
+}
+
+fn missing_plugin(output: &str) -> Option<&str> {
+    let (_, rest) = output.split_once("Error importing plugin \"")?;
+    rest.split('"').next()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -195,6 +208,13 @@ mod tests {
         check(&["CPython==3.13.7"], &[], "", Some("3.13"));
         check(&["CPython>=3.9"], &["--python-version=3.12"], "", None);
         check(&["CPython>=3.9"], &[], "[mypy]\npython_version = 3.10\n", None);
+    }
+
+    #[test]
+    fn a_plugin_that_is_not_there_is_named() {
+        let output = "pyproject.toml:1: error: Error importing plugin \"pydantic.mypy\": No module named 'pydantic'";
+        assert_eq!(missing_plugin(output), Some("pydantic.mypy"));
+        assert_eq!(missing_plugin("a.py:1: error: no"), None);
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! Everything that checkers need for some partitions, as one graph of actions. A check that cannot be prepared is told
-//! with its reason and does not stop the others.
+//! Everything that checkers need for their work, as one graph of actions: a process for what is of one resolve and for the
+//! same interpreters. A check that cannot be prepared is told with its reason and does not stop the others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::action::{ActionGraph, Source, Step, StepId};
 use crate::base::{Digest, RelPath};
-use crate::goals::check::checkers::Checker;
+use crate::goals::calls::prepare::{Prepared, PreparedBatch, PreparedCall};
+use crate::goals::calls::work::Like;
+use crate::goals::calls::{Enabled, Work};
 use crate::goals::check::mypy;
-use crate::goals::check::partitions::{Partition, files_to_check};
 use crate::goals::pythons::Pythons;
 use crate::goals::sources::Sources;
 use crate::goals::{Error, Session};
@@ -21,33 +22,14 @@ use crate::store::{Node, Tree};
 use crate::target::Address;
 use crate::tools::Runner;
 
-pub struct Prepared {
-    pub graph: ActionGraph,
-    pub checks: Vec<PreparedCheck>,
-}
-
-/// One checker and one partition.
-pub struct PreparedCheck {
-    pub checker: Checker,
-    /// What tells it from the others of its checker.
-    pub partition: String,
-    /// Or why there is none.
-    pub step: Result<StepId, Error>,
-}
-
-pub fn prepare(
-    session: &mut Session,
-    checkers: &[Checker],
-    partitions: &[Partition],
-    force: bool,
-) -> Result<Prepared, Error> {
+pub fn prepare(session: &mut Session, works: &[(Enabled, Work)], force: bool) -> Result<Prepared, Error> {
     let graph = session.graph()?;
     let dependencies = session.dependencies()?;
     let settings = python::Settings::of(session.config())?;
     let roots = session.source_roots()?;
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
-    let selected: Vec<Address> =
-        partitions.iter().flat_map(|partition| partition.targets.values().flatten()).cloned().collect();
+    let files = works.iter().flat_map(|(_, work)| work.parts.values());
+    let selected: BTreeSet<Address> = files.flat_map(BTreeMap::values).flatten().cloned().collect();
     session
         .tell_doubts(&dependencies, &selected.iter().cloned().chain(dependencies.transitive(&selected)).collect())?;
 
@@ -59,16 +41,20 @@ pub fn prepare(
         closures: &closures,
         force,
     };
-    let mut checks = Vec::new();
-    for checker in checkers {
-        for partition in partitions {
-            let Some(targets) = partition.targets.get(&checker.call.name) else { continue };
-            let step = preparation.check(session, checker, partition, targets);
-            checks.push(PreparedCheck { checker: checker.clone(), partition: partition.description(), step });
+    let mut calls = Vec::new();
+    for (checker, work) in works {
+        let mut batches = Vec::new();
+        for (like, targets) in &work.parts {
+            let files = files_to_check(targets.keys());
+            let targets = targets.values().flatten().collect();
+            let step = preparation.check(session, checker, like, &targets, &files);
+            let partition = (work.parts.len() > 1).then(|| like.in_words());
+            batches.push(PreparedBatch { files, partition, timeout: None, step });
         }
+        calls.push(PreparedCall { enabled: checker.clone(), batches });
     }
     preparation.sources.save()?;
-    Ok(Prepared { graph: preparation.graph, checks })
+    Ok(Prepared { graph: preparation.graph, calls })
 }
 
 pub(super) struct Preparation<'c> {
@@ -83,16 +69,15 @@ impl Preparation<'_> {
     fn check(
         &mut self,
         session: &mut Session,
-        checker: &Checker,
-        partition: &Partition,
-        targets: &[Address],
+        checker: &Enabled,
+        like: &Like,
+        targets: &BTreeSet<&Address>,
+        files: &[RelPath],
     ) -> Result<StepId, Error> {
-        let (tool, constraints) = (&checker.tool, &partition.constraints);
+        let (tool, constraints) = (&checker.tool, &like.constraints);
         let graph = session.graph()?;
         let closures = self.closures;
-        let closure = closures.of(targets, Follow::All);
-        let sources = targets.iter().filter_map(|target| graph.get(target)).flat_map(|target| target.sources.clone());
-        let files = files_to_check(sources.filter(is_python));
+        let closure = closures.of(targets.iter().copied(), Follow::All);
         let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
         let settings = self.settings_files(session, checker)?;
         let (mypy, plugins) = match checker.call.runner {
@@ -103,13 +88,13 @@ impl Preparation<'_> {
         let mut images = self.pythons.images(session, &mut self.graph, constraints, tool, plugins.wanted)?;
         let image = self.pythons.requirements(session, &mut self.graph, constraints, wanted, beside)?;
         images.insert(check_run::REQUIREMENTS.to_owned(), image);
-        let sources = Source::Tree(self.tree(session, checker, &closure, &plugins.files, &settings, &files)?);
+        let sources = Source::Tree(self.tree(session, checker, &closure, &plugins.files, &settings, files)?);
         let config = session.config();
         let run = CheckRun {
-            label: format!("{} ({})", checker.call.name, partition.description()),
+            label: format!("{} ({})", checker.call.name, like.in_words()),
             call: &checker.call,
             sources,
-            files,
+            files: files.to_vec(),
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
             config: named(tool, config)
@@ -124,7 +109,7 @@ impl Preparation<'_> {
     }
 
     /// Those that are there; the one that the section names must be.
-    fn settings_files(&self, session: &mut Session, checker: &Checker) -> Result<BTreeSet<RelPath>, Error> {
+    fn settings_files(&self, session: &mut Session, checker: &Enabled) -> Result<BTreeSet<RelPath>, Error> {
         let graph = session.graph()?;
         let root = session.build_root();
         let exists = |path: &RelPath| graph.files().contains(path) || path.to_path(root).is_file();
@@ -137,7 +122,7 @@ impl Preparation<'_> {
     fn tree(
         &mut self,
         session: &mut Session,
-        checker: &Checker,
+        checker: &Enabled,
         closure: &Closure<'_>,
         plugins: &[RelPath],
         settings: &BTreeSet<RelPath>,
@@ -184,6 +169,27 @@ fn pyright_settings(session: &Session, settings: &BTreeSet<RelPath>, closure: &C
         .map_err(|why| Error::Settings { path: user.map_or_else(Default::default, |(file, _)| file.into()), why })
 }
 
+/// Those that are Python, sorted. A checker takes a stub for the module beside it, so that is not named.
+fn files_to_check<'f>(sources: impl Iterator<Item = &'f RelPath>) -> Vec<RelPath> {
+    let files: BTreeSet<&RelPath> = sources.filter(|file| is_python(file)).collect();
+    let has_stub = |file: &RelPath| {
+        file.extension() == Some("py") && RelPath::parse(&format!("{file}i")).is_ok_and(|stub| files.contains(&stub))
+    };
+    files.iter().filter(|file| !has_stub(file)).map(|file| (*file).clone()).collect()
+}
+
 fn is_python(file: &RelPath) -> bool {
     matches!(file.extension(), Some("py" | "pyi"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_with_a_stub_is_not_named() {
+        let files = ["b.py", "a.py", "a.pyi", "c.pyi"].map(|path| RelPath::parse(path).unwrap());
+        let named: Vec<String> = files_to_check(files.iter()).iter().map(ToString::to_string).collect();
+        assert_eq!(named, ["a.pyi", "b.py", "c.pyi"]);
+    }
 }

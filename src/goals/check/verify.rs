@@ -1,37 +1,41 @@
 //! `--check-verify`: what checkers found with what they remembered, beside what they find from nothing.
 
-use crate::action::{Exit, Outcome};
+use std::fmt::Write;
+
+use crate::action::Exit;
 use crate::base::Digest;
 use crate::engine::executor::Results;
-use crate::goals::check::prepare::PreparedCheck;
-use crate::goals::{Error, Session};
-use crate::report::check_result::{differences, readable};
+use crate::goals::calls::prepare::PreparedCall;
+use crate::goals::calls::results::from_build_root;
+use crate::goals::{Error, Session, failure};
 
 /// Whether all is the same; what is not is told. The run from nothing has already taken the place of what was kept.
 pub fn verify(
     session: &mut Session,
-    checks: &[PreparedCheck],
+    calls: &[PreparedCall],
     outcomes: &Results,
     from_nothing: &Results,
 ) -> Result<bool, Error> {
     let store = session.store()?;
+    let text = |digest: Digest| Ok::<_, Error>(from_build_root(&String::from_utf8_lossy(&store.get(digest)?)));
     let mut all_same = true;
-    for check in checks {
-        let Ok(step) = &check.step else { continue };
-        let (Some(found), Some(truth)) = (outcome(outcomes, step), outcome(from_nothing, step)) else { continue };
-        if same(found, truth) {
+    for (call, batch) in calls.iter().flat_map(|call| call.batches.iter().map(move |batch| (call, batch))) {
+        let [found, truth] = [outcomes, from_nothing].map(|results| failure::ran(&batch.step, results));
+        let (Ok((_, _, found)), Ok((_, _, truth))) = (found, truth) else { continue };
+        if found.stdout == truth.stdout && found.exit == truth.exit {
             continue;
         }
         all_same = false;
-        let text = |digest: Digest| Ok::<_, Error>(readable(&String::from_utf8_lossy(&store.get(digest)?)));
-        let (name, partition) = (&check.checker.call.name, &check.partition);
+        let partition = batch.partition.as_ref().map(|partition| format!(" for {partition}")).unwrap_or_default();
         session.tell(
             "error",
-            &format!("{name} ({partition}) finds something else from nothing than with what it remembered"),
+            &format!(
+                "{}{partition} finds something else from nothing than with what it remembered",
+                call.enabled.call.name
+            ),
             Some("what it remembered is forgotten now; please report this, with the lines below"),
         );
-        let endings = [found, truth].map(|outcome| outcome.exit);
-        eprint!("{}", differences(&text(found.stdout)?, &text(truth.stdout)?, endings));
+        eprint!("{}", differences(&text(found.stdout)?, &text(truth.stdout)?, [found.exit, truth.exit]));
     }
     if all_same {
         eprintln!("verified: the checkers find the same from nothing.");
@@ -39,14 +43,25 @@ pub fn verify(
     Ok(all_same)
 }
 
-fn outcome<'r>(results: &'r Results, step: &crate::action::StepId) -> Option<&'r Outcome> {
-    results.get(step)?.as_ref().ok()?.outcome.as_ref().map(|(_, outcome)| outcome)
+/// Lines that only one of two outputs has, and where they stand.
+fn differences(found: &str, truth: &str, endings: [Exit; 2]) -> String {
+    let [found, truth] = [found, truth].map(|text| text.lines().collect::<Vec<_>>());
+    let mut out = format!("--- with what it remembered ({})\n+++ from nothing ({})\n", endings[0], endings[1]);
+    for (sign, one, other) in [('-', &found, &truth), ('+', &truth, &found)] {
+        for line in one.iter().filter(|line| !other.contains(line)) {
+            writeln!(out, "{sign}{line}").expect("a String takes all writes");
+        }
+    }
+    out
 }
 
-fn same(found: &Outcome, truth: &Outcome) -> bool {
-    found.stdout == truth.stdout && ending(found.exit) == ending(truth.exit)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn ending(exit: Exit) -> String {
-    exit.to_string()
+    #[test]
+    fn differences_name_the_lines_of_either_side() {
+        let text = differences("a\nb\n", "b\nc\n", [Exit::Code(1), Exit::Code(1)]);
+        assert!(text.ends_with("-a\n+c\n"), "{text}");
+    }
 }

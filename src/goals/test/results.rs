@@ -102,7 +102,7 @@ pub fn print(session: &Session, results: &[TestResult]) {
 /// Results for machines, where they are asked for.
 pub fn print_json(session: &Session, results: &[TestResult]) -> Result<(), Error> {
     match session.config().flag("test", "json") {
-        true => session.print(&json::render(results, test_result::exit_code(results))),
+        true => session.print(&json::render_tests(results, test_result::exit_code(results))),
         false => Ok(()),
     }
 }

@@ -108,6 +108,7 @@ fn redact(transcript: &str) -> String {
         (r"(?m)^((Completed|Failed): .*\n){2,}", "...\n"),
         // What tools found is kept in the store, and then there is no such line.
         (r"(?m)^Completed: (black|flake8|isort|mypy|pyright|ruff).*\n", "...\n"),
+        (r"(?m)^([✓✕+] (black|flake8|isort|mypy|pyrefly|pyright|pyupgrade|ruff|ty)( \w+)+) in .*$", "$1 in [..]"),
         (r"(?m)^(.*\n)?Completed: compile .*\n(Completed: .*\n)*", "${1}...\n"),
     ] {
         text = regex::Regex::new(pattern).unwrap().replace_all(&text, replacement).into_owned();
