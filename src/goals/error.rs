@@ -82,6 +82,8 @@ pub enum Error {
     NoSource(Address),
     #[error("packages would have to be built first: `{}`", .0.join("`, `"))]
     NeedsPackages(Vec<String>),
+    #[error("Python would have to be generated first from `{}`", .0.join("`, `"))]
+    NeedsGenerated(Vec<String>),
     #[error("`--test-debug` works on one test file at a time, and the command line selects {0}")]
     DebugOne(usize),
     #[error("`--test-debug-adapter` is not there yet")]
@@ -185,6 +187,9 @@ impl Error {
             Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
             Error::NeedsPackages(_) => {
                 "building packages for tests comes with the goal `package`, which is not there yet"
+            }
+            Error::NeedsGenerated(_) => {
+                "generators of code are not run yet: commit what they make, as `python_sources`"
             }
             Error::DebugOne(_) => "name one file: `waders test --test-debug src/app/login_test.py`",
             Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",

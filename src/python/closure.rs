@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::base::RelPath;
+use crate::python::definition::Language;
 use crate::python::dependencies::Dependencies;
 use crate::python::module_map::{is_python_source, resolve_of};
 use crate::python::numbered::Number;
@@ -39,6 +40,8 @@ pub struct Closure<'a> {
     pub resolves: BTreeSet<&'a str>,
     /// `python_distribution`s among the dependencies: to be built and installed rather than put on the path.
     pub distributions: Vec<&'a Address>,
+    /// Interface definitions: Python would have to be generated from them, which nobody does yet.
+    pub definitions: Vec<&'a Address>,
     /// What the roots themselves name to be built and put beside them: `runtime_package_dependencies` and the like.
     pub packages: Vec<&'a Address>,
     /// Files that `relocated_files` targets put elsewhere: from, to.
@@ -128,6 +131,9 @@ impl<'a> Closures<'a> {
                 "python_distribution" if !roots.contains(number) => closure.distributions.push(&target.address),
                 "relocated_files" => closure.relocated.extend(self.relocated(target)),
                 _ => {}
+            }
+            if Language::of(target).is_some_and(|language| self.settings.generated(language).python) {
+                closure.definitions.push(&target.address);
             }
             if is_python_source(target) || matches!(target.kind.as_str(), "python_requirement" | "pex_binary") {
                 closure.resolves.insert(resolve_of(target, self.settings));

@@ -1,6 +1,9 @@
 //! Every target's dependencies: written, generated, and read off its sources. Reading files is the caller's; here
 //! everything is looked up in memory.
 
+mod definitions;
+mod entry_points;
+
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -9,6 +12,8 @@ use rustc_hash::FxHashMap;
 use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::python::ancestor_files::{AncestorFiles, ancestor_files};
+use crate::python::definition::Language;
+use crate::python::definitions::Definitions;
 use crate::python::dependencies::{Dependencies, Edges};
 use crate::python::entry_point;
 use crate::python::explicit::explicit;
@@ -21,7 +26,7 @@ use crate::python::settings::{Settings, Unowned};
 use crate::python::source_root::SourceRoots;
 use crate::python::sourced::sourced;
 use crate::python::stdlib::is_stdlib;
-use crate::target::{Address, Diagnostic, Severity, Target, TargetGraph, Value, dependencies};
+use crate::target::{Address, Diagnostic, Severity, Target, TargetGraph, dependencies};
 
 /// What inference looks at.
 pub struct Input<'a> {
@@ -30,7 +35,7 @@ pub struct Input<'a> {
     pub settings: &'a Settings,
     /// From an index, or by reading the file; nothing for a file that cannot be read.
     pub imports: &'a (dyn Fn(&RelPath) -> Option<Arc<Imports>> + Sync),
-    /// The text of a Dockerfile or a shell script.
+    /// The text of a Dockerfile, a shell script or an interface definition.
     pub texts: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
 }
 
@@ -38,13 +43,15 @@ pub fn infer(input: &Input<'_>) -> Dependencies {
     let targets = Numbered::new(input.graph);
     let imports = read_all(input, &targets);
     let is_blank = |file: &RelPath| imports.get(file).is_some_and(|imports| imports.blank);
+    let definitions = Definitions::read(&targets, input.roots, input.texts);
     let inference = Inference {
-        map: ModuleMap::new(&targets, input.settings, input.roots),
+        map: ModuleMap::new(&targets, input.settings, input.roots, &definitions),
         ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank),
         imports,
         extensions: extensions(&targets),
         assets: assets(input, &targets),
         packages: Packages::of(&targets),
+        definitions,
         targets,
         input,
     };
@@ -68,6 +75,7 @@ struct Inference<'a> {
     /// Resources and files, by their one source.
     assets: FxHashMap<&'a RelPath, Vec<Number>>,
     packages: Packages,
+    definitions: Definitions,
 }
 
 /// Each file is read once, however many targets own it or begin below its package.
@@ -159,7 +167,7 @@ impl<'a> Inference<'a> {
         for error in explicit.errors {
             found.tell(Severity::Error, None, chain(&error), error.hint().map(str::to_owned));
         }
-        self.implied(&mut found);
+        self.implied(&mut found, number);
         // A file that imports its own names depends on itself, as in Pants.
         let plugins = &self.input.settings.plugins;
         let done_without = |number: &&Number| plugins.excludes(target, &self.targets.get(**number).address);
@@ -179,7 +187,7 @@ impl<'a> Inference<'a> {
         (edges, diagnostics)
     }
 
-    fn implied(&self, found: &mut Found<'a>) {
+    fn implied(&self, found: &mut Found<'a>, number: Number) {
         match found.target.kind.as_str() {
             "pex_binary" if self.input.settings.entry_points => self.of_binary(found),
             "python_distribution" if self.input.settings.entry_points => self.of_distribution(found),
@@ -190,7 +198,11 @@ impl<'a> Inference<'a> {
                 self.of_source(found);
                 self.of_extensions(found);
             }
-            _ => {}
+            _ => {
+                if let Some(language) = Language::of(found.target) {
+                    self.of_definition(found, number, language);
+                }
+            }
         }
     }
 
@@ -286,6 +298,11 @@ impl<'a> Inference<'a> {
         };
         let mut candidates = of_kind(&dir.join(&path), "resource");
         candidates.extend(of_kind(&path, "file"));
+        self.take_one(found, candidates, &format!("asset `{path}`"), Some(import.line));
+    }
+
+    /// The only candidate, or the only one that is not excluded, unless one of several is written anyway.
+    fn take_one(&self, found: &mut Found<'a>, mut candidates: Vec<Number>, what: &str, line: Option<u32>) {
         if candidates.len() > 1 {
             if candidates.iter().any(|candidate| found.includes.contains(candidate)) {
                 return;
@@ -295,13 +312,7 @@ impl<'a> Inference<'a> {
         match candidates[..] {
             [] => {}
             [owner] => found.inferred.push(owner),
-            _ => self.tell_ambiguous(
-                found,
-                Severity::Warning,
-                &format!("asset `{path}`"),
-                &candidates,
-                Some(import.line),
-            ),
+            _ => self.tell_ambiguous(found, Severity::Warning, what, &candidates, line),
         }
     }
 
@@ -346,58 +357,6 @@ impl<'a> Inference<'a> {
             let mut owners = self.targets.owners(&path).iter().copied().filter(is_script);
             if let (Some(owner), None) = (owners.next(), owners.next()) {
                 found.inferred.push(owner);
-            }
-        }
-    }
-
-    fn of_binary(&self, found: &mut Found<'a>) {
-        let Some(written) = found.target.fields.get("entry_point").and_then(Value::as_str) else { return };
-        let dir = &found.target.address.dir;
-        let Some(module) = entry_point::module(written, dir, self.input.roots) else { return };
-        let near = self.input.roots.of_dir(dir).filter(|_| self.input.settings.by_source_root);
-        let owners = owners(&self.targets, &self.map, &module.name, Some(found.resolve), near.as_ref());
-        let below = module.is_file.then_some(dir);
-        self.of_entry_point(found, written, owners, below);
-    }
-
-    fn of_distribution(&self, found: &mut Found<'a>) {
-        let written = entry_point::of_distribution(found.target);
-        for written in written.into_iter().filter(|written| !entry_point::is_address(written)) {
-            let owners = owners(&self.targets, &self.map, entry_point::module_part(&written), None, None);
-            self.of_entry_point(found, &written, owners, None);
-        }
-    }
-
-    /// The modules that any distribution offers in the namespaces that a test asks for.
-    fn of_extensions(&self, found: &mut Found<'a>) {
-        let wanted = found.target.fields.get("stevedore_namespaces").map(Value::strings).unwrap_or_default();
-        for written in wanted.into_iter().filter_map(|namespace| self.extensions.get(namespace)).flatten() {
-            let owners = owners(&self.targets, &self.map, entry_point::module_part(written), None, None);
-            self.of_entry_point(found, written, owners, None);
-        }
-    }
-
-    /// `below`: the owner is known to be declared in this folder or above it.
-    fn of_entry_point(&self, found: &mut Found<'a>, written: &str, owners: Owners, below: Option<&RelPath>) {
-        match owners {
-            Owners::None => {}
-            Owners::Known(owners) => found.inferred.extend(owners),
-            Owners::Ambiguous(candidates) if candidates.iter().any(|candidate| found.includes.contains(candidate)) => {}
-            Owners::Ambiguous(mut candidates) => {
-                candidates.retain(|candidate| {
-                    let dir = &self.targets.get(*candidate).address.dir;
-                    !found.excludes.contains(candidate) && below.is_none_or(|below| below.starts_with(dir))
-                });
-                match candidates[..] {
-                    [owner] => found.inferred.push(owner),
-                    _ => self.tell_ambiguous(
-                        found,
-                        Severity::Warning,
-                        &format!("entry point `{written}`"),
-                        &candidates,
-                        None,
-                    ),
-                }
             }
         }
     }

@@ -4,6 +4,8 @@
 mod ancestor_files;
 pub mod closure;
 pub mod constraints;
+mod definition;
+mod definitions;
 pub mod dependencies;
 mod dockerfile;
 pub mod entry_point;

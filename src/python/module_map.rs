@@ -8,6 +8,8 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
+use crate::python::definition::Language;
+use crate::python::definitions::Definitions;
 use crate::python::numbered::{Number, Numbered};
 use crate::python::settings::Settings;
 use crate::python::source_root::SourceRoots;
@@ -42,7 +44,12 @@ pub struct Home {
 }
 
 impl ModuleMap {
-    pub fn new(targets: &Numbered<'_>, settings: &Settings, roots: &SourceRoots) -> ModuleMap {
+    pub fn new(
+        targets: &Numbered<'_>,
+        settings: &Settings,
+        roots: &SourceRoots,
+        definitions: &Definitions,
+    ) -> ModuleMap {
         let homes = homes(targets, roots);
         let mut resolves: BTreeMap<String, Modules> = BTreeMap::new();
         for (number, target) in targets.iter() {
@@ -57,10 +64,13 @@ impl ModuleMap {
                 }
             } else if target.kind == "vcs_version" {
                 if let Some(module) = generated_module(target, roots) {
-                    let resolve = target.fields.get("python_resolve").and_then(Value::as_str).unwrap_or(resolve);
                     let modules = resolves.entry(resolve.to_owned()).or_default();
-                    let provider = Provider { target: number, provides: Provides::Code };
-                    modules.first_party.entry(module).or_default().push(provider);
+                    modules.first_party.entry(module).or_default().push(code_of(number));
+                }
+            } else if Language::of(target).is_some() {
+                for module in definitions.modules(number, target, settings) {
+                    let modules = resolves.entry(resolve.to_owned()).or_default();
+                    modules.first_party.entry(module).or_default().push(code_of(number));
                 }
             } else if target.kind == "python_requirement" {
                 let modules = resolves.entry(resolve.to_owned()).or_default();
@@ -101,7 +111,17 @@ pub fn resolve_of<'a>(target: &'a Target, settings: &'a Settings) -> &'a str {
     if !settings.enable_resolves {
         return &settings.default_resolve;
     }
-    target.fields.get("resolve").and_then(Value::as_str).unwrap_or(&settings.default_resolve)
+    let field = if is_generating(target) { "python_resolve" } else { "resolve" };
+    target.fields.get(field).and_then(Value::as_str).unwrap_or(&settings.default_resolve)
+}
+
+/// Is Python made of what the target has, which is something else?
+fn is_generating(target: &Target) -> bool {
+    target.kind == "vcs_version" || Language::of(target).is_some()
+}
+
+fn code_of(target: Number) -> Provider {
+    Provider { target, provides: Provides::Code }
 }
 
 /// The dotted name of a file below its source root: `a/b/__init__.py` is `a.b`, and so is `a/b.pyi`.

@@ -48,19 +48,40 @@ pub fn owners(
     }
 }
 
+/// The requirements that have the code of a module or of its nearest ancestor, whatever the repository itself has.
+pub fn requirements(
+    targets: &Numbered<'_>,
+    map: &ModuleMap,
+    module: &str,
+    resolve: &str,
+    near: Option<&RelPath>,
+) -> Vec<Number> {
+    let mut candidates = Vec::new();
+    if let Some(modules) = map.resolve(resolve) {
+        climb(&modules.third_party, module, usize::MAX, &mut candidates);
+    }
+    let nearest = nearest_name(&candidates, Provides::Code);
+    match near.filter(|_| nearest.len() > 1) {
+        Some(near) => nearest_place(targets, nearest, near),
+        None => nearest,
+    }
+}
+
 /// In the repository the module itself or else its parent (a name imported from it); among requirements every ancestor.
 fn look_up(modules: &Modules, module: &str, candidates: &mut Vec<Candidate>) {
-    let mut climb = |names: &FxHashMap<String, Vec<Provider>>, steps: usize| {
-        let ancestors = std::iter::successors(Some(module), |name| name.rsplit_once('.').map(|(parent, _)| parent));
-        for (cut, name) in ancestors.take(steps).enumerate() {
-            if let Some(providers) = names.get(name) {
-                candidates.extend(providers.iter().map(|provider| (cut, *provider)));
-                return;
-            }
+    climb(&modules.third_party, module, usize::MAX, candidates);
+    climb(&modules.first_party, module, 2, candidates);
+}
+
+/// The providers of the first name that has any, of the module and so many of its ancestors in all.
+fn climb(names: &FxHashMap<String, Vec<Provider>>, module: &str, steps: usize, candidates: &mut Vec<Candidate>) {
+    let ancestors = std::iter::successors(Some(module), |name| name.rsplit_once('.').map(|(parent, _)| parent));
+    for (cut, name) in ancestors.take(steps).enumerate() {
+        if let Some(providers) = names.get(name) {
+            candidates.extend(providers.iter().map(|provider| (cut, *provider)));
+            return;
         }
-    };
-    climb(&modules.third_party, usize::MAX);
-    climb(&modules.first_party, 2);
+    }
 }
 
 fn nearest_name(candidates: &[Candidate], provides: Provides) -> Vec<Number> {

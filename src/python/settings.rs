@@ -3,6 +3,7 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::config::Config;
+use crate::python::definition::{GRPCIO, GRPCLIB, Grpc, Language};
 use crate::python::plugins::Plugins;
 
 #[derive(Clone, Debug)]
@@ -28,6 +29,21 @@ pub struct Settings {
     pub build_args: Vec<String>,
     /// Whether shell scripts depend on what they source.
     pub shell: bool,
+    protobuf: Generated,
+    thrift: Generated,
+    /// What a protocol buffer with services is made into beside its messages.
+    pub grpc: Vec<Grpc>,
+}
+
+/// What becomes of interface definitions of one language.
+#[derive(Clone, Copy, Debug)]
+pub struct Generated {
+    /// Whether Python is made of them.
+    pub python: bool,
+    /// Whether they depend on what they import.
+    pub imports: bool,
+    /// Whether they depend on what the code that is made of them needs.
+    pub runtime: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +102,34 @@ impl Settings {
             plugins: Plugins::of(config),
             build_args: config.list("docker", "build_args").into_iter().map(str::to_owned).collect(),
             shell: config.flag("shell-setup", "dependency_inference"),
+            protobuf: generated(config, Language::Protobuf, "pants.backend.codegen.protobuf.python", "protoc"),
+            thrift: generated(config, Language::Thrift, "pants.backend.codegen.thrift.apache.python", "thrift"),
+            grpc: [("grpcio_plugin", GRPCIO), ("grpclib_plugin", GRPCLIB)]
+                .into_iter()
+                .filter(|(option, _)| config.flag("python-protobuf", option))
+                .map(|(_, grpc)| grpc)
+                .collect(),
         })
+    }
+
+    pub fn generated(&self, language: Language) -> Generated {
+        match language {
+            Language::Protobuf => self.protobuf,
+            Language::Thrift => self.thrift,
+        }
     }
 
     /// Do strings matter? Reading them off the files costs, and the answer belongs to the key of kept `Imports`.
     pub fn wants_strings(&self) -> bool {
         self.string_imports || self.assets
     }
+}
+
+/// `scope`: the section for the language whatever is made of it.
+fn generated(config: &Config, language: Language, backend: &str, scope: &str) -> Generated {
+    let python = config.list("GLOBAL", "backend_packages").contains(&backend);
+    let runtime = python && config.flag(language.scope(), "infer_runtime_dependency");
+    Generated { python, imports: config.flag(scope, "dependency_inference"), runtime }
 }
 
 fn patterns(patterns: &[&str]) -> Result<GlobSet, Error> {

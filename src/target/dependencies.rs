@@ -96,13 +96,25 @@ pub fn resolve(graph: &TargetGraph, from: &Target, written: &str) -> Result<Vec<
     }
     let fits = |address: &&Address| {
         address.parameters.iter().all(|(parameter, value)| {
-            let own = from.address.parameters.get(parameter).map(String::as_str);
-            let own = own.or_else(|| from.fields.get(parameter).and_then(Value::as_str));
+            let of = |parameter: &str| {
+                let own = from.address.parameters.get(parameter).map(String::as_str);
+                own.or_else(|| from.fields.get(parameter).and_then(Value::as_str))
+            };
+            let own = of(parameter).or_else(|| of(other_name(parameter)));
             own.or_else(|| graph.default_of(parameter)).is_none_or(|own| own == value)
         })
     };
     let fitting: Vec<Address> = found.iter().filter(fits).cloned().collect();
     Ok(if fitting.is_empty() { found } else { fitting })
+}
+
+/// What is no Python itself calls the resolve of the Python that is made of it otherwise.
+fn other_name(parameter: &str) -> &str {
+    match parameter {
+        "resolve" => "python_resolve",
+        "python_resolve" => "resolve",
+        other => other,
+    }
 }
 
 /// The targets of a written address: several when it leaves parameters open.

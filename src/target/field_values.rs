@@ -109,10 +109,16 @@ pub fn json(value: &Value) -> Json {
         Value::List(items) | Value::Tuple(items) => items.iter().map(json).collect(),
         Value::Dict(pairs) => pairs.iter().map(|(name, value)| (key(name), json(value))).collect::<Map<_, _>>().into(),
         Value::Object { kind, positional, named } if kind == "http_source" => http_source(positional, named),
-        Value::Object { named, .. } => {
-            named.iter().map(|(name, value)| (name.clone(), json(value))).collect::<Map<_, _>>().into()
+        // Inside `overrides`: elsewhere nothing of it is left.
+        Value::Object { kind, positional, named } if kind == "parametrize" => {
+            json!({"args": positional.iter().map(json).collect::<Vec<_>>(), "kwargs": object(named)})
         }
+        Value::Object { named, .. } => object(named),
     }
+}
+
+fn object(named: &[(String, Value)]) -> Json {
+    named.iter().map(|(name, value)| (name.clone(), json(value))).collect::<Map<_, _>>().into()
 }
 
 fn http_source(positional: &[Value], named: &[(String, Value)]) -> Json {

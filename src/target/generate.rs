@@ -1,11 +1,13 @@
 //! One declaration to its targets: parametrizations, and what generators generate. Reads requirement files and nothing
 //! else.
 
+mod sources;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::base::RelPath;
-use crate::base::glob::{self, Glob};
+use crate::base::glob::Glob;
 use crate::base::text::{self, Place};
 use crate::build_file::{Diagnostic, GROUP_PREFIX, TargetDecl, Value};
 use crate::target::defaults::{Defaults, Fields};
@@ -92,6 +94,9 @@ impl<'a> Generation<'a> {
 
     /// A parametrized generator is several, and each hands its own value on.
     fn generator(&mut self, kind: &Kind, fields: Fields, address: &Address) {
+        if !self.may_be_several(kind, &fields) {
+            return;
+        }
         let generated_defaults = self.all_defaults.of(kind.generates).cloned().unwrap_or_default();
         let mut all = generated_defaults.clone();
         all.extend(fields.clone());
@@ -121,8 +126,24 @@ impl<'a> Generation<'a> {
         }
     }
 
+    /// What a generator has itself cannot have several values: it would be several under one name.
+    fn may_be_several(&mut self, kind: &Kind, fields: &Fields) -> bool {
+        let is_own = |field: &str| kind.keeps(field) || kind.copies(field);
+        let parametrized = fields.iter().filter(|(field, value)| parametrize::is_parametrized(field, value));
+        let own: Vec<String> =
+            parametrized.filter(|(field, _)| is_own(field)).map(|(field, _)| format!("`{field}`")).collect();
+        if own.is_empty() {
+            return true;
+        }
+        let message = format!("a `{}` keeps {} and cannot parametrize it", kind.name, own.join(", "));
+        let hint = format!("parametrize it in `overrides`, or declare each `{}` by itself", kind.generates);
+        self.diagnostics.push(Diagnostic::error(self.build_file, self.place, message).hint(hint));
+        false
+    }
+
     fn each_file(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address, sources: &[RelPath]) {
         let mut overrides = self.overrides(own);
+        let first = self.targets.len();
         for file in sources {
             let Some(file) = file.strip_prefix(&generator.dir) else { continue };
             let mut fields = template.clone();
@@ -134,7 +155,22 @@ impl<'a> Generation<'a> {
                 self.push(kind.generates, address, fields, vec![path], Some(generator));
             }
         }
+        if self.world.settings.siblings.contains(&kind.name) {
+            self.join(first);
+        }
         self.unused_overrides(&overrides);
+    }
+
+    /// Lets each target from this one on depend on all others, since nothing will be inferred for them.
+    fn join(&mut self, first: usize) {
+        let joined = &mut self.targets[first..];
+        let addresses: Vec<Value> = joined.iter().map(|target| Value::Str(target.address.to_string())).collect();
+        for (own, target) in joined.iter_mut().enumerate() {
+            let written = target.fields.get("dependencies").and_then(Value::items).unwrap_or_default();
+            let others = addresses.iter().enumerate().filter(|(other, _)| *other != own).map(|(_, address)| address);
+            let all = written.iter().chain(others).cloned().collect();
+            target.fields.insert("dependencies".to_owned(), Value::List(all));
+        }
     }
 
     fn each_requirement(
@@ -235,78 +271,6 @@ impl<'a> Generation<'a> {
         }
     }
 
-    fn sources(&mut self, kind: &Kind, fields: &Fields, dir: &RelPath) -> Vec<RelPath> {
-        match (kind.sources, fields.get("source"), fields.get("sources")) {
-            (Sources::None, ..) => Vec::new(),
-            (Sources::One, Some(Value::Str(source)), _) => self.one_source(source, dir),
-            (Sources::One, None | Some(Value::None), _) => {
-                let default = kind.default_sources.first().and_then(|name| dir.push(name).ok());
-                let required = kind.each == Each::Requirement;
-                match default {
-                    Some(file) if self.world.files.contains(&file) => vec![file],
-                    Some(file) if required => {
-                        self.error(format!("there is no file `{file}`"));
-                        Vec::new()
-                    }
-                    _ => Vec::new(),
-                }
-            }
-            // `http_source(…)` and the like: a file, but none of this repository.
-            (Sources::One, Some(_), _) => Vec::new(),
-            (Sources::Many, _, Some(sources @ (Value::List(_) | Value::Tuple(_)))) => {
-                let globs = sources.strings();
-                let found = self.glob(&globs, dir);
-                self.unmatched(&globs, &found, dir);
-                found
-            }
-            (Sources::Many, ..) => self.glob(kind.default_sources, dir),
-        }
-    }
-
-    fn sources_of_unknown(&mut self, fields: &Fields, dir: &RelPath) -> Vec<RelPath> {
-        match (fields.get("source"), fields.get("sources")) {
-            (Some(Value::Str(source)), _) => {
-                dir.resolve(source).into_iter().filter(|file| self.world.files.contains(file)).collect()
-            }
-            (_, Some(sources)) => self.glob(&sources.strings(), dir),
-            _ => Vec::new(),
-        }
-    }
-
-    fn one_source(&mut self, source: &str, dir: &RelPath) -> Vec<RelPath> {
-        match dir.push(source) {
-            Ok(file) if self.world.files.contains(&file) => return vec![file],
-            Ok(file) => self.unmatched_glob(format!("there is no file `{file}`")),
-            Err(error) => self.error(error.to_string()),
-        }
-        Vec::new()
-    }
-
-    fn glob(&mut self, globs: &[&str], dir: &RelPath) -> Vec<RelPath> {
-        match self.world.globs.get(globs) {
-            Ok(compiled) => self.world.files.matching(dir, &compiled),
-            Err(error) => {
-                self.error(error.to_string());
-                Vec::new()
-            }
-        }
-    }
-
-    /// A file named in `sources` that is not there, or globs that match nothing at all.
-    fn unmatched(&mut self, globs: &[&str], found: &[RelPath], dir: &RelPath) {
-        let literals = globs.iter().filter(|glob| glob::is_literal(glob) && !glob.starts_with('!'));
-        let missing: Vec<&str> = literals
-            .filter(|name| dir.push(name).is_ok_and(|file| !self.world.files.contains(&file)))
-            .copied()
-            .collect();
-        for name in missing {
-            self.unmatched_glob(format!("`sources` names `{name}`, but there is no such file in `{dir}`"));
-        }
-        if found.is_empty() && globs.iter().any(|glob| !glob::is_literal(glob)) {
-            self.unmatched_glob(format!("`sources` matches no file in `{dir}`: {}", globs.join(", ")));
-        }
-    }
-
     fn overrides(&mut self, own: &Fields) -> Vec<Override> {
         let mut overrides = Vec::new();
         let Some(Value::Dict(entries)) = own.get("overrides") else { return overrides };
@@ -384,14 +348,6 @@ impl<'a> Generation<'a> {
 
     fn error(&mut self, message: String) {
         self.diagnostics.push(Diagnostic::error(self.build_file, self.place, message));
-    }
-
-    /// As serious as `[GLOBAL] unmatched_build_file_globs` has it.
-    fn unmatched_glob(&mut self, message: String) {
-        if let Some(severity) = self.world.settings.unmatched_globs {
-            let found = Diagnostic::error(self.build_file, self.place, message);
-            self.diagnostics.push(Diagnostic { severity, ..found });
-        }
     }
 }
 

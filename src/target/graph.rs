@@ -170,7 +170,7 @@ impl TargetGraph {
 
     /// The value that a field has in targets which do not set it, as far as settings decide it.
     pub fn default_of(&self, field: &str) -> Option<&str> {
-        self.default_resolve.as_deref().filter(|_| field == "resolve")
+        self.default_resolve.as_deref().filter(|_| matches!(field, "resolve" | "python_resolve"))
     }
 
     pub fn insert_build_file(&mut self, file: RelPath, rules: Rules) {

@@ -114,3 +114,35 @@ fn what_only_looks_like_a_build_file_is_no_trouble() {
     };
     assert!(told(unnameable)[0].starts_with("passed over a/"));
 }
+
+#[test]
+fn what_a_generator_keeps_is_not_parametrized() {
+    let check = |fields: &str, expected: &[&str]| {
+        let build = format!("python_sources(name='p', {fields})");
+        let found = told(|dir| {
+            std::fs::write(dir.join("f.py"), "").expect("file");
+            std::fs::write(dir.join("BUILD"), &build).expect("file");
+        });
+        assert_eq!(found, expected, "{fields}");
+    };
+    check(
+        "tags=parametrize(a=['x'], b=[])",
+        &["a/BUILD:1:1: a `python_sources` keeps `tags` and cannot parametrize it"],
+    );
+    check("skip_x=parametrize(a=True)", &["a/BUILD:1:1: a `python_sources` keeps `skip_x` and cannot parametrize it"]);
+    check("resolve=parametrize('a', 'b')", &[]);
+    check("overrides={'f.py': {'tags': parametrize(a=['x'], b=[])}}", &[]);
+}
+
+#[test]
+fn siblings_depend_on_each_other_where_imports_are_not_read() {
+    let root = tempfile::tempdir().expect("temporary directory");
+    for (name, text) in [("f.proto", ""), ("g.proto", ""), ("BUILD", "protobuf_sources(name='p', dependencies=['x'])")]
+    {
+        std::fs::write(root.path().join(name), text).expect("file");
+    }
+    let config = Config::of([("protoc", "dependency_inference", json!(false))]);
+    let loaded = load(root.path(), &config, &World::with(&|_| None));
+    let target = loaded.graph.targets().find(|target| target.kind == "protobuf_source").expect("generated");
+    assert_eq!(target.fields["dependencies"].strings(), ["x", "//g.proto:p"]);
+}

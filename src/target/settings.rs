@@ -24,6 +24,8 @@ pub struct Settings {
     pub pants_version: Option<String>,
     /// Whether the backend is in use that gives visibility rules their meaning.
     pub visibility: bool,
+    /// The generators whose files depend on each other, since what they import is not looked at.
+    pub siblings: Vec<&'static str>,
     /// How much it matters that a BUILD file names sources which are not there; not at all if none.
     pub unmatched_globs: Option<Severity>,
     /// How much it matters that nobody knows a target type or field.
@@ -58,6 +60,7 @@ impl Settings {
             lockfile_targets: flag("python", "enable_lockfile_targets", true),
             pants_version: config.text("GLOBAL", "pants_version").map(str::to_owned),
             visibility: list("backend_packages", &[]).iter().any(|backend| VISIBILITY.contains(&backend.as_str())),
+            siblings: siblings(config),
             unmatched_globs: unmatched_globs(config),
             unknown: match config.text("reading", "unknown") {
                 Some("error") => Severity::Error,
@@ -82,6 +85,17 @@ pub fn is_since(pants_version: Option<&str>, release: (u32, u32)) -> bool {
     let Some(version) = pants_version else { return true };
     let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
     (numbers.next().unwrap_or(u32::MAX), numbers.next().unwrap_or(u32::MAX)) >= release
+}
+
+fn siblings(config: &Config) -> Vec<&'static str> {
+    const OPTIONS: [(&str, &str, &[&str]); 3] = [
+        ("python-infer", "imports", &["python_sources", "python_tests", "python_test_utils"]),
+        ("protoc", "dependency_inference", &["protobuf_sources"]),
+        ("thrift", "dependency_inference", &["thrift_sources"]),
+    ];
+    let is_off = |scope: &str, option: &str| config.value(scope, option).as_bool() == Some(false);
+    let off = OPTIONS.into_iter().filter(|(scope, option, _)| is_off(scope, option));
+    off.flat_map(|(.., kinds)| kinds).copied().collect()
 }
 
 fn unmatched_globs(config: &Config) -> Option<Severity> {

@@ -54,7 +54,8 @@ fn dependencies(checkout: &Path) -> (Dependencies, String) {
     let graph = target::load(checkout, &config, &World::with(&|_| None)).graph;
     let loaded = start.elapsed();
     // Shell inference was off when they were recorded.
-    let settings = Settings { shell: false, ..Settings::of(&config).expect("settings") };
+    let mut settings = Settings::of(&config).expect("settings");
+    settings.shell = false;
     let kept: RwLock<HashMap<RelPath, Arc<Imports>>> = RwLock::default();
     let read = |path: &RelPath| {
         if let Some(imports) = kept.read().expect("no panic").get(path) {

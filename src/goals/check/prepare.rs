@@ -40,6 +40,7 @@ pub fn prepare(session: &mut Session, works: &[(Enabled, Work)], force: bool) ->
         graph: ActionGraph::default(),
         closures: &closures,
         force,
+        definitions: BTreeSet::new(),
     };
     let mut calls = Vec::new();
     for (checker, work) in works {
@@ -54,6 +55,10 @@ pub fn prepare(session: &mut Session, works: &[(Enabled, Work)], force: bool) ->
         calls.push(PreparedCall { enabled: checker.clone(), batches });
     }
     preparation.sources.save()?;
+    if !preparation.definitions.is_empty() {
+        let error = Error::NeedsGenerated(preparation.definitions.iter().map(ToString::to_string).collect());
+        session.tell("warning", &format!("what imports generated code is checked without it: {error}"), None);
+    }
     Ok(Prepared { graph: preparation.graph, calls })
 }
 
@@ -63,6 +68,8 @@ pub(super) struct Preparation<'c> {
     pub graph: ActionGraph,
     pub closures: &'c Closures<'c>,
     force: bool,
+    /// What code would be generated from, for all checks.
+    definitions: BTreeSet<Address>,
 }
 
 impl Preparation<'_> {
@@ -78,6 +85,7 @@ impl Preparation<'_> {
         let graph = session.graph()?;
         let closures = self.closures;
         let closure = closures.of(targets.iter().copied(), Follow::All);
+        self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
         let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
         let settings = self.settings_files(session, checker)?;
         let (mypy, plugins) = match checker.call.runner {

@@ -104,6 +104,9 @@ impl Preparation {
         if !closure.packages.is_empty() {
             return Err(Error::NeedsPackages(closure.packages.iter().map(ToString::to_string).collect()));
         }
+        if !closure.definitions.is_empty() {
+            return Err(Error::NeedsGenerated(closure.definitions.iter().map(ToString::to_string).collect()));
+        }
         let files = batch
             .targets
             .iter()

@@ -1,7 +1,7 @@
 //! Target types of other languages and of packagers that Waders does not build. They load, have sources and
 //! dependencies, and answer to goals that read; fields that are not listed are kept as they are.
 
-use super::field::{Field, Shape, field, no_texts, off, on, skip, text, texts};
+use super::field::{Field, Shape, field, no_texts, on, text, texts};
 use super::{Groups, Kind, Sources};
 
 pub const KINDS: &[Kind] = &[
@@ -34,8 +34,6 @@ pub const KINDS: &[Kind] = &[
     plain("nfpm_deb_package", &[]),
     plain("nfpm_rpm_package", &[]),
     Kind { default_sources: &["package.json"], ..one("package_json", &[&[no_texts("scripts", "")]]) },
-    one("protobuf_source", PROTOBUF),
-    many("protobuf_sources", "protobuf_source", &["*.proto"]),
     plain("pyoxidizer_binary", PYOXIDIZER),
     plain("python_aws_lambda_function", &[]),
     plain("python_aws_lambda_layer", &[]),
@@ -47,8 +45,6 @@ pub const KINDS: &[Kind] = &[
     plain("scalac_plugin", &[]),
     plain("scie_binary", &[]),
     Kind { sources: Sources::Many, default_sources: &["*.tf"], ..plain("terraform_module", &[]) },
-    one("thrift_source", THRIFT),
-    many("thrift_sources", "thrift_source", &["*.thrift"]),
     one("tsx_source", &[]),
     many("tsx_sources", "tsx_source", &["*.tsx", "!*.test.tsx"]),
     one("tsx_test", &[]),
@@ -73,21 +69,6 @@ const fn one(name: &'static str, fields: Groups) -> Kind {
 const fn many(name: &'static str, generates: &'static str, default_sources: &'static [&'static str]) -> Kind {
     super::many(name, generates, HELP, default_sources).open()
 }
-
-const PROTOBUF_PYTHON: &[&str] = &["pants.backend.codegen.protobuf.python"];
-const BUF: &[&str] = &["pants.backend.codegen.protobuf.lint.buf"];
-
-const PROTOBUF: Groups = &[&[
-    text("go_mod_address", "").with(&["pants.backend.experimental.codegen.protobuf.go"]).copied(),
-    off("grpc", ""),
-    texts("python_interpreter_constraints", "").with(PROTOBUF_PYTHON).copied(),
-    text("python_resolve", "").with(PROTOBUF_PYTHON).copied(),
-    text("python_source_root", "").with(PROTOBUF_PYTHON).copied(),
-    skip("skip_buf_format", BUF),
-    skip("skip_buf_lint", BUF),
-]];
-
-const THRIFT: Groups = &[&[text("python_resolve", "").with(&["pants.backend.codegen.thrift.apache.python"]).copied()]];
 
 const JVM_ARTIFACT: Groups = &[&[
     text("artifact", ""),

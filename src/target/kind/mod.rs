@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 mod adhoc;
 mod core;
+mod definition;
 mod docker;
 pub mod field;
 mod foreign;
@@ -140,8 +141,17 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     crate::base::text::nearest(name, kinds().map(|kind| kind.name))
 }
 
-const GROUPS: [&[Kind]; 8] =
-    [adhoc::KINDS, core::KINDS, docker::KINDS, foreign::KINDS, pex::KINDS, plugin::KINDS, python::KINDS, shell::KINDS];
+const GROUPS: [&[Kind]; 9] = [
+    adhoc::KINDS,
+    core::KINDS,
+    definition::KINDS,
+    docker::KINDS,
+    foreign::KINDS,
+    pex::KINDS,
+    plugin::KINDS,
+    python::KINDS,
+    shell::KINDS,
+];
 
 fn table() -> &'static BTreeMap<&'static str, &'static Kind> {
     static TABLE: OnceLock<BTreeMap<&'static str, &'static Kind>> = OnceLock::new();

@@ -1,0 +1,1 @@
+from people.person_pb2 import Person

@@ -1,0 +1,5 @@
+namespace java com.example
+namespace py gen.people
+
+include "place.thrift"
+include "nowhere.thrift"
