@@ -65,9 +65,6 @@ impl Peek<'_> {
 
     /// The sources with what is needed to name their tree; one that cannot be read is left out.
     fn files(&self, target: &Target) -> BTreeMap<RelPath, Hashed> {
-        if let Some((file, hashed)) = fetched(target) {
-            return BTreeMap::from([(file, hashed)]);
-        }
         let known = target.sources.iter().filter_map(|file| Some((file.clone(), self.files.get(file)?.clone())));
         known.collect()
     }
@@ -87,15 +84,7 @@ fn hashed<'a>(root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, Hashe
 fn has_sources(target: &Target) -> bool {
     Kind::of(&target.kind).is_some_and(|kind| {
         // Some types make their sources themselves.
-        kind.sources != Sources::None || kind.fields().any(|field| matches!(field.name, "_sources" | "jar"))
+        kind.sources != Sources::None
+            || kind.fields().any(|field| matches!(field.name, "_sources" | "_dummy_source" | "jar"))
     })
-}
-
-/// A source that stands in no repository: an `http_source` says its size and hash.
-fn fetched(target: &Target) -> Option<(RelPath, Hashed)> {
-    let source = target.fields.get("source").filter(|source| source.as_str().is_none())?;
-    let source = crate::target::json_of(source);
-    let file = target.address.dir.push(source["filename"].as_str()?).ok()?;
-    let (sha256, size_bytes) = (source["sha256"].as_str()?.to_owned(), source["len"].as_u64()?);
-    Some((file, Hashed { sha256, size_bytes, executable: false }))
 }

@@ -189,7 +189,12 @@ impl<'a> Inference<'a> {
 
     fn implied(&self, found: &mut Found<'a>, number: Number) {
         match found.target.kind.as_str() {
-            "pex_binary" if self.input.settings.entry_points => self.of_binary(found),
+            "pex_binary" if self.input.settings.entry_points => self.of_start(found, "entry_point"),
+            "python_awslambda" | "python_aws_lambda_function" | "python_google_cloud_function"
+                if self.input.settings.entry_points =>
+            {
+                self.of_start(found, "handler")
+            }
             "python_distribution" if self.input.settings.entry_points => self.of_distribution(found),
             "platform_resources" => self.of_platform(found),
             "docker_image" => self.of_image(found),

@@ -35,7 +35,8 @@ impl<'a> Enabled<'a> {
 pub fn field_values(target: &Target, enabled: &Enabled<'_>, all: bool) -> BTreeMap<String, Json> {
     let mut values = BTreeMap::new();
     let mut add = |name: &str, raw: bool, default: Json| {
-        let value = target.fields.get(name).filter(|value| **value != Value::None);
+        let none_counts = name == "source" && target.kind == "docker_image";
+        let value = target.fields.get(name).filter(|value| **value != Value::None || none_counts);
         let value = value.map_or_else(|| default.clone(), |value| printed(&target.kind, name, value));
         if all || value != default {
             values.insert(if raw { format!("{name}_raw") } else { name.to_owned() }, value);
@@ -85,6 +86,8 @@ fn printed(kind: &str, name: &str, value: &Value) -> Json {
             let (module, function) = text.split_once(':').map_or((text.as_str(), None), |(m, f)| (m, Some(f)));
             json!({"module": module, "function": function})
         }
+        ("script", Value::Str(text)) if kind == "pex_binary" => json!({"name": text}),
+        ("provides", Value::Object { named, .. }) => provided(named),
         ("module_mapping" | "type_stubs_module_mapping", Value::Dict(pairs)) => pairs
             .iter()
             .map(|(project, modules)| (normalized(&key(project)), json(modules)))
@@ -96,6 +99,25 @@ fn printed(kind: &str, name: &str, value: &Value) -> Json {
         ("inherit_path", Value::Bool(value)) => json!(value.to_string()),
         _ => json(value),
     }
+}
+
+/// What `python_artifact(…)` is given; its entry points are dicts, however they are written.
+fn provided(named: &[(String, Value)]) -> Json {
+    let entry = |entry: &&str| entry.split_once('=').map(|(name, start)| (name.trim().to_owned(), json!(start.trim())));
+    let group = |entries: &Value| match entries {
+        Value::List(_) | Value::Tuple(_) => {
+            entries.strings().iter().filter_map(entry).collect::<Map<String, Json>>().into()
+        }
+        _ => json(entries),
+    };
+    let argument = |(name, value): &(String, Value)| match value {
+        Value::Dict(groups) if name == "entry_points" => {
+            let groups: Map<String, Json> = groups.iter().map(|(name, entries)| (key(name), group(entries))).collect();
+            (name.clone(), groups.into())
+        }
+        _ => (name.clone(), json(value)),
+    };
+    named.iter().map(argument).collect::<Map<_, _>>().into()
 }
 
 /// As Python's `json` writes it; an object by its parts.

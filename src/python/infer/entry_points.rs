@@ -8,8 +8,9 @@ use crate::python::owners::{Owners, owners};
 use crate::target::{Severity, Value};
 
 impl<'a> Inference<'a> {
-    pub(super) fn of_binary(&self, found: &mut Found<'a>) {
-        let Some(written) = found.target.fields.get("entry_point").and_then(Value::as_str) else { return };
+    /// `field` says what the target starts.
+    pub(super) fn of_start(&self, found: &mut Found<'a>, field: &str) {
+        let Some(written) = found.target.fields.get(field).and_then(Value::as_str) else { return };
         let dir = &found.target.address.dir;
         let Some(module) = entry_point::module(written, dir, self.input.roots) else { return };
         let near = self.input.roots.of_dir(dir).filter(|_| self.input.settings.by_source_root);

@@ -12,6 +12,8 @@ impl Generation<'_> {
         match (kind.sources, fields.get("source"), fields.get("sources")) {
             (Sources::None, ..) => Vec::new(),
             (Sources::One, Some(Value::Str(source)), _) => self.one_source(source, dir),
+            // Its instructions stand in the BUILD file.
+            (Sources::One, Some(Value::None), _) if kind.name == "docker_image" => Vec::new(),
             (Sources::One, None | Some(Value::None), _) => {
                 let default = kind.default_sources.first().and_then(|name| dir.push(name).ok());
                 let required = kind.each == Each::Requirement;

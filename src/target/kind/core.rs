@@ -1,6 +1,6 @@
 //! Target types that are always there: files, resources, archives, aliases, environments, lockfiles.
 
-use super::field::{Field, Shape, addresses, field, no_texts, text, texts};
+use super::field::{Field, Shape, addresses, field, no_texts, off, text, texts};
 use super::{Groups, Kind, many, one, plain};
 
 pub const ENVIRONMENT: Field =
@@ -53,21 +53,46 @@ const RELOCATED: Groups = &[&[
 
 const FALLBACK: Field = text("fallback_environment", "Used where this one cannot be.");
 
-const LOCAL_ENVIRONMENT: Groups = &[&[
-    field(
-        "compatible_platforms",
-        Shape::Texts,
-        "[\"linux_arm64\", \"linux_x86_64\", \"macos_arm64\", \"macos_x86_64\"]",
-        "The platforms that it is for.",
-    ),
-    FALLBACK,
-]];
+/// Settings that an environment may have of its own.
+const OPTIONS: &[Field] = &[
+    no_texts("docker_env_vars", "Its `[docker] env_vars`.").with(DOCKER),
+    texts("docker_executable_search_paths", "Its `[docker] executable_search_paths`.").with(DOCKER),
+    texts("pex_executable_search_paths", "Its `[pex] executable_search_paths`.").with(PYTHON),
+    texts("python_bootstrap_names", "Its `[python-bootstrap] names`.").with(PYTHON),
+    texts("python_bootstrap_search_path", "Its `[python-bootstrap] search_path`.").with(PYTHON),
+    texts("python_native_code_cpp_flags", "Its `[python-native-code] cpp_flags`.").with(PYTHON),
+    texts("python_native_code_ld_flags", "Its `[python-native-code] ld_flags`.").with(PYTHON),
+    texts("shell_setup_executable_search_paths", "Its `[shell-setup] executable_search_paths`.").with(SHELL),
+    texts("subprocess_environment_env_vars", "Its `[subprocess-environment] env_vars`."),
+    texts("test_extra_env_vars", "Its `[test] extra_env_vars`."),
+];
+
+const DOCKER: &[&str] = &["pants.backend.docker"];
+const PYTHON: &[&str] = &["pants.backend.python"];
+const SHELL: &[&str] = &["pants.backend.shell"];
+
+const LOCAL_ENVIRONMENT: Groups = &[
+    OPTIONS,
+    &[
+        field(
+            "compatible_platforms",
+            Shape::Texts,
+            "[\"linux_arm64\", \"linux_x86_64\", \"macos_arm64\", \"macos_x86_64\"]",
+            "The platforms that it is for.",
+        ),
+        FALLBACK,
+    ],
+];
 
 const DOCKER_ENVIRONMENT: Groups =
-    &[&[text("image", "The image.").needed(), text("platform", "The platform of the image."), FALLBACK]];
+    &[OPTIONS, &[text("image", "The image.").needed(), text("platform", "The platform of the image."), FALLBACK]];
 
-const REMOTE_ENVIRONMENT: Groups = &[&[
-    field("platform", Shape::Text, "\"linux_x86_64\"", "The platform of the machines."),
-    no_texts("extra_platform_properties", "What else to ask of them."),
-    FALLBACK,
-]];
+const REMOTE_ENVIRONMENT: Groups = &[
+    OPTIONS,
+    &[
+        off("cache_binary_discovery", "Keep what programs were found there."),
+        field("platform", Shape::Text, "\"linux_x86_64\"", "The platform of the machines."),
+        no_texts("extra_platform_properties", "What else to ask of them."),
+        FALLBACK,
+    ],
+];

@@ -1,7 +1,7 @@
 //! Target types of other languages and of packagers that Waders does not build. They load, have sources and
 //! dependencies, and answer to goals that read; fields that are not listed are kept as they are.
 
-use super::field::{Field, Shape, field, no_texts, on, text, texts};
+use super::field::{Field, no_texts, text, texts};
 use super::{Groups, Kind, Sources};
 
 pub const KINDS: &[Kind] = &[
@@ -35,10 +35,6 @@ pub const KINDS: &[Kind] = &[
     plain("nfpm_rpm_package", &[]),
     Kind { default_sources: &["package.json"], ..one("package_json", &[&[no_texts("scripts", "")]]) },
     plain("pyoxidizer_binary", PYOXIDIZER),
-    plain("python_aws_lambda_function", &[]),
-    plain("python_aws_lambda_layer", &[]),
-    plain("python_awslambda", LAMBDA),
-    plain("python_google_cloud_function", CLOUD_FUNCTION),
     plain("scala_artifact", &[]),
     one("scala_source", &[]),
     many("scala_sources", "scala_source", &["*.scala", "!*Spec.scala", "!*Suite.scala", "!*Test.scala"]),
@@ -84,26 +80,6 @@ const JVM_ARTIFACT: Groups = &[&[
 ]];
 
 const ENVIRONMENT: Field = super::core::ENVIRONMENT;
-
-const LAMBDA: Groups = &[&[
-    texts("complete_platforms", ""),
-    ENVIRONMENT,
-    text("handler", ""),
-    on("include_requirements", ""),
-    text("output_path", ""),
-    text("resolve", ""),
-    text("runtime", ""),
-]];
-
-const CLOUD_FUNCTION: Groups = &[&[
-    texts("complete_platforms", ""),
-    ENVIRONMENT,
-    text("handler", ""),
-    text("output_path", ""),
-    text("resolve", ""),
-    text("runtime", ""),
-    field("type", Shape::OneOf(&["event", "http"]), "null", ""),
-]];
 
 const PYOXIDIZER: Groups = &[&[
     text("binary_name", ""),

@@ -8,6 +8,7 @@ mod adhoc;
 mod core;
 mod definition;
 mod docker;
+mod faas;
 pub mod field;
 mod foreign;
 pub mod page;
@@ -141,11 +142,12 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     crate::base::text::nearest(name, kinds().map(|kind| kind.name))
 }
 
-const GROUPS: [&[Kind]; 9] = [
+const GROUPS: [&[Kind]; 10] = [
     adhoc::KINDS,
     core::KINDS,
     definition::KINDS,
     docker::KINDS,
+    faas::KINDS,
     foreign::KINDS,
     pex::KINDS,
     plugin::KINDS,

@@ -133,6 +133,7 @@ const DISTRIBUTION: Groups = &[&[
 ]];
 
 const VCS_VERSION: Groups = &[&[
+    text("_dummy_source", "Made by the target itself.").raw(),
     text("generate_to", "The file to write.").needed(),
     text("local_scheme", "How local versions are named.").rare(),
     text("python_resolve", "The resolve of what imports the file.").with(&["pants.backend.experimental.python"]),
