@@ -89,14 +89,14 @@ struct Reader<'a> {
     args: Args,
     /// The goal whose flags are short here.
     context: &'a str,
-    unknown: Unknown,
+    unknown: Unknown<'a>,
 }
 
 #[derive(Default)]
-struct Unknown {
+struct Unknown<'a> {
     words: Vec<String>,
-    flags: Vec<String>,
-    hint: Option<String>,
+    /// Each with the goal whose flags were short there.
+    flags: Vec<(String, &'a str)>,
 }
 
 impl Reader<'_> {
@@ -128,11 +128,7 @@ impl Reader<'_> {
             _ => match flag::read(self.table, spelling, self.context) {
                 Ok(flag) => self.args.flags.push(flag),
                 Err(Refused::NeedsValue) => return Err(Error::NeedsValue { flag: spelling.to_owned() }),
-                Err(Refused::Unknown) => {
-                    let suggestion = flag::suggest(self.table, spelling, self.context);
-                    self.unknown.hint = self.unknown.hint.take().or(suggestion);
-                    self.unknown.flags.push(spelling.to_owned());
-                }
+                Err(Refused::Unknown) => self.unknown.flags.push((spelling.to_owned(), self.context)),
             },
         }
         Ok(())
@@ -189,7 +185,7 @@ impl Reader<'_> {
     }
 
     fn finish(self) -> Result<Args, Error> {
-        let Unknown { words, flags, hint } = self.unknown;
+        let Unknown { words, flags } = self.unknown;
         if self.args.help.is_some() {
             return Ok(self.args);
         }
@@ -202,9 +198,12 @@ impl Reader<'_> {
             return Err(Error::UnknownGoals { words, hint: Some(hint) });
         }
         if !flags.is_empty() {
-            let hint =
-                hint.or_else(|| Some("`help GOAL` lists a goal's flags, `help global` those of every goal".to_owned()));
-            return Err(Error::UnknownFlags { flags, hint });
+            let hints =
+                flags.iter().find_map(|(flag, context)| flag::suggest(self.table, flag, context, &self.args.goals));
+            let hint = hints
+                .unwrap_or_else(|| "`help GOAL` lists a goal's flags, `help global` those of every goal".to_owned());
+            let flags = flags.into_iter().map(|(flag, _)| flag).collect();
+            return Err(Error::UnknownFlags { flags, hint: Some(hint) });
         }
         Ok(self.args)
     }

@@ -36,19 +36,23 @@ pub fn read(table: &Table, spelling: &str, context: &str) -> Result<Flag, Refuse
     })
 }
 
-/// What the user may have meant by an unknown flag.
-pub fn suggest(table: &Table, spelling: &str, context: &str) -> Option<String> {
+/// What the user may have meant by an unknown flag: rather something of the goals that the command line names.
+pub fn suggest(table: &Table, spelling: &str, context: &str, goals: &[String]) -> Option<String> {
     let name = spelling.split('=').next().unwrap_or(spelling);
     let bare = name.trim_start_matches("--");
-    let elsewhere = table.goals().find(|goal| find(table, bare, goal.name).is_some());
+    let mut known = goals.iter().map(String::as_str).chain(table.goals().map(|goal| goal.name));
+    let elsewhere = known.find(|goal| find(table, bare, goal).is_some());
     if let Some(goal) = elsewhere {
-        let goal = goal.name;
         return Some(format!(
             "`{name}` belongs to the goal `{goal}`: write `{goal} {name}`, or `--{goal}-{bare}` anywhere"
         ));
     }
-    let known: Vec<String> = spellings(table, context).collect();
-    nearest(name, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
+    let meant = if context == GLOBAL { goals.last().map_or(GLOBAL, String::as_str) } else { context };
+    let known: Vec<String> = spellings(table, meant).collect();
+    let near = nearest(name, known.iter().map(String::as_str))?;
+    let is_known_here = find(table, near.trim_start_matches("--"), context).is_some();
+    let near = if is_known_here { near.to_owned() } else { format!("--{meant}-{}", near.trim_start_matches("--")) };
+    Some(format!("did you mean `{near}`?"))
 }
 
 /// Every flag that means something here, as written in this context.
@@ -206,9 +210,20 @@ mod tests {
     #[test]
     fn a_suggestion_names_the_goal_or_the_neighbour() {
         let table = Table::get();
-        assert!(suggest(table, "--debug", GLOBAL).unwrap().contains("`--test-debug` anywhere"));
-        assert_eq!(suggest(table, "--tags=a", GLOBAL).unwrap(), "did you mean `--tag`?");
-        assert_eq!(suggest(table, "--changed-sinse=a", GLOBAL).unwrap(), "did you mean `--changed-since`?");
-        assert_eq!(suggest(table, "--utterly-different", GLOBAL), None);
+        let check = |goals: &[&str], flag, expected: Option<&str>| {
+            let goals: Vec<String> = goals.iter().map(|goal| (*goal).to_owned()).collect();
+            assert_eq!(suggest(table, flag, GLOBAL, &goals).as_deref(), expected, "{flag}");
+        };
+        let elsewhere = |goal| {
+            format!(
+                "`--transitive` belongs to the goal `{goal}`: write `{goal} --transitive`, or `--{goal}-transitive` anywhere"
+            )
+        };
+        check(&[], "--transitive", Some(&elsewhere("dependencies")));
+        check(&["list", "dependents"], "--transitive", Some(&elsewhere("dependents")));
+        check(&["dependents"], "--transitiv", Some("did you mean `--dependents-transitive`?"));
+        check(&["list"], "--tags=a", Some("did you mean `--tag`?"));
+        check(&[], "--changed-sinse=a", Some("did you mean `--changed-since`?"));
+        check(&["test"], "--utterly-different", None);
     }
 }

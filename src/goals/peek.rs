@@ -13,6 +13,7 @@ use crate::python::Dependencies;
 use crate::report;
 use crate::store::{Hashed, fingerprint};
 use crate::target::kind::{Kind, Sources};
+use crate::target::visibility::Side;
 use crate::target::{Address, Enabled, Target, TargetGraph, field_values};
 
 const GOAL: &str = "peek";
@@ -29,6 +30,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         enabled: Enabled::of(session.config()),
         all: !session.config().flag(GOAL, "exclude_defaults"),
         additional_info: session.config().flag(GOAL, "include_additional_info"),
+        dep_rules: session.config().flag(GOAL, "include_dep_rules"),
     };
     let targets: Vec<Json> = targets.par_iter().map(|target| peek.target(target)).collect();
     output::text(session, GOAL, &(report::pretty(&targets, 2) + "\n"))?;
@@ -42,12 +44,16 @@ struct Peek<'a> {
     enabled: Enabled<'a>,
     all: bool,
     additional_info: bool,
+    dep_rules: bool,
 }
 
 impl Peek<'_> {
     fn target(&self, target: &Target) -> Json {
         let mut fields = field_values(target, &self.enabled, self.all);
         let dependencies = self.dependencies.listed(self.graph, &target.address);
+        if self.dep_rules {
+            fields.extend(self.rules(target, &dependencies));
+        }
         fields.insert("dependencies".to_owned(), dependencies.into_iter().map(Address::to_string).collect());
         if has_sources(target) {
             let files = self.files(target);
@@ -61,6 +67,31 @@ impl Peek<'_> {
         let head = [("address", json!(target.address.to_string())), ("target_type", json!(target.kind))];
         let head = head.into_iter().map(|(name, value)| (name.to_owned(), value));
         Json::Object(head.chain(fields).collect::<Map<_, _>>())
+    }
+
+    /// The visibility rules about a target, and what they make of its dependencies.
+    fn rules(&self, target: &Target, dependencies: &[&Address]) -> [(String, Json); 3] {
+        let visibility = self.graph.visibility();
+        let from = visibility.end(self.graph, target);
+        let application = |to: &&Address| {
+            let end = visibility.end(self.graph, self.graph.get(to)?);
+            let application = from.application(&end);
+            Some(json!({
+                "action": application.action,
+                "rule_description": application.description,
+                "origin_address": target.address.to_string(),
+                "origin_type": application.from_kind,
+                "dependency_address": to.to_string(),
+                "dependency_type": application.to_kind,
+            }))
+        };
+        let applications =
+            visibility.is_in_use().then(|| dependencies.iter().filter_map(application).collect::<Vec<_>>());
+        [
+            ("_applicable_dep_rules".to_owned(), json!(applications)),
+            ("_dependencies_rules".to_owned(), json!(from.rules(Side::Dependencies))),
+            ("_dependents_rules".to_owned(), json!(from.rules(Side::Dependents))),
+        ]
     }
 
     /// The sources with what is needed to name their tree; one that cannot be read is left out.

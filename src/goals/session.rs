@@ -116,8 +116,11 @@ impl Session {
         told.len()
     }
 
-    /// What was found on the way and did not matter to any goal of this run.
+    /// What was found on the way and did not matter to any goal of this run, in the repository and in the store.
     pub fn tell_rest(&mut self) {
+        for notice in self.store.iter().flat_map(|store| store.take_notices()) {
+            self.warn(&notice);
+        }
         for Broken { mut diagnostic, .. } in std::mem::take(&mut self.broken) {
             diagnostic.severity = Severity::Warning;
             self.tell_diagnostic(&diagnostic);

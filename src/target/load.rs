@@ -189,7 +189,7 @@ fn visibility(graph: &TargetGraph, diagnostics: &mut Vec<Diagnostic>) -> Visibil
     for (file, rules) in graph.build_files() {
         dirs.entry(file.parent().unwrap_or_default()).or_default().push((file, rules));
     }
-    let mut visibility = Visibility::default();
+    let mut visibility = Visibility::in_use();
     for (dir, files) in dirs {
         diagnostics.extend(visibility.declare(&dir, files));
     }

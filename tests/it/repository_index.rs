@@ -147,7 +147,10 @@ fn a_damaged_index_is_set_aside_and_made_again() {
         damage(&mut bytes);
         fs::remove_file(pack).unwrap();
         fs::write(pack, bytes).unwrap();
-        repository.check("b");
+        let output = repository.start().wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("was damaged and is set aside"), "{what}: {told}");
+        assert_eq!(said(&output), "m/b.py\n", "{what}");
         assert_eq!(repository.quarantined(), 1, "{what}");
         repository.check("b");
         assert_eq!((repository.quarantined(), repository.packs().len()), (1, 1), "{what}");

@@ -2,6 +2,7 @@
 //! rules, and two targets to a ruling. Where dependencies come from is not known here.
 
 mod pattern;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,17 @@ pub enum Action {
     Allow,
     Warn,
     Deny,
+}
+
+impl Action {
+    /// As it stands before a pattern.
+    fn sign(self) -> &'static str {
+        match self {
+            Action::Allow => "",
+            Action::Warn => "?",
+            Action::Deny => "!",
+        }
+    }
 }
 
 /// The two lists of rules that a BUILD file can declare.
@@ -41,6 +53,8 @@ impl Side {
 /// Every directory's rules, inherited ones included. Empty where no file declares any.
 #[derive(Clone, Debug, Default)]
 pub struct Visibility {
+    /// Whether a backend is enabled that gives rules their meaning.
+    is_in_use: bool,
     dirs: BTreeMap<RelPath, Dir>,
 }
 
@@ -60,6 +74,8 @@ struct Book {
 
 #[derive(Debug)]
 struct RuleSet {
+    /// The BUILD file that declared it.
+    file: RelPath,
     selectors: Vec<Pattern>,
     rules: Vec<Rule>,
 }
@@ -95,6 +111,14 @@ struct Word<'v> {
 }
 
 impl Visibility {
+    pub fn in_use() -> Visibility {
+        Visibility { is_in_use: true, ..Visibility::default() }
+    }
+
+    pub fn is_in_use(&self) -> bool {
+        self.is_in_use
+    }
+
     /// Reads the calls of one directory's BUILD files. Directories come sorted, so that those above are known.
     pub fn declare<'f>(
         &mut self,
@@ -164,7 +188,7 @@ impl Book {
         };
         let mut sets = Vec::new();
         for ruleset in call.rulesets.iter().filter(is_set) {
-            sets.push(Arc::new(RuleSet::read(ruleset, dir)?));
+            sets.push(Arc::new(RuleSet::read(ruleset, file, dir)?));
         }
         if sets.is_empty() {
             return Ok(None);
@@ -219,11 +243,11 @@ impl End<'_> {
 }
 
 impl RuleSet {
-    fn read(value: &Value, dir: &RelPath) -> Result<RuleSet, String> {
+    fn read(value: &Value, file: &RelPath, dir: &RelPath) -> Result<RuleSet, String> {
         let refuse = || "a rule set is a tuple of a selector and one rule or more".to_owned();
         let items = value.items().filter(|items| items.len() > 1).ok_or_else(refuse)?;
         let (selectors, rules) = items.split_at(1);
-        let mut set = RuleSet { selectors: Vec::new(), rules: Vec::new() };
+        let mut set = RuleSet { file: file.clone(), selectors: Vec::new(), rules: Vec::new() };
         for selector in flattened(selectors)? {
             set.selectors.push(Pattern::read(&selector, dir)?);
         }
@@ -282,12 +306,7 @@ impl std::fmt::Display for Word<'_> {
         let Word { side, book, rule } = self;
         match rule {
             Some(rule) => {
-                let sign = match rule.action {
-                    Action::Allow => "",
-                    Action::Warn => "?",
-                    Action::Deny => "!",
-                };
-                write!(out, "rule `{sign}{}`", rule.pattern)?;
+                write!(out, "rule `{}{}`", rule.action.sign(), rule.pattern)?;
             }
             None => write!(out, "no rule")?,
         }

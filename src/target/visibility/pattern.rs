@@ -21,6 +21,8 @@ pub struct Seen<'a> {
 #[derive(Debug)]
 pub struct Pattern {
     written: String,
+    /// As Pants shows it.
+    pub canonical: String,
     kind: Option<Regex>,
     path: Option<PathPattern>,
     name: Option<Regex>,
@@ -31,6 +33,8 @@ pub struct Pattern {
 struct PathPattern {
     anchor: Anchor,
     regex: Regex,
+    /// As Pants shows it.
+    canonical: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +57,17 @@ impl Pattern {
         };
         let Parts { kind, path, name, tags } = parts;
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let (kind, name) = (some(kind), some(name));
+        let path = some(path).map(|path| PathPattern::read(&path, dir)).transpose()?;
+        let canonical = canonical(&kind, &path, &name, &tags);
         let glob = |text: String| compile(&format!("^{}", regex_of(&text)), &text);
         let pattern = Pattern {
-            kind: some(kind).map(glob).transpose()?,
-            path: some(path).map(|path| PathPattern::read(&path, dir)).transpose()?,
-            name: some(name).map(glob).transpose()?,
+            kind: kind.map(glob).transpose()?,
+            path,
+            name: name.map(glob).transpose()?,
             tags: tags.into_iter().map(glob).collect::<Result<_, _>>()?,
             written,
+            canonical,
         };
         match pattern.kind.is_none() && pattern.path.is_none() && pattern.name.is_none() && pattern.tags.is_empty() {
             true => Err(format!("`{}` selects nothing", pattern.written)),
@@ -96,12 +104,19 @@ impl PathPattern {
             (Anchor::Floating, normalized(text))
         };
         let path = if anchor == Anchor::Floating { path.as_str() } else { path.trim_start_matches(['.', '/']) };
+        let canonical = match anchor {
+            Anchor::Own { .. } if path.is_empty() => ".".to_owned(),
+            Anchor::Own { up: 0 } => format!("./{path}"),
+            Anchor::Own { up } => format!("{}{path}", "../".repeat(up)),
+            Anchor::Root if text.starts_with("//") => format!("//{path}"),
+            Anchor::Root | Anchor::Floating => path.to_owned(),
+        };
         let regex = match anchor {
             Anchor::Floating if path.starts_with(char::is_alphanumeric) => format!(r"/?\b{}", regex_of(path)),
             Anchor::Floating => regex_of(path),
             _ => format!("^{}", regex_of(path)),
         };
-        Ok(PathPattern { anchor, regex: compile(&regex, text)? })
+        Ok(PathPattern { anchor, regex: compile(&regex, text)?, canonical })
     }
 
     fn matches(&self, path: &str, own: &RelPath) -> bool {
@@ -122,6 +137,20 @@ fn below<'p>(path: &'p str, dir: &str) -> Option<&'p str> {
     match path.strip_prefix(dir)? {
         rest if dir.is_empty() || rest.is_empty() => Some(rest),
         rest => rest.strip_prefix('/'),
+    }
+}
+
+/// `<type>[path:name](tag, tag)`, or `path:name` where there is nothing else.
+fn canonical(kind: &Option<String>, path: &Option<PathPattern>, name: &Option<String>, tags: &[String]) -> String {
+    let path = path.as_ref().map_or("", |path| &path.canonical);
+    let name = name.as_ref().map(|name| format!(":{name}")).unwrap_or_default();
+    let quoted = |tag: &String| if tag.contains(',') { format!("'{tag}'") } else { tag.clone() };
+    let tags: Vec<String> = tags.iter().map(quoted).collect();
+    let tags = if tags.is_empty() { String::new() } else { format!("({})", tags.join(", ")) };
+    let kind = kind.as_ref().map(|kind| format!("<{kind}>")).unwrap_or_default();
+    match format!("{path}{name}") {
+        place if place.is_empty() || kind.is_empty() && tags.is_empty() => format!("{kind}{place}{tags}"),
+        place => format!("{kind}[{place}]{tags}"),
     }
 }
 
