@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::goals::{Error, Session};
 use crate::report::Status;
+use crate::report::finding::Finding;
 use crate::report::tool_result::{ToolResult, ToolRun};
 use crate::tools::regex_lint::{Detail, Rules, report};
 
@@ -32,6 +33,11 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
         return Ok(None);
     }
     let (stdout, is_well) = report(&checked, detail);
+    let failed = checked.iter().filter(|checked| !checked.other.is_empty());
+    let findings = failed.map(|checked| {
+        Finding::of_file(&checked.path, format!("does not match as `[regex-lint]` wants: {}", checked.other.join(", ")))
+    });
+    let findings = findings.collect();
     let run = ToolRun {
         files: checked.into_iter().map(|checked| checked.path).collect(),
         partition: None,
@@ -41,7 +47,7 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
         stdout,
         stderr: String::new(),
         changed: Vec::new(),
-        findings: Vec::new(),
+        findings,
     };
     Ok(Some(ToolResult { name: NAME.to_owned(), rewrites: false, runs: vec![run] }))
 }

@@ -141,7 +141,7 @@ fn shown(root: &RelPath) -> &str {
 
 /// A directory of sources may be called so too.
 fn outputs_at(run: &CheckRun<'_>, is_mypy: bool) -> BTreeMap<String, RelPath> {
-    let writes = is_mypy && run.args.iter().any(|word| word.contains("reports/"));
+    let writes = is_mypy && run.args.iter().any(|word| word.contains(REPORTS));
     writes.then(|| (format!("/src/{REPORTS}"), clean(REPORTS))).into_iter().collect()
 }
 

@@ -1,6 +1,6 @@
 //! Findings as commands of GitHub's workflows, which it shows beside the lines of a change.
 
-use crate::report::finding::Finding;
+use crate::report::finding::{Finding, Level};
 
 /// `::error file=a.py,line=3,col=1,title=flake8 F401::unused`, without a line end.
 pub fn annotation(tool: &str, finding: &Finding) -> String {
@@ -9,7 +9,12 @@ pub fn annotation(tool: &str, finding: &Finding) -> String {
     properties.extend(finding.column.map(|column| format!("col={column}")));
     let title = finding.code.as_ref().map_or_else(|| tool.to_owned(), |code| format!("{tool} {code}"));
     properties.push(format!("title={}", property(&title)));
-    format!("::error {}::{}", properties.join(","), data(&finding.message))
+    let command = match finding.level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "notice",
+    };
+    format!("::{command} {}::{}", properties.join(","), data(&finding.message))
 }
 
 /// See the documentation of workflow commands: what would end a line or a property is escaped.
@@ -24,21 +29,18 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::finding::tests::finding;
 
     #[test]
     fn an_annotation_is_one_line_whatever_is_in_it() {
-        let finding = Finding {
-            file: "src/a,b.py".to_owned(),
-            line: Some(3),
-            column: Some(1),
-            code: Some("F401".to_owned()),
-            message: "100% unused\n::stop".to_owned(),
-        };
+        let finding = finding("src/a,b.py", 3, 1, "F401", "100% unused\n::stop");
         assert_eq!(
             annotation("flake8", &finding),
             "::error file=src/a%2Cb.py,line=3,col=1,title=flake8 F401::100%25 unused%0A::stop"
         );
-        let whole = Finding { line: None, column: None, code: None, ..finding };
-        assert!(annotation("black", &whole).starts_with("::error file=src/a%2Cb.py,title=black::"));
+        let whole = Finding::of_file("src/a.py", "hm".to_owned());
+        assert_eq!(annotation("black", &whole), "::error file=src/a.py,title=black::hm");
+        let note = Finding { level: Level::Note, ..whole };
+        assert_eq!(annotation("mypy", &note), "::notice file=src/a.py,title=mypy::hm");
     }
 }

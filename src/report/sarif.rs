@@ -18,15 +18,29 @@ pub fn render(results: &[&ToolResult]) -> String {
 
 fn run(result: &ToolResult) -> Value {
     let findings = result.findings();
-    let codes: BTreeSet<&str> = findings.iter().filter_map(|finding| finding.code.as_deref()).collect();
-    let rules: Vec<Value> = codes.iter().map(|code| json!({ "id": code })).collect();
+    let codes: BTreeSet<&str> = findings.iter().map(|finding| code(result, finding)).collect();
     json!({
-        "tool": { "driver": { "name": result.name, "rules": rules } },
+        "tool": { "driver": {
+            "name": result.name,
+            "rules": codes.iter().map(|code| rule(&result.name, code)).collect::<Vec<_>>(),
+        } },
         "invocations": [invocation(result)],
         "originalUriBaseIds": { "BUILDROOT": { "description": { "text": "The build root." } } },
         "columnKind": "unicodeCodePoints",
-        "results": findings.iter().map(sarif_result).collect::<Vec<_>>(),
+        "results": findings.iter().map(|finding| sarif_result(code(result, finding), finding)).collect::<Vec<_>>(),
     })
+}
+
+/// The standard wants a rule for each result: of a tool that tells none, the tool is the rule.
+fn code<'a>(result: &'a ToolResult, finding: &'a Finding) -> &'a str {
+    finding.code.as_deref().unwrap_or(&result.name)
+}
+
+/// GitHub wants all of these texts.
+fn rule(tool: &str, code: &str) -> Value {
+    let name = json!({ "text": if tool == code { tool.to_owned() } else { format!("{tool} {code}") } });
+    let help = json!({ "text": format!("The documentation of {tool} explains `{code}`.") });
+    json!({ "id": code, "shortDescription": name, "fullDescription": name, "help": help })
 }
 
 /// A tool that did not do its work has no findings, and must not look clean.
@@ -37,24 +51,20 @@ fn invocation(result: &ToolResult) -> Value {
     json!({ "executionSuccessful": result.is_done(), "toolExecutionNotifications": notices })
 }
 
-fn sarif_result(finding: &Finding) -> Value {
+fn sarif_result(code: &str, finding: &Finding) -> Value {
     let mut place = json!({ "artifactLocation": { "uri": uri(&finding.file), "uriBaseId": "BUILDROOT" } });
-    // The standard counts lines and columns from 1; tools say 0 for the file as a whole.
-    if let Some(line) = finding.line.filter(|line| *line > 0) {
-        place["region"] = match finding.column.filter(|column| *column > 0) {
+    if let Some(line) = finding.line {
+        place["region"] = match finding.column {
             Some(column) => json!({ "startLine": line, "startColumn": column }),
             None => json!({ "startLine": line }),
         };
     }
-    let mut result = json!({
-        "level": "error",
+    json!({
+        "ruleId": code,
+        "level": finding.level.word(),
         "message": { "text": finding.message },
         "locations": [{ "physicalLocation": place }],
-    });
-    if let Some(code) = &finding.code {
-        result["ruleId"] = json!(code);
-    }
-    result
+    })
 }
 
 /// A relative reference: only what a path may not hold is escaped.
@@ -68,17 +78,8 @@ fn uri(path: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::Status;
+    use crate::report::finding::tests::finding;
     use crate::report::tool_result::{ToolRun, tests};
-
-    fn finding() -> Finding {
-        Finding {
-            file: "src/a b.py".to_owned(),
-            line: Some(3),
-            column: Some(0),
-            code: Some("F401".to_owned()),
-            message: "unused".to_owned(),
-        }
-    }
 
     fn document(result: ToolResult) -> Value {
         serde_json::from_str(&render(&[&result])).unwrap()
@@ -86,10 +87,13 @@ mod tests {
 
     #[test]
     fn a_finding_has_its_place_and_its_rule() {
-        let run = ToolRun { findings: vec![finding()], ..tests::run(Status::Found(1)) };
+        let run = ToolRun {
+            findings: vec![Finding { column: None, ..finding("src/a b.py", 3, 0, "F401", "unused") }],
+            ..tests::run(Status::Found(1))
+        };
         let document = document(tests::result("flake8", false, vec![run]));
         let run = &document["runs"][0];
-        assert_eq!(run["tool"]["driver"]["rules"], json!([{ "id": "F401" }]));
+        assert_eq!(run["tool"]["driver"]["rules"][0]["id"], "F401");
         assert_eq!(run["results"][0]["ruleId"], "F401");
         let place = &run["results"][0]["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], "src/a%20b.py");
@@ -103,6 +107,7 @@ mod tests {
         let document = document(tests::result("black", true, vec![run, tests::run(Status::Failed(123))]));
         let run = &document["runs"][0];
         assert_eq!(run["results"][0]["message"]["text"], "`black` would change this file");
+        assert_eq!(run["results"][0]["ruleId"], "black");
         assert_eq!(run["invocations"][0]["executionSuccessful"], false);
     }
 }

@@ -49,8 +49,18 @@ pub struct Call {
     /// Exit codes of a run that did its work and found something. Any other than these and 0 means that it failed to.
     #[serde(default)]
     pub finding_codes: Vec<i32>,
-    /// A line that tells one finding: a regular expression with the groups `file`, `line`, `column`, `code`, `message`.
-    pub finding: Option<String>,
+    /// How it tells findings: regular expressions, as `report::finding` describes them.
+    #[serde(default)]
+    pub findings: Vec<String>,
+    /// Its number for the first column of a line.
+    #[serde(default = "one")]
+    pub first_column: u32,
+    /// Lines of its output that say nothing, or what differs from run to run: a regular expression.
+    pub chatter: Option<String>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use regex::Regex;
-
 use crate::action::{Origin, Outcome};
 use crate::base::RelPath;
 use crate::engine::StepResult;
@@ -13,11 +11,12 @@ use crate::goals::calls::prepare::{Contents, PreparedBatch, PreparedCall};
 use crate::goals::failure::{self, Failure};
 use crate::goals::{Error, Session, Verdict};
 use crate::plan::tool_run::REPORTS;
-use crate::report::finding::findings;
+use crate::report::finding::Wording;
 use crate::report::junit::path_safe;
 use crate::report::tool_result::{Asked, ToolResult, ToolRun};
 use crate::report::{Status, github, json, sarif, tool_summary};
 use crate::store::Store;
+use crate::tools::Call;
 
 /// Of several calls.
 #[derive(Default)]
@@ -41,17 +40,15 @@ impl CallResults {
         let store = session.store()?;
         for call in calls.iter().filter(|call| !call.batches.is_empty()) {
             let name = &call.enabled.call.name;
-            let pattern = call.enabled.call.finding.as_deref().and_then(|pattern| Regex::new(pattern).ok());
+            let wording = wording(&call.enabled.call);
             let mut runs = Vec::new();
             for batch in &call.batches {
                 let files = batch.files.iter().map(ToString::to_string).collect();
                 match failure::ran(&batch.step, outcomes) {
-                    Ok((done, origin, outcome)) => {
-                        let (run, rewritten) = run(&store, call, batch, (done, origin, outcome), contents)?;
+                    Ok(ran) => {
+                        let (run, rewritten) = run(&store, (call, batch), &wording, ran, contents)?;
                         self.rewritten.extend(rewritten);
-                        let said = [run.stderr.as_str(), &run.stdout].concat();
-                        let findings = pattern.as_ref().map(|pattern| findings(pattern, &said));
-                        runs.push(ToolRun { findings: findings.unwrap_or_default(), ..run });
+                        runs.push(run);
                     }
                     Err(failure) => {
                         runs.push(ToolRun::not_run(files, batch.partition.clone(), &failure.message));
@@ -118,30 +115,38 @@ impl CallResults {
     }
 }
 
+fn wording(call: &Call) -> Wording {
+    Wording::new(&call.findings, call.first_column, call.chatter.as_deref()).expect("every pattern compiles: tested")
+}
+
 fn run(
     store: &Store,
-    call: &PreparedCall,
-    batch: &PreparedBatch,
+    (call, batch): (&PreparedCall, &PreparedBatch),
+    wording: &Wording,
     (done, origin, outcome): (&StepResult, Origin, &Outcome),
     contents: &Contents,
 ) -> Result<(ToolRun, Contents), Error> {
-    let text = |digest| Ok::<_, Error>(from_build_root(&String::from_utf8_lossy(&store.get(digest)?)));
+    let text = |digest| {
+        let text = from_build_root(&String::from_utf8_lossy(&store.get(digest)?));
+        Ok::<_, Error>(wording.without_chatter(text))
+    };
     let timeout = batch.timeout.unwrap_or(Duration::ZERO);
     let status = Status::of(outcome.exit, &call.enabled.call.finding_codes, timeout);
     let rewritten = match call.enabled.call.kind.rewrites() && status.is_done() {
         true => rewritten(store, done, contents)?,
         false => Contents::new(),
     };
+    let (stdout, stderr) = (text(outcome.stdout)?, text(outcome.stderr)?);
     let run = ToolRun {
         files: batch.files.iter().map(ToString::to_string).collect(),
         partition: batch.partition.clone(),
         status,
         origin: Some(origin),
         wall: outcome.wall,
-        stdout: text(outcome.stdout)?,
-        stderr: text(outcome.stderr)?,
+        findings: wording.findings(&[stderr.as_str(), &stdout].concat()),
+        stdout,
+        stderr,
         changed: rewritten.keys().map(ToString::to_string).collect(),
-        findings: Vec::new(),
     };
     Ok((run, rewritten))
 }
