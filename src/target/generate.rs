@@ -257,8 +257,7 @@ impl<'a> Generation<'a> {
     }
 
     fn pants(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
-        let version = self.world.settings.pants_version.clone();
-        let version = version.map_or(String::new(), |version| format!("=={version}"));
+        let version = self.world.settings.pants_version.as_deref().map(series).unwrap_or_default();
         let mut projects = vec![("pantsbuild.pants", vec!["pants"])];
         if own.get("testutil").and_then(Value::as_bool).unwrap_or(true) {
             projects.push(("pantsbuild.pants.testutil", vec!["pants.testutil"]));
@@ -356,6 +355,17 @@ struct Override {
     glob: Glob,
     fields: Vec<(String, Value)>,
     used: bool,
+}
+
+/// The versions of Pants that a plugin may be run with: those of the same series, or just the one if it is a snapshot.
+fn series(version: &str) -> String {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) if !version.contains("dev") => {
+            format!(">={major}.{minor}.0a0,<{major}.{}", minor + 1)
+        }
+        _ => format!("=={version}"),
+    }
 }
 
 /// The name of the target that Pants makes for a resolve's lockfile.

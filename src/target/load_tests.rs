@@ -146,3 +146,18 @@ fn siblings_depend_on_each_other_where_imports_are_not_read() {
     let target = loaded.graph.targets().find(|target| target.kind == "protobuf_source").expect("generated");
     assert_eq!(target.fields["dependencies"].strings(), ["x", "//g.proto:p"]);
 }
+
+#[test]
+fn plugins_take_any_pants_of_the_series() {
+    let check = |version: &str, expected: &str| {
+        let root = tempfile::tempdir().expect("temporary directory");
+        std::fs::write(root.path().join("BUILD"), "pants_requirements(name='p', testutil=False)").expect("file");
+        let config = Config::of([("GLOBAL", "pants_version", json!(version))]);
+        let loaded = load(root.path(), &config, &World::with(&|_| None));
+        let target = loaded.graph.targets().find(|target| target.kind == "python_requirement").expect("generated");
+        assert_eq!(target.fields["requirements"].strings(), [expected]);
+    };
+    check("2.17.1", "pantsbuild.pants>=2.17.0a0,<2.18");
+    check("2.30.0rc1", "pantsbuild.pants>=2.30.0a0,<2.31");
+    check("2.30.0.dev3", "pantsbuild.pants==2.30.0.dev3");
+}
