@@ -3,6 +3,11 @@
 use waders::cli::dispatch;
 use waders::config::Environment;
 
+/// Loading a repository makes hundreds of thousands of small values on all cores, which the C library's allocator
+/// slows down.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // Before anything else: this program is its own spawner, which must have no threads.
     waders_sandbox::spawner_main_if_asked();

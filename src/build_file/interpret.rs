@@ -9,7 +9,7 @@ use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::build_file::call::OBJECTS;
 use crate::build_file::decl::FieldList;
-use crate::build_file::{BuildFile, DefaultsCall, Diagnostic, RulesCall, TargetDecl, Value};
+use crate::build_file::{BuildFile, DefaultsCall, Diagnostic, Object, RulesCall, TargetDecl, Value};
 
 /// The program that answers: `interpret.py QUESTION ANSWER`, in the repository's root.
 pub const PROGRAM: &str = include_str!("interpret.py");
@@ -161,11 +161,11 @@ fn value(json: &Json, depth: usize) -> Option<Value> {
         }
         Json::Object(_) => {
             let named = |pair: &Json| Some((pair[0].as_str()?.to_owned(), value(&pair[1], depth + 1)?));
-            Value::Object {
+            Value::Object(Box::new(Object {
                 kind: json["object"].as_str()?.to_owned(),
                 positional: values(&json["positional"])?,
                 named: json["named"].as_array()?.iter().map(named).collect::<Option<_>>()?,
-            }
+            }))
         }
     })
 }
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!((file.targets[0].name.as_deref(), file.targets[0].place.line), (Some("x"), 3));
         assert_eq!(file.targets[0].fields["sources"].items().map(<[Value]>::len), Some(5));
         assert!(
-            matches!(&file.targets[0].fields["**parametrize#1"], Value::Object { kind, .. } if kind == "parametrize")
+            matches!(&file.targets[0].fields["**parametrize#1"], Value::Object(object) if object.kind == "parametrize")
         );
         assert_eq!(
             file.diagnostics[0].to_string(),

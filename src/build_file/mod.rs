@@ -22,7 +22,7 @@ pub use decl::{BuildFile, DefaultsCall, GROUP_PREFIX, RulesCall, TargetDecl};
 pub use diagnostic::{Diagnostic, Severity, Topic};
 pub use eval::{Context, evaluate};
 pub use source::{MAX_BYTES, Source, may_hand_down};
-pub use value::Value;
+pub use value::{Object, Value};
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use ruff_python_ast::{Expr, Parameters, Stmt};
 
-use crate::build_file::Value;
 use crate::build_file::source::Source;
+use crate::build_file::value::{self, Value};
 
 /// Values nested deeper than this are not compared, printed or taken over.
 pub const MAX_DEPTH: usize = 64;
@@ -298,11 +298,11 @@ fn to_value(term: &Term<'_>, depth: usize) -> Option<Value> {
         Term::Object(object) => {
             let named = object.named.iter();
             let named = named.map(|(name, value)| Some((name.clone(), to_value(value, depth + 1)?)));
-            Value::Object {
+            Value::Object(Box::new(value::Object {
                 kind: object.kind.clone(),
                 positional: values(&object.positional)?,
                 named: named.collect::<Option<_>>()?,
-            }
+            }))
         }
         Term::Builtin(_) | Term::Method(_) | Term::Function(_) => return None,
     })

@@ -11,12 +11,16 @@ pub enum Value {
     Tuple(Vec<Value>),
     /// In the order written.
     Dict(Vec<(Value, Value)>),
-    /// A call of an object constructor: `python_artifact(…)`, `http_source(…)`, `parametrize(…)`.
-    Object {
-        kind: String,
-        positional: Vec<Value>,
-        named: Vec<(String, Value)>,
-    },
+    /// Boxed: few values are one, and a repository's graph has a hundred thousand values.
+    Object(Box<Object>),
+}
+
+/// A call of an object constructor: `python_artifact(…)`, `http_source(…)`, `parametrize(…)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    pub kind: String,
+    pub positional: Vec<Value>,
+    pub named: Vec<(String, Value)>,
 }
 
 impl Value {

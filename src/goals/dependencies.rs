@@ -15,7 +15,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.selected()?;
     let transitive = session.config().flag(GOAL, "transitive");
     let closed = session.config().flag(GOAL, "closed");
-    let dependencies = session.dependencies()?;
+    let dependencies = session.dependencies_of(&selected.iter().cloned().collect())?;
     tell_doubts(session, &dependencies, &selected, transitive)?;
     let of = |addresses: &[Address]| {
         let mut found: BTreeSet<String> = match transitive {

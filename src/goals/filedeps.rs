@@ -11,7 +11,7 @@ const GOAL: &str = "filedeps";
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let mut addresses: BTreeSet<Address> = session.selected()?.into_iter().collect();
     if session.config().flag(GOAL, "transitive") {
-        let dependencies = session.dependencies()?;
+        let dependencies = session.dependencies_of(&addresses)?;
         addresses.extend(dependencies.transitive(&addresses));
         session.tell_doubts(&dependencies, &addresses)?;
     }

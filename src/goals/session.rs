@@ -1,7 +1,7 @@
 //! What the goals of one command line share: the repository, loaded once, and the ways out to store, net and sandbox,
 //! opened when first needed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
 use crate::goals::{Error, forbidden, loading, recipes, selected, unpackers};
 use crate::net::Client;
-use crate::python::{self, Dependencies, SourceRoots};
+use crate::python::{self, Dependencies, Extent, SourceRoots};
 use crate::store::Store;
 use crate::target::{Address, Broken, Severity, TargetGraph};
 
@@ -148,19 +148,34 @@ impl Session {
         if let Some(dependencies) = &self.dependencies {
             return Ok(dependencies.clone());
         }
+        let dependencies = Arc::new(self.infer(Extent::Everything)?);
         let graph = self.graph()?;
-        let settings = python::Settings::of(&self.config)?;
-        let roots = self.source_roots()?;
-        let imports: HashMap<_, _> = self.sources()?.imports(&python_files(&graph))?;
-        let dependencies = Arc::new(python::infer(&python::Input {
-            graph: &graph,
-            roots: &roots,
-            settings: &settings,
-            imports: &|file| imports.get(file).cloned(),
-            texts: &|file| std::fs::read_to_string(file.to_path(&self.build_root)).ok(),
-        }));
+        self.sources()?.save_all(&python_files(&graph))?;
         self.dependencies = Some(dependencies.clone());
         Ok(dependencies)
+    }
+
+    /// Those of these targets and of all that they need, and perhaps of others: most goals work on a part of a
+    /// repository, and reading the rest of it takes longer than they do.
+    pub fn dependencies_of(&mut self, roots: &BTreeSet<Address>) -> Result<Arc<Dependencies>, Error> {
+        if let Some(dependencies) = &self.dependencies {
+            return Ok(dependencies.clone());
+        }
+        let dependencies = self.infer(Extent::From(roots))?;
+        self.sources()?.save()?;
+        Ok(Arc::new(dependencies))
+    }
+
+    fn infer(&mut self, extent: Extent<'_>) -> Result<Dependencies, Error> {
+        let (graph, roots, sources) = (self.graph()?, self.source_roots()?, self.sources()?);
+        let input = python::Input {
+            graph: &graph,
+            roots: &roots,
+            settings: &python::Settings::of(&self.config)?,
+            imports: &|files| sources.imports(files),
+            texts: &|file| std::fs::read_to_string(file.to_path(&self.build_root)).ok(),
+        };
+        Ok(python::infer(&input, extent)?)
     }
 
     /// Tells what inference found doubtful about these targets, once each, and which of their dependencies visibility

@@ -53,15 +53,12 @@ impl Sources {
         Ok(Sources { root: root.to_owned(), store, stats, strings })
     }
 
-    /// What these files, which are all there are, import. Those that cannot be read are left out.
+    /// What these files import. Those that cannot be read are left out.
     pub fn imports(&self, files: &[RelPath]) -> Result<HashMap<RelPath, Arc<Imports>>, Error> {
         let looked: Vec<Looked<'_>> = files.par_iter().filter_map(|file| self.look(file).ok()).collect();
         // By content they may be known from another branch or checkout.
         let (known, unknown): (Vec<_>, Vec<_>) = looked.into_iter().partition(|looked| looked.imports.is_some());
         let found = self.by_content(unknown)?;
-        if !found.is_empty() {
-            self.save_with(files)?;
-        }
         let known = known.into_iter().filter_map(|looked| Some((looked.file.clone(), looked.imports?)));
         Ok(known.chain(found).map(|(file, imports)| (file, Arc::new(imports))).collect())
     }
@@ -111,8 +108,8 @@ impl Sources {
         Some(Found { looked, digest: Digest::of(&content), imports, bytes, is_new: true })
     }
 
-    /// Of Python files only these are left.
-    fn save_with(&self, files: &[RelPath]) -> Result<(), Error> {
+    /// Keeps what was learnt for the next run. Of Python files only these, which are all there are, stay known.
+    pub fn save_all(&self, files: &[RelPath]) -> Result<(), Error> {
         let files: HashSet<&str> = files.iter().map(RelPath::as_str).collect();
         let wanted = |path: &str| files.contains(path) || !(path.ends_with(".py") || path.ends_with(".pyi"));
         Ok(self.store.save_stat_cache(&self.stats, wanted)?)

@@ -1,50 +1,67 @@
 //! A tool's settings files: those that the user names, else those that are found where the tool looks itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 
 use crate::base::RelPath;
 use crate::config::Config;
 use crate::tools::{ConfigDirs, ConfigFile, Tool};
 
-/// `sources` are the files that the tool works on; `exists` and `holds` ask the repository (a file, and whether its text
-/// holds another text).
-pub fn config_files<'a>(
-    tool: &Tool,
-    config: &Config,
-    sources: impl IntoIterator<Item = &'a RelPath>,
-    exists: &dyn Fn(&RelPath) -> bool,
-    holds: &dyn Fn(&RelPath, &str) -> bool,
-) -> BTreeSet<RelPath> {
-    let named = named(tool, config);
-    if !named.is_empty() {
-        return named;
+/// Looks into each directory once for each tool, however many batches have files below it.
+pub struct ConfigFiles {
+    root: PathBuf,
+    /// By the tool's section.
+    seen: HashMap<String, HashMap<RelPath, Vec<RelPath>>>,
+}
+
+impl ConfigFiles {
+    /// Of the repository at `root`.
+    pub fn new(root: &Path) -> ConfigFiles {
+        ConfigFiles { root: root.to_owned(), seen: HashMap::new() }
     }
-    if !config.value(&tool.scope, "config_discovery").as_bool().unwrap_or(true) {
-        return BTreeSet::new();
-    }
-    let mut dirs = BTreeSet::from([RelPath::root()]);
-    if tool.config_dirs == ConfigDirs::Sources {
-        for mut dir in sources.into_iter().filter_map(RelPath::parent) {
-            while dirs.insert(dir.clone())
-                && let Some(above) = dir.parent()
-            {
-                dir = above;
+
+    /// Those that hold for the files that the tool works on.
+    pub fn of<'a>(
+        &mut self,
+        tool: &Tool,
+        config: &Config,
+        sources: impl IntoIterator<Item = &'a RelPath>,
+    ) -> BTreeSet<RelPath> {
+        let named = named(tool, config);
+        if !named.is_empty() {
+            return named;
+        }
+        if !config.value(&tool.scope, "config_discovery").as_bool().unwrap_or(true) {
+            return BTreeSet::new();
+        }
+        let mut dirs = BTreeSet::from([RelPath::root()]);
+        if tool.config_dirs == ConfigDirs::Sources {
+            for mut dir in sources.into_iter().filter_map(RelPath::parent) {
+                while dirs.insert(dir.clone())
+                    && let Some(above) = dir.parent()
+                {
+                    dir = above;
+                }
             }
         }
+        let root = &self.root;
+        let seen = self.seen.entry(tool.scope.clone()).or_default();
+        let in_dir = |dir: RelPath| seen.entry(dir).or_insert_with_key(|dir| in_dir(root, tool, dir)).clone();
+        dirs.into_iter().flat_map(in_dir).collect()
     }
+}
+
+fn in_dir(root: &Path, tool: &Tool, dir: &RelPath) -> Vec<RelPath> {
     let is_meant = |path: &RelPath, file: &ConfigFile| {
-        exists(path) && file.section.as_ref().is_none_or(|section| holds(path, section))
-    };
-    let mut found = BTreeSet::new();
-    for dir in &dirs {
-        for file in &tool.config_files {
-            let path = dir.push(&file.name).expect("names in tool descriptions are clean");
-            if is_meant(&path, file) {
-                found.insert(path);
-            }
+        let path = path.to_path(root);
+        match &file.section {
+            None => path.is_file(),
+            Some(section) => std::fs::read(path).is_ok_and(|text| String::from_utf8_lossy(&text).contains(section)),
         }
-    }
-    found
+    };
+    let path = |file: &ConfigFile| dir.push(&file.name).expect("names in tool descriptions are clean");
+    let files = tool.config_files.iter().map(|file| (path(file), file));
+    files.filter(|(path, file)| is_meant(path, file)).map(|(path, _)| path).collect()
 }
 
 /// `[tool].config`, relative to the build root: one file, or a list for the tools that take several.
@@ -62,16 +79,23 @@ mod tests {
     use crate::tools;
 
     fn check(config: &Config, expected: &[&str]) {
+        let root = tempfile::tempdir().unwrap();
+        let section = "[tool.pytest.ini_options]\n";
+        for (file, text) in [
+            ("pytest.ini", ""),
+            ("pyproject.toml", "[project]\n"),
+            ("src/pyproject.toml", section),
+            ("src/app/pytest.ini", ""),
+            ("other/pytest.ini", ""),
+        ] {
+            let file = root.path().join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
         let path = |text: &str| RelPath::parse(text).unwrap();
-        let present = ["pytest.ini", "pyproject.toml", "src/pyproject.toml", "src/app/pytest.ini", "other/pytest.ini"];
         let tool = tools::named("pytest").unwrap();
-        let found = config_files(
-            &tool,
-            config,
-            [&path("src/app/a_test.py"), &path("src/b_test.py")],
-            &|file| present.contains(&file.as_str()),
-            &|file, section| file.as_str() == "src/pyproject.toml" && section == "[tool.pytest.ini_options]",
-        );
+        let sources = [&path("src/app/a_test.py"), &path("src/b_test.py")];
+        let found = ConfigFiles::new(root.path()).of(&tool, config, sources);
         assert_eq!(found.iter().map(RelPath::as_str).collect::<Vec<_>>(), expected);
     }
 

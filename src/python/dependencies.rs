@@ -13,7 +13,8 @@ pub struct Dependencies {
     /// Sorted; a target's number is its place here.
     addresses: Vec<Address>,
     numbers: FxHashMap<Address, Number>,
-    edges: Vec<Edges>,
+    /// Of the targets that were asked about and of all that those need.
+    edges: Vec<Option<Edges>>,
     /// What is in doubt, with the target that it is about. A goal that needs the dependencies of a target with an
     /// error cannot go on.
     pub diagnostics: Vec<(Address, Diagnostic)>,
@@ -34,7 +35,7 @@ pub(crate) struct Edges {
 impl Dependencies {
     pub(crate) fn new(
         addresses: Vec<Address>,
-        edges: Vec<Edges>,
+        edges: Vec<Option<Edges>>,
         diagnostics: Vec<(Address, Diagnostic)>,
     ) -> Dependencies {
         let numbers = addresses.iter().cloned().zip(0..).collect();
@@ -52,7 +53,7 @@ impl Dependencies {
 
     /// Those that are written and inferred, with generators as they were named; no special ones. By number.
     pub fn named(&self, number: Number) -> &[Number] {
-        let edges = &self.edges[number as usize];
+        let edges = self.edges(number);
         edges.named.as_ref().unwrap_or(&edges.direct)
     }
 
@@ -93,7 +94,7 @@ impl Dependencies {
     pub fn transitive<'a>(&self, roots: impl IntoIterator<Item = &'a Address>) -> BTreeSet<Address> {
         let roots: Vec<Number> = roots.into_iter().filter_map(|root| self.number(root)).collect();
         let next = |number: Number| {
-            let edges = &self.edges[number as usize];
+            let edges = self.edges(number);
             edges.direct.iter().chain(&edges.special)
         };
         let found = reach(self.edges.len(), &roots, next);
@@ -116,7 +117,7 @@ impl Dependencies {
     pub fn dependents_of_all<'a>(&'a self, addresses: impl IntoIterator<Item = &'a Address>) -> BTreeSet<&'a Address> {
         let wanted: BTreeSet<Number> = addresses.into_iter().filter_map(|address| self.number(address)).collect();
         let depends = |edges: &Edges| edges.written().any(|number| wanted.contains(number));
-        let dependents = (0..).zip(&self.edges).filter(|(number, edges)| !wanted.contains(number) && depends(edges));
+        let dependents = self.all_edges().filter(|(number, edges)| !wanted.contains(number) && depends(edges));
         dependents.map(|(number, _)| self.address(number)).collect()
     }
 
@@ -126,7 +127,7 @@ impl Dependencies {
         addresses: impl IntoIterator<Item = &'a Address>,
     ) -> BTreeSet<&'a Address> {
         let mut backwards: Vec<Vec<Number>> = vec![Vec::new(); self.edges.len()];
-        for (edges, dependent) in self.edges.iter().zip(0..) {
+        for (dependent, edges) in self.all_edges() {
             edges.written().for_each(|number| backwards[*number as usize].push(dependent));
         }
         let roots: Vec<Number> = addresses.into_iter().filter_map(|address| self.number(address)).collect();
@@ -137,7 +138,7 @@ impl Dependencies {
     /// By number: whether the target can reach this one, by any number of steps.
     pub(crate) fn reaching(&self, to: Number) -> Vec<bool> {
         let mut backwards: Vec<Vec<Number>> = vec![Vec::new(); self.edges.len()];
-        for (edges, dependent) in self.edges.iter().zip(0..) {
+        for (dependent, edges) in self.all_edges() {
             edges.direct.iter().chain(&edges.special).for_each(|number| backwards[*number as usize].push(dependent));
         }
         let mut reaching = vec![false; self.edges.len()];
@@ -171,19 +172,31 @@ impl Dependencies {
 
     /// Sorted; what goes into a sandbox. `follow`: whether a target's own dependencies are of interest.
     pub(crate) fn reached(&self, roots: &[Number], follow: impl Fn(Number) -> bool) -> Vec<Number> {
-        let next = |number| if follow(number) { self.edges[number as usize].direct.iter() } else { [].iter() };
+        let next = |number| if follow(number) { self.edges(number).direct.iter() } else { [].iter() };
         self.without_excluded(roots, reach(self.edges.len(), roots, next))
     }
 
     fn without_excluded(&self, roots: &[Number], mut found: Vec<Number>) -> Vec<Number> {
-        let excluded = roots.iter().chain(&found).flat_map(|number| &self.edges[*number as usize].excluded);
+        let excluded = roots.iter().chain(&found).flat_map(|number| &self.edges(*number).excluded);
         let excluded: BTreeSet<Number> = excluded.copied().collect();
         found.retain(|number| !excluded.contains(number));
         found
     }
 
     fn edges_of(&self, address: &Address) -> Option<&Edges> {
-        Some(&self.edges[self.number(address)? as usize])
+        Some(self.edges(self.number(address)?))
+    }
+
+    fn edges(&self, number: Number) -> &Edges {
+        static NONE: Edges = Edges { direct: Vec::new(), named: None, special: Vec::new(), excluded: Vec::new() };
+        let edges = self.edges[number as usize].as_ref();
+        debug_assert!(edges.is_some(), "nobody asked what {} depends on", self.address(number));
+        edges.unwrap_or(&NONE)
+    }
+
+    /// To look at them backwards: those of every target have to be known.
+    fn all_edges(&self) -> impl Iterator<Item = (Number, &Edges)> {
+        (0..).zip(&self.edges).map(|(number, _)| (number, self.edges(number)))
     }
 }
 

@@ -29,8 +29,9 @@ pub fn of_distribution(target: &Target) -> Vec<String> {
     if let Some(groups) = target.fields.get("entry_points") {
         collect(groups, &mut found);
     }
-    if let Some(Value::Object { named, .. }) = target.fields.get("provides") {
-        named.iter().filter(|(name, _)| name == "entry_points").for_each(|(_, groups)| collect(groups, &mut found));
+    if let Some(Value::Object(artifact)) = target.fields.get("provides") {
+        let named = artifact.named.iter();
+        named.filter(|(name, _)| name == "entry_points").for_each(|(_, groups)| collect(groups, &mut found));
     }
     found
 }
@@ -41,9 +42,9 @@ pub fn of_extension(target: &Target) -> Vec<(&str, String)> {
     let Some(Value::Dict(groups)) = target.fields.get("entry_points") else { return Vec::new() };
     let mut found = Vec::new();
     for (group, entries) in groups {
-        let Value::Object { kind, positional, .. } = group else { continue };
-        let Some(namespace) = positional.first().and_then(Value::as_str) else { continue };
-        if kind == "stevedore_namespace" {
+        let Value::Object(group) = group else { continue };
+        let Some(namespace) = group.positional.first().and_then(Value::as_str) else { continue };
+        if group.kind == "stevedore_namespace" {
             let mut written = Vec::new();
             collect_group(entries, &mut written);
             found.extend(written.into_iter().map(|written| (namespace, written)));

@@ -1,12 +1,14 @@
 //! A small repository in memory, for the tests of this room. Not the reading of BUILD files: targets are declared.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::config::Config;
-use crate::python::{Dependencies, Input, Settings, SourceRoots, imports, infer};
+use crate::python::{Dependencies, Extent, Input, Settings, SourceRoots, imports, infer};
+use crate::target::address::Parts;
 use crate::target::{Address, Files, Target, TargetGraph, Value};
 
 #[derive(Default)]
@@ -27,11 +29,11 @@ pub fn address(text: &str) -> Address {
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let (text, generated) = text.split_once('#').map_or((text, None), |(text, name)| (text, Some(name.to_owned())));
     if let Some((dir, name)) = text.split_once(':') {
-        return Address { dir: path(dir), file: None, name: name.to_owned(), generated, parameters };
+        return Parts { dir: path(dir), file: None, name: name.to_owned(), generated, parameters }.into();
     }
     let file = path(text);
     let dir = file.parent().expect("a file");
-    Address { file: file.strip_prefix(&dir), name: "all".to_owned(), dir, generated, parameters }
+    Parts { file: file.strip_prefix(&dir), name: "all".to_owned(), dir, generated, parameters }.into()
 }
 
 pub fn shown(address: &Address) -> String {
@@ -121,14 +123,21 @@ impl Repository {
     }
 
     pub fn infer(&self) -> Dependencies {
+        self.infer_from(Extent::Everything)
+    }
+
+    pub fn infer_from(&self, extent: Extent<'_>) -> Dependencies {
         let settings = self.settings();
         let read = |path: &RelPath| {
             let text = self.files.get(path)?;
-            Some(Arc::new(imports(text.as_bytes(), settings.wants_strings())))
+            Some((path.clone(), Arc::new(imports(text.as_bytes(), settings.wants_strings()))))
         };
+        let read = |paths: &[RelPath]| Ok::<_, Infallible>(paths.iter().filter_map(read).collect());
         let texts = |path: &RelPath| self.files.get(path).cloned();
         let (graph, roots) = (self.graph(), self.roots());
-        infer(&Input { graph: &graph, roots: &roots, settings: &settings, imports: &read, texts: &texts })
+        let input = Input { graph: &graph, roots: &roots, settings: &settings, imports: &read, texts: &texts };
+        let Ok(dependencies) = infer(&input, extent);
+        dependencies
     }
 
     #[track_caller]
@@ -136,6 +145,9 @@ impl Repository {
         let dependencies = self.infer();
         let found: Vec<String> = dependencies.direct(&address(from)).into_iter().map(shown).collect();
         assert_eq!(found, expected, "dependencies of {from}; {:?}", dependencies.diagnostics);
+        let alone = self.infer_from(Extent::From(&BTreeSet::from([address(from)])));
+        let all = |dependencies: &Dependencies| dependencies.transitive([&address(from)]);
+        assert_eq!(all(&alone), all(&dependencies), "dependencies of {from}, if nobody asks about anything else");
         self
     }
 

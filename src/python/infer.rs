@@ -4,6 +4,7 @@
 mod definitions;
 mod entry_points;
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -22,52 +23,88 @@ use crate::python::imports::{Import, ImportKind, Imports};
 use crate::python::module_map::{Home, ModuleMap, is_python_source, resolve_of};
 use crate::python::numbered::{Number, Numbered};
 use crate::python::owners::{Owners, owners};
-use crate::python::settings::{Settings, Unowned};
+use crate::python::settings::{InitFiles, Settings, Unowned};
 use crate::python::source_root::SourceRoots;
 use crate::python::sourced::sourced;
 use crate::python::stdlib::is_stdlib;
 use crate::target::{Address, Diagnostic, Severity, Target, TargetGraph, dependencies};
 
-/// What inference looks at.
-pub struct Input<'a> {
+/// What inference looks at, with the error of its readers.
+pub struct Input<'a, E> {
     pub graph: &'a TargetGraph,
     pub roots: &'a SourceRoots,
     pub settings: &'a Settings,
-    /// From an index, or by reading the file; nothing for a file that cannot be read.
-    pub imports: &'a (dyn Fn(&RelPath) -> Option<Arc<Imports>> + Sync),
+    /// Of many files at once, from an index or by reading them; without those that cannot be read.
+    pub imports: &'a dyn Fn(&[RelPath]) -> Result<HashMap<RelPath, Arc<Imports>>, E>,
     /// The text of a Dockerfile, a shell script or an interface definition.
     pub texts: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
 }
 
-pub fn infer(input: &Input<'_>) -> Dependencies {
+/// Whose dependencies are wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum Extent<'a> {
+    Everything,
+    /// Of these targets, and of all that they need.
+    From(&'a BTreeSet<Address>),
+}
+
+pub fn infer<E>(input: &Input<'_, E>, extent: Extent<'_>) -> Result<Dependencies, E> {
     let targets = Numbered::new(input.graph);
-    let imports = read_all(input, &targets);
+    let mut left: Vec<Number> = match extent {
+        Extent::Everything => targets.iter().map(|(number, _)| number).collect(),
+        Extent::From(roots) => roots.iter().filter_map(|root| targets.number(root)).collect(),
+    };
+    let inits = inits_to_read(input.settings, &targets);
+    let mut imports = (input.imports)(&sorted(sources(&targets, &left).chain(inits).collect()))?;
     let is_blank = |file: &RelPath| imports.get(file).is_some_and(|imports| imports.blank);
     let definitions = Definitions::read(&targets, input.roots, input.texts);
-    let inference = Inference {
+    let mut inference = Inference {
         map: ModuleMap::new(&targets, input.settings, input.roots, &definitions),
         ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank),
-        imports,
+        imports: HashMap::new(),
         extensions: extensions(&targets),
-        assets: assets(input, &targets),
+        assets: assets(input.settings, &targets),
         packages: Packages::of(&targets),
         definitions,
         targets,
-        input,
+        roots: input.roots,
+        settings: input.settings,
+        texts: input.texts,
     };
-    let numbers: Vec<Number> = inference.targets.iter().map(|(number, _)| number).collect();
-    let found: Vec<(Edges, Vec<(Address, Diagnostic)>)> =
-        numbers.into_par_iter().with_min_len(16).map(|number| inference.of(number)).collect();
-    let (edges, diagnostics): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    // Step by step: all that the last step found to be needed is read together, and looked at together.
+    let mut edges: Vec<Option<Edges>> = vec![None; inference.targets.len()];
+    let mut doubts = Vec::new();
+    while !left.is_empty() {
+        inference.imports.extend(std::mem::take(&mut imports));
+        let found: Vec<(Edges, Vec<Diagnostic>)> =
+            left.par_iter().with_min_len(16).map(|number| inference.of(*number)).collect();
+        let mut needed = Vec::new();
+        for (number, (found, diagnostics)) in left.drain(..).zip(found) {
+            needed.extend(found.direct.iter().chain(&found.special));
+            doubts.extend(diagnostics.into_iter().map(|diagnostic| (number, diagnostic)));
+            edges[number as usize] = Some(found);
+        }
+        left = sorted(needed).into_iter().filter(|number| edges[*number as usize].is_none()).collect();
+        let unread = sources(&inference.targets, &left).filter(|file| !inference.imports.contains_key(file));
+        let unread = sorted(unread.collect());
+        if !unread.is_empty() {
+            imports = (input.imports)(&unread)?;
+        }
+    }
+    doubts.sort_by_key(|(number, _)| *number);
+    let address = |number| inference.targets.get(number).address.clone();
+    let doubts = doubts.into_iter().map(|(number, doubt)| (address(number), doubt)).collect();
     let addresses = inference.targets.iter().map(|(_, target)| target.address.clone()).collect();
-    Dependencies::new(addresses, edges, diagnostics.into_iter().flatten().collect())
+    Ok(Dependencies::new(addresses, edges, doubts))
 }
 
 struct Inference<'a> {
-    input: &'a Input<'a>,
+    roots: &'a SourceRoots,
+    settings: &'a Settings,
+    texts: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
     targets: Numbered<'a>,
     map: ModuleMap,
-    imports: FxHashMap<&'a RelPath, Arc<Imports>>,
+    imports: HashMap<RelPath, Arc<Imports>>,
     /// By folder.
     ancestor_files: FxHashMap<RelPath, AncestorFiles>,
     /// Stevedore namespace, to the entry points in it.
@@ -78,18 +115,24 @@ struct Inference<'a> {
     definitions: Definitions,
 }
 
-/// Each file is read once, however many targets own it or begin below its package.
-fn read_all<'a>(input: &'a Input<'a>, targets: &Numbered<'a>) -> FxHashMap<&'a RelPath, Arc<Imports>> {
-    let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
-    let mut files: Vec<&RelPath> = sources.collect();
-    files.sort_unstable();
-    files.dedup();
-    files.into_par_iter().filter_map(|file| Some((file, (input.imports)(file)?))).collect()
+/// The Python files of these targets. By the target's type: a script may have no ending.
+fn sources(targets: &Numbered<'_>, numbers: &[Number]) -> impl Iterator<Item = RelPath> {
+    let targets = numbers.iter().map(|number| targets.get(*number));
+    targets.filter(|target| is_python_source(target)).flat_map(|target| target.sources.iter().cloned())
 }
 
-fn assets<'a>(input: &Input<'_>, targets: &Numbered<'a>) -> FxHashMap<&'a RelPath, Vec<Number>> {
+/// Those whose being blank matters to everything below them.
+fn inits_to_read(settings: &Settings, targets: &Numbered<'_>) -> Vec<RelPath> {
+    if settings.init_files != InitFiles::ContentOnly {
+        return Vec::new();
+    }
+    let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
+    sources.filter(|file| matches!(file.file_name(), Some("__init__.py" | "__init__.pyi"))).cloned().collect()
+}
+
+fn assets<'a>(settings: &Settings, targets: &Numbered<'a>) -> FxHashMap<&'a RelPath, Vec<Number>> {
     let mut assets: FxHashMap<&RelPath, Vec<Number>> = FxHashMap::default();
-    if input.settings.assets {
+    if settings.assets {
         for (number, target) in targets.iter().filter(|(_, target)| matches!(target.kind.as_str(), "resource" | "file"))
         {
             target.sources.iter().for_each(|source| assets.entry(source).or_default().push(number));
@@ -117,7 +160,7 @@ struct Found<'a> {
     inferred: Vec<Number>,
     includes: Vec<Number>,
     excludes: Vec<Number>,
-    diagnostics: Vec<(Address, Diagnostic)>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Found<'_> {
@@ -129,14 +172,14 @@ impl Found<'_> {
             None => (&self.target.build_file, self.target.place),
         };
         let diagnostic = Diagnostic { severity, hint, ..Diagnostic::error(file, place, message) };
-        self.diagnostics.push((self.target.address.clone(), diagnostic));
+        self.diagnostics.push(diagnostic);
     }
 }
 
-fn sorted(mut numbers: Vec<Number>) -> Vec<Number> {
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers
+fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    list.sort_unstable();
+    list.dedup();
+    list
 }
 
 /// An error with its causes.
@@ -148,14 +191,14 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 impl<'a> Inference<'a> {
-    fn of(&self, number: Number) -> (Edges, Vec<(Address, Diagnostic)>) {
+    fn of(&self, number: Number) -> (Edges, Vec<Diagnostic>) {
         let target = self.targets.get(number);
         let generated = self.targets.generated_by(number);
         if !generated.is_empty() {
             return (Edges { direct: generated.to_vec(), ..Edges::default() }, Vec::new());
         }
-        let resolve = resolve_of(target, self.input.settings);
-        let explicit = explicit(&self.targets, target, self.input.settings);
+        let resolve = resolve_of(target, self.settings);
+        let explicit = explicit(&self.targets, target, self.settings);
         let mut found = Found {
             target,
             resolve,
@@ -169,7 +212,7 @@ impl<'a> Inference<'a> {
         }
         self.implied(&mut found, number);
         // A file that imports its own names depends on itself, as in Pants.
-        let plugins = &self.input.settings.plugins;
+        let plugins = &self.settings.plugins;
         let done_without = |number: &&Number| plugins.excludes(target, &self.targets.get(**number).address);
         found.excludes.extend(found.inferred.iter().filter(done_without).copied().collect::<Vec<_>>());
         let Found { inferred, includes, excludes, diagnostics, .. } = found;
@@ -189,16 +232,16 @@ impl<'a> Inference<'a> {
 
     fn implied(&self, found: &mut Found<'a>, number: Number) {
         match found.target.kind.as_str() {
-            "pex_binary" if self.input.settings.entry_points => self.of_start(found, "entry_point"),
+            "pex_binary" if self.settings.entry_points => self.of_start(found, "entry_point"),
             "python_awslambda" | "python_aws_lambda_function" | "python_google_cloud_function"
-                if self.input.settings.entry_points =>
+                if self.settings.entry_points =>
             {
                 self.of_start(found, "handler")
             }
-            "python_distribution" if self.input.settings.entry_points => self.of_distribution(found),
+            "python_distribution" if self.settings.entry_points => self.of_distribution(found),
             "platform_resources" => self.of_platform(found),
             "docker_image" => self.of_image(found),
-            "shell_source" | "shunit2_test" if self.input.settings.shell => self.of_script(found),
+            "shell_source" | "shunit2_test" if self.settings.shell => self.of_script(found),
             _ if is_python_source(found.target) => {
                 self.of_source(found);
                 self.of_extensions(found);
@@ -245,7 +288,7 @@ impl<'a> Inference<'a> {
     }
 
     fn is_wanted(&self, import: &Import) -> bool {
-        let settings = self.input.settings;
+        let settings = self.settings;
         if import.kind == ImportKind::Import {
             return settings.imports;
         }
@@ -256,7 +299,7 @@ impl<'a> Inference<'a> {
 
     /// False: nobody owns the module, and that is worth telling.
     fn of_module(&self, found: &mut Found<'a>, home: Option<&Home>, module: &str, import: &Import) -> bool {
-        let near = home.map(|home| &home.source_root).filter(|_| self.input.settings.by_source_root);
+        let near = home.map(|home| &home.source_root).filter(|_| self.settings.by_source_root);
         let mut candidates = match owners(&self.targets, &self.map, module, Some(found.resolve), near) {
             Owners::Known(owners) => {
                 found.inferred.extend(owners);
@@ -285,14 +328,14 @@ impl<'a> Inference<'a> {
 
     /// Is it no loss if nobody owns the module?
     fn is_dispensable(&self, module: &str, import: &Import) -> bool {
-        let ignored = &self.input.settings.ignored_unowned;
+        let ignored = &self.settings.ignored_unowned;
         let is_below =
             |prefix: &String| module.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         import.weak || is_stdlib(module) || ignored.iter().any(is_below)
     }
 
     fn of_asset(&self, found: &mut Found<'a>, dir: &RelPath, import: &Import) {
-        let settings = self.input.settings;
+        let settings = self.settings;
         if !settings.assets || import.module.matches('/').count() < settings.assets_min_slashes {
             return;
         }
@@ -323,12 +366,12 @@ impl<'a> Inference<'a> {
 
     fn of_ancestor_files(&self, found: &mut Found<'a>, source: &RelPath, dir: &RelPath) {
         let Some(above) = self.ancestor_files.get(dir) else { return };
-        let shares = |owner: &Number| resolve_of(self.targets.get(*owner), self.input.settings) == found.resolve;
+        let shares = |owner: &Number| resolve_of(self.targets.get(*owner), self.settings) == found.resolve;
         if matches!(source.extension(), Some("py" | "pyi")) {
             let inits = above.inits.iter().filter(|owner| !self.targets.get(**owner).sources.contains(source));
             found.inferred.extend(inits.copied().filter(shares));
         }
-        if found.target.kind != "python_test" || !self.input.settings.conftests {
+        if found.target.kind != "python_test" || !self.settings.conftests {
             return;
         }
         found.inferred.extend(above.conftests.iter().copied().filter(shares));
@@ -340,7 +383,7 @@ impl<'a> Inference<'a> {
     }
 
     fn of_platform(&self, found: &mut Found<'a>) {
-        let Some(written) = self.input.settings.plugins.resources(found.target) else { return };
+        let Some(written) = self.settings.plugins.resources(found.target) else { return };
         match dependencies::resolve(self.targets.graph, found.target, written) {
             Ok(named) => found.inferred.extend(named.iter().filter_map(|address| self.targets.number(address))),
             Err(error) => found.tell(Severity::Error, None, chain(&error), error.hint().map(str::to_owned)),
@@ -348,14 +391,14 @@ impl<'a> Inference<'a> {
     }
 
     fn of_image(&self, found: &mut Found<'a>) {
-        let source = || found.target.sources.first().and_then(|source| (self.input.texts)(source));
+        let source = || found.target.sources.first().and_then(|source| (self.texts)(source));
         let Some(text) = images::instructions(found.target).or_else(source) else { return };
-        let build_args = &self.input.settings.build_args;
+        let build_args = &self.settings.build_args;
         found.inferred.extend(images::implied(found.target, &text, build_args, &self.targets, &self.packages));
     }
 
     fn of_script(&self, found: &mut Found<'a>) {
-        let text = found.target.sources.first().and_then(|source| (self.input.texts)(source));
+        let text = found.target.sources.first().and_then(|source| (self.texts)(source));
         for path in text.map(|text| sourced(&text)).unwrap_or_default() {
             let is_script =
                 |owner: &Number| matches!(self.targets.get(*owner).kind.as_str(), "shell_source" | "shunit2_test");
@@ -409,7 +452,7 @@ impl<'a> Inference<'a> {
     }
 
     fn unowned_severity(&self) -> Option<Severity> {
-        match self.input.settings.unowned {
+        match self.settings.unowned {
             Unowned::Ignore => None,
             Unowned::Warn => Some(Severity::Warning),
             Unowned::Error => Some(Severity::Error),

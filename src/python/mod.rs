@@ -39,7 +39,7 @@ pub use closure::{Closure, Closures, Follow};
 pub use dependencies::Dependencies;
 pub use environment::Environment;
 pub use imports::{Import, ImportKind, Imports, imports};
-pub use infer::{Input, infer};
+pub use infer::{Extent, Input, infer};
 pub use module_map::resolve_of;
 pub use paths::Paths;
 pub use requirement::Requirement;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::fixture::{address, path, repository, shown};
 use super::*;
+use crate::build_file::Object;
 use crate::target::{Severity, Value};
 
 #[test]
@@ -194,11 +195,11 @@ fn entry_points_are_dependencies() {
         .check("src/app:module", &["src/app/main.py"]);
     let scripts = Value::Dict(vec![(Value::Str("x".to_owned()), Value::Str("app.main:run".to_owned()))]);
     let groups = Value::Dict(vec![(Value::Str("console_scripts".to_owned()), scripts)]);
-    let provides = Value::Object {
+    let provides = Value::Object(Box::new(Object {
         kind: "python_artifact".to_owned(),
         positional: vec![],
         named: vec![("entry_points".to_owned(), groups)],
-    };
+    }));
     repository()
         .source("src/app/main.py", "")
         .target("python_distribution", "src/app:dist", &[("provides", provides)])
@@ -207,10 +208,9 @@ fn entry_points_are_dependencies() {
 
 #[test]
 fn tests_depend_on_the_extensions_of_their_namespaces() {
-    let group = |name: &str| Value::Object {
-        kind: "stevedore_namespace".to_owned(),
-        positional: vec![Value::Str(name.to_owned())],
-        named: vec![],
+    let group = |name: &str| {
+        let positional = vec![Value::Str(name.to_owned())];
+        Value::Object(Box::new(Object { kind: "stevedore_namespace".to_owned(), positional, named: vec![] }))
     };
     let entry = |written: &str| Value::Dict(vec![(Value::Str("x".to_owned()), Value::Str(written.to_owned()))]);
     let groups = Value::Dict(vec![(group("runners"), entry("a:Run")), (group("others"), entry("b"))]);

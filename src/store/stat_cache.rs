@@ -2,12 +2,13 @@
 //! note about its content, such as a module's imports. Reading files is the caller's, and how all that lies on disk
 //! is `pack`'s. Notes are also kept by content, for another branch or checkout.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rusqlite::{OptionalExtension, params};
@@ -72,6 +73,8 @@ pub struct StatCache {
     kind: [u8; 32],
     known: Pack,
     learnt: Mutex<HashMap<RelPath, Learnt>>,
+    /// Something was learnt since it was last saved.
+    has_news: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -102,12 +105,14 @@ impl StatCache {
     pub fn learn(&self, path: RelPath, stamp: Stamp, digest: Digest, hashed_at: SystemTime) {
         if stamp.is_settled(hashed_at) && stamp.size == digest.size_bytes() {
             lock(&self.learnt).insert(path, Learnt { stamp, digest, note: Vec::new() });
+            self.has_news.store(true, Ordering::Release);
         }
     }
 
     /// Keeps a note about a file's content, if the file is known to have that content.
     pub fn annotate(&self, path: &RelPath, stamp: Stamp, digest: Digest, note: Vec<u8>) {
         let mut learnt = lock(&self.learnt);
+        self.has_news.store(true, Ordering::Release);
         if let Some(learnt) = learnt.get_mut(path) {
             if learnt.digest == digest {
                 learnt.note = note;
@@ -125,19 +130,20 @@ impl Store {
         let name = blake3::hash(root.as_os_str().as_bytes()).to_hex().to_string();
         let path = self.root.join("repository").join(name);
         let (kind, known) = (*blake3::hash(kind.as_bytes()).as_bytes(), self.load_pack(&path)?);
-        Ok(StatCache { path, kind, known, learnt: Mutex::default() })
+        Ok(StatCache { path, kind, known, learnt: Mutex::default(), has_news: AtomicBool::new(false) })
     }
 
     /// Keeps what a cache learnt, beside what it knew of the files that are `wanted` still.
     pub fn save_stat_cache(&self, cache: &StatCache, wanted: impl Fn(&str) -> bool) -> Result<()> {
-        let learnt = lock(&cache.learnt).clone();
-        if learnt.is_empty() {
+        if !cache.has_news.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
+        let learnt = lock(&cache.learnt).clone();
+        let learnt_paths: HashSet<&str> = learnt.keys().map(RelPath::as_str).collect();
         let same_kind = cache.known.kind() == Some(cache.kind);
-        let is_learnt = |path: &str| RelPath::parse(path).is_ok_and(|path| learnt.contains_key(&path));
-        let stays =
-            |record: &Record<'_>| std::str::from_utf8(record.path).is_ok_and(|path| wanted(path) && !is_learnt(path));
+        let stays = |record: &Record<'_>| {
+            std::str::from_utf8(record.path).is_ok_and(|path| wanted(path) && !learnt_paths.contains(path))
+        };
         let known = cache.known.records().filter(stays);
         let known = known.map(|record| Record { note: if same_kind { record.note } else { &[] }, ..record });
         let learnt = learnt.iter().map(|(path, learnt)| Record {

@@ -4,11 +4,17 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::base::{RelPath, rel_path};
 
+/// Copies share their parts: a repository's graph names each target many times.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
+pub struct Address(Arc<Parts>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Parts {
     /// The directory of the BUILD file.
     pub dir: RelPath,
     /// For a target generated from a file: the file, relative to `dir`.
@@ -32,21 +38,29 @@ impl Address {
     /// The address of a target written in a BUILD file.
     pub fn of(dir: &RelPath, name: &str) -> Address {
         let (dir, name) = (dir.clone(), name.to_owned());
-        Address { dir, file: None, name, generated: None, parameters: BTreeMap::new() }
+        Parts { dir, file: None, name, generated: None, parameters: BTreeMap::new() }.into()
     }
 
     pub fn with_file(&self, file: RelPath) -> Address {
-        Address { file: Some(file), ..self.clone() }
+        Parts { file: Some(file), ..self.parts() }.into()
     }
 
     pub fn with_generated(&self, generated: &str) -> Address {
-        Address { generated: Some(generated.to_owned()), ..self.clone() }
+        Parts { generated: Some(generated.to_owned()), ..self.parts() }.into()
     }
 
     pub fn with_parameters(&self, more: &BTreeMap<String, String>) -> Address {
-        let mut address = self.clone();
-        address.parameters.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
-        address
+        if more.is_empty() {
+            return self.clone();
+        }
+        let mut parts = self.parts();
+        parts.parameters.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+        parts.into()
+    }
+
+    /// To make another address of.
+    pub fn parts(&self) -> Parts {
+        Parts::clone(&self.0)
     }
 
     /// The name that a target without one has in `dir`; none in the root.
@@ -79,6 +93,20 @@ impl Address {
             .then_with(|| self.printed_name().cmp(&other.printed_name()))
             .then_with(|| self.parameters.cmp(&other.parameters))
             .then_with(|| self.generated.cmp(&other.generated))
+    }
+}
+
+impl From<Parts> for Address {
+    fn from(parts: Parts) -> Address {
+        Address(Arc::new(parts))
+    }
+}
+
+impl Deref for Address {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 
@@ -156,7 +184,7 @@ impl Written {
             let name = self.name.as_deref().or_else(|| Address::default_name(&self.path));
             let name = name.ok_or_else(|| refuse("a target in the root directory has to be named"))?;
             let address = Address::of(&self.path, name).with_parameters(&self.parameters);
-            return Ok(Address { generated: self.generated.clone(), ..address });
+            return Ok(Parts { generated: self.generated.clone(), ..address.parts() }.into());
         }
         let written = self.name.as_deref().unwrap_or_default();
         let name = written.trim_start_matches("../");
@@ -192,12 +220,11 @@ mod tests {
     }
 
     fn address(dir: &str, file: &str, name: &str, generated: &str, parameters: &str) -> Address {
-        let mut address = Address::of(&path(dir), name);
-        address.file = (!file.is_empty()).then(|| path(file));
-        address.generated = (!generated.is_empty()).then(|| generated.to_owned());
-        address.parameters =
+        let file = (!file.is_empty()).then(|| path(file));
+        let generated = (!generated.is_empty()).then(|| generated.to_owned());
+        let parameters =
             if parameters.is_empty() { BTreeMap::new() } else { parse_parameters(parameters).expect("pairs") };
-        address
+        Parts { dir: path(dir), file, name: name.to_owned(), generated, parameters }.into()
     }
 
     #[test]

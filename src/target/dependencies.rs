@@ -136,7 +136,7 @@ pub fn named(graph: &TargetGraph, text: &str, dir: &RelPath) -> Result<Vec<Addre
 
 /// The same generated name in another spelling; or, since a generator hands its parameters on, those that it generated.
 fn near(graph: &TargetGraph, address: &Address) -> Vec<Address> {
-    let generator = Address { generated: None, parameters: Default::default(), file: None, ..address.clone() };
+    let generator = Address::of(&address.dir, &address.name);
     let generated = graph.generated_by(&generator).iter();
     let has_parameters =
         |other: &&Address| address.parameters.iter().all(|(key, value)| other.parameters.get(key) == Some(value));

@@ -87,7 +87,7 @@ fn printed(kind: &str, name: &str, value: &Value) -> Json {
             json!({"module": module, "function": function})
         }
         ("script", Value::Str(text)) if kind == "pex_binary" => json!({"name": text}),
-        ("provides", Value::Object { named, .. }) => provided(named),
+        ("provides", Value::Object(object)) => provided(&object.named),
         ("module_mapping" | "type_stubs_module_mapping", Value::Dict(pairs)) => pairs
             .iter()
             .map(|(project, modules)| (normalized(&key(project)), json(modules)))
@@ -130,12 +130,14 @@ pub fn json(value: &Value) -> Json {
         Value::Str(text) => json!(text),
         Value::List(items) | Value::Tuple(items) => items.iter().map(json).collect(),
         Value::Dict(pairs) => pairs.iter().map(|(name, value)| (key(name), json(value))).collect::<Map<_, _>>().into(),
-        Value::Object { kind, positional, named } if kind == "http_source" => http_source(positional, named),
-        // Inside `overrides`: elsewhere nothing of it is left.
-        Value::Object { kind, positional, named } if kind == "parametrize" => {
-            json!({"args": positional.iter().map(json).collect::<Vec<_>>(), "kwargs": object(named)})
-        }
-        Value::Object { named, .. } => object(named),
+        Value::Object(made) => match made.kind.as_str() {
+            "http_source" => http_source(&made.positional, &made.named),
+            // Inside `overrides`: elsewhere nothing of it is left.
+            "parametrize" => {
+                json!({"args": made.positional.iter().map(json).collect::<Vec<_>>(), "kwargs": object(&made.named)})
+            }
+            _ => object(&made.named),
+        },
     }
 }
 

@@ -184,7 +184,7 @@ impl<'a> Generation<'a> {
         let Some(file) = sources.first() else { return };
         let requirements = self.requirements(kind, file);
         let relative = file.strip_prefix(&generator.dir).unwrap_or_else(|| file.clone());
-        let helper = Address { parameters: Parameters::new(), ..generator.with_file(relative.clone()) };
+        let helper = Address::of(&generator.dir, &generator.name).with_file(relative.clone());
         let source = Fields::from([("source".to_owned(), Value::Str(relative.as_str().to_owned()))]);
         self.push("_generator_sources_helper", helper.clone(), source, vec![file.clone()], Some(generator));
         let mut used = Vec::new();

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::build_file::{RulesCall, Value};
+use crate::target::address::Parts;
 use crate::target::kind::{Kind, Sources};
 use crate::target::visibility::Visibility;
 use crate::target::{Address, Files};
@@ -206,7 +207,7 @@ impl TargetGraph {
         if let Some(target) = self.get(address) {
             return vec![target];
         }
-        let first = Address { parameters: BTreeMap::new(), ..address.clone() };
+        let first = Parts { parameters: BTreeMap::new(), ..address.parts() }.into();
         let same = |other: &Address| {
             other.dir == address.dir
                 && other.file == address.file

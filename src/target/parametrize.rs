@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::build_file::{GROUP_PREFIX, Value};
+use crate::build_file::{GROUP_PREFIX, Object, Value};
 use crate::target::defaults::Fields;
 
 pub type Parameters = BTreeMap<String, String>;
@@ -11,7 +11,7 @@ const MAX_TARGETS: usize = 1_000;
 
 /// Whether a field's value stands for several.
 pub fn is_parametrized(field: &str, value: &Value) -> bool {
-    field.starts_with(GROUP_PREFIX) || matches!(value, Value::Object { kind, .. } if kind == "parametrize")
+    field.starts_with(GROUP_PREFIX) || matches!(value, Value::Object(object) if object.kind == "parametrize")
 }
 
 /// The product over all parametrized fields. Groups are alternatives of each other.
@@ -58,9 +58,10 @@ pub fn expand(fields: Fields) -> Result<Vec<(Parameters, Fields)>, String> {
 }
 
 fn choices(field: &str, value: Value) -> Result<Vec<(String, Value)>, String> {
-    let Value::Object { positional, named, .. } = value else {
+    let Value::Object(object) = value else {
         return Ok(vec![(String::new(), value)]);
     };
+    let Object { positional, named, .. } = *object;
     let mut choices = Vec::new();
     for value in positional {
         match value {
@@ -77,9 +78,9 @@ fn choices(field: &str, value: Value) -> Result<Vec<(String, Value)>, String> {
 
 fn group_of(group: Value) -> Result<(String, Vec<(String, Value)>), String> {
     let refuse = || "`**parametrize(…)` takes the group's name and then named fields".to_owned();
-    let Value::Object { positional, named, .. } = group else { return Err(refuse()) };
-    match positional.as_slice() {
-        [Value::Str(name)] => Ok((name.clone(), named)),
+    let Value::Object(group) = group else { return Err(refuse()) };
+    match group.positional.as_slice() {
+        [Value::Str(name)] => Ok((name.clone(), group.named)),
         _ => Err(refuse()),
     }
 }
@@ -93,11 +94,11 @@ mod tests {
     }
 
     fn parametrize(positional: &[&str], named: &[(&str, Value)]) -> Value {
-        Value::Object {
+        Value::Object(Box::new(Object {
             kind: "parametrize".to_owned(),
             positional: positional.iter().map(|value| text(value)).collect(),
             named: named.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-        }
+        }))
     }
 
     fn check(fields: &[(&str, Value)], expected: &[&str]) {
@@ -127,8 +128,8 @@ mod tests {
     #[test]
     fn values_that_cannot_be_keys_are_refused() {
         let fields = |value| Fields::from([("a".to_owned(), value)]);
-        let list =
-            Value::Object { kind: "parametrize".to_owned(), positional: vec![Value::List(vec![])], named: vec![] };
+        let positional = vec![Value::List(vec![])];
+        let list = Value::Object(Box::new(Object { kind: "parametrize".to_owned(), positional, named: vec![] }));
         assert!(expand(fields(list)).is_err());
         assert!(expand(fields(parametrize(&["a=b"], &[]))).is_err());
     }

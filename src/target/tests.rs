@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::base::RelPath;
 use crate::build_file::{self, Diagnostic};
 use crate::config::Config;
-use crate::target::address::Written;
+use crate::target::address::{Parts, Written};
 use crate::target::filter::{Filters, Granularity, filter};
 use crate::target::{Address, Files, TargetGraph, World, changed, dependencies, load, requirements, select};
 
@@ -452,12 +452,13 @@ proptest! {
         generated in proptest::option::of("[a-zA-Z.-]{1,5}"),
         parameters in parameters(),
     ) {
-        let mut address = Address::of(&path(&dir), &name).with_parameters(&parameters);
-        address.file = file.as_deref().map(path);
-        address.generated = generated.filter(|_| file.is_none());
+        let generated = generated.filter(|_| file.is_none());
+        let file = file.as_deref().map(path);
+        let is_file = file.is_some();
+        let address = Address::from(Parts { dir: path(&dir), file, name, generated, parameters });
         let printed = address.to_string();
         let written = Written::parse(&printed, &path("elsewhere")).expect(&printed);
-        prop_assert_eq!(written.resolve(file.is_some()), Ok(address), "{}", printed);
+        prop_assert_eq!(written.resolve(is_file), Ok(address), "{}", printed);
     }
 
     #[test]

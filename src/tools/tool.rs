@@ -23,6 +23,9 @@ pub struct Tool {
     /// The words that hand over the file that `config` of the section names; `{}` stands for its path.
     #[serde(default)]
     pub config_args: Vec<String>,
+    /// How many files a process gets at most, where the goal's `batch_size` is larger: for one that starts in no time, so
+    /// that small batches cost little, and after an edit little is done again.
+    pub batch_size: Option<usize>,
     /// In the order of names where several are enabled by one backend.
     #[serde(default)]
     pub calls: Vec<Call>,

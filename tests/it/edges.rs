@@ -2,13 +2,15 @@
 //! they are not here, is said in `golden`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
+use rayon::prelude::*;
 use serde_json::Value as Json;
 use waders::base::RelPath;
-use waders::python::{Closures, Dependencies, Follow, Imports, Input, Settings, SourceRoots, imports, infer};
+use waders::python::{Closures, Dependencies, Extent, Follow, Imports, Input, Settings, SourceRoots, imports, infer};
 use waders::target::{self, TargetGraph, World};
 
 use super::golden::config_of;
@@ -66,14 +68,18 @@ fn dependencies(checkout: &Path) -> (Dependencies, String) {
         kept.write().expect("no panic").insert(path.clone(), imports.clone());
         Some(imports)
     };
+    let read_all = |paths: &[RelPath]| {
+        let read = paths.par_iter().filter_map(|path| Some((path.clone(), read(path)?)));
+        Ok::<_, Infallible>(read.collect())
+    };
     let roots = roots(&config, &graph);
     let start = Instant::now();
     let texts = |path: &RelPath| std::fs::read_to_string(path.to_path(checkout)).ok();
-    let input = Input { graph: &graph, roots: &roots, settings: &settings, imports: &read, texts: &texts };
-    infer(&input);
+    let input = Input { graph: &graph, roots: &roots, settings: &settings, imports: &read_all, texts: &texts };
+    let Ok(_) = infer(&input, Extent::Everything);
     let inferred = start.elapsed();
     let start = Instant::now();
-    let dependencies = infer(&input);
+    let Ok(dependencies) = infer(&input, Extent::Everything);
     let inferred_again = start.elapsed();
     let start = Instant::now();
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);

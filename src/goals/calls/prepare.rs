@@ -85,9 +85,10 @@ struct Preparation<'p> {
 impl Preparation<'_> {
     fn call(&mut self, session: &mut Session, enabled: &Enabled, work: &Work) -> Result<Vec<PreparedBatch>, Error> {
         let mut batches = Vec::new();
+        let size = enabled.tool.batch_size.map_or(self.batch_size, |own| own.min(self.batch_size));
         for (like, targets) in &work.parts {
             let files: Vec<RelPath> = targets.keys().filter(|file| self.contents.contains_key(file)).cloned().collect();
-            for files in batches::cut(&files, self.batch_size) {
+            for files in batches::cut(&files, size) {
                 let targets: BTreeSet<&Address> = files.iter().flat_map(|file| &targets[file]).collect();
                 let step = self.batch(session, enabled, work, (like, files, &targets));
                 let partition = (work.parts.len() > 1).then(|| like.in_words());

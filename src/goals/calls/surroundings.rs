@@ -8,7 +8,7 @@ use crate::config::Table;
 use crate::goals::calls::{Enabled, Work};
 use crate::goals::sources::Sources;
 use crate::goals::{Error, Session};
-use crate::plan::config_files::config_files;
+use crate::plan::config_files::ConfigFiles;
 use crate::plan::landmarks::Landmarks;
 use crate::plan::requirements::{self, Wanted};
 use crate::python::closure::{Closure, Closures, Follow};
@@ -43,6 +43,7 @@ pub struct Surroundings<'w> {
     sources: Arc<Sources>,
     closures: Option<Closures<'w>>,
     landmarks: Option<Landmarks>,
+    config_files: ConfigFiles,
     /// An empty file.
     nothing: Node,
     /// Trees that were already put together, by their files and landmarks.
@@ -67,7 +68,8 @@ impl<'w> Surroundings<'w> {
             .map(|dependencies| Closures::new(&world.graph, dependencies, &world.settings, &world.roots));
         let nothing = Node::File { digest: session.store()?.put(b"")?, executable: false };
         let (sources, trees) = (session.sources()?, BTreeMap::new());
-        Ok(Surroundings { world, sources, closures, landmarks: None, nothing, trees })
+        let config_files = ConfigFiles::new(session.build_root());
+        Ok(Surroundings { world, sources, closures, landmarks: None, config_files, nothing, trees })
     }
 
     pub fn of(
@@ -98,13 +100,8 @@ impl<'w> Surroundings<'w> {
         Ok(around)
     }
 
-    fn settings_files(&self, session: &Session, enabled: &Enabled, files: &[RelPath]) -> BTreeSet<RelPath> {
-        let (root, graph) = (session.build_root(), &self.world.graph);
-        let exists = |path: &RelPath| graph.files().contains(path) || path.to_path(root).is_file();
-        let holds = |path: &RelPath, text: &str| {
-            std::fs::read(path.to_path(root)).is_ok_and(|content| String::from_utf8_lossy(&content).contains(text))
-        };
-        let mut found = config_files(&enabled.tool, session.config(), files, &exists, &holds);
+    fn settings_files(&mut self, session: &Session, enabled: &Enabled, files: &[RelPath]) -> BTreeSet<RelPath> {
+        let mut found = self.config_files.of(&enabled.tool, session.config(), files);
         if Table::get().row(&enabled.tool.scope, "extra_files").is_some() {
             let extra = session.config().list(&enabled.tool.scope, "extra_files");
             found.extend(extra.into_iter().filter_map(|path| RelPath::parse(path).ok()));

@@ -99,7 +99,7 @@ impl Preparation<'_> {
     }
 }
 
-fn source_plugins(session: &mut Session, scope: &str) -> Result<Vec<Address>, Error> {
+pub fn source_plugins(session: &mut Session, scope: &str) -> Result<Vec<Address>, Error> {
     let graph = session.graph()?;
     let specs: Vec<String> = session.config().list(scope, "source_plugins").into_iter().map(str::to_owned).collect();
     let root = session.build_root().to_string_lossy().into_owned();

@@ -14,7 +14,7 @@ use crate::goals::pythons::Pythons;
 use crate::goals::sources::Sources;
 use crate::goals::{Error, Session};
 use crate::plan::check_run::{self, CheckRun};
-use crate::plan::config_files::{config_files, named};
+use crate::plan::config_files::{ConfigFiles, named};
 use crate::plan::requirements;
 use crate::python;
 use crate::python::closure::{Closure, Closures, Follow};
@@ -24,12 +24,17 @@ use crate::tools::Runner;
 
 pub fn prepare(session: &mut Session, works: &[(Enabled, Work)], force: bool) -> Result<Prepared, Error> {
     let graph = session.graph()?;
-    let dependencies = session.dependencies()?;
+    let files = works.iter().flat_map(|(_, work)| work.parts.values());
+    let selected: BTreeSet<Address> = files.flat_map(BTreeMap::values).flatten().cloned().collect();
+    let mut asked = selected.clone();
+    for (checker, _) in works.iter().filter(|(checker, _)| checker.call.runner == Some(Runner::Mypy)) {
+        // One that does not exist is told with the check that wants it.
+        asked.extend(mypy::source_plugins(session, &checker.tool.scope).unwrap_or_default());
+    }
+    let dependencies = session.dependencies_of(&asked)?;
     let settings = python::Settings::of(session.config())?;
     let roots = session.source_roots()?;
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
-    let files = works.iter().flat_map(|(_, work)| work.parts.values());
-    let selected: BTreeSet<Address> = files.flat_map(BTreeMap::values).flatten().cloned().collect();
     session
         .tell_doubts(&dependencies, &selected.iter().cloned().chain(dependencies.transitive(&selected)).collect())?;
 
@@ -87,7 +92,7 @@ impl Preparation<'_> {
         let closure = closures.of(targets.iter().copied(), Follow::All);
         self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
         let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
-        let settings = self.settings_files(session, checker)?;
+        let settings = ConfigFiles::new(session.build_root()).of(tool, session.config(), []);
         let (mypy, plugins) = match checker.call.runner {
             Some(Runner::Mypy) => self.mypy(session, checker, constraints, &settings)?,
             _ => (mypy::none(), mypy::Plugins::default()),
@@ -114,17 +119,6 @@ impl Preparation<'_> {
             mypy,
         };
         Ok(self.graph.add(Step::Run(Box::new(check_run::action(&run)))))
-    }
-
-    /// Those that are there; the one that the section names must be.
-    fn settings_files(&self, session: &mut Session, checker: &Enabled) -> Result<BTreeSet<RelPath>, Error> {
-        let graph = session.graph()?;
-        let root = session.build_root();
-        let exists = |path: &RelPath| graph.files().contains(path) || path.to_path(root).is_file();
-        let holds = |path: &RelPath, text: &str| {
-            std::fs::read_to_string(path.to_path(root)).is_ok_and(|content| content.contains(text))
-        };
-        Ok(config_files(&checker.tool, session.config(), [], &exists, &holds))
     }
 
     fn tree(

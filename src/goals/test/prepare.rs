@@ -15,7 +15,7 @@ use crate::goals::test::batches::{Batch, batches};
 use crate::goals::test::coverage::{self, Coverage};
 use crate::goals::test::process_settings::{ProcessSettings, attempts, timeout};
 use crate::goals::{Error, Session};
-use crate::plan::config_files::{self, config_files};
+use crate::plan::config_files::{self, ConfigFiles};
 use crate::plan::requirements;
 use crate::plan::test_run::{self, PytestOptions, TestFiles, Workers};
 use crate::python;
@@ -43,7 +43,7 @@ pub struct PreparedTest {
 
 pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Error> {
     let graph = session.graph()?;
-    let dependencies = session.dependencies()?;
+    let dependencies = session.dependencies_of(&tests.iter().cloned().collect())?;
     let settings = python::Settings::of(session.config())?;
     let roots = session.source_roots()?;
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
@@ -55,6 +55,7 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
         extra_inputs: extra_inputs(session)?,
         sources: session.sources()?,
         pytest: tools::named("pytest").expect("pytest is described"),
+        config_files: ConfigFiles::new(session.build_root()),
         pythons: Pythons::new(session, empty),
         graph: ActionGraph::default(),
         inputs: BTreeSet::new(),
@@ -86,6 +87,7 @@ struct Preparation {
     extra_inputs: Vec<RelPath>,
     sources: Arc<Sources>,
     pytest: Tool,
+    config_files: ConfigFiles,
     pythons: Pythons,
     graph: ActionGraph,
     /// The files of all tests, where coverage is measured.
@@ -153,17 +155,11 @@ impl Preparation {
 
     /// The closure's files and the settings of pytest and coverage.
     fn tree(&mut self, session: &mut Session, closure: &Closure<'_>, tests: &[RelPath]) -> Result<Digest, Error> {
-        let graph = session.graph()?;
-        let root = session.build_root();
-        let exists = |path: &RelPath| graph.files().contains(path) || path.to_path(root).is_file();
-        let holds = |path: &RelPath, text: &str| {
-            std::fs::read_to_string(path.to_path(root)).is_ok_and(|content| content.contains(text))
-        };
         let mut files: BTreeSet<RelPath> = closure.files.iter().map(|file| (*file).clone()).collect();
         files.extend(self.extra_inputs.iter().cloned());
         for scope in ["coverage-py", "pytest"] {
             let tool = tools::named(scope).expect("both are described");
-            files.extend(config_files(&tool, session.config(), tests, &exists, &holds));
+            files.extend(self.config_files.of(&tool, session.config(), tests));
         }
         if self.options.coverage.is_some() {
             self.inputs.extend(files.iter().filter(|file| !self.inputs.contains(*file)).cloned().collect::<Vec<_>>());

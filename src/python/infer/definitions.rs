@@ -9,7 +9,7 @@ use crate::target::Severity;
 
 impl<'a> Inference<'a> {
     pub(super) fn of_definition(&self, found: &mut Found<'a>, number: Number, language: Language) {
-        let settings = self.input.settings;
+        let settings = self.settings;
         let generated = settings.generated(language);
         if generated.imports {
             for (import, owners) in self.definitions.imported(number) {
@@ -27,12 +27,12 @@ impl<'a> Inference<'a> {
 
     /// The requirement that has the module. Without one the code that is made could not be imported.
     fn of_runtime(&self, found: &mut Found<'a>, module: &str, scope: &str) {
-        let near = self.input.roots.of_dir(&found.target.address.dir).filter(|_| self.input.settings.by_source_root);
+        let near = self.roots.of_dir(&found.target.address.dir).filter(|_| self.settings.by_source_root);
         let candidates = requirements(&self.targets, &self.map, module, found.resolve, near.as_ref());
         match candidates[..] {
             [owner] => found.inferred.push(owner),
             [] => {
-                let place = match self.input.settings.enable_resolves {
+                let place = match self.settings.enable_resolves {
                     true => format!(" in the resolve `{}`", found.resolve),
                     false => String::new(),
                 };

@@ -12,8 +12,8 @@ impl<'a> Inference<'a> {
     pub(super) fn of_start(&self, found: &mut Found<'a>, field: &str) {
         let Some(written) = found.target.fields.get(field).and_then(Value::as_str) else { return };
         let dir = &found.target.address.dir;
-        let Some(module) = entry_point::module(written, dir, self.input.roots) else { return };
-        let near = self.input.roots.of_dir(dir).filter(|_| self.input.settings.by_source_root);
+        let Some(module) = entry_point::module(written, dir, self.roots) else { return };
+        let near = self.roots.of_dir(dir).filter(|_| self.settings.by_source_root);
         let owners = owners(&self.targets, &self.map, &module.name, Some(found.resolve), near.as_ref());
         let below = module.is_file.then_some(dir);
         self.of_entry_point(found, written, owners, below);

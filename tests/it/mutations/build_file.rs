@@ -1,11 +1,13 @@
 //! A BUILD file, whatever it holds: it is parsed, evaluated and makes targets with dependencies, or it is refused with a
 //! place. Used by the test of mutations and by the fuzzer.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::path::Path;
 
 use waders::base::RelPath;
 use waders::config::Config;
-use waders::python::{Input, Settings, SourceRoots, infer};
+use waders::python::{Extent, Input, Settings, SourceRoots, infer};
 use waders::target::{self, Diagnostic, World};
 
 const DIR: &str = "src/app";
@@ -37,8 +39,9 @@ fn check_in(root: &Path, text: &[u8]) {
     let graph = loaded.graph;
     let settings = Settings::of(&config).unwrap();
     let roots = SourceRoots::new(&["src"], &[], graph.files().iter()).unwrap();
-    let dependencies =
-        infer(&Input { graph: &graph, roots: &roots, settings: &settings, imports: &|_| None, texts: &|_| None });
+    let imports = |_: &[RelPath]| Ok::<_, Infallible>(HashMap::new());
+    let input = Input { graph: &graph, roots: &roots, settings: &settings, imports: &imports, texts: &|_| None };
+    let Ok(dependencies) = infer(&input, Extent::Everything);
     diagnostics.extend(dependencies.diagnostics.into_iter().map(|(_, diagnostic)| diagnostic));
     let build_file = RelPath::root().join(&RelPath::parse(DIR).unwrap()).push("BUILD").unwrap();
     let lines = text.split(|byte| *byte == b'\n').count();
