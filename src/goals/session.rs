@@ -149,8 +149,6 @@ impl Session {
             return Ok(dependencies.clone());
         }
         let dependencies = Arc::new(self.infer(Extent::Everything)?);
-        let graph = self.graph()?;
-        self.sources()?.save_all(&python_files(&graph))?;
         self.dependencies = Some(dependencies.clone());
         Ok(dependencies)
     }
@@ -161,9 +159,7 @@ impl Session {
         if let Some(dependencies) = &self.dependencies {
             return Ok(dependencies.clone());
         }
-        let dependencies = self.infer(Extent::From(roots))?;
-        self.sources()?.save()?;
-        Ok(Arc::new(dependencies))
+        Ok(Arc::new(self.infer(Extent::From(roots))?))
     }
 
     fn infer(&mut self, extent: Extent<'_>) -> Result<Dependencies, Error> {
@@ -175,7 +171,9 @@ impl Session {
             imports: &|files| sources.imports(files),
             texts: &|file| std::fs::read_to_string(file.to_path(&self.build_root)).ok(),
         };
-        Ok(python::infer(&input, extent)?)
+        let dependencies = python::infer(&input, extent)?;
+        sources.save_present(graph.files())?;
+        Ok(dependencies)
     }
 
     /// Tells what inference found doubtful about these targets, once each, and which of their dependencies visibility
@@ -359,11 +357,4 @@ impl Session {
             memory_bytes: number("memory"),
         }
     }
-}
-
-fn python_files(graph: &TargetGraph) -> Vec<RelPath> {
-    // By the target's type: a script may have no ending.
-    let targets = graph.targets().filter(|target| python::module_map::is_python_source(target));
-    let files: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).collect();
-    files.into_iter().cloned().collect()
 }

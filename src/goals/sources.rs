@@ -1,7 +1,7 @@
 //! The repository's files as the store knows them: their digests, hashed again only when their dates changed, and what
 //! they import, parsed again only when their bytes did.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::base::{Digest, RelPath};
 use crate::python::imports::{IMPORTS_VERSION, Imports, imports};
 use crate::python::imports_bytes;
 use crate::store::{Batch, Node, Stamp, StatCache, Store, Tree};
+use crate::target::Files;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -108,10 +109,10 @@ impl Sources {
         Some(Found { looked, digest: Digest::of(&content), imports, bytes, is_new: true })
     }
 
-    /// Keeps what was learnt for the next run. Of Python files only these, which are all there are, stay known.
-    pub fn save_all(&self, files: &[RelPath]) -> Result<(), Error> {
-        let files: HashSet<&str> = files.iter().map(RelPath::as_str).collect();
-        let wanted = |path: &str| files.contains(path) || !(path.ends_with(".py") || path.ends_with(".pyi"));
+    /// Keeps what was learnt for the next run, and forgets Python files that are not among those of the repository.
+    pub fn save_present(&self, files: &Files) -> Result<(), Error> {
+        let is_present = |path: &str| RelPath::parse(path).is_ok_and(|path| files.contains(&path));
+        let wanted = |path: &str| !(path.ends_with(".py") || path.ends_with(".pyi")) || is_present(path);
         Ok(self.store.save_stat_cache(&self.stats, wanted)?)
     }
 

@@ -12,7 +12,7 @@ use crate::python::settings::Settings;
 use crate::python::source_root::SourceRoots;
 use crate::target::{Address, Files, Target, TargetGraph, Value};
 
-/// All closures of one graph. Made once, asked often.
+/// All closures of one graph, as far as its dependencies were asked for. Made once, asked often.
 pub struct Closures<'a> {
     graph: &'a TargetGraph,
     dependencies: &'a Dependencies,
@@ -71,7 +71,9 @@ impl<'a> Closures<'a> {
         settings: &'a Settings,
         roots: &SourceRoots,
     ) -> Closures<'a> {
-        let held: Vec<&Target> = graph.targets().filter(|target| is_held(target)).collect();
+        let known = graph.targets().filter_map(|target| Some((dependencies.known(&target.address)?, target)));
+        let known: Vec<(Number, &Target)> = known.collect();
+        let held: Vec<&Target> = known.iter().map(|(_, target)| *target).filter(|target| is_held(target)).collect();
         let inits = inits(&held, graph.files());
         let sources = held.iter().flat_map(|target| &target.sources);
         let all: BTreeSet<&RelPath> = sources.chain(inits.values().flatten()).collect();
@@ -82,8 +84,7 @@ impl<'a> Closures<'a> {
         let source_roots: Vec<RelPath> = distinct.into_iter().cloned().collect();
         let mut holdings: Vec<Holding<'a>> = Vec::new();
         holdings.resize_with(dependencies.len(), Holding::default);
-        for target in graph.targets() {
-            let Some(number) = dependencies.number(&target.address) else { continue };
+        for (number, target) in known {
             let holding = &mut holdings[number as usize];
             holding.target = Some(target);
             if !is_held(target) {

@@ -166,6 +166,11 @@ impl Dependencies {
         self.numbers.get(address).copied()
     }
 
+    /// The number of a target whose dependencies were asked for.
+    pub(crate) fn known(&self, address: &Address) -> Option<Number> {
+        self.number(address).filter(|number| self.edges[*number as usize].is_some())
+    }
+
     pub(crate) fn address(&self, number: Number) -> &Address {
         &self.addresses[number as usize]
     }

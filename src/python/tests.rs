@@ -6,8 +6,7 @@ use serde_json::json;
 
 use super::fixture::{address, path, repository, shown};
 use super::*;
-use crate::build_file::Object;
-use crate::target::{Severity, Value};
+use crate::target::{Object, Severity, Value};
 
 #[test]
 fn a_name_is_looked_for_in_its_module_and_no_further() {

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use super::directory::Entry;
 use super::error::{Error, Result};
 use super::layout::Store;
@@ -33,8 +35,7 @@ impl Store {
                 }
                 Entry::File { digest, executable } => self.copy_file(digest, executable, &path)?,
                 Entry::Symlink(target) => {
-                    clear(&path)?;
-                    symlink(target, &path).map_err(Error::io("create", &path))?;
+                    put(beside(&path, |fresh: &Path| symlink(&target, fresh))?, &path)?;
                 }
             }
         }
@@ -43,27 +44,38 @@ impl Store {
 
     fn copy_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
         let mut from = self.open_blob(digest)?;
-        clear(path)?;
-        let mut to = File::create_new(path).map_err(Error::io("create", path))?;
-        io::copy(&mut from, &mut to).map_err(Error::io("write", path))?;
+        let mut to = beside(path, |fresh: &Path| File::create_new(fresh))?;
+        io::copy(&mut from, to.as_file_mut()).map_err(Error::io("write", path))?;
         let mode = if executable { 0o755 } else { 0o644 };
-        to.set_permissions(Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))
+        to.as_file().set_permissions(Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
+        put(to, path)
     }
+}
+
+/// Makes something under a fresh name in the directory of `path`.
+fn beside<T>(path: &Path, make: impl FnMut(&Path) -> io::Result<T>) -> Result<NamedTempFile<T>> {
+    let dir = path.parent().unwrap_or(path);
+    tempfile::Builder::new().make_in(dir, make).map_err(Error::io("create", path))
+}
+
+/// In the place of whatever file or link is there, at one stroke: another run may copy the same. A directory in the way
+/// is an error.
+fn put<T>(made: NamedTempFile<T>, path: &Path) -> Result<()> {
+    made.persist(path).map(drop).map_err(|failed| Error::io("replace", path)(failed.error))
 }
 
 /// A link to a directory would lead the files elsewhere.
 fn make_real_dir(path: &Path) -> Result<()> {
-    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+    let is_real_dir = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    if is_real_dir() {
         return Ok(());
     }
-    clear(path)?;
-    fs::create_dir(path).map_err(Error::io("create", path))
-}
-
-/// A directory in the way is not removed: that it is there is an error.
-fn clear(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed.map_err(Error::io("replace", path)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("replace", path)(error)),
+        _ => {}
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_real_dir() => Ok(()),
+        made => made.map_err(Error::io("create", path)),
     }
 }

@@ -26,7 +26,7 @@ pub enum Granularity {
 }
 
 /// What the options say, unread.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filters<'a> {
     pub tag: Vec<&'a str>,
     pub target_type: Vec<&'a str>,
@@ -36,6 +36,9 @@ pub struct Filters<'a> {
 }
 
 pub fn filter(graph: &TargetGraph, addresses: Vec<Address>, filters: &Filters) -> Result<Vec<Address>, Error> {
+    if *filters == Filters::default() {
+        return Ok(addresses);
+    }
     let tag = entries(&filters.tag, |part| Ok(part.to_owned()))?;
     let target_type = entries(&filters.target_type, |part| known_kind(graph, part))?;
     let address_regex = entries(&filters.address_regex, regex)?;

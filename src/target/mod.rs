@@ -25,7 +25,7 @@ pub mod spec;
 pub mod visibility;
 
 /// Handed out by `Target` and `load`: whoever may use targets may use these.
-pub use crate::build_file::{Diagnostic, Severity, Topic, Value};
+pub use crate::build_file::{Diagnostic, Object, Severity, Topic, Value};
 
 pub use address::Address;
 pub use changed::changed;

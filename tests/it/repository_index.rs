@@ -204,7 +204,8 @@ fn a_branch_that_was_seen_before_is_known_by_its_content() {
 #[test]
 fn a_file_that_is_gone_is_forgotten() {
     let repository = Repository::new();
-    repository.write("m/a_long_name.py", "import m.b");
+    repository.write("m/a_long_name.py", "");
+    repository.write("m/a.py", "import m.a_long_name");
     repository.settle();
     let holds = |name: &str| {
         let bytes = fs::read(&repository.packs()[0]).unwrap();

@@ -2,6 +2,7 @@
 //! regular expressions; which rule wins is decided above.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use regex::Regex;
 
@@ -23,19 +24,29 @@ pub struct Pattern {
     written: String,
     /// As Pants shows it.
     pub canonical: String,
-    kind: Option<Regex>,
+    kind: Option<LazyRegex>,
     path: Option<PathPattern>,
-    name: Option<Regex>,
-    tags: Vec<Regex>,
+    name: Option<LazyRegex>,
+    tags: Vec<LazyRegex>,
 }
 
 #[derive(Debug)]
 struct PathPattern {
     anchor: Anchor,
-    regex: Regex,
+    regex: LazyRegex,
     /// As Pants shows it.
     canonical: String,
 }
+
+/// Compiled when something is first matched with it: most goals look at few rules, or at none.
+#[derive(Debug)]
+struct LazyRegex {
+    text: String,
+    compiled: OnceLock<Regex>,
+}
+
+/// In bytes. What is made of a pattern this long stays far below the size at which `regex` refuses to compile.
+const MAX_PATTERN: usize = 4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Anchor {
@@ -60,7 +71,7 @@ impl Pattern {
         let (kind, name) = (some(kind), some(name));
         let path = some(path).map(|path| PathPattern::read(&path, dir)).transpose()?;
         let canonical = canonical(&kind, &path, &name, &tags);
-        let glob = |text: String| compile(&format!("^{}", regex_of(&text)), &text);
+        let glob = |text: String| LazyRegex::new(format!("^{}", regex_of(&text)), &text);
         let pattern = Pattern {
             kind: kind.map(glob).transpose()?,
             path,
@@ -77,7 +88,7 @@ impl Pattern {
 
     /// `own` is the directory of the target whose rules these are.
     pub fn matches(&self, seen: &Seen<'_>, own: &RelPath) -> bool {
-        let all = |regex: &Option<Regex>, text| regex.as_ref().is_none_or(|regex| regex.is_match(text));
+        let all = |regex: &Option<LazyRegex>, text| regex.as_ref().is_none_or(|regex| regex.is_match(text));
         all(&self.kind, seen.kind)
             && all(&self.name, seen.name)
             && self.path.as_ref().is_none_or(|path| path.matches(&seen.path, own))
@@ -116,7 +127,7 @@ impl PathPattern {
             Anchor::Floating => regex_of(path),
             _ => format!("^{}", regex_of(path)),
         };
-        Ok(PathPattern { anchor, regex: compile(&regex, text)?, canonical })
+        Ok(PathPattern { anchor, regex: LazyRegex::new(regex, text)?, canonical })
     }
 
     fn matches(&self, path: &str, own: &RelPath) -> bool {
@@ -263,6 +274,34 @@ fn regex_of(glob: &str) -> String {
     out + "$"
 }
 
-fn compile(regex: &str, written: &str) -> Result<Regex, String> {
-    Regex::new(regex).map_err(|_| format!("`{written}` is too large a pattern"))
+impl LazyRegex {
+    /// `text` is made of the pattern that somebody wrote.
+    fn new(text: String, written: &str) -> Result<LazyRegex, String> {
+        match written.len() <= MAX_PATTERN {
+            true => Ok(LazyRegex { text, compiled: OnceLock::new() }),
+            false => Err(format!("`{}…` is too large a pattern", written.chars().take(80).collect::<String>())),
+        }
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        let compile = || Regex::new(&self.text).expect("escaped text, and short");
+        self.compiled.get_or_init(compile).is_match(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_patterns_can_be_compiled_and_longer_ones_are_refused() {
+        for part in ["*", "*a", "**", "**/", "/**", "é"] {
+            let longest = part.repeat(MAX_PATTERN / part.len());
+            let regex = LazyRegex::new(format!("^{}", regex_of(&longest)), &longest).unwrap();
+            // Compiles it, or panics.
+            regex.is_match("x/y");
+            let refused = LazyRegex::new(String::new(), &format!("{longest}{part}{part}")).unwrap_err();
+            assert!(refused.ends_with("…` is too large a pattern"), "{refused}");
+        }
+    }
 }
