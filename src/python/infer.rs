@@ -29,13 +29,16 @@ use crate::python::sourced::sourced;
 use crate::python::stdlib::is_stdlib;
 use crate::target::{Address, Diagnostic, Severity, Target, TargetGraph, dependencies};
 
+/// What each of some files imports.
+pub type ByFile = HashMap<RelPath, Arc<Imports>>;
+
 /// What inference looks at, with the error of its readers.
 pub struct Input<'a, E> {
     pub graph: &'a TargetGraph,
     pub roots: &'a SourceRoots,
     pub settings: &'a Settings,
     /// Of many files at once, from an index or by reading them; without those that cannot be read.
-    pub imports: &'a dyn Fn(&[RelPath]) -> Result<HashMap<RelPath, Arc<Imports>>, E>,
+    pub imports: &'a dyn Fn(&[RelPath]) -> Result<ByFile, E>,
     /// The text of a Dockerfile, a shell script or an interface definition.
     pub texts: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
 }
@@ -104,7 +107,7 @@ struct Inference<'a> {
     texts: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
     targets: Numbered<'a>,
     map: ModuleMap,
-    imports: HashMap<RelPath, Arc<Imports>>,
+    imports: ByFile,
     /// By folder.
     ancestor_files: FxHashMap<RelPath, AncestorFiles>,
     /// Stevedore namespace, to the entry points in it.
