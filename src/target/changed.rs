@@ -8,7 +8,8 @@ use crate::base::glob::Globs;
 use crate::target::kind::{Kind, Sources};
 use crate::target::{Address, Target, TargetGraph};
 
-/// A BUILD file changes all that it declares; a deleted file, the generators whose globs had it. In the order of lists.
+/// A BUILD file changes all that it declares, with what generators generate in their place; a deleted file, the
+/// generators whose globs had it. In the order of lists.
 pub fn changed(graph: &TargetGraph, files: &[RelPath]) -> Vec<Address> {
     let mut changed = BTreeSet::new();
     for file in files {
@@ -17,8 +18,9 @@ pub fn changed(graph: &TargetGraph, files: &[RelPath]) -> Vec<Address> {
     let build_files: BTreeSet<&RelPath> = files.iter().filter(|file| graph.is_build_file(file)).collect();
     let deleted: Vec<&RelPath> = files.iter().filter(|file| !graph.files().contains(file)).collect();
     if !build_files.is_empty() || !deleted.is_empty() {
-        let touched =
-            |target: &&Target| build_files.contains(&target.build_file) || deleted.iter().any(|file| had(target, file));
+        let is_expanded = |target: &Target| !graph.generated_by(&target.address).is_empty();
+        let declared = |target: &&Target| build_files.contains(&target.build_file) && !is_expanded(target);
+        let touched = |target: &&Target| declared(target) || deleted.iter().any(|file| had(target, file));
         changed.extend(graph.targets().filter(touched).map(|target| target.address.clone()));
     }
     let mut changed: Vec<Address> = changed.into_iter().collect();

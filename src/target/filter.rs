@@ -19,9 +19,9 @@ pub enum Error {
 pub enum Granularity {
     #[default]
     All,
-    /// What stands for a file, or was written and generates nothing.
+    /// What was generated for a file.
     File,
-    /// What is written in a BUILD file.
+    /// All else: what is written in BUILD files, and what of it generates by name, such as requirements.
     Build,
 }
 
@@ -95,7 +95,7 @@ fn known_kind(graph: &TargetGraph, kind: &str) -> Result<String, Error> {
 fn granular(target: &Target, granularity: Granularity) -> bool {
     match granularity {
         Granularity::All => true,
-        Granularity::File => target.address.file.is_some() || !Kind::of(&target.kind).is_some_and(Kind::is_generator),
-        Granularity::Build => target.generator.is_none(),
+        Granularity::File => target.address.file.is_some(),
+        Granularity::Build => target.address.file.is_none(),
     }
 }
