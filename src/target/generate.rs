@@ -97,7 +97,10 @@ impl<'a> Generation<'a> {
         if !self.may_be_several(kind, &fields) {
             return;
         }
-        let generated_defaults = self.all_defaults.of(kind.generates).cloned().unwrap_or_default();
+        let generated_defaults = match self.world.settings.generated_have_defaults() {
+            true => self.all_defaults.of(kind.generates).cloned().unwrap_or_default(),
+            false => Fields::new(),
+        };
         let mut all = generated_defaults.clone();
         all.extend(fields.clone());
         for (parameters, all) in self.expanded(all) {

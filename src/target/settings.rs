@@ -74,6 +74,12 @@ impl Settings {
         is_since(self.pants_version.as_deref(), (2, 26))
     }
 
+    /// Whether defaults of a target type count where a generator makes such targets. Before Pants 2.21 only those of the
+    /// generator's type did.
+    pub fn generated_have_defaults(&self) -> bool {
+        is_since(self.pants_version.as_deref(), (2, 21))
+    }
+
     /// The lockfile behind a requirement's `resolve` field, if lockfiles are targets.
     pub fn lockfile_of(&self, resolve: &str) -> Option<&str> {
         self.resolves.get(resolve).filter(|_| self.lockfile_targets).map(String::as_str)
