@@ -18,6 +18,8 @@ pub enum Topic {
     Mistake,
     /// A name that a plugin or a newer Pants may know: `what` it names, and the name. All of them are told as one.
     Unknown { what: &'static str, name: String },
+    /// Sources that are not there: the target is as declared, but has fewer files than it says.
+    Unmatched,
     /// Nothing wrong as far as is known: only more Python than is evaluated here.
     Beyond,
 }

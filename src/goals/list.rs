@@ -4,7 +4,7 @@ use crate::goals::{Error, Session, Verdict, output};
 use crate::target::{Target, Value};
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let selected = session.selected()?;
+    let selected = session.naming(Session::selected)?;
     if selected.is_empty() {
         session.warn("no targets were matched by the command line");
         return Ok(Verdict::Good);
@@ -21,7 +21,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 pub fn filter(session: &mut Session) -> Result<Verdict, Error> {
-    let selected = session.selected()?;
+    let selected = session.naming(Session::selected)?;
     output::addresses(session, "filter", &selected)?;
     Ok(Verdict::Good)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use waders_sandbox::{Isolation, Spawner};
 
 use crate::base::RelPath;
-use crate::build_file::Diagnostic;
+use crate::build_file::{Diagnostic, Topic};
 use crate::config::index::{self, Indexes, Place};
 use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
@@ -114,6 +114,17 @@ impl Session {
         told.iter().for_each(|broken| self.tell_diagnostic(&broken.diagnostic));
         self.has_mistakes |= !told.is_empty();
         told.len()
+    }
+
+    /// Work that names targets and reads no sources: it does not matter to it that some are not there.
+    pub fn naming<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, Error>) -> Result<T, Error> {
+        self.graph()?;
+        let is_unmatched = |broken: &Broken| broken.diagnostic.topic == Topic::Unmatched;
+        let (set_aside, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.broken).into_iter().partition(is_unmatched);
+        self.broken = left;
+        let done = work(self);
+        self.broken.extend(set_aside);
+        done
     }
 
     /// What was found on the way and did not matter to any goal of this run, in the repository and in the store.

@@ -161,3 +161,40 @@ fn plugins_take_any_pants_of_the_series() {
     check("2.30.0rc1", "pantsbuild.pants>=2.30.0a0,<2.31");
     check("2.30.0.dev3", "pantsbuild.pants==2.30.0.dev3");
 }
+
+#[test]
+fn defaults_of_what_is_generated_count_since_pants_2_21() {
+    let check = |version: &str, expected: &[&str]| {
+        let root = tempfile::tempdir().expect("temporary directory");
+        std::fs::write(root.path().join("f.py"), "").expect("file");
+        let build = "__defaults__({python_source: dict(tags=['t'])})\npython_sources(name='p')";
+        std::fs::write(root.path().join("BUILD"), build).expect("file");
+        let config = Config::of([("GLOBAL", "pants_version", json!(version))]);
+        let loaded = load(root.path(), &config, &World::with(&|_| None));
+        let target = loaded.graph.targets().find(|target| target.kind == "python_source").expect("generated");
+        let tags = target.fields.get("tags").map(|tags| tags.strings()).unwrap_or_default();
+        assert_eq!(tags, expected, "{version}");
+    };
+    check("2.20.3", &[]);
+    check("2.21.0", &["t"]);
+}
+
+#[test]
+fn sources_that_are_ignored_are_told_from_those_that_are_not_there() {
+    let check = |fields: &str, expected: &str| {
+        let build = format!("{fields}\nfile(name='there', source='plain')");
+        let found = told(|dir| {
+            std::fs::create_dir_all(dir.join(".dir")).expect("directory");
+            for file in ["plain", ".dir/f"] {
+                std::fs::write(dir.join(file), "").expect("file");
+            }
+            std::fs::write(dir.join("BUILD"), &build).expect("file");
+        });
+        assert_eq!(found, [format!("a/BUILD:1:1: {expected}")], "{fields}");
+    };
+    let ignored = "`.gitignore` or `[GLOBAL].pants_ignore` leaves that file out";
+    check("files(name='f', sources=['.dir/f'])", &format!("`sources` names `.dir/f`, but {ignored} in `a`"));
+    check("files(name='f', sources=['gone'])", "`sources` names `gone`, but there is no such file in `a`");
+    check("file(name='f', source='.dir/f')", &format!("`a/.dir/f`: {ignored}"));
+    check("file(name='f', source='gone')", "there is no file `a/gone`");
+}

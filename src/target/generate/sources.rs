@@ -3,9 +3,11 @@
 use super::Generation;
 use crate::base::RelPath;
 use crate::base::glob;
-use crate::build_file::{Diagnostic, Value};
+use crate::build_file::{Diagnostic, Topic, Value};
 use crate::target::defaults::Fields;
 use crate::target::kind::{Each, Kind, Sources};
+
+const IGNORED: &str = "`.gitignore` or `[GLOBAL].pants_ignore` leaves that file out";
 
 impl Generation<'_> {
     pub(super) fn sources(&mut self, kind: &Kind, fields: &Fields, dir: &RelPath) -> Vec<RelPath> {
@@ -51,6 +53,7 @@ impl Generation<'_> {
     fn one_source(&mut self, source: &str, dir: &RelPath) -> Vec<RelPath> {
         match dir.push(source) {
             Ok(file) if self.world.files.contains(&file) => return vec![file],
+            Ok(file) if self.is_ignored(&file) => self.unmatched_glob(format!("`{file}`: {IGNORED}")),
             Ok(file) => self.unmatched_glob(format!("there is no file `{file}`")),
             Err(error) => self.error(error.to_string()),
         }
@@ -67,6 +70,11 @@ impl Generation<'_> {
         }
     }
 
+    /// Whether a file that was not found is there all the same.
+    fn is_ignored(&self, file: &RelPath) -> bool {
+        file.to_path(self.world.root).is_file()
+    }
+
     /// A file named in `sources` that is not there, or globs that match nothing at all.
     fn unmatched(&mut self, globs: &[&str], found: &[RelPath], dir: &RelPath) {
         let literals = globs.iter().filter(|glob| glob::is_literal(glob) && !glob.starts_with('!'));
@@ -75,7 +83,11 @@ impl Generation<'_> {
             .copied()
             .collect();
         for name in missing {
-            self.unmatched_glob(format!("`sources` names `{name}`, but there is no such file in `{dir}`"));
+            let why = match dir.push(name) {
+                Ok(file) if self.is_ignored(&file) => IGNORED,
+                _ => "there is no such file",
+            };
+            self.unmatched_glob(format!("`sources` names `{name}`, but {why} in `{dir}`"));
         }
         if found.is_empty() && globs.iter().any(|glob| !glob::is_literal(glob)) {
             self.unmatched_glob(format!("`sources` matches no file in `{dir}`: {}", globs.join(", ")));
@@ -86,7 +98,7 @@ impl Generation<'_> {
     pub(super) fn unmatched_glob(&mut self, message: String) {
         if let Some(severity) = self.world.settings.unmatched_globs {
             let found = Diagnostic::error(self.build_file, self.place, message);
-            self.diagnostics.push(Diagnostic { severity, ..found });
+            self.diagnostics.push(Diagnostic { severity, topic: Topic::Unmatched, ..found });
         }
     }
 }
