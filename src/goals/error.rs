@@ -76,6 +76,8 @@ pub enum Error {
     NoHome,
     #[error("cannot start threads")]
     Threads(#[source] std::io::Error),
+    #[error("nothing says which Python to run: `interpreter_constraints` is not set")]
+    NoConstraints,
     #[error("the toolchain has no interpreter")]
     NoInterpreter,
     #[error("{0} has no source file")]
@@ -184,6 +186,9 @@ impl Error {
             Error::NeedsBackend { .. } => "add it to `backend_packages` in the section `[GLOBAL]` of `pants.toml`",
             Error::SummaryOfAll => "leave out the specs or the flag",
             Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",
+            Error::NoConstraints => {
+                "set it in the section `[python]` of `pants.toml`, such as `interpreter_constraints = [\"CPython==3.11.*\"]`"
+            }
             Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
             Error::NeedsPackages(_) => {
                 "building packages for tests comes with the goal `package`, which is not there yet"

@@ -17,8 +17,7 @@ const ROUNDS: usize = 10;
 
 /// What each file declares.
 pub fn ask(session: &mut Session, question: &Question) -> Result<BTreeMap<RelPath, BuildFile>, Error> {
-    let constraints: Vec<String> =
-        session.config().list("python", "interpreter_constraints").into_iter().map(str::to_owned).collect();
+    let constraints = toolchains::constraints_of_build_files(session)?;
     let toolchain = toolchains::ensure(session, &constraints)?;
     let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
     let (mut env, mut open) = (BTreeMap::new(), BTreeSet::new());

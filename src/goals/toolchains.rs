@@ -7,6 +7,7 @@ use crate::action::Source;
 use crate::config::Environment;
 use crate::goals::{Error, Session};
 use crate::plan::interpreter::Interpreter;
+use crate::target;
 use crate::toolchain::settings::{Machine, packages};
 use crate::toolchain::{self, Constraints, Context, Lock, Settings, Toolchain, Wanted};
 
@@ -15,9 +16,40 @@ pub const LOCK: &str = "waders.lock";
 
 const PLATFORM: &str = "linux-x86_64";
 
+/// Of Pants before 2.17, for repositories that set none. From then on Pants wants them set.
+const OLD_CONSTRAINTS: &str = "CPython>=3.7,<4";
+
+/// An interpreter that reads BUILD files as well as any.
+const ANY: &str = "CPython>=3.9";
+
+/// Interpreter constraints of targets that have none of their own.
+pub fn default_constraints(session: &Session) -> Vec<String> {
+    let config = session.config();
+    let set = config.list("python", "interpreter_constraints");
+    if set.is_empty() && !target::is_since(config.text("GLOBAL", "pants_version"), (2, 17)) {
+        return vec![OLD_CONSTRAINTS.to_owned()];
+    }
+    set.into_iter().map(str::to_owned).collect()
+}
+
+/// Constraints of an interpreter for BUILD files, which are nobody's sources: the repository's or, where that cannot be
+/// had, any.
+pub fn constraints_of_build_files(session: &mut Session) -> Result<Vec<String>, Error> {
+    let constraints = default_constraints(session);
+    match ensure(session, &constraints) {
+        Err(Error::NoConstraints | Error::Toolchain(toolchain::Error::NoInterpreter { .. })) => {
+            Ok(vec![ANY.to_owned()])
+        }
+        found => found.map(|_| constraints),
+    }
+}
+
 /// The toolchain for these interpreter constraints; the lock is written when it had to grow. Where the session found that
 /// the store lost a part of a tree, every tree is made again.
 pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain, Error> {
+    if constraints.is_empty() {
+        return Err(Error::NoConstraints);
+    }
     let ensure = if session.restores { toolchain::restore } else { toolchain::ensure };
     let path = session.build_root().join(LOCK);
     let (store, client) = (session.store()?, session.client()?);

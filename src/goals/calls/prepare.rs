@@ -12,7 +12,7 @@ use crate::goals::calls::surroundings::{Surroundings, World};
 use crate::goals::calls::work::Like;
 use crate::goals::calls::{Enabled, Work};
 use crate::goals::pythons::Pythons;
-use crate::goals::{Error, Session};
+use crate::goals::{Error, Session, toolchains};
 use crate::plan::batches;
 use crate::plan::requirements::Wanted;
 use crate::plan::tool_run::{self, ToolBatch, ToolOptions};
@@ -151,8 +151,11 @@ impl Preparation<'_> {
         if let Some(constraints) = of_resolve {
             return Ok(constraints);
         }
-        let default = config.list("python", "interpreter_constraints").into_iter().map(str::to_owned).collect();
-        let candidates = if work.constraints.is_empty() { BTreeSet::from([default]) } else { work.constraints.clone() };
+        let candidates = match (enabled.call.build_files, work.constraints.is_empty()) {
+            (true, _) => BTreeSet::from([toolchains::constraints_of_build_files(session)?]),
+            (false, true) => BTreeSet::from([toolchains::default_constraints(session)]),
+            (false, false) => work.constraints.clone(),
+        };
         self.newest(session, candidates, tool.python.as_deref())
     }
 

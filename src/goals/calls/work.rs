@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::RelPath;
 use crate::base::glob::Globs;
 use crate::goals::calls::Enabled;
-use crate::goals::{Error, Session, selected};
+use crate::goals::{Error, Session, selected, toolchains};
 use crate::python::{self, resolve_of};
 use crate::target::{Address, Target, TargetGraph};
 use crate::tools::{Call, Partition};
@@ -119,7 +119,7 @@ fn is_worked_on(call: &Call, target: &Target) -> bool {
 pub fn constraints(session: &Session, target: &Target) -> Vec<String> {
     let own = target.fields.get("interpreter_constraints").map(|value| value.strings()).unwrap_or_default();
     match own.is_empty() {
-        true => session.config().list("python", "interpreter_constraints").into_iter().map(str::to_owned).collect(),
+        true => toolchains::default_constraints(session),
         false => own.into_iter().map(str::to_owned).collect(),
     }
 }

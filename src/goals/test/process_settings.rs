@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::goals::{Error, Session};
+use crate::goals::{Error, Session, toolchains};
 use crate::plan::environment;
 use crate::plan::test_run::Workers;
 use crate::target::Target;
@@ -70,8 +70,7 @@ pub fn attempts(session: &Session) -> u32 {
 
 fn constraints(session: &Session, target: &Target) -> Vec<String> {
     let own = strings(target, "interpreter_constraints");
-    let default = || session.config().list("python", "interpreter_constraints").into_iter().map(str::to_owned);
-    if own.is_empty() { default().collect() } else { own }
+    if own.is_empty() { toolchains::default_constraints(session) } else { own }
 }
 
 fn env(session: &Session, target: &Target) -> BTreeMap<String, String> {
