@@ -1,0 +1,3 @@
+import lib.util
+import requests
+def main(): pass

@@ -1,0 +1,2 @@
+from app import main
+def test(): pass
