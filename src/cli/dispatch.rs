@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 
 use crate::cli::args::Help;
 use crate::cli::error::{render, render_warning, shows_colour};
-use crate::cli::exit_code::{self, ExitCode};
 use crate::cli::invocation::{self, Invocation};
 use crate::cli::{completions, help, topics};
 use crate::config::{Environment, Table};
-use crate::goals::{self, Kind, Session, Terminal, Verdict};
+use crate::goals::{self, Session, Terminal, Verdict};
+use crate::report::ExitCode;
 
 /// From the words of the command line, without the program's name, to the process's exit code.
 pub fn run(argv: &[String], environment: Environment) -> u8 {
@@ -60,28 +60,15 @@ fn run_each(goals: &[String], session: &mut Session, terminal: Terminal) -> u8 {
         };
         match goal(session) {
             Ok(Verdict::Good) => {}
-            Ok(Verdict::Bad(code)) => return exit_code::of_tool(code),
-            Ok(Verdict::Prevented(kind)) => return code_of(kind).number(),
             Ok(Verdict::Interrupted) | Err(goals::Error::Interrupted) => {
                 eprintln!("Interrupted by user.");
-                return ExitCode::Failure.number();
+                return Verdict::Interrupted.exit_code();
             }
-            Err(error) => return told(&error, error.hint().as_deref(), terminal.colour, code_of(error.kind())),
+            Ok(verdict) => return verdict.exit_code(),
+            Err(error) => return told(&error, error.hint().as_deref(), terminal.colour, error.kind().exit_code()),
         }
     }
     ExitCode::Success.number()
-}
-
-fn code_of(kind: Kind) -> ExitCode {
-    match kind {
-        Kind::Mistake => ExitCode::Failure,
-        Kind::Unavailable => ExitCode::Unavailable,
-        Kind::Bug => ExitCode::Bug,
-        Kind::Sandbox => ExitCode::SandboxRefused,
-        Kind::Store => ExitCode::StoreUnwritable,
-        Kind::WrongBytes => ExitCode::WrongBytes,
-        Kind::Lock => ExitCode::LockOutOfDate,
-    }
 }
 
 fn told(error: &dyn std::error::Error, hint: Option<&str>, colour: bool, code: ExitCode) -> u8 {

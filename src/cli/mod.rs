@@ -1,11 +1,10 @@
-//! The command line: arguments, help, completions, exit codes, how errors look. What goals do is in `goals`.
+//! The command line: arguments, help, completions, how errors look. What goals do is in `goals`.
 
 pub mod alias;
 pub mod args;
 pub mod completions;
 pub mod dispatch;
 pub mod error;
-pub mod exit_code;
 pub mod flag;
 pub mod help;
 pub mod invocation;
@@ -15,5 +14,4 @@ pub mod topics;
 
 pub use args::Args;
 pub use error::Error;
-pub use exit_code::ExitCode;
 pub use invocation::Invocation;

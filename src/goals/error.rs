@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::action::Exit;
+use crate::report::ExitCode;
 use crate::target::Address;
 use crate::{base, config, engine, net, plan, python, report, store, target, toolchain};
 
@@ -140,6 +141,20 @@ pub enum Kind {
     WrongBytes,
     /// A lock is missing or does not fit.
     Lock,
+}
+
+impl Kind {
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Kind::Mistake => ExitCode::Failure,
+            Kind::Unavailable => ExitCode::Unavailable,
+            Kind::Bug => ExitCode::Bug,
+            Kind::Sandbox => ExitCode::SandboxRefused,
+            Kind::Store => ExitCode::StoreUnwritable,
+            Kind::WrongBytes => ExitCode::WrongBytes,
+            Kind::Lock => ExitCode::LockOutOfDate,
+        }
+    }
 }
 
 impl Error {

@@ -42,11 +42,12 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Resu
     for error in &refused {
         session.tell("error", &told(error), error.hint().as_deref());
     }
-    results.print_json(session, goal, results.exit_code(Asked::Rewrite).max(i32::from(!refused.is_empty())))?;
-    match results.verdict(Asked::Rewrite) {
-        Verdict::Good if unreadable || !refused.is_empty() => Ok(Verdict::Bad(1)),
-        verdict => Ok(verdict),
-    }
+    let verdict = match results.verdict(Asked::Rewrite) {
+        Verdict::Good if unreadable || !refused.is_empty() => Verdict::Bad(1),
+        verdict => verdict,
+    };
+    results.print_json(session, goal, verdict)?;
+    Ok(verdict)
 }
 
 /// The files that could not be written.

@@ -24,11 +24,12 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     }
     results.print(session, Asked::Tell);
     advise(session, &results);
-    results.tell_machines(session, "lint")?;
-    match results.verdict(Asked::Tell) {
-        Verdict::Good if unreadable => Ok(Verdict::Bad(1)),
-        verdict => Ok(verdict),
-    }
+    let verdict = match results.verdict(Asked::Tell) {
+        Verdict::Good if unreadable => Verdict::Bad(1),
+        verdict => verdict,
+    };
+    results.tell_machines(session, "lint", verdict)?;
+    Ok(verdict)
 }
 
 fn kinds(session: &Session) -> Vec<Kind> {

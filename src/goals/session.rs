@@ -15,9 +15,10 @@ use crate::config::index::{self, Indexes, Place};
 use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
-use crate::goals::{Error, forbidden, loading, recipes, selected, unpackers};
+use crate::goals::{Error, Verdict, forbidden, loading, recipes, selected, unpackers};
 use crate::net::Client;
 use crate::python::{self, Dependencies, Extent, SourceRoots};
+use crate::report::ExitCode;
 use crate::store::Store;
 use crate::target::{Address, Broken, Severity, TargetGraph};
 
@@ -311,6 +312,14 @@ impl Session {
         let named_by = format!("`{option}` in the section `[python-repos]`");
         let place = |url: &str| Place { url: url.to_owned(), named_by: named_by.clone() };
         self.config.list("python-repos", option).into_iter().map(place).collect()
+    }
+
+    /// What the process ends with where this is its last goal: mistakes in the repository are no success.
+    pub fn exit_code(&self, verdict: Verdict) -> u8 {
+        match verdict {
+            Verdict::Good if self.has_mistakes => ExitCode::Failure.number(),
+            verdict => verdict.exit_code(),
+        }
     }
 
     /// To standard output, for machines and people alike.

@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::action::{Action, CachePolicy, Source, Warm};
 use crate::base::{Digest, RelPath};
-use crate::plan::environment;
-use crate::plan::tool_run::REPORTS;
+use crate::plan::{environment, program, tool_run};
 use crate::python::venv;
 use crate::tools::{Call, Runner};
 
@@ -39,6 +38,8 @@ pub struct CheckRun<'c> {
     /// The words that name a settings file.
     pub config: Vec<String>,
     pub args: Vec<String>,
+    /// What lies in the directory for reports is the checker's, and no source.
+    pub has_reports: bool,
     /// Earlier results and states do not count.
     pub force: bool,
     pub mypy: Mypy,
@@ -68,7 +69,7 @@ pub fn action(run: &CheckRun<'_>) -> Action {
         cwd: RelPath::root(),
         input_root: run.sources,
         images: run.images.clone(),
-        outputs_at: outputs_at(run, is_mypy),
+        outputs_at: tool_run::outputs_at(run.has_reports),
         network: false,
         timeout: None,
         attempts: 1,
@@ -111,7 +112,7 @@ fn mypy_argv(run: &CheckRun<'_>) -> Vec<String> {
         "found_at": FOUND_AT,
         "left_in": format!("/out/{LEFT_IN}"),
     });
-    [venv::PYTHON, "-s", "-B", "-c", MYPY, &settings.to_string()].map(str::to_owned).to_vec()
+    [program::argv(MYPY), vec![settings.to_string()]].concat()
 }
 
 /// The call's words with what they stand for.
@@ -137,12 +138,6 @@ fn words(run: &CheckRun<'_>) -> Vec<String> {
 /// Relative to the build root, as mypy shows the files that it finds there.
 fn shown(root: &RelPath) -> &str {
     if root.is_root() { "." } else { root.as_str() }
-}
-
-/// A directory of sources may be called so too.
-fn outputs_at(run: &CheckRun<'_>, is_mypy: bool) -> BTreeMap<String, RelPath> {
-    let writes = is_mypy && run.args.iter().any(|word| word.contains(REPORTS));
-    writes.then(|| (format!("/src/{REPORTS}"), clean(REPORTS))).into_iter().collect()
 }
 
 /// The user's settings of pyright with the source roots among its import paths. An error says what is wrong with them.
@@ -202,6 +197,7 @@ mod tests {
             images: BTreeMap::new(),
             config: vec!["--config-file=my.ini".to_owned()],
             args: vec!["--strict".to_owned()],
+            has_reports: true,
             force: false,
             mypy,
         }
@@ -226,6 +222,14 @@ mod tests {
         assert!(argv.ends_with(&["src/app/a.py", "src/app/b.py"].map(str::to_owned)));
         let argv = action_of("pyrefly", true).argv;
         assert!(argv.contains(&"--search-path=.".to_owned()) && argv.contains(&"--search-path=src".to_owned()));
+    }
+
+    #[test]
+    fn reports_are_kept_where_the_directory_is_for_them() {
+        let tool = tools::named("mypy").unwrap();
+        let run = run(&tool.calls[0], mypy(true));
+        assert!(action(&run).outputs_at.contains_key("/src/reports"));
+        assert!(action(&CheckRun { has_reports: false, ..run }).outputs_at.is_empty());
     }
 
     #[test]

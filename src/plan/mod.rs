@@ -9,6 +9,7 @@ pub mod interpret_run;
 pub mod interpreter;
 pub mod landmarks;
 pub mod lock_run;
+pub mod program;
 pub mod requirements;
 pub mod test_run;
 pub mod tool_run;

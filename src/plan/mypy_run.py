@@ -193,6 +193,12 @@ def connect(path):
     return connection
 
 
+def table_of(connection):
+    """Where mypy keeps what it knows: older ones call it `files`."""
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'files%' ORDER BY name DESC")
+    return tables.fetchone()[0]
+
+
 def pieces(directory):
     """The pieces of each database, in their order."""
     found = {}
@@ -219,17 +225,18 @@ def restore_one(path, names):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     shutil.copyfile(names[0], path)
     connection = connect(path)
+    files = table_of(connection)
     for name in names[1:]:
         connection.execute("ATTACH ? AS piece", (name,))
-        connection.execute("INSERT OR REPLACE INTO files2 SELECT path, mtime, data FROM piece.changed WHERE data IS NOT NULL")
-        connection.execute("DELETE FROM files2 WHERE path IN (SELECT path FROM piece.changed WHERE data IS NULL)")
+        connection.execute(f"INSERT OR REPLACE INTO {files} SELECT path, mtime, data FROM piece.changed WHERE data IS NOT NULL")
+        connection.execute(f"DELETE FROM {files} WHERE path IN (SELECT path FROM piece.changed WHERE data IS NULL)")
         connection.execute("DETACH piece")
     # mypy writes the rows; these tell us which.
     connection.executescript(
-        """
+        f"""
         CREATE TABLE touched (path TEXT PRIMARY KEY);
-        CREATE TRIGGER on_insert AFTER INSERT ON files2 BEGIN INSERT OR IGNORE INTO touched VALUES (new.path); END;
-        CREATE TRIGGER on_delete AFTER DELETE ON files2 BEGIN INSERT OR IGNORE INTO touched VALUES (old.path); END;
+        CREATE TRIGGER on_insert AFTER INSERT ON {files} BEGIN INSERT OR IGNORE INTO touched VALUES (new.path); END;
+        CREATE TRIGGER on_delete AFTER DELETE ON {files} BEGIN INSERT OR IGNORE INTO touched VALUES (old.path); END;
         """
     )
     connection.close()
@@ -249,16 +256,17 @@ def keep(found_at, left_in, again):
 
 def keep_one(path, before, left_in, database, again):
     connection = connect(path)
+    files = table_of(connection)
     # Advice that is given once would be lost with the module that got it, so these are always checked again.
     for source in again:
-        connection.executemany("DELETE FROM files2 WHERE path = ?", [(name,) for name in names_of_module(source)])
+        connection.executemany(f"DELETE FROM {files} WHERE path = ?", [(name,) for name in names_of_module(source)])
     if not before:
         return keep_whole(connection, path, left_in, database)
     number = int(before[-1].rpartition(".")[2]) + 1
     piece = os.path.join(left_in, f"{database}.{number}")
     connection.execute("ATTACH ? AS piece", (piece,))
     connection.execute("CREATE TABLE piece.changed (path TEXT, mtime REAL, data BLOB)")
-    rows = "SELECT path, mtime, data FROM touched LEFT JOIN files2 USING (path) ORDER BY path"
+    rows = f"SELECT path, mtime, data FROM touched LEFT JOIN {files} USING (path) ORDER BY path"
     changed = connection.execute(f"INSERT INTO piece.changed {rows}").rowcount
     connection.execute("DETACH piece")
     size = os.path.getsize(piece) + sum(map(os.path.getsize, before[1:]))

@@ -6,11 +6,13 @@ use std::time::Duration;
 use crate::action::{Action, CachePolicy, Source};
 use crate::base::RelPath;
 use crate::config::Config;
-use crate::plan::{config_files, environment};
+use crate::plan::{config_files, environment, program};
 use crate::tools::{Call, Tool};
 
 /// Where a linter may leave reports, below the build root and below `/out`.
 pub const REPORTS: &str = "reports";
+
+const FIXED_CLOCK: &str = include_str!("fixed_clock.py");
 
 /// What a tool's section says for all its processes.
 #[derive(Clone, Debug, Default)]
@@ -52,8 +54,7 @@ pub fn action(tool: &Tool, call: &Call, options: &ToolOptions, batch: &ToolBatch
     if !batch.source_roots.is_empty() {
         env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&batch.source_roots));
     }
-    let reports = RelPath::parse(REPORTS).expect("the path is clean");
-    let has_reports = !call.kind.rewrites() && !batch.files.iter().any(|file| file.starts_with(&reports));
+    let has_reports = !call.kind.rewrites() && leaves_reports_alone(&batch.files);
     Action {
         label: batch.label.clone(),
         argv: argv(tool, call, options, &batch.files),
@@ -61,7 +62,7 @@ pub fn action(tool: &Tool, call: &Call, options: &ToolOptions, batch: &ToolBatch
         cwd: RelPath::root(),
         input_root: batch.input_root,
         images: batch.images.clone(),
-        outputs_at: has_reports.then(|| (format!("/src/{REPORTS}"), reports)).into_iter().collect(),
+        outputs_at: outputs_at(has_reports),
         network: false,
         timeout: options.timeout,
         attempts: 1,
@@ -73,13 +74,29 @@ pub fn action(tool: &Tool, call: &Call, options: &ToolOptions, batch: &ToolBatch
     }
 }
 
+/// The directory for reports is nobody else's: sources may lie in one of that name.
+pub fn leaves_reports_alone<'f>(sources: impl IntoIterator<Item = &'f RelPath>) -> bool {
+    !sources.into_iter().any(|file| file.starts_with(&reports()))
+}
+
+pub fn outputs_at(has_reports: bool) -> BTreeMap<String, RelPath> {
+    has_reports.then(|| (format!("/src/{REPORTS}"), reports())).into_iter().collect()
+}
+
+fn reports() -> RelPath {
+    RelPath::parse(REPORTS).expect("the path is clean")
+}
+
 /// What a tool found is as good a result as that it found nothing: the same files give it again.
 fn good_codes(call: &Call) -> Vec<i32> {
     std::iter::once(0).chain(call.finding_codes.iter().copied()).collect()
 }
 
 fn argv(tool: &Tool, call: &Call, options: &ToolOptions, files: &[RelPath]) -> Vec<String> {
-    let mut argv = Vec::new();
+    let mut argv: Vec<String> = match call.fixed_clock {
+        true => program::argv(FIXED_CLOCK),
+        false => Vec::new(),
+    };
     for (index, word) in call.argv.iter().enumerate() {
         match word.as_str() {
             "{config}" => argv.extend(config_args(tool, options)),
@@ -158,6 +175,13 @@ mod tests {
         let words = words("pyupgrade", "pyupgrade", &options(&["--py39-plus"], &[]), &["a.py", "-b.py"]);
         let script = "\"$@\"; code=$?; shift 2; cp --parents -- \"$@\" /out || exit 70; exit $code";
         assert_eq!(words, format!("/bin/sh -c {script} sh /deps/bin/pyupgrade --py39-plus a.py ./-b.py"));
+    }
+
+    #[test]
+    fn a_tool_that_tells_the_time_is_run_with_a_clock_that_stands() {
+        let words = words("bandit", "bandit", &ToolOptions::default(), &["a.py"]);
+        assert!(words.starts_with("/deps/bin/python -s -B -c "), "{words}");
+        assert!(words.ends_with(" /deps/bin/bandit --quiet a.py"), "{words}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 struct Document<'a> {
     schema_version: u32,
     goal: &'a str,
-    exit_code: i32,
+    exit_code: u8,
     #[serde(flatten)]
     results: Results<'a>,
 }
@@ -54,18 +54,18 @@ struct Run<'a> {
 }
 
 /// One document, sorted by name, with a line end.
-pub fn render_tests(results: &[TestResult], exit_code: i32) -> String {
+pub fn render_tests(results: &[TestResult], exit_code: u8) -> String {
     let mut sorted: Vec<&TestResult> = results.iter().collect();
     sorted.sort_by_key(|result| &result.name);
     render("test", exit_code, Results::Tests(sorted.into_iter().map(test).collect()))
 }
 
 /// One document, with a line end.
-pub fn render_tools(goal: &str, results: &[&ToolResult], exit_code: i32) -> String {
+pub fn render_tools(goal: &str, results: &[&ToolResult], exit_code: u8) -> String {
     render(goal, exit_code, Results::Tools(results.iter().map(|result| tool(result)).collect()))
 }
 
-fn render(goal: &str, exit_code: i32, results: Results<'_>) -> String {
+fn render(goal: &str, exit_code: u8, results: Results<'_>) -> String {
     let document = Document { schema_version: SCHEMA_VERSION, goal, exit_code, results };
     serde_json::to_string_pretty(&document).expect("texts and numbers are JSON") + "\n"
 }

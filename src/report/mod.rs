@@ -1,7 +1,9 @@
-//! What people and machines get to read of a run: progress, summary lines, JUnit, JSON, SARIF. Text is made by plain functions;
-//! `console` and `junit::write` alone do I/O. Which tests run, and what their results mean, is decided in `goals`.
+//! What people and machines get to read of a run: progress, summary lines, JUnit, JSON, SARIF, exit codes. Text is made by
+//! plain functions; `console` and `junit::write` alone do I/O. Which tests run, and what their results mean, is decided in
+//! `goals`.
 
 pub mod console;
+pub mod exit_code;
 pub mod finding;
 pub mod github;
 pub mod graph;
@@ -17,6 +19,7 @@ pub mod tool_result;
 pub mod tool_summary;
 
 pub use console::Console;
+pub use exit_code::ExitCode;
 pub use pretty_json::pretty;
 pub use status::Status;
 pub use test_result::TestResult;

@@ -22,6 +22,9 @@ pub struct Call {
     /// What its environment has beside the constants.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// A Python program that tells when it ran: it is run with a clock that stands.
+    #[serde(default)]
+    pub fixed_clock: bool,
     /// What is peculiar about running it.
     pub runner: Option<Runner>,
     pub partition: Partition,

@@ -68,12 +68,11 @@ impl CallResults {
         let failed = self.tools.values().flat_map(|tool| &tool.runs).filter(|run| run.status.exit_code() != 0).count();
         match failure::common_kind(&self.failures) {
             Some(kind) if self.failures.len() == failed => Verdict::Prevented(kind),
-            _ => Verdict::of_exit_code(self.exit_code(asked)),
+            _ => {
+                let codes = self.tools.values().map(|tool| tool.exit_code(asked));
+                Verdict::of_exit_code(codes.into_iter().rfind(|code| *code != 0).unwrap_or(0))
+            }
         }
-    }
-
-    pub fn exit_code(&self, asked: Asked) -> i32 {
-        self.tools.values().map(|tool| tool.exit_code(asked)).rfind(|code| *code != 0).unwrap_or(0)
     }
 
     pub fn list(&self) -> Vec<&ToolResult> {
@@ -91,7 +90,7 @@ impl CallResults {
     }
 
     /// Findings for those who do not read the screen, where they ask for them.
-    pub fn tell_machines(&self, session: &Session, goal: &str) -> Result<(), Error> {
+    pub fn tell_machines(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
         let config = session.config();
         if session.environment().var("GITHUB_ACTIONS") == Some("true") {
             for tool in self.tools.values() {
@@ -104,12 +103,12 @@ impl CallResults {
             let written = written.and_then(|()| std::fs::write(&path, sarif::render(&self.list())));
             written.map_err(|source| Error::Output { path, source })?;
         }
-        self.print_json(session, goal, self.exit_code(Asked::Tell))
+        self.print_json(session, goal, verdict)
     }
 
-    pub fn print_json(&self, session: &Session, goal: &str, exit_code: i32) -> Result<(), Error> {
+    pub fn print_json(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
         match session.config().flag(goal, "json") {
-            true => session.print(&json::render_tools(goal, &self.list(), exit_code)),
+            true => session.print(&json::render_tools(goal, &self.list(), session.exit_code(verdict))),
             false => Ok(()),
         }
     }

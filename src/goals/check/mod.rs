@@ -31,12 +31,17 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if let Some(advice) = mypy::advice(session, &results) {
         eprintln!("{advice}");
     }
-    results.tell_machines(session, "check")?;
+    let mut verdict = results.verdict(Asked::Tell);
     if session.config().flag("check", "verify") {
         let (_, from_nothing) = check(session, true)?;
-        if !verify::verify(session, &calls, &outcomes, &from_nothing)? {
-            return Ok(Verdict::Prevented(crate::goals::Kind::Bug));
+        if session.was_interrupted() {
+            return Ok(Verdict::Interrupted);
+        }
+        match verify::verify(session, &calls, &outcomes, &from_nothing)? {
+            Verdict::Good => {}
+            worse => verdict = worse,
         }
     }
-    Ok(results.verdict(Asked::Tell))
+    results.tell_machines(session, "check", verdict)?;
+    Ok(verdict)
 }

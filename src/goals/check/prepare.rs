@@ -15,7 +15,7 @@ use crate::goals::sources::Sources;
 use crate::goals::{Error, Session};
 use crate::plan::check_run::{self, CheckRun};
 use crate::plan::config_files::{ConfigFiles, named};
-use crate::plan::requirements;
+use crate::plan::{requirements, tool_run};
 use crate::python;
 use crate::python::closure::{Closure, Closures, Follow};
 use crate::store::{Node, Tree};
@@ -115,6 +115,7 @@ impl Preparation<'_> {
                 .flat_map(|file| tool.config_args.iter().map(move |word| word.replace("{}", file.as_str())))
                 .collect(),
             args: config.list(&tool.scope, "args").into_iter().map(str::to_owned).collect(),
+            has_reports: has_reports(session, checker, &closure, &settings),
             force: self.force,
             mypy,
         };
@@ -153,6 +154,17 @@ impl Preparation<'_> {
         let made = store.put_tree(&made)?;
         Ok(store.merge(&[(RelPath::root(), sources), (RelPath::root(), made)])?)
     }
+}
+
+/// Only where they are asked for, since a directory that is there without need is a module to some.
+fn has_reports(session: &Session, checker: &Enabled, closure: &Closure<'_>, settings: &BTreeSet<RelPath>) -> bool {
+    let args = session.config().list(&checker.tool.scope, "args");
+    let asked_in = |file: &RelPath| {
+        let bytes = std::fs::read(file.to_path(session.build_root())).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).contains(tool_run::REPORTS)
+    };
+    (args.iter().any(|word| word.contains(tool_run::REPORTS)) || settings.iter().any(asked_in))
+        && tool_run::leaves_reports_alone(closure.files.iter().copied())
 }
 
 /// Its own kind of file comes before the section of a file for all.

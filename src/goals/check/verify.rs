@@ -7,40 +7,47 @@ use crate::base::Digest;
 use crate::engine::executor::Results;
 use crate::goals::calls::prepare::PreparedCall;
 use crate::goals::calls::results::from_build_root;
-use crate::goals::{Error, Session, failure};
+use crate::goals::{Error, Kind, Session, Verdict, failure};
 
-/// Whether all is the same; what is not is told. The run from nothing has already taken the place of what was kept.
+/// Good where all is the same; what is not is told. The run from nothing has already taken the place of what was kept.
 pub fn verify(
     session: &mut Session,
     calls: &[PreparedCall],
     outcomes: &Results,
     from_nothing: &Results,
-) -> Result<bool, Error> {
+) -> Result<Verdict, Error> {
     let store = session.store()?;
     let text = |digest: Digest| Ok::<_, Error>(from_build_root(&String::from_utf8_lossy(&store.get(digest)?)));
-    let mut all_same = true;
+    let (mut compared, mut worst) = (0, Verdict::Good);
     for (call, batch) in calls.iter().flat_map(|call| call.batches.iter().map(move |batch| (call, batch))) {
-        let [found, truth] = [outcomes, from_nothing].map(|results| failure::ran(&batch.step, results));
-        let (Ok((_, _, found)), Ok((_, _, truth))) = (found, truth) else { continue };
+        // What was not run in the first place is told already.
+        let Ok((_, _, found)) = failure::ran(&batch.step, outcomes) else { continue };
+        let partition = batch.partition.as_ref().map(|partition| format!(" for {partition}")).unwrap_or_default();
+        let name = format!("{}{partition}", call.enabled.call.name);
+        let truth = match failure::ran(&batch.step, from_nothing) {
+            Ok((_, _, truth)) => truth,
+            Err(failure) => {
+                session.tell("error", &format!("{name} was not run from nothing: {}", failure.message), None);
+                worst = Verdict::Prevented(failure.kind);
+                continue;
+            }
+        };
+        compared += 1;
         if found.stdout == truth.stdout && found.exit == truth.exit {
             continue;
         }
-        all_same = false;
-        let partition = batch.partition.as_ref().map(|partition| format!(" for {partition}")).unwrap_or_default();
         session.tell(
             "error",
-            &format!(
-                "{}{partition} finds something else from nothing than with what it remembered",
-                call.enabled.call.name
-            ),
+            &format!("{name} finds something else from nothing than with what it remembered"),
             Some("what it remembered is forgotten now; please report this, with the lines below"),
         );
         eprint!("{}", differences(&text(found.stdout)?, &text(truth.stdout)?, [found.exit, truth.exit]));
+        worst = Verdict::Prevented(Kind::Bug);
     }
-    if all_same {
+    if compared > 0 && worst == Verdict::Good {
         eprintln!("verified: the checkers find the same from nothing.");
     }
-    Ok(all_same)
+    Ok(worst)
 }
 
 /// Lines that only one of two outputs has, and where they stand.

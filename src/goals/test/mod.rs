@@ -45,14 +45,15 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     results::write_reports(session, &results)?;
     results::keep_extra_output(session, &prepared.tests, &outcomes)?;
     results::print(session, &results);
-    results::print_json(session, &results)?;
     let covered = match &prepared.coverage {
         Some(coverage) if !session.was_interrupted() => {
             coverage::report(session, coverage, &prepared.tests, &outcomes)?
         }
         _ => true,
     };
-    Ok(verdict(session, &prepared, &outcomes, &results, covered))
+    let verdict = verdict(session, &prepared, &outcomes, &results, covered);
+    results::print_json(session, &results, verdict)?;
+    Ok(verdict)
 }
 
 /// Tests that failed come before coverage that is too low.

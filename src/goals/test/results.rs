@@ -100,9 +100,9 @@ pub fn print(session: &Session, results: &[TestResult]) {
 }
 
 /// Results for machines, where they are asked for.
-pub fn print_json(session: &Session, results: &[TestResult]) -> Result<(), Error> {
+pub fn print_json(session: &Session, results: &[TestResult], verdict: Verdict) -> Result<(), Error> {
     match session.config().flag("test", "json") {
-        true => session.print(&json::render_tests(results, test_result::exit_code(results))),
+        true => session.print(&json::render_tests(results, session.exit_code(verdict))),
         false => Ok(()),
     }
 }
