@@ -28,9 +28,13 @@ pub fn expand(fields: Fields) -> Result<Vec<(Parameters, Fields)>, String> {
         let base = results.remove(0).1;
         for (_, group) in groups {
             let (name, set) = group_of(group)?;
-            let mut fields = base.clone();
-            fields.extend(set);
-            results.push((Parameters::from([("parametrize".to_owned(), name)]), fields));
+            // What a group sets may be parametrized in its turn.
+            for (mut parameters, set) in expand(set.into_iter().collect())? {
+                parameters.insert("parametrize".to_owned(), name.clone());
+                let mut fields = base.clone();
+                fields.extend(set);
+                results.push((parameters, fields));
+            }
         }
     }
     for (field, value) in single {
@@ -123,6 +127,9 @@ mod tests {
         let group = |name: &str| parametrize(&[name], &[("resolve", text(name))]);
         let fields = [("**parametrize#0", group("one")), ("**parametrize#1", group("two"))];
         check(&fields, &["parametrize=one", "parametrize=two"]);
+        let inner = [("resolve", parametrize(&["a", "b"], &[])), ("timeout", Value::Int(1))];
+        let fields = [("**parametrize#0", parametrize(&["one"], &inner)), ("**parametrize#1", group("two"))];
+        check(&fields, &["parametrize=one,resolve=a", "parametrize=one,resolve=b", "parametrize=two"]);
     }
 
     #[test]
