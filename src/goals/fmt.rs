@@ -38,6 +38,7 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Resu
         contents.append(&mut results.rewritten);
     }
     let refused = write(session, &original, &contents)?;
+    results.leave_out(&refused.iter().map(rewrite::Error::file).collect::<Vec<_>>());
     results.print(session, Asked::Rewrite);
     for error in &refused {
         session.tell("error", &told(error), error.hint().as_deref());

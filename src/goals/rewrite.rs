@@ -27,6 +27,12 @@ pub enum Error {
 }
 
 impl Error {
+    pub fn file(&self) -> &RelPath {
+        match self {
+            Error::Io { file, .. } | Error::ReadOnly(file) | Error::Changed(file) | Error::Outside(file) => file,
+        }
+    }
+
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::ReadOnly(file) => Some(format!("`chmod u+w {file}`, if it should be changed")),

@@ -75,6 +75,14 @@ impl CallResults {
         }
     }
 
+    /// What could not be written is not changed after all.
+    pub fn leave_out(&mut self, refused: &[&RelPath]) {
+        let is_refused = |file: &str| refused.iter().any(|refused| refused.as_str() == file);
+        for run in self.tools.values_mut().flat_map(|tool| &mut tool.runs) {
+            run.changed.retain(|file| !is_refused(file));
+        }
+    }
+
     pub fn list(&self) -> Vec<&ToolResult> {
         self.tools.values().collect()
     }
@@ -130,24 +138,33 @@ fn run(
         Ok::<_, Error>(wording.without_chatter(text))
     };
     let timeout = batch.timeout.unwrap_or(Duration::ZERO);
-    let status = Status::of(outcome.exit, &call.enabled.call.finding_codes, timeout);
+    let (stdout, stderr) = (text(outcome.stdout)?, text(outcome.stderr)?);
+    let findings = wording.findings(&[stderr.as_str(), &stdout].concat());
+    let status = match Status::of(outcome.exit, &call.enabled.call.finding_codes, timeout) {
+        Status::Found(code) if findings.is_empty() && has_crashed(&stderr) => Status::Failed(code),
+        status => status,
+    };
     let rewritten = match call.enabled.call.kind.rewrites() && status.is_done() {
         true => rewritten(store, done, contents)?,
         false => Contents::new(),
     };
-    let (stdout, stderr) = (text(outcome.stdout)?, text(outcome.stderr)?);
     let run = ToolRun {
         files: batch.files.iter().map(ToString::to_string).collect(),
         partition: batch.partition.clone(),
         status,
         origin: Some(origin),
         wall: outcome.wall,
-        findings: wording.findings(&[stderr.as_str(), &stdout].concat()),
+        findings,
         stdout,
         stderr,
         changed: rewritten.keys().map(ToString::to_string).collect(),
     };
     Ok((run, rewritten))
+}
+
+/// Python ends with 1 then, which is what many linters end with where they found something.
+fn has_crashed(stderr: &str) -> bool {
+    stderr.lines().any(|line| line == "Traceback (most recent call last):")
 }
 
 /// The files that are no longer what the process was given.
@@ -201,6 +218,12 @@ pub fn keep_reports(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crash_is_told_from_findings() {
+        assert!(has_crashed("old\nTraceback (most recent call last):\n  File \"x\"\nRuntimeError: no\n"));
+        assert!(!has_crashed("a.py:1: W1 `Traceback (most recent call last):` is spelt out\n"));
+    }
 
     #[test]
     fn paths_are_told_from_the_build_root() {
