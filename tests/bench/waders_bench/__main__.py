@@ -3,6 +3,7 @@
 python -m waders_bench sandbox --bench target/release/examples/bench
 python -m waders_bench cached --waders target/release/waders --pants ./pants --repository ../example-python
 python -m waders_bench edits --waders target/release/waders --repository ../example-python --files 'src/**/*.py'
+python -m waders_bench by-hand --repository ../app --ours 'waders check ::' --theirs 'mypy src' --edit src/a.py
 python -m waders_bench graph --waders target/release/waders --sizes 1000,10000,50000 --svg growth.svg
 python -m waders_bench graph --waders target/release/waders --repository ../backend.ai
 """
@@ -17,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from waders_bench import edits, graph, plot, sandbox, table
+from waders_bench import by_hand, edits, graph, plot, sandbox, table
 from waders_bench.measure import CommandFailed, Pair, pair, run_command
 
 
@@ -58,6 +59,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     tests.add_argument("--waders", required=True)
     tests.add_argument("--pants", required=True)
     tests.add_argument("--repository", required=True)
+    contest = what.add_parser("by-hand", help="a goal against the tool that it runs, or against the same goal of Pants")
+    contest.add_argument("--repository", type=Path, required=True)
+    contest.add_argument("--ours", required=True, help="`{run}` stands for a number that no other run had")
+    contest.add_argument("--ours-from-nothing", help="the same with nothing kept; else `--ours`")
+    contest.add_argument("--theirs", required=True)
+    contest.add_argument("--theirs-from-nothing")
+    contest.add_argument("--their-cache", type=Path, help="a directory to remove before they begin from nothing")
+    contest.add_argument(
+        "--edit", action="append", default=[], help="a file to edit in each round, below the repository"
+    )
+    contest.add_argument("--rounds-from-nothing", type=int, default=1)
     edited = what.add_parser("edits", help="whether `check` finds the same from nothing after random edits")
     edited.add_argument("--waders", required=True)
     edited.add_argument("--repository", type=Path, required=True)
@@ -89,6 +101,18 @@ def after_edits(args: argparse.Namespace) -> int:
     return 1 if outcome.differing else 0
 
 
+def against_by_hand(args: argparse.Namespace) -> list[Pair]:
+    contest = by_hand.Contest(
+        args.repository,
+        args.ours,
+        args.ours_from_nothing or args.ours,
+        args.theirs,
+        args.theirs_from_nothing or args.theirs,
+        args.their_cache,
+    )
+    return by_hand.compare(contest, args.edit, args.rounds, args.rounds_from_nothing)
+
+
 def sizes(text: str) -> list[int]:
     return [int(size) for size in text.split(",")]
 
@@ -104,6 +128,8 @@ def main(argv: Sequence[str]) -> int:
         if args.what == "sandbox":
             with tempfile.TemporaryDirectory() as directory:
                 rows = sandbox.compare(args.bench, Path(directory), args.rounds, args.runs)
+        elif args.what == "by-hand":
+            rows = against_by_hand(args)
         else:
             rows = cached(args.waders, args.pants, args.repository, args.rounds)
     except (CommandFailed, OSError) as error:

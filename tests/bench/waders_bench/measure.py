@@ -74,13 +74,15 @@ def pair(
     rounds: int,
     warm_up: int = 1,
     clock: Callable[[], float] = time.perf_counter,
+    before: Callable[[], None] = lambda: None,
 ) -> Pair:
-    """Runs ours, theirs, ours, theirs …; the first `warm_up` rounds are not counted."""
+    """Runs ours, theirs, ours, theirs …, `before` ahead of each round; the first `warm_up` rounds are not counted."""
     if rounds < 1:
         raise ValueError("a benchmark needs at least one round")
     ours_seconds: list[float] = []
     theirs_seconds: list[float] = []
     for number in range(warm_up + rounds):
+        before()
         a = seconds_of(ours, clock)
         b = seconds_of(theirs, clock)
         if number >= warm_up:
