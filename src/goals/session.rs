@@ -157,24 +157,23 @@ impl Session {
 
     /// Every target's dependencies, written and inferred.
     pub fn dependencies(&mut self) -> Result<Arc<Dependencies>, Error> {
-        if let Some(dependencies) = &self.dependencies {
-            return Ok(dependencies.clone());
+        match &self.dependencies {
+            Some(dependencies) if dependencies.are_whole() => Ok(dependencies.clone()),
+            _ => self.infer(Extent::Everything),
         }
-        let dependencies = Arc::new(self.infer(Extent::Everything)?);
-        self.dependencies = Some(dependencies.clone());
-        Ok(dependencies)
     }
 
     /// Those of these targets and of all that they need, and perhaps of others: most goals work on a part of a
     /// repository, and reading the rest of it takes longer than they do.
     pub fn dependencies_of(&mut self, roots: &BTreeSet<Address>) -> Result<Arc<Dependencies>, Error> {
-        if let Some(dependencies) = &self.dependencies {
-            return Ok(dependencies.clone());
+        match &self.dependencies {
+            Some(dependencies) if roots.iter().all(|root| dependencies.cover(root)) => Ok(dependencies.clone()),
+            _ => self.infer(Extent::From(roots)),
         }
-        Ok(Arc::new(self.infer(Extent::From(roots))?))
     }
 
-    fn infer(&mut self, extent: Extent<'_>) -> Result<Dependencies, Error> {
+    /// Kept for the goals that follow.
+    fn infer(&mut self, extent: Extent<'_>) -> Result<Arc<Dependencies>, Error> {
         let (graph, roots, sources) = (self.graph()?, self.source_roots()?, self.sources()?);
         let input = python::Input {
             graph: &graph,
@@ -183,8 +182,9 @@ impl Session {
             imports: &|files| sources.imports(files),
             texts: &|file| std::fs::read_to_string(file.to_path(&self.build_root)).ok(),
         };
-        let dependencies = python::infer(&input, extent)?;
+        let dependencies = Arc::new(python::infer(&input, extent)?);
         sources.save_present(graph.files())?;
+        self.dependencies = Some(dependencies.clone());
         Ok(dependencies)
     }
 

@@ -166,6 +166,16 @@ impl Dependencies {
         self.numbers.get(address).copied()
     }
 
+    /// Whether those of every target were asked for.
+    pub fn are_whole(&self) -> bool {
+        self.edges.iter().all(Option::is_some)
+    }
+
+    /// Whether all that an address depends on was asked for, however indirectly. What is no target depends on nothing.
+    pub fn cover(&self, address: &Address) -> bool {
+        self.number(address).is_none_or(|number| self.edges[number as usize].is_some())
+    }
+
     /// The number of a target whose dependencies were asked for.
     pub(crate) fn known(&self, address: &Address) -> Option<Number> {
         self.number(address).filter(|number| self.edges[*number as usize].is_some())
