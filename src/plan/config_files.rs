@@ -56,12 +56,28 @@ fn in_dir(root: &Path, tool: &Tool, dir: &RelPath) -> Vec<RelPath> {
         let path = path.to_path(root);
         match &file.section {
             None => path.is_file(),
-            Some(section) => std::fs::read(path).is_ok_and(|text| String::from_utf8_lossy(&text).contains(section)),
+            Some(section) => {
+                std::fs::read(&path).is_ok_and(|bytes| holds(&file.name, &String::from_utf8_lossy(&bytes), section))
+            }
         }
     };
     let path = |file: &ConfigFile| dir.push(&file.name).expect("names in tool descriptions are clean");
     let files = tool.config_files.iter().map(|file| (path(file), file));
     files.filter(|(path, file)| is_meant(path, file)).map(|(path, _)| path).collect()
+}
+
+/// Whether a file that is for all tools is for this one too. Broken TOML is for every tool that would read it: what is
+/// wrong, the tool tells better than silence about settings that were meant for it.
+fn holds(name: &str, text: &str, section: &str) -> bool {
+    text.contains(section) || (name.ends_with(".toml") && toml_holds(text, section))
+}
+
+/// However the section is spelled: `[tool.black]` may be `[ tool."black" ]` or `tool.black.preview = true`.
+fn toml_holds(text: &str, section: &str) -> bool {
+    let Ok(table) = text.parse::<toml::Table>() else { return true };
+    let mut keys = section.trim_matches(['[', ']', '.']).split('.');
+    let first = keys.next().and_then(|key| table.get(key));
+    keys.try_fold(first, |value, key| value.map(|value| value.get(key))).flatten().is_some()
 }
 
 /// `[tool].config`, relative to the build root: one file, or a list for the tools that take several.
@@ -102,6 +118,23 @@ mod tests {
     #[test]
     fn files_are_found_at_the_root_and_beside_and_above_sources_if_they_are_the_tools() {
         check(&Config::default(), &["pytest.ini", "src/app/pytest.ini", "src/pyproject.toml"]);
+    }
+
+    #[test]
+    fn a_section_is_found_however_it_is_spelled_and_broken_toml_is_every_tools() {
+        let check = |name: &str, text: &str, section: &str, expected: bool| {
+            assert_eq!(holds(name, text, section), expected, "{name} {text:?} {section}");
+        };
+        for text in ["[tool.black]", "[ tool . 'black' ]", "[tool]\nblack.preview = true", "tool = { black = {} }"] {
+            check("pyproject.toml", text, "[tool.black]", true);
+        }
+        for text in ["[tool.black", "[project]\nname =\n", "[tool.black]\npreview = yes\n"] {
+            check("pyproject.toml", text, "[tool.black]", true);
+        }
+        check("pyproject.toml", "[tool.pylint.main]", "[tool.pylint.", true);
+        check("pyproject.toml", "[tool.blackened]\n[black]\n[project]\ntool = 'black'", "[tool.black]", false);
+        check("pyproject.toml", "", "[tool.black]", false);
+        check("setup.cfg", "[flake8", "[flake8]", false);
     }
 
     #[test]
