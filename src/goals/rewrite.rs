@@ -1,7 +1,7 @@
 //! A file of the user's repository, replaced by its next content: wholly or not at all, and never over an edit that was
 //! made meanwhile. The only place that writes where users write. What the next content is, the goals know.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -10,9 +10,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::NamedTempFile;
 
 use crate::base::{Digest, RelPath};
-
-/// What a file of ours is called until it is whole; a kill may leave one behind.
-const PREFIX: &str = ".waders-rewrite-";
+use crate::target::files::UNFINISHED;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -22,6 +20,8 @@ pub enum Error {
     ReadOnly(RelPath),
     #[error("`{0}` was changed by somebody else meanwhile, and is left as it is")]
     Changed(RelPath),
+    #[error("`{0}` was deleted by somebody else meanwhile, and is not written again")]
+    Deleted(RelPath),
     #[error("`{0}` leads out of the repository, and is left as it is")]
     Outside(RelPath),
 }
@@ -29,7 +29,8 @@ pub enum Error {
 impl Error {
     pub fn file(&self) -> &RelPath {
         match self {
-            Error::Io { file, .. } | Error::ReadOnly(file) | Error::Changed(file) | Error::Outside(file) => file,
+            Error::Io { file, .. } => file,
+            Error::ReadOnly(file) | Error::Changed(file) | Error::Deleted(file) | Error::Outside(file) => file,
         }
     }
 
@@ -38,7 +39,7 @@ impl Error {
             Error::ReadOnly(file) => Some(format!("`chmod u+w {file}`, if it should be changed")),
             Error::Changed(_) => Some("run the goal again".to_owned()),
             Error::Outside(_) => Some("it is a symbolic link; change what it names by hand".to_owned()),
-            Error::Io { .. } => None,
+            Error::Deleted(_) | Error::Io { .. } => None,
         }
     }
 }
@@ -55,6 +56,7 @@ pub fn rewrite(root: &Path, file: &RelPath, expected: Option<Digest>, next: &[u8
 fn create(root: &Path, file: &RelPath, next: &[u8]) -> Result<(), Error> {
     let at = |what| move |source| Error::Io { what, file: file.clone(), source };
     let dir = real(root, file, &file.parent().unwrap_or_default())?;
+    let _shared = share(&dir);
     let path = dir.join(file.file_name().unwrap_or_default());
     let whole = written(&dir, next).map_err(at("write"))?;
     match whole.persist_noclobber(&path) {
@@ -66,6 +68,9 @@ fn create(root: &Path, file: &RelPath, next: &[u8]) -> Result<(), Error> {
 
 fn replace(root: &Path, file: &RelPath, expected: Digest, next: &[u8]) -> Result<(), Error> {
     let at = |what| move |source| Error::Io { what, file: file.clone(), source };
+    if !file.to_path(root).exists() {
+        return Err(Error::Deleted(file.clone()));
+    }
     let path = real(root, file, file)?;
     let now = Digest::of(&fs::read(&path).map_err(at("read"))?);
     if now == Digest::of(next) {
@@ -76,6 +81,7 @@ fn replace(root: &Path, file: &RelPath, expected: Digest, next: &[u8]) -> Result
     }
     let old = writable(&path, file)?;
     let dir = path.parent().unwrap_or(root);
+    let _shared = share(dir);
     let whole = written(dir, next).map_err(at("write"))?;
     wear(whole.as_file(), &old).map_err(at("set the mode of"))?;
     exchange(whole, &path, expected)
@@ -104,9 +110,31 @@ fn writable(path: &Path, file: &RelPath) -> Result<Metadata, Error> {
     Ok(metadata)
 }
 
+/// Says that somebody writes in `dir`, as long as the answer lives; whoever writes there alone first removes what killed
+/// runs left. Where a directory cannot be locked, that stays.
+fn share(dir: &Path) -> Option<File> {
+    let lock = File::open(dir).ok()?;
+    match lock.try_lock() {
+        Ok(()) => sweep(dir),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(_)) => return None,
+    }
+    lock.lock_shared().ok()?;
+    Some(lock)
+}
+
+/// Best effort: what cannot be removed hurts nobody, since no goal takes it for a source.
+fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn written(dir: &Path, next: &[u8]) -> io::Result<NamedTempFile> {
     let ordinary = fs::Permissions::from_mode(0o666);
-    let mut whole = tempfile::Builder::new().prefix(PREFIX).permissions(ordinary).tempfile_in(dir)?;
+    let mut whole = tempfile::Builder::new().prefix(UNFINISHED).permissions(ordinary).tempfile_in(dir)?;
     whole.write_all(next)?;
     whole.as_file().sync_all()?;
     Ok(whole)
@@ -199,6 +227,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_deleted_meanwhile_stays_deleted() {
+        let root = repository();
+        fs::remove_file(root.path().join("app/BUILD")).unwrap();
+        assert!(matches!(rewrite_build(root.path(), Some("old")), Err(Error::Deleted(_))));
+        assert!(names(&root.path().join("app")).is_empty());
+    }
+
+    #[test]
     fn an_edit_made_in_the_last_moment_is_put_back() {
         let root = repository();
         let path = root.path().join("app/BUILD");
@@ -222,6 +258,20 @@ mod tests {
         let root = repository();
         rewrite_build(root.path(), Some("old")).unwrap();
         rewrite_build(root.path(), Some("old")).unwrap();
+    }
+
+    #[test]
+    fn what_killed_runs_left_is_swept_unless_somebody_writes_there() {
+        let root = repository();
+        let (dir, left) = (root.path().join("app"), format!("{UNFINISHED}left"));
+        fs::write(dir.join(&left), "half").unwrap();
+        let other = share(&root.path().join("app"));
+        fs::write(dir.join(&left), "half").unwrap();
+        rewrite_build(root.path(), Some("old")).unwrap();
+        assert_eq!(names(&dir), [left.as_str(), "BUILD"]);
+        drop(other);
+        rewrite_file(root.path(), "app/BUILD.new", None).unwrap();
+        assert_eq!(names(&dir), ["BUILD", "BUILD.new"]);
     }
 
     #[test]

@@ -11,6 +11,10 @@ use rayon::prelude::*;
 use crate::base::RelPath;
 use crate::base::glob::Globs;
 
+/// What a file that a goal writes is called until it is whole (`goals::rewrite`): nobody's source, also where a killed run
+/// left one behind.
+pub const UNFINISHED: &str = ".waders-rewrite-";
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot list `{path}`")]
@@ -188,6 +192,9 @@ impl Walk<'_> {
                 found.passed_over.push(format!("{dir}/{}: the name is not UTF-8", name.to_string_lossy()));
                 continue;
             };
+            if child.file_name().is_some_and(|name| name.starts_with(UNFINISHED)) {
+                continue;
+            }
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_symlink() {
                 kept.extend(self.link(child, lineage));
@@ -281,6 +288,12 @@ mod tests {
         fs::write(root.path().join(".gitignore"), "*.log\n").expect("file");
         fs::write(root.path().join("sub/.gitignore"), "c.py\n").expect("file");
         assert_eq!(names(&walk(root.path(), &[])), [".gitignore", "a.py", "sub/.gitignore", "sub/c.py"]);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_half_written_is_no_source() {
+        let root = tree(&["a/.waders-rewrite-x1y2z3", "a/b.py"]);
+        assert_eq!(names(&walk(root.path(), &[])), ["a/b.py"]);
     }
 
     #[test]
