@@ -168,13 +168,10 @@ fn why_from_nothing(config: &Config, scope: &str, settings: &[String]) -> Option
     if let Some(word) = args.iter().find(is_meant) {
         return Some(format!("`{word}` is in `[{scope}] args`"));
     }
-    let name = |text: &'static str| {
-        (settings.iter().flat_map(|text| text.lines()))
-            .filter_map(|line| line.split_once('='))
-            .any(|(name, _)| name.trim().ends_with(text))
-    };
-    let setting = UNTRACKED_SETTINGS.into_iter().find(|setting| name(setting))?;
-    Some(format!("its settings have `{}`", setting.trim_start_matches('_')))
+    let lines = settings.iter().flat_map(|text| text.lines());
+    let mut names = lines.filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim());
+    let setting = names.find(|name| UNTRACKED_SETTINGS.iter().any(|untracked| name.ends_with(untracked)))?;
+    Some(format!("its settings have `{setting}`"))
 }
 
 /// What to do about a plugin that mypy could not import: its own words leave that open.
@@ -231,5 +228,8 @@ mod tests {
         check(&[], "[mypy]\nplugins = mypy_django_plugin.main\n", true);
         check(&[], "[mypy]\nshow_error_code_links = True\n", true);
         check(&[], "[mypy]\ntxt_report = reports\n", true);
+        let settings = "[mypy]\nstrict = True\nlinecount_report = reports\n".to_owned();
+        let why = why_from_nothing(&Config::default(), "mypy", &[settings]);
+        assert_eq!(why.as_deref(), Some("its settings have `linecount_report`"));
     }
 }
