@@ -17,8 +17,8 @@ use crate::target::Files;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot read `{path}`")]
-    Read { path: PathBuf, source: std::io::Error },
+    #[error("cannot read `{file}`")]
+    Read { file: RelPath, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] crate::store::Error),
 }
@@ -66,13 +66,12 @@ impl Sources {
 
     fn look<'f>(&self, file: &'f RelPath) -> Result<Looked<'f>, Error> {
         let path = file.to_path(&self.root);
-        let read = |source| Error::Read { path: path.clone(), source };
-        let stamp = Stamp::of(&fs::metadata(&path).map_err(read)?);
+        let stamp = Stamp::of(&fs::metadata(&path).map_err(unreadable(file))?);
         if let Some((digest, note)) = self.stats.known(file, &stamp) {
             return Ok(Looked { file, stamp, digest, imports: imports_bytes::from_bytes(note) });
         }
         let hashed_at = SystemTime::now();
-        let digest = Digest::of(&fs::read(&path).map_err(read)?);
+        let digest = Digest::of(&fs::read(&path).map_err(unreadable(file))?);
         self.stats.learn(file.clone(), stamp, digest, hashed_at);
         Ok(Looked { file, stamp, digest, imports: None })
     }
@@ -142,7 +141,7 @@ impl Sources {
     fn node(&self, batch: &Batch<'_>, file: &RelPath) -> Result<Node, Error> {
         use std::os::unix::fs::PermissionsExt;
         let path = file.to_path(&self.root);
-        let metadata = fs::metadata(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let metadata = fs::metadata(&path).map_err(unreadable(file))?;
         let executable = metadata.permissions().mode() & 0o100 != 0;
         let stamp = Stamp::of(&metadata);
         if let Some(digest) = self.stats.digest(file, &stamp)
@@ -151,13 +150,43 @@ impl Sources {
             return Ok(Node::File { digest, executable });
         }
         let hashed_at = SystemTime::now();
-        let digest = batch.put_file(&path, false)?;
+        let digest = batch.put_file(&path, false).map_err(|error| match error {
+            // The file's fault rather than the store's.
+            crate::store::Error::Io { path: at, source, .. } if at == path => unreadable(file)(source),
+            error => error.into(),
+        })?;
         self.stats.learn(file.clone(), stamp, digest, hashed_at);
         Ok(Node::File { digest, executable })
     }
 }
 
+/// For `map_err`.
+fn unreadable(file: &RelPath) -> impl Fn(std::io::Error) -> Error + '_ {
+    |source| Error::Read { file: file.clone(), source }
+}
+
 /// Which notes there are on a file's content.
 fn kind(strings: bool) -> String {
     format!("imports-{IMPORTS_VERSION}{}", if strings { "-strings" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_the_files_fault_and_keeps_no_other_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("repository");
+        fs::create_dir_all(root.join("was_a_file.py")).unwrap();
+        fs::write(root.join("sound.py"), "").unwrap();
+        let store = Arc::new(Store::open(&dir.path().join("store")).unwrap());
+        let sources = Sources::open(store, &root, false).unwrap();
+        let files = ["gone.py", "sound.py", "was_a_file.py"].map(|path| RelPath::parse(path).unwrap());
+        let nodes = sources.nodes(&files).unwrap();
+        assert!(nodes[&files[1]].is_ok());
+        for file in [&files[0], &files[2]] {
+            assert!(matches!(&nodes[file], Err(Error::Read { .. })), "{file}: {:?}", nodes[file]);
+        }
+    }
 }
