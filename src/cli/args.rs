@@ -40,6 +40,8 @@ pub enum Error {
     UnknownFlags { flags: Vec<String>, hint: Option<String> },
     #[error("flag `{flag}` has no value")]
     NeedsValue { flag: String },
+    #[error("no goal is named")]
+    NoGoal,
 }
 
 impl Error {
@@ -47,6 +49,7 @@ impl Error {
         match self {
             Error::UnknownGoals { hint, .. } | Error::UnknownFlags { hint, .. } => hint.clone(),
             Error::NeedsValue { flag } => Some(format!("write `{flag}=VALUE`, without a space")),
+            Error::NoGoal => Some("name one, as in `test ::` or `list src::`; `goals` lists them".to_owned()),
         }
     }
 }
@@ -204,6 +207,9 @@ impl Reader<'_> {
                 .unwrap_or_else(|| "`help GOAL` lists a goal's flags, `help global` those of every goal".to_owned());
             let flags = flags.into_iter().map(|(flag, _)| flag).collect();
             return Err(Error::UnknownFlags { flags, hint: Some(hint) });
+        }
+        if self.args.goals.is_empty() && self.args != Args::default() {
+            return Err(Error::NoGoal);
         }
         Ok(self.args)
     }

@@ -36,9 +36,10 @@ pub fn run(argv: &[String], environment: Environment) -> u8 {
 
 fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
     let Invocation { args, config, build_root, environment, .. } = invocation;
+    // No word at all: what there is, but nothing was done.
     if args.goals.is_empty() {
         print!("{}", help::overview(Table::get(), &goals::names()));
-        return ExitCode::Success.number();
+        return ExitCode::Failure.number();
     }
     let mut session = Session::new(config, environment, build_root, args.specs, terminal);
     let code = run_each(&args.goals, &mut session, terminal);

@@ -43,15 +43,12 @@ impl Spec {
             None => (text, false),
         };
         let refuse = |why| Error::Form { spec: text.to_owned(), why };
-        if body.is_empty() {
-            return Err(refuse("it is empty"));
-        }
         let split = body.find([':', '#', '@']).unwrap_or(body.len());
         let (path, rest) = body.split_at(split);
         let path = from_root(path, cwd, root).ok_or_else(|| Error::Outside { spec: text.to_owned() })?;
         let parse = |path: &str| RelPath::parse(path).map_err(|source| Error::Path { spec: text.to_owned(), source });
         let form = match rest {
-            "" if path.contains('*') => {
+            "" if path.contains(['*', '?']) => {
                 let glob = Glob::compile(&path).map_err(|source| Error::Glob { spec: text.to_owned(), source })?;
                 Form::Glob(glob)
             }
@@ -65,17 +62,13 @@ impl Spec {
     }
 }
 
-/// A written path as one from the build root; none if it leaves it.
+/// A written path as one from the build root; none if it leaves it. `../here` comes back where it was.
 fn from_root(path: &str, cwd: &RelPath, root: &str) -> Option<String> {
-    if let Some(path) = path.strip_prefix("//") {
-        return RelPath::root().resolve(path).ok().map(|path| path.as_str().to_owned());
-    }
-    if path.starts_with('/') {
-        let inside = path.strip_prefix(root.trim_end_matches('/'))?;
-        if !inside.is_empty() && !inside.starts_with('/') {
-            return None;
-        }
-        return RelPath::root().resolve(inside.trim_start_matches('/')).ok().map(|path| path.as_str().to_owned());
-    }
-    cwd.resolve(path).ok().map(|path| path.as_str().to_owned())
+    let from_top = |path: &str| RelPath::root().resolve(path.trim_start_matches('/')).ok();
+    let inside = match path.strip_prefix("//") {
+        Some(path) => from_top(path)?,
+        None if path.starts_with('/') => from_top(path)?.strip_prefix(&from_top(root)?)?,
+        None => from_top(&format!("{root}/{}/{path}", cwd.as_str()))?.strip_prefix(&from_top(root)?)?,
+    };
+    Some(inside.as_str().to_owned())
 }

@@ -336,7 +336,11 @@ fn every_form_of_spec_selects_what_pants_selects() {
     check_select(&["//::"], "src/app", &all);
     check_select(&["src/app:"], "", &["src/app:bin", "src/app:lib", "src/app/main.py:lib"]);
     check_select(&["src/app"], "", &["src/app:bin", "src/app/main.py:lib"]);
+    check_select(&[""], "src/app", &["src/app:bin", "src/app/main.py:lib"]);
     check_select(&["/repo/src/app/"], "", &["src/app:bin", "src/app/main.py:lib"]);
+    check_select(&["../repo/src/app"], "", &["src/app:bin", "src/app/main.py:lib"]);
+    check_select(&["../../repo/src/app"], "src", &["src/app:bin", "src/app/main.py:lib"]);
+    check_select(&["src/ap?/m*n.py", "src/app/mai?.py"], "", &["src/app:bin", "src/app/main.py:lib"]);
     check_select(&["app/sub::"], "src", &["src/app/sub/x.py:../../top"]);
     check_select(&[":lib"], "src/app", &["src/app:lib"]);
     check_select(&["src/app:lib"], "", &["src/app:lib"]);
@@ -368,6 +372,8 @@ fn specs_that_match_nothing_are_errors_with_a_hint() {
     let unknown = "`src/app/main.py:x` names no target: no target `x` has that file";
     check("src/app/main.py:x", unknown, "the file belongs to `src/app:lib`, `src/app/main.py:lib`");
     check("*.rs", "`*.rs` matches no file or directory", "");
+    check("../repo2/src", "`../repo2/src` is outside the build root", "");
+    check("../../repo/src", "`../../repo/src` is outside the build root", "");
     check("../x", "`../x` is outside the build root", "");
     check("/elsewhere", "`/elsewhere` is outside the build root", "");
     check("a::b", "`a::b` is not a spec: nothing follows `::`", "");

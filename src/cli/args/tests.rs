@@ -131,3 +131,14 @@ fn flags_that_name_settings_files_are_found_early() {
     let flags: Vec<String> = early_flags(&argv, Table::get()).into_iter().map(|flag| flag.spelling).collect();
     assert_eq!(flags, ["--pants-config-files=ci.toml", "--no-pantsrc"]);
 }
+
+#[test]
+fn without_a_goal_there_is_advice_unless_there_is_no_word_at_all() {
+    for line in ["::", "src", "--level=debug", "-ldebug src/a.py", "-- x"] {
+        let error = read(line).unwrap_err();
+        assert_eq!(error, Error::NoGoal, "{line}");
+        assert!(error.hint().unwrap().contains("`goals`"), "{line}");
+    }
+    assert_eq!(read("").unwrap(), Args::default());
+    assert!(matches!(read("src --no-such-flag"), Err(Error::UnknownFlags { .. })));
+}
