@@ -94,6 +94,7 @@ fn prepare(spawner: &OwnedFd, network: Network, ground: &Ground, filter: &Progra
     user::loopback_up()?;
     user::start_clocks_anew()?;
     user::forbid_namespaces()?;
+    user::fix_addresses()?;
     let stage = root::stage()?;
     etc::make(&stage, network)?;
     dev::make(&stage, &ground.template)?;

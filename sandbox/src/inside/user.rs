@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::personality::{self, Persona};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
@@ -60,6 +61,17 @@ pub fn start_clocks_anew() -> Result<(), Error> {
     let seconds = |clock| clock_gettime(clock).map(|time| -time.tv_sec()).doing("read a clock");
     let (monotonic, boot) = (seconds(ClockId::CLOCK_MONOTONIC)?, seconds(ClockId::CLOCK_BOOTTIME)?);
     write("/proc/self/timens_offsets", &format!("monotonic {monotonic} 0\nboottime {boot} 0\n"))
+}
+
+/// Where a program's memory lies decides more than it should: Python hashes many objects by it, so that the order of a
+/// set, and what a tool says first, would differ from run to run. See personality(2); it takes hold with the next exec.
+pub fn fix_addresses() -> Result<(), Error> {
+    let persona = personality::get().doing("read the personality")?;
+    match personality::set(persona | Persona::ADDR_NO_RANDOMIZE) {
+        // Some containers' filters forbid it; then addresses are random, as everywhere.
+        Ok(_) | Err(Errno::EPERM) => Ok(()),
+        Err(error) => Err(error).doing("fix the layout of memory"),
+    }
 }
 
 /// Binds even what would find a way around the seccomp filter.

@@ -25,6 +25,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("a working directory that is not there is named", missing_directory);
     suite.test("a weaker level is given only by name and labelled", weaker_level);
     suite.add("the host's network is there when asked for, its abstract sockets are not", host_network);
+    suite.test("memory lies at the same addresses each time", same_addresses);
     suite.test("output goes to pipes, memory files and files alike", kinds_of_output);
     suite.test("a capture file can be opened again as /dev/stdout", reopened_output);
 }
@@ -56,6 +57,12 @@ fn check(mut change: impl FnMut(&mut waders_sandbox::Request), expected: &str) {
     let text = chain(&error);
     assert!(text.contains(expected), "`{text}` does not say `{expected}`");
     assert_eq!(output, "");
+}
+
+fn same_addresses() {
+    let code = "print(id(object()), id([0] * 100_000), open('/proc/self/maps').read().split()[0])";
+    let request = python(code);
+    assert_eq!(succeed(&request), succeed(&request));
 }
 
 fn missing_program() {
