@@ -73,7 +73,59 @@ def same_length(chance: random.Random, lines: list[str]) -> list[str]:
     return wrong_value(chance, lines)
 
 
-EDITS: Sequence[Edit] = [delete_line, wrong_value, missing_import, another_type, another_name, same_length]
+def more_function(chance: random.Random, lines: list[str]) -> list[str]:
+    name, value = f"more_{chance.randrange(10_000)}", chance.choice(["a", "str(a)", "a.nothing"])
+    return [*lines, "", f"def {name}(a: {chance.choice(TYPES)}) -> {chance.choice(TYPES)}:", f"    return {value}"]
+
+
+def less_function(chance: random.Random, lines: list[str]) -> list[str]:
+    """With all that stands deeper below it."""
+    found = [number for number, line in enumerate(lines) if re.match(r"\s*(async )?def \w+", line)]
+    if not found:
+        return delete_line(chance, lines)
+    begin = chance.choice(found)
+    depth = len(lines[begin]) - len(lines[begin].lstrip())
+    deeper = [not line.strip() or line.startswith(" " * (depth + 1)) for line in lines[begin + 1 :]]
+    end = begin + 1 + (deeper.index(False) if False in deeper else len(deeper))
+    return [*lines[:begin], " " * depth + "pass", *lines[end:]]
+
+
+def broken_syntax(chance: random.Random, lines: list[str]) -> list[str]:
+    number = chance.randrange(len(lines) + 1)
+    return [*lines[:number], chance.choice(["def (", ")", "x = = 1"]), *lines[number:]]
+
+
+EDITS: Sequence[Edit] = [
+    delete_line,
+    wrong_value,
+    missing_import,
+    another_type,
+    another_name,
+    same_length,
+    more_function,
+    less_function,
+    broken_syntax,
+]
+
+
+def stub(chance: random.Random, path: Path) -> str:
+    """Beside a module, which it hides; or no longer."""
+    beside = path.with_suffix(".pyi")
+    if beside.exists():
+        beside.unlink()
+        return f"{beside.name} deleted"
+    names = re.findall(r"^(?:def|class) (\w+)", path.read_text(), re.MULTILINE)
+    known = [f"{name}: {chance.choice(TYPES)}\n" for name in names if chance.random() < 0.8]
+    beside.write_text("".join(known))
+    return f"{beside.name} added"
+
+
+def more_module(chance: random.Random, path: Path) -> str:
+    """That another one imports, and which imports that one."""
+    module = f"more_{chance.randrange(5)}"
+    (path.parent / f"{module}.py").write_text(f"from . import {path.stem}\nvalue: {chance.choice(TYPES)} = 1\n")
+    path.write_text(path.read_text() + f"\nfrom . import {module}\nof_more: int = {module}.value\n")
+    return f"{module}.py added to {path.parent.name} and to {path.name}"
 
 
 def edit(chance: random.Random, copy: Path, original: Path, files: Sequence[str]) -> str:
@@ -82,6 +134,9 @@ def edit(chance: random.Random, copy: Path, original: Path, files: Sequence[str]
     path = copy / name
     kind = chance.random()
     if kind < 0.1:
+        for more in {added for each in files for added in (copy / each).parent.glob("*.py*")}:
+            if not (original / more.relative_to(copy)).exists():
+                more.unlink()
         for each in files:
             shutil.copyfile(original / each, copy / each)
         return "everything as it was"
@@ -91,6 +146,10 @@ def edit(chance: random.Random, copy: Path, original: Path, files: Sequence[str]
     if kind < 0.25:
         path.unlink()
         return f"{name} deleted"
+    if kind < 0.3:
+        return stub(chance, path)
+    if kind < 0.35:
+        return more_module(chance, path)
     lines = path.read_text().splitlines()
     how = chance.choice(EDITS)
     path.write_text("\n".join(how(chance, lines) if lines else ["x: int = 1"]) + "\n")
