@@ -1,5 +1,8 @@
 //! What a target's own fields name: addresses to numbers.
 
+use std::collections::BTreeSet;
+
+use crate::base::RelPath;
 use crate::python::entry_point;
 use crate::python::numbered::{Number, Numbered};
 use crate::python::settings::Settings;
@@ -58,6 +61,18 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
             Err(error) => explicit.errors.push(error),
         }
     }
+    if Kind::of(&target.kind).is_some_and(|kind| kind.gathers) {
+        for dir in dirs_within(targets, target) {
+            match named(targets, target, &format!("//{dir}")) {
+                Ok(named) if replaced(targets, &named).all(|number| explicit.excludes.contains(&number)) => {}
+                Ok(named) => {
+                    explicit.includes.extend(replaced(targets, &named));
+                    explicit.named.extend(named);
+                }
+                Err(error) => explicit.errors.push(error),
+            }
+        }
+    }
     // Other languages have fields of these names that hold no addresses: a `jvm_artifact` has `packages`.
     let special = if Kind::of(&target.kind).is_some_and(|kind| !kind.open) { &SPECIAL_FIELDS[..] } else { &[] };
     for written in special.iter().flat_map(texts) {
@@ -78,6 +93,12 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
         }
     }
     explicit
+}
+
+/// The directories in that of a target that have a BUILD file.
+fn dirs_within(targets: &Numbered<'_>, target: &Target) -> BTreeSet<RelPath> {
+    let dirs = targets.graph.build_files().filter_map(|(file, _)| file.parent());
+    dirs.filter(|dir| dir.parent().as_ref() == Some(&target.address.dir)).collect()
 }
 
 fn named(targets: &Numbered<'_>, from: &Target, written: &str) -> Result<Vec<Number>, Error> {

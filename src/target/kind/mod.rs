@@ -62,6 +62,8 @@ pub struct Kind {
     pub depends: bool,
     /// Whether other fields may be set: true for types whose fields are not all listed.
     pub open: bool,
+    /// Whether it depends on what each directory in its own declares by default.
+    pub gathers: bool,
 }
 
 impl Kind {
@@ -122,6 +124,10 @@ impl Kind {
         Kind { open: true, ..self }
     }
 
+    const fn gathers(self) -> Kind {
+        Kind { gathers: true, ..self }
+    }
+
     /// A type without the field `dependencies`.
     const fn alone(self) -> Kind {
         Kind { depends: false, ..self }
@@ -171,7 +177,8 @@ type Groups = &'static [&'static [Field]];
 
 const fn plain(name: &'static str, help: &'static str, fields: Groups) -> Kind {
     let (backend, sources, each, generates) = ("", Sources::None, Each::Nothing, "");
-    Kind { name, help, backend, sources, default_sources: &[], each, generates, fields, depends: true, open: false }
+    let (default_sources, depends, open, gathers) = (&[], true, false, false);
+    Kind { name, help, backend, sources, default_sources, each, generates, fields, depends, open, gathers }
 }
 
 const fn one(name: &'static str, help: &'static str, fields: Groups) -> Kind {

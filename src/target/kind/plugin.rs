@@ -6,7 +6,7 @@ use super::{Kind, many, plain};
 pub const KINDS: &[Kind] = &[
     many("pack_metadata", "resource", "A `resource` for each file of a pack that is no code.", &PACK_METADATA).open(),
     many("pack_metadata_in_git_submodule", "resource", "A pack that may not be checked out.", &PACK_METADATA).open(),
-    plain("packs_glob", "Another name for some packs.", &[]).open(),
+    plain("packs_glob", "The packs in the directories below, but for those that `!` names.", &[]).open().gathers(),
 ];
 
 const PACK_METADATA: [&str; 8] = [
