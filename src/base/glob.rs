@@ -20,30 +20,60 @@ pub struct Globs {
     recursive: bool,
 }
 
-/// Literal names are looked up, the rest is compiled: most lists in BUILD files are file names.
+/// Literal names are looked up, and names with one star compared; the rest is compiled. Lists in BUILD files seldom have
+/// anything else, and are asked about every file of a repository.
 #[derive(Clone, Debug, Default)]
 struct Patterns {
     literals: HashSet<String>,
-    wild: GlobSet,
+    stars: Vec<Star>,
+    wild: Option<GlobSet>,
+}
+
+/// `test_*.py`: what comes before the star, and after it.
+#[derive(Clone, Debug)]
+struct Star {
+    before: String,
+    after: String,
+}
+
+impl Star {
+    fn of(glob: &str) -> Option<Star> {
+        let (before, after) = glob.split_once('*')?;
+        let is_name = |part: &str| is_literal(part) && !part.contains(['/', '{', '}']);
+        (is_name(before) && is_name(after)).then(|| Star { before: before.to_owned(), after: after.to_owned() })
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        let between = path.strip_prefix(&*self.before).and_then(|rest| rest.strip_suffix(&*self.after));
+        between.is_some_and(|between| !between.contains('/'))
+    }
 }
 
 impl Patterns {
     fn compile<'a>(globs: impl Iterator<Item = &'a str>) -> Result<Patterns, Error> {
-        let mut literals = HashSet::new();
-        let mut wild = GlobSetBuilder::new();
+        let (mut literals, mut stars, mut wild) = (HashSet::new(), Vec::new(), Vec::new());
         for glob in globs {
-            if is_literal(glob) {
-                literals.insert(glob.to_owned());
-            } else {
-                wild.add(build(glob)?);
+            match Star::of(glob) {
+                _ if is_literal(glob) => drop(literals.insert(glob.to_owned())),
+                Some(star) => stars.push(star),
+                None => wild.push(build(glob)?),
             }
         }
-        let wild = wild.build().map_err(|error| refuse("", &error))?;
-        Ok(Patterns { literals, wild })
+        if wild.is_empty() {
+            return Ok(Patterns { literals, stars, wild: None });
+        }
+        let mut set = GlobSetBuilder::new();
+        for glob in wild {
+            set.add(glob);
+        }
+        let set = set.build().map_err(|error| refuse("", &error))?;
+        Ok(Patterns { literals, stars, wild: Some(set) })
     }
 
     fn matches(&self, path: &str) -> bool {
-        self.literals.contains(path) || self.wild.is_match(path)
+        self.literals.contains(path)
+            || self.stars.iter().any(|star| star.matches(path))
+            || self.wild.as_ref().is_some_and(|wild| wild.is_match(path))
     }
 }
 
@@ -128,6 +158,10 @@ mod tests {
         check(&["*/b.py"], "a/b.py", true);
         check(&["a*"], ".a", false);
         check(&["*"], ".hidden", true);
+        check(&["a*a"], "a", false);
+        check(&["a*a"], "aa", true);
+        check(&["a/*.py"], "a/b.py", true);
+        check(&["a/*.py"], "a/b/c.py", false);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Settings {
     pub environment: Environment,
     pub build_root: PathBuf,
     pub files: Vec<SettingsFile>,
+    /// Whether the environment says anything of options: mostly it does not, and there are many to ask for.
+    has_variables: bool,
 }
 
 /// What one source says of one option.
@@ -35,7 +37,9 @@ impl Settings {
     /// Reads `pants.toml`, `waders.toml`, the files that `PANTS_CONFIG_FILES` or a flag names, and the rc files.
     /// Only the flags that say which files to read count here.
     pub fn read(environment: Environment, build_root: PathBuf, flags: &[Flag]) -> Result<Settings, Error> {
-        let mut settings = Settings { environment, build_root, files: Vec::new() };
+        let has_variables =
+            environment.vars.keys().any(|name| name.starts_with("PANTS_") || name.starts_with("WADERS_"));
+        let mut settings = Settings { environment, build_root, files: Vec::new(), has_variables };
         for (path, must_exist) in settings.config_files(flags)? {
             settings.add(&path, must_exist)?;
         }
@@ -116,6 +120,9 @@ impl Settings {
     }
 
     fn in_environment<'a>(&'a self, name: &Name<'a>) -> Option<Given<'a>> {
+        if !self.has_variables {
+            return None;
+        }
         let found = variables(name.scope, name.option).find_map(|variable| {
             let value = self.environment.vars.get(&variable)?;
             Some((variable, value))

@@ -33,6 +33,8 @@ pub enum Error {
     NeedFailed { label: String, exit: Exit, stderr: String },
     #[error("the store lost something that `{label}` needs, and making it again gave other bytes")]
     NotReproduced { label: String, cause: Box<Error> },
+    #[error("the store lost something of the files that `{label}` is to see")]
+    LostInput { label: String, source: store::Error },
     #[error("interrupted by user")]
     Interrupted,
     #[error("a bug in waders: {0}")]
@@ -40,13 +42,18 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the store lost, if that is the reason: it can be made again.
+    /// What the store lost, if that is the reason and steps can make it again.
     pub fn missing(&self) -> Option<Digest> {
         match self {
             Error::Store(error) | Error::Capture { source: error, .. } => error.missing(),
             Error::Derive { source, .. } => source.downcast_ref::<store::Error>().and_then(store::Error::missing),
             _ => None,
         }
+    }
+
+    /// Whether the store lost something: perhaps what no step makes, but whoever planned the steps.
+    pub fn is_loss(&self) -> bool {
+        self.missing().is_some() || matches!(self, Error::LostInput { source, .. } if source.missing().is_some())
     }
 
     /// The error that started it, where this one only says that another step was needed.

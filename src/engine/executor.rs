@@ -171,6 +171,7 @@ impl Execution {
         if recall && let Some(tree) = cache::tree(&self.engine.store, row)? {
             return Ok(StepResult { tree, outcome: None });
         }
+        self.write_inputs(&step.label, parts.iter().copied())?;
         let (engine, step) = (self.engine.clone(), step.clone());
         let tree = blocking(move || {
             let recipe = engine.recipes.get(step.recipe);
@@ -205,6 +206,7 @@ impl Execution {
         let slot = self.slots.take().await;
         self.refuse_if_interrupted()?;
         (self.events)(Event::Started { id, label: label.clone() });
+        self.write_inputs(&action.label, inputs.images.values().copied().chain([inputs.root]))?;
         let lineage = lineage(action, &inputs, isolation_name(&self.engine));
         let outcome = run::run(&self.engine, action, &inputs, lineage, &slot, &self.cancel).await?;
         if action.is_good(outcome.exit) && action.cache.keep && !action.interactive {
@@ -212,6 +214,12 @@ impl Execution {
         }
         self.tell_end(id, label, Origin::Ran, &outcome);
         Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Ran, outcome)) })
+    }
+
+    /// Trees that were only named so far: this step is the first to need them.
+    fn write_inputs(&self, label: &str, mut trees: impl Iterator<Item = Digest>) -> Result<(), Error> {
+        let lost = |source| Error::LostInput { label: label.to_owned(), source };
+        tokio::task::block_in_place(|| trees.try_for_each(|tree| self.engine.store.write_named(tree).map_err(lost)))
     }
 
     /// What others only need is done; what was asked for is finished, and how.

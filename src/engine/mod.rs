@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use waders_sandbox::{Isolation, Spawner};
 
 use crate::base::Digest;
@@ -36,7 +37,8 @@ pub type RecipeError = Box<dyn std::error::Error + Send + Sync>;
 /// All that outlives one graph.
 pub struct Engine {
     pub store: Arc<Store>,
-    pub spawner: Spawner,
+    /// Started with the first process that a run needs: often everything is known already.
+    pub spawner: OnceCell<Spawner>,
     pub client: net::Client,
     /// By the name that `Fetch::unpack` uses. Raise the number in a name when its trees change.
     pub unpackers: BTreeMap<&'static str, Unpacker>,

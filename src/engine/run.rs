@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio};
+use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Spawner, Stdio};
 
 use crate::action::{Action, Exit, Inputs, Outcome, Warm};
 use crate::base::Digest;
@@ -189,7 +189,8 @@ async fn sandboxed(
     let failed = |source| Error::Sandbox { label: action.label.clone(), source };
     let (sender, mut ended) = tokio::sync::oneshot::channel();
     let done = move |outcome| drop(sender.send(outcome));
-    let running = engine.spawner.start_step(&request, stdout, stderr, done).map_err(failed)?;
+    let spawner = engine.spawner.get_or_try_init(async || Spawner::start()).await.map_err(failed)?;
+    let running = spawner.start_step(&request, stdout, stderr, done).map_err(failed)?;
     let mut known = Wish::GoOn;
     loop {
         tokio::select! {

@@ -1,10 +1,14 @@
 //! Loads the repository: in Rust, and where that does not do, with real Python. Without Python, what needs it is broken.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::time::SystemTime;
 
 use crate::base::RelPath;
 use crate::build_file::BuildFile;
 use crate::goals::{Error, Session, interpret};
+use crate::store::{Listings, Stamp};
+use crate::target::files::Memory;
 use crate::target::{self, Diagnostic, Loaded, Topic, World};
 
 pub fn load(session: &mut Session) -> Result<Loaded, Error> {
@@ -22,10 +26,29 @@ pub fn load(session: &mut Session) -> Result<Loaded, Error> {
     }
 }
 
-fn load_with(session: &Session, answers: &BTreeMap<RelPath, BuildFile>) -> Loaded {
+/// Without a store, as where the user's directory cannot be written, nothing is remembered.
+fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> Loaded {
+    let store = session.store().ok();
+    let listings = store.as_ref().and_then(|store| store.listings(session.build_root()).ok());
+    let remembered = listings.as_ref().map(|listings| listings as &dyn Memory);
     let vars = &session.environment().vars;
-    let world = World { env: &|name| vars.get(name).cloned(), answers };
-    target::load(session.build_root(), session.config(), &world)
+    let world = World { env: &|name| vars.get(name).cloned(), answers, memory: remembered.unwrap_or(&()) };
+    let loaded = target::load(session.build_root(), session.config(), &world);
+    if let (Some(store), Some(listings)) = (&store, &listings) {
+        // The next run lists again: it takes longer, and nothing else.
+        let _ = store.save_listings(listings);
+    }
+    loaded
+}
+
+impl Memory for Listings {
+    fn known(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]> {
+        Listings::known(self, dir, &Stamp::of(now))
+    }
+
+    fn learn(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>) {
+        Listings::learn(self, dir.clone(), Stamp::of(then), at, listing);
+    }
 }
 
 /// Both reasons: why Rust does not evaluate it, and why Python could not.

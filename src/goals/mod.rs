@@ -25,6 +25,7 @@ mod py_constraints;
 mod pythons;
 mod recipes;
 mod regex_lint;
+mod remembered;
 pub mod rewrite;
 mod roots;
 mod running;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uv_normalize::PackageName;
 
 use crate::action::Location;
-use crate::base::Digest;
 use crate::config::index::Indexes;
+use crate::goals::remembered::remembered;
 use crate::goals::{Error, Session};
 use crate::net::{Client, FileLink, project_url};
 use crate::plan::venv::Distribution;
@@ -36,7 +36,7 @@ struct Answer {
 
 impl Packages {
     pub fn new(session: &mut Session, environment: Environment) -> Result<Packages, Error> {
-        Ok(Packages { store: session.store()?, client: session.client()?, indexes: session.indexes()?, environment })
+        Ok(Packages { store: session.store()?, client: session.client(), indexes: session.indexes()?, environment })
     }
 
     pub fn environment(&self) -> &Environment {
@@ -74,16 +74,7 @@ impl Packages {
     fn listed(&self, chosen: &Chosen, hashes: &[String]) -> Result<Distribution, Error> {
         let project = chosen.name.as_ref();
         let question = serde_json::json!(["listed-1", project, hashes, self.environment.wanted()]);
-        let key = *Digest::of(question.to_string().as_bytes()).hash();
-        let kept = self.store.recall(&key)?.and_then(|bytes| serde_json::from_slice::<Answer>(&bytes).ok());
-        let answer = match kept {
-            Some(answer) => answer,
-            None => {
-                let answer = self.ask(chosen, hashes)?;
-                self.store.remember(&key, &serde_json::to_vec(&answer).expect("two strings always serialize"))?;
-                answer
-            }
-        };
+        let answer = remembered(&self.store, Some(question), || self.ask(chosen, hashes))?;
         let pages = self.pages(project);
         let listing = |page| Location::Listing { page, file_name: answer.file_name.clone() };
         Ok(Distribution {

@@ -9,6 +9,7 @@ use uv_pep440::Version;
 use crate::action::{ActionGraph, Source};
 use crate::base::Digest;
 use crate::goals::packages::Packages;
+use crate::goals::remembered::remembered;
 use crate::goals::{Error, Session, recipes, toolchains, unlocked};
 use crate::plan::requirements::{self, Locks, ToolPackages, Wanted};
 use crate::plan::venv::{Distribution, Venvs};
@@ -202,6 +203,9 @@ impl Pythons {
         }
         let python = self.find(session, graph, constraints)?;
         let distributions = python.packages.distributions(&chosen)?;
+        if !python.venvs.can_build() && distributions.iter().any(|distribution| !distribution.is_wheel()) {
+            python.venvs.build_with(builders(&python.packages)?);
+        }
         Ok(Source::Output(python.venvs.compose(graph, &distributions)))
     }
 
@@ -218,7 +222,10 @@ impl Pythons {
         };
         let whole = session.config().flag("python", "run_against_entire_lockfile");
         let environment = self.find(session, graph, constraints)?.packages.environment().clone();
-        Ok(requirements::of_user(&mut self.locks, unlocked, wanted, whole, &environment)?)
+        let question = requirements::question_of_user(&self.locks, wanted, whole, &environment);
+        let locks = &mut self.locks;
+        let of_user = || Ok(requirements::of_user(locks, unlocked, wanted, whole, &environment)?);
+        remembered(&*session.store()?, question, of_user)
     }
 
     fn combined(&mut self, session: &Session, tool: Vec<Chosen>, user: Vec<Chosen>) -> Vec<Chosen> {
@@ -258,8 +265,7 @@ impl Pythons {
         let interpreter = interpreter.compiled(graph, self.empty);
         let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
         let packages = Packages::new(session, environment)?;
-        let builders = builders(&packages)?;
-        Ok(Python { packages, venvs: Venvs::new(interpreter, self.empty, builders) })
+        Ok(Python { packages, venvs: Venvs::new(interpreter, self.empty) })
     }
 
     fn new_tool_packages(
@@ -270,7 +276,11 @@ impl Pythons {
         tool: &Tool,
     ) -> Result<Vec<Chosen>, Error> {
         let environment = self.find(session, graph, constraints)?.packages.environment().clone();
-        match requirements::of_tool(&mut self.locks, tool, session.config(), &environment)? {
+        let question = requirements::question_of_tool(&self.locks, tool, session.config(), &environment);
+        let store = session.store()?;
+        let locks = &mut self.locks;
+        let of_tool = || Ok(requirements::of_tool(locks, tool, session.config(), &environment)?);
+        match remembered(&store, question, of_tool)? {
             ToolPackages::Locked(chosen) => Ok(chosen),
             ToolPackages::Unlocked(asked) => {
                 let lock = unlocked::tool_lock(session, &tool.scope, constraints, asked)?;

@@ -42,9 +42,9 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
     Ok(results)
 }
 
-/// Whether a step failed for want of something that only a lock can bring back.
+/// Whether a step failed for want of something that only a lock or a source can bring back.
 pub fn has_lost_something(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
-    result.as_ref().is_err_and(|error| error.root().missing().is_some())
+    result.as_ref().is_err_and(|error| error.root().is_loss())
 }
 
 async fn pass_on_interrupts(cancel: Cancel, console: Arc<Console>) {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use waders_sandbox::{Isolation, Spawner};
+use tokio::sync::OnceCell;
+use waders_sandbox::Isolation;
 
 use crate::base::RelPath;
 use crate::build_file::{Diagnostic, Topic};
@@ -45,8 +46,8 @@ pub struct Session {
     sources: Option<Arc<Sources>>,
     engine: Option<Arc<Engine>>,
     pub cancel: Cancel,
-    /// The store lost something that only a lock can bring back: toolchains are made again.
-    pub restores: bool,
+    /// The store lost something that only locks and sources can bring back: those are gone through again.
+    restores: bool,
 }
 
 impl Session {
@@ -150,9 +151,20 @@ impl Session {
     }
 
     /// What was loaded is no longer so: a goal wrote into the repository.
-    pub fn forget_graph(&mut self) {
+    pub fn forget_repository(&mut self) {
         self.graph = None;
         self.dependencies = None;
+        self.sources = None;
+    }
+
+    /// From now on nothing is taken to be in the store that was there once.
+    pub fn restore(&mut self) {
+        self.restores = true;
+        self.sources = None;
+    }
+
+    pub fn restores(&self) -> bool {
+        self.restores
     }
 
     /// Every target's dependencies, written and inferred.
@@ -225,7 +237,7 @@ impl Session {
             return Ok(sources.clone());
         }
         let strings = python::Settings::of(&self.config)?.wants_strings();
-        let sources = Arc::new(Sources::open(self.store()?, &self.build_root, strings)?);
+        let sources = Arc::new(Sources::open(self.store()?, &self.build_root, strings, !self.restores)?);
         self.sources = Some(sources.clone());
         Ok(sources)
     }
@@ -236,8 +248,8 @@ impl Session {
         }
         let engine = Arc::new(Engine {
             store: self.store()?,
-            spawner: Spawner::start()?,
-            client: self.client()?,
+            spawner: OnceCell::new(),
+            client: self.client(),
             unpackers: unpackers::all(),
             recipes: recipes::all(),
             settings: self.engine_settings(),
@@ -277,7 +289,7 @@ impl Session {
         named.or_else(|| index::ca_bundle(&self.environment.vars))
     }
 
-    pub fn client(&self) -> Result<Client, Error> {
+    pub fn client(&self) -> Client {
         let network = index::network(&self.environment.vars);
         let settings = crate::net::Settings {
             ca_bundle: self.ca_bundle(),
@@ -286,7 +298,7 @@ impl Session {
             no_proxy: network.no_proxy,
             ..crate::net::Settings::default()
         };
-        Ok(Client::new(&settings)?)
+        Client::new(settings)
     }
 
     /// Where packages come from: the repository's settings, else the user's own.

@@ -1,13 +1,14 @@
 //! The repository's files as the store knows them: their digests, hashed again only when their dates changed, and what
 //! they import, parsed again only when their bytes did.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::base::{Digest, RelPath};
 use crate::python::imports::{IMPORTS_VERSION, Imports, imports};
@@ -29,6 +30,10 @@ pub struct Sources {
     stats: StatCache,
     /// Whether string literals count as imports, which decides what is kept.
     strings: bool,
+    /// Whether what was stored once is taken to be there still.
+    trusting: bool,
+    /// A run sees one state of each file.
+    seen: Mutex<FxHashMap<RelPath, Node>>,
 }
 
 /// One file as it lies there, with its imports if its stat data are known.
@@ -38,6 +43,9 @@ struct Looked<'f> {
     digest: Digest,
     imports: Option<Imports>,
 }
+
+/// A file, and what it is in a tree or why it cannot be read.
+pub type Read<'f> = (&'f RelPath, Result<Node, Error>);
 
 /// A file's imports, and the content that they are of.
 struct Found<'l> {
@@ -49,9 +57,10 @@ struct Found<'l> {
 }
 
 impl Sources {
-    pub fn open(store: Arc<Store>, root: &Path, strings: bool) -> Result<Sources, Error> {
+    /// `trusting`: contents that earlier runs stored are not looked for. Where one is lost, a step fails that needs it.
+    pub fn open(store: Arc<Store>, root: &Path, strings: bool, trusting: bool) -> Result<Sources, Error> {
         let stats = store.stat_cache(root, &kind(strings))?;
-        Ok(Sources { root: root.to_owned(), store, stats, strings })
+        Ok(Sources { root: root.to_owned(), store, stats, strings, trusting, seen: Mutex::default() })
     }
 
     /// What these files import. Those that cannot be read are left out.
@@ -72,7 +81,7 @@ impl Sources {
         }
         let hashed_at = SystemTime::now();
         let digest = Digest::of(&fs::read(&path).map_err(unreadable(file))?);
-        self.stats.learn(file.clone(), stamp, digest, hashed_at);
+        self.stats.learn(file.clone(), stamp, digest, hashed_at, false);
         Ok(Looked { file, stamp, digest, imports: None })
     }
 
@@ -115,21 +124,37 @@ impl Sources {
         Ok(self.store.save_stat_cache(&self.stats, wanted)?)
     }
 
-    /// A tree of these files, their bytes in the store.
+    /// A tree of these files, named only: their bytes are in the store.
     pub fn tree<'f>(&self, files: impl IntoIterator<Item = &'f RelPath>) -> Result<Digest, Error> {
-        let files: Vec<RelPath> = files.into_iter().cloned().collect();
-        let nodes = self.nodes(&files)?.into_iter().map(|(file, node)| Ok((file, node?)));
+        let nodes = self.nodes(files)?.into_iter().map(|(file, node)| Ok((file.clone(), node?)));
         let nodes = nodes.collect::<Result<_, Error>>()?;
-        Ok(self.store.put_tree(&Tree { nodes })?)
+        Ok(self.store.name_tree(&Tree { nodes })?)
     }
 
-    /// These files as a tree has them, their bytes in the store, or why a file cannot be read. All that are new to the
-    /// store are synced together.
-    pub fn nodes(&self, files: &[RelPath]) -> Result<BTreeMap<RelPath, Result<Node, Error>>, Error> {
+    /// These files, in their order, as a tree has them, their bytes in the store; or why a file cannot be read. All that
+    /// are new to the store are synced together.
+    pub fn nodes<'f>(&self, files: impl IntoIterator<Item = &'f RelPath>) -> Result<Vec<Read<'f>>, Error> {
+        let files: Vec<&RelPath> = files.into_iter().collect();
+        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let new: Vec<&RelPath> = {
+            let seen = seen();
+            files.iter().copied().filter(|file| !seen.contains_key(*file)).collect()
+        };
         let batch = self.store.batch();
-        let nodes = files.par_iter().map(|file| (file.clone(), self.node(&batch, file))).collect();
+        let found: Vec<Result<Node, Error>> = new.par_iter().map(|file| self.node(&batch, file)).collect();
         batch.commit()?;
-        Ok(nodes)
+        let (mut seen, mut unread) = (seen(), FxHashMap::default());
+        for (file, node) in new.into_iter().zip(found) {
+            match node {
+                Ok(node) => drop(seen.insert(file.clone(), node)),
+                Err(error) => drop(unread.insert(file, error)),
+            }
+        }
+        let node = |file| match seen.get(file) {
+            Some(node) => Some((file, Ok(node.clone()))),
+            None => Some((file, Err(unread.remove(file)?))),
+        };
+        Ok(files.into_iter().filter_map(node).collect())
     }
 
     /// Keeps what was learnt for the next run.
@@ -144,8 +169,9 @@ impl Sources {
         let metadata = fs::metadata(&path).map_err(unreadable(file))?;
         let executable = metadata.permissions().mode() & 0o100 != 0;
         let stamp = Stamp::of(&metadata);
-        if let Some(digest) = self.stats.digest(file, &stamp)
-            && self.store.contains(digest)?
+        if let Some((digest, stored)) = self.stats.digest(file, &stamp)
+            && stored
+            && (self.trusting || self.store.contains(digest)?)
         {
             return Ok(Node::File { digest, executable });
         }
@@ -155,7 +181,7 @@ impl Sources {
             crate::store::Error::Io { path: at, source, .. } if at == path => unreadable(file)(source),
             error => error.into(),
         })?;
-        self.stats.learn(file.clone(), stamp, digest, hashed_at);
+        self.stats.learn(file.clone(), stamp, digest, hashed_at, true);
         Ok(Node::File { digest, executable })
     }
 }

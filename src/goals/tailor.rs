@@ -48,7 +48,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.print("\nTo fix `tailor` failures, run `waders tailor`.\n")?;
         return Ok(Verdict::Bad(1));
     }
-    session.forget_graph();
+    session.forget_repository();
     Ok(Verdict::Good)
 }
 

@@ -50,9 +50,9 @@ pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain
     if constraints.is_empty() {
         return Err(Error::NoConstraints);
     }
-    let ensure = if session.restores { toolchain::restore } else { toolchain::ensure };
+    let ensure = if session.restores() { toolchain::restore } else { toolchain::ensure };
     let path = session.build_root().join(LOCK);
-    let (store, client) = (session.store()?, session.client()?);
+    let (store, client) = (session.store()?, session.client());
     let settings = Settings::of(session.config(), &machine(session.environment()))?;
     let frozen = session.is_frozen();
     let wanted = Wanted {

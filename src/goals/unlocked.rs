@@ -87,7 +87,7 @@ fn pin(session: &mut Session, pins: &Pins<'_>) -> Result<String, Error> {
     let distributions = Packages::new(session, environment)?.distributions(&chosen)?;
 
     let mut graph = ActionGraph::default();
-    let image = Venvs::new(interpreter.clone(), empty, Vec::new()).compose(&mut graph, &distributions);
+    let image = Venvs::new(interpreter.clone(), empty).compose(&mut graph, &distributions);
     let lines: String = pins.wanted.iter().map(|requirement| format!("{requirement}\n")).collect();
     let input = file_tree(session, lock_run::INPUT, lines.as_bytes())?;
     let reach = reach(session)?;

@@ -58,7 +58,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.print("\nTo fix `update-build-files` failures, run `waders update-build-files`.\n")?;
         return Ok(Verdict::Bad(1));
     }
-    session.forget_graph();
+    session.forget_repository();
     Ok(Verdict::Good)
 }
 

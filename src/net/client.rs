@@ -3,8 +3,8 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
@@ -18,13 +18,16 @@ const REDIRECT_LIMIT: usize = 10;
 /// No file of a package index or an archive of packages comes near this.
 const DOWNLOAD_LIMIT_BYTES: u64 = 16 << 30;
 
-/// Cheap to clone; connections are kept and shared.
+/// Cheap to make, since most runs fetch nothing, and cheap to clone: connections are kept and shared.
 #[derive(Clone)]
 pub struct Client {
+    settings: Arc<Settings>,
+    agents: Arc<OnceLock<Agents>>,
+}
+
+struct Agents {
     http: Agent,
     https: Agent,
-    attempts: u32,
-    retry_delay: Duration,
 }
 
 /// What a download must be, known before it starts.
@@ -55,17 +58,17 @@ pub struct Part {
 }
 
 impl Client {
-    pub fn new(settings: &Settings) -> Result<Client, Error> {
-        let roots = match &settings.ca_bundle {
-            Some(path) => RootCerts::new_with_certs(&certificates(path)?),
-            None => RootCerts::PlatformVerifier,
-        };
-        Ok(Client {
-            http: agent(settings, &roots, settings.http_proxy.as_deref())?,
-            https: agent(settings, &roots, settings.https_proxy.as_deref())?,
-            attempts: settings.attempts.max(1),
-            retry_delay: settings.retry_delay,
-        })
+    pub fn new(settings: Settings) -> Client {
+        Client { settings: Arc::new(settings), agents: Arc::default() }
+    }
+
+    /// Of two threads that come first together, one's are used.
+    fn agents(&self) -> Result<&Agents, Error> {
+        if let Some(agents) = self.agents.get() {
+            return Ok(agents);
+        }
+        let agents = Agents::of(&self.settings)?;
+        Ok(self.agents.get_or_init(|| agents))
     }
 
     pub fn get(&self, url: &str, limit_bytes: u64) -> Result<Vec<u8>, Error> {
@@ -136,8 +139,8 @@ impl Client {
     }
 
     fn retrying<T>(&self, mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
-        let mut delay = self.retry_delay;
-        for _ in 1..self.attempts {
+        let mut delay = self.settings.retry_delay;
+        for _ in 1..self.settings.attempts {
             match attempt() {
                 Err(error) if error.is_transient() => thread::sleep(delay),
                 result => return result,
@@ -165,7 +168,8 @@ impl Client {
     }
 
     fn request(&self, url: &Url, headers: &[(&str, &str)]) -> Result<ureq::http::Response<ureq::Body>, Error> {
-        let agent = if url.scheme() == "https" { &self.https } else { &self.http };
+        let agents = self.agents()?;
+        let agent = if url.scheme() == "https" { &agents.https } else { &agents.http };
         let (bare, authorization) = location::split_credentials(url);
         let mut request = agent.get(bare.as_str());
         for (name, value) in headers {
@@ -175,6 +179,19 @@ impl Client {
             request = request.header("authorization", authorization);
         }
         request.call().map_err(|error| Error::Unreachable { url: location::shown(url), source: Box::new(error) })
+    }
+}
+
+impl Agents {
+    fn of(settings: &Settings) -> Result<Agents, Error> {
+        let roots = match &settings.ca_bundle {
+            Some(path) => RootCerts::new_with_certs(&certificates(path)?),
+            None => RootCerts::PlatformVerifier,
+        };
+        Ok(Agents {
+            http: agent(settings, &roots, settings.http_proxy.as_deref())?,
+            https: agent(settings, &roots, settings.https_proxy.as_deref())?,
+        })
     }
 }
 
@@ -253,6 +270,7 @@ fn check(url: &Url, expected: &Expected, got_bytes: u64, hasher: Sha256) -> Resu
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use super::*;
     use crate::net::server::{Request, Server, reply};
@@ -262,7 +280,7 @@ mod tests {
     fn client() -> Client {
         let (attempts, retry_delay) = (3, Duration::from_millis(5));
         let idle_timeout = Duration::from_secs(2);
-        Client::new(&Settings { attempts, retry_delay, idle_timeout, ..Settings::default() }).unwrap()
+        Client::new(Settings { attempts, retry_delay, idle_timeout, ..Settings::default() })
     }
 
     fn expected(bytes: &[u8]) -> Expected {
@@ -387,7 +405,7 @@ mod tests {
             let no_proxy = no_proxy.iter().map(|host| host.to_string()).collect();
             let http_proxy = Some(server.url(""));
             let settings = Settings { http_proxy, no_proxy, attempts: 1, ..Settings::default() };
-            let answer = Client::new(&settings).unwrap().get("http://example.invalid/f", LIMIT_BYTES);
+            let answer = Client::new(settings).get("http://example.invalid/f", LIMIT_BYTES);
             assert!(answer.is_err());
         };
         ask(&[".invalid"]);
@@ -416,7 +434,8 @@ mod tests {
         for text in ["", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
             std::fs::write(&path, text).unwrap();
             let settings = Settings { ca_bundle: Some(path.clone()), ..Settings::default() };
-            assert!(matches!(Client::new(&settings), Err(Error::CaBundle { .. })), "{text}");
+            let answer = Client::new(settings).get("https://example.invalid/f", LIMIT_BYTES);
+            assert!(matches!(answer, Err(Error::CaBundle { .. })), "{text}");
         }
     }
 }

@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 
 use crate::base::RelPath;
 use crate::config::Config;
+use crate::target::Files;
 use crate::tools::{ConfigDirs, ConfigFile, Tool};
 
 /// Looks into each directory once for each tool, however many batches have files below it.
-pub struct ConfigFiles {
+pub struct ConfigFiles<'f> {
     root: PathBuf,
-    /// By the tool's section.
+    /// As with Pants, an ignored file holds no settings.
+    files: &'f Files,
+    /// By the tool's section and a directory: what lies there and above.
     seen: HashMap<String, HashMap<RelPath, Vec<RelPath>>>,
 }
 
-impl ConfigFiles {
+impl ConfigFiles<'_> {
     /// Of the repository at `root`.
-    pub fn new(root: &Path) -> ConfigFiles {
-        ConfigFiles { root: root.to_owned(), seen: HashMap::new() }
+    pub fn new<'f>(root: &Path, files: &'f Files) -> ConfigFiles<'f> {
+        ConfigFiles { root: root.to_owned(), files, seen: HashMap::new() }
     }
 
     /// Those that hold for the files that the tool works on.
@@ -34,36 +37,43 @@ impl ConfigFiles {
         if !config.value(&tool.scope, "config_discovery").as_bool().unwrap_or(true) {
             return BTreeSet::new();
         }
-        let mut dirs = BTreeSet::from([RelPath::root()]);
+        let mut found: BTreeSet<RelPath> = self.from(tool, &RelPath::root()).iter().cloned().collect();
         if tool.config_dirs == ConfigDirs::Sources {
-            for mut dir in sources.into_iter().filter_map(RelPath::parent) {
-                while dirs.insert(dir.clone())
-                    && let Some(above) = dir.parent()
-                {
-                    dir = above;
+            // Neighbours mostly lie in one directory.
+            let mut last = RelPath::root();
+            for dir in sources.into_iter().filter_map(RelPath::parent) {
+                if dir != last {
+                    found.extend(self.from(tool, &dir).iter().cloned());
+                    last = dir;
                 }
             }
         }
-        let root = &self.root;
-        let seen = self.seen.entry(tool.scope.clone()).or_default();
-        let in_dir = |dir: RelPath| seen.entry(dir).or_insert_with_key(|dir| in_dir(root, tool, dir)).clone();
-        dirs.into_iter().flat_map(in_dir).collect()
+        found
     }
-}
 
-fn in_dir(root: &Path, tool: &Tool, dir: &RelPath) -> Vec<RelPath> {
-    let is_meant = |path: &RelPath, file: &ConfigFile| {
-        let path = path.to_path(root);
-        match &file.section {
-            None => path.is_file(),
-            Some(section) => {
-                std::fs::read(&path).is_ok_and(|bytes| holds(&file.name, &String::from_utf8_lossy(&bytes), section))
-            }
+    /// Those in a directory and above.
+    fn from(&mut self, tool: &Tool, dir: &RelPath) -> &[RelPath] {
+        let is_seen = |all: &Self| all.seen.get(&tool.scope).is_some_and(|dirs| dirs.contains_key(dir));
+        if !is_seen(self) {
+            let above = dir.parent().map(|above| self.from(tool, &above).to_vec()).unwrap_or_default();
+            let found = above.into_iter().chain(self.in_dir(tool, dir)).collect();
+            self.seen.entry(tool.scope.clone()).or_default().insert(dir.clone(), found);
         }
-    };
-    let path = |file: &ConfigFile| dir.push(&file.name).expect("names in tool descriptions are clean");
-    let files = tool.config_files.iter().map(|file| (path(file), file));
-    files.filter(|(path, file)| is_meant(path, file)).map(|(path, _)| path).collect()
+        self.seen.get(&tool.scope).and_then(|dirs| dirs.get(dir)).map_or(&[], Vec::as_slice)
+    }
+
+    fn in_dir(&self, tool: &Tool, dir: &RelPath) -> Vec<RelPath> {
+        let is_meant = |path: &RelPath, file: &ConfigFile| {
+            let holds_it = |section: &String| {
+                let bytes = std::fs::read(path.to_path(&self.root));
+                bytes.is_ok_and(|bytes| holds(&file.name, &String::from_utf8_lossy(&bytes), section))
+            };
+            self.files.contains(path) && file.section.as_ref().is_none_or(holds_it)
+        };
+        let path = |file: &ConfigFile| dir.push(&file.name).expect("names in tool descriptions are clean");
+        let files = tool.config_files.iter().map(|file| (path(file), file));
+        files.filter(|(path, file)| is_meant(path, file)).map(|(path, _)| path).collect()
+    }
 }
 
 /// Whether a file that is for all tools is for this one too. Broken TOML is for every tool that would read it: what is
@@ -103,6 +113,7 @@ mod tests {
             ("src/pyproject.toml", section),
             ("src/app/pytest.ini", ""),
             ("other/pytest.ini", ""),
+            ("ignored/pytest.ini", ""),
         ] {
             let file = root.path().join(file);
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -110,8 +121,9 @@ mod tests {
         }
         let path = |text: &str| RelPath::parse(text).unwrap();
         let tool = tools::named("pytest").unwrap();
-        let sources = [&path("src/app/a_test.py"), &path("src/b_test.py")];
-        let found = ConfigFiles::new(root.path()).of(&tool, config, sources);
+        let sources = [&path("src/app/a_test.py"), &path("src/b_test.py"), &path("ignored/c_test.py")];
+        let files = Files::walk(root.path(), &["/ignored/".to_owned()], false, &()).unwrap();
+        let found = ConfigFiles::new(root.path(), &files).of(&tool, config, sources);
         assert_eq!(found.iter().map(RelPath::as_str).collect::<Vec<_>>(), expected);
     }
 

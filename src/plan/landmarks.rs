@@ -1,7 +1,7 @@
 //! What a tool must see of the repository to tell its code from others': the top of each package below a source root.
 //! The files are seen empty, so that an edit to one changes no other file's result.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use crate::base::RelPath;
 
@@ -10,24 +10,25 @@ const INIT: [&str; 2] = ["__init__.py", "__init__.pyi"];
 /// All that a repository has, by the directories of its Python sources.
 #[derive(Clone, Debug, Default)]
 pub struct Landmarks {
-    /// For every directory with sources the one that stands for it: its `__init__.py`, else the first.
-    stands_for: BTreeMap<RelPath, RelPath>,
-    tops: BTreeSet<RelPath>,
+    /// The `__init__.py` of every directory that has one.
+    inits: HashMap<RelPath, RelPath>,
+    /// Sorted.
+    tops: Vec<RelPath>,
 }
 
 impl Landmarks {
-    /// `root_of` tells the source root that a directory lies below.
+    /// `root_of` tells the source root that a directory lies below. A source may come more than once.
     pub fn new<'f>(
         sources: impl Iterator<Item = &'f RelPath>,
         root_of: &dyn Fn(&RelPath) -> Option<RelPath>,
     ) -> Landmarks {
-        let mut by_dir: BTreeMap<RelPath, BTreeSet<&RelPath>> = BTreeMap::new();
+        let mut by_dir: HashMap<RelPath, Vec<&RelPath>> = HashMap::new();
         for source in sources.filter(|source| matches!(source.extension(), Some("py" | "pyi"))) {
-            by_dir.entry(source.parent().unwrap_or_default()).or_default().insert(source);
+            by_dir.entry(source.parent().unwrap_or_default()).or_default().push(source);
         }
-        let stands_for: BTreeMap<RelPath, RelPath> =
-            by_dir.iter().filter_map(|(dir, files)| Some((dir.clone(), representative(files)?))).collect();
-        let mut tops = BTreeSet::new();
+        let stands_for: HashMap<&RelPath, &RelPath> =
+            by_dir.iter().filter_map(|(dir, files)| Some((dir, representative(files)?))).collect();
+        let mut tops: Vec<RelPath> = Vec::new();
         for (dir, files) in &by_dir {
             match root_of(dir) {
                 Some(root) if root == *dir => tops.extend(files.iter().map(|file| (*file).clone())),
@@ -35,36 +36,36 @@ impl Landmarks {
                 None => {}
             }
         }
-        Landmarks { stands_for, tops }
+        tops.sort_unstable();
+        tops.dedup();
+        let inits = stands_for.into_iter().filter(|(_, file)| is_init(file));
+        Landmarks { inits: inits.map(|(dir, file)| (dir.clone(), file.clone())).collect(), tops }
     }
 
-    /// Those that tell of any code, and those of the packages that these files are in, without the files themselves.
-    pub fn around(&self, files: &[RelPath]) -> BTreeSet<&RelPath> {
-        let mut around: BTreeSet<&RelPath> = self.tops.iter().collect();
-        let mut seen = BTreeSet::new();
+    /// Those that tell of any code, and those of the packages that these files are in. The files themselves may be among
+    /// them.
+    pub fn around<'f>(&self, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
+        let mut around: Vec<&RelPath> = self.tops.iter().collect();
+        let mut seen = HashSet::new();
         for file in files {
             for dir in file.ancestors().take_while(|dir| seen.insert(dir.clone())).collect::<Vec<_>>() {
-                let init = self.stands_for.get(&dir).filter(|file| is_init(file));
-                around.extend(init);
+                around.extend(self.inits.get(&dir));
             }
         }
-        let own: BTreeSet<&RelPath> = files.iter().collect();
-        around.retain(|landmark| !own.contains(landmark));
         around
     }
 }
 
 /// What stands for the highest directory with sources on the way from a root to a directory.
-fn top(dir: &RelPath, root: &RelPath, stands_for: &BTreeMap<RelPath, RelPath>) -> Option<RelPath> {
-    let mut way: Vec<RelPath> =
-        std::iter::once(dir.clone()).chain(dir.ancestors()).take_while(|dir| dir != root).collect();
-    way.reverse();
-    way.iter().find_map(|dir| stands_for.get(dir).cloned())
+fn top(dir: &RelPath, root: &RelPath, stands_for: &HashMap<&RelPath, &RelPath>) -> Option<RelPath> {
+    let way = std::iter::once(dir.clone()).chain(dir.ancestors()).take_while(|dir| dir != root);
+    way.filter_map(|dir| stands_for.get(&dir).map(|file| (*file).clone())).last()
 }
 
-fn representative(files: &BTreeSet<&RelPath>) -> Option<RelPath> {
-    let init = files.iter().find(|file| is_init(file));
-    init.or_else(|| files.first()).map(|file| (*file).clone())
+/// Its `__init__.py`, else the first.
+fn representative<'f>(files: &[&'f RelPath]) -> Option<&'f RelPath> {
+    let init = files.iter().filter(|file| is_init(file)).min();
+    init.or_else(|| files.iter().min()).copied()
 }
 
 fn is_init(file: &RelPath) -> bool {
@@ -73,6 +74,8 @@ fn is_init(file: &RelPath) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const SOURCES: [&str; 8] = [
@@ -95,8 +98,8 @@ mod tests {
         };
         let landmarks = Landmarks::new(sources.iter(), &root);
         let files: Vec<RelPath> = files.iter().map(path).collect();
-        let around: Vec<&str> = landmarks.around(&files).into_iter().map(RelPath::as_str).collect();
-        assert_eq!(around, expected, "{files:?}");
+        let around: BTreeSet<&str> = landmarks.around(files.iter()).into_iter().map(RelPath::as_str).collect();
+        assert_eq!(around.into_iter().collect::<Vec<_>>(), expected, "{files:?}");
     }
 
     #[test]
@@ -107,8 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn the_packages_that_a_file_is_in_are_seen_and_the_file_itself_is_no_landmark() {
+    fn the_packages_that_a_file_is_in_are_seen() {
         let (app, deep) = ("src/ns/app/__init__.py", "src/ns/app/deep/__init__.py");
-        check(&["src/ns/app/deep/x.py", "src/single.py"], &[app, deep, "src/ns/plain/a.py", "tests/test_x.py"]);
+        check(&["src/ns/app/deep/x.py"], &[app, deep, "src/ns/plain/a.py", "src/single.py", "tests/test_x.py"]);
     }
 }

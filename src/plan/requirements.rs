@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::RelPath;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::base::{Digest, RelPath};
 use crate::config::Config;
 use crate::python::lockfile::{self, Lock};
 use crate::python::resolve::{self, Chosen};
@@ -77,6 +80,15 @@ impl Locks {
         self.at(&path)
     }
 
+    /// Stands for what the lockfile of a resolve says; none where there is no such file.
+    fn fingerprint_of_resolve(&self, resolve: &str) -> Option<Digest> {
+        self.fingerprint(self.resolves.get(resolve)?)
+    }
+
+    fn fingerprint(&self, path: &str) -> Option<Digest> {
+        lockfile::fingerprint(&self.build_root, &RelPath::parse(path).ok()?)
+    }
+
     pub fn at(&mut self, path: &str) -> Result<Arc<Lock>, Error> {
         let path = RelPath::parse(path).map_err(|source| Error::LockPath { path: path.to_owned(), source })?;
         if let Some(lock) = self.read.get(&path) {
@@ -138,12 +150,39 @@ pub fn of_user(
     Ok(resolve::resolve(&lock, &requirements.collect::<Vec<_>>(), environment)?)
 }
 
+/// All that `of_user` answers by, where it takes a lock of the user's: the same question, the same answer.
+pub fn question_of_user(locks: &Locks, wanted: &Wanted, whole: bool, environment: &Environment) -> Option<Value> {
+    let lock = locks.fingerprint_of_resolve(wanted.resolve.as_deref()?)?;
+    Some(json!(["packages-1", lock, wanted.requirements, whole, platform(environment)]))
+}
+
+fn platform(environment: &Environment) -> Value {
+    json!([environment.python().to_string(), environment.wanted()])
+}
+
 /// What a tool's section comes to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToolPackages {
     Locked(Vec<Chosen>),
     /// It asks for other versions than the built-in lock has, and names no lock: canonical requirement strings.
     Unlocked(BTreeSet<String>),
+}
+
+/// All that `of_tool` answers by; none where a lockfile is missing.
+pub fn question_of_tool(locks: &Locks, tool: &Tool, config: &Config, environment: &Environment) -> Option<Value> {
+    let scope = &tool.scope;
+    let lock = match (config.text(scope, "install_from_resolve"), lockfile_of(tool, config)) {
+        (Some(resolve), _) => locks.fingerprint_of_resolve(resolve)?,
+        (None, Some(path)) => locks.fingerprint(path)?,
+        (None, None) => Digest::of(tool.lock.as_bytes()),
+    };
+    let settings = [config.list(scope, "requirements"), config.list(scope, "extra_requirements")];
+    Some(json!(["tool-packages-1", scope, lock, settings, config.text(scope, "version"), platform(environment)]))
+}
+
+/// The lockfile that the tool's section names: `<default>` and `<none>` name no file.
+fn lockfile_of<'c>(tool: &Tool, config: &'c Config) -> Option<&'c str> {
+    config.text(&tool.scope, "lockfile").filter(|path| !path.starts_with('<'))
 }
 
 /// The packages of a tool: from the resolve or lockfile that its section names, else from the built-in lock where that
@@ -163,8 +202,7 @@ pub fn of_tool(
             false => resolve::resolve(&lock, &asked, environment)?,
         }));
     }
-    // `<default>` and `<none>` name no file.
-    if let Some(path) = config.text(&tool.scope, "lockfile").filter(|path| !path.starts_with('<')) {
+    if let Some(path) = lockfile_of(tool, config) {
         return Ok(ToolPackages::Locked(resolve::resolve_whole(locks.at(path)?.as_ref(), environment)?));
     }
     let lock = built_in(&tool.scope, tool.lock)?;

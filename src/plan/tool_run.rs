@@ -116,11 +116,14 @@ fn shown(file: &RelPath) -> String {
     if file.as_str().starts_with('-') { format!("./{file}") } else { file.to_string() }
 }
 
-/// The files come last. What the tool wrote is lost with the sandbox, so its files are copied out, the unchanged too:
-/// what comes next in a row of tools sees the same tree if nothing changed.
+/// The files come last. What the tool wrote is lost with the sandbox, so the files that it wrote are copied out: those
+/// that are newer than the system's, since all that a sandbox begins with is of one time.
 fn rewriting(argv: Vec<String>, files: usize) -> Vec<String> {
     let words = argv.len() - files;
-    let script = format!("\"$@\"; code=$?; shift {words}; cp --parents -- \"$@\" /out || exit 70; exit $code");
+    let script = format!(
+        "\"$@\"; code=$?; shift {words}; for file; do [ -e \"$file\" ] || exit 70; \
+         [ \"$file\" -nt /bin/sh ] && {{ cp --parents -- \"$file\" /out || exit 70; }}; done; exit $code"
+    );
     ["/bin/sh", "-c", &script, "sh"].into_iter().map(str::to_owned).chain(argv).collect()
 }
 
@@ -173,7 +176,8 @@ mod tests {
     #[test]
     fn what_rewrites_hands_its_files_over() {
         let words = words("pyupgrade", "pyupgrade", &options(&["--py39-plus"], &[]), &["a.py", "-b.py"]);
-        let script = "\"$@\"; code=$?; shift 2; cp --parents -- \"$@\" /out || exit 70; exit $code";
+        let script = "\"$@\"; code=$?; shift 2; for file; do [ -e \"$file\" ] || exit 70; \
+                      [ \"$file\" -nt /bin/sh ] && { cp --parents -- \"$file\" /out || exit 70; }; done; exit $code";
         assert_eq!(words, format!("/bin/sh -c {script} sh /deps/bin/pyupgrade --py39-plus a.py ./-b.py"));
     }
 

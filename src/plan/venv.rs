@@ -30,7 +30,7 @@ pub struct Venvs {
     pub interpreter: Interpreter,
     /// A tree without anything in it.
     empty: Digest,
-    /// What source distributions are built with.
+    /// What source distributions are built with; nothing where that was not asked yet.
     builders: Vec<Distribution>,
     /// A distribution's tree and its bytecode's, by the distribution's hash.
     parts: BTreeMap<String, [StepId; 2]>,
@@ -38,8 +38,17 @@ pub struct Venvs {
 }
 
 impl Venvs {
-    pub fn new(interpreter: Interpreter, empty: Digest, builders: Vec<Distribution>) -> Venvs {
-        Venvs { interpreter, empty, builders, parts: BTreeMap::new(), composed: BTreeMap::new() }
+    pub fn new(interpreter: Interpreter, empty: Digest) -> Venvs {
+        Venvs { interpreter, empty, builders: Vec::new(), parts: BTreeMap::new(), composed: BTreeMap::new() }
+    }
+
+    /// Whether it is known what source distributions are built with: few venvs need it.
+    pub fn can_build(&self) -> bool {
+        !self.builders.is_empty()
+    }
+
+    pub fn build_with(&mut self, builders: Vec<Distribution>) {
+        self.builders = builders;
     }
 
     /// The image of exactly these distributions. Where two hold one file, the earlier one's stays.

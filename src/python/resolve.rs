@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use uv_distribution_filename::{DistFilename, WheelFilename};
 use uv_normalize::{ExtraName, PackageName};
 use uv_pep440::Version;
@@ -13,7 +14,7 @@ use crate::python::lockfile::{Artifact, Lock, Package};
 use crate::python::requirement::{Requirement, admits};
 
 /// A package that is to be installed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chosen {
     pub name: PackageName,
     pub version: Version,
@@ -22,7 +23,7 @@ pub struct Chosen {
     pub lock: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pick {
     Wheel(Artifact),
     /// No wheel fits: this has to be built.

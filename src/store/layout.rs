@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::error::{Error, Result};
 use super::index::Index;
+use super::named::Named;
 use super::session::{self, Scratch, Session};
 use crate::base::Digest;
 
@@ -21,6 +22,8 @@ pub struct Store {
     pub(super) index: Index,
     /// Images that this process has checked or made; the inner lock lets one thread work on an image at a time.
     pub(super) images: Mutex<HashMap<Digest, Arc<Mutex<bool>>>>,
+    /// What was named and may not be written yet.
+    pub(super) named: Mutex<Named>,
     notices: Arc<Mutex<Vec<String>>>,
 }
 
@@ -39,6 +42,7 @@ impl Store {
             index: Index::open(&root, Arc::clone(&notices))?,
             root,
             images: Mutex::default(),
+            named: Mutex::default(),
             notices,
         })
     }

@@ -21,6 +21,9 @@ impl Store {
     pub fn merge(&self, parts: &[(RelPath, Digest)]) -> Result<Digest> {
         let parts: Vec<_> =
             parts.iter().map(|(path, tree)| Part { below: path.components().collect(), tree: *tree }).collect();
+        for part in &parts {
+            self.write_named(part.tree)?;
+        }
         let batch = self.batch();
         let digest = merge_level(self, &batch, &mut Vec::new(), parts)?;
         batch.commit()?;

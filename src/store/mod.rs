@@ -9,7 +9,8 @@
 //! image/<hex>/root   a tree as a directory of hardlinks to blobs, read-only, bound whole into sandboxes
 //! tmp/<session>/     what a living process is writing; locked by it, swept by the next when it died
 //! quarantine/        what was found damaged: never served, kept to be looked at
-//! repository/<hex>   what is known of one repository's files: stat data, digests, imports (`pack`); 0644
+//! repository/<hex>-… what is known of one repository: its files' stat data, digests and imports, its directories'
+//!                    listings (`pack`); 0644
 //! index.db           SQLite: the action cache, and what is known of contents; `index.lock` while it is made
 //! ```
 //!
@@ -31,7 +32,9 @@ mod image_check;
 mod index;
 mod layout;
 mod links;
+mod listings;
 mod merge;
+mod named;
 mod pack;
 mod remove;
 mod session;
@@ -50,6 +53,7 @@ pub use directory::{Directory, Entry};
 pub use error::{Error, Result};
 pub use fingerprint::{Hashed, fingerprint};
 pub use layout::Store;
+pub use listings::Listings;
 pub use remove::remove_tree;
 pub use session::Scratch;
 pub use stat_cache::{Stamp, StatCache};

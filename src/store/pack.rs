@@ -1,10 +1,11 @@
-//! One file that holds all that is known of one repository's files: read at once, published by rename. The bytes and
-//! what vouches for them are here; what the records mean is `stat_cache`'s.
+//! One file that holds all that is known of one subject of a repository: read at once, published by rename. The bytes
+//! and what vouches for them are here; what the records mean is `stat_cache`'s for files, `listings`' for directories.
 //!
 //! ```text
 //! magic 12  version u32  BLAKE3 of the rest 32      numbers are little-endian
 //! kind 32  count u32                                 what the notes are, hashed; how many records follow
-//! record 92 x count                                  stamp 44, hash 32, then start and length of path and note, u32 each
+//! record 93 x count                                  stamp 44, hash 32, then start and length of path and note, u32 each,
+//!                                                    and whether the content was stored, 0 or 1
 //! text                                               paths and notes; starts count from here
 //! ```
 //!
@@ -14,20 +15,21 @@
 use std::fs;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::durable;
 use super::error::{Error, Result};
 use super::failpoint;
 use super::layout::Store;
 
-/// Raise it when the layout changes: files of other versions are set aside.
-const VERSION: u32 = 1;
+/// Raise it when the layout changes: files of other versions are as none.
+const VERSION: u32 = 2;
 const MAGIC: &[u8; 12] = b"waders pack\n";
 const HEAD: usize = 48;
 const RECORDS: usize = HEAD + 36;
-const RECORD: usize = 92;
+const RECORD: usize = 93;
 
 /// A whole file, found sound. Empty where there was none.
 #[derive(Debug, Default)]
@@ -42,6 +44,8 @@ pub struct Record<'p> {
     pub hash: [u8; 32],
     /// What somebody noted about the content; may be empty.
     pub note: &'p [u8],
+    /// Whether the store got the content, too.
+    pub stored: bool,
 }
 
 impl Pack {
@@ -59,22 +63,28 @@ impl Pack {
     }
 
     pub fn find(&self, path: &[u8]) -> Option<Record<'_>> {
+        self.record(self.place(path)?)
+    }
+
+    /// Where the record of a path stands among all.
+    pub fn place(&self, path: &[u8]) -> Option<usize> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
             match self.text(middle, 76)?.cmp(path) {
                 std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Equal => return self.record(middle),
+                std::cmp::Ordering::Equal => return Some(middle),
                 std::cmp::Ordering::Greater => high = middle,
             }
         }
         None
     }
 
-    fn record(&self, place: usize) -> Option<Record<'_>> {
+    pub fn record(&self, place: usize) -> Option<Record<'_>> {
         let at = RECORDS + place * RECORD;
         let (stamp, hash) = (read(&self.bytes, at)?, read(&self.bytes, at + 44)?);
-        Some(Record { path: self.text(place, 76)?, stamp, hash, note: self.text(place, 84)? })
+        let stored = *self.bytes.get(at + 92)? == 1;
+        Some(Record { path: self.text(place, 76)?, stamp, hash, note: self.text(place, 84)?, stored })
     }
 
     /// `field`: where start and length stand in the record.
@@ -98,6 +108,7 @@ impl Pack {
                 bytes.extend(len.to_le_bytes());
                 start = start.checked_add(len)?;
             }
+            bytes.push(u8::from(record.stored));
         }
         records.iter().flat_map(|record| [record.path, record.note]).for_each(|text| bytes.extend(text));
         let check = *blake3::hash(&bytes[HEAD..]).as_bytes();
@@ -105,7 +116,7 @@ impl Pack {
         Some(bytes)
     }
 
-    /// The pack that these bytes are, or why they are none.
+    /// The pack that these bytes are; empty where they are one of another version. Or why they are none.
     fn parse(bytes: Vec<u8>) -> std::result::Result<Pack, String> {
         let (Some(magic), Some(version), Some(check)) = (read(&bytes, 0), number(&bytes, 12), read(&bytes, 16)) else {
             return Err("it is cut off".to_owned());
@@ -114,7 +125,7 @@ impl Pack {
             return Err("it is no pack".to_owned());
         }
         if version != VERSION as usize {
-            return Err(format!("it has version {version}, and this program knows {VERSION}"));
+            return Ok(Pack::default());
         }
         if *blake3::hash(&bytes[HEAD..]).as_bytes() != check {
             return Err("its bytes are not those that were written".to_owned());
@@ -123,9 +134,19 @@ impl Pack {
     }
 }
 
+/// Where a pack lies.
+#[derive(Debug)]
+pub struct Place(PathBuf);
+
 impl Store {
-    /// The pack at `path`. One that is damaged or of another version is set aside, and is as none.
-    pub(super) fn load_pack(&self, path: &Path) -> Result<Pack> {
+    /// Of what is known of the workspace at `root`: one pack for each subject.
+    pub(super) fn pack_place(&self, root: &Path, subject: &str) -> Place {
+        let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
+        Place(self.root.join("repository").join(format!("{name}-{subject}")))
+    }
+
+    /// One that is damaged is set aside, and is as none.
+    pub(super) fn load_pack(&self, Place(path): &Place) -> Result<Pack> {
         let mut file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Pack::default()),
             opened => opened.map_err(Error::io("open", path))?,
@@ -139,8 +160,8 @@ impl Store {
         }
     }
 
-    /// Whatever other processes do, the file at `path` is always one that somebody wrote whole: the last one stays.
-    pub(super) fn publish_pack(&self, path: &Path, kind: &[u8; 32], records: &[Record<'_>]) -> Result<()> {
+    /// Whatever other processes do, the file is always one that somebody wrote whole: the last one stays.
+    pub(super) fn publish_pack(&self, Place(path): &Place, kind: &[u8; 32], records: &[Record<'_>]) -> Result<()> {
         let Some(bytes) = Pack::write(kind, records) else { return Ok(()) };
         let fresh = self.session.fresh();
         durable::write(&fresh, &bytes, 0o644).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
@@ -164,7 +185,8 @@ mod tests {
     use super::*;
 
     fn records() -> Vec<Record<'static>> {
-        let record = |path, note| Record { path, stamp: [path[0]; 44], hash: [path[0] + 1; 32], note };
+        let record =
+            |path, note| Record { path, stamp: [path[0]; 44], hash: [path[0] + 1; 32], note, stored: note.is_empty() };
         vec![record(b"a/b.py", b"os"), record(b"a/c.py", b""), record(b"d.py", b"sys")]
     }
 
@@ -194,7 +216,9 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = whole.clone();
                 flipped[at] ^= 1 << bit;
-                assert!(Pack::parse(flipped).is_err(), "byte {at} bit {bit}");
+                // A flipped version is another one, of which nothing is taken.
+                let is_noticed = Pack::parse(flipped).map_or(true, |pack| pack.len() == 0);
+                assert!(is_noticed, "byte {at} bit {bit}");
             }
             assert!(Pack::parse(whole[..at].to_vec()).is_err(), "cut at {at}");
         }

@@ -4,9 +4,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -16,7 +15,7 @@ use rusqlite::{OptionalExtension, params};
 use super::error::Result;
 use super::index::sound_value;
 use super::layout::{Store, lock};
-use super::pack::{Pack, Record};
+use super::pack::{Pack, Place, Record};
 use crate::base::{Digest, RelPath};
 
 /// A file whose times are not older than this when it is hashed may change once more within the same tick of its file
@@ -47,13 +46,13 @@ impl Stamp {
         }
     }
 
-    fn is_settled(&self, hashed_at: SystemTime) -> bool {
+    pub(super) fn is_settled(&self, hashed_at: SystemTime) -> bool {
         let Ok(now) = hashed_at.duration_since(SystemTime::UNIX_EPOCH) else { return false };
         let latest = now.saturating_sub(SETTLED).as_nanos();
         [self.mtime_ns, self.ctime_ns].iter().all(|time| u128::try_from(*time).is_ok_and(|time| time < latest))
     }
 
-    fn to_bytes(self) -> [u8; 44] {
+    pub(super) fn to_bytes(self) -> [u8; 44] {
         let mut bytes = [0; 44];
         bytes[..8].copy_from_slice(&self.dev.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.ino.to_le_bytes());
@@ -68,7 +67,7 @@ impl Stamp {
 /// What is known of the files below one directory, and what was learnt since. Shared by any number of threads.
 #[derive(Debug)]
 pub struct StatCache {
-    path: PathBuf,
+    place: Place,
     /// The kind of the notes that are wanted, hashed.
     kind: [u8; 32],
     known: Pack,
@@ -82,43 +81,52 @@ struct Learnt {
     stamp: Stamp,
     digest: Digest,
     note: Vec<u8>,
+    stored: bool,
 }
 
 impl StatCache {
-    /// The digest of a file that still has this stamp.
-    pub fn digest(&self, path: &RelPath, stamp: &Stamp) -> Option<Digest> {
+    /// The digest of a file that still has this stamp, and whether the store got its content.
+    pub fn digest(&self, path: &RelPath, stamp: &Stamp) -> Option<(Digest, bool)> {
         if let Some(learnt) = lock(&self.learnt).get(path) {
-            return (learnt.stamp == *stamp).then_some(learnt.digest);
+            return (learnt.stamp == *stamp).then_some((learnt.digest, learnt.stored));
         }
-        Some(self.known(path, stamp)?.0)
+        let record = self.record(path, stamp)?;
+        Some((Digest::new(record.hash, stamp.size), record.stored))
     }
 
     /// The same with the note about that content: empty if there is none.
     pub fn known(&self, path: &RelPath, stamp: &Stamp) -> Option<(Digest, &[u8])> {
-        let record = self.known.find(path.as_str().as_bytes()).filter(|record| record.stamp == stamp.to_bytes())?;
+        let record = self.record(path, stamp)?;
         let note = if self.known.kind() == Some(self.kind) { record.note } else { &[] };
         Some((Digest::new(record.hash, stamp.size), note))
     }
 
+    fn record(&self, path: &RelPath, stamp: &Stamp) -> Option<Record<'_>> {
+        self.known.find(path.as_str().as_bytes()).filter(|record| record.stamp == stamp.to_bytes())
+    }
+
     /// Takes note of a digest. `stamp` is from before the file was read, `hashed_at` the time of that stat. What could
-    /// have changed unseen in between or right after is not kept.
-    pub fn learn(&self, path: RelPath, stamp: Stamp, digest: Digest, hashed_at: SystemTime) {
+    /// have changed unseen in between or right after is not kept. `stored`: the store has the content, too.
+    pub fn learn(&self, path: RelPath, stamp: Stamp, digest: Digest, hashed_at: SystemTime, stored: bool) {
         if stamp.is_settled(hashed_at) && stamp.size == digest.size_bytes() {
-            lock(&self.learnt).insert(path, Learnt { stamp, digest, note: Vec::new() });
+            let note = self.known(&path, &stamp).filter(|(known, _)| *known == digest).map(|(_, note)| note.to_vec());
+            let learnt = Learnt { stamp, digest, note: note.unwrap_or_default(), stored };
+            lock(&self.learnt).insert(path, learnt);
             self.has_news.store(true, Ordering::Release);
         }
     }
 
     /// Keeps a note about a file's content, if the file is known to have that content.
     pub fn annotate(&self, path: &RelPath, stamp: Stamp, digest: Digest, note: Vec<u8>) {
-        let mut learnt = lock(&self.learnt);
-        self.has_news.store(true, Ordering::Release);
-        if let Some(learnt) = learnt.get_mut(path) {
+        let mut all = lock(&self.learnt);
+        if let Some(learnt) = all.get_mut(path) {
             if learnt.digest == digest {
                 learnt.note = note;
+                self.has_news.store(true, Ordering::Release);
             }
-        } else if self.known(path, &stamp).is_some_and(|(known, _)| known == digest) {
-            learnt.insert(path.clone(), Learnt { stamp, digest, note });
+        } else if let Some(record) = self.record(path, &stamp).filter(|record| record.hash == *digest.hash()) {
+            all.insert(path.clone(), Learnt { stamp, digest, note, stored: record.stored });
+            self.has_news.store(true, Ordering::Release);
         }
     }
 }
@@ -127,10 +135,9 @@ impl Store {
     /// Loads what is known of all files below `root`, an absolute path. `kind` names the format of the notes with its
     /// version: those of another kind are none.
     pub fn stat_cache(&self, root: &Path, kind: &str) -> Result<StatCache> {
-        let name = blake3::hash(root.as_os_str().as_bytes()).to_hex().to_string();
-        let path = self.root.join("repository").join(name);
-        let (kind, known) = (*blake3::hash(kind.as_bytes()).as_bytes(), self.load_pack(&path)?);
-        Ok(StatCache { path, kind, known, learnt: Mutex::default(), has_news: AtomicBool::new(false) })
+        let place = self.pack_place(root, "files");
+        let (kind, known) = (*blake3::hash(kind.as_bytes()).as_bytes(), self.load_pack(&place)?);
+        Ok(StatCache { place, kind, known, learnt: Mutex::default(), has_news: AtomicBool::new(false) })
     }
 
     /// Keeps what a cache learnt, beside what it knew of the files that are `wanted` still.
@@ -151,10 +158,11 @@ impl Store {
             stamp: learnt.stamp.to_bytes(),
             hash: *learnt.digest.hash(),
             note: &learnt.note,
+            stored: learnt.stored,
         });
         let mut records: Vec<Record<'_>> = known.chain(learnt).collect();
         records.sort_unstable_by_key(|record| record.path);
-        self.publish_pack(&cache.path, &cache.kind, &records)
+        self.publish_pack(&cache.place, &cache.kind, &records)
     }
 
     /// The notes of this kind known about contents. `kind` names their format with its version; damaged ones are none.
@@ -202,12 +210,12 @@ mod tests {
         let open = |root: &Path| store.stat_cache(root, "imports 1").unwrap();
         let cache = open(dir.path());
         assert_eq!(cache.digest(&path, &stamp), None);
-        cache.learn(path.clone(), stamp, Digest::of(b"text"), changed + age);
+        cache.learn(path.clone(), stamp, Digest::of(b"text"), changed + age, true);
         cache.annotate(&path, stamp, Digest::of(b"other"), b"wrong".to_vec());
         cache.annotate(&path, stamp, Digest::of(b"text"), b"note".to_vec());
         store.save_stat_cache(&cache, |_| true).unwrap();
         let expected = is_kept.then(|| Digest::of(b"text"));
-        assert_eq!(cache.digest(&path, &stamp), expected);
+        assert_eq!(cache.digest(&path, &stamp), expected.map(|digest| (digest, true)));
         let note = expected.map(|digest| (digest, b"note".as_slice()));
         assert_eq!(open(dir.path()).known(&path, &stamp), note);
         assert_eq!(open(&dir.path().join("other")).digest(&path, &stamp), None);
@@ -227,7 +235,7 @@ mod tests {
             for name in names {
                 std::fs::write(dir.path().join(name), name).unwrap();
                 let stamp = Stamp::of(&std::fs::metadata(dir.path().join(name)).unwrap());
-                cache.learn(RelPath::parse(name).unwrap(), stamp, Digest::of(name.as_bytes()), later);
+                cache.learn(RelPath::parse(name).unwrap(), stamp, Digest::of(name.as_bytes()), later, false);
             }
             store.save_stat_cache(&cache, wanted).unwrap();
             let known = store.stat_cache(dir.path(), "").unwrap().known;

@@ -17,8 +17,7 @@ const MAX_NODES: usize = 4_000_000;
 impl Batch<'_> {
     /// Adds the tree's messages; the blobs it names are the caller's. The digest is that of the root's message.
     pub fn put_tree(&self, tree: &Tree) -> Result<Digest> {
-        let nodes: Vec<_> = tree.nodes.iter().map(|(path, node)| (path.components().collect(), node)).collect();
-        put_level(self, &nodes, 0)
+        put_levels(tree, &mut |directory| self.put_directory(&directory.encode()))
     }
 }
 
@@ -58,7 +57,10 @@ impl Store {
 
     /// One level of a tree.
     pub fn directory(&self, digest: Digest) -> Result<Directory> {
-        let bytes = self.read(digest, Form::Tree)?.ok_or(Error::Missing(digest))?;
+        let bytes = match self.named_level(digest) {
+            Some(bytes) => bytes,
+            None => self.read(digest, Form::Tree)?.ok_or(Error::Missing(digest))?,
+        };
         Directory::decode(&bytes).map_err(|why| malformed(digest, &why))
     }
 
@@ -84,9 +86,20 @@ impl Store {
     }
 }
 
-/// `nodes` share their first `depth` components.
-fn put_level(batch: &Batch<'_>, nodes: &[(Vec<&str>, &Node)], depth: usize) -> Result<Digest> {
-    let shown = || nodes.first().map(|(path, _)| path[..depth].join("/")).unwrap_or_default();
+/// The levels of a tree from the lowest up, each given to `put`, which tells its digest; that of the root.
+pub(super) fn put_levels(tree: &Tree, put: &mut dyn FnMut(&Directory) -> Result<Digest>) -> Result<Digest> {
+    let nodes: Vec<(&str, &Node)> = tree.nodes.iter().map(|(path, node)| (path.as_str(), node)).collect();
+    put_level(put, &nodes, 0, 0)
+}
+
+/// `nodes` share their first `depth` components, which with a slash after each are `skip` bytes.
+fn put_level(
+    put: &mut dyn FnMut(&Directory) -> Result<Digest>,
+    nodes: &[(&str, &Node)],
+    depth: usize,
+    skip: usize,
+) -> Result<Digest> {
+    let shown = || nodes.first().map(|(path, _)| path[..skip.min(path.len())].to_owned()).unwrap_or_default();
     let refuse = |why: String| Error::Malformed { tree: shown(), why };
     if depth > MAX_DEPTH {
         return Err(refuse(format!("it is deeper than {MAX_DEPTH} directories")));
@@ -94,7 +107,7 @@ fn put_level(batch: &Batch<'_>, nodes: &[(Vec<&str>, &Node)], depth: usize) -> R
     let mut directory = Directory::default();
     let mut rest = nodes;
     while let Some((path, node)) = rest.first() {
-        let Some(name) = path.get(depth) else {
+        let Some(below) = path.get(skip..).filter(|below| !below.is_empty()) else {
             // The level itself as a node: only a directory can hold others or be the root.
             if **node != Node::EmptyDirectory {
                 return Err(refuse("something lies below a file, or the root is one".to_owned()));
@@ -102,19 +115,24 @@ fn put_level(batch: &Batch<'_>, nodes: &[(Vec<&str>, &Node)], depth: usize) -> R
             rest = &rest[1..];
             continue;
         };
-        let count = rest.iter().take_while(|(path, _)| path.get(depth) == Some(name)).count();
+        let name = below.split('/').next().unwrap_or(below);
+        let is_same = |path: &str| {
+            let rest = path.get(skip..).and_then(|below| below.strip_prefix(name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let count = rest.iter().take_while(|(path, _)| is_same(path)).count();
         let (group, after) = rest.split_at(count);
         let entry = match node {
-            Node::File { digest, executable } if count == 1 && path.len() == depth + 1 => {
+            Node::File { digest, executable } if count == 1 && name.len() == below.len() => {
                 Entry::File { digest: *digest, executable: *executable }
             }
-            Node::Symlink { target } if count == 1 && path.len() == depth + 1 => Entry::Symlink(target.clone()),
-            _ => Entry::Directory(put_level(batch, group, depth + 1)?),
+            Node::Symlink { target } if count == 1 && name.len() == below.len() => Entry::Symlink(target.clone()),
+            _ => Entry::Directory(put_level(put, group, depth + 1, skip + name.len() + 1)?),
         };
-        directory.add((*name).to_owned(), entry).map_err(refuse)?;
+        directory.add(name.to_owned(), entry).map_err(refuse)?;
         rest = after;
     }
-    batch.put_directory(&directory.encode())
+    put(&directory)
 }
 
 pub(super) fn malformed(tree: Digest, why: &str) -> Error {

@@ -1,15 +1,17 @@
-//! Every file of the repository that is not ignored, from one parallel walk. Globs are matched against this list;
-//! nothing is read.
+//! Every file of the repository that is not ignored, from one parallel walk. Globs are matched against this list; no
+//! file is read, and no directory that an earlier run has listed as it is.
 
 use std::fs;
+use std::fs::Metadata;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 
-use crate::base::RelPath;
 use crate::base::glob::Globs;
+use crate::base::{Digest, RelPath};
 
 /// What a file that a goal writes is called until it is whole (`goals::rewrite`): nobody's source, also where a killed run
 /// left one behind.
@@ -42,12 +44,35 @@ struct Dir {
     own: Vec<usize>,
 }
 
+/// What directories held when an earlier run listed them. Whoever implements it vouches that a listing is known only as
+/// long as the directory holds the same names.
+pub trait Memory: Sync {
+    /// What was learnt of a directory that had this metadata.
+    fn known(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]>;
+    /// `then` is from before the directory was listed, and `at` the time of that.
+    fn learn(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>);
+}
+
+/// Remembers nothing.
+impl Memory for () {
+    fn known(&self, _: &RelPath, _: &Metadata) -> Option<&[u8]> {
+        None
+    }
+
+    fn learn(&self, _: &RelPath, _: &Metadata, _: SystemTime, _: Vec<u8>) {}
+}
+
 impl Files {
     /// `pants_ignore` is in gitignore syntax; a later pattern wins over an earlier one and over git's own.
-    pub fn walk(root: &Path, pants_ignore: &[String], use_gitignore: bool) -> Result<Files, Error> {
-        let ignored = ignored(root, pants_ignore, use_gitignore)?;
+    pub fn walk(
+        root: &Path,
+        pants_ignore: &[String],
+        use_gitignore: bool,
+        memory: &dyn Memory,
+    ) -> Result<Files, Error> {
+        let (ignored, rules) = ignored(root, pants_ignore, use_gitignore)?;
         let real_root = fs::canonicalize(root).map_err(|source| Error::List { path: root.to_owned(), source })?;
-        let walk = Walk { root, real_root: &real_root, ignored };
+        let walk = Walk { root, real_root: &real_root, ignored, rules, memory };
         let found = walk.dir(&RelPath::root(), std::slice::from_ref(&real_root))?;
         let mut files = Files::sorted(found.files);
         files.passed_over = found.passed_over;
@@ -127,28 +152,35 @@ impl Files {
     }
 }
 
-fn ignored(root: &Path, pants_ignore: &[String], use_gitignore: bool) -> Result<Gitignore, Error> {
+/// The rules, and a word that stands for them: other rules, another word.
+fn ignored(root: &Path, pants_ignore: &[String], use_gitignore: bool) -> Result<(Gitignore, [u8; 32]), Error> {
     let mut builder = GitignoreBuilder::new(root);
+    let mut texts = vec![format!("listing-1 {use_gitignore}").into_bytes()];
     if use_gitignore {
         // Only what git itself would read; a broken line in it is git's own business.
         for file in [".git/info/exclude", ".gitignore"] {
             let path = root.join(file);
             if path.is_file() {
+                texts.push(fs::read(&path).unwrap_or_default());
                 drop(builder.add(path));
             }
         }
     }
     for pattern in pants_ignore {
+        texts.push(pattern.clone().into_bytes());
         let added = builder.add_line(None, pattern);
         added.map_err(|source| Error::Pattern { pattern: pattern.clone(), source })?;
     }
-    builder.build().map_err(|source| Error::Pattern { pattern: pants_ignore.join(" "), source })
+    let rules = builder.build().map_err(|source| Error::Pattern { pattern: pants_ignore.join(" "), source })?;
+    Ok((rules, *Digest::of(&texts.join(b"\0".as_slice())).hash()))
 }
 
 struct Walk<'a> {
     root: &'a Path,
     real_root: &'a Path,
     ignored: Gitignore,
+    rules: [u8; 32],
+    memory: &'a dyn Memory,
 }
 
 #[derive(Default)]
@@ -172,24 +204,51 @@ impl Entry {
     }
 }
 
+/// A name in a directory that is not ignored; of links it is not known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    File,
+    Dir,
+    Link,
+}
+
 impl Walk<'_> {
     /// `lineage` are the real directories that links on the way here were left from: entering one again is a loop.
     fn dir(&self, dir: &RelPath, lineage: &[PathBuf]) -> Result<Found, Error> {
-        let path = dir.to_path(self.root);
         let mut found = Found::default();
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(source) if dir.is_root() => return Err(Error::List { path, source }),
+        let names = match self.names(dir, &mut found.passed_over) {
+            Err(source) if dir.is_root() => return Err(Error::List { path: self.root.to_owned(), source }),
             Err(error) => {
                 found.passed_over.push(format!("{dir}: {error}"));
                 return Ok(found);
             }
+            Ok(names) => names,
         };
-        let mut kept = Vec::new();
-        for entry in entries.flatten() {
+        let entry = |(child, kind)| match kind {
+            Kind::File => Some(Entry::File(child)),
+            Kind::Dir => Some(Entry::Dir(child, None)),
+            Kind::Link => self.link(child, lineage),
+        };
+        let mut kept: Vec<Entry> = names.into_iter().filter_map(entry).collect();
+        kept.sort_unstable_by(|left, right| left.path().cmp(right.path()));
+        self.entries(kept, lineage, &mut found)?;
+        Ok(found)
+    }
+
+    /// What lies in a directory, remembered or listed.
+    fn names(&self, dir: &RelPath, passed_over: &mut Vec<String>) -> std::io::Result<Vec<(RelPath, Kind)>> {
+        let path = dir.to_path(self.root);
+        let (now, metadata) = (SystemTime::now(), fs::metadata(&path)?);
+        let known = self.memory.known(dir, &metadata);
+        if let Some(names) = known.and_then(|listing| self.remembered(dir, listing)) {
+            return Ok(names);
+        }
+        let mut names = Vec::new();
+        let before = passed_over.len();
+        for entry in fs::read_dir(&path)?.flatten() {
             let name = entry.file_name();
             let Some(child) = name.to_str().and_then(|name| dir.push(name).ok()) else {
-                found.passed_over.push(format!("{dir}/{}: the name is not UTF-8", name.to_string_lossy()));
+                passed_over.push(format!("{dir}/{}: the name is not UTF-8", name.to_string_lossy()));
                 continue;
             };
             if child.file_name().is_some_and(|name| name.starts_with(UNFINISHED)) {
@@ -197,18 +256,44 @@ impl Walk<'_> {
             }
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_symlink() {
-                kept.extend(self.link(child, lineage));
-            } else if !self.is_ignored(&child, kind.is_dir()) {
-                match kind.is_dir() {
-                    true => kept.push(Entry::Dir(child, None)),
-                    false if kind.is_file() => kept.push(Entry::File(child)),
-                    false => {}
-                }
+                names.push((child, Kind::Link));
+            } else if (kind.is_dir() || kind.is_file()) && !self.is_ignored(&child, kind.is_dir()) {
+                names.push((child, if kind.is_dir() { Kind::Dir } else { Kind::File }));
             }
         }
-        kept.sort_unstable_by(|left, right| left.path().cmp(right.path()));
-        self.entries(kept, lineage, &mut found)?;
-        Ok(found)
+        if passed_over.len() == before {
+            self.memory.learn(dir, &metadata, now, self.listing(&names));
+        }
+        Ok(names)
+    }
+
+    /// The rules, then each name after a letter for its kind; no name holds a NUL.
+    fn listing(&self, names: &[(RelPath, Kind)]) -> Vec<u8> {
+        let mut listing = self.rules.to_vec();
+        for (path, kind) in names {
+            let letter = match kind {
+                Kind::File => 'f',
+                Kind::Dir => 'd',
+                Kind::Link => 'l',
+            };
+            listing.extend(format!("{letter}{}\0", path.file_name().unwrap_or_default()).as_bytes());
+        }
+        listing
+    }
+
+    /// Nothing where it was written under other rules.
+    fn remembered(&self, dir: &RelPath, listing: &[u8]) -> Option<Vec<(RelPath, Kind)>> {
+        let names = std::str::from_utf8(listing.strip_prefix(&self.rules)?).ok()?;
+        let name = |text: &str| {
+            let kind = match text.get(..1)? {
+                "f" => Kind::File,
+                "d" => Kind::Dir,
+                "l" => Kind::Link,
+                _ => return None,
+            };
+            Some((dir.push(&text[1..]).ok()?, kind))
+        };
+        names.split_terminator('\0').map(name).collect()
     }
 
     /// Directories at once, and everything in order: no list is sorted as a whole.
@@ -272,7 +357,7 @@ mod tests {
 
     fn walk(root: &Path, ignore: &[&str]) -> Files {
         let ignore: Vec<String> = ignore.iter().map(|pattern| (*pattern).to_owned()).collect();
-        Files::walk(root, &ignore, true).expect("walks")
+        Files::walk(root, &ignore, true, &()).expect("walks")
     }
 
     #[test]
@@ -318,6 +403,39 @@ mod tests {
         let files = walk(root.path(), &[]);
         assert_eq!(names(&files), ["a.py"]);
         assert_eq!(files.passed_over.len(), 1);
+    }
+
+    /// Remembers every listing for good, whatever the directory looks like.
+    #[derive(Default)]
+    struct Forever(std::sync::Mutex<std::collections::HashMap<RelPath, &'static [u8]>>);
+
+    impl Memory for Forever {
+        fn known(&self, dir: &RelPath, _: &Metadata) -> Option<&[u8]> {
+            self.0.lock().expect("no thread panicked").get(dir).copied()
+        }
+
+        fn learn(&self, dir: &RelPath, _: &Metadata, _: SystemTime, listing: Vec<u8>) {
+            self.0.lock().expect("no thread panicked").insert(dir.clone(), listing.leak());
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_not_listed_again_unless_other_rules_hold() {
+        let root = tree(&["a/f.py", "a/b/g.py", "c/h.log"]);
+        std::os::unix::fs::symlink("../c", root.path().join("a/to_c")).expect("link");
+        let memory = Forever::default();
+        let walk = |ignore: &str| {
+            let files = Files::walk(root.path(), &[ignore.to_owned()], true, &memory).expect("walks");
+            names(&files).join(" ")
+        };
+        let all = "a/b/g.py a/f.py a/to_c/h.log c/h.log";
+        assert_eq!(walk("*.tmp"), all);
+        fs::write(root.path().join("a/new.py"), "").expect("file");
+        fs::remove_file(root.path().join("a/to_c")).expect("link");
+        assert_eq!(walk("*.tmp"), "a/b/g.py a/f.py c/h.log", "a link is looked at each time");
+        assert_eq!(walk("*.log"), "a/b/g.py a/f.py a/new.py");
+        fs::write(root.path().join(".gitignore"), "b/").expect("file");
+        assert_eq!(walk("*.log"), ".gitignore a/f.py a/new.py");
     }
 
     #[test]

@@ -59,7 +59,8 @@ pub struct TargetGraph {
     /// Generators with what they would have generated, were it not there already: a file of requirements that several
     /// parametrizations of one generator share.
     shared: Vec<(Address, Address)>,
-    /// Made when first asked for: a list of targets needs none of it.
+    /// Made when first asked for, as `links` is: a list of targets needs neither.
+    places: OnceLock<FxHashMap<Address, usize>>,
     links: OnceLock<Links>,
     files: Files,
     build_files: BTreeMap<RelPath, Rules>,
@@ -86,7 +87,7 @@ pub struct Rules {
 impl TargetGraph {
     /// Of two targets with the same address the first stays.
     pub fn insert(&mut self, target: Target) {
-        self.links = OnceLock::new();
+        self.forget_what_follows();
         match self.place(&target.address) {
             Ok(_) => self.shared.extend(target.generator.map(|generator| (generator, target.address))),
             Err(place) => self.targets.insert(place, target),
@@ -95,7 +96,7 @@ impl TargetGraph {
 
     /// All targets at once: much cheaper than one by one. Of two with the same address the first stays.
     pub fn fill(&mut self, mut targets: Vec<Target>) {
-        self.links = OnceLock::new();
+        self.forget_what_follows();
         self.targets.append(&mut targets);
         self.targets.par_sort_by(|left, right| left.address.cmp(&right.address));
         let shared = &mut self.shared;
@@ -106,6 +107,10 @@ impl TargetGraph {
             }
             is_known
         });
+    }
+
+    fn forget_what_follows(&mut self) {
+        (self.places, self.links) = (OnceLock::new(), OnceLock::new());
     }
 
     fn place(&self, address: &Address) -> Result<usize, usize> {
@@ -132,7 +137,10 @@ impl TargetGraph {
     }
 
     pub fn get(&self, address: &Address) -> Option<&Target> {
-        self.place(address).ok().map(|place| &self.targets[place])
+        let places = self.places.get_or_init(|| {
+            self.targets.iter().zip(0..).map(|(target, place)| (target.address.clone(), place)).collect()
+        });
+        places.get(address).map(|place| &self.targets[*place])
     }
 
     /// Sorted by address.

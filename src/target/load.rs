@@ -13,6 +13,7 @@ use crate::build_file::{BuildFile, Diagnostic, TargetDecl, Value};
 use crate::config::Config;
 use crate::target::collected::collected;
 use crate::target::defaults::Defaults;
+use crate::target::files::Memory;
 use crate::target::generate::{Generation, Surroundings, lockfile_target_name};
 use crate::target::globs::GlobCache;
 use crate::target::graph::Rules;
@@ -62,13 +63,15 @@ pub struct World<'w> {
     pub env: &'w (dyn Fn(&str) -> Option<String> + Sync),
     /// What real Python made of BUILD files.
     pub answers: &'w BTreeMap<RelPath, BuildFile>,
+    /// What is remembered of directories.
+    pub memory: &'w dyn Memory,
 }
 
 impl<'w> World<'w> {
-    /// Python was not asked anything yet.
+    /// Python was not asked anything yet, and nothing is remembered.
     pub fn with(env: &'w (dyn Fn(&str) -> Option<String> + Sync)) -> World<'w> {
         static NOTHING: BTreeMap<RelPath, BuildFile> = BTreeMap::new();
-        World { env, answers: &NOTHING }
+        World { env, answers: &NOTHING, memory: &() }
     }
 }
 
@@ -81,7 +84,7 @@ impl Loaded {
 
 pub fn load(root: &Path, config: &Config, world: &World) -> Loaded {
     let settings = Settings::of(config, root);
-    let files = match Files::walk(root, &settings.pants_ignore, settings.use_gitignore) {
+    let files = match Files::walk(root, &settings.pants_ignore, settings.use_gitignore, world.memory) {
         Ok(files) => files,
         Err(error) => {
             let diagnostics = vec![Diagnostic::error(&RelPath::root(), START, with_cause(&error))];

@@ -32,7 +32,7 @@ fn what_is_beyond_rust_is_a_question_and_its_answer_is_taken() {
         "b/BUILD:1:7: what a prelude makes of `x` is beyond what is evaluated here"
     );
     let answers = question.files.into_iter().map(|file| (file, build_file::BuildFile::default())).collect();
-    let loaded = load(root.path(), &config, &World { env: &|_| None, answers: &answers });
+    let loaded = load(root.path(), &config, &World { env: &|_| None, answers: &answers, memory: &() });
     assert!(loaded.question.is_none() && loaded.broken.is_empty());
     let addresses: Vec<String> = loaded.graph.targets().map(|target| target.address.to_string()).collect();
     assert_eq!(addresses, ["a:plain"]);

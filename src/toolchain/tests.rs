@@ -50,7 +50,7 @@ impl World {
         let providers = vec![Provider::Debian, Provider::Standalone, Provider::Host];
         let settings = Settings { providers, debian, standalone: Default::default(), host: Default::default() };
         let store = Store::open(&path("store")).unwrap();
-        let net = Client::new(&net::Settings { attempts: 1, ..net::Settings::default() }).unwrap();
+        let net = Client::new(net::Settings { attempts: 1, ..net::Settings::default() });
         World { store, net, settings, lock: Lock::default(), dir }
     }
 

@@ -41,7 +41,7 @@ fn note_stat_data(store: &Store) -> Result<(), Error> {
     let cache = store.stat_cache(store.root(), "notes")?;
     let (path, file) = (RelPath::parse("index.lock").unwrap(), store.root().join("index.lock"));
     let stamp = Stamp::of(&fs::metadata(file).unwrap());
-    cache.learn(path, stamp, Digest::of(b""), SystemTime::now() + Duration::from_secs(1));
+    cache.learn(path, stamp, Digest::of(b""), SystemTime::now() + Duration::from_secs(1), false);
     store.save_stat_cache(&cache, |_| true)
 }
 

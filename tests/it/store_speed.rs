@@ -76,10 +76,10 @@ fn stat_cache(store: &Store, dir: &Path) {
     let cache = store.stat_cache(dir, "").unwrap();
     let path = |n: u32| RelPath::parse(&format!("src/some/package{}/module{n}.py", n / 20)).unwrap();
     let digest = |n: u32| Digest::new(*Digest::of(&content(n)).hash(), size);
-    (0..7000).for_each(|n| cache.learn(path(n), stamp, digest(n), later));
+    (0..7000).for_each(|n| cache.learn(path(n), stamp, digest(n), later, true));
     measure("save the stat cache of 7,000 files", || store.save_stat_cache(&cache, |_| true).unwrap());
     let cache = measure("load it", || store.stat_cache(dir, "").unwrap());
-    assert_eq!(cache.digest(&path(77), &stamp), Some(digest(77)));
+    assert_eq!(cache.digest(&path(77), &stamp), Some((digest(77), true)));
     let digests: Vec<_> = (0..7000).map(digest).collect();
     let payloads: Vec<_> = digests.iter().map(|digest| (*digest, vec![b'i'; 300])).collect();
     measure("save 7,000 payloads", || store.save_payloads("imports", &payloads).unwrap());

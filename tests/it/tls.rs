@@ -60,7 +60,7 @@ fn only_the_authorities_that_the_user_names_are_trusted() {
     let get = |ca_bundle| {
         let idle_timeout = Duration::from_secs(5);
         let settings = Settings { ca_bundle, attempts: 1, idle_timeout, ..Settings::default() };
-        Client::new(&settings).unwrap().get(&url, 1 << 20)
+        Client::new(settings).get(&url, 1 << 20)
     };
     let refused = get(None).unwrap_err();
     assert!(matches!(refused, Error::Unreachable { .. }), "{refused:?}");

@@ -63,7 +63,7 @@ impl Bench {
     fn new(mirror: &str) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store")).unwrap();
-        let net = Client::new(&net::Settings::default()).unwrap();
+        let net = Client::new(net::Settings::default());
         Bench { dir, store, net, settings: settings(mirror), lock: Lock::default() }
     }
 

@@ -8,8 +8,6 @@ pub mod results;
 mod surroundings;
 pub mod work;
 
-use std::collections::BTreeSet;
-
 use crate::action::StepId;
 use crate::base::RelPath;
 use crate::engine::executor::Results;
@@ -35,14 +33,16 @@ pub fn works(session: &mut Session, enabled: Vec<Enabled>) -> Result<Vec<(Enable
 
 /// The bytes of all files that are worked on. What cannot be read is told and left out; true where there was such a file.
 pub fn contents(session: &mut Session, works: &[(Enabled, Work)]) -> Result<(Contents, bool), Error> {
-    let files: BTreeSet<&RelPath> = works.iter().flat_map(|(_, work)| work.files()).collect();
-    let files: Vec<RelPath> = files.into_iter().cloned().collect();
+    let mut files: Vec<&RelPath> = works.iter().flat_map(|(_, work)| work.files()).collect();
+    // Stable, since that is quick where several sorted lists follow each other.
+    files.sort();
+    files.dedup();
     let sources = session.sources()?;
-    let mut contents = Contents::new();
+    let mut contents = Vec::new();
     let mut unreadable = false;
-    for (file, node) in sources.nodes(&files)? {
+    for (file, node) in sources.nodes(files)? {
         match node {
-            Ok(node) => drop(contents.insert(file, node)),
+            Ok(node) => contents.push((file.clone(), node)),
             Err(error @ super::sources::Error::Store(_)) => return Err(error.into()),
             Err(super::sources::Error::Read { source, .. }) => {
                 unreadable = true;
@@ -51,7 +51,7 @@ pub fn contents(session: &mut Session, works: &[(Enabled, Work)]) -> Result<(Con
         }
     }
     sources.save()?;
-    Ok((contents, unreadable))
+    Ok((contents.into_iter().collect(), unreadable))
 }
 
 /// Prepares calls on contents and carries them out.
@@ -84,7 +84,7 @@ pub fn carry_out(
     if !outcomes.values().any(running::has_lost_something) {
         return Ok((calls, outcomes));
     }
-    session.warn("the store lost a part of a toolchain: it is made again");
-    session.restores = true;
+    session.warn("the store lost something that this run needs: it is put there again");
+    session.restore();
     once(session)
 }

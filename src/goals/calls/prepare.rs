@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use uv_pep440::Version;
 
-use crate::action::{ActionGraph, Derive, Source, Step, StepId};
-use crate::base::{Digest, RelPath};
+use crate::action::{ActionGraph, Source, Step, StepId};
+use crate::base::RelPath;
 use crate::goals::calls::surroundings::{Surroundings, World};
 use crate::goals::calls::work::Like;
 use crate::goals::calls::{Enabled, Work};
@@ -51,8 +52,9 @@ pub fn prepare(
     works: &[(Enabled, Work)],
     contents: &Contents,
 ) -> Result<Prepared, Error> {
-    let empty = session.store()?.put_tree(&Tree::default())?;
+    let empty = session.store()?.name_tree(&Tree::default())?;
     let world = World::of(session, works)?;
+    let contents = contents.iter().collect();
     let mut preparation = Preparation {
         pythons: Pythons::new(session, empty),
         graph: ActionGraph::default(),
@@ -79,7 +81,7 @@ struct Preparation<'p> {
     surroundings: Surroundings<'p>,
     batch_size: usize,
     timeout: Option<Duration>,
-    contents: &'p Contents,
+    contents: FxHashMap<&'p RelPath, &'p Node>,
 }
 
 impl Preparation<'_> {
@@ -87,7 +89,8 @@ impl Preparation<'_> {
         let mut batches = Vec::new();
         let size = enabled.tool.batch_size.map_or(self.batch_size, |own| own.min(self.batch_size));
         for (like, targets) in &work.parts {
-            let files: Vec<RelPath> = targets.keys().filter(|file| self.contents.contains_key(file)).cloned().collect();
+            let files: Vec<RelPath> =
+                targets.keys().filter(|file| self.contents.contains_key(*file)).cloned().collect();
             for files in batches::cut(&files, size) {
                 let targets: BTreeSet<&Address> = files.iter().flat_map(|file| &targets[file]).collect();
                 let step = self.batch(session, enabled, work, (like, files, &targets));
@@ -110,31 +113,19 @@ impl Preparation<'_> {
             true => self.own_constraints(session, enabled, work)?,
             false => like.constraints.clone(),
         };
-        let around = self.surroundings.of(session, enabled, files, targets)?;
+        let own: Vec<(&RelPath, &Node)> = files.iter().map(|file| (file, self.contents[file])).collect();
+        let around = self.surroundings.of(session, enabled, &own, targets)?;
         let wanted = around.wanted.filter(|wanted| *wanted != Wanted::default());
         let images = self.pythons.images(session, &mut self.graph, &constraints, tool, wanted)?;
-        let nodes = files.iter().map(|file| (file.clone(), self.contents[file].clone())).collect();
-        let own = session.store()?.put_tree(&Tree { nodes })?;
         let batch = ToolBatch {
             label: label(&call.name, files),
             files: files.to_vec(),
-            input_root: self.input_root(own, around.tree),
+            input_root: Source::Tree(session.store()?.name_tree(&around.tree)?),
             images,
             source_roots: around.source_roots,
         };
         let options = ToolOptions { timeout: self.timeout, ..ToolOptions::of(tool, session.config()) };
         Ok(self.graph.add(Step::Run(Box::new(tool_run::action(tool, call, &options, &batch)))))
-    }
-
-    /// The batch's files, laid into what they are seen with.
-    fn input_root(&mut self, own: Digest, around: Option<Digest>) -> Source {
-        let Some(around) = around else { return Source::Tree(own) };
-        Source::Output(self.graph.add(Step::Derive(Derive {
-            label: "files and what they are seen with".to_owned(),
-            recipe: "overlay-1",
-            parameters: vec![String::new(), String::new()],
-            parts: vec![Source::Tree(own), Source::Tree(around)],
-        })))
     }
 
     /// Of a tool that runs none of the repository's code: as its section says, else one that can read all that code.

@@ -1,10 +1,11 @@
 //! What became of calls: read from the store, told on the screen, written below the distribution directory.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::{Origin, Outcome};
-use crate::base::RelPath;
+use crate::base::{Digest, RelPath};
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::goals::calls::prepare::{Contents, PreparedBatch, PreparedCall};
@@ -40,7 +41,7 @@ impl CallResults {
         let store = session.store()?;
         for call in calls.iter().filter(|call| !call.batches.is_empty()) {
             let name = &call.enabled.call.name;
-            let wording = wording(&call.enabled.call);
+            let wording = LazyCell::new(|| wording(&call.enabled.call));
             let mut runs = Vec::new();
             for batch in &call.batches {
                 let files = batch.files.iter().map(ToString::to_string).collect();
@@ -129,17 +130,21 @@ fn wording(call: &Call) -> Wording {
 fn run(
     store: &Store,
     (call, batch): (&PreparedCall, &PreparedBatch),
-    wording: &Wording,
+    wording: &LazyCell<Wording, impl FnOnce() -> Wording>,
     (done, origin, outcome): (&StepResult, Origin, &Outcome),
     contents: &Contents,
 ) -> Result<(ToolRun, Contents), Error> {
-    let text = |digest| {
+    let text = |digest: Digest| {
+        if digest.size_bytes() == 0 {
+            return Ok(String::new());
+        }
         let text = from_build_root(&String::from_utf8_lossy(&store.get(digest)?));
         Ok::<_, Error>(wording.without_chatter(text))
     };
     let timeout = batch.timeout.unwrap_or(Duration::ZERO);
     let (stdout, stderr) = (text(outcome.stdout)?, text(outcome.stderr)?);
-    let findings = wording.findings(&[stderr.as_str(), &stdout].concat());
+    let output = [stderr.as_str(), &stdout].concat();
+    let findings = if output.is_empty() { Vec::new() } else { wording.findings(&output) };
     let status = match Status::of(outcome.exit, &call.enabled.call.finding_codes, timeout) {
         Status::Found(code) if findings.is_empty() && has_crashed(&stderr) => Status::Failed(code),
         status => status,

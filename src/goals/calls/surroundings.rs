@@ -1,9 +1,9 @@
 //! What the files of a batch are seen with: settings files, landmarks, dependencies, plugins of the repository.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::base::{Digest, RelPath};
+use crate::base::RelPath;
 use crate::config::Table;
 use crate::goals::calls::{Enabled, Work};
 use crate::goals::sources::Sources;
@@ -43,18 +43,16 @@ pub struct Surroundings<'w> {
     sources: Arc<Sources>,
     closures: Option<Closures<'w>>,
     landmarks: Option<Landmarks>,
-    config_files: ConfigFiles,
+    config_files: ConfigFiles<'w>,
     /// An empty file.
     nothing: Node,
-    /// Trees that were already put together, by their files and landmarks.
-    trees: BTreeMap<[BTreeSet<RelPath>; 2], Digest>,
 }
 
-/// Of one batch.
+/// What one batch is seen with.
 #[derive(Default)]
 pub struct Around {
-    /// Without the batch's own files; none where there is nothing.
-    pub tree: Option<Digest>,
+    /// The batch's own files among it.
+    pub tree: Tree,
     pub source_roots: Vec<RelPath>,
     /// What the closure requires, where the process may import it.
     pub wanted: Option<Wanted>,
@@ -67,19 +65,19 @@ impl<'w> Surroundings<'w> {
             .as_deref()
             .map(|dependencies| Closures::new(&world.graph, dependencies, &world.settings, &world.roots));
         let nothing = Node::File { digest: session.store()?.put(b"")?, executable: false };
-        let (sources, trees) = (session.sources()?, BTreeMap::new());
-        let config_files = ConfigFiles::new(session.build_root());
-        Ok(Surroundings { world, sources, closures, landmarks: None, config_files, nothing, trees })
+        let config_files = ConfigFiles::new(session.build_root(), world.graph.files());
+        Ok(Surroundings { world, sources: session.sources()?, closures, landmarks: None, config_files, nothing })
     }
 
     pub fn of(
         &mut self,
         session: &mut Session,
         enabled: &Enabled,
-        files: &[RelPath],
+        own: &[(&RelPath, &Node)],
         targets: &BTreeSet<&Address>,
     ) -> Result<Around, Error> {
-        let mut seen = self.settings_files(session, enabled, files);
+        let files = || own.iter().map(|(file, _)| *file);
+        let mut seen = self.settings_files(session, enabled, files());
         let mut around = Around::default();
         if enabled.call.sees_dependencies {
             seen.extend(self.dependencies(enabled, targets));
@@ -94,13 +92,24 @@ impl<'w> Surroundings<'w> {
                 requirements::wanted(&self.world.graph, closure.requirements.iter().copied(), session.config())?;
             around.wanted = Some(wanted);
         }
-        seen.retain(|file| files.binary_search(file).is_err());
-        let landmarks = self.landmarks(enabled, files);
-        around.tree = self.tree(session, seen, landmarks)?;
+        let nothing = self.nothing.clone();
+        let landmarks = self.landmarks(enabled, files()).into_iter().map(|file| (file.clone(), nothing.clone()));
+        let mut nodes: Vec<(RelPath, Node)> = landmarks.collect();
+        for (file, node) in self.sources.nodes(&seen)? {
+            nodes.push((file.clone(), node?));
+        }
+        nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
+        // Of several nodes for one path the last one stays.
+        around.tree = Tree { nodes: nodes.into_iter().collect() };
         Ok(around)
     }
 
-    fn settings_files(&mut self, session: &Session, enabled: &Enabled, files: &[RelPath]) -> BTreeSet<RelPath> {
+    fn settings_files<'f>(
+        &mut self,
+        session: &Session,
+        enabled: &Enabled,
+        files: impl Iterator<Item = &'f RelPath>,
+    ) -> BTreeSet<RelPath> {
         let mut found = self.config_files.of(&enabled.tool, session.config(), files);
         if Table::get().row(&enabled.tool.scope, "extra_files").is_some() {
             let extra = session.config().list(&enabled.tool.scope, "extra_files");
@@ -137,41 +146,16 @@ impl<'w> Surroundings<'w> {
         Ok(roots)
     }
 
-    fn landmarks(&mut self, enabled: &Enabled, files: &[RelPath]) -> BTreeSet<RelPath> {
+    fn landmarks<'f>(&mut self, enabled: &Enabled, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
         if !enabled.call.tells_own_code {
-            return BTreeSet::new();
+            return Vec::new();
         }
         let world = self.world;
         let landmarks = self.landmarks.get_or_insert_with(|| {
             let targets = world.graph.targets().filter(|target| target.kind.starts_with("python_"));
-            let sources: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).collect();
-            Landmarks::new(sources.into_iter(), &|dir| world.roots.of_dir(dir))
+            Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| world.roots.of_dir(dir))
         });
-        landmarks.around(files).into_iter().cloned().collect()
-    }
-
-    fn tree(
-        &mut self,
-        session: &mut Session,
-        seen: BTreeSet<RelPath>,
-        landmarks: BTreeSet<RelPath>,
-    ) -> Result<Option<Digest>, Error> {
-        if seen.is_empty() && landmarks.is_empty() {
-            return Ok(None);
-        }
-        let key = [seen, landmarks];
-        if let Some(tree) = self.trees.get(&key) {
-            return Ok(Some(*tree));
-        }
-        let mut nodes: BTreeMap<RelPath, Node> =
-            key[1].iter().map(|file| (file.clone(), self.nothing.clone())).collect();
-        let files: Vec<RelPath> = key[0].iter().cloned().collect();
-        for (file, node) in self.sources.nodes(&files)? {
-            nodes.insert(file, node?);
-        }
-        let tree = session.store()?.put_tree(&Tree { nodes })?;
-        self.trees.insert(key, tree);
-        Ok(Some(tree))
+        landmarks.around(files)
     }
 }
 

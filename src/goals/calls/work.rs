@@ -81,12 +81,15 @@ impl Work {
 
     fn on_targets(session: &Session, graph: &TargetGraph, selected: &Selected, call: &Call) -> Result<Work, Error> {
         let settings = python::Settings::of(session.config())?;
-        let mut work = Work::default();
+        let default = toolchains::default_constraints(session);
+        let mut constraints_seen: BTreeSet<Vec<String>> = BTreeSet::new();
+        let mut parts: BTreeMap<Like, Vec<(&RelPath, &Address)>> = BTreeMap::new();
         for target in selected.targets.iter().filter_map(|address| graph.get(address)) {
             if !is_worked_on(call, target) {
                 continue;
             }
-            let constraints = constraints(session, target);
+            let own = own_constraints(target);
+            let constraints = own.as_ref().unwrap_or(&default);
             let like = match call.partition {
                 Partition::Files => Like::default(),
                 Partition::Constraints => Like { constraints: constraints.clone(), resolve: None },
@@ -95,18 +98,18 @@ impl Work {
                     Like { constraints: constraints.clone(), resolve }
                 }
             };
-            work.constraints.insert(constraints);
-            let files = work.parts.entry(like).or_default();
-            for file in &target.sources {
-                files.entry(file.clone()).or_default().push(target.address.clone());
+            if !constraints_seen.contains(constraints) {
+                constraints_seen.insert(constraints.clone());
             }
+            parts.entry(like).or_default().extend(target.sources.iter().map(|file| (file, &target.address)));
         }
-        Ok(work)
+        let parts = parts.into_iter().map(|(like, files)| (like, by_file(files))).collect();
+        Ok(Work { parts, constraints: constraints_seen })
     }
 
-    /// Of several parts together, each once.
-    pub fn files(&self) -> BTreeSet<&RelPath> {
-        self.parts.values().flat_map(BTreeMap::keys).collect()
+    /// Of all parts; a file may be in several.
+    pub fn files(&self) -> impl Iterator<Item = &RelPath> {
+        self.parts.values().flat_map(BTreeMap::keys)
     }
 }
 
@@ -115,11 +118,14 @@ fn is_worked_on(call: &Call, target: &Target) -> bool {
     call.targets.contains(&target.kind) && !call.skip_fields.iter().any(is_set)
 }
 
-/// Of a target, else of the repository.
-pub fn constraints(session: &Session, target: &Target) -> Vec<String> {
-    let own = target.fields.get("interpreter_constraints").map(|value| value.strings()).unwrap_or_default();
-    match own.is_empty() {
-        true => toolchains::default_constraints(session),
-        false => own.into_iter().map(str::to_owned).collect(),
-    }
+fn own_constraints(target: &Target) -> Option<Vec<String>> {
+    let own = target.fields.get("interpreter_constraints")?.strings();
+    (!own.is_empty()).then(|| own.into_iter().map(str::to_owned).collect())
+}
+
+/// In the order of the files, and of the targets of each as they came.
+fn by_file(mut files: Vec<(&RelPath, &Address)>) -> BTreeMap<RelPath, Vec<Address>> {
+    files.sort_by_key(|(file, _)| *file);
+    let of_one = |all: &[(&RelPath, &Address)]| (all[0].0.clone(), all.iter().map(|(_, of)| (*of).clone()).collect());
+    files.chunk_by(|(left, _), (right, _)| left == right).map(of_one).collect()
 }

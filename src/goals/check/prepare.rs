@@ -38,7 +38,7 @@ pub fn prepare(session: &mut Session, works: &[(Enabled, Work)], force: bool) ->
     session
         .tell_doubts(&dependencies, &selected.iter().cloned().chain(dependencies.transitive(&selected)).collect())?;
 
-    let empty = session.store()?.put_tree(&Tree::default())?;
+    let empty = session.store()?.name_tree(&Tree::default())?;
     let mut preparation = Preparation {
         sources: session.sources()?,
         pythons: Pythons::new(session, empty),
@@ -92,7 +92,7 @@ impl Preparation<'_> {
         let closure = closures.of(targets.iter().copied(), Follow::All);
         self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
         let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
-        let settings = ConfigFiles::new(session.build_root()).of(tool, session.config(), []);
+        let settings = ConfigFiles::new(session.build_root(), graph.files()).of(tool, session.config(), []);
         let (mypy, plugins) = match checker.call.runner {
             Some(Runner::Mypy) => self.mypy(session, checker, constraints, &settings)?,
             _ => (mypy::none(), mypy::Plugins::default()),
@@ -134,25 +134,23 @@ impl Preparation<'_> {
         let sources = closure.files.iter().copied().filter(|file| is_python(file));
         let mut all: BTreeSet<&RelPath> = sources.chain(plugins).chain(settings).collect();
         let store = session.store()?;
-        let mut made = Tree::default();
-        let mut make = |name: &str, text: String| -> Result<(), Error> {
+        let make = |name: &str, text: String| -> Result<(RelPath, Node), Error> {
             let node = Node::File { digest: store.put(text.as_bytes())?, executable: false };
-            made.nodes.insert(RelPath::parse(name)?, node);
-            Ok(())
+            Ok((RelPath::parse(name)?, node))
         };
-        match checker.call.runner {
-            Some(Runner::Mypy) => {
-                make(check_run::FILES, files.iter().map(|file| format!("{file}\n")).collect())?;
-            }
+        let made = match checker.call.runner {
+            Some(Runner::Mypy) => Some(make(check_run::FILES, files.iter().map(|file| format!("{file}\n")).collect())?),
             Some(Runner::Pyright) => {
                 all.retain(|file| file.as_str() != check_run::PYRIGHT_SETTINGS);
-                make(check_run::PYRIGHT_SETTINGS, pyright_settings(session, settings, closure)?)?;
+                Some(make(check_run::PYRIGHT_SETTINGS, pyright_settings(session, settings, closure)?)?)
             }
-            None => {}
+            None => None,
+        };
+        let mut nodes = Vec::new();
+        for (file, node) in self.sources.nodes(all)? {
+            nodes.push((file.clone(), node?));
         }
-        let sources = self.sources.tree(all)?;
-        let made = store.put_tree(&made)?;
-        Ok(store.merge(&[(RelPath::root(), sources), (RelPath::root(), made)])?)
+        Ok(store.name_tree(&Tree { nodes: nodes.into_iter().chain(made).collect() })?)
     }
 }
 

@@ -34,8 +34,8 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     }
     let (mut prepared, mut outcomes) = prepare_and_execute(session, &selection.tests, debug)?;
     if outcomes.values().any(running::has_lost_something) {
-        session.warn("the store lost a part of a toolchain: it is made again");
-        session.restores = true;
+        session.warn("the store lost something that this run needs: it is put there again");
+        session.restore();
         (prepared, outcomes) = prepare_and_execute(session, &selection.tests, debug)?;
     }
     let results = results::results(session, &prepared.tests, &outcomes)?;

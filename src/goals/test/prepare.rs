@@ -49,13 +49,13 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
     session.tell_doubts(&dependencies, &tests.iter().cloned().chain(dependencies.transitive(tests)).collect())?;
 
-    let empty = session.store()?.put_tree(&Tree::default())?;
+    let empty = session.store()?.name_tree(&Tree::default())?;
     let mut preparation = Preparation {
         options: options(session),
         extra_inputs: extra_inputs(session)?,
         sources: session.sources()?,
         pytest: tools::named("pytest").expect("pytest is described"),
-        config_files: ConfigFiles::new(session.build_root()),
+        config_files: ConfigFiles::new(session.build_root(), graph.files()),
         pythons: Pythons::new(session, empty),
         graph: ActionGraph::default(),
         inputs: BTreeSet::new(),
@@ -81,20 +81,20 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
     Ok(Prepared { graph: preparation.graph, tests: prepared, coverage })
 }
 
-struct Preparation {
+struct Preparation<'g> {
     options: PytestOptions,
     /// What every test may read.
     extra_inputs: Vec<RelPath>,
     sources: Arc<Sources>,
     pytest: Tool,
-    config_files: ConfigFiles,
+    config_files: ConfigFiles<'g>,
     pythons: Pythons,
     graph: ActionGraph,
     /// The files of all tests, where coverage is measured.
     inputs: BTreeSet<RelPath>,
 }
 
-impl Preparation {
+impl Preparation<'_> {
     fn test(
         &mut self,
         session: &mut Session,

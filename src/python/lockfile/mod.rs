@@ -8,14 +8,15 @@ mod requirements_txt;
 mod uv;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use uv_normalize::PackageName;
 use uv_pep440::{Version, VersionSpecifiers};
 use uv_pep508::MarkerTree;
 
-use crate::base::RelPath;
 use crate::base::text::Place;
+use crate::base::{Digest, RelPath};
 use crate::python::requirement::{self, Requirement};
 
 pub use metadata::{Metadata, Staleness};
@@ -54,7 +55,7 @@ pub struct Package {
 }
 
 /// One file that is as good as the others of its package.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     /// Absent in hash-pinned requirements: the index's listing tells it, see `index::locate`.
     pub file_name: Option<String>,
@@ -118,6 +119,21 @@ impl Error {
     }
 }
 
+/// The sidecar of a lockfile: `<path>.metadata`.
+fn sidecar_of(file: PathBuf) -> PathBuf {
+    let mut sidecar = file.into_os_string();
+    sidecar.push(".metadata");
+    sidecar.into()
+}
+
+/// Stands for the bytes that `load` would read; none where there are none.
+pub fn fingerprint(build_root: &Path, path: &RelPath) -> Option<Digest> {
+    let file = path.to_path(build_root);
+    let text = Digest::of(&std::fs::read(&file).ok()?);
+    let sidecar = std::fs::read(sidecar_of(file)).map(|bytes| Digest::of(&bytes).to_string());
+    Some(Digest::of(format!("{path} {text} {}", sidecar.unwrap_or_default()).as_bytes()))
+}
+
 /// Reads a lockfile and, if there is one, the sidecar `<path>.metadata`.
 pub fn load(build_root: &Path, path: &RelPath) -> Result<Lock, Error> {
     let fail = |problem| Error { label: path.to_string(), place: None, problem };
@@ -128,9 +144,7 @@ pub fn load(build_root: &Path, path: &RelPath) -> Result<Lock, Error> {
     };
     let file = path.to_path(build_root);
     let text = read(&file)?.ok_or_else(|| fail(Problem::Missing))?;
-    let mut sidecar = file.into_os_string();
-    sidecar.push(".metadata");
-    let sidecar = read(Path::new(&sidecar))?;
+    let sidecar = read(&sidecar_of(file))?;
     parse(path.as_str(), &text, sidecar.as_deref())
 }
 
