@@ -32,18 +32,32 @@ struct Patterns {
 /// `test_*.py`: what comes before the star, and after it.
 #[derive(Clone, Debug)]
 struct Star {
+    /// `**/` stands before it.
+    anywhere: bool,
     before: String,
     after: String,
 }
 
 impl Star {
     fn of(glob: &str) -> Option<Star> {
-        let (before, after) = glob.split_once('*')?;
+        let (anywhere, name) = match glob.strip_prefix("**/") {
+            Some(name) => (true, name),
+            None => (false, glob),
+        };
+        let (before, after) = name.split_once('*')?;
         let is_name = |part: &str| is_literal(part) && !part.contains(['/', '{', '}']);
-        (is_name(before) && is_name(after)).then(|| Star { before: before.to_owned(), after: after.to_owned() })
+        (is_name(before) && is_name(after)).then(|| Star {
+            anywhere,
+            before: before.to_owned(),
+            after: after.to_owned(),
+        })
     }
 
     fn matches(&self, path: &str) -> bool {
+        let path = match path.rsplit_once('/') {
+            Some((_, name)) if self.anywhere => name,
+            _ => path,
+        };
         let between = path.strip_prefix(&*self.before).and_then(|rest| rest.strip_suffix(&*self.after));
         between.is_some_and(|between| !between.contains('/'))
     }
@@ -168,6 +182,8 @@ mod tests {
     fn two_stars_cross_segments_and_none() {
         check(&["**/*.py"], "a.py", true);
         check(&["**/*.py"], "a/b/c.py", true);
+        check(&["**/test_*"], "test_a/b", false);
+        check(&["**/test_*"], "a/test_b", true);
         check(&["a/**"], "a/b/c", true);
         check(&["a/**"], "b/c", false);
         check(&["**"], "a/b", true);

@@ -41,6 +41,7 @@ pub struct Session {
     broken: Vec<Broken>,
     /// Something in the repository is wrong and was told; the run goes on, but does not end well.
     pub has_mistakes: bool,
+    source_roots: Option<Arc<SourceRoots>>,
     dependencies: Option<Arc<Dependencies>>,
     store: Option<Arc<Store>>,
     sources: Option<Arc<Sources>>,
@@ -67,6 +68,7 @@ impl Session {
             graph: None,
             broken: Vec::new(),
             has_mistakes: false,
+            source_roots: None,
             dependencies: None,
             store: None,
             sources: None,
@@ -153,6 +155,7 @@ impl Session {
     /// What was loaded is no longer so: a goal wrote into the repository.
     pub fn forget_repository(&mut self) {
         self.graph = None;
+        self.source_roots = None;
         self.dependencies = None;
         self.sources = None;
     }
@@ -216,11 +219,16 @@ impl Session {
         self.tell(severity, &diagnostic.to_string(), diagnostic.hint.as_deref());
     }
 
-    pub fn source_roots(&mut self) -> Result<SourceRoots, Error> {
+    pub fn source_roots(&mut self) -> Result<Arc<SourceRoots>, Error> {
+        if let Some(roots) = &self.source_roots {
+            return Ok(roots.clone());
+        }
         let graph = self.graph()?;
         let patterns = self.config.list("source", "root_patterns");
         let markers = self.config.list("source", "marker_filenames");
-        Ok(SourceRoots::new(&patterns, &markers, graph.files().iter())?)
+        let roots = Arc::new(SourceRoots::new(&patterns, &markers, graph.files().iter())?);
+        self.source_roots = Some(roots.clone());
+        Ok(roots)
     }
 
     pub fn store(&mut self) -> Result<Arc<Store>, Error> {

@@ -207,12 +207,34 @@ mod tests {
         fs::create_dir_all(root.join("was_a_file.py")).unwrap();
         fs::write(root.join("sound.py"), "").unwrap();
         let store = Arc::new(Store::open(&dir.path().join("store")).unwrap());
-        let sources = Sources::open(store, &root, false).unwrap();
+        let sources = Sources::open(store, &root, false, true).unwrap();
         let files = ["gone.py", "sound.py", "was_a_file.py"].map(|path| RelPath::parse(path).unwrap());
         let nodes = sources.nodes(&files).unwrap();
-        assert!(nodes[&files[1]].is_ok());
-        for file in [&files[0], &files[2]] {
-            assert!(matches!(&nodes[file], Err(Error::Read { .. })), "{file}: {:?}", nodes[file]);
-        }
+        let is_sound: Vec<bool> = nodes.iter().map(|(_, node)| node.is_ok()).collect();
+        assert_eq!(is_sound, [false, true, false]);
+        assert!(nodes.iter().all(|(_, node)| !matches!(node, Err(Error::Store(_)))), "{nodes:?}");
+    }
+
+    #[test]
+    fn a_content_that_the_store_lost_is_stored_again_where_it_is_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("repository");
+        let file = RelPath::parse("a.py").unwrap();
+        fs::create_dir_all(&root).unwrap();
+        fs::write(root.join("a.py"), "text").unwrap();
+        // Longer than any file system's clock takes to tick.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let open = || Arc::new(Store::open(&dir.path().join("store")).unwrap());
+        let stored = |trusting: bool| {
+            let sources = Sources::open(open(), &root, false, trusting).unwrap();
+            sources.nodes([&file]).unwrap().remove(0).1.unwrap();
+            sources.save().unwrap();
+            open().contains(Digest::of(b"text")).unwrap()
+        };
+        assert!(stored(true));
+        let blobs = fs::read_dir(dir.path().join("store/blob")).unwrap();
+        blobs.for_each(|shelf| fs::remove_dir_all(shelf.unwrap().path()).unwrap());
+        assert!(!stored(true), "the file is read though it is known");
+        assert!(stored(false));
     }
 }

@@ -1,7 +1,9 @@
 //! A tool's settings files: those that the user names, else those that are found where the tool looks itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::config::Config;
@@ -14,13 +16,13 @@ pub struct ConfigFiles<'f> {
     /// As with Pants, an ignored file holds no settings.
     files: &'f Files,
     /// By the tool's section and a directory: what lies there and above.
-    seen: HashMap<String, HashMap<RelPath, Vec<RelPath>>>,
+    seen: FxHashMap<String, FxHashMap<RelPath, Vec<RelPath>>>,
 }
 
 impl ConfigFiles<'_> {
     /// Of the repository at `root`.
     pub fn new<'f>(root: &Path, files: &'f Files) -> ConfigFiles<'f> {
-        ConfigFiles { root: root.to_owned(), files, seen: HashMap::new() }
+        ConfigFiles { root: root.to_owned(), files, seen: FxHashMap::default() }
     }
 
     /// Those that hold for the files that the tool works on.

@@ -1,7 +1,7 @@
 //! What a tool must see of the repository to tell its code from others': the top of each package below a source root.
 //! The files are seen empty, so that an edit to one changes no other file's result.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::base::RelPath;
 
@@ -11,7 +11,7 @@ const INIT: [&str; 2] = ["__init__.py", "__init__.pyi"];
 #[derive(Clone, Debug, Default)]
 pub struct Landmarks {
     /// The `__init__.py` of every directory that has one.
-    inits: HashMap<RelPath, RelPath>,
+    inits: FxHashMap<RelPath, RelPath>,
     /// Sorted.
     tops: Vec<RelPath>,
 }
@@ -22,11 +22,11 @@ impl Landmarks {
         sources: impl Iterator<Item = &'f RelPath>,
         root_of: &dyn Fn(&RelPath) -> Option<RelPath>,
     ) -> Landmarks {
-        let mut by_dir: HashMap<RelPath, Vec<&RelPath>> = HashMap::new();
+        let mut by_dir: FxHashMap<RelPath, Vec<&RelPath>> = FxHashMap::default();
         for source in sources.filter(|source| matches!(source.extension(), Some("py" | "pyi"))) {
             by_dir.entry(source.parent().unwrap_or_default()).or_default().push(source);
         }
-        let stands_for: HashMap<&RelPath, &RelPath> =
+        let stands_for: FxHashMap<&RelPath, &RelPath> =
             by_dir.iter().filter_map(|(dir, files)| Some((dir, representative(files)?))).collect();
         let mut tops: Vec<RelPath> = Vec::new();
         for (dir, files) in &by_dir {
@@ -46,9 +46,17 @@ impl Landmarks {
     /// them.
     pub fn around<'f>(&self, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
         let mut around: Vec<&RelPath> = self.tops.iter().collect();
-        let mut seen = HashSet::new();
+        let (mut seen, mut last) = (FxHashSet::default(), None);
         for file in files {
-            for dir in file.ancestors().take_while(|dir| seen.insert(dir.clone())).collect::<Vec<_>>() {
+            // Neighbours mostly lie in one directory.
+            let dir = file.as_str().rsplit_once('/').map(|(dir, _)| dir);
+            if last.replace(dir) == Some(dir) {
+                continue;
+            }
+            for dir in file.ancestors() {
+                if !seen.insert(dir.clone()) {
+                    break;
+                }
                 around.extend(self.inits.get(&dir));
             }
         }
@@ -57,7 +65,7 @@ impl Landmarks {
 }
 
 /// What stands for the highest directory with sources on the way from a root to a directory.
-fn top(dir: &RelPath, root: &RelPath, stands_for: &HashMap<&RelPath, &RelPath>) -> Option<RelPath> {
+fn top(dir: &RelPath, root: &RelPath, stands_for: &FxHashMap<&RelPath, &RelPath>) -> Option<RelPath> {
     let way = std::iter::once(dir.clone()).chain(dir.ancestors()).take_while(|dir| dir != root);
     way.filter_map(|dir| stands_for.get(&dir).map(|file| (*file).clone())).last()
 }

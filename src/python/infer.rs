@@ -38,7 +38,7 @@ pub struct Input<'a, E> {
     pub roots: &'a SourceRoots,
     pub settings: &'a Settings,
     /// Of many files at once, from an index or by reading them; without those that cannot be read.
-    pub imports: &'a dyn Fn(&[RelPath]) -> Result<ByFile, E>,
+    pub imports: &'a (dyn Fn(&[RelPath]) -> Result<ByFile, E> + Sync),
     /// The text of a Dockerfile, a shell script or an interface definition.
     pub texts: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
 }
@@ -51,18 +51,22 @@ pub enum Extent<'a> {
     From(&'a BTreeSet<Address>),
 }
 
-pub fn infer<E>(input: &Input<'_, E>, extent: Extent<'_>) -> Result<Dependencies, E> {
+pub fn infer<E: Send>(input: &Input<'_, E>, extent: Extent<'_>) -> Result<Dependencies, E> {
     let targets = Numbered::new(input.graph);
     let mut left: Vec<Number> = match extent {
         Extent::Everything => targets.iter().map(|(number, _)| number).collect(),
         Extent::From(roots) => roots.iter().filter_map(|root| targets.number(root)).collect(),
     };
     let inits = inits_to_read(input.settings, &targets);
-    let mut imports = (input.imports)(&sorted(sources(&targets, &left).chain(inits).collect()))?;
-    let is_blank = |file: &RelPath| imports.get(file).is_some_and(|imports| imports.blank);
+    let first = sorted(sources(&targets, &left).chain(inits).collect());
     let definitions = Definitions::read(&targets, input.roots, input.texts);
+    let map = || ModuleMap::new(&targets, input.settings, input.roots, &definitions);
+    // Reading files and going through all targets take about the same time.
+    let (imports, map) = rayon::join(|| (input.imports)(&first), map);
+    let mut imports = imports?;
+    let is_blank = |file: &RelPath| imports.get(file).is_some_and(|imports| imports.blank);
     let mut inference = Inference {
-        map: ModuleMap::new(&targets, input.settings, input.roots, &definitions),
+        map,
         ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank),
         imports: HashMap::new(),
         extensions: extensions(&targets),

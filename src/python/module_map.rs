@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::base::RelPath;
 use crate::python::definition::Language;
@@ -27,6 +27,8 @@ pub struct ModuleMap {
 pub struct Modules {
     pub first_party: FxHashMap<String, Vec<Provider>>,
     pub third_party: FxHashMap<String, Vec<Provider>>,
+    /// What comes before the first dot of those.
+    pub third_party_begins: FxHashSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +78,9 @@ impl ModuleMap {
                 let modules = resolves.entry(resolve.to_owned()).or_default();
                 for (provides, module) in required(targets, target) {
                     let provider = Provider { target: number, provides };
+                    if !modules.third_party_begins.contains(first_word(&module)) {
+                        modules.third_party_begins.insert(first_word(&module).to_owned());
+                    }
                     let providers = modules.third_party.entry(module).or_default();
                     if !providers.contains(&provider) {
                         providers.push(provider);
@@ -122,6 +127,11 @@ fn is_generating(target: &Target) -> bool {
 
 fn code_of(target: Number) -> Provider {
     Provider { target, provides: Provides::Code }
+}
+
+/// Of a dotted name.
+pub fn first_word(module: &str) -> &str {
+    module.split('.').next().unwrap_or(module)
 }
 
 /// The dotted name of a file below its source root: `a/b/__init__.py` is `a.b`, and so is `a/b.pyi`.

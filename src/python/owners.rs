@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
-use crate::python::module_map::{ModuleMap, Modules, Provider};
+use crate::python::module_map::{ModuleMap, Modules, Provider, first_word};
 use crate::python::numbered::{Number, Numbered};
 use crate::python::third_party::Provides;
 
@@ -58,7 +58,7 @@ pub fn requirements(
 ) -> Vec<Number> {
     let mut candidates = Vec::new();
     if let Some(modules) = map.resolve(resolve) {
-        climb(&modules.third_party, module, usize::MAX, &mut candidates);
+        climb_third_party(modules, module, &mut candidates);
     }
     let nearest = nearest_name(&candidates, Provides::Code);
     match near.filter(|_| nearest.len() > 1) {
@@ -69,8 +69,15 @@ pub fn requirements(
 
 /// In the repository the module itself or else its parent (a name imported from it); among requirements every ancestor.
 fn look_up(modules: &Modules, module: &str, candidates: &mut Vec<Candidate>) {
-    climb(&modules.third_party, module, usize::MAX, candidates);
+    climb_third_party(modules, module, candidates);
     climb(&modules.first_party, module, 2, candidates);
+}
+
+/// Most modules are the repository's own: their first word tells that no requirement has them.
+fn climb_third_party(modules: &Modules, module: &str, candidates: &mut Vec<Candidate>) {
+    if modules.third_party_begins.contains(first_word(module)) {
+        climb(&modules.third_party, module, usize::MAX, candidates);
+    }
 }
 
 /// The providers of the first name that has any, of the module and so many of its ancestors in all.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use globset::{GlobBuilder, GlobMatcher};
+use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 
@@ -11,6 +12,8 @@ use crate::base::RelPath;
 pub struct SourceRoots {
     patterns: Vec<Pattern>,
     marked: BTreeSet<RelPath>,
+    /// Of the folders that hold files: asked for each folder many times over.
+    known: FxHashMap<RelPath, Option<RelPath>>,
 }
 
 /// Matches from the right: `src` is any folder of that name, `/src` only the one at the top.
@@ -42,11 +45,36 @@ impl SourceRoots {
     ) -> Result<SourceRoots, Error> {
         let patterns = patterns.iter().map(|pattern| Pattern::parse(pattern)).collect::<Result<_, _>>()?;
         let mut marked = BTreeSet::new();
-        if !markers.is_empty() {
-            let is_marker = |file: &&RelPath| file.file_name().is_some_and(|name| markers.contains(&name));
-            marked.extend(files.into_iter().filter(is_marker).filter_map(RelPath::parent));
+        let mut dirs: Vec<RelPath> = Vec::new();
+        let mut last = None;
+        for file in files {
+            let (dir, name) = file.as_str().rsplit_once('/').unwrap_or(("", file.as_str()));
+            if markers.contains(&name) {
+                marked.extend(file.parent());
+            }
+            // Neighbours mostly lie in one folder.
+            if last.replace(dir) != Some(dir) {
+                dirs.extend(file.parent());
+            }
         }
-        Ok(SourceRoots { patterns, marked })
+        let mut roots = SourceRoots { patterns, marked, known: FxHashMap::default() };
+        for dir in dirs {
+            roots.learn(&dir);
+        }
+        Ok(roots)
+    }
+
+    fn learn(&mut self, dir: &RelPath) -> Option<RelPath> {
+        if let Some(known) = self.known.get(dir) {
+            return known.clone();
+        }
+        let root = match (self.is_root(dir), dir.parent()) {
+            (true, _) => Some(dir.clone()),
+            (false, Some(above)) => self.learn(&above),
+            (false, None) => None,
+        };
+        self.known.insert(dir.clone(), root.clone());
+        root
     }
 
     pub fn is_root(&self, dir: &RelPath) -> bool {
@@ -55,7 +83,10 @@ impl SourceRoots {
 
     /// The nearest source root that is or holds `dir`.
     pub fn of_dir(&self, dir: &RelPath) -> Option<RelPath> {
-        std::iter::once(dir.clone()).chain(dir.ancestors()).find(|dir| self.is_root(dir))
+        match self.known.get(dir) {
+            Some(known) => known.clone(),
+            None => std::iter::once(dir.clone()).chain(dir.ancestors()).find(|dir| self.is_root(dir)),
+        }
     }
 
     pub fn of_file(&self, file: &RelPath) -> Option<RelPath> {

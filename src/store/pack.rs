@@ -62,6 +62,11 @@ impl Pack {
         (0..self.len()).filter_map(|place| self.record(place))
     }
 
+    /// Whether so many new records are worth writing all again.
+    pub fn lacks(&self, new: usize) -> bool {
+        new * LACKING > self.len()
+    }
+
     pub fn find(&self, path: &[u8]) -> Option<Record<'_>> {
         self.record(self.place(path)?)
     }
@@ -133,6 +138,10 @@ impl Pack {
         Ok(Pack { bytes })
     }
 }
+
+/// A pack is written again when it lacks more than one record in so many: writing all of it takes as long as finding that
+/// many anew.
+const LACKING: usize = 64;
 
 /// Where a pack lies.
 #[derive(Debug)]

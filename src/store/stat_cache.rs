@@ -109,9 +109,11 @@ impl StatCache {
     /// have changed unseen in between or right after is not kept. `stored`: the store has the content, too.
     pub fn learn(&self, path: RelPath, stamp: Stamp, digest: Digest, hashed_at: SystemTime, stored: bool) {
         if stamp.is_settled(hashed_at) && stamp.size == digest.size_bytes() {
-            let note = self.known(&path, &stamp).filter(|(known, _)| *known == digest).map(|(_, note)| note.to_vec());
-            let learnt = Learnt { stamp, digest, note: note.unwrap_or_default(), stored };
-            lock(&self.learnt).insert(path, learnt);
+            let mut learnt = lock(&self.learnt);
+            let before = learnt.get(&path).filter(|before| before.digest == digest).map(|before| before.note.clone());
+            let known = || self.known(&path, &stamp).filter(|(known, _)| *known == digest);
+            let note = before.or_else(|| known().map(|(_, note)| note.to_vec())).unwrap_or_default();
+            learnt.insert(path, Learnt { stamp, digest, note, stored });
             self.has_news.store(true, Ordering::Release);
         }
     }
@@ -140,12 +142,12 @@ impl Store {
         Ok(StatCache { place, kind, known, learnt: Mutex::default(), has_news: AtomicBool::new(false) })
     }
 
-    /// Keeps what a cache learnt, beside what it knew of the files that are `wanted` still.
+    /// Keeps what a cache learnt, if that is worth it, beside what it knew of the files that are `wanted` still.
     pub fn save_stat_cache(&self, cache: &StatCache, wanted: impl Fn(&str) -> bool) -> Result<()> {
-        if !cache.has_news.swap(false, Ordering::AcqRel) {
+        let learnt = lock(&cache.learnt).clone();
+        if !cache.known.lacks(learnt.len()) || !cache.has_news.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        let learnt = lock(&cache.learnt).clone();
         let learnt_paths: HashSet<&str> = learnt.keys().map(RelPath::as_str).collect();
         let same_kind = cache.known.kind() == Some(cache.kind);
         let stays = |record: &Record<'_>| {
@@ -210,9 +212,10 @@ mod tests {
         let open = |root: &Path| store.stat_cache(root, "imports 1").unwrap();
         let cache = open(dir.path());
         assert_eq!(cache.digest(&path, &stamp), None);
-        cache.learn(path.clone(), stamp, Digest::of(b"text"), changed + age, true);
+        cache.learn(path.clone(), stamp, Digest::of(b"text"), changed + age, false);
         cache.annotate(&path, stamp, Digest::of(b"other"), b"wrong".to_vec());
         cache.annotate(&path, stamp, Digest::of(b"text"), b"note".to_vec());
+        cache.learn(path.clone(), stamp, Digest::of(b"text"), changed + age, true);
         store.save_stat_cache(&cache, |_| true).unwrap();
         let expected = is_kept.then(|| Digest::of(b"text"));
         assert_eq!(cache.digest(&path, &stamp), expected.map(|digest| (digest, true)));

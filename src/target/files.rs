@@ -298,11 +298,19 @@ impl Walk<'_> {
 
     /// Directories at once, and everything in order: no list is sorted as a whole.
     fn entries(&self, entries: Vec<Entry>, lineage: &[PathBuf], found: &mut Found) -> Result<(), Error> {
-        let dirs = entries.par_iter().filter_map(|entry| match entry {
-            Entry::File(_) => None,
-            Entry::Dir(dir, lineage_there) => Some(self.dir(dir, lineage_there.as_deref().unwrap_or(lineage))),
-        });
-        let mut dirs = dirs.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let below: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::File(_) => None,
+                Entry::Dir(dir, lineage_there) => Some((dir, lineage_there.as_deref().unwrap_or(lineage))),
+            })
+            .collect();
+        let dirs: Vec<Found> = match below[..] {
+            // What one thread does at once is not worth being handed over.
+            [] | [_] => below.iter().map(|(dir, lineage)| self.dir(dir, lineage)).collect::<Result<_, _>>()?,
+            _ => below.par_iter().map(|(dir, lineage)| self.dir(dir, lineage)).collect::<Result<_, _>>()?,
+        };
+        let mut dirs = dirs.into_iter();
         for entry in entries {
             match entry {
                 Entry::File(file) => found.files.push(file),

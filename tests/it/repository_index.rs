@@ -53,11 +53,29 @@ impl Repository {
     fn settle(&self) {
         std::thread::sleep(Duration::from_millis(300));
         self.answers();
-        assert_eq!(self.packs().len(), 1);
+        assert_eq!(self.packs().len(), 2, "of files and of directories");
     }
 
     fn packs(&self) -> Vec<PathBuf> {
-        fs::read_dir(self.store().join("repository")).unwrap().map(|entry| entry.unwrap().path()).collect()
+        let packs = fs::read_dir(self.store().join("repository")).unwrap();
+        let mut packs: Vec<PathBuf> = packs.map(|entry| entry.unwrap().path()).collect();
+        packs.sort();
+        packs
+    }
+
+    /// Of `files` or of `directories`.
+    fn pack(&self, subject: &str) -> PathBuf {
+        self.packs().into_iter().find(|pack| pack.to_string_lossy().ends_with(subject)).unwrap()
+    }
+
+    /// What a run says that comes upon an index with this done to it.
+    fn damaged(&self, subject: &str, damage: impl Fn(&mut Vec<u8>)) -> Output {
+        let pack = self.pack(subject);
+        let mut bytes = fs::read(&pack).unwrap();
+        damage(&mut bytes);
+        fs::remove_file(&pack).unwrap();
+        fs::write(&pack, bytes).unwrap();
+        self.start().wait_with_output().unwrap()
     }
 
     fn quarantined(&self) -> usize {
@@ -131,30 +149,63 @@ fn an_edit_whose_time_is_put_back_is_seen() {
 #[test]
 fn a_damaged_index_is_set_aside_and_made_again() {
     type Damage = fn(&mut Vec<u8>);
-    let damages: [(&str, Damage); 6] = [
+    let damages: [(&str, Damage); 5] = [
         ("cut off", |bytes| bytes.truncate(bytes.len() / 2)),
         ("empty", Vec::clear),
         ("a flipped bit at the end", |bytes| *bytes.last_mut().unwrap() ^= 1),
         ("a flipped bit in a stamp", |bytes| bytes[100] ^= 0x40),
-        ("of a newer version", |bytes| bytes[12] += 1),
         ("something else", |bytes| *bytes = b"import everything".to_vec()),
     ];
-    for (number, (what, damage)) in damages.into_iter().enumerate() {
+    for (subject, (what, damage)) in ["files", "directories"].iter().flat_map(|subject| damages.map(|of| (subject, of)))
+    {
         let repository = Repository::new();
         repository.settle();
-        let [pack] = &repository.packs()[..] else { panic!("{number}: one repository, one file") };
-        let mut bytes = fs::read(pack).unwrap();
-        damage(&mut bytes);
-        fs::remove_file(pack).unwrap();
-        fs::write(pack, bytes).unwrap();
-        let output = repository.start().wait_with_output().unwrap();
+        let output = repository.damaged(subject, damage);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(told.contains("was damaged and is set aside"), "{what}: {told}");
-        assert_eq!(said(&output), "m/b.py\n", "{what}");
-        assert_eq!(repository.quarantined(), 1, "{what}");
+        assert!(told.contains("was damaged and is set aside"), "{subject} {what}: {told}");
+        assert_eq!(said(&output), "m/b.py\n", "{subject} {what}");
+        assert_eq!(repository.quarantined(), 1, "{subject} {what}");
         repository.check("b");
-        assert_eq!((repository.quarantined(), repository.packs().len()), (1, 1), "{what}");
+        assert_eq!((repository.quarantined(), repository.packs().len()), (1, 2), "{subject} {what}");
     }
+}
+
+#[test]
+fn an_index_of_another_version_is_replaced_without_a_word() {
+    for subject in ["files", "directories"] {
+        let repository = Repository::new();
+        repository.settle();
+        let output = repository.damaged(subject, |bytes| bytes[12] += 1);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert_eq!(said(&output), "m/b.py\n");
+        assert_eq!(repository.quarantined(), 0);
+        repository.check("b");
+    }
+}
+
+#[test]
+fn names_that_come_and_go_are_seen_at_once() {
+    let repository = Repository::new();
+    repository.settle();
+    for round in 0..6 {
+        fs::remove_file(repository.root().join("m/b.py")).unwrap();
+        assert_eq!(repository.answers(), "");
+        repository.write("m/b.py", "");
+        repository.check("b");
+        // Whether or not the directories are old enough to be remembered.
+        std::thread::sleep(Duration::from_millis(if round % 2 == 0 { 300 } else { 0 }));
+    }
+    // A directory in the place of another one, with its times.
+    let (old, new) = (repository.root().join("m"), repository.root().join("n"));
+    fs::create_dir(&new).unwrap();
+    fs::write(new.join("BUILD"), "python_sources()\n").unwrap();
+    fs::write(new.join("a.py"), source("c")).unwrap();
+    fs::write(new.join("c.py"), "").unwrap();
+    let mtime = fs::metadata(&old).unwrap().modified().unwrap();
+    fs::rename(&old, repository.root().join(".old")).unwrap();
+    fs::rename(&new, &old).unwrap();
+    File::open(&old).unwrap().set_times(FileTimes::new().set_modified(mtime)).unwrap();
+    repository.check("c");
 }
 
 #[test]
@@ -180,7 +231,7 @@ fn runs_at_once_that_are_killed_leave_the_answer_right() {
         assert_eq!(said(&run.wait_with_output().unwrap()), "m/c.py\n");
     }
     repository.settle();
-    assert_eq!((repository.quarantined(), repository.packs().len()), (0, 1));
+    assert_eq!((repository.quarantined(), repository.packs().len()), (0, 2));
     assert_eq!(fs::read_dir(repository.store().join("tmp")).unwrap().count(), 0);
 }
 
@@ -208,7 +259,7 @@ fn a_file_that_is_gone_is_forgotten() {
     repository.write("m/a.py", "import m.a_long_name");
     repository.settle();
     let holds = |name: &str| {
-        let bytes = fs::read(&repository.packs()[0]).unwrap();
+        let bytes = fs::read(repository.pack("files")).unwrap();
         bytes.windows(name.len()).any(|window| window == name.as_bytes())
     };
     assert!(holds("m/a_long_name.py"));

@@ -120,7 +120,7 @@ impl Preparation<'_> {
         let batch = ToolBatch {
             label: label(&call.name, files),
             files: files.to_vec(),
-            input_root: Source::Tree(session.store()?.name_tree(&around.tree)?),
+            input_root: Source::Tree(around.tree),
             images,
             source_roots: around.source_roots,
         };

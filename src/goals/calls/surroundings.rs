@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::base::RelPath;
+use rustc_hash::FxHashMap;
+
+use crate::base::{Digest, RelPath};
 use crate::config::Table;
 use crate::goals::calls::{Enabled, Work};
 use crate::goals::sources::Sources;
@@ -14,14 +16,14 @@ use crate::plan::requirements::{self, Wanted};
 use crate::python::closure::{Closure, Closures, Follow};
 use crate::python::{self, Dependencies, SourceRoots};
 use crate::store::{Node, Tree};
-use crate::target::{self, Address, TargetGraph};
+use crate::target::{self, Address, Target, TargetGraph};
 
 /// What the repository is asked, as far as some call needs it: inference reads all sources, so it is left out otherwise.
 pub struct World {
     graph: Arc<TargetGraph>,
     dependencies: Option<Arc<Dependencies>>,
     settings: python::Settings,
-    roots: SourceRoots,
+    roots: Arc<SourceRoots>,
 }
 
 impl World {
@@ -46,13 +48,14 @@ pub struct Surroundings<'w> {
     config_files: ConfigFiles<'w>,
     /// An empty file.
     nothing: Node,
+    /// Calls of one tool see the same files: what the trees of these nodes are called.
+    trees: FxHashMap<Vec<(RelPath, Node)>, Digest>,
 }
 
 /// What one batch is seen with.
-#[derive(Default)]
 pub struct Around {
-    /// The batch's own files among it.
-    pub tree: Tree,
+    /// The batch's own files among it. It is named only.
+    pub tree: Digest,
     pub source_roots: Vec<RelPath>,
     /// What the closure requires, where the process may import it.
     pub wanted: Option<Wanted>,
@@ -66,7 +69,8 @@ impl<'w> Surroundings<'w> {
             .map(|dependencies| Closures::new(&world.graph, dependencies, &world.settings, &world.roots));
         let nothing = Node::File { digest: session.store()?.put(b"")?, executable: false };
         let config_files = ConfigFiles::new(session.build_root(), world.graph.files());
-        Ok(Surroundings { world, sources: session.sources()?, closures, landmarks: None, config_files, nothing })
+        let (sources, trees) = (session.sources()?, FxHashMap::default());
+        Ok(Surroundings { world, sources, closures, landmarks: None, config_files, nothing, trees })
     }
 
     pub fn of(
@@ -78,19 +82,18 @@ impl<'w> Surroundings<'w> {
     ) -> Result<Around, Error> {
         let files = || own.iter().map(|(file, _)| *file);
         let mut seen = self.settings_files(session, enabled, files());
-        let mut around = Around::default();
         if enabled.call.sees_dependencies {
             seen.extend(self.dependencies(enabled, targets));
         }
+        let (mut source_roots, mut wanted) = (Vec::new(), None);
         let roots = self.imported(session, enabled, targets)?;
         if !roots.is_empty() {
             let closure = self.closures.as_ref().map(|closures| closures.of(roots.iter(), Follow::All));
             let closure: Closure<'_> = closure.unwrap_or_default();
             seen.extend(closure.files.iter().map(|file| (*file).clone()));
-            around.source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
-            let wanted =
-                requirements::wanted(&self.world.graph, closure.requirements.iter().copied(), session.config())?;
-            around.wanted = Some(wanted);
+            source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
+            let requirements = closure.requirements.iter().copied();
+            wanted = Some(requirements::wanted(&self.world.graph, requirements, session.config())?);
         }
         let nothing = self.nothing.clone();
         let landmarks = self.landmarks(enabled, files()).into_iter().map(|file| (file.clone(), nothing.clone()));
@@ -99,9 +102,17 @@ impl<'w> Surroundings<'w> {
             nodes.push((file.clone(), node?));
         }
         nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
-        // Of several nodes for one path the last one stays.
-        around.tree = Tree { nodes: nodes.into_iter().collect() };
-        Ok(around)
+        Ok(Around { tree: self.tree(session, nodes)?, source_roots, wanted })
+    }
+
+    /// Of several nodes for one path the last one stays.
+    fn tree(&mut self, session: &mut Session, nodes: Vec<(RelPath, Node)>) -> Result<Digest, Error> {
+        if let Some(tree) = self.trees.get(&nodes) {
+            return Ok(*tree);
+        }
+        let tree = session.store()?.name_tree(&Tree { nodes: nodes.iter().cloned().collect() })?;
+        self.trees.insert(nodes, tree);
+        Ok(tree)
     }
 
     fn settings_files<'f>(
@@ -152,7 +163,11 @@ impl<'w> Surroundings<'w> {
         }
         let world = self.world;
         let landmarks = self.landmarks.get_or_insert_with(|| {
-            let targets = world.graph.targets().filter(|target| target.kind.starts_with("python_"));
+            // What generated others has the same sources as they have.
+            let is_meant = |target: &&Target| {
+                target.kind.starts_with("python_") && world.graph.generated_by(&target.address).is_empty()
+            };
+            let targets = world.graph.targets().filter(is_meant);
             Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| world.roots.of_dir(dir))
         });
         landmarks.around(files)

@@ -24,18 +24,34 @@ pub struct Pattern {
     written: String,
     /// As Pants shows it.
     pub canonical: String,
-    kind: Option<LazyRegex>,
+    kind: Option<Glob>,
     path: Option<PathPattern>,
-    name: Option<LazyRegex>,
-    tags: Vec<LazyRegex>,
+    name: Option<Glob>,
+    tags: Vec<Glob>,
 }
 
 #[derive(Debug)]
 struct PathPattern {
     anchor: Anchor,
-    regex: LazyRegex,
+    glob: Glob,
     /// As Pants shows it.
     canonical: String,
+}
+
+/// What a pattern has for a type, a path, a name or a tag. Rules are asked about every dependency of a repository, and
+/// most of them are of a shape that needs no regular expression.
+#[derive(Debug)]
+struct Glob(Shape);
+
+#[derive(Debug)]
+enum Shape {
+    Any,
+    Exact(String),
+    /// `src/lib/**`: a directory, and what is in it.
+    Below(String),
+    /// `reqs#*`: no slash follows.
+    Begins(String),
+    Other(LazyRegex),
 }
 
 /// Compiled when something is first matched with it: most goals look at few rules, or at none.
@@ -71,7 +87,7 @@ impl Pattern {
         let (kind, name) = (some(kind), some(name));
         let path = some(path).map(|path| PathPattern::read(&path, dir)).transpose()?;
         let canonical = canonical(&kind, &path, &name, &tags);
-        let glob = |text: String| LazyRegex::new(format!("^{}", regex_of(&text)), &text);
+        let glob = |text: String| Glob::anchored(&text);
         let pattern = Pattern {
             kind: kind.map(glob).transpose()?,
             path,
@@ -88,7 +104,7 @@ impl Pattern {
 
     /// `own` is the directory of the target whose rules these are.
     pub fn matches(&self, seen: &Seen<'_>, own: &RelPath) -> bool {
-        let all = |regex: &Option<LazyRegex>, text| regex.as_ref().is_none_or(|regex| regex.is_match(text));
+        let all = |glob: &Option<Glob>, text| glob.as_ref().is_none_or(|glob| glob.is_match(text));
         all(&self.kind, seen.kind)
             && all(&self.name, seen.name)
             && self.path.as_ref().is_none_or(|path| path.matches(&seen.path, own))
@@ -122,12 +138,11 @@ impl PathPattern {
             Anchor::Root if text.starts_with("//") => format!("//{path}"),
             Anchor::Root | Anchor::Floating => path.to_owned(),
         };
-        let regex = match anchor {
-            Anchor::Floating if path.starts_with(char::is_alphanumeric) => format!(r"/?\b{}", regex_of(path)),
-            Anchor::Floating => regex_of(path),
-            _ => format!("^{}", regex_of(path)),
+        let glob = match anchor {
+            Anchor::Floating => Glob::floating(path)?,
+            _ => Glob::anchored(path)?,
         };
-        Ok(PathPattern { anchor, regex: LazyRegex::new(regex, text)?, canonical })
+        Ok(PathPattern { anchor, glob, canonical })
     }
 
     fn matches(&self, path: &str, own: &RelPath) -> bool {
@@ -139,7 +154,7 @@ impl PathPattern {
             }
             _ => path,
         };
-        self.regex.is_match(below.trim_start_matches('.'))
+        self.glob.is_match(below.trim_start_matches('.'))
     }
 }
 
@@ -274,13 +289,55 @@ fn regex_of(glob: &str) -> String {
     out + "$"
 }
 
-impl LazyRegex {
-    /// `text` is made of the pattern that somebody wrote.
-    fn new(text: String, written: &str) -> Result<LazyRegex, String> {
+impl Glob {
+    /// One that has to match from the beginning, as all but floating ones do.
+    fn anchored(glob: &str) -> Result<Glob, String> {
+        let literal = |text: &str| (!text.contains('*')).then(|| text.to_owned());
+        let begins = || glob.strip_suffix('*').and_then(literal);
+        let shape = if let Some(exact) = literal(glob) {
+            Shape::Exact(exact)
+        } else if let Some(dir) = glob.strip_suffix("/**").and_then(literal) {
+            Shape::Below(dir)
+        } else if let Some(begin) = begins() {
+            Shape::Begins(begin)
+        } else {
+            Shape::Other(LazyRegex::new(format!("^{}", regex_of(glob))))
+        };
+        Glob::new(shape, glob)
+    }
+
+    fn floating(glob: &str) -> Result<Glob, String> {
+        let shape = match glob {
+            "*" | "**" => Shape::Any,
+            _ if glob.starts_with(char::is_alphanumeric) => {
+                Shape::Other(LazyRegex::new(format!(r"/?\b{}", regex_of(glob))))
+            }
+            _ => Shape::Other(LazyRegex::new(regex_of(glob))),
+        };
+        Glob::new(shape, glob)
+    }
+
+    fn new(shape: Shape, written: &str) -> Result<Glob, String> {
         match written.len() <= MAX_PATTERN {
-            true => Ok(LazyRegex { text, compiled: OnceLock::new() }),
+            true => Ok(Glob(shape)),
             false => Err(format!("`{}…` is too large a pattern", written.chars().take(80).collect::<String>())),
         }
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        match &self.0 {
+            Shape::Any => true,
+            Shape::Exact(exact) => text == exact,
+            Shape::Below(dir) => text.strip_prefix(&**dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+            Shape::Begins(begin) => text.strip_prefix(&**begin).is_some_and(|rest| !rest.contains('/')),
+            Shape::Other(regex) => regex.is_match(text),
+        }
+    }
+}
+
+impl LazyRegex {
+    fn new(text: String) -> LazyRegex {
+        LazyRegex { text, compiled: OnceLock::new() }
     }
 
     fn is_match(&self, text: &str) -> bool {
@@ -294,13 +351,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_shape_matches_what_its_regular_expression_would() {
+        let globs = ["", "a", "a/b", "a/**", "a*", "a/*", "*", "**", "/**", "a/**/b", "**/b", "reqs#*", "a**", "*b"];
+        let texts = ["", "a", "ab", "a/", "a/b", "a/b/c", "b", "b/a", "reqs#x", "reqs#x/y", "reqs#", "/a"];
+        for glob in globs {
+            let regex = Regex::new(&format!("^{}", regex_of(glob))).unwrap();
+            let floating = Regex::new(&match glob.starts_with(char::is_alphanumeric) {
+                true => format!(r"/?\b{}", regex_of(glob)),
+                false => regex_of(glob),
+            });
+            for text in texts {
+                assert_eq!(Glob::anchored(glob).unwrap().is_match(text), regex.is_match(text), "{glob} on {text}");
+                let found = Glob::floating(glob).unwrap().is_match(text);
+                assert_eq!(found, floating.as_ref().unwrap().is_match(text), "{glob} anywhere in {text}");
+            }
+        }
+    }
+
+    #[test]
     fn the_longest_patterns_can_be_compiled_and_longer_ones_are_refused() {
         for part in ["*", "*a", "**", "**/", "/**", "é"] {
             let longest = part.repeat(MAX_PATTERN / part.len());
-            let regex = LazyRegex::new(format!("^{}", regex_of(&longest)), &longest).unwrap();
-            // Compiles it, or panics.
-            regex.is_match("x/y");
-            let refused = LazyRegex::new(String::new(), &format!("{longest}{part}{part}")).unwrap_err();
+            // Compiles them, or panics.
+            LazyRegex::new(format!("^{}", regex_of(&longest))).is_match("x/y");
+            Glob::anchored(&longest).unwrap().is_match("x/y");
+            let refused = Glob::anchored(&format!("{longest}{part}{part}")).unwrap_err();
             assert!(refused.ends_with("…` is too large a pattern"), "{refused}");
         }
     }
