@@ -28,7 +28,7 @@ use crate::action::step::Action;
 use crate::base::Digest;
 
 /// Raised when the same action could give other bytes because this program changed.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// An action's trees, now known.
 #[derive(Clone, Debug, PartialEq, Eq)]

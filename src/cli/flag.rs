@@ -49,7 +49,11 @@ pub fn suggest(table: &Table, spelling: &str, context: &str, goals: &[String]) -
     }
     let meant = if context == GLOBAL { goals.last().map_or(GLOBAL, String::as_str) } else { context };
     let known: Vec<String> = spellings(table, meant).collect();
-    let near = nearest(name, known.iter().map(String::as_str))?;
+    let known = || known.iter().map(String::as_str);
+    // `--seperator`: it begins as a known one.
+    let beginning =
+        || known().filter(|known| known.len() > 4 && name.starts_with(known)).max_by_key(|known| known.len());
+    let near = nearest(name, known()).or_else(beginning)?;
     let is_known_here = find(table, near.trim_start_matches("--"), context).is_some();
     let near = if is_known_here { near.to_owned() } else { format!("--{meant}-{}", near.trim_start_matches("--")) };
     Some(format!("did you mean `{near}`?"))
@@ -223,6 +227,7 @@ mod tests {
         check(&["list", "dependents"], "--transitive", Some(&elsewhere("dependents")));
         check(&["dependents"], "--transitiv", Some("did you mean `--dependents-transitive`?"));
         check(&["list"], "--tags=a", Some("did you mean `--tag`?"));
+        check(&["list"], "--seperator=,", Some("did you mean `--list-sep`?"));
         check(&[], "--changed-sinse=a", Some("did you mean `--changed-since`?"));
         check(&["test"], "--utterly-different", None);
     }

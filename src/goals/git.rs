@@ -32,9 +32,16 @@ pub fn changed_files(build_root: &Path, change: Change<'_>) -> Result<Vec<RelPat
             files.extend(diff(build_root, "HEAD")?);
             files.extend(listed(build_root, &["ls-files", "--others", "--exclude-standard", "-z"])?);
         }
-        Change::Between(commits) => files.extend(diff(build_root, commits)?),
+        Change::Between(commits) if commits.contains("..") => files.extend(diff(build_root, commits)?),
+        Change::Between(commit) => files.extend(of_commit(build_root, commit)?),
     }
     Ok(files.into_iter().collect())
+}
+
+/// What a commit changed itself.
+fn of_commit(build_root: &Path, commit: &str) -> Result<Vec<RelPath>, Error> {
+    let words = ["diff-tree", "-r", "--no-commit-id", "--name-only", "--no-renames", "--relative", "-z"];
+    listed(build_root, &[&words[..], &["--end-of-options", commit, "--"]].concat())
 }
 
 fn diff(build_root: &Path, commits: &str) -> Result<Vec<RelPath>, Error> {
@@ -61,16 +68,7 @@ mod tests {
     /// A repository with one commit of `src/kept.py`, `src/gone.py` and `src/changed.py`; none where there is no git.
     fn repository() -> Option<tempfile::TempDir> {
         let dir = tempfile::tempdir().unwrap();
-        let git = |words: &[&str]| {
-            let identity = ["-c", "user.name=a", "-c", "user.email=a@example.invalid", "-c", "commit.gpgsign=false"];
-            Command::new("git")
-                .args(identity)
-                .args(words)
-                .current_dir(dir.path())
-                .output()
-                .is_ok_and(|o| o.status.success())
-        };
-        if !git(&["init", "-q"]) {
+        if !git(dir.path(), &["init", "-q"]) {
             println!("skipped: there is no git");
             return None;
         }
@@ -78,8 +76,18 @@ mod tests {
         for name in ["kept", "gone", "changed"] {
             std::fs::write(dir.path().join(format!("src/{name}.py")), name).unwrap();
         }
-        assert!(git(&["add", "-A"]) && git(&["commit", "-q", "-m", "first"]));
+        commit(dir.path());
         Some(dir)
+    }
+
+    fn commit(dir: &Path) {
+        assert!(git(dir, &["add", "-A"]) && git(dir, &["commit", "-q", "-m", "more"]));
+    }
+
+    fn git(dir: &Path, words: &[&str]) -> bool {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.invalid", "-c", "commit.gpgsign=false"];
+        let output = Command::new("git").args(identity).args(words).current_dir(dir).output();
+        output.is_ok_and(|output| output.status.success())
     }
 
     fn check(build_root: &Path, change: Change<'_>, expected: &[&str]) {
@@ -96,6 +104,21 @@ mod tests {
         std::fs::remove_file(dir.path().join("src/gone.py")).unwrap();
         check(dir.path(), Change::Since("HEAD"), &["src/changed.py", "src/gone.py", "src/new \u{e4}.py"]);
         check(dir.path(), Change::Between("HEAD..HEAD"), &[]);
+    }
+
+    #[test]
+    fn a_single_commit_means_what_it_changed() {
+        let Some(dir) = repository() else { return };
+        std::fs::write(dir.path().join("src/changed.py"), "other").unwrap();
+        commit(dir.path());
+        std::fs::remove_file(dir.path().join("src/gone.py")).unwrap();
+        commit(dir.path());
+        std::fs::write(dir.path().join("src/kept.py"), "not committed").unwrap();
+        check(dir.path(), Change::Between("HEAD~1"), &["src/changed.py"]);
+        check(dir.path(), Change::Between("HEAD"), &["src/gone.py"]);
+        check(dir.path(), Change::Between("HEAD~2..HEAD"), &["src/changed.py", "src/gone.py"]);
+        check(dir.path(), Change::Between("HEAD~2...HEAD"), &["src/changed.py", "src/gone.py"]);
+        check(&dir.path().join("src"), Change::Between("HEAD"), &["gone.py"]);
     }
 
     #[test]
