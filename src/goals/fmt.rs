@@ -54,14 +54,20 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Resu
 /// The files that could not be written.
 fn write(session: &mut Session, original: &Contents, contents: &Contents) -> Result<Vec<rewrite::Error>, Error> {
     let store = session.store()?;
-    let mut refused = Vec::new();
+    let (mut refused, mut is_changed) = (Vec::new(), false);
     for (file, node) in contents {
         let before = original.get(file).and_then(|node| node.content());
         if node.content() == before {
             continue;
         }
         let Some(content) = node.content() else { continue };
-        refused.extend(rewrite(session.build_root(), file, before, &store.get(content)?).err());
+        let written = rewrite(session.build_root(), file, before, &store.get(content)?);
+        is_changed |= written.is_ok();
+        refused.extend(written.err());
+    }
+    if is_changed {
+        // The goals that follow see what is there now.
+        session.forget_repository();
     }
     Ok(refused)
 }
