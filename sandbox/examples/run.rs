@@ -1,6 +1,6 @@
 //! Runs one program in a sandbox from the command line, to look around in it.
 //!
-//! `run [ro:<host>:<inside> | rw:… | cow:… | tmp:<inside> | env:<NAME=value>]… -- <program> [argument]…`
+//! `run [ro:<host>:<inside> | rw:… | tmp:<inside> | env:<NAME=value>]… -- <program> [argument]…`
 //! Without mounts there is the host's `/usr`, `/tmp` and an empty HOME.
 
 use std::collections::BTreeMap;
@@ -61,9 +61,6 @@ fn mount(word: &str) -> Result<Mount, String> {
     let (at, kind) = match parts[..] {
         ["ro", source, at] => (at, MountKind::ReadOnly { source: source.into() }),
         ["rw", source, at] => (at, MountKind::Writable { source: source.into() }),
-        ["cow", source, at] => {
-            (at, MountKind::CopyOnWrite { source: source.into(), upper_bytes: BYTES, upper_inodes: INODES })
-        }
         ["tmp", at] => (at, MountKind::Scratch { bytes: BYTES, inodes: INODES }),
         _ => return Err(format!("`{word}` is no mount")),
     };

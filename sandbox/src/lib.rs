@@ -35,5 +35,5 @@ mod wire;
 pub use error::{Cause, Error};
 pub use kernel::{Kernel, Lack, probe};
 pub use outcome::{Exit, Outcome};
-pub use request::{Isolation, Limits, Mount, MountKind, Network, Request, Stdio};
+pub use request::{Isolation, Limits, Mount, MountKind, Network, Request, Stdio, TreeEntry};
 pub use spawner::{Handle, Running, Spawner, spawner_main_if_asked};

@@ -38,16 +38,36 @@ pub enum MountKind {
     Writable {
         source: PathBuf,
     },
-    /// A directory of the host under a writable layer that is thrown away.
-    CopyOnWrite {
+    /// A tree in memory, made of copies of files below a directory of the host. The process owns all of it.
+    Copied {
         source: PathBuf,
-        upper_bytes: u64,
-        upper_inodes: u64,
+        /// By path below the mount, with `/` between names. Directories above them are made.
+        entries: BTreeMap<String, TreeEntry>,
+        /// When everything in it was modified, in seconds since 1970.
+        modified: i64,
+        /// Room for what the process adds.
+        more_bytes: u64,
+        more_inodes: u64,
     },
     Scratch {
         bytes: u64,
         inodes: u64,
     },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TreeEntry {
+    /// `from` is the path below the source of a file that has this size.
+    File {
+        from: String,
+        size_bytes: u64,
+        executable: bool,
+    },
+    Symlink {
+        target: String,
+    },
+    /// An empty one.
+    Directory,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use crate::kernel::lacks_landlock;
 use crate::wire::{self, Answer, Ask, Order};
 use crate::{Error, Isolation, Kernel, Network, Request, sys};
 
-/// Cells set up ahead of their requests.
+/// Cells set up ahead of their requests, at most.
 const PREPARED: usize = 3;
 /// How long to leave a pool that is not full alone: making a cell takes about this long, and who waits comes first.
 const REST_MS: u16 = 1;
@@ -53,6 +53,8 @@ struct Spawner {
     filter: Program,
     landlock_abi: u32,
     prepared: Vec<Cell>,
+    /// How many requests will follow soon, as the caller said with the last one.
+    expected: usize,
     running: BTreeMap<u64, Cell>,
     unburied: usize,
     /// Of cells that are unburied.
@@ -69,6 +71,7 @@ impl Spawner {
             filter: Program::compile(),
             landlock_abi: sys::landlock_abi(),
             prepared: Vec::new(),
+            expected: 0,
             running: BTreeMap::new(),
             unburied: 0,
             groups: Vec::new(),
@@ -87,7 +90,8 @@ impl Spawner {
 
     /// Waits for one thing to happen and does it. False when the caller is gone.
     fn turn(&mut self) -> Result<bool, Error> {
-        let full = self.exhausted || self.prepared.len() >= PREPARED || !matches!(self.ground, Some(Ok(_)));
+        let full =
+            self.exhausted || self.prepared.len() >= PREPARED.min(self.expected) || !matches!(self.ground, Some(Ok(_)));
         let patience = match (full, self.prepared.len(), self.unburied) {
             (false, 0, _) => PollTimeout::ZERO,
             (false, _, _) => PollTimeout::from(REST_MS),
@@ -142,7 +146,8 @@ impl Spawner {
     fn obey(&mut self) -> Result<bool, Error> {
         let Some((ask, fds)) = wire::receive::<Ask>(self.caller.as_fd())? else { return Ok(false) };
         match ask {
-            Ask::Run { id } => {
+            Ask::Run { id, others } => {
+                self.expected = others;
                 if let Err(error) = self.run(id, fds) {
                     self.answer(&Answer::Ended { id, result: Err(error) })?;
                 }

@@ -18,7 +18,7 @@ pub fn open_all(request: &Request, ground: &Ground) -> Result<Vec<OwnedFd>, Erro
     let mut sources = Vec::new();
     for mount in &request.mounts {
         match &mount.kind {
-            MountKind::ReadOnly { source } | MountKind::CopyOnWrite { source, .. } => {
+            MountKind::ReadOnly { source } | MountKind::Copied { source, .. } => {
                 sources.push(read_only(source, ground)?);
             }
             MountKind::Writable { source } => sources.push(writable(source, ground)?),

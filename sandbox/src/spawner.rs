@@ -85,7 +85,7 @@ impl Spawner {
     /// Starts a request. Dropping what is returned kills the step.
     pub fn run(&self, request: &Request, stdout: OwnedFd, stderr: OwnedFd) -> Result<Running, Error> {
         let (sender, ended) = mpsc::channel();
-        let handle = self.start_step(request, stdout, stderr, move |result| {
+        let handle = self.start_step(request, stdout, stderr, usize::MAX, move |result| {
             // Whoever no longer waits does not need to know.
             let _ = sender.send(result);
         })?;
@@ -93,12 +93,14 @@ impl Spawner {
     }
 
     /// Starts a request and calls `done` once, on the library's one reader thread: it must not block. `stdin` is empty, or
-    /// this process's own for [`Stdio::Inherited`].
+    /// this process's own for [`Stdio::Inherited`]. `others` is how many requests are known to follow soon: for them, up to
+    /// a few, sandboxes are set up ahead.
     pub fn start_step(
         &self,
         request: &Request,
         stdout: OwnedFd,
         stderr: OwnedFd,
+        others: usize,
         done: impl FnOnce(Result<Outcome, Error>) + Send + 'static,
     ) -> Result<Handle, Error> {
         let process = if request.isolation == Isolation::None { self.bare()? } else { &self.walled };
@@ -109,7 +111,7 @@ impl Spawner {
             }
             Stdio::Inherited => std::io::stdin().as_fd().try_clone_to_owned().doing("duplicate stdin")?,
         };
-        process.shared.run([body, stdin, stdout, stderr], Box::new(done))
+        process.shared.run([body, stdin, stdout, stderr], others, Box::new(done))
     }
 
     fn bare(&self) -> Result<&Process, Error> {
@@ -178,11 +180,11 @@ struct Shared {
 }
 
 impl Shared {
-    fn run(self: &Arc<Shared>, fds: [OwnedFd; 4], done: Done) -> Result<Handle, Error> {
+    fn run(self: &Arc<Shared>, fds: [OwnedFd; 4], others: usize, done: Done) -> Result<Handle, Error> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         lock(&self.waiting).as_mut().ok_or(Error::SpawnerGone)?.insert(id, done);
         let fds = fds.each_ref().map(AsFd::as_fd);
-        if let Err(error) = wire::send(self.socket.as_fd(), &Ask::Run { id }, &fds) {
+        if let Err(error) = wire::send(self.socket.as_fd(), &Ask::Run { id, others }, &fds) {
             let mine = lock(&self.waiting).as_mut().and_then(|waiting| waiting.remove(&id));
             // Already told by the reader when the spawner went away in between.
             return if mine.is_some() { Err(error) } else { Err(Error::SpawnerGone) };

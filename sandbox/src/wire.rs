@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::Doing;
 use crate::{Error, Kernel, Outcome, Request, sys};
 
-/// Caller to spawner. `Run` comes with four descriptors: body, stdin, stdout, stderr.
+/// Caller to spawner. `Run` comes with four descriptors: body, stdin, stdout, stderr. So many `others` will follow soon.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Ask {
-    Run { id: u64 },
+    Run { id: u64, others: usize },
     Interrupt { id: u64 },
     Kill { id: u64 },
 }

@@ -206,14 +206,24 @@ impl Execution {
         let slot = self.slots.take().await;
         self.refuse_if_interrupted()?;
         (self.events)(Event::Started { id, label: label.clone() });
-        self.write_inputs(&action.label, inputs.images.values().copied().chain([inputs.root]))?;
+        self.write_inputs(&action.label, inputs.images.values().copied())?;
         let lineage = lineage(action, &inputs, isolation_name(&self.engine));
-        let outcome = run::run(&self.engine, action, &inputs, lineage, &slot, &self.cancel).await?;
+        // The process gets its sources from their contents: that their tree stays is for later.
+        let (written, outcome) = tokio::join!(
+            self.write_meanwhile(&action.label, inputs.root),
+            run::run(&self.engine, action, &inputs, lineage, &slot, &self.cancel)
+        );
+        let outcome = written.and(outcome)?;
         if action.is_good(outcome.exit) && action.cache.keep && !action.interactive {
             cache::keep_outcome(&self.engine.store, &key, &outcome)?;
         }
         self.tell_end(id, label, Origin::Ran, &outcome);
         Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Ran, outcome)) })
+    }
+
+    async fn write_meanwhile(&self, label: &str, tree: Digest) -> Result<(), Error> {
+        let (store, label) = (self.engine.store.clone(), label.to_owned());
+        blocking(move || store.write_named(tree).map_err(|source| Error::LostInput { label, source })).await
     }
 
     /// Trees that were only named so far: this step is the first to need them.

@@ -47,6 +47,17 @@ pub struct Engine {
     pub settings: Settings,
 }
 
+impl Engine {
+    /// Started where this has not happened yet, which takes a few milliseconds.
+    async fn spawner(&self) -> Result<&Spawner, waders_sandbox::Error> {
+        let start = || async {
+            let started = tokio::task::spawn_blocking(Spawner::start).await;
+            started.unwrap_or(Err(waders_sandbox::Error::SpawnerGone))
+        };
+        self.spawner.get_or_try_init(start).await
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Processes at once, at least 1.

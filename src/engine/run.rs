@@ -1,12 +1,14 @@
 //! One action, from its trees to its outcome: materialize, run in a sandbox, capture, publish.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Spawner, Stdio};
+use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio, TreeEntry};
 
 use crate::action::{Action, Exit, Inputs, Outcome, Warm};
 use crate::base::Digest;
@@ -14,7 +16,7 @@ use crate::engine::cancel::Wish;
 use crate::engine::slots::Slot;
 use crate::engine::warm::{self, Start, State};
 use crate::engine::{Cancel, Engine, Error, Settings};
-use crate::store::{self, Batch, CaptureLimits, Store};
+use crate::store::{self, Batch, CaptureLimits, FIXED_MTIME_SECONDS, Node, Store};
 
 /// Where the sandbox's user lives: empty, and thrown away. Steps name it in `HOME`.
 const HOME: &str = "/home/waders";
@@ -32,7 +34,10 @@ pub async fn run(
     slot: &Slot<'_>,
     cancel: &Cancel,
 ) -> Result<Outcome, Error> {
-    let mounts = tokio::task::block_in_place(|| materialize(engine, inputs))?;
+    // A spawner that has to be started first starts meanwhile; what is wrong with it is told when it is used.
+    let materialized = async { tokio::task::block_in_place(|| materialize(engine, inputs)) };
+    let (_, mounts) = tokio::join!(engine.spawner(), materialized);
+    let mounts = mounts?;
     let mut start = action.warm.as_ref().zip(lineage).and_then(|(warm, lineage)| {
         tokio::task::block_in_place(|| warm::start(&engine.store, warm, &lineage, inputs.root))
     });
@@ -64,15 +69,46 @@ struct Done {
 }
 
 fn materialize(engine: &Engine, inputs: &Inputs) -> Result<Vec<Mount>, Error> {
-    let mut mounts = Vec::new();
-    for (at, tree) in &inputs.images {
-        let source = engine.store.materialize(*tree)?;
-        mounts.push(Mount { at: at.into(), kind: MountKind::ReadOnly { source } });
+    // An image is looked through before its first use: thousands of files, and steps that start together want the same.
+    let (images, sources) = thread::scope(|scope| {
+        let image = |(at, tree): (&String, &Digest)| {
+            let source = engine.store.materialize(*tree)?;
+            Ok(Mount { at: at.into(), kind: MountKind::ReadOnly { source } })
+        };
+        let images: Vec<_> = inputs.images.iter().map(|input| scope.spawn(move || image(input))).collect();
+        let sources = sources(engine, inputs.root);
+        (images.into_iter().map(join).collect::<Vec<Result<Mount, Error>>>(), sources)
+    });
+    images.into_iter().chain([sources]).collect()
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
+    thread.join().unwrap_or_else(|_| Err(Error::Bug("a thread that makes an image panicked".to_owned())))
+}
+
+/// A process may write to its sources, so it gets copies.
+fn sources(engine: &Engine, root: Digest) -> Result<Mount, Error> {
+    let (store, settings) = (&engine.store, &engine.settings);
+    let mut entries = BTreeMap::new();
+    for (path, node) in store.tree(root)?.nodes {
+        let entry = match node {
+            Node::File { digest, executable } => {
+                let (from, size_bytes) = (store.below_blob_shelf(digest)?, digest.size_bytes());
+                TreeEntry::File { from, size_bytes, executable }
+            }
+            Node::Symlink { target } => TreeEntry::Symlink { target },
+            Node::EmptyDirectory => TreeEntry::Directory,
+        };
+        entries.insert(path.to_string(), entry);
     }
-    let source = engine.store.materialize(inputs.root)?;
-    let (upper_bytes, upper_inodes) = (engine.settings.scratch_bytes, engine.settings.scratch_inodes);
-    mounts.push(Mount { at: "/src".into(), kind: MountKind::CopyOnWrite { source, upper_bytes, upper_inodes } });
-    Ok(mounts)
+    let kind = MountKind::Copied {
+        source: store.blob_shelf(),
+        entries,
+        modified: FIXED_MTIME_SECONDS,
+        more_bytes: settings.scratch_bytes,
+        more_inodes: settings.scratch_inodes,
+    };
+    Ok(Mount { at: "/src".into(), kind })
 }
 
 async fn once(
@@ -95,7 +131,7 @@ async fn once(
     let streams = streams(&stdout, &stderr, action.interactive).map_err(prepare)?;
     let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
     let request = request(engine, action, &mounts, &out, slot);
-    let sandboxed = sandboxed(engine, action, request, streams, cancel).await?;
+    let sandboxed = sandboxed(engine, action, request, streams, slot, cancel).await?;
 
     if sandboxed.exit != waders_sandbox::Exit::Code(0) {
         refuse_full_disk(scratch.path())?;
@@ -184,13 +220,14 @@ async fn sandboxed(
     action: &Action,
     request: Request,
     (stdout, stderr): (OwnedFd, OwnedFd),
+    slot: &Slot<'_>,
     cancel: &Cancel,
 ) -> Result<waders_sandbox::Outcome, Error> {
     let failed = |source| Error::Sandbox { label: action.label.clone(), source };
     let (sender, mut ended) = tokio::sync::oneshot::channel();
     let done = move |outcome| drop(sender.send(outcome));
-    let spawner = engine.spawner.get_or_try_init(async || Spawner::start()).await.map_err(failed)?;
-    let running = spawner.start_step(&request, stdout, stderr, done).map_err(failed)?;
+    let spawner = engine.spawner().await.map_err(failed)?;
+    let running = spawner.start_step(&request, stdout, stderr, slot.others_to_start(), done).map_err(failed)?;
     let mut known = Wish::GoOn;
     loop {
         tokio::select! {

@@ -2,31 +2,36 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub struct Slots {
     permits: Semaphore,
     free: Mutex<BTreeSet<usize>>,
+    /// Those that asked for a slot and whose process has not started yet.
+    to_start: AtomicUsize,
 }
 
 /// Gives its number back when it is dropped.
 pub struct Slot<'a> {
     slots: &'a Slots,
     number: usize,
+    has_started: AtomicBool,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Slots {
     pub fn new(count: usize) -> Slots {
-        Slots { permits: Semaphore::new(count), free: Mutex::new((0..count).collect()) }
+        Slots { permits: Semaphore::new(count), free: Mutex::new((0..count).collect()), to_start: AtomicUsize::new(0) }
     }
 
     pub async fn take(&self) -> Slot<'_> {
+        self.to_start.fetch_add(1, Ordering::Relaxed);
         let permit = self.permits.acquire().await.expect("the semaphore is never closed");
         let mut free = self.free.lock().expect("no holder of this lock panics");
         let number = free.pop_first().expect("there are as many numbers as permits");
-        Slot { slots: self, number, _permit: permit }
+        Slot { slots: self, number, has_started: AtomicBool::new(false), _permit: permit }
     }
 }
 
@@ -36,6 +41,12 @@ impl Slot<'_> {
         self.slots.permits.available_permits()
     }
 
+    /// To be asked when this one's process starts: how many others, as far as is known, will start soon.
+    pub fn others_to_start(&self) -> usize {
+        let mine = usize::from(!self.has_started.swap(true, Ordering::Relaxed));
+        self.slots.to_start.fetch_sub(mine, Ordering::Relaxed) - mine
+    }
+
     pub fn number(&self) -> usize {
         self.number
     }
@@ -43,6 +54,7 @@ impl Slot<'_> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
+        self.others_to_start();
         self.slots.free.lock().expect("no holder of this lock panics").insert(self.number);
     }
 }
@@ -57,8 +69,9 @@ mod tests {
         let first = slots.take().await;
         let second = slots.take().await;
         assert_eq!((first.number(), second.number(), second.idle()), (0, 1, 0));
+        assert_eq!((first.others_to_start(), first.others_to_start()), (1, 1));
         drop(first);
-        assert_eq!(second.idle(), 1);
+        assert_eq!((second.idle(), second.others_to_start()), (1, 0));
         assert_eq!(slots.take().await.number(), 0);
     }
 }

@@ -80,6 +80,22 @@ impl Store {
         }
     }
 
+    /// The directory that all contents lie below.
+    pub fn blob_shelf(&self) -> PathBuf {
+        self.root.join("blob")
+    }
+
+    /// Where below `blob_shelf` this content lies, for it to be copied: in which mode it lies there does not matter.
+    pub fn below_blob_shelf(&self, digest: Digest) -> Result<String> {
+        for form in [Form::Plain, Form::Executable] {
+            if let Some(path) = self.locate(digest, form)? {
+                let below = path.strip_prefix(self.blob_shelf()).unwrap_or(&path);
+                return Ok(below.to_string_lossy().into_owned());
+            }
+        }
+        Err(Error::Missing(digest))
+    }
+
     /// The path of a blob in the wanted form, made from the other form if only that is there.
     pub(super) fn blob_path(&self, digest: Digest, executable: bool) -> Result<PathBuf> {
         let (wanted, other) = (Form::blob(executable), Form::blob(!executable));

@@ -50,6 +50,7 @@ pub use archive::{UnpackLimits, Unpacking};
 pub use batch::Batch;
 pub use capture::CaptureLimits;
 pub use directory::{Directory, Entry};
+pub use durable::FIXED_MTIME_SECONDS;
 pub use error::{Error, Result};
 pub use fingerprint::{Hashed, fingerprint};
 pub use layout::Store;

@@ -3,7 +3,7 @@
 
 mod action;
 mod caps;
-mod copy_on_write;
+mod copied;
 mod dev;
 mod etc;
 mod init;

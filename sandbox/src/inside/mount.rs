@@ -1,6 +1,6 @@
 //! Attaching mounts below the new root, without ever following a link: a link in a source must not lead to the host.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
@@ -9,7 +9,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, mkdirat};
 
-use super::copy_on_write;
+use super::copied;
 use crate::error::Doing;
 use crate::{Error, Mount, MountKind, Request, sys};
 
@@ -26,8 +26,12 @@ pub fn attach_all(request: &Request, sources: Vec<OwnedFd>) -> Result<(), Error>
         let tree = match kind {
             MountKind::ReadOnly { .. } | MountKind::Writable { .. } => source()?,
             MountKind::Scratch { bytes, inodes } => tmpfs(*bytes, *inodes, scratch_mode(path))?,
-            MountKind::CopyOnWrite { upper_bytes, upper_inodes, .. } => {
-                copy_on_write::make(source()?, *upper_bytes, *upper_inodes)?
+            MountKind::Copied { entries, modified, more_bytes, more_inodes, .. } => {
+                let (bytes, inodes) = copied::size(entries);
+                let (bytes, inodes) = (bytes.saturating_add(*more_bytes), inodes.saturating_add(*more_inodes));
+                let tree = tmpfs(bytes, inodes, "0755")?;
+                copied::fill(&tree, entries, &source()?, *modified)?;
+                tree
             }
         };
         attach(&tree, at.as_fd()).doing_with(|| format!("mount on `{}`", path.display()))?;
@@ -109,8 +113,4 @@ fn scratch_mode(at: &Path) -> &'static str {
 pub fn c_path(path: &Path) -> Result<CString, Error> {
     CString::new(path.as_os_str().as_bytes())
         .map_err(|_| Error::Request(format!("path `{}` holds a null byte", path.display())))
-}
-
-pub fn flag(name: &CStr) -> (&CStr, Option<&CStr>) {
-    (name, None)
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use waders_sandbox::{
-    Error, Exit, Isolation, Limits, Mount, MountKind, Network, Outcome, Request, Running, Spawner, Stdio,
+    Error, Exit, Isolation, Limits, Mount, MountKind, Network, Outcome, Request, Running, Spawner, Stdio, TreeEntry,
 };
 
 pub const PYTHON: &str = "/usr/bin/python3";
@@ -70,9 +70,43 @@ pub fn writable(at: &str, source: impl Into<PathBuf>) -> Mount {
     Mount { at: at.into(), kind: MountKind::Writable { source: source.into() } }
 }
 
-pub fn copy_on_write(at: &str, source: impl Into<PathBuf>) -> Mount {
-    let kind = MountKind::CopyOnWrite { source: source.into(), upper_bytes: 64 << 20, upper_inodes: 10_000 };
+pub fn copied(at: &str, source: impl Into<PathBuf>) -> Mount {
+    copied_with(at, source, 64 << 20)
+}
+
+/// With room for so many bytes more.
+pub fn copied_with(at: &str, source: impl Into<PathBuf>, more_bytes: u64) -> Mount {
+    let source = source.into();
+    let entries = entries(&source);
+    let kind = MountKind::Copied { source, entries, modified: 1, more_bytes, more_inodes: 10_000 };
     Mount { at: at.into(), kind }
+}
+
+/// All that lies below a directory.
+fn entries(root: &Path) -> BTreeMap<String, TreeEntry> {
+    let mut entries = BTreeMap::new();
+    let mut left = vec![root.to_owned()];
+    while let Some(dir) = left.pop() {
+        for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            let (meta, name) = (fs::symlink_metadata(&path).unwrap(), path.strip_prefix(root).unwrap());
+            let name = name.to_str().unwrap().to_owned();
+            let entry = if meta.is_dir() {
+                let is_empty = fs::read_dir(&path).unwrap().next().is_none();
+                left.push(path);
+                if !is_empty {
+                    continue;
+                }
+                TreeEntry::Directory
+            } else if meta.is_symlink() {
+                TreeEntry::Symlink { target: fs::read_link(&path).unwrap().to_str().unwrap().to_owned() }
+            } else {
+                let executable = meta.permissions().mode() & 0o100 != 0;
+                TreeEntry::File { from: name.clone(), size_bytes: meta.len(), executable }
+            };
+            entries.insert(name, entry);
+        }
+    }
+    entries
 }
 
 pub fn scratch(at: &str) -> Mount {

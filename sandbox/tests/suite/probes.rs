@@ -6,7 +6,7 @@ use std::path::Path;
 use waders_sandbox::Exit;
 
 use crate::harness::{Suite, Verdict};
-use crate::kit::{PYTHON, Place, chain, copy_on_write, read_only, request, run, writable};
+use crate::kit::{PYTHON, Place, chain, copied, read_only, request, run, writable};
 
 pub fn add(suite: &mut Suite, probe_dir: &Path) {
     for kind in ["escape", "allowed"] {
@@ -25,7 +25,7 @@ fn probe(dir: &Path, name: &str) -> Verdict {
     let place = Place::for_everyone();
     let (source, out) = (source_tree(&place), place.dir("out"));
     let mut request = request(&[PYTHON, &format!("/probes/{name}")]);
-    request.mounts.extend([read_only("/probes", dir), copy_on_write("/src", source), writable("/out", out)]);
+    request.mounts.extend([read_only("/probes", dir), copied("/src", source), writable("/out", out)]);
     request.cwd = "/src".into();
     let (outcome, output) = run(&request);
     let outcome = outcome.unwrap_or_else(|error| panic!("{}", chain(&error)));

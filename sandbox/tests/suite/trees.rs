@@ -3,21 +3,19 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use waders_sandbox::MountKind;
+use waders_sandbox::{Mount, MountKind, TreeEntry};
 
 use crate::harness::Suite;
-use crate::kit::{Place, copy_on_write, python, read_only, run, scratch, start_with, succeed, writable};
+use crate::kit::{Place, chain, copied, copied_with, python, read_only, run, scratch, start_with, succeed, writable};
 
 pub fn add(suite: &mut Suite) {
-    for (name, writable_by_mode) in [("stacked", true), ("copied", false)] {
-        suite.test(&format!("a {name} tree can be changed at will and is not changed"), move || {
-            changed_at_will(writable_by_mode)
-        });
-        suite.test(&format!("a {name} tree keeps modes and times"), move || keeps_modes(writable_by_mode));
-        suite.test(&format!("a {name} tree has room for its limit only"), move || limited(writable_by_mode));
-    }
+    suite.test("a copied tree can be changed at will and is not changed", changed_at_will);
+    suite.test("a copied tree has the named modes and times", named_modes);
+    suite.test("a copied tree has room for its limit only", limited);
+    suite.test("a copied tree holds what is named and nothing else", named_only);
+    suite.test("a tree is not copied from files that are not as named", not_as_named);
+    suite.test("entries of a copied tree do not leave it", entries_stay_inside);
     suite.test("a tree below a directory that only its owner may enter can be mounted", private_home);
     suite.test("what a step leaves in a writable directory is there for the caller", left_behind);
     suite.test("a writable directory that holds something already is the step's", populated);
@@ -26,16 +24,13 @@ pub fn add(suite: &mut Suite) {
     suite.test("the host's mounts and devices stay as they are", host_unchanged);
 }
 
-/// With modes as the store makes them, or as a checkout has them.
-fn tree(place: &Place, writable_by_mode: bool) -> PathBuf {
+/// With modes as the store makes them.
+fn tree(place: &Place) -> PathBuf {
     let root = place.dir("tree");
     fs::create_dir_all(root.join("a/b")).unwrap();
     fs::write(root.join("a/b/file"), "content").unwrap();
     fs::write(root.join("program"), "#!/bin/sh\necho ran\n").unwrap();
-    let (file, dir) = if writable_by_mode { (0o644, 0o755) } else { (0o444, 0o555) };
-    for (path, mode) in [("a/b/file", file), ("program", file | 0o111), ("a/b", dir), ("a", dir), ("", dir)] {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
-        fs::File::open(root.join(path)).unwrap().set_modified(time).unwrap();
+    for (path, mode) in [("a/b/file", 0o444), ("program", 0o555), ("a/b", 0o555), ("a", 0o555), ("", 0o555)] {
         fs::set_permissions(root.join(path), Permissions::from_mode(mode)).unwrap();
     }
     root
@@ -72,35 +67,84 @@ assert os.listdir('/src/a') == []
 os.chmod('/src', 0o700)
 ";
 
-fn changed_at_will(writable_by_mode: bool) {
+fn changed_at_will() {
     let place = Place::for_everyone();
-    let source = tree(&place, writable_by_mode);
+    let source = tree(&place);
     let before = snapshot(&source);
     let mut request = python(CHANGES);
-    request.mounts.push(copy_on_write("/src", &source));
+    request.mounts.push(copied("/src", &source));
     assert_eq!(succeed(&request), "");
     assert_eq!(snapshot(&source), before);
 }
 
-fn keeps_modes(writable_by_mode: bool) {
+fn named_modes() {
     let place = Place::for_everyone();
     let mut request = python(
         "import os, subprocess\nfor path in ['', 'a', 'a/b/file', 'program']:\n    stat = os.stat('/src/' + path)\n    \
          print(stat.st_mtime, stat.st_uid, bool(stat.st_mode & 0o111))\nprint(subprocess.check_output('/src/program', text=True))",
     );
-    request.mounts.push(copy_on_write("/src", tree(&place, writable_by_mode)));
+    request.mounts.push(copied("/src", tree(&place)));
     assert_eq!(succeed(&request), "1.0 1000 True\n1.0 1000 True\n1.0 1000 False\n1.0 1000 True\nran\n\n");
 }
 
-fn limited(writable_by_mode: bool) {
+fn limited() {
     let place = Place::for_everyone();
     let code = "import errno\ntry:\n    open('/src/a/large', 'wb').write(bytes(8 << 20))\nexcept OSError as error:\n    \
                 print(error.errno == errno.ENOSPC)\nopen('/src/a/large', 'wb').write(bytes(1 << 19))";
     let mut request = python(code);
-    let kind =
-        MountKind::CopyOnWrite { source: tree(&place, writable_by_mode), upper_bytes: 1 << 20, upper_inodes: 100 };
-    request.mounts.push(waders_sandbox::Mount { at: "/src".into(), kind });
+    request.mounts.push(copied_with("/src", tree(&place), 1 << 20));
     assert_eq!(succeed(&request), "True\n");
+}
+
+/// A tree with these entries, whose files come from a directory with one of seven bytes.
+fn of_entries(place: &Place, entries: &[(&str, TreeEntry)]) -> Mount {
+    let source = place.dir("source");
+    fs::write(source.join("seven"), "content").unwrap();
+    let entries = entries.iter().map(|(path, entry)| ((*path).to_owned(), entry.clone())).collect();
+    let kind = MountKind::Copied { source, entries, modified: 1, more_bytes: 0, more_inodes: 0 };
+    Mount { at: "/src".into(), kind }
+}
+
+fn file(from: &str, size_bytes: u64) -> TreeEntry {
+    TreeEntry::File { from: from.to_owned(), size_bytes, executable: false }
+}
+
+fn named_only() {
+    let place = Place::for_everyone();
+    let link = TreeEntry::Symlink { target: "../x".to_owned() };
+    let entries = [("a/b/x", file("seven", 7)), ("a-b", file("none", 0)), ("a/y", link), ("a/z", TreeEntry::Directory)];
+    let mut request = python(
+        "import os\nfor at, dirs, files in sorted(os.walk('/src')): print(at, sorted(dirs), sorted(files))\n\
+         print(open('/src/a/b/x').read(), os.readlink('/src/a/y'), os.stat('/src/a-b').st_size)",
+    );
+    request.mounts.push(of_entries(&place, &entries));
+    let expected = "/src ['a'] ['a-b']\n/src/a ['b', 'z'] ['y']\n/src/a/b [] ['x']\n/src/a/z [] []\ncontent ../x 0\n";
+    assert_eq!(succeed(&request), expected);
+}
+
+fn not_as_named() {
+    let place = Place::for_everyone();
+    for entry in [file("seven", 8), file("none", 1), file("../source/../../etc/hostname", 1 << 20)] {
+        let mut request = python("print('ran')");
+        request.mounts.push(of_entries(&place, &[("a/x", entry.clone())]));
+        let (outcome, output) = run(&request);
+        let error = chain(&outcome.expect_err(&format!("{entry:?} {output}")));
+        assert!(error.contains("make `a/x`") && output.is_empty(), "{error} {output}");
+    }
+}
+
+fn entries_stay_inside() {
+    let place = Place::for_everyone();
+    let link = TreeEntry::Symlink { target: "/tmp".to_owned() };
+    let mut bad: Vec<Vec<(&str, TreeEntry)>> =
+        ["../x", "a/../../x", "/x", "a//x", "a/./x", ""].map(|path| vec![(path, file("seven", 7))]).into();
+    bad.push(vec![("a", link), ("a/x", file("seven", 7))]);
+    for entries in bad {
+        let mut request = python("print('ran')");
+        request.mounts.push(of_entries(&place, &entries));
+        let (outcome, output) = run(&request);
+        assert!(outcome.is_err() && output.is_empty(), "{entries:?} {output}");
+    }
 }
 
 fn private_home() {
@@ -112,7 +156,7 @@ fn private_home() {
     fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
     let mut request =
         python("print(open('/in/file').read()); open('/src/file', 'a').write('x'); open('/out/file', 'w').write('x')");
-    request.mounts.extend([read_only("/in", &inner), copy_on_write("/src", &inner), writable("/out", &out)]);
+    request.mounts.extend([read_only("/in", &inner), copied("/src", &inner), writable("/out", &out)]);
     assert_eq!(succeed(&request), "content\n");
     assert_eq!(fs::read_to_string(out.join("file")).unwrap(), "x");
 }
@@ -162,7 +206,7 @@ fn host_unchanged() {
     let spawner = waders_sandbox::Spawner::start().unwrap();
     let place = Place::for_everyone();
     let mut request = python("print('ran')");
-    request.mounts.extend([copy_on_write("/src", tree(&place, true)), writable("/out", place.dir("out"))]);
+    request.mounts.extend([copied("/src", tree(&place)), writable("/out", place.dir("out"))]);
     let during = start_with(&spawner, &request).unwrap();
     assert_eq!(look(), before);
     during.wait().0.unwrap();
@@ -176,11 +220,7 @@ fn nested() {
     fs::create_dir(outer.join("below")).unwrap();
     fs::write(inner.join("file"), "inner").unwrap();
     let mut request = python("print(open('/src/below/file').read()); print(open('/src/new/file').read())");
-    request.mounts.extend([
-        copy_on_write("/src", &outer),
-        read_only("/src/below", &inner),
-        read_only("/src/new", &inner),
-    ]);
+    request.mounts.extend([copied("/src", &outer), read_only("/src/below", &inner), read_only("/src/new", &inner)]);
     assert_eq!(succeed(&request), "inner\ninner\n");
     assert_eq!(fs::read_dir(outer).unwrap().count(), 1);
     let mut missing = python("");
