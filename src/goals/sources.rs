@@ -146,7 +146,8 @@ impl Sources {
         let (mut seen, mut unread) = (seen(), FxHashMap::default());
         for (file, node) in new.into_iter().zip(found) {
             match node {
-                Ok(node) => drop(seen.insert(file.clone(), node)),
+                // Another thread may have seen it meanwhile: what was seen first is what this run has.
+                Ok(node) => drop(seen.entry(file.clone()).or_insert(node)),
                 Err(error) => drop(unread.insert(file, error)),
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
@@ -10,24 +11,27 @@ use crate::config::Config;
 use crate::target::Files;
 use crate::tools::{ConfigDirs, ConfigFile, Tool};
 
+/// By directory: what lies there and above.
+type FoundFrom = FxHashMap<RelPath, Arc<[RelPath]>>;
+
 /// Looks into each directory once for each tool, however many batches have files below it.
 pub struct ConfigFiles<'f> {
     root: PathBuf,
     /// As with Pants, an ignored file holds no settings.
     files: &'f Files,
-    /// By the tool's section and a directory: what lies there and above.
-    seen: FxHashMap<String, FxHashMap<RelPath, Vec<RelPath>>>,
+    /// By the tool's section.
+    seen: Mutex<FxHashMap<String, FoundFrom>>,
 }
 
 impl ConfigFiles<'_> {
     /// Of the repository at `root`.
     pub fn new<'f>(root: &Path, files: &'f Files) -> ConfigFiles<'f> {
-        ConfigFiles { root: root.to_owned(), files, seen: FxHashMap::default() }
+        ConfigFiles { root: root.to_owned(), files, seen: Mutex::default() }
     }
 
     /// Those that hold for the files that the tool works on.
     pub fn of<'a>(
-        &mut self,
+        &self,
         tool: &Tool,
         config: &Config,
         sources: impl IntoIterator<Item = &'a RelPath>,
@@ -54,14 +58,14 @@ impl ConfigFiles<'_> {
     }
 
     /// Those in a directory and above.
-    fn from(&mut self, tool: &Tool, dir: &RelPath) -> &[RelPath] {
-        let is_seen = |all: &Self| all.seen.get(&tool.scope).is_some_and(|dirs| dirs.contains_key(dir));
-        if !is_seen(self) {
-            let above = dir.parent().map(|above| self.from(tool, &above).to_vec()).unwrap_or_default();
-            let found = above.into_iter().chain(self.in_dir(tool, dir)).collect();
-            self.seen.entry(tool.scope.clone()).or_default().insert(dir.clone(), found);
+    fn from(&self, tool: &Tool, dir: &RelPath) -> Arc<[RelPath]> {
+        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = seen().get(&tool.scope).and_then(|dirs| dirs.get(dir)) {
+            return found.clone();
         }
-        self.seen.get(&tool.scope).and_then(|dirs| dirs.get(dir)).map_or(&[], Vec::as_slice)
+        let above = dir.parent().map(|above| self.from(tool, &above));
+        let found = above.iter().flat_map(|above| above.iter().cloned()).chain(self.in_dir(tool, dir)).collect();
+        seen().entry(tool.scope.clone()).or_default().entry(dir.clone()).or_insert(found).clone()
     }
 
     fn in_dir(&self, tool: &Tool, dir: &RelPath) -> Vec<RelPath> {

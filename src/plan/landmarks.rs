@@ -49,7 +49,7 @@ impl Landmarks {
         let (mut seen, mut last) = (FxHashSet::default(), None);
         for file in files {
             // Neighbours mostly lie in one directory.
-            let dir = file.as_str().rsplit_once('/').map(|(dir, _)| dir);
+            let dir = file.dir_text();
             if last.replace(dir) == Some(dir) {
                 continue;
             }

@@ -8,6 +8,8 @@ pub mod results;
 mod surroundings;
 pub mod work;
 
+use rayon::prelude::*;
+
 use crate::action::StepId;
 use crate::base::RelPath;
 use crate::engine::executor::Results;
@@ -21,14 +23,17 @@ pub use work::Work;
 /// Each call with the selected files that it works on; those that have none are left out.
 pub fn works(session: &mut Session, enabled: Vec<Enabled>) -> Result<Vec<(Enabled, Work)>, Error> {
     let selected = Selected::of(session, &enabled)?;
-    let mut works = Vec::new();
-    for enabled in enabled {
-        let work = Work::of(session, &selected, &enabled)?;
-        if !work.parts.is_empty() {
-            works.push((enabled, work));
-        }
-    }
-    Ok(works)
+    let (graph, sources) = (session.graph()?, session.sources()?);
+    let config = session.config();
+    let work = |enabled: Enabled| {
+        let work = Work::of(config, &graph, &selected, &enabled)?;
+        Ok((!work.parts.is_empty()).then_some((enabled, work)))
+    };
+    // Meanwhile the sources are looked at, whose bytes are asked for next. What cannot be read is told then.
+    let ahead = || sources.nodes(selected.sources(&graph, &enabled));
+    let works = || enabled.par_iter().cloned().map(work).collect::<Vec<Result<_, Error>>>();
+    let (_, works) = rayon::join(ahead, works);
+    works.into_iter().filter_map(Result::transpose).collect()
 }
 
 /// The bytes of all files that are worked on. What cannot be read is told and left out; true where there was such a file.

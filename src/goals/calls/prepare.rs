@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use uv_pep440::Version;
 
 use crate::action::{ActionGraph, Source, Step, StepId};
 use crate::base::RelPath;
-use crate::goals::calls::surroundings::{Surroundings, World};
+use crate::goals::calls::surroundings::{Around, Surroundings, World};
 use crate::goals::calls::work::Like;
 use crate::goals::calls::{Enabled, Work};
 use crate::goals::pythons::Pythons;
@@ -86,17 +87,26 @@ struct Preparation<'p> {
 
 impl Preparation<'_> {
     fn call(&mut self, session: &mut Session, enabled: &Enabled, work: &Work) -> Result<Vec<PreparedBatch>, Error> {
-        let mut batches = Vec::new();
         let size = enabled.tool.batch_size.map_or(self.batch_size, |own| own.min(self.batch_size));
+        let mut cut: Vec<(&Like, Vec<RelPath>)> = Vec::new();
         for (like, targets) in &work.parts {
             let files: Vec<RelPath> =
                 targets.keys().filter(|file| self.contents.contains_key(*file)).cloned().collect();
-            for files in batches::cut(&files, size) {
-                let targets: BTreeSet<&Address> = files.iter().flat_map(|file| &targets[file]).collect();
-                let step = self.batch(session, enabled, work, (like, files, &targets));
-                let partition = (work.parts.len() > 1).then(|| like.in_words());
-                batches.push(PreparedBatch { files: files.to_vec(), partition, timeout: self.timeout, step });
-            }
+            cut.extend(batches::cut(&files, size).into_iter().map(|files| (like, files.to_vec())));
+        }
+        let config = session.config();
+        let around = |(like, files): &(&Like, Vec<RelPath>)| {
+            let own: Vec<(&RelPath, &Node)> = files.iter().map(|file| (file, self.contents[file])).collect();
+            let targets: BTreeSet<&Address> = files.iter().flat_map(|file| &work.parts[*like][file]).collect();
+            self.surroundings.of(config, enabled, &own, &targets)
+        };
+        // Of all files' names and digests: most of the work of a run in which nothing changed.
+        let around: Vec<Result<Around, Error>> = cut.par_iter().map(around).collect();
+        let mut batches = Vec::new();
+        for ((like, files), around) in cut.into_iter().zip(around) {
+            let step = around.and_then(|around| self.batch(session, enabled, work, (like, &files, around)));
+            let partition = (work.parts.len() > 1).then(|| like.in_words());
+            batches.push(PreparedBatch { files, partition, timeout: self.timeout, step });
         }
         Ok(batches)
     }
@@ -106,15 +116,13 @@ impl Preparation<'_> {
         session: &mut Session,
         enabled: &Enabled,
         work: &Work,
-        (like, files, targets): (&Like, &[RelPath], &BTreeSet<&Address>),
+        (like, files, around): (&Like, &[RelPath], Around),
     ) -> Result<StepId, Error> {
         let Enabled { tool, call } = enabled;
         let constraints = match like.constraints.is_empty() {
             true => self.own_constraints(session, enabled, work)?,
             false => like.constraints.clone(),
         };
-        let own: Vec<(&RelPath, &Node)> = files.iter().map(|file| (file, self.contents[file])).collect();
-        let around = self.surroundings.of(session, enabled, &own, targets)?;
         let wanted = around.wanted.filter(|wanted| *wanted != Wanted::default());
         let images = self.pythons.images(session, &mut self.graph, &constraints, tool, wanted)?;
         let batch = ToolBatch {
@@ -144,7 +152,7 @@ impl Preparation<'_> {
         }
         let candidates = match (enabled.call.build_files, work.constraints.is_empty()) {
             (true, _) => BTreeSet::from([toolchains::constraints_of_build_files(session)?]),
-            (false, true) => BTreeSet::from([toolchains::default_constraints(session)]),
+            (false, true) => BTreeSet::from([toolchains::default_constraints(session.config())]),
             (false, false) => work.constraints.clone(),
         };
         self.newest(session, candidates, tool.python.as_deref())

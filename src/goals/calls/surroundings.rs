@@ -1,12 +1,10 @@
 //! What the files of a batch are seen with: settings files, landmarks, dependencies, plugins of the repository.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
+use std::sync::{Arc, OnceLock};
 
 use crate::base::{Digest, RelPath};
-use crate::config::Table;
+use crate::config::{Config, Table};
 use crate::goals::calls::{Enabled, Work};
 use crate::goals::sources::Sources;
 use crate::goals::{Error, Session};
@@ -15,7 +13,8 @@ use crate::plan::landmarks::Landmarks;
 use crate::plan::requirements::{self, Wanted};
 use crate::python::closure::{Closure, Closures, Follow};
 use crate::python::{self, Dependencies, SourceRoots};
-use crate::store::{Node, Tree};
+use crate::store::{Node, Store, Tree};
+use crate::target::kind::Kind;
 use crate::target::{self, Address, Target, TargetGraph};
 
 /// What the repository is asked, as far as some call needs it: inference reads all sources, so it is left out otherwise.
@@ -28,7 +27,8 @@ pub struct World {
 
 impl World {
     pub fn of(session: &mut Session, works: &[(Enabled, Work)]) -> Result<World, Error> {
-        let needs = |enabled: &Enabled| super::prepare::sees_closures(enabled) || !plugins(session, enabled).is_empty();
+        let plugins = |enabled: &Enabled| plugins(session.config(), enabled);
+        let needs = |enabled: &Enabled| super::prepare::sees_closures(enabled) || !plugins(enabled).is_empty();
         let needed = works.iter().any(|(enabled, work)| !work.parts.is_empty() && needs(enabled));
         Ok(World {
             graph: session.graph()?,
@@ -39,17 +39,16 @@ impl World {
     }
 }
 
-/// Made once for a graph of actions.
+/// Made once for a graph of actions, and asked for many batches at once.
 pub struct Surroundings<'w> {
     world: &'w World,
+    store: Arc<Store>,
     sources: Arc<Sources>,
     closures: Option<Closures<'w>>,
-    landmarks: Option<Landmarks>,
+    landmarks: OnceLock<Landmarks>,
     config_files: ConfigFiles<'w>,
     /// An empty file.
     nothing: Node,
-    /// Calls of one tool see the same files: what the trees of these nodes are called.
-    trees: FxHashMap<Vec<(RelPath, Node)>, Digest>,
 }
 
 /// What one batch is seen with.
@@ -67,63 +66,55 @@ impl<'w> Surroundings<'w> {
             .dependencies
             .as_deref()
             .map(|dependencies| Closures::new(&world.graph, dependencies, &world.settings, &world.roots));
-        let nothing = Node::File { digest: session.store()?.put(b"")?, executable: false };
+        let (store, sources) = (session.store()?, session.sources()?);
+        let nothing = Node::File { digest: store.put(b"")?, executable: false };
         let config_files = ConfigFiles::new(session.build_root(), world.graph.files());
-        let (sources, trees) = (session.sources()?, FxHashMap::default());
-        Ok(Surroundings { world, sources, closures, landmarks: None, config_files, nothing, trees })
+        Ok(Surroundings { world, store, sources, closures, landmarks: OnceLock::new(), config_files, nothing })
     }
 
     pub fn of(
-        &mut self,
-        session: &mut Session,
+        &self,
+        config: &Config,
         enabled: &Enabled,
         own: &[(&RelPath, &Node)],
         targets: &BTreeSet<&Address>,
     ) -> Result<Around, Error> {
         let files = || own.iter().map(|(file, _)| *file);
-        let mut seen = self.settings_files(session, enabled, files());
+        let mut seen = self.settings_files(config, enabled, files());
         if enabled.call.sees_dependencies {
             seen.extend(self.dependencies(enabled, targets));
         }
         let (mut source_roots, mut wanted) = (Vec::new(), None);
-        let roots = self.imported(session, enabled, targets)?;
+        let roots = self.imported(config, enabled, targets)?;
         if !roots.is_empty() {
             let closure = self.closures.as_ref().map(|closures| closures.of(roots.iter(), Follow::All));
             let closure: Closure<'_> = closure.unwrap_or_default();
             seen.extend(closure.files.iter().map(|file| (*file).clone()));
             source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
             let requirements = closure.requirements.iter().copied();
-            wanted = Some(requirements::wanted(&self.world.graph, requirements, session.config())?);
+            wanted = Some(requirements::wanted(&self.world.graph, requirements, config)?);
         }
         let nothing = self.nothing.clone();
         let landmarks = self.landmarks(enabled, files()).into_iter().map(|file| (file.clone(), nothing.clone()));
+        // Of several nodes for one path the last one stays.
         let mut nodes: Vec<(RelPath, Node)> = landmarks.collect();
         for (file, node) in self.sources.nodes(&seen)? {
             nodes.push((file.clone(), node?));
         }
         nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
-        Ok(Around { tree: self.tree(session, nodes)?, source_roots, wanted })
-    }
-
-    /// Of several nodes for one path the last one stays.
-    fn tree(&mut self, session: &mut Session, nodes: Vec<(RelPath, Node)>) -> Result<Digest, Error> {
-        if let Some(tree) = self.trees.get(&nodes) {
-            return Ok(*tree);
-        }
-        let tree = session.store()?.name_tree(&Tree { nodes: nodes.iter().cloned().collect() })?;
-        self.trees.insert(nodes, tree);
-        Ok(tree)
+        let tree = self.store.name_tree(&Tree { nodes: nodes.into_iter().collect() })?;
+        Ok(Around { tree, source_roots, wanted })
     }
 
     fn settings_files<'f>(
-        &mut self,
-        session: &Session,
+        &self,
+        config: &Config,
         enabled: &Enabled,
         files: impl Iterator<Item = &'f RelPath>,
     ) -> BTreeSet<RelPath> {
-        let mut found = self.config_files.of(&enabled.tool, session.config(), files);
+        let mut found = self.config_files.of(&enabled.tool, config, files);
         if Table::get().row(&enabled.tool.scope, "extra_files").is_some() {
-            let extra = session.config().list(&enabled.tool.scope, "extra_files");
+            let extra = config.list(&enabled.tool.scope, "extra_files");
             found.extend(extra.into_iter().filter_map(|path| RelPath::parse(path).ok()));
         }
         found
@@ -141,7 +132,7 @@ impl<'w> Surroundings<'w> {
     /// What a process may import: its targets, where it looks into what they import, and its plugins.
     fn imported(
         &self,
-        session: &Session,
+        config: &Config,
         enabled: &Enabled,
         targets: &BTreeSet<&Address>,
     ) -> Result<BTreeSet<Address>, Error> {
@@ -149,7 +140,7 @@ impl<'w> Surroundings<'w> {
         if enabled.call.partition == crate::tools::Partition::Closure {
             roots.extend(targets.iter().map(|target| (*target).clone()));
         }
-        for plugin in plugins(session, enabled) {
+        for plugin in plugins(config, enabled) {
             let named = target::dependencies::named(&self.world.graph, plugin, &RelPath::root());
             let named = named.map_err(|error| target::select::Error::Target(error.about(plugin)))?;
             roots.extend(named.iter().flat_map(|address| target::dependencies::expanded(&self.world.graph, address)));
@@ -157,27 +148,25 @@ impl<'w> Surroundings<'w> {
         Ok(roots)
     }
 
-    fn landmarks<'f>(&mut self, enabled: &Enabled, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
+    fn landmarks<'f>(&self, enabled: &Enabled, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
         if !enabled.call.tells_own_code {
             return Vec::new();
         }
-        let world = self.world;
-        let landmarks = self.landmarks.get_or_insert_with(|| {
+        let landmarks = self.landmarks.get_or_init(|| {
             // What generated others has the same sources as they have.
-            let is_meant = |target: &&Target| {
-                target.kind.starts_with("python_") && world.graph.generated_by(&target.address).is_empty()
-            };
-            let targets = world.graph.targets().filter(is_meant);
-            Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| world.roots.of_dir(dir))
+            let is_generator = |target: &Target| Kind::of(&target.kind).is_some_and(Kind::is_generator);
+            let is_meant = |target: &&Target| target.kind.starts_with("python_") && !is_generator(target);
+            let targets = self.world.graph.targets().filter(is_meant);
+            Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| self.world.roots.of_dir(dir))
         });
         landmarks.around(files)
     }
 }
 
 /// The addresses of the repository's own plugins for the tool.
-fn plugins<'s>(session: &'s Session, enabled: &Enabled) -> Vec<&'s str> {
+fn plugins<'s>(config: &'s Config, enabled: &Enabled) -> Vec<&'s str> {
     match Table::get().row(&enabled.tool.scope, "source_plugins") {
-        Some(_) => session.config().list(&enabled.tool.scope, "source_plugins"),
+        Some(_) => config.list(&enabled.tool.scope, "source_plugins"),
         None => Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::RelPath;
 use crate::base::glob::Globs;
+use crate::config::Config;
 use crate::goals::calls::Enabled;
 use crate::goals::{Error, Session, selected, toolchains};
 use crate::python::{self, resolve_of};
@@ -50,18 +51,23 @@ impl Selected {
         let files = if wants_files { selected::selected_files(session)? } else { Vec::new() };
         Ok(Selected { targets: selected::with_generated(session)?, files })
     }
+
+    /// The sources that these calls work on, and perhaps some that they skip.
+    pub fn sources<'s>(&'s self, graph: &'s TargetGraph, calls: &[Enabled]) -> Vec<&'s RelPath> {
+        let targets = self.targets.iter().filter_map(|address| graph.get(address));
+        let is_meant = |target: &&Target| calls.iter().any(|enabled| enabled.call.targets.contains(&target.kind));
+        targets.filter(is_meant).flat_map(|target| &target.sources).collect()
+    }
 }
 
 impl Work {
-    pub fn of(session: &mut Session, selected: &Selected, enabled: &Enabled) -> Result<Work, Error> {
-        let graph = session.graph()?;
+    pub fn of(config: &Config, graph: &TargetGraph, selected: &Selected, enabled: &Enabled) -> Result<Work, Error> {
         if enabled.call.build_files {
             return Ok(Work::on_files(selected.files.iter().filter(|file| graph.is_build_file(file))));
         }
         if let Some(option) = &enabled.call.globs {
-            let globs = |option: &str| {
-                Globs::compile(session.config().list(&enabled.tool.scope, option)).map_err(Error::ToolGlobs)
-            };
+            let globs =
+                |option: &str| Globs::compile(config.list(&enabled.tool.scope, option)).map_err(Error::ToolGlobs);
             let included = globs(option)?;
             let excluded = enabled.call.except_globs.as_deref().map(globs).transpose()?;
             let is_meant = |file: &&RelPath| {
@@ -70,7 +76,7 @@ impl Work {
             };
             return Ok(Work::on_files(selected.files.iter().filter(is_meant)));
         }
-        Work::on_targets(session, &graph, selected, &enabled.call)
+        Work::on_targets(config, graph, selected, &enabled.call)
     }
 
     pub fn on_files<'f>(files: impl Iterator<Item = &'f RelPath>) -> Work {
@@ -79,9 +85,9 @@ impl Work {
         Work { parts, constraints: BTreeSet::new() }
     }
 
-    fn on_targets(session: &Session, graph: &TargetGraph, selected: &Selected, call: &Call) -> Result<Work, Error> {
-        let settings = python::Settings::of(session.config())?;
-        let default = toolchains::default_constraints(session);
+    fn on_targets(config: &Config, graph: &TargetGraph, selected: &Selected, call: &Call) -> Result<Work, Error> {
+        let settings = python::Settings::of(config)?;
+        let default = toolchains::default_constraints(config);
         let mut constraints_seen: BTreeSet<Vec<String>> = BTreeSet::new();
         let mut parts: BTreeMap<Like, Vec<(&RelPath, &Address)>> = BTreeMap::new();
         for target in selected.targets.iter().filter_map(|address| graph.get(address)) {
