@@ -75,6 +75,11 @@ impl RelPath {
         self.components().next_back()
     }
 
+    /// The text of the directory that holds this path; empty where that is the root.
+    pub fn dir_text(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(dir, _)| dir)
+    }
+
     /// The directory that holds this path; `None` for the root.
     pub fn parent(&self) -> Option<RelPath> {
         if self.is_root() {

@@ -102,6 +102,8 @@ impl Session {
         let loaded = loading::load(self)?;
         let graph = Arc::new(loaded.graph);
         self.graph = Some(graph.clone());
+        let ahead = graph.clone();
+        rayon::spawn(move || ahead.look_ahead());
         self.broken = loaded.broken;
         loaded.diagnostics.iter().for_each(|diagnostic| self.tell_diagnostic(diagnostic));
         self.has_mistakes |= loaded.diagnostics.iter().any(Diagnostic::is_error);

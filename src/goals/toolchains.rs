@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::action::Source;
-use crate::config::Environment;
+use crate::config::{Config, Environment};
 use crate::goals::{Error, Session};
 use crate::plan::interpreter::Interpreter;
 use crate::target;
@@ -23,8 +23,7 @@ const OLD_CONSTRAINTS: &str = "CPython>=3.7,<4";
 const ANY: &str = "CPython>=3.9";
 
 /// Interpreter constraints of targets that have none of their own.
-pub fn default_constraints(session: &Session) -> Vec<String> {
-    let config = session.config();
+pub fn default_constraints(config: &Config) -> Vec<String> {
     let set = config.list("python", "interpreter_constraints");
     if set.is_empty() && !target::is_since(config.text("GLOBAL", "pants_version"), (2, 17)) {
         return vec![OLD_CONSTRAINTS.to_owned()];
@@ -35,7 +34,7 @@ pub fn default_constraints(session: &Session) -> Vec<String> {
 /// Constraints of an interpreter for BUILD files, which are nobody's sources: the repository's or, where that cannot be
 /// had, any.
 pub fn constraints_of_build_files(session: &mut Session) -> Result<Vec<String>, Error> {
-    let constraints = default_constraints(session);
+    let constraints = default_constraints(session.config());
     match ensure(session, &constraints) {
         Err(Error::NoConstraints | Error::Toolchain(toolchain::Error::NoInterpreter { .. })) => {
             Ok(vec![ANY.to_owned()])

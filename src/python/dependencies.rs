@@ -2,17 +2,16 @@
 //! `infer`'s.
 
 use std::collections::BTreeSet;
-
-use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 use crate::python::numbered::Number;
-use crate::target::{Address, Diagnostic, Kind, TargetGraph};
+use crate::target::{Address, Diagnostic, Kind, Places, TargetGraph};
 
 #[derive(Debug, Default)]
 pub struct Dependencies {
     /// Sorted; a target's number is its place here.
     addresses: Vec<Address>,
-    numbers: FxHashMap<Address, Number>,
+    numbers: Arc<Places>,
     /// Of the targets that were asked about and of all that those need.
     edges: Vec<Option<Edges>>,
     /// What is in doubt, with the target that it is about. A goal that needs the dependencies of a target with an
@@ -35,10 +34,10 @@ pub(crate) struct Edges {
 impl Dependencies {
     pub(crate) fn new(
         addresses: Vec<Address>,
+        numbers: Arc<Places>,
         edges: Vec<Option<Edges>>,
         diagnostics: Vec<(Address, Diagnostic)>,
     ) -> Dependencies {
-        let numbers = addresses.iter().cloned().zip(0..).collect();
         Dependencies { addresses, numbers, edges, diagnostics }
     }
 

@@ -54,28 +54,32 @@ impl ModuleMap {
     ) -> ModuleMap {
         let homes = homes(targets, roots);
         let mut resolves: BTreeMap<String, Modules> = BTreeMap::new();
-        for (number, target) in targets.iter() {
+        let of_sources = |(_, target): &(Number, &Target)| {
+            let sources = target.sources.iter().filter(|_| is_python_source(target));
+            sources.filter_map(|source| module_of(source, &homes)).collect()
+        };
+        let all: Vec<(Number, &Target)> = targets.iter().collect();
+        let of_sources: Vec<Vec<(String, Provides)>> = all.par_iter().map(of_sources).collect();
+        for ((number, target), of_sources) in all.into_iter().zip(of_sources) {
             let resolve = resolve_of(target, settings);
             if is_python_source(target) {
-                let modules = resolves.entry(resolve.to_owned()).or_default();
-                for source in &target.sources {
-                    if let Some((module, provides)) = module_of(source, &homes) {
-                        let provider = Provider { target: number, provides };
-                        modules.first_party.entry(module).or_default().push(provider);
-                    }
+                let modules = of_resolve(&mut resolves, resolve);
+                for (module, provides) in of_sources {
+                    let provider = Provider { target: number, provides };
+                    modules.first_party.entry(module).or_default().push(provider);
                 }
             } else if target.kind == "vcs_version" {
                 if let Some(module) = generated_module(target, roots) {
-                    let modules = resolves.entry(resolve.to_owned()).or_default();
+                    let modules = of_resolve(&mut resolves, resolve);
                     modules.first_party.entry(module).or_default().push(code_of(number));
                 }
             } else if Language::of(target).is_some() {
                 for module in definitions.modules(number, target, settings) {
-                    let modules = resolves.entry(resolve.to_owned()).or_default();
+                    let modules = of_resolve(&mut resolves, resolve);
                     modules.first_party.entry(module).or_default().push(code_of(number));
                 }
             } else if target.kind == "python_requirement" {
-                let modules = resolves.entry(resolve.to_owned()).or_default();
+                let modules = of_resolve(&mut resolves, resolve);
                 for (provides, module) in required(targets, target) {
                     let provider = Provider { target: number, provides };
                     if !modules.third_party_begins.contains(first_word(&module)) {
@@ -125,6 +129,13 @@ fn is_generating(target: &Target) -> bool {
     target.kind == "vcs_version" || Language::of(target).is_some()
 }
 
+fn of_resolve<'r>(resolves: &'r mut BTreeMap<String, Modules>, resolve: &str) -> &'r mut Modules {
+    if !resolves.contains_key(resolve) {
+        resolves.insert(resolve.to_owned(), Modules::default());
+    }
+    resolves.get_mut(resolve).expect("it was put there where it was missing")
+}
+
 fn code_of(target: Number) -> Provider {
     Provider { target, provides: Provides::Code }
 }
@@ -167,10 +178,13 @@ fn generated_module(target: &Target, roots: &SourceRoots) -> Option<String> {
 
 fn homes(targets: &Numbered<'_>, roots: &SourceRoots) -> FxHashMap<RelPath, Arc<Home>> {
     let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
-    let mut dirs: Vec<RelPath> = sources.filter_map(RelPath::parent).collect();
-    dirs.sort();
+    let mut dirs: Vec<&str> = sources.map(RelPath::dir_text).collect();
+    // Neighbours mostly lie in one directory.
     dirs.dedup();
-    let home = |dir: RelPath| {
+    dirs.sort_unstable();
+    dirs.dedup();
+    let home = |dir: &str| {
+        let dir = RelPath::parse(dir).ok()?;
         let source_root = roots.of_dir(&dir)?;
         let package = dir.strip_prefix(&source_root)?.as_str().replace('/', ".");
         Some((dir, Arc::new(Home { source_root, package })))

@@ -11,7 +11,6 @@ pub type Number = u32;
 pub struct Numbered<'a> {
     pub graph: &'a TargetGraph,
     targets: Vec<&'a Target>,
-    numbers: FxHashMap<&'a Address, Number>,
     /// What each target generated.
     generated: Vec<Vec<Number>>,
     /// File, to the targets that have it for a source, generators left out.
@@ -21,22 +20,24 @@ pub struct Numbered<'a> {
 impl<'a> Numbered<'a> {
     pub fn new(graph: &'a TargetGraph) -> Numbered<'a> {
         let targets: Vec<&Target> = graph.targets().collect();
-        let numbers: FxHashMap<&Address, Number> =
-            targets.iter().zip(0..).map(|(target, number)| (&target.address, number)).collect();
+        let numbers = graph.places();
         let generated_by = |target: &&Target| {
             let generated = graph.generated_by(&target.address).iter();
             let mut generated: Vec<Number> = generated.filter_map(|address| numbers.get(address).copied()).collect();
             generated.sort_unstable();
             generated
         };
-        let generated: Vec<Vec<Number>> = targets.iter().map(generated_by).collect();
-        let mut owners: FxHashMap<&RelPath, Vec<Number>> = FxHashMap::default();
-        for ((target, number), generated) in targets.iter().zip(0..).zip(&generated) {
-            if generated.is_empty() {
-                target.sources.iter().for_each(|source| owners.entry(source).or_default().push(number));
+        let owners = || {
+            let mut owners: FxHashMap<&RelPath, Vec<Number>> = FxHashMap::default();
+            for (target, number) in targets.iter().zip(0..) {
+                if graph.generated_by(&target.address).is_empty() {
+                    target.sources.iter().for_each(|source| owners.entry(source).or_default().push(number));
+                }
             }
-        }
-        Numbered { graph, targets, numbers, generated, owners }
+            owners
+        };
+        let (generated, owners) = rayon::join(|| targets.iter().map(generated_by).collect(), owners);
+        Numbered { graph, targets, generated, owners }
     }
 
     pub fn len(&self) -> usize {
@@ -52,7 +53,7 @@ impl<'a> Numbered<'a> {
     }
 
     pub fn number(&self, address: &Address) -> Option<Number> {
-        self.numbers.get(address).copied()
+        self.graph.places().get(address).copied()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Number, &'a Target)> {

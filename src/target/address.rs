@@ -82,6 +82,16 @@ impl Address {
         self.file_path().and_then(|file| file.parent()).unwrap_or_else(|| self.dir.clone())
     }
 
+    /// Most addresses are of other directories: those are told apart without making a path.
+    pub fn resides_in(&self, dir: &RelPath) -> bool {
+        dir.starts_with(&self.dir) && self.resident_dir() == *dir
+    }
+
+    /// In a directory or below.
+    pub fn resides_below(&self, dir: &RelPath) -> bool {
+        self.dir.starts_with(dir) || dir.starts_with(&self.dir) && self.resident_dir().starts_with(dir)
+    }
+
     fn printed_name(&self) -> Option<&str> {
         (!self.has_default_name()).then_some(&self.name)
     }

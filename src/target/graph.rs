@@ -1,7 +1,7 @@
 //! All targets of a repository, generated ones included. How they came about is `load`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -52,6 +52,9 @@ impl Target {
     }
 }
 
+/// Of targets, in a list that is sorted by address.
+pub type Places = FxHashMap<Address, u32>;
+
 #[derive(Clone, Debug, Default)]
 pub struct TargetGraph {
     /// Sorted by address.
@@ -59,8 +62,9 @@ pub struct TargetGraph {
     /// Generators with what they would have generated, were it not there already: a file of requirements that several
     /// parametrizations of one generator share.
     shared: Vec<(Address, Address)>,
-    /// Made when first asked for, as `links` is: a list of targets needs neither.
-    places: OnceLock<FxHashMap<Address, usize>>,
+    /// Made when first asked for, as those below are: a list of targets needs none of them.
+    places: OnceLock<Arc<Places>>,
+    generated: OnceLock<FxHashMap<Address, Vec<Address>>>,
     links: OnceLock<Links>,
     files: Files,
     build_files: BTreeMap<RelPath, Rules>,
@@ -72,7 +76,6 @@ pub struct TargetGraph {
 /// Who belongs to what. Every list is sorted.
 #[derive(Clone, Debug, Default)]
 struct Links {
-    generated: FxHashMap<Address, Vec<Address>>,
     owners: FxHashMap<RelPath, Vec<Address>>,
     started: FxHashMap<RelPath, Vec<Address>>,
 }
@@ -110,7 +113,7 @@ impl TargetGraph {
     }
 
     fn forget_what_follows(&mut self) {
-        (self.places, self.links) = (OnceLock::new(), OnceLock::new());
+        (self.places, self.generated, self.links) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
     }
 
     fn place(&self, address: &Address) -> Result<usize, usize> {
@@ -122,25 +125,28 @@ impl TargetGraph {
             let mut links = Links::default();
             for target in &self.targets {
                 let address = || target.address.clone();
-                if let Some(generator) = &target.generator {
-                    add(&mut links.generated, generator, address());
-                }
                 target.sources.iter().for_each(|source| add(&mut links.owners, source, address()));
                 target.entry_file().iter().for_each(|file| add(&mut links.started, file, address()));
-            }
-            for (generator, target) in &self.shared {
-                add(&mut links.generated, generator, target.clone());
-                links.generated.get_mut(generator).into_iter().for_each(|generated| generated.sort());
             }
             links
         })
     }
 
     pub fn get(&self, address: &Address) -> Option<&Target> {
-        let places = self.places.get_or_init(|| {
-            self.targets.iter().zip(0..).map(|(target, place)| (target.address.clone(), place)).collect()
-        });
-        places.get(address).map(|place| &self.targets[*place])
+        self.places().get(address).map(|place| &self.targets[*place as usize])
+    }
+
+    /// The place of each target among `targets`.
+    pub fn places(&self) -> &Arc<Places> {
+        self.places.get_or_init(|| {
+            Arc::new(self.targets.iter().zip(0..).map(|(target, place)| (target.address.clone(), place)).collect())
+        })
+    }
+
+    /// Makes what most goals ask for. For another thread, while the first one goes on.
+    pub fn look_ahead(&self) {
+        self.places();
+        self.generated();
     }
 
     /// Sorted by address.
@@ -150,7 +156,21 @@ impl TargetGraph {
 
     /// What a generator generated, sorted.
     pub fn generated_by(&self, generator: &Address) -> &[Address] {
-        self.links().generated.get(generator).map_or(&[], Vec::as_slice)
+        self.generated().get(generator).map_or(&[], Vec::as_slice)
+    }
+
+    fn generated(&self) -> &FxHashMap<Address, Vec<Address>> {
+        self.generated.get_or_init(|| {
+            let mut generated = FxHashMap::default();
+            let generators =
+                self.targets.iter().filter_map(|target| Some((target.generator.as_ref()?, &target.address)));
+            generators.for_each(|(generator, target)| add(&mut generated, generator, target.clone()));
+            for (generator, target) in &self.shared {
+                add(&mut generated, generator, target.clone());
+                generated.get_mut(generator).into_iter().for_each(|generated| generated.sort());
+            }
+            generated
+        })
     }
 
     /// Every target that has this file as a source, generators included.

@@ -31,7 +31,7 @@ pub use address::Address;
 pub use changed::changed;
 pub use field_values::{Enabled, field_values, json as json_of};
 pub use files::Files;
-pub use graph::{Target, TargetGraph};
+pub use graph::{Places, Target, TargetGraph};
 pub use kind::Kind;
 pub use load::{Broken, Loaded, World, load};
 pub use select::select;

@@ -107,11 +107,11 @@ fn matched(graph: &TargetGraph, spec: &Spec) -> Result<Vec<Address>, Error> {
             Ok(owners(graph, file))
         }
         Form::Recursive(dir) if dir.is_root() => Ok(all(&|_| true)),
-        Form::Recursive(dir) if files.is_dir(dir) => Ok(all(&|target| target.address.resident_dir().starts_with(dir))),
-        Form::Siblings(dir) if files.is_dir(dir) => Ok(all(&|target| target.address.resident_dir() == *dir)),
+        Form::Recursive(dir) if files.is_dir(dir) => Ok(all(&|target| target.address.resides_below(dir))),
+        Form::Siblings(dir) if files.is_dir(dir) => Ok(all(&|target| target.address.resides_in(dir))),
         Form::Path(dir) if files.is_dir(dir) => {
             let is_generator = |target: &Target| Kind::of(&target.kind).is_some_and(Kind::is_generator);
-            Ok(all(&|target| !is_generator(target) && target.address.resident_dir() == *dir))
+            Ok(all(&|target| !is_generator(target) && target.address.resides_in(dir)))
         }
         Form::Recursive(_) | Form::Siblings(_) | Form::Path(_) => Err(unmatched(graph, spec)),
         Form::Address(text) => {

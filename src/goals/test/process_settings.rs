@@ -70,7 +70,7 @@ pub fn attempts(session: &Session) -> u32 {
 
 fn constraints(session: &Session, target: &Target) -> Vec<String> {
     let own = strings(target, "interpreter_constraints");
-    if own.is_empty() { toolchains::default_constraints(session) } else { own }
+    if own.is_empty() { toolchains::default_constraints(session.config()) } else { own }
 }
 
 fn env(session: &Session, target: &Target) -> BTreeMap<String, String> {
