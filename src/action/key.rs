@@ -18,6 +18,7 @@
 //! | `slot_variable` | the number differs from run to run; who sets it promises that results do not depend on it |
 //! | `share` | as above: it decides how fast a result comes to be |
 //! | `cache`, `interactive` | they say what to do with a result |
+//! | `each` | it says how `argv` may be shortened, which gives another key |
 //! | `warm` | the tool finds the same with and without; the outcome says what it began with |
 
 use std::collections::BTreeMap;
@@ -126,7 +127,7 @@ mod wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::step::{CachePolicy, Share, Source, Warm};
+    use crate::action::step::{CachePolicy, Each, Share, Source, Warm};
     use crate::base::RelPath;
 
     fn action() -> Action {
@@ -147,6 +148,7 @@ mod tests {
             share: None,
             interactive: false,
             warm: None,
+            each: None,
         }
     }
 
@@ -182,6 +184,8 @@ mod tests {
         let left_in = RelPath::parse("state").unwrap();
         let warm = Warm { found_at: "/warm".to_owned(), left_in, fits: Digest::of(b""), anew: true };
         assert!(!differs(|action, _| action.warm = Some(warm)));
+        let each = Each { files: 0, fits: Digest::of(b""), chatter: None };
+        assert!(!differs(|action, _| action.each = Some(each)));
         assert!(!differs(|action, _| action.share = Some(Share { variable: "N".to_owned(), at_most: 3 })));
     }
 

@@ -10,4 +10,4 @@ pub use event::Event;
 pub use graph::{ActionGraph, StepId};
 pub use key::{Inputs, key, lineage};
 pub use outcome::{Exit, Origin, Outcome};
-pub use step::{Action, CachePolicy, Derive, Fetch, Location, Share, Source, Step, Warm};
+pub use step::{Action, CachePolicy, Derive, Each, Fetch, Location, Share, Source, Step, Warm};

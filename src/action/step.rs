@@ -83,6 +83,8 @@ pub struct Action {
     pub interactive: bool,
     /// May begin with what an earlier run of its kind has learnt; not part of the key.
     pub warm: Option<Warm>,
+    /// Looks at many files, at each alone; not part of the key.
+    pub each: Option<Each>,
 }
 
 impl Action {
@@ -102,6 +104,18 @@ pub struct Warm {
     pub fits: Digest,
     /// Begin without a state, and let what is left stand for all earlier ones.
     pub anew: bool,
+}
+
+/// For a tool that looks at each of its files without regard to the others. It promises that of several files it finds what
+/// it would find of each one, so those that are known to be well can be left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Each {
+    /// The last so many words of `argv` are files of the input root.
+    pub files: usize,
+    /// All that is seen beside them: settings files, mostly.
+    pub fits: Digest,
+    /// Lines of its output that say nothing: a regular expression.
+    pub chatter: Option<String>,
 }
 
 /// What a step that can spread its work gets of the machine.

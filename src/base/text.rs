@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use regex::Regex;
+
 /// A place in a user's file, from 1. Columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Place {
@@ -26,6 +28,11 @@ impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}:{}", self.line, self.column)
     }
+}
+
+/// A text without the lines that a pattern matches.
+pub fn without_lines(text: &str, pattern: &Regex) -> String {
+    text.split_inclusive('\n').filter(|line| !pattern.is_match(line)).collect()
 }
 
 /// The known word nearest to a misspelt one, if it is near enough to be meant.

@@ -17,7 +17,7 @@ use crate::action::{
 use crate::base::Digest;
 use crate::engine::cancel::Wish;
 use crate::engine::slots::Slots;
-use crate::engine::{Cancel, Engine, Error, cache, fetch, run};
+use crate::engine::{Cancel, Engine, Error, cache, each, fetch, run};
 
 /// Downloads at once. More does not help one host, and fewer leaves it idle.
 const DOWNLOADS: usize = 8;
@@ -193,21 +193,32 @@ impl Execution {
     ) -> Result<StepResult, Error> {
         let images = action.images.iter().map(|(at, source)| (at.clone(), resolved(*source, trees))).collect();
         let inputs = Inputs { root: resolved(action.input_root, trees), images };
-        let key = key(action, &inputs, isolation_name(&self.engine));
-        let label: Arc<str> = action.label.as_str().into();
-        if recall
-            && action.cache.read
-            && !action.interactive
-            && let Some(outcome) = cache::outcome(&self.engine.store, &key)?
+        let (store, isolation) = (&self.engine.store, isolation_name(&self.engine));
+        let recall = recall && action.cache.read && !action.interactive;
+        let of_all = key(action, &inputs, isolation);
+        if recall && let Some(outcome) = cache::outcome(store, &of_all)? {
+            return Ok(self.recalled(id, action, outcome));
+        }
+        let fewer = match recall {
+            true => each::without_known(store, action, &inputs, isolation, &of_all)?,
+            false => each::Left::All,
+        };
+        let (action, key) = match &fewer {
+            each::Left::All => (action, of_all),
+            each::Left::Some(fewer) => (&**fewer, key(fewer, &inputs, isolation)),
+            each::Left::None => return Ok(self.recalled(id, action, each::nothing(store)?)),
+        };
+        if key != of_all
+            && let Some(outcome) = cache::outcome(store, &key)?
         {
-            self.tell_end(id, label, Origin::Cached, &outcome);
-            return Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Cached, outcome)) });
+            return Ok(self.recalled(id, action, outcome));
         }
         let slot = self.slots.take().await;
         self.refuse_if_interrupted()?;
+        let label: Arc<str> = action.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });
         self.write_inputs(&action.label, inputs.images.values().copied())?;
-        let lineage = lineage(action, &inputs, isolation_name(&self.engine));
+        let lineage = lineage(action, &inputs, isolation);
         // The process gets its sources from their contents: that their tree stays is for later.
         let (written, outcome) = tokio::join!(
             self.write_meanwhile(&action.label, inputs.root),
@@ -215,10 +226,16 @@ impl Execution {
         );
         let outcome = written.and(outcome)?;
         if action.is_good(outcome.exit) && action.cache.keep && !action.interactive {
-            cache::keep_outcome(&self.engine.store, &key, &outcome)?;
+            cache::keep_outcome(store, &key, &outcome)?;
+            each::learn(store, action, &inputs, isolation, &outcome)?;
         }
         self.tell_end(id, label, Origin::Ran, &outcome);
         Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Ran, outcome)) })
+    }
+
+    fn recalled(&self, id: StepId, action: &Action, outcome: Outcome) -> StepResult {
+        self.tell_end(id, action.label.as_str().into(), Origin::Cached, &outcome);
+        StepResult { tree: outcome.output, outcome: Some((Origin::Cached, outcome)) }
     }
 
     async fn write_meanwhile(&self, label: &str, tree: Digest) -> Result<(), Error> {

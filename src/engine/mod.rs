@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod cancel;
+mod each;
 pub mod error;
 pub mod executor;
 mod fetch;

@@ -77,6 +77,7 @@ pub fn action(run: &CheckRun<'_>) -> Action {
         slot_variable: None,
         share: None,
         interactive: false,
+        each: None,
         warm: (is_mypy && run.mypy.remembers).then(|| Warm {
             found_at: FOUND_AT.to_owned(),
             left_in: clean(LEFT_IN),

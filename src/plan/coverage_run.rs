@@ -90,6 +90,7 @@ pub fn action(images: BTreeMap<String, Source>, sources: Source, data: Source, o
         share: None,
         interactive: false,
         warm: None,
+        each: None,
     }
 }
 

@@ -56,6 +56,7 @@ impl Interpreter {
             share: None,
             interactive: false,
             warm: None,
+            each: None,
         }
     }
 

@@ -88,6 +88,7 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
         share: share(test, options),
         interactive: options.debug,
         warm: None,
+        each: None,
     }
 }
 

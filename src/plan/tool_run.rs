@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::action::{Action, CachePolicy, Source};
-use crate::base::RelPath;
+use crate::action::{Action, CachePolicy, Each, Source};
+use crate::base::{Digest, RelPath};
 use crate::config::Config;
 use crate::plan::{config_files, environment, program};
 use crate::tools::{Call, Tool};
@@ -32,6 +32,8 @@ pub struct ToolBatch {
     /// At least one.
     pub files: Vec<RelPath>,
     pub input_root: Source,
+    /// All of the input root but the files.
+    pub fits: Digest,
     /// System tree, interpreter and venv image, by mount point.
     pub images: BTreeMap<String, Source>,
     /// On the import path, relative to the build root.
@@ -70,8 +72,13 @@ pub fn action(tool: &Tool, call: &Call, options: &ToolOptions, batch: &ToolBatch
         slot_variable: None,
         share: None,
         warm: None,
+        each: call.alone.then(|| each(call, batch)),
         interactive: false,
     }
+}
+
+fn each(call: &Call, batch: &ToolBatch) -> Each {
+    Each { files: batch.files.len(), fits: batch.fits, chatter: call.chatter.clone() }
 }
 
 /// The directory for reports is nobody else's: sources may lie in one of that name.
@@ -136,7 +143,6 @@ fn config_args(tool: &Tool, options: &ToolOptions) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Digest;
     use crate::tools;
 
     fn words(scope: &str, name: &str, options: &ToolOptions, files: &[&str]) -> String {
@@ -146,6 +152,7 @@ mod tests {
             label: String::new(),
             files: files.iter().map(|file| RelPath::parse(file).unwrap()).collect(),
             input_root: Source::Tree(Digest::of(b"")),
+            fits: Digest::of(b""),
             images: BTreeMap::new(),
             source_roots: Vec::new(),
         };

@@ -3,6 +3,7 @@
 use regex::{Captures, Regex, RegexBuilder};
 use serde::Serialize;
 
+use crate::base::text::without_lines;
 use crate::report::summary::without_escapes;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -46,7 +47,7 @@ impl Wording {
 
     pub fn without_chatter(&self, text: String) -> String {
         match &self.chatter {
-            Some(chatter) => text.split_inclusive('\n').filter(|line| !chatter.is_match(line)).collect(),
+            Some(chatter) => without_lines(&text, chatter),
             None => text,
         }
     }

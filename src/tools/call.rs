@@ -30,6 +30,9 @@ pub struct Call {
     pub partition: Partition,
     /// Of one that rewrites: the linter that finds what it would change, so that `lint` need not ask it too.
     pub linted_by: Option<String>,
+    /// What it finds in a file does not depend on the others of its batch.
+    #[serde(default)]
+    pub alone: bool,
     /// It tells this repository's code from others' by where it lies, and so sees landmarks of it.
     #[serde(default)]
     pub tells_own_code: bool,

@@ -1,6 +1,6 @@
 //! What the files of a batch are seen with: settings files, landmarks, dependencies, plugins of the repository.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use crate::base::{Digest, RelPath};
@@ -55,6 +55,8 @@ pub struct Surroundings<'w> {
 pub struct Around {
     /// The batch's own files among it. It is named only.
     pub tree: Digest,
+    /// What stands for all of the tree but the batch's own files.
+    pub fits: Digest,
     pub source_roots: Vec<RelPath>,
     /// What the closure requires, where the process may import it.
     pub wanted: Option<Wanted>,
@@ -101,9 +103,20 @@ impl<'w> Surroundings<'w> {
         for (file, node) in self.sources.nodes(&seen)? {
             nodes.push((file.clone(), node?));
         }
+        let fits = self.fits(&nodes);
         nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
         let tree = self.store.name_tree(&Tree { nodes: nodes.into_iter().collect() })?;
-        Ok(Around { tree, source_roots, wanted })
+        Ok(Around { tree, fits, source_roots, wanted })
+    }
+
+    /// Of several nodes for one path the last one counts, as in a tree.
+    fn fits(&self, nodes: &[(RelPath, Node)]) -> Digest {
+        let nodes: BTreeMap<&RelPath, &Node> = nodes.iter().map(|(file, node)| (file, node)).collect();
+        let mut text = String::new();
+        for (file, node) in nodes {
+            text.push_str(&format!("{}\0{node:?}\0", file.as_str()));
+        }
+        Digest::of(text.as_bytes())
     }
 
     fn settings_files<'f>(
