@@ -210,7 +210,7 @@ mod tests {
         let changes: [fn(&mut World); 6] = [
             |world| world.action.argv[1] = "--lenient".to_owned(),
             |world| drop(world.action.env.insert("A".to_owned(), "1".to_owned())),
-            |world| drop(world.images.insert("/deps".to_owned(), Digest::of(b"another version"))),
+            |world| world.images.extend([("/deps".to_owned(), Digest::of(b"another version"))]),
             |world| world.action.each.iter_mut().for_each(|each| each.fits = Digest::of(b"other settings")),
             |world| world.files = BTreeMap::from([("a.py", "1"), ("b.py", "2"), ("c.py", "3")]),
             |world| world.action.each = None,

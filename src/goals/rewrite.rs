@@ -163,11 +163,15 @@ fn exchange(whole: NamedTempFile, path: &Path, expected: Digest) -> io::Result<b
         }
         Err(error) => return Err(error.into()),
     }
-    if Digest::of(&fs::read(whole.path())?) == expected {
-        return Ok(true);
+    let is_expected = fs::read(whole.path()).map(|old| Digest::of(&old) == expected);
+    if !matches!(is_expected, Ok(true))
+        && let Err(error) = swap()
+    {
+        // Whatever it is, it is not removed.
+        let _ = whole.keep();
+        return Err(error.into());
     }
-    swap()?;
-    Ok(false)
+    is_expected
 }
 
 fn synced(dir: &Path) -> io::Result<()> {

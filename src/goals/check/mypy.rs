@@ -60,6 +60,7 @@ impl Preparation<'_> {
         checker: &Enabled,
         constraints: &[String],
         settings: &BTreeSet<RelPath>,
+        files: &[RelPath],
     ) -> Result<(Mypy, Plugins), Error> {
         let scope = &checker.tool.scope;
         let graph = session.graph()?;
@@ -89,11 +90,12 @@ impl Preparation<'_> {
             session.tell("note", &format!("mypy checks everything anew each time, since {why}"), None);
         }
         let plugin_tree = self.sources.tree(&plugins.files)?;
+        let named = if names_decide(session.config(), scope, &texts) { files } else { &[] };
         let mypy = Mypy {
             python_version: python_version(session.config(), scope, constraints, &texts),
             plugin_roots,
             remembers: why.is_none() && session.config().text(scope, "cache_mode") != Some("none"),
-            fits: Digest::of(format!("{texts:?}\n{plugin_tree}").as_bytes()),
+            fits: Digest::of(format!("{texts:?}\n{plugin_tree}\n{named:?}").as_bytes()),
         };
         Ok((mypy, plugins))
     }
@@ -172,6 +174,13 @@ fn why_from_nothing(config: &Config, scope: &str, settings: &[String]) -> Option
     let mut names = lines.filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim());
     let setting = names.find(|name| UNTRACKED_SETTINGS.iter().any(|untracked| name.ends_with(untracked)))?;
     Some(format!("its settings have `{setting}`"))
+}
+
+/// Whether what is told of a file depends on its being named. Some versions (1.19) repeat what they once found in a file
+/// that was named then, where it is only followed in silence now: a state fits no run on other files.
+fn names_decide(config: &Config, scope: &str, settings: &[String]) -> bool {
+    settings.iter().any(|text| text.contains("follow_imports"))
+        || config.list(scope, "args").iter().any(|word| word.starts_with("--follow-imports"))
 }
 
 /// What to do about a plugin that mypy could not import: its own words leave that open.

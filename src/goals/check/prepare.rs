@@ -94,7 +94,7 @@ impl Preparation<'_> {
         let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
         let settings = ConfigFiles::new(session.build_root(), graph.files()).of(tool, session.config(), []);
         let (mypy, plugins) = match checker.call.runner {
-            Some(Runner::Mypy) => self.mypy(session, checker, constraints, &settings)?,
+            Some(Runner::Mypy) => self.mypy(session, checker, constraints, &settings, files)?,
             _ => (mypy::none(), mypy::Plugins::default()),
         };
         let beside = mypy::extra_stubs(session, &mut self.pythons, &mut self.graph, tool, constraints)?;
