@@ -50,7 +50,7 @@ pub fn learn(store: &Store, action: &Action, inputs: &Inputs, isolation: &str, o
     let Some(each) = &action.each else { return Ok(()) };
     let says_nothing = |text| says_nothing(store, each, text);
     let is_well = outcome.exit == Exit::Code(0)
-        && store.directory(outcome.output)?.entries.is_empty()
+        && store.tree(outcome.output)?.nodes.values().all(|node| *node == Node::EmptyDirectory)
         && says_nothing(outcome.stdout)?
         && says_nothing(outcome.stderr)?;
     if !is_well {
@@ -156,9 +156,13 @@ mod tests {
             Inputs { root: self.store.name_tree(&Tree { nodes }).unwrap(), images: self.images.clone() }
         }
 
+        /// Beside `output` there is a place for reports, which stays empty.
         fn learn(&self, exit: i32, stdout: &str, output: &[&str]) {
-            let node = |path: &&str| (RelPath::parse(path).unwrap(), Node::EmptyDirectory);
-            let output = self.store.name_tree(&Tree { nodes: output.iter().map(node).collect() }).unwrap();
+            let path = |path: &str| RelPath::parse(path).unwrap();
+            let file = Node::File { digest: Digest::of(b"a"), executable: false };
+            let files = output.iter().map(|name| (path(name), file.clone()));
+            let nodes = files.chain([(path("reports"), Node::EmptyDirectory)]).collect();
+            let output = self.store.name_tree(&Tree { nodes }).unwrap();
             let stdout = self.store.put(stdout.as_bytes()).unwrap();
             let outcome = Outcome { exit: Exit::Code(exit), stdout, output, ..nothing(&self.store).unwrap() };
             learn(&self.store, &self.action, &self.inputs(), "full", &outcome).unwrap();

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::transcripts::ground::Ground;
 
@@ -97,6 +97,47 @@ fn a_damaged_blob_is_made_again_and_never_used() {
     let again = own(&["test", "--test-force", "::"]);
     assert!(again.status.success(), "a wheel is fetched again: {}", stderr(&again));
     assert!(!fs::read_to_string(damaged).unwrap().contains("assert False"), "the damage is gone");
+}
+
+#[test]
+fn a_linter_is_asked_only_about_files_that_are_not_known_to_be_well() {
+    let Some(ground) = ground() else { return };
+    // Unlike all that an earlier run of this test has left in the store.
+    let unique = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    let write = |file: &str, begin: &str| {
+        let path = ground.repository("lint").join("src/app").join(file);
+        fs::write(path, format!("{begin}\nNAME = {unique}\n")).unwrap();
+    };
+    let lint = |more: &[&str]| {
+        let args = [&["lint", "--only=flake8"], more, &["src/app/first.py", "src/app/second.py"]].concat();
+        let output = ground.waders("lint", &args).output().unwrap();
+        (output.status.code(), stderr(&output))
+    };
+    let check = |more: &[&str], found: &[&str], anew: Option<usize>| {
+        let (code, said) = lint(more);
+        assert_eq!(code, Some(i32::from(!found.is_empty())), "{said}");
+        let is_told = |file: &&&str| said.contains(&format!("{file}:"));
+        assert_eq!(["src/app/first.py", "src/app/second.py"].iter().filter(is_told).count(), found.len(), "{said}");
+        assert!(found.iter().all(|file| said.contains(&format!("{file}:1:"))), "{said}");
+        assert_eq!(said.contains("of them anew"), anew.is_some(), "{said}");
+        assert!(anew.is_none_or(|anew| said.contains(&format!("({anew} of them anew)"))), "{said}");
+    };
+    write("first.py", "FIRST = 1");
+    write("second.py", "SECOND = 1");
+    check(&[], &[], None);
+    write("second.py", "import os");
+    check(&[], &["src/app/second.py"], Some(1));
+    write("first.py", "import sys");
+    check(&[], &["src/app/first.py", "src/app/second.py"], None);
+    write("second.py", "SECOND = 1");
+    check(&[], &["src/app/first.py"], Some(1));
+    // What was well under other settings is not known to be so under these.
+    write("first.py", "FIRST = 1");
+    check(&[], &[], None);
+    check(&["--flake8-args=--max-line-length=5"], &["src/app/first.py", "src/app/second.py"], None);
+    for file in ["first.py", "second.py"] {
+        fs::remove_file(ground.repository("lint").join("src/app").join(file)).unwrap();
+    }
 }
 
 /// Appends to the one blob that begins or continues with these words.
