@@ -4,14 +4,18 @@
 use std::time::Duration;
 
 use regex::RegexBuilder;
+use rustc_hash::FxHashSet;
 
 use crate::action::{Action, Each, Exit, Inputs, Outcome, key};
 use crate::base::text::without_lines;
 use crate::base::{Digest, RelPath};
 use crate::store::{Node, Result, Store, Tree};
 
-/// Which notes of the store tell that all is well. Raised when they come to mean something else.
-const WELL: &str = "well-1";
+/// Which notes of the store tell what is well. Raised when they come to mean something else.
+const WELL: &str = "well-2";
+
+/// A note has room for so many states of each file: enough for a few branches.
+const STATES: usize = 4;
 
 /// What an action has yet to look at.
 pub enum Left {
@@ -24,17 +28,22 @@ pub enum Left {
 /// `key` is the action's own.
 pub fn without_known(store: &Store, action: &Action, inputs: &Inputs, isolation: &str, key: &Digest) -> Result<Left> {
     let Some(each) = &action.each else { return Ok(Left::All) };
-    if is_well(store, *key)? {
+    let (rest, files) = split(action, each);
+    let place = place(action, each);
+    let known = known(store, place)?;
+    if known.is_empty() {
+        return Ok(Left::All);
+    }
+    if known.contains(key.hash()) {
         return Ok(Left::None);
     }
-    let (rest, files) = split(action, each);
     let facts = facts(store, action, each, inputs, isolation)?;
-    let known = store.payloads(WELL, &facts)?;
-    let left = files.iter().zip(&facts).filter(|(_, fact)| !known.contains_key(fact));
+    let is_known: FxHashSet<&Fact> = known.iter().collect();
+    let left = files.iter().zip(&facts).filter(|(_, fact)| !is_known.contains(fact));
     let left: Vec<String> = left.map(|(file, _)| file.clone()).collect();
     if left.is_empty() {
         // Next time one look is enough.
-        store.save_payloads(WELL, &[(*key, Vec::new())])?;
+        note(store, place, vec![*key.hash()], known, files.len())?;
         return Ok(Left::None);
     }
     if left.len() == files.len() {
@@ -45,9 +54,17 @@ pub fn without_known(store: &Store, action: &Action, inputs: &Inputs, isolation:
     Ok(Left::Some(Box::new(Action { label, argv: [rest, &left].concat(), each, ..action.clone() })))
 }
 
-/// Notes that the files are well if the process said nothing about any of them, and left nothing.
-pub fn learn(store: &Store, action: &Action, inputs: &Inputs, isolation: &str, outcome: &Outcome) -> Result<()> {
-    let Some(each) = &action.each else { return Ok(()) };
+/// Notes that the files are well that a process was asked about, if it said nothing about any of them and left nothing.
+/// `whole` is the action that it is a part of, or is.
+pub fn learn(
+    store: &Store,
+    whole: &Action,
+    action: &Action,
+    inputs: &Inputs,
+    isolation: &str,
+    outcome: &Outcome,
+) -> Result<()> {
+    let (Some(of_whole), Some(each)) = (&whole.each, &action.each) else { return Ok(()) };
     let says_nothing = |text| says_nothing(store, each, text);
     let is_well = outcome.exit == Exit::Code(0)
         && store.tree(outcome.output)?.nodes.values().all(|node| *node == Node::EmptyDirectory)
@@ -56,9 +73,9 @@ pub fn learn(store: &Store, action: &Action, inputs: &Inputs, isolation: &str, o
     if !is_well {
         return Ok(());
     }
+    let place = place(whole, of_whole);
     let facts = facts(store, action, each, inputs, isolation)?;
-    let notes: Vec<(Digest, Vec<u8>)> = facts.into_iter().map(|fact| (fact, Vec::new())).collect();
-    store.save_payloads(WELL, &notes)
+    note(store, place, facts, known(store, place)?, of_whole.files)
 }
 
 /// What comes of a process that has nothing to look at.
@@ -76,19 +93,37 @@ pub fn nothing(store: &Store) -> Result<Outcome> {
     })
 }
 
-fn is_well(store: &Store, fact: Digest) -> Result<bool> {
-    Ok(!store.payloads(WELL, &[fact])?.is_empty())
+/// A hash that stands for something being well: a file, or a whole action.
+type Fact = [u8; 32];
+
+/// Where the note about a batch lies: one for all its files, since many small ones take longer than a fast linter.
+fn place(action: &Action, each: &Each) -> Digest {
+    let (rest, files) = split(action, each);
+    Digest::of(format!("{rest:?}\0{files:?}").as_bytes())
+}
+
+fn known(store: &Store, place: Digest) -> Result<Vec<Fact>> {
+    let note = store.payloads(WELL, &[place])?.remove(&place).unwrap_or_default();
+    Ok(note.as_chunks::<32>().0.to_vec())
+}
+
+/// The newest first. Of runs at once the last one stays; what others learnt is learnt again.
+fn note(store: &Store, place: Digest, new: Vec<Fact>, mut known: Vec<Fact>, files: usize) -> Result<()> {
+    let is_new: FxHashSet<Fact> = new.iter().copied().collect();
+    known.retain(|fact| !is_new.contains(fact));
+    let all: Vec<Fact> = new.into_iter().chain(known).take((files + 1).saturating_mul(STATES)).collect();
+    store.save_payloads(WELL, &[(place, all.concat())])
 }
 
 /// For each file what stands for its being well: all that can have an influence on what is found of it.
-fn facts(store: &Store, action: &Action, each: &Each, inputs: &Inputs, isolation: &str) -> Result<Vec<Digest>> {
+fn facts(store: &Store, action: &Action, each: &Each, inputs: &Inputs, isolation: &str) -> Result<Vec<Fact>> {
     let (rest, files) = split(action, each);
     let alike = Action { argv: rest.to_vec(), ..action.clone() };
     let alike = key(&alike, &Inputs { root: each.fits, images: inputs.images.clone() }, isolation);
     let nodes = store.tree(inputs.root)?.nodes;
     let fact = |file: &String| {
         let node: Option<&Node> = RelPath::parse(file).ok().and_then(|path| nodes.get(&path));
-        Digest::of(format!("{alike}\0{file}\0{node:?}").as_bytes())
+        *Digest::of(format!("{alike}\0{file}\0{node:?}").as_bytes()).hash()
     };
     Ok(files.iter().map(fact).collect())
 }
@@ -165,7 +200,7 @@ mod tests {
             let output = self.store.name_tree(&Tree { nodes }).unwrap();
             let stdout = self.store.put(stdout.as_bytes()).unwrap();
             let outcome = Outcome { exit: Exit::Code(exit), stdout, output, ..nothing(&self.store).unwrap() };
-            learn(&self.store, &self.action, &self.inputs(), "full", &outcome).unwrap();
+            learn(&self.store, &self.action, &self.action, &self.inputs(), "full", &outcome).unwrap();
         }
 
         /// The words of the process that is left; `all` and `none`.
@@ -190,14 +225,25 @@ mod tests {
         assert_eq!(world.left(), "/bin/look --strict b.py");
         world.files.insert("b.py", "b");
         assert_eq!(world.left(), "none");
-        world.action.argv.push("d.py".to_owned());
-        world.action.each = world.action.each.map(|each| Each { files: 4, ..each });
-        world.files.insert("d.py", "a");
-        assert_eq!(
-            world.left(),
-            "/bin/look --strict d.py",
-            "what holds of a file holds of no other with the same bytes"
-        );
+        world.files.insert("c.py", "b");
+        assert_eq!(world.left(), "/bin/look --strict c.py", "what holds of a file holds of no other with its bytes");
+    }
+
+    #[test]
+    fn what_was_well_on_another_branch_is_known_until_it_is_long_ago() {
+        let mut world = World::new();
+        for branch in ["a", "b", "c"] {
+            world.files = BTreeMap::from([("a.py", branch), ("b.py", branch), ("c.py", branch)]);
+            world.learn(0, "", &[]);
+        }
+        world.files = BTreeMap::from([("a.py", "a"), ("b.py", "b"), ("c.py", "c")]);
+        assert_eq!(world.left(), "none");
+        for text in ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17"] {
+            world.files.insert("a.py", text);
+            world.learn(0, "", &[]);
+        }
+        let place = place(&world.action, world.action.each.as_ref().unwrap());
+        assert_eq!(known(&world.store, place).unwrap().len(), (3 + 1) * STATES);
     }
 
     #[test]

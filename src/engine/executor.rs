@@ -203,6 +203,7 @@ impl Execution {
             true => each::without_known(store, action, &inputs, isolation, &of_all)?,
             false => each::Left::All,
         };
+        let whole = action;
         let (action, key) = match &fewer {
             each::Left::All => (action, of_all),
             each::Left::Some(fewer) => (&**fewer, key(fewer, &inputs, isolation)),
@@ -227,7 +228,7 @@ impl Execution {
         let outcome = written.and(outcome)?;
         if action.is_good(outcome.exit) && action.cache.keep && !action.interactive {
             cache::keep_outcome(store, &key, &outcome)?;
-            each::learn(store, action, &inputs, isolation, &outcome)?;
+            each::learn(store, whole, action, &inputs, isolation, &outcome)?;
         }
         self.tell_end(id, label, Origin::Ran, &outcome);
         Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Ran, outcome)) })
