@@ -63,7 +63,7 @@ pub struct Action {
     pub env: BTreeMap<String, String>,
     /// Below the input root, which is mounted at `/src`.
     pub cwd: RelPath,
-    /// Mounted at `/src` under a writable layer that is thrown away.
+    /// At `/src` there is a copy of it, which is thrown away.
     pub input_root: Source,
     /// Read-only trees by absolute mount point (`/usr`, `/deps`, `/toolchain/python3.12`).
     pub images: BTreeMap<String, Source>,
