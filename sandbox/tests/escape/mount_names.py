@@ -8,5 +8,5 @@ for line in open("/proc/self/mountinfo"):
         print(f"mounted: {line!r}")
     if kind in {"cgroup", "cgroup2", "sysfs", "debugfs", "tracefs", "securityfs", "mqueue", "binfmt_misc"}:
         print(f"mounted: {line!r}")
-    if kind == "overlay" and "lowerdir=/.stage/" not in right:
-        print(f"the overlay names the host: {right!r}")
+    if point == "/src" and kind != "tmpfs":
+        print(f"the sources are the host's own: {line!r}")
