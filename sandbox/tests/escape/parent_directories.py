@@ -3,7 +3,8 @@
 import os
 
 root = os.stat("/")
-for path in ["/..", "/../..", "/src/../../..", "/proc/self/root/..", "/proc/self/cwd/../..", "/proc/self/fd/../../../.."]:
+above_sources = os.getcwd() + "/../../.."
+for path in ["/..", "/../..", above_sources, "/proc/self/root/..", "/proc/self/cwd/../..", "/proc/self/fd/../../../.."]:
     here = os.stat(path)
     if (here.st_dev, here.st_ino) != (root.st_dev, root.st_ino):
         print(f"{path} is not the root: {os.listdir(path)}")
