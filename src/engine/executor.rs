@@ -18,6 +18,7 @@ use crate::base::Digest;
 use crate::engine::cancel::Wish;
 use crate::engine::slots::Slots;
 use crate::engine::{Cancel, Engine, Error, cache, each, fetch, run};
+use crate::store::Store;
 
 /// Downloads at once. More does not help one host, and fewer leaves it idle.
 const DOWNLOADS: usize = 8;
@@ -241,13 +242,12 @@ impl Execution {
 
     async fn write_meanwhile(&self, label: &str, tree: Digest) -> Result<(), Error> {
         let (store, label) = (self.engine.store.clone(), label.to_owned());
-        blocking(move || store.write_named(tree).map_err(|source| Error::LostInput { label, source })).await
+        blocking(move || write_input(&store, &label, tree)).await
     }
 
     /// Trees that were only named so far: this step is the first to need them.
     fn write_inputs(&self, label: &str, mut trees: impl Iterator<Item = Digest>) -> Result<(), Error> {
-        let lost = |source| Error::LostInput { label: label.to_owned(), source };
-        tokio::task::block_in_place(|| trees.try_for_each(|tree| self.engine.store.write_named(tree).map_err(lost)))
+        tokio::task::block_in_place(|| trees.try_for_each(|tree| write_input(&self.engine.store, label, tree)))
     }
 
     /// What others only need is done; what was asked for is finished, and how.
@@ -313,6 +313,10 @@ fn resolved(source: Source, trees: &BTreeMap<StepId, Digest>) -> Digest {
         Source::Tree(tree) => tree,
         Source::Output(id) => *trees.get(&id).expect("a graph's edges name every output that a step uses"),
     }
+}
+
+fn write_input(store: &Store, label: &str, tree: Digest) -> Result<(), Error> {
+    store.write_named(tree).map_err(|source| Error::LostInput { label: label.to_owned(), source })
 }
 
 fn isolation_name(engine: &Engine) -> &'static str {

@@ -102,6 +102,7 @@ impl Session {
         let loaded = loading::load(self)?;
         let graph = Arc::new(loaded.graph);
         self.graph = Some(graph.clone());
+        // Most goals ask for it next, while this thread still goes through what was loaded.
         let ahead = graph.clone();
         rayon::spawn(move || ahead.look_ahead());
         self.broken = loaded.broken;

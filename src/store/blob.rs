@@ -55,7 +55,7 @@ impl Store {
     }
 
     pub fn contains(&self, digest: Digest) -> Result<bool> {
-        Ok(self.locate(digest, Form::Plain)?.is_some() || self.locate(digest, Form::Executable)?.is_some())
+        Ok(self.locate_blob(digest)?.is_some())
     }
 
     /// Reads a whole object and hashes it; wrong bytes are set aside and `None`.
@@ -87,13 +87,17 @@ impl Store {
 
     /// Where below `blob_shelf` this content lies, for it to be copied: in which mode it lies there does not matter.
     pub fn below_blob_shelf(&self, digest: Digest) -> Result<String> {
-        for form in [Form::Plain, Form::Executable] {
-            if let Some(path) = self.locate(digest, form)? {
-                let below = path.strip_prefix(self.blob_shelf()).unwrap_or(&path);
-                return Ok(below.to_string_lossy().into_owned());
-            }
+        let path = self.locate_blob(digest)?.ok_or(Error::Missing(digest))?;
+        let below = path.strip_prefix(self.blob_shelf()).unwrap_or(&path);
+        Ok(below.to_string_lossy().into_owned())
+    }
+
+    /// In either form.
+    fn locate_blob(&self, digest: Digest) -> Result<Option<PathBuf>> {
+        match self.locate(digest, Form::Plain)? {
+            None => self.locate(digest, Form::Executable),
+            plain => Ok(plain),
         }
-        Err(Error::Missing(digest))
     }
 
     /// The path of a blob in the wanted form, made from the other form if only that is there.

@@ -10,7 +10,7 @@ pub struct Tree {
     pub nodes: BTreeMap<RelPath, Node>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
     File { digest: Digest, executable: bool },
     Symlink { target: String },
