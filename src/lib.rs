@@ -7,7 +7,7 @@
 //!        plan -> tools, python -> target               +-> engine -> waders-sandbox
 //!                                   |                  |      |
 //!                         build_file, config           |  action, store, net
-//!                                   +------> base <----+------+
+//!                                   +--> look, base <--+------+
 //! ```
 //!
 //! The rooms, and what each may use. `tests/it/tidy.rs` reads this table: the map is the rule.
@@ -15,19 +15,20 @@
 //! | room | lives there | may use |
 //! |---|---|---|
 //! | `base` | digest, relative path, glob, text | - |
-//! | `store` | blobs, trees, capture, materialize, archives, durable writes, index | base |
+//! | `look` | files outside the store as plans see them, every look noted | base |
+//! | `store` | blobs, trees, capture, materialize, archives, durable writes, index | base look |
 //! | `net` | HTTP with the user's own TLS and index settings, listings of files, retries | base |
 //! | `action` | action, graph, key, outcome, event | base |
 //! | `engine` | executor, cache, one action's run, fetch | base store net action |
 //! | `config` | option table, load, precedence, interpolation, flags | base |
 //! | `build_file` | parse and evaluate declarative BUILD files | base |
-//! | `target` | address, spec, kinds, fields, graph, selection | base config build_file |
-//! | `python` | imports, owners, inference, lockfiles, resolve, wheels | base store config target |
-//! | `toolchain` | lock, debian, standalone, host, system tree | base store net config |
+//! | `target` | address, spec, kinds, fields, graph, selection | base look config build_file |
+//! | `python` | imports, owners, inference, lockfiles, resolve, wheels | base look store config target |
+//! | `toolchain` | lock, debian, standalone, host, system tree | base look store net config |
 //! | `tools` | the tools as data | base config |
-//! | `plan` | partitions and inputs: targets and tools to actions | base store action config target python toolchain tools |
+//! | `plan` | partitions and inputs: targets and tools to actions | base look store action config target python toolchain tools |
 //! | `report` | console, json, junit, summary | base action |
-//! | `goals` | one small file a goal, and the session they share | base store net action engine config build_file target python toolchain tools plan report |
+//! | `goals` | one small file a goal, and the session they share | base look store net action engine config build_file target python toolchain tools plan report |
 //! | `cli` | arguments, dispatch, exit codes, errors | base config target goals report |
 
 pub mod action;
@@ -37,6 +38,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod goals;
+pub mod look;
 pub mod net;
 pub mod plan;
 pub mod python;

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::base::Digest;
+
 mod at_file;
 pub mod backends;
 pub mod build_root;
@@ -91,6 +93,11 @@ impl Config {
     pub fn dict(&self, scope: &str, option: &str) -> &Map<String, Value> {
         static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
         self.value(scope, option).as_object().unwrap_or(&EMPTY)
+    }
+
+    /// Stands for the values of all options.
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(serde_json::to_string(&self.values).expect("names and values always serialize").as_bytes())
     }
 
     fn set(&mut self, scope: &'static str, option: &'static str, value: Value) {

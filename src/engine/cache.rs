@@ -1,11 +1,12 @@
 //! What came of earlier steps, kept in the store's index: outcomes by action key, trees by what they were fetched or derived from.
 //! A row that cannot be read is a miss.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::action::{Derive, Fetch, Outcome};
 use crate::base::Digest;
+use crate::engine::each;
 use crate::store::{Result, Store};
 
 /// What a row is about, so that keys of different kinds never meet.
@@ -18,8 +19,32 @@ pub enum Kind {
     Lineage,
 }
 
+/// How an outcome can be had once more by those who know that the action would be the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kept {
+    /// Under the key of what was carried out.
+    Under(Digest),
+    /// There was nothing to carry out: every file is known to be well.
+    Nothing,
+}
+
+impl Kept {
+    /// None where it, or something that it names, is no longer there.
+    pub fn outcome(&self, store: &Store) -> Result<Option<Outcome>> {
+        let outcome = match self {
+            Kept::Under(key) => outcome(store, key)?,
+            Kept::Nothing => Some(each::nothing(store)?),
+        };
+        Ok(outcome.filter(|outcome| store.tree(outcome.output).is_ok()))
+    }
+}
+
+/// None also where the store lost what the process said or all that it left.
 pub fn outcome(store: &Store, key: &Digest) -> Result<Option<Outcome>> {
-    recall(store, row(Kind::Outcome, &key.to_string()))
+    let Some(outcome) = recall::<Outcome>(store, row(Kind::Outcome, &key.to_string()))? else { return Ok(None) };
+    let is_there =
+        store.contains(outcome.stdout)? && store.contains(outcome.stderr)? && store.directory(outcome.output).is_ok();
+    Ok(is_there.then_some(outcome))
 }
 
 pub fn keep_outcome(store: &Store, key: &Digest, outcome: &Outcome) -> Result<()> {

@@ -15,10 +15,11 @@ use crate::action::{
     Action, ActionGraph, Derive, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key, lineage,
 };
 use crate::base::Digest;
+use crate::engine::cache::Kept;
 use crate::engine::cancel::Wish;
 use crate::engine::slots::Slots;
 use crate::engine::{Cancel, Engine, Error, cache, each, fetch, run};
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Downloads at once. More does not help one host, and fewer leaves it idle.
 const DOWNLOADS: usize = 8;
@@ -28,6 +29,24 @@ const DOWNLOADS: usize = 8;
 pub struct StepResult {
     pub tree: Digest,
     pub outcome: Option<(Origin, Outcome)>,
+    /// None where it is not kept, or must be carried out each time.
+    pub kept: Option<Kept>,
+}
+
+impl StepResult {
+    fn of_tree(tree: Digest) -> StepResult {
+        StepResult { tree, outcome: None, kept: None }
+    }
+
+    fn of_process(origin: Origin, outcome: Outcome, kept: Option<Kept>) -> StepResult {
+        StepResult { tree: outcome.output, outcome: Some((origin, outcome)), kept }
+    }
+
+    /// What an earlier run came to, without its action. None where that is no longer there.
+    pub fn again(store: &Store, kept: &Kept) -> store::Result<Option<StepResult>> {
+        let outcome = kept.outcome(store)?;
+        Ok(outcome.map(|outcome| StepResult::of_process(Origin::Cached, outcome, Some(kept.clone()))))
+    }
 }
 
 pub type Results = BTreeMap<StepId, Result<StepResult, Arc<Error>>>;
@@ -149,7 +168,7 @@ impl Execution {
     async fn fetch(&self, id: StepId, step: &Fetch, recall: bool) -> Result<StepResult, Error> {
         let row = cache::fetched(step);
         if recall && let Some(tree) = cache::tree(&self.engine.store, row)? {
-            return Ok(StepResult { tree, outcome: None });
+            return Ok(StepResult::of_tree(tree));
         }
         let _permit = self.downloads.acquire().await.expect("the semaphore is never closed");
         self.refuse_if_interrupted()?;
@@ -163,14 +182,14 @@ impl Execution {
         });
         let tree = tree.await?;
         (self.events)(Event::Done { id, label });
-        Ok(StepResult { tree, outcome: None })
+        Ok(StepResult::of_tree(tree))
     }
 
     async fn derive(&self, step: &Derive, trees: &BTreeMap<StepId, Digest>, recall: bool) -> Result<StepResult, Error> {
         let parts: Vec<Digest> = step.parts.iter().map(|source| resolved(*source, trees)).collect();
         let row = cache::derived(step, &parts);
         if recall && let Some(tree) = cache::tree(&self.engine.store, row)? {
-            return Ok(StepResult { tree, outcome: None });
+            return Ok(StepResult::of_tree(tree));
         }
         self.write_inputs(&step.label, parts.iter().copied())?;
         let (engine, step) = (self.engine.clone(), step.clone());
@@ -182,7 +201,7 @@ impl Execution {
             cache::keep_tree(&engine.store, row, &tree)?;
             Ok(tree)
         });
-        Ok(StepResult { tree: tree.await?, outcome: None })
+        Ok(StepResult::of_tree(tree.await?))
     }
 
     async fn run(
@@ -198,7 +217,7 @@ impl Execution {
         let recall = recall && action.cache.read && !action.interactive;
         let of_all = key(action, &inputs, isolation);
         if recall && let Some(outcome) = cache::outcome(store, &of_all)? {
-            return Ok(self.recalled(id, action, outcome));
+            return Ok(self.recalled(id, action, outcome, Kept::Under(of_all)));
         }
         let fewer = match recall {
             true => each::without_known(store, action, &inputs, isolation, &of_all)?,
@@ -208,12 +227,12 @@ impl Execution {
         let (action, key) = match &fewer {
             each::Left::All => (action, of_all),
             each::Left::Some(fewer) => (&**fewer, key(fewer, &inputs, isolation)),
-            each::Left::None => return Ok(self.recalled(id, action, each::nothing(store)?)),
+            each::Left::None => return Ok(self.recalled(id, action, each::nothing(store)?, Kept::Nothing)),
         };
         if key != of_all
             && let Some(outcome) = cache::outcome(store, &key)?
         {
-            return Ok(self.recalled(id, action, outcome));
+            return Ok(self.recalled(id, action, outcome, Kept::Under(key)));
         }
         let slot = self.slots.take().await;
         self.refuse_if_interrupted()?;
@@ -227,17 +246,18 @@ impl Execution {
             run::run(&self.engine, action, &inputs, lineage, &slot, &self.cancel)
         );
         let outcome = written.and(outcome)?;
-        if action.is_good(outcome.exit) && action.cache.keep && !action.interactive {
+        let is_kept = action.is_good(outcome.exit) && action.cache.keep && !action.interactive;
+        if is_kept {
             cache::keep_outcome(store, &key, &outcome)?;
             each::learn(store, whole, action, &inputs, isolation, &outcome)?;
         }
         self.tell_end(id, label, Origin::Ran, &outcome);
-        Ok(StepResult { tree: outcome.output, outcome: Some((Origin::Ran, outcome)) })
+        Ok(StepResult::of_process(Origin::Ran, outcome, (is_kept && recall).then_some(Kept::Under(key))))
     }
 
-    fn recalled(&self, id: StepId, action: &Action, outcome: Outcome) -> StepResult {
+    fn recalled(&self, id: StepId, action: &Action, outcome: Outcome, kept: Kept) -> StepResult {
         self.tell_end(id, action.label.as_str().into(), Origin::Cached, &outcome);
-        StepResult { tree: outcome.output, outcome: Some((Origin::Cached, outcome)) }
+        StepResult::of_process(Origin::Cached, outcome, Some(kept))
     }
 
     async fn write_meanwhile(&self, label: &str, tree: Digest) -> Result<(), Error> {

@@ -23,6 +23,7 @@ use crate::base::Digest;
 use crate::net;
 use crate::store::Store;
 
+pub use cache::Kept;
 pub use cancel::{Cancel, Wish};
 pub use error::Error;
 pub use executor::{StepResult, execute};

@@ -3,7 +3,7 @@
 
 use crate::goals::calls::prepare::Contents;
 use crate::goals::calls::results::CallResults;
-use crate::goals::calls::{self, Enabled};
+use crate::goals::calls::{self, Done, Enabled};
 use crate::goals::rewrite::{self, rewrite};
 use crate::goals::{Error, Session, Verdict};
 use crate::report::tool_result::Asked;
@@ -25,30 +25,53 @@ pub fn fix(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Result<Verdict, Error> {
-    let works = calls::works(session, enabled)?;
-    let (original, unreadable) = calls::contents(session, &works)?;
-    let mut contents = original.clone();
-    let mut results = CallResults::default();
-    for work in &works {
-        let (calls, outcomes) = calls::execute(session, goal, std::slice::from_ref(work), &contents)?;
-        if session.was_interrupted() {
-            return Ok(Verdict::Interrupted);
-        }
-        results.add(session, &calls, &outcomes, &contents)?;
-        contents.append(&mut results.rewritten);
+    let done = calls::done(session, goal, &enabled, |session| in_turn(session, goal, &enabled))?;
+    if session.was_interrupted() {
+        return Ok(Verdict::Interrupted);
     }
-    let refused = write(session, &original, &contents)?;
+    let mut results = CallResults::default();
+    let contents = add_in_turn(session, &mut results, &done)?;
+    let refused = write(session, &done.contents, &contents)?;
     results.leave_out(&refused.iter().map(rewrite::Error::file).collect::<Vec<_>>());
     results.print(session, Asked::Rewrite);
     for error in &refused {
         session.tell("error", &told(error), error.hint().as_deref());
     }
     let verdict = match results.verdict(Asked::Rewrite) {
-        Verdict::Good if unreadable || !refused.is_empty() => Verdict::Bad(1),
+        Verdict::Good if done.unreadable || !refused.is_empty() => Verdict::Bad(1),
         verdict => verdict,
     };
     results.print_json(session, goal, verdict)?;
     Ok(verdict)
+}
+
+/// Each tool on what the one before made of the files.
+fn in_turn(session: &mut Session, goal: &str, enabled: &[Enabled]) -> Result<Done, Error> {
+    let works = calls::works(session, enabled.to_vec())?;
+    let (original, unreadable) = calls::contents(session, &works)?;
+    let mut done = Done { contents: original, unreadable, ..Done::default() };
+    let mut contents = done.contents.clone();
+    for work in &works {
+        let (calls, outcomes) = calls::execute(session, goal, std::slice::from_ref(work), &contents)?;
+        if session.was_interrupted() {
+            break;
+        }
+        let mut results = CallResults::default();
+        results.add(session, &calls, &outcomes, &contents)?;
+        contents.append(&mut results.rewritten);
+        done.add(calls, outcomes);
+    }
+    Ok(done)
+}
+
+/// Adds the results of all tools; gives what they made of the files together.
+fn add_in_turn(session: &mut Session, results: &mut CallResults, done: &Done) -> Result<Contents, Error> {
+    let mut contents = done.contents.clone();
+    for call in &done.calls {
+        results.add(session, std::slice::from_ref(call), &done.outcomes, &contents)?;
+        contents.append(&mut results.rewritten);
+    }
+    Ok(contents)
 }
 
 /// The files that could not be written.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::base::RelPath;
+use crate::look;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -25,6 +26,8 @@ pub enum Change<'a> {
 
 /// The files below the build root that are other, new or gone, sorted. A renamed file is both gone and new.
 pub fn changed_files(build_root: &Path, change: Change<'_>) -> Result<Vec<RelPath>, Error> {
+    // Of its commits no file of ours tells.
+    look::beyond();
     let mut files = BTreeSet::new();
     match change {
         Change::Since(commit) => {

@@ -8,6 +8,7 @@ use crate::base::{Digest, RelPath};
 use crate::build_file::BuildFile;
 use crate::build_file::interpret::{self, Answer, Question};
 use crate::goals::{Error, Session, running, toolchains};
+use crate::look;
 use crate::plan::interpret_run::{self, ANSWER, PROGRAM, QUESTION};
 use crate::plan::interpreter::Interpreter;
 use crate::store::{Node, Tree};
@@ -40,7 +41,7 @@ fn ask_once(
     env: &BTreeMap<String, Option<String>>,
     open: &BTreeSet<RelPath>,
 ) -> Result<Answer, Error> {
-    let exists = |file: &&RelPath| file.to_path(session.build_root()).is_file();
+    let exists = |file: &&RelPath| look::is_file(&file.to_path(session.build_root()));
     let files: BTreeSet<RelPath> =
         question.files.iter().chain(&question.preludes).chain(open.iter().filter(exists)).cloned().collect();
     let sources = session.sources()?.tree(&files)?;

@@ -1,9 +1,8 @@
 //! `lint`: every linter on the selected files, and what fixers and formatters would change. Nothing is written but
 //! reports.
 
-use crate::goals::calls::prepare::Contents;
 use crate::goals::calls::results::{CallResults, keep_reports};
-use crate::goals::calls::{self, Enabled, Work};
+use crate::goals::calls::{self, Done, Enabled};
 use crate::goals::{Error, Session, Verdict, regex_lint};
 use crate::report::tool_result::Asked;
 use crate::report::tool_summary;
@@ -15,9 +14,10 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         Err(Error::NoTool { .. }) => Vec::new(),
         enabled => without_doubles(enabled?),
     };
-    let works = calls::works(session, enabled)?;
-    let (contents, unreadable) = calls::contents(session, &works)?;
-    let mut results = lint(session, &works, &contents)?;
+    let done = calls::done(session, "lint", &enabled, |session| lint(session, &enabled))?;
+    let mut results = CallResults::default();
+    results.add(session, &done.calls, &done.outcomes, &done.contents)?;
+    keep_reports(session, "lint", &done.calls, &done.outcomes)?;
     results.tools.extend(regex_lint::result(session)?.map(|result| (result.name.clone(), result)));
     if session.was_interrupted() {
         return Ok(Verdict::Interrupted);
@@ -25,7 +25,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     results.print(session, Asked::Tell);
     advise(session, &results);
     let verdict = match results.verdict(Asked::Tell) {
-        Verdict::Good if unreadable => Verdict::Bad(1),
+        Verdict::Good if done.unreadable => Verdict::Bad(1),
         verdict => verdict,
     };
     results.tell_machines(session, "lint", verdict)?;
@@ -50,12 +50,11 @@ fn without_doubles(mut enabled: Vec<Enabled>) -> Vec<Enabled> {
 }
 
 /// All tools at once, each on the files as they are.
-fn lint(session: &mut Session, works: &[(Enabled, Work)], contents: &Contents) -> Result<CallResults, Error> {
-    let mut results = CallResults::default();
-    let (calls, outcomes) = calls::execute(session, "lint", works, contents)?;
-    results.add(session, &calls, &outcomes, contents)?;
-    keep_reports(session, "lint", &calls, &outcomes)?;
-    Ok(results)
+fn lint(session: &mut Session, enabled: &[Enabled]) -> Result<Done, Error> {
+    let works = calls::works(session, enabled.to_vec())?;
+    let (contents, unreadable) = calls::contents(session, &works)?;
+    let (calls, outcomes) = calls::execute(session, "lint", &works, &contents)?;
+    Ok(Done { calls, outcomes, contents, unreadable })
 }
 
 /// Which goal makes the changes that are wanted.

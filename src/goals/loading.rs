@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use crate::base::RelPath;
 use crate::build_file::BuildFile;
 use crate::goals::{Error, Session, interpret};
-use crate::store::{Listings, Stamp};
+use crate::look::Stamp;
+use crate::store::Listings;
 use crate::target::files::Memory;
 use crate::target::{self, Diagnostic, Loaded, Topic, World};
 

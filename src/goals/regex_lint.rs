@@ -1,9 +1,9 @@
 //! `[regex-lint]` as a part of `lint`: the selected files are read, and the findings look like those of a tool.
 
-use std::fs;
 use std::time::Duration;
 
 use crate::goals::{Error, Session};
+use crate::look;
 use crate::report::Status;
 use crate::report::finding::Finding;
 use crate::report::tool_result::{ToolResult, ToolRun};
@@ -25,7 +25,7 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     let mut checked = Vec::new();
     for file in session.selected_files()? {
         let Some(required) = rules.required(file.as_str())? else { continue };
-        let content = fs::read(file.to_path(session.build_root()));
+        let content = look::read(&file.to_path(session.build_root()));
         let content = content.map_err(|source| Error::ReadFile { file: file.clone(), source })?;
         checked.push(required.check(file.as_str(), &content)?);
     }

@@ -6,6 +6,7 @@ use crate::action::{ActionGraph, Event, StepId};
 use crate::engine::executor::Results;
 use crate::engine::{self, Cancel, StepResult};
 use crate::goals::{Error, Session};
+use crate::look;
 use crate::report::Console;
 
 /// Threads that only wait: for processes, downloads and each other.
@@ -37,6 +38,8 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
     // Blocking work that outlived its step has nothing to tell any more.
     runtime.shutdown_background();
     for notice in engine.store.take_notices() {
+        // Of this run alone.
+        look::beyond();
         session.warn(&notice);
     }
     Ok(results)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::base::RelPath;
 use crate::goals::git::{self, Change};
 use crate::goals::{Error, Session};
+use crate::look;
 use crate::target::filter::{Filters, Granularity, filter};
 use crate::target::{self, Address, TargetGraph};
 
@@ -102,7 +103,7 @@ pub fn specs(session: &Session) -> Result<Vec<String>, Error> {
     let mut specs = session.specs().to_vec();
     for file in session.config().list("GLOBAL", "spec_files") {
         let path = session.build_root().join(file);
-        let text = std::fs::read_to_string(&path).map_err(|source| Error::SpecFile { path, source })?;
+        let text = look::read_to_string(&path).map_err(|source| Error::SpecFile { path, source })?;
         specs.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
     }
     Ok(specs)

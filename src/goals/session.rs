@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use waders_sandbox::Isolation;
 
@@ -17,6 +18,7 @@ use crate::config::{Config, Environment};
 use crate::engine::{Cancel, Engine, Wish};
 use crate::goals::sources::Sources;
 use crate::goals::{Error, Verdict, forbidden, loading, recipes, selected, unpackers};
+use crate::look;
 use crate::net::Client;
 use crate::python::{self, Dependencies, Extent, SourceRoots};
 use crate::report::ExitCode;
@@ -28,6 +30,14 @@ use crate::target::{Address, Broken, Severity, TargetGraph};
 pub struct Terminal {
     pub stderr_is_terminal: bool,
     pub colour: bool,
+}
+
+/// A message on standard error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    severity: String,
+    text: String,
+    hint: Option<String>,
 }
 
 pub struct Session {
@@ -47,6 +57,8 @@ pub struct Session {
     sources: Option<Arc<Sources>>,
     engine: Option<Arc<Engine>>,
     pub cancel: Cancel,
+    /// What was told so far, in order.
+    told: Mutex<Vec<Message>>,
     /// The store lost something that only locks and sources can bring back: those are gone through again.
     restores: bool,
 }
@@ -74,6 +86,7 @@ impl Session {
             sources: None,
             engine: None,
             cancel: Cancel::default(),
+            told: Mutex::default(),
             restores: false,
         }
     }
@@ -198,7 +211,7 @@ impl Session {
             roots: &roots,
             settings: &python::Settings::of(&self.config)?,
             imports: &|files| sources.imports(files),
-            texts: &|file| std::fs::read_to_string(file.to_path(&self.build_root)).ok(),
+            texts: &|file| look::read_to_string(&file.to_path(&self.build_root)).ok(),
         };
         let dependencies = Arc::new(python::infer(&input, extent)?);
         sources.save_present(graph.files())?;
@@ -317,7 +330,7 @@ impl Session {
         let vars = &self.environment.vars;
         let home = self.environment.home.clone().unwrap_or_default();
         let read = |path: PathBuf| {
-            let text = std::fs::read_to_string(&path).ok()?;
+            let text = look::read_to_string(&path).ok()?;
             Some(index::SettingsFile { path, text })
         };
         let uv: Vec<_> = index::uv_files(vars, &home).into_iter().filter_map(read).collect();
@@ -360,10 +373,29 @@ impl Session {
 
     /// One message on standard error, and what to do about it.
     pub fn tell(&self, severity: &str, message: &str, hint: Option<&str>) {
-        eprintln!("{severity}: {message}");
-        if let Some(hint) = hint {
+        self.tell_message(Message {
+            severity: severity.to_owned(),
+            text: message.to_owned(),
+            hint: hint.map(str::to_owned),
+        });
+    }
+
+    pub fn tell_message(&self, message: Message) {
+        eprintln!("{}: {}", message.severity, message.text);
+        if let Some(hint) = &message.hint {
             eprintln!("hint: {hint}");
         }
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+    }
+
+    /// Everything on standard error so far, but for what became of steps.
+    pub fn told(&self) -> Vec<Message> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether all that was loaded is in order, and all that is not was told.
+    pub fn is_sound(&self) -> bool {
+        self.broken.is_empty() && !self.has_mistakes
     }
 
     /// The current directory below the build root.

@@ -2,7 +2,6 @@
 //! they import, parsed again only when their bytes did.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -11,9 +10,10 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::base::{Digest, RelPath};
+use crate::look::{self, Stamp};
 use crate::python::imports::{IMPORTS_VERSION, Imports, imports};
 use crate::python::imports_bytes;
-use crate::store::{Batch, Node, Stamp, StatCache, Store, Tree};
+use crate::store::{Batch, Node, StatCache, Store, Tree};
 use crate::target::Files;
 
 #[derive(Debug, thiserror::Error)]
@@ -75,12 +75,12 @@ impl Sources {
 
     fn look<'f>(&self, file: &'f RelPath) -> Result<Looked<'f>, Error> {
         let path = file.to_path(&self.root);
-        let stamp = Stamp::of(&fs::metadata(&path).map_err(unreadable(file))?);
+        let stamp = Stamp::of(&look::metadata(&path).map_err(unreadable(file))?);
         if let Some((digest, note)) = self.stats.known(file, &stamp) {
             return Ok(Looked { file, stamp, digest, imports: imports_bytes::from_bytes(note) });
         }
         let hashed_at = SystemTime::now();
-        let digest = Digest::of(&fs::read(&path).map_err(unreadable(file))?);
+        let digest = Digest::of(&look::read(&path).map_err(unreadable(file))?);
         self.stats.learn(file.clone(), stamp, digest, hashed_at, false);
         Ok(Looked { file, stamp, digest, imports: None })
     }
@@ -110,7 +110,7 @@ impl Sources {
         if let Some((bytes, imports)) = kept {
             return Some(Found { looked, digest, imports, bytes, is_new: false });
         }
-        let content = fs::read(looked.file.to_path(&self.root)).ok()?;
+        let content = look::read(&looked.file.to_path(&self.root)).ok()?;
         let imports = imports(&content, self.strings);
         let bytes = imports_bytes::to_bytes(&imports);
         // Kept for what was read, which an editor may have changed since it was hashed.
@@ -167,7 +167,7 @@ impl Sources {
     fn node(&self, batch: &Batch<'_>, file: &RelPath) -> Result<Node, Error> {
         use std::os::unix::fs::PermissionsExt;
         let path = file.to_path(&self.root);
-        let metadata = fs::metadata(&path).map_err(unreadable(file))?;
+        let metadata = look::metadata(&path).map_err(unreadable(file))?;
         let executable = metadata.permissions().mode() & 0o100 != 0;
         let stamp = Stamp::of(&metadata);
         if let Some((digest, stored)) = self.stats.digest(file, &stamp)
@@ -199,6 +199,8 @@ fn kind(strings: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -9,6 +9,7 @@ use crate::action::{ActionGraph, Exit, Source, Step};
 use crate::base::{Digest, RelPath};
 use crate::goals::packages::Packages;
 use crate::goals::{Error, Session, recipes, running, toolchains};
+use crate::look;
 use crate::plan::lock_run::{self, Reach};
 use crate::plan::requirements;
 use crate::plan::venv::Venvs;
@@ -55,7 +56,7 @@ fn locked(session: &mut Session, pins: &Pins<'_>) -> Result<Arc<Lock>, Error> {
     );
     let path = session.build_root().join(&pins.file);
     let parse = |text: &str| lockfile::parse(&pins.file, text, None).map(Arc::new).map_err(requirements::Error::from);
-    if let Ok(text) = std::fs::read_to_string(&path)
+    if let Ok(text) = look::read_to_string(&path)
         && text.starts_with(&head)
     {
         return Ok(parse(&text)?);

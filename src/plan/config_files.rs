@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::config::Config;
+use crate::look;
 use crate::target::Files;
 use crate::tools::{ConfigDirs, ConfigFile, Tool};
 
@@ -71,7 +72,7 @@ impl ConfigFiles<'_> {
     fn in_dir(&self, tool: &Tool, dir: &RelPath) -> Vec<RelPath> {
         let is_meant = |path: &RelPath, file: &ConfigFile| {
             let holds_it = |section: &String| {
-                let bytes = std::fs::read(path.to_path(&self.root));
+                let bytes = look::read(&path.to_path(&self.root));
                 bytes.is_ok_and(|bytes| holds(&file.name, &String::from_utf8_lossy(&bytes), section))
             };
             self.files.contains(path) && file.section.as_ref().is_none_or(holds_it)

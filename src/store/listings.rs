@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use super::error::Result;
 use super::layout::{Store, lock};
 use super::pack::{Pack, Place, Record};
-use super::stat_cache::Stamp;
 use crate::base::RelPath;
+use crate::look::Stamp;
 
 /// Shared by any number of threads.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Listings {
 impl Store {
     /// Of the directories below `root`, an absolute path.
     pub fn listings(&self, root: &Path) -> Result<Listings> {
-        let place = self.pack_place(root, "directories");
+        let place = self.known_place(root, "directories");
         let known = self.load_pack(&place)?;
         let asked = (0..known.len()).map(|_| AtomicBool::new(false)).collect();
         Ok(Listings { place, known, asked, learnt: Mutex::default() })

@@ -10,7 +10,7 @@
 //! tmp/<session>/     what a living process is writing; locked by it, swept by the next when it died
 //! quarantine/        what was found damaged: never served, kept to be looked at
 //! repository/<hex>-… what is known of one repository: its files' stat data, digests and imports, its directories'
-//!                    listings (`pack`); 0644
+//!                    listings (`pack`), what runs looked at and came to (`traces`); 0644
 //! index.db           SQLite: the action cache, and what is known of contents; `index.lock` while it is made
 //! ```
 //!
@@ -42,6 +42,7 @@ mod shelf;
 mod stat_cache;
 #[cfg(test)]
 mod tests;
+mod traces;
 pub mod tree;
 mod trees;
 mod verify;
@@ -57,6 +58,7 @@ pub use layout::Store;
 pub use listings::Listings;
 pub use remove::remove_tree;
 pub use session::Scratch;
-pub use stat_cache::{Stamp, StatCache};
+pub use stat_cache::StatCache;
+pub use traces::Trace;
 pub use tree::{Node, Tree};
 pub use verify::Verified;

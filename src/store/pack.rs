@@ -9,7 +9,7 @@
 //! text                                               paths and notes; starts count from here
 //! ```
 //!
-//! Records are sorted by path. Losing the file costs time, never correctness, so it is not synced: what a power cut
+//! Records are sorted by path. Losing such a file costs time, never correctness, so it is not synced: what a power cut
 //! tears is noticed by its hash.
 
 use std::fs;
@@ -143,37 +143,52 @@ impl Pack {
 /// many anew.
 const LACKING: usize = 64;
 
-/// Where a pack lies.
+/// Where one lies.
 #[derive(Debug)]
 pub struct Place(PathBuf);
 
 impl Store {
-    /// Of what is known of the workspace at `root`: one pack for each subject.
-    pub(super) fn pack_place(&self, root: &Path, subject: &str) -> Place {
+    /// Of what is known of the workspace at `root`: a file for each subject.
+    pub(super) fn known_place(&self, root: &Path, subject: &str) -> Place {
         let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
         Place(self.root.join("repository").join(format!("{name}-{subject}")))
     }
 
     /// One that is damaged is set aside, and is as none.
-    pub(super) fn load_pack(&self, Place(path): &Place) -> Result<Pack> {
+    pub(super) fn load_pack(&self, place: &Place) -> Result<Pack> {
+        self.load_known(place, Pack::parse)
+    }
+
+    /// The same for any file that vouches for its bytes: `parse` refuses what is damaged.
+    pub(super) fn load_known<T: Default>(
+        &self,
+        Place(path): &Place,
+        parse: impl FnOnce(Vec<u8>) -> std::result::Result<T, String>,
+    ) -> Result<T> {
         let mut file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Pack::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
             opened => opened.map_err(Error::io("open", path))?,
         };
         let metadata = file.metadata().map_err(Error::io("look at", path))?;
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
         file.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-        match Pack::parse(bytes) {
-            Ok(pack) => Ok(pack),
-            Err(_) => self.set_aside(path, Some(metadata.ino())).map(|()| Pack::default()),
+        match parse(bytes) {
+            Ok(known) => Ok(known),
+            Err(_) => self.set_aside(path, Some(metadata.ino())).map(|()| T::default()),
+        }
+    }
+
+    pub(super) fn publish_pack(&self, place: &Place, kind: &[u8; 32], records: &[Record<'_>]) -> Result<()> {
+        match Pack::write(kind, records) {
+            Some(bytes) => self.publish_known(place, &bytes),
+            None => Ok(()),
         }
     }
 
     /// Whatever other processes do, the file is always one that somebody wrote whole: the last one stays.
-    pub(super) fn publish_pack(&self, Place(path): &Place, kind: &[u8; 32], records: &[Record<'_>]) -> Result<()> {
-        let Some(bytes) = Pack::write(kind, records) else { return Ok(()) };
+    pub(super) fn publish_known(&self, Place(path): &Place, bytes: &[u8]) -> Result<()> {
         let fresh = self.session.fresh();
-        durable::write(&fresh, &bytes, 0o644).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
+        durable::write(&fresh, bytes, 0o644).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
         failpoint::reach("pack: written");
         fs::rename(&fresh, path).map_err(Error::io("rename", path))?;
         failpoint::reach("pack: published");
@@ -181,11 +196,11 @@ impl Store {
     }
 }
 
-fn read<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+pub(super) fn read<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
-fn number(bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) fn number(bytes: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(read(bytes, at)?)).ok()
 }
 

@@ -3,12 +3,10 @@
 //! is `pack`'s. Notes are also kept by content, for another branch or checkout.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rusqlite::{OptionalExtension, params};
 
@@ -17,52 +15,7 @@ use super::index::sound_value;
 use super::layout::{Store, lock};
 use super::pack::{Pack, Place, Record};
 use crate::base::{Digest, RelPath};
-
-/// A file whose times are not older than this when it is hashed may change once more within the same tick of its file
-/// system's clock: its stamp proves nothing. Linux ticks every 1 to 10 ms; network servers are coarser.
-const SETTLED: Duration = Duration::from_millis(200);
-
-/// Everything that changes when somebody writes a file, replaces it or restores an old time (which moves ctime).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    dev: u64,
-    ino: u64,
-    size: u64,
-    mode: u32,
-    mtime_ns: i64,
-    ctime_ns: i64,
-}
-
-impl Stamp {
-    pub fn of(metadata: &Metadata) -> Stamp {
-        let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
-        Stamp {
-            dev: metadata.dev(),
-            ino: metadata.ino(),
-            size: metadata.len(),
-            mode: metadata.mode(),
-            mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    pub(super) fn is_settled(&self, hashed_at: SystemTime) -> bool {
-        let Ok(now) = hashed_at.duration_since(SystemTime::UNIX_EPOCH) else { return false };
-        let latest = now.saturating_sub(SETTLED).as_nanos();
-        [self.mtime_ns, self.ctime_ns].iter().all(|time| u128::try_from(*time).is_ok_and(|time| time < latest))
-    }
-
-    pub(super) fn to_bytes(self) -> [u8; 44] {
-        let mut bytes = [0; 44];
-        bytes[..8].copy_from_slice(&self.dev.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.ino.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.size.to_le_bytes());
-        bytes[24..28].copy_from_slice(&self.mode.to_le_bytes());
-        bytes[28..36].copy_from_slice(&self.mtime_ns.to_le_bytes());
-        bytes[36..].copy_from_slice(&self.ctime_ns.to_le_bytes());
-        bytes
-    }
-}
+use crate::look::Stamp;
 
 /// What is known of the files below one directory, and what was learnt since. Shared by any number of threads.
 #[derive(Debug)]
@@ -91,14 +44,14 @@ impl StatCache {
             return (learnt.stamp == *stamp).then_some((learnt.digest, learnt.stored));
         }
         let record = self.record(path, stamp)?;
-        Some((Digest::new(record.hash, stamp.size), record.stored))
+        Some((Digest::new(record.hash, stamp.size_bytes()), record.stored))
     }
 
     /// The same with the note about that content: empty if there is none.
     pub fn known(&self, path: &RelPath, stamp: &Stamp) -> Option<(Digest, &[u8])> {
         let record = self.record(path, stamp)?;
         let note = if self.known.kind() == Some(self.kind) { record.note } else { &[] };
-        Some((Digest::new(record.hash, stamp.size), note))
+        Some((Digest::new(record.hash, stamp.size_bytes()), note))
     }
 
     fn record(&self, path: &RelPath, stamp: &Stamp) -> Option<Record<'_>> {
@@ -108,7 +61,7 @@ impl StatCache {
     /// Takes note of a digest. `stamp` is from before the file was read, `hashed_at` the time of that stat. What could
     /// have changed unseen in between or right after is not kept. `stored`: the store has the content, too.
     pub fn learn(&self, path: RelPath, stamp: Stamp, digest: Digest, hashed_at: SystemTime, stored: bool) {
-        if stamp.is_settled(hashed_at) && stamp.size == digest.size_bytes() {
+        if stamp.is_settled(hashed_at) && stamp.size_bytes() == digest.size_bytes() {
             let mut learnt = lock(&self.learnt);
             let before = learnt.get(&path).filter(|before| before.digest == digest).map(|before| before.note.clone());
             let known = || self.known(&path, &stamp).filter(|(known, _)| *known == digest);
@@ -137,7 +90,7 @@ impl Store {
     /// Loads what is known of all files below `root`, an absolute path. `kind` names the format of the notes with its
     /// version: those of another kind are none.
     pub fn stat_cache(&self, root: &Path, kind: &str) -> Result<StatCache> {
-        let place = self.pack_place(root, "files");
+        let place = self.known_place(root, "files");
         let (kind, known) = (*blake3::hash(kind.as_bytes()).as_bytes(), self.load_pack(&place)?);
         Ok(StatCache { place, kind, known, learnt: Mutex::default(), has_news: AtomicBool::new(false) })
     }
@@ -197,6 +150,8 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -208,7 +163,7 @@ mod tests {
         std::fs::write(&file, "text").unwrap();
         let metadata = std::fs::metadata(&file).unwrap();
         let (stamp, path) = (Stamp::of(&metadata), RelPath::parse("file").unwrap());
-        let changed = SystemTime::UNIX_EPOCH + Duration::from_nanos(stamp.ctime_ns.unsigned_abs());
+        let changed = metadata.modified().unwrap();
         let open = |root: &Path| store.stat_cache(root, "imports 1").unwrap();
         let cache = open(dir.path());
         assert_eq!(cache.digest(&path, &stamp), None);
@@ -222,7 +177,7 @@ mod tests {
         let note = expected.map(|digest| (digest, b"note".as_slice()));
         assert_eq!(open(dir.path()).known(&path, &stamp), note);
         assert_eq!(open(&dir.path().join("other")).digest(&path, &stamp), None);
-        let other = Stamp { ctime_ns: stamp.ctime_ns + 1, ..stamp };
+        let other = Stamp::of(&std::fs::metadata(dir.path()).unwrap());
         assert_eq!(open(dir.path()).digest(&path, &other), None);
         let other_kind = store.stat_cache(dir.path(), "imports 2").unwrap();
         assert_eq!(other_kind.known(&path, &stamp), expected.map(|digest| (digest, b"".as_slice())));
@@ -257,7 +212,7 @@ mod tests {
     #[test]
     fn a_file_that_changed_just_now_is_never_trusted() {
         check(Duration::ZERO, false);
-        check(SETTLED / 2, false);
+        check(SECOND / 10, false);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
+use crate::look;
 
 /// What a file that a goal writes is called until it is whole (`goals::rewrite`): nobody's source, also where a killed run
 /// left one behind.
@@ -160,8 +161,8 @@ fn ignored(root: &Path, pants_ignore: &[String], use_gitignore: bool) -> Result<
         // Only what git itself would read; a broken line in it is git's own business.
         for file in [".git/info/exclude", ".gitignore"] {
             let path = root.join(file);
-            if path.is_file() {
-                texts.push(fs::read(&path).unwrap_or_default());
+            if look::is_file(&path) {
+                texts.push(look::read(&path).unwrap_or_default());
                 drop(builder.add(path));
             }
         }
@@ -238,7 +239,7 @@ impl Walk<'_> {
     /// What lies in a directory, remembered or listed.
     fn names(&self, dir: &RelPath, passed_over: &mut Vec<String>) -> std::io::Result<Vec<(RelPath, Kind)>> {
         let path = dir.to_path(self.root);
-        let (now, metadata) = (SystemTime::now(), fs::metadata(&path)?);
+        let (now, metadata) = (SystemTime::now(), look::metadata(&path)?);
         let known = self.memory.known(dir, &metadata);
         if let Some(names) = known.and_then(|listing| self.remembered(dir, listing)) {
             return Ok(names);
@@ -326,7 +327,7 @@ impl Walk<'_> {
 
     /// A link counts as what it leads to, inside the repository. A dangling one counts as nothing.
     fn link(&self, link: RelPath, lineage: &[PathBuf]) -> Option<Entry> {
-        let real = fs::canonicalize(link.to_path(self.root)).ok()?;
+        let real = look::real_path(&link.to_path(self.root), self.real_root).ok()?;
         if !real.starts_with(self.real_root) || self.is_ignored(&link, real.is_dir()) {
             return None;
         }

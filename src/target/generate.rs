@@ -10,6 +10,7 @@ use crate::base::RelPath;
 use crate::base::glob::Glob;
 use crate::base::text::{self, Place};
 use crate::build_file::{Diagnostic, GROUP_PREFIX, TargetDecl, Value};
+use crate::look;
 use crate::target::defaults::{Defaults, Fields};
 use crate::target::globs::GlobCache;
 use crate::target::kind::{Each, Kind, Sources};
@@ -226,7 +227,7 @@ impl<'a> Generation<'a> {
     }
 
     fn requirements(&mut self, kind: &Kind, file: &RelPath) -> Vec<Requirement> {
-        let text = match std::fs::read_to_string(file.to_path(self.world.root)) {
+        let text = match look::read_to_string(&file.to_path(self.world.root)) {
             Ok(text) => text,
             Err(error) => {
                 self.error(format!("cannot read `{file}`: {error}"));

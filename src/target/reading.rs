@@ -1,7 +1,6 @@
 //! Which files are BUILD files and preludes, and what each declares. What the declarations mean is `load`'s.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -12,6 +11,7 @@ use crate::base::glob::Globs;
 use crate::base::text::Place;
 use crate::build_file::interpret::Question;
 use crate::build_file::{self, BuildFile, Context, Diagnostic, Source, Topic};
+use crate::look;
 use crate::target::Files;
 use crate::target::kind::{self, Kind};
 use crate::target::load::World;
@@ -101,11 +101,11 @@ fn preludes(root: &Path, files: &Files, settings: &Settings, diagnostics: &mut V
 fn read(root: &Path, file: &RelPath) -> Result<Vec<u8>, Box<Diagnostic>> {
     let refuse = |why: String| Box::new(Diagnostic::error(file, START, format!("cannot read the file: {why}")));
     let path = file.to_path(root);
-    let size_bytes = fs::metadata(&path).map_err(|error| refuse(error.to_string()))?.len();
+    let size_bytes = look::metadata(&path).map_err(|error| refuse(error.to_string()))?.len();
     if size_bytes > build_file::MAX_BYTES as u64 {
         return Err(refuse(format!("it has {size_bytes} bytes, more than {} are not read", build_file::MAX_BYTES)));
     }
-    fs::read(&path).map_err(|error| refuse(error.to_string()))
+    look::read(&path).map_err(|error| refuse(error.to_string()))
 }
 
 fn evaluate(root: &Path, path: &RelPath, preludes: &[Source], world: &World) -> BuildFile {
@@ -126,7 +126,7 @@ fn evaluate(root: &Path, path: &RelPath, preludes: &[Source], world: &World) -> 
     };
     let open = |name: &str| {
         let file = RelPath::parse(name).map_err(|error| error.to_string())?;
-        fs::read_to_string(file.to_path(root)).map_err(|error| error.to_string())
+        look::read_to_string(&file.to_path(root)).map_err(|error| error.to_string())
     };
     let context = Context {
         dir: &path.parent().unwrap_or_default(),

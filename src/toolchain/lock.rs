@@ -2,7 +2,6 @@
 //! and sizes, never a host or a path of a machine.
 
 use std::fmt::{self, Write as _};
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::base::Digest;
+use crate::look;
 
 const FORMAT: u32 = 1;
 const HEAD: &str = "\
@@ -76,7 +76,7 @@ struct File {
 impl Lock {
     /// A lock that does not exist yet is empty.
     pub fn load(path: &Path) -> Result<Lock, Error> {
-        match fs::read_to_string(path) {
+        match look::read_to_string(path) {
             Ok(text) => Lock::parse(&text).map_err(|why| Error::LockSyntax { path: path.to_owned(), why }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Lock::default()),
             Err(error) => Err(Error::io("read", path)(error)),
@@ -86,7 +86,7 @@ impl Lock {
     /// Replaces the file in one step, and only if its content changes; says whether it did.
     pub fn save(&self, path: &Path) -> Result<bool, Error> {
         let text = self.to_string();
-        if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        if look::read_to_string(path).is_ok_and(|old| old == text) {
             return Ok(false);
         }
         let dir = path.parent().unwrap_or(Path::new("."));
@@ -196,6 +196,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn record(name: &str, version: &str) -> Record {

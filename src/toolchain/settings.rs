@@ -1,10 +1,10 @@
 //! From options and from what this machine has to `Settings`. The only file of the room that knows names of options.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{DEFAULT_PACKAGES, Error, Provider, Settings, debian, host, standalone};
 use crate::config::Config;
+use crate::look;
 
 /// The machine, as far as providers look at it. All paths are arguments, so that tests can make one.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Settings {
     pub fn of(config: &Config, machine: &Machine) -> Result<Settings, Error> {
         let system = |option: &str| config.text("system", option).filter(|text| !text.is_empty()).map(str::to_owned);
         let root = |path: &str| machine.root.join(path);
-        let os_release = fs::read_to_string(root("etc/os-release")).unwrap_or_default();
+        let os_release = look::read_to_string(&root("etc/os-release")).unwrap_or_default();
         Ok(Settings {
             providers: providers(&config.list("toolchain", "providers"))?,
             debian: debian::Settings {
@@ -73,6 +73,8 @@ fn owned(texts: Vec<&str>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;

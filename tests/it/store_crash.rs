@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use std::{env, fs};
 
 use waders::base::{Digest, RelPath};
-use waders::store::{CaptureLimits, Error, Node, Stamp, Store, Tree, failpoint};
+use waders::look::Stamp;
+use waders::store::{CaptureLimits, Error, Node, Store, Tree, failpoint};
 
 const FILES: u32 = 60;
 const KEY: [u8; 32] = [5; 32];

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use waders::base::{Digest, RelPath};
-use waders::store::{CaptureLimits, Node, Stamp, Store, Tree, remove_tree};
+use waders::look::Stamp;
+use waders::store::{CaptureLimits, Node, Store, Tree, remove_tree};
 
 const FILES: u32 = 10_000;
 

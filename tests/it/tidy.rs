@@ -31,6 +31,38 @@ fn confined() -> Vec<Confined> {
     ]
 }
 
+/// Where plans are made. A file that is looked at there any other way than through the room `look` is in no trace, so that
+/// a later run would not see that it changed.
+const PLANNING: [&str; 15] = [
+    "src/build_file/",
+    "src/target/",
+    "src/python/",
+    "src/plan/",
+    "src/toolchain/lock.rs",
+    "src/toolchain/settings.rs",
+    "src/goals/calls/",
+    "src/goals/check/",
+    "src/goals/interpret.rs",
+    "src/goals/loading.rs",
+    "src/goals/packages.rs",
+    "src/goals/pythons.rs",
+    "src/goals/selected.rs",
+    "src/goals/session.rs",
+    "src/goals/sources.rs",
+];
+
+/// Has the kinds of names that it listed, and notes every directory and link itself.
+const WALK: &str = "src/target/files.rs";
+
+/// The words for a look past that room.
+fn looks() -> Vec<String> {
+    let of_files =
+        ["read(", "read_to_string(", "read_dir(", "metadata(", "symlink_metadata(", "canonicalize(", "exists("];
+    let of_paths = ["is_file()", "is_dir()", "exists()", "try_exists()", "canonicalize()", "read_dir()", "metadata()"];
+    let of_files = of_files.map(|word| format!("fs::{word}"));
+    of_files.into_iter().chain(of_paths.map(|word| format!(".{word}"))).chain(["File::open(".to_owned()]).collect()
+}
+
 /// Never, anywhere: hosts of package registries, unfinished work.
 fn forbidden() -> Vec<String> {
     let word = |parts: [&str; 2]| parts.concat();
@@ -62,6 +94,7 @@ fn the_house_keeps_its_rules() {
         complaints.extend(shape(&path, &text));
         complaints.extend(confinement(&path, &text));
         complaints.extend(imports(&rooms, &path, &text));
+        complaints.extend(unnoted(&path, &text));
     }
     for (path, text) in files(root, &COMMITTED, &["rs", "md", "toml", "py", "sh"]) {
         complaints.extend(bans(&path, &text));
@@ -175,6 +208,20 @@ fn confinement(path: &str, text: &str) -> Vec<String> {
     complaints
 }
 
+/// Looks at files that no trace would hold; tests, which come last, may do what they like.
+fn unnoted(path: &str, text: &str) -> Vec<String> {
+    let is_planning = PLANNING.iter().any(|place| path.starts_with(place)) && path != WALK;
+    if !is_planning || path.ends_with("tests.rs") {
+        return Vec::new();
+    }
+    let words = looks();
+    let lines = code_lines(text).take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
+    let guilty = lines.flat_map(|(number, line)| {
+        words.iter().filter(move |word| line.contains(word.as_str())).map(move |word| (number, word))
+    });
+    guilty.map(|(number, word)| format!("{path}:{number}: `{word}` is no look that is noted: use `look`")).collect()
+}
+
 fn bans(path: &str, text: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     for word in forbidden() {
@@ -257,6 +304,17 @@ fn words_out_of_place_are_found() {
         let path = if place.ends_with('/') { format!("{place}a.rs") } else { place.to_owned() };
         assert_eq!(confinement(&path, &text).len(), 0, "{text}");
     }
+}
+
+#[test]
+fn looks_that_are_not_noted_are_found() {
+    for word in looks() {
+        let text = format!("    let x = a{word}b);");
+        assert_eq!(unnoted("src/plan/a.rs", &text).len(), 1, "{text}");
+        assert_eq!(unnoted("src/goals/calls/a.rs", &format!("#[cfg(test)]\n{text}")).len(), 0, "{text}");
+        assert_eq!(unnoted("src/store/a.rs", &text).len() + unnoted(WALK, &text).len(), 0, "{text}");
+    }
+    assert_eq!(unnoted("src/plan/a.rs", "let x = look::read(&path);").len(), 0);
 }
 
 #[test]

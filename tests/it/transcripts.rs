@@ -5,6 +5,7 @@
 mod endings;
 mod ground;
 mod keeping;
+mod retracing;
 mod wheels;
 
 use ground::Ground;

@@ -1,10 +1,11 @@
 //! Calls of tools: what `lint`, `check`, `fmt` and `fix` have in common. Which tools are on is `enabled`, which files each
 //! works on is `work`, what each process gets is `prepare` and, beside its files, `surroundings`, what became of it is
-//! `results`. What a checker's process gets is in `check`.
+//! `results`. What a checker's process gets is in `check`. All that is spared where `retrace` finds that nothing changed.
 
 pub mod enabled;
 pub mod prepare;
 pub mod results;
+mod retrace;
 mod surroundings;
 pub mod work;
 
@@ -14,11 +15,37 @@ use crate::action::StepId;
 use crate::base::RelPath;
 use crate::engine::executor::Results;
 use crate::goals::{Error, Session, running};
-use prepare::{Contents, Prepared, PreparedCall};
+use crate::look;
+use prepare::{Contents, Prepared, PreparedBatch, PreparedCall};
 use work::Selected;
 
 pub use enabled::Enabled;
+pub use retrace::done;
 pub use work::Work;
+
+/// What became of all calls of a goal.
+#[derive(Default)]
+pub struct Done {
+    pub calls: Vec<PreparedCall>,
+    pub outcomes: Results,
+    /// What fixers and formatters were given.
+    pub contents: Contents,
+    /// Some file could not be read, which was told.
+    pub unreadable: bool,
+}
+
+impl Done {
+    /// More calls, which are of another graph.
+    pub fn add(&mut self, calls: Vec<PreparedCall>, outcomes: Results) {
+        let taken = self.outcomes.last_key_value().map_or(0, |(last, _)| last.index() + 1);
+        let moved = |step: StepId| StepId::new(taken + step.index());
+        let outcomes = outcomes.into_iter().map(|(step, result)| (moved(step), result));
+        let batch = |batch: PreparedBatch| PreparedBatch { step: batch.step.map(moved), ..batch };
+        let call = |call: PreparedCall| PreparedCall { batches: call.batches.into_iter().map(batch).collect(), ..call };
+        self.calls.extend(calls.into_iter().map(call));
+        self.outcomes.extend(outcomes);
+    }
+}
 
 /// Each call with the selected files that it works on; those that have none are left out.
 pub fn works(session: &mut Session, enabled: Vec<Enabled>) -> Result<Vec<(Enabled, Work)>, Error> {
@@ -89,6 +116,7 @@ pub fn carry_out(
     if !outcomes.values().any(running::has_lost_something) {
         return Ok((calls, outcomes));
     }
+    look::beyond();
     session.warn("the store lost something that this run needs: it is put there again");
     session.restore();
     once(session)

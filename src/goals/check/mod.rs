@@ -8,19 +8,20 @@ mod verify;
 
 use crate::goals::calls::prepare::Contents;
 use crate::goals::calls::results::{CallResults, keep_reports};
-use crate::goals::calls::{self, enabled};
+use crate::goals::calls::{self, Done, Enabled, enabled};
 use crate::goals::{Error, Session, Verdict};
 use crate::report::tool_result::Asked;
 use crate::tools::Kind;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let enabled = enabled::enabled(session.config(), "check", &[Kind::Checker])?;
-    let works = calls::works(session, enabled)?;
-    let check = |session: &mut Session, force| {
-        calls::carry_out(session, &works, |session| prepare::prepare(session, &works, force))
+    let config = session.config();
+    let (force, verifies) = (config.flag("check", "force"), config.flag("check", "verify"));
+    let Done { calls, outcomes, .. } = match verifies {
+        // Two runs are compared step by step, so both are prepared.
+        true => check(session, &enabled, force)?,
+        false => calls::done(session, "check", &enabled, |session| check(session, &enabled, force))?,
     };
-    let force = session.config().flag("check", "force");
-    let (calls, outcomes) = check(session, force)?;
     let mut results = CallResults::default();
     results.add(session, &calls, &outcomes, &Contents::new())?;
     keep_reports(session, "check", &calls, &outcomes)?;
@@ -32,8 +33,8 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         eprintln!("{advice}");
     }
     let mut verdict = results.verdict(Asked::Tell);
-    if session.config().flag("check", "verify") {
-        let (_, from_nothing) = check(session, true)?;
+    if verifies {
+        let from_nothing = check(session, &enabled, true)?.outcomes;
         if session.was_interrupted() {
             return Ok(Verdict::Interrupted);
         }
@@ -44,4 +45,12 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     }
     results.tell_machines(session, "check", verdict)?;
     Ok(verdict)
+}
+
+/// `force`: each checker from nothing, whatever is known.
+fn check(session: &mut Session, enabled: &[Enabled], force: bool) -> Result<Done, Error> {
+    let works = calls::works(session, enabled.to_vec())?;
+    let prepare = |session: &mut Session| prepare::prepare(session, &works, force);
+    let (calls, outcomes) = calls::carry_out(session, &works, prepare)?;
+    Ok(Done { calls, outcomes, contents: Contents::new(), unreadable: false })
 }

@@ -11,6 +11,7 @@ use crate::goals::calls::results::CallResults;
 use crate::goals::check::prepare::Preparation;
 use crate::goals::pythons::{self, Pythons};
 use crate::goals::{Error, Session};
+use crate::look;
 use crate::plan::check_run::Mypy;
 use crate::plan::requirements::{self, Wanted};
 use crate::python::closure::Follow;
@@ -67,7 +68,7 @@ impl Preparation<'_> {
         let texts: Vec<String> = settings
             .iter()
             .map(|file| {
-                let bytes = std::fs::read(file.to_path(session.build_root()));
+                let bytes = look::read(&file.to_path(session.build_root()));
                 let fail =
                     |source: std::io::Error| Error::Settings { path: file.as_str().into(), why: source.to_string() };
                 let bytes = bytes.map_err(fail)?;

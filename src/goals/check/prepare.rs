@@ -13,6 +13,7 @@ use crate::goals::check::mypy;
 use crate::goals::pythons::Pythons;
 use crate::goals::sources::Sources;
 use crate::goals::{Error, Session};
+use crate::look;
 use crate::plan::check_run::{self, CheckRun};
 use crate::plan::config_files::{ConfigFiles, named};
 use crate::plan::{requirements, tool_run};
@@ -158,7 +159,7 @@ impl Preparation<'_> {
 fn has_reports(session: &Session, checker: &Enabled, closure: &Closure<'_>, settings: &BTreeSet<RelPath>) -> bool {
     let args = session.config().list(&checker.tool.scope, "args");
     let asked_in = |file: &RelPath| {
-        let bytes = std::fs::read(file.to_path(session.build_root())).unwrap_or_default();
+        let bytes = look::read(&file.to_path(session.build_root())).unwrap_or_default();
         String::from_utf8_lossy(&bytes).contains(tool_run::REPORTS)
     };
     (args.iter().any(|word| word.contains(tool_run::REPORTS)) || settings.iter().any(asked_in))
@@ -170,7 +171,7 @@ fn pyright_settings(session: &Session, settings: &BTreeSet<RelPath>, closure: &C
     let user = settings.iter().max_by_key(|file| file.extension() == Some("json"));
     let text = match user {
         Some(file) => {
-            let text = std::fs::read_to_string(file.to_path(session.build_root()));
+            let text = look::read_to_string(&file.to_path(session.build_root()));
             Some(text.map_err(|source| Error::Settings { path: file.as_str().into(), why: source.to_string() })?)
         }
         None => None,

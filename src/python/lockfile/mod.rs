@@ -17,6 +17,7 @@ use uv_pep508::MarkerTree;
 
 use crate::base::text::Place;
 use crate::base::{Digest, RelPath};
+use crate::look;
 use crate::python::requirement::{self, Requirement};
 
 pub use metadata::{Metadata, Staleness};
@@ -129,15 +130,15 @@ fn sidecar_of(file: PathBuf) -> PathBuf {
 /// Stands for the bytes that `load` would read; none where there are none.
 pub fn fingerprint(build_root: &Path, path: &RelPath) -> Option<Digest> {
     let file = path.to_path(build_root);
-    let text = Digest::of(&std::fs::read(&file).ok()?);
-    let sidecar = std::fs::read(sidecar_of(file)).map(|bytes| Digest::of(&bytes).to_string());
+    let text = Digest::of(&look::read(&file).ok()?);
+    let sidecar = look::read(&sidecar_of(file)).map(|bytes| Digest::of(&bytes).to_string());
     Some(Digest::of(format!("{path} {text} {}", sidecar.unwrap_or_default()).as_bytes()))
 }
 
 /// Reads a lockfile and, if there is one, the sidecar `<path>.metadata`.
 pub fn load(build_root: &Path, path: &RelPath) -> Result<Lock, Error> {
     let fail = |problem| Error { label: path.to_string(), place: None, problem };
-    let read = |path: &Path| match std::fs::read_to_string(path) {
+    let read = |path: &Path| match look::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(fail(Problem::Unreadable(error))),

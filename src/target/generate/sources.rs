@@ -4,6 +4,7 @@ use super::Generation;
 use crate::base::RelPath;
 use crate::base::glob;
 use crate::build_file::{Diagnostic, Topic, Value};
+use crate::look;
 use crate::target::defaults::Fields;
 use crate::target::kind::{Each, Kind, Sources};
 
@@ -72,7 +73,7 @@ impl Generation<'_> {
 
     /// Whether a file that was not found is there all the same.
     fn is_ignored(&self, file: &RelPath) -> bool {
-        file.to_path(self.world.root).is_file()
+        look::is_file(&file.to_path(self.world.root))
     }
 
     /// A file named in `sources` that is not there, or globs that match nothing at all.

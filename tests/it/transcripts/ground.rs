@@ -121,7 +121,7 @@ fn source(kind: &str) -> PathBuf {
 }
 
 /// Kept from run to run: what it holds is fetched once.
-fn store() -> PathBuf {
+pub fn store() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("transcripts/cache")
 }
 
