@@ -31,20 +31,28 @@ pub enum Kept {
 impl Kept {
     /// None where it, or something that it names, is no longer there.
     pub fn outcome(&self, store: &Store) -> Result<Option<Outcome>> {
-        let outcome = match self {
-            Kept::Under(key) => outcome(store, key)?,
-            Kept::Nothing => Some(each::nothing(store)?),
-        };
-        Ok(outcome.filter(|outcome| store.tree(outcome.output).is_ok()))
+        match self {
+            Kept::Under(key) => whole_outcome(store, key),
+            Kept::Nothing => Ok(Some(each::nothing(store)?)),
+        }
     }
 }
 
-/// None also where the store lost what the process said or all that it left.
+/// None also where the store lost what the process said or the top of what it left.
 pub fn outcome(store: &Store, key: &Digest) -> Result<Option<Outcome>> {
     let Some(outcome) = recall::<Outcome>(store, row(Kind::Outcome, &key.to_string()))? else { return Ok(None) };
     let is_there =
         store.contains(outcome.stdout)? && store.contains(outcome.stderr)? && store.directory(outcome.output).is_ok();
     Ok(is_there.then_some(outcome))
+}
+
+/// None also where anything of what the process left is lost: for those who are going to read all of it.
+pub fn whole_outcome(store: &Store, key: &Digest) -> Result<Option<Outcome>> {
+    let outcome = outcome(store, key)?;
+    match &outcome {
+        Some(Outcome { output, .. }) if !store.is_whole(*output)? => Ok(None),
+        _ => Ok(outcome),
+    }
 }
 
 pub fn keep_outcome(store: &Store, key: &Digest, outcome: &Outcome) -> Result<()> {

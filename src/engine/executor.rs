@@ -216,7 +216,7 @@ impl Execution {
         let (store, isolation) = (&self.engine.store, isolation_name(&self.engine));
         let recall = recall && action.cache.read && !action.interactive;
         let of_all = key(action, &inputs, isolation);
-        if recall && let Some(outcome) = cache::outcome(store, &of_all)? {
+        if recall && let Some(outcome) = self.known(id, &of_all)? {
             return Ok(self.recalled(id, action, outcome, Kept::Under(of_all)));
         }
         let fewer = match recall {
@@ -230,7 +230,7 @@ impl Execution {
             each::Left::None => return Ok(self.recalled(id, action, each::nothing(store)?, Kept::Nothing)),
         };
         if key != of_all
-            && let Some(outcome) = cache::outcome(store, &key)?
+            && let Some(outcome) = self.known(id, &key)?
         {
             return Ok(self.recalled(id, action, outcome, Kept::Under(key)));
         }
@@ -253,6 +253,12 @@ impl Execution {
         }
         self.tell_end(id, label, Origin::Ran, &outcome);
         Ok(StepResult::of_process(Origin::Ran, outcome, (is_kept && recall).then_some(Kept::Under(key))))
+    }
+
+    /// What an earlier run came to. Somebody wants to read what this step leaves, where it was asked for itself.
+    fn known(&self, id: StepId, key: &Digest) -> Result<Option<Outcome>, Error> {
+        let store = &self.engine.store;
+        Ok(if self.wanted.contains(&id) { cache::whole_outcome(store, key)? } else { cache::outcome(store, key)? })
     }
 
     fn recalled(&self, id: StepId, action: &Action, outcome: Outcome, kept: Kept) -> StepResult {

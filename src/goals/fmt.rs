@@ -4,6 +4,7 @@
 use crate::goals::calls::prepare::Contents;
 use crate::goals::calls::results::CallResults;
 use crate::goals::calls::{self, Done, Enabled};
+use crate::goals::retrace::repeated;
 use crate::goals::rewrite::{self, rewrite};
 use crate::goals::{Error, Session, Verdict};
 use crate::report::tool_result::Asked;
@@ -25,7 +26,7 @@ pub fn fix(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Result<Verdict, Error> {
-    let done = calls::done(session, goal, &enabled, |session| in_turn(session, goal, &enabled))?;
+    let done = repeated(session, goal, |session| in_turn(session, goal, &enabled))?;
     if session.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }

@@ -3,6 +3,7 @@
 
 use crate::goals::calls::results::{CallResults, keep_reports};
 use crate::goals::calls::{self, Done, Enabled};
+use crate::goals::retrace::repeated;
 use crate::goals::{Error, Session, Verdict, regex_lint};
 use crate::report::tool_result::Asked;
 use crate::report::tool_summary;
@@ -14,7 +15,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         Err(Error::NoTool { .. }) => Vec::new(),
         enabled => without_doubles(enabled?),
     };
-    let done = calls::done(session, "lint", &enabled, |session| lint(session, &enabled))?;
+    let done = repeated(session, "lint", |session| lint(session, &enabled))?;
     let mut results = CallResults::default();
     results.add(session, &done.calls, &done.outcomes, &done.contents)?;
     keep_reports(session, "lint", &done.calls, &done.outcomes)?;

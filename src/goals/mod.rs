@@ -26,6 +26,7 @@ mod pythons;
 mod recipes;
 mod regex_lint;
 mod remembered;
+mod retrace;
 pub mod rewrite;
 mod roots;
 mod running;

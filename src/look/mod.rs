@@ -11,6 +11,7 @@ mod stamp;
 use std::fs::{self, File, Metadata, ReadDir};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -21,30 +22,29 @@ pub use stamp::Stamp;
 /// What was looked at, by absolute path; without a stamp where nothing could be seen.
 pub type Seen = (PathBuf, Option<Stamp>);
 
-#[derive(Debug, Default)]
-struct Notes {
-    /// In the order of the looks: a path may be here several times.
-    seen: Vec<Seen>,
-    is_beyond: bool,
-}
+/// So many threads note their looks without waiting for each other.
+const SHARDS: usize = 16;
 
-static NOTES: Mutex<Notes> = Mutex::new(Notes { seen: Vec::new(), is_beyond: false });
+/// In the order of a thread's looks: a path may be here several times.
+static NOTES: [Mutex<Vec<Seen>>; SHARDS] = [const { Mutex::new(Vec::new()) }; SHARDS];
+
+static IS_BEYOND: AtomicBool = AtomicBool::new(false);
 
 /// Not later than the first look.
 static BEGUN: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
 
-fn notes() -> MutexGuard<'static, Notes> {
-    NOTES.lock().unwrap_or_else(PoisonError::into_inner)
+fn notes(shard: usize) -> MutexGuard<'static, Vec<Seen>> {
+    NOTES[shard % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn note(path: &Path, metadata: &io::Result<Metadata>) {
     let seen = (path.to_owned(), metadata.as_ref().ok().map(Stamp::of));
-    notes().seen.push(seen);
+    notes(rayon::current_thread_index().map_or(0, |index| index + 1)).push(seen);
 }
 
 /// Notes that a plan depends on something that no later look at files can tell.
 pub fn beyond() {
-    notes().is_beyond = true;
+    IS_BEYOND.store(true, Ordering::Release);
 }
 
 /// What lies there, beyond links.
@@ -99,11 +99,10 @@ pub fn real_path(path: &Path, root: &Path) -> io::Result<PathBuf> {
 /// Everything that was looked at so far, sorted. Nothing where that does not tell enough: something was beyond files, or
 /// looked different at another time, or may change once more without its stamp.
 pub fn seen() -> Option<Vec<Seen>> {
-    let seen = {
-        let notes = notes();
-        (!notes.is_beyond).then(|| notes.seen.clone())
-    };
-    settled(seen?, *BEGUN)
+    if IS_BEYOND.load(Ordering::Acquire) {
+        return None;
+    }
+    settled((0..SHARDS).flat_map(|shard| notes(shard).clone()).collect(), *BEGUN)
 }
 
 fn settled(mut seen: Vec<Seen>, since: SystemTime) -> Option<Vec<Seen>> {
@@ -159,7 +158,8 @@ mod tests {
         assert!(is_file(&path("link")) && !is_file(&path("none")));
         let root = fs::canonicalize(dir.path()).unwrap();
         assert_eq!(real_path(&path("link"), &root).unwrap(), root.join("here"));
-        let noted = |path: &Path| notes().seen.iter().find(|(seen, _)| seen == path).map(|(_, stamp)| stamp.is_some());
+        let all: Vec<Seen> = (0..SHARDS).flat_map(|shard| notes(shard).clone()).collect();
+        let noted = |path: &Path| all.iter().find(|(seen, _)| seen == path).map(|(_, stamp)| stamp.is_some());
         for (name, is_there) in [("here", true), ("gone", false), ("link", true), ("none", false)] {
             assert_eq!(noted(&path(name)), Some(is_there), "{name}");
         }

@@ -152,7 +152,7 @@ fn written(question: &Digest, seen: &[Seen], answer: &[u8]) -> Option<Vec<u8>> {
     let mut before: &[u8] = b"";
     for (path, stamp) in seen {
         let path = path.as_os_str().as_bytes();
-        let shared = before.iter().zip(path).take_while(|(before, here)| before == here).count();
+        let shared = shared(before, path);
         bytes.extend(u16::try_from(shared).ok()?.to_le_bytes());
         bytes.extend(u16::try_from(path.len() - shared).ok()?.to_le_bytes());
         bytes.extend(&path[shared..]);
@@ -168,6 +168,14 @@ fn written(question: &Digest, seen: &[Seen], answer: &[u8]) -> Option<Vec<u8>> {
     let check = *blake3::hash(&bytes[HEAD..]).as_bytes();
     bytes[16..HEAD].copy_from_slice(&check);
     Some(bytes)
+}
+
+/// The length of what both begin with.
+fn shared(one: &[u8], other: &[u8]) -> usize {
+    // Eight bytes at a time, since paths that follow each other share most of theirs.
+    let words = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
+    let whole = words.take_while(|(one, other)| one == other).count() * 8;
+    whole + one[whole..].iter().zip(&other[whole..]).take_while(|(one, other)| one == other).count()
 }
 
 /// The places of what changed last.

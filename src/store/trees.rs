@@ -55,6 +55,20 @@ impl Store {
         Ok(tree)
     }
 
+    /// Whether every level and every content is there.
+    pub fn is_whole(&self, digest: Digest) -> Result<bool> {
+        let tree = match self.tree(digest) {
+            Err(Error::Missing(_)) => return Ok(false),
+            tree => tree?,
+        };
+        for content in tree.nodes.values().filter_map(Node::content) {
+            if !self.contains(content)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// One level of a tree.
     pub fn directory(&self, digest: Digest) -> Result<Directory> {
         let bytes = match self.named_level(digest) {

@@ -33,7 +33,7 @@ fn confined() -> Vec<Confined> {
 
 /// Where plans are made. A file that is looked at there any other way than through the room `look` is in no trace, so that
 /// a later run would not see that it changed.
-const PLANNING: [&str; 15] = [
+const PLANNING: [&str; 18] = [
     "src/build_file/",
     "src/target/",
     "src/python/",
@@ -46,9 +46,12 @@ const PLANNING: [&str; 15] = [
     "src/goals/loading.rs",
     "src/goals/packages.rs",
     "src/goals/pythons.rs",
+    "src/goals/regex_lint.rs",
     "src/goals/selected.rs",
     "src/goals/session.rs",
     "src/goals/sources.rs",
+    "src/goals/test/",
+    "src/goals/toolchains.rs",
 ];
 
 /// Has the kinds of names that it listed, and notes every directory and link itself.

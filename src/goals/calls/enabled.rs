@@ -51,12 +51,6 @@ impl Enabled {
         tool.calls.iter().map(|call| Enabled { tool: tool.clone(), call: call.clone() }).collect()
     }
 
-    /// Whether both are the same call of the same tool.
-    pub fn is(&self, other: &Enabled) -> bool {
-        let of = |enabled: &Enabled| (enabled.tool.scope.clone(), enabled.call.kind, enabled.call.name.clone());
-        of(self) == of(other)
-    }
-
     /// What `--only` may say to mean it.
     fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.call.name).chain(&self.call.only).map(String::as_str)

@@ -1,11 +1,11 @@
 //! Calls of tools: what `lint`, `check`, `fmt` and `fix` have in common. Which tools are on is `enabled`, which files each
 //! works on is `work`, what each process gets is `prepare` and, beside its files, `surroundings`, what became of it is
-//! `results`. What a checker's process gets is in `check`. All that is spared where `retrace` finds that nothing changed.
+//! `results`, and how that is kept for a run in which nothing changed `recalled`. What a checker's process gets is in `check`.
 
 pub mod enabled;
 pub mod prepare;
+mod recalled;
 pub mod results;
-mod retrace;
 mod surroundings;
 pub mod work;
 
@@ -20,7 +20,6 @@ use prepare::{Contents, Prepared, PreparedBatch, PreparedCall};
 use work::Selected;
 
 pub use enabled::Enabled;
-pub use retrace::done;
 pub use work::Work;
 
 /// What became of all calls of a goal.

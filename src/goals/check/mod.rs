@@ -9,6 +9,7 @@ mod verify;
 use crate::goals::calls::prepare::Contents;
 use crate::goals::calls::results::{CallResults, keep_reports};
 use crate::goals::calls::{self, Done, Enabled, enabled};
+use crate::goals::retrace::repeated;
 use crate::goals::{Error, Session, Verdict};
 use crate::report::tool_result::Asked;
 use crate::tools::Kind;
@@ -20,7 +21,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let Done { calls, outcomes, .. } = match verifies {
         // Two runs are compared step by step, so both are prepared.
         true => check(session, &enabled, force)?,
-        false => calls::done(session, "check", &enabled, |session| check(session, &enabled, force))?,
+        false => repeated(session, "check", |session| check(session, &enabled, force))?,
     };
     let mut results = CallResults::default();
     results.add(session, &calls, &outcomes, &Contents::new())?;

@@ -109,7 +109,7 @@ fn data(
             // With a suffix where a process left more than one.
             let suffix = path.as_str().strip_prefix("coverage");
             if let Some(suffix) = suffix.filter(|suffix| suffix.is_empty() || suffix.starts_with('.')) {
-                let name = format!("{MEASURED}/{}{suffix}", path_safe(&test.addresses[0].to_string()));
+                let name = format!("{MEASURED}/{}{suffix}", path_safe(&test.names[0]));
                 nodes.insert(RelPath::parse(&name)?, node);
             }
         }

@@ -15,6 +15,7 @@ use crate::goals::test::batches::{Batch, batches};
 use crate::goals::test::coverage::{self, Coverage};
 use crate::goals::test::process_settings::{ProcessSettings, attempts, timeout};
 use crate::goals::{Error, Session};
+use crate::look;
 use crate::plan::config_files::{self, ConfigFiles};
 use crate::plan::requirements;
 use crate::plan::test_run::{self, PytestOptions, TestFiles, Workers};
@@ -33,7 +34,8 @@ pub struct Prepared {
 
 /// One process, of one test file or of a batch.
 pub struct PreparedTest {
-    pub addresses: Vec<Address>,
+    /// Addresses, as texts.
+    pub names: Vec<String>,
     pub timeout: Option<Duration>,
     /// pytest's exit code for "no tests were collected" is no failure.
     pub empty_is_fine: bool,
@@ -71,7 +73,8 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
             step => step,
         };
         let empty_is_fine = preparation.options.empty_is_fine;
-        prepared.push(PreparedTest { addresses, timeout, empty_is_fine, step });
+        let names = addresses.iter().map(ToString::to_string).collect();
+        prepared.push(PreparedTest { names, timeout, empty_is_fine, step });
     }
     let coverage = match preparation.options.coverage {
         Some(_) => preparation.coverage(session)?,
@@ -212,6 +215,6 @@ fn whole_timeout(session: &Session, targets: &[&Target]) -> Option<Duration> {
 /// No more than there are tests.
 fn workers(session: &Session, settings: &ProcessSettings, files: &[RelPath]) -> Workers {
     let Workers::Idle(_) = settings.workers else { return settings.workers };
-    let texts = files.iter().filter_map(|file| std::fs::read_to_string(file.to_path(session.build_root())).ok());
+    let texts = files.iter().filter_map(|file| look::read_to_string(&file.to_path(session.build_root())).ok());
     Workers::Idle(texts.map(|text| test_run::count_tests(&text)).sum())
 }

@@ -20,12 +20,11 @@ pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results
 }
 
 fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<TestResult, Error> {
-    let addresses = names(test);
     let (done, origin, outcome) = match failure::ran(&test.step, outcomes) {
         Ok(ran) => ran,
-        Err(failure) => return Ok(TestResult::not_run(&addresses, &failure.message)),
+        Err(failure) => return Ok(TestResult::not_run(&test.names, &failure.message)),
     };
-    let mut result = TestResult::new(&addresses, outcome, origin, test.timeout, test.empty_is_fine);
+    let mut result = TestResult::new(&test.names, outcome, origin, test.timeout, test.empty_is_fine);
     result.stdout = String::from_utf8_lossy(&store.get(outcome.stdout)?).into_owned();
     result.stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
     let report = RelPath::parse("junit.xml").expect("the path is clean");
@@ -33,10 +32,6 @@ fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<Test
         result.junit = Some(store.get(*digest)?);
     }
     Ok(result)
-}
-
-fn names(test: &PreparedTest) -> Vec<String> {
-    test.addresses.iter().map(ToString::to_string).collect()
 }
 
 /// Good, bad with the code of the worst test, or with the one kind of trouble that all failures have in common.
@@ -71,7 +66,7 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes
         if store.tree(tree)?.nodes.is_empty() {
             continue;
         }
-        let name = junit::file_name(&names(test));
+        let name = junit::file_name(&test.names);
         let dir = session.dist_dir().join("test").join(name.trim_end_matches(".xml"));
         store.copy_out(tree, &dir)?;
     }

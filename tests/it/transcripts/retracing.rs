@@ -44,14 +44,8 @@ impl Seen {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    /// Each trace of this repository, which is a new file whenever it is kept anew.
     fn traces(&self) -> Vec<(PathBuf, u64)> {
-        let name = blake3::hash(self.root.as_os_str().as_encoded_bytes()).to_hex();
-        let paths = fs::read_dir(store().join("waders/repository")).unwrap().map(|entry| entry.unwrap().path());
-        let is_trace = |path: &PathBuf| path.to_string_lossy().contains(&format!("{name}-trace-"));
-        let mut traces: Vec<_> = paths.filter(is_trace).map(|path| (path.clone(), inode(&path))).collect();
-        traces.sort();
-        traces
+        traces(&self.root)
     }
 
     /// What is found now, and once more: the first time everything is looked at anew, the second time nothing.
@@ -70,8 +64,15 @@ impl Seen {
     }
 }
 
-fn inode(path: &Path) -> u64 {
-    fs::metadata(path).unwrap().ino()
+/// Each trace of a repository with its inode: it is a new file whenever it is kept anew.
+fn traces(root: &Path) -> Vec<(PathBuf, u64)> {
+    let name = blake3::hash(root.as_os_str().as_encoded_bytes()).to_hex();
+    let paths = fs::read_dir(store().join("waders/repository")).unwrap().map(|entry| entry.unwrap().path());
+    let is_trace = |path: &PathBuf| path.to_string_lossy().contains(&format!("{name}-trace-"));
+    let inode = |path: &PathBuf| fs::metadata(path).unwrap().ino();
+    let mut traces: Vec<_> = paths.filter(is_trace).map(|path| (path.clone(), inode(&path))).collect();
+    traces.sort();
+    traces
 }
 
 /// Without what is told of steps that ran.
@@ -155,13 +156,7 @@ fn what_an_answer_consists_of_is_made_again_where_the_store_lost_it() {
     seen.write("src/seen/one.py", "import lost_to_the_store\n");
     seen.finds("the first time", &["one.py"]);
     let said = seen.said();
-    let is_meant =
-        |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains("lost_to_the_store' imported"));
-    let shelves = fs::read_dir(store().join("waders/blob")).unwrap().flatten();
-    let blobs = shelves.flat_map(|shelf| fs::read_dir(shelf.path()).unwrap().flatten()).map(|entry| entry.path());
-    let lost: Vec<PathBuf> = blobs.filter(is_meant).collect();
-    assert!(!lost.is_empty());
-    lost.iter().for_each(|path| fs::remove_file(path).unwrap());
+    lose("lost_to_the_store' imported");
     let again = seen.said();
     assert!(again.contains("src/seen/one.py:1:1: F401"), "{again}");
     assert_eq!(without_progress(&said).lines().next(), again.lines().find(|line| line.contains("flake8 failed (")));
@@ -182,4 +177,50 @@ fn what_was_told_on_the_way_is_told_each_time() {
     assert!(first.1[0].starts_with("note: mypy checks everything anew"), "{first:?}");
     assert_eq!(told(), first);
     assert_eq!(told(), first);
+}
+
+#[test]
+fn tests_that_passed_are_answered_and_one_that_failed_runs_again() {
+    let ground = Ground::new("running");
+    if let Some(why) = ground.lack() {
+        println!("skipped: {why}");
+        return;
+    }
+    let root = fs::canonicalize(ground.repository("kept")).unwrap();
+    let write = |text: &str| {
+        fs::write(root.join("tests/it_test.py"), text).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    let report = root.join("dist/test/reports/tests.it_test.py.xml");
+    let check = |code: i32, is_cached: bool| {
+        let output = ground.waders("kept", &["test", "--test-report", "tests/it_test.py"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), said.contains("cached locally")), (Some(code), is_cached), "{said}");
+        assert!(fs::read_to_string(&report).unwrap().contains("it_test"), "{said}");
+        fs::remove_file(&report).unwrap();
+        traces(&root)
+    };
+    write("def test_of_traces():\n    assert True\n");
+    // `dist` is a new directory in the root.
+    check(0, false);
+    let kept = check(0, true);
+    assert_eq!((kept.len(), check(0, true)), (1, kept.clone()), "it is answered from the trace");
+    write("def test_of_traces():\n    assert False\n");
+    check(1, false);
+    assert_eq!(check(1, false), kept, "nothing is kept of a test that failed");
+    write("def test_of_traces():\n    assert True\n");
+    assert_ne!(check(0, true), kept, "the file is another, and what it comes to is known");
+    lose("name=\"test_of_traces\"");
+    check(0, false);
+    check(0, true);
+}
+
+/// Takes contents that hold a text out of the store, which must have some.
+fn lose(text: &str) {
+    let shelves = fs::read_dir(store().join("waders/blob")).unwrap().flatten();
+    let blobs = shelves.flat_map(|shelf| fs::read_dir(shelf.path()).unwrap().flatten()).map(|entry| entry.path());
+    let is_meant = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|content| content.contains(text));
+    let lost: Vec<PathBuf> = blobs.filter(is_meant).collect();
+    assert!(!lost.is_empty(), "nothing in the store holds `{text}`");
+    lost.iter().for_each(|path| fs::remove_file(path).unwrap());
 }

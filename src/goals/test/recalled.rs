@@ -1,0 +1,55 @@
+//! How what became of tests is kept for a run in which nothing changed (`goals/retrace`): all of them carried out, and all
+//! outcomes kept. So a test that failed is run again each time.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::StepId;
+use crate::engine::{Kept, StepResult};
+use crate::goals::retrace::Repeatable;
+use crate::goals::test::Done;
+use crate::goals::test::prepare::PreparedTest;
+use crate::goals::{Error, Session};
+use crate::look::Seen;
+use crate::store::{Store, Trace};
+
+#[derive(Serialize, Deserialize)]
+pub struct Test {
+    names: Vec<String>,
+    timeout: Option<Duration>,
+    empty_is_fine: bool,
+    kept: Kept,
+}
+
+impl Repeatable for Done {
+    type Answer = Vec<Test>;
+
+    fn answer(&self, _: &Session, _: &Store, _: &[Seen]) -> Result<Option<Vec<Test>>, Error> {
+        // Reports of coverage are made by more steps, which want what was prepared.
+        if self.coverage.is_some() {
+            return Ok(None);
+        }
+        let test = |test: &PreparedTest| {
+            let result = self.outcomes.get(test.step.as_ref().ok()?)?.as_ref().ok()?;
+            Some(Test {
+                names: test.names.clone(),
+                timeout: test.timeout,
+                empty_is_fine: test.empty_is_fine,
+                kept: result.kept.clone()?,
+            })
+        };
+        Ok(self.tests.iter().map(test).collect())
+    }
+
+    fn recall(answer: Vec<Test>, _: &Session, store: &Store, _: &Trace) -> Result<Option<Done>, Error> {
+        let mut done = Done::default();
+        for Test { names, timeout, empty_is_fine, kept } in answer {
+            let Some(result) = StepResult::again(store, &kept)? else { return Ok(None) };
+            let step = StepId::new(done.tests.len());
+            done.outcomes.insert(step, Ok(result));
+            done.tests.push(PreparedTest { names, timeout, empty_is_fine, step: Ok(step) });
+        }
+        Ok(Some(done))
+    }
+}
