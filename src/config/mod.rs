@@ -95,6 +95,11 @@ impl Config {
         self.value(scope, option).as_object().unwrap_or(&EMPTY)
     }
 
+    /// Whether nobody set the option, or to what it is anyway.
+    pub fn is_default(&self, scope: &str, option: &str) -> bool {
+        Table::get().row(scope, option).is_some_and(|row| row.default == *self.value(scope, option))
+    }
+
     /// Stands for the values of all options.
     pub fn fingerprint(&self) -> Digest {
         Digest::of(serde_json::to_string(&self.values).expect("names and values always serialize").as_bytes())

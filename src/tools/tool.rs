@@ -23,8 +23,8 @@ pub struct Tool {
     /// The words that hand over the file that `config` of the section names; `{}` stands for its path.
     #[serde(default)]
     pub config_args: Vec<String>,
-    /// How many files a process gets at most, where the goal's `batch_size` is larger: for one that starts in no time, so
-    /// that small batches cost little, and after an edit little is done again.
+    /// How many files a process gets at most, unless the user wants fewer: for one whose start weighs more than its work on
+    /// as many files as the goal's `batch_size` is by default.
     pub batch_size: Option<usize>,
     /// In the order of names where several are enabled by one backend.
     #[serde(default)]

@@ -10,6 +10,7 @@ use uv_pep440::Version;
 
 use crate::action::{ActionGraph, Source, Step, StepId};
 use crate::base::RelPath;
+use crate::config::Config;
 use crate::goals::calls::surroundings::{Around, Surroundings, World};
 use crate::goals::calls::work::Like;
 use crate::goals::calls::{Enabled, Work};
@@ -60,8 +61,8 @@ pub fn prepare(
         pythons: Pythons::new(session, empty),
         graph: ActionGraph::default(),
         surroundings: Surroundings::new(session, &world)?,
-        batch_size: number(session, goal, "batch_size").unwrap_or(128),
-        timeout: number(session, goal, "timeout").map(|seconds| Duration::from_secs(seconds as u64)),
+        goal,
+        timeout: number(session.config(), goal, "timeout").map(|seconds| Duration::from_secs(seconds as u64)),
         contents,
     };
     let mut calls = Vec::new();
@@ -72,22 +73,33 @@ pub fn prepare(
     Ok(Prepared { graph: preparation.graph, calls })
 }
 
-fn number(session: &Session, goal: &str, option: &str) -> Option<usize> {
-    session.config().integer(goal, option).and_then(|number| usize::try_from(number).ok())
+fn number(config: &Config, goal: &str, option: &str) -> Option<usize> {
+    config.integer(goal, option).and_then(|number| usize::try_from(number).ok())
+}
+
+/// `own` is the tool's, which holds unless the user wants fewer.
+fn batch_size(config: &Config, goal: &str, own: Option<usize>) -> usize {
+    let size = number(config, goal, "batch_size").unwrap_or(128);
+    match own {
+        Some(own) if config.is_default(goal, "batch_size") => own,
+        Some(own) => own.min(size),
+        None => size,
+    }
 }
 
 struct Preparation<'p> {
     pythons: Pythons,
     graph: ActionGraph,
     surroundings: Surroundings<'p>,
-    batch_size: usize,
+    /// Whose `batch_size` holds.
+    goal: &'p str,
     timeout: Option<Duration>,
     contents: FxHashMap<&'p RelPath, &'p Node>,
 }
 
 impl Preparation<'_> {
     fn call(&mut self, session: &mut Session, enabled: &Enabled, work: &Work) -> Result<Vec<PreparedBatch>, Error> {
-        let size = enabled.tool.batch_size.map_or(self.batch_size, |own| own.min(self.batch_size));
+        let size = batch_size(session.config(), self.goal, enabled.tool.batch_size);
         let mut cut: Vec<(&Like, Vec<RelPath>)> = Vec::new();
         for (like, targets) in &work.parts {
             let files: Vec<RelPath> =
@@ -195,4 +207,24 @@ fn label(name: &str, files: &[RelPath]) -> String {
 /// Whether a call's processes see more than their batch.
 pub fn sees_closures(enabled: &Enabled) -> bool {
     enabled.call.partition == Partition::Closure || enabled.call.sees_dependencies
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_tools_own_batch_size_holds_unless_the_user_wants_fewer() {
+        let check = |set: Option<usize>, own: Option<usize>, expected: usize| {
+            let config = Config::of(set.map(|size| ("lint", "batch_size", json!(size))));
+            assert_eq!(batch_size(&config, "lint", own), expected, "{set:?} {own:?}");
+        };
+        check(None, None, 128);
+        check(None, Some(320), 320);
+        check(Some(1024), Some(320), 320);
+        check(Some(16), Some(320), 16);
+        check(Some(16), None, 16);
+    }
 }
