@@ -17,10 +17,6 @@ fn transcripts_of_reading_are_what_users_see() {
 
 #[test]
 fn transcripts_of_running_are_what_users_see() {
-    let ground = Ground::new("running");
-    if let Some(why) = ground.lack() {
-        println!("skipped: {why}");
-        return;
-    }
+    let Some(ground) = Ground::running() else { return };
     ground.play();
 }

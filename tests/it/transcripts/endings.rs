@@ -47,7 +47,7 @@ impl Running {
 
 #[test]
 fn an_interrupt_lets_fixtures_clean_up() {
-    let Some(ground) = ground() else { return };
+    let Some(ground) = Ground::running() else { return };
     let running = Running::start(&ground, &["test", "::"]);
     running.signal(Signal::SIGINT);
     let output = running.end();
@@ -61,7 +61,7 @@ fn an_interrupt_lets_fixtures_clean_up() {
 
 #[test]
 fn a_second_interrupt_kills_what_does_not_clean_up() {
-    let Some(ground) = ground() else { return };
+    let Some(ground) = Ground::running() else { return };
     let running = Running::start(&ground, &["test", "--test-extra-env-vars=+['STUBBORN=1']", "::"]);
     running.signal(Signal::SIGINT);
     std::thread::sleep(Duration::from_millis(500));
@@ -77,7 +77,7 @@ fn a_second_interrupt_kills_what_does_not_clean_up() {
 
 #[test]
 fn a_killed_run_leaves_no_process_and_no_mount_and_the_next_one_works() {
-    let Some(ground) = ground() else { return };
+    let Some(ground) = Ground::running() else { return };
     let mounts = mounts();
     let running = Running::start(&ground, &["test", "::"]);
     running.signal(Signal::SIGKILL);
@@ -90,21 +90,12 @@ fn a_killed_run_leaves_no_process_and_no_mount_and_the_next_one_works() {
 
 #[test]
 fn what_a_test_leaves_running_ends_with_it() {
-    let Some(ground) = ground() else { return };
+    let Some(ground) = Ground::running() else { return };
     let mut command = ground.waders(REPOSITORY, &["test", "--test-extra-env-vars=+['QUICK=1']", "::"]);
     let mark = mark(&mut command);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!is_running(&mark));
-}
-
-fn ground() -> Option<Ground> {
-    let ground = Ground::new("running");
-    let lack = ground.lack();
-    if let Some(why) = &lack {
-        println!("skipped: {why}");
-    }
-    lack.is_none().then_some(ground)
 }
 
 /// The variable that makes each run's tests run anew, as their process shows it.

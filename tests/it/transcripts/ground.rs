@@ -46,6 +46,18 @@ impl Ground {
         command
     }
 
+    /// One in which steps run. None where that cannot be here, which is told.
+    pub fn running() -> Option<Ground> {
+        let ground = Ground::new("running");
+        match ground.lack() {
+            None => Some(ground),
+            Some(why) => {
+                println!("skipped: {why}");
+                None
+            }
+        }
+    }
+
     /// Why nothing can be run here, if so. The store has the toolchain afterwards; whoever asks first fetches it.
     pub fn lack(&self) -> Option<String> {
         static LACK: OnceLock<Option<String>> = OnceLock::new();

@@ -25,17 +25,6 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn ground() -> Option<Ground> {
-    let ground = Ground::new("running");
-    match ground.lack() {
-        None => Some(ground),
-        Some(why) => {
-            println!("skipped: {why}");
-            None
-        }
-    }
-}
-
 /// What the test said, as it was kept.
 fn said(ground: &Ground) -> String {
     let path = ground.repository(REPOSITORY).join("dist/test/tests.word_test.py/said");
@@ -44,7 +33,7 @@ fn said(ground: &Ground) -> String {
 
 #[test]
 fn a_source_edited_while_it_is_used_is_never_kept_under_the_old_key() {
-    let Some(ground) = ground() else { return };
+    let Some(ground) = Ground::running() else { return };
     let word = ground.repository(REPOSITORY).join("tests/word.py");
     let running = start(&ground, &["test", "::"]);
     // The test waits for a second after it has imported the module; the edit comes while it does, or before.
@@ -66,7 +55,7 @@ fn a_source_edited_while_it_is_used_is_never_kept_under_the_old_key() {
 
 #[test]
 fn eight_runs_at_once_agree() {
-    let Some(ground) = ground() else { return };
+    let Some(ground) = Ground::running() else { return };
     let running: Vec<Child> = (0..8).map(|_| start(&ground, &["test", "::"])).collect();
     for run in running {
         let output = run.wait_with_output().unwrap();
@@ -78,7 +67,7 @@ fn eight_runs_at_once_agree() {
 
 #[test]
 fn a_damaged_blob_is_made_again_and_never_used() {
-    let Some(ground) = ground() else { return };
+    let Some(ground) = Ground::running() else { return };
     let cache = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let own = |args: &[&str]| {
         let mut command = ground.waders(REPOSITORY, args);
@@ -101,7 +90,7 @@ fn a_damaged_blob_is_made_again_and_never_used() {
 
 #[test]
 fn a_linter_is_asked_only_about_files_that_are_not_known_to_be_well() {
-    let Some(ground) = ground() else { return };
+    let Some(ground) = Ground::running() else { return };
     // Unlike all that an earlier run of this test has left in the store.
     let unique = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     let write = |file: &str, begin: &str| {

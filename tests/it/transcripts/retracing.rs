@@ -17,11 +17,7 @@ struct Seen {
 
 impl Seen {
     fn new() -> Option<Seen> {
-        let ground = Ground::new("running");
-        if let Some(why) = ground.lack() {
-            println!("skipped: {why}");
-            return None;
-        }
+        let ground = Ground::running()?;
         let root = fs::canonicalize(ground.repository("lint")).unwrap();
         let seen = Seen { ground, root, args: vec!["src/seen::"], vars: Vec::new() };
         seen.write("src/seen/BUILD", "python_sources()\n");
@@ -181,18 +177,13 @@ fn what_was_told_on_the_way_is_told_each_time() {
 
 #[test]
 fn tests_that_passed_are_answered_and_one_that_failed_runs_again() {
-    let ground = Ground::new("running");
-    if let Some(why) = ground.lack() {
-        println!("skipped: {why}");
-        return;
-    }
+    let Some(ground) = Ground::running() else { return };
     let root = fs::canonicalize(ground.repository("kept")).unwrap();
-    let write = |text: &str| {
-        fs::write(root.join("tests/it_test.py"), text).unwrap();
-        std::thread::sleep(Duration::from_millis(300));
-    };
+    let write = |text: &str| fs::write(root.join("tests/it_test.py"), text).unwrap();
     let report = root.join("dist/test/reports/tests.it_test.py.xml");
     let check = |code: i32, is_cached: bool| {
+        // Reports make `dist` in the root: what changed just now is in no trace.
+        std::thread::sleep(Duration::from_millis(300));
         let output = ground.waders("kept", &["test", "--test-report", "tests/it_test.py"]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), said.contains("cached locally")), (Some(code), is_cached), "{said}");
@@ -201,7 +192,6 @@ fn tests_that_passed_are_answered_and_one_that_failed_runs_again() {
         traces(&root)
     };
     write("def test_of_traces():\n    assert True\n");
-    // `dist` is a new directory in the root.
     check(0, false);
     let kept = check(0, true);
     assert_eq!((kept.len(), check(0, true)), (1, kept.clone()), "it is answered from the trace");
