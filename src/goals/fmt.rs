@@ -48,7 +48,7 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Resu
 
 /// Each tool on what the one before made of the files.
 fn in_turn(session: &mut Session, goal: &str, enabled: &[Enabled]) -> Result<Done, Error> {
-    let works = calls::works(session, enabled.to_vec())?;
+    let works = calls::works(session, enabled)?;
     let (original, unreadable) = calls::contents(session, &works)?;
     let mut done = Done { contents: original, unreadable, ..Done::default() };
     let mut contents = done.contents.clone();

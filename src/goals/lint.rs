@@ -52,7 +52,7 @@ fn without_doubles(mut enabled: Vec<Enabled>) -> Vec<Enabled> {
 
 /// All tools at once, each on the files as they are.
 fn lint(session: &mut Session, enabled: &[Enabled]) -> Result<Done, Error> {
-    let works = calls::works(session, enabled.to_vec())?;
+    let works = calls::works(session, enabled)?;
     let (contents, unreadable) = calls::contents(session, &works)?;
     let (calls, outcomes) = calls::execute(session, "lint", &works, &contents)?;
     Ok(Done { calls, outcomes, contents, unreadable })

@@ -45,8 +45,22 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
     Ok(results)
 }
 
+/// What `once` prepares and carries out; once more where something was lost that a new preparation brings back.
+pub fn restoring<T>(
+    session: &mut Session,
+    once: impl Fn(&mut Session) -> Result<(T, Results), Error>,
+) -> Result<(T, Results), Error> {
+    let (prepared, results) = once(session)?;
+    if !results.values().any(has_lost_something) {
+        return Ok((prepared, results));
+    }
+    session.warn("the store lost something that this run needs: it is put there again");
+    session.restore();
+    once(session)
+}
+
 /// Whether a step failed for want of something that only a lock or a source can bring back.
-pub fn has_lost_something(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
+fn has_lost_something(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
     result.as_ref().is_err_and(|error| error.root().is_loss())
 }
 

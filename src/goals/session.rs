@@ -178,6 +178,8 @@ impl Session {
 
     /// From now on nothing is taken to be in the store that was there once.
     pub fn restore(&mut self) {
+        // Of this run alone.
+        look::beyond();
         self.restores = true;
         self.sources = None;
     }

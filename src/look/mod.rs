@@ -62,12 +62,8 @@ pub fn is_file(path: &Path) -> bool {
 /// Whole.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     LazyLock::force(&BEGUN);
-    let opened = File::open(path);
-    let Ok(mut file) = opened else {
-        // What cannot be opened may be there, and be opened once its mode is another.
-        note(path, &fs::metadata(path));
-        return opened.map(|_| Vec::new());
-    };
+    // What cannot be opened may be there, and be opened once its mode is another.
+    let mut file = File::open(path).inspect_err(|_| note(path, &fs::metadata(path)))?;
     let metadata = file.metadata();
     note(path, &metadata);
     let mut bytes = Vec::with_capacity(metadata.map_or(0, |metadata| usize::try_from(metadata.len()).unwrap_or(0)));

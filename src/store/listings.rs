@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use super::error::Result;
+use super::known::Place;
 use super::layout::{Store, lock};
-use super::pack::{Pack, Place, Record};
+use super::pack::{Pack, Record};
 use crate::base::RelPath;
 use crate::look::Stamp;
 

@@ -30,6 +30,7 @@ mod fingerprint;
 mod image;
 mod image_check;
 mod index;
+mod known;
 mod layout;
 mod links;
 mod listings;

@@ -1,33 +1,20 @@
-//! One file that holds all that is known of one subject of a repository: read at once, published by rename. The bytes
-//! and what vouches for them are here; what the records mean is `stat_cache`'s for files, `listings`' for directories.
+//! Records by path, in a file of what is known of a repository (`known`). What they mean is `stat_cache`'s for files,
+//! `listings`' for directories.
 //!
 //! ```text
-//! magic 12  version u32  BLAKE3 of the rest 32      numbers are little-endian
 //! kind 32  count u32                                 what the notes are, hashed; how many records follow
 //! record 93 x count                                  stamp 44, hash 32, then start and length of path and note, u32 each,
 //!                                                    and whether the content was stored, 0 or 1
 //! text                                               paths and notes; starts count from here
 //! ```
 //!
-//! Records are sorted by path. Losing such a file costs time, never correctness, so it is not synced: what a power cut
-//! tears is noticed by its hash.
+//! Records are sorted by path.
 
-use std::fs;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-
-use super::durable;
-use super::error::{Error, Result};
-use super::failpoint;
+use super::error::Result;
+use super::known::{HEAD, Head, Place, number, read};
 use super::layout::Store;
 
-/// Raise it when the layout changes: files of other versions are as none.
-const VERSION: u32 = 2;
-const MAGIC: &[u8; 12] = b"waders pack\n";
-const HEAD: usize = 48;
+const HEAD_OF_PACK: Head = Head { magic: b"waders pack\n", version: 2 };
 const RECORDS: usize = HEAD + 36;
 const RECORD: usize = 93;
 
@@ -101,7 +88,7 @@ impl Pack {
 
     /// Nothing if the records are more than a file can hold.
     fn write(kind: &[u8; 32], records: &[Record<'_>]) -> Option<Vec<u8>> {
-        let mut bytes = [MAGIC.as_slice(), &VERSION.to_le_bytes(), &[0; 32], kind].concat();
+        let mut bytes = [HEAD_OF_PACK.begin().as_slice(), kind].concat();
         bytes.extend(u32::try_from(records.len()).ok()?.to_le_bytes());
         let mut start = 0_u32;
         for record in records {
@@ -116,26 +103,13 @@ impl Pack {
             bytes.push(u8::from(record.stored));
         }
         records.iter().flat_map(|record| [record.path, record.note]).for_each(|text| bytes.extend(text));
-        let check = *blake3::hash(&bytes[HEAD..]).as_bytes();
-        bytes[16..HEAD].copy_from_slice(&check);
+        Head::seal(&mut bytes);
         Some(bytes)
     }
 
     /// The pack that these bytes are; empty where they are one of another version. Or why they are none.
     fn parse(bytes: Vec<u8>) -> std::result::Result<Pack, String> {
-        let (Some(magic), Some(version), Some(check)) = (read(&bytes, 0), number(&bytes, 12), read(&bytes, 16)) else {
-            return Err("it is cut off".to_owned());
-        };
-        if magic != *MAGIC {
-            return Err("it is no pack".to_owned());
-        }
-        if version != VERSION as usize {
-            return Ok(Pack::default());
-        }
-        if *blake3::hash(&bytes[HEAD..]).as_bytes() != check {
-            return Err("its bytes are not those that were written".to_owned());
-        }
-        Ok(Pack { bytes })
+        Ok(if HEAD_OF_PACK.is_of(&bytes)? { Pack { bytes } } else { Pack::default() })
     }
 }
 
@@ -143,39 +117,10 @@ impl Pack {
 /// many anew.
 const LACKING: usize = 64;
 
-/// Where one lies.
-#[derive(Debug)]
-pub struct Place(PathBuf);
-
 impl Store {
-    /// Of what is known of the workspace at `root`: a file for each subject.
-    pub(super) fn known_place(&self, root: &Path, subject: &str) -> Place {
-        let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
-        Place(self.root.join("repository").join(format!("{name}-{subject}")))
-    }
-
     /// One that is damaged is set aside, and is as none.
     pub(super) fn load_pack(&self, place: &Place) -> Result<Pack> {
         self.load_known(place, Pack::parse)
-    }
-
-    /// The same for any file that vouches for its bytes: `parse` refuses what is damaged.
-    pub(super) fn load_known<T: Default>(
-        &self,
-        Place(path): &Place,
-        parse: impl FnOnce(Vec<u8>) -> std::result::Result<T, String>,
-    ) -> Result<T> {
-        let mut file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
-            opened => opened.map_err(Error::io("open", path))?,
-        };
-        let metadata = file.metadata().map_err(Error::io("look at", path))?;
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-        file.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-        match parse(bytes) {
-            Ok(known) => Ok(known),
-            Err(_) => self.set_aside(path, Some(metadata.ino())).map(|()| T::default()),
-        }
     }
 
     pub(super) fn publish_pack(&self, place: &Place, kind: &[u8; 32], records: &[Record<'_>]) -> Result<()> {
@@ -184,24 +129,6 @@ impl Store {
             None => Ok(()),
         }
     }
-
-    /// Whatever other processes do, the file is always one that somebody wrote whole: the last one stays.
-    pub(super) fn publish_known(&self, Place(path): &Place, bytes: &[u8]) -> Result<()> {
-        let fresh = self.session.fresh();
-        durable::write(&fresh, bytes, 0o644).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
-        failpoint::reach("pack: written");
-        fs::rename(&fresh, path).map_err(Error::io("rename", path))?;
-        failpoint::reach("pack: published");
-        Ok(())
-    }
-}
-
-pub(super) fn read<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
-}
-
-pub(super) fn number(bytes: &[u8], at: usize) -> Option<usize> {
-    usize::try_from(u32::from_le_bytes(read(bytes, at)?)).ok()
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use rusqlite::{OptionalExtension, params};
 
 use super::error::Result;
 use super::index::sound_value;
+use super::known::Place;
 use super::layout::{Store, lock};
-use super::pack::{Pack, Place, Record};
+use super::pack::{Pack, Record};
 use crate::base::{Digest, RelPath};
 use crate::look::Stamp;
 

@@ -1,8 +1,7 @@
 //! What runs looked at in one repository and what they came to, so that a run that would see the same is spared. Which
-//! questions there are and what answers mean is the caller's matter.
+//! questions there are and what answers mean is the caller's matter. A file each, as `known` has them.
 //!
 //! ```text
-//! magic 12  version u32  BLAKE3 of the rest 32      numbers are little-endian
 //! question 32  count u32                             how many looks follow, sorted by path
 //! look                                               how many bytes the path shares with the one before u16, how many
 //!                                                    follow u16, those bytes, what stands for the stamp 16
@@ -18,15 +17,12 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::error::Result;
+use super::known::{HEAD, Head, Place};
 use super::layout::Store;
-use super::pack::{Place, number, read};
 use crate::base::Digest;
 use crate::look::{Seen, Stamp};
 
-/// Raise it when the layout changes: files of other versions are as none.
-const VERSION: u32 = 1;
-const MAGIC: &[u8; 12] = b"waders trace";
-const HEAD: usize = 48;
+const HEAD_OF_TRACE: Head = Head { magic: b"waders trace", version: 1 };
 
 /// So many traces are kept of one repository. Each question has one place, as in a direct-mapped cache: whoever comes
 /// later takes it.
@@ -73,17 +69,8 @@ impl Trace {
 
     /// The trace that these bytes are; an empty one where they are of another version. Or why they are none.
     fn parse(bytes: &[u8]) -> std::result::Result<Trace, String> {
-        let (Some(magic), Some(version), Some(check)) = (read(bytes, 0), number(bytes, 12), read(bytes, 16)) else {
-            return Err("it is cut off".to_owned());
-        };
-        if magic != *MAGIC {
-            return Err("it is no trace".to_owned());
-        }
-        if version != VERSION as usize {
+        if !HEAD_OF_TRACE.is_of(bytes)? {
             return Ok(Trace::default());
-        }
-        if *blake3::hash(&bytes[HEAD..]).as_bytes() != check {
-            return Err("its bytes are not those that were written".to_owned());
         }
         Reader(&bytes[HEAD..]).trace().ok_or_else(|| "it is cut off".to_owned())
     }
@@ -147,7 +134,7 @@ impl Store {
 
 /// Nothing if that is more than a file can hold.
 fn written(question: &Digest, seen: &[Seen], answer: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = [MAGIC.as_slice(), &VERSION.to_le_bytes(), &[0; 32], question.hash()].concat();
+    let mut bytes = [HEAD_OF_TRACE.begin().as_slice(), question.hash()].concat();
     bytes.extend(u32::try_from(seen.len()).ok()?.to_le_bytes());
     let mut before: &[u8] = b"";
     for (path, stamp) in seen {
@@ -165,8 +152,7 @@ fn written(question: &Digest, seen: &[Seen], answer: &[u8]) -> Option<Vec<u8>> {
         bytes.extend(u32::try_from(place).ok()?.to_le_bytes());
     }
     bytes.extend(answer);
-    let check = *blake3::hash(&bytes[HEAD..]).as_bytes();
-    bytes[16..HEAD].copy_from_slice(&check);
+    Head::seal(&mut bytes);
     Some(bytes)
 }
 

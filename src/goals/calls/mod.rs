@@ -15,7 +15,6 @@ use crate::action::StepId;
 use crate::base::RelPath;
 use crate::engine::executor::Results;
 use crate::goals::{Error, Session, running};
-use crate::look;
 use prepare::{Contents, Prepared, PreparedBatch, PreparedCall};
 use work::Selected;
 
@@ -47,17 +46,17 @@ impl Done {
 }
 
 /// Each call with the selected files that it works on; those that have none are left out.
-pub fn works(session: &mut Session, enabled: Vec<Enabled>) -> Result<Vec<(Enabled, Work)>, Error> {
-    let selected = Selected::of(session, &enabled)?;
+pub fn works(session: &mut Session, enabled: &[Enabled]) -> Result<Vec<(Enabled, Work)>, Error> {
+    let selected = Selected::of(session, enabled)?;
     let (graph, sources) = (session.graph()?, session.sources()?);
     let config = session.config();
-    let work = |enabled: Enabled| {
-        let work = Work::of(config, &graph, &selected, &enabled)?;
-        Ok((!work.parts.is_empty()).then_some((enabled, work)))
+    let work = |enabled: &Enabled| {
+        let work = Work::of(config, &graph, &selected, enabled)?;
+        Ok((!work.parts.is_empty()).then(|| (enabled.clone(), work)))
     };
     // Meanwhile the sources are looked at, whose bytes are asked for next. What cannot be read is told then.
-    let ahead = || sources.nodes(selected.sources(&graph, &enabled));
-    let works = || enabled.par_iter().cloned().map(work).collect::<Vec<Result<_, Error>>>();
+    let ahead = || sources.nodes(selected.sources(&graph, enabled));
+    let works = || enabled.par_iter().map(work).collect::<Vec<Result<_, Error>>>();
     let (_, works) = rayon::join(ahead, works);
     works.into_iter().filter_map(Result::transpose).collect()
 }
@@ -111,12 +110,5 @@ pub fn carry_out(
         let outcomes = running::execute(session, graph, &steps, false)?;
         Ok((calls, outcomes))
     };
-    let (calls, outcomes) = once(session)?;
-    if !outcomes.values().any(running::has_lost_something) {
-        return Ok((calls, outcomes));
-    }
-    look::beyond();
-    session.warn("the store lost something that this run needs: it is put there again");
-    session.restore();
-    once(session)
+    running::restoring(session, once)
 }

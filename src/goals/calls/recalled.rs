@@ -12,7 +12,7 @@ use crate::engine::{Kept, StepResult};
 use crate::goals::calls::prepare::{PreparedBatch, PreparedCall};
 use crate::goals::calls::{Done, Enabled};
 use crate::goals::retrace::Repeatable;
-use crate::goals::{Error, Session};
+use crate::goals::{Error, Session, failure};
 use crate::look::Seen;
 use crate::store::{Node, Store, Trace};
 use crate::tools;
@@ -50,7 +50,7 @@ impl Repeatable for Done {
             return Ok(None);
         }
         let batch = |batch: &PreparedBatch| {
-            let result = self.outcomes.get(batch.step.as_ref().ok()?)?.as_ref().ok()?;
+            let (result, ..) = failure::ran(&batch.step, &self.outcomes).ok()?;
             Some(Batch {
                 files: places(seen, session.build_root(), &batch.files)?,
                 partition: batch.partition.clone(),
@@ -122,8 +122,7 @@ fn places(seen: &[Seen], root: &Path, files: &[RelPath]) -> Option<Vec<usize>> {
 fn changed(store: &Store, done: &Done) -> Result<Vec<(RelPath, Digest)>, Error> {
     let mut changed = Vec::new();
     for call in done.calls.iter().filter(|call| call.enabled.call.kind.rewrites()) {
-        let steps = call.batches.iter().filter_map(|batch| batch.step.as_ref().ok());
-        for result in steps.filter_map(|step| done.outcomes.get(step)?.as_ref().ok()) {
+        for (result, ..) in call.batches.iter().filter_map(|batch| failure::ran(&batch.step, &done.outcomes).ok()) {
             let left = store.tree(result.tree)?.nodes.into_keys();
             changed.extend(left.filter_map(|file| {
                 let content = done.contents.get(&file)?.content()?;

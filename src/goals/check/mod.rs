@@ -50,7 +50,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 
 /// `force`: each checker from nothing, whatever is known.
 fn check(session: &mut Session, enabled: &[Enabled], force: bool) -> Result<Done, Error> {
-    let works = calls::works(session, enabled.to_vec())?;
+    let works = calls::works(session, enabled)?;
     let prepare = |session: &mut Session| prepare::prepare(session, &works, force);
     let (calls, outcomes) = calls::carry_out(session, &works, prepare)?;
     Ok(Done { calls, outcomes, contents: Contents::new(), unreadable: false })

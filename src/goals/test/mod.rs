@@ -16,10 +16,8 @@ use crate::goals::retrace::repeated;
 use crate::goals::test::coverage::Coverage;
 use crate::goals::test::prepare::{Prepared, PreparedTest};
 use crate::goals::{Error, Session, Verdict, running};
-use crate::look;
 use crate::plan::coverage_run::TOO_LOW;
 use crate::report::TestResult;
-use crate::target::Address;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let debug = session.config().flag("test", "debug");
@@ -80,20 +78,13 @@ fn done(session: &mut Session, debug: bool) -> Result<Done, Error> {
     if debug && selection.tests.len() > 1 {
         return Err(Error::DebugOne(selection.tests.len()));
     }
-    let done = prepare_and_execute(session, &selection.tests, debug)?;
-    if !done.outcomes.values().any(running::has_lost_something) {
-        return Ok(done);
-    }
-    look::beyond();
-    session.warn("the store lost something that this run needs: it is put there again");
-    session.restore();
-    prepare_and_execute(session, &selection.tests, debug)
-}
-
-fn prepare_and_execute(session: &mut Session, tests: &[Address], debug: bool) -> Result<Done, Error> {
-    let Prepared { graph, tests, coverage } = prepare::prepare(session, tests)?;
-    let mut steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
-    steps.extend(coverage.iter().flat_map(Coverage::steps));
-    let outcomes = running::execute(session, graph, &steps, debug)?;
+    let once = |session: &mut Session| {
+        let Prepared { graph, tests, coverage } = prepare::prepare(session, &selection.tests)?;
+        let mut steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
+        steps.extend(coverage.iter().flat_map(Coverage::steps));
+        let outcomes = running::execute(session, graph, &steps, debug)?;
+        Ok(((tests, coverage), outcomes))
+    };
+    let ((tests, coverage), outcomes) = running::restoring(session, once)?;
     Ok(Done { tests, coverage, outcomes })
 }

@@ -10,7 +10,7 @@ use crate::engine::{Kept, StepResult};
 use crate::goals::retrace::Repeatable;
 use crate::goals::test::Done;
 use crate::goals::test::prepare::PreparedTest;
-use crate::goals::{Error, Session};
+use crate::goals::{Error, Session, failure};
 use crate::look::Seen;
 use crate::store::{Store, Trace};
 
@@ -31,7 +31,7 @@ impl Repeatable for Done {
             return Ok(None);
         }
         let test = |test: &PreparedTest| {
-            let result = self.outcomes.get(test.step.as_ref().ok()?)?.as_ref().ok()?;
+            let (result, ..) = failure::ran(&test.step, &self.outcomes).ok()?;
             Some(Test {
                 names: test.names.clone(),
                 timeout: test.timeout,
