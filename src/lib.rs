@@ -1,35 +1,38 @@
 //! Waders: a hermetic build tool for Python monorepos. Two wings and a hinge:
 //!
 //! ```text
-//! WHAT to build (knows Pants and Python)          HOW to run it (knows neither)
-//! cli -> goals --------------- the hinge --------------+
-//!          |                                           |
-//!        plan -> tools, python -> target               +-> engine -> waders-sandbox
-//!                                   |                  |      |
-//!                         build_file, config           |  action, store, net
-//!                                   +--> look, base <--+------+
+//! WHAT to build (knows Pants and Python)                      HOW to run it (knows neither)
+//! cli -> goals -> prepare -> session -------- the hinge ----------+
+//!                    |                                            |
+//!                  plan -> tools, packaging, inference -> targets +-> engine -> waders-sandbox
+//!                                                   |             |      |
+//!                                         build_file, config      |  action, store, net
+//!                                                   +-> tracked, base <--+
 //! ```
 //!
-//! The rooms, and what each may use. `tests/it/tidy.rs` reads this table: the map is the rule.
+//! The rooms, and what each may use. `tests/it/tidy.rs` enforces this table.
 //!
 //! | room | lives there | may use |
 //! |---|---|---|
 //! | `base` | digest, relative path, glob, text | - |
-//! | `look` | files outside the store as plans see them, every look noted | base |
-//! | `store` | blobs, trees, capture, materialize, archives, durable writes, index | base look |
-//! | `net` | HTTP with the user's own TLS and index settings, listings of files, retries | base |
-//! | `action` | action, graph, key, outcome, event | base |
-//! | `engine` | executor, cache, one action's run, fetch | base store net action |
-//! | `config` | option table, load, precedence, interpolation, flags | base |
-//! | `build_file` | parse and evaluate declarative BUILD files | base |
-//! | `target` | address, spec, kinds, fields, graph, selection | base look config build_file |
-//! | `python` | imports, owners, inference, lockfiles, resolve, wheels | base look store config target |
-//! | `toolchain` | lock, debian, standalone, host, system tree | base look store net config |
+//! | `tracked` | the files and variables that a plan read, each read recorded | base |
+//! | `store` | blobs, trees, images, archives, the index; what is known of one checkout | base tracked |
+//! | `net` | HTTP with the user's TLS, proxy and index settings; listings of files | base |
+//! | `action` | command, policy, graph, key, outcome, event | base |
+//! | `engine` | executor, action cache, runner, fetch, cancellation | base store net action |
+//! | `config` | option table, loading, precedence, interpolation, typed settings | base tracked |
+//! | `build_file` | parsing and evaluation of BUILD files, pure | base |
+//! | `targets` | address, spec, kind, field, graph, selection | base tracked config build_file |
+//! | `inference` | imports, owners, module map, closure | base tracked store config targets |
+//! | `packaging` | requirement, lockfile, resolve, wheel, venv, unpackers and recipes | base tracked store config targets |
+//! | `toolchain` | lock, debian, standalone, host, system tree | base tracked store net config |
 //! | `tools` | the tools as data | base config |
-//! | `plan` | partitions and inputs: targets and tools to actions | base look store action config target python toolchain tools |
-//! | `report` | console, json, junit, summary | base action |
-//! | `goals` | one small file a goal, and the session they share | base look store net action engine config build_file target python toolchain tools plan report |
-//! | `cli` | arguments, dispatch, exit codes, errors | base config target goals report |
+//! | `plan` | partitions and inputs: targets and tools to actions | base tracked store action config targets inference packaging toolchain tools |
+//! | `report` | diagnostics, console, json, junit, sarif, summary | base action |
+//! | `session` | the repository, the services and the user interface of one run | base tracked store net action engine config build_file targets inference packaging toolchain tools plan report |
+//! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action engine config build_file targets inference packaging toolchain tools plan report session |
+//! | `goals` | one small file for each goal | base tracked store action engine config build_file targets inference packaging tools plan report session prepare |
+//! | `cli` | arguments, dispatch, exit codes, completions | base config targets report session goals |
 
 pub mod action;
 pub mod base;
@@ -38,12 +41,15 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod goals;
-pub mod look;
+pub mod inference;
 pub mod net;
+pub mod packaging;
 pub mod plan;
-pub mod python;
+pub mod prepare;
 pub mod report;
+pub mod session;
 pub mod store;
-pub mod target;
+pub mod targets;
 pub mod toolchain;
 pub mod tools;
+pub mod tracked;

@@ -1,4 +1,4 @@
-//! What the engine tells while it works. How it looks on a screen is `report`'s.
+//! Progress of steps, as the engine reports it. How it looks on a screen is decided in `report`.
 
 use std::sync::Arc;
 
@@ -28,9 +28,5 @@ pub enum Event {
         id: StepId,
         label: Arc<str>,
         message: String,
-    },
-    /// The user interrupted: these processes are cleaning up.
-    CleaningUp {
-        labels: Vec<Arc<str>>,
     },
 }

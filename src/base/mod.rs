@@ -4,8 +4,10 @@ pub mod digest;
 pub mod glob;
 pub mod line_count;
 pub mod rel_path;
+mod severity;
 pub mod text;
 pub mod wire;
 
 pub use digest::Digest;
 pub use rel_path::RelPath;
+pub use severity::Severity;

@@ -2,14 +2,8 @@
 
 use std::fmt;
 
-use crate::base::RelPath;
 use crate::base::text::Place;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    Warning,
-    Error,
-}
+use crate::base::{RelPath, Severity};
 
 /// What a diagnostic is about, where that decides what becomes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

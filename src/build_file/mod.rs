@@ -18,8 +18,9 @@ mod strings;
 mod term;
 pub mod value;
 
+pub use crate::base::Severity;
 pub use decl::{BuildFile, DefaultsCall, GROUP_PREFIX, RulesCall, TargetDecl};
-pub use diagnostic::{Diagnostic, Severity, Topic};
+pub use diagnostic::{Diagnostic, Topic};
 pub use eval::{Context, evaluate};
 pub use source::{MAX_BYTES, Source, may_hand_down};
 pub use value::{Object, Value};

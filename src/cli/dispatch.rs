@@ -1,14 +1,16 @@
-//! Goals, one after the other; the first that ends badly stops the rest.
+//! Runs the goals of a command line one after the other, until one fails; shows help and completions.
 
 use std::io::IsTerminal;
 
+use crate::base::Severity;
 use crate::cli::args::Help;
-use crate::cli::error::{render, render_warning, shows_colour};
+use crate::cli::error::shows_colour;
 use crate::cli::invocation::{self, Invocation};
 use crate::cli::{completions, help, topics};
 use crate::config::{Environment, Table};
-use crate::goals::{self, Session, Terminal, Verdict};
-use crate::report::ExitCode;
+use crate::goals;
+use crate::report::{ExitCode, Message};
+use crate::session::{self, Session, Terminal, Verdict};
 
 /// From the words of the command line, without the program's name, to the process's exit code.
 pub fn run(argv: &[String], environment: Environment) -> u8 {
@@ -16,15 +18,12 @@ pub fn run(argv: &[String], environment: Environment) -> u8 {
     let colour = shows_colour(None, stderr_is_terminal, &environment);
     let invocation = match invocation::read(argv, environment) {
         Ok(invocation) => invocation,
-        Err(error) => return told(&error, error.hint().as_deref(), colour, ExitCode::Failure),
+        Err(error) => return failed(&error, error.hint().as_deref(), colour, ExitCode::Failure),
     };
     let setting = invocation.config.value("GLOBAL", "colors").as_bool();
     let colour = shows_colour(setting, stderr_is_terminal, &invocation.environment);
     if let Some(wanted) = &invocation.args.help {
         return show_help(wanted);
-    }
-    for warning in &invocation.warnings {
-        eprint!("{}", render_warning(warning, colour));
     }
     if let [goal, ..] = &invocation.args.goals[..]
         && goal == "completions"
@@ -35,45 +34,55 @@ pub fn run(argv: &[String], environment: Environment) -> u8 {
 }
 
 fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
-    let Invocation { args, config, build_root, environment, .. } = invocation;
-    // No word at all: what there is, but nothing was done.
+    let Invocation { args, config, build_root, environment, warnings } = invocation;
+    let mut session = match Session::new(config, environment, build_root, args.specs, terminal) {
+        Ok(session) => session,
+        Err(error) => return failed(&error, error.hint().as_deref(), terminal.colour, error.kind().exit_code()),
+    };
+    for warning in warnings {
+        session.ui.report(Message::new(Severity::Warning, &warning.message, warning.hint.as_deref()));
+    }
+    // Without any goal: an overview, and the exit code says that nothing was done.
     if args.goals.is_empty() {
         print!("{}", help::overview(Table::get(), &goals::names()));
         return ExitCode::Failure.number();
     }
-    let mut session = Session::new(config, environment, build_root, args.specs, terminal);
-    let code = run_each(&args.goals, &mut session, terminal);
-    session.tell_rest();
-    session.leave_memory();
-    if code == ExitCode::Success.number() && session.has_mistakes {
-        eprintln!("error: this repository has mistakes, which are told above");
+    let code = run_each(&args.goals, &mut session);
+    session.report_leftovers();
+    session.repository.leak();
+    if code == ExitCode::Success.number() && session.repository.has_errors {
+        session.ui.error("the repository has errors (see above)", None);
         return ExitCode::Failure.number();
     }
     code
 }
 
-fn run_each(goals: &[String], session: &mut Session, terminal: Terminal) -> u8 {
+fn run_each(goals: &[String], session: &mut Session) -> u8 {
     for name in goals {
         let Some(goal) = goals::named(name) else {
-            let hint = format!("goals that are there: {}", goals::names().join(", "));
-            eprint!("error: the goal `{name}` is not there yet\nhint: {hint}\n");
+            let hint = format!("implemented goals: {}", goals::names().join(", "));
+            session.ui.error(&format!("goal `{name}` is not implemented yet"), Some(&hint));
             return ExitCode::Failure.number();
         };
         match goal(session) {
             Ok(Verdict::Good) => {}
-            Ok(Verdict::Interrupted) | Err(goals::Error::Interrupted) => {
-                eprintln!("Interrupted by user.");
+            Ok(Verdict::Interrupted) | Err(session::Error::Interrupted) => {
+                session.ui.summary("Interrupted by user.");
                 return Verdict::Interrupted.exit_code();
             }
             Ok(verdict) => return verdict.exit_code(),
-            Err(error) => return told(&error, error.hint().as_deref(), terminal.colour, error.kind().exit_code()),
+            Err(error) => {
+                session.ui.report(Message::from_error(&error, error.hint().as_deref()));
+                return error.kind().exit_code().number();
+            }
         }
     }
     ExitCode::Success.number()
 }
 
-fn told(error: &dyn std::error::Error, hint: Option<&str>, colour: bool, code: ExitCode) -> u8 {
-    eprint!("{}", render(error, hint, colour));
+/// Shows an error that ends the run before there is a session.
+fn failed(error: &dyn std::error::Error, hint: Option<&str>, colour: bool, code: ExitCode) -> u8 {
+    eprint!("{}", Message::from_error(error, hint).render(colour));
     code.number()
 }
 
@@ -106,6 +115,6 @@ fn show_completions(invocation: &Invocation, colour: bool) -> u8 {
             print!("{script}");
             ExitCode::Success.number()
         }
-        Err(error) => told(&error, error.hint().as_deref(), colour, ExitCode::Failure),
+        Err(error) => failed(&error, error.hint().as_deref(), colour, ExitCode::Failure),
     }
 }

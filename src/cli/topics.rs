@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::base::text::nearest;
 use crate::cli::help;
 use crate::config::Table;
-use crate::target::kind::page as kinds;
+use crate::targets::kind::page as kinds;
 
 /// What BUILD files may name besides target types.
 const SYMBOLS: [(&str, &str); 11] = [

@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn the_override_wins() {
         let mut environment = at("/somewhere".into());
-        environment.vars.insert("PANTS_BUILDROOT_OVERRIDE".into(), "/elsewhere".into());
+        environment.vars = [("PANTS_BUILDROOT_OVERRIDE".into(), "/elsewhere".into())].into_iter().collect();
         assert_eq!(find(&environment).unwrap(), PathBuf::from("/elsewhere"));
     }
 

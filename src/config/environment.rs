@@ -1,11 +1,12 @@
 //! What a run finds around it: variables, home, current directory. Read once; everybody else gets it as an argument.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use crate::tracked::Variables;
 
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    pub vars: BTreeMap<String, String>,
+    pub vars: Variables,
     pub home: Option<PathBuf>,
     /// Absolute.
     pub cwd: PathBuf,
@@ -19,8 +20,9 @@ impl Environment {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        let vars: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
-        let named = ["LOGNAME", "USER"].iter().find_map(|name| vars.get(*name).filter(|value| !value.is_empty()));
+        let vars: Variables = std::env::vars_os().filter_map(text).collect();
+        let named =
+            ["LOGNAME", "USER"].iter().find_map(|name| vars.unrecorded().get(*name).filter(|value| !value.is_empty()));
         let user = named.cloned().or_else(user_of_process).unwrap_or_default();
         Ok(Environment { vars, home: std::env::home_dir(), cwd: std::env::current_dir()?, user })
     }
@@ -54,7 +56,7 @@ mod tests {
     use super::*;
 
     fn with(name: &str, value: &str) -> Environment {
-        Environment { vars: [(name.to_owned(), value.to_owned())].into(), ..Environment::default() }
+        Environment { vars: [(name.to_owned(), value.to_owned())].into_iter().collect(), ..Environment::default() }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use uv_distribution_types::PYPI_URL;
 
+use crate::tracked::Variables;
+
 /// Indexes in the order in which they are asked.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Indexes {
@@ -39,7 +41,7 @@ pub struct Error {
 
 /// The files that pip reads, weakest first: global, user, site of the environment. `PIP_CONFIG_FILE` comes last; where it
 /// is `/dev/null`, none is read.
-pub fn pip_files(vars: &BTreeMap<String, String>, home: &Path) -> Vec<PathBuf> {
+pub fn pip_files(vars: &Variables, home: &Path) -> Vec<PathBuf> {
     let named = vars.get("PIP_CONFIG_FILE").map(PathBuf::from);
     if named.as_deref() == Some(Path::new("/dev/null")) {
         return Vec::new();
@@ -57,7 +59,7 @@ pub fn pip_files(vars: &BTreeMap<String, String>, home: &Path) -> Vec<PathBuf> {
 }
 
 /// The files that uv reads for a user, weakest first.
-pub fn uv_files(vars: &BTreeMap<String, String>, home: &Path) -> Vec<PathBuf> {
+pub fn uv_files(vars: &Variables, home: &Path) -> Vec<PathBuf> {
     if let Some(named) = vars.get("UV_CONFIG_FILE").filter(|path| !path.is_empty()) {
         return vec![PathBuf::from(named)];
     }
@@ -69,7 +71,7 @@ pub fn uv_files(vars: &BTreeMap<String, String>, home: &Path) -> Vec<PathBuf> {
 /// The indexes that are meant. The first source that names any wins as a whole: uv's environment, pip's environment, uv's
 /// files, pip's files, the default. Files are given weakest first, as the functions above list them. Links to look in
 /// (`find-links`) add up, since they only add to what is on offer.
-pub fn discover(vars: &BTreeMap<String, String>, uv: &[SettingsFile], pip: &[SettingsFile]) -> Result<Indexes, Error> {
+pub fn discover(vars: &Variables, uv: &[SettingsFile], pip: &[SettingsFile]) -> Result<Indexes, Error> {
     let uv_files = uv.iter().map(from_uv_toml).collect::<Result<Vec<_>, _>>()?;
     let pip_files = from_pip_confs(pip)?;
     let sources = [&[from_uv_vars(vars), from_pip_vars(vars)][..], &stronger_first(uv_files), &[pip_files]].concat();
@@ -98,7 +100,7 @@ pub fn default_index() -> Place {
 }
 
 /// The file of certificates to trust, by whichever name the user knows it: the most specific first.
-pub fn ca_bundle(vars: &BTreeMap<String, String>) -> Option<PathBuf> {
+pub fn ca_bundle(vars: &Variables) -> Option<PathBuf> {
     let names = ["SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
     names.iter().find_map(|name| vars.get(*name).filter(|path| !path.is_empty())).map(PathBuf::from)
 }
@@ -113,7 +115,7 @@ pub struct Network {
 }
 
 /// The variables that curl, pip and uv agree on; lower case first, since `HTTP_PROXY` alone can be set by a web server.
-pub fn network(vars: &BTreeMap<String, String>) -> Network {
+pub fn network(vars: &Variables) -> Network {
     let var = |names: &[&str]| names.iter().find_map(|name| vars.get(*name)).filter(|value| !value.is_empty()).cloned();
     let no_proxy = var(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
     let hosts = no_proxy.split(',').map(str::trim).filter(|host| !host.is_empty());
@@ -130,7 +132,7 @@ fn stronger_first(mut files: Vec<Indexes>) -> Vec<Indexes> {
     files
 }
 
-fn from_uv_vars(vars: &BTreeMap<String, String>) -> Indexes {
+fn from_uv_vars(vars: &Variables) -> Indexes {
     let words = |names: &[&str]| words(vars, names);
     let mut indexes = words(&["UV_INDEX"]);
     for place in &mut indexes {
@@ -146,7 +148,7 @@ fn from_uv_vars(vars: &BTreeMap<String, String>) -> Indexes {
     Indexes { indexes, find_links: words(&["UV_FIND_LINKS"]) }
 }
 
-fn from_pip_vars(vars: &BTreeMap<String, String>) -> Indexes {
+fn from_pip_vars(vars: &Variables) -> Indexes {
     let mut indexes = words(vars, &["PIP_INDEX_URL"]);
     let extra = words(vars, &["PIP_EXTRA_INDEX_URL"]);
     if indexes.is_empty() && !extra.is_empty() {
@@ -157,7 +159,7 @@ fn from_pip_vars(vars: &BTreeMap<String, String>) -> Indexes {
 }
 
 /// The values of the variables, which both programs split at white space (uv also at commas).
-fn words(vars: &BTreeMap<String, String>, names: &[&str]) -> Vec<Place> {
+fn words(vars: &Variables, names: &[&str]) -> Vec<Place> {
     let mut places = Vec::new();
     for name in names {
         let value = vars.get(*name).map(String::as_str).unwrap_or_default();
@@ -273,7 +275,7 @@ fn is_true(value: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn vars(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    fn vars(pairs: &[(&str, &str)]) -> Variables {
         pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
     }
 
@@ -341,7 +343,7 @@ mod tests {
             ),
             file("/home/pip.conf", "# mine\n[global]\nindex-url = http://2.example.invalid\n"),
         ];
-        let found = discover(&BTreeMap::new(), &[], &files).unwrap();
+        let found = discover(&Variables::default(), &[], &files).unwrap();
         assert_eq!(urls(&found.indexes), ["http://1.example.invalid"]);
         assert_eq!(found.indexes[0].named_by, "`index-url` in `/etc/pip.conf`");
     }
@@ -349,10 +351,10 @@ mod tests {
     #[test]
     fn broken_files_are_named_with_the_line() {
         for text in ["x = 1", "[global\n", "[global]\nnonsense\n"] {
-            let error = discover(&BTreeMap::new(), &[], &[file("/etc/pip.conf", text)]).unwrap_err();
+            let error = discover(&Variables::default(), &[], &[file("/etc/pip.conf", text)]).unwrap_err();
             assert!(error.to_string().starts_with("`/etc/pip.conf`: line "), "{error}");
         }
-        assert!(discover(&BTreeMap::new(), &[file("/etc/uv/uv.toml", "= 1")], &[]).is_err());
+        assert!(discover(&Variables::default(), &[file("/etc/uv/uv.toml", "= 1")], &[]).is_err());
     }
 
     #[test]

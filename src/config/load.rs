@@ -103,7 +103,7 @@ impl<'a> Resolver<'a> {
                 return Some(INSIDE_BUILD_ROOT.to_owned());
             }
             if let Some(variable) = name.strip_prefix("env.") {
-                return self.settings.environment.vars.get(variable).cloned();
+                return self.settings.environment.vars.unrecorded().get(variable).cloned();
             }
             in_section(given.section).or_else(|| in_section("DEFAULT")).or_else(|| self.seeds.get(name).cloned())
         };

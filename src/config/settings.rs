@@ -38,7 +38,7 @@ impl Settings {
     /// Only the flags that say which files to read count here.
     pub fn read(environment: Environment, build_root: PathBuf, flags: &[Flag]) -> Result<Settings, Error> {
         let has_variables =
-            environment.vars.keys().any(|name| name.starts_with("PANTS_") || name.starts_with("WADERS_"));
+            environment.vars.unrecorded().keys().any(|name| name.starts_with("PANTS_") || name.starts_with("WADERS_"));
         let mut settings = Settings { environment, build_root, files: Vec::new(), has_variables };
         for (path, must_exist) in settings.config_files(flags)? {
             settings.add(&path, must_exist)?;
@@ -124,7 +124,7 @@ impl Settings {
             return None;
         }
         let found = variables(name.scope, name.option).find_map(|variable| {
-            let value = self.environment.vars.get(&variable)?;
+            let value = self.environment.vars.unrecorded().get(&variable)?;
             Some((variable, value))
         });
         let (variable, value) = found?;

@@ -52,7 +52,7 @@ impl Error {
     }
 
     /// Whether the store lost something: perhaps what no step makes, but whoever planned the steps.
-    pub fn is_loss(&self) -> bool {
+    pub fn is_lost_input(&self) -> bool {
         self.missing().is_some() || matches!(self, Error::LostInput { source, .. } if source.missing().is_some())
     }
 

@@ -16,9 +16,8 @@ use crate::action::{
 };
 use crate::base::Digest;
 use crate::engine::cache::Kept;
-use crate::engine::cancel::Wish;
 use crate::engine::slots::Slots;
-use crate::engine::{Cancel, Engine, Error, cache, each, fetch, run};
+use crate::engine::{Cancellation, Engine, Error, cache, each, fetch, run};
 use crate::store::{self, Store};
 
 /// Downloads at once. More does not help one host, and fewer leaves it idle.
@@ -61,7 +60,7 @@ struct Execution {
     downloads: Semaphore,
     /// Held while a lost tree is made again, so that it is made once.
     repair: Mutex<()>,
-    cancel: Cancel,
+    cancel: Cancellation,
     events: Box<dyn Fn(Event) + Send + Sync>,
 }
 
@@ -70,7 +69,7 @@ pub async fn execute(
     engine: Arc<Engine>,
     graph: ActionGraph,
     wanted: &[StepId],
-    cancel: Cancel,
+    cancel: Cancellation,
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> Results {
     let execution = Arc::new(Execution {
@@ -322,7 +321,7 @@ impl Execution {
     }
 
     fn refuse_if_interrupted(&self) -> Result<(), Error> {
-        if self.cancel.wish() == Wish::GoOn { Ok(()) } else { Err(Error::Interrupted) }
+        if !self.cancel.is_requested() { Ok(()) } else { Err(Error::Interrupted) }
     }
 
     fn label(&self, id: StepId) -> Arc<str> {

@@ -2,7 +2,7 @@
 //! It knows actions, trees and sandboxes; no target, goal or tool.
 
 pub mod cache;
-pub mod cancel;
+pub mod cancellation;
 mod each;
 pub mod error;
 pub mod executor;
@@ -24,7 +24,7 @@ use crate::net;
 use crate::store::Store;
 
 pub use cache::Kept;
-pub use cancel::{Cancel, Wish};
+pub use cancellation::{CancelLevel, Cancellation};
 pub use error::Error;
 pub use executor::{StepResult, execute};
 

@@ -12,10 +12,10 @@ use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio, TreeEntr
 
 use crate::action::{Action, Exit, Inputs, Outcome, Warm};
 use crate::base::Digest;
-use crate::engine::cancel::Wish;
+use crate::engine::CancelLevel;
 use crate::engine::slots::Slot;
 use crate::engine::warm::{self, Start, State};
-use crate::engine::{Cancel, Engine, Error, Settings};
+use crate::engine::{Cancellation, Engine, Error, Settings};
 use crate::store::{self, Batch, CaptureLimits, FIXED_MTIME_SECONDS, Node, Store};
 
 /// Where the sandbox's user lives: empty, and thrown away. Steps name it in `HOME`.
@@ -32,7 +32,7 @@ pub async fn run(
     inputs: &Inputs,
     lineage: Option<Digest>,
     slot: &Slot<'_>,
-    cancel: &Cancel,
+    cancel: &Cancellation,
 ) -> Result<Outcome, Error> {
     // A spawner that has to be started first starts meanwhile; what is wrong with it is told when it is used.
     let materialized = async { tokio::task::block_in_place(|| materialize(engine, inputs)) };
@@ -117,7 +117,7 @@ async fn once(
     mounts: &[Mount],
     start: Option<&Start>,
     slot: &Slot<'_>,
-    cancel: &Cancel,
+    cancel: &Cancellation,
 ) -> Result<Done, Error> {
     let scratch = engine.store.scratch()?;
     let prepare = |source| Error::Prepare { path: scratch.path().to_owned(), source };
@@ -221,23 +221,23 @@ async fn sandboxed(
     request: Request,
     (stdout, stderr): (OwnedFd, OwnedFd),
     slot: &Slot<'_>,
-    cancel: &Cancel,
+    cancel: &Cancellation,
 ) -> Result<waders_sandbox::Outcome, Error> {
     let failed = |source| Error::Sandbox { label: action.label.clone(), source };
     let (sender, mut ended) = tokio::sync::oneshot::channel();
     let done = move |outcome| drop(sender.send(outcome));
     let spawner = engine.spawner().await.map_err(failed)?;
     let running = spawner.start_step(&request, stdout, stderr, slot.others_to_start(), done).map_err(failed)?;
-    let mut known = Wish::GoOn;
+    let mut known = CancelLevel::None;
     loop {
         tokio::select! {
             outcome = &mut ended => {
                 let lost = |_| Error::Bug("the spawner forgot a process".to_owned());
                 return outcome.map_err(lost)?.map_err(failed);
             }
-            wish = cancel.stronger_than(known) => {
-                known = wish;
-                if wish == Wish::Kill { running.kill() } else { running.interrupt() }
+            level = cancel.exceeds(known) => {
+                known = level;
+                if level == CancelLevel::Kill { running.kill() } else { running.interrupt() }
             }
         }
     }

@@ -7,15 +7,16 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::base::RelPath;
 use crate::base::line_count::{Language, LineCount};
-use crate::goals::{Error, Session, Verdict, output, selected};
-use crate::{report, target};
+use crate::goals::output;
+use crate::session::{Error, Session, Verdict, selection};
+use crate::{report, targets};
 
 const GOAL: &str = "count-loc";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let graph = session.graph()?;
+    let graph = session.load_graph()?;
     let root = session.build_root().to_string_lossy().into_owned();
-    let files = target::select::select_files(&graph, &selected::specs(session)?, &session.cwd()?, &root)?;
+    let files = targets::select::select_files(&graph, &selection::specs(session)?, &session.context.cwd()?, &root)?;
     let counts = counts(session, &files);
     let text = match session.config().flag(GOAL, "json") {
         true => report::pretty(&json(&counts), 2) + "\n",

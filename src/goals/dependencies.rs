@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::goals::{Error, Session, Verdict, output};
-use crate::python::Dependencies;
+use crate::goals::output;
+use crate::inference::Dependencies;
 use crate::report;
-use crate::target::Address;
+use crate::session::{Error, Session, Verdict};
+use crate::targets::Address;
 
 const GOAL: &str = "dependencies";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let selected = session.selected()?;
+    let selected = session.select()?;
     let transitive = session.config().flag(GOAL, "transitive");
     let closed = session.config().flag(GOAL, "closed");
-    let dependencies = session.dependencies_of(&selected.iter().cloned().collect())?;
+    let dependencies = session.infer_for(&selected.iter().cloned().collect())?;
     tell_doubts(session, &dependencies, &selected, transitive)?;
     let of = |addresses: &[Address]| {
         let mut found: BTreeSet<String> = match transitive {
@@ -46,5 +47,5 @@ fn tell_doubts(
     if transitive {
         asked.extend(dependencies.transitive(selected));
     }
-    session.tell_doubts(dependencies, &asked)
+    session.report_inference(dependencies, &asked)
 }

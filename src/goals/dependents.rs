@@ -2,22 +2,23 @@
 
 use serde_json::{Map, Value};
 
-use crate::goals::{Error, Session, Verdict, output};
-use crate::python::Dependencies;
+use crate::goals::output;
+use crate::inference::Dependencies;
 use crate::report;
-use crate::target::{Address, TargetGraph};
+use crate::session::{Error, Session, Verdict};
+use crate::targets::{Address, TargetGraph};
 
 const GOAL: &str = "dependents";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let selected = session.selected()?;
+    let selected = session.select()?;
     let asked =
         Asked { transitive: session.config().flag(GOAL, "transitive"), closed: session.config().flag(GOAL, "closed") };
-    let (graph, dependencies) = (session.graph()?, session.dependencies()?);
+    let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
     let found = asked.of(&graph, &dependencies, &selected);
     // What is not declared may depend on anything.
-    session.tell_broken(|_| true);
-    session.tell_doubts(&dependencies, &found.iter().chain(&selected).cloned().collect())?;
+    session.report_load_errors(|_| true);
+    session.report_inference(&dependencies, &found.iter().chain(&selected).cloned().collect())?;
     if session.config().text(GOAL, "format") == Some("json") {
         let each = |address: &Address| {
             let found = asked.of(&graph, &dependencies, std::slice::from_ref(address));

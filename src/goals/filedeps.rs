@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use crate::base::RelPath;
-use crate::goals::{Error, Session, Verdict, output};
-use crate::target::{Address, Target};
+use crate::goals::output;
+use crate::session::{Error, Session, Verdict};
+use crate::targets::{Address, Target};
 
 const GOAL: &str = "filedeps";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let mut addresses: BTreeSet<Address> = session.selected()?.into_iter().collect();
+    let mut addresses: BTreeSet<Address> = session.select()?.into_iter().collect();
     if session.config().flag(GOAL, "transitive") {
-        let dependencies = session.dependencies_of(&addresses)?;
+        let dependencies = session.infer_for(&addresses)?;
         addresses.extend(dependencies.transitive(&addresses));
-        session.tell_doubts(&dependencies, &addresses)?;
+        session.report_inference(&dependencies, &addresses)?;
     }
     let globs = session.config().flag(GOAL, "globs");
-    let graph = session.graph()?;
+    let graph = session.load_graph()?;
     let mut files: BTreeSet<String> = BTreeSet::new();
     for target in addresses.iter().filter_map(|address| graph.get(address)) {
         files.insert(target.build_file.to_string());

@@ -1,13 +1,13 @@
 //! `fmt` and `fix`: tools one after the other, each on what the one before made of the files, and in the end the changed
 //! files written in place, each wholly or not at all.
 
-use crate::goals::calls::prepare::Contents;
-use crate::goals::calls::results::CallResults;
-use crate::goals::calls::{self, Done, Enabled};
-use crate::goals::retrace::repeated;
-use crate::goals::rewrite::{self, rewrite};
-use crate::goals::{Error, Session, Verdict};
+use crate::goals::call_results::CallResults;
+use crate::prepare::calls::prepare::Contents;
+use crate::prepare::calls::{self, Done, Enabled};
 use crate::report::tool_result::Asked;
+use crate::session::reuse::reused_or;
+use crate::session::rewrite::{self, rewrite};
+use crate::session::{Error, Session, Verdict};
 use crate::tools::Kind;
 
 pub fn fmt(session: &mut Session) -> Result<Verdict, Error> {
@@ -26,8 +26,8 @@ pub fn fix(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Result<Verdict, Error> {
-    let done = repeated(session, goal, |session| in_turn(session, goal, &enabled))?;
-    if session.was_interrupted() {
+    let done = reused_or(session, goal, |session| in_turn(session, goal, &enabled))?;
+    if session.services.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }
     let mut results = CallResults::default();
@@ -36,7 +36,7 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Resu
     results.leave_out(&refused.iter().map(rewrite::Error::file).collect::<Vec<_>>());
     results.print(session, Asked::Rewrite);
     for error in &refused {
-        session.tell("error", &told(error), error.hint().as_deref());
+        session.ui.error(&told(error), error.hint().as_deref());
     }
     let verdict = match results.verdict(Asked::Rewrite) {
         Verdict::Good if done.unreadable || !refused.is_empty() => Verdict::Bad(1),
@@ -54,7 +54,7 @@ fn in_turn(session: &mut Session, goal: &str, enabled: &[Enabled]) -> Result<Don
     let mut contents = done.contents.clone();
     for work in &works {
         let (calls, outcomes) = calls::execute(session, goal, std::slice::from_ref(work), &contents)?;
-        if session.was_interrupted() {
+        if session.services.was_interrupted() {
             break;
         }
         let mut results = CallResults::default();
@@ -77,7 +77,7 @@ fn add_in_turn(session: &mut Session, results: &mut CallResults, done: &Done) ->
 
 /// The files that could not be written.
 fn write(session: &mut Session, original: &Contents, contents: &Contents) -> Result<Vec<rewrite::Error>, Error> {
-    let store = session.store()?;
+    let store = session.services.open_store()?;
     let (mut refused, mut is_changed) = (Vec::new(), false);
     for (file, node) in contents {
         let before = original.get(file).and_then(|node| node.content());

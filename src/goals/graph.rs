@@ -2,22 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use crate::goals::{Error, Session, Verdict, output};
-use crate::python::Dependencies;
+use crate::goals::output;
+use crate::inference::Dependencies;
 use crate::report;
 use crate::report::graph::{Node, Picture};
-use crate::target::{Address, TargetGraph};
+use crate::session::{Error, Session, Verdict};
+use crate::targets::{Address, TargetGraph};
 
 const GOAL: &str = "graph";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let selected = session.selected()?;
-    let (graph, dependencies) = (session.graph()?, session.dependencies()?);
+    let selected = session.select()?;
+    let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
     let drawn: BTreeSet<Address> = match session.config().flag(GOAL, "transitive") {
         true => dependencies.transitive(&selected).into_iter().chain(selected.iter().cloned()).collect(),
         false => selected.iter().cloned().collect(),
     };
-    session.tell_doubts(&dependencies, &drawn)?;
+    session.report_inference(&dependencies, &drawn)?;
     let picture = picture(&graph, &dependencies, &selected, &drawn);
     let text = match session.config().text(GOAL, "format") {
         Some("html") => report::graph::html(&picture),

@@ -1,12 +1,13 @@
 //! `lint`: every linter on the selected files, and what fixers and formatters would change. Nothing is written but
 //! reports.
 
-use crate::goals::calls::results::{CallResults, keep_reports};
-use crate::goals::calls::{self, Done, Enabled};
-use crate::goals::retrace::repeated;
-use crate::goals::{Error, Session, Verdict, regex_lint};
+use crate::goals::call_results::{CallResults, keep_reports};
+use crate::goals::regex_lint;
+use crate::prepare::calls::{self, Done, Enabled};
 use crate::report::tool_result::Asked;
 use crate::report::tool_summary;
+use crate::session::reuse::reused_or;
+use crate::session::{Error, Session, Verdict};
 use crate::tools::Kind;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -15,12 +16,12 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         Err(Error::NoTool { .. }) => Vec::new(),
         enabled => without_doubles(enabled?),
     };
-    let done = repeated(session, "lint", |session| lint(session, &enabled))?;
+    let done = reused_or(session, "lint", |session| lint(session, &enabled))?;
     let mut results = CallResults::default();
     results.add(session, &done.calls, &done.outcomes, &done.contents)?;
     keep_reports(session, "lint", &done.calls, &done.outcomes)?;
     results.tools.extend(regex_lint::result(session)?.map(|result| (result.name.clone(), result)));
-    if session.was_interrupted() {
+    if session.services.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }
     results.print(session, Asked::Tell);
@@ -65,6 +66,6 @@ fn advise(session: &Session, results: &CallResults) {
     let formatters: Vec<&str> = formatters.iter().map(|enabled| enabled.call.name.as_str()).collect();
     let command = config.text("GLOBAL", "pants_bin_name").unwrap_or("waders");
     if let Some(advice) = tool_summary::advice(&results.list(), &formatters, command) {
-        eprintln!("{advice}");
+        session.ui.summary(&advice);
     }
 }

@@ -1,16 +1,17 @@
 //! `list`: the selected targets' addresses, one a line. `filter` is the same under its old name.
 
-use crate::goals::{Error, Session, Verdict, output};
-use crate::target::{Target, Value};
+use crate::goals::output;
+use crate::session::{Error, Session, Verdict};
+use crate::targets::{Target, Value};
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let selected = session.naming(Session::selected)?;
+    let selected = session.ignoring_missing_sources(Session::select)?;
     if selected.is_empty() {
-        session.warn("no targets were matched by the command line");
+        session.ui.warn("no targets were matched by the command line");
         return Ok(Verdict::Good);
     }
     if session.config().flag("list", "documented") {
-        let graph = session.graph()?;
+        let graph = session.load_graph()?;
         let documented: Vec<String> =
             selected.iter().filter_map(|address| graph.get(address)).filter_map(documented).collect();
         output::lines(session, "list", &documented)?;
@@ -21,7 +22,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 pub fn filter(session: &mut Session) -> Result<Verdict, Error> {
-    let selected = session.naming(Session::selected)?;
+    let selected = session.ignoring_missing_sources(Session::select)?;
     output::addresses(session, "filter", &selected)?;
     Ok(Verdict::Good)
 }

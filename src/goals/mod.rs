@@ -1,50 +1,28 @@
-//! One small file a goal, and the session they share. The only room that holds both ends: what Pants means, and how
-//! actions run.
+//! One small file for each goal: it selects, prepares, runs and reports, and ends in a verdict. How targets become actions
+//! is in `prepare`; what the goals of one run share is in `session`.
 
-mod calls;
+mod call_results;
 mod check;
 mod count_loc;
 mod dependencies;
 mod dependents;
-mod error;
-mod failure;
 mod filedeps;
 mod fmt;
-mod forbidden;
-mod git;
 mod graph;
-mod interpret;
 mod lint;
 mod list;
-mod loading;
 mod output;
-mod packages;
 mod paths;
 mod peek;
 mod py_constraints;
-mod pythons;
-mod recipes;
 mod regex_lint;
-mod remembered;
-mod retrace;
-pub mod rewrite;
 mod roots;
-mod running;
-mod selected;
-mod session;
-mod sources;
 mod tailor;
 mod test;
-mod toolchains;
-mod unlocked;
-mod unpackers;
 mod update_build_files;
-mod verdict;
 mod version;
 
-pub use error::{Error, Kind};
-pub use session::{Session, Terminal};
-pub use verdict::Verdict;
+use crate::session::{Error, Session, Verdict};
 
 /// What a goal's name stands for.
 pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;

@@ -2,9 +2,9 @@
 //! goal's.
 
 use crate::config::Table;
-use crate::goals::{Error, Session};
 use crate::report;
-use crate::target::Address;
+use crate::session::{Error, Session};
+use crate::targets::Address;
 
 /// One line each, or one JSON list where the goal was asked for `--json`.
 pub fn lines(session: &Session, goal: &str, lines: &[String]) -> Result<(), Error> {
@@ -31,7 +31,7 @@ pub fn text(session: &Session, goal: &str, text: &str) -> Result<(), Error> {
             let path = session.build_root().join(file);
             std::fs::write(&path, text).map_err(|source| Error::Output { path, source })
         }
-        None => session.print(text),
+        None => session.ui.print(text),
     }
 }
 

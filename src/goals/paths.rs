@@ -1,18 +1,19 @@
 //! `paths`: how one target comes to depend on another. Each end may be a group of targets.
 
-use crate::goals::{Error, Session, Verdict, output};
-use crate::python::Paths;
+use crate::goals::output;
+use crate::inference::Paths;
 use crate::report;
-use crate::target::{self, Address, TargetGraph};
+use crate::session::{Error, Session, Verdict};
+use crate::targets::{self, Address, TargetGraph};
 
 const GOAL: &str = "paths";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let graph = session.graph()?;
+    let graph = session.load_graph()?;
     // A path may lead through what is not declared.
-    session.tell_broken(|_| true);
+    session.report_load_errors(|_| true);
     let (from, to) = (end(session, &graph, "from")?, end(session, &graph, "to")?);
-    let dependencies = session.dependencies()?;
+    let dependencies = session.infer_all()?;
     let mut paths = Paths::new(&graph, &dependencies);
     let mut found: Vec<Vec<String>> = Vec::new();
     for from in &from {
@@ -28,7 +29,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 fn end(session: &Session, graph: &TargetGraph, option: &'static str) -> Result<Vec<Address>, Error> {
     let spec = session.config().text(GOAL, option).ok_or(Error::NoEnd(option))?;
     let root = session.build_root().to_string_lossy();
-    let selected = target::select(graph, &[spec], &session.cwd()?, &root)?;
+    let selected = targets::select(graph, &[spec], &session.context.cwd()?, &root)?;
     let (generators, mut meant): (Vec<Address>, Vec<Address>) =
         selected.into_iter().partition(|address| !graph.generated_by(address).is_empty());
     for generated in generators.iter().flat_map(|generator| graph.generated_by(generator)) {

@@ -8,20 +8,21 @@ use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use crate::base::RelPath;
-use crate::goals::{Error, Session, Verdict, output};
-use crate::python::Dependencies;
+use crate::goals::output;
+use crate::inference::Dependencies;
 use crate::report;
+use crate::session::{Error, Session, Verdict};
 use crate::store::{Hashed, fingerprint};
-use crate::target::kind::{Kind, Sources};
-use crate::target::visibility::Side;
-use crate::target::{Address, Enabled, Target, TargetGraph, field_values};
+use crate::targets::kind::{Kind, Sources};
+use crate::targets::visibility::Side;
+use crate::targets::{Address, Enabled, Target, TargetGraph, field_values};
 
 const GOAL: &str = "peek";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let selected = session.selected()?;
-    let (graph, dependencies) = (session.graph()?, session.dependencies()?);
-    session.tell_doubts(&dependencies, &selected.iter().cloned().collect())?;
+    let selected = session.select()?;
+    let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
+    session.report_inference(&dependencies, &selected.iter().cloned().collect())?;
     let targets: Vec<&Target> = selected.iter().filter_map(|address| graph.get(address)).collect();
     let peek = Peek {
         files: hashed(session.build_root(), &targets),

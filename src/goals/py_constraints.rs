@@ -1,8 +1,9 @@
 //! `py-constraints`: which interpreters the selected targets, with what they need, can run on.
 
-use crate::goals::{Error, Session, Verdict, output};
-use crate::python::constraints::{Interpreters, merged, printed};
-use crate::target::{Address, Target};
+use crate::goals::output;
+use crate::inference::constraints::{Interpreters, merged, printed};
+use crate::session::{Error, Session, Verdict};
+use crate::targets::{Address, Target};
 
 const GOAL: &str = "py-constraints";
 const BACKEND: &str = "pants.backend.python.mixed_interpreter_constraints";
@@ -14,11 +15,11 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if !session.config().list("GLOBAL", "backend_packages").contains(&BACKEND) {
         return Err(Error::NeedsBackend { goal: GOAL, backend: BACKEND });
     }
-    if session.config().flag(GOAL, "summary") && !session.specs().is_empty() {
+    if session.config().flag(GOAL, "summary") && !session.context.specs.is_empty() {
         return Err(Error::SummaryOfAll);
     }
-    let selected = session.selected()?;
-    let (graph, dependencies) = (session.graph()?, session.dependencies()?);
+    let selected = session.select()?;
+    let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
     let mut default = session.config().list("python", "interpreter_constraints");
     if default.is_empty() {
         default.push(DEFAULT);
@@ -29,7 +30,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         false => table(&interpreters, &selected)?,
     };
     if text.is_empty() {
-        session.warn("no target of the command line runs on a Python interpreter");
+        session.ui.warn("no target of the command line runs on a Python interpreter");
     }
     output::text(session, GOAL, &text)?;
     Ok(Verdict::Good)

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use crate::goals::{Error, Session};
-use crate::look;
 use crate::report::Status;
 use crate::report::finding::Finding;
 use crate::report::tool_result::{ToolResult, ToolRun};
-use crate::tools::regex_lint::{Detail, Rules, report};
-
-pub const NAME: &str = "regex-lint";
+use crate::session::{Error, Session};
+use crate::tools::regex_lint::{Detail, NAME, Rules, report};
 
 /// Nothing where no selected file must hold anything, or nobody set it up.
 pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
@@ -23,9 +20,9 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     let detail = Detail::of(config.text(NAME, "detail_level").unwrap_or_default());
     let rules = Rules::parse(&written)?;
     let mut checked = Vec::new();
-    for file in session.selected_files()? {
+    for file in session.select_files()? {
         let Some(required) = rules.required(file.as_str())? else { continue };
-        let content = look::read(&file.to_path(session.build_root()));
+        let content = session.context.tracker.read(&file.to_path(session.build_root()));
         let content = content.map_err(|source| Error::ReadFile { file: file.clone(), source })?;
         checked.push(required.check(file.as_str(), &content)?);
     }

@@ -1,30 +1,26 @@
-//! `tailor`: writes the targets that files call for into BUILD files. Which ones, `target::missing` knows.
+//! `tailor`: writes the targets that files call for into BUILD files. Which ones, `targets::missing` knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
-use crate::goals::rewrite::rewrite;
-use crate::goals::{Error, Session, Verdict, selected};
-use crate::python;
-use crate::target::missing::{self, Found, Missing, appended};
+use crate::inference;
+use crate::session::rewrite::rewrite;
+use crate::session::{Error, Session, Verdict, selection};
+use crate::targets::missing::{self, Found, Missing, appended};
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    if !selected::says_what(session)? {
-        session.tell(
-            "warning",
-            "`tailor` was told no files, and does nothing",
-            Some("`tailor ::` looks at all of them"),
-        );
+    if !selection::says_what(session)? {
+        session.ui.warn_with_hint("no files specified; nothing to do", "`tailor ::` works on the whole repository");
         return Ok(Verdict::Good);
     }
     readable_name(session)?;
-    let graph = session.graph()?;
-    session.tell_broken(|_| true);
-    if session.has_mistakes {
+    let graph = session.load_graph()?;
+    session.report_load_errors(|_| true);
+    if session.repository.has_errors {
         // Who owns what is not known, and a second target for the same files is worse than none.
-        session.tell("error", "`tailor` adds nothing while BUILD files have mistakes", None);
+        session.ui.error("`tailor` adds nothing while BUILD files have mistakes", None);
         return Ok(Verdict::Bad(1));
     }
     let missing = missing(session)?;
@@ -42,10 +38,10 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
             (false, false) => "Updated",
         };
         let added = missing.iter().map(|missing| format!("  - Add {} target {}\n", missing.kind, missing.name));
-        session.print(&format!("{verb} {file}:\n{}", added.collect::<String>()))?;
+        session.ui.print(&format!("{verb} {file}:\n{}", added.collect::<String>()))?;
     }
     if checks {
-        session.print("\nTo fix `tailor` failures, run `waders tailor`.\n")?;
+        session.ui.print("\nTo fix `tailor` failures, run `waders tailor`.\n")?;
         return Ok(Verdict::Bad(1));
     }
     session.forget_repository();
@@ -66,16 +62,16 @@ fn readable_name(session: &Session) -> Result<(), Error> {
 
 /// Around the selected files.
 fn missing(session: &mut Session) -> Result<Vec<Missing>, Error> {
-    let dirs: BTreeSet<RelPath> = session.selected_files()?.iter().filter_map(RelPath::parent).collect();
-    let (graph, roots) = (session.graph()?, session.source_roots()?);
+    let dirs: BTreeSet<RelPath> = session.select_files()?.iter().filter_map(RelPath::parent).collect();
+    let (graph, roots) = (session.load_graph()?, session.find_source_roots()?);
     let root = session.build_root().to_owned();
     let read = |file: &RelPath| fs::read(file.to_path(&root)).ok();
     let input = missing::Input { graph: &graph, config: session.config(), dirs: &dirs, read: &read };
     let Found { mut missing, unreadable } = missing::find(&input)?;
-    missing.extend(python::missing_binaries::find(&input, &roots));
+    missing.extend(inference::missing_binaries::find(&input, &roots));
     for (file, why) in unreadable {
         let hint = "write its target by hand, or name its BUILD file in `[tailor] ignore_paths`";
-        session.tell("warning", &format!("no target is added for `{file}`: {why}"), Some(hint));
+        session.ui.warn_with_hint(&format!("no target is added for `{file}`: {why}"), hint);
     }
     Ok(missing)
 }

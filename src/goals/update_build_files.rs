@@ -7,14 +7,14 @@ use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::build_file::renamed::{defined, renamed};
 use crate::build_file::{Diagnostic, Source};
-use crate::goals::calls::prepare::Contents;
-use crate::goals::calls::results::CallResults;
-use crate::goals::calls::{self, Enabled, Work};
-use crate::goals::rewrite::rewrite;
-use crate::goals::{Error, Session, Verdict, selected};
+use crate::goals::call_results::CallResults;
+use crate::prepare::calls::prepare::Contents;
+use crate::prepare::calls::{self, Enabled, Work};
 use crate::report::tool_result::Asked;
+use crate::session::rewrite::rewrite;
+use crate::session::{Error, Session, Verdict, selection};
 use crate::store::Node;
-use crate::{target, tools};
+use crate::{targets, tools};
 
 /// A BUILD file on its way.
 struct Update {
@@ -27,9 +27,9 @@ struct Update {
 type Updates = BTreeMap<RelPath, Update>;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    if !selected::says_what(session)? {
-        let hint = "`update-build-files ::` works on all of them";
-        session.tell("warning", "`update-build-files` was told no files, and does nothing", Some(hint));
+    if !selection::says_what(session)? {
+        let hint = "`update-build-files ::` works on the whole repository";
+        session.ui.warn_with_hint("no files specified; nothing to do", hint);
         return Ok(Verdict::Good);
     }
     let mut updates = read(session)?;
@@ -52,10 +52,10 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         }
         let verb = if checks { "Would update" } else { "Updated" };
         let changes: String = update.changes.iter().map(|change| format!("  - {change}\n")).collect();
-        session.print(&format!("{verb} {file}:\n{changes}"))?;
+        session.ui.print(&format!("{verb} {file}:\n{changes}"))?;
     }
     if checks {
-        session.print("\nTo fix `update-build-files` failures, run `waders update-build-files`.\n")?;
+        session.ui.print("\nTo fix `update-build-files` failures, run `waders update-build-files`.\n")?;
         return Ok(Verdict::Bad(1));
     }
     session.forget_repository();
@@ -64,7 +64,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 
 /// The selected BUILD files.
 fn read(session: &mut Session) -> Result<Updates, Error> {
-    let (files, graph) = (session.selected_files()?, session.graph()?);
+    let (files, graph) = (session.select_files()?, session.load_graph()?);
     let mut updates = Updates::new();
     for file in files.into_iter().filter(|file| graph.is_build_file(file)) {
         let path = file.to_path(session.build_root());
@@ -78,7 +78,7 @@ fn read(session: &mut Session) -> Result<Updates, Error> {
 fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
     let macros = macros(session)?;
     let version = session.config().text("GLOBAL", "pants_version");
-    let is_since = |release| target::is_since(version, release);
+    let is_since = |release| targets::is_since(version, release);
     for (file, update) in updates {
         let Ok(source) = parsed(file, &update.now) else { continue };
         let renamed = renamed(&source, &macros, &is_since);
@@ -92,7 +92,7 @@ fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
 /// What keeps the formatter from its work, if anything does; it is told then.
 fn format(session: &mut Session, updates: &mut Updates) -> Result<Option<Verdict>, Error> {
     let (enabled, description) = formatter(session)?;
-    let store = session.store()?;
+    let store = session.services.open_store()?;
     let mut contents = Contents::new();
     for (file, update) in updates.iter().filter(|(file, update)| parsed(file, &update.now).is_ok()) {
         contents.insert(file.clone(), Node::File { digest: store.put(&update.now)?, executable: false });
@@ -102,7 +102,7 @@ fn format(session: &mut Session, updates: &mut Updates) -> Result<Option<Verdict
         return Ok(None);
     }
     let (calls, outcomes) = calls::execute(session, "fmt", &[(enabled, work)], &contents)?;
-    if session.was_interrupted() {
+    if session.services.was_interrupted() {
         return Ok(Some(Verdict::Interrupted));
     }
     let mut results = CallResults::default();
@@ -141,7 +141,7 @@ fn formatter(session: &Session) -> Result<(Enabled, &'static str), Error> {
 
 /// The names that the repository's preludes give a meaning.
 fn macros(session: &mut Session) -> Result<BTreeSet<String>, Error> {
-    let graph = session.graph()?;
+    let graph = session.load_graph()?;
     let globs = Globs::compile(session.config().list("GLOBAL", "build_file_prelude_globs"))?;
     let mut names = BTreeSet::new();
     for file in graph.files().matching(&RelPath::root(), &globs) {

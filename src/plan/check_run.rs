@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::action::{Action, CachePolicy, Source, Warm};
 use crate::base::{Digest, RelPath};
+use crate::packaging::venv;
 use crate::plan::{environment, program, tool_run};
-use crate::python::venv;
 use crate::tools::{Call, Runner};
 
 /// Where the image of the sources' own requirements is mounted: apart from the tool's, which may need other versions.

@@ -8,15 +8,16 @@ use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::config::Config;
-use crate::look;
-use crate::target::Files;
+use crate::targets::Files;
 use crate::tools::{ConfigDirs, ConfigFile, Tool};
+use crate::tracked::Tracker;
 
 /// By directory: what lies there and above.
 type FoundFrom = FxHashMap<RelPath, Arc<[RelPath]>>;
 
 /// Looks into each directory once for each tool, however many batches have files below it.
 pub struct ConfigFiles<'f> {
+    tracker: Tracker,
     root: PathBuf,
     /// As with Pants, an ignored file holds no settings.
     files: &'f Files,
@@ -26,8 +27,8 @@ pub struct ConfigFiles<'f> {
 
 impl ConfigFiles<'_> {
     /// Of the repository at `root`.
-    pub fn new<'f>(root: &Path, files: &'f Files) -> ConfigFiles<'f> {
-        ConfigFiles { root: root.to_owned(), files, seen: Mutex::default() }
+    pub fn new<'f>(root: &Path, files: &'f Files, tracker: Tracker) -> ConfigFiles<'f> {
+        ConfigFiles { tracker, root: root.to_owned(), files, seen: Mutex::default() }
     }
 
     /// Those that hold for the files that the tool works on.
@@ -72,7 +73,7 @@ impl ConfigFiles<'_> {
     fn in_dir(&self, tool: &Tool, dir: &RelPath) -> Vec<RelPath> {
         let is_meant = |path: &RelPath, file: &ConfigFile| {
             let holds_it = |section: &String| {
-                let bytes = look::read(&path.to_path(&self.root));
+                let bytes = self.tracker.read(&path.to_path(&self.root));
                 bytes.is_ok_and(|bytes| holds(&file.name, &String::from_utf8_lossy(&bytes), section))
             };
             self.files.contains(path) && file.section.as_ref().is_none_or(holds_it)
@@ -129,8 +130,8 @@ mod tests {
         let path = |text: &str| RelPath::parse(text).unwrap();
         let tool = tools::named("pytest").unwrap();
         let sources = [&path("src/app/a_test.py"), &path("src/b_test.py"), &path("ignored/c_test.py")];
-        let files = Files::walk(root.path(), &["/ignored/".to_owned()], false, &()).unwrap();
-        let found = ConfigFiles::new(root.path(), &files).of(&tool, config, sources);
+        let files = Files::walk(root.path(), &["/ignored/".to_owned()], false, &(), &Tracker::default()).unwrap();
+        let found = ConfigFiles::new(root.path(), &files, Tracker::default()).of(&tool, config, sources);
         assert_eq!(found.iter().map(RelPath::as_str).collect::<Vec<_>>(), expected);
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::{Action, CachePolicy, Source};
 use crate::base::RelPath;
+use crate::packaging::venv;
 use crate::plan::environment;
-use crate::python::venv;
 
 /// The process's exit code where coverage is below what is asked for; its reports are whole all the same.
 pub const TOO_LOW: i32 = 2;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::RelPath;
+use crate::tracked::Variables;
 
 /// 1980-01-01T00:00:00Z: the first time that zip files can hold, and the modification time of every input.
 const SOURCE_DATE_EPOCH: &str = "315532800";
@@ -31,25 +32,18 @@ pub fn source_roots(roots: &[RelPath]) -> String {
 }
 
 /// `NAME=value` as it stands, `NAME` from the caller's environment if it is set there, `PREFIX_*` as a pattern.
-pub fn requested(entries: &[impl AsRef<str>], caller: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub fn requested(entries: &[impl AsRef<str>], caller: &Variables) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     for entry in entries {
         match entry.as_ref().split_once('=') {
             Some((name, value)) => drop(variables.insert(name.to_owned(), value.to_owned())),
             None => {
-                let named = caller.iter().filter(|(name, _)| matches(entry.as_ref(), name));
+                let named = caller.matching(entry.as_ref()).into_iter();
                 variables.extend(named.map(|(name, value)| (name.clone(), value.clone())));
             }
         }
     }
     variables
-}
-
-/// A name, or a pattern with `*` for any characters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((head, tail)) = pattern.split_once('*') else { return pattern == name };
-    let Some(rest) = name.strip_prefix(head) else { return false };
-    (0..=rest.len()).any(|skipped| rest.is_char_boundary(skipped) && matches(tail, &rest[skipped..]))
 }
 
 #[cfg(test)]
@@ -58,7 +52,7 @@ mod tests {
 
     fn check(entries: &[&str], expected: &[(&str, &str)]) {
         let caller = [("HOME", "/home/me"), ("APP_A", "1"), ("APP_B", "2")];
-        let caller = caller.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let caller = caller.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
         let expected = expected.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         assert_eq!(requested(entries, &caller), expected, "{entries:?}");
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::action::{Action, ActionGraph, CachePolicy, Derive, Source, Step};
 use crate::base::{Digest, RelPath};
+use crate::packaging::venv;
 use crate::plan::environment;
-use crate::python::venv;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter {

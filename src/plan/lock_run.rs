@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::action::{Action, CachePolicy, Source};
 use crate::base::Digest;
+use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
-use crate::python::venv;
 
 /// The file below the input root that lists what is asked for, one requirement a line.
 pub const INPUT: &str = "requirements.in";

@@ -1,6 +1,6 @@
 //! Python programs of ours that run beside sources: words for an interpreter.
 
-use crate::python::venv;
+use crate::packaging::venv;
 
 /// The words that run a program with the interpreter of the venv image, before the program's own. The current directory
 /// holds sources, and those are no modules of the program, whatever they are called.

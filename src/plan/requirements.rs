@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use crate::base::{Digest, RelPath};
 use crate::config::Config;
-use crate::python::lockfile::{self, Lock};
-use crate::python::resolve::{self, Chosen};
-use crate::python::{Environment, Requirement, requirement};
-use crate::target::{Address, TargetGraph};
+use crate::packaging::lockfile::{self, Lock};
+use crate::packaging::resolve::{self, Chosen};
+use crate::packaging::{Environment, Requirement, requirement};
+use crate::targets::{Address, TargetGraph};
 use crate::tools::Tool;
+use crate::tracked::Tracker;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -58,16 +59,17 @@ pub struct Wanted {
 
 /// Lockfiles, each read once.
 pub struct Locks {
+    tracker: Tracker,
     build_root: PathBuf,
     resolves: BTreeMap<String, String>,
     read: BTreeMap<RelPath, Arc<Lock>>,
 }
 
 impl Locks {
-    pub fn new(build_root: &Path, config: &Config) -> Locks {
+    pub fn new(build_root: &Path, config: &Config, tracker: Tracker) -> Locks {
         let resolves = config.dict("python", "resolves").iter();
         let resolves = resolves.filter_map(|(name, path)| Some((name.clone(), path.as_str()?.to_owned())));
-        Locks { build_root: build_root.to_owned(), resolves: resolves.collect(), read: BTreeMap::new() }
+        Locks { tracker, build_root: build_root.to_owned(), resolves: resolves.collect(), read: BTreeMap::new() }
     }
 
     pub fn of_resolve(&mut self, resolve: &str, by: &str) -> Result<Arc<Lock>, Error> {
@@ -86,7 +88,7 @@ impl Locks {
     }
 
     fn fingerprint(&self, path: &str) -> Option<Digest> {
-        lockfile::fingerprint(&self.build_root, &RelPath::parse(path).ok()?)
+        lockfile::fingerprint(&self.tracker, &self.build_root, &RelPath::parse(path).ok()?)
     }
 
     pub fn at(&mut self, path: &str) -> Result<Arc<Lock>, Error> {
@@ -94,7 +96,7 @@ impl Locks {
         if let Some(lock) = self.read.get(&path) {
             return Ok(lock.clone());
         }
-        let lock = Arc::new(lockfile::load(&self.build_root, &path)?);
+        let lock = Arc::new(lockfile::load(&self.tracker, &self.build_root, &path)?);
         self.read.insert(path, lock.clone());
         Ok(lock)
     }
@@ -261,7 +263,7 @@ mod tests {
     /// What the section `[pytest]` comes to: `built-in`, or what is to be locked.
     fn check(config: Config, expected: &str) {
         let environment = Environment::linux_x86_64("3.11.2", (2, 36)).unwrap();
-        let mut locks = Locks::new(Path::new("/nowhere"), &config);
+        let mut locks = Locks::new(Path::new("/nowhere"), &config, Tracker::default());
         let found = match of_tool(&mut locks, &tools::named("pytest").unwrap(), &config, &environment) {
             Ok(ToolPackages::Locked(chosen)) => format!("built-in {}", chosen.len() > 3),
             Ok(ToolPackages::Unlocked(asked)) => asked.into_iter().collect::<Vec<_>>().join(" "),

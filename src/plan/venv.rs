@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::action::{ActionGraph, Derive, Fetch, Location, Source, Step, StepId};
 use crate::base::Digest;
+use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
-use crate::python::venv;
 
 /// Where one distribution is mounted while it is compiled.
 const PART: &str = "/part";

@@ -1,4 +1,5 @@
-//! Progress on standard error: a moving display on a terminal, plain lines elsewhere. Results are not printed here.
+//! Standard error: progress as a dynamic display on a terminal, as plain lines elsewhere, and texts above it. What they
+//! say is decided elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,17 +13,21 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::action::{Event, Exit, Origin, StepId};
 use crate::report::running::Running;
 
-/// So many running steps are shown at once.
+/// The number of running steps that are shown at once.
 const SHOWN_STEPS: usize = 12;
-/// So many steps that could not be carried out are named at once.
-const TOLD_FAILURES: usize = 3;
+/// The number of failed steps that are named at once.
+const NAMED_FAILURES: usize = 3;
 const REDRAW: Duration = Duration::from_millis(120);
 
-/// Takes events from any thread. Dropping it clears the display.
+/// The console of the process. It takes events and texts from any thread.
 pub struct Console {
+    dynamic: bool,
     screen: Arc<Mutex<Screen>>,
-    ticker: Option<(Sender<()>, JoinHandle<()>)>,
+    ticker: Mutex<Option<Ticker>>,
 }
+
+/// The thread that reports long-running steps, and the sender that stops it when it is dropped.
+type Ticker = (Sender<()>, JoinHandle<()>);
 
 struct Screen {
     display: Option<Display>,
@@ -32,7 +37,7 @@ struct Screen {
     out: Box<dyn Write + Send>,
 }
 
-/// The moving part: one line for all, one for each running step.
+/// The dynamic part: one line for all steps, one for each running step.
 struct Display {
     all: MultiProgress,
     overview: ProgressBar,
@@ -41,81 +46,80 @@ struct Display {
 }
 
 impl Console {
-    /// `dynamic` is the moving display; without it, steps that take long are mentioned.
+    /// `dynamic`: with a dynamic display; without it, steps that take long are reported in plain lines.
     pub fn new(dynamic: bool) -> Console {
         Console::with(dynamic, Box::new(std::io::stderr()))
     }
 
     fn with(dynamic: bool, out: Box<dyn Write + Send>) -> Console {
-        let display = dynamic.then(Display::new);
-        let screen = Arc::new(Mutex::new(Screen { display, running: Running::default(), failed: 0, out }));
-        let ticker = (!dynamic).then(|| ticker(&screen));
-        Console { screen, ticker }
+        let screen = Screen { display: None, running: Running::default(), failed: 0, out };
+        Console { dynamic, screen: Arc::new(Mutex::new(screen)), ticker: Mutex::default() }
     }
 
-    /// How many steps there will be in all.
-    pub fn expect(&self, steps: usize) {
-        if let Some(display) = &self.screen().display {
+    /// Shows the progress of so many steps, until [`Console::end`].
+    pub fn begin(&self, steps: usize) {
+        self.end();
+        let mut screen = self.screen();
+        screen.running = Running::default();
+        screen.failed = 0;
+        if self.dynamic {
+            let display = Display::new();
             display.overview.set_length(steps as u64);
+            screen.display = Some(display);
+        } else {
+            *self.ticker() = Some(ticker(&self.screen));
         }
     }
 
-    pub fn event(&self, event: &Event) {
-        self.screen().event(event, Instant::now());
-    }
-
-    /// One line on standard error, above the moving part.
-    pub fn line(&self, text: &str) {
-        self.screen().line(text);
-    }
-
-    /// Runs `action` while nothing moves: for processes that have the terminal. Events may come meanwhile.
-    pub fn suspended<T>(&self, action: impl FnOnce() -> T) -> T {
-        // The crate's own `suspend` would hold its lock, and so every event, until the action ends.
-        self.draw_to(ProgressDrawTarget::hidden);
-        let result = action();
-        self.draw_to(ProgressDrawTarget::stderr);
-        result
-    }
-
-    fn draw_to(&self, target: fn() -> ProgressDrawTarget) {
-        if let Some(display) = &self.screen().display {
-            // A terminal that cannot be cleared shows stale lines at worst.
-            let _ = display.all.clear();
-            display.all.set_draw_target(target());
-        }
-    }
-
-    /// Clears the moving part and ends the mentions.
-    pub fn finish(self) {
-        drop(self);
-    }
-
-    fn screen(&self) -> MutexGuard<'_, Screen> {
-        lock(&self.screen)
-    }
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.ticker.take() {
+    /// Clears the display of progress.
+    pub fn end(&self) {
+        if let Some((stop, thread)) = self.ticker().take() {
             drop(stop);
-            // A ticker that panicked has nothing left to say.
+            // A ticker that panicked has nothing left to report.
             let _ = thread.join();
         }
         if let Some(display) = self.screen().display.take() {
             display.clear();
         }
     }
+
+    /// Shows what happened to a step.
+    pub fn event(&self, event: &Event) {
+        self.screen().event(event, Instant::now());
+    }
+
+    /// Writes one line to standard error, above the display of progress.
+    pub fn line(&self, text: &str) {
+        self.screen().line(text);
+    }
+
+    /// Writes lines to standard error, above the display of progress. A final newline is optional.
+    pub fn text(&self, text: &str) {
+        self.screen().line(text.strip_suffix('\n').unwrap_or(text));
+    }
+
+    fn screen(&self) -> MutexGuard<'_, Screen> {
+        lock(&self.screen)
+    }
+
+    fn ticker(&self) -> MutexGuard<'_, Option<Ticker>> {
+        lock(&self.ticker)
+    }
 }
 
-/// The screen holds no promise that a panic elsewhere could break.
-fn lock(screen: &Mutex<Screen>) -> MutexGuard<'_, Screen> {
-    screen.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
-/// Looks once a second for steps that take long, until its sender is dropped.
-fn ticker(screen: &Arc<Mutex<Screen>>) -> (Sender<()>, JoinHandle<()>) {
+/// No invariant spans these locks, so a panic elsewhere leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reports once a second the steps that take long, until its sender is dropped.
+fn ticker(screen: &Arc<Mutex<Screen>>) -> Ticker {
     let (stop, stopped) = channel::<()>();
     let screen = Arc::clone(screen);
     let thread = std::thread::spawn(move || {
@@ -146,20 +150,14 @@ impl Screen {
                 }
             }
             Event::Done { id, .. } => self.end(*id, false),
-            // The reason is told with the results: one reason may keep many steps from being carried out.
+            // The reason is reported with the results: one reason may prevent many steps.
             Event::Failed { id, label, .. } => {
                 self.end(*id, false);
                 self.failed += 1;
                 match self.failed {
-                    ..=TOLD_FAILURES => self.line(&format!("Failed: {label}")),
-                    count if count == TOLD_FAILURES + 1 => self.line("Failed: more, see the end"),
+                    ..=NAMED_FAILURES => self.line(&format!("Failed: {label}")),
+                    count if count == NAMED_FAILURES + 1 => self.line("Failed: more, see the end"),
                     _ => {}
-                }
-            }
-            Event::CleaningUp { labels } => {
-                self.line("Interrupted. Waiting for these to clean up; interrupt again to kill them:");
-                for label in labels {
-                    self.line(&format!("  {label}"));
                 }
             }
         }
@@ -173,10 +171,10 @@ impl Screen {
         }
     }
 
-    /// A screen that cannot be written to must not stop the run.
+    /// Failing to write to standard error must not stop the run.
     fn line(&mut self, text: &str) {
         match &self.display {
-            // A hidden display drops what is printed through it.
+            // A hidden display discards what is printed through it.
             Some(display) if !display.all.is_hidden() => drop(display.all.println(text)),
             _ => drop(writeln!(self.out, "{text}")),
         }
@@ -228,7 +226,7 @@ mod tests {
     use crate::action::{Exit, Outcome};
     use crate::base::Digest;
 
-    /// Keeps what was written.
+    /// Collects what was written.
     #[derive(Clone, Default)]
     struct Paper(Arc<Mutex<Vec<u8>>>);
 
@@ -258,28 +256,25 @@ mod tests {
     }
 
     #[test]
-    fn plain_lines_tell_what_really_ran() {
+    fn plain_lines_report_what_ran_and_failed() {
         let paper = Paper::default();
         let console = Console::with(false, Box::new(paper.clone()));
-        console.expect(4);
+        console.begin(4);
         console.event(&Event::Started { id: StepId::new(0), label: "test a".into() });
         console.event(&finished(0, "test a", Origin::Ran));
         console.event(&finished(1, "test b", Origin::Cached));
         console.event(&Event::Done { id: StepId::new(2), label: "fetch c".into() });
         console.event(&Event::Failed { id: StepId::new(3), label: "fetch d".into(), message: "not there".into() });
-        console.event(&Event::CleaningUp { labels: vec!["test e".into()] });
-        console.finish();
+        console.text("a note\nin two lines\n");
+        console.end();
         let written = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(
-            written,
-            "Completed: test a in 1.50s\nFailed: fetch d\n\
-             Interrupted. Waiting for these to clean up; interrupt again to kill them:\n  test e\n"
-        );
+        assert_eq!(written, "Completed: test a in 1.50s\nFailed: fetch d\na note\nin two lines\n");
     }
 
     #[test]
-    fn events_may_come_in_any_order_and_from_any_thread() {
+    fn events_may_arrive_in_any_order_and_from_any_thread() {
         let console = Console::with(true, Box::new(std::io::sink()));
+        console.begin(40);
         std::thread::scope(|scope| {
             for number in 0..20 {
                 let console = &console;
@@ -295,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_that_is_gone_does_not_stop_the_run() {
+    fn a_closed_standard_error_does_not_stop_the_run() {
         struct Gone;
         impl Write for Gone {
             fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {

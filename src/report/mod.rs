@@ -3,6 +3,7 @@
 //! `goals`.
 
 pub mod console;
+pub mod diagnostics;
 pub mod exit_code;
 pub mod finding;
 pub mod github;
@@ -19,6 +20,7 @@ pub mod tool_result;
 pub mod tool_summary;
 
 pub use console::Console;
+pub use diagnostics::{Diagnostics, Message};
 pub use exit_code::ExitCode;
 pub use pretty_json::pretty;
 pub use status::Status;

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::error::{Error, Result};
 use super::index::Index;
-use super::named::Named;
 use super::session::{self, Scratch, Session};
 use crate::base::Digest;
+use crate::store::objects::lazy_trees::Named;
 
 /// Shared by all threads of a process, and by any number of processes.
 #[derive(Debug)]

@@ -17,49 +17,28 @@
 //! Everything published carries one fixed modification time. A file with another time, size or mode was touched by
 //! somebody else: it is hashed again before it is used (`shelf`).
 
-mod archive;
-mod batch;
-mod blob;
-mod capture;
-mod copy_out;
-mod directory;
-mod durable;
+mod checkout;
 mod error;
-pub mod failpoint;
-mod fingerprint;
-mod image;
-mod image_check;
 mod index;
-mod known;
 mod layout;
-mod links;
-mod listings;
-mod merge;
-mod named;
-mod pack;
-mod remove;
+mod objects;
 mod session;
-mod shelf;
-mod stat_cache;
 #[cfg(test)]
 mod tests;
-mod traces;
-pub mod tree;
-mod trees;
-mod verify;
 
-pub use archive::{UnpackLimits, Unpacking};
-pub use batch::Batch;
-pub use capture::CaptureLimits;
-pub use directory::{Directory, Entry};
-pub use durable::FIXED_MTIME_SECONDS;
+pub use checkout::directory_cache::Listings;
+pub use checkout::stat_cache::StatCache;
+pub use checkout::traces::Trace;
 pub use error::{Error, Result};
-pub use fingerprint::{Hashed, fingerprint};
 pub use layout::Store;
-pub use listings::Listings;
-pub use remove::remove_tree;
+pub use objects::archive::{UnpackLimits, Unpacking};
+pub use objects::batch::Batch;
+pub use objects::capture::CaptureLimits;
+pub use objects::directory::{Directory, Entry};
+pub use objects::durable::FIXED_MTIME_SECONDS;
+pub use objects::failpoint;
+pub use objects::fingerprint::{Hashed, fingerprint};
+pub use objects::remove::remove_tree;
+pub use objects::tree::{self, Node, Tree};
+pub use objects::verify::Verified;
 pub use session::Scratch;
-pub use stat_cache::StatCache;
-pub use traces::Trace;
-pub use tree::{Node, Tree};
-pub use verify::Verified;

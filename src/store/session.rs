@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{Error, Result};
-use super::remove::remove_tree;
+use crate::store::objects::remove::remove_tree;
 
 /// A directory in `tmp/`, locked as long as its owner lives: the kernel drops the lock however the owner ends.
 #[derive(Debug)]

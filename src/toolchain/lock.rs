@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::base::Digest;
-use crate::look;
+use crate::tracked::Tracker;
 
 const FORMAT: u32 = 1;
 const HEAD: &str = "\
@@ -75,8 +75,8 @@ struct File {
 
 impl Lock {
     /// A lock that does not exist yet is empty.
-    pub fn load(path: &Path) -> Result<Lock, Error> {
-        match look::read_to_string(path) {
+    pub fn load(tracker: &Tracker, path: &Path) -> Result<Lock, Error> {
+        match tracker.read_to_string(path) {
             Ok(text) => Lock::parse(&text).map_err(|why| Error::LockSyntax { path: path.to_owned(), why }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Lock::default()),
             Err(error) => Err(Error::io("read", path)(error)),
@@ -84,9 +84,9 @@ impl Lock {
     }
 
     /// Replaces the file in one step, and only if its content changes; says whether it did.
-    pub fn save(&self, path: &Path) -> Result<bool, Error> {
+    pub fn save(&self, tracker: &Tracker, path: &Path) -> Result<bool, Error> {
         let text = self.to_string();
-        if look::read_to_string(path).is_ok_and(|old| old == text) {
+        if tracker.read_to_string(path).is_ok_and(|old| old == text) {
             return Ok(false);
         }
         let dir = path.parent().unwrap_or(Path::new("."));
@@ -223,7 +223,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("waders.lock");
         let mut lock = Lock::default();
-        assert_eq!(Lock::load(&path).unwrap(), lock);
+        assert_eq!(Lock::load(&Tracker::default(), &path).unwrap(), lock);
         for record in [
             record("system", "12.1"),
             record("python", "3.9.1"),
@@ -231,10 +231,10 @@ mod tests {
         ] {
             lock.insert(record);
         }
-        assert!(lock.save(&path).unwrap());
-        assert_eq!(Lock::load(&path).unwrap(), lock);
-        assert!(!lock.save(&path).unwrap(), "an unchanged file is not written");
-        assert_eq!(Lock::load(&path).unwrap().to_string(), fs::read_to_string(&path).unwrap());
+        assert!(lock.save(&Tracker::default(), &path).unwrap());
+        assert_eq!(Lock::load(&Tracker::default(), &path).unwrap(), lock);
+        assert!(!lock.save(&Tracker::default(), &path).unwrap(), "an unchanged file is not written");
+        assert_eq!(Lock::load(&Tracker::default(), &path).unwrap().to_string(), fs::read_to_string(&path).unwrap());
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_read_only_directory_is_named() {
-        let error = Lock::default().save(Path::new("/proc/waders.lock")).unwrap_err();
+        let error = Lock::default().save(&Tracker::default(), Path::new("/proc/waders.lock")).unwrap_err();
         assert!(error.to_string().contains("/proc"), "{error}");
     }
 }

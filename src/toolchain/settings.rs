@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{DEFAULT_PACKAGES, Error, Provider, Settings, debian, host, standalone};
 use crate::config::Config;
-use crate::look;
+use crate::tracked::Tracker;
 
 /// The machine, as far as providers look at it. All paths are arguments, so that tests can make one.
 #[derive(Clone, Debug)]
@@ -16,13 +16,15 @@ pub struct Machine {
     pub path: Vec<PathBuf>,
     /// `PYENV_ROOT`, where that is set.
     pub pyenv_root: Option<PathBuf>,
+    /// Records the files of the machine that are read.
+    pub tracker: Tracker,
 }
 
 impl Settings {
     pub fn of(config: &Config, machine: &Machine) -> Result<Settings, Error> {
         let system = |option: &str| config.text("system", option).filter(|text| !text.is_empty()).map(str::to_owned);
         let root = |path: &str| machine.root.join(path);
-        let os_release = look::read_to_string(&root("etc/os-release")).unwrap_or_default();
+        let os_release = machine.tracker.read_to_string(&root("etc/os-release")).unwrap_or_default();
         Ok(Settings {
             providers: providers(&config.list("toolchain", "providers"))?,
             debian: debian::Settings {
@@ -30,7 +32,7 @@ impl Settings {
                 snapshot_mirror: system("snapshot_mirror"),
                 suite: system("suite"),
                 keyring: system("keyring").map(PathBuf::from),
-                apt_sources: debian::sources::files(&root("etc/apt")),
+                apt_sources: debian::sources::files(&machine.tracker, &root("etc/apt")),
                 codename: codename(&os_release),
                 keyring_dirs: vec![root("usr/share/keyrings"), root("etc/apt/trusted.gpg.d")],
             },
@@ -80,7 +82,13 @@ mod tests {
     use super::*;
 
     fn machine(root: &Path) -> Machine {
-        Machine { root: root.to_owned(), home: root.join("home"), path: Vec::new(), pyenv_root: None }
+        Machine {
+            root: root.to_owned(),
+            home: root.join("home"),
+            path: Vec::new(),
+            pyenv_root: None,
+            tracker: Tracker::default(),
+        }
     }
 
     #[test]

@@ -7,6 +7,9 @@ use fancy_regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+/// The section of the settings, and the name of the linter.
+pub const NAME: &str = "regex-lint";
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("`[regex-lint] config` cannot be understood")]

@@ -1,8 +1,8 @@
 //! The locks that Waders brings have a wheel for every interpreter they are for.
 
+use waders::packaging::Environment;
+use waders::packaging::resolve::{Pick, resolve_whole};
 use waders::plan::requirements;
-use waders::python::Environment;
-use waders::python::resolve::{Pick, resolve_whole};
 use waders::tools;
 
 #[test]

@@ -10,8 +10,10 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde_json::Value as Json;
 use waders::base::RelPath;
-use waders::python::{Closures, Dependencies, Extent, Follow, Imports, Input, Settings, SourceRoots, imports, infer};
-use waders::target::{self, TargetGraph, World};
+use waders::inference::{
+    Closures, Dependencies, Extent, Follow, Imports, Input, Settings, SourceRoots, imports, infer,
+};
+use waders::targets::{self, TargetGraph, World};
 
 use super::golden::config_of;
 
@@ -53,7 +55,7 @@ fn dependencies_are_those_of_real_pants() {
 fn dependencies(checkout: &Path) -> (Dependencies, String) {
     let config = config_of(checkout);
     let start = Instant::now();
-    let graph = target::load(checkout, &config, &World::with(&|_| None)).graph;
+    let graph = targets::load(checkout, &config, &World::with(&|_| None)).graph;
     let loaded = start.elapsed();
     // Shell inference was off when they were recorded.
     let mut settings = Settings::of(&config).expect("settings");
@@ -134,7 +136,7 @@ type Differences = BTreeMap<String, Vec<String>>;
 
 /// Edges that either side has; targets that both have.
 fn compare(dependencies: &Dependencies, peek: &[Json]) -> (Score, Differences) {
-    let known: BTreeMap<String, &target::Address> =
+    let known: BTreeMap<String, &targets::Address> =
         dependencies.addresses().iter().map(|address| (address.to_string(), address)).collect();
     let mut score = Score::default();
     let mut differences = Differences::new();
@@ -204,12 +206,12 @@ fn answer(dependencies: &Dependencies, command: &str) -> Option<Vec<String>> {
         ["--transitive"] => true,
         _ => return None,
     };
-    let roots: Vec<&target::Address> =
+    let roots: Vec<&targets::Address> =
         dependencies.addresses().iter().filter(|address| *spec == "::" || address.to_string() == *spec).collect();
     if roots.is_empty() {
         return None;
     }
-    let found: BTreeSet<target::Address> = match (*goal, transitive) {
+    let found: BTreeSet<targets::Address> = match (*goal, transitive) {
         ("dependencies", true) => dependencies.transitive(roots),
         ("dependencies", false) => roots.into_iter().flat_map(|root| dependencies.direct(root)).cloned().collect(),
         ("dependents", true) => dependencies.transitive_dependents(roots).into_iter().cloned().collect(),

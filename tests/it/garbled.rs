@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use waders::cli::{error, invocation};
+use waders::cli::invocation;
 use waders::config::Environment;
+use waders::report::Message;
 
 const SETTINGS: &str = include_str!("../../fuzz/seeds/pants_toml/usual");
 
@@ -38,13 +39,13 @@ const WORDS: [&str; 22] = [
 fn read(settings: &str, argv: &[String]) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("pants.toml"), settings).unwrap();
-    let vars = [("HOME".to_owned(), "/home/u".to_owned())].into();
+    let vars = [("HOME".to_owned(), "/home/u".to_owned())].into_iter().collect();
     let environment =
         Environment { vars, home: Some("/home/u".into()), cwd: dir.path().to_owned(), ..Environment::default() };
     let start = Instant::now();
     let message = match invocation::read(argv, environment) {
         Ok(_) => None,
-        Err(error) => Some(error::render(&error, error.hint().as_deref(), false)),
+        Err(error) => Some(Message::from_error(&error, error.hint().as_deref()).render(false)),
     };
     assert!(start.elapsed() < Duration::from_secs(20), "it took {:?}", start.elapsed());
     message

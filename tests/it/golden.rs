@@ -10,7 +10,7 @@ use waders::base::RelPath;
 use waders::build_file::Value;
 use waders::cli::invocation;
 use waders::config::{Config, Environment};
-use waders::target::{self, Address, Target, TargetGraph, World};
+use waders::targets::{self, Address, Target, TargetGraph, World};
 
 #[test]
 fn targets_are_those_of_real_pants() {
@@ -32,7 +32,7 @@ fn targets_are_those_of_real_pants() {
         }
         let peek: Vec<Json> = serde_json::from_slice(&std::fs::read(file).expect("recording")).expect("JSON");
         let started = std::time::Instant::now();
-        let loaded = target::load(&checkout, &config_of(&checkout), &World::with(&|_| None));
+        let loaded = targets::load(&checkout, &config_of(&checkout), &World::with(&|_| None));
         let took = started.elapsed();
         let score = compare(&loaded.graph, &peek, verbose);
         println!("{stem}: {score} in {} ms, {} diagnostics", took.as_millis(), loaded.all_diagnostics().count());
@@ -125,7 +125,7 @@ fn differences(graph: &TargetGraph, target: &Target, theirs: &Json) -> Vec<Strin
             differences.push(format!("dependencies {} are {written:?}", theirs["dependencies_raw"]));
         }
     }
-    let explicit = target::dependencies::explicit(graph, target);
+    let explicit = targets::dependencies::explicit(graph, target);
     differences.extend(explicit.errors.iter().map(ToString::to_string));
     let all: Vec<String> = list(&theirs["dependencies"]);
     let absent = explicit.include.iter().map(Address::to_string).filter(|address| !all.contains(address));
@@ -161,7 +161,7 @@ fn json_of(value: &Value) -> Option<Json> {
 
 /// As a user has it, but for the version that the recordings were made with.
 pub fn config_of(checkout: &Path) -> Config {
-    let vars = [("PANTS_VERSION".to_owned(), "2.17.1".to_owned())].into();
+    let vars = [("PANTS_VERSION".to_owned(), "2.17.1".to_owned())].into_iter().collect();
     let environment = Environment { vars, cwd: checkout.to_owned(), ..Environment::default() };
     invocation::read(&["list".to_owned()], environment).expect("settings").config
 }
@@ -174,8 +174,8 @@ fn lists_are_in_the_order_of_real_pants() {
         return;
     };
     let checkout = Path::new(&checkout);
-    let graph = target::load(checkout, &config_of(checkout), &World::with(&|_| None)).graph;
-    let selected = target::select(&graph, &["::"], &RelPath::root(), "").expect("selects");
+    let graph = targets::load(checkout, &config_of(checkout), &World::with(&|_| None)).graph;
+    let selected = targets::select(&graph, &["::"], &RelPath::root(), "").expect("selects");
     let ours: Vec<String> = selected.iter().map(Address::to_string).collect();
     let list = std::fs::read_to_string(list).expect("recording");
     let theirs: Vec<&str> = list.lines().collect();
@@ -199,7 +199,7 @@ fn loading_time() {
     let config = config_of(checkout);
     for _ in 0..5 {
         let started = std::time::Instant::now();
-        let loaded = target::load(checkout, &config, &World::with(&|_| None));
+        let loaded = targets::load(checkout, &config, &World::with(&|_| None));
         for diagnostic in loaded.all_diagnostics().filter(|_| std::env::var("WADERS_GOLDEN_VERBOSE").is_ok()) {
             println!("    {:?} {diagnostic} ({})", diagnostic.severity, diagnostic.hint.as_deref().unwrap_or_default());
         }

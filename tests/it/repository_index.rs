@@ -9,8 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use waders::base::Digest;
-use waders::python::imports::IMPORTS_VERSION;
-use waders::python::{imports, imports_bytes};
+use waders::inference::imports::IMPORTS_VERSION;
+use waders::inference::{imports, imports_bytes};
 use waders::store::Store;
 
 /// `m/a.py` imports one of `m/b.py` and `m/c.py`; all three statements are of one length.

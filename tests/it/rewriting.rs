@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use waders::base::{Digest, RelPath};
-use waders::goals::rewrite::rewrite;
+use waders::session::rewrite::rewrite;
 
 /// Large enough that writing takes a while.
 fn content(n: u8) -> Vec<u8> {

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use std::{env, fs};
 
 use waders::base::{Digest, RelPath};
-use waders::look::Stamp;
 use waders::store::{CaptureLimits, Error, Node, Store, Tree, failpoint};
+use waders::tracked::FileStamp;
 
 const FILES: u32 = 60;
 const KEY: [u8; 32] = [5; 32];
@@ -41,7 +41,7 @@ fn work(store: &Store) -> Result<Digest, Error> {
 fn note_stat_data(store: &Store) -> Result<(), Error> {
     let cache = store.stat_cache(store.root(), "notes")?;
     let (path, file) = (RelPath::parse("index.lock").unwrap(), store.root().join("index.lock"));
-    let stamp = Stamp::of(&fs::metadata(file).unwrap());
+    let stamp = FileStamp::from_metadata(&fs::metadata(file).unwrap());
     cache.learn(path, stamp, Digest::of(b""), SystemTime::now() + Duration::from_secs(1), false);
     store.save_stat_cache(&cache, |_| true)
 }

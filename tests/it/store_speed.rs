@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use waders::base::{Digest, RelPath};
-use waders::look::Stamp;
 use waders::store::{CaptureLimits, Node, Store, Tree, remove_tree};
+use waders::tracked::FileStamp;
 
 const FILES: u32 = 10_000;
 
@@ -71,7 +71,7 @@ fn capture_new(store: &Store) {
 }
 
 fn stat_cache(store: &Store, dir: &Path) {
-    let stamp = Stamp::of(&fs::metadata(dir.join("store/index.db")).unwrap());
+    let stamp = FileStamp::from_metadata(&fs::metadata(dir.join("store/index.db")).unwrap());
     let later = SystemTime::now() + Duration::from_secs(1000);
     let size = fs::metadata(dir.join("store/index.db")).unwrap().len();
     let cache = store.stat_cache(dir, "").unwrap();

@@ -12,6 +12,7 @@ use waders::toolchain::{
     Constraints, Context, DEFAULT_PACKAGES, Error, Lock, Provider, ROOT_LINKS, Settings, Toolchain, Wanted, debian,
     ensure, host, standalone,
 };
+use waders::tracked::Tracker;
 
 fn mirror() -> Option<String> {
     std::env::var("WADERS_TEST_MIRROR").ok()
@@ -145,7 +146,7 @@ fn an_interpreter_of_the_archive_runs_without_anything_of_the_host() {
     assert_eq!(again, toolchain);
 
     let path = bench.dir.path().join("waders.lock");
-    bench.lock.save(&path).unwrap();
+    bench.lock.save(&Tracker::default(), &path).unwrap();
     println!("{}", std::fs::read_to_string(path).unwrap());
 
     // Another machine: an empty store and the lock.

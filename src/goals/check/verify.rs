@@ -5,9 +5,9 @@ use std::fmt::Write;
 use crate::action::Exit;
 use crate::base::Digest;
 use crate::engine::executor::Results;
-use crate::goals::calls::prepare::PreparedCall;
-use crate::goals::calls::results::from_build_root;
-use crate::goals::{Error, Kind, Session, Verdict, failure};
+use crate::goals::call_results::from_build_root;
+use crate::prepare::calls::prepare::PreparedCall;
+use crate::session::{Error, Kind, Session, Verdict, failure};
 
 /// Good where all is the same; what is not is told. The run from nothing has already taken the place of what was kept.
 pub fn verify(
@@ -16,7 +16,7 @@ pub fn verify(
     outcomes: &Results,
     from_nothing: &Results,
 ) -> Result<Verdict, Error> {
-    let store = session.store()?;
+    let store = session.services.open_store()?;
     let text = |digest: Digest| Ok::<_, Error>(from_build_root(&String::from_utf8_lossy(&store.get(digest)?)));
     let (mut compared, mut worst) = (0, Verdict::Good);
     for (call, batch) in calls.iter().flat_map(|call| call.batches.iter().map(move |batch| (call, batch))) {
@@ -27,7 +27,7 @@ pub fn verify(
         let truth = match failure::ran(&batch.step, from_nothing) {
             Ok((_, _, truth)) => truth,
             Err(failure) => {
-                session.tell("error", &format!("{name} was not run from nothing: {}", failure.message), None);
+                session.ui.error(&format!("{name} was not run from nothing: {}", failure.message), None);
                 worst = Verdict::Prevented(failure.kind);
                 continue;
             }
@@ -36,16 +36,15 @@ pub fn verify(
         if found.stdout == truth.stdout && found.exit == truth.exit {
             continue;
         }
-        session.tell(
-            "error",
+        session.ui.error(
             &format!("{name} finds something else from nothing than with what it remembered"),
             Some("what it remembered is forgotten now; please report this, with the lines below"),
         );
-        eprint!("{}", differences(&text(found.stdout)?, &text(truth.stdout)?, [found.exit, truth.exit]));
+        session.ui.text(&differences(&text(found.stdout)?, &text(truth.stdout)?, [found.exit, truth.exit]));
         worst = Verdict::Prevented(Kind::Bug);
     }
     if compared > 0 && worst == Verdict::Good {
-        eprintln!("verified: the checkers find the same from nothing.");
+        session.ui.summary("verified: the checkers find the same from nothing.");
     }
     Ok(worst)
 }

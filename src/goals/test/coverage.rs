@@ -1,64 +1,19 @@
-//! Coverage: what is measured, and what becomes of it when the tests have ended. The reports are written by a process
-//! in a sandbox, as everything is; they are put below `[coverage-py] output_dir`.
+//! Reports of coverage, from what the tests measured. A process in a sandbox writes them; they are put below
+//! `[coverage-py] output_dir`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::action::{ActionGraph, Exit, Outcome, Source, Step, StepId};
+use crate::action::{ActionGraph, Exit, Outcome, Source, Step};
 use crate::base::{Digest, RelPath};
 use crate::engine::executor::Results;
-use crate::goals::pythons::Images;
-use crate::goals::test::prepare::PreparedTest;
-use crate::goals::{Error, Session, running};
-use crate::plan::config_files;
-use crate::plan::coverage_run::{self, ALSO, Format, MEASURED, ReportOptions};
-use crate::plan::test_run::CoverageOptions;
+use crate::plan::coverage_run::{self, ALSO, Format, MEASURED};
+use crate::prepare::interpreters::Images;
+use crate::prepare::test::PreparedTest;
+use crate::prepare::test::coverage::Coverage;
 use crate::report::junit::path_safe;
+use crate::session::{Error, Session, execute};
 use crate::store::{Node, Store, Tree};
-use crate::tools;
-
-/// What the reports need beside the tests' measurements.
-pub struct Coverage {
-    pub images: Images,
-    /// The tree of all tests' files and of `also`.
-    pub sources: Digest,
-    /// Sources that count though no test imported them.
-    pub also: Vec<RelPath>,
-    pub options: ReportOptions,
-}
-
-impl Coverage {
-    /// The steps that make the images: carried out with the tests.
-    pub fn steps(&self) -> impl Iterator<Item = StepId> {
-        self.images.values().filter_map(|source| match source {
-            Source::Output(id) => Some(*id),
-            Source::Tree(_) => None,
-        })
-    }
-}
-
-/// What tests are to measure, if anything.
-pub fn measured(session: &Session) -> Option<CoverageOptions> {
-    let config = session.config();
-    let tool = tools::named("coverage-py").expect("coverage is described");
-    config.flag("test", "use_coverage").then(|| CoverageOptions {
-        measured: config.list("coverage-py", "filter").into_iter().map(str::to_owned).collect(),
-        config: config_files::named(&tool, config).pop_first(),
-    })
-}
-
-/// With `global_report`, every Python source that `filter` has room for, sorted.
-pub fn untouched(session: &mut Session) -> Result<Vec<RelPath>, Error> {
-    let graph = session.graph()?;
-    let Some(options) = measured(session).filter(|_| session.config().flag("coverage-py", "global_report")) else {
-        return Ok(Vec::new());
-    };
-    let targets = graph.targets().filter(|target| target.kind.starts_with("python_"));
-    let is_meant =
-        |file: &&RelPath| file.extension() == Some("py") && coverage_run::is_measured(file, &options.measured);
-    let files: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).filter(is_meant).collect();
-    Ok(files.into_iter().cloned().collect())
-}
 
 /// Writes the reports and tells where. False where coverage is below what is asked for.
 pub fn report(
@@ -67,16 +22,16 @@ pub fn report(
     tests: &[PreparedTest],
     outcomes: &Results,
 ) -> Result<bool, Error> {
-    let store = session.store()?;
+    let store = session.services.open_store()?;
     let Some(data) = data(&store, coverage, tests, outcomes)? else {
-        session.warn("no test measured anything, so there is no report of coverage");
+        session.ui.warn("no test measured anything, so there is no report of coverage");
         return Ok(true);
     };
     let images = known(&coverage.images, outcomes)?;
     let action = coverage_run::action(images, Source::Tree(coverage.sources), Source::Tree(data), &coverage.options);
     let mut graph = ActionGraph::default();
     let step = graph.add(Step::Run(Box::new(action)));
-    let mut results = running::execute(session, graph, &[step], false)?;
+    let mut results = execute::execute(session, graph, &[step], false)?;
     let done = results.remove(&step).ok_or(Error::Interrupted)?.map_err(Error::Step)?;
     let (_, outcome) = done.outcome.ok_or(Error::Interrupted)?;
     let [stdout, stderr] = texts(&store, &outcome)?;
@@ -86,12 +41,12 @@ pub fn report(
         exit => return Err(Error::NoCoverageReport { exit, stderr }),
     }
     if !stdout.is_empty() {
-        eprint!("\n{stdout}");
+        session.ui.text(&format!("\n{stdout}"));
     }
     let dir = output_dir(session);
     store.copy_out(done.tree, &dir)?;
     tell_places(session, &coverage.options.formats, &dir);
-    eprint!("{stderr}");
+    session.ui.text(&stderr);
     Ok(outcome.exit == Exit::Code(0))
 }
 
@@ -125,18 +80,6 @@ fn data(
     Ok(Some(store.put_tree(&Tree { nodes })?))
 }
 
-/// Which reports there are to be.
-pub fn report_options(session: &Session, also: &[RelPath]) -> Result<ReportOptions, Error> {
-    let config = session.config();
-    let format = |name: &str| Format::named(name).ok_or_else(|| Error::CoverageFormat(name.to_owned()));
-    Ok(ReportOptions {
-        formats: config.list("coverage-py", "report").into_iter().map(format).collect::<Result<_, _>>()?,
-        config: measured(session).and_then(|options| options.config),
-        fail_under: config.number("coverage-py", "fail_under"),
-        also: !also.is_empty(),
-    })
-}
-
 /// The images as the trees that they have become.
 fn known(images: &Images, outcomes: &Results) -> Result<Images, Error> {
     let known = |(at, source): (&String, &Source)| {
@@ -158,21 +101,21 @@ fn texts(store: &Store, outcome: &Outcome) -> Result<[String; 2], Error> {
 
 fn output_dir(session: &Session) -> PathBuf {
     let dir = session.config().text("coverage-py", "output_dir").unwrap_or("{distdir}/coverage/python");
-    session.build_root().join(dir.replace("{distdir}", &session.dist_dir().to_string_lossy()))
+    session.build_root().join(dir.replace("{distdir}", &session.context.dist_dir().to_string_lossy()))
 }
 
 fn tell_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::Path) {
     let shown = dir.strip_prefix(session.build_root()).unwrap_or(dir);
     for format in formats.iter().filter(|format| format.file().is_some()) {
-        eprintln!("Wrote {} coverage report to `{}`", format.name(), shown.display());
+        session.ui.summary(&format!("Wrote {} coverage report to `{}`", format.name(), shown.display()));
     }
     if session.config().flag("test", "open_coverage") {
         // A build tool starts no browser: the path is there to be clicked on.
         let readable = [Format::Html, Format::Xml, Format::Json, Format::Lcov];
         match readable.iter().find(|format| formats.contains(format)).and_then(|format| format.file()) {
-            Some(file) => eprintln!("Coverage report: {}", dir.join(file).display()),
+            Some(file) => session.ui.summary(&format!("Coverage report: {}", dir.join(file).display())),
             None => {
-                session.warn("`--test-open-coverage` has nothing to show: `[coverage-py] report` names no such file")
+                session.ui.warn("`--test-open-coverage` has nothing to show: `[coverage-py] report` names no such file")
             }
         }
     }

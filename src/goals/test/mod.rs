@@ -2,29 +2,27 @@
 //! all is `batches`, what each gets is `prepare`, what became of them is `results`, what they covered is `coverage`,
 //! how all that is kept for a run in which nothing changed is `recalled`.
 
-mod batches;
 mod coverage;
-mod prepare;
-mod process_settings;
 mod recalled;
 mod results;
 mod selection;
 
 use crate::action::StepId;
 use crate::engine::executor::Results;
-use crate::goals::retrace::repeated;
-use crate::goals::test::coverage::Coverage;
-use crate::goals::test::prepare::{Prepared, PreparedTest};
-use crate::goals::{Error, Session, Verdict, running};
 use crate::plan::coverage_run::TOO_LOW;
+use crate::prepare;
+use crate::prepare::test::coverage::Coverage;
+use crate::prepare::test::{Prepared, PreparedTest};
 use crate::report::TestResult;
+use crate::session::reuse::reused_or;
+use crate::session::{Error, Session, Verdict, execute};
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let debug = session.config().flag("test", "debug");
     let done = match debug {
         // A person is part of it.
         true => done(session, debug)?,
-        false => repeated(session, "test", |session| done(session, debug))?,
+        false => reused_or(session, "test", |session| done(session, debug))?,
     };
     if done.tests.is_empty() {
         return Ok(Verdict::Good);
@@ -37,7 +35,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     results::keep_extra_output(session, &done.tests, &done.outcomes)?;
     results::print(session, &results);
     let covered = match &done.coverage {
-        Some(coverage) if !session.was_interrupted() => {
+        Some(coverage) if !session.services.was_interrupted() => {
             coverage::report(session, coverage, &done.tests, &done.outcomes)?
         }
         _ => true,
@@ -50,7 +48,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 /// Tests that failed come before coverage that is too low.
 fn verdict(session: &Session, done: &Done, results: &[TestResult], covered: bool) -> Verdict {
     match results::verdict(&done.tests, &done.outcomes, results) {
-        _ if session.was_interrupted() => Verdict::Interrupted,
+        _ if session.services.was_interrupted() => Verdict::Interrupted,
         Verdict::Good if !covered => Verdict::Bad(TOO_LOW),
         verdict => verdict,
     }
@@ -68,7 +66,7 @@ fn done(session: &mut Session, debug: bool) -> Result<Done, Error> {
     let selection = selection::tests(session)?;
     if selection.tests.is_empty() {
         if selection.was_named {
-            session.warn("no target of the command line has tests: `test` works on `python_test` targets");
+            session.ui.warn("no target of the command line has tests: `test` works on `python_test` targets");
         }
         return Ok(Done::default());
     }
@@ -79,12 +77,12 @@ fn done(session: &mut Session, debug: bool) -> Result<Done, Error> {
         return Err(Error::DebugOne(selection.tests.len()));
     }
     let once = |session: &mut Session| {
-        let Prepared { graph, tests, coverage } = prepare::prepare(session, &selection.tests)?;
+        let Prepared { graph, tests, coverage } = prepare::test::prepare(session, &selection.tests)?;
         let mut steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
         steps.extend(coverage.iter().flat_map(Coverage::steps));
-        let outcomes = running::execute(session, graph, &steps, debug)?;
+        let outcomes = execute::execute(session, graph, &steps, debug)?;
         Ok(((tests, coverage), outcomes))
     };
-    let ((tests, coverage), outcomes) = running::restoring(session, once)?;
+    let ((tests, coverage), outcomes) = execute::with_repair(session, once)?;
     Ok(Done { tests, coverage, outcomes })
 }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::StepId;
 use crate::engine::{Kept, StepResult};
-use crate::goals::retrace::Repeatable;
 use crate::goals::test::Done;
-use crate::goals::test::prepare::PreparedTest;
-use crate::goals::{Error, Session, failure};
-use crate::look::Seen;
+use crate::prepare::test::PreparedTest;
+use crate::session::reuse::Reusable;
+use crate::session::{Error, Session, failure};
 use crate::store::{Store, Trace};
+use crate::tracked::Observation;
 
 #[derive(Serialize, Deserialize)]
 pub struct Test {
@@ -22,10 +22,10 @@ pub struct Test {
     kept: Kept,
 }
 
-impl Repeatable for Done {
-    type Answer = Vec<Test>;
+impl Reusable for Done {
+    type Stored = Vec<Test>;
 
-    fn answer(&self, _: &Session, _: &Store, _: &[Seen]) -> Result<Option<Vec<Test>>, Error> {
+    fn to_stored(&self, _: &Session, _: &Store, _: &[Observation]) -> Result<Option<Vec<Test>>, Error> {
         // Reports of coverage are made by more steps, which want what was prepared.
         if self.coverage.is_some() {
             return Ok(None);
@@ -42,7 +42,7 @@ impl Repeatable for Done {
         Ok(self.tests.iter().map(test).collect())
     }
 
-    fn recall(answer: Vec<Test>, _: &Session, store: &Store, _: &Trace) -> Result<Option<Done>, Error> {
+    fn from_stored(answer: Vec<Test>, _: &Session, store: &Store, _: &Trace) -> Result<Option<Done>, Error> {
         let mut done = Done::default();
         for Test { names, timeout, empty_is_fine, kept } in answer {
             let Some(result) = StepResult::again(store, &kept)? else { return Ok(None) };

@@ -2,16 +2,16 @@
 
 use crate::base::RelPath;
 use crate::engine::executor::Results;
-use crate::goals::failure::{self, Failure};
-use crate::goals::test::prepare::PreparedTest;
-use crate::goals::{Error, Session, Verdict};
+use crate::prepare::test::PreparedTest;
 use crate::report::summary::{self, Output};
 use crate::report::{TestResult, json, junit, test_result};
+use crate::session::failure::{self, Failure};
+use crate::session::{Error, Session, Verdict};
 use crate::store::{Node, Store};
 
 /// In the order of the tests.
 pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
-    let store = session.store()?;
+    let store = session.services.open_store()?;
     let mut results = tests.iter().map(|test| result(&store, test, outcomes)).collect::<Result<Vec<_>, _>>()?;
     if session.config().flag("test", "show_all_batch_targets") {
         results.iter_mut().for_each(|result| result.name = result.addresses.join(", "));
@@ -50,15 +50,15 @@ pub fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Er
         return Ok(());
     }
     let dir = session.config().text("test", "report_dir").map_or_else(
-        || session.dist_dir().join("test/reports"),
-        |dir| session.build_root().join(dir.replace("{distdir}", &session.dist_dir().to_string_lossy())),
+        || session.context.dist_dir().join("test/reports"),
+        |dir| session.build_root().join(dir.replace("{distdir}", &session.context.dist_dir().to_string_lossy())),
     );
     Ok(junit::write(&dir, results)?)
 }
 
 /// What tests wrote below `extra-output/`, to `dist/test/<address>/`.
 pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes: &Results) -> Result<(), Error> {
-    let store = session.store()?;
+    let store = session.services.open_store()?;
     let extra = RelPath::parse("extra-output").expect("the path is clean");
     for test in tests {
         let Some(Ok(done)) = test.step.as_ref().ok().and_then(|step| outcomes.get(step)) else { continue };
@@ -67,37 +67,37 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes
             continue;
         }
         let name = junit::file_name(&test.names);
-        let dir = session.dist_dir().join("test").join(name.trim_end_matches(".xml"));
+        let dir = session.context.dist_dir().join("test").join(name.trim_end_matches(".xml"));
         store.copy_out(tree, &dir)?;
     }
     Ok(())
 }
 
 pub fn print(session: &Session, results: &[TestResult]) {
-    let colour = session.terminal.colour;
+    let colour = session.ui.terminal.colour;
     let output = Output::parse(session.config().text("test", "output").unwrap_or("failed"));
     for result in results.iter().filter(|result| output.shows(result) && !result.was_not_run()) {
-        eprintln!("{}", summary::output_block(result, colour));
+        session.ui.summary(&summary::output_block(result, colour));
     }
     for result in results.iter().filter(|result| !result.was_not_run()) {
-        eprintln!("{}", summary::summary_line(result, colour));
+        session.ui.summary(&summary::summary_line(result, colour));
     }
     for block in summary::not_run_blocks(results, colour) {
-        eprintln!("{block}");
+        session.ui.summary(&block);
     }
-    eprintln!("{}", summary::totals_line(results));
+    session.ui.summary(&summary::totals_line(results));
     if shows_rerun(session)
         && let Some(text) =
             summary::rerun_text(session.config().text("GLOBAL", "pants_bin_name").unwrap_or("waders"), results)
     {
-        eprint!("\n{text}");
+        session.ui.text(&format!("\n{text}"));
     }
 }
 
 /// Results for machines, where they are asked for.
 pub fn print_json(session: &Session, results: &[TestResult], verdict: Verdict) -> Result<(), Error> {
     match session.config().flag("test", "json") {
-        true => session.print(&json::render_tests(results, session.exit_code(verdict))),
+        true => session.ui.print(&json::render_tests(results, session.exit_code(verdict))),
         false => Ok(()),
     }
 }

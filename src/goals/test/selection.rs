@@ -1,7 +1,7 @@
 //! Which test files a command line means.
 
-use crate::goals::{Error, Session, selected};
-use crate::target::{Address, Target};
+use crate::session::{Error, Session, selection};
+use crate::targets::{Address, Target};
 
 pub struct Selection {
     pub tests: Vec<Address>,
@@ -10,22 +10,22 @@ pub struct Selection {
 }
 
 pub fn tests(session: &mut Session) -> Result<Selection, Error> {
-    let graph = session.graph()?;
-    let selected = session.selected()?;
+    let graph = session.load_graph()?;
+    let selected = session.select()?;
     let shard = session.config().text("test", "shard").filter(|text| !text.is_empty()).map(Shard::parse).transpose()?;
     let skips_all = session.config().flag("pytest", "skip");
     let (generators, mut tests): (Vec<Address>, Vec<Address>) = selected
         .into_iter()
         .partition(|address| graph.get(address).is_some_and(|target| target.kind == "python_tests"));
     let generated = generators.iter().flat_map(|address| graph.generated_by(address)).cloned().collect();
-    tests.extend(selected::filter_generated(session, &graph, generated)?);
+    tests.extend(selection::filter_generated(session, &graph, generated)?);
     tests.sort();
     tests.dedup();
     tests.retain(|address| {
         let is_test = graph.get(address).is_some_and(is_test) && !skips_all;
         is_test && shard.is_none_or(|shard| shard.holds(address))
     });
-    let was_named = selected::specs(session)?.iter().any(|spec| !spec.ends_with("::") && !spec.contains('*'));
+    let was_named = selection::specs(session)?.iter().any(|spec| !spec.ends_with("::") && !spec.contains('*'));
     Ok(Selection { tests, was_named })
 }
 

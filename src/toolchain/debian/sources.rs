@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::paragraph::paragraphs;
-use crate::look;
+use crate::tracked::Tracker;
 
 /// An archive of packages: where it is and who signs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +33,13 @@ pub struct SourcesFile {
 }
 
 /// The files that apt reads below its directory (`/etc/apt`), in its order. Files that cannot be read are left out.
-pub fn files(apt_dir: &Path) -> Vec<SourcesFile> {
+pub fn files(tracker: &Tracker, apt_dir: &Path) -> Vec<SourcesFile> {
     let mut paths = vec![apt_dir.join("sources.list")];
-    let parts = look::read_dir(&apt_dir.join("sources.list.d")).into_iter().flatten().flatten();
+    let parts = tracker.read_dir(&apt_dir.join("sources.list.d")).into_iter().flatten().flatten();
     let mut parts: Vec<PathBuf> = parts.map(|entry| entry.path()).collect();
     parts.sort();
     paths.extend(parts.into_iter().filter(|path| has_extension(path, "list") || has_extension(path, "sources")));
-    let read = |path: PathBuf| look::read_to_string(&path).ok().map(|text| SourcesFile { path, text });
+    let read = |path: PathBuf| tracker.read_to_string(&path).ok().map(|text| SourcesFile { path, text });
     paths.into_iter().filter_map(read).collect()
 }
 

@@ -1,9 +1,9 @@
 //! A lockfile of any format, whatever it holds: it is read and chosen from, or refused with a place. What stands below
 //! the line `--- sidecar` is its sidecar. Used by the test of mutations and by the fuzzer.
 
-use waders::python::Environment;
-use waders::python::lockfile::parse;
-use waders::python::resolve::resolve_whole;
+use waders::packaging::Environment;
+use waders::packaging::lockfile::parse;
+use waders::packaging::resolve::resolve_whole;
 
 pub fn check(text: &[u8]) {
     let text = String::from_utf8_lossy(text);

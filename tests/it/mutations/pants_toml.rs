@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use waders::cli::{error, invocation};
+use waders::cli::invocation;
 use waders::config::Environment;
-use waders::python::{Settings, SourceRoots};
+use waders::report::Message;
+use waders::inference::{Settings, SourceRoots};
 
 pub fn check(text: &[u8]) {
     thread_local!(static GROUND: tempfile::TempDir = tempfile::tempdir().unwrap());
@@ -14,7 +15,7 @@ pub fn check(text: &[u8]) {
 
 fn check_in(root: &Path, text: &[u8]) {
     std::fs::write(root.join("pants.toml"), text).unwrap();
-    let vars = [("HOME".to_owned(), "/home/u".to_owned())].into();
+    let vars = [("HOME".to_owned(), "/home/u".to_owned())].into_iter().collect();
     let environment =
         Environment { vars, home: Some("/home/u".into()), cwd: root.to_owned(), ..Environment::default() };
     match invocation::read(&["list".to_owned(), "::".to_owned()], environment) {
@@ -24,7 +25,7 @@ fn check_in(root: &Path, text: &[u8]) {
             drop(SourceRoots::new(&patterns, &invocation.config.list("source", "marker_filenames"), []));
         }
         Err(error) => {
-            let message = error::render(&error, error.hint().as_deref(), false);
+            let message = Message::from_error(&error, error.hint().as_deref()).render(false);
             let has_place = message.contains("pants.toml") || message.contains("[cli.alias]");
             assert!(has_place, "{message}");
         }

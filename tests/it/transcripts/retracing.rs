@@ -8,18 +8,18 @@ use std::time::Duration;
 use crate::transcripts::ground::{Ground, store};
 
 /// `src/seen` of the repository `lint`, as one test changes it.
-struct Seen {
+struct Observation {
     ground: Ground,
     root: PathBuf,
     args: Vec<&'static str>,
     vars: Vec<(&'static str, &'static str)>,
 }
 
-impl Seen {
-    fn new() -> Option<Seen> {
+impl Observation {
+    fn new() -> Option<Observation> {
         let ground = Ground::running()?;
         let root = fs::canonicalize(ground.repository("lint")).unwrap();
-        let seen = Seen { ground, root, args: vec!["src/seen::"], vars: Vec::new() };
+        let seen = Observation { ground, root, args: vec!["src/seen::"], vars: Vec::new() };
         seen.write("src/seen/BUILD", "python_sources()\n");
         seen.write("src/seen/one.py", "import os\n");
         seen.write(".hidden/config", "[flake8]\nextend-ignore = F401\n");
@@ -79,7 +79,7 @@ fn without_progress(said: &str) -> String {
 
 #[test]
 fn whatever_is_looked_at_is_looked_at_anew_when_it_changed() {
-    let Some(mut seen) = Seen::new() else { return };
+    let Some(mut seen) = Observation::new() else { return };
     seen.finds("the first time", &["one.py"]);
     seen.write("src/seen/one.py", "FIRST = 1\n");
     seen.finds("a source that was edited", &[]);
@@ -129,7 +129,7 @@ fn whatever_is_looked_at_is_looked_at_anew_when_it_changed() {
 
 #[test]
 fn a_file_is_written_each_time_that_it_needs_to_be() {
-    let Some(seen) = Seen::new() else { return };
+    let Some(seen) = Observation::new() else { return };
     let fmt = || {
         std::thread::sleep(Duration::from_millis(300));
         let output = seen.ground.waders("lint", &["fmt", "--only=black", "src/seen::"]).output().unwrap();
@@ -148,7 +148,7 @@ fn a_file_is_written_each_time_that_it_needs_to_be() {
 
 #[test]
 fn what_an_answer_consists_of_is_made_again_where_the_store_lost_it() {
-    let Some(seen) = Seen::new() else { return };
+    let Some(seen) = Observation::new() else { return };
     seen.write("src/seen/one.py", "import lost_to_the_store\n");
     seen.finds("the first time", &["one.py"]);
     let said = seen.said();
@@ -160,7 +160,7 @@ fn what_an_answer_consists_of_is_made_again_where_the_store_lost_it() {
 
 #[test]
 fn what_was_told_on_the_way_is_told_each_time() {
-    let Some(seen) = Seen::new() else { return };
+    let Some(seen) = Observation::new() else { return };
     std::thread::sleep(Duration::from_millis(300));
     let told = || {
         let args = ["check", "--only=mypy", "--mypy-config=django.ini", "src/shop::"];

@@ -1,0 +1,105 @@
+//! The user's request to stop. After the first, no step starts and running steps get SIGINT and a grace period; after the
+//! second, they are killed. Signals are received elsewhere.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// How urgently the run is to stop, the mildest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CancelLevel {
+    None,
+    Interrupt,
+    Kill,
+}
+
+/// A request to stop that every step of a run can see. Clones share it.
+#[derive(Clone)]
+pub struct Cancellation {
+    state: Arc<watch::Sender<State>>,
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    level: CancelLevel,
+    /// Graphs of steps being carried out.
+    executions: usize,
+}
+
+/// Counts as an execution until it is dropped.
+pub struct ExecutionGuard(Cancellation);
+
+impl Default for Cancellation {
+    fn default() -> Cancellation {
+        Cancellation { state: Arc::new(watch::Sender::new(State { level: CancelLevel::None, executions: 0 })) }
+    }
+}
+
+impl Cancellation {
+    /// Raises the level by one.
+    pub fn escalate(&self) {
+        self.state.send_modify(|state| {
+            state.level = if state.level == CancelLevel::None { CancelLevel::Interrupt } else { CancelLevel::Kill };
+        });
+    }
+
+    pub fn level(&self) -> CancelLevel {
+        self.state.borrow().level
+    }
+
+    /// Whether the run is to stop at all.
+    pub fn is_requested(&self) -> bool {
+        self.level() != CancelLevel::None
+    }
+
+    /// Marks the time in which steps are carried out, which stop by themselves when this is escalated.
+    pub fn execution(&self) -> ExecutionGuard {
+        self.state.send_modify(|state| state.executions += 1);
+        ExecutionGuard(self.clone())
+    }
+
+    /// Whether steps are being carried out.
+    pub fn is_executing(&self) -> bool {
+        self.state.borrow().executions > 0
+    }
+
+    /// Resolves once the level exceeds `known`; pending forever for `Kill`.
+    pub async fn exceeds(&self, known: CancelLevel) -> CancelLevel {
+        let mut watcher = self.state.subscribe();
+        let state = watcher.wait_for(|state| state.level > known).await.map(|state| state.level);
+        match state {
+            Ok(level) => level,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for ExecutionGuard {
+    fn drop(&mut self) {
+        self.0.state.send_modify(|state| state.executions -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executions_are_counted_until_their_guards_are_dropped() {
+        let cancellation = Cancellation::default();
+        let guards = [cancellation.execution(), cancellation.execution()];
+        assert!(cancellation.is_executing() && !cancellation.is_requested());
+        drop(guards);
+        assert!(!cancellation.is_executing());
+    }
+
+    #[tokio::test]
+    async fn the_second_request_is_a_kill() {
+        let cancellation = Cancellation::default();
+        cancellation.escalate();
+        assert_eq!(cancellation.exceeds(CancelLevel::None).await, CancelLevel::Interrupt);
+        cancellation.escalate();
+        cancellation.escalate();
+        assert_eq!(cancellation.exceeds(CancelLevel::Interrupt).await, CancelLevel::Kill);
+    }
+}

@@ -1,0 +1,242 @@
+//! What became of calls: read from the store, told on the screen, written below the distribution directory.
+
+use std::cell::LazyCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::action::{Origin, Outcome};
+use crate::base::{Digest, RelPath};
+use crate::engine::StepResult;
+use crate::engine::executor::Results;
+use crate::plan::tool_run::REPORTS;
+use crate::prepare::calls::prepare::{Contents, PreparedBatch, PreparedCall};
+use crate::report::finding::Wording;
+use crate::report::junit::path_safe;
+use crate::report::tool_result::{Asked, ToolResult, ToolRun};
+use crate::report::{Status, github, json, sarif, tool_summary};
+use crate::session::failure::{self, Failure};
+use crate::session::{Error, Session, Verdict};
+use crate::store::Store;
+use crate::tools::Call;
+
+/// Of several calls.
+#[derive(Default)]
+pub struct CallResults {
+    /// By name; calls of one name are one tool to the user.
+    pub tools: BTreeMap<String, ToolResult>,
+    /// Why processes could not be run.
+    pub failures: Vec<Failure>,
+    /// What tools made of the files that they changed.
+    pub rewritten: Contents,
+}
+
+impl CallResults {
+    pub fn add(
+        &mut self,
+        session: &mut Session,
+        calls: &[PreparedCall],
+        outcomes: &Results,
+        contents: &Contents,
+    ) -> Result<(), Error> {
+        let store = session.services.open_store()?;
+        for call in calls.iter().filter(|call| !call.batches.is_empty()) {
+            let name = &call.enabled.call.name;
+            let wording = LazyCell::new(|| wording(&call.enabled.call));
+            let mut runs = Vec::new();
+            for batch in &call.batches {
+                let files = batch.files.iter().map(ToString::to_string).collect();
+                match failure::ran(&batch.step, outcomes) {
+                    Ok(ran) => {
+                        let (run, rewritten) = run(&store, (call, batch), &wording, ran, contents)?;
+                        self.rewritten.extend(rewritten);
+                        runs.push(run);
+                    }
+                    Err(failure) => {
+                        runs.push(ToolRun::not_run(files, batch.partition.clone(), &failure.message));
+                        self.failures.push(failure);
+                    }
+                }
+            }
+            let rewrites = call.enabled.call.kind.rewrites();
+            let empty = || ToolResult { name: name.clone(), rewrites, runs: Vec::new() };
+            self.tools.entry(name.clone()).or_insert_with(empty).runs.extend(runs);
+        }
+        Ok(())
+    }
+
+    /// As Pants reckons it: by name, the last that is not 0; else the one kind of trouble that all failures have in common.
+    pub fn verdict(&self, asked: Asked) -> Verdict {
+        let failed = self.tools.values().flat_map(|tool| &tool.runs).filter(|run| run.status.exit_code() != 0).count();
+        match failure::common_kind(&self.failures) {
+            Some(kind) if self.failures.len() == failed => Verdict::Prevented(kind),
+            _ => {
+                let codes = self.tools.values().map(|tool| tool.exit_code(asked));
+                Verdict::of_exit_code(codes.into_iter().rfind(|code| *code != 0).unwrap_or(0))
+            }
+        }
+    }
+
+    /// What could not be written is not changed after all.
+    pub fn leave_out(&mut self, refused: &[&RelPath]) {
+        let is_refused = |file: &str| refused.iter().any(|refused| refused.as_str() == file);
+        for run in self.tools.values_mut().flat_map(|tool| &mut tool.runs) {
+            run.changed.retain(|file| !is_refused(file));
+        }
+    }
+
+    pub fn list(&self) -> Vec<&ToolResult> {
+        self.tools.values().collect()
+    }
+
+    pub fn print(&self, session: &Session, asked: Asked) {
+        let colour = session.ui.terminal.colour;
+        for block in self.tools.values().flat_map(|tool| tool_summary::blocks(tool, asked, colour)) {
+            session.ui.summary(&block);
+        }
+        for tool in self.tools.values() {
+            session.ui.summary(&tool_summary::summary_line(tool, asked, colour));
+        }
+    }
+
+    /// Findings for those who do not read the screen, where they ask for them.
+    pub fn tell_machines(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
+        let config = session.config();
+        if session.environment().var("GITHUB_ACTIONS") == Some("true") {
+            for tool in self.tools.values() {
+                tool.findings().iter().for_each(|finding| session.ui.summary(&github::annotation(&tool.name, finding)));
+            }
+        }
+        if let Some(file) = config.text(goal, "sarif") {
+            let path =
+                session.build_root().join(file.replace("{distdir}", &session.context.dist_dir().to_string_lossy()));
+            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+            let written = written.and_then(|()| std::fs::write(&path, sarif::render(&self.list())));
+            written.map_err(|source| Error::Output { path, source })?;
+        }
+        self.print_json(session, goal, verdict)
+    }
+
+    pub fn print_json(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
+        match session.config().flag(goal, "json") {
+            true => session.ui.print(&json::render_tools(goal, &self.list(), session.exit_code(verdict))),
+            false => Ok(()),
+        }
+    }
+}
+
+fn wording(call: &Call) -> Wording {
+    Wording::new(&call.findings, call.first_column, call.chatter.as_deref()).expect("every pattern compiles: tested")
+}
+
+fn run(
+    store: &Store,
+    (call, batch): (&PreparedCall, &PreparedBatch),
+    wording: &LazyCell<Wording, impl FnOnce() -> Wording>,
+    (done, origin, outcome): (&StepResult, Origin, &Outcome),
+    contents: &Contents,
+) -> Result<(ToolRun, Contents), Error> {
+    let text = |digest: Digest| {
+        if digest.size_bytes() == 0 {
+            return Ok(String::new());
+        }
+        let text = from_build_root(&String::from_utf8_lossy(&store.get(digest)?));
+        Ok::<_, Error>(wording.without_chatter(text))
+    };
+    let timeout = batch.timeout.unwrap_or(Duration::ZERO);
+    let (stdout, stderr) = (text(outcome.stdout)?, text(outcome.stderr)?);
+    let output = [stderr.as_str(), &stdout].concat();
+    let findings = if output.is_empty() { Vec::new() } else { wording.findings(&output) };
+    let status = match Status::of(outcome.exit, &call.enabled.call.finding_codes, timeout) {
+        Status::Found(code) if findings.is_empty() && has_crashed(&stderr) => Status::Failed(code),
+        status => status,
+    };
+    let rewritten = match call.enabled.call.kind.rewrites() && status.is_done() {
+        true => rewritten(store, done, contents)?,
+        false => Contents::new(),
+    };
+    let run = ToolRun {
+        files: batch.files.iter().map(ToString::to_string).collect(),
+        partition: batch.partition.clone(),
+        status,
+        origin: Some(origin),
+        wall: outcome.wall,
+        findings,
+        stdout,
+        stderr,
+        changed: rewritten.keys().map(ToString::to_string).collect(),
+    };
+    Ok((run, rewritten))
+}
+
+/// Python ends with 1 then, which is what many linters end with where they found something.
+fn has_crashed(stderr: &str) -> bool {
+    stderr.lines().any(|line| line == "Traceback (most recent call last):")
+}
+
+/// The files that are no longer what the process was given.
+fn rewritten(store: &Store, done: &StepResult, contents: &Contents) -> Result<Contents, Error> {
+    let mut nodes = store.tree(done.tree)?.nodes;
+    nodes.retain(|file, node| contents.get(file).is_some_and(|known| known.content() != node.content()));
+    Ok(nodes)
+}
+
+/// Tools name files where they see them, below `/src`.
+pub fn from_build_root(text: &str) -> String {
+    let begins =
+        |before: Option<char>| before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-')));
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("/src/") {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        if !begins(out.chars().next_back()) {
+            out.push_str("/src/");
+        }
+        rest = &after["/src/".len()..];
+    }
+    out + rest
+}
+
+/// What linters wrote below `reports/`, to `dist/<goal>/<tool>/`.
+pub fn keep_reports(
+    session: &mut Session,
+    goal: &str,
+    calls: &[PreparedCall],
+    outcomes: &Results,
+) -> Result<(), Error> {
+    let store = session.services.open_store()?;
+    let reports = RelPath::parse(REPORTS).expect("the path is clean");
+    for call in calls.iter().filter(|call| !call.enabled.call.kind.rewrites()) {
+        for (number, batch) in call.batches.iter().enumerate() {
+            let Ok((done, ..)) = failure::ran(&batch.step, outcomes) else { continue };
+            let Some(tree) = store.subtree(done.tree, &reports)? else { continue };
+            if store.tree(tree)?.nodes.is_empty() {
+                continue;
+            }
+            let dir = session.context.dist_dir().join(goal).join(path_safe(&call.enabled.call.name));
+            let dir = if call.batches.len() == 1 { dir } else { dir.join((number + 1).to_string()) };
+            store.copy_out(tree, &dir)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_is_told_from_findings() {
+        assert!(has_crashed("old\nTraceback (most recent call last):\n  File \"x\"\nRuntimeError: no\n"));
+        assert!(!has_crashed("a.py:1: W1 `Traceback (most recent call last):` is spelt out\n"));
+    }
+
+    #[test]
+    fn paths_are_told_from_the_build_root() {
+        let check = |text, expected| assert_eq!(from_build_root(text), expected);
+        check("Fixing /src/src/a.py\n", "Fixing src/a.py\n");
+        check("/src/a.py:1: x (/src/b.py)", "a.py:1: x (b.py)");
+        check("lib/src/a.py and ../src/b.py", "lib/src/a.py and ../src/b.py");
+        check("nothing", "nothing");
+    }
+}

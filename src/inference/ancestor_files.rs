@@ -1,0 +1,77 @@
+//! Files that matter to everything below their folder without being imported: `__init__.py` and `conftest.py`.
+//! Their folders reach up to the build root, past the source root.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use crate::base::RelPath;
+use crate::inference::module_map::is_python_source;
+use crate::inference::numbered::{Number, Numbered};
+use crate::inference::settings::InitFiles;
+
+/// What lies in a folder and above it. Owners of any resolve.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AncestorFiles {
+    pub inits: Vec<Number>,
+    pub conftests: Vec<Number>,
+    /// Each would be run by pytest, and no target says so.
+    pub unowned_conftests: Vec<RelPath>,
+}
+
+/// For every folder that holds a Python source of some target.
+pub fn ancestor_files(
+    targets: &Numbered<'_>,
+    init_files: InitFiles,
+    is_blank: &(dyn Fn(&RelPath) -> bool + Sync),
+) -> FxHashMap<RelPath, AncestorFiles> {
+    let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
+    let mut own: FxHashMap<RelPath, AncestorFiles> = FxHashMap::default();
+    for dir in sources.filter_map(RelPath::parent) {
+        own.entry(dir).or_default();
+    }
+    let above: Vec<RelPath> = own.keys().flat_map(RelPath::ancestors).collect();
+    above.into_iter().for_each(|dir| {
+        own.entry(dir).or_default();
+    });
+    own.par_iter_mut().for_each(|(dir, files)| *files = in_dir(targets, dir, init_files, is_blank));
+    let gather = |dir: &RelPath| {
+        let mut all = own[dir].clone();
+        for files in dir.ancestors().filter_map(|dir| own.get(&dir)) {
+            all.inits.extend(&files.inits);
+            all.conftests.extend(&files.conftests);
+            all.unowned_conftests.extend(files.unowned_conftests.iter().cloned());
+        }
+        (dir.clone(), all)
+    };
+    own.par_iter().map(|(dir, _)| gather(dir)).collect()
+}
+
+fn in_dir(
+    targets: &Numbered<'_>,
+    dir: &RelPath,
+    init_files: InitFiles,
+    is_blank: &(dyn Fn(&RelPath) -> bool + Sync),
+) -> AncestorFiles {
+    let file = |name| dir.push(name).expect("a constant that is a clean name");
+    let owners = |file: &RelPath| {
+        let owners = targets.owners(file).iter().copied();
+        owners.filter(|owner| is_python_source(targets.get(*owner))).collect::<Vec<_>>()
+    };
+    let mut files = AncestorFiles::default();
+    for init in [file("__init__.py"), file("__init__.pyi")] {
+        let counts = match init_files {
+            InitFiles::Never => false,
+            InitFiles::Always => true,
+            InitFiles::ContentOnly => !is_blank(&init),
+        };
+        if counts {
+            files.inits.extend(owners(&init));
+        }
+    }
+    let conftest = file("conftest.py");
+    files.conftests = owners(&conftest);
+    if targets.owners(&conftest).is_empty() && targets.graph.files().contains(&conftest) {
+        files.unowned_conftests.push(conftest);
+    }
+    files
+}

@@ -1,0 +1,165 @@
+//! A small repository in memory, for the tests of this room. Not the reading of BUILD files: targets are declared.
+
+use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use crate::base::RelPath;
+use crate::base::text::Place;
+use crate::config::Config;
+use crate::inference::{Dependencies, Extent, Input, Settings, SourceRoots, imports, infer};
+use crate::targets::address::Parts;
+use crate::targets::{Address, Files, Target, TargetGraph, Value};
+
+#[derive(Default)]
+pub struct Repository {
+    targets: Vec<Target>,
+    files: HashMap<RelPath, String>,
+    options: Vec<(&'static str, &'static str, serde_json::Value)>,
+}
+
+pub fn path(text: &str) -> RelPath {
+    RelPath::parse(text).expect("clean")
+}
+
+/// `a/b.py` is the file's target in its own folder; `a:x` is one by name; `#` and `@` as users write them.
+pub fn address(text: &str) -> Address {
+    let (text, parameters) = text.split_once('@').unwrap_or((text, ""));
+    let parameters = parameters.split(',').filter_map(|pair| pair.split_once('='));
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let (text, generated) = text.split_once('#').map_or((text, None), |(text, name)| (text, Some(name.to_owned())));
+    if let Some((dir, name)) = text.split_once(':') {
+        return Parts { dir: path(dir), file: None, name: name.to_owned(), generated, parameters }.into();
+    }
+    let file = path(text);
+    let dir = file.parent().expect("a file");
+    Parts { file: file.strip_prefix(&dir), name: "all".to_owned(), dir, generated, parameters }.into()
+}
+
+pub fn shown(address: &Address) -> String {
+    let mut text = match &address.file {
+        Some(file) => address.dir.join(file).to_string(),
+        None => format!("{}:{}", address.dir.as_str(), address.name),
+    };
+    text.extend(address.generated.iter().map(|name| format!("#{name}")));
+    text.extend(address.parameters.iter().map(|(name, value)| format!("@{name}={value}")));
+    text
+}
+
+impl Repository {
+    pub fn target(mut self, kind: &str, name: &str, fields: &[(&str, Value)]) -> Repository {
+        let address = address(name);
+        let sources = address.file.iter().map(|file| address.dir.join(file)).collect();
+        let fields = fields.iter().map(|(field, value)| ((*field).to_owned(), value.clone())).collect();
+        self.targets.push(Target {
+            kind: kind.to_owned(),
+            fields,
+            sources,
+            generator: None,
+            build_file: path("BUILD"),
+            place: Place::default(),
+            address,
+        });
+        self
+    }
+
+    pub fn file(mut self, name: &str, text: &str) -> Repository {
+        let bare = name.split('@').next().expect("one");
+        self.files.insert(path(bare), text.to_owned());
+        self
+    }
+
+    pub fn source(self, name: &str, text: &str) -> Repository {
+        self.file(name, text).target("python_source", name, &[])
+    }
+
+    pub fn test(self, name: &str, text: &str) -> Repository {
+        self.file(name, text).target("python_test", name, &[])
+    }
+
+    pub fn requirement(self, name: &str) -> Repository {
+        let project = name.rsplit('#').next().expect("one").split('@').next().expect("one").to_owned();
+        self.target("python_requirement", name, &[("requirements", Value::List(vec![Value::Str(project)]))])
+    }
+
+    /// As in a `dependencies` field.
+    pub fn depends(self, name: &str, written: &[&str]) -> Repository {
+        self.field(name, "dependencies", written)
+    }
+
+    pub fn field(mut self, name: &str, field: &str, written: &[&str]) -> Repository {
+        let target = self.targets.iter_mut().find(|target| target.address == address(name)).expect("declared before");
+        let written = written.iter().map(|text| Value::Str((*text).to_owned())).collect();
+        target.fields.insert(field.to_owned(), Value::List(written));
+        self
+    }
+
+    pub fn generated_from(mut self, generator: &str, names: &[&str]) -> Repository {
+        for target in self.targets.iter_mut().filter(|target| names.iter().any(|name| target.address == address(name)))
+        {
+            target.generator = Some(address(generator));
+        }
+        self
+    }
+
+    pub fn graph(&self) -> TargetGraph {
+        let sources = self.targets.iter().flat_map(|target| target.sources.clone());
+        let mut graph = TargetGraph::over(Files::of(self.files.keys().cloned().chain(sources).collect()));
+        self.targets.iter().for_each(|target| graph.insert(target.clone()));
+        graph
+    }
+
+    pub fn option(mut self, scope: &'static str, name: &'static str, value: serde_json::Value) -> Repository {
+        self.options.push((scope, name, value));
+        self
+    }
+
+    pub fn settings(&self) -> Settings {
+        Settings::of(&Config::of(self.options.clone())).expect("settings")
+    }
+
+    pub fn roots(&self) -> SourceRoots {
+        SourceRoots::new(&["src", "/"], &[], self.files.keys()).expect("patterns")
+    }
+
+    pub fn infer(&self) -> Dependencies {
+        self.infer_from(Extent::Everything)
+    }
+
+    pub fn infer_from(&self, extent: Extent<'_>) -> Dependencies {
+        let settings = self.settings();
+        let read = |path: &RelPath| {
+            let text = self.files.get(path)?;
+            Some((path.clone(), Arc::new(imports(text.as_bytes(), settings.wants_strings()))))
+        };
+        let read = |paths: &[RelPath]| Ok::<_, Infallible>(paths.iter().filter_map(read).collect());
+        let texts = |path: &RelPath| self.files.get(path).cloned();
+        let (graph, roots) = (self.graph(), self.roots());
+        let input = Input { graph: &graph, roots: &roots, settings: &settings, imports: &read, texts: &texts };
+        let Ok(dependencies) = infer(&input, extent);
+        dependencies
+    }
+
+    #[track_caller]
+    pub fn check(self, from: &str, expected: &[&str]) -> Repository {
+        let dependencies = self.infer();
+        let found: Vec<String> = dependencies.direct(&address(from)).into_iter().map(shown).collect();
+        assert_eq!(found, expected, "dependencies of {from}; {:?}", dependencies.diagnostics);
+        let alone = self.infer_from(Extent::From(&BTreeSet::from([address(from)])));
+        let all = |dependencies: &Dependencies| dependencies.transitive([&address(from)]);
+        assert_eq!(all(&alone), all(&dependencies), "dependencies of {from}, if nobody asks about anything else");
+        self
+    }
+
+    #[track_caller]
+    pub fn check_told(self, expected: &[&str]) -> Repository {
+        let told: Vec<String> =
+            self.infer().diagnostics.into_iter().map(|(_, diagnostic)| diagnostic.message).collect();
+        assert_eq!(told, expected);
+        self
+    }
+}
+
+pub fn repository() -> Repository {
+    Repository::default()
+}

@@ -1,0 +1,140 @@
+//! What a `docker_image` depends on beyond what is written: the images it starts from, and the packages that its
+//! Dockerfile copies by the names they get when they are built.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::inference::dockerfile::Dockerfile;
+use crate::inference::numbered::{Number, Numbered};
+use crate::targets::{Address, Target, Value, dependencies};
+
+/// The types that `package` makes a file or an image of.
+const PACKAGES: [&str; 11] = [
+    "archive",
+    "docker_image",
+    "makeself_archive",
+    "pex_binary",
+    "python_aws_lambda_function",
+    "python_aws_lambda_layer",
+    "python_awslambda",
+    "python_distribution",
+    "python_google_cloud_function",
+    "pyoxidizer_binary",
+    "scie_binary",
+];
+
+/// All packages, by the path of what is made of them. What has a default path is there without its ending.
+#[derive(Debug, Default)]
+pub struct Packages {
+    set: HashMap<String, Vec<Number>>,
+    by_default: HashMap<String, Vec<Number>>,
+}
+
+impl Packages {
+    pub fn of(targets: &Numbered<'_>) -> Packages {
+        let mut packages = Packages::default();
+        for (number, target) in targets.iter().filter(|(_, target)| PACKAGES.contains(&target.kind.as_str())) {
+            match target.fields.get("output_path").and_then(Value::as_str) {
+                Some(path) => packages.set.entry(path.to_owned()).or_default().push(number),
+                None => packages.by_default.entry(default_path(&target.address)).or_default().push(number),
+            }
+        }
+        packages
+    }
+
+    fn at(&self, path: &str) -> impl Iterator<Item = Number> {
+        let path = path.strip_prefix("./").unwrap_or(path);
+        let bare = path.rsplit_once('.').filter(|(_, ending)| !ending.contains('/')).map(|(bare, _)| bare);
+        let without_ending = [Some(path), bare].into_iter().flatten().filter_map(|path| self.by_default.get(path));
+        self.set.get(path).into_iter().chain(without_ending).flatten().copied()
+    }
+}
+
+/// `src.app/main`, as Pants names it.
+fn default_path(address: &Address) -> String {
+    let name = address.generated.as_ref().map_or(address.name.clone(), |generated| generated.replace('.', "_"));
+    let parameters: Vec<String> = address.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let parameters = if parameters.is_empty() { String::new() } else { format!("@{}", parameters.join(",")) };
+    let file = format!("{name}{}", parameters.replace('.', "_"));
+    let dir = address.dir.as_str().replace('/', ".");
+    if dir.is_empty() { file } else { format!("{dir}/{file}") }
+}
+
+/// The text of an image's Dockerfile where the BUILD file has it.
+pub fn instructions(image: &Target) -> Option<String> {
+    let instructions = image.fields.get("instructions")?.items()?;
+    Some(instructions.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"))
+}
+
+/// `build_args` are those of the settings, as `NAME=value`.
+pub fn implied(
+    image: &Target,
+    text: &str,
+    build_args: &[String],
+    targets: &Numbered<'_>,
+    packages: &Packages,
+) -> Vec<Number> {
+    let file = Dockerfile::parse(text);
+    let own = image.fields.get("extra_build_args").map(Value::strings).unwrap_or_default();
+    let given: BTreeMap<&str, &str> =
+        build_args.iter().map(String::as_str).chain(own).filter_map(|arg| arg.split_once('=')).collect();
+    let named = file
+        .addresses(&given)
+        .into_iter()
+        .filter_map(|written| dependencies::resolve(targets.graph, image, written).ok());
+    let named = named.flatten().filter_map(|address| targets.number(&address));
+    let is_package = |number: &Number| PACKAGES.contains(&targets.get(*number).kind.as_str());
+    let copied = file.copied.iter().flat_map(|path| packages.at(path));
+    named.filter(is_package).chain(copied).filter(|number| targets.get(*number).address != image.address).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::inference::fixture::repository;
+
+    fn text(text: &str) -> Value {
+        Value::Str(text.to_owned())
+    }
+
+    #[test]
+    fn an_image_depends_on_packages_that_it_copies() {
+        repository()
+            .target("pex_binary", "src/app:bin", &[])
+            .target("pex_binary", "src/app:set", &[("output_path", text("tools/set.pex"))])
+            .target("archive", "src/app:data", &[])
+            .file("docker/Dockerfile", "FROM a\nCOPY src.app/bin.pex ./tools/set.pex src.app/data.tar.gz x.pex /\n")
+            .target("docker_image", "docker/Dockerfile", &[])
+            .check("docker/Dockerfile", &["src/app:bin", "src/app:set"]);
+    }
+
+    #[test]
+    fn an_image_depends_on_the_image_that_it_starts_from() {
+        let repository = repository()
+            .target("docker_image", "docker:base", &[])
+            .target("docker_image", "docker:other", &[])
+            .target("target", "docker:none", &[]);
+        let line = |address: &str| Value::List(vec![text(&format!("ARG BASE={address}")), text("FROM $BASE")]);
+        repository
+            .target("docker_image", "docker:a", &[("instructions", line(":base"))])
+            .target("docker_image", "docker:b", &[("instructions", line("python:3.12"))])
+            .target("docker_image", "docker:c", &[("instructions", line("docker:none"))])
+            .check("docker:a", &["docker:base"])
+            .check("docker:b", &[])
+            .check("docker:c", &[])
+            .field("docker:a", "extra_build_args", &["BASE=:other"])
+            .check("docker:a", &["docker:other"]);
+    }
+
+    #[test]
+    fn a_script_depends_on_what_it_sources() {
+        repository()
+            .target("shell_source", "lib/x.sh", &[])
+            .file("app/run.sh", "source lib/x.sh\n. nowhere.sh\n")
+            .target("shell_source", "app/run.sh", &[])
+            .check("app/run.sh", &["lib/x.sh"])
+            .option("shell-setup", "dependency_inference", json!(false))
+            .check("app/run.sh", &[]);
+    }
+}

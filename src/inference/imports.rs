@@ -1,0 +1,445 @@
+//! What a Python file imports, read off its text alone, so that the answer can be kept under the content's digest.
+//! Whose module an import is stays with `owners`; where the file lives matters only to `Import::absolute`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use ruff_python_ast::token::{Token, TokenKind};
+use ruff_python_ast::{Alias, ExceptHandler, Expr, PySourceType, Stmt, StmtTry, StmtWith};
+use ruff_python_parser::parse_unchecked_source;
+use ruff_text_size::{Ranged, TextRange};
+use serde::{Deserialize, Serialize};
+
+use crate::inference::nesting;
+use crate::inference::source_text::{decode, line_starts};
+
+/// Grows whenever the same text would give another answer, or other bytes: an index of kept `Imports` is keyed by it.
+pub const IMPORTS_VERSION: u32 = 2;
+
+const NO_INFER: &str = "# pants: no-infer-dep";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imports {
+    /// Sorted by place; one entry for each module and kind.
+    pub found: Vec<Import>,
+    /// Nothing but white space: an `__init__.py` that nobody needs.
+    pub blank: bool,
+    /// The line of the first syntax error. What was found around it still counts.
+    pub syntax_error: Option<u32>,
+    /// Too large or too deeply nested to be read.
+    pub unread: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// As written, relative ones with their dots: `a.b`, `..sibling.Name`; for an asset, the string.
+    pub module: String,
+    /// From 1.
+    pub line: u32,
+    /// The program says that it copes without: no complaint when nobody owns it.
+    pub weak: bool,
+    pub kind: ImportKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ImportKind {
+    Import,
+    /// A string that looks like a dotted name.
+    String,
+    /// A string that looks like a path.
+    Asset,
+}
+
+impl Import {
+    /// The full module name, for a file in `package` (the parts of its directory below the source root).
+    /// A name with more dots than there are packages stays as written.
+    pub fn absolute<'a>(&'a self, package: &str) -> Cow<'a, str> {
+        let name = self.module.trim_start_matches('.');
+        let level = self.module.len() - name.len();
+        if level == 0 || self.kind != ImportKind::Import {
+            return Cow::Borrowed(&self.module);
+        }
+        let mut parts: Vec<&str> = package.split('.').filter(|part| !part.is_empty()).collect();
+        if level > parts.len() + 1 {
+            return Cow::Borrowed(&self.module);
+        }
+        parts.truncate(parts.len() + 1 - level);
+        parts.extend(Some(name).filter(|name| !name.is_empty()));
+        Cow::Owned(parts.join("."))
+    }
+}
+
+/// Never fails: a syntax error costs at most the statements around it. `strings`: also collect the strings that
+/// string imports and assets are made of.
+pub fn imports(content: &[u8], strings: bool) -> Imports {
+    let blank = content.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b'\x0b');
+    let text = decode(content);
+    let unread = !nesting::is_parsable(&text);
+    if blank || unread {
+        return Imports { blank, unread, ..Imports::default() };
+    }
+    let parsed = parse_unchecked_source(&text, PySourceType::Python);
+    let mut reader = Reader::new(&text, parsed.tokens());
+    reader.statements(parsed.suite());
+    reader.calls_and_strings(parsed.tokens(), strings);
+    let syntax_error = parsed.errors().first().map(|error| reader.line(error.range().start().to_usize()));
+    let found = reader.finish();
+    if !nesting::is_droppable(parsed.tokens()) {
+        // Such a file is a curiosity; its tree is given up rather than freed by a recursion that overflows.
+        std::mem::forget(parsed);
+    }
+    Imports { found, blank, syntax_error, unread }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    line_starts: Vec<usize>,
+    /// Lines that hold the pragma.
+    ignored: Vec<u32>,
+    /// Bodies that cope with an `ImportError`.
+    weak: Vec<TextRange>,
+    /// Offset, module, kind.
+    found: Vec<(usize, String, ImportKind)>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, tokens: &[Token]) -> Reader<'a> {
+        let mut reader =
+            Reader { text, line_starts: line_starts(text), ignored: Vec::new(), weak: Vec::new(), found: Vec::new() };
+        if text.contains(NO_INFER) {
+            let comments = tokens.iter().filter(|token| token.kind() == TokenKind::Comment);
+            let pragmas = comments.filter(|token| text[token.range()].contains(NO_INFER));
+            reader.ignored = pragmas.map(|token| reader.line(token.start().to_usize())).collect();
+        }
+        reader
+    }
+
+    fn line(&self, offset: usize) -> u32 {
+        let line = self.line_starts.partition_point(|start| *start <= offset);
+        u32::try_from(line).unwrap_or(u32::MAX)
+    }
+
+    fn is_ignored(&self, range: TextRange) -> bool {
+        !self.ignored.is_empty() && self.ignored.binary_search(&self.line(range.end().to_usize())).is_ok()
+    }
+
+    fn add(&mut self, range: TextRange, module: String, kind: ImportKind) {
+        if !self.is_ignored(range) {
+            self.found.push((range.start().to_usize(), module, kind));
+        }
+    }
+
+    /// With a list of what is left rather than by recursion: the nesting is the user's.
+    fn statements(&mut self, suite: &[Stmt]) {
+        let mut left: Vec<&Stmt> = suite.iter().collect();
+        while let Some(statement) = left.pop() {
+            match statement {
+                Stmt::Import(import) if !self.is_ignored(import.range) => {
+                    for alias in &import.names {
+                        self.add(alias.range, alias.name.to_string(), ImportKind::Import);
+                    }
+                }
+                Stmt::ImportFrom(import) if !self.is_ignored(import.range) => {
+                    let dots = ".".repeat(usize::try_from(import.level).unwrap_or(usize::MAX).min(1_000));
+                    let from = format!("{dots}{}", import.module.as_deref().unwrap_or_default());
+                    for alias in &import.names {
+                        self.add(alias.range, imported(&from, alias), ImportKind::Import);
+                    }
+                }
+                Stmt::Try(statement) => {
+                    self.weak.extend(tried(statement));
+                    left.extend(statement.body.iter().chain(&statement.orelse).chain(&statement.finalbody));
+                    let handlers = statement.handlers.iter();
+                    left.extend(handlers.flat_map(|ExceptHandler::ExceptHandler(handler)| &handler.body));
+                }
+                Stmt::With(statement) => {
+                    self.weak.extend(suppressed(statement));
+                    left.extend(&statement.body);
+                }
+                Stmt::FunctionDef(statement) => left.extend(&statement.body),
+                Stmt::ClassDef(statement) => left.extend(&statement.body),
+                Stmt::For(statement) => left.extend(statement.body.iter().chain(&statement.orelse)),
+                Stmt::While(statement) => left.extend(statement.body.iter().chain(&statement.orelse)),
+                Stmt::If(statement) => {
+                    left.extend(&statement.body);
+                    left.extend(statement.elif_else_clauses.iter().flat_map(|clause| &clause.body));
+                }
+                Stmt::Match(statement) => left.extend(statement.cases.iter().flat_map(|case| &case.body)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Read off the tokens: they are flat, however deep the expressions.
+    fn calls_and_strings(&mut self, tokens: &[Token], strings: bool) {
+        if !strings && !self.text.contains("__import__") {
+            return;
+        }
+        let trivia = [TokenKind::Comment, TokenKind::NonLogicalNewline];
+        let tokens: Vec<&Token> = tokens.iter().filter(|token| !trivia.contains(&token.kind())).collect();
+        let (mut next, mut interpolated) = (0, 0_usize);
+        while next < tokens.len() {
+            let first = next;
+            next += 1;
+            match tokens[first].kind() {
+                TokenKind::FStringStart | TokenKind::TStringStart => interpolated += 1,
+                TokenKind::FStringEnd | TokenKind::TStringEnd => interpolated = interpolated.saturating_sub(1),
+                _ => {}
+            }
+            if tokens[first].kind() != TokenKind::String {
+                continue;
+            }
+            while next < tokens.len() && tokens[next].kind() == TokenKind::String {
+                next += 1;
+            }
+            let Some(value) = tokens[first..next].iter().map(|token| literal(&self.text[token.range()])).collect()
+            else {
+                continue;
+            };
+            let range = tokens[first].range().cover(tokens[next - 1].range());
+            if self.is_import_call(&tokens[..first], tokens.get(next)) {
+                self.add(range, value, ImportKind::Import);
+            } else if strings && interpolated == 0 {
+                self.string(range, value);
+            }
+        }
+    }
+
+    fn is_import_call(&self, before: &[&Token], after: Option<&&Token>) -> bool {
+        let [.., name, parenthesis] = before else { return false };
+        let ends = |token: &&Token| matches!(token.kind(), TokenKind::Rpar | TokenKind::Comma);
+        parenthesis.kind() == TokenKind::Lpar && &self.text[name.range()] == "__import__" && after.is_some_and(ends)
+    }
+
+    fn string(&mut self, range: TextRange, value: String) {
+        if value.is_empty() || value.chars().any(char::is_whitespace) {
+            return;
+        }
+        if value.contains('/') {
+            self.add(range, value, ImportKind::Asset);
+        } else if is_dotted_name(&value) {
+            self.add(range, value, ImportKind::String);
+        }
+    }
+
+    /// One entry a module: the first place, and weak only where every place is.
+    fn finish(mut self) -> Vec<Import> {
+        self.found.sort();
+        let mut found: Vec<Import> = Vec::new();
+        let mut places: HashMap<(String, ImportKind), usize> = HashMap::new();
+        for (offset, module, kind) in std::mem::take(&mut self.found) {
+            let weak = kind != ImportKind::Import || self.weak.iter().any(|body| body.contains(offset_of(offset)));
+            let place = *places.entry((module.clone(), kind)).or_insert(found.len());
+            match found.get_mut(place) {
+                Some(earlier) => earlier.weak &= weak,
+                None => found.push(Import { module, line: self.line(offset), weak, kind }),
+            }
+        }
+        found
+    }
+}
+
+fn imported(from: &str, alias: &Alias) -> String {
+    match alias.name.as_str() {
+        "*" => from.to_owned(),
+        name if from.ends_with('.') => format!("{from}{name}"),
+        name => format!("{from}.{name}"),
+    }
+}
+
+/// The body, if one of the handlers names `ImportError`.
+fn tried(statement: &StmtTry) -> Option<TextRange> {
+    let catches = |ExceptHandler::ExceptHandler(handler): &ExceptHandler| match handler.type_.as_deref() {
+        Some(Expr::Tuple(tuple)) => tuple.elts.iter().any(is_import_error),
+        Some(Expr::List(list)) => list.elts.iter().any(is_import_error),
+        Some(Expr::Set(set)) => set.elts.iter().any(is_import_error),
+        Some(expression) => is_import_error(expression),
+        None => false,
+    };
+    let body = statement.body.first()?.range().cover(statement.body.last()?.range());
+    statement.handlers.iter().any(catches).then_some(body)
+}
+
+/// The body of `with suppress(ImportError):`.
+fn suppressed(statement: &StmtWith) -> Option<TextRange> {
+    let suppresses = |expression: &Expr| {
+        let Expr::Call(call) = expression else { return false };
+        let name = match &*call.func {
+            Expr::Name(name) => name.id.as_str(),
+            Expr::Attribute(attribute) => attribute.attr.as_str(),
+            _ => return false,
+        };
+        name == "suppress" && call.arguments.args.iter().any(is_import_error)
+    };
+    let body = statement.body.first()?.range().cover(statement.body.last()?.range());
+    statement.items.iter().any(|item| suppresses(&item.context_expr)).then_some(body)
+}
+
+fn is_import_error(expression: &Expr) -> bool {
+    matches!(expression, Expr::Name(name) if name.id.as_str() == "ImportError")
+}
+
+/// What a string token stands for; nothing for bytes and for strings with a backslash, which no module name has.
+fn literal(token: &str) -> Option<&str> {
+    let quote = token.find(['"', '\''])?;
+    let (prefix, quoted) = token.split_at(quote);
+    if prefix.contains(['b', 'B']) || quoted.contains('\\') {
+        return None;
+    }
+    let width = if quoted.len() >= 6 && (quoted.starts_with("\"\"\"") || quoted.starts_with("'''")) { 3 } else { 1 };
+    quoted.get(width..quoted.len().checked_sub(width)?)
+}
+
+fn is_dotted_name(text: &str) -> bool {
+    text.contains('.') && text.split('.').all(is_identifier)
+}
+
+fn is_identifier(word: &str) -> bool {
+    let mut characters = word.chars();
+    let first = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
+    first && characters.all(|character| character.is_alphanumeric() || character == '_')
+}
+
+fn offset_of(offset: usize) -> ruff_text_size::TextSize {
+    ruff_text_size::TextSize::try_from(offset).expect("a file longer than 32 MB is not read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `expected`: `module:line`, with `?` when weak, `"` for strings and `/` for assets.
+    fn check(text: &str, expected: &[&str]) {
+        let shown = |import: &Import| {
+            let mark = match import.kind {
+                ImportKind::Import if import.weak => "?",
+                ImportKind::Import => "",
+                ImportKind::String => "\"",
+                ImportKind::Asset => "/",
+            };
+            format!("{}:{}{mark}", import.module, import.line)
+        };
+        let found: Vec<String> = imports(text.as_bytes(), true).found.iter().map(shown).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn every_form_of_import_is_found() {
+        check("import os, a.b as c\nimport yaml", &["os:1", "a.b:1", "yaml:2"]);
+        check("from a import b as c, d\nfrom e import *", &["a.b:1", "a.d:1", "e:2"]);
+        check("from . import x\nfrom .. import *\nfrom ..p.q import y", &[".x:1", "..:2", "..p.q.y:3"]);
+        check("from a import (\n  b,\n  c,\n)", &["a.b:2", "a.c:3"]);
+        check("x = __import__('a.b')\ny = __import__('c', globals())\n__import__(name)", &["a.b:1", "c:2"]);
+        check("importlib.import_module('a')", &[]);
+        check("print(f'{__import__(\"a\")}')", &["a:1"]);
+    }
+
+    #[test]
+    fn imports_are_found_at_any_depth() {
+        check("def f():\n  class A:\n    async def g(self):\n      import a", &["a:4"]);
+        check("if TYPE_CHECKING:\n  import a\nelif x:\n  import b\nelse:\n  import c", &["a:2", "b:4", "c:6"]);
+        check("match x:\n  case 1:\n    import a\n", &["a:3"]);
+        check("for x in y:\n  import a\nelse:\n  import b\nwhile 1: import c", &["a:2", "b:4", "c:5"]);
+        check("with a, b:\n  import c\nif 0: import d; import e", &["c:2", "d:3", "e:3"]);
+        check("try:\n  pass\nexcept* E:\n  import a\nfinally:\n  import b", &["a:4", "b:6"]);
+    }
+
+    #[test]
+    fn a_program_that_copes_without_imports_weakly() {
+        check("try:\n  import a\nexcept ImportError:\n  import b\nelse:\n  import c", &["a:2?", "b:4", "c:6"]);
+        check("try: import a\nexcept (KeyError, ImportError) as e: pass", &["a:1?"]);
+        check("try:\n  import a\nexcept ModuleNotFoundError:\n  pass", &["a:2"]);
+        check("try:\n  import a\nexcept builtins.ImportError:\n  pass", &["a:2"]);
+        check("try:\n  import a\nexcept:\n  pass", &["a:2"]);
+        check("with contextlib.suppress(ImportError):\n  import a", &["a:2?"]);
+        check("with suppress(KeyError):\n  import a", &["a:2"]);
+        check("try:\n  try:\n    import a\n  except E:\n    import b\nexcept ImportError: pass", &["a:3?", "b:5?"]);
+        check("try:\n  __import__('a')\nexcept ImportError: pass", &["a:2?"]);
+    }
+
+    #[test]
+    fn a_strong_import_wins_over_a_weak_one() {
+        check("try:\n  import a\nexcept ImportError: pass\nimport a", &["a:2"]);
+    }
+
+    #[test]
+    fn the_pragma_ignores_a_name_or_a_statement() {
+        check("import a  # pants: no-infer-dep\nimport b", &["b:2"]);
+        check("from a import (\n  b,  # pants: no-infer-dep\n  c,\n)", &["a.c:3"]);
+        check("from a import (\n  b,\n  c,\n)  # pants: no-infer-dep", &[]);
+        check("import a, \\\n  b  # pants: no-infer-dep # noqa", &[]);
+        check("x = 'a.b'  # pants: no-infer-dep\ny = '# pants: no-infer-dep'; import c", &["c:2"]);
+    }
+
+    #[test]
+    fn strings_that_look_like_modules_and_paths_are_found() {
+        check(
+            "A = ['a.b.C', 'redis.Redis.x', r'd.e', 'no', 'a..b', 'a.1', 'with space.x', b'x.y', 'x\\.y']",
+            &["a.b.C:1\"", "redis.Redis.x:1\"", "d.e:1\""],
+        );
+        check("A = ('a.'\n 'b')", &["a.b:1\""]);
+        check("open('data/x.json')\nf'a/{b}'", &["data/x.json:1/"]);
+        check("f'{url(\"a.b\")}' 'c.d'\n'e.f'", &["c.d:1\"", "e.f:2\""]);
+        check("'''a.b'''", &["a.b:1\""]);
+    }
+
+    #[test]
+    fn strings_are_left_alone_unless_wanted() {
+        assert_eq!(imports(b"x = 'a.b.c'\nimport d", false).found.len(), 1);
+    }
+
+    #[test]
+    fn a_syntax_error_costs_only_its_neighbourhood() {
+        let read = imports(b"import a\nprint 'hello'\nx = (\n\ndef f(:\nimport b\n", false);
+        assert!(read.found.iter().any(|import| import.module == "a"));
+        assert_eq!(read.syntax_error, Some(2));
+        check("try:\n  import a\nexcept ImportError, e:\n  import b\n", &["a:2?", "b:4"]);
+    }
+
+    #[test]
+    fn relative_imports_follow_the_package() {
+        let absolute = |module: &str, package: &str| {
+            let import = Import { module: module.to_owned(), line: 1, weak: false, kind: ImportKind::Import };
+            import.absolute(package).into_owned()
+        };
+        assert_eq!(absolute(".x", "a.b"), "a.b.x");
+        assert_eq!(absolute("..x.y", "a.b"), "a.x.y");
+        assert_eq!(absolute("...x", "a.b"), "x");
+        assert_eq!(absolute("....x", "a.b"), "....x");
+        assert_eq!(absolute(".x", ""), "x");
+        assert_eq!(absolute("..", "a.b"), "a");
+        assert_eq!(absolute("x.y", "a.b"), "x.y");
+    }
+
+    #[test]
+    fn other_encodings_and_line_ends_are_read() {
+        let found =
+            |content: &[u8]| imports(content, false).found.into_iter().map(|import| (import.module, import.line));
+        assert!(found(b"# -*- coding: latin-1 -*-\nx = '\xe9'\nimport a\n").eq([("a".to_owned(), 3)]));
+        assert!(found(b"\xef\xbb\xbfimport a").eq([("a".to_owned(), 1)]));
+        assert!(found(b"x = '\xff\xfe'\rimport a\r\nimport b").eq([("a".to_owned(), 2), ("b".to_owned(), 3)]));
+    }
+
+    #[test]
+    fn blank_means_white_space_only() {
+        assert!(imports(b" \r\n\t\x0c\x0b", false).blank);
+        assert!(imports(b"", false).blank);
+        assert!(!imports(b"# comment", false).blank);
+    }
+
+    #[test]
+    fn deep_nesting_neither_overflows_nor_hides_the_rest() {
+        let deep = |unit: &str, end: &str| format!("x = {}1{}\nimport a\n", unit.repeat(10_000), end.repeat(10_000));
+        for (unit, end) in
+            [("[", "]"), ("(", ")"), ("-", ""), ("not ", ""), ("a + ", ""), ("a.", ""), ("lambda a, b: ", "")]
+        {
+            let text = deep(unit, end);
+            let small = std::thread::Builder::new().stack_size(2 << 20);
+            let read =
+                small.spawn(move || imports(text.as_bytes(), true)).expect("thread").join().expect("no overflow");
+            assert!(read.found.iter().any(|import| import.module == "a") || read.syntax_error.is_some(), "{unit}");
+        }
+        let nested: String = (0..2_000).map(|depth| format!("{}if 1:\n", " ".repeat(depth))).collect();
+        check(&format!("{nested}{}import a", " ".repeat(2_000)), &["a:2001"]);
+    }
+}

@@ -1,0 +1,118 @@
+//! Modules that are meant to be run and that no `pex_binary` starts with. Other missing targets are `target`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use crate::base::RelPath;
+use crate::inference::SourceRoots;
+use crate::inference::entry_point;
+use crate::inference::module_map::module_name;
+use crate::targets::TargetGraph;
+use crate::targets::missing::{Input, Missing, PYTHON, Written, is_in_use};
+
+/// A `pex_binary` for each `__main__.py` and each file that guards its end by `__name__ == "__main__"`.
+pub fn find(input: &Input, roots: &SourceRoots) -> Vec<Missing> {
+    if !input.config.flag("python", "tailor_pex_binary_targets") || !is_in_use(input.config, PYTHON) {
+        return Vec::new();
+    }
+    let module = |file: &RelPath| Some(module_name(file.strip_prefix(&roots.of_file(file)?)?.as_str()));
+    let python = |file: &&RelPath| matches!(file.extension(), Some("py" | "pyi"));
+    let files = input.dirs.iter().flat_map(|dir| input.graph.files().in_dir(dir)).filter(python);
+    let runnable = files.filter(|file| is_runnable(input, file));
+    let runnable: BTreeMap<String, &RelPath> = runnable.filter_map(|file| Some((module(file)?, file))).collect();
+    let started = started(input.graph, roots, runnable.values().copied());
+    runnable.iter().filter(|(module, _)| !started.contains(*module)).filter_map(|(_, file)| missing(file)).collect()
+}
+
+fn is_runnable(input: &Input, file: &RelPath) -> bool {
+    static GUARD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?m)^if __name__ +== +['"]__main__['"]: *(#.*)?\r?$"#).expect("a pattern that a test compiles")
+    });
+    file.file_name() == Some("__main__.py") || (input.read)(file).is_some_and(|content| GUARD.is_match(&content))
+}
+
+/// The modules that binaries start with, of those in the directories of `files` and above.
+fn started<'f>(graph: &TargetGraph, roots: &SourceRoots, files: impl Iterator<Item = &'f RelPath>) -> BTreeSet<String> {
+    let dirs: BTreeSet<RelPath> = files.flat_map(RelPath::ancestors).collect();
+    let binaries = graph.targets().filter(|target| target.kind == "pex_binary" && dirs.contains(&target.address.dir));
+    let written = binaries.filter_map(|target| {
+        entry_point::module(target.fields.get("entry_point")?.as_str()?, &target.address.dir, roots)
+    });
+    written.map(|module| module.name).collect()
+}
+
+fn missing(file: &RelPath) -> Option<Missing> {
+    let name = file.file_name()?;
+    Some(Missing {
+        dir: file.parent()?,
+        name: name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned(),
+        kind: "pex_binary".to_owned(),
+        files: Vec::new(),
+        globs: Vec::new(),
+        fields: vec![("entry_point", Written::Text(name.to_owned()))],
+        comments: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::targets::{Address, Files, Target};
+
+    fn path(text: &str) -> RelPath {
+        RelPath::parse(text).unwrap()
+    }
+
+    /// Each file with its content, and the entry points of binaries in `src/app`.
+    fn check(files: &[(&str, &str)], started: &[&str], expected: &[&str]) {
+        let mut graph = TargetGraph::over(Files::of(files.iter().map(|(file, _)| path(file)).collect()));
+        for entry_point in started {
+            graph.insert(Target {
+                address: Address::of(&path("src/app"), entry_point),
+                kind: "pex_binary".to_owned(),
+                fields: [("entry_point".to_owned(), crate::targets::Value::Str((*entry_point).to_owned()))].into(),
+                sources: Vec::new(),
+                generator: None,
+                build_file: path("src/app/BUILD"),
+                place: Default::default(),
+            });
+        }
+        let config = Config::of([("python", "tailor_pex_binary_targets", json!(true))]);
+        let dirs: BTreeSet<RelPath> = files.iter().filter_map(|(file, _)| path(file).parent()).collect();
+        let read = |file: &RelPath| {
+            let found = files.iter().find(|(name, _)| path(name) == *file)?;
+            Some(found.1.as_bytes().to_vec())
+        };
+        let input = Input { graph: &graph, config: &config, dirs: &dirs, read: &read };
+        let roots = SourceRoots::new(&["src"], &[], []).unwrap();
+        let found: Vec<String> = find(&input, &roots).iter().map(Missing::address).collect();
+        assert_eq!(found, expected);
+    }
+
+    const GUARDED: &str = "x = 1\nif __name__ == '__main__':  # run\n    main()\n";
+
+    #[test]
+    fn what_is_meant_to_be_run_gets_a_binary() {
+        let files = [("src/app/__main__.py", ""), ("src/app/cli.py", GUARDED), ("src/app/lib.py", "print(1)")];
+        check(&files, &[], &["src/app:__main__", "src/app:cli"]);
+        check(&[("src/app/cli.py", "  if __name__ == '__main__':\n")], &[], &[]);
+    }
+
+    #[test]
+    fn a_module_that_a_binary_starts_with_needs_no_other() {
+        for started in ["cli.py", "app.cli", "app.cli:main", "cli.py:main"] {
+            check(&[("src/app/cli.py", GUARDED)], &[started], &[]);
+        }
+        check(&[("src/app/cli.py", GUARDED)], &["app.other"], &["src/app:cli"]);
+    }
+
+    #[test]
+    fn a_file_without_source_root_has_no_module() {
+        check(&[("scripts/cli.py", GUARDED)], &[], &[]);
+    }
+}

@@ -1,0 +1,267 @@
+//! `uv.lock`: TOML, one table a package, dependencies by name with markers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use uv_normalize::{ExtraName, PackageName};
+use uv_pep440::VersionSpecifiers;
+use uv_pep508::MarkerTree;
+
+use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
+use crate::packaging::requirement::{self, Requirement};
+
+const FORMAT: &str = "uv";
+
+#[derive(Deserialize)]
+struct Document {
+    version: u32,
+    #[serde(default, rename = "requires-python")]
+    requires_python: Option<String>,
+    #[serde(default)]
+    package: Vec<Locked>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Locked {
+    name: String,
+    /// Absent for a project whose version is computed.
+    version: Option<String>,
+    source: Source,
+    /// Where this version holds, if the lock has several.
+    #[serde(default)]
+    resolution_markers: Vec<String>,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+    #[serde(default)]
+    optional_dependencies: BTreeMap<String, Vec<Dependency>>,
+    sdist: Option<Distribution>,
+    #[serde(default)]
+    wheels: Vec<Distribution>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Source {
+    Registry(IgnoredAny),
+    Url(String),
+    Git(String),
+    Path(String),
+    Directory(String),
+    Editable(IgnoredAny),
+    Virtual(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    version: Option<String>,
+    #[serde(default)]
+    extra: Vec<String>,
+    marker: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Distribution {
+    url: Option<String>,
+    path: Option<String>,
+    filename: Option<String>,
+    hash: Option<String>,
+    size: Option<u64>,
+}
+
+pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
+    refuse_poetry(file)?;
+    let document: Document = file.toml(FORMAT)?;
+    if document.version != 1 {
+        return Err(
+            file.error_near("version", Problem::Unsupported(format!("version {} of uv's lockfile", document.version)))
+        );
+    }
+    let mut packages = Vec::new();
+    let mut roots = Vec::new();
+    for locked in &document.package {
+        // The project that the lock was made for is not installed: what it depends on is what the lock is for.
+        if let Source::Virtual(_) | Source::Editable(_) = &locked.source {
+            roots.extend(requires(file, locked)?);
+        } else {
+            packages.push(package(file, locked)?);
+        }
+    }
+    let requires_python = document.requires_python.as_deref().map(|text| specifiers(file, text)).transpose()?;
+    Ok(Lock {
+        label: file.label.to_owned(),
+        packages,
+        roots,
+        requires_python: requires_python.into_iter().collect(),
+        has_edges: true,
+        excluded: BTreeSet::new(),
+        metadata: None,
+    })
+}
+
+fn refuse_poetry(file: &File<'_>) -> Result<(), Error> {
+    match file.text.lines().find(|line| line.starts_with("content-hash =")) {
+        Some(line) => Err(file.error_near(line, Problem::Unsupported("a lockfile of Poetry".to_owned()))),
+        None => Ok(()),
+    }
+}
+
+fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
+    let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
+    let malformed = |why: String| near(Problem::Malformed { format: FORMAT, why });
+    let unavailable = match &locked.source {
+        Source::Git(from) => Some(format!("it comes from version control (`{from}`)")),
+        Source::Directory(from) | Source::Path(from) => {
+            Some(format!("it comes from `{from}` of the machine that made the lock"))
+        }
+        Source::Registry(_) | Source::Url(_) | Source::Editable(_) | Source::Virtual(_) => None,
+    };
+    let version = locked.version.as_deref().unwrap_or("0");
+    let artifacts = if unavailable.is_some() { Vec::new() } else { artifacts(locked).map_err(near)? };
+    Ok(Package {
+        name: PackageName::from_owned(locked.name.clone()).map_err(|error| malformed(error.to_string()))?,
+        version: version.parse().map_err(|_| malformed(format!("`{version}` is not a version")))?,
+        requires: requires(file, locked)?,
+        requires_python: None,
+        marker: any_of(file, &locked.resolution_markers)?,
+        platform_tag: None,
+        artifacts,
+        unavailable,
+    })
+}
+
+fn artifacts(locked: &Locked) -> Result<Vec<Artifact>, Problem> {
+    let source_url = if let Source::Url(url) = &locked.source { Some(url) } else { None };
+    let distributions = locked.wheels.iter().chain(&locked.sdist);
+    let artifacts = distributions.map(|distribution| {
+        let no_hash = || Problem::NoHash { package: locked.name.clone() };
+        let sha256 = distribution.hash.as_deref().and_then(sha256_of).ok_or_else(no_hash)?;
+        let url = distribution.url.as_ref().or(source_url).cloned();
+        let named = distribution.filename.clone();
+        let file_name =
+            named.or_else(|| file_name_of(url.as_deref().or(distribution.path.as_deref()).unwrap_or_default()));
+        Ok(Artifact { file_name, url, sha256, size_bytes: distribution.size })
+    });
+    artifacts.collect()
+}
+
+fn requires(file: &File<'_>, locked: &Locked) -> Result<Vec<Requirement>, Error> {
+    let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
+    let mut requires = Vec::new();
+    for dependency in &locked.dependencies {
+        requires.push(requirement_of(dependency).map_err(|error| near(error.into()))?);
+    }
+    for (extra, dependencies) in &locked.optional_dependencies {
+        let why =
+            |error: uv_normalize::InvalidNameError| near(Problem::Malformed { format: FORMAT, why: error.to_string() });
+        let extra = ExtraName::from_owned(extra.clone()).map_err(why)?;
+        for dependency in dependencies {
+            let requirement = requirement_of(dependency).map_err(|error| near(error.into()))?;
+            requires.push(requirement.with_extra_marker(extra.clone()));
+        }
+    }
+    Ok(requires)
+}
+
+fn requirement_of(dependency: &Dependency) -> Result<Requirement, requirement::Error> {
+    let mut text = dependency.name.clone();
+    if !dependency.extra.is_empty() {
+        text += &format!("[{}]", dependency.extra.join(","));
+    }
+    if let Some(version) = &dependency.version {
+        text += &format!("=={version}");
+    }
+    if let Some(marker) = &dependency.marker {
+        text += &format!(" ; {marker}");
+    }
+    requirement::parse(&text)
+}
+
+fn any_of(file: &File<'_>, markers: &[String]) -> Result<MarkerTree, Error> {
+    if markers.is_empty() {
+        return Ok(MarkerTree::TRUE);
+    }
+    markers.iter().try_fold(MarkerTree::FALSE, |any, text| {
+        let refuse =
+            |_| file.error_near(text, Problem::Malformed { format: FORMAT, why: format!("`{text}` is not a marker") });
+        Ok(any.or(text.parse::<MarkerTree>().map_err(refuse)?))
+    })
+}
+
+fn specifiers(file: &File<'_>, text: &str) -> Result<VersionSpecifiers, Error> {
+    requirement::parse_constraint(text).map_err(|error| file.error_near(text, error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+
+    const HASH: &str = "sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
+
+    fn lock_of(packages: &str) -> String {
+        format!("version = 1\nrevision = 3\nrequires-python = \">=3.9\"\n\n{}", packages.replace("HASH", HASH))
+    }
+
+    #[test]
+    fn edges_extras_and_files_are_read() {
+        let text = lock_of(
+            r#"[[package]]
+name = "app"
+source = { virtual = "." }
+dependencies = [{ name = "redis", extra = ["hiredis"] }]
+
+[[package]]
+name = "redis"
+version = "5.0"
+source = { registry = "https://index.example.invalid/simple" }
+dependencies = [{ name = "async-timeout", marker = "python_full_version < '3.11'" }]
+wheels = [{ url = "https://example.invalid/redis-5.0-py3-none-any.whl", hash = "HASH", size = 7 }]
+
+[package.optional-dependencies]
+hiredis = [{ name = "hiredis", version = "1.0" }]
+"#,
+        );
+        let lock = parse("uv.lock", &text, None).expect("readable");
+        assert_eq!(lock.roots[0].to_string(), "redis[hiredis]");
+        assert_eq!(lock.packages.len(), 1);
+        let requires: Vec<String> = lock.packages[0].requires.iter().map(ToString::to_string).collect();
+        assert_eq!(requires, ["async-timeout ; python_full_version < '3.11'", "hiredis==1.0 ; extra == 'hiredis'"]);
+        assert_eq!(lock.packages[0].artifacts[0].size_bytes, Some(7));
+    }
+
+    #[test]
+    fn a_file_without_a_hash_is_refused_with_its_place() {
+        let text = lock_of(
+            "[[package]]\nname = \"six\"\nversion = \"1\"\nsource = { registry = \"r\" }\nsdist = { url = \"https://example.invalid/six-1.tar.gz\" }\n",
+        );
+        let error = parse("uv.lock", &text, None).expect_err("no hash");
+        assert_eq!(error.to_string(), "uv.lock:6:1: `six` has no sha256 hash, so nothing says what may be installed");
+    }
+
+    #[test]
+    fn broken_toml_is_refused_with_its_place() {
+        let error = parse("uv.lock", &lock_of("[[package]]\nname = \n"), None).expect_err("broken");
+        assert!(error.to_string().starts_with("uv.lock:6:8: this is not a lockfile in the format of uv: "), "{error}");
+    }
+
+    #[test]
+    fn a_lock_of_poetry_or_of_the_future_is_refused_by_name() {
+        let error = parse("poetry.lock", "[[package]]\nname = \"a\"\n[metadata]\ncontent-hash = \"0\"\n", None);
+        assert_eq!(error.expect_err("poetry").to_string(), "poetry.lock:4:1: a lockfile of Poetry is not supported");
+        let error = parse("uv.lock", "version = 2\nrequires-python = \">=3.9\"\n", None).expect_err("future");
+        assert_eq!(error.to_string(), "uv.lock:1:1: version 2 of uv's lockfile is not supported");
+    }
+
+    #[test]
+    fn versions_for_different_pythons_keep_their_markers() {
+        let text = lock_of(
+            "[[package]]\nname = \"n\"\nversion = \"1\"\nsource = { registry = \"r\" }\nresolution-markers = [\"python_full_version < '3.10'\"]\n\
+             [[package]]\nname = \"n\"\nversion = \"2\"\nsource = { git = \"https://example.invalid/n\" }\n",
+        );
+        let lock = parse("uv.lock", &text, None).expect("readable");
+        assert!(!lock.packages[0].marker.is_true());
+        assert!(lock.packages[1].unavailable.as_deref().expect("git").contains("version control"));
+    }
+}

@@ -1,0 +1,109 @@
+//! The calls that a goal makes: switched on by backends, narrowed by `--only` and `skip`.
+
+use std::collections::BTreeSet;
+
+use crate::config::Config;
+use crate::session::Error;
+use crate::tools::regex_lint;
+use crate::tools::{self, Call, Kind, Tool};
+
+#[derive(Clone, Debug)]
+pub struct Enabled {
+    pub tool: Tool,
+    pub call: Call,
+}
+
+/// The calls of these kinds: in the order of the kinds, and in that of the backends that switch them on.
+pub fn enabled(config: &Config, goal: &str, kinds: &[Kind]) -> Result<Vec<Enabled>, Error> {
+    let all = switched_on(config);
+    let mut all: Vec<Enabled> =
+        kinds.iter().flat_map(|kind| all.iter().filter(|enabled| enabled.call.kind == *kind)).cloned().collect();
+    if all.is_empty() {
+        return Err(Error::NoTool { goal: goal.to_owned() });
+    }
+    let only = config.list(goal, "only");
+    let known: BTreeSet<&str> = all.iter().flat_map(Enabled::names).collect();
+    let is_known = |name: &&&str| known.contains(**name) || (goal == "lint" && **name == regex_lint::NAME);
+    if let Some(name) = only.iter().find(|name| !is_known(name)) {
+        let known = known.iter().map(|name| name.to_string()).collect();
+        return Err(Error::NoSuchTool { goal: goal.to_owned(), name: name.to_string(), known });
+    }
+    all.retain(|enabled| {
+        let is_meant = only.is_empty() || enabled.names().any(|name| only.contains(&name));
+        is_meant && !config.flag(&enabled.tool.scope, "skip")
+    });
+    Ok(all)
+}
+
+/// In the order of backends; a call that several switch on is made once.
+fn switched_on(config: &Config) -> Vec<Enabled> {
+    let calls: Vec<Enabled> = tools::all().flat_map(Enabled::of).collect();
+    let mut order: Vec<usize> = Vec::new();
+    for backend in config.list("GLOBAL", "backend_packages") {
+        let of_backend = |index: &usize| calls[*index].call.backends.iter().any(|known| known == backend);
+        let new: Vec<usize> = (0..calls.len()).filter(of_backend).filter(|index| !order.contains(index)).collect();
+        order.extend(new);
+    }
+    order.into_iter().map(|index| calls[index].clone()).collect()
+}
+
+impl Enabled {
+    fn of(tool: Tool) -> Vec<Enabled> {
+        tool.calls.iter().map(|call| Enabled { tool: tool.clone(), call: call.clone() }).collect()
+    }
+
+    /// What `--only` may say to mean it.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.call.name).chain(&self.call.only).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const REWRITING: [Kind; 2] = [Kind::Fixer, Kind::Formatter];
+
+    fn check(backends: &[&str], only: &[&str], kinds: &[Kind], expected: &str) {
+        let config = Config::of([("GLOBAL", "backend_packages", json!(backends)), ("lint", "only", json!(only))]);
+        let names = |calls: Vec<Enabled>| calls.into_iter().map(|enabled| enabled.call.name).collect::<Vec<_>>();
+        let found = enabled(&config, "lint", kinds).map_or_else(|error| error.to_string(), |all| names(all).join(", "));
+        assert_eq!(found, expected, "{backends:?} {only:?}");
+    }
+
+    #[test]
+    fn calls_are_made_in_the_order_of_backends_and_fixers_first() {
+        let [isort, black] = ["pants.backend.python.lint.isort", "pants.backend.python.lint.black"];
+        let ruff = "pants.backend.experimental.python.lint.ruff.check";
+        check(&[isort, black], &[], &REWRITING, "isort, black");
+        check(&[black, isort, black], &[], &REWRITING, "black, isort");
+        check(&[black, ruff], &[], &REWRITING, "ruff check --fix, black");
+        check(&[black, ruff], &[], &[Kind::Linter], "ruff check");
+    }
+
+    #[test]
+    fn only_narrows_by_any_of_a_calls_names() {
+        let both =
+            ["pants.backend.experimental.python.lint.ruff.check", "pants.backend.experimental.python.lint.ruff.format"];
+        check(&both, &["ruff"], &REWRITING, "ruff check --fix, ruff format");
+        check(&both, &["ruff-format"], &REWRITING, "ruff format");
+        check(&both, &["ruff format"], &REWRITING, "ruff format");
+        check(&both, &["black"], &REWRITING, "`--lint-only=black` names no tool that is enabled");
+    }
+
+    #[test]
+    fn a_goal_without_tools_is_a_mistake() {
+        check(&["pants.backend.python"], &[], &REWRITING, "no backend has a tool for the goal `lint`");
+    }
+
+    #[test]
+    fn a_section_can_leave_its_tool_out() {
+        let config = Config::of([
+            ("GLOBAL", "backend_packages", json!(["pants.backend.python.lint.black"])),
+            ("black", "skip", json!(true)),
+        ]);
+        assert!(enabled(&config, "fmt", &REWRITING).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,149 @@
+//! Requirements that no lockfile pins, of a repository or of a tool's section: they are pinned once, by uv, in a file that
+//! is to be committed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::action::{ActionGraph, Exit, Source, Step};
+use crate::base::{Digest, RelPath};
+use crate::packaging::lockfile::{self, Lock};
+use crate::packaging::recipes;
+use crate::packaging::{Environment, resolve};
+use crate::plan::lock_run::{self, Reach};
+use crate::plan::requirements;
+use crate::plan::venv::Venvs;
+use crate::prepare::packages::Packages;
+use crate::session::{Error, Session, execute, toolchains};
+use crate::store::{Node, Tree};
+use crate::targets::TargetGraph;
+use crate::tools;
+
+/// A file in the build root that pins requirements, as pip reads them.
+struct Pins<'a> {
+    file: String,
+    /// Whose requirements, in words.
+    of: String,
+    constraints: &'a [String],
+    wanted: BTreeSet<String>,
+}
+
+/// The lock of everything that the repository's requirement targets ask for.
+pub fn lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {
+    let graph = session.load_graph()?;
+    let wanted = all_requirements(&graph);
+    let file = "waders-requirements.lock".to_owned();
+    locked(session, &Pins { file, of: "this repository".to_owned(), constraints, wanted })
+}
+
+/// The lock of what a tool's section asks for, where that is not what the built-in lock has.
+pub fn tool_lock(
+    session: &mut Session,
+    scope: &str,
+    constraints: &[String],
+    wanted: BTreeSet<String>,
+) -> Result<Arc<Lock>, Error> {
+    let (file, of) = (format!("waders-{scope}.lock"), format!("the section `[{scope}]`"));
+    locked(session, &Pins { file, of, constraints, wanted })
+}
+
+/// As the file has it, if that was made for the same requirements; else made now.
+fn locked(session: &mut Session, pins: &Pins<'_>) -> Result<Arc<Lock>, Error> {
+    let inputs = Digest::of(format!("{:?}\n{:?}", pins.constraints, pins.wanted).as_bytes()).hex();
+    let head = format!(
+        "# Written by Waders: every requirement of {}, pinned. Commit it; delete it to pin anew.\n# inputs: {inputs}\n",
+        pins.of
+    );
+    let path = session.build_root().join(&pins.file);
+    let parse = |text: &str| lockfile::parse(&pins.file, text, None).map(Arc::new).map_err(requirements::Error::from);
+    if let Ok(text) = session.context.tracker.read_to_string(&path)
+        && text.starts_with(&head)
+    {
+        return Ok(parse(&text)?);
+    }
+    if session.context.is_frozen() {
+        return Err(Error::FrozenRequirements { of: pins.of.clone(), file: pins.file.clone() });
+    }
+    let text = head + &pin(session, pins)?;
+    std::fs::write(&path, &text).map_err(|source| Error::Output { path, source })?;
+    let advice = "commit it, so that everybody tests with the same packages";
+    session.ui.note(&format!("wrote `{}`", pins.file), Some(advice));
+    Ok(parse(&text)?)
+}
+
+fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
+    let targets = graph.targets().filter(|target| target.kind == "python_requirement");
+    let texts = targets.filter_map(|target| target.fields.get("requirements"));
+    texts.flat_map(|value| value.strings()).map(str::to_owned).collect()
+}
+
+fn pin(session: &mut Session, pins: &Pins<'_>) -> Result<String, Error> {
+    let store = session.services.open_store()?;
+    let empty = store.put_tree(&Tree::default())?;
+    let toolchain = toolchains::ensure(session, pins.constraints)?;
+    let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
+    let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
+    let uv = requirements::built_in("uv", tools::UV_LOCK)?;
+    let chosen = resolve::resolve_whole(&uv, &environment).map_err(requirements::Error::from)?;
+    let distributions = Packages::new(session, environment)?.distributions(&chosen)?;
+
+    let mut graph = ActionGraph::default();
+    let image = Venvs::new(interpreter.clone(), empty).compose(&mut graph, &distributions);
+    let lines: String = pins.wanted.iter().map(|requirement| format!("{requirement}\n")).collect();
+    let input = file_tree(session, lock_run::INPUT, lines.as_bytes())?;
+    let reach = reach(session)?;
+    let action = lock_run::action(&interpreter, Source::Output(image), Source::Tree(input), &reach);
+    let step = graph.add(Step::Run(Box::new(action)));
+    let mut results = execute::execute(session, graph, &[step], false)?;
+    let done = results.remove(&step).ok_or(Error::Interrupted)?.map_err(Error::Step)?;
+    let (_, outcome) = done.outcome.ok_or(Error::Interrupted)?;
+    if outcome.exit != Exit::Code(0) {
+        let stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
+        return Err(Error::NotPinned { of: pins.of.clone(), exit: outcome.exit, stderr });
+    }
+    let output = RelPath::parse(lock_run::OUTPUT).expect("the path is clean");
+    match store.tree(done.tree)?.nodes.get(&output) {
+        Some(Node::File { digest, .. }) => Ok(String::from_utf8_lossy(&store.get(*digest)?).into_owned()),
+        _ => Err(Error::NotPinned { of: pins.of.clone(), exit: outcome.exit, stderr: "it wrote no file".to_owned() }),
+    }
+}
+
+fn file_tree(session: &mut Session, name: &str, bytes: &[u8]) -> Result<Digest, Error> {
+    let store = session.services.open_store()?;
+    let node = Node::File { digest: store.put(bytes)?, executable: false };
+    Ok(store.put_tree(&Tree { nodes: [(RelPath::parse(name)?, node)].into() })?)
+}
+
+/// The same indexes, certificates and proxies as our own client uses.
+fn reach(session: &mut Session) -> Result<Reach, Error> {
+    let indexes = session.context.package_indexes()?;
+    let mut reach =
+        Reach { indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(), ..Reach::default() };
+    for place in indexes.find_links {
+        match place.url.strip_prefix("file://").or_else(|| place.url.strip_prefix('/').map(|_| place.url.as_str())) {
+            // A directory that is not there offers nothing, as for pip.
+            Some(dir) if Path::new(dir).is_dir() => reach.wheelhouses.push(wheelhouse(session, Path::new(dir))?),
+            Some(_) => {}
+            None => reach.find_links.push(place.url),
+        }
+    }
+    let bundle = session.context.ca_bundle().unwrap_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
+    if let Ok(bytes) = std::fs::read(bundle) {
+        reach.certificates = Some(file_tree(session, "ca.pem", &bytes)?);
+    }
+    let names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+    let vars = &session.environment().vars;
+    reach.proxies = names.iter().filter_map(|name| Some((name.to_string(), vars.get(*name)?.clone()))).collect();
+    Ok(reach)
+}
+
+/// The files of a directory of wheels and source distributions.
+fn wheelhouse(session: &mut Session, dir: &Path) -> Result<Digest, Error> {
+    let store = session.services.open_store()?;
+    let mut tree = Tree::default();
+    for link in crate::net::directory(dir)? {
+        let digest = store.put_file(&dir.join(&link.file_name))?;
+        tree.nodes.insert(RelPath::parse(&link.file_name)?, Node::File { digest, executable: false });
+    }
+    Ok(store.put_tree(&tree)?)
+}

@@ -1,0 +1,126 @@
+//! Locked packages to files that can be fetched: which file, and where from. A lock that names hashes only is looked up
+//! in the index once; the answer is kept, since the hashes pin it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uv_normalize::PackageName;
+
+use crate::action::Location;
+use crate::config::index::Indexes;
+use crate::net::{Client, FileLink, project_url};
+use crate::packaging::Environment;
+use crate::packaging::index::{self, Listed};
+use crate::packaging::lockfile::Artifact;
+use crate::packaging::resolve::{Chosen, Pick};
+use crate::plan::venv::Distribution;
+use crate::session::memo::remembered;
+use crate::session::{Error, Session};
+use crate::store::Store;
+
+/// Finds files for one interpreter.
+pub struct Packages {
+    store: Arc<Store>,
+    client: Client,
+    indexes: Indexes,
+    environment: Environment,
+}
+
+/// What an index said, as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    file_name: String,
+    sha256: String,
+}
+
+impl Packages {
+    pub fn new(session: &mut Session, environment: Environment) -> Result<Packages, Error> {
+        Ok(Packages {
+            store: session.services.open_store()?,
+            client: session.context.http_client(),
+            indexes: session.context.package_indexes()?,
+            environment,
+        })
+    }
+
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// In the order given.
+    pub fn distributions(&self, chosen: &[Chosen]) -> Result<Vec<Distribution>, Error> {
+        chosen.iter().map(|chosen| self.distribution(chosen)).collect()
+    }
+
+    fn distribution(&self, chosen: &Chosen) -> Result<Distribution, Error> {
+        let project = chosen.name.as_ref();
+        match &chosen.pick {
+            Pick::Wheel(artifact) | Pick::Sdist(artifact) => match &artifact.file_name {
+                Some(file_name) => Ok(self.known(project, file_name, artifact)),
+                None => self.listed(chosen, std::slice::from_ref(&artifact.sha256)),
+            },
+            Pick::Listed(hashes) => self.listed(chosen, hashes),
+        }
+    }
+
+    fn known(&self, project: &str, file_name: &str, artifact: &Artifact) -> Distribution {
+        let mut locations: Vec<Location> = artifact.url.iter().cloned().map(Location::Url).collect();
+        locations.extend(self.pages(project).map(|page| Location::Listing { page, file_name: file_name.to_owned() }));
+        Distribution {
+            file_name: file_name.to_owned(),
+            sha256: artifact.sha256.clone(),
+            size_bytes: artifact.size_bytes,
+            locations,
+        }
+    }
+
+    /// The best of the files that have one of these hashes.
+    fn listed(&self, chosen: &Chosen, hashes: &[String]) -> Result<Distribution, Error> {
+        let project = chosen.name.as_ref();
+        let question = serde_json::json!(["listed-1", project, hashes, self.environment.wanted()]);
+        let answer = remembered(&self.store, Some(question), || self.ask(chosen, hashes))?;
+        let pages = self.pages(project);
+        let listing = |page| Location::Listing { page, file_name: answer.file_name.clone() };
+        Ok(Distribution {
+            locations: pages.map(listing).collect(),
+            file_name: answer.file_name.clone(),
+            sha256: answer.sha256.clone(),
+            size_bytes: None,
+        })
+    }
+
+    fn ask(&self, chosen: &Chosen, hashes: &[String]) -> Result<Answer, Error> {
+        let mut links: Vec<FileLink> = Vec::new();
+        for page in self.pages(chosen.name.as_ref()) {
+            match self.client.listing(&page) {
+                Ok(found) => {
+                    links.extend(found.into_iter().filter(|link| may_be_of(link, &chosen.name)).map(FileLink::hashed))
+                }
+                Err(error) if error.is_absent() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let listed = links.iter().map(|link| Listed { file_name: &link.file_name, sha256: link.sha256.as_deref() });
+        let located = index::locate(&chosen.name, listed, hashes, &self.environment)?;
+        Ok(Answer { file_name: located.file_name, sha256: located.sha256 })
+    }
+
+    /// Where files of a project may be listed.
+    fn pages(&self, project: &str) -> impl Iterator<Item = String> {
+        let links = self.indexes.find_links.iter().map(|place| directory_url(&place.url));
+        let indexes = self.indexes.indexes.iter().map(|place| project_url(&place.url, project));
+        indexes.chain(links).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// `find-links` may name a directory without a scheme.
+fn directory_url(place: &str) -> String {
+    if Path::new(place).is_absolute() { format!("file://{place}") } else { place.to_owned() }
+}
+
+/// A directory lists the files of many projects, and hashing all of them would take long.
+fn may_be_of(link: &FileLink, project: &PackageName) -> bool {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '.'], "_");
+    plain(&link.file_name).starts_with(&plain(project.as_ref()))
+}

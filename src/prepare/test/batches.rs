@@ -1,0 +1,115 @@
+//! Which test files share a process: those with one `batch_compatibility_tag` and equal settings. Most have none.
+
+use std::collections::BTreeMap;
+
+use crate::prepare::test::process_settings::ProcessSettings;
+use crate::session::{Error, Session};
+use crate::targets::{Address, Target, TargetGraph};
+
+pub struct Batch<'a> {
+    /// In the order given, at least one.
+    pub targets: Vec<&'a Target>,
+    /// Or why these tests may not run.
+    pub settings: Result<ProcessSettings, Error>,
+}
+
+/// In the order of their first tests.
+pub fn batches<'a>(session: &Session, graph: &'a TargetGraph, tests: &[Address]) -> Vec<Batch<'a>> {
+    let size = session.config().integer("test", "batch_size").and_then(|size| usize::try_from(size).ok());
+    let targets = tests.iter().filter_map(|address| graph.get(address));
+    let with_settings = targets.map(|target| (target, ProcessSettings::of(session, target)));
+    grouped(with_settings, size.unwrap_or(128))
+}
+
+fn grouped<'a>(
+    targets: impl Iterator<Item = (&'a Target, Result<ProcessSettings, Error>)>,
+    size: usize,
+) -> Vec<Batch<'a>> {
+    let mut batches: Vec<Batch<'a>> = Vec::new();
+    // The last batch of a tag and settings, while it has room.
+    let mut open: BTreeMap<(&str, ProcessSettings), usize> = BTreeMap::new();
+    for (target, settings) in targets {
+        let tag = target.fields.get("batch_compatibility_tag").and_then(|value| value.as_str());
+        let key = tag.zip(settings.as_ref().ok().cloned());
+        match key.as_ref().and_then(|key| open.get(key)).filter(|place| batches[**place].targets.len() < size) {
+            Some(place) => batches[*place].targets.push(target),
+            None => {
+                open.extend(key.map(|key| (key, batches.len())));
+                batches.push(Batch { targets: vec![target], settings });
+            }
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::RelPath;
+    use crate::base::text::Place;
+    use crate::build_file::Value;
+    use crate::config::Config;
+    use crate::session::Terminal;
+
+    fn target(name: &str, fields: &[(&str, Value)]) -> Target {
+        Target {
+            address: Address::of(&RelPath::root(), name),
+            kind: "python_test".to_owned(),
+            fields: fields.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
+            sources: Vec::new(),
+            generator: None,
+            build_file: RelPath::parse("BUILD").unwrap(),
+            place: Place::default(),
+        }
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Str(text.to_owned())
+    }
+
+    /// Names joined by `+` where they share a process.
+    fn check(targets: &[Target], size: usize, expected: &[&str]) {
+        let terminal = Terminal { stderr_is_terminal: false, colour: false };
+        let session = Session::new(Config::default(), Default::default(), "/".into(), Vec::new(), terminal).unwrap();
+        let batches = grouped(targets.iter().map(|target| (target, ProcessSettings::of(&session, target))), size);
+        let name = |target: &&Target| target.address.name.to_string();
+        let names = batches.iter().map(|batch| batch.targets.iter().map(name).collect::<Vec<_>>().join("+"));
+        assert_eq!(names.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn only_tests_with_one_tag_share_a_process() {
+        let tagged = |name, tag| target(name, &[("batch_compatibility_tag", text(tag))]);
+        let targets = [tagged("a", "x"), target("b", &[]), tagged("c", "x"), tagged("d", "y"), target("e", &[])];
+        check(&targets, 128, &["a+c", "b", "d", "e"]);
+    }
+
+    #[test]
+    fn whatever_makes_processes_differ_keeps_tests_apart() {
+        let tag = ("batch_compatibility_tag", text("x"));
+        let with = |name, field: &'static str, value| target(name, &[tag.clone(), (field, value)]);
+        let one = |value: &str| Value::List(vec![text(value)]);
+        let targets = [
+            target("a", std::slice::from_ref(&tag)),
+            with("b", "resolve", text("other")),
+            with("c", "interpreter_constraints", one("==3.12.*")),
+            with("d", "extra_env_vars", one("A=1")),
+            with("e", "environment", text("docker")),
+            with("f", "tags", one("no-cache")),
+            with("g", "timeout", Value::Int(3)),
+        ];
+        check(&targets, 128, &["a+g", "b", "c", "d", "e", "f"]);
+    }
+
+    #[test]
+    fn a_batch_has_a_size() {
+        let targets = ["a", "b", "c", "d", "e"].map(|name| target(name, &[("batch_compatibility_tag", text("x"))]));
+        check(&targets, 2, &["a+b", "c+d", "e"]);
+    }
+
+    #[test]
+    fn a_test_that_may_not_run_is_alone() {
+        let fields = [("batch_compatibility_tag", text("x")), ("tags", Value::List(vec![text("no-sandbox")]))];
+        check(&[target("a", &fields), target("b", &fields)], 128, &["a", "b"]);
+    }
+}

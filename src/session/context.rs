@@ -1,0 +1,105 @@
+//! What one command line fixes for the whole run: settings, environment, build root and specs. Only answers that follow
+//! from these are given here; nothing is loaded, opened or downloaded.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::RelPath;
+use crate::config::index::{self, Indexes, Place};
+use crate::config::{Config, Environment};
+use crate::net::{self, Client};
+use crate::session::Error;
+use crate::tracked::Tracker;
+
+/// Shared by all parts of a session.
+#[derive(Debug)]
+pub struct Context {
+    pub config: Config,
+    pub environment: Environment,
+    /// Absolute.
+    pub build_root: PathBuf,
+    /// As the command line has them.
+    pub specs: Vec<String>,
+    /// Records the files that the run reads while it plans.
+    pub tracker: Tracker,
+}
+
+impl Context {
+    /// Whether lockfiles must not be changed.
+    pub fn is_frozen(&self) -> bool {
+        self.config.flag("GLOBAL", "frozen") || self.environment.is_ci()
+    }
+
+    /// Whether the user left the dynamic display of progress on.
+    pub fn shows_progress(&self) -> bool {
+        self.config.value("GLOBAL", "dynamic_ui").as_bool().unwrap_or(true) && !self.environment.is_ci()
+    }
+
+    /// The directory for results, `dist` unless configured otherwise.
+    pub fn dist_dir(&self) -> PathBuf {
+        self.build_root.join(self.config.text("GLOBAL", "pants_distdir").unwrap_or("dist"))
+    }
+
+    /// A path of a setting, in which `{distdir}` stands for the directory for results.
+    pub fn output_path(&self, text: &str) -> PathBuf {
+        self.build_root.join(text.replace("{distdir}", &self.dist_dir().to_string_lossy()))
+    }
+
+    /// The current directory, relative to the build root.
+    pub fn cwd(&self) -> Result<RelPath, Error> {
+        let below = self.environment.cwd.strip_prefix(&self.build_root).unwrap_or(Path::new(""));
+        Ok(RelPath::parse(&below.to_string_lossy())?)
+    }
+
+    /// The file of certificates that the user trusts.
+    pub fn ca_bundle(&self) -> Option<PathBuf> {
+        let configured = self.config.text("GLOBAL", "ca_certs_path").map(PathBuf::from);
+        configured.or_else(|| index::ca_bundle(&self.environment.vars))
+    }
+
+    /// A client with the user's certificates and proxies. It connects when it is first used.
+    pub fn http_client(&self) -> Client {
+        let network = index::network(&self.environment.vars);
+        Client::new(net::Settings {
+            ca_bundle: self.ca_bundle(),
+            http_proxy: network.http_proxy,
+            https_proxy: network.https_proxy,
+            no_proxy: network.no_proxy,
+            ..net::Settings::default()
+        })
+    }
+
+    /// The package indexes: from the repository's settings, else from the user's settings of uv and pip.
+    pub fn package_indexes(&self) -> Result<Indexes, Error> {
+        let vars = &self.environment.vars;
+        let home = self.environment.home.clone().unwrap_or_default();
+        let read = |path: PathBuf| {
+            let text = self.tracker.read_to_string(&path).ok()?;
+            Some(index::SettingsFile { path, text })
+        };
+        let uv: Vec<_> = index::uv_files(vars, &home).into_iter().filter_map(read).collect();
+        let pip: Vec<_> = index::pip_files(vars, &home).into_iter().filter_map(read).collect();
+        let mut found = index::discover(vars, &uv, &pip)?;
+        if !self.config.value("python-repos", "indexes").is_null() {
+            found.indexes = self.places("indexes");
+        }
+        found.find_links.splice(0..0, self.places("find_links"));
+        Ok(found)
+    }
+
+    /// The addresses in an option of `[python-repos]`.
+    fn places(&self, option: &str) -> Vec<Place> {
+        let named_by = format!("`{option}` in the section `[python-repos]`");
+        let place = |url: &str| Place { url: url.to_owned(), named_by: named_by.clone() };
+        self.config.list("python-repos", option).into_iter().map(place).collect()
+    }
+
+    /// The directory of the store.
+    pub fn store_dir(&self) -> Result<PathBuf, Error> {
+        if let Some(dir) = self.config.text("store", "dir") {
+            return Ok(self.build_root.join(self.environment.expand_home(dir)));
+        }
+        let cache = self.environment.var("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = cache.or_else(|| self.environment.home.as_ref().map(|home| home.join(".cache")));
+        Ok(cache.ok_or(Error::NoHome)?.join("waders"))
+    }
+}

@@ -1,0 +1,78 @@
+//! BUILD files that hold more Python than is evaluated here: the pinned interpreter evaluates them in a sandbox, as a
+//! step that is kept like every other. It is asked again while files want more of the world: variables, other files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::action::{ActionGraph, Exit, Source, Step};
+use crate::base::{Digest, RelPath};
+use crate::build_file::BuildFile;
+use crate::build_file::interpret::{self, Answer, Question};
+use crate::plan::interpret_run::{self, ANSWER, PROGRAM, QUESTION};
+use crate::plan::interpreter::Interpreter;
+use crate::session::{Error, Session, execute, toolchains};
+use crate::store::{Node, Tree};
+
+/// A file that wants something new each time it is asked wants too much.
+const ROUNDS: usize = 10;
+
+/// What each file declares.
+pub fn ask(session: &mut Session, question: &Question) -> Result<BTreeMap<RelPath, BuildFile>, Error> {
+    let constraints = toolchains::constraints_of_build_files(session)?;
+    let toolchain = toolchains::ensure(session, &constraints)?;
+    let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
+    let (mut env, mut open) = (BTreeMap::new(), BTreeSet::new());
+    for _ in 0..ROUNDS {
+        let answer = ask_once(session, &interpreter, question, &env, &open)?;
+        if answer.wants.is_empty() {
+            return Ok(answer.files);
+        }
+        let vars = &session.environment().vars;
+        env.extend(answer.wants.env.into_iter().map(|name| (name.clone(), vars.get(&name).cloned())));
+        open.extend(answer.wants.open);
+    }
+    Err(Error::NotInterpreted(format!("they want more of the world each time, {ROUNDS} times")))
+}
+
+fn ask_once(
+    session: &mut Session,
+    interpreter: &Interpreter,
+    question: &Question,
+    env: &BTreeMap<String, Option<String>>,
+    open: &BTreeSet<RelPath>,
+) -> Result<Answer, Error> {
+    let exists = |file: &&RelPath| session.context.tracker.is_file(&file.to_path(session.build_root()));
+    let files: BTreeSet<RelPath> =
+        question.files.iter().chain(&question.preludes).chain(open.iter().filter(exists)).cloned().collect();
+    let sources = session.services.open_sources()?.tree(&files)?;
+    let parts = tree(session, &[(PROGRAM, interpret::PROGRAM), (QUESTION, &question.to_json(env, open))])?;
+    let action = interpret_run::action(interpreter, Source::Tree(sources), Source::Tree(parts));
+    let mut graph = ActionGraph::default();
+    let step = graph.add(Step::Run(Box::new(action)));
+    let mut results = execute::execute(session, graph, &[step], false)?;
+    let done = results.remove(&step).ok_or(Error::Interrupted)?.map_err(Error::Step)?;
+    let (_, outcome) = done.outcome.ok_or(Error::Interrupted)?;
+    let store = session.services.open_store()?;
+    match outcome.exit {
+        Exit::Code(0) => {}
+        Exit::Interrupted => return Err(Error::Interrupted),
+        exit => {
+            let stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
+            return Err(Error::NotInterpreted(format!("{exit}\n{stderr}")));
+        }
+    }
+    let answer = match store.tree(done.tree)?.nodes.get(&RelPath::parse(ANSWER)?) {
+        Some(Node::File { digest, .. }) => interpret::decode(&store.get(*digest)?),
+        _ => None,
+    };
+    answer.ok_or_else(|| Error::NotInterpreted("the answer cannot be read".to_owned()))
+}
+
+fn tree(session: &mut Session, files: &[(&str, &str)]) -> Result<Digest, Error> {
+    let store = session.services.open_store()?;
+    let mut tree = Tree::default();
+    for (name, text) in files {
+        let node = Node::File { digest: store.put(text.as_bytes())?, executable: false };
+        tree.nodes.insert(RelPath::parse(name)?, node);
+    }
+    Ok(store.put_tree(&tree)?)
+}

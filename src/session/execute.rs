@@ -1,0 +1,80 @@
+//! Carries out a graph of actions, with progress on the console and Ctrl-C to stop it.
+
+use std::process;
+use std::sync::Arc;
+
+use crate::action::{ActionGraph, Event, StepId};
+use crate::engine::executor::Results;
+use crate::engine::{self, CancelLevel, Cancellation, StepResult};
+use crate::report::{Console, ExitCode};
+use crate::session::{Error, Services, Session, Ui};
+
+/// Results of the wanted steps. `quiet`: a step has the terminal, so nothing else may be shown.
+pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], quiet: bool) -> Result<Results, Error> {
+    let engine = session.services.open_engine()?;
+    let cancellation = session.services.cancellation.clone();
+    let console = session.ui.console.clone();
+    if !quiet {
+        console.begin(wanted.len());
+    }
+    let events = {
+        let console = console.clone();
+        move |event: Event| {
+            if !quiet {
+                console.event(&event);
+            }
+        }
+    };
+    let guard = cancellation.execution();
+    let results = session.services.runtime().block_on(engine::execute(engine, graph, wanted, cancellation, events));
+    drop(guard);
+    console.end();
+    for notice in session.services.take_store_notices() {
+        // The notice concerns this run alone.
+        session.context.tracker.mark_untraceable();
+        session.ui.warn(&notice);
+    }
+    Ok(results)
+}
+
+/// Prepares and carries out what `once` does; a second time where the store lost something that only a new preparation
+/// can restore.
+pub fn with_repair<T>(
+    session: &mut Session,
+    once: impl Fn(&mut Session) -> Result<(T, Results), Error>,
+) -> Result<(T, Results), Error> {
+    let (prepared, results) = once(session)?;
+    if !results.values().any(has_lost_input) {
+        return Ok((prepared, results));
+    }
+    session.ui.warn("store entries are missing; rebuilding them");
+    session.services.verify_sources();
+    once(session)
+}
+
+/// Whether a step failed because the store lost an input that only a lockfile or a source can restore.
+fn has_lost_input(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
+    result.as_ref().is_err_and(|error| error.root().is_lost_input())
+}
+
+/// Starts the one listener for SIGINT. While steps run they are asked to stop; at any other time, downloads included, the
+/// process ends at once: what it writes is published by rename, so that nothing is left half done.
+pub fn listen_for_interrupts(services: &Services, ui: &Ui) {
+    let (cancellation, console) = (services.cancellation.clone(), ui.console.clone());
+    services.runtime().spawn(listen(cancellation, console));
+}
+
+async fn listen(cancellation: Cancellation, console: Arc<Console>) {
+    while tokio::signal::ctrl_c().await.is_ok() {
+        if !cancellation.is_executing() {
+            console.end();
+            console.line("Interrupted by user.");
+            process::exit(ExitCode::Failure.number().into());
+        }
+        console.line(match cancellation.level() {
+            CancelLevel::None => "interrupted: waiting for running steps to clean up (Ctrl-C again kills them)",
+            _ => "killing running steps",
+        });
+        cancellation.escalate();
+    }
+}

@@ -1,0 +1,221 @@
+//! What the goals of one command line share: the repository, loaded once; the services, opened when first needed; the
+//! user interface. The only room that holds both ends of the hinge: what Pants means, and how actions run.
+
+mod context;
+pub mod error;
+mod evaluate;
+pub mod execute;
+pub mod failure;
+mod git;
+mod load;
+pub mod memo;
+mod repository;
+pub mod reuse;
+pub mod rewrite;
+pub mod selection;
+mod services;
+pub mod sources;
+pub mod toolchains;
+mod ui;
+pub mod verdict;
+mod visibility;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::RelPath;
+use crate::build_file::{Diagnostic, Severity};
+use crate::config::{Config, Environment};
+use crate::inference::{self, Dependencies, Extent, SourceRoots};
+use crate::report::ExitCode;
+use crate::targets::{Address, Broken, TargetGraph};
+use crate::tracked::Tracker;
+
+pub use context::Context;
+pub use error::{Error, Kind};
+pub use repository::Repository;
+pub use services::Services;
+pub use ui::{Terminal, Ui};
+pub use verdict::Verdict;
+
+/// One run of the program.
+pub struct Session {
+    pub context: Arc<Context>,
+    pub repository: Repository,
+    pub services: Services,
+    pub ui: Ui,
+}
+
+impl Session {
+    /// A session in which nothing is loaded yet. `specs` are as the command line has them.
+    pub fn new(
+        config: Config,
+        environment: Environment,
+        build_root: PathBuf,
+        specs: Vec<String>,
+        terminal: Terminal,
+    ) -> Result<Session, Error> {
+        let context = Context { config, environment, build_root, specs, tracker: Tracker::default() };
+        let context = Arc::new(context);
+        let ui = Ui::new(terminal, context.shows_progress());
+        let services = Services::new(context.clone())?;
+        execute::listen_for_interrupts(&services, &ui);
+        Ok(Session { repository: Repository::default(), services, ui, context })
+    }
+
+    /// The settings of the run.
+    pub fn config(&self) -> &Config {
+        &self.context.config
+    }
+
+    /// The caller's environment.
+    pub fn environment(&self) -> &Environment {
+        &self.context.environment
+    }
+
+    /// The directory that holds `pants.toml`, absolute.
+    pub fn build_root(&self) -> &Path {
+        &self.context.build_root
+    }
+
+    /// Every target of the repository. BUILD files that need more Python than is evaluated here run in a sandbox. Errors
+    /// in BUILD files are kept to be reported, and stop nothing by themselves.
+    pub fn load_graph(&mut self) -> Result<Arc<TargetGraph>, Error> {
+        if let Some(graph) = &self.repository.graph {
+            return Ok(graph.clone());
+        }
+        let loaded = load::load(self)?;
+        let graph = Arc::new(loaded.graph);
+        self.repository.graph = Some(graph.clone());
+        // Most goals ask for these tables next, while this thread still works on what was loaded.
+        let ahead = graph.clone();
+        rayon::spawn(move || ahead.look_ahead());
+        self.repository.load_errors = loaded.broken;
+        loaded.diagnostics.iter().for_each(|diagnostic| self.ui.report_diagnostic(diagnostic));
+        self.repository.has_errors |= loaded.diagnostics.iter().any(Diagnostic::is_error);
+        let stops = self.config().text("reading", "broken_files") == Some("stop");
+        if stops && !self.repository.load_errors.is_empty() {
+            return Err(Error::Broken(self.report_load_errors(|_| true)));
+        }
+        Ok(graph)
+    }
+
+    /// The source roots of the repository.
+    pub fn find_source_roots(&mut self) -> Result<Arc<SourceRoots>, Error> {
+        if let Some(roots) = &self.repository.source_roots {
+            return Ok(roots.clone());
+        }
+        let graph = self.load_graph()?;
+        let patterns = self.config().list("source", "root_patterns");
+        let markers = self.config().list("source", "marker_filenames");
+        let roots = Arc::new(SourceRoots::new(&patterns, &markers, graph.files().iter())?);
+        self.repository.source_roots = Some(roots.clone());
+        Ok(roots)
+    }
+
+    /// The dependencies of every target, declared and inferred. Reads all sources.
+    pub fn infer_all(&mut self) -> Result<Arc<Dependencies>, Error> {
+        match &self.repository.dependencies {
+            Some(dependencies) if dependencies.are_whole() => Ok(dependencies.clone()),
+            _ => self.infer(Extent::Everything),
+        }
+    }
+
+    /// The dependencies of these targets and of everything that they need, and perhaps of other targets: most goals work
+    /// on a part of a repository, and reading the rest takes longer than they do.
+    pub fn infer_for(&mut self, roots: &BTreeSet<Address>) -> Result<Arc<Dependencies>, Error> {
+        match &self.repository.dependencies {
+            Some(dependencies) if roots.iter().all(|root| dependencies.cover(root)) => Ok(dependencies.clone()),
+            _ => self.infer(Extent::From(roots)),
+        }
+    }
+
+    fn infer(&mut self, extent: Extent<'_>) -> Result<Arc<Dependencies>, Error> {
+        let (graph, roots) = (self.load_graph()?, self.find_source_roots()?);
+        let sources = self.services.open_sources()?;
+        let context = &self.context;
+        let input = inference::Input {
+            graph: &graph,
+            roots: &roots,
+            settings: &inference::Settings::of(&context.config)?,
+            imports: &|files| sources.imports(files),
+            texts: &|file| context.tracker.read_to_string(&file.to_path(&context.build_root)).ok(),
+        };
+        let dependencies = Arc::new(inference::infer(&input, extent)?);
+        sources.save_present(graph.files())?;
+        self.repository.dependencies = Some(dependencies.clone());
+        Ok(dependencies)
+    }
+
+    /// The targets that the command line selects, in the order in which lists are printed.
+    pub fn select(&mut self) -> Result<Vec<Address>, Error> {
+        selection::selected(self)
+    }
+
+    /// The files that the command line selects, sorted.
+    pub fn select_files(&mut self) -> Result<Vec<RelPath>, Error> {
+        selection::selected_files(self)
+    }
+
+    /// Runs `work`, which names targets and reads no sources: sources that do not exist are no error for it.
+    pub fn ignoring_missing_sources<T>(
+        &mut self,
+        work: impl FnOnce(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.load_graph()?;
+        let unmatched = self.repository.take_unmatched_sources();
+        let result = work(self);
+        self.repository.load_errors.extend(unmatched);
+        result
+    }
+
+    /// Reports the errors in BUILD files that `matches` selects, each once. Returns their number.
+    pub fn report_load_errors(&mut self, matches: impl Fn(&Broken) -> bool) -> usize {
+        let errors = self.repository.take_errors(matches);
+        self.report_errors(&errors)
+    }
+
+    fn report_errors(&mut self, errors: &[Broken]) -> usize {
+        errors.iter().for_each(|error| self.ui.report_diagnostic(&error.diagnostic));
+        self.repository.has_errors |= !errors.is_empty();
+        errors.len()
+    }
+
+    /// Reports what inference found doubtful about these targets, and their dependencies that visibility rules forbid:
+    /// a forbidden one stops every goal.
+    pub fn report_inference(&mut self, dependencies: &Dependencies, targets: &BTreeSet<Address>) -> Result<(), Error> {
+        for (_, diagnostic) in dependencies.diagnostics.iter().filter(|(target, _)| targets.contains(target)) {
+            self.ui.report_diagnostic(diagnostic);
+            self.repository.has_errors |= diagnostic.is_error();
+        }
+        let errors = self.repository.take_errors_of(targets);
+        self.report_errors(&errors);
+        visibility::check(self, dependencies, targets)
+    }
+
+    /// Reports as warnings what was found and mattered to no goal of this run, in the repository and in the store.
+    pub fn report_leftovers(&mut self) {
+        for notice in self.services.take_store_notices() {
+            self.ui.warn(&notice);
+        }
+        for Broken { mut diagnostic, .. } in self.repository.take_errors(|_| true) {
+            diagnostic.severity = Severity::Warning;
+            self.ui.report_diagnostic(&diagnostic);
+        }
+    }
+
+    /// Forgets what was loaded: a goal changed files of the repository.
+    pub fn forget_repository(&mut self) {
+        self.repository.forget();
+        self.services.forget_sources();
+    }
+
+    /// The exit code of the process if this is its last goal: errors in the repository are never a success.
+    pub fn exit_code(&self, verdict: Verdict) -> u8 {
+        match verdict {
+            Verdict::Good if self.repository.has_errors => ExitCode::Failure.number(),
+            verdict => verdict.exit_code(),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Reuse of an earlier run's result without planning: if the key and every recorded file and variable are unchanged, the
+//! plan would be the same, so its outcomes are read from the cache and nothing is prepared.
+//!
+//! Only a flawless run is stored: no error in the repository, no interrupt, and whatever else the goal requires of its
+//! result. Messages that were reported while it was made are stored with it and reported again.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::base::Digest;
+use crate::report::Message;
+use crate::session::{Error, Session};
+use crate::store::{Store, Trace};
+use crate::tracked::{FileStamp, Observation};
+
+/// Raised when stored results change their form or meaning.
+const VERSION: u32 = 3;
+
+/// The result of a goal before any of it is reported.
+pub trait Reusable: Sized {
+    /// The form in which it is stored.
+    type Stored: Serialize + DeserializeOwned;
+
+    /// The stored form; `None` where part of the result must not be reused. `observations` is everything that was read, in
+    /// the order of the trace.
+    fn to_stored(
+        &self,
+        session: &Session,
+        store: &Store,
+        observations: &[Observation],
+    ) -> Result<Option<Self::Stored>, Error>;
+
+    /// The result again; `None` where something that the stored form names is missing.
+    fn from_stored(
+        stored: Self::Stored,
+        session: &Session,
+        store: &Store,
+        trace: &Trace,
+    ) -> Result<Option<Self>, Error>;
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record<S> {
+    /// Names and patterns of environment variables, and a fingerprint of those that matched.
+    variables: BTreeMap<String, String>,
+    messages: Vec<Message>,
+    result: S,
+}
+
+/// The result of an earlier run where nothing changed since; otherwise `make` makes it, and it is stored for the next run.
+pub fn reused_or<T: Reusable>(
+    session: &mut Session,
+    goal: &str,
+    make: impl FnOnce(&mut Session) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let Some(key) = key(session, goal) else { return make(session) };
+    let store = session.services.open_store()?;
+    if let Some(result) = reuse(session, &store, &key)? {
+        return Ok(result);
+    }
+    let reported_before = session.ui.reported().len();
+    let made = make(session)?;
+    if !session.repository.is_sound() || session.services.was_interrupted() {
+        return Ok(made);
+    }
+    if let Some(observations) = session.context.tracker.observations()
+        && let Some(result) = made.to_stored(session, &store, &observations)?
+    {
+        let variables = session.environment().vars.lookups();
+        let messages = session.ui.reported().split_off(reported_before);
+        if let Ok(bytes) = serde_json::to_vec(&Record { variables, messages, result }) {
+            // If it cannot be stored, the next run plans again.
+            let _ = store.keep_trace(session.build_root(), &key, &observations, &bytes);
+        }
+    }
+    Ok(made)
+}
+
+fn reuse<T: Reusable>(session: &Session, store: &Store, key: &Digest) -> Result<Option<T>, Error> {
+    if session.services.verifies_sources() {
+        return Ok(None);
+    }
+    let Some(trace) = store.trace(session.build_root(), key).ok().flatten() else { return Ok(None) };
+    let Ok(Record::<T::Stored> { variables, messages, result }) = serde_json::from_slice(trace.answer()) else {
+        return Ok(None);
+    };
+    let vars = &session.environment().vars;
+    if !variables.iter().all(|(pattern, then)| vars.fingerprint(pattern) == *then) || !trace.holds() {
+        return Ok(None);
+    }
+    let result = T::from_stored(result, session, store, &trace)?;
+    if result.is_some() {
+        messages.into_iter().for_each(|message| session.ui.report(message));
+    }
+    Ok(result)
+}
+
+/// Everything besides files and variables that a goal's plan depends on: the program, the settings, who runs it and
+/// where, and what this run reported before. `None` where the program's own file cannot be found.
+fn key(session: &Session, goal: &str) -> Option<Digest> {
+    let program = FileStamp::from_metadata(&std::env::current_exe().and_then(std::fs::metadata).ok()?);
+    let (context, environment) = (&session.context, session.environment());
+    let run = json!([
+        VERSION,
+        program.to_bytes().to_vec(),
+        goal,
+        context.config.fingerprint().to_string(),
+        context.specs,
+        environment.cwd.to_string_lossy(),
+        environment.home.as_deref().map(|home| home.to_string_lossy()),
+        environment.user,
+        session.ui.reported(),
+    ]);
+    Some(Digest::of(run.to_string().as_bytes()))
+}

@@ -1,0 +1,93 @@
+//! The pinned system tree and interpreters of a run: what the settings want, made present, and `waders.lock` kept.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::action::Source;
+use crate::config::Config;
+use crate::plan::interpreter::Interpreter;
+use crate::session::{self, Error, Session};
+use crate::targets;
+use crate::toolchain::settings::{Machine, packages};
+use crate::toolchain::{self, Constraints, Context, Lock, Settings, Toolchain, Wanted};
+
+/// The lock's name in the build root.
+pub const LOCK: &str = "waders.lock";
+
+const PLATFORM: &str = "linux-x86_64";
+
+/// Of Pants before 2.17, for repositories that set none. From then on Pants wants them set.
+const OLD_CONSTRAINTS: &str = "CPython>=3.7,<4";
+
+/// An interpreter that reads BUILD files as well as any.
+const ANY: &str = "CPython>=3.9";
+
+/// Interpreter constraints of targets that have none of their own.
+pub fn default_constraints(config: &Config) -> Vec<String> {
+    let set = config.list("python", "interpreter_constraints");
+    if set.is_empty() && !targets::is_since(config.text("GLOBAL", "pants_version"), (2, 17)) {
+        return vec![OLD_CONSTRAINTS.to_owned()];
+    }
+    set.into_iter().map(str::to_owned).collect()
+}
+
+/// Constraints of an interpreter for BUILD files, which are nobody's sources: the repository's or, where that cannot be
+/// had, any.
+pub fn constraints_of_build_files(session: &mut Session) -> Result<Vec<String>, Error> {
+    let constraints = default_constraints(session.config());
+    match ensure(session, &constraints) {
+        Err(Error::NoConstraints | Error::Toolchain(toolchain::Error::NoInterpreter { .. })) => {
+            Ok(vec![ANY.to_owned()])
+        }
+        found => found.map(|_| constraints),
+    }
+}
+
+/// The toolchain for these interpreter constraints; the lock is written when it had to grow. Where the session found that
+/// the store lost a part of a tree, every tree is made again.
+pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain, Error> {
+    if constraints.is_empty() {
+        return Err(Error::NoConstraints);
+    }
+    let ensure = if session.services.verifies_sources() { toolchain::restore } else { toolchain::ensure };
+    let path = session.build_root().join(LOCK);
+    let (store, client) = (session.services.open_store()?, session.context.http_client());
+    let settings = Settings::of(session.config(), &machine(&session.context))?;
+    let frozen = session.context.is_frozen();
+    let wanted = Wanted {
+        platform: PLATFORM.to_owned(),
+        packages: packages(session.config()),
+        python: Some(Constraints::parse(constraints)?),
+    };
+    let mut lock = Lock::load(&session.context.tracker, &path)?;
+    let toolchain = ensure(&mut lock, &wanted, &Context::new(&store, &client, &settings, frozen))?;
+    if !frozen && lock.save(&session.context.tracker, &path)? {
+        let advice = "commit it, so that everybody builds with the same toolchain";
+        session.ui.note(&format!("wrote `{LOCK}`"), Some(advice));
+    }
+    Ok(toolchain)
+}
+
+pub fn interpreter(toolchain: &Toolchain) -> Option<Interpreter> {
+    let version = toolchain.python_version.clone()?;
+    let minor = version.rsplit_once('.')?.0.to_owned();
+    let images = toolchain.mounts.iter().map(|(at, tree)| (at.clone(), Source::Tree(*tree)));
+    Some(Interpreter {
+        python: toolchain.python.as_ref()?.to_str()?.to_owned(),
+        version,
+        minor,
+        images: images.collect::<BTreeMap<_, _>>(),
+    })
+}
+
+/// Host resources that toolchain providers may use.
+fn machine(context: &session::Context) -> Machine {
+    let environment = &context.environment;
+    Machine {
+        root: PathBuf::from("/"),
+        home: environment.home.clone().unwrap_or_default(),
+        path: std::env::split_paths(environment.var("PATH").unwrap_or_default()).collect(),
+        pyenv_root: environment.var("PYENV_ROOT").map(PathBuf::from),
+        tracker: context.tracker.clone(),
+    }
+}

@@ -1,0 +1,90 @@
+//! The user interface of a run: diagnostics and progress on standard error, data on standard output.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::base::Severity;
+use crate::build_file::Diagnostic;
+use crate::report::{Console, Diagnostics, Message};
+use crate::session::Error;
+
+/// What the terminal can show.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    pub stderr_is_terminal: bool,
+    pub colour: bool,
+}
+
+/// The one console of the process, and everything that was reported on it.
+pub struct Ui {
+    pub terminal: Terminal,
+    pub console: Arc<Console>,
+    diagnostics: Diagnostics,
+}
+
+impl Ui {
+    /// `dynamic`: whether the user wants a dynamic display, where the terminal can show it.
+    pub fn new(terminal: Terminal, dynamic: bool) -> Ui {
+        let console = Arc::new(Console::new(terminal.stderr_is_terminal && dynamic));
+        Ui { terminal, console, diagnostics: Diagnostics::default() }
+    }
+
+    /// Reports an error and what to do about it.
+    pub fn error(&self, text: &str, hint: Option<&str>) {
+        self.report(Message::new(Severity::Error, text, hint));
+    }
+
+    /// Reports a warning.
+    pub fn warn(&self, text: &str) {
+        self.report(Message::new(Severity::Warning, text, None));
+    }
+
+    /// Reports a warning and what to do about it.
+    pub fn warn_with_hint(&self, text: &str, hint: &str) {
+        self.report(Message::new(Severity::Warning, text, Some(hint)));
+    }
+
+    /// Reports something that the user should know and need not act on, or should act on later.
+    pub fn note(&self, text: &str, hint: Option<&str>) {
+        self.report(Message::new(Severity::Note, text, hint));
+    }
+
+    /// Reports what is wrong in a file of the repository.
+    pub fn report_diagnostic(&self, diagnostic: &Diagnostic) {
+        self.report(Message::new(diagnostic.severity, &diagnostic.to_string(), diagnostic.hint.as_deref()));
+    }
+
+    /// Shows a message unless the same was shown before.
+    pub fn report(&self, message: Message) {
+        let text = message.render(self.terminal.colour);
+        if self.diagnostics.record(message) {
+            self.console.text(&text);
+        }
+    }
+
+    /// Everything that was reported so far, in order.
+    pub fn reported(&self) -> Vec<Message> {
+        self.diagnostics.all()
+    }
+
+    /// Writes a line or a block about results to standard error, such as a summary.
+    pub fn summary(&self, text: &str) {
+        self.console.line(text);
+    }
+
+    /// Writes text that ends its own lines to standard error, such as the output of a tool.
+    pub fn text(&self, text: &str) {
+        if !text.is_empty() {
+            self.console.text(text);
+        }
+    }
+
+    /// Writes data to standard output.
+    pub fn print(&self, text: &str) -> Result<(), Error> {
+        match std::io::stdout().lock().write_all(text.as_bytes()) {
+            // A reader that closed its end, such as `head`, is not a failure.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            result => result.map_err(|source| Error::Output { path: "standard output".into(), source }),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Tree to directory, for people: ordinary writable files that are theirs. Images for sandboxes are `image`.
+
+use std::fs;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use super::directory::Entry;
+use super::trees::{MAX_DEPTH, malformed};
+use crate::base::Digest;
+use crate::store::error::{Error, Result};
+use crate::store::layout::Store;
+
+impl Store {
+    /// Copies a tree's files into `dest`, which is made if it is missing. Files and links already there under the same
+    /// names are replaced, other things stay; nothing is written through a link that lies there.
+    pub fn copy_out(&self, tree: Digest, dest: &Path) -> Result<()> {
+        fs::create_dir_all(dest).map_err(Error::io("create", dest))?;
+        self.copy_level(tree, dest, 0)
+    }
+
+    fn copy_level(&self, tree: Digest, at: &Path, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(malformed(tree, "it is too deep"));
+        }
+        for (name, entry) in self.directory(tree)?.entries {
+            let path = at.join(name);
+            match entry {
+                Entry::Directory(tree) => {
+                    make_real_dir(&path)?;
+                    self.copy_level(tree, &path, depth + 1)?;
+                }
+                Entry::File { digest, executable } => self.copy_file(digest, executable, &path)?,
+                Entry::Symlink(target) => {
+                    put(beside(&path, |fresh: &Path| symlink(&target, fresh))?, &path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn copy_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
+        let mut from = self.open_blob(digest)?;
+        let mut to = beside(path, |fresh: &Path| File::create_new(fresh))?;
+        io::copy(&mut from, to.as_file_mut()).map_err(Error::io("write", path))?;
+        let mode = if executable { 0o755 } else { 0o644 };
+        to.as_file().set_permissions(Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
+        put(to, path)
+    }
+}
+
+/// Makes something under a fresh name in the directory of `path`.
+fn beside<T>(path: &Path, make: impl FnMut(&Path) -> io::Result<T>) -> Result<NamedTempFile<T>> {
+    let dir = path.parent().unwrap_or(path);
+    tempfile::Builder::new().make_in(dir, make).map_err(Error::io("create", path))
+}
+
+/// In the place of whatever file or link is there, at one stroke: another run may copy the same. A directory in the way
+/// is an error.
+fn put<T>(made: NamedTempFile<T>, path: &Path) -> Result<()> {
+    made.persist(path).map(drop).map_err(|failed| Error::io("replace", path)(failed.error))
+}
+
+/// A link to a directory would lead the files elsewhere.
+fn make_real_dir(path: &Path) -> Result<()> {
+    let is_real_dir = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    if is_real_dir() {
+        return Ok(());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("replace", path)(error)),
+        _ => {}
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_real_dir() => Ok(()),
+        made => made.map_err(Error::io("create", path)),
+    }
+}

@@ -1,0 +1,175 @@
+//! A target's fields with their values as Pants' `peek` prints them: what was set, and the defaults of its type.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::config::Config;
+use crate::targets::kind::{Each, Field, Kind, Sources};
+use crate::targets::requirement_text::canonical;
+use crate::targets::requirements::normalized;
+use crate::targets::{Target, Value};
+
+/// What decides which fields there are.
+pub struct Enabled<'a> {
+    pub backends: Vec<&'a str>,
+    /// Of Pants 2.x.
+    pub minor: u32,
+}
+
+/// The version that was compared with, for repositories that name none.
+const COMPARED_WITH: u32 = 17;
+
+impl<'a> Enabled<'a> {
+    pub fn of(config: &'a Config) -> Enabled<'a> {
+        let minor = config.text("GLOBAL", "pants_version").and_then(|version| version.split('.').nth(1)?.parse().ok());
+        Enabled { backends: config.list("GLOBAL", "backend_packages"), minor: minor.unwrap_or(COMPARED_WITH) }
+    }
+
+    pub fn has(&self, field: &Field) -> bool {
+        field.exists(&self.backends, self.minor)
+    }
+}
+
+/// By the names that `peek` has for them. `all`: also those that have their default.
+pub fn field_values(target: &Target, enabled: &Enabled<'_>, all: bool) -> BTreeMap<String, Json> {
+    let mut values = BTreeMap::new();
+    let mut add = |name: &str, raw: bool, default: Json| {
+        let none_counts = name == "source" && target.kind == "docker_image";
+        let value = target.fields.get(name).filter(|value| **value != Value::None || none_counts);
+        let value = value.map_or_else(|| default.clone(), |value| printed(&target.kind, name, value));
+        if all || value != default {
+            values.insert(if raw { format!("{name}_raw") } else { name.to_owned() }, value);
+        }
+    };
+    for name in ["description", "tags"] {
+        add(name, false, Json::Null);
+    }
+    let Some(kind) = Kind::of(&target.kind) else {
+        target.fields.keys().for_each(|name| add(name, is_raw(name), Json::Null));
+        return values;
+    };
+    match kind.sources {
+        Sources::None => {}
+        Sources::One => add("source", true, kind.default_sources.first().map_or(Json::Null, |name| json!(name))),
+        Sources::Many => add("sources", true, json!(kind.default_sources)),
+    }
+    if kind.depends {
+        add("dependencies", true, Json::Null);
+    }
+    if kind.is_generator() && kind.each != Each::Pants && !kind.name.starts_with('_') {
+        add("overrides", false, Json::Null);
+    }
+    let copied = kind.generated_fields().filter(|field| field.copied && kind.is_generator());
+    for field in kind.fields().chain(copied) {
+        if enabled.has(field) || target.fields.contains_key(field.name) {
+            add(field.name, field.raw, serde_json::from_str(field.default).unwrap_or_default());
+        }
+    }
+    let is_listed = |name: &&String| kind.field_names().any(|known| known == name.as_str());
+    let unlisted: Vec<&String> = target.fields.keys().filter(|name| !is_listed(name)).collect();
+    unlisted.into_iter().for_each(|name| add(name, false, Json::Null));
+    values
+}
+
+/// Whether Pants shows what becomes of the field under another name.
+fn is_raw(name: &str) -> bool {
+    matches!(name, "dependencies" | "source" | "sources")
+}
+
+fn printed(kind: &str, name: &str, value: &Value) -> Json {
+    match (name, value) {
+        ("requirements", Value::List(items) | Value::Tuple(items)) => {
+            items.iter().map(|item| item.as_str().map_or_else(|| json(item), |text| json!(canonical(text)))).collect()
+        }
+        ("entry_point", Value::Str(text)) if matches!(kind, "pex_binary" | "python_requirement") => {
+            let (module, function) = text.split_once(':').map_or((text.as_str(), None), |(m, f)| (m, Some(f)));
+            json!({"module": module, "function": function})
+        }
+        ("script", Value::Str(text)) if kind == "pex_binary" => json!({"name": text}),
+        ("provides", Value::Object(object)) => provided(&object.named),
+        ("module_mapping" | "type_stubs_module_mapping", Value::Dict(pairs)) => pairs
+            .iter()
+            .map(|(project, modules)| (normalized(&key(project)), json(modules)))
+            .collect::<Map<_, _>>()
+            .into(),
+        ("overrides", Value::Dict(pairs)) => {
+            pairs.iter().map(|(keys, fields)| (tuple(keys), json(fields))).collect::<Map<_, _>>().into()
+        }
+        ("inherit_path", Value::Bool(value)) => json!(value.to_string()),
+        _ => json(value),
+    }
+}
+
+/// What `python_artifact(…)` is given; its entry points are dicts, however they are written.
+fn provided(named: &[(String, Value)]) -> Json {
+    let entry = |entry: &&str| entry.split_once('=').map(|(name, start)| (name.trim().to_owned(), json!(start.trim())));
+    let group = |entries: &Value| match entries {
+        Value::List(_) | Value::Tuple(_) => {
+            entries.strings().iter().filter_map(entry).collect::<Map<String, Json>>().into()
+        }
+        _ => json(entries),
+    };
+    let argument = |(name, value): &(String, Value)| match value {
+        Value::Dict(groups) if name == "entry_points" => {
+            let groups: Map<String, Json> = groups.iter().map(|(name, entries)| (key(name), group(entries))).collect();
+            (name.clone(), groups.into())
+        }
+        _ => (name.clone(), json(value)),
+    };
+    named.iter().map(argument).collect::<Map<_, _>>().into()
+}
+
+/// As Python's `json` writes it; an object by its parts.
+pub fn json(value: &Value) -> Json {
+    match value {
+        Value::None => Json::Null,
+        Value::Bool(value) => json!(value),
+        Value::Int(value) => json!(value),
+        Value::Float(value) => json!(value),
+        Value::Str(text) => json!(text),
+        Value::List(items) | Value::Tuple(items) => items.iter().map(json).collect(),
+        Value::Dict(pairs) => pairs.iter().map(|(name, value)| (key(name), json(value))).collect::<Map<_, _>>().into(),
+        Value::Object(made) => match made.kind.as_str() {
+            "http_source" => http_source(&made.positional, &made.named),
+            // Inside `overrides`: elsewhere nothing of it is left.
+            "parametrize" => {
+                json!({"args": made.positional.iter().map(json).collect::<Vec<_>>(), "kwargs": object(&made.named)})
+            }
+            _ => object(&made.named),
+        },
+    }
+}
+
+fn object(named: &[(String, Value)]) -> Json {
+    named.iter().map(|(name, value)| (name.clone(), json(value))).collect::<Map<_, _>>().into()
+}
+
+fn http_source(positional: &[Value], named: &[(String, Value)]) -> Json {
+    let of = |name: &str| named.iter().find(|(known, _)| known == name).map_or(Json::Null, |(_, value)| json(value));
+    let url = positional.first().map_or_else(|| of("url"), json);
+    let last = url.as_str().and_then(|url| url.split(['?', '#']).next()?.rsplit('/').next()).unwrap_or_default();
+    let filename = of("filename").as_str().filter(|name| !name.is_empty()).unwrap_or(last).to_owned();
+    json!({"url": url, "len": of("len"), "sha256": of("sha256"), "filename": filename})
+}
+
+fn key(value: &Value) -> String {
+    match value {
+        Value::Str(text) => text.clone(),
+        Value::Int(number) => number.to_string(),
+        _ => tuple(value),
+    }
+}
+
+/// Texts as Python shows a tuple of them: the keys of `overrides`.
+fn tuple(value: &Value) -> String {
+    let texts: Vec<&str> = match value {
+        Value::Str(text) => vec![text],
+        value => value.strings(),
+    };
+    let quoted: Vec<String> = texts.iter().map(|text| format!("'{}'", text.replace('\\', "\\\\"))).collect();
+    match quoted.as_slice() {
+        [one] => format!("({one},)"),
+        _ => format!("({})", quoted.join(", ")),
+    }
+}

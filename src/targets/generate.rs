@@ -1,0 +1,426 @@
+//! One declaration to its targets: parametrizations, and what generators generate. Reads requirement files and nothing
+//! else.
+
+mod sources;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::base::RelPath;
+use crate::base::glob::Glob;
+use crate::base::text::{self, Place};
+use crate::build_file::{Diagnostic, GROUP_PREFIX, TargetDecl, Value};
+use crate::targets::defaults::{Defaults, Fields};
+use crate::targets::globs::GlobCache;
+use crate::targets::kind::{Each, Kind, Sources};
+use crate::targets::parametrize::{self, Parameters};
+use crate::targets::requirements::{self, Requirement, normalized};
+use crate::targets::settings::Settings;
+use crate::targets::{Address, Files, Target};
+use crate::tracked::Tracker;
+
+/// What is the same for all declarations.
+pub struct Surroundings<'a> {
+    pub root: &'a Path,
+    pub tracker: &'a Tracker,
+    pub files: &'a Files,
+    pub settings: &'a Settings,
+    pub globs: &'a GlobCache,
+}
+
+/// The targets of one declaration, and what is wrong with it.
+pub struct Generation<'a> {
+    world: &'a Surroundings<'a>,
+    /// Those set before the declaration.
+    defaults: &'a Defaults,
+    /// Those of the directory in the end: they count for what is generated.
+    all_defaults: &'a Defaults,
+    build_file: &'a RelPath,
+    place: Place,
+    pub targets: Vec<Target>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Generation<'a> {
+    pub fn of(
+        world: &'a Surroundings<'a>,
+        [defaults, all_defaults]: [&'a Defaults; 2],
+        build_file: &'a RelPath,
+        decl: &TargetDecl,
+        address: &Address,
+    ) -> Generation<'a> {
+        let (targets, diagnostics) = (Vec::new(), Vec::new());
+        let mut generation =
+            Generation { world, defaults, all_defaults, build_file, place: decl.place, targets, diagnostics };
+        generation.declare(decl, address);
+        generation
+    }
+
+    fn declare(&mut self, decl: &TargetDecl, address: &Address) {
+        let kind = Kind::of(&decl.kind);
+        if let Some(kind) = kind {
+            self.check_fields(kind, &decl.fields);
+        }
+        let fields = self.defaults.under(&decl.kind, decl.fields.clone());
+        match kind.filter(|kind| kind.is_generator()) {
+            Some(kind) => self.generator(kind, fields, address),
+            None => {
+                for (parameters, fields) in self.expanded(fields) {
+                    let sources = match kind {
+                        Some(kind) => self.sources(kind, &fields, &address.dir),
+                        None => self.sources_of_unknown(&fields, &address.dir),
+                    };
+                    self.push(&decl.kind, address.with_parameters(&parameters), fields, sources, None);
+                }
+            }
+        }
+    }
+
+    /// A field that nobody knows is kept, since a newer Pants or a plugin may know it.
+    fn check_fields(&mut self, kind: &Kind, fields: &Fields) {
+        let unknown = fields.keys().filter(|field| !field.starts_with(GROUP_PREFIX) && !kind.takes(field));
+        for field in unknown {
+            let name = format!("`{field}` of `{}`", kind.name);
+            let warning = Diagnostic::unknown(self.build_file, self.place, "field", &name);
+            self.diagnostics.push(warning.did_you_mean(text::nearest(field, kind.field_names())));
+        }
+        let required = match kind.sources {
+            Sources::One => "source",
+            Sources::Many => "sources",
+            Sources::None => return,
+        };
+        if !kind.open && kind.default_sources.is_empty() && fields.get(required).is_none_or(|set| *set == Value::None) {
+            self.error(format!("a `{}` needs the field `{required}`", kind.name));
+        }
+    }
+
+    /// A parametrized generator is several, and each hands its own value on.
+    fn generator(&mut self, kind: &Kind, fields: Fields, address: &Address) {
+        if !self.may_be_several(kind, &fields) {
+            return;
+        }
+        let generated_defaults = match self.world.settings.generated_have_defaults() {
+            true => self.all_defaults.of(kind.generates).cloned().unwrap_or_default(),
+            false => Fields::new(),
+        };
+        let mut all = generated_defaults.clone();
+        all.extend(fields.clone());
+        for (parameters, all) in self.expanded(all) {
+            let (mut own, mut template) = (Fields::new(), Fields::new());
+            for (field, value) in all {
+                let set_here = fields.contains_key(&field) || !generated_defaults.contains_key(&field);
+                if kind.keeps(&field) {
+                    own.insert(field, value);
+                    continue;
+                }
+                if kind.copies(&field) && set_here {
+                    own.insert(field.clone(), value.clone());
+                }
+                template.insert(field, value);
+            }
+            let address = address.with_parameters(&parameters);
+            let sources = self.sources(kind, &own, &address.dir);
+            match kind.each {
+                Each::File => self.each_file(kind, &own, &template, &address, &sources),
+                Each::Requirement => self.each_requirement(kind, &own, &template, &address, &sources),
+                Each::EntryPoint => self.each_entry_point(kind, &own, &template, &address),
+                Each::Pants => self.pants(kind, &own, &template, &address),
+                Each::Nothing => {}
+            }
+            self.push(kind.name, address, own, sources, None);
+        }
+    }
+
+    /// What a generator has itself cannot have several values: it would be several under one name.
+    fn may_be_several(&mut self, kind: &Kind, fields: &Fields) -> bool {
+        let is_own = |field: &str| kind.keeps(field) || kind.copies(field);
+        let parametrized = fields.iter().filter(|(field, value)| parametrize::is_parametrized(field, value));
+        let own: Vec<String> =
+            parametrized.filter(|(field, _)| is_own(field)).map(|(field, _)| format!("`{field}`")).collect();
+        if own.is_empty() {
+            return true;
+        }
+        let message = format!("a `{}` keeps {} and cannot parametrize it", kind.name, own.join(", "));
+        let hint = format!("parametrize it in `overrides`, or declare each `{}` by itself", kind.generates);
+        self.diagnostics.push(Diagnostic::error(self.build_file, self.place, message).hint(hint));
+        false
+    }
+
+    fn each_file(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address, sources: &[RelPath]) {
+        let mut overrides = self.overrides(own);
+        let first = self.targets.len();
+        for file in sources {
+            let Some(file) = file.strip_prefix(&generator.dir) else { continue };
+            let mut fields = template.clone();
+            fields.insert("source".to_owned(), Value::Str(file.as_str().to_owned()));
+            self.override_fields(&mut overrides, &mut fields, |glob| glob.matches(file.as_str()), file.as_str());
+            for (parameters, fields) in self.expanded(fields) {
+                let address = generator.with_file(file.clone()).with_parameters(&parameters);
+                let path = generator.dir.join(&file);
+                self.push(kind.generates, address, fields, vec![path], Some(generator));
+            }
+        }
+        if self.world.settings.siblings.contains(&kind.name) {
+            self.join(first);
+        }
+        self.unused_overrides(&overrides);
+    }
+
+    /// Lets each target from this one on depend on all others, since nothing will be inferred for them.
+    fn join(&mut self, first: usize) {
+        let joined = &mut self.targets[first..];
+        let addresses: Vec<Value> = joined.iter().map(|target| Value::Str(target.address.to_string())).collect();
+        for (own, target) in joined.iter_mut().enumerate() {
+            let written = target.fields.get("dependencies").and_then(Value::items).unwrap_or_default();
+            let others = addresses.iter().enumerate().filter(|(other, _)| *other != own).map(|(_, address)| address);
+            let all = written.iter().chain(others).cloned().collect();
+            target.fields.insert("dependencies".to_owned(), Value::List(all));
+        }
+    }
+
+    fn each_requirement(
+        &mut self,
+        kind: &Kind,
+        own: &Fields,
+        template: &Fields,
+        generator: &Address,
+        sources: &[RelPath],
+    ) {
+        let Some(file) = sources.first() else { return };
+        let requirements = self.requirements(kind, file);
+        let relative = file.strip_prefix(&generator.dir).unwrap_or_else(|| file.clone());
+        let helper = Address::of(&generator.dir, &generator.name).with_file(relative.clone());
+        let source = Fields::from([("source".to_owned(), Value::Str(relative.as_str().to_owned()))]);
+        self.push("_generator_sources_helper", helper.clone(), source, vec![file.clone()], Some(generator));
+        let mut used = Vec::new();
+        let overrides = own.get("overrides").map(overridden).unwrap_or_default();
+        let mut dependencies = vec![Value::Str(helper.to_string())];
+        dependencies.extend(self.lockfile_dependency(template));
+        for (project, texts) in grouped(&requirements) {
+            let mut fields = template.clone();
+            fields.insert("requirements".to_owned(), strings(texts));
+            for (mapping, field) in [("module_mapping", "modules"), ("type_stubs_module_mapping", "type_stub_modules")]
+            {
+                if let Some(modules) = own.get(mapping).and_then(|mapping| entry(mapping, project)) {
+                    fields.insert(field.to_owned(), modules.clone());
+                }
+            }
+            fields.insert("dependencies".to_owned(), Value::List(dependencies.clone()));
+            for (_, set) in overrides.iter().filter(|(key, _)| normalized(key) == normalized(project)) {
+                used.push(normalized(project));
+                override_requirement(&mut fields, set, &dependencies);
+            }
+            let address = generator.with_generated(project);
+            self.push(kind.generates, address, fields, Vec::new(), Some(generator));
+        }
+        for (key, _) in overrides {
+            if !used.contains(&normalized(key)) {
+                self.error(format!("`overrides` names `{key}`, which `{relative}` does not require"));
+            }
+        }
+    }
+
+    fn lockfile_dependency(&self, template: &Fields) -> Option<Value> {
+        let settings = self.world.settings;
+        let resolve = template.get("resolve").and_then(Value::as_str).unwrap_or(&settings.default_resolve);
+        let lockfile = settings.lockfile_of(resolve)?;
+        Some(Value::Str(format!("{lockfile}:{}", lockfile_target_name(resolve))))
+    }
+
+    fn requirements(&mut self, kind: &Kind, file: &RelPath) -> Vec<Requirement> {
+        let text = match self.world.tracker.read_to_string(&file.to_path(self.world.root)) {
+            Ok(text) => text,
+            Err(error) => {
+                self.error(format!("cannot read `{file}`: {error}"));
+                return Vec::new();
+            }
+        };
+        let parsed = requirements::parse(kind.name, file.file_name().unwrap_or_default(), &text);
+        for (place, message) in parsed.refused {
+            self.diagnostics.push(Diagnostic::error(file, place, message));
+        }
+        let mut requirements = parsed.requirements;
+        if !self.world.settings.names_as_written() {
+            requirements.iter_mut().for_each(|entry| entry.project = requirements::safe_name(&entry.project));
+        }
+        requirements
+    }
+
+    fn each_entry_point(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
+        let mut overrides = self.overrides(own);
+        for entry_point in own.get("entry_points").map(Value::strings).unwrap_or_default() {
+            let mut fields = template.clone();
+            fields.insert("entry_point".to_owned(), Value::Str(entry_point.to_owned()));
+            let same = |glob: &Glob| matches!(glob, Glob::Literal(literal) if literal == entry_point);
+            self.override_fields(&mut overrides, &mut fields, same, entry_point);
+            for (parameters, fields) in self.expanded(fields) {
+                let address = generator.with_generated(&entry_point.replace(':', "-")).with_parameters(&parameters);
+                self.push(kind.generates, address, fields, Vec::new(), Some(generator));
+            }
+        }
+        self.unused_overrides(&overrides);
+    }
+
+    fn pants(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
+        let version = self.world.settings.pants_version.as_deref().map(series).unwrap_or_default();
+        let mut projects = vec![("pantsbuild.pants", vec!["pants"])];
+        if own.get("testutil").and_then(Value::as_bool).unwrap_or(true) {
+            projects.push(("pantsbuild.pants.testutil", vec!["pants.testutil"]));
+        }
+        for (project, modules) in &projects {
+            let mut fields = template.clone();
+            fields.insert("requirements".to_owned(), strings([format!("{project}{version}")]));
+            fields.insert("modules".to_owned(), strings(modules.iter().copied()));
+            self.push(kind.generates, generator.with_generated(project), fields, Vec::new(), Some(generator));
+        }
+    }
+
+    fn overrides(&mut self, own: &Fields) -> Vec<Override> {
+        let mut overrides = Vec::new();
+        let Some(Value::Dict(entries)) = own.get("overrides") else { return overrides };
+        for (keys, fields) in entries {
+            let keys = match keys {
+                Value::Str(key) => vec![key.as_str()],
+                keys => keys.strings(),
+            };
+            for key in keys {
+                match Glob::compile(key) {
+                    Ok(glob) => {
+                        let fields = pairs(fields).into_iter().map(|(field, value)| (field.to_owned(), value.clone()));
+                        overrides.push(Override { key: key.to_owned(), glob, fields: fields.collect(), used: false });
+                    }
+                    Err(error) => self.error(format!("in `overrides`: {error}")),
+                }
+            }
+        }
+        overrides
+    }
+
+    fn override_fields(
+        &mut self,
+        overrides: &mut [Override],
+        fields: &mut Fields,
+        applies: impl Fn(&Glob) -> bool,
+        what: &str,
+    ) {
+        let mut set: BTreeMap<&str, &str> = BTreeMap::new();
+        for entry in overrides.iter_mut().filter(|entry| applies(&entry.glob)) {
+            entry.used = true;
+            for (field, value) in &entry.fields {
+                if let Some(other) = set.insert(field, &entry.key) {
+                    let message =
+                        format!("`overrides` sets `{field}` of `{what}` twice: by `{other}` and `{}`", entry.key);
+                    self.diagnostics.push(Diagnostic::error(self.build_file, self.place, message));
+                }
+                fields.insert(field.clone(), value.clone());
+            }
+        }
+    }
+
+    fn unused_overrides(&mut self, overrides: &[Override]) {
+        for entry in overrides.iter().filter(|entry| !entry.used) {
+            self.unmatched_glob(format!("`overrides` names `{}`, which matches nothing of this target", entry.key));
+        }
+    }
+
+    fn expanded(&mut self, fields: Fields) -> Vec<(Parameters, Fields)> {
+        parametrize::expand(fields).unwrap_or_else(|message| {
+            self.error(message);
+            Vec::new()
+        })
+    }
+
+    fn push(
+        &mut self,
+        kind: &str,
+        address: Address,
+        mut fields: Fields,
+        sources: Vec<RelPath>,
+        generator: Option<&Address>,
+    ) {
+        fields.retain(|field, _| field != "name");
+        self.targets.push(Target {
+            address,
+            kind: kind.to_owned(),
+            fields,
+            sources,
+            generator: generator.cloned(),
+            build_file: self.build_file.clone(),
+            place: self.place,
+        });
+    }
+
+    fn error(&mut self, message: String) {
+        self.diagnostics.push(Diagnostic::error(self.build_file, self.place, message));
+    }
+}
+
+struct Override {
+    key: String,
+    glob: Glob,
+    fields: Vec<(String, Value)>,
+    used: bool,
+}
+
+/// The versions of Pants that a plugin may be run with: those of the same series, or just the one if it is a snapshot.
+fn series(version: &str) -> String {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) if !version.contains("dev") => {
+            format!(">={major}.{minor}.0a0,<{major}.{}", minor + 1)
+        }
+        _ => format!("=={version}"),
+    }
+}
+
+/// The name of the target that Pants makes for a resolve's lockfile.
+pub fn lockfile_target_name(resolve: &str) -> String {
+    format!("_{resolve}_lockfile")
+}
+
+fn strings(texts: impl IntoIterator<Item = impl Into<String>>) -> Value {
+    Value::List(texts.into_iter().map(|text| Value::Str(text.into())).collect())
+}
+
+/// The pairs of a dict whose keys are strings.
+fn pairs(value: &Value) -> Vec<(&str, &Value)> {
+    match value {
+        Value::Dict(pairs) => pairs.iter().filter_map(|(key, value)| Some((key.as_str()?, value))).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What is set for which name: a key of `overrides` may be several names.
+fn overridden(overrides: &Value) -> Vec<(&str, &Value)> {
+    let Value::Dict(entries) = overrides else { return Vec::new() };
+    let rows = entries.iter().flat_map(|(keys, set)| match keys {
+        Value::Str(key) => vec![(key.as_str(), set)],
+        keys => keys.strings().into_iter().map(|key| (key, set)).collect(),
+    });
+    rows.collect()
+}
+
+/// The value of a project in a dict by project, however both are spelt.
+fn entry<'v>(dict: &'v Value, project: &str) -> Option<&'v Value> {
+    let wanted = normalized(project);
+    pairs(dict).into_iter().find(|(key, _)| normalized(key) == wanted).map(|(_, value)| value)
+}
+
+/// `dependencies` of an override come before those that every requirement has.
+fn override_requirement(fields: &mut Fields, set: &Value, dependencies: &[Value]) {
+    for (field, value) in pairs(set) {
+        let value = match field {
+            "dependencies" => Value::List([value.items().unwrap_or_default(), dependencies].concat()),
+            _ => value.clone(),
+        };
+        fields.insert(field.to_owned(), value);
+    }
+}
+
+/// Requirements of one project that stand one after the other are one target's.
+fn grouped(requirements: &[Requirement]) -> impl Iterator<Item = (&str, Vec<String>)> {
+    requirements.chunk_by(|left, right| left.project == right.project).map(|group| {
+        let texts = group.iter().map(|requirement| requirement.text.clone());
+        (group[0].project.as_str(), texts.collect())
+    })
+}

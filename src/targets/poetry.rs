@@ -1,0 +1,129 @@
+//! Poetry's dependency tables as PEP 508 requirements.
+
+use toml::{Table, Value};
+
+use crate::targets::requirements::{Parsed, add, at};
+
+pub fn requirements(table: &Table, parsed: &mut Parsed) {
+    let groups = at(table, &["tool", "poetry", "group"]).and_then(Value::as_table);
+    let groups = groups.into_iter().flatten().map(|(_, group)| group.get("dependencies"));
+    let main = [at(table, &["tool", "poetry", "dependencies"]), at(table, &["tool", "poetry", "dev-dependencies"])];
+    for (name, entry) in main.into_iter().chain(groups).flatten().filter_map(Value::as_table).flatten() {
+        if name == "python" {
+            continue;
+        }
+        match entry {
+            Value::Array(entries) => entries.iter().for_each(|entry| add(&one(name, entry), parsed)),
+            entry => add(&one(name, entry), parsed),
+        }
+    }
+}
+
+fn one(name: &str, entry: &Value) -> String {
+    let Value::Table(entry) = entry else {
+        return [name, &versions(entry.as_str().unwrap_or_default())].concat();
+    };
+    let text = |key: &str| entry.get(key).and_then(Value::as_str);
+    let extras: Vec<&str> =
+        entry.get("extras").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
+    let from = match (text("git"), text("url"), text("path")) {
+        (Some(git), ..) => {
+            let revision = ["rev", "tag", "branch"].into_iter().find_map(text);
+            let revision = revision.map_or(String::new(), |revision| format!("@{revision}"));
+            let git = match git.strip_prefix("git@") {
+                Some(host) => format!("ssh://git@{}", host.replacen(':', "/", 1)),
+                None => git.to_owned(),
+            };
+            format!(" @ git+{git}{revision}")
+        }
+        (_, Some(url), _) => format!(" @ {url}"),
+        (_, _, Some(path)) => format!(" @ file://{path}"),
+        _ => versions(text("version").unwrap_or_default()),
+    };
+    let python = text("python").map(python_marker).filter(|marker| !marker.is_empty());
+    let markers: Vec<String> = text("markers").map(|marker| format!("({marker})")).into_iter().chain(python).collect();
+    let markers = if markers.is_empty() { String::new() } else { format!(";{}", markers.join(" and ")) };
+    format!("{name}{extras}{from}{markers}")
+}
+
+/// `^1.2, !=1.3` as `>=1.2,<2.0,!=1.3`. Alternatives (`||`) have no PEP 440 form and are left to the first.
+fn versions(text: &str) -> String {
+    let text = text.split("||").next().unwrap_or_default();
+    text.split(',').map(|part| version(part.trim())).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",")
+}
+
+fn version(text: &str) -> String {
+    let numbers = |text: &str| text.trim().split('.').map(|part| part.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
+    let below = |mut parts: Vec<u64>, at: usize| {
+        parts[at] = parts[at].saturating_add(1);
+        parts[at + 1..].fill(0);
+        parts.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
+    };
+    if let Some(caret) = text.strip_prefix('^') {
+        let parts = numbers(caret);
+        let first = parts.iter().position(|part| *part != 0).unwrap_or(parts.len() - 1);
+        return format!(">={},<{}", caret.trim(), below(parts, first));
+    }
+    if let Some(tilde) = text.strip_prefix('~').filter(|rest| !rest.starts_with('=')) {
+        let parts = numbers(tilde);
+        let at = usize::from(parts.len() > 1);
+        return format!(">={},<{}", tilde.trim(), below(parts, at));
+    }
+    match text.chars().next() {
+        None | Some('*') => String::new(),
+        Some(first) if first.is_ascii_digit() => format!("=={text}"),
+        Some(_) => text.replace(' ', ""),
+    }
+}
+
+/// `^3.8` as a marker on `python_version`.
+fn python_marker(text: &str) -> String {
+    let part = |part: &str| {
+        let at = part.find(|char: char| char.is_ascii_digit()).unwrap_or(part.len());
+        let (op, number) = part.split_at(at);
+        format!("python_version{op}'{number}'")
+    };
+    let alternatives = text.split("||").map(|alternative| {
+        let parts = versions(alternative);
+        parts.split(',').filter(|part| !part.is_empty()).map(part).collect::<Vec<_>>().join(" and ")
+    });
+    let alternatives: Vec<String> = alternatives.filter(|alternative| !alternative.is_empty()).collect();
+    match alternatives.as_slice() {
+        [] => String::new(),
+        alternatives => format!("({})", alternatives.join(") or (")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    fn check(line: &str, expected: &[&str]) {
+        let text = format!("[tool.poetry.dependencies]\npython = '^3.9'\n{line}\n");
+        let parsed = crate::targets::requirements::parse("poetry_requirements", "pyproject.toml", &text);
+        let found: Vec<&str> = parsed.requirements.iter().map(|requirement| requirement.text.as_str()).collect();
+        assert_eq!(found, expected, "{:?}", parsed.refused);
+    }
+
+    #[test]
+    fn carets_and_tildes_become_bounds() {
+        check("a = '^1.2'", &["a>=1.2,<2.0"]);
+        check("a = '^0.2.3'", &["a>=0.2.3,<0.3.0"]);
+        check("a = '~1.2.3'", &["a>=1.2.3,<1.3.0"]);
+        check("a = '~1'", &["a>=1,<2"]);
+        check("a = '~=1.2'", &["a~=1.2"]);
+        check("a = '*'", &["a"]);
+        check("a = '1.2.3'", &["a==1.2.3"]);
+        check("a = '>= 1, < 2'", &["a>=1,<2"]);
+        check("a = '^'", &["a>=,<1"]);
+    }
+
+    #[test]
+    fn tables_keep_extras_sources_and_markers() {
+        check("a = {version = '^1', extras = ['x', 'y']}", &["a[x,y]>=1,<2"]);
+        check("a = {git = 'https://h.invalid/a', rev = 'b'}", &["a @ git+https://h.invalid/a@b"]);
+        check(
+            "a = [{version = '1', python = '<3.8'}, {version = '2', markers = \"os_name == 'x'\"}]",
+            &["a==1;(python_version<'3.8')", "a==2;(os_name == 'x')"],
+        );
+    }
+}
