@@ -1,7 +1,7 @@
-//! What a sandbox costs: runs a trivial program N times through one spawner, one after the other, and prints
-//! microseconds as JSON, for comparison with other sandboxes on the same machine in the same minute.
+//! Measures the cost of a sandbox: runs a trivial program several times in sequence through one spawner, and prints
+//! microseconds as JSON, for comparison with other sandboxes on the same machine at the same time.
 //!
-//! `bench <static program on the host> [runs] [pause in µs]`: with a pause the next sandbox is prepared by then.
+//! `bench <static program on the host> [runs] [pause in µs]`: during a pause the spawner can prepare the next sandbox.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,32 +16,32 @@ use waders_sandbox::{
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     spawner_main_if_asked();
     let mut args = std::env::args().skip(1);
-    let program = PathBuf::from(args.next().ok_or("which program?")?).canonicalize()?;
+    let program = PathBuf::from(args.next().ok_or("usage: bench <program> [runs] [pause in µs]")?).canonicalize()?;
     let runs: usize = args.next().map_or(Ok(200), |text| text.parse())?;
     let pause = Duration::from_micros(args.next().map_or(Ok(0), |text| text.parse())?);
     let request = request(&program)?;
     let spawner = Spawner::start()?;
-    let mut took_us = Vec::new();
+    let mut durations_us = Vec::new();
     for _ in 0..runs {
         std::thread::sleep(pause);
         let null = || File::options().write(true).open("/dev/null").map(OwnedFd::from);
         let (stdout, stderr) = (null()?, null()?);
-        let began = Instant::now();
+        let start = Instant::now();
         let outcome = spawner.run(&request, stdout, stderr)?.wait()?;
-        took_us.push(began.elapsed().as_micros());
+        durations_us.push(start.elapsed().as_micros());
         if outcome.exit != Exit::Code(0) {
-            return Err(format!("the program ended with {:?}", outcome.exit).into());
+            return Err(format!("unexpected exit of the program: {:?}", outcome.exit).into());
         }
     }
-    took_us.sort_unstable();
-    let (min, p50, p90) = (took_us[0], took_us[runs / 2], took_us[runs * 9 / 10]);
+    durations_us.sort_unstable();
+    let (min, p50, p90) = (durations_us[0], durations_us[runs / 2], durations_us[runs * 9 / 10]);
     println!("{}", serde_json::json!({ "runs": runs, "min_us": min, "p50_us": p50, "p90_us": p90 }));
     Ok(())
 }
 
 fn request(program: &std::path::Path) -> Result<Request, &'static str> {
-    let dir = program.parent().ok_or("a program is in a directory")?;
-    let name = program.file_name().ok_or("a program has a name")?.to_string_lossy();
+    let dir = program.parent().ok_or("the program has no parent directory")?;
+    let name = program.file_name().ok_or("the program has no file name")?.to_string_lossy();
     let scratch = MountKind::Scratch { bytes: 64 << 20, inodes: 10_000 };
     Ok(Request {
         argv: vec![format!("/program/{name}")],

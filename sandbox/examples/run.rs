@@ -1,7 +1,7 @@
-//! Runs one program in a sandbox from the command line, to look around in it.
+//! Runs one program in a sandbox from the command line, for exploring the sandbox interactively.
 //!
-//! `run [ro:<host>:<inside> | rw:… | tmp:<inside> | env:<NAME=value>]… -- <program> [argument]…`
-//! Without mounts there is the host's `/usr`, `/tmp` and an empty HOME.
+//! `run [ro:<host>:<inside> | rw:<host>:<inside> | tmp:<inside> | env:<NAME=value>]… -- <program> [argument]…`
+//! The sandbox always contains the host's `/usr`, an empty `/tmp` and an empty HOME.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
@@ -17,20 +17,20 @@ const INODES: u64 = 100_000;
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     spawner_main_if_asked();
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let split = words.iter().position(|word| word == "--").ok_or("no `--` before the program")?;
-    let mut mounts = vec![mount("ro:/usr:/usr")?, mount("tmp:/tmp")?, mount("tmp:/home/waders")?];
-    let usual =
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let split = args.iter().position(|arg| arg == "--").ok_or("missing `--` before the program")?;
+    let mut mounts = vec![parse_mount("ro:/usr:/usr")?, parse_mount("tmp:/tmp")?, parse_mount("tmp:/home/waders")?];
+    let variables =
         [("HOME", "/home/waders"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin"), ("TMPDIR", "/tmp"), ("TZ", "UTC")];
-    let mut env = BTreeMap::from(usual.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    for word in &words[..split] {
-        match word.strip_prefix("env:").and_then(|pair| pair.split_once('=')) {
+    let mut env = BTreeMap::from(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    for arg in &args[..split] {
+        match arg.strip_prefix("env:").and_then(|pair| pair.split_once('=')) {
             Some((name, value)) => drop(env.insert(name.to_owned(), value.to_owned())),
-            None => mounts.push(mount(word)?),
+            None => mounts.push(parse_mount(arg)?),
         }
     }
     let request = Request {
-        argv: words[split + 1..].to_vec(),
+        argv: args[split + 1..].to_vec(),
         env,
         cwd: "/tmp".into(),
         mounts,
@@ -56,13 +56,13 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     })
 }
 
-fn mount(word: &str) -> Result<Mount, String> {
-    let parts: Vec<&str> = word.split(':').collect();
+fn parse_mount(arg: &str) -> Result<Mount, String> {
+    let parts: Vec<&str> = arg.split(':').collect();
     let (at, kind) = match parts[..] {
         ["ro", source, at] => (at, MountKind::ReadOnly { source: source.into() }),
         ["rw", source, at] => (at, MountKind::Writable { source: source.into() }),
         ["tmp", at] => (at, MountKind::Scratch { bytes: BYTES, inodes: INODES }),
-        _ => return Err(format!("`{word}` is no mount")),
+        _ => return Err(format!("invalid mount `{arg}`: expected `ro:`, `rw:` or `tmp:`")),
     };
     Ok(Mount { at: at.into(), kind })
 }

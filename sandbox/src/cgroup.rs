@@ -1,5 +1,6 @@
-//! The memory limit of one sandbox, where the machine lets us make control groups: version 2 where `memory` is
-//! delegated to our group, else version 1 as root. Process counts are limited by RLIMIT_NPROC instead.
+//! The memory limit of one container, on machines where control groups can be created: version 2 if the `memory`
+//! controller is delegated to the caller's group, otherwise version 1 as root. The number of processes is limited by
+//! RLIMIT_NPROC instead.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +9,15 @@ use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::{AccessFlags, Pid, access, getpid};
 
-use crate::error::Doing;
-use crate::{Error, Lack};
+use crate::error::Context;
+use crate::{Error, Unsupported};
 
-/// Names of our groups begin with it; the spawner's process and the cell's follow.
+/// A group's name is this prefix, then the process ids of the spawner and of the container's init.
 const PREFIX: &str = "waders-";
 
-/// A group of one cell. It can be removed only when the cell is gone, which is a little later than its report.
-pub struct Group {
+/// The control group of one container. It can be removed only after all processes of the container have ended, which is
+/// a little later than init's report.
+pub(crate) struct Cgroup {
     dir: PathBuf,
     version: Version,
 }
@@ -26,26 +28,28 @@ enum Version {
     Two,
 }
 
-pub fn memory_delegated() -> Result<(), Lack> {
-    parent().map(drop)
+pub(crate) fn check_memory_delegated() -> Result<(), Unsupported> {
+    find_parent().map(drop)
 }
 
-impl Group {
-    /// Puts a process, and so all it will start, under a limit.
-    pub fn limit(pid: Pid, memory_bytes: u64) -> Result<Group, Error> {
-        let (parent, version) = parent().map_err(Error::Lacking)?;
+impl Cgroup {
+    /// Creates a group with this limit and moves a process into it. Everything that the process starts later is in the
+    /// group as well.
+    pub(crate) fn with_memory_limit(pid: Pid, memory_bytes: u64) -> Result<Cgroup, Error> {
+        let (parent, version) = find_parent().map_err(Error::Unsupported)?;
         let dir = parent.join(format!("{PREFIX}{}-{pid}", getpid()));
-        fs::create_dir(&dir).doing_with(|| format!("make the control group `{}`", dir.display()))?;
-        let group = Group { dir, version };
+        fs::create_dir(&dir).with_context(|| format!("create the control group `{}`", dir.display()))?;
+        let group = Cgroup { dir, version };
         let write = |file: &str, text: String| {
             let path = group.dir.join(file);
-            fs::write(&path, text).doing_with(|| format!("write `{}`", path.display()))
+            fs::write(&path, text).with_context(|| format!("write `{}`", path.display()))
         };
         match version {
             Version::One => write("memory.limit_in_bytes", memory_bytes.to_string())?,
             Version::Two => {
                 write("memory.max", memory_bytes.to_string())?;
-                // Swapping would only hide that the limit was reached. Absent where the kernel has no swap accounting.
+                // Without this the step would swap instead of reaching its limit. The file does not exist on kernels
+                // without swap accounting.
                 let _ = write("memory.swap.max", "0".to_owned());
             }
         }
@@ -53,13 +57,13 @@ impl Group {
         Ok(group)
     }
 
-    /// Whether it is gone now.
-    pub fn remove(&self) -> bool {
+    /// Tries to remove the group. Returns false if it still contains processes.
+    pub(crate) fn remove(&self) -> bool {
         !fs::remove_dir(&self.dir).is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
     }
 
-    /// Whether the kernel killed something in the group for memory.
-    pub fn out_of_memory(&self) -> bool {
+    /// Whether the kernel killed a process of the group because of the limit.
+    pub(crate) fn out_of_memory(&self) -> bool {
         let file = match self.version {
             Version::One => "memory.oom_control",
             Version::Two => "memory.events",
@@ -70,28 +74,28 @@ impl Group {
     }
 }
 
-/// Removes the groups of spawners that were killed before they could.
-pub fn sweep() {
-    let Ok((parent, _)) = parent() else { return };
+/// Removes the groups of spawners that were killed before they could remove them.
+pub(crate) fn remove_stale() {
+    let Ok((parent, _)) = find_parent() else { return };
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();
         let spawner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse().ok());
         let is_dead = |pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
         if spawner.is_some_and(is_dead) {
-            // Whoever swept it before us has done it.
+            // Fails if another spawner has removed it since it was listed.
             let _ = fs::remove_dir(entry.path());
         }
     }
 }
 
-/// Our own group, when groups with a memory limit can be made in it.
-fn parent() -> Result<(PathBuf, Version), Lack> {
+/// Returns this process's own control group if groups with a memory limit can be created in it.
+fn find_parent() -> Result<(PathBuf, Version), Unsupported> {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let two = text.lines().find_map(|line| line.strip_prefix("0::/"));
     for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
         let Some(dir) = two.map(|group| Path::new(root).join(group)) else { continue };
         let control = fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
-        if control.split_whitespace().any(|name| name == "memory") && writable(&dir) {
+        if control.split_whitespace().any(|name| name == "memory") && is_writable(&dir) {
             return Ok((dir, Version::Two));
         }
     }
@@ -99,16 +103,16 @@ fn parent() -> Result<(PathBuf, Version), Lack> {
         let (names, group) = line.split_once(':')?.1.split_once(":/")?;
         names.split(',').any(|name| name == "memory").then_some(group)
     });
-    if let Some(dir) = one.map(|group| Path::new("/sys/fs/cgroup/memory").join(group)).filter(|dir| writable(dir)) {
+    if let Some(dir) = one.map(|group| Path::new("/sys/fs/cgroup/memory").join(group)).filter(|dir| is_writable(dir)) {
         return Ok((dir, Version::One));
     }
-    Err(Lack {
-        what: "a memory limit".to_owned(),
-        why: "no control group with `memory` is delegated to this process".to_owned(),
+    Err(Unsupported {
+        feature: "memory limit".to_owned(),
+        reason: "no control group with the `memory` controller is delegated to this process".to_owned(),
         remedy: "run under `systemd-run --user --scope -p Delegate=yes`, or set no memory limit".to_owned(),
     })
 }
 
-fn writable(dir: &Path) -> bool {
+fn is_writable(dir: &Path) -> bool {
     access(dir, AccessFlags::W_OK).is_ok()
 }

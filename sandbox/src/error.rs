@@ -1,58 +1,73 @@
-//! What can go wrong between a request and its outcome. Errors travel over the spawner's socket, so they are plain data.
+//! Why a request has no outcome. Errors travel over the spawner's socket, so they are plain data. Which kernel features
+//! are missing, and the remedies, are in `kernel`.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Lack;
-use crate::kernel::lacks_namespaces;
+use crate::Unsupported;
+use crate::kernel::unsupported_namespaces;
 
+/// Why a request could not be run. A step that ran and failed is an [`Outcome`](crate::Outcome), not an error.
 #[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum Error {
-    #[error("cannot {doing}")]
+    /// A system call failed while a sandbox was being set up or supervised.
+    #[error("cannot {operation}")]
     System {
-        doing: String,
+        /// The operation as an infinitive with its object: "open the directory `/in`".
+        operation: String,
+        /// The system's answer.
         #[source]
         cause: Cause,
     },
-    /// This kernel or container cannot give what the request asks for. [`Error::hint`] says what to do.
+    /// This machine cannot isolate the step as the request demands. [`Error::hint`] returns the remedy.
     #[error("cannot isolate the step: {0}")]
-    Lacking(#[source] Lack),
+    Unsupported(Unsupported),
+    /// The container was set up, but execve(2) refused the program.
     #[error("cannot execute `{program}` in the sandbox")]
     Exec {
+        /// `argv[0]`, a path inside the sandbox.
         program: String,
+        /// The system's answer.
         #[source]
         cause: Cause,
     },
-    #[error("bad request: {0}")]
+    /// The request contradicts itself or exceeds a fixed limit.
+    #[error("invalid request: {0}")]
     Request(String),
+    /// The spawner's process ended, or closed its socket, before it reported an outcome.
     #[error("the spawner ended before the step did")]
     SpawnerGone,
+    /// The sandbox's init ended without a report.
     #[error("the sandbox ended without a report")]
     SandboxGone,
 }
 
 impl Error {
-    /// What failed before any request was known failed because of this machine.
-    pub(crate) fn into_lack(self) -> Error {
+    /// Reinterprets a failed system call as a missing kernel feature. Only for operations that do not depend on a
+    /// request: there, a failure is a property of the machine.
+    pub(crate) fn into_unsupported(self) -> Error {
         match self {
-            Error::System { doing, cause } => Error::Lacking(lacks_namespaces(&doing, cause)),
+            Error::System { operation, cause } => Error::Unsupported(unsupported_namespaces(&operation, cause)),
             other => other,
         }
     }
 
-    /// What the user can do about it, where we know.
+    /// The remedy: what the user can do now. `None` if it is not known.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Error::Lacking(lack) => Some(&lack.remedy),
+            Error::Unsupported(unsupported) => Some(&unsupported.remedy),
             _ => None,
         }
     }
 }
 
-/// The world's answer, as an errno: survives the way through the socket.
+/// An errno that can be serialised over the socket. Displayed like [`io::Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause(pub i32);
+pub struct Cause(
+    /// A value of errno(3).
+    pub i32,
+);
 
 impl std::fmt::Display for Cause {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -74,18 +89,20 @@ impl From<nix::Error> for Cause {
     }
 }
 
-/// Says what was being done when the world said no.
-pub(crate) trait Doing<T> {
-    fn doing(self, what: impl Into<String>) -> Result<T, Error>;
-    fn doing_with(self, what: impl FnOnce() -> String) -> Result<T, Error>;
+/// Adds the failed operation to an errno, which makes it an [`Error::System`].
+pub(crate) trait Context<T> {
+    /// `operation` completes the sentence "cannot …".
+    fn context(self, operation: impl Into<String>) -> Result<T, Error>;
+    /// The same with text that is formatted only in case of an error.
+    fn with_context(self, operation: impl FnOnce() -> String) -> Result<T, Error>;
 }
 
-impl<T, E: Into<Cause>> Doing<T> for Result<T, E> {
-    fn doing(self, what: impl Into<String>) -> Result<T, Error> {
-        self.map_err(|cause| Error::System { doing: what.into(), cause: cause.into() })
+impl<T, E: Into<Cause>> Context<T> for Result<T, E> {
+    fn context(self, operation: impl Into<String>) -> Result<T, Error> {
+        self.map_err(|cause| Error::System { operation: operation.into(), cause: cause.into() })
     }
 
-    fn doing_with(self, what: impl FnOnce() -> String) -> Result<T, Error> {
-        self.map_err(|cause| Error::System { doing: what(), cause: cause.into() })
+    fn with_context(self, operation: impl FnOnce() -> String) -> Result<T, Error> {
+        self.map_err(|cause| Error::System { operation: operation(), cause: cause.into() })
     }
 }

@@ -1,5 +1,5 @@
-//! What this kernel and container offer for isolation, and the remedy for what they lack. Facts only: the refusals
-//! themselves are made where a request asks for something.
+//! The isolation features of this kernel and of the enclosing container, and the remedy for each missing one. Requests
+//! are refused elsewhere, where a request needs a feature.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,50 +9,58 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Cause, Doing};
+use crate::error::{Cause, Context};
 use crate::{Error, Isolation, Limits, Network, Request, Spawner, Stdio, cgroup, sys};
 
-/// What a spawner found out by trying, before its first request.
+/// The isolation features of this machine, as a spawner found them by trying.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Kernel {
+    /// The kernel's release, such as `6.12.0`; empty if `/proc` does not show it.
     pub release: String,
-    /// Namespaces of every kind and the mounts in them; nothing but `Isolation::None` works without.
-    pub namespaces: Result<(), Lack>,
-    /// 0 when there is none; 6 is the first that scopes abstract sockets and signals.
+    /// Whether namespaces and mounts in them can be created. Every level above [`Isolation::None`] requires them.
+    pub namespaces: Result<(), Unsupported>,
+    /// The Landlock ABI version: 0 if there is no Landlock, 6 or later if it can restrict abstract sockets and signals.
     pub landlock_abi: u32,
-    pub seccomp: Result<(), Lack>,
-    /// Whether `Limits::memory_bytes` can be enforced.
-    pub memory_limit: Result<(), Lack>,
-    /// Steps run as a user id of their own (only when started as real root).
+    /// Whether system call filters are supported.
+    pub seccomp: Result<(), Unsupported>,
+    /// Whether [`Limits::memory_bytes`] can be enforced.
+    pub memory_limit: Result<(), Unsupported>,
+    /// Whether steps run as a user id of their own, which is so only if real root started the spawner.
     pub dedicated_user: bool,
 }
 
-/// Something this kernel does not give, and what to do about it.
+/// A feature that this machine does not provide, with the reason and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("{what}: {why}")]
-pub struct Lack {
-    pub what: String,
-    pub why: String,
+#[error("{feature} unavailable: {reason}")]
+pub struct Unsupported {
+    /// The missing feature as a noun: `user namespaces`.
+    pub feature: String,
+    /// Why it is missing, with the system's answer where there is one.
+    pub reason: String,
+    /// The action for the user, as an imperative.
     pub remedy: String,
 }
 
-/// Starts a spawner only to find out what this kernel can isolate, and tries it.
+/// Starts a spawner and runs a trial request, to find out what this machine can isolate.
+///
+/// # Errors
+/// If the spawner does not start, or the trial fails for a reason other than a missing feature.
 pub fn probe() -> Result<Kernel, Error> {
     let spawner = Spawner::start()?;
     let mut kernel = spawner.kernel().clone();
-    let null = || fs::File::options().write(true).open("/dev/null").map(OwnedFd::from).doing("open `/dev/null`");
+    let null = || fs::File::options().write(true).open("/dev/null").map(OwnedFd::from).context("open `/dev/null`");
     let isolation = if kernel.landlock_abi > 0 { Isolation::Full } else { Isolation::NoLandlock };
-    match spawner.run(&trial(isolation), null()?, null()?)?.wait() {
-        // All walls stood when it came to this.
+    match spawner.run(&trial_request(isolation), null()?, null()?)?.wait() {
+        // The program does not exist, so the expected answer is that everything before exec succeeded.
         Ok(_) | Err(Error::Exec { .. }) => {}
-        Err(Error::Lacking(lack)) => kernel.namespaces = Err(lack),
+        Err(Error::Unsupported(unsupported)) => kernel.namespaces = Err(unsupported),
         Err(error) => return Err(error),
     }
     Ok(kernel)
 }
 
-/// Asks for a program that is not there, in an empty sandbox.
-fn trial(isolation: Isolation) -> Request {
+/// A request for a program that does not exist, in an empty sandbox.
+fn trial_request(isolation: Isolation) -> Request {
     Request {
         argv: vec!["/nothing".to_owned()],
         env: BTreeMap::new(),
@@ -73,95 +81,112 @@ fn trial(isolation: Isolation) -> Request {
 }
 
 impl Kernel {
-    pub(crate) fn look(namespaces: Result<(), Lack>, dedicated_user: bool) -> Kernel {
+    /// Detects what can be read without creating a container; the caller passes the rest.
+    pub(crate) fn detect(namespaces: Result<(), Unsupported>, dedicated_user: bool) -> Kernel {
         Kernel {
-            release: sysctl("kernel/osrelease").unwrap_or_default(),
+            release: read_sysctl("kernel/osrelease").unwrap_or_default(),
             namespaces,
             landlock_abi: sys::landlock_abi(),
-            seccomp: seccomp(),
-            memory_limit: cgroup::memory_delegated(),
+            seccomp: check_seccomp(),
+            memory_limit: cgroup::check_memory_delegated(),
             dedicated_user,
         }
     }
 }
 
-/// Why Landlock of at least `abi` is missing.
-pub(crate) fn lacks_landlock(found: u32, needed: u32) -> Lack {
-    Lack {
-        what: format!("Landlock ABI {needed}"),
-        why: match found {
-            0 => "this kernel offers no Landlock".to_owned(),
-            abi => format!("this kernel offers Landlock ABI {abi}"),
+/// The refusal where a request needs Landlock ABI `needed` and the kernel has ABI `found`, or 0 for none.
+pub(crate) fn unsupported_landlock(found: u32, needed: u32) -> Unsupported {
+    Unsupported {
+        feature: format!("Landlock ABI {needed}"),
+        reason: match found {
+            0 => "this kernel does not support Landlock, or does not enable it at boot".to_owned(),
+            abi => format!("this kernel supports Landlock ABI {abi}"),
         },
-        remedy:
-            "boot a kernel of 5.13 or later (6.12 for the host network) with `landlock` in its `lsm=` list, or allow \
-                 the isolation level `no-landlock` by name"
-                .to_owned(),
+        remedy: "boot Linux 5.13 or later (6.12 or later for a step that uses the host's network) with `landlock` in \
+                 the boot parameter `lsm=`, or select the weaker isolation level `no-landlock` by name"
+            .to_owned(),
     }
 }
 
-/// Reads why the kernel refused a namespace or a mount in it, from the settings that are known to forbid it.
-pub(crate) fn lacks_namespaces(doing: &str, cause: Cause) -> Lack {
-    let (why, remedy) =
-        explain(cause, &|name| sysctl(name), fs::read_to_string("/proc/self/status").unwrap_or_default());
-    Lack { what: "user namespaces".to_owned(), why: format!("{why} (cannot {doing}: {cause})"), remedy }
+/// The refusal where the kernel denied a namespace or a mount in one. The reason is derived from the errno and from the
+/// settings that are known to cause it. `operation` completes the sentence "cannot …".
+pub(crate) fn unsupported_namespaces(operation: &str, cause: Cause) -> Unsupported {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let (reason, remedy) = explain(cause, &read_sysctl, &status);
+    Unsupported {
+        feature: "user namespaces".to_owned(),
+        reason: format!("{reason} (cannot {operation}: {cause})"),
+        remedy: remedy.to_owned(),
+    }
 }
 
-fn explain(cause: Cause, sysctl: &dyn Fn(&str) -> Option<String>, status: String) -> (String, String) {
+/// Returns reason and remedy. `status` is the text of `/proc/self/status`: proc_pid_status(5).
+fn explain(cause: Cause, sysctl: &dyn Fn(&str) -> Option<String>, status: &str) -> (&'static str, &'static str) {
     let is = |name: &str, value: &str| sysctl(name).as_deref() == Some(value);
-    let filtered = status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]));
-    let (why, remedy) = if is("user/max_user_namespaces", "0") {
-        ("`user.max_user_namespaces` is 0", "run `sudo sysctl user.max_user_namespaces=15000`")
+    let has_seccomp_filter = status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]));
+    if is("user/max_user_namespaces", "0") {
+        (
+            "the setting `user.max_user_namespaces` is 0",
+            "allow user namespaces: run `sudo sysctl user.max_user_namespaces=15000`, and add the setting to \
+             `/etc/sysctl.d` to keep it after a reboot",
+        )
     } else if is("kernel/unprivileged_userns_clone", "0") {
-        ("`kernel.unprivileged_userns_clone` is 0", "run `sudo sysctl kernel.unprivileged_userns_clone=1`")
+        (
+            "the setting `kernel.unprivileged_userns_clone` is 0",
+            "allow user namespaces: run `sudo sysctl kernel.unprivileged_userns_clone=1`, and add the setting to \
+             `/etc/sysctl.d` to keep it after a reboot",
+        )
     } else if is("kernel/apparmor_restrict_unprivileged_userns", "1") {
         (
-            "AppArmor restricts user namespaces to programs with a profile",
-            "give this program an AppArmor profile with `userns,`, or run `sudo sysctl \
+            "AppArmor allows user namespaces only to programs with a profile",
+            "give this program an AppArmor profile that contains `userns,`, or run `sudo sysctl \
              kernel.apparmor_restrict_unprivileged_userns=0`",
         )
     } else if cause.0 == libc::ENOSPC || cause.0 == libc::EUSERS {
         (
-            "the limit of user namespaces, or of their nesting, is reached",
-            "raise `user.max_user_namespaces`, or run outside the enclosing sandbox",
+            "the limit on the number or the nesting depth of user namespaces is reached",
+            "raise `user.max_user_namespaces` with `sudo sysctl`, or run outside the enclosing sandbox",
         )
-    } else if cause.0 == libc::EPERM && filtered {
+    } else if cause.0 == libc::EPERM && has_seccomp_filter {
         (
-            "a seccomp filter, most likely a container's, forbids it",
+            "a seccomp filter denies them, most likely that of the enclosing container",
             "start the container with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`, or \
              run on the host",
         )
     } else if cause.0 == libc::EINVAL || cause.0 == libc::ENOSYS {
-        ("this kernel is too old or built without them", "boot a kernel of 5.14 or later with CONFIG_USER_NS=y")
-    } else if cause.0 == libc::EPERM && filtered_proc(&status) {
+        ("this kernel is too old or was built without them", "boot Linux 5.14 or later, built with `CONFIG_USER_NS=y`")
+    } else if cause.0 == libc::EPERM && has_reduced_capabilities(status) {
         (
-            "a container masks parts of /proc, so that no new one may be mounted",
-            "start the container with `--security-opt systempaths=unconfined`",
+            "the enclosing container masks parts of `/proc`, so that a new `/proc` cannot be mounted",
+            "start the container with `--security-opt systempaths=unconfined`, or run on the host",
         )
     } else {
-        ("a security module or container forbids it", "run on the host, or in a container that allows user namespaces")
-    };
-    (why.to_owned(), remedy.to_owned())
+        (
+            "a security module or the enclosing container denies them",
+            "run on the host, or in a container that allows user namespaces",
+        )
+    }
 }
 
-/// A container that lacks capabilities but has no filter: its bounding set is not the full one.
-fn filtered_proc(status: &str) -> bool {
+/// Containers run with a reduced bounding set. The full set of Linux 5.9 and later has the 41 bits `1ffffffffff`.
+fn has_reduced_capabilities(status: &str) -> bool {
     status.lines().any(|line| line.starts_with("CapBnd:") && !line.contains("1ff"))
 }
 
-fn seccomp() -> Result<(), Lack> {
-    let actions = sysctl("kernel/seccomp/actions_avail").unwrap_or_default();
+fn check_seccomp() -> Result<(), Unsupported> {
+    let actions = read_sysctl("kernel/seccomp/actions_avail").unwrap_or_default();
     if actions.split_whitespace().any(|action| action == "errno") {
         return Ok(());
     }
-    Err(Lack {
-        what: "seccomp filters".to_owned(),
-        why: "`kernel.seccomp.actions_avail` does not list `errno`".to_owned(),
-        remedy: "boot a kernel with CONFIG_SECCOMP_FILTER=y".to_owned(),
+    Err(Unsupported {
+        feature: "seccomp filters".to_owned(),
+        reason: "the setting `kernel.seccomp.actions_avail` does not list `errno`".to_owned(),
+        remedy: "boot a kernel that was built with `CONFIG_SECCOMP_FILTER=y`".to_owned(),
     })
 }
 
-fn sysctl(name: &str) -> Option<String> {
+/// Reads a setting by its path below `/proc/sys`.
+fn read_sysctl(name: &str) -> Option<String> {
     fs::read_to_string(format!("/proc/sys/{name}")).ok().map(|text| text.trim().to_owned())
 }
 
@@ -171,18 +196,29 @@ mod tests {
 
     fn check(cause: i32, setting: (&str, &str), status: &str, remedy: &str) {
         let sysctl = |name: &str| (name == setting.0).then(|| setting.1.to_owned());
-        let (why, found) = explain(Cause(cause), &sysctl, status.to_owned());
-        assert!(found.contains(remedy), "{why}: {found}");
+        let (reason, found) = explain(Cause(cause), &sysctl, status);
+        assert!(found.contains(remedy), "{reason}: {found}");
     }
 
     #[test]
-    fn every_known_refusal_names_its_own_remedy() {
+    fn every_known_refusal_has_its_own_remedy() {
         check(libc::ENOSPC, ("user/max_user_namespaces", "0"), "", "max_user_namespaces=15000");
         check(libc::EPERM, ("kernel/unprivileged_userns_clone", "0"), "", "unprivileged_userns_clone=1");
         check(libc::EACCES, ("kernel/apparmor_restrict_unprivileged_userns", "1"), "", "AppArmor profile");
         check(libc::EPERM, ("", ""), "Seccomp:\t2\n", "seccomp=unconfined");
         check(libc::ENOSPC, ("", ""), "", "raise `user.max_user_namespaces`");
         check(libc::EINVAL, ("", ""), "", "CONFIG_USER_NS");
+        check(libc::EPERM, ("", ""), "CapBnd:\t00000000a80425fb\n", "systempaths=unconfined");
+        check(libc::EPERM, ("", ""), "CapBnd:\t000001ffffffffff\n", "container that allows user namespaces");
         check(libc::EPERM, ("", ""), "", "run on the host");
+    }
+
+    #[test]
+    fn a_refusal_states_feature_reason_and_answer() {
+        let unsupported = unsupported_namespaces("create a user namespace", Cause(libc::EPERM)).to_string();
+        assert!(unsupported.starts_with("user namespaces unavailable: "), "{unsupported}");
+        assert!(unsupported.ends_with(" (cannot create a user namespace: Operation not permitted (os error 1))"));
+        let landlock = unsupported_landlock(3, 6).to_string();
+        assert_eq!(landlock, "Landlock ABI 6 unavailable: this kernel supports Landlock ABI 3");
     }
 }

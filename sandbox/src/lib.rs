@@ -1,27 +1,33 @@
-//! One process in a Linux namespace sandbox that holds only what its request declares.
+//! Runs one process in a Linux namespace sandbox that contains only what its request declares.
 //!
-//! The words: a [`Request`] is plain data, [`probe`] says what this kernel can isolate, a [`Spawner`] is a small
-//! single-threaded process that clones a child for each request, an [`Outcome`] is what became of it.
-//! Nothing here knows Python, Pants, stores, caches or an async runtime.
+//! A [`Request`] is plain data. A [`Spawner`] is a small single-threaded process that starts one *container* for each
+//! request; an [`Outcome`] reports the exit and the resource usage. [`probe`] reports what this machine can isolate.
+//! This crate knows nothing of Python, Pants, stores, caches or async runtimes.
 //!
-//! On the way from a request to its outcome: `spawner` (the caller's side) sends it to `serve` (the spawner's process,
-//! which stands on `ground`), which opens its mounts (`source`) and gives them to a `cell`; `inside` is the cell's own
-//! life, from user to exec.
+//! A container is one set of namespaces and the processes in it. Its first process, *init* (pid 1), sets the container
+//! up and supervises it. The *leader* is the process that executes the request's program; the *step* is the leader and
+//! every process that it starts. An *enclosing container* is one that the caller itself runs in.
+//!
+//! Modules, in the order in which a request passes through them: `spawner` (in the caller's process) sends the request
+//! to `serve` (the spawner's process, which runs in the namespaces of `host`). `source` opens the mounts, `container`
+//! passes them to an init, and `inside` is the code of init and leader.
 //!
 //! ```no_run
 //! # fn example(request: waders_sandbox::Request) -> Result<(), Box<dyn std::error::Error>> {
-//! waders_sandbox::spawner_main_if_asked(); // first in `main`
-//! let spawner = waders_sandbox::Spawner::start()?; // once a run
+//! waders_sandbox::spawner_main_if_asked(); // first statement of `main`
+//! let spawner = waders_sandbox::Spawner::start()?; // once per run
 //! let output = std::fs::File::create("output")?;
 //! let running = spawner.run(&request, output.try_clone()?.into(), output.into())?;
-//! let outcome = running.wait()?; // nothing of the step is left
+//! let outcome = running.wait()?; // every process of the step has ended
 //! # Ok(()) }
 //! ```
 
-mod cell;
+#![warn(missing_docs, unreachable_pub)]
+
 mod cgroup;
+mod container;
 mod error;
-mod ground;
+mod host;
 mod inside;
 mod kernel;
 mod outcome;
@@ -33,7 +39,7 @@ mod sys;
 mod wire;
 
 pub use error::{Cause, Error};
-pub use kernel::{Kernel, Lack, probe};
+pub use kernel::{Kernel, Unsupported, probe};
 pub use outcome::{Exit, Outcome};
 pub use request::{Isolation, Limits, Mount, MountKind, Network, Request, Stdio, TreeEntry};
 pub use spawner::{Handle, Running, Spawner, spawner_main_if_asked};

@@ -1,4 +1,4 @@
-//! What became of a request.
+//! The result of a request: how the step ended and what it used.
 
 use std::time::Duration;
 
@@ -6,31 +6,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::Isolation;
 
+/// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
+    /// The leader exited with this code, 0 to 255.
     Code(i32),
+    /// A signal with this number, as in signal(7), ended the leader.
     Signal(i32),
+    /// [`Limits::timeout`](crate::Limits::timeout) expired.
     TimedOut,
-    /// The caller asked for an end (first SIGINT, then SIGKILL after the grace period or a second ask).
+    /// The caller cancelled the step.
     Interrupted,
-    /// The kernel killed it for memory.
+    /// The kernel killed a process of the step because the memory limit was reached.
     OutOfMemory,
 }
 
+/// The result of a request whose program was executed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
+    /// How the step ended.
     pub exit: Exit,
-    /// What was really in force.
+    /// The isolation level that was in force.
     pub isolation: Isolation,
+    /// Wall clock time from exec to the end of the leader.
     pub wall: Duration,
+    /// User and system time of all processes of the step.
     pub cpu: Duration,
+    /// Peak resident memory of the largest single process, in bytes.
     pub max_rss_bytes: u64,
-    /// Whether `Limits::memory_bytes` was enforced; false also when it was not asked for.
+    /// Whether [`Limits::memory_bytes`](crate::Limits::memory_bytes) was enforced; false if the request sets no limit.
     pub memory_limited: bool,
 }
 
 impl Outcome {
-    /// Of a sandbox that could not report itself.
+    /// The outcome of a sandbox whose init died before it could report.
     pub(crate) fn unmeasured(exit: Exit, isolation: Isolation) -> Outcome {
         Outcome { exit, isolation, wall: Duration::ZERO, cpu: Duration::ZERO, max_rss_bytes: 0, memory_limited: false }
     }

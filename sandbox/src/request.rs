@@ -1,4 +1,4 @@
-//! What a process may see and use. Plain data: no file is touched here.
+//! Requests: everything that a process may see and use. Plain data: this file never touches the file system.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,106 +6,139 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// One program to run and the complete contents of its sandbox.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
-    /// `argv[0]` is the path inside the sandbox of what is executed; it is never searched in `PATH`.
+    /// `argv[0]` is the path of the program inside the sandbox; `PATH` is not searched. Not empty, no null bytes.
     pub argv: Vec<String>,
-    /// The whole environment: nothing is inherited.
+    /// The whole environment: nothing is inherited. Names are not empty and contain no `=`.
     pub env: BTreeMap<String, String>,
-    /// Absolute, inside the sandbox.
+    /// The working directory, an absolute path inside the sandbox.
     pub cwd: PathBuf,
+    /// Mounted in this order, so parents come before children. At most 249 of them may have a source. Empty at
+    /// [`Isolation::None`].
     pub mounts: Vec<Mount>,
+    /// Which network the process can reach.
     pub network: Network,
+    /// Limits on time and resources.
     pub limits: Limits,
+    /// The level to apply. A machine that cannot provide it refuses the request.
     pub isolation: Isolation,
+    /// Where standard input comes from.
     pub stdio: Stdio,
 }
 
+/// One directory of the sandbox's file system.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Mount {
-    /// Absolute, inside the sandbox; made if it is missing. Parents come before children.
+    /// The mount point, an absolute path inside the sandbox. Missing directories are created.
     pub at: PathBuf,
+    /// The contents.
     pub kind: MountKind,
 }
 
+/// The contents of a [`Mount`]. Every kind is nosuid and nodev. A `source` is an absolute path of a directory on the
+/// host and not a symbolic link.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum MountKind {
-    /// A directory of the host, bound read-only, nosuid, nodev, however large it is.
+    /// A directory of the host, bound read-only. The cost does not depend on its size.
     ReadOnly {
+        /// The directory to bind.
         source: PathBuf,
     },
-    /// A directory of the host that the process fills; nosuid, nodev.
+    /// A directory of the host that the process may write to.
     Writable {
+        /// The directory to bind. If the spawner runs as root, it and its contents are given to the step's user.
         source: PathBuf,
     },
-    /// A tree in memory, made of copies of files below a directory of the host. The process owns all of it.
+    /// A tree in memory (tmpfs) of copies of host files. The process owns all of it.
     Copied {
+        /// The directory that contains the files to copy.
         source: PathBuf,
-        /// By path below the mount, with `/` between names. Directories above them are made.
+        /// The tree by path relative to the mount point, with `/` between names. Parent directories are created.
         entries: BTreeMap<String, TreeEntry>,
-        /// When everything in it was modified, in seconds since 1970.
+        /// Modification time of all entries except symbolic links, in seconds since 1970-01-01 UTC.
         modified: i64,
-        /// Room for what the process adds.
+        /// Space in bytes for what the process adds.
         more_bytes: u64,
+        /// Number of inodes for what the process adds.
         more_inodes: u64,
     },
+    /// An empty tree in memory (tmpfs).
     Scratch {
+        /// Its size in bytes.
         bytes: u64,
+        /// The number of its inodes.
         inodes: u64,
     },
 }
 
+/// An entry of a [`MountKind::Copied`] tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TreeEntry {
-    /// `from` is the path below the source of a file that has this size.
+    /// A regular file.
     File {
+        /// The path of the original below the mount's source; ignored if the size is 0.
         from: String,
+        /// The size in bytes. A shorter original is an error.
         size_bytes: u64,
+        /// Mode 0755 if true, otherwise 0644.
         executable: bool,
     },
+    /// A symbolic link.
     Symlink {
+        /// The link's text, which is not checked.
         target: String,
     },
-    /// An empty one.
+    /// An empty directory. Directories that contain entries have no entry of their own.
     Directory,
 }
 
+/// Which network a step can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Network {
-    /// An own network namespace with only a loopback interface, which is up.
+    /// A new network namespace in which only the loopback interface exists, and is up.
     Loopback,
-    /// The host's network, for steps whose results are checked against a hash known before.
+    /// The host's network. For steps whose result is verified against a hash known in advance.
     Host,
 }
 
-/// How strong the walls are. The level is part of an action's key, so a weak result never stands in for a strong one.
+/// How strongly a step is isolated; a stronger level compares greater. The level is part of an action's key, so a weak
+/// result never replaces a strong one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Isolation {
-    /// No namespaces: a cleared environment and a made directory. Only where the user allowed it by name.
+    /// No namespaces: a cleared environment, limits, and no surviving process. Only where the user selected it by name.
     None,
-    /// Namespaces and seccomp, but no Landlock. Only where the user allowed it by name.
+    /// Namespaces and seccomp, but no Landlock. Only where the user selected it by name.
     NoLandlock,
+    /// Namespaces, seccomp and Landlock.
     Full,
 }
 
+/// Limits on the time and resources of a step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
-    /// Wall clock time; on expiry the process gets SIGINT, then `grace`, then everything in the sandbox is killed.
+    /// Wall clock time. On expiry the leader receives SIGINT; after `grace` every process of the step is killed.
     pub timeout: Option<Duration>,
+    /// How long the step may clean up after SIGINT.
     pub grace: Duration,
+    /// Number of processes and threads (RLIMIT_NPROC); not enforced at [`Isolation::None`].
     pub processes: u64,
+    /// Number of open descriptors of one process (RLIMIT_NOFILE).
     pub open_files: u64,
-    /// Largest single file, in bytes.
+    /// Size of the largest single file, in bytes (RLIMIT_FSIZE).
     pub file_bytes: u64,
-    /// Resident memory of the whole sandbox, in bytes, where cgroups are delegated.
+    /// Resident memory of the whole sandbox, in bytes. Enforced where a control group is delegated to the caller;
+    /// [`Outcome::memory_limited`](crate::Outcome::memory_limited) reports whether it was.
     pub memory_bytes: Option<u64>,
 }
 
+/// Where standard input comes from. Standard output and error always go to the files passed with the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stdio {
-    /// stdin is empty; stdout and stderr go to the files given with the request.
+    /// Standard input is empty.
     Captured,
-    /// The caller's terminal.
+    /// Standard input is the caller's, usually a terminal.
     Inherited,
 }

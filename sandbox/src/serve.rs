@@ -1,5 +1,6 @@
-//! The spawner's process: one thread, one loop. Takes requests from the caller's socket, gives each to a cell of its
-//! own, sends back what became of it. Ends, and with it every cell, when the caller's socket closes.
+//! The spawner's process: a single thread with one poll loop. It receives requests from the caller's socket, runs each
+//! in a container of its own and sends back the result. When the caller's socket closes, it ends every container and
+//! then itself.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,241 +11,249 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::setsid;
 
-use crate::cell::{Baggage, Cell, Walls};
-use crate::cgroup::{self, Group};
-use crate::error::Doing;
-use crate::ground::{self, Ground};
-use crate::inside::Program;
-use crate::kernel::lacks_landlock;
-use crate::wire::{self, Answer, Ask, Order};
-use crate::{Error, Isolation, Kernel, Network, Request, sys};
+use crate::cgroup::{self, Cgroup};
+use crate::container::{Container, ContainerProfile, RequestFds};
+use crate::error::Context;
+use crate::host::HostContext;
+use crate::inside::SeccompProgram;
+use crate::kernel::unsupported_landlock;
+use crate::wire::{self, CallerMessage, Order, SpawnerMessage};
+use crate::{Error, Isolation, Kernel, Network, Request, Unsupported, sys};
 
-/// Cells set up ahead of their requests, at most.
-const PREPARED: usize = 3;
-/// How long to leave a pool that is not full alone: making a cell takes about this long, and who waits comes first.
-const REST_MS: u16 = 1;
-/// While dead cells are not buried yet, how often to look.
-const BURIAL_MS: u16 = 100;
+/// The maximum number of containers prepared before their requests arrive.
+const MAX_PREPARED: usize = 3;
+/// How long to wait for messages before preparing a further container. Preparing one takes about as long, and running
+/// steps have priority.
+const PREPARE_DELAY_MS: u16 = 1;
+/// The interval between attempts to reap ended containers.
+const REAP_INTERVAL_MS: u16 = 100;
 
-/// The first ABI of Landlock, and the first whose scopes keep a step on the host's network off its abstract sockets.
-const LANDLOCK: u32 = 1;
-const LANDLOCK_SCOPES: u32 = 6;
+/// The first ABI of Landlock: landlock(7).
+const LANDLOCK_ABI: u32 = 1;
+/// The first ABI with scopes, which keep a step on the host's network away from the host's abstract sockets.
+const LANDLOCK_ABI_SCOPES: u32 = 6;
 
-/// Serves until the caller is gone. With `bare`, only `Isolation::None`.
-pub fn serve(caller: OwnedFd, bare: bool) -> Result<(), Error> {
-    // Ctrl-C at the terminal is the caller's to pass on.
-    setsid().doing("start a session")?;
-    sys::default_signals();
-    cgroup::sweep();
-    let mut spawner = Spawner::new(caller, bare);
-    if let Err(Error::Lacking(lack)) = spawner.prepare_one() {
-        spawner.ground = Some(Err(lack));
+/// Serves requests until the caller is gone. With `unisolated`, only those with `Isolation::None`.
+pub(crate) fn serve(caller: OwnedFd, unisolated: bool) -> Result<(), Error> {
+    // In a session of its own the spawner does not receive the terminal's Ctrl-C: the caller decides what to interrupt.
+    setsid().context("start a session")?;
+    sys::reset_signals();
+    cgroup::remove_stale();
+    let mut server = Server::new(caller, unisolated);
+    if let Err(Error::Unsupported(unsupported)) = server.prepare_container() {
+        server.host = Some(Err(unsupported));
     }
-    spawner.answer(&Answer::Ready(spawner.kernel()))?;
-    while spawner.turn()? {}
-    spawner.end();
+    server.reply(&SpawnerMessage::Ready(server.kernel()))?;
+    while server.poll_once()? {}
+    server.shut_down();
     Ok(())
 }
 
-struct Spawner {
+struct Server {
     caller: OwnedFd,
-    /// `None` when it serves bare requests only.
-    ground: Option<Result<Ground, crate::Lack>>,
-    filter: Program,
+    /// `None` if it serves unisolated requests only.
+    host: Option<Result<HostContext, Unsupported>>,
+    filter: SeccompProgram,
     landlock_abi: u32,
-    prepared: Vec<Cell>,
-    /// How many requests will follow soon, as the caller said with the last one.
-    expected: usize,
-    running: BTreeMap<u64, Cell>,
-    unburied: usize,
-    /// Of cells that are unburied.
-    groups: Vec<Group>,
-    /// The last try to prepare a cell failed, and none has ended since.
-    exhausted: bool,
+    prepared: Vec<Container>,
+    /// The number of requests that the caller expects to send soon, according to its last message.
+    upcoming: usize,
+    /// By request id.
+    running: BTreeMap<u64, Container>,
+    /// The number of released containers whose init has not been waited for.
+    unreaped: usize,
+    /// The control groups of unreaped containers.
+    cgroups: Vec<Cgroup>,
+    /// The last attempt to prepare a container failed, and no step has ended since.
+    prepare_failed: bool,
 }
 
-impl Spawner {
-    fn new(caller: OwnedFd, bare: bool) -> Spawner {
-        Spawner {
+impl Server {
+    fn new(caller: OwnedFd, unisolated: bool) -> Server {
+        Server {
             caller,
-            ground: (!bare).then(ground::enter),
-            filter: Program::compile(),
+            host: (!unisolated).then(HostContext::enter),
+            filter: SeccompProgram::compile(),
             landlock_abi: sys::landlock_abi(),
             prepared: Vec::new(),
-            expected: 0,
+            upcoming: 0,
             running: BTreeMap::new(),
-            unburied: 0,
-            groups: Vec::new(),
-            exhausted: false,
+            unreaped: 0,
+            cgroups: Vec::new(),
+            prepare_failed: false,
         }
     }
 
     fn kernel(&self) -> Kernel {
-        let (namespaces, dedicated) = match &self.ground {
+        let (namespaces, dedicated) = match &self.host {
             None => (Ok(()), false),
-            Some(Ok(ground)) => (Ok(()), ground.dedicated),
-            Some(Err(lack)) => (Err(lack.clone()), false),
+            Some(Ok(host)) => (Ok(()), host.dedicated),
+            Some(Err(unsupported)) => (Err(unsupported.clone()), false),
         };
-        Kernel::look(namespaces, dedicated)
+        Kernel::detect(namespaces, dedicated)
     }
 
-    /// Waits for one thing to happen and does it. False when the caller is gone.
-    fn turn(&mut self) -> Result<bool, Error> {
-        let full =
-            self.exhausted || self.prepared.len() >= PREPARED.min(self.expected) || !matches!(self.ground, Some(Ok(_)));
-        let patience = match (full, self.prepared.len(), self.unburied) {
+    /// Waits for events and handles them. Returns false if the caller is gone.
+    fn poll_once(&mut self) -> Result<bool, Error> {
+        let is_full = self.prepare_failed
+            || self.prepared.len() >= MAX_PREPARED.min(self.upcoming)
+            || !matches!(self.host, Some(Ok(_)));
+        let timeout = match (is_full, self.prepared.len(), self.unreaped) {
             (false, 0, _) => PollTimeout::ZERO,
-            (false, _, _) => PollTimeout::from(REST_MS),
+            (false, _, _) => PollTimeout::from(PREPARE_DELAY_MS),
             (true, _, 0) => PollTimeout::NONE,
-            (true, _, _) => PollTimeout::from(BURIAL_MS),
+            (true, _, _) => PollTimeout::from(REAP_INTERVAL_MS),
         };
         let mut ready = vec![PollFd::new(self.caller.as_fd(), PollFlags::POLLIN)];
-        let cells = self.running.values().chain(&self.prepared);
-        ready.extend(cells.map(|cell| PollFd::new(cell.socket(), PollFlags::POLLIN)));
-        let count = match poll(&mut ready, patience) {
+        let containers = self.running.values().chain(&self.prepared);
+        ready.extend(containers.map(|container| PollFd::new(container.socket(), PollFlags::POLLIN)));
+        let count = match poll(&mut ready, timeout) {
             Err(Errno::EINTR) => return Ok(true),
-            other => other.doing("wait for requests")?,
+            other => other.context("wait for requests")?,
         };
         let is_ready: Vec<bool> = ready.iter().map(|fd| fd.any().unwrap_or(false)).collect();
         let (running, prepared) = is_ready[1..].split_at(self.running.len());
-        self.drop_dead(prepared);
-        let done: Vec<u64> = self.running.keys().zip(running).filter(|(_, ready)| **ready).map(|(id, _)| *id).collect();
-        for id in done {
-            self.finish(id)?;
+        self.drop_ended_prepared(prepared);
+        let ended: Vec<u64> =
+            self.running.keys().zip(running).filter(|(_, ready)| **ready).map(|(id, _)| *id).collect();
+        for id in ended {
+            self.report_outcome(id)?;
         }
-        self.bury();
-        if count == 0 && !full {
-            // Too many sandboxes at the moment, most likely: one that is wanted and cannot be had is told so.
-            self.exhausted = self.prepare_one().is_err();
+        self.reap();
+        if count == 0 && !is_full {
+            // Most likely there are too many sandboxes at the moment. A request that needs one then gets the error.
+            self.prepare_failed = self.prepare_container().is_err();
         }
-        Ok(!is_ready[0] || self.obey()?)
+        Ok(!is_ready[0] || self.handle_message()?)
     }
 
-    /// The caller is gone: so are all cells, and what we made for them.
-    fn end(mut self) {
-        let cells = std::mem::take(&mut self.running).into_values().chain(std::mem::take(&mut self.prepared));
-        for cell in cells {
-            // It may be gone already.
-            let _ = kill(cell.pid, Signal::SIGKILL);
-            self.groups.extend(cell.into_group());
+    /// Ends all containers and removes their control groups, after the caller is gone.
+    fn shut_down(mut self) {
+        let containers = std::mem::take(&mut self.running).into_values().chain(std::mem::take(&mut self.prepared));
+        for container in containers {
+            // ESRCH: it has already ended.
+            let _ = kill(container.init, Signal::SIGKILL);
+            self.cgroups.extend(container.into_cgroup());
         }
-        // ECHILD: nobody is left.
+        // ECHILD: no child is left.
         while waitpid(None, None) != Err(Errno::ECHILD) {}
-        for group in self.groups {
-            group.remove();
+        for cgroup in self.cgroups {
+            cgroup.remove();
         }
     }
 
-    /// A prepared cell has nothing to say yet: one that is readable was killed.
-    fn drop_dead(&mut self, is_ready: &[bool]) {
+    /// A prepared container sends nothing before its request: if its socket is readable, it was killed.
+    fn drop_ended_prepared(&mut self, is_ready: &[bool]) {
         let mut is_ready = is_ready.iter();
         let before = self.prepared.len();
         self.prepared.retain(|_| is_ready.next() != Some(&true));
-        self.unburied += before - self.prepared.len();
+        self.unreaped += before - self.prepared.len();
     }
 
-    fn obey(&mut self) -> Result<bool, Error> {
-        let Some((ask, fds)) = wire::receive::<Ask>(self.caller.as_fd())? else { return Ok(false) };
-        match ask {
-            Ask::Run { id, others } => {
-                self.expected = others;
-                if let Err(error) = self.run(id, fds) {
-                    self.answer(&Answer::Ended { id, result: Err(error) })?;
+    fn handle_message(&mut self) -> Result<bool, Error> {
+        let Some((message, fds)) = wire::receive::<CallerMessage>(self.caller.as_fd())? else { return Ok(false) };
+        match message {
+            CallerMessage::Run { id, upcoming } => {
+                self.upcoming = upcoming;
+                if let Err(error) = self.start_request(id, fds) {
+                    self.reply(&SpawnerMessage::Ended { id, result: Err(error) })?;
                 }
             }
-            Ask::Interrupt { id } => self.order(id, &Order::Interrupt),
-            Ask::Kill { id } => self.order(id, &Order::Kill),
+            CallerMessage::Interrupt { id } => self.send_order(id, &Order::Interrupt),
+            CallerMessage::Kill { id } => self.send_order(id, &Order::Kill),
         }
         Ok(true)
     }
 
-    fn order(&self, id: u64, order: &Order) {
-        if let Some(cell) = self.running.get(&id) {
-            cell.order(order);
+    fn send_order(&self, id: u64, order: &Order) {
+        if let Some(container) = self.running.get(&id) {
+            container.send_order(order);
         }
     }
 
-    fn run(&mut self, id: u64, fds: Vec<OwnedFd>) -> Result<(), Error> {
-        let [body, stdin, stdout, stderr] =
-            <[OwnedFd; 4]>::try_from(fds).map_err(|_| Error::Request("came without its descriptors".to_owned()))?;
-        let baggage = Baggage { body, stdin, stdout, stderr };
-        let request = wire::read_body(&baggage.body)?;
-        self.check(&request)?;
-        let mut cell = self.cell(&request)?;
-        let ground = self.ground.as_ref().and_then(|ground| ground.as_ref().ok());
-        let given = cell.give(&request, &baggage, ground);
-        match given {
-            Ok(()) => drop(self.running.insert(id, cell)),
-            Err(_) => self.leave(cell),
+    fn start_request(&mut self, id: u64, fds: Vec<OwnedFd>) -> Result<(), Error> {
+        let [body, stdin, stdout, stderr] = <[OwnedFd; 4]>::try_from(fds)
+            .map_err(|fds| Error::Request(format!("arrived with {} descriptors instead of 4", fds.len())))?;
+        let fds = RequestFds { body, stdin, stdout, stderr };
+        let request = wire::read_body(&fds.body)?;
+        self.check_supported(&request)?;
+        let mut container = self.take_container(&request)?;
+        let host = self.host.as_ref().and_then(|host| host.as_ref().ok());
+        let sent = container.send_request(&request, &fds, host);
+        match sent {
+            Ok(()) => drop(self.running.insert(id, container)),
+            Err(_) => self.release(container),
         }
-        given
+        sent
     }
 
-    /// Refuses what this kernel cannot isolate as asked. Nothing is weakened silently.
-    fn check(&self, request: &Request) -> Result<(), Error> {
-        let needed = if request.network == Network::Host { LANDLOCK_SCOPES } else { LANDLOCK };
-        match (request.isolation, &self.ground) {
+    /// Refuses a request that this kernel cannot isolate at the requested level. No level is lowered silently.
+    fn check_supported(&self, request: &Request) -> Result<(), Error> {
+        let needed = if request.network == Network::Host { LANDLOCK_ABI_SCOPES } else { LANDLOCK_ABI };
+        match (request.isolation, &self.host) {
             (Isolation::None, None) if request.mounts.is_empty() => Ok(()),
             (Isolation::None, None) => {
-                Err(Error::Request("mounts need namespaces, which isolation `none` has not".to_owned()))
+                Err(Error::Request("mounts need namespaces, which isolation level `none` does not use".to_owned()))
             }
             (Isolation::None, Some(_)) | (_, None) => Err(Error::Request("sent to the wrong spawner".to_owned())),
-            (_, Some(Err(lack))) => Err(Error::Lacking(lack.clone())),
+            (_, Some(Err(unsupported))) => Err(Error::Unsupported(unsupported.clone())),
             (Isolation::Full, _) if self.landlock_abi < needed => {
-                Err(Error::Lacking(lacks_landlock(self.landlock_abi, needed)))
+                Err(Error::Unsupported(unsupported_landlock(self.landlock_abi, needed)))
             }
             _ => Ok(()),
         }
     }
 
-    fn cell(&mut self, request: &Request) -> Result<Cell, Error> {
-        let walls = Walls::of(request);
-        match &self.ground {
-            Some(Ok(_)) if walls == Walls::USUAL && !self.prepared.is_empty() => Ok(self.prepared.remove(0)),
-            Some(Ok(ground)) => open(ground, walls, &self.filter),
-            Some(Err(lack)) => Err(Error::Lacking(lack.clone())),
-            None => Cell::open_bare(),
+    fn take_container(&mut self, request: &Request) -> Result<Container, Error> {
+        let profile = ContainerProfile::from_request(request);
+        match &self.host {
+            Some(Ok(_)) if profile == ContainerProfile::DEFAULT && !self.prepared.is_empty() => {
+                Ok(self.prepared.remove(0))
+            }
+            Some(Ok(host)) => start_container(host, profile, &self.filter),
+            Some(Err(unsupported)) => Err(Error::Unsupported(unsupported.clone())),
+            None => Container::start_unisolated(),
         }
     }
 
-    /// One cell ahead, where this is possible.
-    fn prepare_one(&mut self) -> Result<(), Error> {
-        if let Some(Ok(ground)) = &self.ground {
-            self.prepared.push(open(ground, Walls::USUAL, &self.filter)?);
+    /// Starts one container before its request, unless this machine cannot isolate.
+    fn prepare_container(&mut self) -> Result<(), Error> {
+        if let Some(Ok(host)) = &self.host {
+            self.prepared.push(start_container(host, ContainerProfile::DEFAULT, &self.filter)?);
         }
         Ok(())
     }
 
-    fn finish(&mut self, id: u64) -> Result<(), Error> {
-        let Some(cell) = self.running.remove(&id) else { return Ok(()) };
-        let result = cell.report();
-        self.leave(cell);
-        self.exhausted = false;
-        self.answer(&Answer::Ended { id, result })
+    fn report_outcome(&mut self, id: u64) -> Result<(), Error> {
+        let Some(container) = self.running.remove(&id) else { return Ok(()) };
+        let result = container.receive_report();
+        self.release(container);
+        self.prepare_failed = false;
+        self.reply(&SpawnerMessage::Ended { id, result })
     }
 
-    /// Lets go of a cell, which then ends if it has not.
-    fn leave(&mut self, cell: Cell) {
-        self.groups.extend(cell.into_group());
-        self.unburied += 1;
+    /// Drops a container, which ends it if it is still running.
+    fn release(&mut self, container: Container) {
+        self.cgroups.extend(container.into_cgroup());
+        self.unreaped += 1;
     }
 
-    fn bury(&mut self) {
-        while self.unburied > 0 {
+    fn reap(&mut self) {
+        while self.unreaped > 0 {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::StillAlive) => return,
-                Ok(_) => self.unburied -= 1,
-                Err(_) => self.unburied = 0,
+                Ok(_) => self.unreaped -= 1,
+                Err(_) => self.unreaped = 0,
             }
         }
-        self.groups.retain(|group| !group.remove());
+        self.cgroups.retain(|cgroup| !cgroup.remove());
     }
 
-    fn answer(&self, answer: &Answer) -> Result<(), Error> {
-        wire::send(self.caller.as_fd(), answer, &[])
+    fn reply(&self, message: &SpawnerMessage) -> Result<(), Error> {
+        wire::send(self.caller.as_fd(), message, &[])
     }
 }
 
-fn open(ground: &Ground, walls: Walls, filter: &Program) -> Result<Cell, Error> {
-    Cell::open(ground, walls, filter).map_err(Error::into_lack)
+fn start_container(host: &HostContext, profile: ContainerProfile, filter: &SeccompProgram) -> Result<Container, Error> {
+    Container::start(host, profile, filter).map_err(Error::into_unsupported)
 }

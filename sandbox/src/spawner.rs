@@ -1,5 +1,5 @@
-//! The caller's side: starts the spawner's process, sends it requests from any thread, and tells each requester what
-//! became of it. One thread reads the answers; no thread waits for a step.
+//! The caller's side: starts the spawner's process, sends it requests from any thread, and passes each result to the
+//! requester. One thread reads the spawner's messages; no thread waits for a single step.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -16,130 +16,150 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stdin, dup2_stdout};
 
-use crate::error::Doing;
-use crate::wire::{self, Answer, Ask};
+use crate::error::Context;
+use crate::wire::{self, CallerMessage, SpawnerMessage};
 use crate::{Error, Isolation, Kernel, Outcome, Request, Stdio, serve, sys};
 
-const MARK: &str = "--waders-spawner";
-const BARE_MARK: &str = "--waders-bare-spawner";
+const SPAWNER_ARG: &str = "--waders-spawner";
+const UNISOLATED_SPAWNER_ARG: &str = "--waders-unisolated-spawner";
 
-/// The first thing in `main`: when this process was started to be a spawner, it is one and never returns.
+/// Turns this process into a spawner if [`Spawner::start`] started it as one, and then does not return; otherwise does
+/// nothing. Must be the first statement of `main`, before any thread starts.
 pub fn spawner_main_if_asked() {
-    let bare = match std::env::args_os().nth(1) {
-        Some(word) if word == OsStr::new(MARK) => false,
-        Some(word) if word == OsStr::new(BARE_MARK) => true,
+    let unisolated = match std::env::args_os().nth(1) {
+        Some(arg) if arg == OsStr::new(SPAWNER_ARG) => false,
+        Some(arg) if arg == OsStr::new(UNISOLATED_SPAWNER_ARG) => true,
         _ => return,
     };
-    let code = match take_socket().and_then(|socket| serve::serve(socket, bare)) {
+    let code = match take_socket().and_then(|socket| serve::serve(socket, unisolated)) {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("error: the spawner stops: {error}");
+            eprintln!("error: the spawner failed: {error}");
             1
         }
     };
     std::process::exit(code);
 }
 
-/// Our stdin is the caller's socket. Nothing else of the caller's stays open.
+/// Takes the caller's socket, which is stdin here, and closes all other descriptors that the caller leaked.
 fn take_socket() -> Result<OwnedFd, Error> {
-    sys::close_from(3).doing("close what is the caller's")?;
-    let socket = fcntl(std::io::stdin(), FcntlArg::F_DUPFD_CLOEXEC(3)).doing("take the caller's socket")?;
-    let socket = sys::adopt(socket);
-    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).doing("open `/dev/null`")?;
-    dup2_stdin(&null).doing("close stdin")?;
-    dup2_stdout(&null).doing("close stdout")?;
+    sys::close_from(3).context("close inherited descriptors")?;
+    let socket = fcntl(std::io::stdin(), FcntlArg::F_DUPFD_CLOEXEC(3)).context("duplicate the caller's socket")?;
+    let socket = sys::take_ownership(socket);
+    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).context("open `/dev/null`")?;
+    dup2_stdin(&null).context("close stdin")?;
+    dup2_stdout(&null).context("close stdout")?;
     Ok(socket)
 }
 
-/// Runs requests, as many at once as asked, from any thread. When the last handle is dropped, or this process dies,
-/// every sandbox dies.
+/// Handle on the spawner's process. Runs requests from any thread, concurrently. When it is dropped or this process
+/// dies, every sandbox is killed.
 pub struct Spawner {
     program: PathBuf,
-    walled: Process,
-    /// Steps without walls need a spawner outside of every namespace; few runs have such steps.
-    bare: OnceLock<Process>,
-    starting_bare: Mutex<()>,
+    isolated: Process,
+    /// Runs requests with `Isolation::None`, which need a spawner outside of every namespace. Few runs have any.
+    unisolated: OnceLock<Process>,
+    starting_unisolated: Mutex<()>,
 }
 
 impl Spawner {
-    /// Re-executes this program, whose `main` must begin with [`spawner_main_if_asked`].
+    /// Re-executes this program, whose `main` must begin with [`spawner_main_if_asked`]. Takes a few milliseconds.
+    ///
+    /// # Errors
+    /// If the process cannot be started. A machine that cannot isolate is not an error here: see [`Spawner::kernel`].
     pub fn start() -> Result<Spawner, Error> {
         Spawner::start_as(Path::new("/proc/self/exe"))
     }
 
-    /// Executes another program whose `main` begins with [`spawner_main_if_asked`]: a test's own `main` does not.
+    /// Executes another program whose `main` begins with [`spawner_main_if_asked`], for callers whose own `main` does
+    /// not, such as a test binary with the standard harness.
+    ///
+    /// # Errors
+    /// If the process cannot be started.
     pub fn start_as(program: &Path) -> Result<Spawner, Error> {
-        let (program, walled) = (program.to_owned(), Process::start(program, MARK)?);
-        Ok(Spawner { program, walled, bare: OnceLock::new(), starting_bare: Mutex::new(()) })
+        let (program, isolated) = (program.to_owned(), Process::start(program, SPAWNER_ARG)?);
+        Ok(Spawner { program, isolated, unisolated: OnceLock::new(), starting_unisolated: Mutex::new(()) })
     }
 
+    /// The isolation features of this machine, as the spawner found them.
     pub fn kernel(&self) -> &Kernel {
-        &self.walled.kernel
+        &self.isolated.kernel
     }
 
-    /// The process that is every sandbox's parent.
+    /// The process id of the spawner, the parent of every sandbox.
     pub fn pid(&self) -> u32 {
-        self.walled.pid
+        self.isolated.pid
     }
 
-    /// Starts a request. Dropping what is returned kills the step.
+    /// Starts a request. Dropping the returned value kills the step.
+    ///
+    /// # Errors
+    /// If the request could not be sent. Everything later is reported by [`Running::wait`].
     pub fn run(&self, request: &Request, stdout: OwnedFd, stderr: OwnedFd) -> Result<Running, Error> {
         let (sender, ended) = mpsc::channel();
         let handle = self.start_step(request, stdout, stderr, usize::MAX, move |result| {
-            // Whoever no longer waits does not need to know.
+            // Fails if the receiver was dropped: then nothing waits for the result.
             let _ = sender.send(result);
         })?;
         Ok(Running { handle, ended })
     }
 
-    /// Starts a request and calls `done` once, on the library's one reader thread: it must not block. `stdin` is empty, or
-    /// this process's own for [`Stdio::Inherited`]. `others` is how many requests are known to follow soon: for them, up to
-    /// a few, sandboxes are set up ahead.
+    /// Starts a request and calls `done` once with its result, on the crate's single reader thread: `done` must not
+    /// block. `upcoming` is the number of requests that are known to follow soon; up to 3 sandboxes are prepared for
+    /// them.
+    ///
+    /// # Errors
+    /// If the request could not be sent. Everything later is passed to `done`.
     pub fn start_step(
         &self,
         request: &Request,
         stdout: OwnedFd,
         stderr: OwnedFd,
-        others: usize,
+        upcoming: usize,
         done: impl FnOnce(Result<Outcome, Error>) + Send + 'static,
     ) -> Result<Handle, Error> {
-        let process = if request.isolation == Isolation::None { self.bare()? } else { &self.walled };
+        let process = if request.isolation == Isolation::None { self.unisolated()? } else { &self.isolated };
         let body = wire::write_body(request)?;
         let stdin = match request.stdio {
             Stdio::Captured => {
-                open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).doing("open `/dev/null`")?
+                open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).context("open `/dev/null`")?
             }
-            Stdio::Inherited => std::io::stdin().as_fd().try_clone_to_owned().doing("duplicate stdin")?,
+            Stdio::Inherited => std::io::stdin().as_fd().try_clone_to_owned().context("duplicate stdin")?,
         };
-        process.shared.run([body, stdin, stdout, stderr], others, Box::new(done))
+        process.connection.run([body, stdin, stdout, stderr], upcoming, Box::new(done))
     }
 
-    fn bare(&self) -> Result<&Process, Error> {
-        let _one_at_a_time = lock(&self.starting_bare);
-        if let Some(process) = self.bare.get() {
+    fn unisolated(&self) -> Result<&Process, Error> {
+        let _guard = lock(&self.starting_unisolated);
+        if let Some(process) = self.unisolated.get() {
             return Ok(process);
         }
-        let process = Process::start(&self.program, BARE_MARK)?;
-        Ok(self.bare.get_or_init(|| process))
+        let process = Process::start(&self.program, UNISOLATED_SPAWNER_ARG)?;
+        Ok(self.unisolated.get_or_init(|| process))
     }
 }
 
-/// A step that has been asked for.
+/// A started request. Dropping it kills the step.
 pub struct Running {
     handle: Handle,
     ended: mpsc::Receiver<Result<Outcome, Error>>,
 }
 
 impl Running {
-    /// Waits until nothing of the step is left.
+    /// Waits until every process of the step has ended.
+    ///
+    /// # Errors
+    /// If the step could not be started or supervised. A second call returns [`Error::SpawnerGone`].
     pub fn wait(&self) -> Result<Outcome, Error> {
         self.ended.recv().unwrap_or(Err(Error::SpawnerGone))
     }
 
+    /// Like [`Handle::interrupt`].
     pub fn interrupt(&self) {
         self.handle.interrupt();
     }
 
+    /// Like [`Handle::kill`].
     pub fn kill(&self) {
         self.handle.kill();
     }
@@ -151,70 +171,71 @@ impl Drop for Running {
     }
 }
 
-/// Ends a step from anywhere. Knows nothing once it has ended.
+/// Handle to cancel a step from any thread; a no-op after it has ended.
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    connection: Arc<Connection>,
     id: u64,
 }
 
 impl Handle {
-    /// SIGINT to the step's leader, and SIGKILL to all of it after the grace period or at the second call.
+    /// Sends SIGINT to the leader. The whole step is killed after its grace period or at the second call.
     pub fn interrupt(&self) {
-        self.shared.send(&Ask::Interrupt { id: self.id });
+        self.connection.send(&CallerMessage::Interrupt { id: self.id });
     }
 
-    /// SIGKILL to all of it, now.
+    /// Sends SIGKILL to every process of the step.
     pub fn kill(&self) {
-        self.shared.send(&Ask::Kill { id: self.id });
+        self.connection.send(&CallerMessage::Kill { id: self.id });
     }
 }
 
-type Done = Box<dyn FnOnce(Result<Outcome, Error>) + Send>;
+type Callback = Box<dyn FnOnce(Result<Outcome, Error>) + Send>;
 
-struct Shared {
+/// The socket to a spawner and the requests that it has not answered.
+struct Connection {
     socket: OwnedFd,
-    next: AtomicU64,
-    /// `None` once the spawner is gone.
-    waiting: Mutex<Option<HashMap<u64, Done>>>,
+    next_id: AtomicU64,
+    /// By request id; `None` after the spawner is gone.
+    callbacks: Mutex<Option<HashMap<u64, Callback>>>,
 }
 
-impl Shared {
-    fn run(self: &Arc<Shared>, fds: [OwnedFd; 4], others: usize, done: Done) -> Result<Handle, Error> {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        lock(&self.waiting).as_mut().ok_or(Error::SpawnerGone)?.insert(id, done);
+impl Connection {
+    fn run(self: &Arc<Connection>, fds: [OwnedFd; 4], upcoming: usize, done: Callback) -> Result<Handle, Error> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        lock(&self.callbacks).as_mut().ok_or(Error::SpawnerGone)?.insert(id, done);
         let fds = fds.each_ref().map(AsFd::as_fd);
-        if let Err(error) = wire::send(self.socket.as_fd(), &Ask::Run { id, others }, &fds) {
-            let mine = lock(&self.waiting).as_mut().and_then(|waiting| waiting.remove(&id));
-            // Already told by the reader when the spawner went away in between.
-            return if mine.is_some() { Err(error) } else { Err(Error::SpawnerGone) };
+        if let Err(error) = wire::send(self.socket.as_fd(), &CallerMessage::Run { id, upcoming }, &fds) {
+            let callback = lock(&self.callbacks).as_mut().and_then(|callbacks| callbacks.remove(&id));
+            // If the spawner ended in between, the reader thread has already called the callback.
+            return if callback.is_some() { Err(error) } else { Err(Error::SpawnerGone) };
         }
-        Ok(Handle { shared: Arc::clone(self), id })
+        Ok(Handle { connection: Arc::clone(self), id })
     }
 
-    fn send(&self, ask: &Ask) {
-        // A spawner that is gone has taken the step with it.
-        let _ = wire::send(self.socket.as_fd(), ask, &[]);
+    fn send(&self, message: &CallerMessage) {
+        // Fails only if the spawner is gone, and then the step is too.
+        let _ = wire::send(self.socket.as_fd(), message, &[]);
     }
 
-    fn read_answers(&self) {
-        while let Ok(Some((answer, _))) = wire::receive::<Answer>(self.socket.as_fd()) {
-            let Answer::Ended { id, result } = answer else { continue };
-            let done = lock(&self.waiting).as_mut().and_then(|waiting| waiting.remove(&id));
-            if let Some(done) = done {
-                done(result);
+    fn read_messages(&self) {
+        while let Ok(Some((message, _))) = wire::receive::<SpawnerMessage>(self.socket.as_fd()) {
+            let SpawnerMessage::Ended { id, result } = message else { continue };
+            let callback = lock(&self.callbacks).as_mut().and_then(|callbacks| callbacks.remove(&id));
+            if let Some(callback) = callback {
+                callback(result);
             }
         }
-        let left = lock(&self.waiting).take().unwrap_or_default();
-        for done in left.into_values() {
-            done(Err(Error::SpawnerGone));
+        let unanswered = lock(&self.callbacks).take().unwrap_or_default();
+        for callback in unanswered.into_values() {
+            callback(Err(Error::SpawnerGone));
         }
     }
 }
 
-/// A spawner's process and the thread that reads its answers.
+/// A spawner's process and the thread that reads its messages.
 struct Process {
-    shared: Arc<Shared>,
+    connection: Arc<Connection>,
     kernel: Kernel,
     pid: u32,
     child: Mutex<Child>,
@@ -222,44 +243,47 @@ struct Process {
 }
 
 impl Process {
-    fn start(program: &Path, mark: &str) -> Result<Process, Error> {
-        let (socket, theirs) = wire::pair()?;
+    fn start(program: &Path, arg: &str) -> Result<Process, Error> {
+        let (socket, theirs) = wire::socket_pair()?;
         let mut child = Command::new(program)
             .arg0("waders-spawner")
-            .arg(mark)
+            .arg(arg)
             .env_clear()
             .current_dir("/")
             .stdin(theirs)
             .stdout(Pipe::null())
             .spawn()
-            .doing("start the spawner")?;
+            .context("start the spawner")?;
         let pid = child.id();
-        let kernel = match wire::receive::<Answer>(socket.as_fd())? {
-            Some((Answer::Ready(kernel), _)) => kernel,
+        let kernel = match wire::receive::<SpawnerMessage>(socket.as_fd())? {
+            Some((SpawnerMessage::Ready(kernel), _)) => kernel,
             _ => {
                 let _ = child.wait();
                 return Err(Error::SpawnerGone);
             }
         };
-        let shared = Arc::new(Shared { socket, next: AtomicU64::new(0), waiting: Mutex::new(Some(HashMap::new())) });
-        let reading = Arc::clone(&shared);
-        let reader = thread::Builder::new().name("sandbox answers".to_owned()).spawn(move || reading.read_answers());
-        let reader = Some(reader.doing("start a thread")?);
-        Ok(Process { shared, kernel, pid, child: Mutex::new(child), reader })
+        let callbacks = Mutex::new(Some(HashMap::new()));
+        let connection = Arc::new(Connection { socket, next_id: AtomicU64::new(0), callbacks });
+        let reading = Arc::clone(&connection);
+        let reader = thread::Builder::new().name("sandbox reader".to_owned()).spawn(move || reading.read_messages());
+        let reader = Some(reader.context("start a thread")?);
+        Ok(Process { connection, kernel, pid, child: Mutex::new(child), reader })
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The spawner sees the end of the stream, stops, and its sandboxes with it; then the reader sees the same.
-        let _ = shutdown(self.shared.socket.as_raw_fd(), Shutdown::Write);
+        // The spawner reads end of file, ends its sandboxes and exits; then the reader thread reads end of file too.
+        let _ = shutdown(self.connection.socket.as_raw_fd(), Shutdown::Write);
         let _ = lock(&self.child).wait();
+        // A callback may hold the last handle, so that this runs on the reader thread, which cannot join itself.
         if let Some(reader) = self.reader.take().filter(|reader| reader.thread().id() != thread::current().id()) {
             let _ = reader.join();
         }
     }
 }
 
+/// A panic in a callback does not leave the data inconsistent, so a poisoned lock is still usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

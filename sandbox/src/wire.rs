@@ -1,5 +1,5 @@
-//! Messages between caller, spawner and cell: one JSON packet each over SOCK_SEQPACKET, descriptors beside it.
-//! A request's body can exceed a packet (environments of 100 KB), so it travels as a memfd.
+//! Messages between caller, spawner and init: each is one JSON packet over a SOCK_SEQPACKET socket, with descriptors as
+//! ancillary data. A request can exceed a packet (environments reach 100 KB), so it travels as a memfd, its *body*.
 
 use std::io::{IoSlice, IoSliceMut, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -11,49 +11,59 @@ use nix::sys::socket::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Doing;
+use crate::error::Context;
 use crate::{Error, Kernel, Outcome, Request, sys};
 
-/// Caller to spawner. `Run` comes with four descriptors: body, stdin, stdout, stderr. So many `others` will follow soon.
+/// Caller to spawner.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Ask {
-    Run { id: u64, others: usize },
-    Interrupt { id: u64 },
-    Kill { id: u64 },
+pub(crate) enum CallerMessage {
+    /// Carries four descriptors: body, stdin, stdout, stderr. `upcoming` is the number of requests that the caller
+    /// expects to send soon after this one.
+    Run {
+        id: u64,
+        upcoming: usize,
+    },
+    Interrupt {
+        id: u64,
+    },
+    Kill {
+        id: u64,
+    },
 }
 
 /// Spawner to caller.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Answer {
+pub(crate) enum SpawnerMessage {
     Ready(Kernel),
     Ended { id: u64, result: Result<Outcome, Error> },
 }
 
-/// Spawner to cell. `Run` comes with the same four descriptors and one mount for each mount of the request that has a
-/// source, in order.
+/// Spawner to init, and init to leader.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Order {
+pub(crate) enum Order {
     /// The user and group maps are written.
     Mapped,
+    /// Carries body, stdin, stdout and stderr. To init, also one mount for each mount of the request that has a source,
+    /// in order.
     Run,
     Interrupt,
     Kill,
 }
 
-/// Cell to spawner: its last words.
+/// Final report from a sandbox's init to the spawner.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Report(pub Result<Outcome, Error>);
+pub(crate) struct Report(pub(crate) Result<Outcome, Error>);
 
-/// Larger than any message; bodies travel as memfds.
-const PACKET: usize = 64 * 1024;
-/// SCM_MAX_FD of unix(7).
-pub const MOST_FDS: usize = 253;
+/// Larger than any message, since requests travel as memfds.
+const MAX_PACKET_BYTES: usize = 64 * 1024;
+/// Descriptors in one message: SCM_MAX_FD of unix(7).
+pub(crate) const MAX_FDS: usize = 253;
 
-pub fn pair() -> Result<(OwnedFd, OwnedFd), Error> {
-    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).doing("make a socket pair")
+pub(crate) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Error> {
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).context("create a socket pair")
 }
 
-pub fn send<T: Serialize>(socket: BorrowedFd<'_>, message: &T, fds: &[BorrowedFd<'_>]) -> Result<(), Error> {
+pub(crate) fn send<T: Serialize>(socket: BorrowedFd<'_>, message: &T, fds: &[BorrowedFd<'_>]) -> Result<(), Error> {
     let bytes = serde_json::to_vec(message).expect("messages are plain data with string keys");
     let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&raw)];
@@ -61,26 +71,26 @@ pub fn send<T: Serialize>(socket: BorrowedFd<'_>, message: &T, fds: &[BorrowedFd
     loop {
         match sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(&bytes)], control, MsgFlags::MSG_NOSIGNAL, None) {
             Err(nix::Error::EINTR) => {}
-            other => return other.map(drop).doing("send a message to the sandbox"),
+            other => return other.map(drop).context("send a message to the sandbox"),
         }
     }
 }
 
-/// The next message, `None` when the other side is gone.
-pub fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> Result<Option<(T, Vec<OwnedFd>)>, Error> {
-    let mut bytes = vec![0; PACKET];
-    let mut control = nix::cmsg_space!([RawFd; MOST_FDS]);
+/// Returns the next message, or `None` after the other side has closed the socket.
+pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> Result<Option<(T, Vec<OwnedFd>)>, Error> {
+    let mut bytes = vec![0; MAX_PACKET_BYTES];
+    let mut control = nix::cmsg_space!([RawFd; MAX_FDS]);
     let (length, fds) = loop {
         let mut parts = [IoSliceMut::new(&mut bytes)];
         match recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC) {
             Err(nix::Error::EINTR) => {}
             Err(nix::Error::ECONNRESET) => return Ok(None),
-            Err(error) => return Err(error).doing("receive a message"),
+            Err(error) => return Err(error).context("receive a message"),
             Ok(message) => {
                 let mut fds = Vec::new();
-                for part in message.cmsgs().doing("receive descriptors")? {
+                for part in message.cmsgs().context("receive descriptors")? {
                     if let ControlMessageOwned::ScmRights(raw) = part {
-                        fds.extend(raw.into_iter().map(sys::adopt));
+                        fds.extend(raw.into_iter().map(sys::take_ownership));
                     }
                 }
                 break (message.bytes, fds);
@@ -91,22 +101,22 @@ pub fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> Result<Option<(T,
         return Ok(None);
     }
     let message = serde_json::from_slice(&bytes[..length])
-        .map_err(|error| Error::Request(format!("unreadable message: {error}")))?;
+        .map_err(|error| Error::Request(format!("cannot parse a message: {error}")))?;
     Ok(Some((message, fds)))
 }
 
-pub fn write_body(request: &Request) -> Result<OwnedFd, Error> {
-    let body = memfd_create("request", MFdFlags::MFD_CLOEXEC).doing("make a memory file for the request")?;
+pub(crate) fn write_body(request: &Request) -> Result<OwnedFd, Error> {
+    let body = memfd_create("request", MFdFlags::MFD_CLOEXEC).context("create a memory file for the request")?;
     let mut file = std::fs::File::from(body);
-    let bytes =
-        serde_json::to_vec(request).map_err(|error| Error::Request(format!("not writable as JSON: {error}")))?;
-    file.write_all(&bytes).doing("write the request")?;
+    let bytes = serde_json::to_vec(request)
+        .map_err(|error| Error::Request(format!("cannot write the request as JSON: {error}")))?;
+    file.write_all(&bytes).context("write the request")?;
     Ok(file.into())
 }
 
-pub fn read_body(body: &OwnedFd) -> Result<Request, Error> {
-    let mut file = std::fs::File::from(body.as_fd().try_clone_to_owned().doing("duplicate the request")?);
+pub(crate) fn read_body(body: &OwnedFd) -> Result<Request, Error> {
+    let mut file = std::fs::File::from(body.as_fd().try_clone_to_owned().context("duplicate the request")?);
     let mut bytes = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).doing("read the request")?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::Request(format!("unreadable: {error}")))
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).context("read the request")?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::Request(format!("cannot parse the request: {error}")))
 }

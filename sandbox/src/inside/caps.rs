@@ -1,18 +1,18 @@
-//! Capabilities: none are left, and none can come back.
+//! Capabilities: a step has none and cannot obtain any.
 
 use caps::CapSet;
 use nix::sys::prctl;
 
 use crate::Error;
-use crate::error::Doing;
+use crate::error::Context;
 
-/// Binds at the next exec only, so it may run long before [`drop_all`].
-pub fn drop_bounding() -> Result<(), Error> {
+/// Takes effect at the next exec only, so it can be called long before [`drop_all`].
+pub(super) fn drop_bounding() -> Result<(), Error> {
     clear(CapSet::Bounding)
 }
 
-pub fn drop_all() -> Result<(), Error> {
-    prctl::set_no_new_privs().doing("give up new privileges")?;
+pub(super) fn drop_all() -> Result<(), Error> {
+    prctl::set_no_new_privs().context("set no_new_privs")?;
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
         clear(set)?;
     }
@@ -22,5 +22,5 @@ pub fn drop_all() -> Result<(), Error> {
 fn clear(set: CapSet) -> Result<(), Error> {
     caps::clear(None, set)
         .map_err(|_| std::io::Error::last_os_error())
-        .doing_with(|| format!("clear the {set:?} capabilities"))
+        .with_context(|| format!("clear the {set:?} capabilities"))
 }

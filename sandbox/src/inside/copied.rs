@@ -1,4 +1,4 @@
-//! A tree in memory, made of copies: the step owns all of it and may change it, and no capability is lent to it for this.
+//! Trees in memory (tmpfs) of copied files. The step owns all of it and may change it, which needs no capability.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -10,16 +10,17 @@ use nix::sys::stat::{Mode, futimens, mkdirat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::symlinkat;
 
-use crate::error::Doing;
+use crate::error::Context;
 use crate::{Error, TreeEntry};
 
-const PAGE: u64 = 4096;
-const BUFFER: usize = 128 << 10;
+/// tmpfs allocates whole pages.
+const PAGE_BYTES: u64 = 4096;
+const BUFFER_BYTES: usize = 128 << 10;
 
-/// Bytes in whole pages and inodes of a tree.
-pub fn size(entries: &BTreeMap<String, TreeEntry>) -> (u64, u64) {
+/// Returns the number of bytes, in whole pages, and of inodes that a tree occupies.
+pub(super) fn required_size(entries: &BTreeMap<String, TreeEntry>) -> (u64, u64) {
     let bytes = entries.values().map(|entry| match entry {
-        TreeEntry::File { size_bytes, .. } => size_bytes.next_multiple_of(PAGE),
+        TreeEntry::File { size_bytes, .. } => size_bytes.next_multiple_of(PAGE_BYTES),
         TreeEntry::Directory | TreeEntry::Symlink { .. } => 0,
     });
     let dirs: BTreeSet<&str> =
@@ -27,46 +28,49 @@ pub fn size(entries: &BTreeMap<String, TreeEntry>) -> (u64, u64) {
     (bytes.sum(), (entries.len() + dirs.len() + 1) as u64)
 }
 
-/// Fills a detached mount with copies of files below `source`; all of it gets this time.
-pub fn fill(
+/// Fills a detached mount with copies of files below `source`. `modified` is the modification time of files and
+/// directories, in seconds since 1970-01-01 UTC.
+pub(super) fn copy_entries(
     tree: &OwnedFd,
     entries: &BTreeMap<String, TreeEntry>,
     source: &OwnedFd,
     modified: i64,
 ) -> Result<(), Error> {
-    let top = open_dir(tree.as_fd(), ".").doing("open the tree of copies")?;
+    let top = open_dir(tree.as_fd(), ".").context("open a copied tree")?;
     let time = TimeSpec::new(modified, 0);
-    let mut copy = Copy { source: source.as_fd(), time, open: vec![(String::new(), top)], buffer: vec![0; BUFFER] };
+    let open_dirs = vec![(String::new(), top)];
+    let mut copier = Copier { source: source.as_fd(), time, open_dirs, buffer: vec![0; BUFFER_BYTES] };
     for (path, entry) in entries {
-        copy.put(path, entry).doing_with(|| format!("make `{path}` in the tree of copies"))?;
+        if path.split('/').any(|name| matches!(name, "" | "." | "..")) {
+            return Err(Error::Request(format!("entry `{path}` is not a relative path without `.` and `..`")));
+        }
+        copier.create_entry(path, entry).with_context(|| format!("create `{path}` in a copied tree"))?;
     }
-    copy.leave(0).doing("finish the tree of copies")
+    copier.close_dirs(0).context("complete a copied tree")
 }
 
-struct Copy<'s> {
+struct Copier<'s> {
     source: BorrowedFd<'s>,
     time: TimeSpec,
-    /// The directories from the top to where we are: entries come sorted, so each is entered once.
-    open: Vec<(String, OwnedFd)>,
+    /// The directories from the top down to the current one, by name. Entries are sorted, so each is opened once.
+    open_dirs: Vec<(String, OwnedFd)>,
     buffer: Vec<u8>,
 }
 
-impl Copy<'_> {
-    fn put(&mut self, path: &str, entry: &TreeEntry) -> io::Result<()> {
+impl Copier<'_> {
+    /// `path` has no empty component, `.` or `..`.
+    fn create_entry(&mut self, path: &str, entry: &TreeEntry) -> io::Result<()> {
         let mut names: Vec<&str> = path.split('/').collect();
-        if names.iter().any(|name| matches!(*name, "" | "." | "..")) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is not a clean relative one"));
-        }
         let name = match entry {
             TreeEntry::Directory => None,
             _ => names.pop(),
         };
-        let shared = self.open[1..].iter().zip(&names).take_while(|((open, _), name)| open == **name).count();
-        self.leave(shared + 1)?;
+        let shared = self.open_dirs[1..].iter().zip(&names).take_while(|((open, _), name)| open == **name).count();
+        self.close_dirs(shared + 1)?;
         for name in &names[shared..] {
-            self.enter(name)?;
+            self.enter_new_dir(name)?;
         }
-        let dir = self.open.last().map(|(_, dir)| dir.as_fd()).expect("the top is left last");
+        let dir = self.open_dirs.last().map(|(_, dir)| dir.as_fd()).expect("the top is closed last");
         match (entry, name) {
             (TreeEntry::File { from, size_bytes, executable }, Some(name)) => {
                 let mode = if *executable { 0o755 } else { 0o644 };
@@ -85,17 +89,18 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn enter(&mut self, name: &str) -> io::Result<()> {
-        let above = self.open.last().map(|(_, dir)| dir.as_fd()).expect("the top is left last");
-        mkdirat(above, name, Mode::from_bits_truncate(0o755))?;
-        let dir = open_dir(above, name)?;
-        self.open.push((name.to_owned(), dir));
+    fn enter_new_dir(&mut self, name: &str) -> io::Result<()> {
+        let parent = self.open_dirs.last().map(|(_, dir)| dir.as_fd()).expect("the top is closed last");
+        mkdirat(parent, name, Mode::from_bits_truncate(0o755))?;
+        let dir = open_dir(parent, name)?;
+        self.open_dirs.push((name.to_owned(), dir));
         Ok(())
     }
 
-    /// Until only so many directories are open. Their times are set last, since each new name changes them.
-    fn leave(&mut self, depth: usize) -> io::Result<()> {
-        for (_, dir) in self.open.drain(depth..).rev() {
+    /// Closes the innermost directories until `depth` are open. Their times are set only now, because creating an entry
+    /// changes the time of its directory.
+    fn close_dirs(&mut self, depth: usize) -> io::Result<()> {
+        for (_, dir) in self.open_dirs.drain(depth..).rev() {
             futimens(&dir, &self.time, &self.time)?;
         }
         Ok(())
@@ -107,12 +112,12 @@ fn open_dir(at: BorrowedFd<'_>, name: &str) -> nix::Result<OwnedFd> {
     openat(at, name, flags, Mode::empty())
 }
 
-/// Exactly so many bytes: a file that is shorter is not the one that was meant.
+/// Copies exactly `size_bytes`. A shorter file is an error, because it is not the file that the request describes.
 fn copy_bytes(mut from: File, to: &mut File, size_bytes: u64, buffer: &mut [u8]) -> io::Result<()> {
     let mut left = size_bytes;
     while left > 0 {
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        match from.read(&mut buffer[..most]) {
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        match from.read(&mut buffer[..wanted]) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => {
                 to.write_all(&buffer[..count])?;

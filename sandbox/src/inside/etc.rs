@@ -1,11 +1,12 @@
-//! `/etc`: made, the same everywhere, and only what libraries read. What a step needs beyond it comes as a mount.
+//! `/etc`: constant files, the same on every machine, and only those that libraries read. Anything else that a step
+//! needs there must be a mount of its request.
 
 use std::fs;
 
-use super::root::Stage;
-use super::user::NAME;
-use crate::error::Doing;
-use crate::ground::INSIDE;
+use super::identity::NAME;
+use super::root::NewRoot;
+use crate::error::Context;
+use crate::host::INSIDE_ID;
 use crate::{Error, Network, Request};
 
 const FILES: [(&str, &str); 9] = [
@@ -23,35 +24,41 @@ const FILES: [(&str, &str); 9] = [
     ("timezone", "Etc/UTC\n"),
 ];
 
-/// UTC as tzfile(5): a header for version 1, its one zone, and the same for version 2 with an empty rule.
+/// The time zone UTC in the format of tzfile(5): a version 1 header and its only zone, then the same for version 2,
+/// followed by the rule `UTC0`.
 const UTC: &[u8] =
     b"TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\0\0\0\0\0\0UTC\0\
 TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\0\0\0\0\0\0UTC\0\nUTC0\n";
 
-pub fn make(stage: &Stage, network: Network) -> Result<(), Error> {
-    let etc = stage.front.join("etc");
-    fs::create_dir(&etc).doing("make `/etc`")?;
-    let write = |name: &str, text: &[u8]| fs::write(etc.join(name), text).doing_with(|| format!("write `/etc/{name}`"));
+pub(super) fn write(root: &NewRoot, network: Network) -> Result<(), Error> {
+    let etc = root.path.join("etc");
+    fs::create_dir(&etc).context("create `/etc`")?;
+    let write_file =
+        |name: &str, text: &[u8]| fs::write(etc.join(name), text).with_context(|| format!("write `/etc/{name}`"));
     for (name, text) in FILES {
-        write(name, text.as_bytes())?;
+        write_file(name, text.as_bytes())?;
     }
-    write("localtime", UTC)?;
+    write_file("localtime", UTC)?;
     if network == Network::Host {
         for name in ["hosts", "resolv.conf"] {
-            write(name, &fs::read(format!("/etc/{name}")).unwrap_or_default())?;
+            write_file(name, &fs::read(format!("/etc/{name}")).unwrap_or_default())?;
         }
-        write("nsswitch.conf", b"passwd: files\ngroup: files\nhosts: files dns\n")?;
+        write_file("nsswitch.conf", b"passwd: files\ngroup: files\nhosts: files dns\n")?;
     }
     Ok(())
 }
 
-/// What depends on the request: where the user lives.
-pub fn complete(request: &Request) -> Result<(), Error> {
+/// Writes the user database, which contains the request's HOME.
+pub(super) fn write_passwd(request: &Request) -> Result<(), Error> {
     let home = request.env.get("HOME").map_or("/", |home| home.as_str());
     if home.contains([':', '\n']) {
-        return Err(Error::Request(format!("HOME `{}` cannot stand in `/etc/passwd`", home.escape_debug())));
+        return Err(Error::Request(format!(
+            "HOME `{}` contains a colon or a line break, which `/etc/passwd` does not allow",
+            home.escape_debug()
+        )));
     }
-    let passwd =
-        format!("{NAME}:x:{INSIDE}:{INSIDE}:{NAME}:{home}:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
-    fs::write("/etc/passwd", passwd).doing("write `/etc/passwd`")
+    let passwd = format!(
+        "{NAME}:x:{INSIDE_ID}:{INSIDE_ID}:{NAME}:{home}:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
+    );
+    fs::write("/etc/passwd", passwd).context("write `/etc/passwd`")
 }

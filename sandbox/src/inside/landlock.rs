@@ -1,8 +1,8 @@
-//! Landlock on top of the mounts: the same promise, kept by another part of the kernel.
+//! Landlock rules, which repeat the guarantees of the mounts in an independent part of the kernel.
 //!
-//! Reading and executing is allowed everywhere, since the root holds only what the request declares; writing only
-//! where the request says so. Abstract sockets and signals do not leave the sandbox (ABI 6). TCP is left to the network
-//! namespace, in which a loopback must work.
+//! Reading and executing is allowed everywhere, since the root contains only what the request declares. Writing is
+//! allowed only where the request says so. Abstract sockets and signals cannot cross the sandbox's boundary (ABI 6).
+//! TCP is not restricted here: the network namespace does that, and its loopback must work.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,22 +12,22 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
-use crate::kernel::lacks_landlock;
+use crate::kernel::unsupported_landlock;
 use crate::{Error, MountKind, Request};
 
-/// The newest ABI whose rights we know; older kernels get what they have of it.
-const NEWEST: ABI = ABI::V6;
+/// The newest ABI whose rights are used here. An older kernel applies the subset that it knows.
+const NEWEST_ABI: ABI = ABI::V6;
 
-pub fn restrict(request: &Request) -> Result<(), Error> {
-    let all = AccessFs::from_all(NEWEST);
+pub(super) fn restrict(request: &Request) -> Result<(), Error> {
+    let all = AccessFs::from_all(NEWEST_ABI);
     let use_file = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(all)
-        .and_then(|rules| rules.scope(Scope::from_all(NEWEST)))
+        .and_then(|rules| rules.scope(Scope::from_all(NEWEST_ABI)))
         .and_then(|rules| rules.create())
-        .map_err(refused)?;
-    rules = allow(rules, "/", AccessFs::from_read(NEWEST))?;
+        .map_err(landlock_error)?;
+    rules = allow(rules, "/", AccessFs::from_read(NEWEST_ABI))?;
     rules = allow(rules, "/dev", use_file | AccessFs::ReadDir | AccessFs::IoctlDev)?;
     rules = allow(rules, "/dev/shm", all)?;
     rules = allow(rules, "/proc", use_file | AccessFs::ReadDir)?;
@@ -39,20 +39,20 @@ pub fn restrict(request: &Request) -> Result<(), Error> {
     for output in [std::io::stdout().as_fd(), std::io::stderr().as_fd()] {
         rules = allow_reopening(rules, output, use_file)?;
     }
-    let status = rules.restrict_self().map_err(refused)?;
+    let status = rules.restrict_self().map_err(landlock_error)?;
     match status.ruleset {
-        RulesetStatus::NotEnforced => Err(Error::Lacking(lacks_landlock(0, 1))),
+        RulesetStatus::NotEnforced => Err(Error::Unsupported(unsupported_landlock(0, 1))),
         _ => Ok(()),
     }
 }
 
 fn allow(rules: RulesetCreated, path: &str, access: BitFlags<AccessFs>) -> Result<RulesetCreated, Error> {
-    let fd = PathFd::new(path).map_err(refused)?;
-    rules.add_rule(PathBeneath::new(fd, access)).map_err(refused)
+    let fd = PathFd::new(path).map_err(landlock_error)?;
+    rules.add_rule(PathBeneath::new(fd, access)).map_err(landlock_error)
 }
 
-/// Shell scripts open `/dev/stderr` by name, which then is the caller's capture file. A memory file takes no rule and
-/// needs none (landlock(7)).
+/// Shell scripts open `/dev/stderr` by name, which is then the caller's capture file. A memfd does not accept a rule
+/// and needs none (landlock(7)).
 fn allow_reopening(
     rules: RulesetCreated,
     fd: BorrowedFd<'_>,
@@ -66,16 +66,16 @@ fn allow_reopening(
     Ok(with_rule.unwrap_or(rules))
 }
 
-fn refused(error: impl std::error::Error) -> Error {
-    let mut why = error.to_string();
+fn landlock_error(error: impl std::error::Error) -> Error {
+    let mut reason = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        why = format!("{why}: {cause}");
+        reason = format!("{reason}: {cause}");
         source = cause.source();
     }
-    Error::Lacking(crate::Lack {
-        what: "Landlock".to_owned(),
-        why,
-        remedy: "allow the isolation level `no-landlock` by name, and report this".to_owned(),
+    Error::Unsupported(crate::Unsupported {
+        feature: "Landlock".to_owned(),
+        reason,
+        remedy: "select the weaker isolation level `no-landlock` by name, and report this error as a bug".to_owned(),
     })
 }

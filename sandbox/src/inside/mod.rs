@@ -1,132 +1,142 @@
-//! The cell: pid 1 of a sandbox. Set up ahead as far as no request is needed, then given one request, then gone.
-//! A cell serves one request only, so nothing of a step can reach the next.
+//! The code that runs inside a container: its init, and the leader before exec. Init sets up everything that is the
+//! same for all requests in advance, then receives one request, supervises it, reports and exits. A container serves a
+//! single request, so nothing of a step can reach the next one.
 
-mod action;
 mod caps;
 mod copied;
 mod dev;
 mod etc;
-mod init;
+mod identity;
 mod landlock;
+mod leader;
 mod limits;
 mod mount;
 mod proc;
 mod root;
 mod seccomp;
+mod supervise;
 mod template;
-mod user;
 
 use std::os::fd::{AsFd, OwnedFd};
 
-pub use seccomp::Program;
-pub use template::{give, make as make_template};
+pub(crate) use seccomp::SeccompProgram;
+pub(crate) use template::{chown_tree, mount as mount_template};
 
-use action::Leader;
+use leader::Leader;
 
-use crate::error::Doing;
-use crate::ground::Ground;
+use crate::error::Context;
+use crate::host::HostContext;
 use crate::wire::{self, Order, Report};
 use crate::{Error, Isolation, Network, Outcome, Request, sys};
 
-/// Body, stdin, stdout, stderr.
+/// The number of descriptors of a request besides its mounts: body, stdin, stdout, stderr.
 const OWN_FDS: usize = 4;
 
-/// How the processes of a step are kept together.
+/// The mechanism that guarantees that no process of a step survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum House {
-    /// We are pid 1 of their namespace.
+enum ProcessScope {
+    /// Init is pid 1 of their pid namespace.
     PidNamespace,
-    /// They are our descendants, and orphans come to us (`Isolation::None`).
+    /// Init is their ancestor, and orphans are reparented to it: PR_SET_CHILD_SUBREAPER (`Isolation::None`).
     Subreaper,
 }
 
-/// A cell's whole life. Never returns to the spawner's code, of which this process is a copy.
-pub fn live(spawner: OwnedFd, network: Network, ground: &Ground, filter: &Program) -> ! {
-    let result = forget_the_rest(&spawner).and_then(|()| in_namespaces(&spawner, network, ground, filter));
-    last_words(&spawner, result)
+/// Init of a container. Runs in a new child of the spawner and never returns to the spawner's code.
+pub(crate) fn run_init(spawner: OwnedFd, network: Network, host: &HostContext, filter: &SeccompProgram) -> ! {
+    let result = close_inherited_fds(&spawner).and_then(|()| run_in_namespaces(&spawner, network, host, filter));
+    send_report(&spawner, result)
 }
 
-/// The same without any wall: only a process of its own, for `Isolation::None`.
-pub fn live_bare(spawner: OwnedFd) -> ! {
-    let result = forget_the_rest(&spawner).and_then(|()| without_namespaces(&spawner));
-    last_words(&spawner, result)
+/// The same without any namespace, for `Isolation::None`: only a supervisor.
+pub(crate) fn run_unisolated_init(spawner: OwnedFd) -> ! {
+    let result = close_inherited_fds(&spawner).and_then(|()| run_without_namespaces(&spawner));
+    send_report(&spawner, result)
 }
 
-/// A cell begins as a copy of the spawner and would hold on to other cells' sockets: they could not see them close.
-fn forget_the_rest(spawner: &OwnedFd) -> Result<(), Error> {
-    sys::close_all_but(spawner.as_fd()).doing("close what is the spawner's")
+/// Init starts as a copy of the spawner. If it kept copies of the sockets to other containers open, those would not see
+/// the spawner close them.
+fn close_inherited_fds(spawner: &OwnedFd) -> Result<(), Error> {
+    sys::close_all_except(spawner.as_fd()).context("close the spawner's descriptors")
 }
 
-fn last_words(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
-    // When this cannot be sent, the spawner is gone and there is nobody left to tell.
+fn send_report(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
+    // Fails only if the spawner is gone: then nothing waits for the report.
     let _ = wire::send(spawner.as_fd(), &Report(result), &[]);
     sys::exit(0)
 }
 
-fn in_namespaces(spawner: &OwnedFd, network: Network, ground: &Ground, filter: &Program) -> Result<Outcome, Error> {
-    let prepared = prepare(spawner, network, ground, filter);
-    let Baggage { request, own, sources } = receive_request(spawner)?;
-    let leader = prepared.map_err(Error::into_lack)?;
-    etc::complete(&request)?;
+fn run_in_namespaces(
+    spawner: &OwnedFd,
+    network: Network,
+    host: &HostContext,
+    filter: &SeccompProgram,
+) -> Result<Outcome, Error> {
+    // An error is reported only after the request has arrived: a report before it would look like a killed container.
+    let prepared = prepare(spawner, network, host, filter);
+    let Payload { request, own, sources } = receive_payload(spawner)?;
+    let leader = prepared.map_err(Error::into_unsupported)?;
+    etc::write_passwd(&request)?;
     mount::attach_all(&request, sources)?;
     root::link_merged_usr()?;
     root::seal()?;
-    let leader = leader.go(own)?;
-    init::keep(spawner, &request, leader, House::PidNamespace)
+    let leader = leader.exec(own)?;
+    supervise::supervise(spawner, &request, leader, ProcessScope::PidNamespace)
 }
 
-fn without_namespaces(spawner: &OwnedFd) -> Result<Outcome, Error> {
-    user::die_with_the_parent()?;
-    nix::sys::prctl::set_child_subreaper(true).doing("adopt orphans")?;
-    let Baggage { request, own, .. } = receive_request(spawner)?;
-    let leader = Leader::start(None)?.go(own)?;
-    init::keep(spawner, &request, leader, House::Subreaper)
+fn run_without_namespaces(spawner: &OwnedFd) -> Result<Outcome, Error> {
+    identity::die_with_parent()?;
+    nix::sys::prctl::set_child_subreaper(true).context("become the parent of orphans")?;
+    let Payload { request, own, .. } = receive_payload(spawner)?;
+    let leader = Leader::start(None)?.exec(own)?;
+    supervise::supervise(spawner, &request, leader, ProcessScope::Subreaper)
 }
 
-/// All that is the same for every request. The leader starts here too: it takes over the namespaces as they are.
-fn prepare(spawner: &OwnedFd, network: Network, ground: &Ground, filter: &Program) -> Result<Leader, Error> {
+/// Sets up everything that is the same for all requests. The leader is started last, because it inherits the namespaces
+/// in their current state.
+fn prepare(spawner: &OwnedFd, network: Network, host: &HostContext, filter: &SeccompProgram) -> Result<Leader, Error> {
     match wire::receive::<Order>(spawner.as_fd())? {
         Some((Order::Mapped, _)) => {}
         _ => return Err(Error::SpawnerGone),
     }
-    user::enter()?;
-    user::name_host()?;
-    user::loopback_up()?;
-    user::start_clocks_anew()?;
-    user::forbid_namespaces()?;
-    user::fix_addresses()?;
-    let stage = root::stage()?;
-    etc::make(&stage, network)?;
-    dev::make(&stage, &ground.template)?;
-    proc::make(&stage, &ground.template)?;
-    root::pivot(stage)?;
+    identity::become_step_user()?;
+    identity::set_host_name()?;
+    identity::bring_loopback_up()?;
+    identity::reset_clocks()?;
+    identity::forbid_namespaces()?;
+    identity::fix_addresses()?;
+    let root = root::mount_new()?;
+    etc::write(&root, network)?;
+    dev::mount(&root, &host.template)?;
+    proc::mount(&root, &host.template)?;
+    root::pivot(root)?;
     caps::drop_bounding()?;
-    user::hide()?;
+    identity::hide_from_step()?;
     Leader::start(Some(filter))
 }
 
-/// What comes with the order to run.
-struct Baggage {
+/// A request and the descriptors that arrive with it.
+struct Payload {
     request: Request,
     /// Body, stdin, stdout, stderr.
     own: Vec<OwnedFd>,
+    /// One detached mount for each mount of the request that has a source, in order. Empty in the leader.
     sources: Vec<OwnedFd>,
 }
 
-fn receive_request(from: &OwnedFd) -> Result<Baggage, Error> {
+fn receive_payload(from: &OwnedFd) -> Result<Payload, Error> {
     match wire::receive::<Order>(from.as_fd())? {
         Some((Order::Run, mut own)) if own.len() >= OWN_FDS => {
             let sources = own.split_off(OWN_FDS);
-            Ok(Baggage { request: wire::read_body(&own[0])?, own, sources })
+            Ok(Payload { request: wire::read_body(&own[0])?, own, sources })
         }
         _ => Err(Error::SpawnerGone),
     }
 }
 
-/// What was really in force, for the outcome.
-fn in_force(request: &Request, house: House) -> Isolation {
-    match house {
-        House::Subreaper => Isolation::None,
-        House::PidNamespace => request.isolation,
+/// The isolation level that was in force, for the outcome.
+fn effective_isolation(request: &Request, scope: ProcessScope) -> Isolation {
+    match scope {
+        ProcessScope::Subreaper => Isolation::None,
+        ProcessScope::PidNamespace => request.isolation,
     }
 }

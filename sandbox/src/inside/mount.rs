@@ -1,4 +1,5 @@
-//! Attaching mounts below the new root, without ever following a link: a link in a source must not lead to the host.
+//! Attaching mounts below the new root. Mount points are resolved without following symbolic links, because a link in a
+//! source could lead to the host.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,107 +11,109 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, mkdirat};
 
 use super::copied;
-use crate::error::Doing;
+use crate::error::{Cause, Context};
 use crate::{Error, Mount, MountKind, Request, sys};
 
 const RESTRICTED: u64 = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;
 
-/// Attaches every mount of the request in its order. `sources` has one for each mount that has a source.
-pub fn attach_all(request: &Request, sources: Vec<OwnedFd>) -> Result<(), Error> {
+/// Attaches the mounts of the request in order. `sources` has one detached mount for each of them that has a source.
+pub(super) fn attach_all(request: &Request, sources: Vec<OwnedFd>) -> Result<(), Error> {
     let root =
-        open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).doing("open the root")?;
+        open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).context("open the root")?;
     let mut sources = sources.into_iter();
     let mut source = || sources.next().ok_or_else(|| Error::Request("fewer sources than mounts".to_owned()));
     for Mount { at: path, kind } in &request.mounts {
-        let at = directory(root.as_fd(), path)?;
+        let at = create_mount_point(root.as_fd(), path)?;
         let tree = match kind {
             MountKind::ReadOnly { .. } | MountKind::Writable { .. } => source()?,
-            MountKind::Scratch { bytes, inodes } => tmpfs(*bytes, *inodes, scratch_mode(path))?,
+            MountKind::Scratch { bytes, inodes } => new_tmpfs(*bytes, *inodes, scratch_mode(path))?,
             MountKind::Copied { entries, modified, more_bytes, more_inodes, .. } => {
-                let (bytes, inodes) = copied::size(entries);
+                let (bytes, inodes) = copied::required_size(entries);
                 let (bytes, inodes) = (bytes.saturating_add(*more_bytes), inodes.saturating_add(*more_inodes));
-                let tree = tmpfs(bytes, inodes, "0755")?;
-                copied::fill(&tree, entries, &source()?, *modified)?;
+                let tree = new_tmpfs(bytes, inodes, "0755")?;
+                copied::copy_entries(&tree, entries, &source()?, *modified)?;
                 tree
             }
         };
-        attach(&tree, at.as_fd()).doing_with(|| format!("mount on `{}`", path.display()))?;
+        sys::move_mount(tree.as_fd(), at.as_fd()).with_context(|| format!("mount on `{}`", path.display()))?;
     }
     Ok(())
 }
 
-/// A temporary file system, detached, whose root belongs to the step's user.
-pub fn tmpfs(bytes: u64, inodes: u64, mode: &str) -> Result<OwnedFd, Error> {
-    let text = |value: String| CString::new(value).expect("numbers and modes hold no null byte");
+/// Creates a detached tmpfs whose root belongs to the calling user. `mode` is octal text.
+pub(super) fn new_tmpfs(bytes: u64, inodes: u64, mode: &str) -> Result<OwnedFd, Error> {
+    let text = |value: String| CString::new(value).expect("numbers and modes contain no null byte");
     let (size, inodes, mode) = (text(bytes.to_string()), text(inodes.to_string()), text(mode.to_owned()));
     let options = [(c"size", Some(&*size)), (c"nr_inodes", Some(&*inodes)), (c"mode", Some(&*mode))];
-    sys::new_mount(c"tmpfs", &options, RESTRICTED).doing("make a temporary file system")
+    sys::new_mount(c"tmpfs", &options, RESTRICTED).context("create a temporary file system")
 }
 
-pub fn attach(mount: &OwnedFd, at: BorrowedFd<'_>) -> std::io::Result<()> {
-    sys::move_mount(mount.as_fd(), at)
+/// Attaches a detached mount at a path without untrusted symbolic links.
+pub(super) fn attach_at(mount: &OwnedFd, at: &Path) -> Result<(), Error> {
+    sys::move_mount_to(mount.as_fd(), &c_path(at)?).with_context(|| format!("mount on `{}`", at.display()))
 }
 
-/// Attaches on a path of our own making, outside or below the new root.
-pub fn attach_at(mount: &OwnedFd, at: &Path) -> Result<(), Error> {
-    sys::move_mount_to(mount.as_fd(), &c_path(at)?).doing_with(|| format!("mount on `{}`", at.display()))
+/// Returns the first of these paths that is a directory.
+pub(super) fn first_directory<'p>(candidates: &[&'p str]) -> Result<&'p Path, Error> {
+    let found = candidates.iter().copied().map(Path::new).find(|path| path.is_dir());
+    found.ok_or(Cause(libc::ENOTDIR)).with_context(|| format!("use any of {candidates:?} as a mount point"))
 }
 
-/// Shows `source`, a path of ours or a device of the host, at `at`, which exists. Attributes are inherited. By the old
-/// call: it is one instead of three, and `/proc` alone takes fifty.
-pub fn bind(source: &Path, at: &Path) -> Result<(), Error> {
+/// Binds `source`, which is part of the template, to the existing path `at`. Attributes are inherited. Uses mount(2),
+/// because that is one call instead of three, and `/proc` alone has about fifty binds.
+pub(super) fn bind(source: &Path, at: &Path) -> Result<(), Error> {
     mount(Some(source), at, None::<&str>, MsFlags::MS_BIND, None::<&str>)
-        .doing_with(|| format!("show `{}` at `{}`", source.display(), at.display()))
+        .with_context(|| format!("bind `{}` to `{}`", source.display(), at.display()))
 }
 
-/// Shows `source` with everything mounted below it.
-pub fn bind_all(source: &Path, at: &Path) -> Result<(), Error> {
-    let doing = || format!("show `{}` at `{}`", source.display(), at.display());
-    let tree = sys::open_tree(AT_FDCWD, &c_path(source)?, true).doing_with(doing)?;
-    sys::move_mount_to(tree.as_fd(), &c_path(at)?).doing_with(doing)
+/// Binds `source` and everything mounted below it.
+pub(super) fn bind_recursive(source: &Path, at: &Path) -> Result<(), Error> {
+    let operation = || format!("bind `{}` to `{}`", source.display(), at.display());
+    let tree = sys::open_tree(AT_FDCWD, &c_path(source)?, true).with_context(operation)?;
+    sys::move_mount_to(tree.as_fd(), &c_path(at)?).with_context(operation)
 }
 
-/// Shows `source` with attributes of its own.
-pub fn bind_with(source: &Path, at: &Path, attributes: u64) -> Result<(), Error> {
-    let doing = || format!("show `{}` at `{}`", source.display(), at.display());
-    let tree = sys::open_tree(AT_FDCWD, &c_path(source)?, false).doing_with(doing)?;
-    sys::mount_setattr(tree.as_fd(), attributes, None, false).doing_with(doing)?;
-    sys::move_mount_to(tree.as_fd(), &c_path(at)?).doing_with(doing)
+/// Binds `source` with additional attributes.
+pub(super) fn bind_with_attributes(source: &Path, at: &Path, attributes: u64) -> Result<(), Error> {
+    let operation = || format!("bind `{}` to `{}`", source.display(), at.display());
+    let tree = sys::open_tree(AT_FDCWD, &c_path(source)?, false).with_context(operation)?;
+    sys::mount_setattr(tree.as_fd(), attributes, None, false).with_context(operation)?;
+    sys::move_mount_to(tree.as_fd(), &c_path(at)?).with_context(operation)
 }
 
-/// The directory `path` below `root`, made where it is missing.
-fn directory(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Error> {
-    let bad = |why: &str| Error::Request(format!("mount point `{}` {why}", path.display()));
-    let mut dir = root.try_clone_to_owned().doing("duplicate the root")?;
+/// Opens the directory `path` below `root`; creates it and its parents where they are missing.
+fn create_mount_point(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Error> {
+    let invalid = |reason: &str| Error::Request(format!("mount point `{}` {reason}", path.display()));
+    let mut dir = root.try_clone_to_owned().context("duplicate the root's descriptor")?;
     let mut components = path.components();
     if components.next() != Some(Component::RootDir) {
-        return Err(bad("is not absolute"));
+        return Err(invalid("is not absolute"));
     }
     if path.parent().is_none() {
-        return Err(bad("is the root, which is ours"));
+        return Err(invalid("is the root directory, which cannot be replaced"));
     }
     for component in components {
-        let Component::Normal(name) = component else { return Err(bad("is not a clean path")) };
-        let made = match mkdirat(&dir, name, Mode::from_bits_truncate(0o755)) {
+        let Component::Normal(name) = component else { return Err(invalid("contains `..`")) };
+        let created = match mkdirat(&dir, name, Mode::from_bits_truncate(0o755)) {
             Ok(()) | Err(nix::Error::EEXIST) => Ok(()),
             other => other,
         };
-        made.doing_with(|| format!("make the mount point `{}`", path.display()))?;
+        created.with_context(|| format!("create the mount point `{}`", path.display()))?;
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         dir = match openat(&dir, name, flags, Mode::empty()) {
-            Err(nix::Error::ENOTDIR | nix::Error::ELOOP) => return Err(bad("passes through a link or a file")),
-            other => other.doing_with(|| format!("open the mount point `{}`", path.display()))?,
+            Err(nix::Error::ENOTDIR | nix::Error::ELOOP) => return Err(invalid("passes through a link or a file")),
+            other => other.with_context(|| format!("open the mount point `{}`", path.display()))?,
         };
     }
     Ok(dir)
 }
 
-/// Sticky and open to all where every program expects it.
+/// `/tmp` has the usual mode, writable for all and with the sticky bit.
 fn scratch_mode(at: &Path) -> &'static str {
     if at == Path::new("/tmp") { "1777" } else { "0755" }
 }
 
-pub fn c_path(path: &Path) -> Result<CString, Error> {
+fn c_path(path: &Path) -> Result<CString, Error> {
     CString::new(path.as_os_str().as_bytes())
-        .map_err(|_| Error::Request(format!("path `{}` holds a null byte", path.display())))
+        .map_err(|_| Error::Request(format!("path `{}` contains a null byte", path.display())))
 }

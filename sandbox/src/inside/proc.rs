@@ -1,7 +1,8 @@
-//! `/proc`: the cell's own processes, and in place of what the kernel says about the host: made, constant files.
+//! `/proc`: the container's own processes, and constant files in place of those that describe the host.
 //!
-//! Not `subset=pid`: that has no `/proc/cpuinfo` and nothing can be added to it, while libraries read such files at
-//! import. So everything else at the top level is covered, whatever this kernel has there.
+//! The mount option `subset=pid` is not sufficient: it also hides files such as `/proc/cpuinfo`, which libraries read
+//! at import. So every other entry at the top level is masked by a bind from the template, or by an empty file or
+//! directory if the template has none.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -12,17 +13,19 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
 use super::mount::{attach_at, bind};
-use super::root::Stage;
-use crate::error::Doing;
-use crate::kernel::lacks_namespaces;
+use super::root::NewRoot;
+use crate::error::Context;
+use crate::kernel::unsupported_namespaces;
 use crate::{Error, sys};
 
+// Masks for entries that the template does not contain.
 const EMPTY_FILE: &str = ".empty";
 const EMPTY_DIR: &str = ".none";
 
-/// Tells only of the cell's own namespaces.
-const OWN: [&str; 1] = ["sysvipc"];
+/// Entries that show only the container's own namespaces.
+const NAMESPACED: [&str; 1] = ["sysvipc"];
 
+/// Directories and files of the template, relative to `/proc`; formats as in proc(5).
 const DIRS: [&str; 6] = ["sys", "sys/fs", "sys/kernel", "sys/net", "sys/net/core", "sys/vm"];
 const FILES: [(&str, &str); 17] = [
     ("cmdline", "quiet\n"),
@@ -44,7 +47,8 @@ const FILES: [(&str, &str); 17] = [
     ("version", "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
 ];
 
-const MEMORY: [(&str, u64); 14] = [
+/// Lines of `/proc/meminfo`, in KiB.
+const MEMORY_KIB: [(&str, u64); 14] = [
     ("MemTotal", 16_777_216),
     ("MemFree", 8_388_608),
     ("MemAvailable", 12_582_912),
@@ -61,61 +65,63 @@ const MEMORY: [(&str, u64); 14] = [
     ("SUnreclaim", 131_072),
 ];
 
-pub fn make(stage: &Stage, template: &Path) -> Result<(), Error> {
-    let proc = stage.front.join("proc");
-    fs::create_dir(&proc).doing("make `/proc`")?;
+pub(super) fn mount(root: &NewRoot, template: &Path) -> Result<(), Error> {
+    let proc = root.path.join("proc");
+    fs::create_dir(&proc).context("create `/proc`")?;
     let attributes = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
     let mount = sys::new_mount(c"proc", &[(c"hidepid", Some(c"invisible"))], attributes)
-        .map_err(|error| Error::Lacking(lacks_namespaces("mount a new `/proc`", error.into())))?;
+        .map_err(|error| Error::Unsupported(unsupported_namespaces("mount a new `/proc`", error.into())))?;
     attach_at(&mount, &proc)?;
-    cover(&template.join("proc"), &proc)
+    mask(&template.join("proc"), &proc)
 }
 
-fn cover(made: &Path, proc: &Path) -> Result<(), Error> {
-    let ours = fs::read_dir(made).and_then(|names| names.map(|entry| Ok(entry?.file_name())).collect());
-    let ours: BTreeSet<OsString> = ours.doing("list the made files")?;
-    for entry in fs::read_dir(proc).doing("list `/proc`")? {
-        let entry = entry.doing("list `/proc`")?;
+fn mask(constant: &Path, proc: &Path) -> Result<(), Error> {
+    let names = fs::read_dir(constant).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
+    let names: BTreeSet<OsString> = names.context("list the files of the template")?;
+    for entry in fs::read_dir(proc).context("list `/proc`")? {
+        let entry = entry.context("list `/proc`")?;
         let name = entry.file_name();
         let is_process = name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
-        if is_process || OWN.iter().any(|own| *own == name) {
+        if is_process || NAMESPACED.iter().any(|namespaced| *namespaced == name) {
             continue;
         }
-        let kind = entry.file_type().doing("look into `/proc`")?;
+        let kind = entry.file_type().context("list `/proc`")?;
         if kind.is_symlink() {
             continue;
         }
-        let cover = match (ours.contains(&name), kind.is_dir()) {
-            (true, _) => made.join(&name),
-            (false, true) => made.join(EMPTY_DIR),
-            (false, false) => made.join(EMPTY_FILE),
+        let mask = match (names.contains(&name), kind.is_dir()) {
+            (true, _) => constant.join(&name),
+            (false, true) => constant.join(EMPTY_DIR),
+            (false, false) => constant.join(EMPTY_FILE),
         };
-        bind(&cover, &entry.path())?;
+        bind(&mask, &entry.path())?;
     }
     Ok(())
 }
 
-/// The made files, and what covers the rest.
-pub fn write_template(template: &Path) -> Result<(), Error> {
-    let made = template.join("proc");
-    fs::create_dir(&made).doing("make a place for made files")?;
-    let cpus = cpus();
+/// Writes the constant files, and those that mask the other entries.
+pub(super) fn write_template(template: &Path) -> Result<(), Error> {
+    let constant = template.join("proc");
+    fs::create_dir(&constant).context("create a directory for the constant files")?;
+    let cpus = count_cpus();
     for name in DIRS {
-        fs::create_dir(made.join(name)).doing_with(|| format!("make `/proc/{name}`"))?;
+        fs::create_dir(constant.join(name)).with_context(|| format!("write `/proc/{name}`"))?;
     }
-    let write = |name: &str, text: &str| fs::write(made.join(name), text).doing_with(|| format!("make `/proc/{name}`"));
+    let write =
+        |name: &str, text: &str| fs::write(constant.join(name), text).with_context(|| format!("write `/proc/{name}`"));
     for (name, text) in FILES {
         write(name, text)?;
     }
     write("cpuinfo", &cpuinfo(cpus))?;
     write("stat", &stat(cpus))?;
-    write("meminfo", &MEMORY.map(|(name, kib)| format!("{:<16}{kib:>8} kB\n", format!("{name}:"))).concat())?;
-    File::create(made.join(EMPTY_FILE)).doing("make an empty file")?;
-    fs::create_dir(made.join(EMPTY_DIR)).doing("make an empty directory")
+    write("meminfo", &MEMORY_KIB.map(|(name, kib)| format!("{:<16}{kib:>8} kB\n", format!("{name}:"))).concat())?;
+    File::create(constant.join(EMPTY_FILE)).context("create an empty file")?;
+    fs::create_dir(constant.join(EMPTY_DIR)).context("create an empty directory")
 }
 
-/// How many processors a step may use: its affinity tells anyway, so the made files agree with it.
-fn cpus() -> usize {
+/// Returns the number of processors that a step may use. The step can read it from its CPU affinity anyway, so the
+/// constant files agree with that.
+fn count_cpus() -> usize {
     let set = sched_getaffinity(Pid::from_raw(0)).unwrap_or_else(|_| CpuSet::new());
     (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).count().max(1)
 }
@@ -132,9 +138,9 @@ fn cpuinfo(cpus: usize) -> String {
 }
 
 fn stat(cpus: usize) -> String {
-    let each: String = (0..cpus).map(|cpu| format!("cpu{cpu} 0 0 0 100 0 0 0 0 0 0\n")).collect();
+    let per_cpu: String = (0..cpus).map(|cpu| format!("cpu{cpu} 0 0 0 100 0 0 0 0 0 0\n")).collect();
     format!(
-        "cpu  0 0 0 {} 0 0 0 0 0 0\n{each}intr 0\nctxt 0\nbtime 315532800\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n",
+        "cpu  0 0 0 {} 0 0 0 0 0 0\n{per_cpu}intr 0\nctxt 0\nbtime 315532800\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n",
         100 * cpus
     )
 }

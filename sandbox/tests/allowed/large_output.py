@@ -1,4 +1,4 @@
-"""Ten megabytes into a file on disk; the output itself is checked from outside."""
+"""Writing 10 MiB to a file on disk."""
 
 import os
 
@@ -6,4 +6,4 @@ with open("/out/large", "wb") as file:
     for _ in range(10):
         file.write(os.urandom(1 << 20))
 if os.path.getsize("/out/large") != 10 << 20:
-    print("bytes are lost")
+    print("the file has the wrong size")

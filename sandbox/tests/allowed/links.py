@@ -1,4 +1,4 @@
-"""Symbolic links, relative, absolute and broken."""
+"""Symbolic links: relative, absolute and broken."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Processes, semaphores, shared memory, queues and pools."""
+"""Processes, locks, shared memory, queues and pools."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -19,12 +19,12 @@ def main():
     with lock:
         queue.put(1)
     if queue.get(timeout=10) != 1:
-        print("no queue")
+        print("the queue lost an item")
     memory = shared_memory.SharedMemory(create=True, size=1 << 20)
     memory.buf[0] = 7
     again = shared_memory.SharedMemory(memory.name)
     if again.buf[0] != 7:
-        print("no shared memory")
+        print("shared memory is not shared")
     again.close()
     memory.close()
     memory.unlink()

@@ -1,19 +1,19 @@
-"""The declared sources, read-only on disk, can be rewritten, deleted, renamed and added to, as in any checkout."""
+"""The declared sources, read-only on disk, can be changed, deleted, renamed and added to, as in any checkout."""
 
 import os
 import shutil
 
 with open("package/module.py") as file:
     if file.read() != "VALUE = 1\n":
-        print("the sources are not what was declared")
+        print("the sources differ from the declared ones")
 with open("package/module.py", "w") as file:
     file.write("VALUE = 2\n")
 if open("package/module.py").read() != "VALUE = 2\n":
-    print("a rewritten file is lost")
+    print("a rewritten file has the old content")
 with open("data.txt", "a") as file:
     file.write("more\n")
 if open("data.txt").read() != "declared\nmore\n":
-    print("an appended line is lost")
+    print("an appended line is missing")
 with open("package/new.py", "w"):
     pass
 os.mkdir("package/sub")
@@ -29,5 +29,5 @@ os.mkdir("package/module.py")
 shutil.rmtree("package")
 os.mkdir("package")
 if os.listdir("package"):
-    print("a directory made anew is not empty")
+    print("a newly created directory is not empty")
 os.mkdir("__pycache__")

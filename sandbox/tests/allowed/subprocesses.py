@@ -1,4 +1,4 @@
-"""Programs, shells, pipes, signals and exit codes."""
+"""Programs, shells, pipes, signals, threads and exit codes."""
 
 import os
 import signal
@@ -7,13 +7,13 @@ import sys
 import threading
 
 if subprocess.run(["/bin/sh", "-c", "echo a | tr a b; exit 3"], capture_output=True).returncode != 3:
-    print("the exit code is lost")
+    print("wrong exit code")
 if subprocess.check_output("echo $HOME", shell=True, text=True) != "/home/waders\n":
     print("the shell does not see HOME")
 child = subprocess.Popen(["sleep", "60"])
 child.terminate()
 if child.wait() != -signal.SIGTERM:
-    print("the child did not end")
+    print("the child did not end by SIGTERM")
 if subprocess.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]).returncode != -9:
     print("a child cannot kill itself")
 if os.system("echo > /dev/null; test -r /dev/stdin") != 0:
@@ -25,9 +25,9 @@ for thread in threads:
 for thread in threads:
     thread.join()
 if len(seen) != 20:
-    print("threads are lost")
+    print("not all threads ran")
 reader, writer = os.pipe()
 pid = os.posix_spawn("/bin/echo", ["echo", "spawned"], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1)])
 os.waitpid(pid, 0)
 if os.read(reader, 100) != b"spawned\n":
-    print("posix_spawn does not work")
+    print("posix_spawn failed")

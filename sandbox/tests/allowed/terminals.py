@@ -1,4 +1,4 @@
-"""Pseudo terminals: pexpect-like tests and `script`."""
+"""Pseudoterminals, as pexpect and `script` use them."""
 
 import os
 import pty
@@ -19,6 +19,6 @@ while True:
 os.waitpid(pid, 0)
 if b"terminal" not in output or b"/dev/pts/" not in output:
     print(f"no terminal: {output!r}")
-ours, theirs = os.openpty()
-if not os.ttyname(theirs).startswith("/dev/pts/"):
-    print(f"no name: {os.ttyname(theirs)}")
+master, slave = os.openpty()
+if not os.ttyname(slave).startswith("/dev/pts/"):
+    print(f"wrong terminal name: {os.ttyname(slave)}")

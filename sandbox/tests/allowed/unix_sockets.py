@@ -1,4 +1,4 @@
-"""Unix sockets by path and by abstract name, and descriptors passed over them."""
+"""Unix sockets by path and by abstract name, and passing descriptors over them."""
 
 import array
 import os

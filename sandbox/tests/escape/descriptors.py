@@ -1,4 +1,4 @@
-"""A5: only 0, 1 and 2 are open, and the current directory is inside (CVE-2024-21626)."""
+"""Only descriptors 0, 1 and 2 are open, and the current directory is inside the sandbox (CVE-2024-21626)."""
 
 import os
 

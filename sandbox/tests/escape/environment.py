@@ -1,4 +1,4 @@
-"""A1, A9: nothing of the caller's environment, here or in any process that can be seen."""
+"""No variable of the caller's environment is visible, in this process or through `/proc`."""
 
 import glob
 import os

@@ -1,4 +1,4 @@
-"""A9: whatever a program may ask is the same on every machine. What cannot be made so is listed in docs/sandbox.md."""
+"""Everything that a program can query is the same on every machine; exceptions are listed in docs/sandbox.md."""
 
 import getpass
 import locale
@@ -38,15 +38,15 @@ EXPECTED = {
 }
 for name, (found, expected) in EXPECTED.items():
     if found != expected:
-        print(f"{name}: {found!r}, not {expected!r}")
+        print(f"{name}: {found!r}, expected {expected!r}")
 
 for clock, name in [(time.CLOCK_MONOTONIC, "monotonic"), (time.CLOCK_BOOTTIME, "boot"), (time.CLOCK_MONOTONIC_RAW, "raw")]:
     if time.clock_gettime(clock) > 600:
-        print(f"the {name} clock tells how long the host is up: {time.clock_gettime(clock)}")
+        print(f"the {name} clock shows the host's uptime: {time.clock_gettime(clock)}")
 if "MemTotal:       16777216 kB" not in open("/proc/meminfo").read():
-    print("meminfo is not the made one")
+    print("meminfo is the host's")
 if "vendor_id\t: waders" not in open("/proc/cpuinfo").read():
-    print("cpuinfo is not the made one")
+    print("cpuinfo is the host's")
 for name in ["boot_id", "uuid"]:
     if os.path.exists(f"/proc/sys/kernel/random/{name}"):
         print(f"{name} exists")

@@ -1,4 +1,4 @@
-"""A1: files of the host by absolute path, and by way of `/proc`."""
+"""No file of the host is visible, by absolute path or through `/proc`."""
 
 import os
 

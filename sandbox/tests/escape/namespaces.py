@@ -1,4 +1,4 @@
-"""A8: no new namespaces, not even for users, and no joining of others."""
+"""New namespaces cannot be created, not even user namespaces, and existing ones cannot be entered."""
 
 import ctypes
 import errno
@@ -11,7 +11,7 @@ KINDS = {
 }
 for kind, flag in KINDS.items():
     if libc.unshare(flag) != -1:
-        print(f"a new {kind} namespace by unshare")
+        print(f"unshare created a {kind} namespace")
     if kind == "time":
         continue
     pid = libc.syscall(56, flag | 17, 0, 0, 0, 0)
@@ -19,7 +19,7 @@ for kind, flag in KINDS.items():
         os._exit(0)
     if pid > 0:
         os.waitpid(pid, 0)
-        print(f"a new {kind} namespace by clone")
+        print(f"clone created a {kind} namespace")
 
 buffer = (ctypes.c_uint64 * 11)(0x10000000, 0, 0, 0, 17)
 pid = libc.syscall(435, buffer, ctypes.sizeof(buffer))
@@ -27,10 +27,10 @@ if pid == 0:
     os._exit(0)
 if pid > 0:
     os.waitpid(pid, 0)
-    print("a new user namespace by clone3")
+    print("clone3 created a user namespace")
 
 for name in os.listdir("/proc/self/ns"):
     fd = os.open(f"/proc/self/ns/{name}", os.O_RDONLY)
     if libc.setns(fd, 0) != -1 or ctypes.get_errno() != errno.EPERM:
-        print(f"setns to {name} was not refused")
+        print(f"setns to {name} was not denied")
     os.close(fd)

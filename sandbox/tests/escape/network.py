@@ -1,4 +1,4 @@
-"""A3: no way out: TCP, UDP, DNS, ICMP, IPv6, and no interface but the loopback."""
+"""No external network is reachable by TCP, UDP or DNS over IPv4 or IPv6; loopback is the only interface."""
 
 import errno
 import os
@@ -26,10 +26,10 @@ for name in ["example.invalid", "index.example.invalid"]:
 
 with open("/proc/net/route") as routes:
     if len(routes.readlines()) > 1:
-        print("there are routes")
+        print("the routing table is not empty")
 with open("/proc/net/tcp") as connections:
     if len(connections.readlines()) > 1:
-        print("there are connections of others")
+        print("TCP connections of the host are visible")
 with open("/proc/net/unix") as sockets:
     if len(sockets.readlines()) > 1:
-        print("there are unix sockets of others")
+        print("unix sockets of the host are visible")

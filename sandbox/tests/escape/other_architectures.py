@@ -1,4 +1,4 @@
-"""A8: system calls by another convention (x32) would not meet the filter's numbers: they are the end of the process."""
+"""System calls of another ABI (x32), whose numbers the filter does not know, kill the process."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""A8, A11: nobody else can be seen, and pid 1 cannot be harmed or looked into."""
+"""Processes outside the step cannot be seen, and init (pid 1) cannot be signalled or inspected."""
 
 import os
 import signal
@@ -9,14 +9,15 @@ for pid in range(1, 400):
     for number in [signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL, signal.SIGINT]:
         try:
             os.kill(pid, number)
-            # pid 1 shares our user, so that a signal may be "sent": the kernel drops it before an init.
+            # Sending to pid 1 succeeds, because it runs as the same user, but the kernel discards the signal: an init
+            # receives only signals that it handles.
             if pid != 1:
                 print(f"killed {pid}")
         except OSError:
             pass
 for name in ["root", "cwd", "exe", "ns/user", "environ", "mem", "maps", "fd", "fdinfo", "io"]:
-    for look in [os.readlink, os.listdir, lambda path: open(path, "rb").read(1)]:
+    for read in [os.readlink, os.listdir, lambda path: open(path, "rb").read(1)]:
         try:
-            print(f"/proc/1/{name} tells {look(f'/proc/1/{name}')!r}")
+            print(f"/proc/1/{name} is readable: {read(f'/proc/1/{name}')!r}")
         except OSError:
             pass

@@ -1,4 +1,4 @@
-"""A1: above the root is the root."""
+"""The root directory has no parent other than itself."""
 
 import os
 

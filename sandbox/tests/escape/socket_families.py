@@ -1,4 +1,4 @@
-"""A3: families that a network namespace does not confine, raw sockets, and netlink but for the list of interfaces."""
+"""Denied sockets: families that no network namespace confines, raw sockets, and netlink except for NETLINK_ROUTE."""
 
 import socket
 
@@ -17,12 +17,12 @@ for family, kind, protocol, name in [
     (30, socket.SOCK_DGRAM, 0, "tipc"),
     (socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP, "raw ICMP"),
     (socket.AF_INET, socket.SOCK_RAW, 255, "raw IP"),
-    (socket.AF_INET, 10, 3, "packet by its old name"),
+    (socket.AF_INET, 10, 3, "SOCK_PACKET"),
     (socket.AF_INET6, socket.SOCK_RAW, 58, "raw ICMPv6"),
     (socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP, "ping"),
 ]:
     try:
         socket.socket(family, kind, protocol).close()
-        print(f"got a socket: {name}")
+        print(f"created a socket: {name}")
     except OSError:
         pass

@@ -1,4 +1,4 @@
-"""A6: no setuid or setgid file, no device, no extended attribute, by any call that could make one."""
+"""Setuid and setgid files, devices and extended attributes cannot be created by any system call."""
 
 import ctypes
 import os
@@ -27,7 +27,7 @@ for directory in ["/out", "/src", "/tmp"]:
     for kind in [stat.S_IFCHR, stat.S_IFBLK]:
         try:
             os.mknod(f"{directory}/device", kind | 0o666, os.makedev(1, 3))
-            print(f"made a device in {directory}")
+            print(f"created a device in {directory}")
         except OSError:
             pass
     for name in ["user.leak", "security.capability", "trusted.leak", "system.posix_acl_access"]:

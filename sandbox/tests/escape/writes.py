@@ -1,4 +1,4 @@
-"""A2: no writing outside of what is declared writable."""
+"""Nothing can be written outside the directories that are declared writable."""
 
 import os
 
@@ -12,7 +12,7 @@ for directory in ["/", "/etc", "/usr", "/usr/bin", "/usr/lib", "/probes", "/dev"
         pass
     try:
         os.mkdir(path)
-        print(f"made {path}")
+        print(f"created {path}")
     except OSError:
         pass
 

@@ -1,4 +1,4 @@
-"""A2: a descriptor opened for reading is no way to change a declared input."""
+"""A declared input cannot be changed through a descriptor that is open for reading."""
 
 import ctypes
 import mmap
@@ -19,7 +19,7 @@ for path in ["/usr/bin/env", "/probes/writes.py", "/etc/passwd", "/usr"]:
     }.items():
         try:
             change()
-            print(f"{name} of {path}")
+            print(f"changed {path} by {name}")
         except OSError:
             pass
     if os.path.isfile(path):

@@ -1,5 +1,5 @@
-//! How steps end: by themselves, by time, by wish, by accident. Nothing of a step outlives its outcome, and no step
-//! its caller.
+//! How steps end: by exiting, by timeout, by cancellation, and by killed processes. No process of a step survives its
+//! outcome, and no step survives its caller.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,28 +12,30 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use waders_sandbox::{Error, Exit, Isolation, Spawner};
 
-use crate::harness::{Suite, Verdict};
-use crate::kit::{PYTHON, Place, python, read_only, request, run, spawner, start, start_with, succeed, writable};
+use crate::fixtures::{
+    PYTHON, SharedTempDir, python, read_only, request, run, spawner, start, start_with, succeed, writable,
+};
+use crate::harness::{Suite, TestResult};
 
 pub fn add(suite: &mut Suite) {
-    suite.test("nothing that a step started survives its outcome", daemons_die);
-    suite.test("a fork bomb ends with its step", fork_bomb);
-    suite.test("an expired step may clean up within its grace period", timeout_with_cleaning);
-    suite.test("a step that ignores SIGINT is killed after the grace period", timeout_without_mercy);
-    suite.test("an interrupted step may clean up", interrupt_with_cleaning);
-    suite.test("a second interrupt kills at once", second_interrupt);
-    suite.test("a dropped step is killed", dropped_step);
-    suite.test("exit codes and signals arrive", exits);
-    suite.test("when the caller is killed every process of its steps dies", killed_caller);
-    suite.test("sandboxes that were killed before their step came are replaced", killed_prepared);
-    suite.test("when the spawner is killed its steps die and callers are told", killed_spawner);
-    suite.test("a refused request leaves no process behind", refused_leave_nothing);
-    suite.test("a thousand leaked descriptors reach no step", leaked_descriptors);
-    suite.test("forty steps at once do not disturb each other", many_at_once);
-    suite.test("a step with the caller's terminal reads from it, without controlling it", terminal);
-    suite.test("usage is measured over all processes", usage);
-    suite.add("a step over its memory limit is told apart", out_of_memory);
-    suite.test("without isolation a step has a cleared environment and still leaves no process", no_isolation);
+    suite.test("no process that a step started survives its outcome", daemons_are_killed);
+    suite.test("a fork bomb is killed with its step", fork_bomb);
+    suite.test("a step can clean up in the grace period after its timeout", timeout_with_cleanup);
+    suite.test("a step that ignores SIGINT is killed after the grace period", timeout_with_ignored_interrupt);
+    suite.test("an interrupted step can clean up", interrupt_with_cleanup);
+    suite.test("a second interrupt kills the step immediately", second_interrupt);
+    suite.test("a step is killed when its handle is dropped", dropped_step);
+    suite.test("exit codes and signals are reported", exits);
+    suite.test("killing the caller kills every process of its steps", killed_caller);
+    suite.test("prepared sandboxes that were killed are replaced", killed_prepared_sandboxes);
+    suite.test("killing the spawner kills its steps and is reported to the caller", killed_spawner);
+    suite.test("a refused request leaves no process behind", refused_requests_leave_no_process);
+    suite.test("descriptors that the caller leaked do not reach a step", leaked_descriptors);
+    suite.test("forty concurrent steps do not affect each other", concurrent_steps);
+    suite.test("an interactive step reads from the caller's terminal but does not control it", terminal);
+    suite.test("resource usage includes all processes", usage);
+    suite.add("exceeding the memory limit is reported as such", out_of_memory);
+    suite.test("a step without isolation has a cleared environment and leaves no process", no_isolation);
 }
 
 const DAEMON: &str = r"
@@ -53,16 +55,16 @@ while not os.path.exists('/out/alive'):
     time.sleep(0.01)
 ";
 
-fn daemons_die() {
-    let place = Place::for_everyone();
-    let out = place.dir("out");
+fn daemons_are_killed() {
+    let temp = SharedTempDir::new();
+    let out = temp.dir("out");
     let mut request = python(DAEMON);
     request.mounts.push(writable("/out", &out));
     succeed(&request);
     let size = || fs::metadata(out.join("alive")).unwrap().len();
     let before = size();
     sleep(Duration::from_millis(100));
-    assert_eq!(size(), before, "a daemon still writes");
+    assert_eq!(size(), before, "a daemon is still writing");
 }
 
 fn fork_bomb() {
@@ -70,9 +72,9 @@ fn fork_bomb() {
     let mut request = python(code);
     request.limits.timeout = Some(Duration::from_millis(500));
     request.limits.grace = Duration::from_millis(100);
-    let began = Instant::now();
+    let start_time = Instant::now();
     assert_eq!(run(&request).0.unwrap().exit, Exit::TimedOut);
-    assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
+    assert!(start_time.elapsed() < Duration::from_secs(20), "took {:?}", start_time.elapsed());
 }
 
 const CLEANS_UP: &str = r"
@@ -84,7 +86,7 @@ except KeyboardInterrupt:
     print('cleaned up', flush=True)
 ";
 
-fn timeout_with_cleaning() {
+fn timeout_with_cleanup() {
     let mut request = python(CLEANS_UP);
     request.limits.timeout = Some(Duration::from_secs(2));
     request.limits.grace = Duration::from_secs(30);
@@ -93,21 +95,21 @@ fn timeout_with_cleaning() {
     assert!(output.contains("cleaned up"), "{output}");
 }
 
-fn timeout_without_mercy() {
+fn timeout_with_ignored_interrupt() {
     let mut request = request(&["/bin/sh", "-c", "trap '' INT TERM; sleep 60; sleep 60"]);
     request.limits.timeout = Some(Duration::from_millis(300));
     request.limits.grace = Duration::from_millis(300);
     let outcome = run(&request).0.unwrap();
     assert_eq!(outcome.exit, Exit::TimedOut);
-    assert!(outcome.wall >= Duration::from_millis(600), "the grace period is kept: {:?}", outcome.wall);
+    assert!(outcome.wall >= Duration::from_millis(600), "the grace period was cut short: {:?}", outcome.wall);
     assert!(outcome.wall < Duration::from_secs(20), "{:?}", outcome.wall);
 }
 
-fn interrupt_with_cleaning() {
+fn interrupt_with_cleanup() {
     let mut request = python(CLEANS_UP);
     request.limits.grace = Duration::from_secs(30);
     let mut step = start(&request).unwrap();
-    step.until_it_says("started");
+    step.wait_for_output("started");
     step.running.interrupt();
     let (outcome, output) = step.wait();
     assert_eq!(outcome.unwrap().exit, Exit::Interrupted);
@@ -118,21 +120,21 @@ fn second_interrupt() {
     let mut request = request(&["/bin/sh", "-c", "trap '' INT; echo started; sleep 60; sleep 60"]);
     request.limits.grace = Duration::from_secs(60);
     let mut step = start(&request).unwrap();
-    step.until_it_says("started");
-    let began = Instant::now();
+    step.wait_for_output("started");
+    let start_time = Instant::now();
     step.running.interrupt();
     step.running.interrupt();
     assert_eq!(step.wait().0.unwrap().exit, Exit::Interrupted);
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(start_time.elapsed() < Duration::from_secs(20));
 }
 
 fn dropped_step() {
     let marker = marker();
     let mut step = start(&request(&["/bin/sh", "-c", &format!("echo started; sleep 60; : {marker}")])).unwrap();
-    step.until_it_says("started");
-    assert!(alive(&marker) > 0);
+    step.wait_for_output("started");
+    assert!(count_running(&marker) > 0);
     drop(step);
-    until_dead(&marker);
+    wait_until_ended(&marker);
 }
 
 fn exits() {
@@ -150,13 +152,13 @@ fn exits() {
 fn killed_caller() {
     let marker = marker();
     let mut caller = Command::new("/proc/self/exe").args(["--caller", &marker]).stdout(Stdio::piped()).spawn().unwrap();
-    until_alive(&marker);
+    wait_until_running(&marker);
     caller.kill().unwrap();
     caller.wait().unwrap();
-    until_dead(&marker);
+    wait_until_ended(&marker);
 }
 
-const TALKS: &str = r"
+const USES_TERMINAL: &str = r"
 import os, sys
 print('terminals', [os.isatty(fd) for fd in range(3)], flush=True)
 print('read', sys.stdin.readline().strip(), flush=True)
@@ -176,7 +178,7 @@ fn terminal() {
     assert!(caller.wait().unwrap().success());
     drop((terminal.slave, command));
     let (mut output, mut part) = (Vec::new(), [0; 1000]);
-    // EIO is how a terminal without users ends.
+    // A read from a terminal that no process has open fails with EIO.
     while let Ok(length @ 1..) = ours.read(&mut part) {
         output.extend_from_slice(&part[..length]);
     }
@@ -186,10 +188,10 @@ fn terminal() {
     }
 }
 
-/// Callers in processes of their own: one with a terminal, and one with a step that would run for long, to be killed.
-pub fn play_role(args: &[String]) -> Option<ExitCode> {
+/// Runs this process as a caller: `--terminal` with an interactive step, `--caller` with a long step, to be killed.
+pub fn run_role(args: &[String]) -> Option<ExitCode> {
     if args == ["--terminal"] {
-        let mut request = python(TALKS);
+        let mut request = python(USES_TERMINAL);
         request.stdio = waders_sandbox::Stdio::Inherited;
         let own = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
         let (stdout, stderr) = (own(std::io::stdout().as_fd()), own(std::io::stderr().as_fd()));
@@ -209,31 +211,31 @@ fn killed_spawner() {
     let spawner = Spawner::start().unwrap();
     let marker = marker();
     let step = start_with(&spawner, &request(&["/bin/sh", "-c", &format!("sleep 100; : {marker}")])).unwrap();
-    until_alive(&marker);
+    wait_until_running(&marker);
     kill(Pid::from_raw(spawner.pid() as i32), Signal::SIGKILL).unwrap();
     assert!(matches!(step.wait().0, Err(Error::SpawnerGone)));
-    until_dead(&marker);
+    wait_until_ended(&marker);
     assert!(matches!(start_with(&spawner, &request(&["/bin/true"])).map(drop), Err(Error::SpawnerGone)));
 }
 
-fn killed_prepared() {
+fn killed_prepared_sandboxes() {
     let spawner = Spawner::start().unwrap();
     let list = format!("/proc/{0}/task/{0}/children", spawner.pid());
-    // Whoever starts one step is taken to start more.
+    // `run` announces further requests, so sandboxes are prepared.
     start_with(&spawner, &python("")).unwrap().wait().0.unwrap();
     for _ in 0..3 {
-        until(|| fs::read_to_string(&list).unwrap().split_whitespace().count() == 3);
+        wait_until(|| fs::read_to_string(&list).unwrap().split_whitespace().count() == 3);
         let prepared = fs::read_to_string(&list).unwrap();
         for pid in prepared.split_whitespace() {
             kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
         }
-        until(|| fs::read_to_string(&list).unwrap().split_whitespace().all(|pid| !prepared.contains(pid)));
+        wait_until(|| fs::read_to_string(&list).unwrap().split_whitespace().all(|pid| !prepared.contains(pid)));
         let (outcome, output) = start_with(&spawner, &python("print('ran')")).unwrap().wait();
         assert_eq!((outcome.unwrap().exit, output.as_str()), (Exit::Code(0), "ran\n"));
     }
 }
 
-fn refused_leave_nothing() {
+fn refused_requests_leave_no_process() {
     let spawner = Spawner::start().unwrap();
     let mut refused = python("");
     refused.mounts.push(read_only("/in", "/nowhere"));
@@ -241,13 +243,13 @@ fn refused_leave_nothing() {
         assert!(start_with(&spawner, &refused).unwrap().wait().0.is_err());
     }
     let list = format!("/proc/{0}/task/{0}/children", spawner.pid());
-    // Sandboxes prepared for what may come next are children too, but few.
-    until(|| fs::read_to_string(&list).unwrap().split_whitespace().count() < 5);
+    // Prepared sandboxes are children as well, at most three.
+    wait_until(|| fs::read_to_string(&list).unwrap().split_whitespace().count() < 5);
 }
 
 fn leaked_descriptors() {
     let file = fs::File::open("/").unwrap();
-    // Without close-on-exec, as a careless library leaves them.
+    // Without close-on-exec, as careless libraries open them.
     let leaked: Vec<_> =
         (0..1000).filter_map(|_| nix::fcntl::fcntl(file.as_fd(), nix::fcntl::F_DUPFD(3)).ok()).collect();
     let spawner = Spawner::start().unwrap();
@@ -256,13 +258,13 @@ fn leaked_descriptors() {
     assert_eq!(outcome.unwrap().exit, Exit::Code(0));
     assert_eq!(output, "[0, 1, 2]\n");
     let held = fs::read_dir(format!("/proc/{}/fd", spawner.pid())).map(|fds| fds.count());
-    assert!(held.is_ok_and(|held| held < 40), "the spawner keeps them");
+    assert!(held.is_ok_and(|held| held < 40), "the spawner inherited them");
     for fd in leaked {
         nix::unistd::close(fd).unwrap();
     }
 }
 
-fn many_at_once() {
+fn concurrent_steps() {
     let steps: Vec<_> = (0..40)
         .map(|number| start(&python(&format!("import time; time.sleep(0.2); print({number})"))).unwrap())
         .collect();
@@ -282,9 +284,9 @@ fn usage() {
     assert!(outcome.wall >= Duration::from_millis(200), "{outcome:?}");
 }
 
-fn out_of_memory() -> Verdict {
-    if let Err(lack) = &spawner().kernel().memory_limit {
-        return Verdict::Skipped(lack.to_string());
+fn out_of_memory() -> TestResult {
+    if let Err(unsupported) = &spawner().kernel().memory_limit {
+        return TestResult::Skipped(unsupported.to_string());
     }
     let mut request = python("x = bytearray(600 << 20)");
     request.limits.memory_bytes = Some(100 << 20);
@@ -294,30 +296,30 @@ fn out_of_memory() -> Verdict {
     let mut enough = python("print(set(line.rpartition(':')[2] for line in open('/proc/self/cgroup').read().split()))");
     enough.limits.memory_bytes = Some(500 << 20);
     assert_eq!(succeed(&enough), "{'/'}\n");
-    until(|| groups(spawner().pid()) == 0);
-    killed_with_a_group(&enough);
-    Verdict::Passed
+    wait_until(|| count_cgroups(spawner().pid()) == 0);
+    stale_cgroup(&enough);
+    TestResult::Passed
 }
 
-/// The next spawner removes what a killed one could not.
-fn killed_with_a_group(limited: &waders_sandbox::Request) {
+/// A new spawner removes the control groups of a killed one.
+fn stale_cgroup(limited: &waders_sandbox::Request) {
     let killed = Spawner::start().unwrap();
     let mut long = limited.clone();
     long.argv = ["/bin/sleep", "100"].map(str::to_owned).to_vec();
     let step = start_with(&killed, &long).unwrap();
-    until(|| groups(killed.pid()) == 1);
+    wait_until(|| count_cgroups(killed.pid()) == 1);
     kill(Pid::from_raw(killed.pid() as i32), Signal::SIGKILL).unwrap();
     assert!(step.wait().0.is_err());
     let pid = killed.pid();
     drop(killed);
-    until(|| {
+    wait_until(|| {
         drop(Spawner::start().unwrap());
-        groups(pid) == 0
+        count_cgroups(pid) == 0
     });
 }
 
-/// How many control groups of a spawner there are.
-fn groups(spawner: u32) -> usize {
+/// Counts the control groups of a spawner.
+fn count_cgroups(spawner: u32) -> usize {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap();
     let paths = text.lines().filter_map(|line| line.split_once(':')?.1.split_once(":/"));
     let dirs =
@@ -333,12 +335,12 @@ fn no_isolation() {
     let mut request =
         request(&["/bin/sh", "-c", &format!("(setsid sh -c 'sleep 100; : {marker}' &); env; ls /proc/1/comm")]);
     request.isolation = Isolation::None;
-    assert!(matches!(run(&request).0, Err(Error::Request(_))), "mounts cannot be had without namespaces");
+    assert!(matches!(run(&request).0, Err(Error::Request(_))), "mounts were accepted without namespaces");
     request.mounts.clear();
     request.cwd = "/".into();
     let output = succeed(&request);
     assert!(output.contains("HOME=/home/waders") && !output.contains("CARGO"), "{output}");
-    assert_eq!(alive(&marker), 0);
+    assert_eq!(count_running(&marker), 0);
     request.argv = vec![PYTHON.to_owned(), "-c".to_owned(), CLEANS_UP.to_owned()];
     request.limits.timeout = Some(Duration::from_secs(2));
     request.limits.grace = Duration::from_secs(30);
@@ -347,34 +349,34 @@ fn no_isolation() {
     assert!(output.contains("cleaned up"));
 }
 
-/// A word that no other process has in its arguments.
+/// Returns a unique text by which a process can be found.
 fn marker() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("marker-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// How many other processes of this machine, outside or inside a sandbox, run a shell with the marker.
-fn alive(marker: &str) -> usize {
+/// Counts the shells with the marker in their arguments, outside and inside sandboxes.
+fn count_running(marker: &str) -> usize {
     let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let lines = processes.filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok());
     lines.filter(|line| line.contains(marker) && (line.starts_with("/bin/sh") || line.starts_with("sh\0"))).count()
 }
 
-fn until_alive(marker: &str) {
-    until(|| alive(marker) > 0);
+fn wait_until_running(marker: &str) {
+    wait_until(|| count_running(marker) > 0);
 }
 
-fn until_dead(marker: &str) {
-    until(|| alive(marker) == 0);
+fn wait_until_ended(marker: &str) {
+    wait_until(|| count_running(marker) == 0);
 }
 
-fn until(is_so: impl Fn() -> bool) {
+fn wait_until(condition: impl Fn() -> bool) {
     for _ in 0..500 {
-        if is_so() {
+        if condition() {
             return;
         }
         sleep(Duration::from_millis(20));
     }
-    panic!("it never was so");
+    panic!("the condition did not become true in 10 s");
 }

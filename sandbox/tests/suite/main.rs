@@ -1,13 +1,14 @@
-//! The attack suite: what a step must not be able to do, and what it must be. Probes are Python programs in
-//! `../escape` and `../allowed`, run in real sandboxes; what needs a look from outside is in Rust here.
+//! The sandbox's tests: what a step must not be able to do, and what it must. Most are Python programs (probes) in
+//! `../escape` and `../allowed`, which run in real sandboxes. Tests that observe a sandbox from outside are in Rust
+//! here.
 //!
-//! Everything runs as whoever starts it and, when that is root, once more as an ordinary user.
+//! All tests run as the current user and, if that is root, once more as an ordinary user.
 
-// Clippy knows tests by `#[test]`, which a test binary with its own `main` has not.
+// Clippy recognises tests by `#[test]`, which a test binary with its own `main` does not use.
 #![allow(clippy::unwrap_used)]
 
+mod fixtures;
 mod harness;
-mod kit;
 mod lifetime;
 mod probes;
 mod refusals;
@@ -21,47 +22,51 @@ use nix::unistd::geteuid;
 
 use crate::harness::Suite;
 
-const ORDINARY: u32 = 1001;
+/// The user id of the second run: an ordinary user, and not the id that steps see (1000).
+const ORDINARY_UID: u32 = 1001;
 
 fn main() -> ExitCode {
     waders_sandbox::spawner_main_if_asked();
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(code) = lifetime::play_role(&args).or_else(|| refusals::play_role(&args)) {
+    if let Some(code) = lifetime::run_role(&args).or_else(|| refusals::run_role(&args)) {
         return code;
     }
-    if let Some(why) = kit::missing() {
-        return harness::Total::skipped("all of it", &why).conclude();
+    if let Some(reason) = fixtures::unsupported() {
+        return harness::Summary::skipped("all tests", &reason).print_result();
     }
-    let place = kit::Place::for_everyone();
-    let as_child = args.first().filter(|word| *word == "--ordinary-user").is_some();
-    let who = if geteuid().is_root() { "root" } else { "user" };
-    let (probe_dir, words) = if as_child { (args[1].clone().into(), &args[2..]) } else { (place.probes(), &args[..]) };
-    let mut suite = Suite::new(who, words);
+    let temp = fixtures::SharedTempDir::new();
+    let is_child = args.first().is_some_and(|arg| arg == "--ordinary-user");
+    let user = if geteuid().is_root() { "root" } else { "user" };
+    let (probe_dir, rest) =
+        if is_child { (args[1].clone().into(), &args[2..]) } else { (temp.copy_probes(), &args[..]) };
+    let mut suite = Suite::new(user, rest);
     probes::add(&mut suite, &probe_dir);
     trees::add(&mut suite);
     request::add(&mut suite);
     lifetime::add(&mut suite);
     refusals::add(&mut suite);
-    let mut total = suite.run();
+    let mut summary = suite.run();
     if geteuid().is_root() {
-        total = total.and(as_ordinary_user(&probe_dir, words));
+        summary = summary.merge(run_as_ordinary_user(&probe_dir, rest));
     }
-    if as_child { total.pass_on() } else { total.conclude() }
+    if is_child { summary.print_for_parent() } else { summary.print_result() }
 }
 
-/// The whole suite again, without any privilege.
-fn as_ordinary_user(probe_dir: &std::path::Path, words: &[String]) -> harness::Total {
+/// Runs the whole suite again, without privileges.
+fn run_as_ordinary_user(probe_dir: &std::path::Path, args: &[String]) -> harness::Summary {
     let output = Command::new("/proc/self/exe")
         .arg("--ordinary-user")
         .arg(probe_dir)
-        .args(words)
+        .args(args)
         .current_dir("/")
         .env("TMPDIR", "/tmp")
-        .uid(ORDINARY)
-        .gid(ORDINARY)
+        .uid(ORDINARY_UID)
+        .gid(ORDINARY_UID)
         .output();
     match output {
-        Ok(output) => harness::Total::of_child(&output),
-        Err(error) => harness::Total::skipped("user: all of it", &format!("cannot become user {ORDINARY}: {error}")),
+        Ok(output) => harness::Summary::from_child(&output),
+        Err(error) => {
+            harness::Summary::skipped("user: all tests", &format!("cannot change to user {ORDINARY_UID}: {error}"))
+        }
     }
 }

@@ -1,12 +1,13 @@
-//! Runs every probe program in a sandbox of its own: silence and 0 is good, a line is a leak or a failure.
+//! Runs every probe program in a sandbox of its own. A probe passes if it prints nothing and exits with 0; each line
+//! that it prints is a leak or a failure.
 
 use std::fs;
 use std::path::Path;
 
 use waders_sandbox::Exit;
 
-use crate::harness::{Suite, Verdict};
-use crate::kit::{PYTHON, Place, chain, copied, read_only, request, run, writable};
+use crate::fixtures::{PYTHON, SharedTempDir, chain, copied, read_only, request, run, writable};
+use crate::harness::{Suite, TestResult};
 
 pub fn add(suite: &mut Suite, probe_dir: &Path) {
     for kind in ["escape", "allowed"] {
@@ -21,25 +22,25 @@ pub fn add(suite: &mut Suite, probe_dir: &Path) {
     }
 }
 
-fn probe(dir: &Path, name: &str) -> Verdict {
-    let place = Place::for_everyone();
-    let (source, out) = (source_tree(&place), place.dir("out"));
+fn probe(dir: &Path, name: &str) -> TestResult {
+    let temp = SharedTempDir::new();
+    let (source, out) = (source_tree(&temp), temp.dir("out"));
     let mut request = request(&[PYTHON, &format!("/probes/{name}")]);
     request.mounts.extend([read_only("/probes", dir), copied("/src", source), writable("/out", out)]);
     request.cwd = "/src".into();
     let (outcome, output) = run(&request);
     let outcome = outcome.unwrap_or_else(|error| panic!("{}", chain(&error)));
-    if let Some(why) = output.lines().find_map(|line| line.strip_prefix("skipped: ")) {
-        return Verdict::Skipped(why.to_owned());
+    if let Some(reason) = output.lines().find_map(|line| line.strip_prefix("skipped: ")) {
+        return TestResult::Skipped(reason.to_owned());
     }
     assert!(outcome.exit == Exit::Code(0) && output.is_empty(), "{:?}\n{output}", outcome.exit);
-    Verdict::Passed
+    TestResult::Passed
 }
 
-/// As the store makes it: read-only files in directories that the owner may not write to either.
-fn source_tree(place: &Place) -> std::path::PathBuf {
+/// Files and directories are read-only even for their owner, as in the store.
+fn source_tree(temp: &SharedTempDir) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;
-    let source = place.dir("src");
+    let source = temp.dir("src");
     fs::create_dir(source.join("package")).unwrap();
     fs::write(source.join("package/module.py"), "VALUE = 1\n").unwrap();
     fs::write(source.join("data.txt"), "declared\n").unwrap();

@@ -1,4 +1,5 @@
-//! Machines that cannot isolate, simulated: the refusal names the remedy, nothing panics, nothing is weakened silently.
+//! Simulated machines that cannot isolate: the refusal names the remedy, nothing panics, and no level is lowered
+//! silently.
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode};
@@ -8,56 +9,58 @@ use nix::unistd::geteuid;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use waders_sandbox::{Error, Isolation, probe};
 
+use crate::fixtures::{chain, python, run, succeed};
 use crate::harness::Suite;
-use crate::kit::{chain, python, run, succeed};
 
 pub fn add(suite: &mut Suite) {
-    suite.test("this kernel's probe agrees with what steps get", || {
+    suite.test("probe reports the features that steps get", || {
         let kernel = probe().unwrap();
         assert!(kernel.namespaces.is_ok() && !kernel.release.is_empty());
         assert_eq!(kernel.dedicated_user, geteuid().is_root());
         assert_eq!(succeed(&python("print('ran')")), "ran\n");
     });
-    suite.test("where user namespaces are used up the setting is named", || {
-        refused("no-namespaces", "max_user_namespaces=15000")
+    suite.test("a limit of 0 user namespaces is reported with its setting", || {
+        check_refusal("no-namespaces", "max_user_namespaces=15000")
     });
-    suite.test("where a container's filter forbids them the option is named", || {
-        refused("filtered", "seccomp=unconfined")
+    suite.test("a container's seccomp filter is reported with the container's option", || {
+        check_refusal("filtered", "seccomp=unconfined")
     });
-    suite.test("a kernel without them is named", || refused("unknown", "CONFIG_USER_NS"));
+    suite.test("a kernel without user namespaces is reported with its build option", || {
+        check_refusal("not-implemented", "CONFIG_USER_NS")
+    });
 }
 
-fn refused(world: &str, remedy: &str) {
-    let output = Command::new("/proc/self/exe").args(["--world", world]).output().unwrap();
+fn check_refusal(machine: &str, remedy: &str) {
+    let output = Command::new("/proc/self/exe").args(["--simulate", machine]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains(remedy), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Makes this process a machine that lacks something, and prints the refusal.
-pub fn play_role(args: &[String]) -> Option<ExitCode> {
-    let [role, world] = args else { return None };
-    if role != "--world" {
+/// Simulates a machine without a feature in this process, and prints the refusal.
+pub fn run_role(args: &[String]) -> Option<ExitCode> {
+    let [role, machine] = args else { return None };
+    if role != "--simulate" {
         return None;
     }
-    match world.as_str() {
-        "no-namespaces" => use_up(),
-        "filtered" => filter(libc::EPERM),
-        _ => filter(libc::EINVAL),
+    match machine.as_str() {
+        "no-namespaces" => forbid_namespaces(),
+        "filtered" => filter_namespaces(libc::EPERM),
+        _ => filter_namespaces(libc::EINVAL),
     }
     let (outcome, output) = run(&python("print('ran')"));
-    let error = outcome.map(|outcome| outcome.exit).expect_err("it ran");
-    assert!(matches!(error, Error::Lacking(_)) && output.is_empty(), "{error:?}");
+    let error = outcome.map(|outcome| outcome.exit).expect_err("the step ran");
+    assert!(matches!(error, Error::Unsupported(_)) && output.is_empty(), "{error:?}");
     println!("{}\n{}", chain(&error), error.hint().unwrap());
     assert!(probe().unwrap().namespaces.is_err());
-    let mut open = python("print('ran')");
-    open.isolation = Isolation::None;
-    open.mounts.clear();
-    open.cwd = "/".into();
-    assert_eq!(succeed(&open), "ran\n");
+    let mut unisolated = python("print('ran')");
+    unisolated.isolation = Isolation::None;
+    unisolated.mounts.clear();
+    unisolated.cwd = "/".into();
+    assert_eq!(succeed(&unisolated), "ran\n");
     Some(ExitCode::SUCCESS)
 }
 
-fn use_up() {
+fn forbid_namespaces() {
     let (uid, gid) = (geteuid(), nix::unistd::getegid());
     unshare(CloneFlags::CLONE_NEWUSER).unwrap();
     std::fs::write("/proc/self/setgroups", "deny").unwrap();
@@ -66,8 +69,8 @@ fn use_up() {
     std::fs::write("/proc/sys/user/max_user_namespaces", "0").unwrap();
 }
 
-/// What a container engine does.
-fn filter(errno: i32) {
+/// Installs a seccomp filter like that of a container engine.
+fn filter_namespaces(errno: i32) {
     let calls = [libc::SYS_unshare, libc::SYS_setns].map(|call| (call, vec![]));
     let action = SeccompAction::Errno(errno as u32);
     let arch = std::env::consts::ARCH.try_into().unwrap();

@@ -1,4 +1,4 @@
-//! Requests as they come: taken word for word, or refused with a reason. No request makes the spawner stop.
+//! Requests of every kind: each is executed exactly as stated or refused with a reason, and none stops the spawner.
 
 use std::io::{Read, Seek};
 use std::net::TcpListener;
@@ -8,26 +8,29 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 
 use waders_sandbox::{Error, Isolation, Network};
 
-use crate::harness::{Suite, Verdict};
-use crate::kit::{PYTHON, Place, chain, python, read_only, request, run, spawner, start, succeed};
+use crate::fixtures::{PYTHON, SharedTempDir, chain, python, read_only, request, run, spawner, start, succeed};
+use crate::harness::{Suite, TestResult};
 
 pub fn add(suite: &mut Suite) {
-    suite.test("arguments are never taken for options, paths or shell words", arguments);
-    suite.test("an environment of 300 KB arrives whole, and nothing else does", large_environment);
-    suite.test("a program that is not there is named", missing_program);
-    suite.test("words that cannot be are refused by name", impossible_words);
-    suite.test("a source that is a link, a file or nothing is refused", bad_sources);
-    suite.test("a link in a source leads nowhere on the host, and no mount goes through it", links_in_sources);
-    suite.test("a source swapped for a link while steps start shows itself or nothing", swapped_source);
-    suite.test("more mounts than can be passed are refused", too_many_mounts);
-    suite.test("a hundred mounts are fine", many_mounts);
-    suite.test("two sandboxes cannot meet, nor the host, over abstract sockets or the loopback", strangers);
-    suite.test("a working directory that is not there is named", missing_directory);
-    suite.test("a weaker level is given only by name and labelled", weaker_level);
-    suite.add("the host's network is there when asked for, its abstract sockets are not", host_network);
-    suite.test("memory lies at the same addresses each time", same_addresses);
-    suite.test("output goes to pipes, memory files and files alike", kinds_of_output);
-    suite.test("a capture file can be opened again as /dev/stdout", reopened_output);
+    suite.test("arguments are not interpreted as options, paths or shell syntax", arguments);
+    suite.test("an environment of 300 KB is passed completely and without additions", large_environment);
+    suite.test("an error about a missing program names it", missing_program);
+    suite.test("invalid arguments, variables and mount points are refused by name", invalid_values);
+    suite.test("a source that is a link, a file or missing is refused", bad_sources);
+    suite.test("a link in a source does not lead to the host, and no mount point passes through it", links_in_sources);
+    suite.test("a source that is swapped for a link never shows the link's target", swapped_source);
+    suite.test("more mounts than one message can carry are refused", too_many_mounts);
+    suite.test("a hundred mounts are accepted", many_mounts);
+    suite.test(
+        "a sandbox cannot reach another one or the host through abstract sockets or loopback",
+        sandboxes_are_separate,
+    );
+    suite.test("an error about a missing working directory names it", missing_directory);
+    suite.test("a weaker level is applied when requested and reported", weaker_level);
+    suite.add("the host's network can be requested, but not its abstract sockets", host_network);
+    suite.test("memory addresses are the same in each run", same_addresses);
+    suite.test("output can go to pipes, memory files and regular files", kinds_of_output);
+    suite.test("an output file can be reopened as /dev/stdout", reopened_output);
 }
 
 fn arguments() {
@@ -53,9 +56,9 @@ fn check(mut change: impl FnMut(&mut waders_sandbox::Request), expected: &str) {
     let mut request = python("print('ran')");
     change(&mut request);
     let (outcome, output) = run(&request);
-    let error = outcome.map(|outcome| outcome.exit).expect_err("it ran");
+    let error = outcome.map(|outcome| outcome.exit).expect_err("the step ran");
     let text = chain(&error);
-    assert!(text.contains(expected), "`{text}` does not say `{expected}`");
+    assert!(text.contains(expected), "`{text}` does not contain `{expected}`");
     assert_eq!(output, "");
 }
 
@@ -74,30 +77,30 @@ fn missing_program() {
     assert!(matches!(run(&request(&["/nothing"])).0, Err(Error::Exec { .. })));
 }
 
-fn impossible_words() {
+fn invalid_values() {
     check(|request| request.argv.clear(), "argv is empty");
-    check(|request| request.argv.push("a\0b".to_owned()), "`a\\0b` holds a null byte");
-    check(|request| drop(request.env.insert("A=B".to_owned(), String::new())), "`A=B` is no name for a variable");
-    check(|request| drop(request.env.insert("HOME".to_owned(), "/x:0:0".to_owned())), "HOME `/x:0:0` cannot stand in");
+    check(|request| request.argv.push("a\0b".to_owned()), "`a\\0b` contains a null byte");
+    check(|request| drop(request.env.insert("A=B".to_owned(), String::new())), "invalid variable name `A=B`");
+    check(|request| drop(request.env.insert("HOME".to_owned(), "/x:0:0".to_owned())), "HOME `/x:0:0` contains a colon");
     for at in ["relative", "/a/../b", "/"] {
         check(|request| request.mounts.push(read_only(at, "/usr")), &format!("mount point `{at}`"));
     }
 }
 
 fn bad_sources() {
-    let place = Place::for_everyone();
-    let (link, file) = (place.path().join("link"), place.path().join("file"));
+    let temp = SharedTempDir::new();
+    let (link, file) = (temp.path().join("link"), temp.path().join("file"));
     symlink("/usr", &link).unwrap();
     std::fs::write(&file, "").unwrap();
     check(|request| request.mounts.push(read_only("/in", &link)), "cannot open the directory");
     check(|request| request.mounts.push(read_only("/in", &file)), "cannot open the directory");
-    check(|request| request.mounts.push(read_only("/in", place.path().join("nothing"))), "No such file");
+    check(|request| request.mounts.push(read_only("/in", temp.path().join("nothing"))), "No such file");
     check(|request| request.mounts.push(read_only("/in", "usr")), "source `usr` is not absolute");
 }
 
 fn links_in_sources() {
-    let place = Place::for_everyone();
-    let (inputs, secret) = (place.dir("inputs"), place.dir("secret"));
+    let temp = SharedTempDir::new();
+    let (inputs, secret) = (temp.dir("inputs"), temp.dir("secret"));
     std::fs::write(secret.join("word"), "secret").unwrap();
     symlink(&secret, inputs.join("absolute")).unwrap();
     symlink("../secret", inputs.join("relative")).unwrap();
@@ -113,12 +116,12 @@ fn links_in_sources() {
             "passes through a link or a file",
         );
     }
-    assert_eq!(std::fs::read_dir(&secret).unwrap().count(), 1, "nothing was made on the host");
+    assert_eq!(std::fs::read_dir(&secret).unwrap().count(), 1, "a mount point was created on the host");
 }
 
 fn swapped_source() {
-    let place = Place::for_everyone();
-    let (good, secret, moved) = (place.dir("good"), place.dir("secret"), place.path().join("moved"));
+    let temp = SharedTempDir::new();
+    let (good, secret, moved) = (temp.dir("good"), temp.dir("secret"), temp.path().join("moved"));
     std::fs::write(good.join("word"), "declared").unwrap();
     std::fs::write(secret.join("word"), "secret").unwrap();
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -144,7 +147,7 @@ fn swapped_source() {
 fn too_many_mounts() {
     check(
         |request| request.mounts.extend((0..260).map(|number| read_only(&format!("/in/{number}"), "/usr"))),
-        "at most 249 have a source",
+        "mounts have a source, the maximum is 249",
     );
 }
 
@@ -167,24 +170,27 @@ import socket
 for family, address in [(socket.AF_UNIX, '\0meeting'), (socket.AF_INET, ('127.0.0.1', 45454)), (socket.AF_UNIX, '\0host'), (socket.AF_INET, ('127.0.0.1', HOST))]:
     try:
         socket.socket(family).connect(address)
-        print('met', address)
+        print('connected to', address)
     except OSError:
         pass
 socket.socket(socket.AF_UNIX).bind('\0meeting')
 ";
 
-fn strangers() {
+fn sandboxes_are_separate() {
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
     let name = format!("host-{}", std::process::id());
     let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     let mut listening = start(&python(LISTENS)).unwrap();
-    listening.until_it_says("listening");
+    listening.wait_for_output("listening");
     let code = CONNECTS
         .replace("HOST", &host.local_addr().unwrap().port().to_string())
         .replace("\\0host", &format!("\\0{name}"));
     assert_eq!(succeed(&python(&code)), "");
     let outside = SocketAddr::from_abstract_name("meeting").unwrap();
-    assert!(std::os::unix::net::UnixStream::connect_addr(&outside).is_err(), "the host reaches in");
+    assert!(
+        std::os::unix::net::UnixStream::connect_addr(&outside).is_err(),
+        "the host connected to the sandbox's socket"
+    );
 }
 
 fn missing_directory() {
@@ -197,22 +203,22 @@ fn weaker_level() {
     assert_eq!(succeed(&request), "ran\n");
 }
 
-fn host_network() -> Verdict {
+fn host_network() -> TestResult {
     if spawner().kernel().landlock_abi < 6 {
-        return Verdict::Skipped("Landlock ABI 6".to_owned());
+        return TestResult::Skipped("Landlock ABI 6".to_owned());
     }
     let host = TcpListener::bind("127.0.0.1:0").unwrap();
     let name = format!("host-network-{}", std::process::id());
     let _abstract = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     let code = format!(
         "import socket\nsocket.create_connection(('127.0.0.1', {}))\ntry:\n    \
-         socket.socket(socket.AF_UNIX).connect('\\0{name}')\n    print('met')\nexcept PermissionError:\n    pass",
+         socket.socket(socket.AF_UNIX).connect('\\0{name}')\n    print('connected')\nexcept PermissionError:\n    pass",
         host.local_addr().unwrap().port()
     );
     let mut request = python(&code);
     request.network = Network::Host;
     assert_eq!(succeed(&request), "");
-    Verdict::Passed
+    TestResult::Passed
 }
 
 fn kinds_of_output() {
@@ -221,7 +227,7 @@ fn kinds_of_output() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let memory = nix::sys::memfd::memfd_create("output", nix::sys::memfd::MFdFlags::MFD_CLOEXEC).unwrap();
     let running = spawner().run(&request, writer.into(), memory.try_clone().unwrap()).unwrap();
-    // Ends only when nobody holds the other end any more: neither a survivor nor the spawner.
+    // Returns only after every writer is closed: by the step's processes and by the spawner.
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(text, "out\nagain\n");

@@ -1,4 +1,4 @@
-//! Directories of the host as a step sees them, and what is left of them afterwards.
+//! Mounts of every kind: what a step sees of the host's directories, and what it changes in them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -6,27 +6,29 @@ use std::path::{Path, PathBuf};
 
 use waders_sandbox::{Mount, MountKind, TreeEntry};
 
+use crate::fixtures::{
+    SharedTempDir, chain, copied, copied_with, python, read_only, run, scratch, start_with, succeed, writable,
+};
 use crate::harness::Suite;
-use crate::kit::{Place, chain, copied, copied_with, python, read_only, run, scratch, start_with, succeed, writable};
 
 pub fn add(suite: &mut Suite) {
-    suite.test("a copied tree can be changed at will and is not changed", changed_at_will);
-    suite.test("a copied tree has the named modes and times", named_modes);
-    suite.test("a copied tree has room for its limit only", limited);
-    suite.test("a copied tree holds what is named and nothing else", named_only);
-    suite.test("a tree is not copied from files that are not as named", not_as_named);
-    suite.test("entries of a copied tree do not leave it", entries_stay_inside);
-    suite.test("a tree below a directory that only its owner may enter can be mounted", private_home);
-    suite.test("what a step leaves in a writable directory is there for the caller", left_behind);
-    suite.test("a writable directory that holds something already is the step's", populated);
-    suite.test("scratch space holds nothing of the former user", fresh_scratch);
-    suite.test("a mount below a mount is seen", nested);
-    suite.test("the host's mounts and devices stay as they are", host_unchanged);
+    suite.test("a step can change its copied tree, and the originals stay the same", writable_copies);
+    suite.test("a copied tree has the modes and times of the request", modes_and_times);
+    suite.test("a copied tree is limited in size", limited_size);
+    suite.test("a copied tree contains exactly the entries of the request", exact_entries);
+    suite.test("originals that differ from the request are refused", different_originals);
+    suite.test("entries of a copied tree cannot be outside of it", entries_stay_inside);
+    suite.test("a source below a private directory can be mounted", private_home);
+    suite.test("the caller can use what a step writes into a writable directory", left_behind);
+    suite.test("the existing contents of a writable directory are writable", populated);
+    suite.test("scratch space is empty at the start of each step", fresh_scratch);
+    suite.test("a mount below another mount is visible", nested);
+    suite.test("the host's mounts and devices are not changed", host_unchanged);
 }
 
-/// With modes as the store makes them.
-fn tree(place: &Place) -> PathBuf {
-    let root = place.dir("tree");
+/// Creates a tree with the modes that files and directories have in the store.
+fn create_tree(temp: &SharedTempDir) -> PathBuf {
+    let root = temp.dir("tree");
     fs::create_dir_all(root.join("a/b")).unwrap();
     fs::write(root.join("a/b/file"), "content").unwrap();
     fs::write(root.join("program"), "#!/bin/sh\necho ran\n").unwrap();
@@ -38,12 +40,12 @@ fn tree(place: &Place) -> PathBuf {
 
 fn snapshot(root: &Path) -> Vec<(PathBuf, u32, u32, i64, Vec<u8>)> {
     let mut all = Vec::new();
-    let mut left = vec![root.to_owned()];
-    while let Some(path) = left.pop() {
+    let mut pending = vec![root.to_owned()];
+    while let Some(path) = pending.pop() {
         let meta = fs::symlink_metadata(&path).unwrap();
         let content = if meta.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
         if meta.is_dir() {
-            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         }
         all.push((path, meta.mode(), meta.uid(), meta.mtime(), content));
     }
@@ -67,9 +69,9 @@ assert os.listdir('/src/a') == []
 os.chmod('/src', 0o700)
 ";
 
-fn changed_at_will() {
-    let place = Place::for_everyone();
-    let source = tree(&place);
+fn writable_copies() {
+    let temp = SharedTempDir::new();
+    let source = create_tree(&temp);
     let before = snapshot(&source);
     let mut request = python(CHANGES);
     request.mounts.push(copied("/src", &source));
@@ -77,28 +79,28 @@ fn changed_at_will() {
     assert_eq!(snapshot(&source), before);
 }
 
-fn named_modes() {
-    let place = Place::for_everyone();
+fn modes_and_times() {
+    let temp = SharedTempDir::new();
     let mut request = python(
         "import os, subprocess\nfor path in ['', 'a', 'a/b/file', 'program']:\n    stat = os.stat('/src/' + path)\n    \
          print(stat.st_mtime, stat.st_uid, bool(stat.st_mode & 0o111))\nprint(subprocess.check_output('/src/program', text=True))",
     );
-    request.mounts.push(copied("/src", tree(&place)));
+    request.mounts.push(copied("/src", create_tree(&temp)));
     assert_eq!(succeed(&request), "1.0 1000 True\n1.0 1000 True\n1.0 1000 False\n1.0 1000 True\nran\n\n");
 }
 
-fn limited() {
-    let place = Place::for_everyone();
+fn limited_size() {
+    let temp = SharedTempDir::new();
     let code = "import errno\ntry:\n    open('/src/a/large', 'wb').write(bytes(8 << 20))\nexcept OSError as error:\n    \
                 print(error.errno == errno.ENOSPC)\nopen('/src/a/large', 'wb').write(bytes(1 << 19))";
     let mut request = python(code);
-    request.mounts.push(copied_with("/src", tree(&place), 1 << 20));
+    request.mounts.push(copied_with("/src", create_tree(&temp), 1 << 20));
     assert_eq!(succeed(&request), "True\n");
 }
 
-/// A tree with these entries, whose files come from a directory with one of seven bytes.
-fn of_entries(place: &Place, entries: &[(&str, TreeEntry)]) -> Mount {
-    let source = place.dir("source");
+/// Returns a mount of these entries. The source directory contains one file, `seven`, of 7 bytes.
+fn copied_entries(temp: &SharedTempDir, entries: &[(&str, TreeEntry)]) -> Mount {
+    let source = temp.dir("source");
     fs::write(source.join("seven"), "content").unwrap();
     let entries = entries.iter().map(|(path, entry)| ((*path).to_owned(), entry.clone())).collect();
     let kind = MountKind::Copied { source, entries, modified: 1, more_bytes: 0, more_inodes: 0 };
@@ -109,49 +111,49 @@ fn file(from: &str, size_bytes: u64) -> TreeEntry {
     TreeEntry::File { from: from.to_owned(), size_bytes, executable: false }
 }
 
-fn named_only() {
-    let place = Place::for_everyone();
+fn exact_entries() {
+    let temp = SharedTempDir::new();
     let link = TreeEntry::Symlink { target: "../x".to_owned() };
     let entries = [("a/b/x", file("seven", 7)), ("a-b", file("none", 0)), ("a/y", link), ("a/z", TreeEntry::Directory)];
     let mut request = python(
         "import os\nfor at, dirs, files in sorted(os.walk('/src')): print(at, sorted(dirs), sorted(files))\n\
          print(open('/src/a/b/x').read(), os.readlink('/src/a/y'), os.stat('/src/a-b').st_size)",
     );
-    request.mounts.push(of_entries(&place, &entries));
+    request.mounts.push(copied_entries(&temp, &entries));
     let expected = "/src ['a'] ['a-b']\n/src/a ['b', 'z'] ['y']\n/src/a/b [] ['x']\n/src/a/z [] []\ncontent ../x 0\n";
     assert_eq!(succeed(&request), expected);
 }
 
-fn not_as_named() {
-    let place = Place::for_everyone();
+fn different_originals() {
+    let temp = SharedTempDir::new();
     for entry in [file("seven", 8), file("none", 1), file("../source/../../etc/hostname", 1 << 20)] {
         let mut request = python("print('ran')");
-        request.mounts.push(of_entries(&place, &[("a/x", entry.clone())]));
+        request.mounts.push(copied_entries(&temp, &[("a/x", entry.clone())]));
         let (outcome, output) = run(&request);
         let error = chain(&outcome.expect_err(&format!("{entry:?} {output}")));
-        assert!(error.contains("make `a/x`") && output.is_empty(), "{error} {output}");
+        assert!(error.contains("create `a/x`") && output.is_empty(), "{error} {output}");
     }
 }
 
 fn entries_stay_inside() {
-    let place = Place::for_everyone();
+    let temp = SharedTempDir::new();
     let link = TreeEntry::Symlink { target: "/tmp".to_owned() };
     let mut bad: Vec<Vec<(&str, TreeEntry)>> =
         ["../x", "a/../../x", "/x", "a//x", "a/./x", ""].map(|path| vec![(path, file("seven", 7))]).into();
     bad.push(vec![("a", link), ("a/x", file("seven", 7))]);
     for entries in bad {
         let mut request = python("print('ran')");
-        request.mounts.push(of_entries(&place, &entries));
+        request.mounts.push(copied_entries(&temp, &entries));
         let (outcome, output) = run(&request);
         assert!(outcome.is_err() && output.is_empty(), "{entries:?} {output}");
     }
 }
 
 fn private_home() {
-    let place = Place::for_everyone();
-    let home = place.dir("home");
-    let inner = place.dir("home/store/image");
-    let out = place.dir("home/store/out");
+    let temp = SharedTempDir::new();
+    let home = temp.dir("home");
+    let inner = temp.dir("home/store/image");
+    let out = temp.dir("home/store/out");
     fs::write(inner.join("file"), "content").unwrap();
     fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
     let mut request =
@@ -162,8 +164,8 @@ fn private_home() {
 }
 
 fn left_behind() {
-    let place = Place::for_everyone();
-    let out = place.dir("out");
+    let temp = SharedTempDir::new();
+    let out = temp.dir("out");
     let mut request = python(
         "import os\nos.makedirs('/out/a/b')\nopen('/out/a/b/file', 'w').write('x')\nos.chmod('/out/a/b/file', 0o600)\nos.symlink('/etc/passwd', '/out/link')",
     );
@@ -175,8 +177,8 @@ fn left_behind() {
 }
 
 fn populated() {
-    let place = Place::for_everyone();
-    let out = place.dir("out");
+    let temp = SharedTempDir::new();
+    let out = temp.dir("out");
     fs::create_dir(out.join("cache")).unwrap();
     fs::write(out.join("cache/file"), "old").unwrap();
     std::os::unix::fs::symlink("/etc/hostname", out.join("cache/link")).unwrap();
@@ -185,11 +187,15 @@ fn populated() {
     request.mounts.push(writable("/out", &out));
     succeed(&request);
     assert_eq!(fs::read_to_string(out.join("cache/file")).unwrap(), "new");
-    assert_eq!(fs::metadata("/etc/hostname").map(|meta| meta.uid()).ok(), before, "a link was followed");
+    assert_eq!(
+        fs::metadata("/etc/hostname").map(|meta| meta.uid()).ok(),
+        before,
+        "the owner was changed through a link"
+    );
 }
 
 fn fresh_scratch() {
-    let code = "import os\nfor path in ['/tmp', '/dev/shm', '/scratch']:\n    print(os.listdir(path))\n    open(path + '/left', 'w').close()";
+    let code = "import os\nfor path in ['/tmp', '/dev/shm', '/scratch']:\n    print(os.listdir(path))\n    open(path + '/remains', 'w').close()";
     for _ in 0..6 {
         let mut request = python(code);
         request.mounts.push(scratch("/scratch"));
@@ -198,25 +204,25 @@ fn fresh_scratch() {
 }
 
 fn host_unchanged() {
-    let look = || {
+    let observe = || {
         let device = fs::metadata("/dev/null").unwrap();
         (fs::read_to_string("/proc/self/mountinfo").unwrap(), device.uid(), device.mode())
     };
-    let before = look();
+    let before = observe();
     let spawner = waders_sandbox::Spawner::start().unwrap();
-    let place = Place::for_everyone();
+    let temp = SharedTempDir::new();
     let mut request = python("print('ran')");
-    request.mounts.extend([copied("/src", tree(&place)), writable("/out", place.dir("out"))]);
+    request.mounts.extend([copied("/src", create_tree(&temp)), writable("/out", temp.dir("out"))]);
     let during = start_with(&spawner, &request).unwrap();
-    assert_eq!(look(), before);
+    assert_eq!(observe(), before);
     during.wait().0.unwrap();
     drop(spawner);
-    assert_eq!(look(), before);
+    assert_eq!(observe(), before);
 }
 
 fn nested() {
-    let place = Place::for_everyone();
-    let (outer, inner) = (place.dir("outer"), place.dir("inner"));
+    let temp = SharedTempDir::new();
+    let (outer, inner) = (temp.dir("outer"), temp.dir("inner"));
     fs::create_dir(outer.join("below")).unwrap();
     fs::write(inner.join("file"), "inner").unwrap();
     let mut request = python("print(open('/src/below/file').read()); print(open('/src/new/file').read())");
@@ -225,5 +231,5 @@ fn nested() {
     assert_eq!(fs::read_dir(outer).unwrap().count(), 1);
     let mut missing = python("");
     missing.mounts.extend([read_only("/in", &inner), read_only("/in/new", &inner)]);
-    assert!(run(&missing).0.is_err(), "no mount point can be made in a read-only tree");
+    assert!(run(&missing).0.is_err(), "a mount point was created in a read-only tree");
 }

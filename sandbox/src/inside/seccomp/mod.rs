@@ -1,6 +1,6 @@
-//! The seccomp filter: which system calls a step may not make. The list is `rules`, the instructions are `program`.
+//! The seccomp filter, which denies system calls to a step. The policy is in `rules`, its compiler in `program`.
 
 mod program;
 mod rules;
 
-pub use program::Program;
+pub(crate) use program::SeccompProgram;

@@ -1,51 +1,54 @@
-//! Rules to a classic BPF program: a binary search over system call numbers, so that installing it is cheap (the kernel
-//! runs it once for every number, to remember which are always allowed: 81 µs against 145 µs for a linear list).
+//! Compiles the rules to a classic BPF program. It searches the system call number by bisection, which makes installing
+//! it cheap: the kernel then runs it once for every number, to cache which calls are always allowed. Measured: 81 µs,
+//! against 145 µs for a linear list.
 
 use libc::{
     BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter,
 };
 
 use super::rules::{Rule, Test, rules};
-use crate::error::Doing;
+use crate::error::Context;
 use crate::{Error, sys};
 
+/// AUDIT_ARCH_* of <linux/audit.h>.
 #[cfg(target_arch = "x86_64")]
 const ARCH: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const ARCH: u32 = 0xc000_00b7;
 
-/// Numbers from here on are x32's; no other architecture has as many.
+/// The lowest system call number of the x32 ABI (__X32_SYSCALL_BIT). Other ABIs have no numbers of this size.
 const X32: u32 = 0x4000_0000;
-/// Offsets in `struct seccomp_data`.
+// Offsets in `struct seccomp_data`: seccomp(2).
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 const ARGUMENTS: u32 = 16;
 
-pub struct Program(Vec<sock_filter>);
+/// A compiled filter.
+pub(crate) struct SeccompProgram(Vec<sock_filter>);
 
-impl Program {
-    pub fn compile() -> Program {
+impl SeccompProgram {
+    pub(crate) fn compile() -> SeccompProgram {
         let mut rules = rules();
         rules.sort_by_key(|rule| rule.call);
         let mut code = vec![
-            load(ARCHITECTURE),
+            load_word(ARCHITECTURE),
             jump(BPF_JEQ, ARCH, 1, 0),
             ret(libc::SECCOMP_RET_KILL_PROCESS),
-            load(NUMBER),
+            load_word(NUMBER),
             jump(BPF_JGE, X32, 0, 1),
             ret(libc::SECCOMP_RET_KILL_PROCESS),
         ];
         let groups: Vec<&[Rule]> = rules.chunk_by(|left, right| left.call == right.call).collect();
         code.extend(search(&groups));
-        Program(code)
+        SeccompProgram(code)
     }
 
-    pub fn install(&self) -> Result<(), Error> {
-        sys::seccomp(&self.0).doing("install the system call filter")
+    pub(in crate::inside) fn install(&self) -> Result<(), Error> {
+        sys::install_seccomp(&self.0).context("install the system call filter")
     }
 }
 
-/// Instructions for calls sorted by number. Each path through them returns.
+/// Returns instructions for groups of rules, one group per call, sorted by number. Every path through them returns.
 fn search(groups: &[&[Rule]]) -> Vec<sock_filter> {
     match groups {
         [] => vec![ret(libc::SECCOMP_RET_ALLOW)],
@@ -53,7 +56,7 @@ fn search(groups: &[&[Rule]]) -> Vec<sock_filter> {
         _ => {
             let (left, right) = groups.split_at(groups.len() / 2);
             let (left, mid) = (search(left), right[0][0].call);
-            // A conditional jump reaches 255 instructions, an unconditional one any.
+            // A conditional jump can skip at most 255 instructions, an unconditional one any number.
             let mut code = vec![jump(BPF_JGE, mid, 0, 1), step(BPF_JMP | BPF_JA, left.len() as u32)];
             code.extend(left);
             code.extend(search(right));
@@ -70,16 +73,16 @@ fn one_call(group: &[Rule]) -> Vec<sock_filter> {
     code
 }
 
-/// Returns the rule's answer when all tests hold, else falls through to what follows.
+/// The instructions return the rule's error if all its tests hold, otherwise continue with the next instruction.
 fn one_rule(rule: &Rule) -> Vec<sock_filter> {
     let mut code = vec![ret(libc::SECCOMP_RET_ERRNO | rule.errno as u32)];
     for (argument, test) in rule.tests.iter().rev() {
         let rest = code.len() as u8;
-        let mut check = vec![load(ARGUMENTS + 8 * u32::from(*argument))];
+        let mut check = vec![load_word(ARGUMENTS + 8 * u32::from(*argument))];
         match *test {
-            Test::Any(mask) => check.push(jump(BPF_JSET, mask, 0, rest)),
-            Test::Is(value) => check.push(jump(BPF_JEQ, value, 0, rest)),
-            Test::Masked(mask, value) => {
+            Test::AnyBit(mask) => check.push(jump(BPF_JSET, mask, 0, rest)),
+            Test::Equals(value) => check.push(jump(BPF_JEQ, value, 0, rest)),
+            Test::MaskedEquals(mask, value) => {
                 check.push(step(BPF_ALU | BPF_AND | BPF_K, mask));
                 check.push(jump(BPF_JEQ, value, 0, rest));
             }
@@ -96,7 +99,7 @@ fn one_rule(rule: &Rule) -> Vec<sock_filter> {
     code
 }
 
-fn load(offset: u32) -> sock_filter {
+fn load_word(offset: u32) -> sock_filter {
     step(BPF_LD | BPF_W | BPF_ABS, offset)
 }
 
@@ -116,8 +119,8 @@ fn step(code: u32, k: u32) -> sock_filter {
 mod tests {
     use super::*;
 
-    /// What the program answers: seccomp(2)'s machine, as far as we use it.
-    fn run(program: &Program, arch: u32, call: i64, arguments: [u64; 6]) -> u32 {
+    /// Interprets the program as seccomp(2) does and returns its result. Supports only the instructions used here.
+    fn run(program: &SeccompProgram, arch: u32, call: i64, arguments: [u64; 6]) -> u32 {
         let (mut at, mut a) = (0, 0_u32);
         loop {
             let sock_filter { code, jt, jf, k } = program.0[at];
@@ -144,11 +147,11 @@ mod tests {
 
     fn check(call: i64, arguments: [u64; 6], errno: i32) {
         let expected = if errno == 0 { libc::SECCOMP_RET_ALLOW } else { libc::SECCOMP_RET_ERRNO | errno as u32 };
-        assert_eq!(run(&Program::compile(), ARCH, call, arguments), expected, "call {call} {arguments:?}");
+        assert_eq!(run(&SeccompProgram::compile(), ARCH, call, arguments), expected, "call {call} {arguments:?}");
     }
 
     #[test]
-    fn every_call_without_a_rule_is_allowed_and_every_plain_rule_answers() {
+    fn calls_without_a_rule_are_allowed_and_unconditional_rules_deny() {
         let rules = rules();
         for call in 0..600 {
             let mine: Vec<_> = rules.iter().filter(|rule| i64::from(rule.call) == call).collect();
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_decide_where_the_rule_says_so() {
+    fn conditional_rules_depend_on_arguments() {
         check(libc::SYS_socket, [libc::AF_INET as u64, libc::SOCK_STREAM as u64, 0, 0, 0, 0], 0);
         check(
             libc::SYS_socket,
@@ -186,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn other_architectures_are_killed() {
-        let program = Program::compile();
+    fn calls_of_other_architectures_kill_the_process() {
+        let program = SeccompProgram::compile();
         assert_eq!(run(&program, 0x4000_0003, libc::SYS_read, [0; 6]), libc::SECCOMP_RET_KILL_PROCESS);
         assert_eq!(run(&program, ARCH, libc::SYS_read | i64::from(X32), [0; 6]), libc::SECCOMP_RET_KILL_PROCESS);
     }

@@ -1,43 +1,52 @@
-//! What is denied, and with which answer. Everything else is allowed: the walls are the namespaces, this closes doors
-//! in them (kernel interfaces that a namespace does not confine, or with a history of holes).
+//! The denied system calls and their errors; all others are allowed. Namespaces provide the isolation. The filter
+//! denies kernel interfaces that no namespace confines, or that have a history of vulnerabilities.
 
 use libc::{EAFNOSUPPORT, ENOSYS, EOPNOTSUPP, EPERM};
 
-pub struct Rule {
-    pub call: u32,
-    /// All must hold. Argument number and test, on the argument's lower 32 bits.
-    pub tests: Vec<(u8, Test)>,
-    pub errno: i32,
+/// A denied system call.
+pub(super) struct Rule {
+    /// The system call's number.
+    pub(super) call: u32,
+    /// Argument indices and conditions on the lower 32 bits of the arguments. The call is denied if all hold.
+    pub(super) tests: Vec<(u8, Test)>,
+    /// The error that the call returns.
+    pub(super) errno: i32,
 }
 
+/// A condition on an argument.
 #[derive(Clone, Copy)]
-pub enum Test {
+pub(super) enum Test {
     /// Any bit of the mask is set.
-    Any(u32),
-    Is(u32),
-    /// The bits under the mask are this value.
-    Masked(u32, u32),
+    AnyBit(u32),
+    Equals(u32),
+    /// The bits selected by the mask (first) equal the value (second).
+    MaskedEquals(u32, u32),
     NoneOf(&'static [u32]),
 }
 
-/// setuid and setgid.
-const SPECIAL: u32 = 0o6000;
-/// Every CLONE_NEW* that fits into clone(2); CLONE_NEWTIME does not.
+/// The mode bits setuid and setgid.
+const SPECIAL_BITS: u32 = 0o6000;
+/// Every CLONE_NEW* flag of clone(2). CLONE_NEWTIME is not one: its bit is part of the exit signal there.
 const NAMESPACES: u32 = 0x7e02_0000;
+/// The flags of open(2) with which it creates a file and applies the mode.
 const CREATE: u32 = (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) as u32;
+/// The allowed address families: socket(2).
 const FAMILIES: &[u32] = &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32, libc::AF_NETLINK as u32];
 const NETLINK: u32 = libc::AF_NETLINK as u32;
 const INTERNET: [u32; 2] = [libc::AF_INET as u32, libc::AF_INET6 as u32];
-/// The low bits of a socket's type; the high ones are flags.
-const TYPE: u32 = 0xf;
-const RAW: u32 = libc::SOCK_RAW as u32;
-const PACKET: u32 = 10;
+/// Selects the type from the second argument of socket(2), whose high bits are flags.
+const SOCKET_TYPE_MASK: u32 = 0xf;
+const SOCK_RAW: u32 = libc::SOCK_RAW as u32;
+/// The obsolete SOCK_PACKET of socket(2).
+const SOCK_PACKET: u32 = 10;
+/// ioctl_console(2).
 const TIOCLINUX: u32 = 0x541c;
-/// PER_LINUX, PER_LINUX32, with and without UNAME26, ADDR_NO_RANDOMIZE, and "only ask".
+/// The allowed arguments of personality(2): PER_LINUX and PER_LINUX32, each with and without UNAME26, then
+/// ADDR_NO_RANDOMIZE, and the value that only queries.
 const PERSONALITIES: &[u32] = &[0, 8, 0x2_0000, 0x2_0008, 0x4_0000, 0xffff_ffff];
 
-/// Calls that take no part in building or testing anything, refused as a kernel refuses those without privilege.
-const REFUSED: &[i64] = &[
+/// Calls that no build or test needs. They fail with EPERM, as for an unprivileged process.
+const NOT_PERMITTED: &[i64] = &[
     // mounts and roots
     libc::SYS_chroot,
     libc::SYS_mount,
@@ -63,12 +72,12 @@ const REFUSED: &[i64] = &[
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
     libc::SYS_ptrace,
-    // files by handle, watches of whole file systems
+    // files by handle, notification for whole file systems
     libc::SYS_fanotify_init,
     libc::SYS_fanotify_mark,
     libc::SYS_name_to_handle_at,
     libc::SYS_open_by_handle_at,
-    // the kernel's own
+    // kernel administration and kernel subsystems
     libc::SYS_acct,
     libc::SYS_add_key,
     libc::SYS_bpf,
@@ -96,7 +105,7 @@ const REFUSED: &[i64] = &[
 ];
 
 #[cfg(target_arch = "x86_64")]
-const REFUSED_HERE: &[i64] = &[
+const NOT_PERMITTED_ON_THIS_ARCH: &[i64] = &[
     libc::SYS_iopl,
     libc::SYS_ioperm,
     libc::SYS_kexec_file_load,
@@ -107,11 +116,11 @@ const REFUSED_HERE: &[i64] = &[
     libc::SYS__sysctl,
 ];
 #[cfg(not(target_arch = "x86_64"))]
-const REFUSED_HERE: &[i64] = &[libc::SYS_kexec_file_load];
+const NOT_PERMITTED_ON_THIS_ARCH: &[i64] = &[libc::SYS_kexec_file_load];
 
-/// Calls whose arguments lie in memory, where a filter cannot look, or that do other calls' work: programs fall back
-/// when the kernel seems not to know them.
-const UNKNOWN: &[i64] = &[
+/// Calls that a filter cannot check, because their arguments are in memory or because they perform other calls. They
+/// fail with ENOSYS, as on an older kernel, so programs fall back to calls that can be checked.
+const NOT_IMPLEMENTED: &[i64] = &[
     libc::SYS_clone3,
     libc::SYS_openat2,
     libc::SYS_io_uring_enter,
@@ -119,10 +128,10 @@ const UNKNOWN: &[i64] = &[
     libc::SYS_io_uring_setup,
 ];
 
-/// Extended attributes are never captured, so a step had better not rely on them.
-const UNSUPPORTED: &[i64] = &[libc::SYS_fsetxattr, libc::SYS_lsetxattr, libc::SYS_setxattr, SETXATTRAT, FILE_SETATTR];
+/// Extended attributes are never captured, so a step must not be able to rely on them.
+const NOT_SUPPORTED: &[i64] = &[libc::SYS_fsetxattr, libc::SYS_lsetxattr, libc::SYS_setxattr, SETXATTRAT, FILE_SETATTR];
 
-// Numbers that `libc` does not have for every target yet; the same on all architectures.
+// System call numbers that `libc` does not define for every target. They are the same on all architectures.
 const QUOTACTL_FD: i64 = 443;
 const FCHMODAT2: i64 = 452;
 const STATMOUNT: i64 = 457;
@@ -131,50 +140,60 @@ const SETXATTRAT: i64 = 463;
 const OPEN_TREE_ATTR: i64 = 467;
 const FILE_SETATTR: i64 = 469;
 
-pub fn rules() -> Vec<Rule> {
+/// Returns all rules in no particular order.
+pub(super) fn rules() -> Vec<Rule> {
     let mut all = Vec::new();
-    for (calls, errno) in [(REFUSED, EPERM), (REFUSED_HERE, EPERM), (UNKNOWN, ENOSYS), (UNSUPPORTED, EOPNOTSUPP)] {
+    for (calls, errno) in [
+        (NOT_PERMITTED, EPERM),
+        (NOT_PERMITTED_ON_THIS_ARCH, EPERM),
+        (NOT_IMPLEMENTED, ENOSYS),
+        (NOT_SUPPORTED, EOPNOTSUPP),
+    ] {
         all.extend(calls.iter().map(|call| rule(*call, [], errno)));
     }
-    all.push(rule(libc::SYS_clone, [(0, Test::Any(NAMESPACES))], EPERM));
+    all.push(rule(libc::SYS_clone, [(0, Test::AnyBit(NAMESPACES))], EPERM));
     all.push(rule(libc::SYS_personality, [(0, Test::NoneOf(PERSONALITIES))], EPERM));
-    // Typing into the caller's terminal (CVE-2017-5226).
-    all.push(rule(libc::SYS_ioctl, [(1, Test::Is(libc::TIOCSTI as u32))], EPERM));
-    all.push(rule(libc::SYS_ioctl, [(1, Test::Is(TIOCLINUX))], EPERM));
-    sockets(&mut all);
-    special_modes(&mut all);
+    // Both can insert input into the caller's terminal (CVE-2017-5226).
+    all.push(rule(libc::SYS_ioctl, [(1, Test::Equals(libc::TIOCSTI as u32))], EPERM));
+    all.push(rule(libc::SYS_ioctl, [(1, Test::Equals(TIOCLINUX))], EPERM));
+    add_socket_rules(&mut all);
+    add_mode_rules(&mut all);
     all
 }
 
-/// Netlink only for the list of (our own) interfaces, which name resolution reads.
-fn sockets(all: &mut Vec<Rule>) {
+/// Netlink is allowed only for NETLINK_ROUTE, through which name resolution lists the network interfaces.
+fn add_socket_rules(all: &mut Vec<Rule>) {
     all.push(rule(libc::SYS_socket, [(0, Test::NoneOf(FAMILIES))], EAFNOSUPPORT));
     all.push(rule(
         libc::SYS_socket,
-        [(0, Test::Is(NETLINK)), (2, Test::NoneOf(&[libc::NETLINK_ROUTE as u32]))],
+        [(0, Test::Equals(NETLINK)), (2, Test::NoneOf(&[libc::NETLINK_ROUTE as u32]))],
         EAFNOSUPPORT,
     ));
     for family in INTERNET {
-        for kind in [RAW, PACKET] {
-            all.push(rule(libc::SYS_socket, [(0, Test::Is(family)), (1, Test::Masked(TYPE, kind))], EPERM));
+        for kind in [SOCK_RAW, SOCK_PACKET] {
+            all.push(rule(
+                libc::SYS_socket,
+                [(0, Test::Equals(family)), (1, Test::MaskedEquals(SOCKET_TYPE_MASK, kind))],
+                EPERM,
+            ));
         }
     }
 }
 
-/// No way to a setuid or setgid file: in a directory of the host it would outlive the sandbox (Nix's lesson).
-fn special_modes(all: &mut Vec<Rule>) {
-    let special = |argument| (argument, Test::Any(SPECIAL));
+/// Denies setuid and setgid files: in a writable directory of the host they would outlive the sandbox.
+fn add_mode_rules(all: &mut Vec<Rule>) {
+    let special = |argument| (argument, Test::AnyBit(SPECIAL_BITS));
     all.push(rule(libc::SYS_fchmod, [special(1)], EPERM));
     all.push(rule(libc::SYS_fchmodat, [special(2)], EPERM));
     all.push(rule(FCHMODAT2, [special(2)], EPERM));
     all.push(rule(libc::SYS_mknodat, [special(2)], EPERM));
-    all.push(rule(libc::SYS_openat, [(2, Test::Any(CREATE)), special(3)], EPERM));
+    all.push(rule(libc::SYS_openat, [(2, Test::AnyBit(CREATE)), special(3)], EPERM));
     #[cfg(target_arch = "x86_64")]
     {
         all.push(rule(libc::SYS_chmod, [special(1)], EPERM));
         all.push(rule(libc::SYS_creat, [special(1)], EPERM));
         all.push(rule(libc::SYS_mknod, [special(1)], EPERM));
-        all.push(rule(libc::SYS_open, [(1, Test::Any(CREATE)), special(2)], EPERM));
+        all.push(rule(libc::SYS_open, [(1, Test::AnyBit(CREATE)), special(2)], EPERM));
     }
 }
 

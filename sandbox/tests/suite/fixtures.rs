@@ -1,4 +1,4 @@
-//! What every test needs: a request for a Python program with the host's `/usr`, and its output.
+//! Shared fixtures: the spawner, temporary directories, and requests for Python programs with the host's `/usr`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,28 +16,28 @@ use waders_sandbox::{
 
 pub const PYTHON: &str = "/usr/bin/python3";
 
-/// One spawner for the whole suite, as in a real run.
+/// Returns the spawner of the whole suite: a real run has one, too.
 pub fn spawner() -> &'static Spawner {
     static SPAWNER: OnceLock<Spawner> = OnceLock::new();
     SPAWNER.get_or_init(|| Spawner::start().unwrap())
 }
 
-/// What this machine lacks for the suite as a whole.
-pub fn missing() -> Option<String> {
+/// Returns why the suite cannot run on this machine, or `None` if it can.
+pub fn unsupported() -> Option<String> {
     if !Path::new(PYTHON).exists() {
-        return Some(format!("there is no `{PYTHON}` to run the probes"));
+        return Some(format!("`{PYTHON}`, which runs the probes, is missing"));
     }
-    spawner().kernel().namespaces.as_ref().err().map(|lack| format!("{lack}; {}", lack.remedy))
+    spawner().kernel().namespaces.as_ref().err().map(|error| format!("{error}; {}", error.remedy))
 }
 
-/// A directory that every user of the machine may pass.
-pub struct Place(TempDir);
+/// A temporary directory that every user of the machine may enter.
+pub struct SharedTempDir(TempDir);
 
-impl Place {
-    pub fn for_everyone() -> Place {
+impl SharedTempDir {
+    pub fn new() -> SharedTempDir {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        Place(dir)
+        SharedTempDir(dir)
     }
 
     pub fn path(&self) -> &Path {
@@ -50,8 +50,8 @@ impl Place {
         dir
     }
 
-    /// The probes, readable by an ordinary user even when the source tree is not.
-    pub fn probes(&self) -> PathBuf {
+    /// Copies the probes, so that an ordinary user can read them even if the source tree is private.
+    pub fn copy_probes(&self) -> PathBuf {
         for kind in ["escape", "allowed"] {
             let (from, to) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(kind), self.dir(kind));
             for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
@@ -74,25 +74,25 @@ pub fn copied(at: &str, source: impl Into<PathBuf>) -> Mount {
     copied_with(at, source, 64 << 20)
 }
 
-/// With room for so many bytes more.
+/// A copied tree to which the step can add `more_bytes`.
 pub fn copied_with(at: &str, source: impl Into<PathBuf>, more_bytes: u64) -> Mount {
     let source = source.into();
-    let entries = entries(&source);
+    let entries = list_entries(&source);
     let kind = MountKind::Copied { source, entries, modified: 1, more_bytes, more_inodes: 10_000 };
     Mount { at: at.into(), kind }
 }
 
-/// All that lies below a directory.
-fn entries(root: &Path) -> BTreeMap<String, TreeEntry> {
+/// Lists everything below a directory.
+fn list_entries(root: &Path) -> BTreeMap<String, TreeEntry> {
     let mut entries = BTreeMap::new();
-    let mut left = vec![root.to_owned()];
-    while let Some(dir) = left.pop() {
+    let mut pending = vec![root.to_owned()];
+    while let Some(dir) = pending.pop() {
         for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
             let (meta, name) = (fs::symlink_metadata(&path).unwrap(), path.strip_prefix(root).unwrap());
             let name = name.to_str().unwrap().to_owned();
             let entry = if meta.is_dir() {
                 let is_empty = fs::read_dir(&path).unwrap().next().is_none();
-                left.push(path);
+                pending.push(path);
                 if !is_empty {
                     continue;
                 }
@@ -150,7 +150,7 @@ pub fn python(code: &str) -> Request {
     request(&[PYTHON, "-c", code])
 }
 
-/// A step on its way, with the file that its output goes to.
+/// A started step and the file that its output is written to.
 pub struct Step {
     pub running: Running,
     output: File,
@@ -179,16 +179,16 @@ impl Step {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits for a line that the step prints.
-    pub fn until_it_says(&mut self, word: &str) {
+    /// Waits until the step's output contains `text`.
+    pub fn wait_for_output(&mut self, text: &str) {
         for _ in 0..600 {
-            // The offset is shared with the step: it must not write where we have rewound to, so ask by size first.
-            if self.output.metadata().unwrap().len() > 0 && self.peek().contains(word) {
+            // Read by offset: rewinding would also move the step's write position, which the descriptors share.
+            if self.peek().contains(text) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("never said `{word}`: {}", self.peek());
+        panic!("the output does not contain `{text}`: {}", self.peek());
     }
 
     fn peek(&self) -> String {
@@ -203,7 +203,7 @@ pub fn run(request: &Request) -> (Result<Outcome, Error>, String) {
     start(request).unwrap().wait()
 }
 
-/// Runs to success and returns what was printed.
+/// Asserts that the request succeeds and returns its output.
 pub fn succeed(request: &Request) -> String {
     let (outcome, output) = run(request);
     let outcome = outcome.unwrap_or_else(|error| panic!("{}", chain(&error)));

@@ -1,11 +1,11 @@
-"""A8: interfaces that no namespace confines, or with a history of holes."""
+"""System calls that no namespace confines, or that have a history of vulnerabilities, are denied."""
 
 import ctypes
 import errno
 import os
 
 libc = ctypes.CDLL(None, use_errno=True)
-REFUSALS = (errno.EPERM, errno.ENOSYS)
+DENIALS = (errno.EPERM, errno.ENOSYS)
 for name, number, arguments in [
     ("ptrace", 101, (0, 0, 0, 0)),
     ("syslog", 103, (10, 0, 0)),
@@ -37,5 +37,5 @@ for name, number, arguments in [
     ("process_madvise", 440, (0, 0, 0, 0, 0)),
     ("openat2", 437, (-100, b"/", 0, 0)),
 ]:
-    if libc.syscall(number, *arguments) != -1 or ctypes.get_errno() not in REFUSALS:
-        print(f"{name} was not refused: {os.strerror(ctypes.get_errno())}")
+    if libc.syscall(number, *arguments) != -1 or ctypes.get_errno() not in DENIALS:
+        print(f"{name} was not denied: {os.strerror(ctypes.get_errno())}")
