@@ -1,4 +1,4 @@
-//! What the process says to its caller at the end. The table here is the one in `docs/exit-codes.md`.
+//! The exit codes of the process. A test checks that `docs/exit-codes.md` contains the table below.
 
 /// Why a run ends without the code of a goal or a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,31 +17,35 @@ pub enum ExitCode {
 
 /// Code, number, when.
 const TABLE: [(ExitCode, u8, &str); 9] = [
-    (ExitCode::Success, 0, "Everything asked for was done, or nothing matched."),
+    (ExitCode::Success, 0, "The goals succeeded, or no target matched."),
     (
         ExitCode::Failure,
         1,
-        "Something failed, as in Pants: tests, findings, changes that `--check` found, an unknown flag or goal, a mistake \
-         in settings, BUILD files or arguments, or an interrupt by the user.",
+        "A failure, as in Pants: failed tests, findings, changes that `--check` would make, an unknown flag or goal, an \
+         error in settings, BUILD files or arguments, or an interrupt by the user.",
     ),
-    (ExitCode::CoverageTooLow, 2, "Tests passed, but coverage is below `[coverage-py] fail_under`."),
-    (ExitCode::Unavailable, 69, "Something to fetch could not be had: no network, no such host, no such file."),
-    (ExitCode::Bug, 70, "A fault of Waders itself."),
+    (ExitCode::CoverageTooLow, 2, "The tests passed, but coverage is below `[coverage-py] fail_under`."),
+    (ExitCode::Unavailable, 69, "A download failed: the network, the host or the file is unavailable."),
+    (ExitCode::Bug, 70, "A bug in Waders."),
     (
         ExitCode::SandboxRefused,
         71,
-        "This machine cannot isolate steps as the settings want it; the message says what is missing and the remedy.",
+        "This machine cannot provide the required isolation. The message names what is missing and the remedy.",
     ),
-    (ExitCode::StoreUnwritable, 73, "The store could not be written: no space, read-only, no permission."),
+    (
+        ExitCode::StoreUnwritable,
+        73,
+        "The store cannot be written: the disk is full, the file system is read-only, or permission is denied.",
+    ),
     (
         ExitCode::WrongBytes,
         76,
-        "Fetched or kept bytes do not have the hash that was known before, or are a damaged or hostile archive.",
+        "Downloaded or stored bytes do not have the expected hash, or an archive is damaged or malicious.",
     ),
     (
         ExitCode::LockOutOfDate,
         78,
-        "A lockfile is missing or does not fit, and may not be changed (`--frozen`, or `CI` is set).",
+        "A lockfile is missing or out of date and must not be changed (`--frozen`, or `CI` is set).",
     ),
 ];
 

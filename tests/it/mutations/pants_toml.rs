@@ -5,8 +5,8 @@ use std::path::Path;
 
 use waders::cli::invocation;
 use waders::config::Environment;
-use waders::report::Message;
 use waders::inference::{Settings, SourceRoots};
+use waders::report::Message;
 
 pub fn check(text: &[u8]) {
     thread_local!(static GROUND: tempfile::TempDir = tempfile::tempdir().unwrap());
