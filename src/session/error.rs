@@ -127,6 +127,12 @@ pub enum Error {
     Interrupted,
 }
 
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Error {
+        Error::Step(Arc::new(error))
+    }
+}
+
 /// What the caller of this process needs to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

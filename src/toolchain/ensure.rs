@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::debian::{self, Archive};
 use super::lock::{Lock, Provider, Record};
 use super::{Constraints, Context, Error, Offer, Toolchain, Wanted, choose, host, prefix, standalone};
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::store::{self, Entry};
 
 /// Below the root, what is mounted as a whole.
@@ -179,7 +179,7 @@ fn compose(records: &[Record], context: &Context<'_>) -> Result<Toolchain, Error
     if let Some(Entry::Directory(dir)) = store.lookup(digest, &RelPath::parse("toolchain").expect("clean"))? {
         for (name, entry) in store.directory(dir)?.entries {
             if let Entry::Directory(tree) = entry {
-                mounts.insert(format!("/toolchain/{name}"), tree);
+                mounts.insert(format!("{}/{name}", sandbox_paths::TOOLCHAIN), tree);
             }
         }
     }

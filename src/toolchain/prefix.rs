@@ -1,11 +1,11 @@
 //! The parts of an interpreter's prefix that steps need, and where it is mounted. The same for every provider that brings
 //! a whole prefix.
 
-use crate::base::RelPath;
+use crate::base::{RelPath, sandbox_paths};
 
 /// `/toolchain/python3.12`
 pub fn mount_point(minor: &str) -> String {
-    format!("/toolchain/python{minor}")
+    format!("{}/python{minor}", sandbox_paths::TOOLCHAIN)
 }
 
 /// `3.12.1` to `3.12`

@@ -114,7 +114,7 @@ impl<'w> Surroundings<'w> {
         let nodes: BTreeMap<&RelPath, &Node> = nodes.iter().map(|(file, node)| (file, node)).collect();
         let mut text = String::new();
         for (file, node) in nodes {
-            text.push_str(&format!("{}\0{node:?}\0", file.as_str()));
+            text.push_str(&format!("{}\0{}\0", file.as_str(), node.to_text()));
         }
         Digest::of(text.as_bytes())
     }
