@@ -171,13 +171,13 @@ mod tests {
 
     #[test]
     fn everything_that_can_change_the_bytes_changes_the_key() {
-        assert!(differs(|command, ..| command.argv.push(String::new())));
-        assert!(differs(|command, ..| drop(command.env.insert("A".to_owned(), "1".to_owned()))));
-        assert!(differs(|command, ..| command.cwd = RelPath::parse("a").unwrap()));
-        assert!(differs(|command, ..| command.network = true));
-        assert!(differs(|command, ..| command.terminal = true));
+        assert!(differs(|command, _, _| command.argv.push(String::new())));
+        assert!(differs(|command, _, _| drop(command.env.insert("A".to_owned(), "1".to_owned()))));
+        assert!(differs(|command, _, _| command.cwd = RelPath::parse("a").unwrap()));
+        assert!(differs(|command, _, _| command.network = true));
+        assert!(differs(|command, _, _| command.terminal = true));
         let reports = || ("/src/reports".to_owned(), RelPath::parse("reports").unwrap());
-        assert!(differs(|command, ..| command.outputs_at.extend([reports()])));
+        assert!(differs(|command, _, _| command.outputs_at.extend([reports()])));
         assert!(differs(|_, inputs, _| inputs.root = Digest::of(b"other")));
         assert!(differs(|_, inputs, _| inputs.images.extend([("/usr".to_owned(), Digest::of(b"other"))])));
         assert!(differs(|_, inputs, _| inputs.images.extend([("/deps".to_owned(), Digest::of(b"usr"))])));
