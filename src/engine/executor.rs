@@ -116,6 +116,7 @@ impl Execution {
         if let Err(error) = &result
             && !matches!(error, Error::Interrupted | Error::Needs { .. })
         {
+            tracing::error!(step = %self.label(id), "step failed: {}", error.whole());
             (self.events)(Event::Failed { id, label: self.label(id), message: error.whole() });
         }
         result
@@ -177,6 +178,7 @@ impl Execution {
         self.refuse_if_cancelled()?;
         let label: Arc<str> = step.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });
+        tracing::debug!(step = %label, sha256 = step.sha256, "download started");
         let (engine, step) = (self.engine.clone(), step.clone());
         let download = blocking(move || {
             let tree = fetch::fetch(&engine, &step)?;
@@ -270,6 +272,7 @@ impl Execution {
             cache.put(&encoded, &outcome)?;
             cache.record_clean(whole, action, inputs, platform, &outcome)?;
         }
+        tracing::info!(step = %label, exit = %outcome.exit, seconds = outcome.wall.as_secs_f64(), key = %encoded.key(), "step ran");
         self.report_end(id, label, Origin::Ran, &outcome);
         let cached = (stored && reusable).then(|| Cached::Under(encoded.key()));
         Ok(StepResult::from_process(Origin::Ran, outcome, cached))
@@ -282,6 +285,7 @@ impl Execution {
     }
 
     fn reused(&self, id: StepId, action: &Action, outcome: Outcome, cached: Cached) -> StepResult {
+        tracing::debug!(step = action.policy.label, ?cached, "step cached");
         self.report_end(id, action.policy.label.as_str().into(), Origin::Cached, &outcome);
         StepResult::from_process(Origin::Cached, outcome, Some(cached))
     }

@@ -77,6 +77,8 @@ pub enum Error {
     Glob(#[from] base::glob::Error),
     #[error("there is no home directory to keep the store in")]
     NoHome,
+    #[error(transparent)]
+    Log(#[from] report::log::Error),
     #[error("cannot start threads")]
     Threads(#[source] std::io::Error),
     #[error("nothing says which Python to run: `interpreter_constraints` is not set")]
@@ -195,6 +197,7 @@ impl Error {
                 "`--changed-since` and `--changed-diffspec` need git, and the build root in a git repository"
             }
             Error::SpecsAndChanged(_) => "leave out the specs or the flag",
+            Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return stored(error).and_then(store_hint).or_else(|| error.hint()),

@@ -58,6 +58,7 @@ impl Session {
     ) -> Result<Session, Error> {
         let context = Context { config, environment, build_root, specs, tracker: Tracker::default() };
         let context = Arc::new(context);
+        crate::report::log::start(&context.log_settings(terminal.colour))?;
         let ui = Ui::new(terminal, context.shows_progress());
         let services = Services::new(context.clone())?;
         execute::listen_for_interrupts(&services, &ui);

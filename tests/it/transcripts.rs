@@ -5,6 +5,7 @@
 mod endings;
 mod ground;
 mod keeping;
+mod other_users;
 mod retracing;
 mod wheels;
 
