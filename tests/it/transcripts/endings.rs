@@ -70,7 +70,7 @@ fn a_second_interrupt_kills_what_does_not_clean_up() {
     let output = running.end();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("killing what still runs"), "{stderr}");
+    assert!(stderr.contains("killing running steps"), "{stderr}");
     // The grace period is half a minute.
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
