@@ -1,5 +1,5 @@
-//! BUILD files that hold more Python than is evaluated here: the pinned interpreter evaluates them in a sandbox, as a
-//! step that is kept like every other. It is asked again while files want more of the world: variables, other files.
+//! BUILD files that need more Python than is evaluated in Rust: the pinned interpreter evaluates them in a sandbox, as a
+//! cached step. The evaluation is repeated while files request more environment variables or files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use crate::plan::interpreter::Interpreter;
 use crate::session::{Error, Session, execute, toolchains};
 use crate::store::{Node, Tree};
 
-/// A file that wants something new each time it is asked wants too much.
+/// Limit on evaluation rounds: each round may request more environment variables or files.
 const ROUNDS: usize = 10;
 
-/// What each file declares.
+/// The declarations of each file.
 pub fn ask(session: &mut Session, question: &Question) -> Result<BTreeMap<RelPath, BuildFile>, Error> {
     let constraints = toolchains::constraints_of_build_files(session)?;
     let toolchain = toolchains::ensure(session, &constraints)?;
@@ -30,7 +30,7 @@ pub fn ask(session: &mut Session, question: &Question) -> Result<BTreeMap<RelPat
         env.extend(answer.wants.env.into_iter().map(|name| (name.clone(), vars.get(&name).cloned())));
         open.extend(answer.wants.open);
     }
-    Err(Error::NotInterpreted(format!("they want more of the world each time, {ROUNDS} times")))
+    Err(Error::NotInterpreted(format!("they requested more variables or files in each of {ROUNDS} rounds")))
 }
 
 fn ask_once(
@@ -64,7 +64,7 @@ fn ask_once(
         Some(Node::File { digest, .. }) => interpret::decode(&store.get(*digest)?),
         _ => None,
     };
-    answer.ok_or_else(|| Error::NotInterpreted("the answer cannot be read".to_owned()))
+    answer.ok_or_else(|| Error::NotInterpreted("the output of the evaluation is unreadable".to_owned()))
 }
 
 fn tree(session: &mut Session, files: &[(&str, &str)]) -> Result<Digest, Error> {

@@ -1,4 +1,5 @@
-//! Loads the repository: in Rust, and where that does not do, with real Python. Without Python, what needs it is broken.
+//! Loads the repository: in Rust, and BUILD files that need it with real Python. If Python is unavailable, those files are
+//! reported as errors.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -27,7 +28,7 @@ pub fn load(session: &mut Session) -> Result<Loaded, Error> {
     }
 }
 
-/// Without a store, as where the user's directory cannot be written, nothing is remembered.
+/// Without a store, for instance in a read-only home directory, nothing is cached.
 fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> Loaded {
     let store = session.services.open_store().ok();
     let listings = store.as_ref().and_then(|store| store.listings(session.build_root()).ok());
@@ -41,7 +42,7 @@ fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> L
     };
     let loaded = targets::load(session.build_root(), session.config(), &world);
     if let (Some(store), Some(listings)) = (&store, &listings) {
-        // The next run lists again: it takes longer, and nothing else.
+        // If this fails, the next run lists directories again.
         let _ = store.save_listings(listings);
     }
     loaded
@@ -57,7 +58,7 @@ impl Memory for Listings {
     }
 }
 
-/// Both reasons: why Rust does not evaluate it, and why Python could not.
+/// Adds the reason why Python could not evaluate the file.
 fn explain(found: &mut Diagnostic, error: &Error) {
     let mut reason = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -65,6 +66,6 @@ fn explain(found: &mut Diagnostic, error: &Error) {
         reason = format!("{reason}: {cause}");
         source = cause.source();
     }
-    found.message = format!("{}; and Python could not be asked: {reason}", found.message);
+    found.message = format!("{}; and it could not be evaluated by Python: {reason}", found.message);
     found.hint = error.hint();
 }

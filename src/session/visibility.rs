@@ -1,4 +1,4 @@
-//! Dependencies that visibility rules forbid or warn of. What the rules say is `target`'s to know.
+//! Dependencies that visibility rules forbid or warn about. The rules themselves are in `targets`.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use crate::session::{Error, Session};
 use crate::targets::visibility::End;
 use crate::targets::{Address, Diagnostic, Kind, Target};
 
-/// Tells of every such dependency of these targets; an error if one is forbidden.
+/// Reports every such dependency of these targets; an error if one is forbidden.
 pub fn check(session: &mut Session, dependencies: &Dependencies, about: &BTreeSet<Address>) -> Result<(), Error> {
     let graph = session.load_graph()?;
     if graph.visibility().is_empty() || !session.config().flag("visibility", "enforce") {
@@ -22,7 +22,7 @@ pub fn check(session: &mut Session, dependencies: &Dependencies, about: &BTreeSe
         let found = || graph.get(dependencies.address(number)).map(|target| graph.visibility().end(&graph, target));
         ends[number as usize].get_or_init(found).as_ref()
     };
-    // As in Pants: that a generator depends on what it generates is nobody's wish.
+    // As in Pants: nobody wrote the dependencies of a generator on what it generates.
     let is_generator = |from: &Target| Kind::of(&from.kind).is_some_and(Kind::is_generator);
     let asked: Vec<Number> = about
         .iter()
