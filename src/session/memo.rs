@@ -22,7 +22,8 @@ pub fn memoized<T: Serialize + DeserializeOwned>(
         return Ok(cached);
     }
     let value = compute()?;
-    let bytes = serde_json::to_vec(&value).expect("memoized values always serialize");
-    store.remember(&key, &bytes)?;
+    if let Ok(bytes) = serde_json::to_vec(&value) {
+        store.remember(&key, &bytes)?;
+    }
     Ok(value)
 }
