@@ -190,9 +190,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Select(error) => return error.hint().map(str::to_owned),
-            Error::Filter(targets::filter::Error::Kind { hint: Some(near), .. }) => {
-                return Some(format!("did you mean `{near}`?"));
-            }
+            Error::Filter(error) => return error.hint(),
             Error::Git(_) => {
                 "`--changed-since` and `--changed-diffspec` need git, and the build root in a git repository"
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::action::{ActionGraph, Exit, Source, Step};
 use crate::base::{Digest, RelPath};
 use crate::build_file::BuildFile;
-use crate::build_file::interpret::{self, Answer, Question};
+use crate::build_file::interpret::{self, EvaluationRequest, EvaluationResponse};
 use crate::plan::interpret_run::{self, ANSWER, PROGRAM, QUESTION};
 use crate::plan::interpreter::Interpreter;
 use crate::session::{Error, Session, execute, toolchains};
@@ -16,19 +16,19 @@ use crate::store::{Node, Tree};
 const ROUNDS: usize = 10;
 
 /// The declarations of each file.
-pub fn ask(session: &mut Session, question: &Question) -> Result<BTreeMap<RelPath, BuildFile>, Error> {
+pub fn ask(session: &mut Session, question: &EvaluationRequest) -> Result<BTreeMap<RelPath, BuildFile>, Error> {
     let constraints = toolchains::constraints_of_build_files(session)?;
     let toolchain = toolchains::ensure(session, &constraints)?;
     let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
     let (mut env, mut open) = (BTreeMap::new(), BTreeSet::new());
     for _ in 0..ROUNDS {
         let answer = ask_once(session, &interpreter, question, &env, &open)?;
-        if answer.wants.is_empty() {
+        if answer.missing_inputs.is_empty() {
             return Ok(answer.files);
         }
         let vars = &session.environment().vars;
-        env.extend(answer.wants.env.into_iter().map(|name| (name.clone(), vars.get(&name).cloned())));
-        open.extend(answer.wants.open);
+        env.extend(answer.missing_inputs.env.into_iter().map(|name| (name.clone(), vars.get(&name).cloned())));
+        open.extend(answer.missing_inputs.open);
     }
     Err(Error::NotInterpreted(format!("they requested more variables or files in each of {ROUNDS} rounds")))
 }
@@ -36,10 +36,10 @@ pub fn ask(session: &mut Session, question: &Question) -> Result<BTreeMap<RelPat
 fn ask_once(
     session: &mut Session,
     interpreter: &Interpreter,
-    question: &Question,
+    question: &EvaluationRequest,
     env: &BTreeMap<String, Option<String>>,
     open: &BTreeSet<RelPath>,
-) -> Result<Answer, Error> {
+) -> Result<EvaluationResponse, Error> {
     let exists = |file: &&RelPath| session.context.tracker.is_file(&file.to_path(session.build_root()));
     let files: BTreeSet<RelPath> =
         question.files.iter().chain(&question.preludes).chain(open.iter().filter(exists)).cloned().collect();

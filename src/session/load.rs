@@ -9,19 +9,19 @@ use crate::base::RelPath;
 use crate::build_file::BuildFile;
 use crate::session::{Error, Session, evaluate};
 use crate::store::Listings;
-use crate::targets::files::Memory;
-use crate::targets::{self, Diagnostic, Loaded, Topic, World};
+use crate::targets::files::DirectoryCache;
+use crate::targets::{self, Diagnostic, LoadContext, Loaded, Topic};
 use crate::tracked::FileStamp;
 
 pub fn load(session: &mut Session) -> Result<Loaded, Error> {
     let mut loaded = load_with(session, &BTreeMap::new());
-    let Some(question) = loaded.question.take() else { return Ok(loaded) };
+    let Some(question) = loaded.python_request.take() else { return Ok(loaded) };
     match evaluate::ask(session, &question) {
         Ok(answers) => Ok(load_with(session, &answers)),
         Err(Error::Interrupted) => Err(Error::Interrupted),
         Err(error) => {
-            let beyond = |found: &&mut Diagnostic| found.topic == Topic::Beyond;
-            let found = loaded.broken.iter_mut().map(|broken| &mut broken.diagnostic);
+            let beyond = |found: &&mut Diagnostic| found.topic == Topic::NeedsPython;
+            let found = loaded.errors.iter_mut().map(|error| &mut error.diagnostic);
             found.filter(beyond).for_each(|found| explain(found, &error));
             Ok(loaded)
         }
@@ -32,15 +32,15 @@ pub fn load(session: &mut Session) -> Result<Loaded, Error> {
 fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> Loaded {
     let store = session.services.open_store().ok();
     let listings = store.as_ref().and_then(|store| store.listings(session.build_root()).ok());
-    let remembered = listings.as_ref().map(|listings| listings as &dyn Memory);
+    let remembered = listings.as_ref().map(|listings| listings as &dyn DirectoryCache);
     let vars = &session.environment().vars;
-    let world = World {
+    let context = LoadContext {
         env: &|name| vars.get(name).cloned(),
-        answers,
-        memory: remembered.unwrap_or(&()),
+        python_results: answers,
+        directory_cache: remembered.unwrap_or(&()),
         tracker: session.context.tracker.clone(),
     };
-    let loaded = targets::load(session.build_root(), session.config(), &world);
+    let loaded = targets::load(session.build_root(), session.config(), &context);
     if let (Some(store), Some(listings)) = (&store, &listings) {
         // If this fails, the next run lists directories again.
         let _ = store.save_listings(listings);
@@ -48,12 +48,12 @@ fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> L
     loaded
 }
 
-impl Memory for Listings {
-    fn known(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]> {
+impl DirectoryCache for Listings {
+    fn get(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]> {
         Listings::known(self, dir, &FileStamp::from_metadata(now))
     }
 
-    fn learn(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>) {
+    fn insert(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>) {
         Listings::learn(self, dir.clone(), FileStamp::from_metadata(then), at, listing);
     }
 }

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::NamedTempFile;
 
 use crate::base::{Digest, RelPath};
-use crate::targets::files::UNFINISHED;
+use crate::targets::files::UNFINISHED_PREFIX;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -127,7 +127,7 @@ fn share(dir: &Path) -> Option<File> {
 /// Best effort: a file that cannot be removed does no harm, since no goal treats it as a source.
 fn sweep(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX) {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -135,7 +135,7 @@ fn sweep(dir: &Path) {
 
 fn written(dir: &Path, next: &[u8]) -> io::Result<NamedTempFile> {
     let ordinary = fs::Permissions::from_mode(0o666);
-    let mut whole = tempfile::Builder::new().prefix(UNFINISHED).permissions(ordinary).tempfile_in(dir)?;
+    let mut whole = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).permissions(ordinary).tempfile_in(dir)?;
     whole.write_all(next)?;
     whole.as_file().sync_all()?;
     Ok(whole)
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn files_of_killed_runs_are_removed_unless_another_run_writes_there() {
         let root = repository();
-        let (dir, left) = (root.path().join("app"), format!("{UNFINISHED}left"));
+        let (dir, left) = (root.path().join("app"), format!("{UNFINISHED_PREFIX}left"));
         fs::write(dir.join(&left), "half").unwrap();
         let other = share(&root.path().join("app"));
         fs::write(dir.join(&left), "half").unwrap();

@@ -25,7 +25,7 @@ const ANY: &str = "CPython>=3.9";
 /// The interpreter constraints of targets without constraints of their own.
 pub fn default_constraints(config: &Config) -> Vec<String> {
     let set = config.list("python", "interpreter_constraints");
-    if set.is_empty() && !targets::is_since(config.text("GLOBAL", "pants_version"), (2, 17)) {
+    if set.is_empty() && !targets::is_release_at_least(config.text("GLOBAL", "pants_version"), (2, 17)) {
         return vec![OLD_CONSTRAINTS.to_owned()];
     }
     set.into_iter().map(str::to_owned).collect()
