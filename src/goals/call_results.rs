@@ -9,7 +9,7 @@ use crate::base::{Digest, RelPath};
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::plan::tool_run::REPORTS;
-use crate::prepare::calls::prepare::{Contents, PreparedBatch, PreparedCall};
+use crate::prepare::calls::{Contents, PlannedBatch, PlannedCall};
 use crate::report::finding::Wording;
 use crate::report::junit::path_safe;
 use crate::report::tool_result::{Asked, ToolResult, ToolRun};
@@ -34,7 +34,7 @@ impl CallResults {
     pub fn add(
         &mut self,
         session: &mut Session,
-        calls: &[PreparedCall],
+        calls: &[PlannedCall],
         outcomes: &Results,
         contents: &Contents,
     ) -> Result<(), Error> {
@@ -130,7 +130,7 @@ fn wording(call: &Call) -> Wording {
 
 fn run(
     store: &Store,
-    (call, batch): (&PreparedCall, &PreparedBatch),
+    (call, batch): (&PlannedCall, &PlannedBatch),
     wording: &LazyCell<Wording, impl FnOnce() -> Wording>,
     (done, origin, outcome): (&StepResult, Origin, &Outcome),
     contents: &Contents,
@@ -198,12 +198,7 @@ pub fn from_build_root(text: &str) -> String {
 }
 
 /// What linters wrote below `reports/`, to `dist/<goal>/<tool>/`.
-pub fn keep_reports(
-    session: &mut Session,
-    goal: &str,
-    calls: &[PreparedCall],
-    outcomes: &Results,
-) -> Result<(), Error> {
+pub fn keep_reports(session: &mut Session, goal: &str, calls: &[PlannedCall], outcomes: &Results) -> Result<(), Error> {
     let store = session.services.open_store()?;
     let reports = RelPath::parse(REPORTS).expect("the path is clean");
     for call in calls.iter().filter(|call| !call.enabled.call.kind.rewrites()) {

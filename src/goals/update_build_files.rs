@@ -8,8 +8,7 @@ use crate::base::{Digest, RelPath};
 use crate::build_file::renamed::{defined, renamed};
 use crate::build_file::{Diagnostic, Source};
 use crate::goals::call_results::CallResults;
-use crate::prepare::calls::prepare::Contents;
-use crate::prepare::calls::{self, Enabled, Work};
+use crate::prepare::calls::{self, Contents, EnabledCall, PartitionedCall, Partitions};
 use crate::report::tool_result::Asked;
 use crate::session::rewrite::rewrite;
 use crate::session::{Error, Session, Verdict, selection};
@@ -97,11 +96,11 @@ fn format(session: &mut Session, updates: &mut Updates) -> Result<Option<Verdict
     for (file, update) in updates.iter().filter(|(file, update)| parsed(file, &update.now).is_ok()) {
         contents.insert(file.clone(), Node::File { digest: store.put(&update.now)?, executable: false });
     }
-    let work = Work::on_files(contents.keys());
-    if work.parts.is_empty() {
+    let partitions = Partitions::from_files(contents.keys());
+    if partitions.by_key.is_empty() {
         return Ok(None);
     }
-    let (calls, outcomes) = calls::execute(session, "fmt", &[(enabled, work)], &contents)?;
+    let (calls, outcomes) = calls::run(session, "fmt", &[PartitionedCall { enabled, partitions }], &contents)?;
     if session.services.was_interrupted() {
         return Ok(Some(Verdict::Interrupted));
     }
@@ -124,7 +123,7 @@ fn format(session: &mut Session, updates: &mut Updates) -> Result<Option<Verdict
 }
 
 /// The way in which the chosen tool formats BUILD files, and how that is told.
-fn formatter(session: &Session) -> Result<(Enabled, &'static str), Error> {
+fn formatter(session: &Session) -> Result<(EnabledCall, &'static str), Error> {
     let name = session.config().text("update-build-files", "formatter").unwrap_or("black");
     let tool = tools::named(name);
     let call = tool.as_ref().and_then(|tool| tool.calls.iter().find(|call| call.build_files)).cloned();
@@ -134,7 +133,7 @@ fn formatter(session: &Session) -> Result<(Enabled, &'static str), Error> {
         _ => "Format with Black",
     };
     match tool.zip(call) {
-        Some((tool, call)) => Ok((Enabled { tool, call }, description)),
+        Some((tool, call)) => Ok((EnabledCall { tool, call }, description)),
         None => Err(Error::NoBuildFormatter(name.to_owned())),
     }
 }

@@ -8,8 +8,8 @@ use crate::action::{ActionGraph, Exit, Outcome, Source, Step};
 use crate::base::{Digest, RelPath};
 use crate::engine::executor::Results;
 use crate::plan::coverage_run::{self, ALSO, Format, MEASURED};
-use crate::prepare::interpreters::Images;
-use crate::prepare::test::PreparedTest;
+use crate::prepare::images::Images;
+use crate::prepare::test::PlannedTest;
 use crate::prepare::test::coverage::Coverage;
 use crate::report::junit::path_safe;
 use crate::session::{Error, Session, execute};
@@ -19,7 +19,7 @@ use crate::store::{Node, Store, Tree};
 pub fn report(
     session: &mut Session,
     coverage: &Coverage,
-    tests: &[PreparedTest],
+    tests: &[PlannedTest],
     outcomes: &Results,
 ) -> Result<bool, Error> {
     let store = session.services.open_store()?;
@@ -54,7 +54,7 @@ pub fn report(
 fn data(
     store: &Store,
     coverage: &Coverage,
-    tests: &[PreparedTest],
+    tests: &[PlannedTest],
     outcomes: &Results,
 ) -> Result<Option<Digest>, Error> {
     let mut nodes: BTreeMap<RelPath, Node> = BTreeMap::new();

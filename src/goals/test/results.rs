@@ -2,7 +2,7 @@
 
 use crate::base::RelPath;
 use crate::engine::executor::Results;
-use crate::prepare::test::PreparedTest;
+use crate::prepare::test::PlannedTest;
 use crate::report::summary::{self, Output};
 use crate::report::{TestResult, json, junit, test_result};
 use crate::session::failure::{self, Failure};
@@ -10,7 +10,7 @@ use crate::session::{Error, Session, Verdict};
 use crate::store::{Node, Store};
 
 /// In the order of the tests.
-pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
+pub fn results(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
     let store = session.services.open_store()?;
     let mut results = tests.iter().map(|test| result(&store, test, outcomes)).collect::<Result<Vec<_>, _>>()?;
     if session.config().flag("test", "show_all_batch_targets") {
@@ -19,7 +19,7 @@ pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results
     Ok(results)
 }
 
-fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<TestResult, Error> {
+fn result(store: &Store, test: &PlannedTest, outcomes: &Results) -> Result<TestResult, Error> {
     let (done, origin, outcome) = match failure::ran(&test.step, outcomes) {
         Ok(ran) => ran,
         Err(failure) => return Ok(TestResult::not_run(&test.names, &failure.message)),
@@ -35,7 +35,7 @@ fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<Test
 }
 
 /// Good, bad with the code of the worst test, or with the one kind of trouble that all failures have in common.
-pub fn verdict(tests: &[PreparedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
+pub fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
     let failures: Vec<Failure> = tests.iter().filter_map(|test| failure::ran(&test.step, outcomes).err()).collect();
     let failed = results.iter().filter(|result| result.has_failed()).count();
     match failure::common_kind(&failures) {
@@ -57,7 +57,7 @@ pub fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Er
 }
 
 /// What tests wrote below `extra-output/`, to `dist/test/<address>/`.
-pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes: &Results) -> Result<(), Error> {
+pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<(), Error> {
     let store = session.services.open_store()?;
     let extra = RelPath::parse("extra-output").expect("the path is clean");
     for test in tests {

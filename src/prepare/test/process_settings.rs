@@ -1,5 +1,5 @@
-//! What the process of a test file has to be like, from options and the target's fields. Files that agree in all of it
-//! may share a process.
+//! The settings of a test file's process, from options and the target's fields. Only files with equal settings may share a
+//! process.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,26 +9,28 @@ use crate::plan::test_run::Workers;
 use crate::session::{Error, Session, toolchains};
 use crate::targets::Target;
 
-/// The default of `[subprocess-environment] env_vars`.
-const MADE: [&str; 5] = ["LANG", "LC_CTYPE", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// Variables that are set in every sandbox: the default of `[subprocess-environment] env_vars`.
+const CONSTANT: [&str; 5] = ["LANG", "LC_CTYPE", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
+/// Everything in which the processes of test files may differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProcessSettings {
     pub constraints: Vec<String>,
-    /// What the user asked to be set, by name.
+    /// Environment variables that the user sets, by name.
     pub env: BTreeMap<String, String>,
-    /// `Idle` without a limit: how many tests there are, the settings do not know.
+    /// `Idle` has no limit yet: the number of tests is not known here.
     pub workers: Workers,
-    /// Tagged `requires-network`, and allowed to be.
+    /// Whether the target is tagged `requires-network`, which the settings must allow.
     pub network: bool,
-    /// Not tagged `no-cache`.
+    /// Whether the result may be cached: the target is not tagged `no-cache`.
     pub keep: bool,
     resolve: Option<String>,
     environment: Option<String>,
 }
 
 impl ProcessSettings {
-    pub fn of(session: &Session, target: &Target) -> Result<ProcessSettings, Error> {
+    /// The settings for a target; an error if it has a tag that is not allowed.
+    pub fn parse(session: &Session, target: &Target) -> Result<ProcessSettings, Error> {
         let tags = strings(target, "tags");
         let config = session.config();
         let is_tagged = |tag: &str| tags.iter().any(|own| own == tag);
@@ -51,7 +53,7 @@ impl ProcessSettings {
     }
 }
 
-/// The target's own limit, else the default, but never above the maximum.
+/// The target's own timeout, or else the default, but never more than the maximum.
 pub fn timeout(session: &Session, target: &Target) -> Option<Duration> {
     let config = session.config();
     if !config.value("test", "timeouts").as_bool().unwrap_or(true) {
@@ -63,6 +65,7 @@ pub fn timeout(session: &Session, target: &Target) -> Option<Duration> {
     u64::try_from(seconds.min(most)).ok().map(Duration::from_secs)
 }
 
+/// How often a test is run until it passes, at least once.
 pub fn attempts(session: &Session) -> u32 {
     let attempts = session.config().integer("test", "attempts_default");
     attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1).max(1)
@@ -75,16 +78,16 @@ fn constraints(session: &Session, target: &Target) -> Vec<String> {
 
 fn env(session: &Session, target: &Target) -> BTreeMap<String, String> {
     let caller = &session.environment().vars;
-    // Of the entries that Pants has by default, `LANG` and the like, every sandbox has a constant.
+    // Variables that Pants passes by default, such as `LANG`, have a constant value in every sandbox.
     let of_all_steps = session.config().list("subprocess-environment", "env_vars");
-    let of_all_steps: Vec<&str> = of_all_steps.into_iter().filter(|entry| !MADE.contains(entry)).collect();
+    let of_all_steps: Vec<&str> = of_all_steps.into_iter().filter(|entry| !CONSTANT.contains(entry)).collect();
     let mut env = environment::requested(&of_all_steps, caller);
     env.extend(environment::requested(&session.config().list("test", "extra_env_vars"), caller));
     env.extend(environment::requested(&strings(target, "extra_env_vars"), caller));
     env
 }
 
-/// 0 switches it off for a target.
+/// The number of xdist workers; 0 in the target's field switches xdist off.
 fn workers(session: &Session, target: &Target) -> Workers {
     if !session.config().flag("pytest", "xdist_enabled") || session.config().flag("test", "debug") {
         return Workers::None;
