@@ -1,6 +1,7 @@
 //! `fmt` and `fix`: tools one after the other, each on what the one before made of the files, and in the end the changed
 //! files written in place, each wholly or not at all.
 
+use crate::config::typed::FixSettings;
 use crate::goals::call_results::CallResults;
 use crate::prepare::calls::enabled::enabled_calls;
 use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
@@ -17,7 +18,7 @@ pub fn fmt(session: &mut Session) -> Result<Verdict, Error> {
 
 /// Fixers come first: what they leave is to be formatted.
 pub fn fix(session: &mut Session) -> Result<Verdict, Error> {
-    let kinds: &[Kind] = match session.config().flag("fix", "skip_formatters") {
+    let kinds: &[Kind] = match FixSettings::parse(session.config()).skip_formatters {
         true => &[Kind::Fixer],
         false => &[Kind::Fixer, Kind::Formatter],
     };

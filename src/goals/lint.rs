@@ -1,6 +1,7 @@
 //! `lint`: every linter on the selected files, and what fixers and formatters would change. Nothing is written but
 //! reports.
 
+use crate::config::typed::LintSettings;
 use crate::goals::call_results::{CallResults, keep_reports};
 use crate::goals::regex_lint;
 use crate::prepare::calls::enabled::enabled_calls;
@@ -36,13 +37,14 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 fn kinds(session: &Session) -> Vec<Kind> {
-    let wanted = |kind: &Kind| match kind {
-        Kind::Fixer => !session.config().flag("lint", "skip_fixers"),
-        Kind::Formatter => !session.config().flag("lint", "skip_formatters"),
+    let settings = LintSettings::parse(session.config());
+    let is_included = |kind: &Kind| match kind {
+        Kind::Fixer => !settings.skip_fixers,
+        Kind::Formatter => !settings.skip_formatters,
         Kind::Linter => true,
         Kind::Checker => false,
     };
-    [Kind::Linter, Kind::Fixer, Kind::Formatter].into_iter().filter(wanted).collect()
+    [Kind::Linter, Kind::Fixer, Kind::Formatter].into_iter().filter(is_included).collect()
 }
 
 /// Without fixers whose changes a linter finds anyway.
@@ -65,8 +67,8 @@ fn advise(session: &Session, results: &CallResults) {
     let config = session.config();
     let formatters = enabled_calls(config, "fmt", &[Kind::Formatter]).unwrap_or_default();
     let formatters: Vec<&str> = formatters.iter().map(|enabled| enabled.call.name.as_str()).collect();
-    let command = config.text("GLOBAL", "pants_bin_name").unwrap_or("waders");
-    if let Some(advice) = tool_summary::advice(&results.list(), &formatters, command) {
+    let command = session.context.global().bin_name;
+    if let Some(advice) = tool_summary::advice(&results.list(), &formatters, &command) {
         session.ui.summary(&advice);
     }
 }

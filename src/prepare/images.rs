@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::action::Source;
+use crate::config::typed::PythonSettings;
 use crate::packaging::resolve::{self, Chosen, Shadowed};
 use crate::packaging::venv;
 use crate::plan::requirements::{self, Wanted};
@@ -97,7 +98,7 @@ impl Planner<'_> {
             None if !wanted.requirements.is_empty() => Some(locks::repository_lock(self.session, constraints)?),
             _ => None,
         };
-        let whole = self.config().flag("python", "run_against_entire_lockfile");
+        let whole = PythonSettings::parse(self.config()).run_against_entire_lockfile;
         let environment = self.environment(constraints)?;
         let question = requirements::question_of_user(&self.locks, wanted, whole, &environment);
         let store = self.session.services.open_store()?;

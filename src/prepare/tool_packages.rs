@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::config::typed::ToolSettings;
 use crate::packaging::resolve::{self, Chosen};
 use crate::plan::requirements::{self, ToolPackages};
 use crate::prepare::Planner;
@@ -77,10 +78,9 @@ impl Planner<'_> {
 
 /// Where a tool's packages come from, as the place to add one to: the end of a sentence that begins with "add … to".
 pub fn describe_origin(session: &Session, scope: &str) -> String {
-    let config = session.config();
-    let lockfile = config.text(scope, "lockfile").filter(|path| !path.starts_with('<'));
-    match (config.text(scope, "install_from_resolve"), lockfile) {
-        (Some(resolve), _) if config.list(scope, "requirements").is_empty() => {
+    let settings = ToolSettings::parse(session.config(), scope);
+    match (settings.install_from_resolve, settings.lockfile) {
+        (Some(resolve), _) if settings.requirements.is_empty() => {
             format!("the resolve `{resolve}`, which `[{scope}] install_from_resolve` names, and lock it again")
         }
         (Some(_), _) => format!("`requirements` in the section `[{scope}]`, and to the resolve if it lacks it"),

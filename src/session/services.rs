@@ -1,12 +1,12 @@
 //! The ways out of the process: store, source files, network, engine. Each is opened when it is first asked for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use waders_sandbox::Isolation;
 
+use crate::config::typed::{IsolationChoice, SandboxSettings};
 use crate::engine::{self, Cancellation, Engine};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
@@ -118,23 +118,21 @@ impl Services {
     }
 
     fn engine_settings(&self) -> engine::Settings {
-        let config = &self.context.config;
+        let sandbox = SandboxSettings::parse(&self.context.config);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let number = |option| config.integer("sandbox", option).and_then(|number| u64::try_from(number).ok());
-        let parallelism = config.integer("GLOBAL", "process_execution_local_parallelism");
         engine::Settings {
-            parallelism: parallelism.and_then(|count| usize::try_from(count).ok()).unwrap_or(cores).max(1),
-            isolation: match config.text("sandbox", "isolation") {
-                Some("no-landlock") => Isolation::NoLandlock,
-                _ => Isolation::Full,
+            parallelism: self.context.global().parallelism.unwrap_or(cores).max(1),
+            isolation: match sandbox.isolation {
+                IsolationChoice::NoLandlock => Isolation::NoLandlock,
+                IsolationChoice::Full => Isolation::Full,
             },
-            grace: Duration::from_secs(number("grace").unwrap_or(30)),
-            scratch_bytes: number("scratch_size").unwrap_or(2 << 30),
-            scratch_inodes: number("scratch_inodes").unwrap_or(200_000),
-            processes: number("processes").unwrap_or(4096),
-            open_files: number("open_files").unwrap_or(65_536),
-            file_bytes: number("file_size").unwrap_or(16 << 30),
-            memory_bytes: number("memory"),
+            grace: sandbox.grace,
+            scratch_bytes: sandbox.scratch_bytes,
+            scratch_inodes: sandbox.scratch_inodes,
+            processes: sandbox.processes,
+            open_files: sandbox.open_files,
+            file_bytes: sandbox.file_bytes,
+            memory_bytes: sandbox.memory_bytes,
         }
     }
 }

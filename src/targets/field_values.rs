@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::config::Config;
+use crate::config::typed::GlobalSettings;
 use crate::targets::kind::{Each, Field, Kind, Sources};
 use crate::targets::requirement_text::canonical;
 use crate::targets::requirements::normalized;
 use crate::targets::{Target, Value};
 
 /// What decides which fields there are.
-pub struct Enabled<'a> {
-    pub backends: Vec<&'a str>,
+pub struct Enabled {
+    pub backends: Vec<String>,
     /// Of Pants 2.x.
     pub minor: u32,
 }
@@ -20,10 +21,11 @@ pub struct Enabled<'a> {
 /// The version that was compared with, for repositories that name none.
 const COMPARED_WITH: u32 = 17;
 
-impl<'a> Enabled<'a> {
-    pub fn of(config: &'a Config) -> Enabled<'a> {
-        let minor = config.text("GLOBAL", "pants_version").and_then(|version| version.split('.').nth(1)?.parse().ok());
-        Enabled { backends: config.list("GLOBAL", "backend_packages"), minor: minor.unwrap_or(COMPARED_WITH) }
+impl Enabled {
+    pub fn of(config: &Config) -> Enabled {
+        let GlobalSettings { backend_packages, pants_version, .. } = GlobalSettings::parse(config);
+        let minor = pants_version.and_then(|version| version.split('.').nth(1)?.parse().ok());
+        Enabled { backends: backend_packages, minor: minor.unwrap_or(COMPARED_WITH) }
     }
 
     pub fn has(&self, field: &Field) -> bool {
@@ -32,7 +34,7 @@ impl<'a> Enabled<'a> {
 }
 
 /// By the names that `peek` has for them. `all`: also those that have their default.
-pub fn field_values(target: &Target, enabled: &Enabled<'_>, all: bool) -> BTreeMap<String, Json> {
+pub fn field_values(target: &Target, enabled: &Enabled, all: bool) -> BTreeMap<String, Json> {
     let mut values = BTreeMap::new();
     let mut add = |name: &str, raw: bool, default: Json| {
         let none_counts = name == "source" && target.kind == "docker_image";

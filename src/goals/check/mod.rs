@@ -4,6 +4,7 @@
 mod advice;
 mod verify;
 
+use crate::config::typed::CheckSettings;
 use crate::goals::call_results::{CallResults, keep_reports};
 use crate::prepare;
 use crate::prepare::calls::enabled::enabled_calls;
@@ -15,9 +16,8 @@ use crate::tools::Kind;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let enabled = enabled_calls(session.config(), "check", &[Kind::Checker])?;
-    let config = session.config();
-    let (force, verifies) = (config.flag("check", "force"), config.flag("check", "verify"));
-    let CallOutcomes { calls, outcomes, .. } = match verifies {
+    let CheckSettings { force, verify } = CheckSettings::parse(session.config());
+    let CallOutcomes { calls, outcomes, .. } = match verify {
         // Two runs are compared step by step, so both are prepared.
         true => check(session, &enabled, force)?,
         false => reused_or(session, "check", |session| check(session, &enabled, force))?,
@@ -33,7 +33,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.ui.summary(&advice);
     }
     let mut verdict = results.verdict(Asked::Tell);
-    if verifies {
+    if verify {
         let from_nothing = check(session, &enabled, true)?.outcomes;
         if session.services.was_interrupted() {
             return Ok(Verdict::Interrupted);

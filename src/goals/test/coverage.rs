@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::action::{ActionGraph, Exit, Outcome, Source, Step};
 use crate::base::{Digest, RelPath};
+use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::engine::executor::Results;
 use crate::plan::coverage_run::{self, ALSO, Format, MEASURED};
 use crate::prepare::images::Images;
@@ -100,8 +101,7 @@ fn texts(store: &Store, outcome: &Outcome) -> Result<[String; 2], Error> {
 }
 
 fn output_dir(session: &Session) -> PathBuf {
-    let dir = session.config().text("coverage-py", "output_dir").unwrap_or("{distdir}/coverage/python");
-    session.build_root().join(dir.replace("{distdir}", &session.context.dist_dir().to_string_lossy()))
+    session.context.output_path(&CoverageSettings::parse(session.config()).output_dir)
 }
 
 fn tell_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::Path) {
@@ -109,7 +109,7 @@ fn tell_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::P
     for format in formats.iter().filter(|format| format.file().is_some()) {
         session.ui.summary(&format!("Wrote {} coverage report to `{}`", format.name(), shown.display()));
     }
-    if session.config().flag("test", "open_coverage") {
+    if TestSettings::parse(session.config()).open_coverage {
         // A build tool starts no browser: the path is there to be clicked on.
         let readable = [Format::Html, Format::Xml, Format::Json, Format::Lcov];
         match readable.iter().find(|format| formats.contains(format)).and_then(|format| format.file()) {

@@ -8,6 +8,7 @@ mod reuse;
 mod selection;
 
 use crate::action::StepId;
+use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
 use crate::plan::coverage_run::TOO_LOW;
 use crate::prepare;
@@ -18,7 +19,7 @@ use crate::session::reuse::reused_or;
 use crate::session::{Error, Session, Verdict, execute};
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let debug = session.config().flag("test", "debug");
+    let debug = TestSettings::parse(session.config()).debug;
     let done = match debug {
         // A person is part of it.
         true => run_tests(session, debug)?,
@@ -71,7 +72,7 @@ fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> 
         }
         return Ok(TestOutcomes::default());
     }
-    if session.config().flag("test", "debug_adapter") {
+    if TestSettings::parse(session.config()).debug_adapter {
         return Err(Error::NoDebugAdapter);
     }
     if debug && selection.tests.len() > 1 {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use crate::base::{Digest, RelPath};
-use crate::config::{Config, Table};
+use crate::config::Config;
+use crate::config::typed::ToolSettings;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::{self, Dependencies, SourceRoots};
 use crate::plan::config_files::ConfigFiles;
@@ -121,10 +122,8 @@ impl<'r> BatchInputs<'r> {
         files: impl Iterator<Item = &'f RelPath>,
     ) -> BTreeSet<RelPath> {
         let mut found = self.config_files.of(&enabled.tool, config, files);
-        if Table::get().row(&enabled.tool.scope, "extra_files").is_some() {
-            let extra = config.list(&enabled.tool.scope, "extra_files");
-            found.extend(extra.into_iter().filter_map(|path| RelPath::parse(path).ok()));
-        }
+        let extra = ToolSettings::parse(config, &enabled.tool.scope).extra_files;
+        found.extend(extra.iter().filter_map(|path| RelPath::parse(path).ok()));
         found
     }
 
@@ -151,8 +150,8 @@ impl<'r> BatchInputs<'r> {
         }
         for plugin in plugins(config, enabled) {
             let graph = &self.repository.graph;
-            let named = targets::dependencies::named(graph, plugin, &RelPath::root());
-            let named = named.map_err(|error| targets::select::Error::Target(error.about(plugin)))?;
+            let named = targets::dependencies::named(graph, &plugin, &RelPath::root());
+            let named = named.map_err(|error| targets::select::Error::Target(error.about(&plugin)))?;
             roots.extend(named.iter().flat_map(|address| targets::dependencies::expanded(graph, address)));
         }
         Ok(roots)
@@ -190,9 +189,6 @@ fn reads_dependencies(enabled: &EnabledCall) -> bool {
 }
 
 /// The addresses of plugins for the tool that are part of the repository.
-fn plugins<'s>(config: &'s Config, enabled: &EnabledCall) -> Vec<&'s str> {
-    match Table::get().row(&enabled.tool.scope, "source_plugins") {
-        Some(_) => config.list(&enabled.tool.scope, "source_plugins"),
-        None => Vec::new(),
-    }
+fn plugins(config: &Config, enabled: &EnabledCall) -> Vec<String> {
+    ToolSettings::parse(config, &enabled.tool.scope).source_plugins
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
+use crate::config::typed::{GlobalSettings, ToolGoalSettings, ToolSettings};
 use crate::session::Error;
 use crate::tools::regex_lint;
 use crate::tools::{self, Call, Kind, Tool};
@@ -22,16 +23,16 @@ pub fn enabled_calls(config: &Config, goal: &str, kinds: &[Kind]) -> Result<Vec<
     if all.is_empty() {
         return Err(Error::NoTool { goal: goal.to_owned() });
     }
-    let only = config.list(goal, "only");
+    let only = ToolGoalSettings::parse(config, goal).only;
     let known: BTreeSet<&str> = all.iter().flat_map(EnabledCall::names).collect();
-    let is_known = |name: &&&str| known.contains(**name) || (goal == "lint" && **name == regex_lint::NAME);
+    let is_known = |name: &&String| known.contains(name.as_str()) || (goal == "lint" && *name == regex_lint::NAME);
     if let Some(name) = only.iter().find(|name| !is_known(name)) {
         let known = known.iter().map(|name| name.to_string()).collect();
         return Err(Error::NoSuchTool { goal: goal.to_owned(), name: name.to_string(), known });
     }
     all.retain(|enabled| {
-        let is_chosen = only.is_empty() || enabled.names().any(|name| only.contains(&name));
-        is_chosen && !config.flag(&enabled.tool.scope, "skip")
+        let is_chosen = only.is_empty() || enabled.names().any(|name| only.iter().any(|chosen| chosen == name));
+        is_chosen && !ToolSettings::parse(config, &enabled.tool.scope).skip
     });
     Ok(all)
 }
@@ -40,8 +41,8 @@ pub fn enabled_calls(config: &Config, goal: &str, kinds: &[Kind]) -> Result<Vec<
 fn enabled_by_backends(config: &Config) -> Vec<EnabledCall> {
     let calls: Vec<EnabledCall> = tools::all().flat_map(EnabledCall::all_of).collect();
     let mut order: Vec<usize> = Vec::new();
-    for backend in config.list("GLOBAL", "backend_packages") {
-        let of_backend = |index: &usize| calls[*index].call.backends.iter().any(|known| known == backend);
+    for backend in GlobalSettings::parse(config).backend_packages {
+        let of_backend = |index: &usize| calls[*index].call.backends.iter().any(|known| *known == backend);
         let new: Vec<usize> = (0..calls.len()).filter(of_backend).filter(|index| !order.contains(index)).collect();
         order.extend(new);
     }

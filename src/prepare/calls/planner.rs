@@ -2,7 +2,6 @@
 //! carries the reason and does not stop the others.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -10,7 +9,7 @@ use uv_pep440::Version;
 
 use crate::action::{Source, StepId};
 use crate::base::RelPath;
-use crate::config::Config;
+use crate::config::typed::{PythonSettings, ToolGoalSettings, ToolSettings};
 use crate::plan::batches;
 use crate::plan::requirements::Wanted;
 use crate::plan::tool_run::{self, ToolBatch, ToolOptions};
@@ -34,8 +33,7 @@ pub fn plan(
     let repository = RepositoryInputs::load(session, calls)?;
     let mut planner = CallPlanner {
         inputs: BatchInputs::new(session, &repository)?,
-        goal,
-        timeout: number(session.config(), goal, "timeout").map(|seconds| Duration::from_secs(seconds as u64)),
+        settings: ToolGoalSettings::parse(session.config(), goal),
         contents: contents.iter().collect(),
         planner: Planner::new(session)?,
     };
@@ -47,33 +45,18 @@ pub fn plan(
     Ok(PlannedCalls { graph: planner.planner.actions, calls: planned })
 }
 
-fn number(config: &Config, goal: &str, option: &str) -> Option<usize> {
-    config.integer(goal, option).and_then(|number| usize::try_from(number).ok())
-}
-
-/// The number of files in a batch: `own`, which is the tool's, unless the user sets a smaller one.
-fn batch_size(config: &Config, goal: &str, own: Option<usize>) -> usize {
-    let size = number(config, goal, "batch_size").unwrap_or(128);
-    match own {
-        Some(own) if config.is_default(goal, "batch_size") => own,
-        Some(own) => own.min(size),
-        None => size,
-    }
-}
-
 struct CallPlanner<'p, 's> {
     planner: Planner<'s>,
     inputs: BatchInputs<'p>,
-    /// The section whose `batch_size` applies.
-    goal: &'p str,
-    timeout: Option<Duration>,
+    /// Of the goal whose `batch_size` and `timeout` apply.
+    settings: ToolGoalSettings,
     contents: FxHashMap<&'p RelPath, &'p Node>,
 }
 
 impl CallPlanner<'_, '_> {
     fn plan_call(&mut self, enabled: &EnabledCall, partitions: &Partitions) -> Result<Vec<PlannedBatch>, Error> {
         let config = self.planner.config();
-        let size = batch_size(config, self.goal, enabled.tool.batch_size);
+        let size = self.settings.batch_size(enabled.tool.batch_size);
         let mut cut: Vec<(&PartitionKey, Vec<RelPath>)> = Vec::new();
         for (key, targets) in &partitions.by_key {
             let files: Vec<RelPath> =
@@ -91,7 +74,7 @@ impl CallPlanner<'_, '_> {
         for ((key, files), input) in cut.into_iter().zip(inputs) {
             let step = input.and_then(|input| self.plan_batch(enabled, partitions, key, &files, input));
             let partition = partitions.describe(key);
-            planned.push(PlannedBatch { files, partition, timeout: self.timeout, step });
+            planned.push(PlannedBatch { files, partition, timeout: self.settings.timeout, step });
         }
         Ok(planned)
     }
@@ -119,23 +102,20 @@ impl CallPlanner<'_, '_> {
             images,
             source_roots: input.source_roots,
         };
-        let options = ToolOptions { timeout: self.timeout, ..ToolOptions::of(tool, self.planner.config()) };
+        let options = ToolOptions { timeout: self.settings.timeout, ..ToolOptions::of(tool, self.planner.config()) };
         Ok(self.planner.add(tool_run::action(tool, call, &options, &batch)))
     }
 
     /// The interpreter of a tool that runs none of the repository's code: the one that its section names, or else one that
     /// can parse all that code.
     fn choose_constraints(&mut self, enabled: &EnabledCall, partitions: &Partitions) -> Result<Vec<String>, Error> {
-        let (config, tool) = (self.planner.config(), &enabled.tool);
-        let own = config.list(&tool.scope, "interpreter_constraints");
-        if !own.is_empty() {
-            return Ok(own.into_iter().map(str::to_owned).collect());
+        let tool = &enabled.tool;
+        let settings = ToolSettings::parse(self.planner.config(), &tool.scope);
+        if !settings.interpreter_constraints.is_empty() {
+            return Ok(settings.interpreter_constraints);
         }
-        let of_resolve = config.text(&tool.scope, "install_from_resolve").and_then(|resolve| {
-            let constraints = config.dict("python", "resolves_to_interpreter_constraints").get(resolve)?.as_array()?;
-            Some(constraints.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect())
-        });
-        if let Some(constraints) = of_resolve {
+        let mut by_resolve = PythonSettings::parse(self.planner.config()).resolves_to_interpreter_constraints;
+        if let Some(constraints) = settings.install_from_resolve.and_then(|resolve| by_resolve.remove(&resolve)) {
             return Ok(constraints);
         }
         let candidates = match (enabled.call.build_files, partitions.constraints.is_empty()) {
@@ -172,25 +152,5 @@ fn label(name: &str, files: &[RelPath]) -> String {
         [] => name.to_owned(),
         [one] => format!("{name}: {one}"),
         [first, others @ ..] => format!("{name}: {first} and {} other files", others.len()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_tools_own_batch_size_applies_unless_the_user_sets_a_smaller_one() {
-        let check = |set: Option<usize>, own: Option<usize>, expected: usize| {
-            let config = Config::of(set.map(|size| ("lint", "batch_size", json!(size))));
-            assert_eq!(batch_size(&config, "lint", own), expected, "{set:?} {own:?}");
-        };
-        check(None, None, 128);
-        check(None, Some(320), 320);
-        check(Some(1024), Some(320), 320);
-        check(Some(16), Some(320), 16);
-        check(Some(16), None, 16);
     }
 }

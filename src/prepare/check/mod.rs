@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::action::{Source, StepId};
 use crate::base::{Digest, RelPath};
+use crate::config::typed::ToolSettings;
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::check_run::{self, CheckRun};
@@ -105,7 +106,7 @@ impl CheckPlanner<'_, '_> {
                 .iter()
                 .flat_map(|file| tool.config_args.iter().map(move |word| word.replace("{}", file.as_str())))
                 .collect(),
-            args: config.list(&tool.scope, "args").into_iter().map(str::to_owned).collect(),
+            args: ToolSettings::parse(config, &tool.scope).args,
             has_reports: has_reports(self.planner.session, checker, &closure, &settings),
             force: self.force,
             mypy,
@@ -158,7 +159,7 @@ impl CheckPlanner<'_, '_> {
 /// Whether the checker gets a directory for reports: only if arguments or settings name it, since some checkers take any
 /// directory for a package.
 fn has_reports(session: &Session, checker: &EnabledCall, closure: &Closure<'_>, settings: &BTreeSet<RelPath>) -> bool {
-    let args = session.config().list(&checker.tool.scope, "args");
+    let args = ToolSettings::parse(session.config(), &checker.tool.scope).args;
     let names_it = |file: &RelPath| {
         let bytes = session.context.tracker.read(&file.to_path(session.build_root())).unwrap_or_default();
         String::from_utf8_lossy(&bytes).contains(tool_run::REPORTS)

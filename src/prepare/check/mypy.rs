@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::base::{Digest, RelPath};
 use crate::config::Config;
+use crate::config::typed::{MypySettings, PythonSettings, ToolSettings};
 use crate::inference::closure::Follow;
 use crate::packaging::requirement;
 use crate::plan::check_run::Mypy;
@@ -68,16 +69,17 @@ impl CheckPlanner<'_, '_> {
         let texts = read_settings(self.planner.session, settings)?;
         let (plugin_roots, plugins) = self.plan_plugins(scope)?;
         let session = &self.planner.session;
-        let untracked = why_untracked(session.config(), scope, &texts);
+        let args = ToolSettings::parse(session.config(), scope).args;
+        let untracked = why_untracked(&args, scope, &texts);
         if let Some(why) = &untracked {
             session.ui.note(&format!("mypy checks everything anew each time, since {why}"), None);
         }
         let plugin_tree = self.sources.tree(&plugins.files)?;
-        let named = if depends_on_named_files(session.config(), scope, &texts) { files } else { &[] };
+        let named = if depends_on_named_files(&args, &texts) { files } else { &[] };
         let mypy = Mypy {
-            python_version: python_version(session.config(), scope, constraints, &texts),
+            python_version: python_version(session.config(), &args, constraints, &texts),
             plugin_roots,
-            remembers: untracked.is_none() && session.config().text(scope, "cache_mode") != Some("none"),
+            remembers: untracked.is_none() && MypySettings::parse(session.config()).is_incremental,
             fits: Digest::of(format!("{texts:?}\n{plugin_tree}\n{named:?}").as_bytes()),
         };
         Ok((mypy, plugins))
@@ -85,7 +87,7 @@ impl CheckPlanner<'_, '_> {
 
     /// The source roots of the repository's plugins, and the plugins.
     fn plan_plugins(&mut self, scope: &str) -> Result<(Vec<RelPath>, Plugins), Error> {
-        if self.planner.config().list(scope, "source_plugins").is_empty() {
+        if ToolSettings::parse(self.planner.config(), scope).source_plugins.is_empty() {
             return Ok((Vec::new(), Plugins::default()));
         }
         let graph = self.planner.session.load_graph()?;
@@ -110,7 +112,7 @@ fn read_settings(session: &Session, settings: &BTreeSet<RelPath>) -> Result<Vec<
 /// The targets that `source_plugins` names, and what the generators among them generate.
 pub fn source_plugins(session: &mut Session, scope: &str) -> Result<Vec<Address>, Error> {
     let graph = session.load_graph()?;
-    let specs: Vec<String> = session.config().list(scope, "source_plugins").into_iter().map(str::to_owned).collect();
+    let specs = ToolSettings::parse(session.config(), scope).source_plugins;
     let root = session.build_root().to_string_lossy().into_owned();
     let named = targets::select(&graph, &specs, &RelPath::root(), &root)?;
     let generated = named.iter().flat_map(|address| graph.generated_by(address)).cloned();
@@ -123,12 +125,12 @@ pub fn pin_extra_stubs(
     tool: &Tool,
     constraints: &[String],
 ) -> Result<Option<String>, Error> {
-    if tool.scope != "mypy" {
+    if tool.scope != MypySettings::SECTION {
         return Ok(None);
     }
-    let config = planner.config();
+    let settings = MypySettings::parse(planner.config());
     let mut stubs = BTreeSet::new();
-    for text in config.list(&tool.scope, "extra_type_stubs") {
+    for text in &settings.extra_type_stubs {
         let fail =
             |source| requirements::Error::ToolRequirement { option: "`[mypy] extra_type_stubs`".to_owned(), source };
         stubs.insert(requirement::canonical(&requirement::parse(text).map_err(fail)?));
@@ -136,35 +138,31 @@ pub fn pin_extra_stubs(
     if stubs.is_empty() {
         return Ok(None);
     }
-    let lockfile = config.text(&tool.scope, "extra_type_stubs_lockfile");
-    let lockfile = lockfile.filter(|path| !path.starts_with('<')).map(str::to_owned);
-    planner.pin_packages(constraints, EXTRA_STUBS, lockfile.as_deref(), stubs)?;
+    planner.pin_packages(constraints, EXTRA_STUBS, settings.extra_type_stubs_lockfile.as_deref(), stubs)?;
     Ok(Some(EXTRA_STUBS.to_owned()))
 }
 
 /// The Python version to check for: the oldest that the constraints allow, unless arguments or settings name one, as in
 /// Pants.
-fn python_version(config: &Config, scope: &str, constraints: &[String], settings: &[String]) -> Option<String> {
-    let args = config.list(scope, "args");
+fn python_version(config: &Config, args: &[String], constraints: &[String], settings: &[String]) -> Option<String> {
     if settings.iter().any(|text| text.contains("python_version"))
         || args.iter().any(|word| word.starts_with("--python-version"))
     {
         return None;
     }
     let constraints = Constraints::parse(constraints).ok()?;
-    let universe = config.list("python", "interpreter_versions_universe").into_iter();
-    let allows = |minor: &&str| (0..=99).any(|patch| constraints.allow(&format!("{minor}.{patch}")));
-    universe.filter(|minor| minor.starts_with("3.")).find(allows).map(str::to_owned)
+    let universe = PythonSettings::parse(config).interpreter_versions_universe.into_iter();
+    let allows = |minor: &String| (0..=99).any(|patch| constraints.allow(&format!("{minor}.{patch}")));
+    universe.filter(|minor| minor.starts_with("3.")).find(allows)
 }
 
 /// Why a run must not start from incremental state: a clause that follows "since".
-fn why_untracked(config: &Config, scope: &str, settings: &[String]) -> Option<String> {
+fn why_untracked(args: &[String], scope: &str, settings: &[String]) -> Option<String> {
     let holds = |text: &str| settings.iter().any(|settings| settings.contains(text));
     if let Some(plugin) = UNTRACKED_PLUGINS.iter().find(|plugin| holds(plugin)) {
         return Some(format!("its plugin `{plugin}` depends on more than mypy looks at"));
     }
-    let args = config.list(scope, "args");
-    let is_untracked = |word: &&&str| {
+    let is_untracked = |word: &&String| {
         UNTRACKED_WORDS.iter().any(|untracked| match *untracked {
             "-report" => word.starts_with("--") && word.contains("-report"),
             "-O" => word.starts_with("-O"),
@@ -183,23 +181,21 @@ fn why_untracked(config: &Config, scope: &str, settings: &[String]) -> Option<St
 /// Whether findings in a file depend on which files are named as arguments. With `follow_imports = silent`, some versions
 /// (1.19) repeat from their state what they found in a file that was named in an earlier run and is only imported in this
 /// one; so such a state is used only for the same files.
-fn depends_on_named_files(config: &Config, scope: &str, settings: &[String]) -> bool {
+fn depends_on_named_files(args: &[String], settings: &[String]) -> bool {
     settings.iter().any(|text| text.contains("follow_imports"))
-        || config.list(scope, "args").iter().any(|word| word.starts_with("--follow-imports"))
+        || args.iter().any(|word| word.starts_with("--follow-imports"))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn mypy_checks_for_the_oldest_version_that_the_constraints_allow() {
         let check = |constraints: &[&str], args: &[&str], settings: &str, expected: Option<&str>| {
-            let config = Config::of([("mypy", "args", json!(args))]);
             let constraints: Vec<String> = constraints.iter().map(|text| text.to_string()).collect();
-            let found = python_version(&config, "mypy", &constraints, &[settings.to_owned()]);
+            let args: Vec<String> = args.iter().map(|text| text.to_string()).collect();
+            let found = python_version(&Config::default(), &args, &constraints, &[settings.to_owned()]);
             assert_eq!(found.as_deref(), expected, "{constraints:?} {args:?} {settings}");
         };
         check(&["CPython>=3.9,<4"], &[], "", Some("3.9"));
@@ -212,8 +208,8 @@ mod tests {
     #[test]
     fn untracked_inputs_rule_out_incremental_state() {
         let check = |args: &[&str], settings: &str, expected: bool| {
-            let config = Config::of([("mypy", "args", json!(args))]);
-            let why = why_untracked(&config, "mypy", &[settings.to_owned()]);
+            let args: Vec<String> = args.iter().map(|text| text.to_string()).collect();
+            let why = why_untracked(&args, "mypy", &[settings.to_owned()]);
             assert_eq!(why.is_some(), expected, "{args:?} {settings}: {why:?}");
         };
         check(&["--strict"], "[mypy]\nplugins = pydantic.mypy\n", false);
@@ -224,7 +220,7 @@ mod tests {
         check(&[], "[mypy]\nshow_error_code_links = True\n", true);
         check(&[], "[mypy]\ntxt_report = reports\n", true);
         let settings = "[mypy]\nstrict = True\nlinecount_report = reports\n".to_owned();
-        let why = why_untracked(&Config::default(), "mypy", &[settings]);
+        let why = why_untracked(&[], "mypy", &[settings]);
         assert_eq!(why.as_deref(), Some("its settings have `linecount_report`"));
     }
 }

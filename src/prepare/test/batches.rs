@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::prepare::test::process_settings::ProcessSettings;
+use crate::prepare::test::process_settings::{ProcessDefaults, ProcessSettings};
 use crate::session::{Error, Session};
 use crate::targets::{Address, Target, TargetGraph};
 
@@ -17,10 +17,10 @@ pub struct TestBatch<'a> {
 
 /// Batches of these tests, in the order of their first tests.
 pub fn batches<'a>(session: &Session, graph: &'a TargetGraph, tests: &[Address]) -> Vec<TestBatch<'a>> {
-    let size = session.config().integer("test", "batch_size").and_then(|size| usize::try_from(size).ok());
+    let defaults = ProcessDefaults::parse(session);
     let targets = tests.iter().filter_map(|address| graph.get(address));
-    let with_settings = targets.map(|target| (target, ProcessSettings::parse(session, target)));
-    group(with_settings, size.unwrap_or(128))
+    let with_settings = targets.map(|target| (target, ProcessSettings::parse(&defaults, target)));
+    group(with_settings, defaults.test.batch_size)
 }
 
 fn group<'a>(
@@ -73,7 +73,8 @@ mod tests {
     fn check(targets: &[Target], size: usize, expected: &[&str]) {
         let terminal = Terminal { stderr_is_terminal: false, colour: false };
         let session = Session::new(Config::default(), Default::default(), "/".into(), Vec::new(), terminal).unwrap();
-        let batches = group(targets.iter().map(|target| (target, ProcessSettings::parse(&session, target))), size);
+        let defaults = ProcessDefaults::parse(&session);
+        let batches = group(targets.iter().map(|target| (target, ProcessSettings::parse(&defaults, target))), size);
         let name = |target: &&Target| target.address.name.to_string();
         let names = batches.iter().map(|batch| batch.targets.iter().map(name).collect::<Vec<_>>().join("+"));
         assert_eq!(names.collect::<Vec<_>>(), expected);

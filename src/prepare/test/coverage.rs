@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::action::{Source, StepId};
 use crate::base::{Digest, RelPath};
+use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::plan::config_files;
 use crate::plan::coverage_run::{self, Format, ReportOptions};
 use crate::plan::test_run::CoverageOptions;
@@ -35,8 +36,8 @@ impl Coverage {
 pub fn measured(session: &Session) -> Option<CoverageOptions> {
     let config = session.config();
     let tool = tools::named("coverage-py").expect("coverage is described");
-    config.flag("test", "use_coverage").then(|| CoverageOptions {
-        measured: config.list("coverage-py", "filter").into_iter().map(str::to_owned).collect(),
+    TestSettings::parse(config).use_coverage.then(|| CoverageOptions {
+        measured: CoverageSettings::parse(config).filter,
         config: config_files::named(&tool, config).pop_first(),
     })
 }
@@ -44,7 +45,7 @@ pub fn measured(session: &Session) -> Option<CoverageOptions> {
 /// With `global_report`, every Python source that `filter` includes, sorted; otherwise none.
 pub fn untested_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
     let graph = session.load_graph()?;
-    let Some(options) = measured(session).filter(|_| session.config().flag("coverage-py", "global_report")) else {
+    let Some(options) = measured(session).filter(|_| CoverageSettings::parse(session.config()).global_report) else {
         return Ok(Vec::new());
     };
     let targets = graph.targets().filter(|target| target.kind.starts_with("python_"));
@@ -56,12 +57,12 @@ pub fn untested_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
 
 /// Which reports are written. `also` is the result of `untested_files`.
 pub fn report_options(session: &Session, also: &[RelPath]) -> Result<ReportOptions, Error> {
-    let config = session.config();
-    let format = |name: &str| Format::named(name).ok_or_else(|| Error::CoverageFormat(name.to_owned()));
+    let settings = CoverageSettings::parse(session.config());
+    let format = |name: &String| Format::named(name).ok_or_else(|| Error::CoverageFormat(name.clone()));
     Ok(ReportOptions {
-        formats: config.list("coverage-py", "report").into_iter().map(format).collect::<Result<_, _>>()?,
+        formats: settings.report.iter().map(format).collect::<Result<_, _>>()?,
         config: measured(session).and_then(|options| options.config),
-        fail_under: config.number("coverage-py", "fail_under"),
+        fail_under: settings.fail_under,
         also: !also.is_empty(),
     })
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::action::{ActionGraph, Source, StepId};
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
-use crate::config::Config;
+use crate::config::typed::{PytestSettings, TestSettings};
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::config_files::{self, ConfigFiles};
@@ -21,7 +21,7 @@ use crate::plan::test_run::{self, PytestOptions, TestFiles, Workers};
 use crate::prepare::Planner;
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
-use crate::prepare::test::process_settings::{ProcessSettings, attempts, timeout};
+use crate::prepare::test::process_settings::ProcessSettings;
 use crate::session::sources::Sources;
 use crate::session::{Error, Session};
 use crate::targets::{Address, Target};
@@ -57,6 +57,7 @@ pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Er
 
     let batches = batches(session, &graph, tests);
     let mut planner = TestPlanner {
+        settings: TestSettings::parse(session.config()),
         options: pytest_options(session),
         extra_inputs: extra_inputs(session)?,
         sources: session.services.open_sources()?,
@@ -79,6 +80,7 @@ pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Er
 
 struct TestPlanner<'g, 's> {
     planner: Planner<'s>,
+    settings: TestSettings,
     options: PytestOptions,
     /// Files that every test may read.
     extra_inputs: Vec<RelPath>,
@@ -92,7 +94,7 @@ struct TestPlanner<'g, 's> {
 impl TestPlanner<'_, '_> {
     fn plan_batch(&mut self, batch: TestBatch<'_>, closures: &Closures<'_>) -> Result<PlannedTest, Error> {
         let addresses: Vec<Address> = batch.targets.iter().map(|target| target.address.clone()).collect();
-        let timeout = total_timeout(self.planner.session, &batch.targets);
+        let timeout = total_timeout(&self.settings, &batch.targets);
         let closure = closures.of(&addresses, Follow::All);
         let step = match self.plan_process(batch, timeout, &closure) {
             // A missing plugin concerns all tests.
@@ -136,7 +138,7 @@ impl TestPlanner<'_, '_> {
             images,
             env: settings.env,
             timeout,
-            attempts: attempts(self.planner.session),
+            attempts: self.settings.attempts,
             workers,
             network: settings.network,
             keep: settings.keep,
@@ -180,35 +182,38 @@ impl TestPlanner<'_, '_> {
 
 fn pytest_options(session: &Session) -> PytestOptions {
     let config = session.config();
+    let (settings, test) = (PytestSettings::parse(config), TestSettings::parse(config));
     let pytest = tools::named("pytest").expect("pytest is described");
     PytestOptions {
-        empty_is_fine: allows_empty(config),
-        args: config.list("pytest", "args").into_iter().map(str::to_owned).collect(),
+        empty_is_fine: allows_empty(&settings),
+        args: settings.args,
         config: config_files::named(&pytest, config).pop_first(),
-        junit_family: config.text("pytest", "junit_family").unwrap_or("xunit2").to_owned(),
+        junit_family: settings.junit_family,
         coverage: coverage::measured(session),
-        slot_variable: config.text("pytest", "execution_slot_var").map(str::to_owned),
-        force: config.flag("test", "force"),
-        debug: config.flag("test", "debug"),
+        slot_variable: settings.execution_slot_var,
+        force: test.force,
+        debug: test.debug,
     }
 }
 
 /// Whether a file without tests counts as success: the user says so, or pytest's arguments select among the tests, so that
 /// a file may well have none that is selected.
-fn allows_empty(config: &Config) -> bool {
-    let selects = |arg: &&str| arg.starts_with("-k") || arg.starts_with("-m") || arg.contains("::");
-    config.flag("pytest", "allow_empty_test_collection") || config.list("pytest", "args").iter().any(selects)
+fn allows_empty(settings: &PytestSettings) -> bool {
+    let selects = |arg: &String| arg.starts_with("-k") || arg.starts_with("-m") || arg.contains("::");
+    settings.allow_empty_test_collection || settings.args.iter().any(selects)
 }
 
 fn extra_inputs(session: &mut Session) -> Result<Vec<RelPath>, Error> {
     let graph = session.load_graph()?;
-    let globs = Globs::compile(session.config().list("test", "extra_inputs")).map_err(Error::ExtraInputs)?;
+    let extra = TestSettings::parse(session.config()).extra_inputs;
+    let globs = Globs::compile(extra.iter().map(String::as_str)).map_err(Error::ExtraInputs)?;
     Ok(graph.files().matching(&RelPath::root(), &globs))
 }
 
 /// The sum of the files' timeouts; no limit if one of them has none.
-fn total_timeout(session: &Session, targets: &[&Target]) -> Option<Duration> {
-    targets.iter().map(|target| timeout(session, target)).sum()
+fn total_timeout(settings: &TestSettings, targets: &[&Target]) -> Option<Duration> {
+    let own = |target: &Target| target.fields.get("timeout").and_then(|value| value.as_int());
+    targets.iter().map(|target| settings.timeout(own(target))).sum()
 }
 
 /// The number of xdist workers, at most one for each test.

@@ -8,20 +8,22 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use crate::base::RelPath;
 use crate::base::glob::{self, Globs};
 use crate::config::Config;
+use crate::config::typed::{GlobalSettings, TailorSettings};
 use crate::targets::missing::{Missing, Written};
 use crate::targets::{Address, TargetGraph};
 
 /// What is to be written, sorted: with the names that macros give, no name twice, no file owned twice, and without what
 /// settings leave out.
 pub fn settled(missing: Vec<Missing>, graph: &TargetGraph, config: &Config) -> Result<Vec<Missing>, glob::Error> {
-    let mut missing: Vec<Missing> = missing.into_iter().map(|missing| aliased(missing, config)).collect();
+    let settings = TailorSettings::parse(config);
+    let mut missing: Vec<Missing> = missing.into_iter().map(|missing| aliased(missing, &settings)).collect();
     sort(&mut missing);
     rename(&mut missing, graph);
     sort(&mut missing);
     for missing in &mut missing {
         restrict(missing, graph)?;
     }
-    let left_out = LeftOut::of(config)?;
+    let left_out = LeftOut::of(config, settings)?;
     missing.retain(|missing| !left_out.holds(missing));
     Ok(missing)
 }
@@ -30,9 +32,9 @@ fn sort(missing: &mut [Missing]) {
     missing.sort_by(|left, right| left.sort_key().cmp(&right.sort_key()));
 }
 
-fn aliased(missing: Missing, config: &Config) -> Missing {
-    let alias = config.dict("tailor", "alias_mapping").get(&missing.kind).and_then(|alias| alias.as_str());
-    Missing { kind: alias.unwrap_or(&missing.kind).to_owned(), ..missing }
+fn aliased(missing: Missing, settings: &TailorSettings) -> Missing {
+    let kind = settings.alias_mapping.get(&missing.kind).cloned();
+    Missing { kind: kind.unwrap_or(missing.kind), ..missing }
 }
 
 /// A taken name gets a number. In the root, where there is no default name, the first is `root`; as Pants does it.
@@ -71,33 +73,33 @@ fn restrict(missing: &mut Missing, graph: &TargetGraph) -> Result<(), glob::Erro
 }
 
 /// `[tailor] ignore_paths` and `ignore_adding_targets`, and BUILD files that nobody would read.
-struct LeftOut<'a> {
-    build_file_name: &'a str,
+struct LeftOut {
+    build_file_name: String,
     paths: Globs,
     unread: Gitignore,
-    addresses: Vec<&'a str>,
+    addresses: Vec<String>,
 }
 
-impl LeftOut<'_> {
-    fn of(config: &Config) -> Result<LeftOut<'_>, glob::Error> {
-        let unread = config.list("GLOBAL", "build_ignore");
+impl LeftOut {
+    fn of(config: &Config, settings: TailorSettings) -> Result<LeftOut, glob::Error> {
+        let unread = GlobalSettings::parse(config).build_ignore;
         let mut builder = GitignoreBuilder::new("");
         for pattern in &unread {
             // As when loading: a pattern that git cannot read ignores nothing.
             drop(builder.add_line(None, pattern));
         }
         Ok(LeftOut {
-            build_file_name: config.text("tailor", "build_file_name").unwrap_or("BUILD"),
-            paths: Globs::compile(config.list("tailor", "ignore_paths"))?,
+            build_file_name: settings.build_file_name,
+            paths: Globs::compile(settings.ignore_paths.iter().map(String::as_str))?,
             unread: builder.build().unwrap_or_else(|_| Gitignore::empty()),
-            addresses: config.list("tailor", "ignore_adding_targets"),
+            addresses: settings.ignore_adding_targets,
         })
     }
 
     fn holds(&self, missing: &Missing) -> bool {
-        let Ok(file) = missing.dir.push(self.build_file_name) else { return true };
+        let Ok(file) = missing.dir.push(&self.build_file_name) else { return true };
         self.paths.matches(file.as_str())
             || self.unread.matched_path_or_any_parents(file.as_str(), false).is_ignore()
-            || self.addresses.contains(&missing.address().as_str())
+            || self.addresses.contains(&missing.address())
     }
 }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::RelPath;
 use crate::base::glob::Globs;
 use crate::config::Config;
+use crate::config::typed::{GlobalSettings, PythonSettings};
 use crate::targets::TargetGraph;
 use crate::targets::requirements::{self, Parsed};
 use crate::targets::settings::is_since;
@@ -81,7 +82,7 @@ fn is_idle(input: &Input, dir: &RelPath, rule: &DirRule, files: &[String]) -> bo
     let [file] = files else { return false };
     if rule.kind != "python_sources"
         || !matches!(file.as_str(), "__init__.py" | "__init__.pyi")
-        || !input.config.flag("python", "tailor_ignore_empty_init_files")
+        || !PythonSettings::parse(input.config).tailor_ignore_empty_init_files
     {
         return false;
     }
@@ -121,8 +122,8 @@ fn is_fit(input: &Input, rule: &FileRule, file: &RelPath) -> Result<bool, String
     if rule.fit == Fit::Anything {
         return Ok(true);
     }
-    let version = input.config.text("GLOBAL", "pants_version");
-    if rule.fit == Fit::ProjectRequirements && !is_since(version, (2, 18)) {
+    let version = GlobalSettings::parse(input.config).pants_version;
+    if rule.fit == Fit::ProjectRequirements && !is_since(version.as_deref(), (2, 18)) {
         return Ok(false);
     }
     let Some(content) = (input.read)(file) else { return Err("it cannot be read".to_owned()) };

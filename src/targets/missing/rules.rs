@@ -3,6 +3,7 @@
 
 use crate::base::glob::Globs;
 use crate::config::Config;
+use crate::config::typed::{GlobalSettings, ShellSetupSettings};
 use crate::targets::kind::Kind;
 
 /// A directory with files of this kind gets one target for them.
@@ -142,7 +143,7 @@ pub const PYTHON: &[&str] = &["pants.backend.python", "pants.backend.experimenta
 
 /// Whether a backend is in use, or one below it. Python is where no backend is named.
 pub fn is_in_use(config: &Config, backends: &[&str]) -> bool {
-    let in_use = config.list("GLOBAL", "backend_packages");
+    let in_use = GlobalSettings::parse(config).backend_packages;
     let below = |used: &str, backend: &str| {
         used.strip_prefix(backend).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
@@ -156,7 +157,7 @@ impl DirRule {
     pub fn is_wanted(&self, config: &Config) -> bool {
         // Before Pants 2.25 one option spoke for all of shell.
         config.flag(self.option.0, self.option.1)
-            && (self.option.0 != "shell-setup" || config.flag("shell-setup", "tailor"))
+            && (self.option.0 != ShellSetupSettings::SECTION || ShellSetupSettings::parse(config).tailor)
     }
 
     pub fn globs(&self, config: &Config) -> Result<Globs, crate::base::glob::Error> {
