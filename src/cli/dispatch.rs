@@ -8,6 +8,7 @@ use crate::cli::args::Help;
 use crate::cli::error::shows_colour;
 use crate::cli::invocation::{self, Invocation};
 use crate::cli::{completions, help, topics};
+use crate::config::typed::GlobalSettings;
 use crate::config::{Environment, Table};
 use crate::goals;
 use crate::report::{ExitCode, Message};
@@ -21,7 +22,7 @@ pub fn run(argv: &[String], environment: Environment) -> u8 {
         Ok(invocation) => invocation,
         Err(error) => return failed(&error, error.hint().as_deref(), colour, ExitCode::Failure),
     };
-    let setting = invocation.config.value("GLOBAL", "colors").as_bool();
+    let setting = GlobalSettings::parse(&invocation.config).colors;
     let colour = shows_colour(setting, stderr_is_terminal, &invocation.environment);
     if let Some(wanted) = &invocation.args.help {
         return show_help(wanted);

@@ -22,6 +22,7 @@ pub mod plugins;
 mod settings;
 pub mod shell;
 pub mod table;
+pub mod typed;
 mod value;
 
 pub use environment::Environment;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::action::{Origin, Outcome};
 use crate::base::{Digest, RelPath};
+use crate::config::typed::ToolGoalSettings;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::plan::tool_run::REPORTS;
-use crate::prepare::calls::prepare::{Contents, PreparedBatch, PreparedCall};
+use crate::prepare::calls::{Contents, PlannedBatch, PlannedCall};
 use crate::report::finding::Wording;
 use crate::report::junit::path_safe;
 use crate::report::tool_result::{Asked, ToolResult, ToolRun};
@@ -34,7 +35,7 @@ impl CallResults {
     pub fn add(
         &mut self,
         session: &mut Session,
-        calls: &[PreparedCall],
+        calls: &[PlannedCall],
         outcomes: &Results,
         contents: &Contents,
     ) -> Result<(), Error> {
@@ -100,15 +101,13 @@ impl CallResults {
 
     /// Findings for those who do not read the screen, where they ask for them.
     pub fn tell_machines(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
-        let config = session.config();
         if session.environment().var("GITHUB_ACTIONS") == Some("true") {
             for tool in self.tools.values() {
                 tool.findings().iter().for_each(|finding| session.ui.summary(&github::annotation(&tool.name, finding)));
             }
         }
-        if let Some(file) = config.text(goal, "sarif") {
-            let path =
-                session.build_root().join(file.replace("{distdir}", &session.context.dist_dir().to_string_lossy()));
+        if let Some(file) = ToolGoalSettings::parse(session.config(), goal).sarif {
+            let path = session.context.output_path(&file);
             let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
             let written = written.and_then(|()| std::fs::write(&path, sarif::render(&self.list())));
             written.map_err(|source| Error::Output { path, source })?;
@@ -117,7 +116,7 @@ impl CallResults {
     }
 
     pub fn print_json(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
-        match session.config().flag(goal, "json") {
+        match ToolGoalSettings::parse(session.config(), goal).json {
             true => session.ui.print(&json::render_tools(goal, &self.list(), session.exit_code(verdict))),
             false => Ok(()),
         }
@@ -130,7 +129,7 @@ fn wording(call: &Call) -> Wording {
 
 fn run(
     store: &Store,
-    (call, batch): (&PreparedCall, &PreparedBatch),
+    (call, batch): (&PlannedCall, &PlannedBatch),
     wording: &LazyCell<Wording, impl FnOnce() -> Wording>,
     (done, origin, outcome): (&StepResult, Origin, &Outcome),
     contents: &Contents,
@@ -198,12 +197,7 @@ pub fn from_build_root(text: &str) -> String {
 }
 
 /// What linters wrote below `reports/`, to `dist/<goal>/<tool>/`.
-pub fn keep_reports(
-    session: &mut Session,
-    goal: &str,
-    calls: &[PreparedCall],
-    outcomes: &Results,
-) -> Result<(), Error> {
+pub fn keep_reports(session: &mut Session, goal: &str, calls: &[PlannedCall], outcomes: &Results) -> Result<(), Error> {
     let store = session.services.open_store()?;
     let reports = RelPath::parse(REPORTS).expect("the path is clean");
     for call in calls.iter().filter(|call| !call.enabled.call.kind.rewrites()) {

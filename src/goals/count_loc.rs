@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::base::RelPath;
 use crate::base::line_count::{Language, LineCount};
+use crate::config::typed::CountLocSettings;
 use crate::goals::output;
 use crate::session::{Error, Session, Verdict, selection};
 use crate::{report, targets};
@@ -18,7 +19,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let root = session.build_root().to_string_lossy().into_owned();
     let files = targets::select::select_files(&graph, &selection::specs(session)?, &session.context.cwd()?, &root)?;
     let counts = counts(session, &files);
-    let text = match session.config().flag(GOAL, "json") {
+    let text = match CountLocSettings::parse(session.config()).json {
         true => report::pretty(&json(&counts), 2) + "\n",
         false => table(&counts),
     };

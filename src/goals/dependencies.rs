@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::config::typed::DependenciesSettings;
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
@@ -14,8 +15,7 @@ const GOAL: &str = "dependencies";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
-    let transitive = session.config().flag(GOAL, "transitive");
-    let closed = session.config().flag(GOAL, "closed");
+    let DependenciesSettings { transitive, closed, json } = DependenciesSettings::parse(session.config());
     let dependencies = session.infer_for(&selected.iter().cloned().collect())?;
     tell_doubts(session, &dependencies, &selected, transitive)?;
     let of = |addresses: &[Address]| {
@@ -26,7 +26,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         found.extend(addresses.iter().filter(|_| closed).map(Address::to_string));
         found
     };
-    if session.config().text(GOAL, "format") == Some("json") {
+    if json {
         let each: Map<String, Value> =
             selected.iter().map(|it| (it.to_string(), of(std::slice::from_ref(it)).into_iter().collect())).collect();
         output::text(session, GOAL, &(report::pretty(&each, 4) + "\n"))?;

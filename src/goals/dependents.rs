@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::config::typed::DependentsSettings;
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
@@ -12,14 +13,14 @@ const GOAL: &str = "dependents";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
-    let asked =
-        Asked { transitive: session.config().flag(GOAL, "transitive"), closed: session.config().flag(GOAL, "closed") };
+    let DependentsSettings { transitive, closed, json } = DependentsSettings::parse(session.config());
+    let asked = Asked { transitive, closed };
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
     let found = asked.of(&graph, &dependencies, &selected);
     // What is not declared may depend on anything.
     session.report_load_errors(|_| true);
     session.report_inference(&dependencies, &found.iter().chain(&selected).cloned().collect())?;
-    if session.config().text(GOAL, "format") == Some("json") {
+    if json {
         let each = |address: &Address| {
             let found = asked.of(&graph, &dependencies, std::slice::from_ref(address));
             let mut found: Vec<String> = found.iter().map(Address::to_string).collect();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::RelPath;
+use crate::config::typed::FiledepsSettings;
 use crate::goals::output;
 use crate::session::{Error, Session, Verdict};
 use crate::targets::{Address, Target};
@@ -10,24 +11,24 @@ use crate::targets::{Address, Target};
 const GOAL: &str = "filedeps";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+    let settings = FiledepsSettings::parse(session.config());
     let mut addresses: BTreeSet<Address> = session.select()?.into_iter().collect();
-    if session.config().flag(GOAL, "transitive") {
+    if settings.transitive {
         let dependencies = session.infer_for(&addresses)?;
         addresses.extend(dependencies.transitive(&addresses));
         session.report_inference(&dependencies, &addresses)?;
     }
-    let globs = session.config().flag(GOAL, "globs");
     let graph = session.load_graph()?;
     let mut files: BTreeSet<String> = BTreeSet::new();
     for target in addresses.iter().filter_map(|address| graph.get(address)) {
         files.insert(target.build_file.to_string());
-        match globs {
+        match settings.globs {
             true => files.extend(included(target)),
             false => files.extend(target.sources.iter().map(RelPath::to_string)),
         }
     }
-    let absolute = session.config().flag(GOAL, "absolute");
-    let printed = |file: String| if absolute { session.build_root().join(file).display().to_string() } else { file };
+    let printed =
+        |file: String| if settings.absolute { session.build_root().join(file).display().to_string() } else { file };
     output::lines(session, GOAL, &files.into_iter().map(printed).collect::<Vec<_>>())?;
     Ok(Verdict::Good)
 }

@@ -1,9 +1,10 @@
 //! `fmt` and `fix`: tools one after the other, each on what the one before made of the files, and in the end the changed
 //! files written in place, each wholly or not at all.
 
+use crate::config::typed::FixSettings;
 use crate::goals::call_results::CallResults;
-use crate::prepare::calls::prepare::Contents;
-use crate::prepare::calls::{self, Done, Enabled};
+use crate::prepare::calls::enabled::enabled_calls;
+use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
 use crate::report::tool_result::Asked;
 use crate::session::reuse::reused_or;
 use crate::session::rewrite::{self, rewrite};
@@ -11,21 +12,21 @@ use crate::session::{Error, Session, Verdict};
 use crate::tools::Kind;
 
 pub fn fmt(session: &mut Session) -> Result<Verdict, Error> {
-    let enabled = calls::enabled::enabled(session.config(), "fmt", &[Kind::Formatter])?;
+    let enabled = enabled_calls(session.config(), "fmt", &[Kind::Formatter])?;
     run(session, "fmt", enabled)
 }
 
 /// Fixers come first: what they leave is to be formatted.
 pub fn fix(session: &mut Session) -> Result<Verdict, Error> {
-    let kinds: &[Kind] = match session.config().flag("fix", "skip_formatters") {
+    let kinds: &[Kind] = match FixSettings::parse(session.config()).skip_formatters {
         true => &[Kind::Fixer],
         false => &[Kind::Fixer, Kind::Formatter],
     };
-    let enabled = calls::enabled::enabled(session.config(), "fix", kinds)?;
+    let enabled = enabled_calls(session.config(), "fix", kinds)?;
     run(session, "fix", enabled)
 }
 
-fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Result<Verdict, Error> {
+fn run(session: &mut Session, goal: &'static str, enabled: Vec<EnabledCall>) -> Result<Verdict, Error> {
     let done = reused_or(session, goal, |session| in_turn(session, goal, &enabled))?;
     if session.services.was_interrupted() {
         return Ok(Verdict::Interrupted);
@@ -39,7 +40,7 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Resu
         session.ui.error(&told(error), error.hint().as_deref());
     }
     let verdict = match results.verdict(Asked::Rewrite) {
-        Verdict::Good if done.unreadable || !refused.is_empty() => Verdict::Bad(1),
+        Verdict::Good if done.has_unreadable || !refused.is_empty() => Verdict::Bad(1),
         verdict => verdict,
     };
     results.print_json(session, goal, verdict)?;
@@ -47,13 +48,13 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<Enabled>) -> Resu
 }
 
 /// Each tool on what the one before made of the files.
-fn in_turn(session: &mut Session, goal: &str, enabled: &[Enabled]) -> Result<Done, Error> {
-    let works = calls::works(session, enabled)?;
-    let (original, unreadable) = calls::contents(session, &works)?;
-    let mut done = Done { contents: original, unreadable, ..Done::default() };
+fn in_turn(session: &mut Session, goal: &str, enabled: &[EnabledCall]) -> Result<CallOutcomes, Error> {
+    let partitioned = calls::partition_calls(session, enabled)?;
+    let (original, has_unreadable) = calls::read_contents(session, &partitioned)?;
+    let mut done = CallOutcomes { contents: original, has_unreadable, ..CallOutcomes::default() };
     let mut contents = done.contents.clone();
-    for work in &works {
-        let (calls, outcomes) = calls::execute(session, goal, std::slice::from_ref(work), &contents)?;
+    for call in &partitioned {
+        let (calls, outcomes) = calls::run(session, goal, std::slice::from_ref(call), &contents)?;
         if session.services.was_interrupted() {
             break;
         }
@@ -66,7 +67,7 @@ fn in_turn(session: &mut Session, goal: &str, enabled: &[Enabled]) -> Result<Don
 }
 
 /// Adds the results of all tools; gives what they made of the files together.
-fn add_in_turn(session: &mut Session, results: &mut CallResults, done: &Done) -> Result<Contents, Error> {
+fn add_in_turn(session: &mut Session, results: &mut CallResults, done: &CallOutcomes) -> Result<Contents, Error> {
     let mut contents = done.contents.clone();
     for call in &done.calls {
         results.add(session, std::slice::from_ref(call), &done.outcomes, &contents)?;

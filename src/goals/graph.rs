@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::typed::{GraphFormat, GraphSettings};
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
@@ -12,18 +13,19 @@ use crate::targets::{Address, TargetGraph};
 const GOAL: &str = "graph";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+    let settings = GraphSettings::parse(session.config());
     let selected = session.select()?;
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
-    let drawn: BTreeSet<Address> = match session.config().flag(GOAL, "transitive") {
+    let drawn: BTreeSet<Address> = match settings.transitive {
         true => dependencies.transitive(&selected).into_iter().chain(selected.iter().cloned()).collect(),
         false => selected.iter().cloned().collect(),
     };
     session.report_inference(&dependencies, &drawn)?;
     let picture = picture(&graph, &dependencies, &selected, &drawn);
-    let text = match session.config().text(GOAL, "format") {
-        Some("html") => report::graph::html(&picture),
-        Some("json") => report::pretty(&report::graph::json(&picture), 2) + "\n",
-        _ => report::graph::dot(&picture),
+    let text = match settings.format {
+        GraphFormat::Html => report::graph::html(&picture),
+        GraphFormat::Json => report::pretty(&report::graph::json(&picture), 2) + "\n",
+        GraphFormat::Dot => report::graph::dot(&picture),
     };
     output::text(session, GOAL, &text)?;
     Ok(Verdict::Good)

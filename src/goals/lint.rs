@@ -1,9 +1,11 @@
 //! `lint`: every linter on the selected files, and what fixers and formatters would change. Nothing is written but
 //! reports.
 
+use crate::config::typed::LintSettings;
 use crate::goals::call_results::{CallResults, keep_reports};
 use crate::goals::regex_lint;
-use crate::prepare::calls::{self, Done, Enabled};
+use crate::prepare::calls::enabled::enabled_calls;
+use crate::prepare::calls::{self, CallOutcomes, EnabledCall};
 use crate::report::tool_result::Asked;
 use crate::report::tool_summary;
 use crate::session::reuse::reused_or;
@@ -11,7 +13,7 @@ use crate::session::{Error, Session, Verdict};
 use crate::tools::Kind;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let enabled = match calls::enabled::enabled(session.config(), "lint", &kinds(session)) {
+    let enabled = match enabled_calls(session.config(), "lint", &kinds(session)) {
         // As with Pants, whose `lint` is always there.
         Err(Error::NoTool { .. }) => Vec::new(),
         enabled => without_doubles(enabled?),
@@ -27,7 +29,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     results.print(session, Asked::Tell);
     advise(session, &results);
     let verdict = match results.verdict(Asked::Tell) {
-        Verdict::Good if done.unreadable => Verdict::Bad(1),
+        Verdict::Good if done.has_unreadable => Verdict::Bad(1),
         verdict => verdict,
     };
     results.tell_machines(session, "lint", verdict)?;
@@ -35,37 +37,38 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 fn kinds(session: &Session) -> Vec<Kind> {
-    let wanted = |kind: &Kind| match kind {
-        Kind::Fixer => !session.config().flag("lint", "skip_fixers"),
-        Kind::Formatter => !session.config().flag("lint", "skip_formatters"),
+    let settings = LintSettings::parse(session.config());
+    let is_included = |kind: &Kind| match kind {
+        Kind::Fixer => !settings.skip_fixers,
+        Kind::Formatter => !settings.skip_formatters,
         Kind::Linter => true,
         Kind::Checker => false,
     };
-    [Kind::Linter, Kind::Fixer, Kind::Formatter].into_iter().filter(wanted).collect()
+    [Kind::Linter, Kind::Fixer, Kind::Formatter].into_iter().filter(is_included).collect()
 }
 
 /// Without fixers whose changes a linter finds anyway.
-fn without_doubles(mut enabled: Vec<Enabled>) -> Vec<Enabled> {
+fn without_doubles(mut enabled: Vec<EnabledCall>) -> Vec<EnabledCall> {
     let names: Vec<String> = enabled.iter().map(|enabled| enabled.call.name.clone()).collect();
     enabled.retain(|enabled| enabled.call.linted_by.as_ref().is_none_or(|linter| !names.contains(linter)));
     enabled
 }
 
 /// All tools at once, each on the files as they are.
-fn lint(session: &mut Session, enabled: &[Enabled]) -> Result<Done, Error> {
-    let works = calls::works(session, enabled)?;
-    let (contents, unreadable) = calls::contents(session, &works)?;
-    let (calls, outcomes) = calls::execute(session, "lint", &works, &contents)?;
-    Ok(Done { calls, outcomes, contents, unreadable })
+fn lint(session: &mut Session, enabled: &[EnabledCall]) -> Result<CallOutcomes, Error> {
+    let calls = calls::partition_calls(session, enabled)?;
+    let (contents, has_unreadable) = calls::read_contents(session, &calls)?;
+    let (calls, outcomes) = calls::run(session, "lint", &calls, &contents)?;
+    Ok(CallOutcomes { calls, outcomes, contents, has_unreadable })
 }
 
 /// Which goal makes the changes that are wanted.
 fn advise(session: &Session, results: &CallResults) {
     let config = session.config();
-    let formatters = calls::enabled::enabled(config, "fmt", &[Kind::Formatter]).unwrap_or_default();
+    let formatters = enabled_calls(config, "fmt", &[Kind::Formatter]).unwrap_or_default();
     let formatters: Vec<&str> = formatters.iter().map(|enabled| enabled.call.name.as_str()).collect();
-    let command = config.text("GLOBAL", "pants_bin_name").unwrap_or("waders");
-    if let Some(advice) = tool_summary::advice(&results.list(), &formatters, command) {
+    let command = session.context.global().bin_name;
+    if let Some(advice) = tool_summary::advice(&results.list(), &formatters, &command) {
         session.ui.summary(&advice);
     }
 }

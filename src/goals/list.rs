@@ -1,5 +1,6 @@
 //! `list`: the selected targets' addresses, one a line. `filter` is the same under its old name.
 
+use crate::config::typed::ListSettings;
 use crate::goals::output;
 use crate::session::{Error, Session, Verdict};
 use crate::targets::{Target, Value};
@@ -10,7 +11,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.ui.warn("no targets were matched by the command line");
         return Ok(Verdict::Good);
     }
-    if session.config().flag("list", "documented") {
+    if ListSettings::parse(session.config()).documented {
         let graph = session.load_graph()?;
         let documented: Vec<String> =
             selected.iter().filter_map(|address| graph.get(address)).filter_map(documented).collect();

@@ -1,17 +1,18 @@
 //! Data that a goal answers with: to standard output, or to the file that `--output-file` names. What it says is the
 //! goal's.
 
-use crate::config::Table;
+use crate::config::typed::OutputSettings;
 use crate::report;
 use crate::session::{Error, Session};
 use crate::targets::Address;
 
 /// One line each, or one JSON list where the goal was asked for `--json`.
 pub fn lines(session: &Session, goal: &str, lines: &[String]) -> Result<(), Error> {
-    if Table::get().row(goal, "json").is_some() && session.config().flag(goal, "json") {
+    let settings = OutputSettings::parse(session.config(), goal);
+    if settings.json {
         return text(session, goal, &(report::pretty(&lines, 2) + "\n"));
     }
-    let separator = unescaped(session.config().text(goal, "sep").unwrap_or("\\n"));
+    let separator = unescaped(&settings.separator);
     text(session, goal, &lines.iter().flat_map(|line| [line, separator.as_str()]).collect::<String>())
 }
 
@@ -26,7 +27,7 @@ pub fn addresses<'a>(
 }
 
 pub fn text(session: &Session, goal: &str, text: &str) -> Result<(), Error> {
-    match session.config().text(goal, "output_file") {
+    match OutputSettings::parse(session.config(), goal).output_file {
         Some(file) => {
             let path = session.build_root().join(file);
             std::fs::write(&path, text).map_err(|source| Error::Output { path, source })

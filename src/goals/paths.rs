@@ -1,5 +1,6 @@
 //! `paths`: how one target comes to depend on another. Each end may be a group of targets.
 
+use crate::config::typed::PathsSettings;
 use crate::goals::output;
 use crate::inference::Paths;
 use crate::report;
@@ -9,10 +10,11 @@ use crate::targets::{self, Address, TargetGraph};
 const GOAL: &str = "paths";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+    let settings = PathsSettings::parse(session.config());
     let graph = session.load_graph()?;
     // A path may lead through what is not declared.
     session.report_load_errors(|_| true);
-    let (from, to) = (end(session, &graph, "from")?, end(session, &graph, "to")?);
+    let (from, to) = (end(session, &graph, settings.from, "from")?, end(session, &graph, settings.to, "to")?);
     let dependencies = session.infer_all()?;
     let mut paths = Paths::new(&graph, &dependencies);
     let mut found: Vec<Vec<String>> = Vec::new();
@@ -26,8 +28,13 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 /// The targets that `--from` or `--to` names; a generator stands for what it generates.
-fn end(session: &Session, graph: &TargetGraph, option: &'static str) -> Result<Vec<Address>, Error> {
-    let spec = session.config().text(GOAL, option).ok_or(Error::NoEnd(option))?;
+fn end(
+    session: &Session,
+    graph: &TargetGraph,
+    spec: Option<String>,
+    option: &'static str,
+) -> Result<Vec<Address>, Error> {
+    let spec = spec.ok_or(Error::NoEnd(option))?;
     let root = session.build_root().to_string_lossy();
     let selected = targets::select(graph, &[spec], &session.context.cwd()?, &root)?;
     let (generators, mut meant): (Vec<Address>, Vec<Address>) =

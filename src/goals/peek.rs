@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use crate::base::RelPath;
+use crate::config::typed::PeekSettings;
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
@@ -29,9 +30,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         graph: &graph,
         dependencies: &dependencies,
         enabled: EnabledBackends::from_config(session.config()),
-        all: !session.config().flag(GOAL, "exclude_defaults"),
-        additional_info: session.config().flag(GOAL, "include_additional_info"),
-        dep_rules: session.config().flag(GOAL, "include_dep_rules"),
+        settings: PeekSettings::parse(session.config()),
     };
     let targets: Vec<Json> = targets.par_iter().map(|target| peek.target(target)).collect();
     output::text(session, GOAL, &(report::pretty(&targets, 2) + "\n"))?;
@@ -42,17 +41,15 @@ struct Peek<'a> {
     files: HashMap<&'a RelPath, Hashed>,
     graph: &'a TargetGraph,
     dependencies: &'a Dependencies,
-    enabled: EnabledBackends<'a>,
-    all: bool,
-    additional_info: bool,
-    dep_rules: bool,
+    enabled: EnabledBackends,
+    settings: PeekSettings,
 }
 
 impl Peek<'_> {
     fn target(&self, target: &Target) -> Json {
-        let mut fields = field_values(target, &self.enabled, self.all);
+        let mut fields = field_values(target, &self.enabled, !self.settings.exclude_defaults);
         let dependencies = self.dependencies.listed(self.graph, &target.address);
-        if self.dep_rules {
+        if self.settings.include_dep_rules {
             fields.extend(self.rules(target, &dependencies));
         }
         fields.insert("dependencies".to_owned(), dependencies.into_iter().map(Address::to_string).collect());
@@ -61,7 +58,7 @@ impl Peek<'_> {
             fields.insert("sources_fingerprint".to_owned(), json!(fingerprint(&files)));
             fields.insert("sources".to_owned(), files.keys().map(RelPath::as_str).collect());
         }
-        if self.additional_info {
+        if self.settings.include_additional_info {
             // What plugins of Pants would add.
             fields.insert("additional_info".to_owned(), json!({}));
         }

@@ -1,5 +1,6 @@
 //! `py-constraints`: which interpreters the selected targets, with what they need, can run on.
 
+use crate::config::typed::{PyConstraintsSettings, PythonSettings};
 use crate::goals::output;
 use crate::inference::constraints::{Interpreters, merged, printed};
 use crate::session::{Error, Session, Verdict};
@@ -12,20 +13,22 @@ const BACKEND: &str = "pants.backend.python.mixed_interpreter_constraints";
 const DEFAULT: &str = "CPython<4,>=3.7";
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    if !session.config().list("GLOBAL", "backend_packages").contains(&BACKEND) {
+    if !session.context.global().backend_packages.iter().any(|enabled| enabled == BACKEND) {
         return Err(Error::NeedsBackend { goal: GOAL, backend: BACKEND });
     }
-    if session.config().flag(GOAL, "summary") && !session.context.specs.is_empty() {
+    let settings = PyConstraintsSettings::parse(session.config());
+    if settings.summary && !session.context.specs.is_empty() {
         return Err(Error::SummaryOfAll);
     }
     let selected = session.select()?;
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
-    let mut default = session.config().list("python", "interpreter_constraints");
+    let python = PythonSettings::parse(session.config());
+    let mut default: Vec<&str> = python.interpreter_constraints.iter().map(String::as_str).collect();
     if default.is_empty() {
         default.push(DEFAULT);
     }
     let interpreters = Interpreters { graph: &graph, dependencies: &dependencies, default };
-    let text = match session.config().flag(GOAL, "summary") {
+    let text = match settings.summary {
         true => summary(&interpreters)?,
         false => table(&interpreters, &selected)?,
     };

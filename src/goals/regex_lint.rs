@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config::typed::{RegexLintSettings, ToolGoalSettings};
 use crate::report::Status;
 use crate::report::finding::Finding;
 use crate::report::tool_result::{ToolResult, ToolRun};
@@ -10,15 +11,14 @@ use crate::tools::regex_lint::{Detail, NAME, Rules, report};
 
 /// Nothing where no selected file must hold anything, or nobody set it up.
 pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
-    let config = session.config();
-    let written = config.dict(NAME, "config").clone();
-    let only = config.list("lint", "only");
-    let is_meant = only.is_empty() || only.contains(&NAME);
-    if written.is_empty() || !is_meant || config.flag(NAME, "skip") {
+    let settings = RegexLintSettings::parse(session.config());
+    let only = ToolGoalSettings::parse(session.config(), "lint").only;
+    let is_chosen = only.is_empty() || only.iter().any(|name| name == NAME);
+    if settings.config.is_empty() || !is_chosen || settings.skip {
         return Ok(None);
     }
-    let detail = Detail::of(config.text(NAME, "detail_level").unwrap_or_default());
-    let rules = Rules::parse(&written)?;
+    let detail = Detail::of(&settings.detail_level);
+    let rules = Rules::parse(&settings.config)?;
     let mut checked = Vec::new();
     for file in session.select_files()? {
         let Some(required) = rules.required(file.as_str())? else { continue };

@@ -5,6 +5,7 @@ use std::fs;
 
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
+use crate::config::typed::TailorSettings;
 use crate::inference;
 use crate::session::rewrite::rewrite;
 use crate::session::{Error, Session, Verdict, selection};
@@ -15,7 +16,8 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.ui.warn_with_hint("no files specified; nothing to do", "`tailor ::` works on the whole repository");
         return Ok(Verdict::Good);
     }
-    readable_name(session)?;
+    let settings = TailorSettings::parse(session.config());
+    readable_name(session, &settings.build_file_name)?;
     let graph = session.load_graph()?;
     session.report_load_errors(|_| true);
     if session.repository.has_errors {
@@ -28,10 +30,9 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if missing.is_empty() {
         return Ok(Verdict::Good);
     }
-    let checks = session.config().flag("tailor", "check");
-    for (file, missing) in by_build_file(session, missing)? {
-        let is_new = add(session, &file, &missing, checks)?;
-        let verb = match (checks, is_new) {
+    for (file, missing) in by_build_file(session, &settings.build_file_name, missing)? {
+        let is_new = add(session, &file, &missing, &settings)?;
+        let verb = match (settings.check, is_new) {
             (true, true) => "Would create",
             (true, false) => "Would update",
             (false, true) => "Created",
@@ -40,7 +41,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         let added = missing.iter().map(|missing| format!("  - Add {} target {}\n", missing.kind, missing.name));
         session.ui.print(&format!("{verb} {file}:\n{}", added.collect::<String>()))?;
     }
-    if checks {
+    if settings.check {
         session.ui.print("\nTo fix `tailor` failures, run `waders tailor`.\n")?;
         return Ok(Verdict::Bad(1));
     }
@@ -49,11 +50,10 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 /// A name that `[GLOBAL] build_patterns` does not match would be written again by every run.
-fn readable_name(session: &Session) -> Result<(), Error> {
-    let name = session.config().text("tailor", "build_file_name").unwrap_or("BUILD");
-    let patterns = session.config().list("GLOBAL", "build_patterns");
+fn readable_name(session: &Session, name: &str) -> Result<(), Error> {
+    let patterns = session.context.global().build_patterns;
     let readable = RelPath::parse(name).is_ok_and(|name| name.components().count() == 1)
-        && Globs::compile(patterns.iter().copied())?.matches(name);
+        && Globs::compile(patterns.iter().map(String::as_str))?.matches(name);
     match readable {
         true => Ok(()),
         false => Err(Error::BuildFileName { name: name.to_owned(), patterns: patterns.join("`, `") }),
@@ -77,8 +77,11 @@ fn missing(session: &mut Session) -> Result<Vec<MissingTarget>, Error> {
 }
 
 /// In the order in which they are told.
-fn by_build_file(session: &Session, missing: Vec<MissingTarget>) -> Result<Vec<(RelPath, Vec<MissingTarget>)>, Error> {
-    let name = session.config().text("tailor", "build_file_name").unwrap_or("BUILD");
+fn by_build_file(
+    session: &Session,
+    name: &str,
+    missing: Vec<MissingTarget>,
+) -> Result<Vec<(RelPath, Vec<MissingTarget>)>, Error> {
     let mut grouped: BTreeMap<RelPath, Vec<MissingTarget>> = BTreeMap::new();
     let mut order = Vec::new();
     for missing in missing {
@@ -97,18 +100,16 @@ fn by_build_file(session: &Session, missing: Vec<MissingTarget>) -> Result<Vec<(
 }
 
 /// Whether the file is a new one.
-fn add(session: &Session, file: &RelPath, missing: &[MissingTarget], checks: bool) -> Result<bool, Error> {
+fn add(session: &Session, file: &RelPath, missing: &[MissingTarget], settings: &TailorSettings) -> Result<bool, Error> {
     let path = file.to_path(session.build_root());
     let now = match fs::read_to_string(&path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(source) => return Err(Error::ReadFile { file: file.clone(), source }),
     };
-    let (header, indent) =
-        (session.config().text("tailor", "build_file_header"), session.config().text("tailor", "build_file_indent"));
-    let begins = now.as_deref().or(header).unwrap_or_default();
-    let next = append_targets(begins, indent.unwrap_or("    "), missing);
-    if !checks {
+    let begins = now.as_deref().or(settings.build_file_header.as_deref()).unwrap_or_default();
+    let next = append_targets(begins, &settings.build_file_indent, missing);
+    if !settings.check {
         rewrite(session.build_root(), file, now.as_ref().map(|text| Digest::of(text.as_bytes())), next.as_bytes())?;
     }
     Ok(now.is_none())

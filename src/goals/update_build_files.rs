@@ -7,9 +7,9 @@ use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::build_file::renamed::{apply_renames, defined_names};
 use crate::build_file::{Diagnostic, Source};
+use crate::config::typed::UpdateBuildFilesSettings;
 use crate::goals::call_results::CallResults;
-use crate::prepare::calls::prepare::Contents;
-use crate::prepare::calls::{self, Enabled, Work};
+use crate::prepare::calls::{self, Contents, EnabledCall, PartitionedCall, Partitions};
 use crate::report::tool_result::Asked;
 use crate::session::rewrite::rewrite;
 use crate::session::{Error, Session, Verdict, selection};
@@ -32,12 +32,13 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.ui.warn_with_hint("no files specified; nothing to do", hint);
         return Ok(Verdict::Good);
     }
+    let settings = UpdateBuildFilesSettings::parse(session.config());
     let mut updates = read(session)?;
-    if session.config().flag("update-build-files", "fix_safe_deprecations") {
+    if settings.fix_safe_deprecations {
         rename(session, &mut updates)?;
     }
-    if session.config().flag("update-build-files", "fmt")
-        && let Some(prevented) = format(session, &mut updates)?
+    if settings.fmt
+        && let Some(prevented) = format(session, &settings.formatter, &mut updates)?
     {
         return Ok(prevented);
     }
@@ -45,16 +46,15 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if updates.is_empty() {
         return Ok(Verdict::Good);
     }
-    let checks = session.config().flag("update-build-files", "check");
     for (file, update) in &updates {
-        if !checks {
+        if !settings.check {
             rewrite(session.build_root(), file, Some(Digest::of(&update.was)), &update.now)?;
         }
-        let verb = if checks { "Would update" } else { "Updated" };
+        let verb = if settings.check { "Would update" } else { "Updated" };
         let changes: String = update.changes.iter().map(|change| format!("  - {change}\n")).collect();
         session.ui.print(&format!("{verb} {file}:\n{changes}"))?;
     }
-    if checks {
+    if settings.check {
         session.ui.print("\nTo fix `update-build-files` failures, run `waders update-build-files`.\n")?;
         return Ok(Verdict::Bad(1));
     }
@@ -77,8 +77,8 @@ fn read(session: &mut Session) -> Result<Updates, Error> {
 /// Files with mistakes are passed over: loading told them.
 fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
     let macros = macros(session)?;
-    let version = session.config().text("GLOBAL", "pants_version");
-    let is_since = |release| targets::is_release_at_least(version, release);
+    let version = session.context.global().pants_version;
+    let is_since = |release| targets::is_release_at_least(version.as_deref(), release);
     for (file, update) in updates {
         let Ok(source) = parsed(file, &update.now) else { continue };
         let renamed = apply_renames(&source, &macros, &is_since);
@@ -90,18 +90,18 @@ fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
 }
 
 /// What keeps the formatter from its work, if anything does; it is told then.
-fn format(session: &mut Session, updates: &mut Updates) -> Result<Option<Verdict>, Error> {
-    let (enabled, description) = formatter(session)?;
+fn format(session: &mut Session, formatter: &str, updates: &mut Updates) -> Result<Option<Verdict>, Error> {
+    let (enabled, description) = find_formatter(formatter)?;
     let store = session.services.open_store()?;
     let mut contents = Contents::new();
     for (file, update) in updates.iter().filter(|(file, update)| parsed(file, &update.now).is_ok()) {
         contents.insert(file.clone(), Node::File { digest: store.put(&update.now)?, executable: false });
     }
-    let work = Work::on_files(contents.keys());
-    if work.parts.is_empty() {
+    let partitions = Partitions::from_files(contents.keys());
+    if partitions.by_key.is_empty() {
         return Ok(None);
     }
-    let (calls, outcomes) = calls::execute(session, "fmt", &[(enabled, work)], &contents)?;
+    let (calls, outcomes) = calls::run(session, "fmt", &[PartitionedCall { enabled, partitions }], &contents)?;
     if session.services.was_interrupted() {
         return Ok(Some(Verdict::Interrupted));
     }
@@ -124,8 +124,7 @@ fn format(session: &mut Session, updates: &mut Updates) -> Result<Option<Verdict
 }
 
 /// The way in which the chosen tool formats BUILD files, and how that is told.
-fn formatter(session: &Session) -> Result<(Enabled, &'static str), Error> {
-    let name = session.config().text("update-build-files", "formatter").unwrap_or("black");
+fn find_formatter(name: &str) -> Result<(EnabledCall, &'static str), Error> {
     let tool = tools::named(name);
     let call = tool.as_ref().and_then(|tool| tool.calls.iter().find(|call| call.build_files)).cloned();
     let description = match name {
@@ -134,7 +133,7 @@ fn formatter(session: &Session) -> Result<(Enabled, &'static str), Error> {
         _ => "Format with Black",
     };
     match tool.zip(call) {
-        Some((tool, call)) => Ok((Enabled { tool, call }, description)),
+        Some((tool, call)) => Ok((EnabledCall { tool, call }, description)),
         None => Err(Error::NoBuildFormatter(name.to_owned())),
     }
 }
@@ -142,7 +141,7 @@ fn formatter(session: &Session) -> Result<(Enabled, &'static str), Error> {
 /// The names that the repository's preludes give a meaning.
 fn macros(session: &mut Session) -> Result<BTreeSet<String>, Error> {
     let graph = session.load_graph()?;
-    let globs = Globs::compile(session.config().list("GLOBAL", "build_file_prelude_globs"))?;
+    let globs = Globs::compile(session.context.global().prelude_globs.iter().map(String::as_str))?;
     let mut names = BTreeSet::new();
     for file in graph.files().matching(&RelPath::root(), &globs) {
         let text = fs::read(file.to_path(session.build_root())).unwrap_or_default();

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use crate::base::RelPath;
+use crate::config::typed::PythonSettings;
 use crate::inference::SourceRoots;
 use crate::inference::entry_point;
 use crate::inference::module_map::module_name;
@@ -14,7 +15,7 @@ use crate::targets::missing::{FieldValue, MissingTarget, PYTHON, SearchInput, is
 
 /// A `pex_binary` for each `__main__.py` and each file that guards its end by `__name__ == "__main__"`.
 pub fn find(input: &SearchInput, roots: &SourceRoots) -> Vec<MissingTarget> {
-    if !input.config.flag("python", "tailor_pex_binary_targets") || !is_backend_enabled(input.config, PYTHON) {
+    if !PythonSettings::parse(input.config).tailor_pex_binary_targets || !is_backend_enabled(input.config, PYTHON) {
         return Vec::new();
     }
     let module = |file: &RelPath| Some(module_name(file.strip_prefix(&roots.of_file(file)?)?.as_str()));

@@ -3,6 +3,7 @@
 
 use crate::config::Config;
 use crate::config::plugins::{self, Exclude};
+use crate::config::typed::PlatformResourcesSettings;
 use crate::targets::{Address, Target, Value};
 
 /// The plugins of a repository, as far as they have to do with dependencies.
@@ -15,7 +16,7 @@ pub struct Plugins {
 
 impl Plugins {
     pub fn of(config: &Config) -> Plugins {
-        let platform = config.text("platform-specific-resources", "target").map_or_else(host, str::to_owned);
+        let platform = PlatformResourcesSettings::parse(config).target.unwrap_or_else(host);
         Plugins { excludes: plugins::in_use(config).filter_map(|plugin| plugin.exclude.as_ref()).collect(), platform }
     }
 

@@ -3,6 +3,11 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::config::Config;
+use crate::config::typed::{
+    DockerSettings, GlobalSettings, ProtobufSettings, PythonInferSettings, PythonSettings, ShellSetupSettings,
+    ThriftSettings,
+};
+pub use crate::config::typed::{InitFiles, UnownedDependency as Unowned};
 use crate::inference::definition::{GRPCIO, GRPCLIB, Grpc, Language};
 use crate::inference::plugins::Plugins;
 
@@ -46,22 +51,6 @@ pub struct Generated {
     pub runtime: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InitFiles {
-    Always,
-    /// Those that hold more than white space.
-    ContentOnly,
-    Never,
-}
-
-/// What an import that nobody provides is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unowned {
-    Ignore,
-    Warn,
-    Error,
-}
-
 #[derive(Debug, thiserror::Error)]
 #[error("`[python-infer] string_import_ignore` holds `{pattern}`, which is not a pattern")]
 pub struct Error {
@@ -71,42 +60,41 @@ pub struct Error {
 
 impl Settings {
     pub fn of(config: &Config) -> Result<Settings, Error> {
-        let infer = "python-infer";
-        let on = |option| config.value(infer, option).as_bool().unwrap_or(true);
-        let number = |option, default| {
-            config.integer(infer, option).and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
-        };
+        let (python, infer) = (PythonSettings::parse(config), PythonInferSettings::parse(config));
+        let (protobuf, thrift) = (ProtobufSettings::parse(config), ThriftSettings::parse(config));
+        let backends = GlobalSettings::parse(config).backend_packages;
+        let is_enabled = |backend: &str| backends.iter().any(|enabled| enabled == backend);
         Ok(Settings {
-            enable_resolves: config.flag("python", "enable_resolves"),
-            default_resolve: config.text("python", "default_resolve").unwrap_or("python-default").to_owned(),
-            imports: on("imports"),
-            string_imports: config.flag(infer, "string_imports"),
-            string_imports_min_dots: number("string_imports_min_dots", 2),
-            string_import_ignore: patterns(&config.list(infer, "string_import_ignore"))?,
-            assets: config.flag(infer, "assets"),
-            assets_min_slashes: number("assets_min_slashes", 1),
-            init_files: match config.text(infer, "init_files") {
-                Some("always") => InitFiles::Always,
-                Some("never") => InitFiles::Never,
-                _ => InitFiles::ContentOnly,
-            },
-            conftests: on("conftests"),
-            entry_points: on("entry_points"),
-            unowned: match config.text(infer, "unowned_dependency_behavior") {
-                Some("ignore") => Unowned::Ignore,
-                Some("error") => Unowned::Error,
-                _ => Unowned::Warn,
-            },
-            by_source_root: config.text(infer, "ambiguity_resolution") == Some("by_source_root"),
-            ignored_unowned: config.list(infer, "ignored_unowned_imports").into_iter().map(str::to_owned).collect(),
+            enable_resolves: python.enable_resolves,
+            default_resolve: python.default_resolve,
+            imports: infer.imports,
+            string_imports: infer.string_imports,
+            string_imports_min_dots: infer.string_imports_min_dots,
+            string_import_ignore: patterns(&infer.string_import_ignore)?,
+            assets: infer.assets,
+            assets_min_slashes: infer.assets_min_slashes,
+            init_files: infer.init_files,
+            conftests: infer.conftests,
+            entry_points: infer.entry_points,
+            unowned: infer.unowned_dependency,
+            by_source_root: infer.by_source_root,
+            ignored_unowned: infer.ignored_unowned_imports,
             plugins: Plugins::of(config),
-            build_args: config.list("docker", "build_args").into_iter().map(str::to_owned).collect(),
-            shell: config.flag("shell-setup", "dependency_inference"),
-            protobuf: generated(config, Language::Protobuf, "pants.backend.codegen.protobuf.python", "protoc"),
-            thrift: generated(config, Language::Thrift, "pants.backend.codegen.thrift.apache.python", "thrift"),
-            grpc: [("grpcio_plugin", GRPCIO), ("grpclib_plugin", GRPCLIB)]
+            build_args: DockerSettings::parse(config).build_args,
+            shell: ShellSetupSettings::parse(config).dependency_inference,
+            protobuf: Generated::new(
+                is_enabled("pants.backend.codegen.protobuf.python"),
+                protobuf.dependency_inference,
+                protobuf.infer_runtime_dependency,
+            ),
+            thrift: Generated::new(
+                is_enabled("pants.backend.codegen.thrift.apache.python"),
+                thrift.dependency_inference,
+                thrift.infer_runtime_dependency,
+            ),
+            grpc: [(protobuf.grpcio_plugin, GRPCIO), (protobuf.grpclib_plugin, GRPCLIB)]
                 .into_iter()
-                .filter(|(option, _)| config.flag("python-protobuf", option))
+                .filter(|(is_enabled, _)| *is_enabled)
                 .map(|(_, grpc)| grpc)
                 .collect(),
         })
@@ -125,17 +113,17 @@ impl Settings {
     }
 }
 
-/// `scope`: the section for the language whatever is made of it.
-fn generated(config: &Config, language: Language, backend: &str, scope: &str) -> Generated {
-    let python = config.list("GLOBAL", "backend_packages").contains(&backend);
-    let runtime = python && config.flag(language.scope(), "infer_runtime_dependency");
-    Generated { python, imports: config.flag(scope, "dependency_inference"), runtime }
+impl Generated {
+    /// Only generated Python needs a runtime library.
+    fn new(python: bool, imports: bool, runtime: bool) -> Generated {
+        Generated { python, imports, runtime: python && runtime }
+    }
 }
 
-fn patterns(patterns: &[&str]) -> Result<GlobSet, Error> {
+fn patterns(patterns: &[String]) -> Result<GlobSet, Error> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        set.add(Glob::new(pattern).map_err(|source| Error { pattern: (*pattern).to_owned(), source })?);
+        set.add(Glob::new(pattern).map_err(|source| Error { pattern: pattern.clone(), source })?);
     }
     set.build().map_err(|source| Error { pattern: patterns.join(" "), source })
 }

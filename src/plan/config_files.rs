@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::config::Config;
+use crate::config::typed::ToolSettings;
 use crate::targets::Files;
 use crate::tools::{ConfigDirs, ConfigFile, Tool};
 use crate::tracked::Tracker;
@@ -42,7 +43,7 @@ impl ConfigFiles<'_> {
         if !named.is_empty() {
             return named;
         }
-        if !config.value(&tool.scope, "config_discovery").as_bool().unwrap_or(true) {
+        if !ToolSettings::parse(config, &tool.scope).config_discovery {
             return BTreeSet::new();
         }
         let mut found: BTreeSet<RelPath> = self.from(tool, &RelPath::root()).iter().cloned().collect();
@@ -100,9 +101,8 @@ fn toml_holds(text: &str, section: &str) -> bool {
 
 /// `[tool].config`, relative to the build root: one file, or a list for the tools that take several.
 pub fn named(tool: &Tool, config: &Config) -> BTreeSet<RelPath> {
-    let one = config.text(&tool.scope, "config");
-    let paths = one.into_iter().chain(config.list(&tool.scope, "config"));
-    paths.filter_map(|path| RelPath::parse(path).ok()).collect()
+    let paths = ToolSettings::parse(config, &tool.scope).config;
+    paths.iter().filter_map(|path| RelPath::parse(path).ok()).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Digest, RelPath};
 use crate::config::Config;
+use crate::config::typed::{PythonSettings, ToolSettings};
 use crate::packaging::lockfile::{self, Lock};
 use crate::packaging::resolve::{self, Chosen};
 use crate::packaging::{Environment, Requirement, requirement};
@@ -67,9 +68,8 @@ pub struct Locks {
 
 impl Locks {
     pub fn new(build_root: &Path, config: &Config, tracker: Tracker) -> Locks {
-        let resolves = config.dict("python", "resolves").iter();
-        let resolves = resolves.filter_map(|(name, path)| Some((name.clone(), path.as_str()?.to_owned())));
-        Locks { tracker, build_root: build_root.to_owned(), resolves: resolves.collect(), read: BTreeMap::new() }
+        let resolves = PythonSettings::parse(config).resolves;
+        Locks { tracker, build_root: build_root.to_owned(), resolves, read: BTreeMap::new() }
     }
 
     pub fn of_resolve(&mut self, resolve: &str, by: &str) -> Result<Arc<Lock>, Error> {
@@ -108,11 +108,12 @@ pub fn wanted<'a>(
     requirements: impl IntoIterator<Item = &'a Address>,
     config: &Config,
 ) -> Result<Wanted, Error> {
+    let python = PythonSettings::parse(config);
     let mut resolves = BTreeSet::new();
     let mut texts = BTreeSet::new();
     for address in requirements {
         let Some(target) = graph.get(address) else { continue };
-        let default = || config.text("python", "default_resolve").unwrap_or("python-default");
+        let default = || python.default_resolve.as_str();
         resolves
             .insert(target.fields.get("resolve").and_then(|value| value.as_str()).unwrap_or_else(default).to_owned());
         for text in target.fields.get("requirements").map(|value| value.strings()).unwrap_or_default() {
@@ -120,7 +121,7 @@ pub fn wanted<'a>(
             texts.insert(requirement::canonical(&requirement::parse(text).map_err(fail)?));
         }
     }
-    if !config.flag("python", "enable_resolves") {
+    if !python.enable_resolves {
         return Ok(Wanted { resolve: None, requirements: texts });
     }
     if resolves.len() > 1 {
@@ -173,18 +174,14 @@ pub enum ToolPackages {
 /// All that `of_tool` answers by; none where a lockfile is missing.
 pub fn question_of_tool(locks: &Locks, tool: &Tool, config: &Config, environment: &Environment) -> Option<Value> {
     let scope = &tool.scope;
-    let lock = match (config.text(scope, "install_from_resolve"), lockfile_of(tool, config)) {
+    let tool_settings = ToolSettings::parse(config, scope);
+    let lock = match (&tool_settings.install_from_resolve, &tool_settings.lockfile) {
         (Some(resolve), _) => locks.fingerprint_of_resolve(resolve)?,
         (None, Some(path)) => locks.fingerprint(path)?,
         (None, None) => Digest::of(tool.lock.as_bytes()),
     };
-    let settings = [config.list(scope, "requirements"), config.list(scope, "extra_requirements")];
-    Some(json!(["tool-packages-1", scope, lock, settings, config.text(scope, "version"), platform(environment)]))
-}
-
-/// The lockfile that the tool's section names: `<default>` and `<none>` name no file.
-fn lockfile_of<'c>(tool: &Tool, config: &'c Config) -> Option<&'c str> {
-    config.text(&tool.scope, "lockfile").filter(|path| !path.starts_with('<'))
+    let settings = [&tool_settings.requirements, &tool_settings.extra_requirements];
+    Some(json!(["tool-packages-1", scope, lock, settings, tool_settings.version, platform(environment)]))
 }
 
 /// The packages of a tool: from the resolve or lockfile that its section names, else from the built-in lock where that
@@ -196,19 +193,20 @@ pub fn of_tool(
     environment: &Environment,
 ) -> Result<ToolPackages, Error> {
     let section = format!("`[{}]`", tool.scope);
-    if let Some(resolve) = config.text(&tool.scope, "install_from_resolve") {
+    let settings = ToolSettings::parse(config, &tool.scope);
+    if let Some(resolve) = &settings.install_from_resolve {
         let lock = locks.of_resolve(resolve, &section)?;
-        let asked = tool_requirements(tool, config)?;
+        let asked = tool_requirements(tool, &settings)?;
         return Ok(ToolPackages::Locked(match asked.is_empty() {
             true => resolve::resolve_whole(&lock, environment)?,
             false => resolve::resolve(&lock, &asked, environment)?,
         }));
     }
-    if let Some(path) = lockfile_of(tool, config) {
+    if let Some(path) = &settings.lockfile {
         return Ok(ToolPackages::Locked(resolve::resolve_whole(locks.at(path)?.as_ref(), environment)?));
     }
     let lock = built_in(&tool.scope, tool.lock)?;
-    let asked = asked(tool, config)?;
+    let asked = asked(tool, &settings)?;
     match resolve::resolve(&lock, &asked, environment) {
         Ok(_) => Ok(ToolPackages::Locked(resolve::resolve_whole(&lock, environment)?)),
         Err(resolve::Error::NotLocked { .. }) => {
@@ -220,19 +218,19 @@ pub fn of_tool(
 
 /// `[tool].version` and `.extra_requirements`, as Pants up to 2.17 has them; the tool itself where only the latter is
 /// set. A version without the name, as other tools' sections have it, is exactly that one.
-fn asked(tool: &Tool, config: &Config) -> Result<Vec<Requirement>, Error> {
+fn asked(tool: &Tool, settings: &ToolSettings) -> Result<Vec<Requirement>, Error> {
     let parse = |option: &str, text: &str| {
         let fail = |source| Error::ToolRequirement { option: format!("`[{}] {option}`", tool.scope), source };
         requirement::parse(text).map_err(fail)
     };
-    let version = config.text(&tool.scope, "version").unwrap_or(tool.package());
+    let version = settings.version.as_deref().unwrap_or(tool.package());
     // Programs that Pants downloads have versions as their releases are tagged: `v0.8.0`.
     let number = version.strip_prefix('v').unwrap_or(version);
     let mut asked = vec![match number.starts_with(|first: char| first.is_ascii_digit()) {
         true => parse("version", &format!("{}=={number}{}", tool.package(), tool.version_suffix))?,
         false => parse("version", version)?,
     }];
-    for text in config.list(&tool.scope, "extra_requirements") {
+    for text in &settings.extra_requirements {
         asked.push(parse("extra_requirements", text)?);
     }
     Ok(asked)
@@ -244,13 +242,13 @@ pub fn built_in(of: &str, text: &str) -> Result<Lock, Error> {
 }
 
 /// `[tool].requirements`. Those that name a target are that target's business, and the lock is taken whole.
-fn tool_requirements(tool: &Tool, config: &Config) -> Result<Vec<Requirement>, Error> {
-    let texts = config.list(&tool.scope, "requirements");
+fn tool_requirements(tool: &Tool, settings: &ToolSettings) -> Result<Vec<Requirement>, Error> {
+    let texts = &settings.requirements;
     if texts.iter().any(|text| text.contains(':') && !text.contains('@')) {
         return Ok(Vec::new());
     }
     let fail = |source| Error::ToolRequirement { option: format!("`[{}] requirements`", tool.scope), source };
-    texts.into_iter().map(|text| requirement::parse(text).map_err(fail)).collect()
+    texts.iter().map(|text| requirement::parse(text).map_err(fail)).collect()
 }
 
 #[cfg(test)]
@@ -296,7 +294,7 @@ mod tests {
     fn a_version_of_a_program_is_one_of_the_distribution_that_has_it() {
         let asked = |scope: &'static str, version: &str| {
             let config = Config::of([(scope, "version", json!(version))]);
-            asked(&tools::named(scope).unwrap(), &config)
+            asked(&tools::named(scope).unwrap(), &ToolSettings::parse(&config, scope))
                 .unwrap()
                 .iter()
                 .map(requirement::canonical)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::action::{Action, Command, PerFile, Policy, Source};
 use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::config::Config;
+use crate::config::typed::ToolSettings;
 use crate::plan::{config_files, environment, program};
 use crate::tools::{Call, Tool};
 
@@ -42,10 +43,11 @@ pub struct ToolBatch {
 
 impl ToolOptions {
     pub fn of(tool: &Tool, config: &Config) -> ToolOptions {
+        let settings = ToolSettings::parse(config, &tool.scope);
         ToolOptions {
-            args: config.list(&tool.scope, "args").into_iter().map(str::to_owned).collect(),
+            args: settings.args,
             config: config_files::named(tool, config),
-            console_script: config.text(&tool.scope, "console_script").map(str::to_owned),
+            console_script: settings.console_script,
             timeout: None,
         }
     }

@@ -1,5 +1,5 @@
-//! Requirements that no lockfile pins, of a repository or of a tool's section: they are pinned once, by uv, in a file that
-//! is to be committed.
+//! Requirements of the repository or of a tool's section that no lockfile pins: uv pins them once, in a file in the build
+//! root that the user commits.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,68 +19,71 @@ use crate::store::{Node, Tree};
 use crate::targets::TargetGraph;
 use crate::tools;
 
-/// A file in the build root that pins requirements, as pip reads them.
-struct Pins<'a> {
+/// Requirements to pin, and the file in the build root for the result, which has the form of a requirements.txt.
+struct PinRequest<'a> {
     file: String,
-    /// Whose requirements, in words.
-    of: String,
+    /// Whose requirements they are, in words.
+    owner: String,
     constraints: &'a [String],
-    wanted: BTreeSet<String>,
+    requirements: BTreeSet<String>,
 }
 
 /// The lock of everything that the repository's requirement targets ask for.
-pub fn lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {
+pub fn repository_lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {
     let graph = session.load_graph()?;
-    let wanted = all_requirements(&graph);
-    let file = "waders-requirements.lock".to_owned();
-    locked(session, &Pins { file, of: "this repository".to_owned(), constraints, wanted })
+    let requirements = all_requirements(&graph);
+    let (file, owner) = ("waders-requirements.lock".to_owned(), "this repository".to_owned());
+    load_or_pin(session, &PinRequest { file, owner, constraints, requirements })
 }
 
-/// The lock of what a tool's section asks for, where that is not what the built-in lock has.
+/// The lock of what a tool's section asks for, where the built-in lock does not have it.
 pub fn tool_lock(
     session: &mut Session,
     scope: &str,
     constraints: &[String],
-    wanted: BTreeSet<String>,
+    requirements: BTreeSet<String>,
 ) -> Result<Arc<Lock>, Error> {
-    let (file, of) = (format!("waders-{scope}.lock"), format!("the section `[{scope}]`"));
-    locked(session, &Pins { file, of, constraints, wanted })
+    let (file, owner) = (format!("waders-{scope}.lock"), format!("the section `[{scope}]`"));
+    load_or_pin(session, &PinRequest { file, owner, constraints, requirements })
 }
 
-/// As the file has it, if that was made for the same requirements; else made now.
-fn locked(session: &mut Session, pins: &Pins<'_>) -> Result<Arc<Lock>, Error> {
-    let inputs = Digest::of(format!("{:?}\n{:?}", pins.constraints, pins.wanted).as_bytes()).hex();
+/// The lock that the file holds if it was made for the same requirements; otherwise they are pinned now.
+fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lock>, Error> {
+    let inputs = Digest::of(format!("{:?}\n{:?}", request.constraints, request.requirements).as_bytes()).hex();
     let head = format!(
         "# Written by Waders: every requirement of {}, pinned. Commit it; delete it to pin anew.\n# inputs: {inputs}\n",
-        pins.of
+        request.owner
     );
-    let path = session.build_root().join(&pins.file);
-    let parse = |text: &str| lockfile::parse(&pins.file, text, None).map(Arc::new).map_err(requirements::Error::from);
+    let path = session.build_root().join(&request.file);
+    let parse =
+        |text: &str| lockfile::parse(&request.file, text, None).map(Arc::new).map_err(requirements::Error::from);
     if let Ok(text) = session.context.tracker.read_to_string(&path)
         && text.starts_with(&head)
     {
         return Ok(parse(&text)?);
     }
     if session.context.is_frozen() {
-        return Err(Error::FrozenRequirements { of: pins.of.clone(), file: pins.file.clone() });
+        return Err(Error::FrozenRequirements { owner: request.owner.clone(), file: request.file.clone() });
     }
-    let text = head + &pin(session, pins)?;
+    let text = head + &pin(session, request)?;
     std::fs::write(&path, &text).map_err(|source| Error::Output { path, source })?;
     let advice = "commit it, so that everybody tests with the same packages";
-    session.ui.note(&format!("wrote `{}`", pins.file), Some(advice));
+    session.ui.note(&format!("wrote `{}`", request.file), Some(advice));
     Ok(parse(&text)?)
 }
 
+/// The requirements of all requirement targets, as they are written.
 fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
     let targets = graph.targets().filter(|target| target.kind == "python_requirement");
     let texts = targets.filter_map(|target| target.fields.get("requirements"));
     texts.flat_map(|value| value.strings()).map(str::to_owned).collect()
 }
 
-fn pin(session: &mut Session, pins: &Pins<'_>) -> Result<String, Error> {
+/// The text of a lock, as uv writes it.
+fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error> {
     let store = session.services.open_store()?;
     let empty = store.put_tree(&Tree::default())?;
-    let toolchain = toolchains::ensure(session, pins.constraints)?;
+    let toolchain = toolchains::ensure(session, request.constraints)?;
     let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
     let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
     let uv = requirements::built_in("uv", tools::UV_LOCK)?;
@@ -89,7 +92,7 @@ fn pin(session: &mut Session, pins: &Pins<'_>) -> Result<String, Error> {
 
     let mut graph = ActionGraph::default();
     let image = Venvs::new(interpreter.clone(), empty).compose(&mut graph, &distributions);
-    let lines: String = pins.wanted.iter().map(|requirement| format!("{requirement}\n")).collect();
+    let lines: String = request.requirements.iter().map(|requirement| format!("{requirement}\n")).collect();
     let input = file_tree(session, lock_run::INPUT, lines.as_bytes())?;
     let reach = reach(session)?;
     let action = lock_run::action(&interpreter, Source::Output(image), Source::Tree(input), &reach);
@@ -99,29 +102,34 @@ fn pin(session: &mut Session, pins: &Pins<'_>) -> Result<String, Error> {
     let (_, outcome) = done.outcome.ok_or(Error::Interrupted)?;
     if outcome.exit != Exit::Code(0) {
         let stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
-        return Err(Error::NotPinned { of: pins.of.clone(), exit: outcome.exit, stderr });
+        return Err(Error::NotPinned { owner: request.owner.clone(), exit: outcome.exit, stderr });
     }
     let output = RelPath::parse(lock_run::OUTPUT).expect("the path is clean");
     match store.tree(done.tree)?.nodes.get(&output) {
         Some(Node::File { digest, .. }) => Ok(String::from_utf8_lossy(&store.get(*digest)?).into_owned()),
-        _ => Err(Error::NotPinned { of: pins.of.clone(), exit: outcome.exit, stderr: "it wrote no file".to_owned() }),
+        _ => Err(Error::NotPinned {
+            owner: request.owner.clone(),
+            exit: outcome.exit,
+            stderr: "it wrote no file".to_owned(),
+        }),
     }
 }
 
+/// The tree of one file.
 fn file_tree(session: &mut Session, name: &str, bytes: &[u8]) -> Result<Digest, Error> {
     let store = session.services.open_store()?;
     let node = Node::File { digest: store.put(bytes)?, executable: false };
     Ok(store.put_tree(&Tree { nodes: [(RelPath::parse(name)?, node)].into() })?)
 }
 
-/// The same indexes, certificates and proxies as our own client uses.
+/// What uv may reach: the indexes, certificates and proxies that the built-in client uses too.
 fn reach(session: &mut Session) -> Result<Reach, Error> {
     let indexes = session.context.package_indexes()?;
     let mut reach =
         Reach { indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(), ..Reach::default() };
     for place in indexes.find_links {
         match place.url.strip_prefix("file://").or_else(|| place.url.strip_prefix('/').map(|_| place.url.as_str())) {
-            // A directory that is not there offers nothing, as for pip.
+            // Like pip, ignores a directory that does not exist.
             Some(dir) if Path::new(dir).is_dir() => reach.wheelhouses.push(wheelhouse(session, Path::new(dir))?),
             Some(_) => {}
             None => reach.find_links.push(place.url),

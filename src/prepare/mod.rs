@@ -1,9 +1,14 @@
-//! From targets to actions: one pipeline for each family of goals. Which targets, and what becomes of the results, is
-//! decided in `goals`.
+//! From targets to actions: one pipeline for each family of goals, all of them on one `Planner`. Which targets are selected
+//! and how results are reported is decided in `goals`.
 
 pub mod calls;
 pub mod check;
-pub mod interpreters;
-pub mod locks;
+pub mod images;
+mod interpreters;
+mod locks;
 mod packages;
+mod planner;
 pub mod test;
+pub mod tool_packages;
+
+pub use planner::Planner;

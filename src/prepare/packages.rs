@@ -1,5 +1,5 @@
-//! Locked packages to files that can be fetched: which file, and where from. A lock that names hashes only is looked up
-//! in the index once; the answer is kept, since the hashes pin it.
+//! From locked packages to files that can be fetched: which file, and from where. A lock that names only hashes is looked
+//! up in the index once; the result is cached, since the hashes pin it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,14 +27,15 @@ pub struct Packages {
     environment: Environment,
 }
 
-/// What an index said, as it is kept.
+/// A file that an index lists, as it is cached.
 #[derive(Serialize, Deserialize)]
-struct Answer {
+struct ListedFile {
     file_name: String,
     sha256: String,
 }
 
 impl Packages {
+    /// Uses the indexes and the client of the session.
     pub fn new(session: &mut Session, environment: Environment) -> Result<Packages, Error> {
         Ok(Packages {
             store: session.services.open_store()?,
@@ -44,11 +45,12 @@ impl Packages {
         })
     }
 
+    /// The interpreter and platform that files must fit.
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// In the order given.
+    /// The files to install, in the order given.
     pub fn distributions(&self, chosen: &[Chosen]) -> Result<Vec<Distribution>, Error> {
         chosen.iter().map(|chosen| self.distribution(chosen)).collect()
     }
@@ -57,14 +59,15 @@ impl Packages {
         let project = chosen.name.as_ref();
         match &chosen.pick {
             Pick::Wheel(artifact) | Pick::Sdist(artifact) => match &artifact.file_name {
-                Some(file_name) => Ok(self.known(project, file_name, artifact)),
-                None => self.listed(chosen, std::slice::from_ref(&artifact.sha256)),
+                Some(file_name) => Ok(self.locate_named(project, file_name, artifact)),
+                None => self.find_listed(chosen, std::slice::from_ref(&artifact.sha256)),
             },
-            Pick::Listed(hashes) => self.listed(chosen, hashes),
+            Pick::Listed(hashes) => self.find_listed(chosen, hashes),
         }
     }
 
-    fn known(&self, project: &str, file_name: &str, artifact: &Artifact) -> Distribution {
+    /// A file whose name the lock has.
+    fn locate_named(&self, project: &str, file_name: &str, artifact: &Artifact) -> Distribution {
         let mut locations: Vec<Location> = artifact.url.iter().cloned().map(Location::Url).collect();
         locations.extend(self.pages(project).map(|page| Location::Listing { page, file_name: file_name.to_owned() }));
         Distribution {
@@ -75,22 +78,22 @@ impl Packages {
         }
     }
 
-    /// The best of the files that have one of these hashes.
-    fn listed(&self, chosen: &Chosen, hashes: &[String]) -> Result<Distribution, Error> {
+    /// The best of the listed files that have one of these hashes.
+    fn find_listed(&self, chosen: &Chosen, hashes: &[String]) -> Result<Distribution, Error> {
         let project = chosen.name.as_ref();
         let question = serde_json::json!(["listed-1", project, hashes, self.environment.wanted()]);
-        let answer = memoized(&self.store, Some(question), || self.ask(chosen, hashes))?;
+        let file = memoized(&self.store, Some(question), || self.search_indexes(chosen, hashes))?;
         let pages = self.pages(project);
-        let listing = |page| Location::Listing { page, file_name: answer.file_name.clone() };
+        let listing = |page| Location::Listing { page, file_name: file.file_name.clone() };
         Ok(Distribution {
             locations: pages.map(listing).collect(),
-            file_name: answer.file_name.clone(),
-            sha256: answer.sha256.clone(),
+            file_name: file.file_name.clone(),
+            sha256: file.sha256.clone(),
             size_bytes: None,
         })
     }
 
-    fn ask(&self, chosen: &Chosen, hashes: &[String]) -> Result<Answer, Error> {
+    fn search_indexes(&self, chosen: &Chosen, hashes: &[String]) -> Result<ListedFile, Error> {
         let mut links: Vec<FileLink> = Vec::new();
         for page in self.pages(chosen.name.as_ref()) {
             match self.client.listing(&page) {
@@ -103,10 +106,10 @@ impl Packages {
         }
         let listed = links.iter().map(|link| Listed { file_name: &link.file_name, sha256: link.sha256.as_deref() });
         let located = index::locate(&chosen.name, listed, hashes, &self.environment)?;
-        Ok(Answer { file_name: located.file_name, sha256: located.sha256 })
+        Ok(ListedFile { file_name: located.file_name, sha256: located.sha256 })
     }
 
-    /// Where files of a project may be listed.
+    /// The pages that may list files of a project.
     fn pages(&self, project: &str) -> impl Iterator<Item = String> {
         let links = self.indexes.find_links.iter().map(|place| directory_url(&place.url));
         let indexes = self.indexes.indexes.iter().map(|place| project_url(&place.url, project));
@@ -119,7 +122,8 @@ fn directory_url(place: &str) -> String {
     if Path::new(place).is_absolute() { format!("file://{place}") } else { place.to_owned() }
 }
 
-/// A directory lists the files of many projects, and hashing all of them would take long.
+/// Whether a file may belong to the project. A directory lists the files of many projects, and hashing all of them takes
+/// long.
 fn may_be_of(link: &FileLink, project: &PackageName) -> bool {
     let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '.'], "_");
     plain(&link.file_name).starts_with(&plain(project.as_ref()))

@@ -7,6 +7,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::base::RelPath;
 use crate::config::index::{self, Indexes, Place};
+use crate::config::typed::{GlobalSettings, PythonReposSettings, StoreSettings};
 use crate::config::{Config, Environment};
 use crate::net::{self, Client};
 use crate::report::log::LogSettings;
@@ -27,19 +28,24 @@ pub struct Context {
 }
 
 impl Context {
+    /// The section `[GLOBAL]`.
+    pub fn global(&self) -> GlobalSettings {
+        GlobalSettings::parse(&self.config)
+    }
+
     /// Whether lockfiles must not be changed.
     pub fn is_frozen(&self) -> bool {
-        self.config.flag("GLOBAL", "frozen") || self.environment.is_ci()
+        self.global().frozen || self.environment.is_ci()
     }
 
     /// Whether the user left the dynamic display of progress on.
     pub fn shows_progress(&self) -> bool {
-        self.config.value("GLOBAL", "dynamic_ui").as_bool().unwrap_or(true) && !self.environment.is_ci()
+        self.global().dynamic_ui.unwrap_or(true) && !self.environment.is_ci()
     }
 
     /// The directory for results, `dist` unless configured otherwise.
     pub fn dist_dir(&self) -> PathBuf {
-        self.build_root.join(self.config.text("GLOBAL", "pants_distdir").unwrap_or("dist"))
+        self.build_root.join(self.global().dist_dir)
     }
 
     /// A path of a setting, in which `{distdir}` stands for the directory for results.
@@ -70,7 +76,7 @@ impl Context {
 
     /// The file of certificates that the user trusts.
     pub fn ca_bundle(&self) -> Option<PathBuf> {
-        let configured = self.config.text("GLOBAL", "ca_certs_path").map(PathBuf::from);
+        let configured = self.global().ca_certs_path;
         configured.or_else(|| index::ca_bundle(&self.environment.vars))
     }
 
@@ -97,27 +103,27 @@ impl Context {
         let uv: Vec<_> = index::uv_files(vars, &home).into_iter().filter_map(read).collect();
         let pip: Vec<_> = index::pip_files(vars, &home).into_iter().filter_map(read).collect();
         let mut found = index::discover(vars, &uv, &pip)?;
-        if !self.config.value("python-repos", "indexes").is_null() {
-            found.indexes = self.places("indexes");
+        let configured = PythonReposSettings::parse(&self.config);
+        if let Some(indexes) = configured.indexes {
+            found.indexes = places("indexes", indexes);
         }
-        found.find_links.splice(0..0, self.places("find_links"));
+        found.find_links.splice(0..0, places("find_links", configured.find_links));
         Ok(found)
-    }
-
-    /// The addresses in an option of `[python-repos]`.
-    fn places(&self, option: &str) -> Vec<Place> {
-        let named_by = format!("`{option}` in the section `[python-repos]`");
-        let place = |url: &str| Place { url: url.to_owned(), named_by: named_by.clone() };
-        self.config.list("python-repos", option).into_iter().map(place).collect()
     }
 
     /// The directory of the store.
     pub fn store_dir(&self) -> Result<PathBuf, Error> {
-        if let Some(dir) = self.config.text("store", "dir") {
-            return Ok(self.build_root.join(self.environment.expand_home(dir)));
+        if let Some(dir) = StoreSettings::parse(&self.config).dir {
+            return Ok(self.build_root.join(self.environment.expand_home(&dir)));
         }
         let cache = self.environment.var("XDG_CACHE_HOME").map(PathBuf::from);
         let cache = cache.or_else(|| self.environment.home.as_ref().map(|home| home.join(".cache")));
         Ok(cache.ok_or(Error::NoHome)?.join("waders"))
     }
+}
+
+/// The URLs of an option of `[python-repos]`.
+fn places(option: &str, urls: Vec<String>) -> Vec<Place> {
+    let named_by = format!("`{option}` in the section `[{}]`", PythonReposSettings::SECTION);
+    urls.into_iter().map(|url| Place { url, named_by: named_by.clone() }).collect()
 }

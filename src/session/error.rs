@@ -97,10 +97,10 @@ pub enum Error {
     NoDebugAdapter,
     #[error("`{0}` is no shard")]
     Shard(String),
-    #[error("the requirements of {of} are not pinned by `{file}`")]
-    FrozenRequirements { of: String, file: String },
-    #[error("the requirements of {of} could not be pinned: {exit}\n{stderr}")]
-    NotPinned { of: String, exit: Exit, stderr: String },
+    #[error("the requirements of {owner} are not pinned by `{file}`")]
+    FrozenRequirements { owner: String, file: String },
+    #[error("the requirements of {owner} could not be pinned: {exit}\n{stderr}")]
+    NotPinned { owner: String, exit: Exit, stderr: String },
     #[error("{target} is tagged `{tag}`, which is not allowed here")]
     Tag { target: Address, tag: &'static str },
     #[error("`[test] extra_inputs`")]

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use crate::base::RelPath;
 use crate::build_file::{Diagnostic, Severity};
+use crate::config::typed::{BrokenFiles, ReadingSettings, SourceSettings};
 use crate::config::{Config, Environment};
 use crate::inference::{self, Dependencies, Extent, SourceRoots};
 use crate::report::ExitCode;
@@ -95,7 +96,7 @@ impl Session {
         self.repository.load_errors = loaded.errors;
         loaded.diagnostics.iter().for_each(|diagnostic| self.ui.report_diagnostic(diagnostic));
         self.repository.has_errors |= loaded.diagnostics.iter().any(Diagnostic::is_error);
-        let stops = self.config().text("reading", "broken_files") == Some("stop");
+        let stops = ReadingSettings::parse(self.config()).broken_files == BrokenFiles::Stop;
         if stops && !self.repository.load_errors.is_empty() {
             return Err(Error::Broken(self.report_load_errors(|_| true)));
         }
@@ -108,8 +109,9 @@ impl Session {
             return Ok(roots.clone());
         }
         let graph = self.load_graph()?;
-        let patterns = self.config().list("source", "root_patterns");
-        let markers = self.config().list("source", "marker_filenames");
+        let SourceSettings { root_patterns, marker_filenames } = SourceSettings::parse(self.config());
+        let [patterns, markers] =
+            [&root_patterns, &marker_filenames].map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
         let roots = Arc::new(SourceRoots::new(&patterns, &markers, graph.files().iter())?);
         self.repository.source_roots = Some(roots.clone());
         Ok(roots)

@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 
 use crate::base::RelPath;
+use crate::config::typed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice, UnmatchedGlobs};
 use crate::session::git::{self, Change};
 use crate::session::{Error, Session};
-use crate::targets::filter::{Filters, Granularity, filter};
+use crate::targets::filter::{Filters, Granularity};
 use crate::targets::{self, Address, TargetGraph};
 
 /// In the order in which lists are printed.
 pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
     let graph = session.load_graph()?;
     let specs = specs(session)?;
-    let addresses = match change(session) {
+    let changed = ChangedSettings::parse(session.config());
+    let addresses = match change(&changed) {
         Some(_) if !specs.is_empty() => return Err(Error::SpecsAndChanged(specs)),
         Some(change) => {
             let files = git::changed_files(&session.context.tracker, session.build_root(), change)?;
@@ -33,16 +35,15 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
 
 /// Without those that match nothing, where `[GLOBAL] unmatched_cli_globs` does not make errors of them.
 fn matching(session: &Session, graph: &TargetGraph, specs: Vec<String>) -> Result<Vec<String>, Error> {
-    let old = session.config().text("GLOBAL", "owners_not_found_behavior");
-    let policy = old.or_else(|| session.config().text("GLOBAL", "unmatched_cli_globs")).unwrap_or("error");
-    if policy == "error" {
+    let policy = session.context.global().unmatched_specs;
+    if policy == UnmatchedGlobs::Error {
         return Ok(specs);
     }
     let (root, cwd) = (session.build_root().to_string_lossy(), session.context.cwd()?);
     let mut kept = Vec::new();
     for spec in specs {
         match targets::select(graph, &[&spec], &cwd, &root) {
-            Err(error @ targets::select::Error::Unmatched { .. }) if policy == "warn" => {
+            Err(error @ targets::select::Error::Unmatched { .. }) if policy == UnmatchedGlobs::Warn => {
                 session.ui.warn(&error.to_string())
             }
             Err(targets::select::Error::Unmatched { .. }) => {}
@@ -65,7 +66,8 @@ fn tell_broken(session: &mut Session, graph: &TargetGraph, specs: &[String]) -> 
 pub fn selected_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
     let graph = session.load_graph()?;
     let specs = specs(session)?;
-    let Some(change) = change(session) else {
+    let settings = ChangedSettings::parse(session.config());
+    let Some(change) = change(&settings) else {
         tell_broken(session, &graph, &specs)?;
         let root = session.build_root().to_string_lossy();
         return Ok(targets::select::select_files(&graph, &specs, &session.context.cwd()?, &root)?);
@@ -83,7 +85,7 @@ pub fn selected_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
 
 /// Whether the command line says at all what to work on.
 pub fn says_what(session: &Session) -> Result<bool, Error> {
-    Ok(change(session).is_some() || !specs(session)?.is_empty())
+    Ok(change(&ChangedSettings::parse(session.config())).is_some() || !specs(session)?.is_empty())
 }
 
 /// The selected targets, and what the generators among them stand for, sorted.
@@ -100,7 +102,7 @@ pub fn with_generated(session: &mut Session) -> Result<Vec<Address>, Error> {
 /// Those of the command line, and a line each of the files that `--spec-files` names.
 pub fn specs(session: &Session) -> Result<Vec<String>, Error> {
     let mut specs = session.context.specs.clone();
-    for file in session.config().list("GLOBAL", "spec_files") {
+    for file in session.context.global().spec_files {
         let path = session.build_root().join(file);
         let text = session.context.tracker.read_to_string(&path).map_err(|source| Error::SpecFile { path, source })?;
         specs.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
@@ -108,19 +110,18 @@ pub fn specs(session: &Session) -> Result<Vec<String>, Error> {
     Ok(specs)
 }
 
-fn change(session: &Session) -> Option<Change<'_>> {
-    let config = session.config();
-    let between = config.text("changed", "diffspec").map(Change::Between);
-    between.or_else(|| config.text("changed", "since").map(Change::Since))
+fn change(changed: &ChangedSettings) -> Option<Change<'_>> {
+    let between = changed.diffspec.as_deref().map(Change::Between);
+    between.or_else(|| changed.since.as_deref().map(Change::Since))
 }
 
 /// As Pants: who depends on what changed is added, but not the generators of what changed, which depend on it in name
 /// only.
 fn with_dependents(session: &mut Session, graph: &TargetGraph, changed: Vec<Address>) -> Result<Vec<Address>, Error> {
-    let transitive = match session.config().text("changed", "dependents") {
-        Some("transitive") => true,
-        Some("direct") => false,
-        _ => return Ok(changed),
+    let transitive = match ChangedSettings::parse(session.config()).dependents {
+        DependentsOfChanged::Transitive => true,
+        DependentsOfChanged::Direct => false,
+        DependentsOfChanged::None => return Ok(changed),
     };
     // What is not declared may depend on anything.
     session.report_load_errors(|_| true);
@@ -158,20 +159,23 @@ fn filtered(
     addresses: Vec<Address>,
     narrowed: &dyn for<'f> Fn(Filters<'f>) -> Filters<'f>,
 ) -> Result<Vec<Address>, Error> {
-    let config = session.config();
-    // What is left out by its old name is an inverted entry of the new one.
-    let excluded: Vec<String> =
-        config.list("GLOBAL", "exclude_target_regexp").into_iter().map(|regex| format!("-{regex}")).collect();
+    let (global, mut filter) = (session.context.global(), FilterSettings::parse(session.config()));
+    // `exclude_target_regexp` is an older name for negated entries of `address_regex`.
+    filter.address_regex.extend(global.exclude_target_regexp.iter().map(|regex| format!("-{regex}")));
     let filters = Filters {
-        tag: config.list("GLOBAL", "tag"),
-        target_type: config.list("filter", "target_type"),
-        address_regex: [config.list("filter", "address_regex"), excluded.iter().map(String::as_str).collect()].concat(),
-        tag_regex: config.list("filter", "tag_regex"),
-        granularity: match config.text("filter", "granularity") {
-            Some("file") => Granularity::File,
-            Some("BUILD") => Granularity::Build,
-            _ => Granularity::All,
+        tag: texts(&global.tag),
+        target_type: texts(&filter.target_type),
+        address_regex: texts(&filter.address_regex),
+        tag_regex: texts(&filter.tag_regex),
+        granularity: match filter.granularity {
+            GranularityChoice::File => Granularity::File,
+            GranularityChoice::Build => Granularity::Build,
+            GranularityChoice::All => Granularity::All,
         },
     };
-    Ok(filter(graph, addresses, &narrowed(filters))?)
+    Ok(targets::filter::filter(graph, addresses, &narrowed(filters))?)
+}
+
+fn texts(owned: &[String]) -> Vec<&str> {
+    owned.iter().map(String::as_str).collect()
 }

@@ -1,12 +1,12 @@
 //! The ways out of the process: store, source files, network, engine. Each is opened when it is first asked for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use waders_sandbox::Isolation;
 
 use crate::action::{Limits, Platform};
+use crate::config::typed::{IsolationChoice, SandboxSettings};
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::{LocalActionCache, LocalRunner};
 use crate::engine::{Cancellation, Engine};
@@ -122,33 +122,27 @@ impl Services {
         self.sources = None;
     }
 
+    fn local_settings(&self) -> LocalSettings {
+        let sandbox = SandboxSettings::parse(&self.context.config);
+        let (isolation, name) = match sandbox.isolation {
+            IsolationChoice::NoLandlock => (Isolation::NoLandlock, "no-landlock"),
+            IsolationChoice::Full => (Isolation::Full, "full"),
+        };
+        let limits = Limits {
+            scratch_bytes: sandbox.scratch_bytes,
+            scratch_inodes: sandbox.scratch_inodes,
+            processes: sandbox.processes,
+            open_files: sandbox.open_files,
+            file_bytes: sandbox.file_bytes,
+            memory_bytes: sandbox.memory_bytes,
+        };
+        LocalSettings { platform: Platform { isolation: name, limits }, isolation, grace: sandbox.grace }
+    }
+
     /// The number of processes at once: as configured, else the number of cores.
     fn parallelism(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let configured = self.context.config.integer("GLOBAL", "process_execution_local_parallelism");
-        configured.and_then(|count| usize::try_from(count).ok()).unwrap_or(cores).max(1)
-    }
-
-    fn local_settings(&self) -> LocalSettings {
-        let config = &self.context.config;
-        let number = |option| config.integer("sandbox", option).and_then(|number| u64::try_from(number).ok());
-        let (isolation, name) = match config.text("sandbox", "isolation") {
-            Some("no-landlock") => (Isolation::NoLandlock, "no-landlock"),
-            _ => (Isolation::Full, "full"),
-        };
-        let limits = Limits {
-            scratch_bytes: number("scratch_size").unwrap_or(2 << 30),
-            scratch_inodes: number("scratch_inodes").unwrap_or(200_000),
-            processes: number("processes").unwrap_or(4096),
-            open_files: number("open_files").unwrap_or(65_536),
-            file_bytes: number("file_size").unwrap_or(16 << 30),
-            memory_bytes: number("memory"),
-        };
-        LocalSettings {
-            platform: Platform { isolation: name, limits },
-            isolation,
-            grace: Duration::from_secs(number("grace").unwrap_or(30)),
-        }
+        self.context.global().parallelism.unwrap_or(cores).max(1)
     }
 }
 

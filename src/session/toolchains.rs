@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::action::Source;
 use crate::config::Config;
+use crate::config::typed::{GlobalSettings, PythonSettings};
 use crate::plan::interpreter::Interpreter;
 use crate::session::{self, Error, Session};
 use crate::targets;
@@ -24,11 +25,12 @@ const ANY: &str = "CPython>=3.9";
 
 /// The interpreter constraints of targets without constraints of their own.
 pub fn default_constraints(config: &Config) -> Vec<String> {
-    let set = config.list("python", "interpreter_constraints");
-    if set.is_empty() && !targets::is_release_at_least(config.text("GLOBAL", "pants_version"), (2, 17)) {
+    let set = PythonSettings::parse(config).interpreter_constraints;
+    if set.is_empty() && !targets::is_release_at_least(GlobalSettings::parse(config).pants_version.as_deref(), (2, 17))
+    {
         return vec![OLD_CONSTRAINTS.to_owned()];
     }
-    set.into_iter().map(str::to_owned).collect()
+    set
 }
 
 /// The interpreter constraints for BUILD files: those of the repository or, where no such interpreter is available, any

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use crate::config::typed::VisibilitySettings;
 use crate::inference::Dependencies;
 use crate::inference::numbered::Number;
 use crate::session::{Error, Session};
@@ -14,7 +15,7 @@ use crate::targets::{Address, Diagnostic, Kind, Target};
 /// Reports every such dependency of these targets; an error if one is forbidden.
 pub fn check(session: &mut Session, dependencies: &Dependencies, about: &BTreeSet<Address>) -> Result<(), Error> {
     let graph = session.load_graph()?;
-    if graph.visibility().is_empty() || !session.config().flag("visibility", "enforce") {
+    if graph.visibility().is_empty() || !VisibilitySettings::parse(session.config()).enforce {
         return Ok(());
     }
     let ends: Vec<OnceLock<Option<Endpoint>>> = (0..dependencies.len()).map(|_| OnceLock::new()).collect();

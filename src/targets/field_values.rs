@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::config::Config;
+use crate::config::typed::GlobalSettings;
 use crate::targets::kind::{Field, GenerateFrom, Kind, Sources};
 use crate::targets::requirement_text::canonical;
 use crate::targets::requirements::normalized;
 use crate::targets::{Target, Value};
 
 /// The enabled backends and the Pants version, which decide which fields exist.
-pub struct EnabledBackends<'a> {
+pub struct EnabledBackends {
     /// `[GLOBAL] backend_packages`.
-    pub backends: Vec<&'a str>,
+    pub backends: Vec<String>,
     /// The minor version of Pants 2.x.
     pub minor: u32,
 }
@@ -21,11 +22,12 @@ pub struct EnabledBackends<'a> {
 /// The minor version for repositories without `pants_version`: the one with which the output is compared in tests.
 const COMPARED_WITH: u32 = 17;
 
-impl<'a> EnabledBackends<'a> {
+impl EnabledBackends {
     /// Reads `[GLOBAL] backend_packages` and `pants_version`.
-    pub fn from_config(config: &'a Config) -> EnabledBackends<'a> {
-        let minor = config.text("GLOBAL", "pants_version").and_then(|version| version.split('.').nth(1)?.parse().ok());
-        EnabledBackends { backends: config.list("GLOBAL", "backend_packages"), minor: minor.unwrap_or(COMPARED_WITH) }
+    pub fn from_config(config: &Config) -> EnabledBackends {
+        let GlobalSettings { backend_packages, pants_version, .. } = GlobalSettings::parse(config);
+        let minor = pants_version.and_then(|version| version.split('.').nth(1)?.parse().ok());
+        EnabledBackends { backends: backend_packages, minor: minor.unwrap_or(COMPARED_WITH) }
     }
 
     /// Whether the field exists with these backends and this version.
@@ -35,7 +37,7 @@ impl<'a> EnabledBackends<'a> {
 }
 
 /// Field values by the names that `peek` gives them. `all` includes fields that have their default value.
-pub fn field_values(target: &Target, enabled: &EnabledBackends<'_>, all: bool) -> BTreeMap<String, Json> {
+pub fn field_values(target: &Target, enabled: &EnabledBackends, all: bool) -> BTreeMap<String, Json> {
     let mut values = BTreeMap::new();
     let mut add = |name: &str, raw: bool, default: Json| {
         let none_counts = name == "source" && target.kind == "docker_image";

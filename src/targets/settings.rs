@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::Value;
-
 use crate::build_file::Severity;
 use crate::config::Config;
+use crate::config::typed::{
+    GlobalSettings, ProtobufSettings, PythonInferSettings, PythonSettings, ReadingSettings, ThriftSettings,
+    UnmatchedGlobs,
+};
 
 /// Backends that enable visibility rules.
 const VISIBILITY: [&str; 2] = ["pants.backend.experimental.visibility", "pants.backend.visibility"];
@@ -38,15 +40,10 @@ pub struct LoadSettings {
 impl LoadSettings {
     /// Reads the options. `root` is the build root, which directory options may be below.
     pub fn from_config(config: &Config, root: &Path) -> LoadSettings {
-        let list = |option: &str, default: &[&str]| match config.value("GLOBAL", option) {
-            Value::Array(_) => config.list("GLOBAL", option).into_iter().map(str::to_owned).collect(),
-            _ => default.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>(),
-        };
-        let flag = |scope: &str, option: &str, default: bool| config.value(scope, option).as_bool().unwrap_or(default);
-        let mut pants_ignore = list("pants_ignore", &[".*/", "/dist/", "__pycache__", "!.semgrep/", "!.github/"]);
+        let (global, python) = (GlobalSettings::parse(config), PythonSettings::parse(config));
+        let mut pants_ignore = global.pants_ignore;
         // Regardless of the setting, outputs of Waders and files of git are not sources.
-        for (option, default) in [("pants_workdir", ".pants.d"), ("pants_distdir", "dist")] {
-            let dir = Path::new(config.text("GLOBAL", option).unwrap_or(default));
+        for dir in [Path::new(&global.work_dir), Path::new(&global.dist_dir)] {
             let inside = if dir.is_absolute() { dir.strip_prefix(root).ok() } else { Some(dir) };
             if let Some(inside) = inside.and_then(Path::to_str).filter(|inside| !inside.is_empty()) {
                 pants_ignore.push(format!("/{}/", inside.trim_matches('/')));
@@ -55,20 +52,24 @@ impl LoadSettings {
         pants_ignore.push("/.git/".to_owned());
         LoadSettings {
             pants_ignore,
-            use_gitignore: flag("GLOBAL", "pants_ignore_use_gitignore", true),
-            build_patterns: list("build_patterns", &["BUILD", "BUILD.*"]),
-            build_ignore: list("build_ignore", &[]),
-            prelude_globs: list("build_file_prelude_globs", &[]),
-            resolves: resolves(config),
-            default_resolve: config.text("python", "default_resolve").unwrap_or("python-default").to_owned(),
-            lockfile_targets: flag("python", "enable_lockfile_targets", true),
-            pants_version: config.text("GLOBAL", "pants_version").map(str::to_owned),
-            visibility: list("backend_packages", &[]).iter().any(|backend| VISIBILITY.contains(&backend.as_str())),
+            use_gitignore: global.use_gitignore,
+            build_patterns: global.build_patterns,
+            build_ignore: global.build_ignore,
+            prelude_globs: global.prelude_globs,
+            resolves: if python.enable_resolves { python.resolves } else { BTreeMap::new() },
+            default_resolve: python.default_resolve,
+            lockfile_targets: python.enable_lockfile_targets,
+            pants_version: global.pants_version,
+            visibility: global.backend_packages.iter().any(|backend| VISIBILITY.contains(&backend.as_str())),
             sibling_generators: sibling_generators(config),
-            unmatched_glob_severity: unmatched_glob_severity(config),
-            unknown_severity: match config.text("reading", "unknown") {
-                Some("error") => Severity::Error,
-                _ => Severity::Warning,
+            unmatched_glob_severity: match global.unmatched_sources {
+                UnmatchedGlobs::Ignore => None,
+                UnmatchedGlobs::Warn => Some(Severity::Warning),
+                UnmatchedGlobs::Error => Some(Severity::Error),
+            },
+            unknown_severity: match ReadingSettings::parse(config).unknown_is_error {
+                true => Severity::Error,
+                false => Severity::Warning,
             },
         }
     }
@@ -98,34 +99,10 @@ pub fn is_release_at_least(pants_version: Option<&str>, release: (u32, u32)) -> 
 }
 
 fn sibling_generators(config: &Config) -> Vec<&'static str> {
-    const OPTIONS: [(&str, &str, &[&str]); 3] = [
-        ("python-infer", "imports", &["python_sources", "python_tests", "python_test_utils"]),
-        ("protoc", "dependency_inference", &["protobuf_sources"]),
-        ("thrift", "dependency_inference", &["thrift_sources"]),
+    let inferred: [(bool, &[&'static str]); 3] = [
+        (PythonInferSettings::parse(config).imports, &["python_sources", "python_tests", "python_test_utils"]),
+        (ProtobufSettings::parse(config).dependency_inference, &["protobuf_sources"]),
+        (ThriftSettings::parse(config).dependency_inference, &["thrift_sources"]),
     ];
-    let is_off = |scope: &str, option: &str| config.value(scope, option).as_bool() == Some(false);
-    let off = OPTIONS.into_iter().filter(|(scope, option, _)| is_off(scope, option));
-    off.flat_map(|(.., kinds)| kinds).copied().collect()
-}
-
-fn unmatched_glob_severity(config: &Config) -> Option<Severity> {
-    let old = config.text("GLOBAL", "files_not_found_behavior");
-    match old.or_else(|| config.text("GLOBAL", "unmatched_build_file_globs")) {
-        Some("ignore") => None,
-        Some("error") => Some(Severity::Error),
-        _ => Some(Severity::Warning),
-    }
-}
-
-fn resolves(config: &Config) -> BTreeMap<String, String> {
-    if !config.flag("python", "enable_resolves") {
-        return BTreeMap::new();
-    }
-    match config.value("python", "resolves") {
-        Value::Object(resolves) => {
-            let text = |(name, path): (&String, &Value)| Some((name.clone(), path.as_str()?.to_owned()));
-            resolves.iter().filter_map(text).collect()
-        }
-        _ => BTreeMap::from([("python-default".to_owned(), "3rdparty/python/default.lock".to_owned())]),
-    }
+    inferred.into_iter().filter(|(is_on, _)| !is_on).flat_map(|(_, kinds)| kinds).copied().collect()
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{DEFAULT_PACKAGES, Error, Provider, Settings, debian, host, standalone};
 use crate::config::Config;
+use crate::config::typed::{SystemSettings, ToolchainSettings};
 use crate::tracked::Tracker;
 
 /// The machine, as far as providers look at it. All paths are arguments, so that tests can make one.
@@ -22,23 +23,23 @@ pub struct Machine {
 
 impl Settings {
     pub fn of(config: &Config, machine: &Machine) -> Result<Settings, Error> {
-        let system = |option: &str| config.text("system", option).filter(|text| !text.is_empty()).map(str::to_owned);
+        let (system, toolchain) = (SystemSettings::parse(config), ToolchainSettings::parse(config));
         let root = |path: &str| machine.root.join(path);
         let os_release = machine.tracker.read_to_string(&root("etc/os-release")).unwrap_or_default();
         Ok(Settings {
-            providers: providers(&config.list("toolchain", "providers"))?,
+            providers: providers(&toolchain.providers)?,
             debian: debian::Settings {
-                mirror: system("mirror"),
-                snapshot_mirror: system("snapshot_mirror"),
-                suite: system("suite"),
-                keyring: system("keyring").map(PathBuf::from),
+                mirror: system.mirror,
+                snapshot_mirror: system.snapshot_mirror,
+                suite: system.suite,
+                keyring: system.keyring.map(PathBuf::from),
                 apt_sources: debian::sources::files(&machine.tracker, &root("etc/apt")),
                 codename: codename(&os_release),
                 keyring_dirs: vec![root("usr/share/keyrings"), root("etc/apt/trusted.gpg.d")],
             },
             standalone: standalone::Settings {
-                url_template: config.text("toolchain", "standalone_url_template").map(str::to_owned),
-                versions: owned(config.list("toolchain", "standalone_versions")),
+                url_template: toolchain.standalone_url_template,
+                versions: toolchain.standalone_versions,
             },
             host: host::Settings { versions_dirs: vec![versions_dir(machine)], path: machine.path.clone() },
         })
@@ -47,15 +48,16 @@ impl Settings {
 
 /// `[system] packages`, or the default where it is empty.
 pub fn packages(config: &Config) -> Vec<String> {
-    let named = owned(config.list("system", "packages"));
+    let named = SystemSettings::parse(config).packages;
     if named.is_empty() { DEFAULT_PACKAGES.map(str::to_owned).to_vec() } else { named }
 }
 
-fn providers(names: &[&str]) -> Result<Vec<Provider>, Error> {
+fn providers(names: &[String]) -> Result<Vec<Provider>, Error> {
     if names.is_empty() {
         return Ok(vec![Provider::Debian, Provider::Standalone, Provider::Host]);
     }
-    let provider = |name: &&str| Provider::parse(name).ok_or_else(|| Error::UnknownProvider { name: name.to_string() });
+    let provider =
+        |name: &String| Provider::parse(name).ok_or_else(|| Error::UnknownProvider { name: name.to_string() });
     names.iter().map(provider).collect()
 }
 
@@ -67,10 +69,6 @@ fn codename(os_release: &str) -> Option<String> {
 fn versions_dir(machine: &Machine) -> PathBuf {
     let root = machine.pyenv_root.as_deref().filter(|root| root.is_absolute()).map(Path::to_owned);
     root.unwrap_or_else(|| machine.home.join(".pyenv")).join("versions")
-}
-
-fn owned(texts: Vec<&str>) -> Vec<String> {
-    texts.into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]

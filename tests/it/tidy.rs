@@ -93,6 +93,7 @@ fn the_house_keeps_its_rules() {
         complaints.extend(confinement(&path, &text));
         complaints.extend(imports(&rooms, &path, &text));
         complaints.extend(unnoted(&path, &text));
+        complaints.extend(untyped_options(&path, &text));
     }
     for (path, text) in files(root, &COMMITTED, &["rs", "md", "toml", "py", "sh"]) {
         complaints.extend(bans(&path, &text));
@@ -220,6 +221,26 @@ fn unnoted(path: &str, text: &str) -> Vec<String> {
     guilty.map(|(number, word)| format!("{path}:{number}: `{word}` reads a file untracked: use a `Tracker`")).collect()
 }
 
+/// Names of options outside `config`: everyone else uses its typed settings, so that a misspelt name is found by the compiler.
+/// Tests, which come last, may name options.
+fn untyped_options(path: &str, text: &str) -> Vec<String> {
+    let readers = ["flag", "text", "list", "integer", "value", "dict", "number", "is_default"];
+    if !path.starts_with("src/") || path.starts_with("src/config/") || path.ends_with("tests.rs") {
+        return Vec::new();
+    }
+    let lines = code_lines(text).take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
+    let reads = |line: &str, call: String| {
+        let mut arguments = line.split(call.as_str()).skip(1).map(|rest| rest.split(')').next().unwrap_or(rest));
+        arguments.any(|arguments| arguments.contains('"'))
+    };
+    let names_option = |line: &str| {
+        let calls = readers.iter().flat_map(|reader| [format!("config.{reader}("), format!("config().{reader}(")]);
+        calls.into_iter().any(|call| reads(line, call))
+    };
+    let guilty = lines.filter(|(_, line)| names_option(line));
+    guilty.map(|(number, _)| format!("{path}:{number}: names an option: use a struct of `config::typed`")).collect()
+}
+
 fn bans(path: &str, text: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     for word in forbidden() {
@@ -313,6 +334,19 @@ fn looks_that_are_not_noted_are_found() {
         assert_eq!(unnoted("src/store/a.rs", &text).len() + unnoted(WALK, &text).len(), 0, "{text}");
     }
     assert_eq!(unnoted("src/plan/a.rs", "let x = tracker.read(&path);").len(), 0);
+}
+
+#[test]
+fn options_that_are_named_outside_config_are_found() {
+    for line in
+        [r#"config.flag("test", "force")"#, r#"session.config().text(GOAL, "sep")"#, r#"self.config.list(s, "a")"#]
+    {
+        assert_eq!(untyped_options("src/goals/a.rs", line).len(), 1, "{line}");
+        assert_eq!(untyped_options("src/goals/a.rs", &format!("#[cfg(test)]\n{line}")).len(), 0, "{line}");
+        assert_eq!(untyped_options("src/config/a.rs", line).len(), 0, "{line}");
+    }
+    assert_eq!(untyped_options("src/tools/a.rs", "config.list(&tool.scope, option)").len(), 0);
+    assert_eq!(untyped_options("src/report/a.rs", r#"console.text("a note")"#).len(), 0);
 }
 
 #[test]

@@ -1,24 +1,23 @@
-//! `check`: each type checker once for every resolve and interpreter. Which checkers, on what, and what became of them is
-//! told as for any tool (`calls`). What each process gets is `prepare`, mypy's own part of that is `mypy`; `verify` asks
-//! once more from nothing.
+//! `check`: each type checker, once for every resolve and interpreter. Their processes are planned in `prepare::check`;
+//! results are reported as for any tool. `verify` runs the checkers once more without incremental state and compares.
 
 mod advice;
 mod verify;
 
+use crate::config::typed::CheckSettings;
 use crate::goals::call_results::{CallResults, keep_reports};
 use crate::prepare;
-use crate::prepare::calls::prepare::Contents;
-use crate::prepare::calls::{self, Done, Enabled, enabled};
+use crate::prepare::calls::enabled::enabled_calls;
+use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
 use crate::report::tool_result::Asked;
 use crate::session::reuse::reused_or;
 use crate::session::{Error, Session, Verdict};
 use crate::tools::Kind;
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let enabled = enabled::enabled(session.config(), "check", &[Kind::Checker])?;
-    let config = session.config();
-    let (force, verifies) = (config.flag("check", "force"), config.flag("check", "verify"));
-    let Done { calls, outcomes, .. } = match verifies {
+    let enabled = enabled_calls(session.config(), "check", &[Kind::Checker])?;
+    let CheckSettings { force, verify } = CheckSettings::parse(session.config());
+    let CallOutcomes { calls, outcomes, .. } = match verify {
         // Two runs are compared step by step, so both are prepared.
         true => check(session, &enabled, force)?,
         false => reused_or(session, "check", |session| check(session, &enabled, force))?,
@@ -34,7 +33,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.ui.summary(&advice);
     }
     let mut verdict = results.verdict(Asked::Tell);
-    if verifies {
+    if verify {
         let from_nothing = check(session, &enabled, true)?.outcomes;
         if session.services.was_interrupted() {
             return Ok(Verdict::Interrupted);
@@ -49,9 +48,9 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 /// `force`: each checker from nothing, whatever is known.
-fn check(session: &mut Session, enabled: &[Enabled], force: bool) -> Result<Done, Error> {
-    let works = calls::works(session, enabled)?;
-    let prepare = |session: &mut Session| prepare::check::prepare(session, &works, force);
-    let (calls, outcomes) = calls::carry_out(session, &works, prepare)?;
-    Ok(Done { calls, outcomes, contents: Contents::new(), unreadable: false })
+fn check(session: &mut Session, enabled: &[EnabledCall], force: bool) -> Result<CallOutcomes, Error> {
+    let calls = calls::partition_calls(session, enabled)?;
+    let plan = |session: &mut Session| prepare::check::plan(session, &calls, force);
+    let (calls, outcomes) = calls::run_planned(session, &calls, plan)?;
+    Ok(CallOutcomes { calls, outcomes, contents: Contents::new(), has_unreadable: false })
 }

@@ -6,13 +6,13 @@ use crate::action::Exit;
 use crate::base::Digest;
 use crate::engine::executor::Results;
 use crate::goals::call_results::from_build_root;
-use crate::prepare::calls::prepare::PreparedCall;
+use crate::prepare::calls::PlannedCall;
 use crate::session::{Error, Kind, Session, Verdict, failure};
 
 /// Good where all is the same; what is not is told. The run from nothing has already taken the place of what was kept.
 pub fn verify(
     session: &mut Session,
-    calls: &[PreparedCall],
+    calls: &[PlannedCall],
     outcomes: &Results,
     from_nothing: &Results,
 ) -> Result<Verdict, Error> {

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use crate::action::{ActionGraph, Exit, Outcome, Source, Step};
 use crate::base::{Digest, RelPath};
+use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::engine::executor::Results;
 use crate::plan::coverage_run::{self, ALSO, Format, MEASURED};
-use crate::prepare::interpreters::Images;
-use crate::prepare::test::PreparedTest;
+use crate::prepare::images::Images;
+use crate::prepare::test::PlannedTest;
 use crate::prepare::test::coverage::Coverage;
 use crate::report::junit::path_safe;
 use crate::session::{Error, Session, execute};
@@ -19,7 +20,7 @@ use crate::store::{Node, Store, Tree};
 pub fn report(
     session: &mut Session,
     coverage: &Coverage,
-    tests: &[PreparedTest],
+    tests: &[PlannedTest],
     outcomes: &Results,
 ) -> Result<bool, Error> {
     let store = session.services.open_store()?;
@@ -54,7 +55,7 @@ pub fn report(
 fn data(
     store: &Store,
     coverage: &Coverage,
-    tests: &[PreparedTest],
+    tests: &[PlannedTest],
     outcomes: &Results,
 ) -> Result<Option<Digest>, Error> {
     let mut nodes: BTreeMap<RelPath, Node> = BTreeMap::new();
@@ -100,8 +101,7 @@ fn texts(store: &Store, outcome: &Outcome) -> Result<[String; 2], Error> {
 }
 
 fn output_dir(session: &Session) -> PathBuf {
-    let dir = session.config().text("coverage-py", "output_dir").unwrap_or("{distdir}/coverage/python");
-    session.build_root().join(dir.replace("{distdir}", &session.context.dist_dir().to_string_lossy()))
+    session.context.output_path(&CoverageSettings::parse(session.config()).output_dir)
 }
 
 fn tell_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::Path) {
@@ -109,7 +109,7 @@ fn tell_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::P
     for format in formats.iter().filter(|format| format.file().is_some()) {
         session.ui.summary(&format!("Wrote {} coverage report to `{}`", format.name(), shown.display()));
     }
-    if session.config().flag("test", "open_coverage") {
+    if TestSettings::parse(session.config()).open_coverage {
         // A build tool starts no browser: the path is there to be clicked on.
         let readable = [Format::Html, Format::Xml, Format::Json, Format::Lcov];
         match readable.iter().find(|format| formats.contains(format)).and_then(|format| format.file()) {

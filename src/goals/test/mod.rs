@@ -1,28 +1,29 @@
-//! `test`: one pytest process a file, each in its own sandbox. Which files is `selection`, which share a process after
-//! all is `batches`, what each gets is `prepare`, what became of them is `results`, what they covered is `coverage`,
-//! how all that is kept for a run in which nothing changed is `recalled`.
+//! `test`: one pytest process for each test file, each in its own sandbox. `selection` finds the files, `results` reports
+//! their outcomes, `coverage` writes coverage reports, and `reuse` stores the outcomes for a run in which nothing changed.
+//! The processes are planned in `prepare::test`.
 
 mod coverage;
-mod recalled;
 mod results;
+mod reuse;
 mod selection;
 
 use crate::action::StepId;
+use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
 use crate::plan::coverage_run::TOO_LOW;
 use crate::prepare;
 use crate::prepare::test::coverage::Coverage;
-use crate::prepare::test::{Prepared, PreparedTest};
+use crate::prepare::test::{PlannedTest, PlannedTests};
 use crate::report::TestResult;
 use crate::session::reuse::reused_or;
 use crate::session::{Error, Session, Verdict, execute};
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let debug = session.config().flag("test", "debug");
+    let debug = TestSettings::parse(session.config()).debug;
     let done = match debug {
         // A person is part of it.
-        true => done(session, debug)?,
-        false => reused_or(session, "test", |session| done(session, debug))?,
+        true => run_tests(session, debug)?,
+        false => reused_or(session, "test", |session| run_tests(session, debug))?,
     };
     if done.tests.is_empty() {
         return Ok(Verdict::Good);
@@ -46,7 +47,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 /// Tests that failed come before coverage that is too low.
-fn verdict(session: &Session, done: &Done, results: &[TestResult], covered: bool) -> Verdict {
+fn verdict(session: &Session, done: &TestOutcomes, results: &[TestResult], covered: bool) -> Verdict {
     match results::verdict(&done.tests, &done.outcomes, results) {
         _ if session.services.was_interrupted() => Verdict::Interrupted,
         Verdict::Good if !covered => Verdict::Bad(TOO_LOW),
@@ -54,35 +55,36 @@ fn verdict(session: &Session, done: &Done, results: &[TestResult], covered: bool
     }
 }
 
-/// What became of all tests.
+/// The outcomes of all tests.
 #[derive(Default)]
-struct Done {
-    tests: Vec<PreparedTest>,
+struct TestOutcomes {
+    tests: Vec<PlannedTest>,
     coverage: Option<Coverage>,
     outcomes: Results,
 }
 
-fn done(session: &mut Session, debug: bool) -> Result<Done, Error> {
+/// Plans and runs the selected tests.
+fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> {
     let selection = selection::tests(session)?;
     if selection.tests.is_empty() {
         if selection.was_named {
             session.ui.warn("no target of the command line has tests: `test` works on `python_test` targets");
         }
-        return Ok(Done::default());
+        return Ok(TestOutcomes::default());
     }
-    if session.config().flag("test", "debug_adapter") {
+    if TestSettings::parse(session.config()).debug_adapter {
         return Err(Error::NoDebugAdapter);
     }
     if debug && selection.tests.len() > 1 {
         return Err(Error::DebugOne(selection.tests.len()));
     }
     let once = |session: &mut Session| {
-        let Prepared { graph, tests, coverage } = prepare::test::prepare(session, &selection.tests)?;
+        let PlannedTests { graph, tests, coverage } = prepare::test::plan(session, &selection.tests)?;
         let mut steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
         steps.extend(coverage.iter().flat_map(Coverage::steps));
         let outcomes = execute::execute(session, graph, &steps, debug)?;
         Ok(((tests, coverage), outcomes))
     };
     let ((tests, coverage), outcomes) = execute::with_repair(session, once)?;
-    Ok(Done { tests, coverage, outcomes })
+    Ok(TestOutcomes { tests, coverage, outcomes })
 }

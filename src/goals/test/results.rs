@@ -1,8 +1,9 @@
 //! What became of the tests: read from the store, told on the screen, written below the distribution directory.
 
 use crate::base::RelPath;
+use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
-use crate::prepare::test::PreparedTest;
+use crate::prepare::test::PlannedTest;
 use crate::report::summary::{self, Output};
 use crate::report::{TestResult, json, junit, test_result};
 use crate::session::failure::{self, Failure};
@@ -10,16 +11,16 @@ use crate::session::{Error, Session, Verdict};
 use crate::store::{Node, Store};
 
 /// In the order of the tests.
-pub fn results(session: &mut Session, tests: &[PreparedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
+pub fn results(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
     let store = session.services.open_store()?;
     let mut results = tests.iter().map(|test| result(&store, test, outcomes)).collect::<Result<Vec<_>, _>>()?;
-    if session.config().flag("test", "show_all_batch_targets") {
+    if TestSettings::parse(session.config()).show_all_batch_targets {
         results.iter_mut().for_each(|result| result.name = result.addresses.join(", "));
     }
     Ok(results)
 }
 
-fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<TestResult, Error> {
+fn result(store: &Store, test: &PlannedTest, outcomes: &Results) -> Result<TestResult, Error> {
     let (done, origin, outcome) = match failure::ran(&test.step, outcomes) {
         Ok(ran) => ran,
         Err(failure) => return Ok(TestResult::not_run(&test.names, &failure.message)),
@@ -35,7 +36,7 @@ fn result(store: &Store, test: &PreparedTest, outcomes: &Results) -> Result<Test
 }
 
 /// Good, bad with the code of the worst test, or with the one kind of trouble that all failures have in common.
-pub fn verdict(tests: &[PreparedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
+pub fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
     let failures: Vec<Failure> = tests.iter().filter_map(|test| failure::ran(&test.step, outcomes).err()).collect();
     let failed = results.iter().filter(|result| result.has_failed()).count();
     match failure::common_kind(&failures) {
@@ -46,18 +47,15 @@ pub fn verdict(tests: &[PreparedTest], outcomes: &Results, results: &[TestResult
 
 /// JUnit files, where `[test] report` asks for them.
 pub fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Error> {
-    if !session.config().flag("test", "report") {
-        return Ok(());
+    let settings = TestSettings::parse(session.config());
+    match settings.report {
+        true => Ok(junit::write(&session.context.output_path(&settings.report_dir), results)?),
+        false => Ok(()),
     }
-    let dir = session.config().text("test", "report_dir").map_or_else(
-        || session.context.dist_dir().join("test/reports"),
-        |dir| session.build_root().join(dir.replace("{distdir}", &session.context.dist_dir().to_string_lossy())),
-    );
-    Ok(junit::write(&dir, results)?)
 }
 
 /// What tests wrote below `extra-output/`, to `dist/test/<address>/`.
-pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes: &Results) -> Result<(), Error> {
+pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<(), Error> {
     let store = session.services.open_store()?;
     let extra = RelPath::parse("extra-output").expect("the path is clean");
     for test in tests {
@@ -75,7 +73,8 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes
 
 pub fn print(session: &Session, results: &[TestResult]) {
     let colour = session.ui.terminal.colour;
-    let output = Output::parse(session.config().text("test", "output").unwrap_or("failed"));
+    let settings = TestSettings::parse(session.config());
+    let output = Output::parse(&settings.output);
     for result in results.iter().filter(|result| output.shows(result) && !result.was_not_run()) {
         session.ui.summary(&summary::output_block(result, colour));
     }
@@ -86,9 +85,8 @@ pub fn print(session: &Session, results: &[TestResult]) {
         session.ui.summary(&block);
     }
     session.ui.summary(&summary::totals_line(results));
-    if shows_rerun(session)
-        && let Some(text) =
-            summary::rerun_text(session.config().text("GLOBAL", "pants_bin_name").unwrap_or("waders"), results)
+    if settings.show_rerun_command.unwrap_or_else(|| session.environment().is_ci())
+        && let Some(text) = summary::rerun_text(&session.context.global().bin_name, results)
     {
         session.ui.text(&format!("\n{text}"));
     }
@@ -96,13 +94,8 @@ pub fn print(session: &Session, results: &[TestResult]) {
 
 /// Results for machines, where they are asked for.
 pub fn print_json(session: &Session, results: &[TestResult], verdict: Verdict) -> Result<(), Error> {
-    match session.config().flag("test", "json") {
+    match TestSettings::parse(session.config()).json {
         true => session.ui.print(&json::render_tests(results, session.exit_code(verdict))),
         false => Ok(()),
     }
-}
-
-fn shows_rerun(session: &Session) -> bool {
-    let wanted = session.config().value("test", "show_rerun_command").as_bool();
-    wanted.unwrap_or_else(|| session.environment().is_ci())
 }

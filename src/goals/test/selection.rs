@@ -1,5 +1,6 @@
 //! Which test files a command line means.
 
+use crate::config::typed::{PytestSettings, TestSettings};
 use crate::session::{Error, Session, selection};
 use crate::targets::{Address, Target};
 
@@ -12,8 +13,8 @@ pub struct Selection {
 pub fn tests(session: &mut Session) -> Result<Selection, Error> {
     let graph = session.load_graph()?;
     let selected = session.select()?;
-    let shard = session.config().text("test", "shard").filter(|text| !text.is_empty()).map(Shard::parse).transpose()?;
-    let skips_all = session.config().flag("pytest", "skip");
+    let shard = TestSettings::parse(session.config()).shard.as_deref().map(Shard::parse).transpose()?;
+    let skips_all = PytestSettings::parse(session.config()).skip;
     let (generators, mut tests): (Vec<Address>, Vec<Address>) = selected
         .into_iter()
         .partition(|address| graph.get(address).is_some_and(|target| target.kind == "python_tests"));

@@ -1,58 +1,60 @@
-//! The calls that a goal makes: switched on by backends, narrowed by `--only` and `skip`.
+//! The calls that a goal makes: enabled by backends, narrowed by `--only` and `skip`.
 
 use std::collections::BTreeSet;
 
 use crate::config::Config;
+use crate::config::typed::{GlobalSettings, ToolGoalSettings, ToolSettings};
 use crate::session::Error;
 use crate::tools::regex_lint;
 use crate::tools::{self, Call, Kind, Tool};
 
+/// One way in which a goal calls a tool.
 #[derive(Clone, Debug)]
-pub struct Enabled {
+pub struct EnabledCall {
     pub tool: Tool,
     pub call: Call,
 }
 
-/// The calls of these kinds: in the order of the kinds, and in that of the backends that switch them on.
-pub fn enabled(config: &Config, goal: &str, kinds: &[Kind]) -> Result<Vec<Enabled>, Error> {
-    let all = switched_on(config);
-    let mut all: Vec<Enabled> =
+/// The calls of these kinds, in the order of the kinds, then in the order of the backends that enable them.
+pub fn enabled_calls(config: &Config, goal: &str, kinds: &[Kind]) -> Result<Vec<EnabledCall>, Error> {
+    let all = enabled_by_backends(config);
+    let mut all: Vec<EnabledCall> =
         kinds.iter().flat_map(|kind| all.iter().filter(|enabled| enabled.call.kind == *kind)).cloned().collect();
     if all.is_empty() {
         return Err(Error::NoTool { goal: goal.to_owned() });
     }
-    let only = config.list(goal, "only");
-    let known: BTreeSet<&str> = all.iter().flat_map(Enabled::names).collect();
-    let is_known = |name: &&&str| known.contains(**name) || (goal == "lint" && **name == regex_lint::NAME);
+    let only = ToolGoalSettings::parse(config, goal).only;
+    let known: BTreeSet<&str> = all.iter().flat_map(EnabledCall::names).collect();
+    let is_known = |name: &&String| known.contains(name.as_str()) || (goal == "lint" && *name == regex_lint::NAME);
     if let Some(name) = only.iter().find(|name| !is_known(name)) {
         let known = known.iter().map(|name| name.to_string()).collect();
         return Err(Error::NoSuchTool { goal: goal.to_owned(), name: name.to_string(), known });
     }
     all.retain(|enabled| {
-        let is_meant = only.is_empty() || enabled.names().any(|name| only.contains(&name));
-        is_meant && !config.flag(&enabled.tool.scope, "skip")
+        let is_chosen = only.is_empty() || enabled.names().any(|name| only.iter().any(|chosen| chosen == name));
+        is_chosen && !ToolSettings::parse(config, &enabled.tool.scope).skip
     });
     Ok(all)
 }
 
-/// In the order of backends; a call that several switch on is made once.
-fn switched_on(config: &Config) -> Vec<Enabled> {
-    let calls: Vec<Enabled> = tools::all().flat_map(Enabled::of).collect();
+/// In the order of backends; a call that several backends enable is made once.
+fn enabled_by_backends(config: &Config) -> Vec<EnabledCall> {
+    let calls: Vec<EnabledCall> = tools::all().flat_map(EnabledCall::all_of).collect();
     let mut order: Vec<usize> = Vec::new();
-    for backend in config.list("GLOBAL", "backend_packages") {
-        let of_backend = |index: &usize| calls[*index].call.backends.iter().any(|known| known == backend);
+    for backend in GlobalSettings::parse(config).backend_packages {
+        let of_backend = |index: &usize| calls[*index].call.backends.iter().any(|known| *known == backend);
         let new: Vec<usize> = (0..calls.len()).filter(of_backend).filter(|index| !order.contains(index)).collect();
         order.extend(new);
     }
     order.into_iter().map(|index| calls[index].clone()).collect()
 }
 
-impl Enabled {
-    fn of(tool: Tool) -> Vec<Enabled> {
-        tool.calls.iter().map(|call| Enabled { tool: tool.clone(), call: call.clone() }).collect()
+impl EnabledCall {
+    fn all_of(tool: Tool) -> Vec<EnabledCall> {
+        tool.calls.iter().map(|call| EnabledCall { tool: tool.clone(), call: call.clone() }).collect()
     }
 
-    /// What `--only` may say to mean it.
+    /// The names under which `--only` chooses it.
     fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.call.name).chain(&self.call.only).map(String::as_str)
     }
@@ -68,8 +70,9 @@ mod tests {
 
     fn check(backends: &[&str], only: &[&str], kinds: &[Kind], expected: &str) {
         let config = Config::of([("GLOBAL", "backend_packages", json!(backends)), ("lint", "only", json!(only))]);
-        let names = |calls: Vec<Enabled>| calls.into_iter().map(|enabled| enabled.call.name).collect::<Vec<_>>();
-        let found = enabled(&config, "lint", kinds).map_or_else(|error| error.to_string(), |all| names(all).join(", "));
+        let names = |calls: Vec<EnabledCall>| calls.into_iter().map(|enabled| enabled.call.name).collect::<Vec<_>>();
+        let found =
+            enabled_calls(&config, "lint", kinds).map_or_else(|error| error.to_string(), |all| names(all).join(", "));
         assert_eq!(found, expected, "{backends:?} {only:?}");
     }
 
@@ -94,16 +97,16 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_without_tools_is_a_mistake() {
+    fn a_goal_without_tools_is_an_error() {
         check(&["pants.backend.python"], &[], &REWRITING, "no backend has a tool for the goal `lint`");
     }
 
     #[test]
-    fn a_section_can_leave_its_tool_out() {
+    fn a_section_can_skip_its_tool() {
         let config = Config::of([
             ("GLOBAL", "backend_packages", json!(["pants.backend.python.lint.black"])),
             ("black", "skip", json!(true)),
         ]);
-        assert!(enabled(&config, "fmt", &REWRITING).unwrap().is_empty());
+        assert!(enabled_calls(&config, "fmt", &REWRITING).unwrap().is_empty());
     }
 }

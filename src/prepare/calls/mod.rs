@@ -1,109 +1,138 @@
-//! Calls of tools: what `lint`, `check`, `fmt` and `fix` have in common. Which tools are on is `enabled`, which files each
-//! works on is `work`, what each process gets is `prepare` and, beside its files, `surroundings`, what became of it is
-//! `results`, and how that is kept for a run in which nothing changed `recalled`. What a checker's process gets is in `check`.
+//! Calls of tools: what `lint`, `check`, `fmt` and `fix` have in common. `enabled` finds the calls that a goal makes,
+//! `partitions` the files of each, `batch_inputs` what a process reads besides its files, `planner` plans the processes, and
+//! `reuse` stores their outcomes for a run in which nothing changed. Checkers are planned by `prepare::check`.
 
+mod batch_inputs;
 pub mod enabled;
-pub mod prepare;
-mod recalled;
-mod surroundings;
-pub mod work;
+pub mod partitions;
+pub mod planner;
+mod reuse;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rayon::prelude::*;
 
-use crate::action::StepId;
+use crate::action::{ActionGraph, StepId};
 use crate::base::RelPath;
 use crate::engine::executor::Results;
 use crate::session::{Error, Session, execute, sources};
-use prepare::{Contents, Prepared, PreparedBatch, PreparedCall};
-use work::Selected;
+use crate::store::Node;
+use partitions::Selection;
 
-pub use enabled::Enabled;
-pub use work::Work;
+pub use enabled::EnabledCall;
+pub use partitions::{PartitionKey, PartitionedCall, Partitions};
 
-/// What became of all calls of a goal.
-#[derive(Default)]
-pub struct Done {
-    pub calls: Vec<PreparedCall>,
-    pub outcomes: Results,
-    /// What fixers and formatters were given.
-    pub contents: Contents,
-    /// Some file could not be read, which was told.
-    pub unreadable: bool,
+/// The present content of files: the repository's, or what earlier tools made of them.
+pub type Contents = BTreeMap<RelPath, Node>;
+
+/// The processes of several calls, planned.
+pub struct PlannedCalls {
+    pub graph: ActionGraph,
+    pub calls: Vec<PlannedCall>,
 }
 
-impl Done {
-    /// More calls, which are of another graph.
-    pub fn add(&mut self, calls: Vec<PreparedCall>, outcomes: Results) {
+/// The processes of one call.
+pub struct PlannedCall {
+    pub enabled: EnabledCall,
+    pub batches: Vec<PlannedBatch>,
+}
+
+/// One process.
+pub struct PlannedBatch {
+    pub files: Vec<RelPath>,
+    /// Describes the partition of the files; `None` if the call has only one.
+    pub partition: Option<String>,
+    pub timeout: Option<Duration>,
+    /// The step, or why it could not be planned.
+    pub step: Result<StepId, Error>,
+}
+
+/// The outcomes of all calls of a goal.
+#[derive(Default)]
+pub struct CallOutcomes {
+    pub calls: Vec<PlannedCall>,
+    pub outcomes: Results,
+    /// The files that fixers and formatters were given.
+    pub contents: Contents,
+    /// Whether some file could not be read, which was reported.
+    pub has_unreadable: bool,
+}
+
+impl CallOutcomes {
+    /// Adds calls of another graph, whose steps are renumbered.
+    pub fn add(&mut self, calls: Vec<PlannedCall>, outcomes: Results) {
         let taken = self.outcomes.last_key_value().map_or(0, |(last, _)| last.index() + 1);
-        let moved = |step: StepId| StepId::new(taken + step.index());
-        let outcomes = outcomes.into_iter().map(|(step, result)| (moved(step), result));
-        let batch = |batch: PreparedBatch| PreparedBatch { step: batch.step.map(moved), ..batch };
-        let call = |call: PreparedCall| PreparedCall { batches: call.batches.into_iter().map(batch).collect(), ..call };
+        let renumber = |step: StepId| StepId::new(taken + step.index());
+        let outcomes = outcomes.into_iter().map(|(step, result)| (renumber(step), result));
+        let batch = |batch: PlannedBatch| PlannedBatch { step: batch.step.map(renumber), ..batch };
+        let call = |call: PlannedCall| PlannedCall { batches: call.batches.into_iter().map(batch).collect(), ..call };
         self.calls.extend(calls.into_iter().map(call));
         self.outcomes.extend(outcomes);
     }
 }
 
-/// Each call with the selected files that it works on; those that have none are left out.
-pub fn works(session: &mut Session, enabled: &[Enabled]) -> Result<Vec<(Enabled, Work)>, Error> {
-    let selected = Selected::of(session, enabled)?;
+/// Each call with the selected files that it works on; calls without files are left out.
+pub fn partition_calls(session: &mut Session, enabled: &[EnabledCall]) -> Result<Vec<PartitionedCall>, Error> {
+    let selection = Selection::load(session, enabled)?;
     let (graph, sources) = (session.load_graph()?, session.services.open_sources()?);
     let config = session.config();
-    let work = |enabled: &Enabled| {
-        let work = Work::of(config, &graph, &selected, enabled)?;
-        Ok((!work.parts.is_empty()).then(|| (enabled.clone(), work)))
+    let partition = |enabled: &EnabledCall| {
+        let partitions = Partitions::select(config, &graph, &selection, enabled)?;
+        Ok((!partitions.by_key.is_empty()).then(|| PartitionedCall { enabled: enabled.clone(), partitions }))
     };
-    // Meanwhile the sources are looked at, whose bytes are asked for next. What cannot be read is told then.
-    let ahead = || sources.nodes(selected.sources(&graph, enabled));
-    let works = || enabled.par_iter().map(work).collect::<Vec<Result<_, Error>>>();
-    let (_, works) = rayon::join(ahead, works);
-    works.into_iter().filter_map(Result::transpose).collect()
+    // At the same time the sources are read, whose digests are needed next. Read errors are reported when they are.
+    let read_ahead = || sources.nodes(selection.sources(&graph, enabled));
+    let partition_all = || enabled.par_iter().map(partition).collect::<Vec<Result<_, Error>>>();
+    let (_, calls) = rayon::join(read_ahead, partition_all);
+    calls.into_iter().filter_map(Result::transpose).collect()
 }
 
-/// The bytes of all files that are worked on. What cannot be read is told and left out; true where there was such a file.
-pub fn contents(session: &mut Session, works: &[(Enabled, Work)]) -> Result<(Contents, bool), Error> {
-    let mut files: Vec<&RelPath> = works.iter().flat_map(|(_, work)| work.files()).collect();
-    // Stable, since that is quick where several sorted lists follow each other.
+/// The content of all files that calls work on. A file that cannot be read is reported and left out; the flag says whether
+/// there was one.
+pub fn read_contents(session: &mut Session, calls: &[PartitionedCall]) -> Result<(Contents, bool), Error> {
+    let mut files: Vec<&RelPath> = calls.iter().flat_map(|call| call.partitions.files()).collect();
+    // A stable sort is fast on several sorted lists one after the other.
     files.sort();
     files.dedup();
     let sources = session.services.open_sources()?;
     let mut contents = Vec::new();
-    let mut unreadable = false;
+    let mut has_unreadable = false;
     for (file, node) in sources.nodes(files)? {
         match node {
             Ok(node) => contents.push((file.clone(), node)),
             Err(error @ sources::Error::Store(_)) => return Err(error.into()),
             Err(sources::Error::Read { source, .. }) => {
-                unreadable = true;
+                has_unreadable = true;
                 session.ui.error(&format!("cannot read `{file}`, so no tool sees it: {source}"), None);
             }
         }
     }
     sources.save()?;
-    Ok((contents.into_iter().collect(), unreadable))
+    Ok((contents.into_iter().collect(), has_unreadable))
 }
 
-/// Prepares calls on contents and carries them out.
-pub fn execute(
+/// Plans calls on contents and runs them. `goal` is the section whose `batch_size` and `timeout` apply.
+pub fn run(
     session: &mut Session,
     goal: &str,
-    works: &[(Enabled, Work)],
+    calls: &[PartitionedCall],
     contents: &Contents,
-) -> Result<(Vec<PreparedCall>, Results), Error> {
-    carry_out(session, works, |session| prepare::prepare(session, goal, works, contents))
+) -> Result<(Vec<PlannedCall>, Results), Error> {
+    run_planned(session, calls, |session| planner::plan(session, goal, calls, contents))
 }
 
-/// Carries out what is prepared of some work; once more where something was lost that a new preparation brings back.
-pub fn carry_out(
+/// Runs what `plan` plans for the calls; a second time if the store lost something that only a new plan can restore.
+pub fn run_planned(
     session: &mut Session,
-    works: &[(Enabled, Work)],
-    prepare: impl Fn(&mut Session) -> Result<Prepared, Error>,
-) -> Result<(Vec<PreparedCall>, Results), Error> {
-    if works.is_empty() {
+    calls: &[PartitionedCall],
+    plan: impl Fn(&mut Session) -> Result<PlannedCalls, Error>,
+) -> Result<(Vec<PlannedCall>, Results), Error> {
+    if calls.is_empty() {
         return Ok((Vec::new(), Results::new()));
     }
     let once = |session: &mut Session| {
-        let Prepared { graph, calls } = prepare(session)?;
+        let PlannedCalls { graph, calls } = plan(session)?;
         let batches = calls.iter().flat_map(|call| &call.batches);
         let steps: Vec<StepId> = batches.filter_map(|batch| batch.step.as_ref().ok().copied()).collect();
         let outcomes = execute::execute(session, graph, &steps, false)?;

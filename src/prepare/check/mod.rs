@@ -1,119 +1,104 @@
-//! Everything that checkers need for their work, as one graph of actions: a process for what is of one resolve and for the
-//! same interpreters. A check that cannot be prepared is told with its reason and does not stop the others.
+//! Plans type checkers: a process for each resolve and list of interpreter constraints. A check that cannot be planned carries
+//! the reason and does not stop the others. What only mypy needs is in `mypy`.
 
-pub mod mypy;
+mod mypy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::action::{ActionGraph, Source, Step, StepId};
+use crate::action::{Source, StepId};
 use crate::base::{Digest, RelPath, sandbox_paths};
+use crate::config::typed::ToolSettings;
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::check_run::{self, CheckRun};
 use crate::plan::config_files::{ConfigFiles, named};
 use crate::plan::{requirements, tool_run};
-use crate::prepare::calls::prepare::{Prepared, PreparedBatch, PreparedCall};
-use crate::prepare::calls::work::Like;
-use crate::prepare::calls::{Enabled, Work};
-use crate::prepare::interpreters::Pythons;
+use crate::prepare::Planner;
+use crate::prepare::calls::{EnabledCall, PartitionKey, PartitionedCall, PlannedBatch, PlannedCall, PlannedCalls};
 use crate::session::sources::Sources;
 use crate::session::{Error, Session};
 use crate::store::{Node, Tree};
 use crate::targets::Address;
 use crate::tools::Runner;
 
-pub fn prepare(session: &mut Session, works: &[(Enabled, Work)], force: bool) -> Result<Prepared, Error> {
+/// Plans one process for each partition. `force`: cached results and incremental state are ignored.
+pub fn plan(session: &mut Session, calls: &[PartitionedCall], force: bool) -> Result<PlannedCalls, Error> {
     let graph = session.load_graph()?;
-    let files = works.iter().flat_map(|(_, work)| work.parts.values());
+    let files = calls.iter().flat_map(|call| call.partitions.by_key.values());
     let selected: BTreeSet<Address> = files.flat_map(BTreeMap::values).flatten().cloned().collect();
-    let mut asked = selected.clone();
-    for (checker, _) in works.iter().filter(|(checker, _)| checker.call.runner == Some(Runner::Mypy)) {
-        // One that does not exist is told with the check that wants it.
-        asked.extend(mypy::source_plugins(session, &checker.tool.scope).unwrap_or_default());
+    let mut roots = selected.clone();
+    for checker in calls.iter().map(|call| &call.enabled).filter(|checker| checker.call.runner == Some(Runner::Mypy)) {
+        // An unknown plugin is reported with the check that needs it.
+        roots.extend(mypy::source_plugins(session, &checker.tool.scope).unwrap_or_default());
     }
-    let dependencies = session.infer_for(&asked)?;
+    let dependencies = session.infer_for(&roots)?;
     let settings = inference::Settings::of(session.config())?;
-    let roots = session.find_source_roots()?;
-    let closures = Closures::new(&graph, &dependencies, &settings, &roots);
-    session.report_inference(
-        &dependencies,
-        &selected.iter().cloned().chain(dependencies.transitive(&selected)).collect(),
-    )?;
+    let source_roots = session.find_source_roots()?;
+    let closures = Closures::new(&graph, &dependencies, &settings, &source_roots);
+    let reported = selected.iter().cloned().chain(dependencies.transitive(&selected)).collect();
+    session.report_inference(&dependencies, &reported)?;
 
-    let empty = session.services.open_store()?.name_tree(&Tree::default())?;
-    let mut preparation = Preparation {
-        sources: session.services.open_sources()?,
-        pythons: Pythons::new(session, empty),
-        graph: ActionGraph::default(),
-        closures: &closures,
-        force,
-        definitions: BTreeSet::new(),
-    };
-    let mut calls = Vec::new();
-    for (checker, work) in works {
-        let mut batches = Vec::new();
-        for (like, targets) in &work.parts {
-            let files = files_to_check(targets.keys());
-            let targets = targets.values().flatten().collect();
-            let step = preparation.check(session, checker, like, &targets, &files);
-            let partition = (work.parts.len() > 1).then(|| like.in_words());
-            batches.push(PreparedBatch { files, partition, timeout: None, step });
-        }
-        calls.push(PreparedCall { enabled: checker.clone(), batches });
-    }
-    preparation.sources.save()?;
-    if !preparation.definitions.is_empty() {
-        let error = Error::NeedsGenerated(preparation.definitions.iter().map(ToString::to_string).collect());
-        session.ui.warn(&format!("what imports generated code is checked without it: {error}"));
-    }
-    Ok(Prepared { graph: preparation.graph, calls })
+    let sources = session.services.open_sources()?;
+    let planner = Planner::new(session)?;
+    let mut planner = CheckPlanner { planner, sources, closures: &closures, force, definitions: BTreeSet::new() };
+    let calls = calls.iter().map(|call| planner.plan_call(call)).collect();
+    planner.sources.save()?;
+    planner.warn_definitions();
+    Ok(PlannedCalls { graph: planner.planner.actions, calls })
 }
 
-pub(super) struct Preparation<'c> {
-    pub sources: Arc<Sources>,
-    pub pythons: Pythons,
-    pub graph: ActionGraph,
-    pub closures: &'c Closures<'c>,
+struct CheckPlanner<'c, 's> {
+    planner: Planner<'s>,
+    sources: Arc<Sources>,
+    closures: &'c Closures<'c>,
     force: bool,
-    /// What code would be generated from, for all checks.
+    /// The targets that code would be generated from, of all checks.
     definitions: BTreeSet<Address>,
 }
 
-impl Preparation<'_> {
-    fn check(
+impl CheckPlanner<'_, '_> {
+    fn plan_call(&mut self, call: &PartitionedCall) -> PlannedCall {
+        let PartitionedCall { enabled, partitions } = call;
+        let mut batches = Vec::new();
+        for (key, targets) in &partitions.by_key {
+            let files = files_to_check(targets.keys());
+            let targets = targets.values().flatten().collect();
+            let step = self.plan_check(enabled, key, &targets, &files);
+            batches.push(PlannedBatch { files, partition: partitions.describe(key), timeout: None, step });
+        }
+        PlannedCall { enabled: enabled.clone(), batches }
+    }
+
+    fn plan_check(
         &mut self,
-        session: &mut Session,
-        checker: &Enabled,
-        like: &Like,
+        checker: &EnabledCall,
+        key: &PartitionKey,
         targets: &BTreeSet<&Address>,
         files: &[RelPath],
     ) -> Result<StepId, Error> {
-        let (tool, constraints) = (&checker.tool, &like.constraints);
-        let graph = session.load_graph()?;
+        let (tool, constraints) = (&checker.tool, &key.constraints);
+        let graph = self.planner.session.load_graph()?;
         let closures = self.closures;
         let closure = closures.of(targets.iter().copied(), Follow::All);
         self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
-        let settings = ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()).of(
-            tool,
-            session.config(),
-            [],
-        );
+        let context = self.planner.session.context.clone();
+        let config = &context.config;
+        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), config)?;
+        let settings = ConfigFiles::new(&context.build_root, graph.files(), context.tracker.clone());
+        let settings = settings.of(tool, config, []);
         let (mypy, plugins) = match checker.call.runner {
-            Some(Runner::Mypy) => self.mypy(session, checker, constraints, &settings, files)?,
+            Some(Runner::Mypy) => self.plan_mypy(checker, constraints, &settings, files)?,
             _ => (mypy::none(), mypy::Plugins::default()),
         };
-        let beside = mypy::extra_stubs(session, &mut self.pythons, &mut self.graph, tool, constraints)?;
-        let mut images = self.pythons.images(session, &mut self.graph, constraints, tool, plugins.wanted)?;
-        let image = self.pythons.requirements(session, &mut self.graph, constraints, wanted, beside)?;
-        images.insert(sandbox_paths::REQUIREMENTS.to_owned(), image);
-        let sources = Source::Tree(self.tree(session, checker, &closure, &plugins.files, &settings, files)?);
-        let config = session.config();
+        let stubs = mypy::pin_extra_stubs(&mut self.planner, tool, constraints)?;
+        let mut images = self.planner.images(constraints, tool, plugins.wanted)?;
+        let requirements = self.planner.requirements_image(constraints, wanted, stubs)?;
+        images.insert(sandbox_paths::REQUIREMENTS.to_owned(), requirements);
         let run = CheckRun {
-            label: format!("{} ({})", checker.call.name, like.in_words()),
+            label: format!("{} ({})", checker.call.name, key.describe()),
             call: &checker.call,
-            sources,
+            sources: Source::Tree(self.tree(checker, &closure, &plugins.files, &settings, files)?),
             files: files.to_vec(),
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
@@ -121,18 +106,18 @@ impl Preparation<'_> {
                 .iter()
                 .flat_map(|file| tool.config_args.iter().map(move |word| word.replace("{}", file.as_str())))
                 .collect(),
-            args: config.list(&tool.scope, "args").into_iter().map(str::to_owned).collect(),
-            has_reports: has_reports(session, checker, &closure, &settings),
+            args: ToolSettings::parse(config, &tool.scope).args,
+            has_reports: has_reports(self.planner.session, checker, &closure, &settings),
             force: self.force,
             mypy,
         };
-        Ok(self.graph.add(Step::Run(Box::new(check_run::action(&run)))))
+        Ok(self.planner.add(check_run::action(&run)))
     }
 
+    /// The closure's sources, plugins and settings, and the files that a checker is given its files and settings by.
     fn tree(
         &mut self,
-        session: &mut Session,
-        checker: &Enabled,
+        checker: &EnabledCall,
         closure: &Closure<'_>,
         plugins: &[RelPath],
         settings: &BTreeSet<RelPath>,
@@ -140,16 +125,19 @@ impl Preparation<'_> {
     ) -> Result<Digest, Error> {
         let sources = closure.files.iter().copied().filter(|file| is_python(file));
         let mut all: BTreeSet<&RelPath> = sources.chain(plugins).chain(settings).collect();
+        let session = &mut *self.planner.session;
         let store = session.services.open_store()?;
-        let make = |name: &str, text: String| -> Result<(RelPath, Node), Error> {
+        let write = |name: &str, text: String| -> Result<(RelPath, Node), Error> {
             let node = Node::File { digest: store.put(text.as_bytes())?, executable: false };
             Ok((RelPath::parse(name)?, node))
         };
-        let made = match checker.call.runner {
-            Some(Runner::Mypy) => Some(make(check_run::FILES, files.iter().map(|file| format!("{file}\n")).collect())?),
+        let written = match checker.call.runner {
+            Some(Runner::Mypy) => {
+                Some(write(check_run::FILES, files.iter().map(|file| format!("{file}\n")).collect())?)
+            }
             Some(Runner::Pyright) => {
                 all.retain(|file| file.as_str() != check_run::PYRIGHT_SETTINGS);
-                Some(make(check_run::PYRIGHT_SETTINGS, pyright_settings(session, settings, closure)?)?)
+                Some(write(check_run::PYRIGHT_SETTINGS, pyright_settings(session, settings, closure)?)?)
             }
             None => None,
         };
@@ -157,22 +145,30 @@ impl Preparation<'_> {
         for (file, node) in self.sources.nodes(all)? {
             nodes.push((file.clone(), node?));
         }
-        Ok(store.name_tree(&Tree { nodes: nodes.into_iter().chain(made).collect() })?)
+        Ok(store.name_tree(&Tree { nodes: nodes.into_iter().chain(written).collect() })?)
+    }
+
+    fn warn_definitions(&self) {
+        if !self.definitions.is_empty() {
+            let error = Error::NeedsGenerated(self.definitions.iter().map(ToString::to_string).collect());
+            self.planner.session.ui.warn(&format!("what imports generated code is checked without it: {error}"));
+        }
     }
 }
 
-/// Only where they are asked for, since a directory that is there without need is a module to some.
-fn has_reports(session: &Session, checker: &Enabled, closure: &Closure<'_>, settings: &BTreeSet<RelPath>) -> bool {
-    let args = session.config().list(&checker.tool.scope, "args");
-    let asked_in = |file: &RelPath| {
+/// Whether the checker gets a directory for reports: only if arguments or settings name it, since some checkers take any
+/// directory for a package.
+fn has_reports(session: &Session, checker: &EnabledCall, closure: &Closure<'_>, settings: &BTreeSet<RelPath>) -> bool {
+    let args = ToolSettings::parse(session.config(), &checker.tool.scope).args;
+    let names_it = |file: &RelPath| {
         let bytes = session.context.tracker.read(&file.to_path(session.build_root())).unwrap_or_default();
         String::from_utf8_lossy(&bytes).contains(tool_run::REPORTS)
     };
-    (args.iter().any(|word| word.contains(tool_run::REPORTS)) || settings.iter().any(asked_in))
+    (args.iter().any(|word| word.contains(tool_run::REPORTS)) || settings.iter().any(names_it))
         && tool_run::has_no_reports_dir(closure.files.iter().copied())
 }
 
-/// Its own kind of file comes before the section of a file for all.
+/// The settings file for pyright, made from the user's. A `pyrightconfig.json` is preferred to a section of a shared file.
 fn pyright_settings(session: &Session, settings: &BTreeSet<RelPath>, closure: &Closure<'_>) -> Result<String, Error> {
     let user = settings.iter().max_by_key(|file| file.extension() == Some("json"));
     let text = match user {
@@ -188,7 +184,7 @@ fn pyright_settings(session: &Session, settings: &BTreeSet<RelPath>, closure: &C
         .map_err(|why| Error::Settings { path: user.map_or_else(Default::default, |(file, _)| file.into()), why })
 }
 
-/// Those that are Python, sorted. A checker takes a stub for the module beside it, so that is not named.
+/// The Python files, sorted, without modules that have a stub: a checker reads the stub in place of the module.
 fn files_to_check<'f>(sources: impl Iterator<Item = &'f RelPath>) -> Vec<RelPath> {
     let files: BTreeSet<&RelPath> = sources.filter(|file| is_python(file)).collect();
     let has_stub = |file: &RelPath| {
@@ -206,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_module_with_a_stub_is_not_named() {
+    fn a_module_with_a_stub_is_left_out() {
         let files = ["b.py", "a.py", "a.pyi", "c.pyi"].map(|path| RelPath::parse(path).unwrap());
         let named: Vec<String> = files_to_check(files.iter()).iter().map(ToString::to_string).collect();
         assert_eq!(named, ["a.pyi", "b.py", "c.pyi"]);

@@ -1,26 +1,27 @@
-//! What mypy alone needs: its plugins, stubs that only it reads, the Python version, and whether what it worked out
-//! before may be begun with.
+//! What only mypy needs: its plugins, extra stubs, the Python version to check for, and whether a run may start from the
+//! incremental state of an earlier one.
 
 use std::collections::BTreeSet;
 
-use crate::action::ActionGraph;
 use crate::base::{Digest, RelPath};
 use crate::config::Config;
+use crate::config::typed::{MypySettings, PythonSettings, ToolSettings};
 use crate::inference::closure::Follow;
+use crate::packaging::requirement;
 use crate::plan::check_run::Mypy;
 use crate::plan::requirements::{self, Wanted};
-use crate::prepare::calls::Enabled;
-use crate::prepare::check::Preparation;
-use crate::prepare::interpreters::Pythons;
+use crate::prepare::Planner;
+use crate::prepare::calls::EnabledCall;
+use crate::prepare::check::CheckPlanner;
 use crate::session::{Error, Session};
 use crate::targets::{self, Address};
 use crate::toolchain::Constraints;
 use crate::tools::Tool;
 
-/// Plugins whose answers depend on more than mypy looks at: they run the user's code.
+/// Plugins that run the user's code, so that their results depend on more than the files that mypy tracks.
 const UNTRACKED_PLUGINS: [&str; 2] = ["mypy_django_plugin", "mypy_drf_plugin"];
 
-/// Words after which mypy's answers depend on what it knows already, or which say themselves how it is to remember.
+/// Arguments with which mypy's output depends on its incremental state, or which configure that state.
 const UNTRACKED_WORDS: [&str; 11] = [
     "--no-incremental",
     "--cache-dir",
@@ -35,15 +36,18 @@ const UNTRACKED_WORDS: [&str; 11] = [
     "-O",
 ];
 
-/// The same as settings.
+/// The same as names of settings.
 const UNTRACKED_SETTINGS: [&str; 4] = ["show_error_code_links", "cache_fine_grained", "junit_xml", "_report"];
 
-/// Plugins that lie in this repository.
+/// The name of the packages that `[mypy] extra_type_stubs` asks for, also in the name of their lock.
+const EXTRA_STUBS: &str = "mypy-stubs";
+
+/// Plugins that are part of the repository.
 #[derive(Default)]
 pub struct Plugins {
-    /// Everything that they consist of.
+    /// The closure of their sources.
     pub files: Vec<RelPath>,
-    /// What they require.
+    /// The requirements of that closure.
     pub wanted: Option<Wanted>,
 }
 
@@ -53,127 +57,125 @@ fn state_inputs(settings: &[String], plugins: Digest, named: &[RelPath]) -> Dige
     Digest::of(serde_json::json!([settings, plugins, named]).to_string().as_bytes())
 }
 
-/// For checkers that are not mypy.
+/// The value for checkers other than mypy.
 pub fn none() -> Mypy {
     Mypy { python_version: None, plugin_roots: Vec::new(), incremental: false, state_inputs: Digest::of(b"") }
 }
 
-impl Preparation<'_> {
-    pub fn mypy(
+impl CheckPlanner<'_, '_> {
+    /// What mypy is given besides sources and images. `settings` are its settings files, `files` what it checks.
+    pub fn plan_mypy(
         &mut self,
-        session: &mut Session,
-        checker: &Enabled,
+        checker: &EnabledCall,
         constraints: &[String],
         settings: &BTreeSet<RelPath>,
         files: &[RelPath],
     ) -> Result<(Mypy, Plugins), Error> {
         let scope = &checker.tool.scope;
-        let graph = session.load_graph()?;
-        let texts: Vec<String> = settings
-            .iter()
-            .map(|file| {
-                let bytes = session.context.tracker.read(&file.to_path(session.build_root()));
-                let fail =
-                    |source: std::io::Error| Error::Settings { path: file.as_str().into(), why: source.to_string() };
-                let bytes = bytes.map_err(fail)?;
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
-            })
-            .collect::<Result<_, Error>>()?;
-        let (plugin_roots, plugins) = match session.config().list(scope, "source_plugins").is_empty() {
-            true => (Vec::new(), Plugins::default()),
-            false => {
-                let roots = source_plugins(session, scope)?;
-                let closure = self.closures.of(&roots, Follow::All);
-                let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
-                let files = closure.files.iter().map(|file| (*file).clone()).collect();
-                let roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
-                (roots, Plugins { files, wanted: Some(wanted) })
-            }
-        };
-        let why = why_from_nothing(session.config(), scope, &texts);
-        if let Some(why) = &why {
+        let texts = read_settings(self.planner.session, settings)?;
+        let (plugin_roots, plugins) = self.plan_plugins(scope)?;
+        let session = &self.planner.session;
+        let args = ToolSettings::parse(session.config(), scope).args;
+        let untracked = why_untracked(&args, scope, &texts);
+        if let Some(why) = &untracked {
             session.ui.note(&format!("mypy checks everything anew each time, since {why}"), None);
         }
         let plugin_tree = self.sources.tree(&plugins.files)?;
-        let named = if names_decide(session.config(), scope, &texts) { files } else { &[] };
+        let named = if depends_on_named_files(&args, &texts) { files } else { &[] };
         let mypy = Mypy {
-            python_version: python_version(session.config(), scope, constraints, &texts),
+            python_version: python_version(session.config(), &args, constraints, &texts),
             plugin_roots,
-            incremental: why.is_none() && session.config().text(scope, "cache_mode") != Some("none"),
+            incremental: untracked.is_none() && MypySettings::parse(session.config()).is_incremental,
             state_inputs: state_inputs(&texts, plugin_tree, named),
         };
         Ok((mypy, plugins))
     }
+
+    /// The source roots of the repository's plugins, and the plugins.
+    fn plan_plugins(&mut self, scope: &str) -> Result<(Vec<RelPath>, Plugins), Error> {
+        if ToolSettings::parse(self.planner.config(), scope).source_plugins.is_empty() {
+            return Ok((Vec::new(), Plugins::default()));
+        }
+        let graph = self.planner.session.load_graph()?;
+        let roots = source_plugins(self.planner.session, scope)?;
+        let closure = self.closures.of(&roots, Follow::All);
+        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), self.planner.config())?;
+        let files = closure.files.iter().map(|file| (*file).clone()).collect();
+        let source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
+        Ok((source_roots, Plugins { files, wanted: Some(wanted) }))
+    }
 }
 
+fn read_settings(session: &Session, settings: &BTreeSet<RelPath>) -> Result<Vec<String>, Error> {
+    let read = |file: &RelPath| {
+        let fail = |source: std::io::Error| Error::Settings { path: file.as_str().into(), why: source.to_string() };
+        let bytes = session.context.tracker.read(&file.to_path(session.build_root())).map_err(fail)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    settings.iter().map(read).collect()
+}
+
+/// The targets that `source_plugins` names, and what the generators among them generate.
 pub fn source_plugins(session: &mut Session, scope: &str) -> Result<Vec<Address>, Error> {
     let graph = session.load_graph()?;
-    let specs: Vec<String> = session.config().list(scope, "source_plugins").into_iter().map(str::to_owned).collect();
+    let specs = ToolSettings::parse(session.config(), scope).source_plugins;
     let root = session.build_root().to_string_lossy().into_owned();
     let named = targets::select(&graph, &specs, &RelPath::root(), &root)?;
     let generated = named.iter().flat_map(|address| graph.generated_by(address)).cloned();
     Ok(named.iter().cloned().chain(generated).collect())
 }
 
-/// The name of stubs that `[mypy] extra_type_stubs` asks for, once they are found.
-pub fn extra_stubs(
-    session: &mut Session,
-    pythons: &mut Pythons,
-    graph: &mut ActionGraph,
+/// Plans the stubs that `[mypy] extra_type_stubs` asks for. The name under which `requirements_image` finds them, if any.
+pub fn pin_extra_stubs(
+    planner: &mut Planner<'_>,
     tool: &Tool,
     constraints: &[String],
 ) -> Result<Option<String>, Error> {
-    if tool.scope != "mypy" {
+    if tool.scope != MypySettings::SECTION {
         return Ok(None);
     }
-    let asked = session.config().list(&tool.scope, "extra_type_stubs");
-    if asked.is_empty() {
-        return Ok(None);
-    }
-    let mut canonical = BTreeSet::new();
-    for text in asked {
+    let settings = MypySettings::parse(planner.config());
+    let mut stubs = BTreeSet::new();
+    for text in &settings.extra_type_stubs {
         let fail =
             |source| requirements::Error::ToolRequirement { option: "`[mypy] extra_type_stubs`".to_owned(), source };
-        canonical.insert(crate::packaging::requirement::canonical(
-            &crate::packaging::requirement::parse(text).map_err(fail)?,
-        ));
+        stubs.insert(requirement::canonical(&requirement::parse(text).map_err(fail)?));
     }
-    let lockfile = session.config().text(&tool.scope, "extra_type_stubs_lockfile");
-    let lockfile = lockfile.filter(|path| !path.starts_with('<')).map(str::to_owned);
-    let name = "mypy-stubs".to_owned();
-    pythons.pin(session, graph, constraints, (&name, lockfile.as_deref()), canonical)?;
-    Ok(Some(name))
+    if stubs.is_empty() {
+        return Ok(None);
+    }
+    planner.pin_packages(constraints, EXTRA_STUBS, settings.extra_type_stubs_lockfile.as_deref(), stubs)?;
+    Ok(Some(EXTRA_STUBS.to_owned()))
 }
 
-/// As Pants: nobody is asked for a version that somebody chose.
-fn python_version(config: &Config, scope: &str, constraints: &[String], settings: &[String]) -> Option<String> {
-    let args = config.list(scope, "args");
+/// The Python version to check for: the oldest that the constraints allow, unless arguments or settings name one, as in
+/// Pants.
+fn python_version(config: &Config, args: &[String], constraints: &[String], settings: &[String]) -> Option<String> {
     if settings.iter().any(|text| text.contains("python_version"))
         || args.iter().any(|word| word.starts_with("--python-version"))
     {
         return None;
     }
     let constraints = Constraints::parse(constraints).ok()?;
-    let universe = config.list("python", "interpreter_versions_universe").into_iter();
-    let allows = |minor: &&str| (0..=99).any(|patch| constraints.allow(&format!("{minor}.{patch}")));
-    universe.filter(|minor| minor.starts_with("3.")).find(allows).map(str::to_owned)
+    let universe = PythonSettings::parse(config).interpreter_versions_universe.into_iter();
+    let allows = |minor: &String| (0..=99).any(|patch| constraints.allow(&format!("{minor}.{patch}")));
+    universe.filter(|minor| minor.starts_with("3.")).find(allows)
 }
 
-/// Why a run must not begin with what an earlier one worked out.
-fn why_from_nothing(config: &Config, scope: &str, settings: &[String]) -> Option<String> {
+/// Why a run must not start from incremental state: a clause that follows "since".
+fn why_untracked(args: &[String], scope: &str, settings: &[String]) -> Option<String> {
     let holds = |text: &str| settings.iter().any(|settings| settings.contains(text));
     if let Some(plugin) = UNTRACKED_PLUGINS.iter().find(|plugin| holds(plugin)) {
         return Some(format!("its plugin `{plugin}` depends on more than mypy looks at"));
     }
-    let args = config.list(scope, "args");
-    let is_meant = |word: &&&str| {
+    let is_untracked = |word: &&String| {
         UNTRACKED_WORDS.iter().any(|untracked| match *untracked {
             "-report" => word.starts_with("--") && word.contains("-report"),
             "-O" => word.starts_with("-O"),
             untracked => word.starts_with(untracked),
         })
     };
-    if let Some(word) = args.iter().find(is_meant) {
+    if let Some(word) = args.iter().find(is_untracked) {
         return Some(format!("`{word}` is in `[{scope}] args`"));
     }
     let lines = settings.iter().flat_map(|text| text.lines());
@@ -182,25 +184,24 @@ fn why_from_nothing(config: &Config, scope: &str, settings: &[String]) -> Option
     Some(format!("its settings have `{setting}`"))
 }
 
-/// Whether what is told of a file depends on its being named. Some versions (1.19) repeat what they once found in a file
-/// that was named then, where it is only followed in silence now: a state fits no run on other files.
-fn names_decide(config: &Config, scope: &str, settings: &[String]) -> bool {
+/// Whether findings in a file depend on which files are named as arguments. With `follow_imports = silent`, some versions
+/// (1.19) repeat from their state what they found in a file that was named in an earlier run and is only imported in this
+/// one; so such a state is used only for the same files.
+fn depends_on_named_files(args: &[String], settings: &[String]) -> bool {
     settings.iter().any(|text| text.contains("follow_imports"))
-        || config.list(scope, "args").iter().any(|word| word.starts_with("--follow-imports"))
+        || args.iter().any(|word| word.starts_with("--follow-imports"))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn the_oldest_version_that_the_constraints_allow_is_checked_for() {
+    fn mypy_checks_for_the_oldest_version_that_the_constraints_allow() {
         let check = |constraints: &[&str], args: &[&str], settings: &str, expected: Option<&str>| {
-            let config = Config::of([("mypy", "args", json!(args))]);
             let constraints: Vec<String> = constraints.iter().map(|text| text.to_string()).collect();
-            let found = python_version(&config, "mypy", &constraints, &[settings.to_owned()]);
+            let args: Vec<String> = args.iter().map(|text| text.to_string()).collect();
+            let found = python_version(&Config::default(), &args, &constraints, &[settings.to_owned()]);
             assert_eq!(found.as_deref(), expected, "{constraints:?} {args:?} {settings}");
         };
         check(&["CPython>=3.9,<4"], &[], "", Some("3.9"));
@@ -211,10 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn what_mypy_cannot_track_is_checked_from_nothing() {
+    fn untracked_inputs_rule_out_incremental_state() {
         let check = |args: &[&str], settings: &str, expected: bool| {
-            let config = Config::of([("mypy", "args", json!(args))]);
-            let why = why_from_nothing(&config, "mypy", &[settings.to_owned()]);
+            let args: Vec<String> = args.iter().map(|text| text.to_string()).collect();
+            let why = why_untracked(&args, "mypy", &[settings.to_owned()]);
             assert_eq!(why.is_some(), expected, "{args:?} {settings}: {why:?}");
         };
         check(&["--strict"], "[mypy]\nplugins = pydantic.mypy\n", false);
@@ -225,7 +226,7 @@ mod tests {
         check(&[], "[mypy]\nshow_error_code_links = True\n", true);
         check(&[], "[mypy]\ntxt_report = reports\n", true);
         let settings = "[mypy]\nstrict = True\nlinecount_report = reports\n".to_owned();
-        let why = why_from_nothing(&Config::default(), "mypy", &[settings]);
+        let why = why_untracked(&[], "mypy", &[settings]);
         assert_eq!(why.as_deref(), Some("its settings have `linecount_report`"));
     }
 }

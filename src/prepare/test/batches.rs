@@ -1,32 +1,34 @@
-//! Which test files share a process: those with one `batch_compatibility_tag` and equal settings. Most have none.
+//! Which test files share a process: those with the same `batch_compatibility_tag` and equal settings. Files without the
+//! tag have a process each.
 
 use std::collections::BTreeMap;
 
-use crate::prepare::test::process_settings::ProcessSettings;
+use crate::prepare::test::process_settings::{ProcessDefaults, ProcessSettings};
 use crate::session::{Error, Session};
 use crate::targets::{Address, Target, TargetGraph};
 
-pub struct Batch<'a> {
+/// Test files that share a process.
+pub struct TestBatch<'a> {
     /// In the order given, at least one.
     pub targets: Vec<&'a Target>,
-    /// Or why these tests may not run.
+    /// The settings of the process, or why these tests may not run.
     pub settings: Result<ProcessSettings, Error>,
 }
 
-/// In the order of their first tests.
-pub fn batches<'a>(session: &Session, graph: &'a TargetGraph, tests: &[Address]) -> Vec<Batch<'a>> {
-    let size = session.config().integer("test", "batch_size").and_then(|size| usize::try_from(size).ok());
+/// Batches of these tests, in the order of their first tests.
+pub fn batches<'a>(session: &Session, graph: &'a TargetGraph, tests: &[Address]) -> Vec<TestBatch<'a>> {
+    let defaults = ProcessDefaults::parse(session);
     let targets = tests.iter().filter_map(|address| graph.get(address));
-    let with_settings = targets.map(|target| (target, ProcessSettings::of(session, target)));
-    grouped(with_settings, size.unwrap_or(128))
+    let with_settings = targets.map(|target| (target, ProcessSettings::parse(&defaults, target)));
+    group(with_settings, defaults.test.batch_size)
 }
 
-fn grouped<'a>(
+fn group<'a>(
     targets: impl Iterator<Item = (&'a Target, Result<ProcessSettings, Error>)>,
     size: usize,
-) -> Vec<Batch<'a>> {
-    let mut batches: Vec<Batch<'a>> = Vec::new();
-    // The last batch of a tag and settings, while it has room.
+) -> Vec<TestBatch<'a>> {
+    let mut batches: Vec<TestBatch<'a>> = Vec::new();
+    // The last batch for a tag and settings, while it is not full.
     let mut open: BTreeMap<(&str, ProcessSettings), usize> = BTreeMap::new();
     for (target, settings) in targets {
         let tag = target.fields.get("batch_compatibility_tag").and_then(|value| value.as_str());
@@ -35,7 +37,7 @@ fn grouped<'a>(
             Some(place) => batches[*place].targets.push(target),
             None => {
                 open.extend(key.map(|key| (key, batches.len())));
-                batches.push(Batch { targets: vec![target], settings });
+                batches.push(TestBatch { targets: vec![target], settings });
             }
         }
     }
@@ -71,21 +73,22 @@ mod tests {
     fn check(targets: &[Target], size: usize, expected: &[&str]) {
         let terminal = Terminal { stderr_is_terminal: false, colour: false };
         let session = Session::new(Config::default(), Default::default(), "/".into(), Vec::new(), terminal).unwrap();
-        let batches = grouped(targets.iter().map(|target| (target, ProcessSettings::of(&session, target))), size);
+        let defaults = ProcessDefaults::parse(&session);
+        let batches = group(targets.iter().map(|target| (target, ProcessSettings::parse(&defaults, target))), size);
         let name = |target: &&Target| target.address.name.to_string();
         let names = batches.iter().map(|batch| batch.targets.iter().map(name).collect::<Vec<_>>().join("+"));
         assert_eq!(names.collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn only_tests_with_one_tag_share_a_process() {
+    fn only_tests_with_the_same_tag_share_a_process() {
         let tagged = |name, tag| target(name, &[("batch_compatibility_tag", text(tag))]);
         let targets = [tagged("a", "x"), target("b", &[]), tagged("c", "x"), tagged("d", "y"), target("e", &[])];
         check(&targets, 128, &["a+c", "b", "d", "e"]);
     }
 
     #[test]
-    fn whatever_makes_processes_differ_keeps_tests_apart() {
+    fn tests_with_different_process_settings_do_not_share_a_process() {
         let tag = ("batch_compatibility_tag", text("x"));
         let with = |name, field: &'static str, value| target(name, &[tag.clone(), (field, value)]);
         let one = |value: &str| Value::List(vec![text(value)]);
@@ -102,13 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_a_size() {
+    fn a_batch_has_at_most_the_given_size() {
         let targets = ["a", "b", "c", "d", "e"].map(|name| target(name, &[("batch_compatibility_tag", text("x"))]));
         check(&targets, 2, &["a+b", "c+d", "e"]);
     }
 
     #[test]
-    fn a_test_that_may_not_run_is_alone() {
+    fn a_test_that_may_not_run_shares_no_process() {
         let fields = [("batch_compatibility_tag", text("x")), ("tags", Value::List(vec![text("no-sandbox")]))];
         check(&[target("a", &fields), target("b", &fields)], 128, &["a", "b"]);
     }

@@ -1,28 +1,29 @@
-//! What is measured, and what the reports of coverage need. The reports are written when the tests have ended, by the goal.
+//! What coverage measures, and what its reports need. The goal writes the reports after the tests have run.
 
 use std::collections::BTreeSet;
 
 use crate::action::{Source, StepId};
 use crate::base::{Digest, RelPath};
+use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::plan::config_files;
 use crate::plan::coverage_run::{self, Format, ReportOptions};
 use crate::plan::test_run::CoverageOptions;
-use crate::prepare::interpreters::Images;
+use crate::prepare::images::Images;
 use crate::session::{Error, Session};
 use crate::tools;
 
-/// What the reports need beside the tests' measurements.
+/// What coverage reports need besides the tests' measurements.
 pub struct Coverage {
     pub images: Images,
     /// The tree of all tests' files and of `also`.
     pub sources: Digest,
-    /// Sources that count though no test imported them.
+    /// Sources that are part of the report though no test imports them.
     pub also: Vec<RelPath>,
     pub options: ReportOptions,
 }
 
 impl Coverage {
-    /// The steps that make the images: carried out with the tests.
+    /// The steps that build the images. They run with the tests.
     pub fn steps(&self) -> impl Iterator<Item = StepId> {
         self.images.values().filter_map(|source| match source {
             Source::Output(id) => Some(*id),
@@ -31,37 +32,37 @@ impl Coverage {
     }
 }
 
-/// What tests are to measure, if anything.
+/// What tests measure; `None` if coverage is off.
 pub fn measured(session: &Session) -> Option<CoverageOptions> {
     let config = session.config();
     let tool = tools::named("coverage-py").expect("coverage is described");
-    config.flag("test", "use_coverage").then(|| CoverageOptions {
-        measured: config.list("coverage-py", "filter").into_iter().map(str::to_owned).collect(),
+    TestSettings::parse(config).use_coverage.then(|| CoverageOptions {
+        measured: CoverageSettings::parse(config).filter,
         config: config_files::named(&tool, config).pop_first(),
     })
 }
 
-/// With `global_report`, every Python source that `filter` has room for, sorted.
-pub fn untouched(session: &mut Session) -> Result<Vec<RelPath>, Error> {
+/// With `global_report`, every Python source that `filter` includes, sorted; otherwise none.
+pub fn untested_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
     let graph = session.load_graph()?;
-    let Some(options) = measured(session).filter(|_| session.config().flag("coverage-py", "global_report")) else {
+    let Some(options) = measured(session).filter(|_| CoverageSettings::parse(session.config()).global_report) else {
         return Ok(Vec::new());
     };
     let targets = graph.targets().filter(|target| target.kind.starts_with("python_"));
-    let is_meant =
+    let is_measured =
         |file: &&RelPath| file.extension() == Some("py") && coverage_run::is_measured(file, &options.measured);
-    let files: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).filter(is_meant).collect();
+    let files: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).filter(is_measured).collect();
     Ok(files.into_iter().cloned().collect())
 }
 
-/// Which reports there are to be.
+/// Which reports are written. `also` is the result of `untested_files`.
 pub fn report_options(session: &Session, also: &[RelPath]) -> Result<ReportOptions, Error> {
-    let config = session.config();
-    let format = |name: &str| Format::named(name).ok_or_else(|| Error::CoverageFormat(name.to_owned()));
+    let settings = CoverageSettings::parse(session.config());
+    let format = |name: &String| Format::named(name).ok_or_else(|| Error::CoverageFormat(name.clone()));
     Ok(ReportOptions {
-        formats: config.list("coverage-py", "report").into_iter().map(format).collect::<Result<_, _>>()?,
+        formats: settings.report.iter().map(format).collect::<Result<_, _>>()?,
         config: measured(session).and_then(|options| options.config),
-        fail_under: config.number("coverage-py", "fail_under"),
+        fail_under: settings.fail_under,
         also: !also.is_empty(),
     })
 }

@@ -1,48 +1,84 @@
-//! What the process of a test file has to be like, from options and the target's fields. Files that agree in all of it
-//! may share a process.
+//! The settings of a test file's process, from options and the target's fields. Only files with equal settings may share a
+//! process.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use crate::config::typed::{PytestSettings, SandboxSettings, SubprocessEnvironmentSettings, TestSettings};
 use crate::plan::environment;
 use crate::plan::test_run::Workers;
 use crate::session::{Error, Session, toolchains};
 use crate::targets::Target;
+use crate::tracked::Variables;
 
-/// The default of `[subprocess-environment] env_vars`.
-const MADE: [&str; 5] = ["LANG", "LC_CTYPE", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// Variables that are set in every sandbox: the default of `[subprocess-environment] env_vars`.
+const CONSTANT: [&str; 5] = ["LANG", "LC_CTYPE", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
+/// Everything in which the processes of test files may differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProcessSettings {
     pub constraints: Vec<String>,
-    /// What the user asked to be set, by name.
+    /// Environment variables that the user sets, by name.
     pub env: BTreeMap<String, String>,
-    /// `Idle` without a limit: how many tests there are, the settings do not know.
+    /// `Idle` has no limit yet: the number of tests is not known here.
     pub workers: Workers,
-    /// Tagged `requires-network`, and allowed to be.
+    /// Whether the target is tagged `requires-network`, which the settings must allow.
     pub network: bool,
-    /// Not tagged `no-cache`.
+    /// Whether the result may be cached: the target is not tagged `no-cache`.
     pub keep: bool,
     resolve: Option<String>,
     environment: Option<String>,
 }
 
+/// The options that process settings depend on, parsed once for all targets.
+pub struct ProcessDefaults {
+    pub test: TestSettings,
+    /// Interpreter constraints of targets without their own.
+    constraints: Vec<String>,
+    /// The caller's environment.
+    caller: Variables,
+    /// The variables of every test.
+    env: BTreeMap<String, String>,
+    allow_network: bool,
+    xdist_enabled: bool,
+}
+
+impl ProcessDefaults {
+    /// Parses the options.
+    pub fn parse(session: &Session) -> ProcessDefaults {
+        let (config, caller) = (session.config(), session.environment().vars.clone());
+        let test = TestSettings::parse(config);
+        // Variables that Pants passes by default, such as `LANG`, have a constant value in every sandbox.
+        let mut of_all_steps = SubprocessEnvironmentSettings::parse(config).env_vars;
+        of_all_steps.retain(|entry| !CONSTANT.contains(&entry.as_str()));
+        let mut env = environment::requested(&of_all_steps, &caller);
+        env.extend(environment::requested(&test.extra_env_vars, &caller));
+        ProcessDefaults {
+            test,
+            constraints: toolchains::default_constraints(config),
+            caller,
+            env,
+            allow_network: SandboxSettings::parse(config).allow_network,
+            xdist_enabled: PytestSettings::parse(config).xdist_enabled,
+        }
+    }
+}
+
 impl ProcessSettings {
-    pub fn of(session: &Session, target: &Target) -> Result<ProcessSettings, Error> {
+    /// The settings for a target; an error if it has a tag that is not allowed.
+    pub fn parse(defaults: &ProcessDefaults, target: &Target) -> Result<ProcessSettings, Error> {
         let tags = strings(target, "tags");
-        let config = session.config();
         let is_tagged = |tag: &str| tags.iter().any(|own| own == tag);
         let refuse = |tag| Err(Error::Tag { target: target.address.clone(), tag });
         if is_tagged("no-sandbox") {
             return refuse("no-sandbox");
         }
-        if is_tagged("requires-network") && !config.flag("sandbox", "allow_network") {
+        if is_tagged("requires-network") && !defaults.allow_network {
             return refuse("requires-network");
         }
         Ok(ProcessSettings {
-            constraints: constraints(session, target),
-            env: env(session, target),
-            workers: workers(session, target),
+            constraints: constraints(defaults, target),
+            env: env(defaults, target),
+            workers: workers(defaults, target),
             network: is_tagged("requires-network"),
             keep: !is_tagged("no-cache"),
             resolve: text(target, "resolve"),
@@ -51,42 +87,21 @@ impl ProcessSettings {
     }
 }
 
-/// The target's own limit, else the default, but never above the maximum.
-pub fn timeout(session: &Session, target: &Target) -> Option<Duration> {
-    let config = session.config();
-    if !config.value("test", "timeouts").as_bool().unwrap_or(true) {
-        return None;
-    }
-    let own = target.fields.get("timeout").and_then(|value| value.as_int());
-    let seconds = own.or_else(|| config.integer("test", "timeout_default"))?;
-    let most = config.integer("test", "timeout_maximum").unwrap_or(i64::MAX);
-    u64::try_from(seconds.min(most)).ok().map(Duration::from_secs)
-}
-
-pub fn attempts(session: &Session) -> u32 {
-    let attempts = session.config().integer("test", "attempts_default");
-    attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(1).max(1)
-}
-
-fn constraints(session: &Session, target: &Target) -> Vec<String> {
+fn constraints(defaults: &ProcessDefaults, target: &Target) -> Vec<String> {
     let own = strings(target, "interpreter_constraints");
-    if own.is_empty() { toolchains::default_constraints(session.config()) } else { own }
+    if own.is_empty() { defaults.constraints.clone() } else { own }
 }
 
-fn env(session: &Session, target: &Target) -> BTreeMap<String, String> {
-    let caller = &session.environment().vars;
-    // Of the entries that Pants has by default, `LANG` and the like, every sandbox has a constant.
-    let of_all_steps = session.config().list("subprocess-environment", "env_vars");
-    let of_all_steps: Vec<&str> = of_all_steps.into_iter().filter(|entry| !MADE.contains(entry)).collect();
-    let mut env = environment::requested(&of_all_steps, caller);
-    env.extend(environment::requested(&session.config().list("test", "extra_env_vars"), caller));
-    env.extend(environment::requested(&strings(target, "extra_env_vars"), caller));
+/// Variables of all steps, of all tests and of the target; later ones win.
+fn env(defaults: &ProcessDefaults, target: &Target) -> BTreeMap<String, String> {
+    let mut env = defaults.env.clone();
+    env.extend(environment::requested(&strings(target, "extra_env_vars"), &defaults.caller));
     env
 }
 
-/// 0 switches it off for a target.
-fn workers(session: &Session, target: &Target) -> Workers {
-    if !session.config().flag("pytest", "xdist_enabled") || session.config().flag("test", "debug") {
+/// The number of xdist workers; 0 in the target's field switches xdist off.
+fn workers(defaults: &ProcessDefaults, target: &Target) -> Workers {
+    if !defaults.xdist_enabled || defaults.test.debug {
         return Workers::None;
     }
     match target.fields.get("xdist_concurrency").and_then(|value| value.as_int()) {

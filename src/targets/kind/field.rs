@@ -88,9 +88,10 @@ impl Field {
         Field { required: true, ..self }
     }
 
-    /// Whether the field exists with these backends in Pants 2.`minor`.
-    pub fn exists(&self, backends: &[&str], minor: u32) -> bool {
-        let has_backend = self.backends.is_empty() || self.backends.iter().any(|backend| backends.contains(backend));
+    /// `minor` of the Pants 2.x that the repository is for.
+    pub fn exists<B: AsRef<str>>(&self, backends: &[B], minor: u32) -> bool {
+        let has_backend =
+            self.backends.is_empty() || backends.iter().any(|used| self.backends.contains(&used.as_ref()));
         has_backend && (self.versions.0..=self.versions.1).contains(&minor)
     }
 }

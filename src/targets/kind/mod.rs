@@ -270,7 +270,8 @@ mod tests {
         let black = python.fields().find(|field| field.name == "skip_black").expect("known");
         assert!(black.exists(&["pants.backend.python.lint.black"], 17) && !black.exists(&["pants.backend.python"], 17));
         let pex = Kind::find("pex_binary").expect("known");
-        let exists = |name, minor| pex.fields().find(|field| field.name == name).expect("known").exists(&[], minor);
+        let exists =
+            |name, minor| pex.fields().find(|field| field.name == name).expect("known").exists::<&str>(&[], minor);
         assert!(!exists("sh_boot", 17) && exists("sh_boot", 20) && exists("platforms", 17) && !exists("platforms", 30));
     }
 }

@@ -8,25 +8,26 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use crate::base::RelPath;
 use crate::base::glob::{self, Globs};
 use crate::config::Config;
+use crate::config::typed::{GlobalSettings, TailorSettings};
 use crate::targets::missing::{FieldValue, MissingTarget};
 use crate::targets::{Address, TargetGraph};
 
-/// The targets to write, sorted. Replaces target types by macros of `[tailor] alias_mapping`, makes names unique,
-/// restricts sources to files without an owner, and drops targets that settings exclude. An error is an invalid glob in
-/// an option.
+/// What is to be written, sorted: with the names that macros give, no name twice, no file owned twice, and without what
+/// settings leave out.
 pub fn resolve_conflicts(
     missing: Vec<MissingTarget>,
     graph: &TargetGraph,
     config: &Config,
 ) -> Result<Vec<MissingTarget>, glob::Error> {
-    let mut missing: Vec<MissingTarget> = missing.into_iter().map(|missing| apply_alias(missing, config)).collect();
+    let settings = TailorSettings::parse(config);
+    let mut missing: Vec<MissingTarget> = missing.into_iter().map(|missing| apply_alias(missing, &settings)).collect();
     sort(&mut missing);
     rename(&mut missing, graph);
     sort(&mut missing);
     for missing in &mut missing {
         restrict(missing, graph)?;
     }
-    let exclusions = Exclusions::from_config(config)?;
+    let exclusions = Exclusions::from_config(config, settings)?;
     missing.retain(|missing| !exclusions.excludes(missing));
     Ok(missing)
 }
@@ -35,9 +36,9 @@ fn sort(missing: &mut [MissingTarget]) {
     missing.sort_by(|left, right| left.sort_key().cmp(&right.sort_key()));
 }
 
-fn apply_alias(missing: MissingTarget, config: &Config) -> MissingTarget {
-    let alias = config.dict("tailor", "alias_mapping").get(&missing.kind).and_then(|alias| alias.as_str());
-    MissingTarget { kind: alias.unwrap_or(&missing.kind).to_owned(), ..missing }
+fn apply_alias(missing: MissingTarget, settings: &TailorSettings) -> MissingTarget {
+    let kind = settings.alias_mapping.get(&missing.kind).cloned();
+    MissingTarget { kind: kind.unwrap_or(missing.kind), ..missing }
 }
 
 /// Appends a number to names that are in use. In the build root, which has no default name, the first name is `root`.
@@ -78,33 +79,33 @@ fn restrict(missing: &mut MissingTarget, graph: &TargetGraph) -> Result<(), glob
 
 /// Targets that are not added: `[tailor] ignore_paths` and `ignore_adding_targets`, and BUILD files that `[GLOBAL]
 /// build_ignore` excludes from loading.
-struct Exclusions<'a> {
-    build_file_name: &'a str,
+struct Exclusions {
+    build_file_name: String,
     paths: Globs,
     unread: Gitignore,
-    addresses: Vec<&'a str>,
+    addresses: Vec<String>,
 }
 
-impl Exclusions<'_> {
-    fn from_config(config: &Config) -> Result<Exclusions<'_>, glob::Error> {
-        let unread = config.list("GLOBAL", "build_ignore");
+impl Exclusions {
+    fn from_config(config: &Config, settings: TailorSettings) -> Result<Exclusions, glob::Error> {
+        let unread = GlobalSettings::parse(config).build_ignore;
         let mut builder = GitignoreBuilder::new("");
         for pattern in &unread {
             // As in loading, an invalid pattern ignores nothing.
             drop(builder.add_line(None, pattern));
         }
         Ok(Exclusions {
-            build_file_name: config.text("tailor", "build_file_name").unwrap_or("BUILD"),
-            paths: Globs::compile(config.list("tailor", "ignore_paths"))?,
+            build_file_name: settings.build_file_name,
+            paths: Globs::compile(settings.ignore_paths.iter().map(String::as_str))?,
             unread: builder.build().unwrap_or_else(|_| Gitignore::empty()),
-            addresses: config.list("tailor", "ignore_adding_targets"),
+            addresses: settings.ignore_adding_targets,
         })
     }
 
     fn excludes(&self, missing: &MissingTarget) -> bool {
-        let Ok(file) = missing.dir.push(self.build_file_name) else { return true };
+        let Ok(file) = missing.dir.push(&self.build_file_name) else { return true };
         self.paths.matches(file.as_str())
             || self.unread.matched_path_or_any_parents(file.as_str(), false).is_ignore()
-            || self.addresses.contains(&missing.address().as_str())
+            || self.addresses.contains(&missing.address())
     }
 }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::RelPath;
 use crate::base::glob::Globs;
 use crate::config::Config;
+use crate::config::typed::{GlobalSettings, PythonSettings};
 use crate::targets::TargetGraph;
 use crate::targets::requirements::{self, Parsed};
 use crate::targets::settings::is_release_at_least;
@@ -31,7 +32,7 @@ pub struct SearchInput<'a> {
     pub read: &'a dyn Fn(&RelPath) -> Option<Vec<u8>>,
 }
 
-/// Missing targets, before name conflicts are resolved.
+/// MissingTarget targets, before name conflicts are resolved.
 #[derive(Debug, Default)]
 pub struct SearchResult {
     /// Targets to add.
@@ -85,7 +86,7 @@ fn is_empty_init_only(input: &SearchInput, dir: &RelPath, rule: &DirRule, files:
     let [file] = files else { return false };
     if rule.kind != "python_sources"
         || !matches!(file.as_str(), "__init__.py" | "__init__.pyi")
-        || !input.config.flag("python", "tailor_ignore_empty_init_files")
+        || !PythonSettings::parse(input.config).tailor_ignore_empty_init_files
     {
         return false;
     }
@@ -129,8 +130,8 @@ fn matches_content_rule(input: &SearchInput, rule: &FileRule, file: &RelPath) ->
     if rule.content == ContentRule::Anything {
         return Ok(true);
     }
-    let version = input.config.text("GLOBAL", "pants_version");
-    if rule.content == ContentRule::ProjectRequirements && !is_release_at_least(version, (2, 18)) {
+    let version = GlobalSettings::parse(input.config).pants_version;
+    if rule.content == ContentRule::ProjectRequirements && !is_release_at_least(version.as_deref(), (2, 18)) {
         return Ok(false);
     }
     let Some(content) = (input.read)(file) else { return Err("it cannot be read".to_owned()) };

@@ -3,6 +3,7 @@
 
 use crate::base::glob::Globs;
 use crate::config::Config;
+use crate::config::typed::{GlobalSettings, ShellSetupSettings};
 use crate::targets::kind::Kind;
 
 /// One target for all matching files of a directory.
@@ -27,7 +28,7 @@ pub enum FileGlobs {
     Setting(&'static str, &'static str),
 }
 
-/// The rules of one backend. Each file counts for the first rule that matches it.
+/// The rules of one backend. GenerateFrom file counts for the first rule that matches it.
 pub struct RuleFamily {
     pub backends: &'static [&'static str],
     pub rules: &'static [DirRule],
@@ -156,7 +157,7 @@ pub const PYTHON: &[&str] = &["pants.backend.python", "pants.backend.experimenta
 /// Whether one of the backends, or one below it, is enabled. If `backend_packages` is empty, the backend of Python
 /// counts as enabled.
 pub fn is_backend_enabled(config: &Config, backends: &[&str]) -> bool {
-    let enabled = config.list("GLOBAL", "backend_packages");
+    let enabled = GlobalSettings::parse(config).backend_packages;
     let below = |used: &str, backend: &str| {
         used.strip_prefix(backend).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
@@ -170,7 +171,7 @@ impl DirRule {
     pub fn is_wanted(&self, config: &Config) -> bool {
         // Before Pants 2.25, one option controlled all rules of the shell backend.
         config.flag(self.option.0, self.option.1)
-            && (self.option.0 != "shell-setup" || config.flag("shell-setup", "tailor"))
+            && (self.option.0 != ShellSetupSettings::SECTION || ShellSetupSettings::parse(config).tailor)
     }
 
     pub fn globs(&self, config: &Config) -> Result<Globs, crate::base::glob::Error> {

@@ -1,5 +1,5 @@
-//! How what became of tests is kept for a run in which nothing changed (`goals/retrace`): all of them carried out, and all
-//! outcomes kept. So a test that failed is run again each time.
+//! The outcomes of tests as `session::reuse` stores them, for a run in which nothing changed. They are stored only if every
+//! test ran and every outcome is cached, so a test that failed is run again each time.
 
 use std::time::Duration;
 
@@ -7,32 +7,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::StepId;
 use crate::engine::{ActionCache, Cached, StepResult};
-use crate::goals::test::Done;
-use crate::prepare::test::PreparedTest;
+use crate::goals::test::TestOutcomes;
+use crate::prepare::test::PlannedTest;
 use crate::session::reuse::Reusable;
 use crate::session::{Error, Session, failure};
 use crate::store::{Store, Trace};
 use crate::tracked::Observation;
 
+/// One process.
 #[derive(Serialize, Deserialize)]
-pub struct Test {
+pub struct StoredTest {
     names: Vec<String>,
     timeout: Option<Duration>,
     empty_is_fine: bool,
     cached: Cached,
 }
 
-impl Reusable for Done {
-    type Stored = Vec<Test>;
+impl Reusable for TestOutcomes {
+    type Stored = Vec<StoredTest>;
 
-    fn to_stored(&self, _: &Session, _: &Store, _: &[Observation]) -> Result<Option<Vec<Test>>, Error> {
-        // Reports of coverage are made by more steps, which want what was prepared.
+    fn to_stored(&self, _: &Session, _: &Store, _: &[Observation]) -> Result<Option<Vec<StoredTest>>, Error> {
+        // Coverage reports are made by more steps, which need the plan.
         if self.coverage.is_some() {
             return Ok(None);
         }
-        let test = |test: &PreparedTest| {
+        let test = |test: &PlannedTest| {
             let (result, ..) = failure::ran(&test.step, &self.outcomes).ok()?;
-            Some(Test {
+            Some(StoredTest {
                 names: test.names.clone(),
                 timeout: test.timeout,
                 empty_is_fine: test.empty_is_fine,
@@ -42,13 +43,18 @@ impl Reusable for Done {
         Ok(self.tests.iter().map(test).collect())
     }
 
-    fn from_stored(answer: Vec<Test>, _: &Session, cache: &dyn ActionCache, _: &Trace) -> Result<Option<Done>, Error> {
-        let mut done = Done::default();
-        for Test { names, timeout, empty_is_fine, cached } in answer {
+    fn from_stored(
+        stored: Vec<StoredTest>,
+        _: &Session,
+        cache: &dyn ActionCache,
+        _: &Trace,
+    ) -> Result<Option<TestOutcomes>, Error> {
+        let mut done = TestOutcomes::default();
+        for StoredTest { names, timeout, empty_is_fine, cached } in stored {
             let Some(result) = StepResult::read_again(cache, &cached)? else { return Ok(None) };
             let step = StepId::new(done.tests.len());
             done.outcomes.insert(step, Ok(result));
-            done.tests.push(PreparedTest { names, timeout, empty_is_fine, step: Ok(step) });
+            done.tests.push(PlannedTest { names, timeout, empty_is_fine, step: Ok(step) });
         }
         Ok(Some(done))
     }

@@ -1,0 +1,126 @@
+//! `[GLOBAL]`: the backends in use, which files are read, where results go.
+
+use std::path::PathBuf;
+
+use super::section::Section;
+use crate::config::Config;
+
+/// The section `[GLOBAL]`.
+#[derive(Clone, Debug)]
+pub struct GlobalSettings {
+    /// The Pants backends in use.
+    pub backend_packages: Vec<String>,
+    /// The release of Pants that the repository expects, such as `2.21.0`.
+    pub pants_version: Option<String>,
+    /// The name of the command in messages.
+    pub bin_name: String,
+    /// Whether locks must not be changed. They must not in CI either.
+    pub frozen: bool,
+    /// Whether progress is displayed; the default depends on the terminal.
+    pub dynamic_ui: Option<bool>,
+    /// Whether output is coloured; the default depends on the terminal.
+    pub colors: Option<bool>,
+    /// The directory for results, relative to the build root unless it is absolute.
+    pub dist_dir: String,
+    /// The directory for working files, relative to the build root unless it is absolute.
+    pub work_dir: String,
+    /// The file of certificates that the user trusts.
+    pub ca_certs_path: Option<PathBuf>,
+    /// How many steps run at the same time; by default as many as there are cores.
+    pub parallelism: Option<usize>,
+    /// Names of BUILD files, as globs.
+    pub build_patterns: Vec<String>,
+    /// BUILD files to ignore, in gitignore syntax.
+    pub build_ignore: Vec<String>,
+    /// Files to ignore, in gitignore syntax.
+    pub pants_ignore: Vec<String>,
+    /// Whether `.gitignore` files are respected.
+    pub use_gitignore: bool,
+    /// Files with macros for BUILD files, as globs.
+    pub prelude_globs: Vec<String>,
+    /// Files that list more specs, a line each.
+    pub spec_files: Vec<String>,
+    /// Filters by tag.
+    pub tag: Vec<String>,
+    /// Regular expressions of addresses to leave out.
+    pub exclude_target_regexp: Vec<String>,
+    /// How to treat a spec that matches nothing.
+    pub unmatched_specs: UnmatchedGlobs,
+    /// How to treat a glob in a BUILD file that matches nothing.
+    pub unmatched_sources: UnmatchedGlobs,
+}
+
+/// How to treat a glob that matches nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnmatchedGlobs {
+    Ignore,
+    Warn,
+    Error,
+}
+
+impl GlobalSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> GlobalSettings {
+        let section = Section::new(config, "GLOBAL");
+        let unmatched = |old, option, default| {
+            UnmatchedGlobs::parse(section.word(old).or_else(|| section.word(option))).unwrap_or(default)
+        };
+        GlobalSettings {
+            backend_packages: section.texts("backend_packages"),
+            pants_version: section.text("pants_version"),
+            bin_name: section.text_or("pants_bin_name", "waders"),
+            frozen: section.flag("frozen"),
+            dynamic_ui: section.switch("dynamic_ui"),
+            colors: section.switch("colors"),
+            dist_dir: section.text_or("pants_distdir", "dist"),
+            work_dir: section.text_or("pants_workdir", ".pants.d"),
+            ca_certs_path: section.text("ca_certs_path").map(PathBuf::from),
+            parallelism: section.count("process_execution_local_parallelism"),
+            build_patterns: section.texts("build_patterns"),
+            build_ignore: section.texts("build_ignore"),
+            pants_ignore: section.texts("pants_ignore"),
+            use_gitignore: section.flag_or("pants_ignore_use_gitignore", true),
+            prelude_globs: section.texts("build_file_prelude_globs"),
+            spec_files: section.texts("spec_files"),
+            tag: section.texts("tag"),
+            exclude_target_regexp: section.texts("exclude_target_regexp"),
+            unmatched_specs: unmatched("owners_not_found_behavior", "unmatched_cli_globs", UnmatchedGlobs::Error),
+            unmatched_sources: unmatched(
+                "files_not_found_behavior",
+                "unmatched_build_file_globs",
+                UnmatchedGlobs::Warn,
+            ),
+        }
+    }
+}
+
+impl UnmatchedGlobs {
+    fn parse(word: Option<&str>) -> Option<UnmatchedGlobs> {
+        match word? {
+            "ignore" => Some(UnmatchedGlobs::Ignore),
+            "warn" => Some(UnmatchedGlobs::Warn),
+            "error" => Some(UnmatchedGlobs::Error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn old_names_of_policies_win_over_new_ones() {
+        let check = |values: &[(&'static str, &str)], specs, sources| {
+            let settings = values.iter().map(|(option, value)| ("GLOBAL", *option, json!(value)));
+            let global = GlobalSettings::parse(&Config::of(settings));
+            assert_eq!((global.unmatched_specs, global.unmatched_sources), (specs, sources), "{values:?}");
+        };
+        check(&[], UnmatchedGlobs::Error, UnmatchedGlobs::Warn);
+        let old_and_new = [("owners_not_found_behavior", "ignore"), ("unmatched_cli_globs", "warn")];
+        check(&old_and_new, UnmatchedGlobs::Ignore, UnmatchedGlobs::Warn);
+        check(&[("unmatched_build_file_globs", "error")], UnmatchedGlobs::Error, UnmatchedGlobs::Error);
+    }
+}

@@ -1,0 +1,139 @@
+//! `[sandbox]`, `[store]`, `[toolchain]` and `[system]`: how steps are isolated, where results are stored, and what
+//! interpreters and system trees are made of.
+
+use std::time::Duration;
+
+use super::section::Section;
+use crate::config::Config;
+
+/// The section `[sandbox]`. Limits hold for one step.
+#[derive(Clone, Debug)]
+pub struct SandboxSettings {
+    /// The weakest isolation that is accepted.
+    pub isolation: IsolationChoice,
+    /// Whether targets tagged `requires-network` may use the network.
+    pub allow_network: bool,
+    /// How long a test may take to clean up after an interrupt or a timeout.
+    pub grace: Duration,
+    /// The size of `/tmp`.
+    pub scratch_bytes: u64,
+    /// The number of files in `/tmp`.
+    pub scratch_inodes: u64,
+    /// The number of processes and threads.
+    pub processes: u64,
+    /// The number of open files of one process.
+    pub open_files: u64,
+    /// The size of the largest file.
+    pub file_bytes: u64,
+    /// The memory; unlimited if `None`.
+    pub memory_bytes: Option<u64>,
+}
+
+/// The weakest isolation that is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsolationChoice {
+    Full,
+    NoLandlock,
+}
+
+impl SandboxSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> SandboxSettings {
+        let section = Section::new(config, "sandbox");
+        SandboxSettings {
+            isolation: match section.word("isolation") {
+                Some("no-landlock") => IsolationChoice::NoLandlock,
+                _ => IsolationChoice::Full,
+            },
+            allow_network: section.flag("allow_network"),
+            grace: section.seconds("grace").unwrap_or(Duration::from_secs(30)),
+            scratch_bytes: section.count("scratch_size").unwrap_or(2 << 30),
+            scratch_inodes: section.count("scratch_inodes").unwrap_or(200_000),
+            processes: section.count("processes").unwrap_or(4096),
+            open_files: section.count("open_files").unwrap_or(65_536),
+            file_bytes: section.count("file_size").unwrap_or(16 << 30),
+            memory_bytes: section.count("memory"),
+        }
+    }
+}
+
+/// The section `[store]`.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// The directory; it may begin with `~`, and is relative to the build root unless it is absolute.
+    pub dir: Option<String>,
+}
+
+impl StoreSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> StoreSettings {
+        StoreSettings { dir: Section::new(config, "store").text("dir") }
+    }
+}
+
+/// The section `[toolchain]`.
+#[derive(Clone, Debug)]
+pub struct ToolchainSettings {
+    /// The names of providers, in the order in which they are tried.
+    pub providers: Vec<String>,
+    /// The URL of standalone builds, with `{version}`, `{build}` and `{arch}`.
+    pub standalone_url_template: Option<String>,
+    /// The standalone builds to choose from.
+    pub standalone_versions: Vec<String>,
+}
+
+impl ToolchainSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> ToolchainSettings {
+        let section = Section::new(config, "toolchain");
+        ToolchainSettings {
+            providers: section.texts("providers"),
+            standalone_url_template: section.text("standalone_url_template"),
+            standalone_versions: section.texts("standalone_versions"),
+        }
+    }
+}
+
+/// The section `[system]`. What is unset follows from the machine.
+#[derive(Clone, Debug)]
+pub struct SystemSettings {
+    /// The packages of the system tree; empty for the default.
+    pub packages: Vec<String>,
+    /// The URL of the package mirror.
+    pub mirror: Option<String>,
+    /// The URL of a mirror that also has packages that left the archive.
+    pub snapshot_mirror: Option<String>,
+    /// The release, such as `bookworm`.
+    pub suite: Option<String>,
+    /// The file of keys that may sign the index.
+    pub keyring: Option<String>,
+}
+
+impl SystemSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> SystemSettings {
+        let section = Section::new(config, "system");
+        SystemSettings {
+            packages: section.texts("packages"),
+            mirror: section.filled("mirror"),
+            snapshot_mirror: section.filled("snapshot_mirror"),
+            suite: section.filled("suite"),
+            keyring: section.filled("keyring"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_out_of_range_counts_as_unset() {
+        let config = Config::of([("sandbox", "processes", json!(-1)), ("sandbox", "memory", json!(-1))]);
+        let settings = SandboxSettings::parse(&config);
+        assert_eq!((settings.processes, settings.memory_bytes), (4096, None));
+        assert_eq!(settings.isolation, IsolationChoice::Full);
+    }
+}

@@ -1,0 +1,31 @@
+//! Typed settings: each section that the program reads, parsed once into a struct. Names of options stand only here and in
+//! the option table. Values have the type that the table gives them; a word or number out of range counts as unset.
+
+mod calls;
+mod changed;
+mod global;
+mod machine;
+mod python;
+mod queries;
+mod repository;
+mod rewriting;
+mod section;
+mod test;
+mod tool;
+
+pub use calls::{CheckSettings, FixSettings, LintSettings, RegexLintSettings, ToolGoalSettings};
+pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice};
+pub use global::{GlobalSettings, UnmatchedGlobs};
+pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
+pub use python::{
+    DockerSettings, InitFiles, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings, PythonReposSettings,
+    PythonSettings, ThriftSettings, UnownedDependency,
+};
+pub use queries::{
+    CountLocSettings, DependenciesSettings, DependentsSettings, FiledepsSettings, GraphFormat, GraphSettings,
+    ListSettings, OutputSettings, PathsSettings, PeekSettings, PyConstraintsSettings,
+};
+pub use repository::{BrokenFiles, ReadingSettings, ShellSetupSettings, SourceSettings, VisibilitySettings};
+pub use rewriting::{TailorSettings, UpdateBuildFilesSettings};
+pub use test::{CoverageSettings, PytestSettings, SubprocessEnvironmentSettings, TestSettings};
+pub use tool::{MypySettings, ToolSettings};

@@ -1,0 +1,194 @@
+//! What a process reads besides the files of its batch: settings files, landmarks, dependencies, and plugins that are part
+//! of the repository. The batches themselves are planned in `planner`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use crate::base::{Digest, RelPath};
+use crate::config::Config;
+use crate::config::typed::ToolSettings;
+use crate::inference::closure::{Closure, Closures, Follow};
+use crate::inference::{self, Dependencies, SourceRoots};
+use crate::plan::config_files::ConfigFiles;
+use crate::plan::landmarks::Landmarks;
+use crate::plan::requirements::{self, Wanted};
+use crate::prepare::calls::{EnabledCall, PartitionedCall};
+use crate::session::sources::Sources;
+use crate::session::{Error, Session};
+use crate::store::{Node, Store, Tree};
+use crate::targets::kind::Kind;
+use crate::targets::{self, Address, Target, TargetGraph};
+use crate::tools::Partition;
+
+/// What batches need of the repository. Dependencies are inferred only if some call needs them: that reads all sources.
+pub struct RepositoryInputs {
+    graph: Arc<TargetGraph>,
+    dependencies: Option<Arc<Dependencies>>,
+    settings: inference::Settings,
+    roots: Arc<SourceRoots>,
+}
+
+impl RepositoryInputs {
+    /// Loads what these calls need.
+    pub fn load(session: &mut Session, calls: &[PartitionedCall]) -> Result<RepositoryInputs, Error> {
+        let config = session.config();
+        let needs = |call: &PartitionedCall| {
+            let has_files = !call.partitions.by_key.is_empty();
+            has_files && (reads_dependencies(&call.enabled) || !plugins(config, &call.enabled).is_empty())
+        };
+        let needed = calls.iter().any(needs);
+        Ok(RepositoryInputs {
+            graph: session.load_graph()?,
+            dependencies: if needed { Some(session.infer_all()?) } else { None },
+            settings: inference::Settings::of(session.config())?,
+            roots: session.find_source_roots()?,
+        })
+    }
+}
+
+/// Collects the inputs of the batches of one graph; used by several threads at once.
+pub struct BatchInputs<'r> {
+    repository: &'r RepositoryInputs,
+    store: Arc<Store>,
+    sources: Arc<Sources>,
+    closures: Option<Closures<'r>>,
+    landmarks: OnceLock<Landmarks>,
+    config_files: ConfigFiles<'r>,
+    empty_file: Node,
+}
+
+/// The input of one process.
+pub struct BatchInput {
+    /// All files, those of the batch included. The tree is named; it is written only if the step runs.
+    pub tree: Digest,
+    /// A digest of all files of the tree that are not in the batch.
+    pub others: Digest,
+    /// On the import path.
+    pub source_roots: Vec<RelPath>,
+    /// What the closure requires, if the process may import it.
+    pub wanted: Option<Wanted>,
+}
+
+impl<'r> BatchInputs<'r> {
+    /// Nothing is collected yet.
+    pub fn new(session: &mut Session, repository: &'r RepositoryInputs) -> Result<BatchInputs<'r>, Error> {
+        let RepositoryInputs { graph, dependencies, settings, roots } = repository;
+        let closures = dependencies.as_deref().map(|dependencies| Closures::new(graph, dependencies, settings, roots));
+        let (store, sources) = (session.services.open_store()?, session.services.open_sources()?);
+        let empty_file = Node::File { digest: store.put(b"")?, executable: false };
+        let config_files = ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone());
+        Ok(BatchInputs { repository, store, sources, closures, landmarks: OnceLock::new(), config_files, empty_file })
+    }
+
+    /// The input of a process of the call that works on the files `own` of these targets.
+    pub fn collect(
+        &self,
+        config: &Config,
+        enabled: &EnabledCall,
+        own: &[(&RelPath, &Node)],
+        targets: &BTreeSet<&Address>,
+    ) -> Result<BatchInput, Error> {
+        let files = || own.iter().map(|(file, _)| *file);
+        let mut others = self.settings_files(config, enabled, files());
+        if enabled.call.sees_dependencies {
+            others.extend(self.direct_dependencies(enabled, targets));
+        }
+        let (mut source_roots, mut wanted) = (Vec::new(), None);
+        let roots = self.closure_roots(config, enabled, targets)?;
+        if !roots.is_empty() {
+            let closure = self.closures.as_ref().map(|closures| closures.of(roots.iter(), Follow::All));
+            let closure: Closure<'_> = closure.unwrap_or_default();
+            others.extend(closure.files.iter().map(|file| (*file).clone()));
+            source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
+            let requirements = closure.requirements.iter().copied();
+            wanted = Some(requirements::wanted(&self.repository.graph, requirements, config)?);
+        }
+        let landmarks = self.landmarks(enabled, files()).into_iter();
+        // Where a path has several nodes, the last one is used.
+        let mut nodes: Vec<(RelPath, Node)> = landmarks.map(|file| (file.clone(), self.empty_file.clone())).collect();
+        for (file, node) in self.sources.nodes(&others)? {
+            nodes.push((file.clone(), node?));
+        }
+        let others = fingerprint(&nodes);
+        nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
+        let tree = self.store.name_tree(&Tree { nodes: nodes.into_iter().collect() })?;
+        Ok(BatchInput { tree, others, source_roots, wanted })
+    }
+
+    fn settings_files<'f>(
+        &self,
+        config: &Config,
+        enabled: &EnabledCall,
+        files: impl Iterator<Item = &'f RelPath>,
+    ) -> BTreeSet<RelPath> {
+        let mut found = self.config_files.of(&enabled.tool, config, files);
+        let extra = ToolSettings::parse(config, &enabled.tool.scope).extra_files;
+        found.extend(extra.iter().filter_map(|path| RelPath::parse(path).ok()));
+        found
+    }
+
+    /// The sources of the targets' direct dependencies, as far as the call works on targets of their type.
+    fn direct_dependencies(&self, enabled: &EnabledCall, targets: &BTreeSet<&Address>) -> BTreeSet<RelPath> {
+        let all = self.repository.dependencies.as_deref();
+        let direct = targets.iter().flat_map(|target| all.into_iter().flat_map(|all| all.direct(target)));
+        let direct = direct.filter_map(|address| self.repository.graph.get(address));
+        let same_type = direct.filter(|target| enabled.call.targets.contains(&target.kind));
+        same_type.flat_map(|target| &target.sources).cloned().collect()
+    }
+
+    /// The targets whose closure a process may import: those of the batch if the call reads what they import, and the
+    /// tool's plugins.
+    fn closure_roots(
+        &self,
+        config: &Config,
+        enabled: &EnabledCall,
+        targets: &BTreeSet<&Address>,
+    ) -> Result<BTreeSet<Address>, Error> {
+        let mut roots = BTreeSet::new();
+        if enabled.call.partition == Partition::Closure {
+            roots.extend(targets.iter().map(|target| (*target).clone()));
+        }
+        for plugin in plugins(config, enabled) {
+            let graph = &self.repository.graph;
+            let named = targets::dependencies::find_targets(graph, &plugin, &RelPath::root());
+            let named = named.map_err(|error| targets::select::Error::Target(error.with_spec(&plugin)))?;
+            roots.extend(named.iter().flat_map(|address| targets::dependencies::expand_generators(graph, address)));
+        }
+        Ok(roots)
+    }
+
+    /// Files that a tool tells first-party code by, if it does.
+    fn landmarks<'f>(&self, enabled: &EnabledCall, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
+        if !enabled.call.tells_own_code {
+            return Vec::new();
+        }
+        let landmarks = self.landmarks.get_or_init(|| {
+            // A generator has the same sources as the targets that it generates.
+            let is_generator = |target: &Target| Kind::find(&target.kind).is_some_and(Kind::is_generator);
+            let is_python = |target: &&Target| target.kind.starts_with("python_") && !is_generator(target);
+            let targets = self.repository.graph.targets().filter(is_python);
+            Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| self.repository.roots.of_dir(dir))
+        });
+        landmarks.around(files)
+    }
+}
+
+/// A digest of files with their content. Where a path has several nodes, the last one is used, as in a tree.
+fn fingerprint(nodes: &[(RelPath, Node)]) -> Digest {
+    let nodes: BTreeMap<&RelPath, &Node> = nodes.iter().map(|(file, node)| (file, node)).collect();
+    let mut text = String::new();
+    for (file, node) in nodes {
+        text.push_str(&format!("{}\0{}\0", file.as_str(), node.to_text()));
+    }
+    Digest::of(text.as_bytes())
+}
+
+/// Whether a call's processes read more sources than those of their batch.
+fn reads_dependencies(enabled: &EnabledCall) -> bool {
+    enabled.call.partition == Partition::Closure || enabled.call.sees_dependencies
+}
+
+/// The addresses of plugins for the tool that are part of the repository.
+fn plugins(config: &Config, enabled: &EnabledCall) -> Vec<String> {
+    ToolSettings::parse(config, &enabled.tool.scope).source_plugins
+}

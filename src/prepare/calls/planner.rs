@@ -1,0 +1,156 @@
+//! From calls and their files to one graph of actions: a process for each batch of files. A batch that cannot be planned
+//! carries the reason and does not stop the others.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use uv_pep440::Version;
+
+use crate::action::{Source, StepId};
+use crate::base::RelPath;
+use crate::config::typed::{PythonSettings, ToolGoalSettings, ToolSettings};
+use crate::plan::batches;
+use crate::plan::requirements::Wanted;
+use crate::plan::tool_run::{self, ToolBatch, ToolOptions};
+use crate::prepare::Planner;
+use crate::prepare::calls::batch_inputs::{BatchInput, BatchInputs, RepositoryInputs};
+use crate::prepare::calls::{
+    Contents, EnabledCall, PartitionKey, PartitionedCall, Partitions, PlannedBatch, PlannedCall, PlannedCalls,
+};
+use crate::session::{Error, Session, toolchains};
+use crate::store::Node;
+use crate::targets::Address;
+use crate::toolchain::Constraints;
+
+/// `goal` is the section whose `batch_size` and `timeout` apply.
+pub fn plan(
+    session: &mut Session,
+    goal: &str,
+    calls: &[PartitionedCall],
+    contents: &Contents,
+) -> Result<PlannedCalls, Error> {
+    let repository = RepositoryInputs::load(session, calls)?;
+    let mut planner = CallPlanner {
+        inputs: BatchInputs::new(session, &repository)?,
+        settings: ToolGoalSettings::parse(session.config(), goal),
+        contents: contents.iter().collect(),
+        planner: Planner::new(session)?,
+    };
+    let mut planned = Vec::new();
+    for PartitionedCall { enabled, partitions } in calls {
+        let batches = planner.plan_call(enabled, partitions)?;
+        planned.push(PlannedCall { enabled: enabled.clone(), batches });
+    }
+    Ok(PlannedCalls { graph: planner.planner.actions, calls: planned })
+}
+
+struct CallPlanner<'p, 's> {
+    planner: Planner<'s>,
+    inputs: BatchInputs<'p>,
+    /// Of the goal whose `batch_size` and `timeout` apply.
+    settings: ToolGoalSettings,
+    contents: FxHashMap<&'p RelPath, &'p Node>,
+}
+
+impl CallPlanner<'_, '_> {
+    fn plan_call(&mut self, enabled: &EnabledCall, partitions: &Partitions) -> Result<Vec<PlannedBatch>, Error> {
+        let config = self.planner.config();
+        let size = self.settings.batch_size(enabled.tool.batch_size);
+        let mut cut: Vec<(&PartitionKey, Vec<RelPath>)> = Vec::new();
+        for (key, targets) in &partitions.by_key {
+            let files: Vec<RelPath> =
+                targets.keys().filter(|file| self.contents.contains_key(*file)).cloned().collect();
+            cut.extend(batches::cut(&files, size).into_iter().map(|files| (key, files.to_vec())));
+        }
+        let input = |(key, files): &(&PartitionKey, Vec<RelPath>)| {
+            let own: Vec<(&RelPath, &Node)> = files.iter().map(|file| (file, self.contents[file])).collect();
+            let targets: BTreeSet<&Address> = files.iter().flat_map(|file| &partitions.by_key[*key][file]).collect();
+            self.inputs.collect(config, enabled, &own, &targets)
+        };
+        // Hashes the names and digests of all files: most of the work of a run in which nothing changed.
+        let inputs: Vec<Result<BatchInput, Error>> = cut.par_iter().map(input).collect();
+        let mut planned = Vec::new();
+        for ((key, files), input) in cut.into_iter().zip(inputs) {
+            let step = input.and_then(|input| self.plan_batch(enabled, partitions, key, &files, input));
+            let partition = partitions.describe(key);
+            planned.push(PlannedBatch { files, partition, timeout: self.settings.timeout, step });
+        }
+        Ok(planned)
+    }
+
+    fn plan_batch(
+        &mut self,
+        enabled: &EnabledCall,
+        partitions: &Partitions,
+        key: &PartitionKey,
+        files: &[RelPath],
+        input: BatchInput,
+    ) -> Result<StepId, Error> {
+        let EnabledCall { tool, call } = enabled;
+        let constraints = match key.constraints.is_empty() {
+            true => self.choose_constraints(enabled, partitions)?,
+            false => key.constraints.clone(),
+        };
+        let wanted = input.wanted.filter(|wanted| *wanted != Wanted::default());
+        let images = self.planner.images(&constraints, tool, wanted)?;
+        let batch = ToolBatch {
+            label: label(&call.name, files),
+            files: files.to_vec(),
+            input_root: Source::Tree(input.tree),
+            context: input.others,
+            images,
+            source_roots: input.source_roots,
+        };
+        let options = ToolOptions { timeout: self.settings.timeout, ..ToolOptions::of(tool, self.planner.config()) };
+        Ok(self.planner.add(tool_run::action(tool, call, &options, &batch)))
+    }
+
+    /// The interpreter of a tool that runs none of the repository's code: the one that its section names, or else one that
+    /// can parse all that code.
+    fn choose_constraints(&mut self, enabled: &EnabledCall, partitions: &Partitions) -> Result<Vec<String>, Error> {
+        let tool = &enabled.tool;
+        let settings = ToolSettings::parse(self.planner.config(), &tool.scope);
+        if !settings.interpreter_constraints.is_empty() {
+            return Ok(settings.interpreter_constraints);
+        }
+        let mut by_resolve = PythonSettings::parse(self.planner.config()).resolves_to_interpreter_constraints;
+        if let Some(constraints) = settings.install_from_resolve.and_then(|resolve| by_resolve.remove(&resolve)) {
+            return Ok(constraints);
+        }
+        let candidates = match (enabled.call.build_files, partitions.constraints.is_empty()) {
+            (true, _) => BTreeSet::from([toolchains::constraints_of_build_files(self.planner.session)?]),
+            (false, true) => BTreeSet::from([toolchains::default_constraints(self.planner.config())]),
+            (false, false) => partitions.constraints.clone(),
+        };
+        self.newest(candidates, tool.python.as_deref())
+    }
+
+    /// The constraints whose interpreter is the newest; if the tool's built-in lock does not support that version, the
+    /// versions that it supports.
+    fn newest(&mut self, candidates: BTreeSet<Vec<String>>, supported: Option<&str>) -> Result<Vec<String>, Error> {
+        let admitted = supported.map(|python| Constraints::parse(&[python.to_owned()])).transpose()?;
+        let mut newest: Option<(Version, Vec<String>)> = None;
+        for constraints in candidates {
+            let version = self.planner.python_version(&constraints)?;
+            if newest.as_ref().is_none_or(|(newest, _)| version > *newest) {
+                newest = Some((version, constraints));
+            }
+        }
+        let fits = |version: &Version| admitted.as_ref().is_none_or(|admitted| admitted.allow(&version.to_string()));
+        match (newest, supported) {
+            (Some((version, constraints)), _) if fits(&version) => Ok(constraints),
+            (_, Some(python)) => Ok(vec![format!("CPython{python}")]),
+            (_, None) => Err(Error::NoInterpreter),
+        }
+    }
+}
+
+/// `black: src/a.py and 3 other files`.
+fn label(name: &str, files: &[RelPath]) -> String {
+    match files {
+        [] => name.to_owned(),
+        [one] => format!("{name}: {one}"),
+        [first, others @ ..] => format!("{name}: {first} and {} other files", others.len()),
+    }
+}

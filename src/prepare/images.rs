@@ -1,0 +1,129 @@
+//! The images that a step's sandbox mounts: the system tree, the interpreter, and a venv of what its process may import. A
+//! venv holds a tool's own packages, what the targets require, or both; where both have a package, the tool's is used.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::action::Source;
+use crate::config::typed::PythonSettings;
+use crate::packaging::resolve::{self, Chosen, Shadowed};
+use crate::packaging::venv;
+use crate::plan::requirements::{self, Wanted};
+use crate::plan::venv::Distribution;
+use crate::prepare::Planner;
+use crate::prepare::interpreters::found;
+use crate::prepare::locks;
+use crate::prepare::packages::Packages;
+use crate::session::Error;
+use crate::session::memo::memoized;
+use crate::tools::{self, Tool};
+
+/// Trees by mount point.
+pub type Images = BTreeMap<String, Source>;
+
+/// What a process may import.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Importable {
+    /// The scope of the tool.
+    tool: Option<String>,
+    /// What the targets require.
+    wanted: Option<Wanted>,
+    /// The name of additional packages, which `pin_packages` was given.
+    pinned: Option<String>,
+}
+
+impl Planner<'_> {
+    /// Everything that a sandbox holds besides its sources: system tree, interpreter, the tool and, where `wanted` is
+    /// given, what the targets require.
+    pub fn images(&mut self, constraints: &[String], tool: &Tool, wanted: Option<Wanted>) -> Result<Images, Error> {
+        let importable = Importable { tool: Some(tool.scope.clone()), wanted, pinned: None };
+        let venv = self.venv_image(constraints, importable)?;
+        let mut images = found(&mut self.interpreters, constraints)?.venvs.interpreter.images.clone();
+        images.insert(venv::ROOT.to_owned(), venv);
+        Ok(images)
+    }
+
+    /// An image of what the targets require, without any tool; it may be mounted anywhere. `pinned` names packages that
+    /// `pin_packages` added for it.
+    pub fn requirements_image(
+        &mut self,
+        constraints: &[String],
+        wanted: Wanted,
+        pinned: Option<String>,
+    ) -> Result<Source, Error> {
+        self.venv_image(constraints, Importable { tool: None, wanted: Some(wanted), pinned })
+    }
+
+    /// Images of the newest interpreter planned so far, with the tool's own packages alone: it can parse all sources.
+    /// `None` if no interpreter was planned.
+    pub fn newest_images(&mut self, tool: &Tool) -> Result<Option<Images>, Error> {
+        let Some(constraints) = self.newest_constraints() else { return Ok(None) };
+        self.images(&constraints, tool, None).map(Some)
+    }
+
+    fn venv_image(&mut self, constraints: &[String], importable: Importable) -> Result<Source, Error> {
+        let key = (constraints.to_vec(), importable);
+        if !self.venv_images.contains_key(&key) {
+            let image = self.plan_venv(constraints, &key.1).map_err(Arc::new);
+            self.venv_images.insert(key.clone(), image);
+        }
+        Ok(self.venv_images[&key].clone()?)
+    }
+
+    fn plan_venv(&mut self, constraints: &[String], importable: &Importable) -> Result<Source, Error> {
+        let mut chosen = match importable.tool.as_deref().and_then(tools::named) {
+            Some(tool) => self.tool_packages(constraints, &tool)?,
+            None => Vec::new(),
+        };
+        if let Some(wanted) = &importable.wanted {
+            let required = self.required_packages(constraints, wanted)?;
+            chosen = self.combine(chosen, required);
+        }
+        if let Some(name) = &importable.pinned {
+            let pinned = self.tool_packages.get(&(constraints.to_vec(), name.clone())).cloned().transpose()?;
+            chosen = self.combine(chosen, pinned.unwrap_or_default());
+        }
+        self.find_interpreter(constraints)?;
+        let interpreter = found(&mut self.interpreters, constraints)?;
+        let distributions = interpreter.packages.distributions(&chosen)?;
+        if !interpreter.venvs.can_build() && distributions.iter().any(|distribution| !distribution.is_wheel()) {
+            interpreter.venvs.build_with(builders(&interpreter.packages)?);
+        }
+        Ok(Source::Output(interpreter.venvs.compose(&mut self.actions, &distributions)))
+    }
+
+    /// The packages that requirements of targets resolve to.
+    fn required_packages(&mut self, constraints: &[String], wanted: &Wanted) -> Result<Vec<Chosen>, Error> {
+        let unlocked = match wanted.resolve {
+            None if !wanted.requirements.is_empty() => Some(locks::repository_lock(self.session, constraints)?),
+            _ => None,
+        };
+        let whole = PythonSettings::parse(self.config()).run_against_entire_lockfile;
+        let environment = self.environment(constraints)?;
+        let question = requirements::question_of_user(&self.locks, wanted, whole, &environment);
+        let store = self.session.services.open_store()?;
+        let locks = &mut self.locks;
+        let resolve = || Ok(requirements::of_user(locks, unlocked, wanted, whole, &environment)?);
+        memoized(&store, question, resolve)
+    }
+
+    /// Both lists of packages; where both have a package, that of `first` is used, which is reported.
+    fn combine(&mut self, first: Vec<Chosen>, second: Vec<Chosen>) -> Vec<Chosen> {
+        let (chosen, shadowed) = resolve::combine(first, second);
+        for Shadowed { kept, dropped } in shadowed {
+            let (name, version, lock) = (&kept.name, &kept.version, &kept.lock);
+            let warning = format!("`{name}` {version} of {lock} stands in for {} of {}", dropped.version, dropped.lock);
+            if self.warned.insert(warning.clone()) {
+                self.session.ui.warn(&warning);
+            }
+        }
+        chosen
+    }
+}
+
+/// The packages that build source distributions. The built-in lock names their files, so no index is asked.
+fn builders(packages: &Packages) -> Result<Vec<Distribution>, Error> {
+    let lock = requirements::built_in("source distributions", tools::SDIST_LOCK)?;
+    let chosen = resolve::resolve_whole(&lock, packages.environment()).map_err(requirements::Error::from)?;
+    packages.distributions(&chosen)
+}

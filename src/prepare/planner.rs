@@ -1,0 +1,64 @@
+//! What the pipelines of all goals plan with: one graph of actions, and caches of the interpreters, packages and images
+//! that its steps share. Which steps there are is decided by the pipelines `calls`, `check` and `test`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::action::{Action, ActionGraph, Source, Step, StepId};
+use crate::base::Digest;
+use crate::config::Config;
+use crate::packaging::resolve::Chosen;
+use crate::plan::requirements::Locks;
+use crate::prepare::images::Importable;
+use crate::prepare::interpreters::PlannedInterpreter;
+use crate::session::{Error, Session};
+use crate::store::Tree;
+
+/// A result that several steps need. What failed for one step is not tried again for the next.
+pub(super) type Shared<T> = Result<T, Arc<Error>>;
+
+/// Plans the actions of one graph. Interpreters are named by lists of interpreter constraints, as targets write them.
+pub struct Planner<'s> {
+    /// The run that the graph is planned for.
+    pub session: &'s mut Session,
+    /// The actions planned so far.
+    pub actions: ActionGraph,
+    pub(super) empty_tree: Digest,
+    pub(super) locks: Locks,
+    /// By interpreter constraints.
+    pub(super) interpreters: BTreeMap<Vec<String>, Shared<PlannedInterpreter>>,
+    /// The packages of tools, by interpreter constraints and scope.
+    pub(super) tool_packages: BTreeMap<(Vec<String>, String), Shared<Vec<Chosen>>>,
+    /// Venv images, by interpreter constraints and contents.
+    pub(super) venv_images: BTreeMap<(Vec<String>, Importable), Shared<Source>>,
+    /// Warnings that were reported.
+    pub(super) warned: BTreeSet<String>,
+}
+
+impl<'s> Planner<'s> {
+    /// A planner of an empty graph.
+    pub fn new(session: &'s mut Session) -> Result<Planner<'s>, Error> {
+        let empty_tree = session.services.open_store()?.name_tree(&Tree::default())?;
+        let locks = Locks::new(session.build_root(), session.config(), session.context.tracker.clone());
+        Ok(Planner {
+            session,
+            actions: ActionGraph::default(),
+            empty_tree,
+            locks,
+            interpreters: BTreeMap::new(),
+            tool_packages: BTreeMap::new(),
+            venv_images: BTreeMap::new(),
+            warned: BTreeSet::new(),
+        })
+    }
+
+    /// The settings of the run.
+    pub fn config(&self) -> &Config {
+        self.session.config()
+    }
+
+    /// Adds a process to the graph.
+    pub fn add(&mut self, action: Action) -> StepId {
+        self.actions.add(Step::Run(Box::new(action)))
+    }
+}
