@@ -50,7 +50,7 @@ pub fn outcome(store: &Store, key: &Digest) -> Result<Option<Outcome>> {
 pub fn whole_outcome(store: &Store, key: &Digest) -> Result<Option<Outcome>> {
     let outcome = outcome(store, key)?;
     match &outcome {
-        Some(Outcome { output, .. }) if !store.is_whole(*output)? => Ok(None),
+        Some(Outcome { output, .. }) if !store.is_complete(*output)? => Ok(None),
         _ => Ok(outcome),
     }
 }
@@ -83,11 +83,11 @@ pub fn row(kind: Kind, text: &str) -> [u8; 32] {
 }
 
 pub fn recall<T: DeserializeOwned>(store: &Store, row: [u8; 32]) -> Result<Option<T>> {
-    let bytes = store.recall(&row)?;
+    let bytes = store.index_get(&row)?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 pub fn remember(store: &Store, row: [u8; 32], value: &impl Serialize) -> Result<()> {
     let bytes = serde_json::to_vec(value).expect("outcomes and digests always serialize");
-    store.remember(&row, &bytes)
+    store.index_put(&row, &bytes)
 }

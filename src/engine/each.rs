@@ -85,7 +85,7 @@ pub fn nothing(store: &Store) -> Result<Outcome> {
         exit: Exit::Code(0),
         stdout: empty,
         stderr: empty,
-        output: store.name_tree(&Tree::default())?,
+        output: store.put_tree_lazily(&Tree::default())?,
         wall: Duration::ZERO,
         max_rss_bytes: 0,
         attempts: 1,
@@ -103,7 +103,7 @@ fn place(action: &Action, each: &Each) -> Digest {
 }
 
 fn known(store: &Store, place: Digest) -> Result<Vec<Fact>> {
-    let note = store.payloads(WELL, &[place])?.remove(&place).unwrap_or_default();
+    let note = store.notes(WELL, &[place])?.remove(&place).unwrap_or_default();
     Ok(note.as_chunks::<32>().0.to_vec())
 }
 
@@ -112,7 +112,7 @@ fn note(store: &Store, place: Digest, new: Vec<Fact>, mut known: Vec<Fact>, file
     let is_new: FxHashSet<Fact> = new.iter().copied().collect();
     known.retain(|fact| !is_new.contains(fact));
     let all: Vec<Fact> = new.into_iter().chain(known).take((files + 1).saturating_mul(STATES)).collect();
-    store.save_payloads(WELL, &[(place, all.concat())])
+    store.save_notes(WELL, &[(place, all.concat())])
 }
 
 /// For each file what stands for its being well: all that can have an influence on what is found of it.
@@ -188,7 +188,7 @@ mod tests {
         fn inputs(&self) -> Inputs {
             let node = |text: &str| Node::File { digest: Digest::of(text.as_bytes()), executable: false };
             let nodes = self.files.iter().map(|(path, text)| (RelPath::parse(path).unwrap(), node(text))).collect();
-            Inputs { root: self.store.name_tree(&Tree { nodes }).unwrap(), images: self.images.clone() }
+            Inputs { root: self.store.put_tree_lazily(&Tree { nodes }).unwrap(), images: self.images.clone() }
         }
 
         /// Beside `output` there is a place for reports, which stays empty.
@@ -197,7 +197,7 @@ mod tests {
             let file = Node::File { digest: Digest::of(b"a"), executable: false };
             let files = output.iter().map(|name| (path(name), file.clone()));
             let nodes = files.chain([(path("reports"), Node::EmptyDirectory)]).collect();
-            let output = self.store.name_tree(&Tree { nodes }).unwrap();
+            let output = self.store.put_tree_lazily(&Tree { nodes }).unwrap();
             let stdout = self.store.put(stdout.as_bytes()).unwrap();
             let outcome = Outcome { exit: Exit::Code(exit), stdout, output, ..nothing(&self.store).unwrap() };
             learn(&self.store, &self.action, &self.action, &self.inputs(), "full", &outcome).unwrap();

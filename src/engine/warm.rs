@@ -63,7 +63,7 @@ pub fn take(store: &Store, batch: &Batch<'_>, dir: &Path, warm: &Warm, began_wit
             kept.nodes.insert(name.clone(), node.clone());
         }
     }
-    batch.capture_beside(dir, &CaptureLimits::default(), kept)
+    batch.capture_with(dir, &CaptureLimits::default(), kept)
 }
 
 /// The newest state of its lineage from now on.

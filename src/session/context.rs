@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::RelPath;
-use crate::config::index::{self, Indexes, Place};
+use crate::config::index::{self, IndexUrl, Indexes};
 use crate::config::{Config, Environment};
 use crate::net::{self, Client};
 use crate::session::Error;
@@ -59,12 +59,12 @@ impl Context {
     /// A client with the user's certificates and proxies. It connects when it is first used.
     pub fn http_client(&self) -> Client {
         let network = index::network(&self.environment.vars);
-        Client::new(net::Settings {
+        Client::new(net::NetworkSettings {
             ca_bundle: self.ca_bundle(),
             http_proxy: network.http_proxy,
             https_proxy: network.https_proxy,
             no_proxy: network.no_proxy,
-            ..net::Settings::default()
+            ..net::NetworkSettings::default()
         })
     }
 
@@ -74,7 +74,7 @@ impl Context {
         let home = self.environment.home.clone().unwrap_or_default();
         let read = |path: PathBuf| {
             let text = self.tracker.read_to_string(&path).ok()?;
-            Some(index::SettingsFile { path, text })
+            Some(index::ConfigFile { path, text })
         };
         let uv: Vec<_> = index::uv_files(vars, &home).into_iter().filter_map(read).collect();
         let pip: Vec<_> = index::pip_files(vars, &home).into_iter().filter_map(read).collect();
@@ -87,9 +87,9 @@ impl Context {
     }
 
     /// The addresses in an option of `[python-repos]`.
-    fn places(&self, option: &str) -> Vec<Place> {
+    fn places(&self, option: &str) -> Vec<IndexUrl> {
         let named_by = format!("`{option}` in the section `[python-repos]`");
-        let place = |url: &str| Place { url: url.to_owned(), named_by: named_by.clone() };
+        let place = |url: &str| IndexUrl { url: url.to_owned(), named_by: named_by.clone() };
         self.config.list("python-repos", option).into_iter().map(place).collect()
     }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::base::RelPath;
 use crate::build_file::BuildFile;
 use crate::session::{Error, Session, evaluate};
-use crate::store::Listings;
+use crate::store::DirectoryCache;
 use crate::targets::files::Memory;
 use crate::targets::{self, Diagnostic, Loaded, Topic, World};
 use crate::tracked::FileStamp;
@@ -30,7 +30,7 @@ pub fn load(session: &mut Session) -> Result<Loaded, Error> {
 /// Without a store, as where the user's directory cannot be written, nothing is remembered.
 fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> Loaded {
     let store = session.services.open_store().ok();
-    let listings = store.as_ref().and_then(|store| store.listings(session.build_root()).ok());
+    let listings = store.as_ref().and_then(|store| store.directory_cache(session.build_root()).ok());
     let remembered = listings.as_ref().map(|listings| listings as &dyn Memory);
     let vars = &session.environment().vars;
     let world = World {
@@ -42,18 +42,18 @@ fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> L
     let loaded = targets::load(session.build_root(), session.config(), &world);
     if let (Some(store), Some(listings)) = (&store, &listings) {
         // The next run lists again: it takes longer, and nothing else.
-        let _ = store.save_listings(listings);
+        let _ = store.save_directory_cache(listings);
     }
     loaded
 }
 
-impl Memory for Listings {
+impl Memory for DirectoryCache {
     fn known(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]> {
-        Listings::known(self, dir, &FileStamp::from_metadata(now))
+        DirectoryCache::get(self, dir, &FileStamp::from_metadata(now))
     }
 
     fn learn(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>) {
-        Listings::learn(self, dir.clone(), FileStamp::from_metadata(then), at, listing);
+        DirectoryCache::insert(self, dir.clone(), FileStamp::from_metadata(then), at, listing);
     }
 }
 

@@ -17,13 +17,13 @@ pub fn remembered<T: Serialize + DeserializeOwned>(
 ) -> Result<T, Error> {
     let Some(question) = question else { return answer() };
     let key = *Digest::of(question.to_string().as_bytes()).hash();
-    let kept = store.recall(&key)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let kept = store.index_get(&key)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if let Some(kept) = kept {
         return Ok(kept);
     }
     let answer = answer()?;
     if let Ok(bytes) = serde_json::to_vec(&answer) {
-        store.remember(&key, &bytes)?;
+        store.index_put(&key, &bytes)?;
     }
     Ok(answer)
 }

@@ -54,7 +54,7 @@ pub fn prepare(
     works: &[(Enabled, Work)],
     contents: &Contents,
 ) -> Result<Prepared, Error> {
-    let empty = session.services.open_store()?.name_tree(&Tree::default())?;
+    let empty = session.services.open_store()?.put_tree_lazily(&Tree::default())?;
     let world = World::of(session, works)?;
     let contents = contents.iter().collect();
     let mut preparation = Preparation {

@@ -105,7 +105,7 @@ impl<'w> Surroundings<'w> {
         }
         let fits = self.fits(&nodes);
         nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
-        let tree = self.store.name_tree(&Tree { nodes: nodes.into_iter().collect() })?;
+        let tree = self.store.put_tree_lazily(&Tree { nodes: nodes.into_iter().collect() })?;
         Ok(Around { tree, fits, source_roots, wanted })
     }
 

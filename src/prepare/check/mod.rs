@@ -41,7 +41,7 @@ pub fn prepare(session: &mut Session, works: &[(Enabled, Work)], force: bool) ->
         &selected.iter().cloned().chain(dependencies.transitive(&selected)).collect(),
     )?;
 
-    let empty = session.services.open_store()?.name_tree(&Tree::default())?;
+    let empty = session.services.open_store()?.put_tree_lazily(&Tree::default())?;
     let mut preparation = Preparation {
         sources: session.services.open_sources()?,
         pythons: Pythons::new(session, empty),
@@ -157,7 +157,7 @@ impl Preparation<'_> {
         for (file, node) in self.sources.nodes(all)? {
             nodes.push((file.clone(), node?));
         }
-        Ok(store.name_tree(&Tree { nodes: nodes.into_iter().chain(made).collect() })?)
+        Ok(store.put_tree_lazily(&Tree { nodes: nodes.into_iter().chain(made).collect() })?)
     }
 }
 

@@ -54,7 +54,7 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
     session.report_inference(&dependencies, &tests.iter().cloned().chain(dependencies.transitive(tests)).collect())?;
 
-    let empty = session.services.open_store()?.name_tree(&Tree::default())?;
+    let empty = session.services.open_store()?.put_tree_lazily(&Tree::default())?;
     let mut preparation = Preparation {
         options: options(session),
         extra_inputs: extra_inputs(session)?,
