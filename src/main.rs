@@ -11,7 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     // Before anything else: this program is its own spawner, which must have no threads.
     waders_sandbox::spawner_main_if_asked();
-    let environment = match Environment::of_process() {
+    let environment = match Environment::from_process() {
         Ok(environment) => environment,
         Err(error) => {
             eprintln!("error: cannot find the current directory: {error}");

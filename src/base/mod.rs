@@ -1,4 +1,4 @@
-//! Words that every room shares: digests, relative paths, globs, text. No I/O here.
+//! Types that every room uses: digests, relative paths, globs, positions in text. No I/O here.
 
 pub mod digest;
 pub mod glob;

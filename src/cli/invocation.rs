@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::alias::Aliases;
 use crate::cli::args::{self, Args};
 use crate::cli::error::Error;
-use crate::config::{Config, Environment, Settings, Table, Warning, build_root};
+use crate::config::{Config, Environment, SettingsSources, Table, Warning, build_root};
 
 #[derive(Debug)]
 pub struct Invocation {
@@ -29,7 +29,7 @@ pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Err
         return Ok(Invocation { args, config: Config::default(), build_root, environment, warnings: Vec::new() });
     }
     let build_root = build_root::find(&environment)?;
-    let settings = Settings::read(environment, build_root.clone(), &args::early_flags(argv, table))?;
+    let settings = SettingsSources::read(environment, build_root.clone(), &args::early_flags(argv, table))?;
     let aliases = Aliases::new(&settings.aliases()?, table)?;
     // Specs are relative to the current directory, but Pants also takes words that exist below the build root.
     let exists = |word: &str| settings.environment.cwd.join(word).exists() || build_root.join(word).exists();

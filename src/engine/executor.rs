@@ -362,7 +362,7 @@ fn resolve(source: Source, trees: &BTreeMap<StepId, Digest>) -> Digest {
 }
 
 fn write_input(store: &Store, label: &str, tree: Digest) -> Result<(), Error> {
-    store.write_named(tree).map_err(|source| Error::LostInput { label: label.to_owned(), source })
+    store.write_lazy_tree(tree).map_err(|source| Error::LostInput { label: label.to_owned(), source })
 }
 
 /// Runs blocking work on a thread of its own.

@@ -13,7 +13,7 @@ use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
 use crate::session::{Error, Session, Verdict};
-use crate::store::{Hashed, fingerprint};
+use crate::store::{HashedFile, fingerprint};
 use crate::targets::kind::{Kind, Sources};
 use crate::targets::visibility::Side;
 use crate::targets::{Address, EnabledBackends, Target, TargetGraph, field_values};
@@ -38,7 +38,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 struct Peek<'a> {
-    files: HashMap<&'a RelPath, Hashed>,
+    files: HashMap<&'a RelPath, HashedFile>,
     graph: &'a TargetGraph,
     dependencies: &'a Dependencies,
     enabled: EnabledBackends,
@@ -93,19 +93,19 @@ impl Peek<'_> {
     }
 
     /// The sources with what is needed to name their tree; one that cannot be read is left out.
-    fn files(&self, target: &Target) -> BTreeMap<RelPath, Hashed> {
+    fn files(&self, target: &Target) -> BTreeMap<RelPath, HashedFile> {
         let known = target.sources.iter().filter_map(|file| Some((file.clone(), self.files.get(file)?.clone())));
         known.collect()
     }
 }
 
 /// Each source once: a generator and what it generates have the same ones.
-fn hashed<'a>(root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, Hashed> {
+fn hashed<'a>(root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, HashedFile> {
     let files: BTreeSet<&RelPath> = targets.iter().flat_map(|target| &target.sources).collect();
     let read = |file: &'a RelPath| {
         let path = file.to_path(root);
         let executable = std::fs::metadata(&path).ok()?.permissions().mode() & 0o100 != 0;
-        Some((file, Hashed::of(&std::fs::read(&path).ok()?, executable)))
+        Some((file, HashedFile::from_content(&std::fs::read(&path).ok()?, executable)))
     };
     files.into_par_iter().filter_map(read).collect()
 }

@@ -97,9 +97,8 @@ impl Packages {
         let mut links: Vec<FileLink> = Vec::new();
         for page in self.pages(chosen.name.as_ref()) {
             match self.client.listing(&page) {
-                Ok(found) => {
-                    links.extend(found.into_iter().filter(|link| may_be_of(link, &chosen.name)).map(FileLink::hashed))
-                }
+                Ok(found) => links
+                    .extend(found.into_iter().filter(|link| may_be_of(link, &chosen.name)).map(FileLink::with_sha256)),
                 Err(error) if error.is_absent() => {}
                 Err(error) => return Err(error.into()),
             }

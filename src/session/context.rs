@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
 
 use crate::base::RelPath;
-use crate::config::index::{self, Indexes, Place};
+use crate::config::index::{self, IndexUrl, Indexes};
 use crate::config::typed::{GlobalSettings, PythonReposSettings, StoreSettings};
 use crate::config::{Config, Environment};
 use crate::net::{self, Client};
@@ -83,12 +83,12 @@ impl Context {
     /// A client with the user's certificates and proxies. It connects when it is first used.
     pub fn http_client(&self) -> Client {
         let network = index::network(&self.environment.vars);
-        Client::new(net::Settings {
+        Client::new(net::NetworkSettings {
             ca_bundle: self.ca_bundle(),
             http_proxy: network.http_proxy,
             https_proxy: network.https_proxy,
             no_proxy: network.no_proxy,
-            ..net::Settings::default()
+            ..net::NetworkSettings::default()
         })
     }
 
@@ -98,7 +98,7 @@ impl Context {
         let home = self.environment.home.clone().unwrap_or_default();
         let read = |path: PathBuf| {
             let text = self.tracker.read_to_string(&path).ok()?;
-            Some(index::SettingsFile { path, text })
+            Some(index::ConfigFile { path, text })
         };
         let uv: Vec<_> = index::uv_files(vars, &home).into_iter().filter_map(read).collect();
         let pip: Vec<_> = index::pip_files(vars, &home).into_iter().filter_map(read).collect();
@@ -123,7 +123,7 @@ impl Context {
 }
 
 /// The URLs of an option of `[python-repos]`.
-fn places(option: &str, urls: Vec<String>) -> Vec<Place> {
+fn places(option: &str, urls: Vec<String>) -> Vec<IndexUrl> {
     let named_by = format!("`{option}` in the section `[{}]`", PythonReposSettings::SECTION);
-    urls.into_iter().map(|url| Place { url, named_by: named_by.clone() }).collect()
+    urls.into_iter().map(|url| IndexUrl { url, named_by: named_by.clone() }).collect()
 }

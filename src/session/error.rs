@@ -198,11 +198,11 @@ impl Error {
             Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
-            Error::Toolchain(error) => return stored(error).and_then(store_hint).or_else(|| error.hint()),
+            Error::Toolchain(error) => return stored(error).and_then(store::Error::hint).or_else(|| error.hint()),
             Error::Requirements(error) => return error.hint(),
             Error::Step(error) => return step_hint(error),
             Error::Shared(error) => return error.hint(),
-            Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return store_hint(error),
+            Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return error.hint(),
             Error::Index(packaging::index::Error::NoneFits { .. }) => {
                 "lock a version that has a file for this interpreter, or change the interpreter constraints"
             }
@@ -270,15 +270,15 @@ fn toolchain_kind(error: &toolchain::Error) -> Kind {
 /// What the user can do about a step that could not be carried out.
 pub(super) fn step_hint(error: &engine::Error) -> Option<String> {
     match error.root() {
-        engine::Error::Store(error) | engine::Error::Capture { source: error, .. } => store_hint(error),
+        engine::Error::Store(error) | engine::Error::Capture { source: error, .. } => error.hint(),
         engine::Error::Sandbox { source, .. } => source.hint().map(str::to_owned),
         engine::Error::Fetch { source, .. } => source.hint(None),
         engine::Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-            Some(ROOM.to_owned())
+            Some(store::NO_SPACE_HINT.to_owned())
         }
         engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Some(INDEX.to_owned()),
-        engine::Error::Unpack { source, .. } => stored(&**source).map_or(Some(ARCHIVE.to_owned()), store_hint),
-        engine::Error::Derive { source, .. } => stored(&**source).and_then(store_hint),
+        engine::Error::Unpack { source, .. } => stored(&**source).map_or(Some(ARCHIVE.to_owned()), store::Error::hint),
+        engine::Error::Derive { source, .. } => stored(&**source).and_then(store::Error::hint),
         _ => None,
     }
 }
@@ -289,7 +289,13 @@ fn stored<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e store:
     while let Some(found) = error {
         let boxed = found.downcast_ref::<Box<store::Error>>().map(|boxed| &**boxed);
         if let Some(store) = found.downcast_ref::<store::Error>().or(boxed)
-            && matches!(store, store::Error::Io { .. } | store::Error::Full { .. } | store::Error::Index { .. })
+            && matches!(
+                store,
+                store::Error::Io { .. }
+                    | store::Error::Full { .. }
+                    | store::Error::ForeignOwner { .. }
+                    | store::Error::Index { .. }
+            )
         {
             return Some(store);
         }
@@ -298,26 +304,9 @@ fn stored<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e store:
     None
 }
 
-const ROOM: &str = "free some space, or set `dir` in the section `[store]` of `waders.toml` to a roomier place";
-const PLACE: &str = "set `dir` in the section `[store]` of `waders.toml`, or `XDG_CACHE_HOME`, to a place that can be \
-                     written";
 const INDEX: &str = "name an index that has it: `PIP_INDEX_URL`, pip's or uv's settings";
 const ARCHIVE: &str = "the file has the hash of the lock, so it was locked like this: do not use it before you know why, \
                        then lock another file or version";
-
-fn store_hint(error: &store::Error) -> Option<String> {
-    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
-    let advice = match error {
-        store::Error::Full { .. } => ROOM,
-        store::Error::Io { source, .. }
-            if matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem) =>
-        {
-            PLACE
-        }
-        _ => return None,
-    };
-    Some(advice.to_owned())
-}
 
 pub(super) fn step_kind(error: &engine::Error) -> Kind {
     match error.root() {

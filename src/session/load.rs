@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::base::RelPath;
 use crate::build_file::BuildFile;
 use crate::session::{Error, Session, evaluate};
-use crate::store::Listings;
+use crate::store;
 use crate::targets::files::DirectoryCache;
 use crate::targets::{self, Diagnostic, LoadContext, Loaded, Topic};
 use crate::tracked::FileStamp;
@@ -31,7 +31,7 @@ pub fn load(session: &mut Session) -> Result<Loaded, Error> {
 /// Without a store, for instance in a read-only home directory, nothing is cached.
 fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> Loaded {
     let store = session.services.open_store().ok();
-    let listings = store.as_ref().and_then(|store| store.listings(session.build_root()).ok());
+    let listings = store.as_ref().and_then(|store| store.directory_cache(session.build_root()).ok());
     let remembered = listings.as_ref().map(|listings| listings as &dyn DirectoryCache);
     let vars = &session.environment().vars;
     let context = LoadContext {
@@ -43,18 +43,18 @@ fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> L
     let loaded = targets::load(session.build_root(), session.config(), &context);
     if let (Some(store), Some(listings)) = (&store, &listings) {
         // If this fails, the next run lists directories again.
-        let _ = store.save_listings(listings);
+        let _ = store.save_directory_cache(listings);
     }
     loaded
 }
 
-impl DirectoryCache for Listings {
+impl DirectoryCache for store::DirectoryCache {
     fn get(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]> {
-        Listings::known(self, dir, &FileStamp::from_metadata(now))
+        store::DirectoryCache::get(self, dir, &FileStamp::from_metadata(now))
     }
 
     fn insert(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>) {
-        Listings::learn(self, dir.clone(), FileStamp::from_metadata(then), at, listing);
+        store::DirectoryCache::insert(self, dir.clone(), FileStamp::from_metadata(then), at, listing);
     }
 }
 

@@ -17,13 +17,13 @@ pub fn memoized<T: Serialize + DeserializeOwned>(
 ) -> Result<T, Error> {
     let Some(key) = key else { return compute() };
     let key = *Digest::of(key.to_string().as_bytes()).hash();
-    let cached = store.recall(&key)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let cached = store.index_get(&key)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if let Some(cached) = cached {
         return Ok(cached);
     }
     let value = compute()?;
     if let Ok(bytes) = serde_json::to_vec(&value) {
-        store.remember(&key, &bytes)?;
+        store.index_put(&key, &bytes)?;
     }
     Ok(value)
 }

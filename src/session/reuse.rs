@@ -76,7 +76,7 @@ pub fn reused_or<T: Reusable>(
         let messages = session.ui.reported().split_off(reported_before);
         if let Ok(bytes) = serde_json::to_vec(&Record { variables, messages, result }) {
             // If it cannot be stored, the next run plans again.
-            let _ = store.keep_trace(session.build_root(), &key, &observations, &bytes);
+            let _ = store.store_trace(session.build_root(), &key, &observations, &bytes);
         }
     }
     Ok(made)
@@ -86,12 +86,12 @@ fn reuse<T: Reusable>(session: &Session, store: &Arc<Store>, key: &Digest) -> Re
     if session.services.verifies_sources() {
         return Ok(None);
     }
-    let Some(trace) = store.trace(session.build_root(), key).ok().flatten() else { return Ok(None) };
-    let Ok(Record::<T::Stored> { variables, messages, result }) = serde_json::from_slice(trace.answer()) else {
+    let Some(trace) = store.load_trace(session.build_root(), key).ok().flatten() else { return Ok(None) };
+    let Ok(Record::<T::Stored> { variables, messages, result }) = serde_json::from_slice(trace.result()) else {
         return Ok(None);
     };
     let vars = &session.environment().vars;
-    if !variables.iter().all(|(pattern, then)| vars.fingerprint(pattern) == *then) || !trace.holds() {
+    if !variables.iter().all(|(pattern, then)| vars.fingerprint(pattern) == *then) || !trace.is_unchanged() {
         return Ok(None);
     }
     let cache = LocalActionCache::new(store.clone());

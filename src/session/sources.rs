@@ -84,12 +84,12 @@ impl Sources {
     fn look<'f>(&self, file: &'f RelPath) -> Result<Looked<'f>, Error> {
         let path = file.to_path(&self.root);
         let stamp = FileStamp::from_metadata(&self.tracker.metadata(&path).map_err(unreadable(file))?);
-        if let Some((digest, note)) = self.stats.known(file, &stamp) {
+        if let Some((digest, note)) = self.stats.digest_and_note(file, &stamp) {
             return Ok(Looked { file, stamp, digest, imports: imports_bytes::from_bytes(note) });
         }
         let hashed_at = SystemTime::now();
         let digest = Digest::of(&self.tracker.read(&path).map_err(unreadable(file))?);
-        self.stats.learn(file.clone(), stamp, digest, hashed_at, false);
+        self.stats.insert(file.clone(), stamp, digest, hashed_at, false);
         Ok(Looked { file, stamp, digest, imports: None })
     }
 
@@ -100,7 +100,7 @@ impl Sources {
         }
         let kind = kind(self.strings);
         let wanted: Vec<Digest> = looked.iter().map(|looked| looked.digest).collect();
-        let kept = self.store.payloads(&kind, &wanted)?;
+        let kept = self.store.notes(&kind, &wanted)?;
         let found: Vec<Found<'_>> = looked.par_iter().filter_map(|looked| self.find(looked, &kept)).collect();
         let (mut all, mut learnt) = (Vec::new(), Vec::new());
         for found in found {
@@ -108,7 +108,7 @@ impl Sources {
             all.push((found.looked.file.clone(), found.imports));
             learnt.extend(found.is_new.then_some((found.digest, found.bytes)));
         }
-        self.store.save_payloads(&kind, &learnt)?;
+        self.store.save_notes(&kind, &learnt)?;
         Ok(all)
     }
 
@@ -136,7 +136,7 @@ impl Sources {
     pub fn tree<'f>(&self, files: impl IntoIterator<Item = &'f RelPath>) -> Result<Digest, Error> {
         let nodes = self.nodes(files)?.into_iter().map(|(file, node)| Ok((file.clone(), node?)));
         let nodes = nodes.collect::<Result<_, Error>>()?;
-        Ok(self.store.name_tree(&Tree { nodes })?)
+        Ok(self.store.put_tree_lazily(&Tree { nodes })?)
     }
 
     /// The tree nodes of these files, in order, their contents in the store; or why a file cannot be read. All contents that
@@ -190,7 +190,7 @@ impl Sources {
             crate::store::Error::Io { path: at, source, .. } if at == path => unreadable(file)(source),
             error => error.into(),
         })?;
-        self.stats.learn(file.clone(), stamp, digest, hashed_at, true);
+        self.stats.insert(file.clone(), stamp, digest, hashed_at, true);
         Ok(Node::File { digest, executable })
     }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::lock::LockedFile;
 use super::{Error, prefix};
 use crate::base::{Digest, RelPath};
-use crate::net::{Client, Expected, file_name, parse, shown};
+use crate::net::{Client, Expected, file_name, for_display, parse};
 use crate::store::{Node, Store, Tree, Unpacking};
 
 const LIMIT_BYTES: u64 = 1 << 30;
@@ -79,8 +79,10 @@ fn split(full: &str) -> (&str, &str) {
 
 /// The prefix lies at `python/`, or at `python/install/` in archives that hold a whole build.
 fn unpack(store: &Store, bytes: &[u8], url: &str, version: &str) -> Result<Digest, Error> {
-    let refuse =
-        |why: String| Error::Standalone { url: parse(url).map_or_else(|_| url.to_owned(), |url| shown(&url)), why };
+    let refuse = |why: String| Error::Standalone {
+        url: parse(url).map_or_else(|_| url.to_owned(), |url| for_display(&url)),
+        why,
+    };
     let whole =
         store.unpack_tar(Cursor::new(bytes), &Unpacking::stripped(1)).map_err(|error| refuse(error.to_string()))?;
     let install = store.subtree(whole, &RelPath::parse("install").expect("clean"))?;

@@ -50,7 +50,7 @@ impl World {
         let providers = vec![Provider::Debian, Provider::Standalone, Provider::Host];
         let settings = Settings { providers, debian, standalone: Default::default(), host: Default::default() };
         let store = Store::open(&path("store")).unwrap();
-        let net = Client::new(net::Settings { attempts: 1, ..net::Settings::default() });
+        let net = Client::new(net::NetworkSettings { attempts: 1, ..net::NetworkSettings::default() });
         World { store, net, settings, lock: Lock::default(), dir }
     }
 
@@ -145,7 +145,7 @@ fn an_index_that_the_head_does_not_vouch_for_is_refused() {
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, bytes).unwrap();
-    assert!(world.refused(false).contains("has the sha256"));
+    assert!(world.refused(false).contains("has the SHA-256 hash"));
     fs::write(&path, "").unwrap();
     assert!(world.refused(false).contains("holds 0 bytes"));
 }
@@ -171,7 +171,7 @@ fn a_package_that_left_the_mirror_comes_from_the_snapshot() {
     world.forget();
     let error = world.ensure(true).unwrap_err();
     assert!(error.hint().unwrap().contains("snapshot_mirror"), "{error}");
-    let snapshot = Server::of_directory(world.path("snapshot"));
+    let snapshot = Server::serve_directory(world.path("snapshot"));
     world.settings.debian.snapshot_mirror = Some(snapshot.url(""));
     assert_eq!(world.ensure(true).unwrap(), made);
 }

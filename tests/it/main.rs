@@ -4,6 +4,7 @@
 
 mod built_in_locks;
 mod edges;
+mod formats;
 mod garbled;
 mod golden;
 mod mutations;

@@ -64,7 +64,7 @@ impl Bench {
     fn new(mirror: &str) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store")).unwrap();
-        let net = Client::new(net::Settings::default());
+        let net = Client::new(net::NetworkSettings::default());
         Bench { dir, store, net, settings: settings(mirror), lock: Lock::default() }
     }
 

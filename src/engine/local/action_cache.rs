@@ -30,12 +30,12 @@ impl ActionCache for LocalActionCache {
 
     fn put(&self, action: &EncodedAction, outcome: &Outcome) -> std::result::Result<(), Error> {
         let key = action.key();
-        self.store.save_payloads(ACTIONS, &[(key, to_bytes(action))])?;
+        self.store.save_notes(ACTIONS, &[(key, to_bytes(action))])?;
         Ok(index::put(&self.store, row(&key), outcome)?)
     }
 
     fn action(&self, key: &Digest) -> std::result::Result<Option<EncodedAction>, Error> {
-        let bytes = self.store.payloads(ACTIONS, &[*key])?.remove(key);
+        let bytes = self.store.notes(ACTIONS, &[*key])?.remove(key);
         let action = bytes.and_then(|bytes| from_bytes(&bytes));
         Ok(action.filter(|action| action.key() == *key))
     }
@@ -73,7 +73,7 @@ fn outcome(store: &Store, key: &Digest, needs: Needs) -> Result<Option<Outcome>>
     let is_there = has_streams
         && match needs {
             Needs::Outcome => store.directory(outcome.output).is_ok(),
-            Needs::WholeOutput => store.directory(outcome.output).is_ok() && store.is_whole(outcome.output)?,
+            Needs::WholeOutput => store.directory(outcome.output).is_ok() && store.is_complete(outcome.output)?,
         };
     Ok(is_there.then_some(outcome))
 }

@@ -69,7 +69,7 @@ pub fn capture(
             reused.nodes.insert(name.clone(), node.clone());
         }
     }
-    batch.capture_beside(dir, &CaptureLimits::default(), reused)
+    batch.capture_with(dir, &CaptureLimits::default(), reused)
 }
 
 /// Stores a state as the newest one of its key.

@@ -12,11 +12,11 @@ pub fn key(kind: &str, text: &str) -> [u8; 32] {
 }
 
 pub fn get<T: DeserializeOwned>(store: &Store, key: [u8; 32]) -> Result<Option<T>> {
-    let bytes = store.recall(&key)?;
+    let bytes = store.index_get(&key)?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 pub fn put(store: &Store, key: [u8; 32], value: &impl Serialize) -> Result<()> {
     let bytes = serde_json::to_vec(value).expect("outcomes and digests always serialize");
-    store.remember(&key, &bytes)
+    store.index_put(&key, &bytes)
 }

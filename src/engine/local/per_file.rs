@@ -88,7 +88,7 @@ pub fn clean_outcome(store: &Store) -> Result<Outcome> {
         exit: Exit::Code(0),
         stdout: empty,
         stderr: empty,
-        output: store.name_tree(&Tree::default())?,
+        output: store.put_tree_lazily(&Tree::default())?,
         wall: Duration::ZERO,
         max_rss_bytes: 0,
         attempts: 1,
@@ -103,7 +103,7 @@ fn record_key(command: &Command, per_file: &PerFile) -> Digest {
 }
 
 fn known(store: &Store, record: Digest) -> Result<Vec<CleanKey>> {
-    let bytes = store.payloads(CLEAN, &[record])?.remove(&record).unwrap_or_default();
+    let bytes = store.notes(CLEAN, &[record])?.remove(&record).unwrap_or_default();
     Ok(bytes.as_chunks::<32>().0.to_vec())
 }
 
@@ -112,7 +112,7 @@ fn add(store: &Store, record: Digest, new: Vec<CleanKey>, mut known: Vec<CleanKe
     let is_new: FxHashSet<CleanKey> = new.iter().copied().collect();
     known.retain(|key| !is_new.contains(key));
     let all: Vec<CleanKey> = new.into_iter().chain(known).take((files + 1).saturating_mul(STATES)).collect();
-    store.save_payloads(CLEAN, &[(record, all.concat())])
+    store.save_notes(CLEAN, &[(record, all.concat())])
 }
 
 /// For each file the hash of everything that can influence the findings about it.
@@ -196,7 +196,7 @@ mod tests {
         fn inputs(&self) -> Inputs {
             let node = |text: &str| Node::File { digest: Digest::of(text.as_bytes()), executable: false };
             let nodes = self.files.iter().map(|(path, text)| (RelPath::parse(path).unwrap(), node(text))).collect();
-            Inputs { root: self.store.name_tree(&Tree { nodes }).unwrap(), images: self.images.clone() }
+            Inputs { root: self.store.put_tree_lazily(&Tree { nodes }).unwrap(), images: self.images.clone() }
         }
 
         /// Records an outcome with these files in its output, besides an empty directory for reports.
@@ -205,7 +205,7 @@ mod tests {
             let file = Node::File { digest: Digest::of(b"a"), executable: false };
             let files = output.iter().map(|name| (path(name), file.clone()));
             let nodes = files.chain([(path("reports"), Node::EmptyDirectory)]).collect();
-            let output = self.store.name_tree(&Tree { nodes }).unwrap();
+            let output = self.store.put_tree_lazily(&Tree { nodes }).unwrap();
             let stdout = self.store.put(stdout.as_bytes()).unwrap();
             let outcome = Outcome { exit: Exit::Code(exit), stdout, output, ..clean_outcome(&self.store).unwrap() };
             record(&self.store, &self.action, &self.action, &self.inputs(), &platform(), &outcome).unwrap();

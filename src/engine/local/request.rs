@@ -39,7 +39,7 @@ fn sources(store: &Store, limits: &action::Limits, root: Digest) -> Result<Mount
     for (path, node) in store.tree(root)?.nodes {
         let entry = match node {
             Node::File { digest, executable } => {
-                let (from, size_bytes) = (store.below_blob_shelf(digest)?, digest.size_bytes());
+                let (from, size_bytes) = (store.relative_blob_path(digest)?, digest.size_bytes());
                 TreeEntry::File { from, size_bytes, executable }
             }
             Node::Symlink { target } => TreeEntry::Symlink { target },
@@ -48,7 +48,7 @@ fn sources(store: &Store, limits: &action::Limits, root: Digest) -> Result<Mount
         entries.insert(path.to_string(), entry);
     }
     let kind = MountKind::Copied {
-        source: store.blob_shelf(),
+        source: store.blob_root(),
         entries,
         modified: FIXED_MTIME_SECONDS,
         more_bytes: limits.scratch_bytes,

@@ -111,7 +111,7 @@ impl<'r> BatchInputs<'r> {
         }
         let others = fingerprint(&nodes);
         nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
-        let tree = self.store.name_tree(&Tree { nodes: nodes.into_iter().collect() })?;
+        let tree = self.store.put_tree_lazily(&Tree { nodes: nodes.into_iter().collect() })?;
         Ok(BatchInput { tree, others, source_roots, wanted })
     }
 

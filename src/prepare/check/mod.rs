@@ -145,7 +145,7 @@ impl CheckPlanner<'_, '_> {
         for (file, node) in self.sources.nodes(all)? {
             nodes.push((file.clone(), node?));
         }
-        Ok(store.name_tree(&Tree { nodes: nodes.into_iter().chain(written).collect() })?)
+        Ok(store.put_tree_lazily(&Tree { nodes: nodes.into_iter().chain(written).collect() })?)
     }
 
     fn warn_definitions(&self) {

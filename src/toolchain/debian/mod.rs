@@ -122,7 +122,7 @@ pub fn unpack(
 
 fn unpack_one(mirrors: &[String], net: &Client, store: &Store, file: &LockedFile, reuse: bool) -> Result<Tree, Error> {
     let key = *blake3::hash(format!("unpacked deb 1 {}", file.sha256).as_bytes()).as_bytes();
-    if let Some(known) = store.recall(&key)?.filter(|_| reuse) {
+    if let Some(known) = store.index_get(&key)?.filter(|_| reuse) {
         let digest = String::from_utf8(known).ok().and_then(|text| text.parse::<Digest>().ok());
         if let Some(tree) = digest.and_then(|digest| store.tree(digest).ok()) {
             return Ok(tree);
@@ -131,7 +131,7 @@ fn unpack_one(mirrors: &[String], net: &Client, store: &Store, file: &LockedFile
     let bytes = fetch(mirrors, net, file)?;
     let digest = store.unpack_deb(Cursor::new(bytes));
     let digest = digest.map_err(|source| Error::Unpack { package: file.name.clone(), source })?;
-    store.remember(&key, digest.to_string().as_bytes())?;
+    store.index_put(&key, digest.to_string().as_bytes())?;
     Ok(store.tree(digest)?)
 }
 

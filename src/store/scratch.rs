@@ -1,4 +1,5 @@
-//! The part of `tmp/` that one open store owns, and what dead owners left there. What is written there is elsewhere.
+//! Directories below `tmp/`: the part of it that one open store owns, scratch directories for processes, and the removal of
+//! what ended processes left there.
 
 use std::fs;
 use std::fs::{File, Permissions, TryLockError};
@@ -10,17 +11,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::error::{Error, Result};
 use crate::store::objects::remove::remove_tree;
 
-/// A directory in `tmp/`, locked as long as its owner lives: the kernel drops the lock however the owner ends.
+/// The directory in `tmp/` of one open store. It is locked while the store is open; the kernel releases the lock when the
+/// process ends for any reason.
 #[derive(Debug)]
-pub struct Session {
+pub struct TmpDir {
     dir: PathBuf,
     next: AtomicU64,
     _lock: File,
 }
 
-impl Session {
-    pub fn begin(tmp: &Path) -> Result<Session> {
-        // Between the creation and the lock somebody's sweep may take the directory for an abandoned one: then again.
+impl TmpDir {
+    /// Creates and locks a directory with a unique name.
+    pub fn create(tmp: &Path) -> Result<TmpDir> {
+        // Between creation and lock, the `sweep` of another process can remove the directory. The loop then tries again.
         for _ in 0..100 {
             let made = tempfile::Builder::new().prefix("").rand_bytes(12).tempdir_in(tmp);
             let dir = made.map_err(Error::io("create a directory in", tmp.join("new")))?.keep();
@@ -34,36 +37,37 @@ impl Session {
             }
             if fs::metadata(&dir).is_ok_and(|now| same_inode(&lock, &now)) {
                 fs::set_permissions(&dir, Permissions::from_mode(0o755)).map_err(Error::io("set the mode of", &dir))?;
-                return Ok(Session { dir, next: AtomicU64::new(0), _lock: lock });
+                return Ok(TmpDir { dir, next: AtomicU64::new(0), _lock: lock });
             }
         }
-        Err(Error::io("keep a directory in", tmp)(io::ErrorKind::ResourceBusy.into()))
+        Err(Error::io("lock a directory in", tmp)(io::ErrorKind::ResourceBusy.into()))
     }
 
+    /// The path of the directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// A path that nothing lies at.
-    pub fn fresh(&self) -> PathBuf {
+    /// A path in the directory at which nothing exists.
+    pub fn fresh_path(&self) -> PathBuf {
         self.dir.join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
     }
 
-    /// A word that no other session uses.
-    pub fn unique(&self) -> String {
-        let session = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        format!("{session}.{}", self.next.fetch_add(1, Ordering::Relaxed))
+    /// A suffix for file names that no other call and no other process returns.
+    pub fn unique_suffix(&self) -> String {
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!("{name}.{}", self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-impl Drop for Session {
+impl Drop for TmpDir {
     fn drop(&mut self) {
-        // What cannot be removed now is swept by the next store that opens.
+        // If this fails, the next `sweep` removes the directory.
         let _ = remove_tree(&self.dir);
     }
 }
 
-/// Removes what processes that died left in `tmp/`. Best effort: what cannot be removed hurts nobody.
+/// Removes the directories of ended processes from `tmp/`. Best effort: a directory that cannot be removed does no harm.
 pub fn sweep(tmp: &Path) {
     for entry in fs::read_dir(tmp).into_iter().flatten().flatten() {
         let dir = entry.path();
@@ -71,7 +75,7 @@ pub fn sweep(tmp: &Path) {
         if lock.try_lock().is_ok() {
             let _ = remove_tree(&dir);
         }
-        // Only now: an owner that gets the lock must find its directory gone, or keep it.
+        // The lock is released only after the removal: an owner that acquires it then finds that its directory is gone.
         drop(lock);
     }
 }
@@ -80,18 +84,19 @@ fn same_inode(file: &File, metadata: &fs::Metadata) -> bool {
     file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (metadata.dev(), metadata.ino()))
 }
 
-/// A directory on the store's file system for a process to fill; removed, with all it holds, when dropped.
+/// A directory on the store's file system for a process to fill. It is removed with its contents when it is dropped.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
 }
 
 impl Scratch {
-    pub(super) fn make(path: PathBuf) -> Result<Scratch> {
+    pub(super) fn create(path: PathBuf) -> Result<Scratch> {
         fs::create_dir(&path).map_err(Error::io("create", &path))?;
         Ok(Scratch { path })
     }
 
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -99,7 +104,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // The session's own removal tries again.
+        // If this fails, dropping the `TmpDir` tries again.
         let _ = remove_tree(&self.path);
     }
 }
