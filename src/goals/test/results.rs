@@ -3,7 +3,7 @@
 use crate::base::RelPath;
 use crate::engine::executor::Results;
 use crate::prepare::test::PreparedTest;
-use crate::report::summary::{self, Output};
+use crate::report::summary::{self, OutputMode};
 use crate::report::{TestResult, json, junit, test_result};
 use crate::session::failure::{self, Failure};
 use crate::session::{Error, Session, Verdict};
@@ -75,7 +75,7 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PreparedTest], outcomes
 
 pub fn print(session: &Session, results: &[TestResult]) {
     let colour = session.ui.terminal.colour;
-    let output = Output::parse(session.config().text("test", "output").unwrap_or("failed"));
+    let output = OutputMode::parse(session.config().text("test", "output").unwrap_or("failed"));
     for result in results.iter().filter(|result| output.shows(result) && !result.was_not_run()) {
         session.ui.summary(&summary::output_block(result, colour));
     }
