@@ -186,7 +186,7 @@ impl Preparation<'_> {
                 found = Some((version, constraints));
             }
         }
-        let fits = |version: &Version| admitted.as_ref().is_none_or(|admitted| admitted.allow(&version.to_string()));
+        let fits = |version: &Version| admitted.as_ref().is_none_or(|admitted| admitted.allows(&version.to_string()));
         match (found, python) {
             (Some((version, constraints)), _) if fits(&version) => Ok(constraints),
             (_, Some(python)) => Ok(vec![format!("CPython{python}")]),

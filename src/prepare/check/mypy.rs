@@ -149,7 +149,7 @@ fn python_version(config: &Config, scope: &str, constraints: &[String], settings
     }
     let constraints = Constraints::parse(constraints).ok()?;
     let universe = config.list("python", "interpreter_versions_universe").into_iter();
-    let allows = |minor: &&str| (0..=99).any(|patch| constraints.allow(&format!("{minor}.{patch}")));
+    let allows = |minor: &&str| (0..=99).any(|patch| constraints.allows(&format!("{minor}.{patch}")));
     universe.filter(|minor| minor.starts_with("3.")).find(allows).map(str::to_owned)
 }
 
