@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::action::graph::StepId;
 use crate::action::outcome::{Origin, Outcome};
 
+/// What happened to a step.
 #[derive(Clone, Debug)]
 pub enum Event {
     Started {
         id: StepId,
         label: Arc<str>,
     },
-    /// A process that was asked for ended, or its kept result was found.
+    /// A process that was asked for ended, or its cached outcome was found.
     Finished {
         id: StepId,
         label: Arc<str>,
@@ -23,7 +24,7 @@ pub enum Event {
         id: StepId,
         label: Arc<str>,
     },
-    /// The step could not be carried out; the message is whole, its causes included.
+    /// The step could not be carried out. The message includes its causes.
     Failed {
         id: StepId,
         label: Arc<str>,

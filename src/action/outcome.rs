@@ -1,4 +1,4 @@
-//! What a step left behind, as it is kept in the action cache.
+//! The outcome of a step, as the action cache stores it.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Digest;
 
+/// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     Code(i32),
@@ -27,21 +28,24 @@ impl std::fmt::Display for Exit {
     }
 }
 
+/// The outcome of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     pub exit: Exit,
-    /// The blob of standard output, and of standard error.
+    /// The blobs of standard output and standard error.
     pub stdout: Digest,
     pub stderr: Digest,
-    /// The tree of everything that the process left in `/out`.
+    /// The tree of everything that the process left in the output directory.
     pub output: Digest,
+    /// Wall clock time.
     pub wall: Duration,
+    /// The largest resident set of one of its processes.
     pub max_rss_bytes: u64,
-    /// How many attempts it took, from 1.
+    /// The number of attempts that it took, from 1.
     pub attempts: u32,
-    /// The state of an earlier run that it began with. What it found does not depend on it.
+    /// The incremental state that it started from. The findings do not depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub began_with: Option<Digest>,
+    pub started_from: Option<Digest>,
 }
 
 /// Where an outcome comes from.

@@ -4,6 +4,7 @@ pub mod digest;
 pub mod glob;
 pub mod line_count;
 pub mod rel_path;
+pub mod sandbox_paths;
 mod severity;
 pub mod text;
 pub mod wire;

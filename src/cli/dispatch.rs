@@ -1,6 +1,7 @@
 //! Runs the goals of a command line one after the other until one fails, or shows help or completions.
 
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use crate::base::Severity;
 use crate::cli::args::Help;
@@ -47,9 +48,11 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
         print!("{}", help::overview(Table::get(), &goals::names()));
         return ExitCode::Failure.number();
     }
+    tracing::info!(goals = ?args.goals, specs = ?session.context.specs, version = env!("CARGO_PKG_VERSION"), "run started");
     let code = run_each(&args.goals, &mut session);
     session.report_leftovers();
     session.repository.leak();
+    tracing::info!(exit_code = code, "run ended");
     if code == ExitCode::Success.number() && session.repository.has_errors {
         session.ui.error("the repository has errors (see above)", None);
         return ExitCode::Failure.number();
@@ -64,7 +67,11 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
             session.ui.error(&format!("goal `{name}` is not implemented yet"), Some(&hint));
             return ExitCode::Failure.number();
         };
-        match goal(session) {
+        let started = Instant::now();
+        let result = goal(session);
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::info!(goal = name, seconds, verdict = ?result.as_ref().ok(), "goal ended");
+        match result {
             Ok(Verdict::Good) => {}
             Ok(Verdict::Interrupted) | Err(session::Error::Interrupted) => {
                 session.ui.summary("Interrupted by user.");

@@ -49,7 +49,7 @@ pub fn suggest(table: &Table, topic: &str) -> Option<&'static str> {
 /// Everything as JSON, with a schema version.
 pub fn all(table: &Table, goals: &[&str]) -> String {
     let mut document = help::all(table, goals);
-    document["target_types"] = kinds::json_of_all();
+    document["target_types"] = kinds::to_json();
     document["symbols"] =
         SYMBOLS.iter().map(|(name, help)| ((*name).to_owned(), json!(help))).collect::<Map<_, _>>().into();
     document["backends"] = json!(kinds::backends());

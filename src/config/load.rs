@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::base::sandbox_paths;
 use crate::base::text::nearest;
 use crate::config::file::SettingsFile;
 use crate::config::interpolate::{Unresolved, interpolate};
@@ -13,7 +14,7 @@ use crate::config::value::{self, Edit, Misfit};
 use crate::config::{Config, Error, Flag, Warning, at_file, backends};
 
 /// Where the build root is mounted in every sandbox.
-const INSIDE_BUILD_ROOT: &str = "/src";
+const INSIDE_BUILD_ROOT: &str = sandbox_paths::SRC;
 
 /// Every option's value; `passthrough` is what followed `--`.
 pub fn load(settings: &Settings, flags: &[Flag], passthrough: &[String]) -> Result<(Config, Vec<Warning>), Error> {

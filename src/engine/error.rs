@@ -13,36 +13,36 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error("the sandbox could not run `{label}`")]
     Sandbox { label: String, source: waders_sandbox::Error },
-    #[error("could not keep what `{label}` left in its output directory")]
+    #[error("could not store the output of `{label}`")]
     Capture { label: String, source: store::Error },
-    #[error("could not make `{path}`")]
+    #[error("could not create `{path}`")]
     Prepare { path: PathBuf, source: std::io::Error },
     #[error("could not fetch `{label}`")]
     Fetch { label: String, source: net::Error },
-    #[error("`{file_name}` is not on the page that should list it, `{page}`")]
+    #[error("`{file_name}` is missing on the index page `{page}`")]
     NotListed { file_name: String, page: String },
-    #[error("`{label}` is nowhere to be had{}", looked_at(.tried))]
+    #[error("no index or mirror provides `{label}`{}", places(.tried))]
     Nowhere { label: String, tried: Vec<String> },
     #[error("could not unpack `{label}`")]
     Unpack { label: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("could not make the {label}")]
+    #[error("could not create the {label}")]
     Derive { label: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("`{label}` is needed first")]
+    #[error("a required step failed: `{label}`")]
     Needs { label: String, cause: Arc<Error> },
-    #[error("`{label}` is needed first and failed ({exit})\n{stderr}")]
+    #[error("required step `{label}` failed: {exit}\n{stderr}")]
     NeedFailed { label: String, exit: Exit, stderr: String },
-    #[error("the store lost something that `{label}` needs, and making it again gave other bytes")]
+    #[error("the store lost an input of `{label}`, and repeating the step that makes it gave other bytes")]
     NotReproduced { label: String, cause: Box<Error> },
-    #[error("the store lost something of the files that `{label}` is to see")]
+    #[error("the store lost a source file of `{label}`")]
     LostInput { label: String, source: store::Error },
     #[error("interrupted by user")]
     Interrupted,
-    #[error("a bug in waders: {0}")]
+    #[error("internal error: {0}")]
     Bug(String),
 }
 
 impl Error {
-    /// What the store lost, if that is the reason and steps can make it again.
+    /// What the store lost, if that is the reason and repeating steps can restore it.
     pub fn missing(&self) -> Option<Digest> {
         match self {
             Error::Store(error) | Error::Capture { source: error, .. } => error.missing(),
@@ -51,12 +51,12 @@ impl Error {
         }
     }
 
-    /// Whether the store lost something: perhaps what no step makes, but whoever planned the steps.
+    /// Whether the store lost something, including what no step makes but the planner stored.
     pub fn is_lost_input(&self) -> bool {
         self.missing().is_some() || matches!(self, Error::LostInput { source, .. } if source.missing().is_some())
     }
 
-    /// The error that started it, where this one only says that another step was needed.
+    /// The error at the root, where this one only says that a required step failed.
     pub fn root(&self) -> &Error {
         match self {
             Error::Needs { cause, .. } => cause.root(),
@@ -70,7 +70,7 @@ impl Error {
         let mut source = std::error::Error::source(self);
         while let Some(cause) = source {
             let cause_text = cause.to_string();
-            // Some say their cause themselves.
+            // Some errors include their cause.
             if !text.ends_with(&cause_text) {
                 text.push_str(&format!(": {cause_text}"));
             }
@@ -83,9 +83,9 @@ impl Error {
     }
 }
 
-fn looked_at(places: &[String]) -> String {
-    match places {
-        [] => ": no index is known".to_owned(),
-        places => format!(": looked at `{}`", places.join("`, `")),
+fn places(tried: &[String]) -> String {
+    match tried {
+        [] => ": no index is configured".to_owned(),
+        tried => format!(" (tried `{}`)", tried.join("`, `")),
     }
 }

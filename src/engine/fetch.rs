@@ -1,4 +1,4 @@
-//! Fixed-output steps: bytes from anywhere, checked against a hash that was known before, unpacked into the store.
+//! Fixed-output steps: bytes from any location, checked against a hash that was known before, unpacked into the store.
 
 use std::fs::File;
 use std::path::Path;
@@ -18,17 +18,17 @@ pub fn fetch(engine: &Engine, step: &Fetch) -> Result<Digest, Error> {
     unpacked.map_err(|source| Error::Unpack { label: step.label.clone(), source })
 }
 
-/// Tries each location. Of several errors, the one that says most is told.
+/// Tries each location. Of several errors, the most informative one is reported.
 fn download(engine: &Engine, step: &Fetch, path: &Path) -> Result<(), Error> {
-    let mut told = Error::Nowhere { label: step.label.clone(), tried: step.locations.iter().map(place).collect() };
+    let mut reported = Error::Nowhere { label: step.label.clone(), tried: step.locations.iter().map(place).collect() };
     for location in &step.locations {
         match from(engine, step, location, path) {
             Ok(()) => return Ok(()),
-            Err(error) if weight(&error) > weight(&told) => told = error,
+            Err(error) if weight(&error) > weight(&reported) => reported = error,
             Err(_) => {}
         }
     }
-    Err(told)
+    Err(reported)
 }
 
 fn place(location: &Location) -> String {
@@ -38,8 +38,7 @@ fn place(location: &Location) -> String {
     }
 }
 
-/// A place that merely does not have the file says less than one that could not be asked, and that less than one that
-/// gave other bytes.
+/// A location without the file is less informative than one that did not answer, and that less than one with wrong bytes.
 fn weight(error: &Error) -> u8 {
     match error {
         Error::Nowhere { .. } | Error::NotListed { .. } => 0,

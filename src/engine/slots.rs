@@ -1,4 +1,4 @@
-//! Execution slots: at most N processes at once, each with a number from 0 to N-1 that no other running one has.
+//! Execution slots: at most N processes at once, each with a number from 0 to N-1 that is unique among running ones.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -9,11 +9,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 pub struct Slots {
     permits: Semaphore,
     free: Mutex<BTreeSet<usize>>,
-    /// Those that asked for a slot and whose process has not started yet.
+    /// The number of requests for a slot whose process has not started yet.
     to_start: AtomicUsize,
 }
 
-/// Gives its number back when it is dropped.
+/// One slot; its number is free again when this is dropped.
 pub struct Slot<'a> {
     slots: &'a Slots,
     number: usize,
@@ -36,12 +36,12 @@ impl Slots {
 }
 
 impl Slot<'_> {
-    /// How many other slots nobody has.
+    /// The number of unused slots.
     pub fn idle(&self) -> usize {
         self.slots.permits.available_permits()
     }
 
-    /// To be asked when this one's process starts: how many others, as far as is known, will start soon.
+    /// Call this when the process of this slot starts: the number of others that are known to start soon.
     pub fn others_to_start(&self) -> usize {
         let mine = usize::from(!self.has_started.swap(true, Ordering::Relaxed));
         self.slots.to_start.fetch_sub(mine, Ordering::Relaxed) - mine
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn numbers_are_dense_unique_and_used_again() {
+    async fn numbers_are_dense_unique_and_reused() {
         let slots = Slots::new(2);
         let first = slots.take().await;
         let second = slots.take().await;

@@ -71,7 +71,7 @@ impl CallResults {
             Some(kind) if self.failures.len() == failed => Verdict::Prevented(kind),
             _ => {
                 let codes = self.tools.values().map(|tool| tool.exit_code(mode));
-                Verdict::of_exit_code(codes.into_iter().rfind(|code| *code != 0).unwrap_or(0))
+                Verdict::from_exit_code(codes.into_iter().rfind(|code| *code != 0).unwrap_or(0))
             }
         }
     }

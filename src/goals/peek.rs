@@ -15,7 +15,7 @@ use crate::session::{Error, Session, Verdict};
 use crate::store::{Hashed, fingerprint};
 use crate::targets::kind::{Kind, Sources};
 use crate::targets::visibility::Side;
-use crate::targets::{Address, Enabled, Target, TargetGraph, field_values};
+use crate::targets::{Address, EnabledBackends, Target, TargetGraph, field_values};
 
 const GOAL: &str = "peek";
 
@@ -28,7 +28,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         files: hashed(session.build_root(), &targets),
         graph: &graph,
         dependencies: &dependencies,
-        enabled: Enabled::of(session.config()),
+        enabled: EnabledBackends::from_config(session.config()),
         all: !session.config().flag(GOAL, "exclude_defaults"),
         additional_info: session.config().flag(GOAL, "include_additional_info"),
         dep_rules: session.config().flag(GOAL, "include_dep_rules"),
@@ -42,7 +42,7 @@ struct Peek<'a> {
     files: HashMap<&'a RelPath, Hashed>,
     graph: &'a TargetGraph,
     dependencies: &'a Dependencies,
-    enabled: Enabled<'a>,
+    enabled: EnabledBackends<'a>,
     all: bool,
     additional_info: bool,
     dep_rules: bool,
@@ -76,7 +76,7 @@ impl Peek<'_> {
         let from = visibility.end(self.graph, target);
         let application = |to: &&Address| {
             let end = visibility.end(self.graph, self.graph.get(to)?);
-            let application = from.application(&end);
+            let application = from.apply_rules(&end);
             Some(json!({
                 "action": application.action,
                 "rule_description": application.description,
@@ -87,7 +87,7 @@ impl Peek<'_> {
             }))
         };
         let applications =
-            visibility.is_in_use().then(|| dependencies.iter().filter_map(application).collect::<Vec<_>>());
+            visibility.is_enabled().then(|| dependencies.iter().filter_map(application).collect::<Vec<_>>());
         [
             ("_applicable_dep_rules".to_owned(), json!(applications)),
             ("_dependencies_rules".to_owned(), json!(from.rules(Side::Dependencies))),
@@ -114,7 +114,7 @@ fn hashed<'a>(root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, Hashe
 }
 
 fn has_sources(target: &Target) -> bool {
-    Kind::of(&target.kind).is_some_and(|kind| {
+    Kind::find(&target.kind).is_some_and(|kind| {
         // Some types make their sources themselves.
         kind.sources != Sources::None
             || kind.fields().any(|field| matches!(field.name, "_sources" | "_dummy_source" | "jar"))

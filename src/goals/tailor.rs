@@ -8,7 +8,7 @@ use crate::base::{Digest, RelPath};
 use crate::inference;
 use crate::session::rewrite::rewrite;
 use crate::session::{Error, Session, Verdict, selection};
-use crate::targets::missing::{self, Found, Missing, appended};
+use crate::targets::missing::{self, MissingTarget, SearchResult, append_targets};
 
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if !selection::says_what(session)? {
@@ -24,7 +24,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         return Ok(Verdict::Bad(1));
     }
     let missing = missing(session)?;
-    let missing = missing::settled(missing, &graph, session.config())?;
+    let missing = missing::resolve_conflicts(missing, &graph, session.config())?;
     if missing.is_empty() {
         return Ok(Verdict::Good);
     }
@@ -61,13 +61,13 @@ fn readable_name(session: &Session) -> Result<(), Error> {
 }
 
 /// Around the selected files.
-fn missing(session: &mut Session) -> Result<Vec<Missing>, Error> {
+fn missing(session: &mut Session) -> Result<Vec<MissingTarget>, Error> {
     let dirs: BTreeSet<RelPath> = session.select_files()?.iter().filter_map(RelPath::parent).collect();
     let (graph, roots) = (session.load_graph()?, session.find_source_roots()?);
     let root = session.build_root().to_owned();
     let read = |file: &RelPath| fs::read(file.to_path(&root)).ok();
-    let input = missing::Input { graph: &graph, config: session.config(), dirs: &dirs, read: &read };
-    let Found { mut missing, unreadable } = missing::find(&input)?;
+    let input = missing::SearchInput { graph: &graph, config: session.config(), dirs: &dirs, read: &read };
+    let SearchResult { mut missing, unreadable } = missing::find_missing(&input)?;
     missing.extend(inference::missing_binaries::find(&input, &roots));
     for (file, why) in unreadable {
         let hint = "write its target by hand, or name its BUILD file in `[tailor] ignore_paths`";
@@ -77,9 +77,9 @@ fn missing(session: &mut Session) -> Result<Vec<Missing>, Error> {
 }
 
 /// In the order in which they are told.
-fn by_build_file(session: &Session, missing: Vec<Missing>) -> Result<Vec<(RelPath, Vec<Missing>)>, Error> {
+fn by_build_file(session: &Session, missing: Vec<MissingTarget>) -> Result<Vec<(RelPath, Vec<MissingTarget>)>, Error> {
     let name = session.config().text("tailor", "build_file_name").unwrap_or("BUILD");
-    let mut grouped: BTreeMap<RelPath, Vec<Missing>> = BTreeMap::new();
+    let mut grouped: BTreeMap<RelPath, Vec<MissingTarget>> = BTreeMap::new();
     let mut order = Vec::new();
     for missing in missing {
         let mut file = missing.dir.push(name)?;
@@ -97,7 +97,7 @@ fn by_build_file(session: &Session, missing: Vec<Missing>) -> Result<Vec<(RelPat
 }
 
 /// Whether the file is a new one.
-fn add(session: &Session, file: &RelPath, missing: &[Missing], checks: bool) -> Result<bool, Error> {
+fn add(session: &Session, file: &RelPath, missing: &[MissingTarget], checks: bool) -> Result<bool, Error> {
     let path = file.to_path(session.build_root());
     let now = match fs::read_to_string(&path) {
         Ok(text) => Some(text),
@@ -107,7 +107,7 @@ fn add(session: &Session, file: &RelPath, missing: &[Missing], checks: bool) -> 
     let (header, indent) =
         (session.config().text("tailor", "build_file_header"), session.config().text("tailor", "build_file_indent"));
     let begins = now.as_deref().or(header).unwrap_or_default();
-    let next = appended(begins, indent.unwrap_or("    "), missing);
+    let next = append_targets(begins, indent.unwrap_or("    "), missing);
     if !checks {
         rewrite(session.build_root(), file, now.as_ref().map(|text| Digest::of(text.as_bytes())), next.as_bytes())?;
     }

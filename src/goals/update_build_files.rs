@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
-use crate::build_file::renamed::{defined, renamed};
+use crate::build_file::renamed::{apply_renames, defined_names};
 use crate::build_file::{Diagnostic, Source};
 use crate::goals::call_results::CallResults;
 use crate::prepare::calls::prepare::Contents;
@@ -78,10 +78,10 @@ fn read(session: &mut Session) -> Result<Updates, Error> {
 fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
     let macros = macros(session)?;
     let version = session.config().text("GLOBAL", "pants_version");
-    let is_since = |release| targets::is_since(version, release);
+    let is_since = |release| targets::is_release_at_least(version, release);
     for (file, update) in updates {
         let Ok(source) = parsed(file, &update.now) else { continue };
-        let renamed = renamed(&source, &macros, &is_since);
+        let renamed = apply_renames(&source, &macros, &is_since);
         update.changes.extend(renamed.target_types.then_some("Renamed deprecated targets"));
         update.changes.extend(renamed.fields.then_some("Renamed deprecated fields"));
         update.now = renamed.text.into_bytes();
@@ -146,7 +146,7 @@ fn macros(session: &mut Session) -> Result<BTreeSet<String>, Error> {
     let mut names = BTreeSet::new();
     for file in graph.files().matching(&RelPath::root(), &globs) {
         let text = fs::read(file.to_path(session.build_root())).unwrap_or_default();
-        names.extend(parsed(&file, &text).map(|prelude| defined(&prelude)).unwrap_or_default());
+        names.extend(parsed(&file, &text).map(|prelude| defined_names(&prelude)).unwrap_or_default());
     }
     Ok(names)
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::action::{Action, CachePolicy, Source};
-use crate::base::RelPath;
+use crate::action::{Action, Command, Policy, Source};
+use crate::base::{RelPath, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::environment;
 
@@ -74,24 +74,10 @@ pub struct ReportOptions {
 pub fn action(images: BTreeMap<String, Source>, sources: Source, data: Source, options: &ReportOptions) -> Action {
     let mut images = images;
     images.insert(DATA.to_owned(), data);
-    Action {
-        label: "report coverage".to_owned(),
-        argv: [venv::PYTHON, "-s", "-B", "-c", REPORT, &settings(options)].map(str::to_owned).to_vec(),
-        env: environment::base(),
-        cwd: RelPath::root(),
-        input_root: sources,
-        images,
-        outputs_at: BTreeMap::new(),
-        network: false,
-        timeout: None,
-        attempts: 1,
-        cache: CachePolicy { read: true, keep: true, good_codes: vec![0, TOO_LOW] },
-        slot_variable: None,
-        share: None,
-        interactive: false,
-        warm: None,
-        each: None,
-    }
+    let argv = [venv::PYTHON, "-s", "-B", "-c", REPORT, &settings(options)].map(str::to_owned).to_vec();
+    let mut policy = Policy::new("report coverage".to_owned());
+    policy.cache.success_codes.push(TOO_LOW);
+    Action { command: Command::new(argv, environment::base(), sources, images), policy }
 }
 
 fn settings(options: &ReportOptions) -> String {
@@ -99,7 +85,7 @@ fn settings(options: &ReportOptions) -> String {
         "config": options.config.as_ref().map(RelPath::as_str),
         "data": format!("{DATA}/{MEASURED}"),
         "also": options.also.then(|| format!("{DATA}/{ALSO}")),
-        "out": "/out",
+        "out": sandbox_paths::OUT,
         "formats": options.formats.iter().map(|format| format.name()).collect::<Vec<_>>(),
         "fail_under": options.fail_under,
     })
@@ -131,9 +117,9 @@ mod tests {
             ..ReportOptions::default()
         };
         let action = action(images, tree, tree, &options);
-        assert_eq!(action.images.keys().collect::<Vec<_>>(), ["/data", "/usr"]);
-        assert_eq!(action.cache.good_codes, [0, TOO_LOW]);
-        let settings: serde_json::Value = serde_json::from_str(action.argv.last().unwrap()).unwrap();
+        assert_eq!(action.command.images.keys().collect::<Vec<_>>(), ["/data", "/usr"]);
+        assert_eq!(action.policy.cache.success_codes, [0, TOO_LOW]);
+        let settings: serde_json::Value = serde_json::from_str(action.command.argv.last().unwrap()).unwrap();
         assert_eq!(settings["formats"], serde_json::json!(["console", "xml"]));
         assert_eq!(settings["fail_under"], 87.5);
         assert!(settings["also"].is_null() && settings["config"].is_null());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::RelPath;
+use crate::base::{RelPath, sandbox_paths};
 use crate::tracked::Variables;
 
 /// 1980-01-01T00:00:00Z: the first time that zip files can hold, and the modification time of every input.
@@ -11,14 +11,14 @@ const SOURCE_DATE_EPOCH: &str = "315532800";
 /// Every step starts from these; what the user asked for by name is added, and wins.
 pub fn base() -> BTreeMap<String, String> {
     let constants = [
-        ("HOME", "/home/waders"),
+        ("HOME", sandbox_paths::HOME),
         ("LANG", "C.UTF-8"),
         ("LC_ALL", "C.UTF-8"),
         ("LOGNAME", "waders"),
         ("PATH", "/deps/bin:/usr/bin:/bin"),
         ("PYTHONHASHSEED", "0"),
         ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH),
-        ("TMPDIR", "/tmp"),
+        ("TMPDIR", sandbox_paths::TMP),
         ("TZ", "UTC"),
         ("USER", "waders"),
     ];
@@ -27,8 +27,7 @@ pub fn base() -> BTreeMap<String, String> {
 
 /// The value of `WADERS_SOURCE_ROOTS`, which a venv image puts on the import path.
 pub fn source_roots(roots: &[RelPath]) -> String {
-    let mounted = |root: &RelPath| if root.is_root() { "/src".to_owned() } else { format!("/src/{root}") };
-    roots.iter().map(mounted).collect::<Vec<_>>().join(":")
+    roots.iter().map(|root| sandbox_paths::in_src(root.as_str())).collect::<Vec<_>>().join(":")
 }
 
 /// `NAME=value` as it stands, `NAME` from the caller's environment if it is set there, `PREFIX_*` as a pattern.

@@ -1,9 +1,9 @@
-//! A pinned interpreter and the system tree under it, as the images that a step gets.
+//! A pinned interpreter and its system tree, as the images of a step.
 
 use std::collections::BTreeMap;
 
-use crate::action::{Action, ActionGraph, CachePolicy, Derive, Source, Step};
-use crate::base::{Digest, RelPath};
+use crate::action::{Action, ActionGraph, Command, Derive, Policy, Source, Step};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::environment;
 
@@ -20,12 +20,12 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// The interpreter with its standard library compiled: otherwise every process would compile it anew.
+    /// The interpreter with its standard library compiled: otherwise every process would compile it again.
     pub fn compiled(self, graph: &mut ActionGraph, empty: Digest) -> Interpreter {
         let Some((at, library)) = self.library() else { return self };
         let source = format!("{at}/{library}");
         let label = format!("compile the standard library of Python {}", self.version);
-        let argv = venv::compile_argv(&self.python, &source, "/out", &source);
+        let argv = venv::compile_argv(&self.python, &source, sandbox_paths::OUT, &source);
         let compiled = graph.add(Step::Run(Box::new(self.action(label, argv, Source::Tree(empty)))));
         let image = graph.add(Step::Derive(Derive {
             label: format!("image of Python {}", self.version),
@@ -38,29 +38,13 @@ impl Interpreter {
         Interpreter { images, ..self }
     }
 
-    /// A step of ours: no reports, no retries, kept when it succeeds.
+    /// A process of this interpreter with the default policy.
     pub fn action(&self, label: String, argv: Vec<String>, input_root: Source) -> Action {
-        Action {
-            label,
-            argv,
-            env: environment::base(),
-            cwd: RelPath::root(),
-            input_root,
-            images: self.images.clone(),
-            outputs_at: BTreeMap::new(),
-            network: false,
-            timeout: None,
-            attempts: 1,
-            cache: CachePolicy { read: true, keep: true, good_codes: vec![0] },
-            slot_variable: None,
-            share: None,
-            interactive: false,
-            warm: None,
-            each: None,
-        }
+        let command = Command::new(argv, environment::base(), input_root, self.images.clone());
+        Action { command, policy: Policy::new(label) }
     }
 
-    /// The mount that holds the standard library, and where in it.
+    /// The mount that contains the standard library, and the path of the library in it.
     fn library(&self) -> Option<(String, RelPath)> {
         let prefix = self.python.strip_suffix(&format!("/bin/python{}", self.minor))?;
         let holds = |at: &&String| prefix == at.as_str() || prefix.starts_with(&format!("{at}/"));

@@ -1,54 +1,56 @@
-//! Requirements without a lockfile to hash-pinned ones: one run of uv, which alone may use the network.
+//! The action that pins requirements by hash with uv: the only action that uses the network without hashes known before.
 
 use std::collections::BTreeMap;
 
 use crate::action::{Action, CachePolicy, Source};
-use crate::base::Digest;
+use crate::base::{Digest, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
 
-/// The file below the input root that lists what is asked for, one requirement a line.
+/// The file below the input root that lists the requirements, one on each line.
 pub const INPUT: &str = "requirements.in";
-/// The file below the output root that pins it.
+/// The file below the output root that pins them.
 pub const OUTPUT: &str = "requirements.txt";
 
 const CERTIFICATES: &str = "/certificates";
+/// In the scratch space.
+const UV_CACHE: &str = "/tmp/uv";
 
-/// Where uv looks, and whom it trusts.
+/// Where uv finds packages, and which certificates it trusts.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     pub indexes: Vec<String>,
     /// Pages that list files.
     pub find_links: Vec<String>,
-    /// Trees of files that lie beside each other, as a directory of wheels does.
+    /// Trees of directories that hold wheels.
     pub wheelhouses: Vec<Digest>,
     /// A tree that holds `ca.pem`.
     pub certificates: Option<Digest>,
     pub proxies: BTreeMap<String, String>,
 }
 
-/// Never kept: what an index offers changes.
+/// Never cached: what an index offers changes.
 pub fn action(interpreter: &Interpreter, uv: Source, input: Source, reach: &Reach) -> Action {
     let mut action = interpreter.action("lock requirements".to_owned(), argv(interpreter, reach), input);
-    action.images.insert(venv::ROOT.to_owned(), uv);
-    action.env.extend(reach.proxies.clone());
+    action.command.images.insert(venv::ROOT.to_owned(), uv);
+    action.command.env.extend(reach.proxies.clone());
     if let Some(tree) = reach.certificates {
-        action.images.insert(CERTIFICATES.to_owned(), Source::Tree(tree));
-        action.env.insert("SSL_CERT_FILE".to_owned(), format!("{CERTIFICATES}/ca.pem"));
+        action.command.images.insert(CERTIFICATES.to_owned(), Source::Tree(tree));
+        action.command.env.insert("SSL_CERT_FILE".to_owned(), format!("{CERTIFICATES}/ca.pem"));
     }
     for (number, tree) in reach.wheelhouses.iter().enumerate() {
-        action.images.insert(wheelhouse(number), Source::Tree(*tree));
+        action.command.images.insert(wheelhouse(number), Source::Tree(*tree));
     }
-    action.network = true;
-    action.cache = CachePolicy { read: false, keep: false, good_codes: vec![0] };
+    action.command.network = true;
+    action.policy.cache = CachePolicy { read: false, write: false, success_codes: vec![0] };
     action
 }
 
 fn argv(interpreter: &Interpreter, reach: &Reach) -> Vec<String> {
-    let uv = format!("{}/bin/uv", venv::ROOT);
-    let output = format!("/out/{OUTPUT}");
+    let uv = sandbox_paths::in_deps_bin("uv");
+    let output = sandbox_paths::in_out(OUTPUT);
     let fixed = ["pip", "compile", INPUT, "--output-file", &output, "--universal", "--generate-hashes", "--no-header"];
-    let more = ["--no-annotate", "--no-config", "--quiet", "--cache-dir", "/tmp/uv", "--python-version"];
+    let more = ["--no-annotate", "--no-config", "--quiet", "--cache-dir", UV_CACHE, "--python-version"];
     let mut argv = vec![uv];
     argv.extend(fixed.iter().chain(&more).map(|word| word.to_string()));
     argv.extend([interpreter.minor.clone(), "--python".to_owned(), interpreter.python.clone()]);

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::action::{ActionGraph, Derive, Fetch, Location, Source, Step, StepId};
-use crate::base::Digest;
+use crate::base::{Digest, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
 
-/// Where one distribution is mounted while it is compiled.
+/// The mount point of a distribution while it is compiled.
 const PART: &str = "/part";
 
 /// One file of a distribution, as a lockfile pins it.
@@ -28,11 +28,11 @@ impl Distribution {
 /// The venv steps of one graph for one interpreter; what several venvs share is planned once.
 pub struct Venvs {
     pub interpreter: Interpreter,
-    /// A tree without anything in it.
+    /// The empty tree.
     empty: Digest,
-    /// What source distributions are built with; nothing where that was not asked yet.
+    /// Build backends for source distributions; empty until they are needed.
     builders: Vec<Distribution>,
-    /// A distribution's tree and its bytecode's, by the distribution's hash.
+    /// The tree of a distribution and that of its bytecode, by the hash of the distribution.
     parts: BTreeMap<String, [StepId; 2]>,
     composed: BTreeMap<Vec<String>, StepId>,
 }
@@ -42,7 +42,7 @@ impl Venvs {
         Venvs { interpreter, empty, builders: Vec::new(), parts: BTreeMap::new(), composed: BTreeMap::new() }
     }
 
-    /// Whether it is known what source distributions are built with: few venvs need it.
+    /// Whether build backends are set: few venvs need them.
     pub fn can_build(&self) -> bool {
         !self.builders.is_empty()
     }
@@ -51,7 +51,7 @@ impl Venvs {
         self.builders = builders;
     }
 
-    /// The image of exactly these distributions. Where two hold one file, the earlier one's stays.
+    /// The image of exactly these distributions. If two contain the same file, that of the earlier one is used.
     pub fn compose(&mut self, graph: &mut ActionGraph, distributions: &[Distribution]) -> StepId {
         let key: Vec<String> = distributions.iter().map(|distribution| distribution.sha256.clone()).collect();
         if let Some(id) = self.composed.get(&key) {
@@ -86,20 +86,20 @@ impl Venvs {
         let archive = fetch(graph, distribution, "sdist-1");
         let builders = self.builders.clone();
         let backends = self.compose(graph, &builders);
-        let argv = venv::build_argv(venv::PYTHON, "/out");
+        let argv = venv::build_argv(venv::PYTHON, sandbox_paths::OUT);
         let label = format!("build {}", distribution.file_name);
         let mut action = self.interpreter.action(label, argv, Source::Output(archive));
-        action.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
+        action.command.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
         graph.add(Step::Run(Box::new(action)))
     }
 
     fn compile(&self, graph: &mut ActionGraph, distribution: &Distribution, tree: StepId) -> StepId {
         let label = format!("compile {}", distribution.file_name);
-        let [source, out] = [format!("{PART}/site-packages"), "/out/site-packages".to_owned()];
+        let [source, out] = [format!("{PART}/site-packages"), sandbox_paths::in_out("site-packages")];
         let lies_at = format!("{}/lib/python{}/site-packages", venv::ROOT, self.interpreter.minor);
         let argv = venv::compile_argv(&self.interpreter.python, &source, &out, &lies_at);
         let mut action = self.interpreter.action(label, argv, Source::Tree(self.empty));
-        action.images.insert(PART.to_owned(), Source::Output(tree));
+        action.command.images.insert(PART.to_owned(), Source::Output(tree));
         graph.add(Step::Run(Box::new(action)))
     }
 }

@@ -15,7 +15,7 @@ use crate::plan::requirements::{self, Locks, ToolPackages, Wanted};
 use crate::plan::venv::{Distribution, Venvs};
 use crate::prepare::locks;
 use crate::prepare::packages::Packages;
-use crate::session::memo::remembered;
+use crate::session::memo::memoized;
 use crate::session::{Error, Session, toolchains};
 use crate::tools::{self, Tool};
 
@@ -227,7 +227,7 @@ impl Pythons {
         let question = requirements::question_of_user(&self.locks, wanted, whole, &environment);
         let locks = &mut self.locks;
         let of_user = || Ok(requirements::of_user(locks, unlocked, wanted, whole, &environment)?);
-        remembered(&*session.services.open_store()?, question, of_user)
+        memoized(&*session.services.open_store()?, question, of_user)
     }
 
     fn combined(&mut self, session: &Session, tool: Vec<Chosen>, user: Vec<Chosen>) -> Vec<Chosen> {
@@ -282,7 +282,7 @@ impl Pythons {
         let store = session.services.open_store()?;
         let locks = &mut self.locks;
         let of_tool = || Ok(requirements::of_tool(locks, tool, session.config(), &environment)?);
-        match remembered(&store, question, of_tool)? {
+        match memoized(&store, question, of_tool)? {
             ToolPackages::Locked(chosen) => Ok(chosen),
             ToolPackages::Unlocked(asked) => {
                 let lock = locks::tool_lock(session, &tool.scope, constraints, asked)?;

@@ -15,7 +15,7 @@ use crate::packaging::index::{self, Listed};
 use crate::packaging::lockfile::Artifact;
 use crate::packaging::resolve::{Chosen, Pick};
 use crate::plan::venv::Distribution;
-use crate::session::memo::remembered;
+use crate::session::memo::memoized;
 use crate::session::{Error, Session};
 use crate::store::Store;
 
@@ -79,7 +79,7 @@ impl Packages {
     fn listed(&self, chosen: &Chosen, hashes: &[String]) -> Result<Distribution, Error> {
         let project = chosen.name.as_ref();
         let question = serde_json::json!(["listed-1", project, hashes, self.environment.wanted()]);
-        let answer = remembered(&self.store, Some(question), || self.ask(chosen, hashes))?;
+        let answer = memoized(&self.store, Some(question), || self.ask(chosen, hashes))?;
         let pages = self.pages(project);
         let listing = |page| Location::Listing { page, file_name: answer.file_name.clone() };
         Ok(Distribution {

@@ -251,7 +251,7 @@ mod tests {
             wall: Duration::from_millis(1500),
             max_rss_bytes: 0,
             attempts: 1,
-            began_with: None,
+            started_from: None,
         };
         Event::Finished { id: StepId::new(number), label: label.into(), origin, outcome }
     }

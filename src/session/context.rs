@@ -3,10 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use tracing::level_filters::LevelFilter;
+
 use crate::base::RelPath;
 use crate::config::index::{self, Indexes, Place};
 use crate::config::{Config, Environment};
 use crate::net::{self, Client};
+use crate::report::log::LogSettings;
 use crate::session::Error;
 use crate::tracked::Tracker;
 
@@ -42,6 +45,21 @@ impl Context {
     /// A path of a setting, in which `{distdir}` stands for the directory for results.
     pub fn output_path(&self, text: &str) -> PathBuf {
         self.build_root.join(text.replace("{distdir}", &self.dist_dir().to_string_lossy()))
+    }
+
+    /// Where the log goes: to the configured directory, else to the work directory of a repository that has one, and in CI,
+    /// which keeps it as an artifact.
+    pub fn log_settings(&self, colour: bool) -> LogSettings {
+        let level = self.config.text("GLOBAL", "level").and_then(|level| level.parse().ok());
+        let workdir = self.build_root.join(self.config.text("GLOBAL", "pants_workdir").unwrap_or(".pants.d"));
+        let configured = self.config.text("GLOBAL", "logdir").map(|dir| self.build_root.join(dir));
+        LogSettings {
+            level: level.unwrap_or(LevelFilter::INFO),
+            filter: self.environment.var("WADERS_LOG").map(str::to_owned),
+            dir: configured.or_else(|| self.environment.is_ci().then(|| workdir.clone())),
+            workdir,
+            colour,
+        }
     }
 
     /// The current directory, relative to the build root.

@@ -77,6 +77,8 @@ pub enum Error {
     Glob(#[from] base::glob::Error),
     #[error("there is no home directory to keep the store in")]
     NoHome,
+    #[error(transparent)]
+    Log(#[from] report::log::Error),
     #[error("cannot start threads")]
     Threads(#[source] std::io::Error),
     #[error("nothing says which Python to run: `interpreter_constraints` is not set")]
@@ -125,6 +127,12 @@ pub enum Error {
     Settings { path: PathBuf, why: String },
     #[error("interrupted by user")]
     Interrupted,
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Error {
+        Error::Step(Arc::new(error))
+    }
 }
 
 /// What the caller of this process needs to tell apart.
@@ -182,13 +190,12 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Select(error) => return error.hint().map(str::to_owned),
-            Error::Filter(targets::filter::Error::Kind { hint: Some(near), .. }) => {
-                return Some(format!("did you mean `{near}`?"));
-            }
+            Error::Filter(error) => return error.hint(),
             Error::Git(_) => {
                 "`--changed-since` and `--changed-diffspec` need git, and the build root in a git repository"
             }
             Error::SpecsAndChanged(_) => "leave out the specs or the flag",
+            Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return stored(error).and_then(store_hint).or_else(|| error.hint()),

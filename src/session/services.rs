@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::OnceCell;
 use waders_sandbox::Isolation;
 
-use crate::engine::{self, Cancellation, Engine};
+use crate::action::{Limits, Platform};
+use crate::engine::local::runner::LocalSettings;
+use crate::engine::local::{LocalActionCache, LocalRunner};
+use crate::engine::{Cancellation, Engine};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::sources::Sources;
@@ -72,13 +74,16 @@ impl Services {
         if let Some(engine) = &self.engine {
             return Ok(engine.clone());
         }
+        let (store, settings) = (self.open_store()?, self.local_settings());
         let engine = Arc::new(Engine {
-            store: self.open_store()?,
-            spawner: OnceCell::new(),
+            cache: Arc::new(LocalActionCache::new(store.clone())),
+            platform: settings.platform.clone(),
+            runner: Arc::new(LocalRunner::new(store.clone(), settings)),
+            store,
             client: self.context.http_client(),
             unpackers: unpackers::all(),
             recipes: recipes::all(),
-            settings: self.engine_settings(),
+            parallelism: self.parallelism(),
         });
         self.engine = Some(engine.clone());
         Ok(engine)
@@ -117,24 +122,32 @@ impl Services {
         self.sources = None;
     }
 
-    fn engine_settings(&self) -> engine::Settings {
-        let config = &self.context.config;
+    /// The number of processes at once: as configured, else the number of cores.
+    fn parallelism(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let configured = self.context.config.integer("GLOBAL", "process_execution_local_parallelism");
+        configured.and_then(|count| usize::try_from(count).ok()).unwrap_or(cores).max(1)
+    }
+
+    fn local_settings(&self) -> LocalSettings {
+        let config = &self.context.config;
         let number = |option| config.integer("sandbox", option).and_then(|number| u64::try_from(number).ok());
-        let parallelism = config.integer("GLOBAL", "process_execution_local_parallelism");
-        engine::Settings {
-            parallelism: parallelism.and_then(|count| usize::try_from(count).ok()).unwrap_or(cores).max(1),
-            isolation: match config.text("sandbox", "isolation") {
-                Some("no-landlock") => Isolation::NoLandlock,
-                _ => Isolation::Full,
-            },
-            grace: Duration::from_secs(number("grace").unwrap_or(30)),
+        let (isolation, name) = match config.text("sandbox", "isolation") {
+            Some("no-landlock") => (Isolation::NoLandlock, "no-landlock"),
+            _ => (Isolation::Full, "full"),
+        };
+        let limits = Limits {
             scratch_bytes: number("scratch_size").unwrap_or(2 << 30),
             scratch_inodes: number("scratch_inodes").unwrap_or(200_000),
             processes: number("processes").unwrap_or(4096),
             open_files: number("open_files").unwrap_or(65_536),
             file_bytes: number("file_size").unwrap_or(16 << 30),
             memory_bytes: number("memory"),
+        };
+        LocalSettings {
+            platform: Platform { isolation: name, limits },
+            isolation,
+            grace: Duration::from_secs(number("grace").unwrap_or(30)),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The parts of an interpreter's prefix that steps need, and the mount point of the prefix. Used by the providers that
 //! supply a whole prefix, `standalone` and `host`.
 
-use crate::base::RelPath;
+use crate::base::{RelPath, sandbox_paths};
 
 /// The mount point of a minor version: `/toolchain/python3.12` for `3.12`.
 pub fn mount_point(minor: &str) -> String {
-    format!("/toolchain/python{minor}")
+    format!("{}/python{minor}", sandbox_paths::TOOLCHAIN)
 }
 
 /// The minor version of a full version: `3.12` for `3.12.1`.

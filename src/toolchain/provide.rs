@@ -9,7 +9,7 @@ use super::lock::{Lock, Provider, Record};
 use super::{
     Constraints, Error, Offer, ProviderContext, Request, Toolchain, host, prefix, select_interpreter, standalone,
 };
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::store::{self, Entry};
 
 /// The directories of a toolchain's tree that are mounted, besides those in `toolchain/`.
@@ -191,7 +191,7 @@ fn compose(records: &[Record], context: &ProviderContext<'_>) -> Result<Toolchai
     {
         for (name, entry) in store.directory(dir)?.entries {
             if let Entry::Directory(tree) = entry {
-                mounts.insert(format!("/toolchain/{name}"), tree);
+                mounts.insert(format!("{}/{name}", sandbox_paths::TOOLCHAIN), tree);
             }
         }
     }

@@ -4,6 +4,7 @@
 
 mod caching;
 mod interruption;
+mod other_users;
 mod trace_reuse;
 mod wheels;
 mod workspace;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::action::StepId;
-use crate::engine::{Kept, StepResult};
+use crate::engine::{ActionCache, Cached, StepResult};
 use crate::goals::test::Done;
 use crate::prepare::test::PreparedTest;
 use crate::session::reuse::Reusable;
@@ -19,7 +19,7 @@ pub struct Test {
     names: Vec<String>,
     timeout: Option<Duration>,
     empty_is_fine: bool,
-    kept: Kept,
+    cached: Cached,
 }
 
 impl Reusable for Done {
@@ -36,16 +36,16 @@ impl Reusable for Done {
                 names: test.names.clone(),
                 timeout: test.timeout,
                 empty_is_fine: test.empty_is_fine,
-                kept: result.kept.clone()?,
+                cached: result.cached.clone()?,
             })
         };
         Ok(self.tests.iter().map(test).collect())
     }
 
-    fn from_stored(answer: Vec<Test>, _: &Session, store: &Store, _: &Trace) -> Result<Option<Done>, Error> {
+    fn from_stored(answer: Vec<Test>, _: &Session, cache: &dyn ActionCache, _: &Trace) -> Result<Option<Done>, Error> {
         let mut done = Done::default();
-        for Test { names, timeout, empty_is_fine, kept } in answer {
-            let Some(result) = StepResult::again(store, &kept)? else { return Ok(None) };
+        for Test { names, timeout, empty_is_fine, cached } in answer {
+            let Some(result) = StepResult::read_again(cache, &cached)? else { return Ok(None) };
             let step = StepId::new(done.tests.len());
             done.outcomes.insert(step, Ok(result));
             done.tests.push(PreparedTest { names, timeout, empty_is_fine, step: Ok(step) });

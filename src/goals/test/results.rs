@@ -40,7 +40,7 @@ pub fn verdict(tests: &[PreparedTest], outcomes: &Results, results: &[TestResult
     let failed = results.iter().filter(|result| result.has_failed()).count();
     match failure::common_kind(&failures) {
         Some(kind) if failures.len() == failed => Verdict::Prevented(kind),
-        _ => Verdict::of_exit_code(test_result::exit_code(results)),
+        _ => Verdict::from_exit_code(test_result::exit_code(results)),
     }
 }
 

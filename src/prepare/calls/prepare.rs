@@ -141,7 +141,7 @@ impl Preparation<'_> {
             label: label(&call.name, files),
             files: files.to_vec(),
             input_root: Source::Tree(around.tree),
-            fits: around.fits,
+            context: around.fits,
             images,
             source_roots: around.source_roots,
         };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::StepId;
 use crate::base::{Digest, RelPath};
-use crate::engine::{Kept, StepResult};
+use crate::engine::{ActionCache, Cached, StepResult};
 use crate::prepare::calls::prepare::{PreparedBatch, PreparedCall};
 use crate::prepare::calls::{Done, Enabled};
 use crate::session::reuse::Reusable;
@@ -38,7 +38,7 @@ struct Batch {
     files: Vec<usize>,
     partition: Option<String>,
     timeout: Option<Duration>,
-    kept: Kept,
+    cached: Cached,
 }
 
 impl Reusable for Done {
@@ -55,7 +55,7 @@ impl Reusable for Done {
                 files: places(seen, session.build_root(), &batch.files)?,
                 partition: batch.partition.clone(),
                 timeout: batch.timeout,
-                kept: result.kept.clone()?,
+                cached: result.cached.clone()?,
             })
         };
         let call = |call: &PreparedCall| {
@@ -71,14 +71,19 @@ impl Reusable for Done {
         Ok(Some(Answer { calls, contents: changed(store, self)? }))
     }
 
-    fn from_stored(answer: Answer, session: &Session, store: &Store, trace: &Trace) -> Result<Option<Done>, Error> {
+    fn from_stored(
+        answer: Answer,
+        session: &Session,
+        cache: &dyn ActionCache,
+        trace: &Trace,
+    ) -> Result<Option<Done>, Error> {
         let mut done = Done::default();
         for Call { scope, place, batches } in answer.calls {
             let Some(tool) = tools::named(&scope) else { return Ok(None) };
             let Some(call) = tool.calls.get(place).cloned() else { return Ok(None) };
             let mut prepared = Vec::new();
-            for Batch { files, partition, timeout, kept } in batches {
-                let Some(result) = StepResult::again(store, &kept)? else { return Ok(None) };
+            for Batch { files, partition, timeout, cached } in batches {
+                let Some(result) = StepResult::read_again(cache, &cached)? else { return Ok(None) };
                 let file = |place: usize| below(trace.path(place)?, session.build_root());
                 let Some(files) = files.into_iter().map(file).collect() else { return Ok(None) };
                 let step = StepId::new(done.outcomes.len());

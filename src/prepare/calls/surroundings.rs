@@ -114,7 +114,7 @@ impl<'w> Surroundings<'w> {
         let nodes: BTreeMap<&RelPath, &Node> = nodes.iter().map(|(file, node)| (file, node)).collect();
         let mut text = String::new();
         for (file, node) in nodes {
-            text.push_str(&format!("{}\0{node:?}\0", file.as_str()));
+            text.push_str(&format!("{}\0{}\0", file.as_str(), node.to_text()));
         }
         Digest::of(text.as_bytes())
     }
@@ -154,9 +154,11 @@ impl<'w> Surroundings<'w> {
             roots.extend(targets.iter().map(|target| (*target).clone()));
         }
         for plugin in plugins(config, enabled) {
-            let named = targets::dependencies::named(&self.world.graph, plugin, &RelPath::root());
-            let named = named.map_err(|error| targets::select::Error::Target(error.about(plugin)))?;
-            roots.extend(named.iter().flat_map(|address| targets::dependencies::expanded(&self.world.graph, address)));
+            let named = targets::dependencies::find_targets(&self.world.graph, plugin, &RelPath::root());
+            let named = named.map_err(|error| targets::select::Error::Target(error.with_spec(plugin)))?;
+            roots.extend(
+                named.iter().flat_map(|address| targets::dependencies::expand_generators(&self.world.graph, address)),
+            );
         }
         Ok(roots)
     }
@@ -167,7 +169,7 @@ impl<'w> Surroundings<'w> {
         }
         let landmarks = self.landmarks.get_or_init(|| {
             // What generated others has the same sources as they have.
-            let is_generator = |target: &Target| Kind::of(&target.kind).is_some_and(Kind::is_generator);
+            let is_generator = |target: &Target| Kind::find(&target.kind).is_some_and(Kind::is_generator);
             let is_meant = |target: &&Target| target.kind.starts_with("python_") && !is_generator(target);
             let targets = self.world.graph.targets().filter(is_meant);
             Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| self.world.roots.of_dir(dir))

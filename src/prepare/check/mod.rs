@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::action::{ActionGraph, Source, Step, StepId};
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::check_run::{self, CheckRun};
@@ -107,7 +107,7 @@ impl Preparation<'_> {
         let beside = mypy::extra_stubs(session, &mut self.pythons, &mut self.graph, tool, constraints)?;
         let mut images = self.pythons.images(session, &mut self.graph, constraints, tool, plugins.wanted)?;
         let image = self.pythons.requirements(session, &mut self.graph, constraints, wanted, beside)?;
-        images.insert(check_run::REQUIREMENTS.to_owned(), image);
+        images.insert(sandbox_paths::REQUIREMENTS.to_owned(), image);
         let sources = Source::Tree(self.tree(session, checker, &closure, &plugins.files, &settings, files)?);
         let config = session.config();
         let run = CheckRun {
@@ -169,7 +169,7 @@ fn has_reports(session: &Session, checker: &Enabled, closure: &Closure<'_>, sett
         String::from_utf8_lossy(&bytes).contains(tool_run::REPORTS)
     };
     (args.iter().any(|word| word.contains(tool_run::REPORTS)) || settings.iter().any(asked_in))
-        && tool_run::leaves_reports_alone(closure.files.iter().copied())
+        && tool_run::has_no_reports_dir(closure.files.iter().copied())
 }
 
 /// Its own kind of file comes before the section of a file for all.

@@ -47,9 +47,15 @@ pub struct Plugins {
     pub wanted: Option<Wanted>,
 }
 
+/// A digest of what a state depends on besides the sources: settings, plugins and, where they matter, the named files.
+fn state_inputs(settings: &[String], plugins: Digest, named: &[RelPath]) -> Digest {
+    let named: Vec<&str> = named.iter().map(RelPath::as_str).collect();
+    Digest::of(serde_json::json!([settings, plugins, named]).to_string().as_bytes())
+}
+
 /// For checkers that are not mypy.
 pub fn none() -> Mypy {
-    Mypy { python_version: None, plugin_roots: Vec::new(), remembers: false, fits: Digest::of(b"") }
+    Mypy { python_version: None, plugin_roots: Vec::new(), incremental: false, state_inputs: Digest::of(b"") }
 }
 
 impl Preparation<'_> {
@@ -93,8 +99,8 @@ impl Preparation<'_> {
         let mypy = Mypy {
             python_version: python_version(session.config(), scope, constraints, &texts),
             plugin_roots,
-            remembers: why.is_none() && session.config().text(scope, "cache_mode") != Some("none"),
-            fits: Digest::of(format!("{texts:?}\n{plugin_tree}\n{named:?}").as_bytes()),
+            incremental: why.is_none() && session.config().text(scope, "cache_mode") != Some("none"),
+            state_inputs: state_inputs(&texts, plugin_tree, named),
         };
         Ok((mypy, plugins))
     }

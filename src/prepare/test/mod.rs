@@ -138,7 +138,7 @@ impl Preparation<'_> {
             attempts: attempts(session),
             workers,
             network: settings.network,
-            keep: settings.keep,
+            cacheable: settings.keep,
         };
         Ok(self.graph.add(Step::Run(Box::new(test_run::action(&test, &self.options)))))
     }

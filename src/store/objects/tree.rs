@@ -18,6 +18,16 @@ pub enum Node {
 }
 
 impl Node {
+    /// A canonical text, different for different nodes.
+    pub fn to_text(&self) -> String {
+        match self {
+            Node::File { digest, executable: false } => format!("file {digest}"),
+            Node::File { digest, executable: true } => format!("executable {digest}"),
+            Node::Symlink { target } => format!("symlink {target}"),
+            Node::EmptyDirectory => "directory".to_owned(),
+        }
+    }
+
     /// Of a file.
     pub fn content(&self) -> Option<Digest> {
         match self {

@@ -156,7 +156,7 @@ fn env(wheels: &Path) -> Vec<(String, String)> {
     .into()
 }
 
-fn now_nanos() -> u128 {
+pub fn now_nanos() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()
 }
 

@@ -1,0 +1,22 @@
+//! Rows of the store's index that the engine owns, as JSON. A row that cannot be read is absent.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::base::Digest;
+use crate::store::{Result, Store};
+
+/// The key of a row. `kind` keeps rows of different kinds apart.
+pub fn key(kind: &str, text: &str) -> [u8; 32] {
+    *Digest::of(format!("{kind}\0{text}").as_bytes()).hash()
+}
+
+pub fn get<T: DeserializeOwned>(store: &Store, key: [u8; 32]) -> Result<Option<T>> {
+    let bytes = store.recall(&key)?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+pub fn put(store: &Store, key: [u8; 32], value: &impl Serialize) -> Result<()> {
+    let bytes = serde_json::to_vec(value).expect("outcomes and digests always serialize");
+    store.remember(&key, &bytes)
+}

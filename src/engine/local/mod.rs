@@ -1,0 +1,12 @@
+//! The engine on this machine: outcomes in the store's index, actions in sandboxes.
+
+pub mod action_cache;
+mod incremental;
+pub mod index;
+mod output;
+mod per_file;
+mod request;
+pub mod runner;
+
+pub use action_cache::LocalActionCache;
+pub use runner::LocalRunner;
