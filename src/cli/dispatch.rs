@@ -1,4 +1,4 @@
-//! Runs the goals of a command line one after the other, until one fails; shows help and completions.
+//! Runs the goals of a command line one after the other until one fails, or shows help or completions.
 
 use std::io::IsTerminal;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::goals;
 use crate::report::{ExitCode, Message};
 use crate::session::{self, Session, Terminal, Verdict};
 
-/// From the words of the command line, without the program's name, to the process's exit code.
+/// Runs a command line and returns the exit code of the process. `argv` does not include the program's name.
 pub fn run(argv: &[String], environment: Environment) -> u8 {
     let stderr_is_terminal = std::io::stderr().is_terminal();
     let colour = shows_colour(None, stderr_is_terminal, &environment);
@@ -24,8 +24,8 @@ pub fn run(argv: &[String], environment: Environment) -> u8 {
     };
     let setting = GlobalSettings::parse(&invocation.config).colors;
     let colour = shows_colour(setting, stderr_is_terminal, &invocation.environment);
-    if let Some(wanted) = &invocation.args.help {
-        return show_help(wanted);
+    if let Some(help) = &invocation.args.help {
+        return show_help(help);
     }
     if let [goal, ..] = &invocation.args.goals[..]
         && goal == "completions"
@@ -44,7 +44,7 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
     for warning in warnings {
         session.ui.report(Message::new(Severity::Warning, &warning.message, warning.hint.as_deref()));
     }
-    // Without any goal: an overview, and the exit code says that nothing was done.
+    // Without a goal, the overview is shown, and the exit code indicates that nothing was done.
     if args.goals.is_empty() {
         print!("{}", help::overview(Table::get(), &goals::names()));
         return ExitCode::Failure.number();
@@ -88,22 +88,22 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
     ExitCode::Success.number()
 }
 
-/// Shows an error that ends the run before there is a session.
+/// Reports an error that ends the run before a session exists.
 fn failed(error: &dyn std::error::Error, hint: Option<&str>, colour: bool, code: ExitCode) -> u8 {
     eprint!("{}", Message::from_error(error, hint).render(colour));
     code.number()
 }
 
-fn show_help(wanted: &Help) -> u8 {
+fn show_help(request: &Help) -> u8 {
     let (table, names) = (Table::get(), goals::names());
-    match wanted {
+    match request {
         Help::Version => println!("{}", env!("CARGO_PKG_VERSION")),
         Help::All => print!("{}", topics::all(table, &names)),
         Help::Topics { topics, .. } if topics.is_empty() => print!("{}", help::overview(table, &names)),
         Help::Topics { topics, advanced } => {
             for topic in topics {
                 let Some(page) = topics::page(table, &names, topic, *advanced) else {
-                    eprintln!("error: there is no help for `{topic}`");
+                    eprintln!("error: unknown help topic: `{topic}`");
                     if let Some(near) = topics::suggest(table, topic) {
                         eprintln!("hint: did you mean `{near}`?");
                     }

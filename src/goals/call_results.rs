@@ -11,9 +11,9 @@ use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::plan::tool_run::REPORTS;
 use crate::prepare::calls::{Contents, PlannedBatch, PlannedCall};
-use crate::report::finding::Wording;
+use crate::report::finding::FindingPatterns;
 use crate::report::junit::path_safe;
-use crate::report::tool_result::{Asked, ToolResult, ToolRun};
+use crate::report::tool_result::{Mode, ToolResult, ToolRun};
 use crate::report::{Status, github, json, sarif, tool_summary};
 use crate::session::failure::{self, Failure};
 use crate::session::{Error, Session, Verdict};
@@ -42,13 +42,13 @@ impl CallResults {
         let store = session.services.open_store()?;
         for call in calls.iter().filter(|call| !call.batches.is_empty()) {
             let name = &call.enabled.call.name;
-            let wording = LazyCell::new(|| wording(&call.enabled.call));
+            let patterns = LazyCell::new(|| patterns(&call.enabled.call));
             let mut runs = Vec::new();
             for batch in &call.batches {
                 let files = batch.files.iter().map(ToString::to_string).collect();
                 match failure::ran(&batch.step, outcomes) {
                     Ok(ran) => {
-                        let (run, rewritten) = run(&store, (call, batch), &wording, ran, contents)?;
+                        let (run, rewritten) = run(&store, (call, batch), &patterns, ran, contents)?;
                         self.rewritten.extend(rewritten);
                         runs.push(run);
                     }
@@ -66,12 +66,12 @@ impl CallResults {
     }
 
     /// As Pants reckons it: by name, the last that is not 0; else the one kind of trouble that all failures have in common.
-    pub fn verdict(&self, asked: Asked) -> Verdict {
+    pub fn verdict(&self, mode: Mode) -> Verdict {
         let failed = self.tools.values().flat_map(|tool| &tool.runs).filter(|run| run.status.exit_code() != 0).count();
         match failure::common_kind(&self.failures) {
             Some(kind) if self.failures.len() == failed => Verdict::Prevented(kind),
             _ => {
-                let codes = self.tools.values().map(|tool| tool.exit_code(asked));
+                let codes = self.tools.values().map(|tool| tool.exit_code(mode));
                 Verdict::from_exit_code(codes.into_iter().rfind(|code| *code != 0).unwrap_or(0))
             }
         }
@@ -89,13 +89,13 @@ impl CallResults {
         self.tools.values().collect()
     }
 
-    pub fn print(&self, session: &Session, asked: Asked) {
+    pub fn print(&self, session: &Session, mode: Mode) {
         let colour = session.ui.terminal.colour;
-        for block in self.tools.values().flat_map(|tool| tool_summary::blocks(tool, asked, colour)) {
+        for block in self.tools.values().flat_map(|tool| tool_summary::output_blocks(tool, mode, colour)) {
             session.ui.summary(&block);
         }
         for tool in self.tools.values() {
-            session.ui.summary(&tool_summary::summary_line(tool, asked, colour));
+            session.ui.summary(&tool_summary::summary_line(tool, mode, colour));
         }
     }
 
@@ -123,14 +123,15 @@ impl CallResults {
     }
 }
 
-fn wording(call: &Call) -> Wording {
-    Wording::new(&call.findings, call.first_column, call.chatter.as_deref()).expect("every pattern compiles: tested")
+fn patterns(call: &Call) -> FindingPatterns {
+    FindingPatterns::new(&call.findings, call.first_column, call.chatter.as_deref())
+        .expect("every pattern compiles: tested")
 }
 
 fn run(
     store: &Store,
     (call, batch): (&PlannedCall, &PlannedBatch),
-    wording: &LazyCell<Wording, impl FnOnce() -> Wording>,
+    patterns: &LazyCell<FindingPatterns, impl FnOnce() -> FindingPatterns>,
     (done, origin, outcome): (&StepResult, Origin, &Outcome),
     contents: &Contents,
 ) -> Result<(ToolRun, Contents), Error> {
@@ -139,13 +140,13 @@ fn run(
             return Ok(String::new());
         }
         let text = from_build_root(&String::from_utf8_lossy(&store.get(digest)?));
-        Ok::<_, Error>(wording.without_chatter(text))
+        Ok::<_, Error>(patterns.remove_noise(text))
     };
     let timeout = batch.timeout.unwrap_or(Duration::ZERO);
     let (stdout, stderr) = (text(outcome.stdout)?, text(outcome.stderr)?);
     let output = [stderr.as_str(), &stdout].concat();
-    let findings = if output.is_empty() { Vec::new() } else { wording.findings(&output) };
-    let status = match Status::of(outcome.exit, &call.enabled.call.finding_codes, timeout) {
+    let findings = if output.is_empty() { Vec::new() } else { patterns.parse(&output) };
+    let status = match Status::from_exit(outcome.exit, &call.enabled.call.finding_codes, timeout) {
         Status::Found(code) if findings.is_empty() && has_crashed(&stderr) => Status::Failed(code),
         status => status,
     };

@@ -14,7 +14,7 @@ const GOAL: &str = "dependents";
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
     let DependentsSettings { transitive, closed, json } = DependentsSettings::parse(session.config());
-    let asked = Asked { transitive, closed };
+    let asked = Mode { transitive, closed };
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
     let found = asked.of(&graph, &dependencies, &selected);
     // What is not declared may depend on anything.
@@ -36,12 +36,12 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 /// What the flags ask for.
-struct Asked {
+struct Mode {
     transitive: bool,
     closed: bool,
 }
 
-impl Asked {
+impl Mode {
     /// In the order of lists.
     fn of(&self, graph: &TargetGraph, dependencies: &Dependencies, addresses: &[Address]) -> Vec<Address> {
         let meant = self.meant(graph, addresses);

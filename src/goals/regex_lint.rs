@@ -32,7 +32,10 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     let (stdout, is_well) = report(&checked, detail);
     let failed = checked.iter().filter(|checked| !checked.other.is_empty());
     let findings = failed.map(|checked| {
-        Finding::of_file(&checked.path, format!("does not match as `[regex-lint]` wants: {}", checked.other.join(", ")))
+        Finding::for_file(
+            &checked.path,
+            format!("does not match as `[regex-lint]` wants: {}", checked.other.join(", ")),
+        )
     });
     let findings = findings.collect();
     let run = ToolRun {

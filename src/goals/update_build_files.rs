@@ -10,7 +10,7 @@ use crate::build_file::{Diagnostic, Source};
 use crate::config::typed::UpdateBuildFilesSettings;
 use crate::goals::call_results::CallResults;
 use crate::prepare::calls::{self, Contents, EnabledCall, PartitionedCall, Partitions};
-use crate::report::tool_result::Asked;
+use crate::report::tool_result::Mode;
 use crate::session::rewrite::rewrite;
 use crate::session::{Error, Session, Verdict, selection};
 use crate::store::Node;
@@ -107,10 +107,10 @@ fn format(session: &mut Session, formatter: &str, updates: &mut Updates) -> Resu
     }
     let mut results = CallResults::default();
     results.add(session, &calls, &outcomes, &contents)?;
-    match results.verdict(Asked::Rewrite) {
+    match results.verdict(Mode::Rewrite) {
         Verdict::Good => {}
         prevented => {
-            results.print(session, Asked::Rewrite);
+            results.print(session, Mode::Rewrite);
             return Ok(Some(prevented));
         }
     }

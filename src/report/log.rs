@@ -1,5 +1,5 @@
-//! The log of a run: what happened and how long it took, for people who look for the reason of something. It goes to
-//! standard error where the user asks for details, and to a file. What the user must know is a diagnostic instead.
+//! The log of a run: events with their times, for debugging. It is written to a file and, if the user requests details, to
+//! standard error. Messages that every user must see are diagnostics instead.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -15,24 +15,29 @@ use tracing_subscriber::{Layer, fmt};
 /// A log file that is larger than this is renamed to `pants.log.1` before a run writes to it.
 const MAX_BYTES: u64 = 10 << 20;
 
-/// Where the log goes, and how detailed it is.
+/// The destinations and the level of the log.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
-    /// `-l`, `--level`: events of this level and above.
+    /// The option `[GLOBAL] level`: events of this level and above are logged.
     pub level: LevelFilter,
-    /// `WADERS_LOG`: levels by module, as in `waders::engine=debug,warn`.
+    /// The variable `WADERS_LOG`: levels by module, as in `waders::engine=debug,warn`.
     pub filter: Option<String>,
     /// The directory of the log file `pants.log`.
     pub dir: Option<PathBuf>,
-    /// The directory of the log file where `dir` is not set; used only if it exists.
+    /// The directory of the log file if `dir` is not set. It is not created: if it is missing, there is no log file.
     pub workdir: PathBuf,
+    /// Print colours to standard error.
     pub colour: bool,
 }
 
+/// Why the log cannot be started.
+#[allow(missing_docs, reason = "the message of each variant explains its fields")]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// `WADERS_LOG` cannot be parsed.
     #[error("invalid filter `{filter}` in `WADERS_LOG`: {why}")]
     Filter { filter: String, why: String },
+    /// The log file cannot be opened.
     #[error("cannot write the log file `{}`", path.display())]
     File { path: PathBuf, source: io::Error },
 }
@@ -55,7 +60,7 @@ pub fn start(settings: &LogSettings) -> Result<(), Error> {
         Some(filter) => parse(filter)?,
         None => Targets::new().with_target("waders", settings.level),
     };
-    // At the usual level everything that matters is shown already, as diagnostics and progress.
+    // At the default level, diagnostics and progress already show the important events on standard error.
     let wants_details = settings.filter.is_some() || settings.level > LevelFilter::INFO;
     let screen = wants_details
         .then(|| fmt::layer().with_writer(io::stderr).with_ansi(settings.colour).with_filter(targets.clone()));
@@ -64,7 +69,7 @@ pub fn start(settings: &LogSettings) -> Result<(), Error> {
     let in_file = Targets::new().with_target("waders", settings.level.max(LevelFilter::INFO));
     let file = file.map(|file| fmt::layer().with_writer(Arc::new(file)).with_ansi(false).with_filter(in_file));
     if screen.is_some() || file.is_some() {
-        // It fails where a log is started already, as in tests.
+        // This fails if a log was already started, as in tests.
         let _ = tracing_subscriber::registry().with(screen).with(file).try_init();
     }
     Ok(())
@@ -74,7 +79,7 @@ fn parse(filter: &str) -> Result<Targets, Error> {
     Targets::from_str(filter).map_err(|error| Error::Filter { filter: filter.to_owned(), why: error.to_string() })
 }
 
-/// Opens the log file to append to it.
+/// Opens the log file for appending, and renames it first if it is too large.
 fn open(dir: &Path) -> Result<File, Error> {
     let path = dir.join("pants.log");
     let failed = |source| Error::File { path: path.clone(), source };
@@ -99,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_log_file_is_put_aside() {
+    fn a_large_log_file_is_renamed() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("deep/pants.log");
         open(log.parent().unwrap()).unwrap().write_all(b"first\n").unwrap();

@@ -9,8 +9,8 @@ use crate::config::typed::{GlobalSettings, PythonSettings};
 use crate::plan::interpreter::Interpreter;
 use crate::session::{self, Error, Session};
 use crate::targets;
-use crate::toolchain::settings::{Machine, packages};
-use crate::toolchain::{self, Constraints, Context, Lock, Settings, Toolchain, Wanted};
+use crate::toolchain::settings::{Machine, system_packages};
+use crate::toolchain::{self, Constraints, Lock, ProviderContext, Request, Toolchain, ToolchainSettings};
 
 /// The name of the lockfile in the build root.
 pub const LOCK: &str = "waders.lock";
@@ -51,18 +51,18 @@ pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain
     if constraints.is_empty() {
         return Err(Error::NoConstraints);
     }
-    let ensure = if session.services.verifies_sources() { toolchain::restore } else { toolchain::ensure };
+    let provide = if session.services.verifies_sources() { toolchain::restore } else { toolchain::provide };
     let path = session.build_root().join(LOCK);
     let (store, client) = (session.services.open_store()?, session.context.http_client());
-    let settings = Settings::of(session.config(), &machine(&session.context))?;
+    let settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
     let frozen = session.context.is_frozen();
-    let wanted = Wanted {
+    let request = Request {
         platform: PLATFORM.to_owned(),
-        packages: packages(session.config()),
+        packages: system_packages(session.config()),
         python: Some(Constraints::parse(constraints)?),
     };
     let mut lock = Lock::load(&session.context.tracker, &path)?;
-    let toolchain = ensure(&mut lock, &wanted, &Context::new(&store, &client, &settings, frozen))?;
+    let toolchain = provide(&mut lock, &request, &ProviderContext::new(&store, &client, &settings, frozen))?;
     if !frozen && lock.save(&session.context.tracker, &path)? {
         let advice = "commit it, so that everyone builds with the same toolchain";
         session.ui.note(&format!("wrote `{LOCK}`"), Some(advice));

@@ -25,7 +25,7 @@ impl Verdict {
     pub fn exit_code(self) -> u8 {
         match self {
             Verdict::Good => ExitCode::Success.number(),
-            Verdict::Bad(code) => exit_code::of_tool(code),
+            Verdict::Bad(code) => exit_code::from_tool(code),
             Verdict::Prevented(kind) => kind.exit_code().number(),
             Verdict::Interrupted => ExitCode::Failure.number(),
         }

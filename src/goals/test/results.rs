@@ -4,7 +4,7 @@ use crate::base::RelPath;
 use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
 use crate::prepare::test::PlannedTest;
-use crate::report::summary::{self, Output};
+use crate::report::summary::{self, OutputMode};
 use crate::report::{TestResult, json, junit, test_result};
 use crate::session::failure::{self, Failure};
 use crate::session::{Error, Session, Verdict};
@@ -74,7 +74,7 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes:
 pub fn print(session: &Session, results: &[TestResult]) {
     let colour = session.ui.terminal.colour;
     let settings = TestSettings::parse(session.config());
-    let output = Output::parse(&settings.output);
+    let output = OutputMode::parse(&settings.output);
     for result in results.iter().filter(|result| output.shows(result) && !result.was_not_run()) {
         session.ui.summary(&summary::output_block(result, colour));
     }

@@ -137,7 +137,7 @@ impl CallPlanner<'_, '_> {
                 newest = Some((version, constraints));
             }
         }
-        let fits = |version: &Version| admitted.as_ref().is_none_or(|admitted| admitted.allow(&version.to_string()));
+        let fits = |version: &Version| admitted.as_ref().is_none_or(|admitted| admitted.allows(&version.to_string()));
         match (newest, supported) {
             (Some((version, constraints)), _) if fits(&version) => Ok(constraints),
             (_, Some(python)) => Ok(vec![format!("CPython{python}")]),

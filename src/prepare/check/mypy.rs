@@ -158,7 +158,7 @@ fn python_version(config: &Config, args: &[String], constraints: &[String], sett
     }
     let constraints = Constraints::parse(constraints).ok()?;
     let universe = PythonSettings::parse(config).interpreter_versions_universe.into_iter();
-    let allows = |minor: &String| (0..=99).any(|patch| constraints.allow(&format!("{minor}.{patch}")));
+    let allows = |minor: &String| (0..=99).any(|patch| constraints.allows(&format!("{minor}.{patch}")));
     universe.filter(|minor| minor.starts_with("3.")).find(allows)
 }
 

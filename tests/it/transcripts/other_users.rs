@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::transcripts::ground::{Ground, now_nanos, store};
+use crate::transcripts::workspace::{Workspace, now_nanos, store};
 
-/// A user id that owns nothing here.
+/// The id of a user who owns no file of the test.
 const OTHER_USER: &str = "1002";
 
 /// Looks for output directories below `$1/tmp`, and plants a file in each; reports in `$2` what it could list or write.
@@ -24,7 +24,7 @@ while :; do
 done
 "#;
 
-/// The second user at work, until it is dropped.
+/// A running process of the second user, which is killed when this value is dropped.
 struct Planter {
     process: Child,
     dir: tempfile::TempDir,
@@ -48,13 +48,13 @@ impl Planter {
 
 impl Drop for Planter {
     fn drop(&mut self) {
-        // It may have ended by itself, which the assertions notice.
+        // The process may have ended already, which the assertions detect.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A directory that is laid out like a store and open to everybody: the planter must succeed here.
+/// A directory with the layout of a store and access for every user: a control in which the planter must succeed.
 fn open_store() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("tmp/session/0/out");
@@ -74,7 +74,7 @@ fn wait_until(condition: impl Fn() -> bool) -> bool {
     false
 }
 
-/// Whether the second user can reach the directory that holds the store: else the test would prove nothing.
+/// True if the second user can list the directory of the store: otherwise the test would be meaningless.
 fn is_reachable(dir: &Path) -> bool {
     let ids = [format!("--reuid={OTHER_USER}"), format!("--regid={OTHER_USER}")];
     let status =
@@ -82,9 +82,9 @@ fn is_reachable(dir: &Path) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Makes the results of earlier runs useless, so that steps run.
-fn touch(ground: &Ground, repository: &str, file: &str) {
-    let path = ground.repository(repository).join(file);
+/// Changes a file, so that results of earlier runs are not reused.
+fn touch(workspace: &Workspace, repository: &str, file: &str) {
+    let path = workspace.repository(repository).join(file);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(path, format!("{text}# {}\n", now_nanos())).unwrap();
 }
@@ -95,7 +95,7 @@ fn another_user_can_neither_list_the_store_nor_plant_files_in_it() {
         println!("skipped: only root can act as a second user");
         return;
     }
-    let Some(ground) = Ground::running() else { return };
+    let Some(workspace) = Workspace::running() else { return };
     fs::set_permissions(store(), Permissions::from_mode(0o755)).unwrap();
     if !is_reachable(&store()) {
         println!("skipped: the second user cannot reach `{}` in any case", store().display());
@@ -115,11 +115,11 @@ fn another_user_can_neither_list_the_store_nor_plant_files_in_it() {
         ("daily", "src/app/greet.py", &["test", "::"]),
     ];
     for (repository, file, args) in goals {
-        touch(&ground, repository, file);
-        let output = ground.waders(repository, args).output().unwrap();
+        touch(&workspace, repository, file);
+        let output = workspace.waders(repository, args).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code().is_some_and(|code| code < 69), "{args:?}: {stderr}");
-        let text = fs::read_to_string(ground.repository(repository).join(file)).unwrap();
+        let text = fs::read_to_string(workspace.repository(repository).join(file)).unwrap();
         assert!(!text.contains("PLANTED"), "{args:?} wrote a planted file over `{file}`");
     }
     assert_eq!(planter.log(), "", "the second user reached the store");

@@ -1,4 +1,5 @@
-//! Which interpreter: the lowest minor version that satisfies the constraints and that somebody offers. Pure.
+//! Interpreter constraints, and the selection of an interpreter: the lowest minor version that satisfies the constraints
+//! and that a provider offers. Pure.
 
 use std::cmp::Reverse;
 use std::str::FromStr;
@@ -8,24 +9,26 @@ use uv_pep440::{Version, VersionSpecifiers};
 use super::Error;
 use super::lock::Provider;
 
-/// Alternatives, as a list of interpreter constraints means: any one will do.
+/// A list of interpreter constraints. They are alternatives: a version has to satisfy one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Constraints {
-    /// Sorted, as the user wrote them.
+    /// As the user wrote them, sorted.
     texts: Vec<String>,
     alternatives: Vec<VersionSpecifiers>,
 }
 
-/// What one provider could give, in the user's order of providers.
+/// The interpreters that a provider offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
+    /// The provider.
     pub provider: Provider,
-    /// Full versions, `3.11.2`.
+    /// Full versions, such as `3.11.2`.
     pub versions: Vec<String>,
 }
 
 impl Constraints {
-    /// `CPython>=3.9,<4` or `==3.11.*`. PyPy is understood, but nobody offers it.
+    /// Parses constraints such as `CPython>=3.9,<4` or `==3.11.*`. Constraints on PyPy are accepted, but no version satisfies
+    /// them, since no provider offers PyPy.
     pub fn parse(texts: &[String]) -> Result<Constraints, Error> {
         let mut sorted = texts.to_vec();
         sorted.sort();
@@ -45,27 +48,29 @@ impl Constraints {
         Ok(Constraints { texts: sorted, alternatives })
     }
 
-    /// The one name of these constraints, whatever order they were written in.
+    /// A text that identifies these constraints regardless of their order.
     pub fn key(&self) -> String {
         self.texts.join(" || ")
     }
 
-    pub fn allow(&self, version: &str) -> bool {
+    /// True if a version such as `3.11.2` satisfies one of the constraints.
+    pub fn allows(&self, version: &str) -> bool {
         Version::from_str(version)
             .is_ok_and(|version| self.alternatives.iter().any(|specifiers| specifiers.contains(&version)))
     }
 }
 
-/// The provider and the version to take: lowest minor first, then the order of providers, then the highest patch.
-pub fn choose(constraints: &Constraints, offers: &[Offer]) -> Result<(Provider, String), Error> {
+/// Selects a provider and a version: the lowest minor version, then the first provider in `offers`, then the highest patch
+/// version.
+pub fn select_interpreter(constraints: &Constraints, offers: &[Offer]) -> Result<(Provider, String), Error> {
     let candidates = offers.iter().enumerate().flat_map(|(rank, offer)| {
-        let allowed = offer.versions.iter().filter(|version| constraints.allow(version));
+        let allowed = offer.versions.iter().filter(|version| constraints.allows(version));
         allowed.filter_map(move |text| Some((Version::from_str(text).ok()?, rank, offer.provider, text)))
     });
     let best = candidates.min_by_key(|(version, rank, _, _)| (minor(version), *rank, Reverse(version.clone())));
     match best {
         Some((_, _, provider, version)) => Ok((provider, version.clone())),
-        None => Err(Error::NoInterpreter { constraints: constraints.key(), offered: told(offers) }),
+        None => Err(Error::NoInterpreter { constraints: constraints.key(), offered: describe(offers) }),
     }
 }
 
@@ -74,12 +79,12 @@ fn minor(version: &Version) -> (u64, u64) {
     (release.first().copied().unwrap_or_default(), release.get(1).copied().unwrap_or_default())
 }
 
-fn told(offers: &[Offer]) -> String {
-    let told = offers.iter().map(|offer| {
+fn describe(offers: &[Offer]) -> String {
+    let descriptions = offers.iter().map(|offer| {
         let versions = if offer.versions.is_empty() { "nothing".to_owned() } else { offer.versions.join(", ") };
         format!("`{}` offers {versions}", offer.provider.name())
     });
-    told.collect::<Vec<_>>().join("; ")
+    descriptions.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -100,10 +105,10 @@ mod tests {
 
     fn check(constraints: &[&str], expected: &str) {
         let texts: Vec<String> = constraints.iter().map(|text| text.to_string()).collect();
-        let chosen = Constraints::parse(&texts).and_then(|constraints| choose(&constraints, &offers()));
-        let chosen = chosen
+        let selected = Constraints::parse(&texts).and_then(|constraints| select_interpreter(&constraints, &offers()));
+        let selected = selected
             .map_or_else(|error| error.to_string(), |(provider, version)| format!("{} {version}", provider.name()));
-        assert_eq!(chosen, expected, "{constraints:?}");
+        assert_eq!(selected, expected, "{constraints:?}");
     }
 
     #[test]
@@ -117,27 +122,27 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_pin_is_taken_from_whoever_has_exactly_it() {
+    fn an_exact_version_comes_from_the_provider_that_offers_it() {
         check(&["==3.11.7"], "host 3.11.7");
         check(&["==3.12.1"], "host 3.12.1");
     }
 
     #[test]
-    fn what_nobody_offers_says_what_is_on_offer() {
+    fn an_unsatisfied_constraint_is_reported_with_the_offers() {
         let offered = "`debian` offers 3.11.2; `standalone` offers nothing; `host` offers 3.10.13, 3.11.7, 3.12.1, 3.12.4, 2.7.18";
         check(&["==3.11.9"], &format!("no interpreter satisfies `==3.11.9`: {offered}"));
         check(&["PyPy"], &format!("no interpreter satisfies `PyPy`: {offered}"));
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_constraints_are_refused() {
         for text in ["CPython 3.9", "Jython>=2", ">=x"] {
-            check(&[text], &format!("`{text}` is not an interpreter constraint"));
+            check(&[text], &format!("invalid interpreter constraint `{text}`"));
         }
     }
 
     #[test]
-    fn order_does_not_change_the_key() {
+    fn the_order_does_not_change_the_key() {
         let key = |texts: &[&str]| {
             Constraints::parse(&texts.iter().map(|text| text.to_string()).collect::<Vec<_>>()).unwrap().key()
         };

@@ -1,5 +1,5 @@
-//! Arguments as nobody means them: any words give an answer or a message, never a panic or a hang. Garbled settings are
-//! `mutations`'.
+//! Arbitrary command lines are parsed or refused with a message, without a panic or a hang. Mutated settings files are in
+//! `mutations`.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ const WORDS: [&str; 22] = [
     "--pants-config-files=pants.toml",
 ];
 
-/// The message, if there is one.
+/// Reads a command line in a repository with these settings. Returns the error message, if any.
 fn read(settings: &str, argv: &[String]) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("pants.toml"), settings).unwrap();
@@ -52,7 +52,7 @@ fn read(settings: &str, argv: &[String]) -> Option<String> {
 }
 
 #[test]
-fn what_is_not_mutated_is_read() {
+fn a_valid_command_line_is_read() {
     assert_eq!(read(SETTINGS, &["green".to_owned(), "--tag=a".to_owned()]), None);
 }
 
@@ -60,7 +60,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_words_are_read_or_refused(
+    fn any_command_line_is_read_or_refused(
         words in proptest::collection::vec(prop_oneof![proptest::sample::select(&WORDS[..]).prop_map(str::to_owned), "-{0,3}.{0,12}"], 0..8)
     ) {
         if let Some(message) = read(SETTINGS, &words) {

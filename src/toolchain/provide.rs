@@ -1,106 +1,110 @@
-//! From the lock and the store to what a step is given. In the usual case, everything is locked and stored, this reads a
-//! few directory messages and nothing else.
+//! Provides the toolchain of a request from the lock and the store. If everything is locked and stored, which is the usual
+//! case, this reads only a few directory messages.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::debian::{self, Archive};
 use super::lock::{Lock, Provider, Record};
-use super::{Constraints, Context, Error, Offer, Toolchain, Wanted, choose, host, prefix, standalone};
+use super::{
+    Constraints, Error, Offer, ProviderContext, Request, Toolchain, host, prefix, select_interpreter, standalone,
+};
 use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::store::{self, Entry};
 
-/// Below the root, what is mounted as a whole.
+/// The directories of a toolchain's tree that are mounted, besides those in `toolchain/`.
 const MOUNTS: [&str; 2] = ["usr", "etc/ssl"];
 
-/// What the lock says, made present in the store. What the lock lacks is locked now, unless it is frozen; the caller
-/// saves the lock when it changed.
-pub fn ensure(lock: &mut Lock, wanted: &Wanted, context: &Context<'_>) -> Result<Toolchain, Error> {
-    let records = locked(lock, wanted, context)?;
+/// Provides the locked toolchain of a request and makes its trees available in the store. Unless the lock is frozen, missing
+/// records are added to it; the caller saves it afterwards.
+pub fn provide(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
+    let records = locked_records(lock, request, context)?;
     match compose(&records, context) {
         Err(Error::Store(store::Error::Missing(_))) => {
-            make(&records, context, true)?;
+            recreate_trees(&records, context, true)?;
             compose(&records, context)
         }
         composed => composed,
     }
 }
 
-/// As `ensure`, with everything fetched and unpacked again: for a store that turned out to miss some file of a tree.
-pub fn restore(lock: &mut Lock, wanted: &Wanted, context: &Context<'_>) -> Result<Toolchain, Error> {
-    let records = locked(lock, wanted, context)?;
-    make(&records, context, false)?;
+/// Like [`provide`], but downloads and unpacks everything again: for a store in which files of a tree are missing.
+pub fn restore(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
+    let records = locked_records(lock, request, context)?;
+    recreate_trees(&records, context, false)?;
     compose(&records, context)
 }
 
-/// The system's record, and the interpreter's if one is wanted.
-fn locked(lock: &mut Lock, wanted: &Wanted, context: &Context<'_>) -> Result<Vec<Record>, Error> {
-    let system = system(lock, wanted, context)?;
-    let python = wanted.python.as_ref().map(|constraints| python(lock, wanted, constraints, &system, context));
+/// The record of the system tree and, if the request has constraints, that of the interpreter.
+fn locked_records(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Vec<Record>, Error> {
+    let system = system_record(lock, request, context)?;
+    let python = request.python.as_ref().map(|constraints| python_record(lock, request, constraints, &system, context));
     [Some(Ok(system)), python].into_iter().flatten().collect()
 }
 
-fn system(lock: &mut Lock, wanted: &Wanted, context: &Context<'_>) -> Result<Record, Error> {
-    let mut packages = wanted.packages.clone();
+fn system_record(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Record, Error> {
+    let mut packages = request.packages.clone();
     packages.sort();
     packages.dedup();
-    let here = |record: &Record| record.platform == wanted.platform;
-    let known = lock.records().iter().find(|record| record.name == "system" && here(record));
-    if let Some(record) = known.filter(|record| record.wanted == packages) {
+    let is_on_platform = |record: &Record| record.platform == request.platform;
+    let locked = lock.records().iter().find(|record| record.name == "system" && is_on_platform(record));
+    if let Some(record) = locked.filter(|record| record.wanted == packages) {
         return Ok(record.clone());
     }
     if context.frozen {
         let packages = packages.join(" ");
-        let why = match known {
+        let why = match locked {
             Some(record) => {
                 let locked = record.wanted.join(" ");
-                format!("is out of date: its system tree was locked for `{locked}`, but `{packages}` is wanted")
+                format!("is out of date: its system tree was locked for `{locked}`, but `{packages}` is configured")
             }
             None if lock.records().is_empty() => "is missing".to_owned(),
-            None => format!("is out of date: it has no system tree for `{}`", wanted.platform),
+            None => format!("is out of date: it has no system tree for `{}`", request.platform),
         };
         return Err(Error::Frozen { why });
     }
-    let archive = context.archive(&wanted.platform)?;
+    let archive = context.archive(&request.platform)?;
     let files = archive.resolve(&packages, &[])?;
     let tree = debian::unpack(&context.settings.debian, context.net, context.store, &files, true)?;
     let record = Record {
         name: "system".to_owned(),
         version: archive.version().to_owned(),
-        platform: wanted.platform.clone(),
+        platform: request.platform.clone(),
         provider: Provider::Debian,
         wanted: packages,
         tree: context.store.put_tree(&tree)?,
         files,
     };
-    // Whatever stands on the old system tree was made to fit that one.
-    lock.retain(|record| !here(record) || (record.name != "system" && record.provider == Provider::Standalone));
+    // The interpreters of the other providers were resolved against the old system tree.
+    lock.retain(|record| {
+        !is_on_platform(record) || (record.name != "system" && record.provider == Provider::Standalone)
+    });
     lock.insert(record.clone());
     Ok(record)
 }
 
-fn python(
+fn python_record(
     lock: &mut Lock,
-    wanted: &Wanted,
+    request: &Request,
     constraints: &Constraints,
     system: &Record,
-    context: &Context<'_>,
+    context: &ProviderContext<'_>,
 ) -> Result<Record, Error> {
     let key = constraints.key();
-    let here = |record: &&Record| record.name == "python" && record.platform == wanted.platform;
-    if let Some(record) = lock.records().iter().filter(here).find(|record| record.wanted.contains(&key)) {
+    let is_python = |record: &&Record| record.name == "python" && record.platform == request.platform;
+    if let Some(record) = lock.records().iter().filter(is_python).find(|record| record.wanted.contains(&key)) {
         return Ok(record.clone());
     }
     if context.frozen {
         return Err(Error::Frozen { why: format!("is out of date: it has no interpreter for `{key}`") });
     }
-    let offers = offers(&wanted.platform, context)?;
-    let (provider, version) = choose(constraints, &offers)?;
-    let same = |record: &&Record| record.provider == provider && record.version == version;
-    let known = lock.records().iter().filter(here).find(same).cloned();
-    let mut record = match known {
+    let offers = offers(&request.platform, context)?;
+    let (provider, version) = select_interpreter(constraints, &offers)?;
+    let is_selected = |record: &&Record| record.provider == provider && record.version == version;
+    let locked = lock.records().iter().filter(is_python).find(is_selected).cloned();
+    let mut record = match locked {
         Some(record) => record,
-        None => new_python(provider, &version, system, context)?,
+        None => lock_python(provider, &version, system, context)?,
     };
     record.wanted.push(key);
     record.wanted.sort();
@@ -108,21 +112,26 @@ fn python(
     Ok(record)
 }
 
-fn offers(platform: &str, context: &Context<'_>) -> Result<Vec<Offer>, Error> {
+fn offers(platform: &str, context: &ProviderContext<'_>) -> Result<Vec<Offer>, Error> {
     let settings = context.settings;
     let offer = |provider: &Provider| {
         let versions = match provider {
             Provider::Debian => context.archive(platform)?.interpreters()?.into_values().collect(),
-            Provider::Standalone => settings.standalone.offered(),
-            Provider::Host => host::interpreters(&settings.host).into_iter().map(|found| found.version).collect(),
+            Provider::Standalone => settings.standalone.offered_versions(),
+            Provider::Host => host::find_interpreters(&settings.host).into_iter().map(|found| found.version).collect(),
         };
         Ok(Offer { provider: *provider, versions })
     };
     settings.providers.iter().map(offer).collect()
 }
 
-fn new_python(provider: Provider, version: &str, system: &Record, context: &Context<'_>) -> Result<Record, Error> {
-    let Context { store, net, settings, .. } = *context;
+fn lock_python(
+    provider: Provider,
+    version: &str,
+    system: &Record,
+    context: &ProviderContext<'_>,
+) -> Result<Record, Error> {
+    let ProviderContext { store, net, settings, .. } = *context;
     let (files, tree) = match provider {
         Provider::Debian => {
             let archive = context.archive(&system.platform)?;
@@ -141,15 +150,16 @@ fn new_python(provider: Provider, version: &str, system: &Record, context: &Cont
     Ok(Record { name, version, platform, provider, wanted: Vec::new(), tree, files })
 }
 
-fn copy_host(version: &str, system: &Record, context: &Context<'_>) -> Result<Digest, Error> {
-    let found = host::interpreters(&context.settings.host).into_iter().find(|found| found.version == version);
+fn copy_host(version: &str, system: &Record, context: &ProviderContext<'_>) -> Result<Digest, Error> {
+    let found = host::find_interpreters(&context.settings.host).into_iter().find(|found| found.version == version);
     let found = found.ok_or_else(|| Error::HostGone { version: version.to_owned() })?;
     host::copy(context.store, &found, system.tree)
 }
 
-/// Puts the trees of locked toolchains into the store again. What comes out must be what was locked.
-fn make(records: &[Record], context: &Context<'_>, reuse: bool) -> Result<(), Error> {
-    let Context { store, net, settings, .. } = *context;
+/// Creates the trees of locked toolchains in the store again and checks that they have the locked digests. With `reuse`,
+/// packages that are still unpacked in the store are not downloaded.
+fn recreate_trees(records: &[Record], context: &ProviderContext<'_>, reuse: bool) -> Result<(), Error> {
+    let ProviderContext { store, net, settings, .. } = *context;
     let system = records.iter().find(|record| record.name == "system");
     for record in records {
         let got = match (record.provider, record.files.first(), system) {
@@ -167,7 +177,7 @@ fn make(records: &[Record], context: &Context<'_>, reuse: bool) -> Result<(), Er
     Ok(())
 }
 
-fn compose(records: &[Record], context: &Context<'_>) -> Result<Toolchain, Error> {
+fn compose(records: &[Record], context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
     let store = context.store;
     let parts: Vec<_> = records.iter().map(|record| (RelPath::root(), record.tree)).collect();
     let digest = store.merge(&parts)?;
@@ -176,7 +186,9 @@ fn compose(records: &[Record], context: &Context<'_>) -> Result<Toolchain, Error
         let tree = store.subtree(digest, &RelPath::parse(path).expect("constants are clean"))?;
         mounts.extend(tree.map(|tree| (format!("/{path}"), tree)));
     }
-    if let Some(Entry::Directory(dir)) = store.lookup(digest, &RelPath::parse("toolchain").expect("clean"))? {
+    if let Some(Entry::Directory(dir)) =
+        store.lookup(digest, &RelPath::parse("toolchain").expect("constants are clean"))?
+    {
         for (name, entry) in store.directory(dir)?.entries {
             if let Entry::Directory(tree) = entry {
                 mounts.insert(format!("{}/{name}", sandbox_paths::TOOLCHAIN), tree);
@@ -203,8 +215,8 @@ fn interpreter_path(record: &Record) -> PathBuf {
     }
 }
 
-impl Context<'_> {
-    /// Opened once: an index is large.
+impl ProviderContext<'_> {
+    /// The archive is opened once, since its index is large.
     fn archive(&self, platform: &str) -> Result<&Archive, Error> {
         if let Some(archive) = self.archive.get() {
             return Ok(archive);

@@ -1,4 +1,4 @@
-//! A copy of the fixture repositories with all that transcripts stand on: locks, wheels, one store for all of them.
+//! A copy of the fixture repositories with everything that transcripts need: locks, wheels, and a store that they share.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::transcripts::wheels;
 
-pub struct Ground {
+/// A copy of the fixture repositories of one kind.
+pub struct Workspace {
     /// `reading` or `running`.
     kind: &'static str,
     dir: tempfile::TempDir,
@@ -17,8 +18,9 @@ pub struct Ground {
 
 const WADERS: &str = env!("CARGO_BIN_EXE_waders");
 
-impl Ground {
-    pub fn new(kind: &'static str) -> Ground {
+impl Workspace {
+    /// Copies the repositories. `kind` is `reading` or `running`.
+    pub fn new(kind: &'static str) -> Workspace {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let wheels = dir.path().join("wheels");
         wheels::write_all(&wheels);
@@ -31,7 +33,7 @@ impl Ground {
             }
         }
         let env = env(&wheels);
-        Ground { kind, dir, env }
+        Workspace { kind, dir, env }
     }
 
     /// The copy of a fixture repository.
@@ -39,44 +41,44 @@ impl Ground {
         self.dir.path().join(format!("{name}.in"))
     }
 
-    /// This program, in a repository.
+    /// A command that runs this program in a repository.
     pub fn waders(&self, repository: &str, args: &[&str]) -> Command {
         let mut command = Command::new(WADERS);
         command.args(args).current_dir(self.repository(repository)).envs(self.env.iter().cloned());
         command
     }
 
-    /// One in which steps run. None where that cannot be here, which is told.
-    pub fn running() -> Option<Ground> {
-        let ground = Ground::new("running");
-        match ground.lack() {
-            None => Some(ground),
-            Some(why) => {
-                println!("skipped: {why}");
+    /// A workspace for goals that run steps. If steps cannot run on this machine, prints the reason and returns `None`.
+    pub fn running() -> Option<Workspace> {
+        let workspace = Workspace::new("running");
+        match workspace.reason_to_skip() {
+            None => Some(workspace),
+            Some(reason) => {
+                println!("skipped: {reason}");
                 None
             }
         }
     }
 
-    /// Why nothing can be run here, if so. The store has the toolchain afterwards; whoever asks first fetches it.
-    pub fn lack(&self) -> Option<String> {
-        static LACK: OnceLock<Option<String>> = OnceLock::new();
-        let look = || {
-            let first = |repository, spec| {
+    /// The reason why steps cannot run on this machine, if any. The first call also downloads the toolchain into the store.
+    fn reason_to_skip(&self) -> Option<String> {
+        static REASON: OnceLock<Option<String>> = OnceLock::new();
+        let probe = || {
+            let test = |repository, spec| {
                 let mut command = self.waders(repository, &["test", spec]);
                 command.env("WADERS_TEST_EXTRA_ENV_VARS", "[]").output().unwrap()
             };
-            let Output { status, stderr, .. } = first("daily", "::");
-            // Its wheel is compiled once, which no transcript tells.
-            first("locks", "tests/sound_test.py");
+            let Output { status, stderr, .. } = test("daily", "::");
+            // Its wheel is compiled here, since the transcripts expect a store with the compiled wheel.
+            test("locks", "tests/sound_test.py");
             let unavailable = [69, 71].contains(&status.code().unwrap_or_default());
             unavailable.then(|| String::from_utf8_lossy(&stderr).into_owned())
         };
-        LACK.get_or_init(look).clone()
+        REASON.get_or_init(probe).clone()
     }
 
-    /// Plays every transcript and compares.
-    pub fn play(&self) {
+    /// Runs the commands of every transcript and compares their output.
+    pub fn check_transcripts(&self) {
         let cases = trycmd::TestCases::new();
         cases.register_bin("waders", PathBuf::from(WADERS));
         for (name, path) in programs() {
@@ -89,23 +91,23 @@ impl Ground {
         cases.insert_var("[STORE]", store().join("waders").display().to_string()).unwrap();
         cases.case(self.dir.path().join("*.trycmd"));
         cases.run();
-        self.keep_what_was_overwritten();
+        self.save_overwritten_transcripts();
     }
 
-    /// What was seen is written to where the copy came from, without what differs from run to run.
-    fn keep_what_was_overwritten(&self) {
+    /// With `TRYCMD=overwrite`, copies the new transcripts to the source directory, redacted.
+    fn save_overwritten_transcripts(&self) {
         if std::env::var("TRYCMD").is_ok_and(|mode| mode == "overwrite") {
             for entry in fs::read_dir(self.dir.path()).unwrap().flatten() {
                 if entry.path().extension().is_some_and(|extension| extension == "trycmd") {
-                    let seen = fs::read_to_string(entry.path()).unwrap();
-                    fs::write(source(self.kind).join(entry.file_name()), redact(&seen)).unwrap();
+                    let transcript = fs::read_to_string(entry.path()).unwrap();
+                    fs::write(source(self.kind).join(entry.file_name()), redact(&transcript)).unwrap();
                 }
             }
         }
     }
 }
 
-/// Durations and versions become `[..]`. Lines about steps become `...` where their number or order is not fixed.
+/// Replaces durations and versions by `[..]`, and lines about steps by `...` if their number or order varies.
 fn redact(transcript: &str) -> String {
     let mut text = transcript.to_owned();
     for (pattern, replacement) in [
@@ -118,7 +120,7 @@ fn redact(transcript: &str) -> String {
         (r"(?m)cannot reach `http://(?:[^1].*)$", "cannot reach [..]"),
         (r"/waders/tmp/\w+`", "/waders/tmp/[..]`"),
         (r"(?m)^((Completed|Failed): .*\n){2,}", "...\n"),
-        // What tools found is kept in the store, and then there is no such line.
+        // These lines are missing if the results of the tools are cached.
         (r"(?m)^Completed: (black|flake8|isort|mypy|pyright|ruff).*\n", "...\n"),
         (r"(?m)^([✓✕+] (black|flake8|isort|mypy|pyrefly|pyright|pyupgrade|ruff|ty)( \w+)+) in .*$", "$1 in [..]"),
         (r"(?m)^(.*\n)?Completed: compile .*\n(Completed: .*\n)*", "${1}...\n"),
@@ -132,21 +134,21 @@ fn source(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli").join(kind)
 }
 
-/// Kept from run to run: what it holds is fetched once.
+/// The cache directory of all transcripts. It persists between test runs, so that downloads are made once.
 pub fn store() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("transcripts/cache")
 }
 
-/// On top of the caller's own, which says where packages come from.
+/// Variables that override the caller's environment, which names the sources of packages.
 fn env(wheels: &Path) -> Vec<(String, String)> {
-    let own = |name: &str| std::env::var(name).unwrap_or_default();
+    let inherited = |name: &str| std::env::var(name).unwrap_or_default();
     let bin = Path::new(WADERS).parent().unwrap();
-    // Else results of the last time would be answered from the store.
+    // A different value for each test run, so that results of earlier runs are not reused.
     let run = now_nanos();
     [
         ("CI", String::new()),
-        ("PATH", format!("{}:{}:{}", bin.display(), conditions().display(), own("PATH"))),
-        ("PIP_FIND_LINKS", format!("{} {}", own("PIP_FIND_LINKS"), wheels.display())),
+        ("PATH", format!("{}:{}:{}", bin.display(), conditions().display(), inherited("PATH"))),
+        ("PIP_FIND_LINKS", format!("{} {}", inherited("PIP_FIND_LINKS"), wheels.display())),
         ("WADERS_TEST_EXTRA_ENV_VARS", format!("+['TRANSCRIPTS_RUN={run}']")),
         ("XDG_CACHE_HOME", store().display().to_string()),
     ]
@@ -158,7 +160,7 @@ pub fn now_nanos() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()
 }
 
-/// Programs that put a command where things are difficult.
+/// The directory of programs that run a command under unusual conditions.
 fn conditions() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/conditions")
 }
@@ -166,8 +168,8 @@ fn conditions() -> PathBuf {
 fn programs() -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(conditions()).unwrap().flatten();
     let conditions = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
-    let usual = ["cat", "env", "ls", "rm"].map(|name| (name.to_owned(), Path::new("/usr/bin").join(name)));
-    conditions.chain(usual).collect()
+    let standard = ["cat", "env", "ls", "rm"].map(|name| (name.to_owned(), Path::new("/usr/bin").join(name)));
+    conditions.chain(standard).collect()
 }
 
 fn copy(from: &Path, to: &Path, fill_in: &dyn Fn(String) -> String) {
@@ -177,7 +179,7 @@ fn copy(from: &Path, to: &Path, fill_in: &dyn Fn(String) -> String) {
         if source.is_dir() {
             copy(&source, &target, fill_in);
         } else if source.ends_with("run.py") {
-            // Else what was found the last time would be answered from the store.
+            // Different content for each test run, so that findings of earlier runs are not reused.
             fs::write(target, format!("# {}\n", now_nanos())).unwrap();
         } else if source.extension().is_some_and(|extension| extension == "lock") {
             fs::write(target, fill_in(fs::read_to_string(source).unwrap())).unwrap();
