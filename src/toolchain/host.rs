@@ -178,7 +178,7 @@ impl Copy<'_, '_> {
 }
 
 /// Takes the place of the directories that hold a prefix, in programs.
-const HIDDEN: &str = "/toolchain";
+const HIDDEN: &str = crate::base::sandbox_paths::TOOLCHAIN;
 
 /// Puts the mount point where the prefix is named, so that neither the machine nor its user shows.
 struct Rename {
