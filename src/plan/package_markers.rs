@@ -1,5 +1,5 @@
-//! What a tool must see of the repository to tell its code from others': the top of each package below a source root.
-//! The files are seen empty, so that an edit to one changes no other file's result.
+//! Package markers: files by which a tool recognises first-party modules, one for each top-level package below a source root.
+//! The planner makes them empty, so that an edit to one does not change the results of other files.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -7,70 +7,71 @@ use crate::base::RelPath;
 
 const INIT: [&str; 2] = ["__init__.py", "__init__.pyi"];
 
-/// All that a repository has, by the directories of its Python sources.
+/// The package markers of a repository.
 #[derive(Clone, Debug, Default)]
-pub struct Landmarks {
+pub struct PackageMarkers {
     /// The `__init__.py` of every directory that has one.
     inits: FxHashMap<RelPath, RelPath>,
-    /// Sorted.
-    tops: Vec<RelPath>,
+    /// The markers of all top-level packages and modules, sorted.
+    top_level: Vec<RelPath>,
 }
 
-impl Landmarks {
-    /// `root_of` tells the source root that a directory lies below. A source may come more than once.
+impl PackageMarkers {
+    /// Selects the markers among `sources`, which may contain duplicates. `root_of` returns the source root that contains a
+    /// directory.
     pub fn new<'f>(
         sources: impl Iterator<Item = &'f RelPath>,
         root_of: &dyn Fn(&RelPath) -> Option<RelPath>,
-    ) -> Landmarks {
+    ) -> PackageMarkers {
         let mut by_dir: FxHashMap<RelPath, Vec<&RelPath>> = FxHashMap::default();
         for source in sources.filter(|source| matches!(source.extension(), Some("py" | "pyi"))) {
             by_dir.entry(source.parent().unwrap_or_default()).or_default().push(source);
         }
-        let stands_for: FxHashMap<&RelPath, &RelPath> =
+        let representatives: FxHashMap<&RelPath, &RelPath> =
             by_dir.iter().filter_map(|(dir, files)| Some((dir, representative(files)?))).collect();
-        let mut tops: Vec<RelPath> = Vec::new();
+        let mut top_level: Vec<RelPath> = Vec::new();
         for (dir, files) in &by_dir {
             match root_of(dir) {
-                Some(root) if root == *dir => tops.extend(files.iter().map(|file| (*file).clone())),
-                Some(root) => tops.extend(top(dir, &root, &stands_for)),
+                Some(root) if root == *dir => top_level.extend(files.iter().map(|file| (*file).clone())),
+                Some(root) => top_level.extend(find_top(dir, &root, &representatives)),
                 None => {}
             }
         }
-        tops.sort_unstable();
-        tops.dedup();
-        let inits = stands_for.into_iter().filter(|(_, file)| is_init(file));
-        Landmarks { inits: inits.map(|(dir, file)| (dir.clone(), file.clone())).collect(), tops }
+        top_level.sort_unstable();
+        top_level.dedup();
+        let inits = representatives.into_iter().filter(|(_, file)| is_init(file));
+        PackageMarkers { inits: inits.map(|(dir, file)| (dir.clone(), file.clone())).collect(), top_level }
     }
 
-    /// Those that tell of any code, and those of the packages that these files are in. The files themselves may be among
-    /// them.
-    pub fn around<'f>(&self, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
-        let mut around: Vec<&RelPath> = self.tops.iter().collect();
-        let (mut seen, mut last) = (FxHashSet::default(), None);
+    /// The markers that a process on `files` needs: those of all top-level packages, and the `__init__.py` of every package
+    /// that contains one of the files. The result may contain some of the files themselves.
+    pub fn for_files<'f>(&self, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
+        let mut markers: Vec<&RelPath> = self.top_level.iter().collect();
+        let (mut visited, mut last) = (FxHashSet::default(), None);
         for file in files {
-            // Neighbours mostly lie in one directory.
+            // Consecutive files are usually in the same directory.
             let dir = file.dir_text();
             if last.replace(dir) == Some(dir) {
                 continue;
             }
             for dir in file.ancestors() {
-                if !seen.insert(dir.clone()) {
+                if !visited.insert(dir.clone()) {
                     break;
                 }
-                around.extend(self.inits.get(&dir));
+                markers.extend(self.inits.get(&dir));
             }
         }
-        around
+        markers
     }
 }
 
-/// What stands for the highest directory with sources on the way from a root to a directory.
-fn top(dir: &RelPath, root: &RelPath, stands_for: &FxHashMap<&RelPath, &RelPath>) -> Option<RelPath> {
-    let way = std::iter::once(dir.clone()).chain(dir.ancestors()).take_while(|dir| dir != root);
-    way.filter_map(|dir| stands_for.get(&dir).map(|file| (*file).clone())).last()
+/// The representative of the highest directory with sources between a source root and `dir`.
+fn find_top(dir: &RelPath, root: &RelPath, representatives: &FxHashMap<&RelPath, &RelPath>) -> Option<RelPath> {
+    let dirs = std::iter::once(dir.clone()).chain(dir.ancestors()).take_while(|dir| dir != root);
+    dirs.filter_map(|dir| representatives.get(&dir).map(|file| (*file).clone())).last()
 }
 
-/// Its `__init__.py`, else the first.
+/// The `__init__.py` among the files of a directory, or else the first file.
 fn representative<'f>(files: &[&'f RelPath]) -> Option<&'f RelPath> {
     let init = files.iter().filter(|file| is_init(file)).min();
     init.or_else(|| files.iter().min()).copied()
@@ -104,21 +105,21 @@ mod tests {
             let src = RelPath::parse("src").unwrap();
             Some(if dir.starts_with(&src) { src } else { RelPath::root() })
         };
-        let landmarks = Landmarks::new(sources.iter(), &root);
+        let markers = PackageMarkers::new(sources.iter(), &root);
         let files: Vec<RelPath> = files.iter().map(path).collect();
-        let around: BTreeSet<&str> = landmarks.around(files.iter()).into_iter().map(RelPath::as_str).collect();
-        assert_eq!(around.into_iter().collect::<Vec<_>>(), expected, "{files:?}");
+        let markers: BTreeSet<&str> = markers.for_files(files.iter()).into_iter().map(RelPath::as_str).collect();
+        assert_eq!(markers.into_iter().collect::<Vec<_>>(), expected, "{files:?}");
     }
 
     #[test]
-    fn every_package_below_a_source_root_has_one() {
-        let tops = ["src/ns/app/__init__.py", "src/ns/plain/a.py", "src/single.py", "tests/test_x.py"];
-        check(&[], &tops);
-        check(&["tests/sub/test_y.py"], &tops);
+    fn every_top_level_package_below_a_source_root_has_a_marker() {
+        let top_level = ["src/ns/app/__init__.py", "src/ns/plain/a.py", "src/single.py", "tests/test_x.py"];
+        check(&[], &top_level);
+        check(&["tests/sub/test_y.py"], &top_level);
     }
 
     #[test]
-    fn the_packages_that_a_file_is_in_are_seen() {
+    fn the_packages_that_contain_a_file_have_markers() {
         let (app, deep) = ("src/ns/app/__init__.py", "src/ns/app/deep/__init__.py");
         check(&["src/ns/app/deep/x.py"], &[app, deep, "src/ns/plain/a.py", "src/single.py", "tests/test_x.py"]);
     }

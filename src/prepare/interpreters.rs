@@ -104,7 +104,7 @@ impl Pythons {
     ) -> Result<(), Error> {
         let environment = self.find(session, graph, constraints)?.packages.environment().clone();
         let lock = match lockfile {
-            Some(path) => self.locks.at(path)?,
+            Some(path) => self.locks.load(path)?,
             None => locks::tool_lock(session, name, constraints, asked)?,
         };
         let chosen = resolve::resolve_whole(&lock, &environment).map_err(requirements::Error::from)?;
@@ -205,8 +205,8 @@ impl Pythons {
         }
         let python = self.find(session, graph, constraints)?;
         let distributions = python.packages.distributions(&chosen)?;
-        if !python.venvs.can_build() && distributions.iter().any(|distribution| !distribution.is_wheel()) {
-            python.venvs.build_with(builders(&python.packages)?);
+        if !python.venvs.has_build_backends() && distributions.iter().any(|distribution| !distribution.is_wheel()) {
+            python.venvs.set_build_backends(builders(&python.packages)?);
         }
         Ok(Source::Output(python.venvs.compose(graph, &distributions)))
     }
@@ -224,9 +224,9 @@ impl Pythons {
         };
         let whole = session.config().flag("python", "run_against_entire_lockfile");
         let environment = self.find(session, graph, constraints)?.packages.environment().clone();
-        let question = requirements::question_of_user(&self.locks, wanted, whole, &environment);
+        let question = requirements::user_packages_key(&self.locks, wanted, whole, &environment);
         let locks = &mut self.locks;
-        let of_user = || Ok(requirements::of_user(locks, unlocked, wanted, whole, &environment)?);
+        let of_user = || Ok(requirements::select_user_packages(locks, unlocked, wanted, whole, &environment)?);
         memoized(&*session.services.open_store()?, question, of_user)
     }
 
@@ -264,7 +264,7 @@ impl Pythons {
     ) -> Result<Python, Error> {
         let toolchain = toolchains::ensure(session, constraints)?;
         let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
-        let interpreter = interpreter.compiled(graph, self.empty);
+        let interpreter = interpreter.with_compiled_library(graph, self.empty);
         let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
         let packages = Packages::new(session, environment)?;
         Ok(Python { packages, venvs: Venvs::new(interpreter, self.empty) })
@@ -278,10 +278,10 @@ impl Pythons {
         tool: &Tool,
     ) -> Result<Vec<Chosen>, Error> {
         let environment = self.find(session, graph, constraints)?.packages.environment().clone();
-        let question = requirements::question_of_tool(&self.locks, tool, session.config(), &environment);
+        let question = requirements::tool_packages_key(&self.locks, tool, session.config(), &environment);
         let store = session.services.open_store()?;
         let locks = &mut self.locks;
-        let of_tool = || Ok(requirements::of_tool(locks, tool, session.config(), &environment)?);
+        let of_tool = || Ok(requirements::select_tool_packages(locks, tool, session.config(), &environment)?);
         match memoized(&store, question, of_tool)? {
             ToolPackages::Locked(chosen) => Ok(chosen),
             ToolPackages::Unlocked(asked) => {
@@ -294,7 +294,7 @@ impl Pythons {
 
 /// What source distributions are built with. The built-in lock names the files, so no index is asked.
 fn builders(packages: &Packages) -> Result<Vec<Distribution>, Error> {
-    let lock = requirements::built_in("source distributions", tools::SDIST_LOCK)?;
+    let lock = requirements::parse_built_in("source distributions", tools::SDIST_LOCK)?;
     let chosen = resolve::resolve_whole(&lock, packages.environment()).map_err(requirements::Error::from)?;
     packages.distributions(&chosen)
 }

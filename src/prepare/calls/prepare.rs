@@ -145,7 +145,7 @@ impl Preparation<'_> {
             images,
             source_roots: around.source_roots,
         };
-        let options = ToolOptions { timeout: self.timeout, ..ToolOptions::of(tool, session.config()) };
+        let options = ToolOptions { timeout: self.timeout, ..ToolOptions::from_config(tool, session.config()) };
         Ok(self.graph.add(Step::Run(Box::new(tool_run::action(tool, call, &options, &batch)))))
     }
 

@@ -8,7 +8,7 @@ use crate::config::{Config, Table};
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::{self, Dependencies, SourceRoots};
 use crate::plan::config_files::ConfigFiles;
-use crate::plan::landmarks::Landmarks;
+use crate::plan::package_markers::PackageMarkers;
 use crate::plan::requirements::{self, Wanted};
 use crate::prepare::calls::{Enabled, Work};
 use crate::session::sources::Sources;
@@ -45,7 +45,7 @@ pub struct Surroundings<'w> {
     store: Arc<Store>,
     sources: Arc<Sources>,
     closures: Option<Closures<'w>>,
-    landmarks: OnceLock<Landmarks>,
+    landmarks: OnceLock<PackageMarkers>,
     config_files: ConfigFiles<'w>,
     /// An empty file.
     nothing: Node,
@@ -94,7 +94,7 @@ impl<'w> Surroundings<'w> {
             seen.extend(closure.files.iter().map(|file| (*file).clone()));
             source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
             let requirements = closure.requirements.iter().copied();
-            wanted = Some(requirements::wanted(&self.world.graph, requirements, config)?);
+            wanted = Some(requirements::collect(&self.world.graph, requirements, config)?);
         }
         let nothing = self.nothing.clone();
         let landmarks = self.landmarks(enabled, files()).into_iter().map(|file| (file.clone(), nothing.clone()));
@@ -125,7 +125,7 @@ impl<'w> Surroundings<'w> {
         enabled: &Enabled,
         files: impl Iterator<Item = &'f RelPath>,
     ) -> BTreeSet<RelPath> {
-        let mut found = self.config_files.of(&enabled.tool, config, files);
+        let mut found = self.config_files.find(&enabled.tool, config, files);
         if Table::get().row(&enabled.tool.scope, "extra_files").is_some() {
             let extra = config.list(&enabled.tool.scope, "extra_files");
             found.extend(extra.into_iter().filter_map(|path| RelPath::parse(path).ok()));
@@ -170,9 +170,9 @@ impl<'w> Surroundings<'w> {
             let is_generator = |target: &Target| Kind::of(&target.kind).is_some_and(Kind::is_generator);
             let is_meant = |target: &&Target| target.kind.starts_with("python_") && !is_generator(target);
             let targets = self.world.graph.targets().filter(is_meant);
-            Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| self.world.roots.of_dir(dir))
+            PackageMarkers::new(targets.flat_map(|target| &target.sources), &|dir| self.world.roots.of_dir(dir))
         });
-        landmarks.around(files)
+        landmarks.for_files(files)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::check_run::{self, CheckRun};
-use crate::plan::config_files::{ConfigFiles, named};
+use crate::plan::config_files::{ConfigFiles, configured_files};
 use crate::plan::{requirements, tool_run};
 use crate::prepare::calls::prepare::{Prepared, PreparedBatch, PreparedCall};
 use crate::prepare::calls::work::Like;
@@ -94,8 +94,8 @@ impl Preparation<'_> {
         let closures = self.closures;
         let closure = closures.of(targets.iter().copied(), Follow::All);
         self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
-        let settings = ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()).of(
+        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), session.config())?;
+        let settings = ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()).find(
             tool,
             session.config(),
             [],
@@ -117,7 +117,7 @@ impl Preparation<'_> {
             files: files.to_vec(),
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
-            config: named(tool, config)
+            config: configured_files(tool, config)
                 .iter()
                 .flat_map(|file| tool.config_args.iter().map(move |word| word.replace("{}", file.as_str())))
                 .collect(),

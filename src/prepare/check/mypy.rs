@@ -84,7 +84,7 @@ impl Preparation<'_> {
             false => {
                 let roots = source_plugins(session, scope)?;
                 let closure = self.closures.of(&roots, Follow::All);
-                let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
+                let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), session.config())?;
                 let files = closure.files.iter().map(|file| (*file).clone()).collect();
                 let roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
                 (roots, Plugins { files, wanted: Some(wanted) })

@@ -37,7 +37,7 @@ pub fn measured(session: &Session) -> Option<CoverageOptions> {
     let tool = tools::named("coverage-py").expect("coverage is described");
     config.flag("test", "use_coverage").then(|| CoverageOptions {
         measured: config.list("coverage-py", "filter").into_iter().map(str::to_owned).collect(),
-        config: config_files::named(&tool, config).pop_first(),
+        config: config_files::configured_files(&tool, config).pop_first(),
     })
 }
 
@@ -57,11 +57,11 @@ pub fn untouched(session: &mut Session) -> Result<Vec<RelPath>, Error> {
 /// Which reports there are to be.
 pub fn report_options(session: &Session, also: &[RelPath]) -> Result<ReportOptions, Error> {
     let config = session.config();
-    let format = |name: &str| Format::named(name).ok_or_else(|| Error::CoverageFormat(name.to_owned()));
+    let format = |name: &str| Format::from_name(name).ok_or_else(|| Error::CoverageFormat(name.to_owned()));
     Ok(ReportOptions {
         formats: config.list("coverage-py", "report").into_iter().map(format).collect::<Result<_, _>>()?,
         config: measured(session).and_then(|options| options.config),
         fail_under: config.number("coverage-py", "fail_under"),
-        also: !also.is_empty(),
+        unimported: !also.is_empty(),
     })
 }

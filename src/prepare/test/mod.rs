@@ -121,7 +121,7 @@ impl Preparation<'_> {
             .map(|target| target.sources.first().cloned().ok_or_else(|| Error::NoSource(target.address.clone())));
         let files = files.collect::<Result<Vec<RelPath>, Error>>()?;
         let graph = session.load_graph()?;
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
+        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), session.config())?;
         let images =
             self.pythons.images(session, &mut self.graph, &settings.constraints, &self.pytest, Some(wanted))?;
         let workers = workers(session, &settings, &files);
@@ -165,7 +165,7 @@ impl Preparation<'_> {
         files.extend(self.extra_inputs.iter().cloned());
         for scope in ["coverage-py", "pytest"] {
             let tool = tools::named(scope).expect("both are described");
-            files.extend(self.config_files.of(&tool, session.config(), tests));
+            files.extend(self.config_files.find(&tool, session.config(), tests));
         }
         if self.options.coverage.is_some() {
             self.inputs.extend(files.iter().filter(|file| !self.inputs.contains(*file)).cloned().collect::<Vec<_>>());
@@ -188,7 +188,7 @@ fn options(session: &Session) -> PytestOptions {
     PytestOptions {
         empty_is_fine: skips_empty(config),
         args: config.list("pytest", "args").into_iter().map(str::to_owned).collect(),
-        config: config_files::named(&pytest, config).pop_first(),
+        config: config_files::configured_files(&pytest, config).pop_first(),
         junit_family: config.text("pytest", "junit_family").unwrap_or("xunit2").to_owned(),
         coverage: coverage::measured(session),
         slot_variable: config.text("pytest", "execution_slot_var").map(str::to_owned),
