@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::{Origin, Outcome};
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::config::typed::ToolGoalSettings;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
@@ -186,13 +186,14 @@ pub fn from_build_root(text: &str) -> String {
         |before: Option<char>| before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-')));
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("/src/") {
+    let prefix = format!("{}/", sandbox_paths::SRC);
+    while let Some(at) = rest.find(&prefix) {
         let (before, after) = rest.split_at(at);
         out.push_str(before);
         if !begins(out.chars().next_back()) {
-            out.push_str("/src/");
+            out.push_str(&prefix);
         }
-        rest = &after["/src/".len()..];
+        rest = &after[prefix.len()..];
     }
     out + rest
 }

@@ -35,7 +35,7 @@ impl Planner<'_> {
     ) -> Result<(), Error> {
         let environment = self.environment(constraints)?;
         let lock = match lockfile {
-            Some(path) => self.locks.at(path)?,
+            Some(path) => self.locks.load(path)?,
             None => locks::tool_lock(self.session, name, constraints, requirements)?,
         };
         let chosen = resolve::resolve_whole(&lock, &environment).map_err(requirements::Error::from)?;
@@ -62,10 +62,10 @@ impl Planner<'_> {
     fn resolve_tool(&mut self, constraints: &[String], tool: &Tool) -> Result<Vec<Chosen>, Error> {
         let environment = self.environment(constraints)?;
         let context = self.session.context.clone();
-        let question = requirements::question_of_tool(&self.locks, tool, &context.config, &environment);
+        let question = requirements::tool_packages_key(&self.locks, tool, &context.config, &environment);
         let store = self.session.services.open_store()?;
         let locks = &mut self.locks;
-        let resolve = || Ok(requirements::of_tool(locks, tool, &context.config, &environment)?);
+        let resolve = || Ok(requirements::select_tool_packages(locks, tool, &context.config, &environment)?);
         match memoized(&store, question, resolve)? {
             ToolPackages::Locked(chosen) => Ok(chosen),
             ToolPackages::Unlocked(requirements) => {

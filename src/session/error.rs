@@ -276,7 +276,7 @@ pub(super) fn step_hint(error: &engine::Error) -> Option<String> {
         engine::Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
             Some(store::NO_SPACE_HINT.to_owned())
         }
-        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Some(INDEX.to_owned()),
+        engine::Error::NotListed { .. } | engine::Error::NotProvided { .. } => Some(INDEX.to_owned()),
         engine::Error::Unpack { source, .. } => stored(&**source).map_or(Some(ARCHIVE.to_owned()), store::Error::hint),
         engine::Error::Derive { source, .. } => stored(&**source).and_then(store::Error::hint),
         _ => None,
@@ -313,7 +313,7 @@ pub(super) fn step_kind(error: &engine::Error) -> Kind {
         engine::Error::Store(_) | engine::Error::Prepare { .. } => Kind::Store,
         engine::Error::Sandbox { .. } => Kind::Sandbox,
         engine::Error::Fetch { source, .. } => net_kind(source),
-        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Kind::Unavailable,
+        engine::Error::NotListed { .. } | engine::Error::NotProvided { .. } => Kind::Unavailable,
         engine::Error::Capture { source, .. } if stored(source).is_some() => Kind::Store,
         engine::Error::Unpack { source, .. } | engine::Error::Derive { source, .. } if stored(&**source).is_some() => {
             Kind::Store

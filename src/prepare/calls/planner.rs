@@ -102,7 +102,8 @@ impl CallPlanner<'_, '_> {
             images,
             source_roots: input.source_roots,
         };
-        let options = ToolOptions { timeout: self.settings.timeout, ..ToolOptions::of(tool, self.planner.config()) };
+        let options =
+            ToolOptions { timeout: self.settings.timeout, ..ToolOptions::from_config(tool, self.planner.config()) };
         Ok(self.planner.add(tool_run::action(tool, call, &options, &batch)))
     }
 

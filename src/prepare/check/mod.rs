@@ -12,7 +12,7 @@ use crate::config::typed::ToolSettings;
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::check_run::{self, CheckRun};
-use crate::plan::config_files::{ConfigFiles, named};
+use crate::plan::config_files::{ConfigFiles, configured_files};
 use crate::plan::{requirements, tool_run};
 use crate::prepare::Planner;
 use crate::prepare::calls::{EnabledCall, PartitionKey, PartitionedCall, PlannedBatch, PlannedCall, PlannedCalls};
@@ -84,9 +84,9 @@ impl CheckPlanner<'_, '_> {
         self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
         let context = self.planner.session.context.clone();
         let config = &context.config;
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), config)?;
+        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), config)?;
         let settings = ConfigFiles::new(&context.build_root, graph.files(), context.tracker.clone());
-        let settings = settings.of(tool, config, []);
+        let settings = settings.find(tool, config, []);
         let (mypy, plugins) = match checker.call.runner {
             Some(Runner::Mypy) => self.plan_mypy(checker, constraints, &settings, files)?,
             _ => (mypy::none(), mypy::Plugins::default()),
@@ -102,7 +102,7 @@ impl CheckPlanner<'_, '_> {
             files: files.to_vec(),
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
-            config: named(tool, config)
+            config: configured_files(tool, config)
                 .iter()
                 .flat_map(|file| tool.config_args.iter().map(move |word| word.replace("{}", file.as_str())))
                 .collect(),
