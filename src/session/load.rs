@@ -8,8 +8,7 @@ use crate::base::RelPath;
 use crate::build_file::BuildFile;
 use crate::session::{Error, Session, evaluate};
 use crate::store::Listings;
-use crate::targets::files::DirectoryCache;
-use crate::targets::{self, Diagnostic, LoadContext, Loaded, Topic};
+use crate::targets::{self, Diagnostic, DirectoryCache, LoadContext, Loaded, Topic};
 use crate::tracked::FileStamp;
 
 pub fn load(session: &mut Session) -> Result<Loaded, Error> {
