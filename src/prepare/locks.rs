@@ -13,8 +13,9 @@ use crate::packaging::{Environment, resolve};
 use crate::plan::lock_run::{self, Reach};
 use crate::plan::requirements;
 use crate::plan::venv::Venvs;
+use crate::prepare::Error;
 use crate::prepare::packages::Packages;
-use crate::session::{Error, Session, execute, toolchains};
+use crate::session::{self, Session, execute, toolchains};
 use crate::store::{Node, Tree};
 use crate::targets::TargetGraph;
 use crate::tools;
@@ -66,7 +67,7 @@ fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lo
         return Err(Error::FrozenRequirements { owner: request.owner.clone(), file: request.file.clone() });
     }
     let text = head + &pin(session, request)?;
-    std::fs::write(&path, &text).map_err(|source| Error::Output { path, source })?;
+    std::fs::write(&path, &text).map_err(|source| session::Error::Output { path, source })?;
     let advice = "commit it, so that everybody tests with the same packages";
     session.ui.note(&format!("wrote `{}`", request.file), Some(advice));
     Ok(parse(&text)?)
@@ -84,7 +85,7 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
     let store = session.services.open_store()?;
     let empty = store.put_tree(&Tree::default())?;
     let toolchain = toolchains::ensure(session, request.constraints)?;
-    let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
+    let interpreter = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?;
     let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
     let uv = requirements::built_in("uv", tools::UV_LOCK)?;
     let chosen = resolve::resolve_whole(&uv, &environment).map_err(requirements::Error::from)?;
@@ -98,8 +99,8 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
     let action = lock_run::action(&interpreter, Source::Output(image), Source::Tree(input), &reach);
     let step = graph.add(Step::Run(Box::new(action)));
     let mut results = execute::execute(session, graph, &[step], false)?;
-    let done = results.remove(&step).ok_or(Error::Interrupted)?.map_err(Error::Step)?;
-    let (_, outcome) = done.outcome.ok_or(Error::Interrupted)?;
+    let done = results.remove(&step).ok_or(session::Error::Interrupted)?.map_err(session::Error::Step)?;
+    let (_, outcome) = done.outcome.ok_or(session::Error::Interrupted)?;
     if outcome.exit != Exit::Code(0) {
         let stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
         return Err(Error::NotPinned { owner: request.owner.clone(), exit: outcome.exit, stderr });
@@ -110,7 +111,7 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
         _ => Err(Error::NotPinned {
             owner: request.owner.clone(),
             exit: outcome.exit,
-            stderr: "it wrote no file".to_owned(),
+            stderr: "uv wrote no file".to_owned(),
         }),
     }
 }

@@ -4,8 +4,8 @@
 use crate::action::{Origin, Outcome, StepId};
 use crate::engine::executor::Results;
 use crate::engine::{self, StepResult};
+use crate::session::Kind;
 use crate::session::error::{step_hint, step_kind};
-use crate::session::{Error, Kind};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -16,8 +16,8 @@ pub struct Failure {
 
 impl Failure {
     /// It could not be prepared.
-    pub fn of_preparation(error: &Error) -> Failure {
-        Failure { message: lines(error, error.hint()), kind: error.kind() }
+    pub fn of_preparation(error: &dyn std::error::Error, hint: Option<String>, kind: Kind) -> Failure {
+        Failure { message: lines(error, hint), kind }
     }
 
     /// Its step, or one that it needs, could not be carried out. What is told is the step that began it, so that those
@@ -38,10 +38,10 @@ impl Failure {
 
 /// What the process of a step came to, or why there was none. A step that could not be prepared says so.
 pub fn ran<'r>(
-    step: &Result<StepId, Error>,
+    step: &Result<StepId, Failure>,
     outcomes: &'r Results,
 ) -> Result<(&'r StepResult, Origin, &'r Outcome), Failure> {
-    let step = step.as_ref().map_err(Failure::of_preparation)?;
+    let step = step.as_ref().map_err(Failure::clone)?;
     match outcomes.get(step) {
         Some(Ok(done)) => match &done.outcome {
             Some((origin, outcome)) => Ok((done, *origin, outcome)),
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn only_what_all_have_in_common_is_a_common_kind() {
-        let store = Failure::of_preparation(&Error::Store(full()));
+        let store = Failure::of_preparation(&full(), None, Kind::Store);
         let mistake = Failure::of_nothing("it was not started");
         assert_eq!(common_kind([&store, &store]), Some(Kind::Store));
         assert_eq!(common_kind([&store, &mistake]), None);

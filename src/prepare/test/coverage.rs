@@ -8,8 +8,9 @@ use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::plan::config_files;
 use crate::plan::coverage_run::{self, Format, ReportOptions};
 use crate::plan::test_run::CoverageOptions;
+use crate::prepare::Error;
 use crate::prepare::images::Images;
-use crate::session::{Error, Session};
+use crate::session::Session;
 use crate::tools;
 
 /// What coverage reports need besides the tests' measurements.
