@@ -18,6 +18,7 @@ use crate::prepare::packages::Packages;
 use crate::session::{self, Session, execute, toolchains};
 use crate::store::{Node, Tree};
 use crate::targets::TargetGraph;
+use crate::targets::kind;
 use crate::tools;
 
 /// Requirements to pin, and the file in the build root for the result, which has the form of a requirements.txt.
@@ -75,7 +76,7 @@ fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lo
 
 /// The requirements of all requirement targets, as they are written.
 fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
-    let targets = graph.targets().filter(|target| target.kind == "python_requirement");
+    let targets = graph.targets().filter(|target| target.kind == kind::PYTHON_REQUIREMENT);
     let texts = targets.filter_map(|target| target.fields.get("requirements"));
     texts.flat_map(|value| value.strings()).map(str::to_owned).collect()
 }

@@ -3,6 +3,7 @@
 use crate::config::typed::{PytestSettings, TestSettings};
 use crate::goals::Error;
 use crate::session::{Session, selection};
+use crate::targets::kind;
 use crate::targets::{Address, Target};
 
 /// The selected tests.
@@ -20,7 +21,7 @@ pub fn tests(session: &mut Session) -> Result<Selection, Error> {
     let skips_all = PytestSettings::parse(session.config()).skip;
     let (generators, mut tests): (Vec<Address>, Vec<Address>) = selected
         .into_iter()
-        .partition(|address| graph.get(address).is_some_and(|target| target.kind == "python_tests"));
+        .partition(|address| graph.get(address).is_some_and(|target| target.kind == kind::PYTHON_TESTS));
     let generated = generators.iter().flat_map(|address| graph.generated_by(address)).cloned().collect();
     tests.extend(selection::filter_generated(session, &graph, generated)?);
     tests.sort();
@@ -35,7 +36,7 @@ pub fn tests(session: &mut Session) -> Result<Selection, Error> {
 
 fn is_test(target: &Target) -> bool {
     let skipped = target.fields.get("skip_tests").and_then(|value| value.as_bool()).unwrap_or(false);
-    target.kind == "python_test" && !skipped
+    target.kind == kind::PYTHON_TEST && !skipped
 }
 
 /// `k/N`: as in Pants, a target belongs to the shard given by the CRC-32 of its address.

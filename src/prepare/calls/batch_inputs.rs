@@ -17,7 +17,7 @@ use crate::prepare::calls::{EnabledCall, PartitionedCall};
 use crate::session::Session;
 use crate::session::sources::Sources;
 use crate::store::{Node, Store, Tree};
-use crate::targets::kind::Kind;
+use crate::targets::kind::{self, Kind};
 use crate::targets::{self, Address, Target, TargetGraph};
 use crate::tools::Partition;
 
@@ -166,7 +166,7 @@ impl<'r> BatchInputs<'r> {
         let landmarks = self.landmarks.get_or_init(|| {
             // A generator has the same sources as the targets that it generates.
             let is_generator = |target: &Target| Kind::of(&target.kind).is_some_and(Kind::is_generator);
-            let is_python = |target: &&Target| target.kind.starts_with("python_") && !is_generator(target);
+            let is_python = |target: &&Target| kind::is_python(&target.kind) && !is_generator(target);
             let targets = self.repository.graph.targets().filter(is_python);
             Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| self.repository.roots.of_dir(dir))
         });

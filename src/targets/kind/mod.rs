@@ -11,6 +11,7 @@ mod docker;
 mod faas;
 pub mod field;
 mod foreign;
+mod names;
 pub mod page;
 mod pex;
 mod plugin;
@@ -19,6 +20,7 @@ mod python_lint;
 mod shell;
 
 pub use field::{Field, Shape};
+pub use names::*;
 
 /// Where a target's source files come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +138,11 @@ impl Kind {
     const fn of_backend(self, backend: &'static str) -> Kind {
         Kind { backend, ..self }
     }
+}
+
+/// Whether a type is one of Python's own: their names begin with `python_`.
+pub fn is_python(kind: &str) -> bool {
+    kind.starts_with("python_")
 }
 
 /// Sorted by name.
