@@ -10,11 +10,11 @@ use crate::packaging::resolve::{self, Chosen, Shadowed};
 use crate::packaging::venv;
 use crate::plan::requirements::{self, Wanted};
 use crate::plan::venv::Distribution;
+use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::interpreters::found;
 use crate::prepare::locks;
 use crate::prepare::packages::Packages;
-use crate::session::Error;
 use crate::session::memo::memoized;
 use crate::tools::{self, Tool};
 
@@ -113,7 +113,7 @@ impl Planner<'_> {
         let (chosen, shadowed) = resolve::combine(first, second);
         for Shadowed { kept, dropped } in shadowed {
             let (name, version, lock) = (&kept.name, &kept.version, &kept.lock);
-            let warning = format!("`{name}` {version} of {lock} stands in for {} of {}", dropped.version, dropped.lock);
+            let warning = format!("`{name}` {version} from {lock} replaces {} from {}", dropped.version, dropped.lock);
             if self.warned.insert(warning.clone()) {
                 self.session.ui.warn(&warning);
             }

@@ -12,11 +12,12 @@ use crate::inference::{self, Dependencies, SourceRoots};
 use crate::plan::config_files::ConfigFiles;
 use crate::plan::package_markers::PackageMarkers;
 use crate::plan::requirements::{self, Wanted};
+use crate::prepare::Error;
 use crate::prepare::calls::{EnabledCall, PartitionedCall};
+use crate::session::Session;
 use crate::session::sources::Sources;
-use crate::session::{Error, Session};
 use crate::store::{Node, Store, Tree};
-use crate::targets::kind::Kind;
+use crate::targets::kind::{self, Kind};
 use crate::targets::{self, Address, Target, TargetGraph};
 use crate::tools::Partition;
 
@@ -165,7 +166,7 @@ impl<'r> BatchInputs<'r> {
         let landmarks = self.landmarks.get_or_init(|| {
             // A generator has the same sources as the targets that it generates.
             let is_generator = |target: &Target| Kind::find(&target.kind).is_some_and(Kind::is_generator);
-            let is_python = |target: &&Target| target.kind.starts_with("python_") && !is_generator(target);
+            let is_python = |target: &&Target| kind::is_python(&target.kind) && !is_generator(target);
             let targets = self.repository.graph.targets().filter(is_python);
             PackageMarkers::new(targets.flat_map(|target| &target.sources), &|dir| self.repository.roots.of_dir(dir))
         });

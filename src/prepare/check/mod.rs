@@ -14,10 +14,11 @@ use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::check_run::{self, CheckRun};
 use crate::plan::config_files::{ConfigFiles, configured_files};
 use crate::plan::{requirements, tool_run};
+use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::calls::{EnabledCall, PartitionKey, PartitionedCall, PlannedBatch, PlannedCall, PlannedCalls};
+use crate::session::Session;
 use crate::session::sources::Sources;
-use crate::session::{Error, Session};
 use crate::store::{Node, Tree};
 use crate::targets::Address;
 use crate::tools::Runner;
@@ -64,7 +65,7 @@ impl CheckPlanner<'_, '_> {
         for (key, targets) in &partitions.by_key {
             let files = files_to_check(targets.keys());
             let targets = targets.values().flatten().collect();
-            let step = self.plan_check(enabled, key, &targets, &files);
+            let step = self.plan_check(enabled, key, &targets, &files).map_err(|error| error.to_failure());
             batches.push(PlannedBatch { files, partition: partitions.describe(key), timeout: None, step });
         }
         PlannedCall { enabled: enabled.clone(), batches }
@@ -151,7 +152,10 @@ impl CheckPlanner<'_, '_> {
     fn warn_definitions(&self) {
         if !self.definitions.is_empty() {
             let error = Error::NeedsGenerated(self.definitions.iter().map(ToString::to_string).collect());
-            self.planner.session.ui.warn(&format!("what imports generated code is checked without it: {error}"));
+            self.planner
+                .session
+                .ui
+                .warn(&format!("sources that import generated code are checked without it: {error}"));
         }
     }
 }

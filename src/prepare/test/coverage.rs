@@ -8,8 +8,10 @@ use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::plan::config_files;
 use crate::plan::coverage_run::{self, Format, ReportOptions};
 use crate::plan::test_run::CoverageOptions;
+use crate::prepare::Error;
 use crate::prepare::images::Images;
-use crate::session::{Error, Session};
+use crate::session::Session;
+use crate::targets::kind;
 use crate::tools;
 
 /// What coverage reports need besides the tests' measurements.
@@ -48,7 +50,7 @@ pub fn untested_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
     let Some(options) = measured(session).filter(|_| CoverageSettings::parse(session.config()).global_report) else {
         return Ok(Vec::new());
     };
-    let targets = graph.targets().filter(|target| target.kind.starts_with("python_"));
+    let targets = graph.targets().filter(|target| kind::is_python(&target.kind));
     let is_measured =
         |file: &&RelPath| file.extension() == Some("py") && coverage_run::is_measured(file, &options.measured);
     let files: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).filter(is_measured).collect();

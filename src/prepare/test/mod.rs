@@ -18,12 +18,14 @@ use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::config_files::{self, ConfigFiles};
 use crate::plan::requirements;
 use crate::plan::test_run::{self, PytestOptions, TestFiles, Workers};
+use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::process_settings::ProcessSettings;
+use crate::session::Session;
+use crate::session::failure::Failure;
 use crate::session::sources::Sources;
-use crate::session::{Error, Session};
 use crate::targets::{Address, Target};
 use crate::tools::{self, Tool};
 
@@ -43,7 +45,7 @@ pub struct PlannedTest {
     /// Whether pytest's exit code for "no tests were collected" counts as success.
     pub empty_is_fine: bool,
     /// The step, or why it could not be planned.
-    pub step: Result<StepId, Error>,
+    pub step: Result<StepId, Failure>,
 }
 
 /// Plans these tests, and what coverage reports need.
@@ -99,7 +101,7 @@ impl TestPlanner<'_, '_> {
         let step = match self.plan_process(batch, timeout, &closure) {
             // A missing plugin concerns all tests.
             Err(error @ Error::NoPlugin { .. }) => return Err(error),
-            step => step,
+            step => step.map_err(|error| error.to_failure()),
         };
         let empty_is_fine = self.options.empty_is_fine;
         let names = addresses.iter().map(ToString::to_string).collect();
