@@ -51,7 +51,7 @@ struct Peek<'a> {
 impl Peek<'_> {
     fn target(&self, target: &Target) -> Json {
         let mut fields = field_values(target, &self.enabled, self.all);
-        let dependencies = self.dependencies.listed(self.graph, &target.address);
+        let dependencies = self.dependencies.in_pants_order(self.graph, &target.address);
         if self.dep_rules {
             fields.extend(self.rules(target, &dependencies));
         }

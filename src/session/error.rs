@@ -60,7 +60,7 @@ pub enum Error {
     #[error("`py-constraints --summary` is about the whole repository and takes no specs")]
     SummaryOfAll,
     #[error(transparent)]
-    Constraints(#[from] inference::constraints::Impossible),
+    Constraints(#[from] inference::constraints::Incompatible),
     #[error("`paths` needs `--{0}`")]
     NoEnd(&'static str),
     #[error("cannot write `{}`", path.display())]

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use crate::inference::Dependencies;
-use crate::inference::numbered::Number;
+use crate::inference::target_index::TargetId;
 use crate::session::{Error, Session};
 use crate::targets::visibility::End;
 use crate::targets::{Address, Diagnostic, Kind, Target};
@@ -18,19 +18,19 @@ pub fn check(session: &mut Session, dependencies: &Dependencies, about: &BTreeSe
         return Ok(());
     }
     let ends: Vec<OnceLock<Option<End>>> = (0..dependencies.len()).map(|_| OnceLock::new()).collect();
-    let end = |number: Number| {
-        let found = || graph.get(dependencies.address(number)).map(|target| graph.visibility().end(&graph, target));
-        ends[number as usize].get_or_init(found).as_ref()
+    let end = |id: TargetId| {
+        let found = || graph.get(dependencies.address(id)).map(|target| graph.visibility().end(&graph, target));
+        ends[id as usize].get_or_init(found).as_ref()
     };
     // As in Pants: that a generator depends on what it generates is nobody's wish.
     let is_generator = |from: &Target| Kind::of(&from.kind).is_some_and(Kind::is_generator);
-    let asked: Vec<Number> = about
+    let asked: Vec<TargetId> = about
         .iter()
         .filter(|address| graph.get(address).is_some_and(|from| !is_generator(from)))
-        .filter_map(|address| dependencies.number(address))
+        .filter_map(|address| dependencies.id(address))
         .collect();
-    let of = |from: &Number| {
-        let to = dependencies.named(*from).iter().filter_map(|to| end(*to));
+    let of = |from: &TargetId| {
+        let to = dependencies.unexpanded(*from).iter().filter_map(|to| end(*to));
         end(*from).map(|from| to.filter_map(|to| from.ruling(to)).collect::<Vec<_>>()).unwrap_or_default()
     };
     let rulings: Vec<Diagnostic> = asked.par_iter().flat_map_iter(of).collect();

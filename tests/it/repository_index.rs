@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use waders::base::Digest;
 use waders::inference::imports::IMPORTS_VERSION;
-use waders::inference::{imports, imports_bytes};
+use waders::inference::{imports_bytes, parse_imports};
 use waders::store::Store;
 
 /// `m/a.py` imports one of `m/b.py` and `m/c.py`; all three statements are of one length.
@@ -242,7 +242,7 @@ fn a_branch_that_was_seen_before_is_known_by_its_content() {
     repository.import("c");
     repository.check("c");
     // The store is told that the text of the first branch imports something else: only so its answer can be `c`.
-    let (old, lie) = (Digest::of(source("b").as_bytes()), imports(source("c").as_bytes(), false));
+    let (old, lie) = (Digest::of(source("b").as_bytes()), parse_imports(source("c").as_bytes(), false));
     let store = Store::open(&repository.store()).unwrap();
     let kind = format!("imports-{IMPORTS_VERSION}");
     assert_eq!(store.payloads(&kind, &[old]).unwrap().len(), 1);

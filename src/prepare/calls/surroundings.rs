@@ -21,7 +21,7 @@ use crate::targets::{self, Address, Target, TargetGraph};
 pub struct World {
     graph: Arc<TargetGraph>,
     dependencies: Option<Arc<Dependencies>>,
-    settings: inference::Settings,
+    settings: inference::InferenceSettings,
     roots: Arc<SourceRoots>,
 }
 
@@ -33,7 +33,7 @@ impl World {
         Ok(World {
             graph: session.load_graph()?,
             dependencies: if needed { Some(session.infer_all()?) } else { None },
-            settings: inference::Settings::of(session.config())?,
+            settings: inference::InferenceSettings::from_config(session.config())?,
             roots: session.find_source_roots()?,
         })
     }
@@ -89,7 +89,7 @@ impl<'w> Surroundings<'w> {
         let (mut source_roots, mut wanted) = (Vec::new(), None);
         let roots = self.imported(config, enabled, targets)?;
         if !roots.is_empty() {
-            let closure = self.closures.as_ref().map(|closures| closures.of(roots.iter(), Follow::All));
+            let closure = self.closures.as_ref().map(|closures| closures.compute(roots.iter(), Follow::All));
             let closure: Closure<'_> = closure.unwrap_or_default();
             seen.extend(closure.files.iter().map(|file| (*file).clone()));
             source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
@@ -170,7 +170,7 @@ impl<'w> Surroundings<'w> {
             let is_generator = |target: &Target| Kind::of(&target.kind).is_some_and(Kind::is_generator);
             let is_meant = |target: &&Target| target.kind.starts_with("python_") && !is_generator(target);
             let targets = self.world.graph.targets().filter(is_meant);
-            Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| self.world.roots.of_dir(dir))
+            Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| self.world.roots.find_for_dir(dir))
         });
         landmarks.around(files)
     }

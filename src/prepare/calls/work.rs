@@ -86,7 +86,7 @@ impl Work {
     }
 
     fn on_targets(config: &Config, graph: &TargetGraph, selected: &Selected, call: &Call) -> Result<Work, Error> {
-        let settings = inference::Settings::of(config)?;
+        let settings = inference::InferenceSettings::from_config(config)?;
         let default = toolchains::default_constraints(config);
         let mut constraints_seen: BTreeSet<Vec<String>> = BTreeSet::new();
         let mut parts: BTreeMap<Like, Vec<(&RelPath, &Address)>> = BTreeMap::new();

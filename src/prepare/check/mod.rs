@@ -33,7 +33,7 @@ pub fn prepare(session: &mut Session, works: &[(Enabled, Work)], force: bool) ->
         asked.extend(mypy::source_plugins(session, &checker.tool.scope).unwrap_or_default());
     }
     let dependencies = session.infer_for(&asked)?;
-    let settings = inference::Settings::of(session.config())?;
+    let settings = inference::InferenceSettings::from_config(session.config())?;
     let roots = session.find_source_roots()?;
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
     session.report_inference(
@@ -92,7 +92,7 @@ impl Preparation<'_> {
         let (tool, constraints) = (&checker.tool, &like.constraints);
         let graph = session.load_graph()?;
         let closures = self.closures;
-        let closure = closures.of(targets.iter().copied(), Follow::All);
+        let closure = closures.compute(targets.iter().copied(), Follow::All);
         self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
         let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
         let settings = ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()).of(

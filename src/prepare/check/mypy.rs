@@ -77,7 +77,7 @@ impl Preparation<'_> {
             true => (Vec::new(), Plugins::default()),
             false => {
                 let roots = source_plugins(session, scope)?;
-                let closure = self.closures.of(&roots, Follow::All);
+                let closure = self.closures.compute(&roots, Follow::All);
                 let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), session.config())?;
                 let files = closure.files.iter().map(|file| (*file).clone()).collect();
                 let roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();

@@ -49,7 +49,7 @@ pub struct PreparedTest {
 pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Error> {
     let graph = session.load_graph()?;
     let dependencies = session.infer_for(&tests.iter().cloned().collect())?;
-    let settings = inference::Settings::of(session.config())?;
+    let settings = inference::InferenceSettings::from_config(session.config())?;
     let roots = session.find_source_roots()?;
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
     session.report_inference(&dependencies, &tests.iter().cloned().chain(dependencies.transitive(tests)).collect())?;
@@ -69,7 +69,7 @@ pub fn prepare(session: &mut Session, tests: &[Address]) -> Result<Prepared, Err
     for batch in batches(session, &graph, tests) {
         let addresses: Vec<Address> = batch.targets.iter().map(|target| target.address.clone()).collect();
         let timeout = whole_timeout(session, &batch.targets);
-        let closure = closures.of(&addresses, Follow::All);
+        let closure = closures.compute(&addresses, Follow::All);
         let step = match preparation.test(session, batch, timeout, &closure) {
             // True of all tests alike.
             Err(error @ Error::NoPlugin { .. }) => return Err(error),
