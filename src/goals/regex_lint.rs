@@ -17,7 +17,7 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     if written.is_empty() || !is_meant || config.flag(NAME, "skip") {
         return Ok(None);
     }
-    let detail = Detail::of(config.text(NAME, "detail_level").unwrap_or_default());
+    let detail = Detail::from_name(config.text(NAME, "detail_level").unwrap_or_default());
     let rules = Rules::parse(&written)?;
     let mut checked = Vec::new();
     for file in session.select_files()? {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::base::{Digest, RelPath};
 use crate::config::Config;
 use crate::packaging::lockfile::{self, Lock};
-use crate::packaging::resolve::{self, Chosen};
+use crate::packaging::resolve::{self, SelectedPackage};
 use crate::packaging::{Environment, Requirement, requirement};
 use crate::targets::{Address, TargetGraph};
 use crate::tools::Tool;
@@ -37,8 +37,8 @@ pub enum Error {
 impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::Lock(error) => error.hint().map(str::to_owned),
-            Error::Resolve(error) => Some(error.hint().to_owned()),
+            Error::Lock(error) => error.hint(),
+            Error::Resolve(error) => error.hint(),
             Error::UnknownResolve { known, .. } => Some(format!("known resolves: {}", known.join(", "))),
             Error::SeveralResolves(_) => {
                 Some("give the targets one `resolve`, or `parametrize` what both need".to_owned())
@@ -136,7 +136,7 @@ pub fn of_user(
     wanted: &Wanted,
     whole: bool,
     environment: &Environment,
-) -> Result<Vec<Chosen>, Error> {
+) -> Result<Vec<SelectedPackage>, Error> {
     if wanted.requirements.is_empty() && !whole {
         return Ok(Vec::new());
     }
@@ -159,13 +159,13 @@ pub fn question_of_user(locks: &Locks, wanted: &Wanted, whole: bool, environment
 }
 
 fn platform(environment: &Environment) -> Value {
-    json!([environment.python().to_string(), environment.wanted()])
+    json!([environment.python().to_string(), environment.key_text()])
 }
 
 /// What a tool's section comes to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToolPackages {
-    Locked(Vec<Chosen>),
+    Locked(Vec<SelectedPackage>),
     /// It asks for other versions than the built-in lock has, and names no lock: canonical requirement strings.
     Unlocked(BTreeSet<String>),
 }

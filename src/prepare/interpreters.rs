@@ -9,7 +9,7 @@ use uv_pep440::Version;
 use crate::action::{ActionGraph, Source};
 use crate::base::Digest;
 use crate::packaging::recipes;
-use crate::packaging::resolve::{self, Chosen, Shadowed};
+use crate::packaging::resolve::{self, SelectedPackage, VersionConflict};
 use crate::packaging::{Environment, venv};
 use crate::plan::requirements::{self, Locks, ToolPackages, Wanted};
 use crate::plan::venv::{Distribution, Venvs};
@@ -44,7 +44,7 @@ pub struct Pythons {
     /// By interpreter constraints.
     pythons: BTreeMap<Vec<String>, Shared<Python>>,
     /// A tool's packages, by interpreter constraints and scope.
-    tools: BTreeMap<(Vec<String>, String), Shared<Vec<Chosen>>>,
+    tools: BTreeMap<(Vec<String>, String), Shared<Vec<SelectedPackage>>>,
     /// What was told once.
     warned: BTreeSet<String>,
     /// Venv images, by interpreter constraints and what is in them.
@@ -142,7 +142,7 @@ impl Pythons {
         graph: &mut ActionGraph,
         constraints: &[String],
         tool: &Tool,
-    ) -> Result<Vec<Chosen>, Error> {
+    ) -> Result<Vec<SelectedPackage>, Error> {
         let key = (constraints.to_vec(), tool.scope.clone());
         if !self.tools.contains_key(&key) {
             let chosen = self.new_tool_packages(session, graph, constraints, tool).map_err(Arc::new);
@@ -217,7 +217,7 @@ impl Pythons {
         graph: &mut ActionGraph,
         constraints: &[String],
         wanted: &Wanted,
-    ) -> Result<Vec<Chosen>, Error> {
+    ) -> Result<Vec<SelectedPackage>, Error> {
         let unlocked = match wanted.resolve {
             None if !wanted.requirements.is_empty() => Some(locks::lock(session, constraints)?),
             _ => None,
@@ -230,9 +230,14 @@ impl Pythons {
         remembered(&*session.services.open_store()?, question, of_user)
     }
 
-    fn combined(&mut self, session: &Session, tool: Vec<Chosen>, user: Vec<Chosen>) -> Vec<Chosen> {
+    fn combined(
+        &mut self,
+        session: &Session,
+        tool: Vec<SelectedPackage>,
+        user: Vec<SelectedPackage>,
+    ) -> Vec<SelectedPackage> {
         let (chosen, shadowed) = resolve::combine(tool, user);
-        for Shadowed { kept, dropped } in shadowed {
+        for VersionConflict { kept, dropped } in shadowed {
             let (name, version, lock) = (&kept.name, &kept.version, &kept.lock);
             let warning = format!("`{name}` {version} of {lock} stands in for {} of {}", dropped.version, dropped.lock);
             if self.warned.insert(warning.clone()) {
@@ -276,7 +281,7 @@ impl Pythons {
         graph: &mut ActionGraph,
         constraints: &[String],
         tool: &Tool,
-    ) -> Result<Vec<Chosen>, Error> {
+    ) -> Result<Vec<SelectedPackage>, Error> {
         let environment = self.find(session, graph, constraints)?.packages.environment().clone();
         let question = requirements::question_of_tool(&self.locks, tool, session.config(), &environment);
         let store = session.services.open_store()?;

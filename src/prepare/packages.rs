@@ -11,9 +11,9 @@ use crate::action::Location;
 use crate::config::index::Indexes;
 use crate::net::{Client, FileLink, project_url};
 use crate::packaging::Environment;
-use crate::packaging::index::{self, Listed};
+use crate::packaging::index::{self, ListedFile};
 use crate::packaging::lockfile::Artifact;
-use crate::packaging::resolve::{Chosen, Pick};
+use crate::packaging::resolve::{ArtifactChoice, SelectedPackage};
 use crate::plan::venv::Distribution;
 use crate::session::memo::remembered;
 use crate::session::{Error, Session};
@@ -49,18 +49,18 @@ impl Packages {
     }
 
     /// In the order given.
-    pub fn distributions(&self, chosen: &[Chosen]) -> Result<Vec<Distribution>, Error> {
+    pub fn distributions(&self, chosen: &[SelectedPackage]) -> Result<Vec<Distribution>, Error> {
         chosen.iter().map(|chosen| self.distribution(chosen)).collect()
     }
 
-    fn distribution(&self, chosen: &Chosen) -> Result<Distribution, Error> {
+    fn distribution(&self, chosen: &SelectedPackage) -> Result<Distribution, Error> {
         let project = chosen.name.as_ref();
-        match &chosen.pick {
-            Pick::Wheel(artifact) | Pick::Sdist(artifact) => match &artifact.file_name {
+        match &chosen.artifact {
+            ArtifactChoice::Wheel(artifact) | ArtifactChoice::Sdist(artifact) => match &artifact.file_name {
                 Some(file_name) => Ok(self.known(project, file_name, artifact)),
                 None => self.listed(chosen, std::slice::from_ref(&artifact.sha256)),
             },
-            Pick::Listed(hashes) => self.listed(chosen, hashes),
+            ArtifactChoice::Hashes(hashes) => self.listed(chosen, hashes),
         }
     }
 
@@ -76,9 +76,9 @@ impl Packages {
     }
 
     /// The best of the files that have one of these hashes.
-    fn listed(&self, chosen: &Chosen, hashes: &[String]) -> Result<Distribution, Error> {
+    fn listed(&self, chosen: &SelectedPackage, hashes: &[String]) -> Result<Distribution, Error> {
         let project = chosen.name.as_ref();
-        let question = serde_json::json!(["listed-1", project, hashes, self.environment.wanted()]);
+        let question = serde_json::json!(["listed-1", project, hashes, self.environment.key_text()]);
         let answer = remembered(&self.store, Some(question), || self.ask(chosen, hashes))?;
         let pages = self.pages(project);
         let listing = |page| Location::Listing { page, file_name: answer.file_name.clone() };
@@ -90,7 +90,7 @@ impl Packages {
         })
     }
 
-    fn ask(&self, chosen: &Chosen, hashes: &[String]) -> Result<Answer, Error> {
+    fn ask(&self, chosen: &SelectedPackage, hashes: &[String]) -> Result<Answer, Error> {
         let mut links: Vec<FileLink> = Vec::new();
         for page in self.pages(chosen.name.as_ref()) {
             match self.client.listing(&page) {
@@ -101,7 +101,7 @@ impl Packages {
                 Err(error) => return Err(error.into()),
             }
         }
-        let listed = links.iter().map(|link| Listed { file_name: &link.file_name, sha256: link.sha256.as_deref() });
+        let listed = links.iter().map(|link| ListedFile { file_name: &link.file_name, sha256: link.sha256.as_deref() });
         let located = index::locate(&chosen.name, listed, hashes, &self.environment)?;
         Ok(Answer { file_name: located.file_name, sha256: located.sha256 })
     }

@@ -171,7 +171,7 @@ impl Error {
                 Kind::Lock
             }
             Error::FrozenRequirements { .. } => Kind::Lock,
-            Error::Index(packaging::index::Error::NoneFits { .. }) => Kind::Mistake,
+            Error::Index(packaging::index::Error::NoCompatibleFile { .. }) => Kind::Mistake,
             Error::Index(_) => Kind::Unavailable,
             Error::Step(error) => step_kind(error),
             Error::Shared(error) => error.kind(),
@@ -196,10 +196,7 @@ impl Error {
             Error::Step(error) => return step_hint(error),
             Error::Shared(error) => return error.hint(),
             Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return store_hint(error),
-            Error::Index(packaging::index::Error::NoneFits { .. }) => {
-                "lock a version that has a file for this interpreter, or change the interpreter constraints"
-            }
-            Error::Index(_) => INDEX,
+            Error::Index(error) => return error.hint(),
             Error::NeedsBackend { .. } => "add it to `backend_packages` in the section `[GLOBAL]` of `pants.toml`",
             Error::SummaryOfAll => "leave out the specs or the flag",
             Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",
@@ -223,7 +220,7 @@ impl Error {
             Error::NoTool { .. } => "name one in `backend_packages`, such as `pants.backend.python.lint.black`",
             Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
             Error::Rewrite(error) => return error.hint(),
-            Error::RegexLint(error) => return error.hint().map(str::to_owned),
+            Error::RegexLint(error) => return error.hint(),
             Error::NoBuildFormatter(_) => {
                 "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
             }

@@ -162,7 +162,7 @@ impl<'w> Surroundings<'w> {
     }
 
     fn landmarks<'f>(&self, enabled: &Enabled, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
-        if !enabled.call.tells_own_code {
+        if !enabled.call.needs_landmarks {
             return Vec::new();
         }
         let landmarks = self.landmarks.get_or_init(|| {
