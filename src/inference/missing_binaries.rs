@@ -78,7 +78,7 @@ mod tests {
 
     /// `files` are paths with contents, `entry_points` those of existing binaries in `src/app`.
     fn check(files: &[(&str, &str)], entry_points: &[&str], expected: &[&str]) {
-        let mut graph = TargetGraph::over(Files::from_paths(files.iter().map(|(file, _)| path(file)).collect()));
+        let mut graph = TargetGraph::from_files(Files::from_paths(files.iter().map(|(file, _)| path(file)).collect()));
         for entry_point in entry_points {
             graph.insert(Target {
                 address: Address::new(&path("src/app"), entry_point),

@@ -336,7 +336,7 @@ mod tests {
     fn a_version_of_a_program_selects_the_distribution_that_contains_it() {
         let required = |scope: &'static str, version: &str| {
             let config = Config::of([(scope, "version", json!(version))]);
-            asked(&tools::named(scope).unwrap(), &ToolSettings::parse(&config, scope))
+            version_requirements(&tools::named(scope).unwrap(), &ToolSettings::parse(&config, scope))
                 .unwrap()
                 .iter()
                 .map(requirement::canonical)

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use waders::base::RelPath;
 use waders::config::Config;
-use waders::inference::{Extent, Input, Settings, SourceRoots, infer};
+use waders::inference::{Extent, InferenceInput, InferenceSettings, SourceRoots, infer};
 use waders::targets::{self, Diagnostic, LoadContext};
 
 const DIR: &str = "src/app";
