@@ -147,7 +147,7 @@ fn an_index_that_the_head_does_not_vouch_for_is_refused() {
     fs::write(&path, bytes).unwrap();
     assert!(world.refused(false).contains("has the SHA-256 hash"));
     fs::write(&path, "").unwrap();
-    assert!(world.refused(false).contains("holds 0 bytes"));
+    assert!(world.refused(false).contains("has 0 bytes instead of the expected"));
 }
 
 #[test]
