@@ -148,7 +148,7 @@ fn an_index_with_another_hash_than_the_head_lists_is_refused() {
     fs::write(&path, bytes).unwrap();
     assert!(fixture.error(false).contains("has the sha256"));
     fs::write(&path, "").unwrap();
-    assert!(fixture.error(false).contains("holds 0 bytes"));
+    assert!(world.refused(false).contains("has 0 bytes instead of the expected"));
 }
 
 #[test]
