@@ -19,7 +19,7 @@ pub fn check(text: &[u8]) {
     GROUND.with(|ground| check_in(ground.path(), text));
 }
 
-/// A small repository that lacks the BUILD file only.
+/// A small repository in which only the BUILD file is missing.
 fn ground() -> tempfile::TempDir {
     let ground = tempfile::tempdir().unwrap();
     let dir = ground.path().join(DIR);
