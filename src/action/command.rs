@@ -1,11 +1,12 @@
-//! What a step executes: one process in a sandbox. Everything here is hashed: it can change the bytes of a result.
+//! The command of a step: one process in a sandbox. All of it is part of the action key, because it can change the bytes of a
+//! result. Settings that cannot are in `policy`.
 
 use std::collections::BTreeMap;
 
 use crate::action::step::Source;
 use crate::base::RelPath;
 
-/// One process, and all that it can see.
+/// One process and everything that it can see.
 #[derive(Clone, Debug)]
 pub struct Command {
     /// `argv[0]` is an absolute path inside the sandbox.
@@ -27,7 +28,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// A process in the root of the sources, without network, terminal or further outputs.
+    /// A process in the root of the sources, without network, terminal or mounted outputs.
     pub fn new(
         argv: Vec<String>,
         env: BTreeMap<String, String>,

@@ -1,4 +1,5 @@
-//! Steps and what each needs. Acyclic by construction: a step can only name steps that were added before it.
+//! The graph of steps. It is acyclic by construction, because a step can only refer to steps that were added before it. Steps
+//! are carried out in `engine`.
 
 use petgraph::graph::{DiGraph, NodeIndex};
 

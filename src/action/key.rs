@@ -1,6 +1,6 @@
-//! The key of an action: equal keys, equal bytes. It is the digest of the Remote Execution API's `Action` message, so that a
-//! shared cache needs no other format. Everything in `Command`, `Inputs` and `Platform` is encoded, and nothing else. No
-//! cache here, only the computation.
+//! The key of an action: actions with equal keys have equal results. The key is the digest of the Remote Execution API's
+//! `Action` message, so that a shared cache needs no other format. It covers everything in `Command`, `Inputs` and `Platform`,
+//! and nothing else. The cache itself is in `engine`.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,15 @@ use crate::action::platform::Platform;
 use crate::action::step::Action;
 use crate::base::{Digest, sandbox_paths};
 
-/// Raised when the same action could give other bytes because this program changed.
+/// Raised when a change of this program can change the result of an action with the same key.
 const FORMAT: &str = "3";
 
-/// The trees of an action, all of them known.
+/// The input trees of an action, all computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inputs {
+    /// The input root.
     pub root: Digest,
-    /// By mount point.
+    /// Images by mount point.
     pub images: BTreeMap<String, Digest>,
 }
 
@@ -32,6 +33,7 @@ pub struct EncodedAction {
 }
 
 impl EncodedAction {
+    /// Encodes a command with its inputs and platform.
     pub fn new(command: &Command, inputs: &Inputs, platform: &Platform) -> EncodedAction {
         let message = command_message(command).encode_to_vec();
         let action = wire::Action {
@@ -53,8 +55,8 @@ pub fn key(command: &Command, inputs: &Inputs, platform: &Platform) -> Digest {
     EncodedAction::new(command, inputs, platform).key()
 }
 
-/// The key that all actions share which may start from each other's incremental state: that of the action with its input
-/// root replaced by what the state depends on. `None` for an action that keeps no state.
+/// The key of an action's incremental state. Actions with the same state key may start from each other's state. It is the key
+/// of the action with the input root replaced by the inputs that the state depends on. `None` for an action without state.
 pub fn state_key(action: &Action, inputs: &Inputs, platform: &Platform) -> Option<Digest> {
     let incremental = action.policy.incremental.as_ref()?;
     let inputs = Inputs { root: incremental.state_inputs, images: inputs.images.clone() };
@@ -77,7 +79,7 @@ fn command_message(command: &Command) -> wire::Command {
     }
 }
 
-/// Properties are sorted by name, as the API demands.
+/// Properties are sorted by name, as the API requires.
 fn platform_message(command: &Command, inputs: &Inputs, platform: &Platform) -> wire::Platform {
     let mut properties = platform.properties();
     properties.extend(inputs.images.iter().map(|(at, tree)| (format!("image:{at}"), tree.to_string())));
@@ -89,7 +91,7 @@ fn platform_message(command: &Command, inputs: &Inputs, platform: &Platform) -> 
     wire::Platform { properties: properties.into_iter().map(property).collect() }
 }
 
-/// The messages of `build.bazel.remote.execution.v2`, as far as a key needs them, with the field numbers of that API.
+/// The messages of `build.bazel.remote.execution.v2` that a key needs, with the field numbers of that API.
 mod wire {
     pub use crate::base::wire::Digest;
 
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_can_change_the_bytes_changes_the_key() {
+    fn everything_that_can_change_the_result_changes_the_key() {
         assert!(differs(|command, _, _| command.argv.push(String::new())));
         assert!(differs(|command, _, _| drop(command.env.insert("A".to_owned(), "1".to_owned()))));
         assert!(differs(|command, _, _| command.cwd = RelPath::parse("a").unwrap()));
@@ -196,17 +198,17 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_an_output_changes_the_key() {
-        let at = |dir: &str| {
+    fn the_directory_of_an_output_changes_the_key() {
+        let key_for = |dir: &str| {
             let mut command = action().command;
             command.outputs_at.insert("/src/reports".to_owned(), RelPath::parse(dir).unwrap());
             key(&command, &inputs(), &platform())
         };
-        assert_ne!(at("reports"), at("other"));
+        assert_ne!(key_for("reports"), key_for("other"));
     }
 
     #[test]
-    fn a_state_key_depends_on_everything_but_the_sources() {
+    fn a_state_key_depends_on_everything_except_the_sources() {
         let incremental = |text: &[u8]| Incremental {
             state_at: "/state".to_owned(),
             state_out: RelPath::parse("state").unwrap(),
@@ -218,24 +220,24 @@ mod tests {
             action.policy.incremental = Some(incremental(text));
             action
         };
-        let of = |action: &Action, inputs: &Inputs| state_key(action, inputs, &platform()).unwrap();
-        let original = of(&with(b"settings"), &inputs());
-        assert_eq!(of(&with(b"settings"), &Inputs { root: Digest::of(b"edited"), ..inputs() }), original);
-        assert_ne!(of(&with(b"other settings"), &inputs()), original);
-        assert_ne!(of(&with(b"settings"), &Inputs { images: BTreeMap::new(), ..inputs() }), original);
+        let key_of = |action: &Action, inputs: &Inputs| state_key(action, inputs, &platform()).unwrap();
+        let original = key_of(&with(b"settings"), &inputs());
+        assert_eq!(key_of(&with(b"settings"), &Inputs { root: Digest::of(b"edited"), ..inputs() }), original);
+        assert_ne!(key_of(&with(b"other settings"), &inputs()), original);
+        assert_ne!(key_of(&with(b"settings"), &Inputs { images: BTreeMap::new(), ..inputs() }), original);
         let mut other = with(b"settings");
         other.command.argv = vec!["/usr/bin/false".to_owned()];
-        assert_ne!(of(&other, &inputs()), original);
+        assert_ne!(key_of(&other, &inputs()), original);
         assert_ne!(key(&action().command, &inputs(), &platform()), original);
         assert_eq!(state_key(&action(), &inputs(), &platform()), None);
     }
 
     #[test]
-    fn words_do_not_run_together() {
-        let of = |argv: &[&str]| {
+    fn the_boundaries_between_arguments_change_the_key() {
+        let key_of = |argv: &[&str]| {
             let argv = argv.iter().map(|word| word.to_string()).collect();
             key(&Command { argv, ..action().command }, &inputs(), &platform())
         };
-        assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+        assert_ne!(key_of(&["ab", "c"]), key_of(&["a", "bc"]));
     }
 }

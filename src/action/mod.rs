@@ -1,4 +1,4 @@
-//! The only word that both wings share: an action, its key, the graph of actions, and their outcomes. Plain data, no I/O.
+//! Actions, their keys, the graph of steps, and outcomes: the data that the planner and the engine exchange. No I/O.
 
 pub mod command;
 pub mod event;

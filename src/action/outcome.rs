@@ -1,4 +1,4 @@
-//! The outcome of a step, as the action cache stores it.
+//! The outcome of a process, as the action cache stores it. Why a process could not be run is `engine::Error`.
 
 use std::time::Duration;
 
@@ -9,10 +9,15 @@ use crate::base::Digest;
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
+    /// It ended with this exit code.
     Code(i32),
+    /// It was ended by this signal.
     Signal(i32),
+    /// It was killed at its time limit.
     TimedOut,
+    /// The user interrupted the run.
     Interrupted,
+    /// It was killed at its memory limit.
     OutOfMemory,
 }
 
@@ -31,19 +36,21 @@ impl std::fmt::Display for Exit {
 /// The outcome of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
+    /// How it ended.
     pub exit: Exit,
-    /// The blobs of standard output and standard error.
+    /// The blob of standard output.
     pub stdout: Digest,
+    /// The blob of standard error.
     pub stderr: Digest,
-    /// The tree of everything that the process left in the output directory.
+    /// The tree of everything that the process wrote to the output directory.
     pub output: Digest,
     /// Wall clock time.
     pub wall: Duration,
-    /// The largest resident set of one of its processes.
+    /// The maximum resident set size of a single process of the step.
     pub max_rss_bytes: u64,
-    /// The number of attempts that it took, from 1.
+    /// The number of attempts, at least 1.
     pub attempts: u32,
-    /// The incremental state that it started from. The findings do not depend on it.
+    /// The incremental state that the process started from. Its findings do not depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_from: Option<Digest>,
 }
@@ -52,6 +59,8 @@ pub struct Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
+    /// A process ran.
     Ran,
+    /// It was in the action cache.
     Cached,
 }

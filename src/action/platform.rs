@@ -1,5 +1,5 @@
-//! What the machine enforces around a command. It is part of every action key: a result obtained under weaker isolation or
-//! other limits never stands in for another.
+//! The isolation and the limits that the machine enforces. They are part of every action key, so that a result obtained with
+//! weaker isolation or other limits is never used in place of another. The enforcement is in the crate `sandbox`.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,29 @@ use std::collections::BTreeMap;
 pub struct Platform {
     /// The isolation level: `full`, `no-landlock` or `none`.
     pub isolation: &'static str,
+    /// The limits of each step.
     pub limits: Limits,
 }
 
-/// Limits of one step. A step that meets one can behave differently, so all of them are hashed.
+/// The limits of one step. All are hashed, because a step that reaches a limit can behave differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The size of each scratch file system, and the room for additions to the sources.
+    /// The size of each scratch file system, and the space for additions to the sources.
     pub scratch_bytes: u64,
+    /// The number of files in each scratch file system, and of additions to the sources.
     pub scratch_inodes: u64,
-    /// Processes and threads.
+    /// The number of processes and threads.
     pub processes: u64,
-    /// Open files of one process.
+    /// The number of open files of one process.
     pub open_files: u64,
-    /// The largest file that the step may write.
+    /// The size of the largest file that the step may write.
     pub file_bytes: u64,
-    /// Memory of all processes together, where one is set.
+    /// The memory of all processes together, if it is limited.
     pub memory_bytes: Option<u64>,
 }
 
 impl Platform {
-    /// As platform properties of the Remote Execution API, by name.
+    /// The platform properties of the Remote Execution API that represent this platform, by name.
     pub fn properties(&self) -> BTreeMap<String, String> {
         let limits = &self.limits;
         let mut properties = BTreeMap::from([

@@ -1,5 +1,5 @@
-//! How a step is carried out and what becomes of its result. Nothing here is hashed: none of it can change the bytes of a
-//! successful result.
+//! How a step is carried out and whether its result is cached. Nothing here is part of the action key, because none of it can
+//! change the bytes of a successful result.
 
 use std::time::Duration;
 
@@ -15,12 +15,16 @@ pub struct Policy {
     pub timeout: Option<Duration>,
     /// The number of times that the step is tried until it succeeds, at least 1.
     pub attempts: u32,
+    /// How the action cache is used.
     pub cache: CachePolicy,
-    /// Set to the number of the execution slot, dense from 0. The planner promises that results do not depend on it.
+    /// The environment variable that receives the number of the execution slot, from 0. The planner guarantees that results do
+    /// not depend on it.
     pub slot_variable: Option<String>,
-    /// Set to the number of processes that the step may keep busy.
+    /// Set for a step that can use several cores.
     pub core_share: Option<CoreShare>,
+    /// Set for a tool that keeps incremental state.
     pub incremental: Option<Incremental>,
+    /// Set for a tool that checks each file independently.
     pub per_file: Option<PerFile>,
 }
 
@@ -45,7 +49,7 @@ impl Policy {
     }
 }
 
-/// What the action cache is used for.
+/// How a step uses the action cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachePolicy {
     /// Whether an earlier result may be used.
@@ -56,35 +60,39 @@ pub struct CachePolicy {
     pub success_codes: Vec<i32>,
 }
 
-/// The share of the machine that a step gets which can run several processes.
+/// The number of cores that a step may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoreShare {
-    /// 0 where all slots are taken: the step does its work in one process.
+    /// The environment variable that receives the number of processes. It is 0 if all slots are in use: then the step works in
+    /// a single process.
     pub variable: String,
+    /// The upper limit of that number.
     pub at_most: usize,
 }
 
-/// For a tool that keeps incremental state between runs. The tool promises that its findings do not depend on the state.
+/// A tool that keeps incremental state between runs. Its findings must not depend on the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incremental {
-    /// The absolute mount point of the state that the step starts from; nothing is mounted without a state.
+    /// The absolute mount point of the state that the step starts from. Nothing is mounted if there is no state.
     pub state_at: String,
-    /// The directory below `/out` where the step leaves its new state. A link into `state_at` stands for what is there.
+    /// The directory below `/out` where the step writes its new state. A symbolic link into `state_at` takes over that file of
+    /// the earlier state.
     pub state_out: RelPath,
-    /// The inputs besides the images that a state depends on: settings files, mostly. A state is used only where they agree.
+    /// The digest of the inputs that a state depends on, apart from the images: mainly settings files. A state is used only if
+    /// they are unchanged.
     pub state_inputs: Digest,
-    /// Start without a state, and replace all earlier ones.
+    /// Whether to start without a state and replace all earlier ones.
     pub discard_state: bool,
 }
 
-/// For a tool that checks each file independently of the others: files known to be clean are dropped from `argv`. The tool
-/// promises that for several files it finds what it would find for each one.
+/// A tool that checks each file independently, so that files known to be clean can be dropped from `argv`. Its findings about
+/// a file must not depend on the other files in `argv`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerFile {
-    /// The number of words at the end of `argv` that are files of the input root.
+    /// The number of arguments at the end of `argv` that are files of the input root.
     pub files: usize,
-    /// Everything in the input root besides these files: settings files, mostly.
+    /// The digest of everything in the input root except these files: mainly settings files.
     pub context: Digest,
-    /// A regular expression for lines of output that report nothing.
+    /// A regular expression for output lines that report no finding.
     pub ignored_output: Option<String>,
 }

@@ -1,22 +1,28 @@
-//! The three kinds of step: fetch something whose hash is known, run a process, derive a tree from other trees.
+//! The three kinds of step: fetch a file whose hash is known, run a process, and derive a tree from other trees. Their order is
+//! in `graph`.
 
 use crate::action::command::Command;
 use crate::action::graph::StepId;
 use crate::action::policy::Policy;
 use crate::base::Digest;
 
-/// Where a tree comes from: known now, or the output of an earlier step.
+/// Where a tree comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
+    /// A tree that is already known.
     Tree(Digest),
+    /// The output of an earlier step.
     Output(StepId),
 }
 
 /// One node of a graph.
 #[derive(Clone, Debug)]
 pub enum Step {
+    /// Downloads a file and unpacks it.
     Fetch(Fetch),
+    /// Runs a process in a sandbox.
     Run(Box<Action>),
+    /// Computes a tree from other trees.
     Derive(Derive),
 }
 
@@ -34,34 +40,39 @@ impl Step {
 /// One process in a sandbox.
 #[derive(Clone, Debug)]
 pub struct Action {
-    /// What is executed: hashed whole.
+    /// The process. All of it is part of the action key.
     pub command: Command,
-    /// How it is carried out: never hashed.
+    /// How it is carried out. None of it is part of the action key.
     pub policy: Policy,
 }
 
 /// A tree computed from trees by a pure function of this program.
 #[derive(Clone, Debug)]
 pub struct Derive {
+    /// The step's name in progress and errors.
     pub label: String,
-    /// The function's name; the engine is given the functions by these names.
+    /// The name of the function in `Engine::recipes`.
     pub recipe: &'static str,
+    /// Further arguments of the function.
     pub parameters: Vec<String>,
+    /// The trees that it is computed from.
     pub parts: Vec<Source>,
 }
 
-/// A fixed-output step: the only kind that may use the network, since its bytes are checked against a known hash.
+/// A fixed-output step: it may use the network because its bytes are checked against a known hash.
 #[derive(Clone, Debug)]
 pub struct Fetch {
+    /// The step's name in progress and errors.
     pub label: String,
-    /// The published file name: that of a wheel says what it contains.
+    /// The published file name. The name of a wheel contains its metadata.
     pub file_name: String,
     /// Tried in order.
     pub locations: Vec<Location>,
     /// In lower-case hexadecimal digits.
     pub sha256: String,
+    /// The size, if it is known.
     pub size_bytes: Option<u64>,
-    /// The name of the function that turns the bytes into a tree; the engine is given the functions by these names.
+    /// The name of the function in `Engine::unpackers` that turns the bytes into a tree.
     pub unpack: &'static str,
 }
 
@@ -70,6 +81,11 @@ pub struct Fetch {
 pub enum Location {
     /// `file:` or `http(s):`.
     Url(String),
-    /// A page that lists files (HTML links or PEP 691 JSON); the file is found there by its name.
-    Listing { page: String, file_name: String },
+    /// A page that lists files as HTML links or PEP 691 JSON.
+    Listing {
+        /// The URL of the page.
+        page: String,
+        /// The name of the file on the page.
+        file_name: String,
+    },
 }

@@ -6,6 +6,8 @@ pub const SRC: &str = "/src";
 pub const OUT: &str = "/out";
 /// The venv image: a tool, the requirements of targets, or both.
 pub const DEPS: &str = "/deps";
+/// The interpreter of the venv image.
+pub const DEPS_PYTHON: &str = "/deps/bin/python";
 /// Interpreters that are not part of the system tree.
 pub const TOOLCHAIN: &str = "/toolchain";
 /// The requirements of sources, for a checker whose own packages are at [`DEPS`].

@@ -12,7 +12,7 @@ use crate::config::typed::GlobalSettings;
 use crate::config::{Environment, Table};
 use crate::goals;
 use crate::report::{ExitCode, Message};
-use crate::session::{self, Session, Terminal, Verdict};
+use crate::session::{Session, Terminal, Verdict};
 
 /// Runs a command line and returns the exit code of the process. `argv` does not include the program's name.
 pub fn run(argv: &[String], environment: Environment) -> u8 {
@@ -74,11 +74,9 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
         tracing::info!(goal = name, seconds, verdict = ?result.as_ref().ok(), "goal ended");
         match result {
             Ok(Verdict::Good) => {}
-            Ok(Verdict::Interrupted) | Err(session::Error::Interrupted) => {
-                session.ui.summary("Interrupted by user.");
-                return Verdict::Interrupted.exit_code();
-            }
+            Ok(Verdict::Interrupted) => return report_interrupt(session),
             Ok(verdict) => return verdict.exit_code(),
+            Err(error) if error.is_interrupt() => return report_interrupt(session),
             Err(error) => {
                 session.ui.report(Message::from_error(&error, error.hint().as_deref()));
                 return error.kind().exit_code().number();
@@ -86,6 +84,11 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
         }
     }
     ExitCode::Success.number()
+}
+
+fn report_interrupt(session: &Session) -> u8 {
+    session.ui.summary("Interrupted by user.");
+    Verdict::Interrupted.exit_code()
 }
 
 /// Reports an error that ends the run before a session exists.

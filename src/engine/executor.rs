@@ -1,5 +1,6 @@
-//! Graph to results: every step once, after what it needs, as many at a time as the slots allow. Steps that nothing needs,
-//! and steps whose results are cached, are not carried out.
+//! Executes a graph: each step is carried out at most once, after the steps that it needs, with as many steps at a time as the
+//! slots allow. Steps that are not needed, and steps whose results are cached, are not carried out. How a process runs is in
+//! `local`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -20,15 +21,17 @@ use crate::engine::slots::Slots;
 use crate::engine::{CancelLevel, Cancellation, Engine, Error, fetch, tree_cache};
 use crate::store::Store;
 
-/// The number of downloads at once. More does not help one host, and fewer leaves it idle.
+/// The number of concurrent downloads. More do not speed up downloads from one host, and with fewer it is sometimes idle.
 const DOWNLOADS: usize = 8;
 
 /// The result of a step: its tree, and for a process its outcome.
 #[derive(Clone, Debug)]
 pub struct StepResult {
+    /// The output of the step.
     pub tree: Digest,
+    /// For a process, its outcome and where that comes from.
     pub outcome: Option<(Origin, Outcome)>,
-    /// How the outcome can be read again. `None` where it is not cached, or must be made each time.
+    /// How the outcome can be read again. `None` if it is not cached or must not be reused.
     pub cached: Option<Cached>,
 }
 
@@ -41,7 +44,7 @@ impl StepResult {
         StepResult { tree: outcome.output, outcome: Some((origin, outcome)), cached }
     }
 
-    /// The result of an earlier run, read again without its action. `None` where it is no longer in the cache.
+    /// Reads the result of an earlier run without its action. `None` if it is no longer in the cache.
     pub fn read_again(cache: &dyn ActionCache, cached: &Cached) -> Result<Option<StepResult>, Error> {
         let outcome = match cached {
             Cached::Under(key) => cache.get(key, Needs::WholeOutput)?,
@@ -54,7 +57,7 @@ impl StepResult {
 /// Results by step.
 pub type Results = BTreeMap<StepId, Result<StepResult, Arc<Error>>>;
 
-/// One graph being carried out.
+/// The execution of one graph.
 struct Execution {
     engine: Arc<Engine>,
     graph: ActionGraph,
@@ -62,13 +65,13 @@ struct Execution {
     cells: Vec<OnceCell<Result<StepResult, Arc<Error>>>>,
     slots: Slots,
     downloads: Semaphore,
-    /// Held while a lost tree is restored, so that it is restored once.
+    /// Held while a lost tree is restored, so that it is restored only once.
     repair: Mutex<()>,
     cancellation: Cancellation,
     events: Box<dyn Fn(Event) + Send + Sync>,
 }
 
-/// Carries out the wanted steps and what they need. Events are sent from several threads.
+/// Carries out the wanted steps and all steps that they need. `events` is called from several threads.
 pub async fn execute(
     engine: Arc<Engine>,
     graph: ActionGraph,
@@ -98,7 +101,7 @@ pub async fn execute(
 type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Execution {
-    /// The step's result; computed by whoever asks first.
+    /// The result of a step. The first caller computes it; the others wait for it.
     fn result(self: Arc<Self>, id: StepId) -> Pending<'static, Result<StepResult, Arc<Error>>> {
         Box::pin(async move {
             let compute = self.clone().compute(id);
@@ -129,7 +132,7 @@ impl Execution {
             let execution = self.clone();
             tasks.spawn(async move { (need, execution.result(need).await) });
         }
-        // Sorted, so that of several failures always the same one is reported.
+        // Sorted, so that the same failure is reported every time if there are several.
         let results: BTreeMap<StepId, _> = tasks.join_all().await.into_iter().collect();
         results.into_iter().map(|(need, result)| Ok((need, self.usable(need, result)?))).collect()
     }
@@ -185,7 +188,7 @@ impl Execution {
             tree_cache::put(&engine.store, key, &tree)?;
             Ok(tree)
         });
-        // A download is abandoned at once: its thread ends with the process, and what it wrote is swept later.
+        // A download is abandoned without waiting: its thread ends with the process, and its scratch files are removed later.
         let tree = tokio::select! {
             tree = download => tree?,
             _ = self.cancellation.exceeds(CancelLevel::None) => return Err(Error::Interrupted),
@@ -204,7 +207,7 @@ impl Execution {
         let (engine, step) = (self.engine.clone(), step.clone());
         let tree = blocking(move || {
             let recipe = engine.recipes.get(step.recipe);
-            let recipe = recipe.ok_or_else(|| Error::Bug(format!("there is no recipe `{}`", step.recipe)))?;
+            let recipe = recipe.ok_or_else(|| Error::Bug(format!("unknown recipe `{}`", step.recipe)))?;
             let tree = recipe(&engine.store, &step.parameters, &parts);
             let tree = tree.map_err(|source| Error::Derive { label: step.label.clone(), source })?;
             tree_cache::put(&engine.store, key, &tree)?;
@@ -244,7 +247,7 @@ impl Execution {
         }
     }
 
-    /// Runs `action`, which is `whole` or a part of it.
+    /// Runs `action`, which is `whole` or a part of it. The result is marked as cached only if it is `reusable`.
     async fn run_now(
         &self,
         id: StepId,
@@ -262,7 +265,8 @@ impl Execution {
         self.write_inputs(&policy.label, inputs.images.values().copied())?;
         let state_key = state_key(action, inputs, platform);
         let run = Run { action, inputs, state_key, slot: &slot, cancellation: &self.cancellation };
-        // The process gets its sources from their contents: their tree is stored for later runs.
+        // The process can start before its input root is stored, because its sources are copied from their blobs. The tree is
+        // stored for later runs.
         let (written, outcome) =
             tokio::join!(self.write_while_running(&policy.label, inputs.root), self.engine.runner.run(run));
         let outcome = written.and(outcome)?;
@@ -278,7 +282,7 @@ impl Execution {
         Ok(StepResult::from_process(Origin::Ran, outcome, cached))
     }
 
-    /// The cached outcome. If the step was asked for itself, its whole output is going to be read.
+    /// The cached outcome. The whole output is required only for a wanted step, because its caller reads it.
     fn cached(&self, id: StepId, key: &Digest) -> Result<Option<Outcome>, Error> {
         let needs = if self.wanted.contains(&id) { Needs::WholeOutput } else { Needs::Outcome };
         self.engine.cache.get(key, needs)
@@ -295,12 +299,12 @@ impl Execution {
         blocking(move || write_input(&store, &label, tree)).await
     }
 
-    /// Writes trees of which only the digest was computed so far: this step is the first that needs them.
+    /// Writes trees whose bytes are not yet in the store: so far only their digests were computed.
     fn write_inputs(&self, label: &str, mut trees: impl Iterator<Item = Digest>) -> Result<(), Error> {
         tokio::task::block_in_place(|| trees.try_for_each(|tree| write_input(&self.engine.store, label, tree)))
     }
 
-    /// A step that was asked for is finished, with its outcome; one that only others need is done.
+    /// Reports a wanted step as finished with its outcome, and any other step as done.
     fn report_end(&self, id: StepId, label: Arc<str>, origin: Origin, outcome: &Outcome) {
         (self.events)(match self.wanted.contains(&id) {
             true => Event::Finished { id, label, origin, outcome: outcome.clone() },
@@ -308,7 +312,7 @@ impl Execution {
         });
     }
 
-    /// The store lost a blob or tree that earlier runs had made: repeats every step that this one needs, then tries again.
+    /// Carries out a step after the store lost a blob or tree: repeats every step that this one needs, then tries again.
     async fn restore(
         self: Arc<Self>,
         id: StepId,
@@ -321,7 +325,7 @@ impl Execution {
             result => return result,
         }
         let mut made: BTreeMap<StepId, Digest> = BTreeMap::new();
-        for need in self.everything_below(id) {
+        for need in self.transitive_needs(id) {
             let result = match self.graph.step(need) {
                 Step::Fetch(fetch) => self.fetch(need, fetch, false).await,
                 Step::Derive(derive) => self.derive(derive, &made, false).await,
@@ -335,14 +339,15 @@ impl Execution {
         self.carry_out(id, trees).await
     }
 
-    /// All steps that this one needs, directly or not, each after those that it needs itself (ids grow along the edges).
-    fn everything_below(&self, id: StepId) -> BTreeSet<StepId> {
-        let mut below = BTreeSet::new();
+    /// All steps that this one needs, directly or indirectly, in an order in which each follows those that it needs: ids
+    /// increase along the edges.
+    fn transitive_needs(&self, id: StepId) -> BTreeSet<StepId> {
+        let mut needs = BTreeSet::new();
         let mut open = vec![id];
         while let Some(step) = open.pop() {
-            open.extend(self.graph.needs(step).filter(|need| below.insert(*need)));
+            open.extend(self.graph.needs(step).filter(|need| needs.insert(*need)));
         }
-        below
+        needs
     }
 
     fn refuse_if_cancelled(&self) -> Result<(), Error> {
@@ -365,7 +370,7 @@ fn write_input(store: &Store, label: &str, tree: Digest) -> Result<(), Error> {
     store.write_lazy_tree(tree).map_err(|source| Error::LostInput { label: label.to_owned(), source })
 }
 
-/// Runs blocking work on a thread of its own.
+/// Runs blocking work on a thread where it does not delay other tasks.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.map_err(|panic| Error::Bug(panic.to_string()))?
 }

@@ -1,5 +1,5 @@
-//! Carries out action graphs: which steps must run, which results are cached, how many run at once, how they end. It knows
-//! actions, trees and sandboxes; no target, goal or tool.
+//! Executes action graphs: which steps must run, which results are cached, how many steps run at once, and how they are
+//! cancelled. Targets, goals and tools are unknown here.
 
 pub mod action_cache;
 pub mod cancellation;
@@ -32,18 +32,22 @@ pub type Unpacker = fn(&Store, &Path, &str) -> Result<Digest, Box<dyn std::error
 /// Computes a tree from parameters and trees. The same arguments give the same tree.
 pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Everything that outlives one graph.
+/// The services that execute graphs. They outlive a single graph.
 pub struct Engine {
+    /// Where inputs and outputs are stored.
     pub store: Arc<Store>,
+    /// Where outcomes are cached.
     pub cache: Arc<dyn ActionCache>,
+    /// Runs processes.
     pub runner: Arc<dyn Runner>,
+    /// Downloads files.
     pub client: net::Client,
-    /// By the name that `Fetch::unpack` uses. The number in a name is raised when its trees change.
+    /// By the name in `Fetch::unpack`. The number in a name is raised when the function's trees change.
     pub unpackers: BTreeMap<&'static str, Unpacker>,
-    /// By the name that `Derive::recipe` uses, with a number likewise.
+    /// By the name in `Derive::recipe`, which ends in such a number, too.
     pub recipes: BTreeMap<&'static str, Recipe>,
-    /// What the runner enforces.
+    /// The isolation and limits that the runner enforces.
     pub platform: Platform,
-    /// The number of processes at once, at least 1.
+    /// The number of concurrent processes, at least 1.
     pub parallelism: usize,
 }

@@ -1,4 +1,4 @@
-//! What the engine asks of something that runs actions. The local one, with a sandbox on this machine, is in `local`.
+//! The interface of a runner, which runs actions. The local implementation, with sandboxes on this machine, is in `local`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,12 +10,15 @@ use crate::engine::{Cancellation, Error};
 
 /// One action to run.
 pub struct Run<'r> {
+    /// The action.
     pub action: &'r Action,
-    /// All of these trees are in the store.
+    /// Its input trees, all of which are in the store.
     pub inputs: &'r Inputs,
-    /// Names the runs whose incremental state this one may start from.
+    /// The key of the incremental state that the action may start from.
     pub state_key: Option<Digest>,
+    /// The slot that the action occupies.
     pub slot: &'r Slot<'r>,
+    /// The user's request to stop.
     pub cancellation: &'r Cancellation,
 }
 

@@ -1,4 +1,4 @@
-//! Execution slots: at most N processes at once, each with a number from 0 to N-1 that is unique among running ones.
+//! Execution slots: at most N processes run at once, each with a number from 0 to N-1 that is unique among them.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+/// The slots of one execution.
 pub struct Slots {
     permits: Semaphore,
     free: Mutex<BTreeSet<usize>>,
@@ -13,7 +14,7 @@ pub struct Slots {
     to_start: AtomicUsize,
 }
 
-/// One slot; its number is free again when this is dropped.
+/// One occupied slot. It is released when this is dropped.
 pub struct Slot<'a> {
     slots: &'a Slots,
     number: usize,
@@ -22,10 +23,12 @@ pub struct Slot<'a> {
 }
 
 impl Slots {
+    /// This number of slots, all free.
     pub fn new(count: usize) -> Slots {
         Slots { permits: Semaphore::new(count), free: Mutex::new((0..count).collect()), to_start: AtomicUsize::new(0) }
     }
 
+    /// Waits for a free slot and occupies it.
     pub async fn take(&self) -> Slot<'_> {
         self.to_start.fetch_add(1, Ordering::Relaxed);
         let permit = self.permits.acquire().await.expect("the semaphore is never closed");
@@ -41,12 +44,13 @@ impl Slot<'_> {
         self.slots.permits.available_permits()
     }
 
-    /// Call this when the process of this slot starts: the number of others that are known to start soon.
+    /// The number of other processes that are waiting to start. Must be called when the process of this slot starts.
     pub fn others_to_start(&self) -> usize {
-        let mine = usize::from(!self.has_started.swap(true, Ordering::Relaxed));
-        self.slots.to_start.fetch_sub(mine, Ordering::Relaxed) - mine
+        let own = usize::from(!self.has_started.swap(true, Ordering::Relaxed));
+        self.slots.to_start.fetch_sub(own, Ordering::Relaxed) - own
     }
 
+    /// The number of the slot, from 0.
     pub fn number(&self) -> usize {
         self.number
     }

@@ -1,14 +1,15 @@
-//! What became of calls: read from the store, told on the screen, written below the distribution directory.
+//! The results of calls of tools: read from the store, printed, and written to the directory for results.
 
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::{Origin, Outcome};
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::config::typed::ToolGoalSettings;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
+use crate::goals::Error;
 use crate::plan::tool_run::REPORTS;
 use crate::prepare::calls::{Contents, PlannedBatch, PlannedCall};
 use crate::report::finding::FindingPatterns;
@@ -16,22 +17,23 @@ use crate::report::junit::path_safe;
 use crate::report::tool_result::{Mode, ToolResult, ToolRun};
 use crate::report::{Status, github, json, sarif, tool_summary};
 use crate::session::failure::{self, Failure};
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::store::Store;
 use crate::tools::Call;
 
-/// Of several calls.
+/// The results of several calls.
 #[derive(Default)]
 pub struct CallResults {
-    /// By name; calls of one name are one tool to the user.
+    /// By name; calls with the same name are reported as one tool.
     pub tools: BTreeMap<String, ToolResult>,
-    /// Why processes could not be run.
+    /// Why processes did not run.
     pub failures: Vec<Failure>,
-    /// What tools made of the files that they changed.
+    /// The files that tools changed, with their new content.
     pub rewritten: Contents,
 }
 
 impl CallResults {
+    /// Adds the results of calls that worked on `contents`.
     pub fn add(
         &mut self,
         session: &mut Session,
@@ -48,7 +50,7 @@ impl CallResults {
                 let files = batch.files.iter().map(ToString::to_string).collect();
                 match failure::ran(&batch.step, outcomes) {
                     Ok(ran) => {
-                        let (run, rewritten) = run(&store, (call, batch), &patterns, ran, contents)?;
+                        let (run, rewritten) = read_run(&store, (call, batch), &patterns, ran, contents)?;
                         self.rewritten.extend(rewritten);
                         runs.push(run);
                     }
@@ -65,7 +67,8 @@ impl CallResults {
         Ok(())
     }
 
-    /// As Pants reckons it: by name, the last that is not 0; else the one kind of trouble that all failures have in common.
+    /// The verdict as in Pants: the exit code of the last tool by name that is not 0. If every failed process did not run, and
+    /// for the same kind of reason, that kind is the verdict.
     pub fn verdict(&self, mode: Mode) -> Verdict {
         let failed = self.tools.values().flat_map(|tool| &tool.runs).filter(|run| run.status.exit_code() != 0).count();
         match failure::common_kind(&self.failures) {
@@ -77,18 +80,20 @@ impl CallResults {
         }
     }
 
-    /// What could not be written is not changed after all.
-    pub fn leave_out(&mut self, refused: &[&RelPath]) {
+    /// Removes files that could not be written from the changed files.
+    pub fn remove_changed(&mut self, refused: &[&RelPath]) {
         let is_refused = |file: &str| refused.iter().any(|refused| refused.as_str() == file);
         for run in self.tools.values_mut().flat_map(|tool| &mut tool.runs) {
             run.changed.retain(|file| !is_refused(file));
         }
     }
 
+    /// The tools, sorted by name.
     pub fn list(&self) -> Vec<&ToolResult> {
         self.tools.values().collect()
     }
 
+    /// Prints findings and summary lines.
     pub fn print(&self, session: &Session, mode: Mode) {
         let colour = session.ui.terminal.colour;
         for block in self.tools.values().flat_map(|tool| tool_summary::output_blocks(tool, mode, colour)) {
@@ -99,8 +104,8 @@ impl CallResults {
         }
     }
 
-    /// Findings for those who do not read the screen, where they ask for them.
-    pub fn tell_machines(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
+    /// Writes results for other programs, if they are asked for: GitHub annotations, SARIF, JSON.
+    pub fn write_reports(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
         if session.environment().var("GITHUB_ACTIONS") == Some("true") {
             for tool in self.tools.values() {
                 tool.findings().iter().for_each(|finding| session.ui.summary(&github::annotation(&tool.name, finding)));
@@ -115,9 +120,10 @@ impl CallResults {
         self.print_json(session, goal, verdict)
     }
 
+    /// Prints results as JSON, if that is asked for.
     pub fn print_json(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
         match ToolGoalSettings::parse(session.config(), goal).json {
-            true => session.ui.print(&json::render_tools(goal, &self.list(), session.exit_code(verdict))),
+            true => Ok(session.ui.print(&json::render_tools(goal, &self.list(), session.exit_code(verdict)))?),
             false => Ok(()),
         }
     }
@@ -128,7 +134,8 @@ fn patterns(call: &Call) -> FindingPatterns {
         .expect("every pattern compiles: tested")
 }
 
-fn run(
+/// The result of one process, and the files that it changed.
+fn read_run(
     store: &Store,
     (call, batch): (&PlannedCall, &PlannedBatch),
     patterns: &LazyCell<FindingPatterns, impl FnOnce() -> FindingPatterns>,
@@ -139,7 +146,7 @@ fn run(
         if digest.size_bytes() == 0 {
             return Ok(String::new());
         }
-        let text = from_build_root(&String::from_utf8_lossy(&store.get(digest)?));
+        let text = strip_sandbox_root(&String::from_utf8_lossy(&store.get(digest)?));
         Ok::<_, Error>(patterns.remove_noise(text))
     };
     let timeout = batch.timeout.unwrap_or(Duration::ZERO);
@@ -151,7 +158,7 @@ fn run(
         status => status,
     };
     let rewritten = match call.enabled.call.kind.rewrites() && status.is_done() {
-        true => rewritten(store, done, contents)?,
+        true => changed_files(store, done, contents)?,
         false => Contents::new(),
     };
     let run = ToolRun {
@@ -168,36 +175,37 @@ fn run(
     Ok((run, rewritten))
 }
 
-/// Python ends with 1 then, which is what many linters end with where they found something.
+/// Whether Python crashed. Its exit code is then 1, which is also what many linters return for findings.
 fn has_crashed(stderr: &str) -> bool {
     stderr.lines().any(|line| line == "Traceback (most recent call last):")
 }
 
-/// The files that are no longer what the process was given.
-fn rewritten(store: &Store, done: &StepResult, contents: &Contents) -> Result<Contents, Error> {
+/// The files that the process changed, with their new content.
+fn changed_files(store: &Store, done: &StepResult, contents: &Contents) -> Result<Contents, Error> {
     let mut nodes = store.tree(done.tree)?.nodes;
     nodes.retain(|file, node| contents.get(file).is_some_and(|known| known.content() != node.content()));
     Ok(nodes)
 }
 
-/// Tools name files where they see them, below `/src`.
-pub fn from_build_root(text: &str) -> String {
+/// Makes paths below `/src`, where tools see the build root, relative to the build root.
+pub fn strip_sandbox_root(text: &str) -> String {
     let begins =
         |before: Option<char>| before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-')));
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("/src/") {
+    let prefix = format!("{}/", sandbox_paths::SRC);
+    while let Some(at) = rest.find(&prefix) {
         let (before, after) = rest.split_at(at);
         out.push_str(before);
         if !begins(out.chars().next_back()) {
-            out.push_str("/src/");
+            out.push_str(&prefix);
         }
-        rest = &after["/src/".len()..];
+        rest = &after[prefix.len()..];
     }
     out + rest
 }
 
-/// What linters wrote below `reports/`, to `dist/<goal>/<tool>/`.
+/// Copies what linters wrote to `reports/` to `dist/<goal>/<tool>/`.
 pub fn keep_reports(session: &mut Session, goal: &str, calls: &[PlannedCall], outcomes: &Results) -> Result<(), Error> {
     let store = session.services.open_store()?;
     let reports = RelPath::parse(REPORTS).expect("the path is clean");
@@ -221,14 +229,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crash_is_told_from_findings() {
+    fn a_crash_is_distinguished_from_findings() {
         assert!(has_crashed("old\nTraceback (most recent call last):\n  File \"x\"\nRuntimeError: no\n"));
         assert!(!has_crashed("a.py:1: W1 `Traceback (most recent call last):` is spelt out\n"));
     }
 
     #[test]
-    fn paths_are_told_from_the_build_root() {
-        let check = |text, expected| assert_eq!(from_build_root(text), expected);
+    fn paths_are_printed_from_the_build_root() {
+        let check = |text, expected| assert_eq!(strip_sandbox_root(text), expected);
         check("Fixing /src/src/a.py\n", "Fixing src/a.py\n");
         check("/src/a.py:1: x (/src/b.py)", "a.py:1: x (b.py)");
         check("lib/src/a.py and ../src/b.py", "lib/src/a.py and ../src/b.py");

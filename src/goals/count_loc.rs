@@ -8,12 +8,14 @@ use serde_json::{Map, Value as Json, json};
 use crate::base::RelPath;
 use crate::base::line_count::{Language, LineCount};
 use crate::config::typed::CountLocSettings;
+use crate::goals::Error;
 use crate::goals::output;
-use crate::session::{Error, Session, Verdict, selection};
+use crate::session::{Session, Verdict, selection};
 use crate::{report, targets};
 
 const GOAL: &str = "count-loc";
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let graph = session.load_graph()?;
     let root = session.build_root().to_string_lossy().into_owned();
@@ -27,7 +29,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
-/// Files of languages that are not known, and files that are no text, are left out.
+/// Counts lines by language. Files of unknown languages and files that are not text are left out.
 fn counts(session: &Session, files: &[RelPath]) -> BTreeMap<&'static str, LineCount> {
     let count = |file: &RelPath| {
         let language = Language::from_file_name(file.file_name()?)?;
@@ -42,7 +44,7 @@ fn counts(session: &Session, files: &[RelPath]) -> BTreeMap<&'static str, LineCo
     counts
 }
 
-/// The language with the most code first.
+/// A table, the language with the most code first.
 fn table(counts: &BTreeMap<&'static str, LineCount>) -> String {
     if counts.is_empty() {
         return String::new();

@@ -5,19 +5,21 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::config::typed::DependenciesSettings;
+use crate::goals::Error;
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::targets::Address;
 
 const GOAL: &str = "dependencies";
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
     let DependenciesSettings { transitive, closed, json } = DependenciesSettings::parse(session.config());
     let dependencies = session.infer_for(&selected.iter().cloned().collect())?;
-    tell_doubts(session, &dependencies, &selected, transitive)?;
+    report_doubts(session, &dependencies, &selected, transitive)?;
     let of = |addresses: &[Address]| {
         let mut found: BTreeSet<String> = match transitive {
             true => dependencies.transitive(addresses).iter().map(Address::to_string).collect(),
@@ -31,13 +33,13 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
             selected.iter().map(|it| (it.to_string(), of(std::slice::from_ref(it)).into_iter().collect())).collect();
         output::text(session, GOAL, &(report::pretty(&each, 4) + "\n"))?;
     } else {
-        // Sorted as texts, where other goals sort by the parts of addresses: Pants does.
+        // As in Pants, sorted as text; other goals sort by the parts of addresses.
         output::lines(session, GOAL, &of(&selected).into_iter().collect::<Vec<_>>())?;
     }
     Ok(Verdict::Good)
 }
 
-fn tell_doubts(
+fn report_doubts(
     session: &mut Session,
     dependencies: &Dependencies,
     selected: &[Address],
@@ -47,5 +49,5 @@ fn tell_doubts(
     if transitive {
         asked.extend(dependencies.transitive(selected));
     }
-    session.report_inference(dependencies, &asked)
+    Ok(session.report_inference(dependencies, &asked)?)
 }

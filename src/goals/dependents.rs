@@ -3,26 +3,28 @@
 use serde_json::{Map, Value};
 
 use crate::config::typed::DependentsSettings;
+use crate::goals::Error;
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::targets::{Address, TargetGraph};
 
 const GOAL: &str = "dependents";
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
     let DependentsSettings { transitive, closed, json } = DependentsSettings::parse(session.config());
     let asked = Mode { transitive, closed };
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
-    let found = asked.of(&graph, &dependencies, &selected);
-    // What is not declared may depend on anything.
+    let found = asked.find(&graph, &dependencies, &selected);
+    // Targets that could not be loaded may depend on anything.
     session.report_load_errors(|_| true);
     session.report_inference(&dependencies, &found.iter().chain(&selected).cloned().collect())?;
     if json {
         let each = |address: &Address| {
-            let found = asked.of(&graph, &dependencies, std::slice::from_ref(address));
+            let found = asked.find(&graph, &dependencies, std::slice::from_ref(address));
             let mut found: Vec<String> = found.iter().map(Address::to_string).collect();
             found.sort();
             (address.to_string(), Value::from(found))
@@ -35,36 +37,37 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
-/// What the flags ask for.
+/// The flags of the goal.
 struct Mode {
     transitive: bool,
     closed: bool,
 }
 
 impl Mode {
-    /// In the order of lists.
-    fn of(&self, graph: &TargetGraph, dependencies: &Dependencies, addresses: &[Address]) -> Vec<Address> {
-        let meant = self.meant(graph, addresses);
+    /// The dependents, in the order of lists.
+    fn find(&self, graph: &TargetGraph, dependencies: &Dependencies, addresses: &[Address]) -> Vec<Address> {
+        let targets = self.expand(graph, addresses);
         let found = match self.transitive {
-            true => dependencies.transitive_dependents(&meant),
-            false => dependencies.dependents_of_all(&meant),
+            true => dependencies.transitive_dependents(&targets),
+            false => dependencies.dependents_of_all(&targets),
         };
         let mut found: Vec<Address> = found.into_iter().cloned().collect();
         if self.closed {
-            found.extend(meant);
+            found.extend(targets);
         }
         found.sort_by(Address::list_order);
         found.dedup();
         found
     }
 
-    /// Nobody imports a generator: whoever asks for all that depends on one means its files. Pants answers with what
-    /// names the generator itself, which is usually nothing; so does the question for direct dependents here.
-    fn meant(&self, graph: &TargetGraph, addresses: &[Address]) -> Vec<Address> {
-        let mut meant = addresses.to_vec();
+    /// The targets whose dependents are asked for. No target imports a generator, so with `transitive` a generator stands for
+    /// its files. Pants prints only targets that name the generator, which are usually none; without `transitive`, so does
+    /// this goal.
+    fn expand(&self, graph: &TargetGraph, addresses: &[Address]) -> Vec<Address> {
+        let mut targets = addresses.to_vec();
         if self.transitive {
-            meant.extend(addresses.iter().flat_map(|address| graph.generated_by(address)).cloned());
+            targets.extend(addresses.iter().flat_map(|address| graph.generated_by(address)).cloned());
         }
-        meant
+        targets
     }
 }

@@ -1,15 +1,17 @@
-//! `filedeps`: the files that the selected targets are made of: sources and BUILD files.
+//! `filedeps`: the source and BUILD files of the selected targets.
 
 use std::collections::BTreeSet;
 
 use crate::base::RelPath;
 use crate::config::typed::FiledepsSettings;
+use crate::goals::Error;
 use crate::goals::output;
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::targets::{Address, Target};
 
 const GOAL: &str = "filedeps";
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let settings = FiledepsSettings::parse(session.config());
     let mut addresses: BTreeSet<Address> = session.select()?.into_iter().collect();
@@ -33,7 +35,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
-/// The globs that include something, from the build root.
+/// The globs of a target that include files, relative to the build root.
 fn included(target: &Target) -> Vec<String> {
     let globs = target.globs().into_iter().filter(|glob| !glob.starts_with('!'));
     let dir = &target.address.dir;

@@ -1,22 +1,24 @@
-//! `fmt` and `fix`: tools one after the other, each on what the one before made of the files, and in the end the changed
-//! files written in place, each wholly or not at all.
+//! `fmt` and `fix`: run tools one after the other, each on the output of the one before, then write the changed files in
+//! place. Each file is replaced as a whole or not at all.
 
 use crate::config::typed::FixSettings;
+use crate::goals::Error;
 use crate::goals::call_results::CallResults;
 use crate::prepare::calls::enabled::enabled_calls;
 use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
 use crate::report::tool_result::Mode;
 use crate::session::reuse::reused_or;
 use crate::session::rewrite::{self, rewrite};
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::tools::Kind;
 
+/// Runs `fmt`: the formatters.
 pub fn fmt(session: &mut Session) -> Result<Verdict, Error> {
     let enabled = enabled_calls(session.config(), "fmt", &[Kind::Formatter])?;
     run(session, "fmt", enabled)
 }
 
-/// Fixers come first: what they leave is to be formatted.
+/// Runs `fix`: fixers, then formatters.
 pub fn fix(session: &mut Session) -> Result<Verdict, Error> {
     let kinds: &[Kind] = match FixSettings::parse(session.config()).skip_formatters {
         true => &[Kind::Fixer],
@@ -34,10 +36,10 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<EnabledCall>) -> 
     let mut results = CallResults::default();
     let contents = add_in_turn(session, &mut results, &done)?;
     let refused = write(session, &done.contents, &contents)?;
-    results.leave_out(&refused.iter().map(rewrite::Error::file).collect::<Vec<_>>());
+    results.remove_changed(&refused.iter().map(rewrite::Error::file).collect::<Vec<_>>());
     results.print(session, Mode::Rewrite);
     for error in &refused {
-        session.ui.error(&told(error), error.hint().as_deref());
+        session.ui.error(&with_cause(error), error.hint().as_deref());
     }
     let verdict = match results.verdict(Mode::Rewrite) {
         Verdict::Good if done.has_unreadable || !refused.is_empty() => Verdict::Bad(1),
@@ -47,7 +49,7 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<EnabledCall>) -> 
     Ok(verdict)
 }
 
-/// Each tool on what the one before made of the files.
+/// Runs each tool on the output of the one before.
 fn in_turn(session: &mut Session, goal: &str, enabled: &[EnabledCall]) -> Result<CallOutcomes, Error> {
     let partitioned = calls::partition_calls(session, enabled)?;
     let (original, has_unreadable) = calls::read_contents(session, &partitioned)?;
@@ -66,7 +68,7 @@ fn in_turn(session: &mut Session, goal: &str, enabled: &[EnabledCall]) -> Result
     Ok(done)
 }
 
-/// Adds the results of all tools; gives what they made of the files together.
+/// Adds the results of all tools. Returns the final content of the files.
 fn add_in_turn(session: &mut Session, results: &mut CallResults, done: &CallOutcomes) -> Result<Contents, Error> {
     let mut contents = done.contents.clone();
     for call in &done.calls {
@@ -76,7 +78,7 @@ fn add_in_turn(session: &mut Session, results: &mut CallResults, done: &CallOutc
     Ok(contents)
 }
 
-/// The files that could not be written.
+/// Writes the changed files. Returns an error for each file that could not be written.
 fn write(session: &mut Session, original: &Contents, contents: &Contents) -> Result<Vec<rewrite::Error>, Error> {
     let store = session.services.open_store()?;
     let (mut refused, mut is_changed) = (Vec::new(), false);
@@ -91,13 +93,14 @@ fn write(session: &mut Session, original: &Contents, contents: &Contents) -> Res
         refused.extend(written.err());
     }
     if is_changed {
-        // The goals that follow see what is there now.
+        // Goals that follow must read the changed files.
         session.forget_repository();
     }
     Ok(refused)
 }
 
-fn told(error: &rewrite::Error) -> String {
+/// The error and its cause in one line.
+fn with_cause(error: &rewrite::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

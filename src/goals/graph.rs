@@ -1,17 +1,19 @@
-//! `graph`: the selected targets and what they depend on, as a picture. Only Waders has it.
+//! `graph`: draws the selected targets and their dependencies. Pants does not have this goal.
 
 use std::collections::BTreeSet;
 
 use crate::config::typed::{GraphFormat, GraphSettings};
+use crate::goals::Error;
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
 use crate::report::graph::{Drawing, Node};
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::targets::{Address, TargetGraph};
 
 const GOAL: &str = "graph";
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let settings = GraphSettings::parse(session.config());
     let selected = session.select()?;
@@ -31,7 +33,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
-/// What is drawn has its edges; where they lead is drawn too.
+/// The targets in `drawn` with their edges, and the targets at the ends of those.
 fn picture(
     graph: &TargetGraph,
     dependencies: &Dependencies,

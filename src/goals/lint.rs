@@ -1,22 +1,25 @@
-//! `lint`: every linter on the selected files, and what fixers and formatters would change. Nothing is written but
-//! reports.
+//! `lint`: runs every linter on the selected files, and reports what fixers and formatters would change. No source is
+//! changed.
 
 use crate::config::typed::LintSettings;
+use crate::goals::Error;
 use crate::goals::call_results::{CallResults, keep_reports};
 use crate::goals::regex_lint;
+use crate::prepare;
 use crate::prepare::calls::enabled::enabled_calls;
 use crate::prepare::calls::{self, CallOutcomes, EnabledCall};
 use crate::report::tool_result::Mode;
 use crate::report::tool_summary;
 use crate::session::reuse::reused_or;
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::tools::Kind;
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let enabled = match enabled_calls(session.config(), "lint", &kinds(session)) {
-        // As with Pants, whose `lint` is always there.
-        Err(Error::NoTool { .. }) => Vec::new(),
-        enabled => without_doubles(enabled?),
+        // As in Pants, `lint` without tools is not an error.
+        Err(prepare::Error::NoTool { .. }) => Vec::new(),
+        enabled => without_duplicates(enabled?),
     };
     let done = reused_or(session, "lint", |session| lint(session, &enabled))?;
     let mut results = CallResults::default();
@@ -32,7 +35,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         Verdict::Good if done.has_unreadable => Verdict::Bad(1),
         verdict => verdict,
     };
-    results.tell_machines(session, "lint", verdict)?;
+    results.write_reports(session, "lint", verdict)?;
     Ok(verdict)
 }
 
@@ -47,14 +50,14 @@ fn kinds(session: &Session) -> Vec<Kind> {
     [Kind::Linter, Kind::Fixer, Kind::Formatter].into_iter().filter(is_included).collect()
 }
 
-/// Without fixers whose changes a linter finds anyway.
-fn without_doubles(mut enabled: Vec<EnabledCall>) -> Vec<EnabledCall> {
+/// Removes fixers whose changes an enabled linter reports anyway.
+fn without_duplicates(mut enabled: Vec<EnabledCall>) -> Vec<EnabledCall> {
     let names: Vec<String> = enabled.iter().map(|enabled| enabled.call.name.clone()).collect();
     enabled.retain(|enabled| enabled.call.linted_by.as_ref().is_none_or(|linter| !names.contains(linter)));
     enabled
 }
 
-/// All tools at once, each on the files as they are.
+/// Runs all tools at the same time, each on the files as they are.
 fn lint(session: &mut Session, enabled: &[EnabledCall]) -> Result<CallOutcomes, Error> {
     let calls = calls::partition_calls(session, enabled)?;
     let (contents, has_unreadable) = calls::read_contents(session, &calls)?;
@@ -62,7 +65,7 @@ fn lint(session: &mut Session, enabled: &[EnabledCall]) -> Result<CallOutcomes, 
     Ok(CallOutcomes { calls, outcomes, contents, has_unreadable })
 }
 
-/// Which goal makes the changes that are wanted.
+/// Names the goals that fix the findings.
 fn advise(session: &Session, results: &CallResults) {
     let config = session.config();
     let formatters = enabled_calls(config, "fmt", &[Kind::Formatter]).unwrap_or_default();

@@ -1,10 +1,12 @@
-//! `list`: the selected targets' addresses, one a line. `filter` is the same under its old name.
+//! `list`: prints the addresses of the selected targets, one on each line. `filter` is an older name of it.
 
 use crate::config::typed::ListSettings;
+use crate::goals::Error;
 use crate::goals::output;
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::targets::{Target, Value};
 
+/// Runs `list`.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.ignoring_missing_sources(Session::select)?;
     if selected.is_empty() {
@@ -22,13 +24,14 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
+/// Runs `filter`.
 pub fn filter(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.ignoring_missing_sources(Session::select)?;
     output::addresses(session, "filter", &selected)?;
     Ok(Verdict::Good)
 }
 
-/// The address, and below it the description.
+/// The address with the description below it; `None` for a target without one.
 fn documented(target: &Target) -> Option<String> {
     let description = target.fields.get("description").and_then(Value::as_str)?;
     let lines = description.trim().split('\n').map(|line| format!("\n  {line}"));

@@ -1,11 +1,12 @@
-//! One small file for each goal: it selects, prepares, runs and reports, and ends in a verdict. How targets become actions
-//! is in `prepare`; what the goals of one run share is in `session`.
+//! One small file for each goal, which selects, plans, runs, reports, and returns a verdict. How targets become actions is
+//! in `prepare`; what the goals of one run share is in `session`.
 
 mod call_results;
 mod check;
 mod count_loc;
 mod dependencies;
 mod dependents;
+mod error;
 mod filedeps;
 mod fmt;
 mod graph;
@@ -22,12 +23,14 @@ mod test;
 mod update_build_files;
 mod version;
 
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 
-/// What a goal's name stands for.
+pub use error::Error;
+
+/// The function that runs a goal.
 pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 
-/// By name, as the command line spells them.
+/// The implemented goals by name, as the command line spells them.
 pub const GOALS: &[(&str, Goal)] = &[
     ("check", check::run),
     ("count-loc", count_loc::run),
@@ -50,11 +53,12 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("version", version::run),
 ];
 
-/// Sorted.
+/// The names of the implemented goals, sorted.
 pub fn names() -> Vec<&'static str> {
     GOALS.iter().map(|(name, _)| *name).collect()
 }
 
+/// The goal of a name, if it is implemented.
 pub fn named(name: &str) -> Option<Goal> {
     GOALS.iter().find(|(known, _)| *known == name).map(|(_, goal)| *goal)
 }

@@ -1,12 +1,12 @@
-//! Data that a goal answers with: to standard output, or to the file that `--output-file` names. What it says is the
-//! goal's.
+//! Prints the data of a goal to standard output, or to the file that `--output-file` names.
 
 use crate::config::typed::OutputSettings;
+use crate::goals::Error;
 use crate::report;
-use crate::session::{Error, Session};
+use crate::session::Session;
 use crate::targets::Address;
 
-/// One line each, or one JSON list where the goal was asked for `--json`.
+/// Prints lines, or one JSON list with `--json`.
 pub fn lines(session: &Session, goal: &str, lines: &[String]) -> Result<(), Error> {
     let settings = OutputSettings::parse(session.config(), goal);
     if settings.json {
@@ -16,7 +16,7 @@ pub fn lines(session: &Session, goal: &str, lines: &[String]) -> Result<(), Erro
     text(session, goal, &lines.iter().flat_map(|line| [line, separator.as_str()]).collect::<String>())
 }
 
-/// In the order given.
+/// Prints addresses in the order given, as `lines` does.
 pub fn addresses<'a>(
     session: &Session,
     goal: &str,
@@ -26,17 +26,18 @@ pub fn addresses<'a>(
     lines(session, goal, &printed)
 }
 
+/// Prints a text that ends its own lines.
 pub fn text(session: &Session, goal: &str, text: &str) -> Result<(), Error> {
     match OutputSettings::parse(session.config(), goal).output_file {
         Some(file) => {
             let path = session.build_root().join(file);
             std::fs::write(&path, text).map_err(|source| Error::Output { path, source })
         }
-        None => session.ui.print(text),
+        None => Ok(session.ui.print(text)?),
     }
 }
 
-/// `\n`, `\t`, `\0`, `\x1e` and their like are what they stand for in Python.
+/// Replaces escapes such as `\n`, `\t`, `\0` and `\x1e` as Python does.
 fn unescaped(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

@@ -1,20 +1,23 @@
-//! `paths`: how one target comes to depend on another. Each end may be a group of targets.
+//! `paths`: the dependency paths from one target to another. Each end may be several targets.
 
 use crate::config::typed::PathsSettings;
+use crate::goals::Error;
 use crate::goals::output;
 use crate::inference::Paths;
 use crate::report;
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::targets::{self, Address, TargetGraph};
 
 const GOAL: &str = "paths";
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let settings = PathsSettings::parse(session.config());
     let graph = session.load_graph()?;
-    // A path may lead through what is not declared.
+    // A path may lead through targets that could not be loaded.
     session.report_load_errors(|_| true);
-    let (from, to) = (end(session, &graph, settings.from, "from")?, end(session, &graph, settings.to, "to")?);
+    let (from, to) =
+        (select_end(session, &graph, settings.from, "from")?, select_end(session, &graph, settings.to, "to")?);
     let dependencies = session.infer_all()?;
     let mut paths = Paths::new(&graph, &dependencies);
     let mut found: Vec<Vec<String>> = Vec::new();
@@ -27,8 +30,8 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
-/// The targets that `--from` or `--to` names; a generator stands for what it generates.
-fn end(
+/// The targets that `--from` or `--to` names; a generator is replaced by what it generates.
+fn select_end(
     session: &Session,
     graph: &TargetGraph,
     spec: Option<String>,

@@ -9,10 +9,11 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::base::RelPath;
 use crate::config::typed::PeekSettings;
+use crate::goals::Error;
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::store::{HashedFile, fingerprint};
 use crate::targets::kind::{Kind, Sources};
 use crate::targets::visibility::Side;
@@ -20,6 +21,7 @@ use crate::targets::{Address, EnabledBackends, Target, TargetGraph, field_values
 
 const GOAL: &str = "peek";
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
@@ -59,7 +61,7 @@ impl Peek<'_> {
             fields.insert("sources".to_owned(), files.keys().map(RelPath::as_str).collect());
         }
         if self.settings.include_additional_info {
-            // What plugins of Pants would add.
+            // Plugins of Pants would add information here.
             fields.insert("additional_info".to_owned(), json!({}));
         }
         let head = [("address", json!(target.address.to_string())), ("target_type", json!(target.kind))];
@@ -67,7 +69,7 @@ impl Peek<'_> {
         Json::Object(head.chain(fields).collect::<Map<_, _>>())
     }
 
-    /// The visibility rules about a target, and what they make of its dependencies.
+    /// The visibility rules for a target, and how they apply to its dependencies.
     fn rules(&self, target: &Target, dependencies: &[&Address]) -> [(String, Json); 3] {
         let visibility = self.graph.visibility();
         let from = visibility.end(self.graph, target);
@@ -92,14 +94,14 @@ impl Peek<'_> {
         ]
     }
 
-    /// The sources with what is needed to name their tree; one that cannot be read is left out.
+    /// The sources with their hashes; a source that cannot be read is left out.
     fn files(&self, target: &Target) -> BTreeMap<RelPath, HashedFile> {
         let known = target.sources.iter().filter_map(|file| Some((file.clone(), self.files.get(file)?.clone())));
         known.collect()
     }
 }
 
-/// Each source once: a generator and what it generates have the same ones.
+/// Hashes each source once: a generator has the same sources as the targets that it generates.
 fn hashed<'a>(root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, HashedFile> {
     let files: BTreeSet<&RelPath> = targets.iter().flat_map(|target| &target.sources).collect();
     let read = |file: &'a RelPath| {
@@ -112,7 +114,7 @@ fn hashed<'a>(root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, Hashe
 
 fn has_sources(target: &Target) -> bool {
     Kind::find(&target.kind).is_some_and(|kind| {
-        // Some types make their sources themselves.
+        // Some target types generate their sources.
         kind.sources != Sources::None
             || kind.fields().any(|field| matches!(field.name, "_sources" | "_dummy_source" | "jar"))
     })

@@ -1,17 +1,19 @@
-//! `py-constraints`: which interpreters the selected targets, with what they need, can run on.
+//! `py-constraints`: the interpreters on which the selected targets and their dependencies can run.
 
 use crate::config::typed::{PyConstraintsSettings, PythonSettings};
+use crate::goals::Error;
 use crate::goals::output;
 use crate::inference::constraints::{Interpreters, merged, printed};
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::targets::{Address, Target};
 
 const GOAL: &str = "py-constraints";
 const BACKEND: &str = "pants.backend.python.mixed_interpreter_constraints";
 
-/// Of Pants 2.17, for repositories that set none.
+/// The default of Pants 2.17, for repositories that set none.
 const DEFAULT: &str = "CPython<4,>=3.7";
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if !session.context.global().backend_packages.iter().any(|enabled| enabled == BACKEND) {
         return Err(Error::NeedsBackend { goal: GOAL, backend: BACKEND });
@@ -33,7 +35,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         false => table(&interpreters, &selected)?,
     };
     if text.is_empty() {
-        session.ui.warn("no target of the command line runs on a Python interpreter");
+        session.ui.warn("the command line selects no target that runs on a Python interpreter");
     }
     output::text(session, GOAL, &text)?;
     Ok(Verdict::Good)
@@ -46,8 +48,8 @@ fn table(interpreters: &Interpreters<'_>, selected: &[Address]) -> Result<String
     }
     let mut out = format!("Final merged constraints: {}\n", printed(&merged(found.keys())?));
     if selected.len() > 1 {
-        out += "  (What all of these could run on together, though they may never be used\n  \
-                together. `py-constraints --summary` tells them apart.)";
+        out += "  (The interpreters on which all of these could run together, even if they never do.\n  \
+                `py-constraints --summary` lists each target.)";
     }
     for (constraints, addresses) in &found {
         out += &format!("\n{}\n", printed(constraints));
@@ -58,7 +60,7 @@ fn table(interpreters: &Interpreters<'_>, selected: &[Address]) -> Result<String
     Ok(out)
 }
 
-/// Of every target of the repository, as CSV.
+/// A row for every target of the repository, as CSV.
 fn summary(interpreters: &Interpreters<'_>) -> Result<String, Error> {
     let mut out = "Target,Constraints,Transitive Constraints,# Dependencies,# Dependents\r\n".to_owned();
     let mut targets: Vec<&Target> = interpreters.graph.targets().collect();

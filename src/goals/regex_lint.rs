@@ -1,15 +1,16 @@
-//! `[regex-lint]` as a part of `lint`: the selected files are read, and the findings look like those of a tool.
+//! `[regex-lint]` as part of `lint`: reads the selected files and reports findings like those of a tool.
 
 use std::time::Duration;
 
 use crate::config::typed::{RegexLintSettings, ToolGoalSettings};
+use crate::goals::Error;
 use crate::report::Status;
 use crate::report::finding::Finding;
 use crate::report::tool_result::{ToolResult, ToolRun};
-use crate::session::{Error, Session};
+use crate::session::Session;
 use crate::tools::regex_lint::{Detail, NAME, Rules, report};
 
-/// Nothing where no selected file must hold anything, or nobody set it up.
+/// The result; `None` if it is not configured or no selected file has required patterns.
 pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     let settings = RegexLintSettings::parse(session.config());
     let only = ToolGoalSettings::parse(session.config(), "lint").only;
@@ -29,19 +30,19 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     if checked.is_empty() {
         return Ok(None);
     }
-    let (stdout, is_well) = report(&checked, detail);
+    let (stdout, has_passed) = report(&checked, detail);
     let failed = checked.iter().filter(|checked| !checked.other.is_empty());
     let findings = failed.map(|checked| {
         Finding::for_file(
             &checked.path,
-            format!("does not match as `[regex-lint]` wants: {}", checked.other.join(", ")),
+            format!("does not match the patterns of `[regex-lint]`: {}", checked.other.join(", ")),
         )
     });
     let findings = findings.collect();
     let run = ToolRun {
         files: checked.into_iter().map(|checked| checked.path).collect(),
         partition: None,
-        status: if is_well { Status::Passed } else { Status::Found(1) },
+        status: if has_passed { Status::Passed } else { Status::Found(1) },
         origin: None,
         wall: Duration::ZERO,
         stdout,

@@ -1,4 +1,4 @@
-//! `tailor`: writes the targets that files call for into BUILD files. Which ones, `targets::missing` knows.
+//! `tailor`: adds missing targets to BUILD files. `targets::missing` finds them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,26 +6,28 @@ use std::fs;
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::config::typed::TailorSettings;
+use crate::goals::Error;
 use crate::inference;
 use crate::session::rewrite::rewrite;
-use crate::session::{Error, Session, Verdict, selection};
+use crate::session::{Session, Verdict, selection};
 use crate::targets::missing::{self, MissingTarget, SearchResult, append_targets};
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if !selection::says_what(session)? {
         session.ui.warn_with_hint("no files specified; nothing to do", "`tailor ::` works on the whole repository");
         return Ok(Verdict::Good);
     }
     let settings = TailorSettings::parse(session.config());
-    readable_name(session, &settings.build_file_name)?;
+    check_name(session, &settings.build_file_name)?;
     let graph = session.load_graph()?;
     session.report_load_errors(|_| true);
     if session.repository.has_errors {
-        // Who owns what is not known, and a second target for the same files is worse than none.
-        session.ui.error("`tailor` adds nothing while BUILD files have mistakes", None);
+        // The owners of files are not known, and a second target for the same files is worse than none.
+        session.ui.error("`tailor` adds no targets while BUILD files have errors", None);
         return Ok(Verdict::Bad(1));
     }
-    let missing = missing(session)?;
+    let missing = find_missing(session)?;
     let missing = missing::resolve_conflicts(missing, &graph, session.config())?;
     if missing.is_empty() {
         return Ok(Verdict::Good);
@@ -49,8 +51,8 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
-/// A name that `[GLOBAL] build_patterns` does not match would be written again by every run.
-fn readable_name(session: &Session, name: &str) -> Result<(), Error> {
+/// Refuses a name that does not match `[GLOBAL] build_patterns`: every run would write the file again.
+fn check_name(session: &Session, name: &str) -> Result<(), Error> {
     let patterns = session.context.global().build_patterns;
     let readable = RelPath::parse(name).is_ok_and(|name| name.components().count() == 1)
         && Globs::compile(patterns.iter().map(String::as_str))?.matches(name);
@@ -60,8 +62,8 @@ fn readable_name(session: &Session, name: &str) -> Result<(), Error> {
     }
 }
 
-/// Around the selected files.
-fn missing(session: &mut Session) -> Result<Vec<MissingTarget>, Error> {
+/// The missing targets of the directories of selected files.
+fn find_missing(session: &mut Session) -> Result<Vec<MissingTarget>, Error> {
     let dirs: BTreeSet<RelPath> = session.select_files()?.iter().filter_map(RelPath::parent).collect();
     let (graph, roots) = (session.load_graph()?, session.find_source_roots()?);
     let root = session.build_root().to_owned();
@@ -76,7 +78,7 @@ fn missing(session: &mut Session) -> Result<Vec<MissingTarget>, Error> {
     Ok(missing)
 }
 
-/// In the order in which they are told.
+/// Groups targets by BUILD file, in the order in which they are reported.
 fn by_build_file(
     session: &Session,
     name: &str,
@@ -87,7 +89,7 @@ fn by_build_file(
     for missing in missing {
         let mut file = missing.dir.push(name)?;
         if file.to_path(session.build_root()).is_dir() {
-            // A directory for builds has the name; Pants avoids it like this.
+            // A directory has the name; Pants avoids it in the same way.
             file = missing.dir.push(&format!("{name}.pants"))?;
         }
         let group = grouped.entry(file.clone()).or_default();
@@ -99,7 +101,7 @@ fn by_build_file(
     Ok(order.into_iter().map(|file| (file.clone(), grouped.remove(&file).unwrap_or_default())).collect())
 }
 
-/// Whether the file is a new one.
+/// Adds targets to a BUILD file, unless `check` is set. Returns whether the file is new.
 fn add(session: &Session, file: &RelPath, missing: &[MissingTarget], settings: &TailorSettings) -> Result<bool, Error> {
     let path = file.to_path(session.build_root());
     let now = match fs::read_to_string(&path) {

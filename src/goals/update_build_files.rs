@@ -1,4 +1,5 @@
-//! `update-build-files`: BUILD files with today's names, formatted. Which names are old, `build_file::renamed` knows.
+//! `update-build-files`: replaces deprecated names in BUILD files and formats the files. `build_file::renamed` knows the
+//! names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,24 +9,26 @@ use crate::base::{Digest, RelPath};
 use crate::build_file::renamed::{apply_renames, defined_names};
 use crate::build_file::{Diagnostic, Source};
 use crate::config::typed::UpdateBuildFilesSettings;
+use crate::goals::Error;
 use crate::goals::call_results::CallResults;
 use crate::prepare::calls::{self, Contents, EnabledCall, PartitionedCall, Partitions};
 use crate::report::tool_result::Mode;
 use crate::session::rewrite::rewrite;
-use crate::session::{Error, Session, Verdict, selection};
+use crate::session::{Session, Verdict, selection};
 use crate::store::Node;
 use crate::{targets, tools};
 
-/// A BUILD file on its way.
+/// A BUILD file and its new content.
 struct Update {
     was: Vec<u8>,
     now: Vec<u8>,
-    /// What was done, in words.
+    /// Descriptions of the changes.
     changes: Vec<&'static str>,
 }
 
 type Updates = BTreeMap<RelPath, Update>;
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if !selection::says_what(session)? {
         let hint = "`update-build-files ::` works on the whole repository";
@@ -62,7 +65,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
-/// The selected BUILD files.
+/// Reads the selected BUILD files.
 fn read(session: &mut Session) -> Result<Updates, Error> {
     let (files, graph) = (session.select_files()?, session.load_graph()?);
     let mut updates = Updates::new();
@@ -74,7 +77,7 @@ fn read(session: &mut Session) -> Result<Updates, Error> {
     Ok(updates)
 }
 
-/// Files with mistakes are passed over: loading told them.
+/// Replaces deprecated names. Files with syntax errors are skipped: loading reported them.
 fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
     let macros = macros(session)?;
     let version = session.context.global().pants_version;
@@ -89,7 +92,7 @@ fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
     Ok(())
 }
 
-/// What keeps the formatter from its work, if anything does; it is told then.
+/// Formats the files. A verdict if that failed, which is reported.
 fn format(session: &mut Session, formatter: &str, updates: &mut Updates) -> Result<Option<Verdict>, Error> {
     let (enabled, description) = find_formatter(formatter)?;
     let store = session.services.open_store()?;
@@ -123,7 +126,7 @@ fn format(session: &mut Session, formatter: &str, updates: &mut Updates) -> Resu
     Ok(None)
 }
 
-/// The way in which the chosen tool formats BUILD files, and how that is told.
+/// The call that formats BUILD files, and the description of its change.
 fn find_formatter(name: &str) -> Result<(EnabledCall, &'static str), Error> {
     let tool = tools::named(name);
     let call = tool.as_ref().and_then(|tool| tool.calls.iter().find(|call| call.build_files)).cloned();
@@ -138,7 +141,7 @@ fn find_formatter(name: &str) -> Result<(EnabledCall, &'static str), Error> {
     }
 }
 
-/// The names that the repository's preludes give a meaning.
+/// The names that the repository's preludes define.
 fn macros(session: &mut Session) -> Result<BTreeSet<String>, Error> {
     let graph = session.load_graph()?;
     let globs = Globs::compile(session.context.global().prelude_globs.iter().map(String::as_str))?;

@@ -1,7 +1,9 @@
-//! `version`: which Waders this is.
+//! `version`: prints the version of Waders.
 
-use crate::session::{Error, Session, Verdict};
+use crate::goals::Error;
+use crate::session::{Session, Verdict};
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     session.ui.print(&format!("{}\n", env!("CARGO_PKG_VERSION")))?;
     Ok(Verdict::Good)

@@ -10,6 +10,7 @@ use crate::inference::module_map::{is_python_source, resolve_of};
 use crate::inference::numbered::Number;
 use crate::inference::settings::Settings;
 use crate::inference::source_root::SourceRoots;
+use crate::targets::kind;
 use crate::targets::{Address, Files, Target, TargetGraph, Value};
 
 /// All closures of one graph, as far as its dependencies were asked for. Made once, asked often.
@@ -94,7 +95,7 @@ impl<'a> Closures<'a> {
                 let dir = source.parent().unwrap_or_default();
                 let above = inits.get(&dir).into_iter().flatten().filter(|_| is_python(source));
                 holding.files.extend(above.chain([source]).map(|file| places[file]));
-                let root = root_of_dir.get(&dir).and_then(Option::as_ref).filter(|_| target.kind != "file");
+                let root = root_of_dir.get(&dir).and_then(Option::as_ref).filter(|_| target.kind != kind::FILE);
                 let place = root.and_then(|root| source_roots.binary_search(root).ok());
                 holding.source_root = holding.source_root.or(place);
             }
@@ -123,20 +124,20 @@ impl<'a> Closures<'a> {
         for number in &members {
             let Some(target) = self.target(*number) else { continue };
             match target.kind.as_str() {
-                "python_requirement" => {
+                kind::PYTHON_REQUIREMENT => {
                     closure.requirements.push(&target.address);
                     closure
                         .requirement_texts
                         .extend(target.fields.get("requirements").map(Value::strings).unwrap_or_default());
                 }
-                "python_distribution" if !roots.contains(number) => closure.distributions.push(&target.address),
-                "relocated_files" => closure.relocated.extend(self.relocated(target)),
+                kind::PYTHON_DISTRIBUTION if !roots.contains(number) => closure.distributions.push(&target.address),
+                kind::RELOCATED_FILES => closure.relocated.extend(self.relocated(target)),
                 _ => {}
             }
             if Language::of(target).is_some_and(|language| self.settings.generated(language).python) {
                 closure.definitions.push(&target.address);
             }
-            if is_python_source(target) || matches!(target.kind.as_str(), "python_requirement" | "pex_binary") {
+            if is_python_source(target) || matches!(target.kind.as_str(), kind::PYTHON_REQUIREMENT | kind::PEX_BINARY) {
                 closure.resolves.insert(resolve_of(target, self.settings));
             }
         }
@@ -172,11 +173,11 @@ fn chosen<'a>(all: &'a [RelPath], chosen: &[bool]) -> Vec<&'a RelPath> {
 
 /// Do the target's sources go into sandboxes?
 fn is_held(target: &Target) -> bool {
-    is_python_source(target) || matches!(target.kind.as_str(), "resource" | "file")
+    is_python_source(target) || matches!(target.kind.as_str(), kind::RESOURCE | kind::FILE)
 }
 
 fn is_package(target: &Target) -> bool {
-    matches!(target.kind.as_str(), "pex_binary" | "python_distribution" | "archive" | "docker_image")
+    matches!(target.kind.as_str(), kind::PEX_BINARY | kind::PYTHON_DISTRIBUTION | kind::ARCHIVE | kind::DOCKER_IMAGE)
 }
 
 fn is_python(file: &RelPath) -> bool {

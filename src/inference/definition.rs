@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::targets::Target;
+use crate::targets::kind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Language {
@@ -42,8 +43,8 @@ impl Language {
     /// Nothing for a target that is no definition.
     pub fn of(target: &Target) -> Option<Language> {
         match target.kind.as_str() {
-            "protobuf_source" => Some(Language::Protobuf),
-            "thrift_source" => Some(Language::Thrift),
+            kind::PROTOBUF_SOURCE => Some(Language::Protobuf),
+            kind::THRIFT_SOURCE => Some(Language::Thrift),
             _ => None,
         }
     }

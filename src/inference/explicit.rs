@@ -7,6 +7,7 @@ use crate::inference::entry_point;
 use crate::inference::numbered::{Number, Numbered};
 use crate::inference::settings::Settings;
 use crate::targets::dependencies::{self, Error};
+use crate::targets::kind;
 use crate::targets::{Kind, Target, Value};
 
 /// What the target depends on.
@@ -57,7 +58,7 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
                 }
             },
             // Whoever needs a lockfile that is not there will say so; its target is only an aid to find what changed.
-            Err(_) if target.kind == "python_requirement" && written.ends_with("_lockfile") => {}
+            Err(_) if target.kind == kind::PYTHON_REQUIREMENT && written.ends_with("_lockfile") => {}
             Err(error) => explicit.errors.push(error),
         }
     }
@@ -81,7 +82,7 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
             Err(error) => explicit.errors.push(error),
         }
     }
-    if settings.entry_points && target.kind == "python_distribution" {
+    if settings.entry_points && target.kind == kind::PYTHON_DISTRIBUTION {
         for written in entry_point::of_distribution(target).iter().filter(|written| entry_point::is_address(written)) {
             match named(targets, target, written) {
                 Ok(named) => {

@@ -5,21 +5,22 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::inference::dockerfile::Dockerfile;
 use crate::inference::numbered::{Number, Numbered};
+use crate::targets::kind;
 use crate::targets::{Address, Target, Value, dependencies};
 
 /// The types that `package` makes a file or an image of.
 const PACKAGES: [&str; 11] = [
-    "archive",
-    "docker_image",
-    "makeself_archive",
-    "pex_binary",
-    "python_aws_lambda_function",
-    "python_aws_lambda_layer",
-    "python_awslambda",
-    "python_distribution",
-    "python_google_cloud_function",
-    "pyoxidizer_binary",
-    "scie_binary",
+    kind::ARCHIVE,
+    kind::DOCKER_IMAGE,
+    kind::MAKESELF_ARCHIVE,
+    kind::PEX_BINARY,
+    kind::PYTHON_AWS_LAMBDA_FUNCTION,
+    kind::PYTHON_AWS_LAMBDA_LAYER,
+    kind::PYTHON_AWSLAMBDA,
+    kind::PYTHON_DISTRIBUTION,
+    kind::PYTHON_GOOGLE_CLOUD_FUNCTION,
+    kind::PYOXIDIZER_BINARY,
+    kind::SCIE_BINARY,
 ];
 
 /// All packages, by the path of what is made of them. What has a default path is there without its ending.

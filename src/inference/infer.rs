@@ -27,6 +27,7 @@ use crate::inference::settings::{InitFiles, Settings, Unowned};
 use crate::inference::source_root::SourceRoots;
 use crate::inference::sourced::sourced;
 use crate::inference::stdlib::is_stdlib;
+use crate::targets::kind;
 use crate::targets::{Address, Diagnostic, Severity, Target, TargetGraph, dependencies};
 
 /// What each of some files imports.
@@ -140,7 +141,8 @@ fn inits_to_read(settings: &Settings, targets: &Numbered<'_>) -> Vec<RelPath> {
 fn assets<'a>(settings: &Settings, targets: &Numbered<'a>) -> FxHashMap<&'a RelPath, Vec<Number>> {
     let mut assets: FxHashMap<&RelPath, Vec<Number>> = FxHashMap::default();
     if settings.assets {
-        for (number, target) in targets.iter().filter(|(_, target)| matches!(target.kind.as_str(), "resource" | "file"))
+        for (number, target) in
+            targets.iter().filter(|(_, target)| matches!(target.kind.as_str(), kind::RESOURCE | kind::FILE))
         {
             target.sources.iter().for_each(|source| assets.entry(source).or_default().push(number));
         }
@@ -150,7 +152,7 @@ fn assets<'a>(settings: &Settings, targets: &Numbered<'a>) -> FxHashMap<&'a RelP
 
 fn extensions<'a>(targets: &Numbered<'a>) -> FxHashMap<&'a str, Vec<String>> {
     let mut extensions: FxHashMap<&str, Vec<String>> = FxHashMap::default();
-    for (_, target) in targets.iter().filter(|(_, target)| target.kind == "python_distribution") {
+    for (_, target) in targets.iter().filter(|(_, target)| target.kind == kind::PYTHON_DISTRIBUTION) {
         for (namespace, written) in entry_point::of_extension(target) {
             if !entry_point::is_address(&written) {
                 extensions.entry(namespace).or_default().push(written);
@@ -239,16 +241,16 @@ impl<'a> Inference<'a> {
 
     fn implied(&self, found: &mut Found<'a>, number: Number) {
         match found.target.kind.as_str() {
-            "pex_binary" if self.settings.entry_points => self.of_start(found, "entry_point"),
-            "python_awslambda" | "python_aws_lambda_function" | "python_google_cloud_function"
+            kind::PEX_BINARY if self.settings.entry_points => self.of_start(found, "entry_point"),
+            kind::PYTHON_AWSLAMBDA | kind::PYTHON_AWS_LAMBDA_FUNCTION | kind::PYTHON_GOOGLE_CLOUD_FUNCTION
                 if self.settings.entry_points =>
             {
                 self.of_start(found, "handler")
             }
-            "python_distribution" if self.settings.entry_points => self.of_distribution(found),
-            "platform_resources" => self.of_platform(found),
-            "docker_image" => self.of_image(found),
-            "shell_source" | "shunit2_test" if self.settings.shell => self.of_script(found),
+            kind::PYTHON_DISTRIBUTION if self.settings.entry_points => self.of_distribution(found),
+            kind::PLATFORM_RESOURCES => self.of_platform(found),
+            kind::DOCKER_IMAGE => self.of_image(found),
+            kind::SHELL_SOURCE | kind::SHUNIT2_TEST if self.settings.shell => self.of_script(found),
             _ if is_python_source(found.target) => {
                 self.of_source(found);
                 self.of_extensions(found);
@@ -351,8 +353,8 @@ impl<'a> Inference<'a> {
             let numbers = self.assets.get(path).into_iter().flatten().copied();
             numbers.filter(|number| self.targets.get(*number).kind == kind).collect::<Vec<_>>()
         };
-        let mut candidates = of_kind(&dir.join(&path), "resource");
-        candidates.extend(of_kind(&path, "file"));
+        let mut candidates = of_kind(&dir.join(&path), kind::RESOURCE);
+        candidates.extend(of_kind(&path, kind::FILE));
         self.take_one(found, candidates, &format!("asset `{path}`"), Some(import.line));
     }
 
@@ -378,7 +380,7 @@ impl<'a> Inference<'a> {
             let inits = above.inits.iter().filter(|owner| !self.targets.get(**owner).sources.contains(source));
             found.inferred.extend(inits.copied().filter(shares));
         }
-        if found.target.kind != "python_test" || !self.settings.conftests {
+        if found.target.kind != kind::PYTHON_TEST || !self.settings.conftests {
             return;
         }
         found.inferred.extend(above.conftests.iter().copied().filter(shares));
@@ -407,8 +409,9 @@ impl<'a> Inference<'a> {
     fn of_script(&self, found: &mut Found<'a>) {
         let text = found.target.sources.first().and_then(|source| (self.texts)(source));
         for path in text.map(|text| sourced(&text)).unwrap_or_default() {
-            let is_script =
-                |owner: &Number| matches!(self.targets.get(*owner).kind.as_str(), "shell_source" | "shunit2_test");
+            let is_script = |owner: &Number| {
+                matches!(self.targets.get(*owner).kind.as_str(), kind::SHELL_SOURCE | kind::SHUNIT2_TEST)
+            };
             let mut owners = self.targets.owners(&path).iter().copied().filter(is_script);
             if let (Some(owner), None) = (owners.next(), owners.next()) {
                 found.inferred.push(owner);

@@ -11,6 +11,7 @@ use crate::inference::SourceRoots;
 use crate::inference::entry_point;
 use crate::inference::module_map::module_name;
 use crate::targets::TargetGraph;
+use crate::targets::kind;
 use crate::targets::missing::{FieldValue, MissingTarget, PYTHON, SearchInput, is_backend_enabled};
 
 /// A `pex_binary` for each `__main__.py` and each file that guards its end by `__name__ == "__main__"`.
@@ -37,7 +38,8 @@ fn is_runnable(input: &SearchInput, file: &RelPath) -> bool {
 /// The modules that binaries start with, of those in the directories of `files` and above.
 fn started<'f>(graph: &TargetGraph, roots: &SourceRoots, files: impl Iterator<Item = &'f RelPath>) -> BTreeSet<String> {
     let dirs: BTreeSet<RelPath> = files.flat_map(RelPath::ancestors).collect();
-    let binaries = graph.targets().filter(|target| target.kind == "pex_binary" && dirs.contains(&target.address.dir));
+    let binaries =
+        graph.targets().filter(|target| target.kind == kind::PEX_BINARY && dirs.contains(&target.address.dir));
     let written = binaries.filter_map(|target| {
         entry_point::module(target.fields.get("entry_point")?.as_str()?, &target.address.dir, roots)
     });
@@ -49,7 +51,7 @@ fn missing(file: &RelPath) -> Option<MissingTarget> {
     Some(MissingTarget {
         dir: file.parent()?,
         name: name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned(),
-        kind: "pex_binary".to_owned(),
+        kind: kind::PEX_BINARY.to_owned(),
         files: Vec::new(),
         globs: Vec::new(),
         fields: vec![("entry_point", FieldValue::Text(name.to_owned()))],

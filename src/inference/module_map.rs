@@ -14,6 +14,7 @@ use crate::inference::numbered::{Number, Numbered};
 use crate::inference::settings::Settings;
 use crate::inference::source_root::SourceRoots;
 use crate::inference::third_party::{Provides, modules_of, normalize, project_name};
+use crate::targets::kind;
 use crate::targets::{Target, Value};
 
 #[derive(Debug, Default)]
@@ -68,7 +69,7 @@ impl ModuleMap {
                     let provider = Provider { target: number, provides };
                     modules.first_party.entry(module).or_default().push(provider);
                 }
-            } else if target.kind == "vcs_version" {
+            } else if target.kind == kind::VCS_VERSION {
                 if let Some(module) = generated_module(target, roots) {
                     let modules = of_resolve(&mut resolves, resolve);
                     modules.first_party.entry(module).or_default().push(code_of(number));
@@ -78,7 +79,7 @@ impl ModuleMap {
                     let modules = of_resolve(&mut resolves, resolve);
                     modules.first_party.entry(module).or_default().push(code_of(number));
                 }
-            } else if target.kind == "python_requirement" {
+            } else if target.kind == kind::PYTHON_REQUIREMENT {
                 let modules = of_resolve(&mut resolves, resolve);
                 for (provides, module) in required(targets, target) {
                     let provider = Provider { target: number, provides };
@@ -112,7 +113,7 @@ impl ModuleMap {
 }
 
 pub fn is_python_source(target: &Target) -> bool {
-    matches!(target.kind.as_str(), "python_source" | "python_test" | "python_test_util")
+    matches!(target.kind.as_str(), kind::PYTHON_SOURCE | kind::PYTHON_TEST)
 }
 
 /// The resolve that a target is in; one name for all where resolves are off.
@@ -126,7 +127,7 @@ pub fn resolve_of<'a>(target: &'a Target, settings: &'a Settings) -> &'a str {
 
 /// Is Python made of what the target has, which is something else?
 fn is_generating(target: &Target) -> bool {
-    target.kind == "vcs_version" || Language::of(target).is_some()
+    target.kind == kind::VCS_VERSION || Language::of(target).is_some()
 }
 
 fn of_resolve<'r>(resolves: &'r mut BTreeMap<String, Modules>, resolve: &str) -> &'r mut Modules {

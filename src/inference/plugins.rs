@@ -4,6 +4,7 @@
 use crate::config::Config;
 use crate::config::plugins::{self, Exclude};
 use crate::config::typed::PlatformResourcesSettings;
+use crate::targets::kind;
 use crate::targets::{Address, Target, Value};
 
 /// The plugins of a repository, as far as they have to do with dependencies.
@@ -23,7 +24,8 @@ impl Plugins {
     /// Whether a source does without an owner of what it imports.
     pub fn excludes(&self, source: &Target, owner: &Address) -> bool {
         let tags = source.fields.get("tags").map(Value::strings).unwrap_or_default();
-        let is_meant = |exclude: &&&Exclude| source.kind == "python_source" && tags.contains(&exclude.tagged.as_str());
+        let is_meant =
+            |exclude: &&&Exclude| source.kind == kind::PYTHON_SOURCE && tags.contains(&exclude.tagged.as_str());
         let dir = owner.dir.as_str();
         let mut meant = self.excludes.iter().filter(is_meant);
         meant.any(|exclude| dir.starts_with(&exclude.below) && !dir.starts_with(&exclude.but_not_below))

@@ -22,7 +22,7 @@ use crate::store::{self, Node, Store, Tree};
 /// Where the image is mounted.
 pub const ROOT: &str = sandbox_paths::DEPS;
 /// The image's interpreter, for the first line of scripts.
-pub const PYTHON: &str = "/deps/bin/python";
+pub const PYTHON: &str = sandbox_paths::DEPS_PYTHON;
 
 const COMPILE: &str = include_str!("venv/compile_sources.py");
 const BUILD: &str = include_str!("venv/build_sdist.py");

@@ -1,4 +1,4 @@
-//! The action that runs pytest on test files: usually one file.
+//! The action that runs pytest on test files, usually one file. Which files share a process is decided in `prepare`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,14 +19,15 @@ pub const EXTRA_OUTPUT: &str = "extra-output";
 /// The settings that all test files of a run share.
 #[derive(Clone, Debug, Default)]
 pub struct PytestOptions {
-    /// `[pytest].args` and then what followed `--`.
+    /// `[pytest].args`, then the arguments after `--`.
     pub args: Vec<String>,
     /// `[pytest].config`.
     pub config: Option<RelPath>,
     /// `[pytest].junit_family`.
     pub junit_family: String,
-    /// Set where coverage is measured.
+    /// Set if coverage is measured.
     pub coverage: Option<CoverageOptions>,
+    /// The environment variable that receives the number of the execution slot.
     pub slot_variable: Option<String>,
     /// Whether a file without tests is a success.
     pub empty_is_fine: bool,
@@ -36,21 +37,23 @@ pub struct PytestOptions {
     pub debug: bool,
 }
 
+/// How coverage is measured.
 #[derive(Clone, Debug, Default)]
 pub struct CoverageOptions {
     /// Module names or directories; empty means everything.
     pub measured: Vec<String>,
-    /// `[coverage-py].config`; without it coverage looks for its settings itself.
+    /// `[coverage-py].config`. If it is `None`, coverage discovers its settings itself.
     pub config: Option<RelPath>,
 }
 
-/// How the tests of one process are spread by pytest-xdist.
+/// How pytest-xdist distributes the tests of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Workers {
     /// No workers: the tests run in pytest itself.
     None,
     /// As many as the machine has idle cores, up to this number.
     Idle(usize),
+    /// This number of workers.
     Exactly(u32),
 }
 
@@ -59,6 +62,7 @@ pub enum Workers {
 pub struct TestFiles {
     /// The address of the target, or a name for several.
     pub label: String,
+    /// At least one file.
     pub files: Vec<RelPath>,
     /// The tree of everything that the files depend on, transitively.
     pub sources: Source,
@@ -68,8 +72,11 @@ pub struct TestFiles {
     pub images: BTreeMap<String, Source>,
     /// Variables that the user requested.
     pub env: BTreeMap<String, String>,
+    /// Wall clock time of one attempt.
     pub timeout: Option<Duration>,
+    /// The number of attempts until the tests pass, at least 1.
     pub attempts: u32,
+    /// How the tests are distributed.
     pub workers: Workers,
     /// Whether the tests may use the host's network.
     pub network: bool,
@@ -77,6 +84,7 @@ pub struct TestFiles {
     pub cacheable: bool,
 }
 
+/// The action that runs test files in one process.
 pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
     let mut command = Command::new(argv(test, options), env(test, options), test.sources, test.images.clone());
     command.outputs_at = outputs_at();
@@ -132,7 +140,7 @@ fn env(test: &TestFiles, options: &PytestOptions) -> BTreeMap<String, String> {
     env
 }
 
-/// Files that tests write below `extra-output/` are kept.
+/// Files that tests write below `extra-output/` are captured.
 fn outputs_at() -> BTreeMap<String, RelPath> {
     let extra = RelPath::parse(EXTRA_OUTPUT).expect("the path is clean");
     BTreeMap::from([(sandbox_paths::in_src(EXTRA_OUTPUT), extra)])
@@ -198,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn debugging_has_a_terminal_and_no_reports_limits_or_slot() {
+    fn a_debugged_test_has_a_terminal_and_neither_reports_nor_a_timeout_nor_a_slot() {
         let options = PytestOptions {
             debug: true,
             coverage: Some(CoverageOptions::default()),

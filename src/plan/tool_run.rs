@@ -1,4 +1,4 @@
-//! The action that runs a linter, formatter or fixer on a batch of files. How files are batched is `batches`.
+//! The action that runs a linter, formatter or fixer on a batch of files. How files are divided into batches is in `batches`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::config::typed::ToolSettings;
 use crate::plan::{config_files, environment, program};
 use crate::tools::{Call, Tool};
 
-/// The directory where a linter may leave reports, below the build root and below the output root.
+/// The directory to which a linter may write reports, below the build root and below the output root.
 pub const REPORTS: &str = "reports";
 
 const FIXED_CLOCK: &str = include_str!("fixed_clock.py");
@@ -18,20 +18,24 @@ const FIXED_CLOCK: &str = include_str!("fixed_clock.py");
 /// The settings of a tool that all its processes share.
 #[derive(Clone, Debug, Default)]
 pub struct ToolOptions {
+    /// `[tool].args`.
     pub args: Vec<String>,
-    /// Settings files that the user names.
+    /// Settings files that the user configured.
     pub config: BTreeSet<RelPath>,
-    /// The program that replaces the usual one.
+    /// The name of a program that replaces the usual one.
     pub console_script: Option<String>,
+    /// Wall clock time.
     pub timeout: Option<Duration>,
 }
 
 /// Files that share a process, and the inputs of that process.
 #[derive(Clone, Debug)]
 pub struct ToolBatch {
+    /// The step's name in progress and errors.
     pub label: String,
-    /// At least one.
+    /// At least one file.
     pub files: Vec<RelPath>,
+    /// The tree of the files and everything else that the tool reads.
     pub input_root: Source,
     /// A digest of everything in the input root besides the files.
     pub context: Digest,
@@ -42,17 +46,19 @@ pub struct ToolBatch {
 }
 
 impl ToolOptions {
-    pub fn of(tool: &Tool, config: &Config) -> ToolOptions {
+    /// Reads the options of the section of the tool.
+    pub fn from_config(tool: &Tool, config: &Config) -> ToolOptions {
         let settings = ToolSettings::parse(config, &tool.scope);
         ToolOptions {
             args: settings.args,
-            config: config_files::named(tool, config),
+            config: config_files::configured_files(tool, config),
             console_script: settings.console_script,
             timeout: None,
         }
     }
 }
 
+/// The action that runs one call of a tool on one batch.
 pub fn action(tool: &Tool, call: &Call, options: &ToolOptions, batch: &ToolBatch) -> Action {
     let mut env = environment::base();
     if !batch.source_roots.is_empty() {
@@ -73,11 +79,12 @@ fn per_file(call: &Call, batch: &ToolBatch) -> PerFile {
     PerFile { files: batch.files.len(), context: batch.context, ignored_output: call.chatter.clone() }
 }
 
-/// Whether no source lies in the directory for reports: then a tool may have it for its own.
+/// Whether no source is in the reports directory. Only then may a tool write to it.
 pub fn has_no_reports_dir<'f>(sources: impl IntoIterator<Item = &'f RelPath>) -> bool {
     !sources.into_iter().any(|file| file.starts_with(&reports()))
 }
 
+/// The mount point of the reports directory and its path below the output root, if there are reports.
 pub fn outputs_at(has_reports: bool) -> BTreeMap<String, RelPath> {
     has_reports.then(|| (sandbox_paths::in_src(REPORTS), reports())).into_iter().collect()
 }
@@ -86,7 +93,7 @@ fn reports() -> RelPath {
     RelPath::parse(REPORTS).expect("the path is clean")
 }
 
-/// Findings are as cacheable as their absence: the same files give the same findings.
+/// A result with findings is cached like one without, because the same files give the same findings.
 fn success_codes(call: &Call) -> Vec<i32> {
     std::iter::once(0).chain(call.finding_codes.iter().copied()).collect()
 }
@@ -100,24 +107,24 @@ fn argv(tool: &Tool, call: &Call, options: &ToolOptions, files: &[RelPath]) -> V
         match word.as_str() {
             "{config}" => argv.extend(config_args(tool, options)),
             "{args}" => argv.extend(options.args.iter().cloned()),
-            "{files}" => argv.extend(files.iter().map(shown)),
+            "{files}" => argv.extend(files.iter().map(to_argument)),
             program if index == 0 => {
                 argv.push(sandbox_paths::in_deps_bin(options.console_script.as_deref().unwrap_or(program)))
             }
             word => argv.push(word.to_owned()),
         }
     }
-    if call.kind.rewrites() { rewriting(argv, files.len()) } else { argv }
+    if call.kind.rewrites() { copy_changed_files(argv, files.len()) } else { argv }
 }
 
-/// A name that begins with a dash must not be read as an option.
-fn shown(file: &RelPath) -> String {
+/// A file name that begins with a dash must not be parsed as an option.
+fn to_argument(file: &RelPath) -> String {
     if file.as_str().starts_with('-') { format!("./{file}") } else { file.to_string() }
 }
 
-/// Copies the files that the tool changed to the output root: those newer than `/bin/sh`, since everything that a sandbox
-/// starts with has one modification time. The files are the last words of `argv`.
-fn rewriting(argv: Vec<String>, files: usize) -> Vec<String> {
+/// Wraps `argv` so that the files that the tool changed are copied to the output root. A changed file is newer than
+/// `/bin/sh`, because all inputs of a sandbox have the same modification time. The files are the last arguments.
+fn copy_changed_files(argv: Vec<String>, files: usize) -> Vec<String> {
     let words = argv.len() - files;
     let script = format!(
         "\"$@\"; code=$?; shift {words}; for file; do [ -e \"$file\" ] || exit 70; \
@@ -127,7 +134,7 @@ fn rewriting(argv: Vec<String>, files: usize) -> Vec<String> {
     ["/bin/sh", "-c", &script, "sh"].into_iter().map(str::to_owned).chain(argv).collect()
 }
 
-/// A tool that finds several settings files by itself takes at most one as an argument.
+/// A settings file is an argument only if it is the only one. If there are several, the tool discovers them itself.
 fn config_args(tool: &Tool, options: &ToolOptions) -> Vec<String> {
     let Some(config) = options.config.first().filter(|_| options.config.len() == 1) else { return Vec::new() };
     tool.config_args.iter().map(|word| word.replace("{}", config.as_str())).collect()
@@ -161,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_come_before_arguments_and_files_last() {
+    fn settings_come_first_then_arguments_then_files() {
         assert_eq!(
             words("flake8", "flake8", &options(&["--max-line-length=90"], &["build/.flake8"]), &["a.py", "b.py"]),
             "/deps/bin/flake8 --config=build/.flake8 --jobs=1 --max-line-length=90 a.py b.py"
@@ -169,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn of_several_settings_files_none_is_an_argument() {
+    fn several_settings_files_are_not_passed_as_arguments() {
         assert!(!words("isort", "isort", &options(&[], &["a.cfg", "b.cfg"]), &["a.py"]).contains("--settings"));
     }
 
     #[test]
-    fn a_tool_that_rewrites_copies_changed_files_out() {
+    fn the_files_that_a_formatter_changed_are_copied_to_the_output() {
         let words = words("pyupgrade", "pyupgrade", &options(&["--py39-plus"], &[]), &["a.py", "-b.py"]);
         let script = "\"$@\"; code=$?; shift 2; for file; do [ -e \"$file\" ] || exit 70; \
                       [ \"$file\" -nt /bin/sh ] && { cp --parents -- \"$file\" /out || exit 70; }; done; exit $code";
@@ -182,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_whose_output_holds_the_time_runs_with_a_fixed_clock() {
+    fn a_tool_that_prints_the_time_runs_with_a_fixed_clock() {
         let words = words("bandit", "bandit", &ToolOptions::default(), &["a.py"]);
         assert!(words.starts_with("/deps/bin/python -s -B -c "), "{words}");
         assert!(words.ends_with(" /deps/bin/bandit --quiet a.py"), "{words}");

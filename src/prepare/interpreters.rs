@@ -8,10 +8,11 @@ use uv_pep440::Version;
 
 use crate::packaging::{Environment, recipes};
 use crate::plan::venv::Venvs;
+use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::packages::Packages;
 use crate::prepare::planner::Shared;
-use crate::session::{Error, toolchains};
+use crate::session::{self, toolchains};
 
 /// One interpreter, with the packages and venvs that are planned for it.
 pub struct PlannedInterpreter {
@@ -50,8 +51,8 @@ impl Planner<'_> {
 
     fn plan_interpreter(&mut self, constraints: &[String]) -> Result<PlannedInterpreter, Error> {
         let toolchain = toolchains::ensure(self.session, constraints)?;
-        let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
-        let interpreter = interpreter.compiled(&mut self.actions, self.empty_tree);
+        let interpreter = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?;
+        let interpreter = interpreter.with_compiled_library(&mut self.actions, self.empty_tree);
         let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
         let packages = Packages::new(self.session, environment)?;
         Ok(PlannedInterpreter { packages, venvs: Venvs::new(interpreter, self.empty_tree) })

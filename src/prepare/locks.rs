@@ -10,13 +10,15 @@ use crate::base::{Digest, RelPath};
 use crate::packaging::lockfile::{self, Lock};
 use crate::packaging::recipes;
 use crate::packaging::{Environment, resolve};
-use crate::plan::lock_run::{self, Reach};
+use crate::plan::lock_run::{self, PackageSources};
 use crate::plan::requirements;
 use crate::plan::venv::Venvs;
+use crate::prepare::Error;
 use crate::prepare::packages::Packages;
-use crate::session::{Error, Session, execute, toolchains};
+use crate::session::{self, Session, execute, toolchains};
 use crate::store::{Node, Tree};
 use crate::targets::TargetGraph;
+use crate::targets::kind;
 use crate::tools;
 
 /// Requirements to pin, and the file in the build root for the result, which has the form of a requirements.txt.
@@ -66,7 +68,7 @@ fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lo
         return Err(Error::FrozenRequirements { owner: request.owner.clone(), file: request.file.clone() });
     }
     let text = head + &pin(session, request)?;
-    std::fs::write(&path, &text).map_err(|source| Error::Output { path, source })?;
+    std::fs::write(&path, &text).map_err(|source| session::Error::Output { path, source })?;
     let advice = "commit it, so that everybody tests with the same packages";
     session.ui.note(&format!("wrote `{}`", request.file), Some(advice));
     Ok(parse(&text)?)
@@ -74,7 +76,7 @@ fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lo
 
 /// The requirements of all requirement targets, as they are written.
 fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
-    let targets = graph.targets().filter(|target| target.kind == "python_requirement");
+    let targets = graph.targets().filter(|target| target.kind == kind::PYTHON_REQUIREMENT);
     let texts = targets.filter_map(|target| target.fields.get("requirements"));
     texts.flat_map(|value| value.strings()).map(str::to_owned).collect()
 }
@@ -84,9 +86,9 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
     let store = session.services.open_store()?;
     let empty = store.put_tree(&Tree::default())?;
     let toolchain = toolchains::ensure(session, request.constraints)?;
-    let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
+    let interpreter = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?;
     let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
-    let uv = requirements::built_in("uv", tools::UV_LOCK)?;
+    let uv = requirements::parse_built_in("uv", tools::UV_LOCK)?;
     let chosen = resolve::resolve_whole(&uv, &environment).map_err(requirements::Error::from)?;
     let distributions = Packages::new(session, environment)?.distributions(&chosen)?;
 
@@ -98,8 +100,8 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
     let action = lock_run::action(&interpreter, Source::Output(image), Source::Tree(input), &reach);
     let step = graph.add(Step::Run(Box::new(action)));
     let mut results = execute::execute(session, graph, &[step], false)?;
-    let done = results.remove(&step).ok_or(Error::Interrupted)?.map_err(Error::Step)?;
-    let (_, outcome) = done.outcome.ok_or(Error::Interrupted)?;
+    let done = results.remove(&step).ok_or(session::Error::Interrupted)?.map_err(session::Error::Step)?;
+    let (_, outcome) = done.outcome.ok_or(session::Error::Interrupted)?;
     if outcome.exit != Exit::Code(0) {
         let stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
         return Err(Error::NotPinned { owner: request.owner.clone(), exit: outcome.exit, stderr });
@@ -110,7 +112,7 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
         _ => Err(Error::NotPinned {
             owner: request.owner.clone(),
             exit: outcome.exit,
-            stderr: "it wrote no file".to_owned(),
+            stderr: "uv wrote no file".to_owned(),
         }),
     }
 }
@@ -123,10 +125,12 @@ fn file_tree(session: &mut Session, name: &str, bytes: &[u8]) -> Result<Digest, 
 }
 
 /// What uv may reach: the indexes, certificates and proxies that the built-in client uses too.
-fn reach(session: &mut Session) -> Result<Reach, Error> {
+fn reach(session: &mut Session) -> Result<PackageSources, Error> {
     let indexes = session.context.package_indexes()?;
-    let mut reach =
-        Reach { indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(), ..Reach::default() };
+    let mut reach = PackageSources {
+        indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(),
+        ..PackageSources::default()
+    };
     for place in indexes.find_links {
         match place.url.strip_prefix("file://").or_else(|| place.url.strip_prefix('/').map(|_| place.url.as_str())) {
             // Like pip, ignores a directory that does not exist.

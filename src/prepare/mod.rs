@@ -3,6 +3,7 @@
 
 pub mod calls;
 pub mod check;
+mod error;
 pub mod images;
 mod interpreters;
 mod locks;
@@ -11,4 +12,5 @@ mod planner;
 pub mod test;
 pub mod tool_packages;
 
+pub use error::Error;
 pub use planner::Planner;

@@ -15,8 +15,9 @@ use crate::packaging::index::{self, Listed};
 use crate::packaging::lockfile::Artifact;
 use crate::packaging::resolve::{Chosen, Pick};
 use crate::plan::venv::Distribution;
+use crate::prepare::Error;
+use crate::session::Session;
 use crate::session::memo::memoized;
-use crate::session::{Error, Session};
 use crate::store::Store;
 
 /// Finds files for one interpreter.

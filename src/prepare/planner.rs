@@ -9,9 +9,10 @@ use crate::base::Digest;
 use crate::config::Config;
 use crate::packaging::resolve::Chosen;
 use crate::plan::requirements::Locks;
+use crate::prepare::Error;
 use crate::prepare::images::Importable;
 use crate::prepare::interpreters::PlannedInterpreter;
-use crate::session::{Error, Session};
+use crate::session::Session;
 use crate::store::Tree;
 
 /// A result that several steps need. What failed for one step is not tried again for the next.

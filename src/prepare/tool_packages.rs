@@ -7,10 +7,11 @@ use std::sync::Arc;
 use crate::config::typed::ToolSettings;
 use crate::packaging::resolve::{self, Chosen};
 use crate::plan::requirements::{self, ToolPackages};
+use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::locks;
+use crate::session::Session;
 use crate::session::memo::memoized;
-use crate::session::{Error, Session};
 use crate::tools::Tool;
 
 impl Planner<'_> {
@@ -35,7 +36,7 @@ impl Planner<'_> {
     ) -> Result<(), Error> {
         let environment = self.environment(constraints)?;
         let lock = match lockfile {
-            Some(path) => self.locks.at(path)?,
+            Some(path) => self.locks.load(path)?,
             None => locks::tool_lock(self.session, name, constraints, requirements)?,
         };
         let chosen = resolve::resolve_whole(&lock, &environment).map_err(requirements::Error::from)?;
@@ -62,10 +63,11 @@ impl Planner<'_> {
     fn resolve_tool(&mut self, constraints: &[String], tool: &Tool) -> Result<Vec<Chosen>, Error> {
         let environment = self.environment(constraints)?;
         let context = self.session.context.clone();
-        let question = requirements::question_of_tool(&self.locks, tool, &context.config, &environment);
+        let question = requirements::tool_packages_key(&self.locks, tool, &context.config, &environment);
         let store = self.session.services.open_store()?;
         let locks = &mut self.locks;
-        let resolve = || Ok(requirements::of_tool(locks, tool, &context.config, &environment)?);
+        let resolve =
+            || Ok::<_, Error>(requirements::select_tool_packages(locks, tool, &context.config, &environment)?);
         match memoized(&store, question, resolve)? {
             ToolPackages::Locked(chosen) => Ok(chosen),
             ToolPackages::Unlocked(requirements) => {
@@ -83,7 +85,7 @@ pub fn describe_origin(session: &Session, scope: &str) -> String {
         (Some(resolve), _) if settings.requirements.is_empty() => {
             format!("the resolve `{resolve}`, which `[{scope}] install_from_resolve` names, and lock it again")
         }
-        (Some(_), _) => format!("`requirements` in the section `[{scope}]`, and to the resolve if it lacks it"),
+        (Some(_), _) => format!("`requirements` in the section `[{scope}]`, and to the resolve if it is missing there"),
         (None, Some(path)) => format!("`{path}`, the lockfile that the section `[{scope}]` names"),
         (None, None) => format!("`extra_requirements` in the section `[{scope}]`"),
     }

@@ -1,14 +1,12 @@
-//! What stops a goal. What to do about it is the hint.
+//! Why the session refuses something: the repository, the selection, the store, the network, toolchains and steps. What
+//! planning and goals refuse themselves is in their own rooms.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::action::Exit;
 use crate::inference;
-use crate::packaging;
 use crate::report::ExitCode;
-use crate::targets::Address;
-use crate::{base, config, engine, net, plan, report, store, targets, toolchain};
+use crate::{base, config, engine, net, store, targets, toolchain};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,9 +14,9 @@ pub enum Error {
     Select(#[from] targets::select::Error),
     #[error(transparent)]
     Filter(#[from] targets::filter::Error),
-    #[error("what changed could not be found out")]
+    #[error("cannot determine which files changed")]
     Git(#[from] super::git::Error),
-    #[error("`--changed-…` selects targets itself, and the command line also has `{}`", .0.join(" "))]
+    #[error("`--changed-since` and `--changed-diffspec` cannot be combined with specs: `{}`", .0.join(" "))]
     SpecsAndChanged(Vec<String>),
     #[error("cannot read `{}`, which `--spec-files` names", path.display())]
     SpecFile { path: PathBuf, source: std::io::Error },
@@ -33,98 +31,33 @@ pub enum Error {
     #[error(transparent)]
     Sources(#[from] super::sources::Error),
     #[error(transparent)]
-    Rewrite(#[from] super::rewrite::Error),
-    #[error(transparent)]
-    Requirements(#[from] plan::requirements::Error),
-    #[error(transparent)]
     Inference(#[from] inference::settings::Error),
     #[error(transparent)]
     SourceRoots(#[from] inference::source_root::Error),
     #[error(transparent)]
-    Environment(#[from] packaging::environment::Error),
-    #[error(transparent)]
-    Index(#[from] packaging::index::Error),
-    #[error(transparent)]
     Indexes(#[from] config::index::Error),
-    #[error(transparent)]
-    Report(#[from] report::junit::Error),
     #[error(transparent)]
     Path(#[from] base::rel_path::ParseError),
     #[error("{}", .0.whole())]
     Step(Arc<engine::Error>),
-    /// One that keeps several tests from running.
-    #[error(transparent)]
-    Shared(#[from] Arc<Error>),
-    #[error("`{goal}` belongs to the backend `{backend}`, which is not enabled")]
-    NeedsBackend { goal: &'static str, backend: &'static str },
-    #[error("`py-constraints --summary` is about the whole repository and takes no specs")]
-    SummaryOfAll,
-    #[error(transparent)]
-    Constraints(#[from] inference::constraints::Impossible),
-    #[error("`paths` needs `--{0}`")]
-    NoEnd(&'static str),
     #[error("cannot write `{}`", path.display())]
     Output { path: PathBuf, source: std::io::Error },
-    #[error(transparent)]
-    RegexLint(#[from] crate::tools::regex_lint::Error),
-    #[error("no tool `{0}` formats BUILD files here")]
-    NoBuildFormatter(String),
-    #[error("cannot read `{file}`")]
-    ReadFile { file: base::RelPath, source: std::io::Error },
-    #[error("`[tailor] build_file_name` is `{name}`, which `[GLOBAL] build_patterns` would not read: `{patterns}`")]
-    BuildFileName { name: String, patterns: String },
-    #[error(transparent)]
-    Glob(#[from] base::glob::Error),
-    #[error("there is no home directory to keep the store in")]
+    #[error("no home directory for the store")]
     NoHome,
     #[error(transparent)]
-    Log(#[from] report::log::Error),
+    Log(#[from] crate::report::log::Error),
     #[error("cannot start threads")]
     Threads(#[source] std::io::Error),
-    #[error("nothing says which Python to run: `interpreter_constraints` is not set")]
+    #[error("no Python version configured: `interpreter_constraints` is not set")]
     NoConstraints,
     #[error("the toolchain has no interpreter")]
     NoInterpreter,
-    #[error("{0} has no source file")]
-    NoSource(Address),
-    #[error("packages would have to be built first: `{}`", .0.join("`, `"))]
-    NeedsPackages(Vec<String>),
-    #[error("Python would have to be generated first from `{}`", .0.join("`, `"))]
-    NeedsGenerated(Vec<String>),
-    #[error("`--test-debug` works on one test file at a time, and the command line selects {0}")]
-    DebugOne(usize),
-    #[error("`--test-debug-adapter` is not there yet")]
-    NoDebugAdapter,
-    #[error("`{0}` is no shard")]
-    Shard(String),
-    #[error("the requirements of {owner} are not pinned by `{file}`")]
-    FrozenRequirements { owner: String, file: String },
-    #[error("the requirements of {owner} could not be pinned: {exit}\n{stderr}")]
-    NotPinned { owner: String, exit: Exit, stderr: String },
-    #[error("{target} is tagged `{tag}`, which is not allowed here")]
-    Tag { target: Address, tag: &'static str },
-    #[error("`[test] extra_inputs`")]
-    ExtraInputs(#[source] base::glob::Error),
-    #[error("`{wanted_by}` needs `{plugin}`, which is not among the packages of `{tool}`")]
-    NoPlugin { plugin: &'static str, wanted_by: &'static str, tool: String, remedy: String },
-    #[error("no backend has a tool for the goal `{goal}`")]
-    NoTool { goal: String },
-    #[error("globs of files that a tool works on")]
-    ToolGlobs(#[source] base::glob::Error),
-    #[error("`{0}` is no report of coverage")]
-    CoverageFormat(String),
-    #[error("the coverage report could not be made: {exit}\n{stderr}")]
-    NoCoverageReport { exit: Exit, stderr: String },
-    #[error("BUILD files could not be evaluated by Python: {0}")]
+    #[error("Python cannot evaluate BUILD files: {0}")]
     NotInterpreted(String),
-    #[error("BUILD files have {0} mistakes")]
+    #[error("BUILD files have {0} errors")]
     Broken(usize),
     #[error("visibility rules forbid {0} of the dependencies")]
     Forbidden(usize),
-    #[error("`--{goal}-only={name}` names no tool that is enabled")]
-    NoSuchTool { goal: String, name: String, known: Vec<String> },
-    #[error("`{}` cannot be used: {why}", path.display())]
-    Settings { path: PathBuf, why: String },
     #[error("interrupted by user")]
     Interrupted,
 }
@@ -175,14 +108,7 @@ impl Error {
             Error::Sandbox(_) => Kind::Sandbox,
             Error::Toolchain(error) => toolchain_kind(error),
             Error::Sources(super::sources::Error::Store(_)) => Kind::Store,
-            Error::Requirements(plan::requirements::Error::Lock(_) | plan::requirements::Error::Resolve(_)) => {
-                Kind::Lock
-            }
-            Error::FrozenRequirements { .. } => Kind::Lock,
-            Error::Index(packaging::index::Error::NoneFits { .. }) => Kind::Mistake,
-            Error::Index(_) => Kind::Unavailable,
             Error::Step(error) => step_kind(error),
-            Error::Shared(error) => error.kind(),
             _ => Kind::Mistake,
         }
     }
@@ -194,52 +120,17 @@ impl Error {
             Error::Git(_) => {
                 "`--changed-since` and `--changed-diffspec` need git, and the build root in a git repository"
             }
-            Error::SpecsAndChanged(_) => "leave out the specs or the flag",
+            Error::SpecsAndChanged(_) => "remove the specs or the flag",
             Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return stored(error).and_then(store::Error::hint).or_else(|| error.hint()),
-            Error::Requirements(error) => return error.hint(),
             Error::Step(error) => return step_hint(error),
-            Error::Shared(error) => return error.hint(),
             Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return error.hint(),
-            Error::Index(packaging::index::Error::NoneFits { .. }) => {
-                "lock a version that has a file for this interpreter, or change the interpreter constraints"
-            }
-            Error::Index(_) => INDEX,
-            Error::NeedsBackend { .. } => "add it to `backend_packages` in the section `[GLOBAL]` of `pants.toml`",
-            Error::SummaryOfAll => "leave out the specs or the flag",
-            Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",
             Error::NoConstraints => {
                 "set it in the section `[python]` of `pants.toml`, such as `interpreter_constraints = [\"CPython==3.11.*\"]`"
             }
             Error::NoHome => "set `XDG_CACHE_HOME`, or `dir` in the section `[store]` of `waders.toml`",
-            Error::NeedsPackages(_) => {
-                "building packages for tests comes with the goal `package`, which is not there yet"
-            }
-            Error::NeedsGenerated(_) => {
-                "generators of code are not run yet: commit what they make, as `python_sources`"
-            }
-            Error::DebugOne(_) => "name one file: `waders test --test-debug src/app/login_test.py`",
-            Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",
-            Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
-            Error::NoPlugin { remedy, .. } => remedy,
-            Error::NoTool { goal } if goal == "check" => {
-                "name one in `backend_packages`, such as `pants.backend.python.typecheck.mypy`"
-            }
-            Error::NoTool { .. } => "name one in `backend_packages`, such as `pants.backend.python.lint.black`",
-            Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
-            Error::Rewrite(error) => return error.hint(),
-            Error::RegexLint(error) => return error.hint().map(str::to_owned),
-            Error::NoBuildFormatter(_) => {
-                "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
-            }
-            Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",
-            Error::Tag { .. } => "every step runs in a sandbox: take the tag away, or declare what the test needs",
-            Error::CoverageFormat(_) => "known reports: console, xml, html, json, lcov, raw",
-            Error::FrozenRequirements { .. } => {
-                "run the same command once without `--frozen` and `CI`, then commit that file"
-            }
             _ => return None,
         };
         Some(advice.to_owned())
@@ -276,7 +167,7 @@ pub(super) fn step_hint(error: &engine::Error) -> Option<String> {
         engine::Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
             Some(store::NO_SPACE_HINT.to_owned())
         }
-        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Some(INDEX.to_owned()),
+        engine::Error::NotListed { .. } | engine::Error::NotProvided { .. } => Some(INDEX_HINT.to_owned()),
         engine::Error::Unpack { source, .. } => stored(&**source).map_or(Some(ARCHIVE.to_owned()), store::Error::hint),
         engine::Error::Derive { source, .. } => stored(&**source).and_then(store::Error::hint),
         _ => None,
@@ -304,16 +195,17 @@ fn stored<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e store:
     None
 }
 
-const INDEX: &str = "name an index that has it: `PIP_INDEX_URL`, pip's or uv's settings";
-const ARCHIVE: &str = "the file has the hash of the lock, so it was locked like this: do not use it before you know why, \
-                       then lock another file or version";
+/// What to do where no index provides a file.
+pub const INDEX_HINT: &str = "configure an index that provides it: `PIP_INDEX_URL`, pip's or uv's settings";
+const ARCHIVE: &str = "the file has the locked hash, so it was already damaged when it was locked: find out why, then lock \
+                       another file or version";
 
 pub(super) fn step_kind(error: &engine::Error) -> Kind {
     match error.root() {
         engine::Error::Store(_) | engine::Error::Prepare { .. } => Kind::Store,
         engine::Error::Sandbox { .. } => Kind::Sandbox,
         engine::Error::Fetch { source, .. } => net_kind(source),
-        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Kind::Unavailable,
+        engine::Error::NotListed { .. } | engine::Error::NotProvided { .. } => Kind::Unavailable,
         engine::Error::Capture { source, .. } if stored(source).is_some() => Kind::Store,
         engine::Error::Unpack { source, .. } | engine::Error::Derive { source, .. } if stored(&**source).is_some() => {
             Kind::Store

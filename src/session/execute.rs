@@ -39,10 +39,10 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
 
 /// Prepares and carries out what `once` does; a second time where the store lost something that only a new preparation
 /// can restore.
-pub fn with_repair<T>(
+pub fn with_repair<T, E>(
     session: &mut Session,
-    once: impl Fn(&mut Session) -> Result<(T, Results), Error>,
-) -> Result<(T, Results), Error> {
+    once: impl Fn(&mut Session) -> Result<(T, Results), E>,
+) -> Result<(T, Results), E> {
     let (prepared, results) = once(session)?;
     if !results.values().any(has_lost_input) {
         return Ok((prepared, results));

@@ -3,8 +3,8 @@
 use crate::action::{Origin, Outcome, StepId};
 use crate::engine::executor::Results;
 use crate::engine::{self, StepResult};
+use crate::session::Kind;
 use crate::session::error::{step_hint, step_kind};
-use crate::session::{Error, Kind};
 
 /// Why a step did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Failure {
 
 impl Failure {
     /// The step could not be prepared.
-    pub fn from_preparation(error: &Error) -> Failure {
-        Failure { message: lines(error, error.hint()), kind: error.kind() }
+    pub fn from_preparation(error: &dyn std::error::Error, hint: Option<String>, kind: Kind) -> Failure {
+        Failure { message: lines(error, hint), kind }
     }
 
     /// The step, or one that it needs, could not be carried out. The message is about the error at the root, so that steps
@@ -39,10 +39,10 @@ impl Failure {
 
 /// The result of a step that ran, or why it did not run.
 pub fn ran<'r>(
-    step: &Result<StepId, Error>,
+    step: &Result<StepId, Failure>,
     outcomes: &'r Results,
 ) -> Result<(&'r StepResult, Origin, &'r Outcome), Failure> {
-    let step = step.as_ref().map_err(Failure::from_preparation)?;
+    let step = step.as_ref().map_err(Failure::clone)?;
     match outcomes.get(step) {
         Some(Ok(done)) => match &done.outcome {
             Some((origin, outcome)) => Ok((done, *origin, outcome)),
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_kind_is_common_only_if_all_failures_have_it() {
-        let store = Failure::from_preparation(&Error::Store(full()));
+        let store = Failure::from_preparation(&full(), None, Kind::Store);
         let not_started = Failure::not_started("it was not started");
         assert_eq!(common_kind([&store, &store]), Some(Kind::Store));
         assert_eq!(common_kind([&store, &not_started]), None);

@@ -54,11 +54,11 @@ struct Record<S> {
 }
 
 /// The result of an earlier run where nothing changed since; otherwise `make` makes it, and it is stored for the next run.
-pub fn reused_or<T: Reusable>(
+pub fn reused_or<T: Reusable, E: From<Error>>(
     session: &mut Session,
     goal: &str,
-    make: impl FnOnce(&mut Session) -> Result<T, Error>,
-) -> Result<T, Error> {
+    make: impl FnOnce(&mut Session) -> Result<T, E>,
+) -> Result<T, E> {
     let Some(key) = key(session, goal) else { return make(session) };
     let store = session.services.open_store()?;
     if let Some(result) = reuse(session, &store, &key)? {

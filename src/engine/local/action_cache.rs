@@ -1,4 +1,4 @@
-//! Outcomes in the store's index, and the encoded actions that they belong to.
+//! The local action cache: outcomes and their encoded actions, in the store's index. Per-file records are in `per_file`.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::engine::local::{index, per_file};
 use crate::engine::{ActionCache, Error};
 use crate::store::{Result, Store};
 
-/// The kind of the index's payloads that hold encoded actions. The number is raised when their form changes.
+/// The kind of the index payloads that contain encoded actions. The number is raised when their format changes.
 const ACTIONS: &str = "action-1";
 
 /// The action cache of one store.
@@ -18,6 +18,7 @@ pub struct LocalActionCache {
 }
 
 impl LocalActionCache {
+    /// The action cache in this store.
     pub fn new(store: Arc<Store>) -> LocalActionCache {
         LocalActionCache { store }
     }
@@ -66,23 +67,23 @@ impl ActionCache for LocalActionCache {
     }
 }
 
-/// A miss also where the store lost the output that the caller needs.
+/// The stored outcome. `None` also if the store lost the part of the output that the caller needs.
 fn outcome(store: &Store, key: &Digest, needs: Needs) -> Result<Option<Outcome>> {
     let Some(outcome) = index::get::<Outcome>(store, row(key))? else { return Ok(None) };
     let has_streams = store.contains(outcome.stdout)? && store.contains(outcome.stderr)?;
-    let is_there = has_streams
+    let is_complete = has_streams
         && match needs {
             Needs::Outcome => store.directory(outcome.output).is_ok(),
             Needs::WholeOutput => store.directory(outcome.output).is_ok() && store.is_complete(outcome.output)?,
         };
-    Ok(is_there.then_some(outcome))
+    Ok(is_complete.then_some(outcome))
 }
 
 fn row(key: &Digest) -> [u8; 32] {
     index::key("outcome", &key.to_string())
 }
 
-/// The length of the command (u32, little-endian), the command, the action.
+/// The format is: length of the command (u32, little-endian), command, action.
 fn to_bytes(action: &EncodedAction) -> Vec<u8> {
     let length = u32::try_from(action.command.len()).unwrap_or(u32::MAX);
     [&length.to_le_bytes()[..], &action.command, &action.action].concat()

@@ -1,9 +1,9 @@
-//! Incremental state of tools: which state a step starts from, and how the state that it leaves is stored. Results do not
-//! depend on it: that is the tool's promise, and nothing here is needed for a result.
+//! Incremental state of tools: which state a step starts from, and how its new state is stored. The findings of a tool do not
+//! depend on its state, so every failure here only makes later runs slower.
 //!
-//! A state is a tree in the store, never changed and never shared while it is written: the process sees it read-only and
-//! leaves a new one. It may consist of pieces, of which a later state takes over those that are still valid. So a run that
-//! was killed leaves nothing, and concurrent runs, or runs on other branches, only add states to choose from.
+//! A state is an immutable tree in the store. A process sees the earlier state read-only and writes a new one, which may take
+//! over files of the earlier state. Therefore a killed run leaves no state, and concurrent runs or runs on other branches only
+//! add states to choose from.
 
 use std::fs;
 use std::path::Path;
@@ -16,23 +16,27 @@ use crate::base::{Digest, RelPath};
 use crate::engine::local::index;
 use crate::store::{Batch, CaptureLimits, Entry, Error, Result, Store, Tree};
 
-/// The number of states under one key, the newest ones.
+/// The number of states that are stored under one key. The newest are retained.
 const STATES: usize = 8;
 
-/// A state, and the sources that it was left for.
+/// A state and the sources that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
+    /// The input root of the run that wrote it.
     pub sources: Digest,
+    /// The files of the state.
     pub tree: Digest,
 }
 
 /// The state that a step starts from.
 pub struct StartingState {
+    /// The files of the state.
     pub tree: Digest,
+    /// Their mount in the sandbox.
     pub mount: Mount,
 }
 
-/// The state whose sources are most similar to these. A damaged or lost state is skipped.
+/// Chooses the state whose sources are most similar to `sources`. A damaged or lost state is skipped.
 pub fn choose(store: &Store, incremental: &Incremental, key: &Digest, sources: Digest) -> Option<StartingState> {
     if incremental.discard_state {
         return None;
@@ -48,7 +52,7 @@ pub fn choose(store: &Store, incremental: &Incremental, key: &Digest, sources: D
     })
 }
 
-/// Captures the state that a process left in `dir`. Links into the state that it started from stand for what is there.
+/// Captures the state that a process wrote to `dir`. A symbolic link into the state that it started from takes over that file.
 pub fn capture(
     store: &Store,
     batch: &Batch<'_>,
@@ -89,8 +93,8 @@ fn row(key: &Digest) -> [u8; 32] {
     index::key("states", &key.to_string())
 }
 
-/// The number of files of `tree` that `other` does not have or has with another content. Additional files of `other` do
-/// not count.
+/// The number of files in `tree` that are missing from `other` or have other contents there. Additional files in `other` are
+/// not counted.
 fn differing(store: &Store, tree: Digest, other: Digest) -> Result<usize> {
     if tree == other {
         return Ok(0);
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_of_the_most_similar_sources_is_taken() {
+    fn the_state_of_the_most_similar_sources_is_chosen() {
         let (_dir, store) = store();
         let key = Digest::of(b"key");
         let sources = tree(&store, &[("a/x.py", "1"), ("a/y.py", "2"), ("b/z.py", "3")]);
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn discarding_the_state_replaces_all_earlier_ones() {
+    fn discarding_the_state_removes_all_earlier_states() {
         let (_dir, store) = store();
         let key = Digest::of(b"key");
         let [one, two] = ["1", "2"].map(|text| tree(&store, &[("x.py", text)]));
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn links_into_the_state_stand_for_its_pieces() {
+    fn links_into_the_earlier_state_take_over_its_files() {
         use std::os::unix::fs::symlink;
         let (dir, store) = store();
         let before = tree(&store, &[("0", "base"), ("1", "more")]);
@@ -192,15 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn links_elsewhere_are_refused() {
+    fn links_to_other_paths_are_refused() {
         use std::os::unix::fs::symlink;
         let (dir, store) = store();
         let before = tree(&store, &[("0", "base")]);
         for target in ["/etc/passwd", "/state/other", "/state/../etc/passwd", "/states/0"] {
             let left = tempfile::tempdir_in(dir.path()).unwrap();
             symlink(target, left.path().join("0")).unwrap();
-            let taken = capture(&store, &store.batch(), left.path(), &incremental(false), Some(before));
-            assert!(taken.is_err(), "{target}");
+            let captured = capture(&store, &store.batch(), left.path(), &incremental(false), Some(before));
+            assert!(captured.is_err(), "{target}");
         }
     }
 }

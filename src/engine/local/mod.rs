@@ -1,4 +1,4 @@
-//! The engine on this machine: outcomes in the store's index, actions in sandboxes.
+//! The local action cache and the local runner: outcomes in the store's index, actions in sandboxes of this machine.
 
 pub mod action_cache;
 mod incremental;

@@ -1,4 +1,5 @@
-//! The host side of what a process leaves: its output directory and its standard streams, and how they get into the store.
+//! The output directory and the standard streams of a process, on the host, and how they are captured in the store. How they
+//! are mounted is in `request`.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Seek};
@@ -12,10 +13,11 @@ use crate::engine::Error;
 use crate::engine::local::incremental;
 use crate::store::{self, Batch, CaptureLimits, Scratch, Store};
 
-/// A file system with less free space counts as full: programs remove what they could not write whole.
+/// A file system with less free space counts as full. It need not be 0, because programs remove files that they could not
+/// write completely.
 const FULL_BELOW_BYTES: u64 = 4 << 20;
 
-/// Where one attempt writes.
+/// The places where one attempt writes.
 pub struct Output {
     scratch: Scratch,
     /// The output directory.
@@ -24,17 +26,20 @@ pub struct Output {
     stderr: File,
 }
 
-/// What one attempt left, in the store.
+/// The captured output of one attempt.
 pub struct Captured {
+    /// The blob of standard output.
     pub stdout: Digest,
+    /// The blob of standard error.
     pub stderr: Digest,
+    /// The tree of the output directory.
     pub output: Digest,
-    /// The incremental state, where the tool keeps one.
+    /// The tree of the new incremental state, if the tool wrote one.
     pub state: Option<Digest>,
 }
 
 impl Output {
-    /// An empty output directory with the directories that the action's mounts need, and empty files for its streams.
+    /// Creates an empty output directory with the directories that the action's mounts need, and empty files for its streams.
     pub fn create(store: &Store, action: &Action) -> Result<Output, Error> {
         let scratch = store.scratch()?;
         let failed = |source| Error::Prepare { path: scratch.path().to_owned(), source };
@@ -51,7 +56,7 @@ impl Output {
         Ok(Output { scratch, dir, stdout, stderr })
     }
 
-    /// The standard output and standard error of the process: files, or the caller's own where it has the terminal.
+    /// The standard output and standard error of the process: files, or the caller's own if the process has the terminal.
     pub fn streams(&self, terminal: bool) -> Result<(OwnedFd, OwnedFd), Error> {
         let streams = match terminal {
             true => (io::stdout().as_fd().try_clone_to_owned(), io::stderr().as_fd().try_clone_to_owned()),
@@ -61,8 +66,8 @@ impl Output {
         Ok((streams.0.map_err(failed)?, streams.1.map_err(failed)?))
     }
 
-    /// An error if the disk is full: a process that failed on a full disk may have failed for that reason, and what it
-    /// reported may be lost for the same reason.
+    /// Returns an error if the disk is full, for a process that failed: the full disk may be the reason, and the process may
+    /// have been unable to report it.
     pub fn refuse_full_disk(&self) -> Result<(), Error> {
         let path = self.scratch.path();
         let free_bytes = rustix::fs::statvfs(path).map_or(u64::MAX, |disk| disk.f_bavail * disk.f_frsize);
@@ -72,7 +77,8 @@ impl Output {
         Err(Error::Store(store::Error::Full { path: path.to_owned(), source: io::ErrorKind::StorageFull.into() }))
     }
 
-    /// Stores everything together, since each commit waits for the disk. `started_from` is the state that the process had.
+    /// Captures everything in one batch, because each commit waits for the disk. `started_from` is the state that the process
+    /// started from.
     pub fn capture(
         mut self,
         store: &Store,
@@ -80,7 +86,7 @@ impl Output {
         started_from: Option<Digest>,
     ) -> store::Result<Captured> {
         let batch = store.batch();
-        // Without a state the next run takes longer, and nothing else.
+        // An error is ignored: without a state, the next run only takes longer.
         let state = incremental
             .and_then(|incremental| capture_state(store, &batch, &self.scratch, incremental, started_from).ok());
         let stdout = put_stream(&batch, &mut self.stdout, "standard output")?;
@@ -97,7 +103,7 @@ fn put_stream(batch: &Batch<'_>, file: &mut File, name: &str) -> store::Result<D
     batch.put_reader(file, Path::new(name), false)
 }
 
-/// Moves the state out of the output directory first: it is not part of the result.
+/// Captures the new state after moving it out of the output directory, because it is not part of the result.
 fn capture_state(
     store: &Store,
     batch: &Batch<'_>,
@@ -111,7 +117,7 @@ fn capture_state(
     incremental::capture(store, batch, &to, incremental, started_from)
 }
 
-/// A file that has no name on the host: no process can read its path from the descriptor.
+/// Creates a file without a name on the host, so that a process cannot read its path from the descriptor.
 fn unnamed_file(dir: &Path) -> io::Result<File> {
     let path = dir.join("stream");
     let file = File::options().read(true).append(true).create_new(true).open(&path)?;
@@ -119,8 +125,8 @@ fn unnamed_file(dir: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// A directory that every user may write to. The user of a sandbox is not the caller when the caller is root, and owns
-/// mounted directories only. The directory is out of reach of other users: the root of the store is private.
+/// Creates a directory to which every user may write. If the caller is root, the sandbox runs as another user, who owns only
+/// the mounted directories. Other users of the host cannot reach the directory, because the root of the store is private.
 fn create_open_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     fs::set_permissions(dir, Permissions::from_mode(0o777))

@@ -1,5 +1,6 @@
 //! The per-file cache: for tools that check files independently, files already known to be clean are dropped from `argv`. A
-//! file is clean if an earlier process, equal but for its files, reported nothing about the same bytes.
+//! file is clean if an earlier process with the same command, apart from the files, reported nothing about the same bytes.
+//! Outcomes of whole processes are in `action_cache`.
 
 use std::time::Duration;
 
@@ -12,16 +13,16 @@ use crate::base::{Digest, RelPath};
 use crate::engine::action_cache::Remaining;
 use crate::store::{Node, Result, Store, Tree};
 
-/// The kind of the index's payloads that hold the keys of clean files. The number is raised when their meaning changes.
+/// The kind of the index payloads that contain the keys of clean files. The number is raised when their meaning changes.
 const CLEAN: &str = "clean-3";
 
-/// The number of states of each file for which a record has room: enough for a few branches.
-const STATES: usize = 4;
+/// The number of versions of each file for which a record has space, which is enough for a few branches.
+const VERSIONS: usize = 4;
 
-/// A hash that stands for one clean file, or for an action all of whose files are clean.
+/// The hash of one clean file and its context, or of an action all of whose files are clean.
 type CleanKey = [u8; 32];
 
-/// What is left to run of `action`, whose key is `key`.
+/// The part of `action` that still has to run. `key` is the key of the action.
 pub fn remaining(
     store: &Store,
     action: &Action,
@@ -44,7 +45,7 @@ pub fn remaining(
     let unknown = files.iter().zip(&keys).filter(|(_, key)| !is_known.contains(key));
     let unknown: Vec<String> = unknown.map(|(file, _)| file.clone()).collect();
     if unknown.is_empty() {
-        // The next run needs one comparison only.
+        // The key of the whole action is recorded as well, so that the next run needs only one comparison.
         add(store, record, vec![*key.hash()], known, files.len())?;
         return Ok(Remaining::None);
     }
@@ -57,8 +58,8 @@ pub fn remaining(
     Ok(Remaining::Some(Box::new(Action { command, policy: Policy { label, per_file, ..action.policy.clone() } })))
 }
 
-/// Records the files of `action` as clean, if its process reported nothing about any of them and left no output. `whole` is
-/// the action that it is a part of, or the same.
+/// Records the files of `action` as clean if its process reported nothing about any of them and wrote no output. `whole` is
+/// the action that it is a part of, or the same action.
 pub fn record(
     store: &Store,
     whole: &Action,
@@ -67,7 +68,9 @@ pub fn record(
     platform: &Platform,
     outcome: &Outcome,
 ) -> Result<()> {
-    let (Some(of_whole), Some(per_file)) = (&whole.policy.per_file, &action.policy.per_file) else { return Ok(()) };
+    let (Some(whole_per_file), Some(per_file)) = (&whole.policy.per_file, &action.policy.per_file) else {
+        return Ok(());
+    };
     let reports_nothing = |text| reports_nothing(store, per_file, text);
     let is_clean = outcome.exit == Exit::Code(0)
         && store.tree(outcome.output)?.nodes.values().all(|node| *node == Node::EmptyDirectory)
@@ -76,12 +79,12 @@ pub fn record(
     if !is_clean {
         return Ok(());
     }
-    let record = record_key(&whole.command, of_whole);
+    let record = record_key(&whole.command, whole_per_file);
     let keys = clean_keys(store, &action.command, per_file, inputs, platform)?;
-    add(store, record, keys, known(store, record)?, of_whole.files)
+    add(store, record, keys, known(store, record)?, whole_per_file.files)
 }
 
-/// The outcome of a process that had nothing to check.
+/// The outcome of an action whose files are all known to be clean.
 pub fn clean_outcome(store: &Store) -> Result<Outcome> {
     let empty = store.put(b"")?;
     Ok(Outcome {
@@ -96,7 +99,8 @@ pub fn clean_outcome(store: &Store) -> Result<Outcome> {
     })
 }
 
-/// The key of the record of a batch: one record for all its files, since many small ones take longer than a fast linter.
+/// The key of the record of a batch. A batch has a single record, because reading one record for each file would take longer
+/// than running a fast linter.
 fn record_key(command: &Command, per_file: &PerFile) -> Digest {
     let (rest, files) = split(command, per_file);
     Digest::of(serde_json::json!([rest, files]).to_string().as_bytes())
@@ -107,15 +111,16 @@ fn known(store: &Store, record: Digest) -> Result<Vec<CleanKey>> {
     Ok(bytes.as_chunks::<32>().0.to_vec())
 }
 
-/// The newest keys come first. If several runs write at once, the last one stays, and what the others found is found again.
+/// Adds keys to a record, the newest first. If several runs write at once, the last one wins, and the files of the others are
+/// checked again later.
 fn add(store: &Store, record: Digest, new: Vec<CleanKey>, mut known: Vec<CleanKey>, files: usize) -> Result<()> {
     let is_new: FxHashSet<CleanKey> = new.iter().copied().collect();
     known.retain(|key| !is_new.contains(key));
-    let all: Vec<CleanKey> = new.into_iter().chain(known).take((files + 1).saturating_mul(STATES)).collect();
+    let all: Vec<CleanKey> = new.into_iter().chain(known).take((files + 1).saturating_mul(VERSIONS)).collect();
     store.save_notes(CLEAN, &[(record, all.concat())])
 }
 
-/// For each file the hash of everything that can influence the findings about it.
+/// The hash, for each file, of everything that can influence the findings about it.
 fn clean_keys(
     store: &Store,
     command: &Command,
@@ -136,7 +141,7 @@ fn clean_keys(
     Ok(files.iter().map(clean_key).collect())
 }
 
-/// The words of `argv` before the files, and the files.
+/// The arguments before the files, and the files.
 fn split<'a>(command: &'a Command, per_file: &PerFile) -> (&'a [String], &'a [String]) {
     command.argv.split_at(command.argv.len().saturating_sub(per_file.files))
 }
@@ -169,7 +174,7 @@ mod tests {
         Platform { isolation: "full", limits }
     }
 
-    /// A store, and an action on three files of it.
+    /// A store and an action on three of its files.
     struct Fixture {
         _dir: tempfile::TempDir,
         store: Store,
@@ -199,7 +204,7 @@ mod tests {
             Inputs { root: self.store.put_tree_lazily(&Tree { nodes }).unwrap(), images: self.images.clone() }
         }
 
-        /// Records an outcome with these files in its output, besides an empty directory for reports.
+        /// Records an outcome with these files in its output, and an empty directory for reports.
         fn finish(&self, exit: i32, stdout: &str, output: &[&str]) {
             let path = |path: &str| RelPath::parse(path).unwrap();
             let file = Node::File { digest: Digest::of(b"a"), executable: false };
@@ -211,7 +216,7 @@ mod tests {
             record(&self.store, &self.action, &self.action, &self.inputs(), &platform(), &outcome).unwrap();
         }
 
-        /// The arguments of the process that is left to run, or `all` or `none`.
+        /// The arguments of the process that still has to run, or `all` or `none`.
         fn remaining(&self) -> String {
             let inputs = self.inputs();
             let key = key(&self.action.command, &inputs, &platform());
@@ -237,12 +242,12 @@ mod tests {
         assert_eq!(
             fixture.remaining(),
             "/bin/look --strict c.py",
-            "a clean file says nothing about another one with the same bytes"
+            "a clean file does not imply that another file with the same bytes is clean"
         );
     }
 
     #[test]
-    fn files_of_other_branches_stay_known_until_newer_ones_replace_them() {
+    fn versions_of_other_branches_stay_recorded_until_newer_ones_replace_them() {
         let mut fixture = Fixture::new();
         for branch in ["a", "b", "c"] {
             fixture.files = BTreeMap::from([("a.py", branch), ("b.py", branch), ("c.py", branch)]);
@@ -255,7 +260,7 @@ mod tests {
             fixture.finish(0, "", &[]);
         }
         let record = record_key(&fixture.action.command, fixture.action.policy.per_file.as_ref().unwrap());
-        assert_eq!(known(&fixture.store, record).unwrap().len(), (3 + 1) * STATES);
+        assert_eq!(known(&fixture.store, record).unwrap().len(), (3 + 1) * VERSIONS);
     }
 
     #[test]
@@ -268,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_file_is_known_in_the_same_context_only() {
+    fn a_clean_file_is_known_only_in_the_same_context() {
         let changes: [fn(&mut Fixture); 6] = [
             |fixture| fixture.action.command.argv[1] = "--lenient".to_owned(),
             |fixture| drop(fixture.action.command.env.insert("A".to_owned(), "1".to_owned())),

@@ -1,4 +1,5 @@
-//! From an action to a request to the sandbox: its mounts, its environment, its limits.
+//! Converts an action to a request to the sandbox: its mounts, environment and limits. The sandbox itself is a crate of its
+//! own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,9 +15,9 @@ use crate::engine::local::runner::LocalSettings;
 use crate::engine::slots::Slot;
 use crate::store::{FIXED_MTIME_SECONDS, Node, Store};
 
-/// Materializes the inputs of an action: its images, and its sources as copies.
+/// The mounts of an action's inputs. Materializes the images; the sandbox copies the sources.
 pub fn mount_inputs(store: &Store, limits: &action::Limits, inputs: &Inputs) -> Result<Vec<Mount>, Error> {
-    // An image of thousands of files is checked before its first use, and steps that start together use the same.
+    // Images are materialized concurrently, because an image of thousands of files is verified before its first use.
     let (images, sources) = thread::scope(|scope| {
         let image = |(at, tree): (&String, &Digest)| {
             let source = store.materialize(*tree)?;
@@ -33,7 +34,7 @@ fn join<T>(thread: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
     thread.join().unwrap_or_else(|_| Err(Error::Bug("a thread that materializes an image panicked".to_owned())))
 }
 
-/// A process may write to its sources, so it gets copies.
+/// The mount of the sources. They are copied, because a process may write to them.
 fn sources(store: &Store, limits: &action::Limits, root: Digest) -> Result<Mount, Error> {
     let mut entries = BTreeMap::new();
     for (path, node) in store.tree(root)?.nodes {

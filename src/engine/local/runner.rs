@@ -1,4 +1,5 @@
-//! Actions in sandboxes on this machine: materialize, run, capture.
+//! The local runner: materializes the inputs of an action, runs it in a sandbox of this machine and captures its output. When
+//! an action runs is decided in `executor`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,9 @@ use crate::store::Store;
 /// How this machine isolates steps.
 #[derive(Clone, Debug)]
 pub struct LocalSettings {
+    /// The isolation and limits that are part of action keys.
     pub platform: Platform,
-    /// The level that `platform` names.
+    /// The isolation level in `platform`.
     pub isolation: Isolation,
     /// The time that a step has to clean up after SIGINT.
     pub grace: Duration,
@@ -29,22 +31,23 @@ pub struct LocalSettings {
 pub struct LocalRunner {
     store: Arc<Store>,
     settings: LocalSettings,
-    /// Started with the first process that a run needs: often everything is cached.
+    /// Started with the first process, because often everything is cached.
     spawner: OnceCell<Spawner>,
 }
 
-/// The outcome of one attempt, and the incremental state that it left.
+/// The outcome of one attempt and its new incremental state.
 struct Attempt {
     outcome: Outcome,
     state: Option<Digest>,
 }
 
 impl LocalRunner {
+    /// A runner that has not started its spawner yet.
     pub fn new(store: Arc<Store>, settings: LocalSettings) -> LocalRunner {
         LocalRunner { store, settings, spawner: OnceCell::new() }
     }
 
-    /// Starts the spawner when it is first asked for, which takes a few milliseconds.
+    /// The spawner. The first call starts it, which takes a few milliseconds.
     async fn spawner(&self) -> Result<&Spawner, waders_sandbox::Error> {
         let start = || async {
             let started = tokio::task::spawn_blocking(Spawner::start).await;
@@ -55,7 +58,7 @@ impl LocalRunner {
 
     async fn run_attempts(&self, run: Run<'_>) -> Result<Outcome, Error> {
         let Action { policy, .. } = run.action;
-        // A spawner that has to be started first starts meanwhile; its errors are reported when it is used.
+        // The spawner starts while the inputs are materialized. Its errors are reported when it is used.
         let mounts = async {
             tokio::task::block_in_place(|| {
                 request::mount_inputs(&self.store, &self.settings.platform.limits, run.inputs)
@@ -79,7 +82,7 @@ impl LocalRunner {
             if success || outcome.exit == Exit::Interrupted {
                 return Ok(outcome);
             }
-            // The failure may come from the state: only a run without a state decides.
+            // The state may have caused the failure, so only an attempt without a state counts.
             if start.take().is_none() {
                 if attempt >= policy.attempts {
                     return Ok(outcome);
@@ -116,7 +119,7 @@ impl LocalRunner {
         Ok(Attempt { outcome, state })
     }
 
-    /// Waits for the process to end, and passes requests to stop on to it.
+    /// Runs the process and waits for its end. Forwards requests to stop.
     async fn process(
         &self,
         run: &Run<'_>,

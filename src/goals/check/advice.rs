@@ -1,14 +1,14 @@
-//! What the user can do about findings of mypy that its own words leave open.
+//! Advice on findings of mypy whose own message does not say what to do.
 
 use crate::goals::call_results::CallResults;
 use crate::prepare::tool_packages::describe_origin;
 use crate::session::Session;
 
-/// The hint about a plugin that mypy could not import, if there is one.
+/// A hint about a plugin that mypy could not import, if there is one.
 pub fn advice(session: &Session, results: &CallResults) -> Option<String> {
     let mypy = results.tools.get("mypy")?;
     let plugin = mypy.runs.iter().find_map(|run| missing_plugin(&run.stderr))?;
-    Some(format!("hint: add the distribution that has `{plugin}` to {}", describe_origin(session, "mypy")))
+    Some(format!("hint: add the distribution that provides `{plugin}` to {}", describe_origin(session, "mypy")))
 }
 
 fn missing_plugin(output: &str) -> Option<&str> {

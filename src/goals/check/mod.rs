@@ -5,20 +5,22 @@ mod advice;
 mod verify;
 
 use crate::config::typed::CheckSettings;
+use crate::goals::Error;
 use crate::goals::call_results::{CallResults, keep_reports};
 use crate::prepare;
 use crate::prepare::calls::enabled::enabled_calls;
 use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
 use crate::report::tool_result::Mode;
 use crate::session::reuse::reused_or;
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::tools::Kind;
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let enabled = enabled_calls(session.config(), "check", &[Kind::Checker])?;
     let CheckSettings { force, verify } = CheckSettings::parse(session.config());
     let CallOutcomes { calls, outcomes, .. } = match verify {
-        // Two runs are compared step by step, so both are prepared.
+        // Two runs are compared step by step, so both are planned.
         true => check(session, &enabled, force)?,
         false => reused_or(session, "check", |session| check(session, &enabled, force))?,
     };
@@ -43,11 +45,11 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
             worse => verdict = worse,
         }
     }
-    results.tell_machines(session, "check", verdict)?;
+    results.write_reports(session, "check", verdict)?;
     Ok(verdict)
 }
 
-/// `force`: each checker from nothing, whatever is known.
+/// Runs the checkers. `force`: cached results and incremental state are ignored.
 fn check(session: &mut Session, enabled: &[EnabledCall], force: bool) -> Result<CallOutcomes, Error> {
     let calls = calls::partition_calls(session, enabled)?;
     let plan = |session: &mut Session| prepare::check::plan(session, &calls, force);

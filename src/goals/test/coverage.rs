@@ -1,4 +1,4 @@
-//! Reports of coverage, from what the tests measured. A process in a sandbox writes them; they are put below
+//! Coverage reports, from what the tests measured. A process in a sandbox creates them; they are copied to
 //! `[coverage-py] output_dir`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,15 +8,16 @@ use crate::action::{ActionGraph, Exit, Outcome, Source, Step};
 use crate::base::{Digest, RelPath};
 use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::engine::executor::Results;
-use crate::plan::coverage_run::{self, ALSO, Format, MEASURED};
+use crate::goals::Error;
+use crate::plan::coverage_run::{self, Format, MEASURED, UNIMPORTED};
 use crate::prepare::images::Images;
 use crate::prepare::test::PlannedTest;
 use crate::prepare::test::coverage::Coverage;
 use crate::report::junit::path_safe;
-use crate::session::{Error, Session, execute};
+use crate::session::{self, Session, execute};
 use crate::store::{Node, Store, Tree};
 
-/// Writes the reports and tells where. False where coverage is below what is asked for.
+/// Writes the reports and prints their paths. False if coverage is below `fail_under`.
 pub fn report(
     session: &mut Session,
     coverage: &Coverage,
@@ -24,21 +25,21 @@ pub fn report(
     outcomes: &Results,
 ) -> Result<bool, Error> {
     let store = session.services.open_store()?;
-    let Some(data) = data(&store, coverage, tests, outcomes)? else {
-        session.ui.warn("no test measured anything, so there is no report of coverage");
+    let Some(data) = collect_data(&store, coverage, tests, outcomes)? else {
+        session.ui.warn("no test measured coverage, so no coverage report is written");
         return Ok(true);
     };
-    let images = known(&coverage.images, outcomes)?;
+    let images = built_images(&coverage.images, outcomes)?;
     let action = coverage_run::action(images, Source::Tree(coverage.sources), Source::Tree(data), &coverage.options);
     let mut graph = ActionGraph::default();
     let step = graph.add(Step::Run(Box::new(action)));
     let mut results = execute::execute(session, graph, &[step], false)?;
-    let done = results.remove(&step).ok_or(Error::Interrupted)?.map_err(Error::Step)?;
-    let (_, outcome) = done.outcome.ok_or(Error::Interrupted)?;
+    let done = results.remove(&step).ok_or(session::Error::Interrupted)?.map_err(session::Error::Step)?;
+    let (_, outcome) = done.outcome.ok_or(session::Error::Interrupted)?;
     let [stdout, stderr] = texts(&store, &outcome)?;
     match outcome.exit {
         Exit::Code(0 | coverage_run::TOO_LOW) => {}
-        Exit::Interrupted => return Err(Error::Interrupted),
+        Exit::Interrupted => return Err(session::Error::Interrupted.into()),
         exit => return Err(Error::NoCoverageReport { exit, stderr }),
     }
     if !stdout.is_empty() {
@@ -46,13 +47,13 @@ pub fn report(
     }
     let dir = output_dir(session);
     store.copy_out(done.tree, &dir)?;
-    tell_places(session, &coverage.options.formats, &dir);
+    print_places(session, &coverage.options.formats, &dir);
     session.ui.text(&stderr);
     Ok(outcome.exit == Exit::Code(0))
 }
 
-/// What the tests measured, failed ones included, as a tree; none where nothing was measured.
-fn data(
+/// The measurements of all tests, failed ones included, as a tree; `None` if there are none.
+fn collect_data(
     store: &Store,
     coverage: &Coverage,
     tests: &[PlannedTest],
@@ -62,7 +63,7 @@ fn data(
     for test in tests {
         let Some(Ok(done)) = test.step.as_ref().ok().and_then(|step| outcomes.get(step)) else { continue };
         for (path, node) in store.tree(done.tree)?.nodes {
-            // With a suffix where a process left more than one.
+            // A process that wrote several files adds suffixes.
             let suffix = path.as_str().strip_prefix("coverage");
             if let Some(suffix) = suffix.filter(|suffix| suffix.is_empty() || suffix.starts_with('.')) {
                 let name = format!("{MEASURED}/{}{suffix}", path_safe(&test.names[0]));
@@ -76,18 +77,23 @@ fn data(
     if !coverage.also.is_empty() {
         let text: String = coverage.also.iter().map(|file| format!("{file}\n")).collect();
         let node = Node::File { digest: store.put(text.as_bytes())?, executable: false };
-        nodes.insert(RelPath::parse(ALSO)?, node);
+        nodes.insert(RelPath::parse(UNIMPORTED)?, node);
     }
     Ok(Some(store.put_tree(&Tree { nodes })?))
 }
 
-/// The images as the trees that they have become.
-fn known(images: &Images, outcomes: &Results) -> Result<Images, Error> {
+/// The images as the trees that were built.
+fn built_images(images: &Images, outcomes: &Results) -> Result<Images, Error> {
     let known = |(at, source): (&String, &Source)| {
         let tree = match source {
             Source::Tree(tree) => *tree,
             Source::Output(id) => {
-                outcomes.get(id).ok_or(Error::Interrupted)?.as_ref().map_err(|error| Error::Step(error.clone()))?.tree
+                outcomes
+                    .get(id)
+                    .ok_or(session::Error::Interrupted)?
+                    .as_ref()
+                    .map_err(|error| session::Error::Step(error.clone()))?
+                    .tree
             }
         };
         Ok((at.clone(), Source::Tree(tree)))
@@ -104,19 +110,17 @@ fn output_dir(session: &Session) -> PathBuf {
     session.context.output_path(&CoverageSettings::parse(session.config()).output_dir)
 }
 
-fn tell_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::Path) {
+fn print_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::Path) {
     let shown = dir.strip_prefix(session.build_root()).unwrap_or(dir);
     for format in formats.iter().filter(|format| format.file().is_some()) {
         session.ui.summary(&format!("Wrote {} coverage report to `{}`", format.name(), shown.display()));
     }
     if TestSettings::parse(session.config()).open_coverage {
-        // A build tool starts no browser: the path is there to be clicked on.
+        // No browser is started: the user can click on the path.
         let readable = [Format::Html, Format::Xml, Format::Json, Format::Lcov];
         match readable.iter().find(|format| formats.contains(format)).and_then(|format| format.file()) {
             Some(file) => session.ui.summary(&format!("Coverage report: {}", dir.join(file).display())),
-            None => {
-                session.ui.warn("`--test-open-coverage` has nothing to show: `[coverage-py] report` names no such file")
-            }
+            None => session.ui.warn("`--test-open-coverage`: `[coverage-py] report` has no format that can be opened"),
         }
     }
 }

@@ -10,18 +10,20 @@ mod selection;
 use crate::action::StepId;
 use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
+use crate::goals::Error;
 use crate::plan::coverage_run::TOO_LOW;
 use crate::prepare;
 use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::{PlannedTest, PlannedTests};
 use crate::report::TestResult;
 use crate::session::reuse::reused_or;
-use crate::session::{Error, Session, Verdict, execute};
+use crate::session::{Session, Verdict, execute};
 
+/// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let debug = TestSettings::parse(session.config()).debug;
     let done = match debug {
-        // A person is part of it.
+        // The result depends on what the user types.
         true => run_tests(session, debug)?,
         false => reused_or(session, "test", |session| run_tests(session, debug))?,
     };
@@ -46,7 +48,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(verdict)
 }
 
-/// Tests that failed come before coverage that is too low.
+/// Failed tests take precedence over coverage that is too low.
 fn verdict(session: &Session, done: &TestOutcomes, results: &[TestResult], covered: bool) -> Verdict {
     match results::verdict(&done.tests, &done.outcomes, results) {
         _ if session.services.was_interrupted() => Verdict::Interrupted,
@@ -68,7 +70,7 @@ fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> 
     let selection = selection::tests(session)?;
     if selection.tests.is_empty() {
         if selection.was_named {
-            session.ui.warn("no target of the command line has tests: `test` works on `python_test` targets");
+            session.ui.warn("the command line selects no tests: `test` works on `python_test` targets");
         }
         return Ok(TestOutcomes::default());
     }
@@ -83,7 +85,7 @@ fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> 
         let mut steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
         steps.extend(coverage.iter().flat_map(Coverage::steps));
         let outcomes = execute::execute(session, graph, &steps, debug)?;
-        Ok(((tests, coverage), outcomes))
+        Ok::<_, Error>(((tests, coverage), outcomes))
     };
     let ((tests, coverage), outcomes) = execute::with_repair(session, once)?;
     Ok(TestOutcomes { tests, coverage, outcomes })

@@ -1,16 +1,17 @@
-//! What became of the tests: read from the store, told on the screen, written below the distribution directory.
+//! The results of tests: read from the store, printed, and written to the directory for results.
 
 use crate::base::RelPath;
 use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
+use crate::goals::Error;
 use crate::prepare::test::PlannedTest;
 use crate::report::summary::{self, OutputMode};
 use crate::report::{TestResult, json, junit, test_result};
 use crate::session::failure::{self, Failure};
-use crate::session::{Error, Session, Verdict};
+use crate::session::{Session, Verdict};
 use crate::store::{Node, Store};
 
-/// In the order of the tests.
+/// Reads the results, in the order of the tests.
 pub fn results(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
     let store = session.services.open_store()?;
     let mut results = tests.iter().map(|test| result(&store, test, outcomes)).collect::<Result<Vec<_>, _>>()?;
@@ -35,7 +36,8 @@ fn result(store: &Store, test: &PlannedTest, outcomes: &Results) -> Result<TestR
     Ok(result)
 }
 
-/// Good, bad with the code of the worst test, or with the one kind of trouble that all failures have in common.
+/// Good, or bad with the exit code of the worst test. If every failed test did not run, and for the same kind of reason, that
+/// kind is the verdict.
 pub fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
     let failures: Vec<Failure> = tests.iter().filter_map(|test| failure::ran(&test.step, outcomes).err()).collect();
     let failed = results.iter().filter(|result| result.has_failed()).count();
@@ -45,7 +47,7 @@ pub fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[TestResult]
     }
 }
 
-/// JUnit files, where `[test] report` asks for them.
+/// Writes JUnit files, if `[test] report` asks for them.
 pub fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Error> {
     let settings = TestSettings::parse(session.config());
     match settings.report {
@@ -54,7 +56,7 @@ pub fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Er
     }
 }
 
-/// What tests wrote below `extra-output/`, to `dist/test/<address>/`.
+/// Copies what tests wrote to `extra-output/` to `dist/test/<address>/`.
 pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<(), Error> {
     let store = session.services.open_store()?;
     let extra = RelPath::parse("extra-output").expect("the path is clean");
@@ -71,6 +73,7 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes:
     Ok(())
 }
 
+/// Prints the output of tests, a line for each test, and the totals.
 pub fn print(session: &Session, results: &[TestResult]) {
     let colour = session.ui.terminal.colour;
     let settings = TestSettings::parse(session.config());
@@ -92,10 +95,10 @@ pub fn print(session: &Session, results: &[TestResult]) {
     }
 }
 
-/// Results for machines, where they are asked for.
+/// Prints results as JSON, if that is asked for.
 pub fn print_json(session: &Session, results: &[TestResult], verdict: Verdict) -> Result<(), Error> {
     match TestSettings::parse(session.config()).json {
-        true => session.ui.print(&json::render_tests(results, session.exit_code(verdict))),
+        true => Ok(session.ui.print(&json::render_tests(results, session.exit_code(verdict)))?),
         false => Ok(()),
     }
 }

@@ -1,15 +1,19 @@
-//! Which test files a command line means.
+//! The test files that a command line selects.
 
 use crate::config::typed::{PytestSettings, TestSettings};
-use crate::session::{Error, Session, selection};
+use crate::goals::Error;
+use crate::session::{Session, selection};
+use crate::targets::kind;
 use crate::targets::{Address, Target};
 
+/// The selected tests.
 pub struct Selection {
     pub tests: Vec<Address>,
-    /// The command line names targets or files, so that finding no tests there is worth a word.
+    /// Whether the command line names targets or files, so that finding no tests is worth a warning.
     pub was_named: bool,
 }
 
+/// Finds the selected tests, sorted.
 pub fn tests(session: &mut Session) -> Result<Selection, Error> {
     let graph = session.load_graph()?;
     let selected = session.select()?;
@@ -17,14 +21,14 @@ pub fn tests(session: &mut Session) -> Result<Selection, Error> {
     let skips_all = PytestSettings::parse(session.config()).skip;
     let (generators, mut tests): (Vec<Address>, Vec<Address>) = selected
         .into_iter()
-        .partition(|address| graph.get(address).is_some_and(|target| target.kind == "python_tests"));
+        .partition(|address| graph.get(address).is_some_and(|target| target.kind == kind::PYTHON_TESTS));
     let generated = generators.iter().flat_map(|address| graph.generated_by(address)).cloned().collect();
     tests.extend(selection::filter_generated(session, &graph, generated)?);
     tests.sort();
     tests.dedup();
     tests.retain(|address| {
         let is_test = graph.get(address).is_some_and(is_test) && !skips_all;
-        is_test && shard.is_none_or(|shard| shard.holds(address))
+        is_test && shard.is_none_or(|shard| shard.contains(address))
     });
     let was_named = selection::specs(session)?.iter().any(|spec| !spec.ends_with("::") && !spec.contains('*'));
     Ok(Selection { tests, was_named })
@@ -32,27 +36,27 @@ pub fn tests(session: &mut Session) -> Result<Selection, Error> {
 
 fn is_test(target: &Target) -> bool {
     let skipped = target.fields.get("skip_tests").and_then(|value| value.as_bool()).unwrap_or(false);
-    target.kind == "python_test" && !skipped
+    target.kind == kind::PYTHON_TEST && !skipped
 }
 
-/// `k/N`: as Pants, a target is in the shard that its address's CRC-32 falls into.
+/// `k/N`: as in Pants, a target belongs to the shard given by the CRC-32 of its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shard {
     number: u32,
-    of: u32,
+    count: u32,
 }
 
 impl Shard {
     fn parse(text: &str) -> Result<Shard, Error> {
         let refuse = || Error::Shard(text.to_owned());
-        let (number, of) = text.split_once('/').ok_or_else(refuse)?;
+        let (number, count) = text.split_once('/').ok_or_else(refuse)?;
         let parse = |text: &str| text.trim().parse::<u32>().map_err(|_| refuse());
-        let shard = Shard { number: parse(number)?, of: parse(of)? };
-        if shard.number < shard.of { Ok(shard) } else { Err(refuse()) }
+        let shard = Shard { number: parse(number)?, count: parse(count)? };
+        if shard.number < shard.count { Ok(shard) } else { Err(refuse()) }
     }
 
-    fn holds(self, address: &Address) -> bool {
-        crc32fast::hash(address.to_string().as_bytes()) % self.of == self.number
+    fn contains(self, address: &Address) -> bool {
+        crc32fast::hash(address.to_string().as_bytes()) % self.count == self.number
     }
 }
 
@@ -63,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_shard_is_a_number_below_a_count() {
-        assert_eq!(Shard::parse("1/3").ok(), Some(Shard { number: 1, of: 3 }));
+        assert_eq!(Shard::parse("1/3").ok(), Some(Shard { number: 1, count: 3 }));
         for text in ["3/3", "1", "a/b", "-1/2", "0/0", ""] {
             assert!(Shard::parse(text).is_err(), "{text}");
         }
@@ -73,7 +77,7 @@ mod tests {
     fn every_target_is_in_exactly_one_shard() {
         for name in ["a", "b", "c", "d"] {
             let address = Address::new(&RelPath::parse("src").unwrap(), name);
-            let holding = (0..3).filter(|number| Shard { number: *number, of: 3 }.holds(&address)).count();
+            let holding = (0..3).filter(|number| Shard { number: *number, count: 3 }.contains(&address)).count();
             assert_eq!(holding, 1, "{name}");
         }
     }

@@ -10,13 +10,14 @@ use crate::config::typed::ToolSettings;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::{self, Dependencies, SourceRoots};
 use crate::plan::config_files::ConfigFiles;
-use crate::plan::landmarks::Landmarks;
+use crate::plan::package_markers::PackageMarkers;
 use crate::plan::requirements::{self, Wanted};
+use crate::prepare::Error;
 use crate::prepare::calls::{EnabledCall, PartitionedCall};
+use crate::session::Session;
 use crate::session::sources::Sources;
-use crate::session::{Error, Session};
 use crate::store::{Node, Store, Tree};
-use crate::targets::kind::Kind;
+use crate::targets::kind::{self, Kind};
 use crate::targets::{self, Address, Target, TargetGraph};
 use crate::tools::Partition;
 
@@ -52,7 +53,7 @@ pub struct BatchInputs<'r> {
     store: Arc<Store>,
     sources: Arc<Sources>,
     closures: Option<Closures<'r>>,
-    landmarks: OnceLock<Landmarks>,
+    landmarks: OnceLock<PackageMarkers>,
     config_files: ConfigFiles<'r>,
     empty_file: Node,
 }
@@ -101,7 +102,7 @@ impl<'r> BatchInputs<'r> {
             others.extend(closure.files.iter().map(|file| (*file).clone()));
             source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
             let requirements = closure.requirements.iter().copied();
-            wanted = Some(requirements::wanted(&self.repository.graph, requirements, config)?);
+            wanted = Some(requirements::collect(&self.repository.graph, requirements, config)?);
         }
         let landmarks = self.landmarks(enabled, files()).into_iter();
         // Where a path has several nodes, the last one is used.
@@ -121,7 +122,7 @@ impl<'r> BatchInputs<'r> {
         enabled: &EnabledCall,
         files: impl Iterator<Item = &'f RelPath>,
     ) -> BTreeSet<RelPath> {
-        let mut found = self.config_files.of(&enabled.tool, config, files);
+        let mut found = self.config_files.find(&enabled.tool, config, files);
         let extra = ToolSettings::parse(config, &enabled.tool.scope).extra_files;
         found.extend(extra.iter().filter_map(|path| RelPath::parse(path).ok()));
         found
@@ -165,11 +166,11 @@ impl<'r> BatchInputs<'r> {
         let landmarks = self.landmarks.get_or_init(|| {
             // A generator has the same sources as the targets that it generates.
             let is_generator = |target: &Target| Kind::find(&target.kind).is_some_and(Kind::is_generator);
-            let is_python = |target: &&Target| target.kind.starts_with("python_") && !is_generator(target);
+            let is_python = |target: &&Target| kind::is_python(&target.kind) && !is_generator(target);
             let targets = self.repository.graph.targets().filter(is_python);
-            Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| self.repository.roots.of_dir(dir))
+            PackageMarkers::new(targets.flat_map(|target| &target.sources), &|dir| self.repository.roots.of_dir(dir))
         });
-        landmarks.around(files)
+        landmarks.for_files(files)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, ToolGoalSettings, ToolSettings};
-use crate::session::Error;
+use crate::prepare::Error;
 use crate::tools::regex_lint;
 use crate::tools::{self, Call, Kind, Tool};
 
@@ -93,12 +93,12 @@ mod tests {
         check(&both, &["ruff"], &REWRITING, "ruff check --fix, ruff format");
         check(&both, &["ruff-format"], &REWRITING, "ruff format");
         check(&both, &["ruff format"], &REWRITING, "ruff format");
-        check(&both, &["black"], &REWRITING, "`--lint-only=black` names no tool that is enabled");
+        check(&both, &["black"], &REWRITING, "`--lint-only=black` does not name an enabled tool");
     }
 
     #[test]
     fn a_goal_without_tools_is_an_error() {
-        check(&["pants.backend.python"], &[], &REWRITING, "no backend has a tool for the goal `lint`");
+        check(&["pants.backend.python"], &[], &REWRITING, "no enabled backend provides a tool for the goal `lint`");
     }
 
     #[test]

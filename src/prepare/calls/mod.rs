@@ -16,7 +16,9 @@ use rayon::prelude::*;
 use crate::action::{ActionGraph, StepId};
 use crate::base::RelPath;
 use crate::engine::executor::Results;
-use crate::session::{Error, Session, execute, sources};
+use crate::prepare::Error;
+use crate::session::failure::Failure;
+use crate::session::{Session, execute, sources};
 use crate::store::Node;
 use partitions::Selection;
 
@@ -45,7 +47,7 @@ pub struct PlannedBatch {
     pub partition: Option<String>,
     pub timeout: Option<Duration>,
     /// The step, or why it could not be planned.
-    pub step: Result<StepId, Error>,
+    pub step: Result<StepId, Failure>,
 }
 
 /// The outcomes of all calls of a goal.
@@ -104,7 +106,7 @@ pub fn read_contents(session: &mut Session, calls: &[PartitionedCall]) -> Result
             Err(error @ sources::Error::Store(_)) => return Err(error.into()),
             Err(sources::Error::Read { source, .. }) => {
                 has_unreadable = true;
-                session.ui.error(&format!("cannot read `{file}`, so no tool sees it: {source}"), None);
+                session.ui.error(&format!("cannot read `{file}`, so tools skip it: {source}"), None);
             }
         }
     }

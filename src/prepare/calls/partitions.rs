@@ -6,8 +6,9 @@ use crate::base::RelPath;
 use crate::base::glob::Globs;
 use crate::config::Config;
 use crate::inference::{self, resolve_of};
+use crate::prepare::Error;
 use crate::prepare::calls::EnabledCall;
-use crate::session::{Error, Session, selection, toolchains};
+use crate::session::{Session, selection, toolchains};
 use crate::targets::{Address, Target, TargetGraph};
 use crate::tools::{Call, Partition};
 

@@ -13,12 +13,13 @@ use crate::config::typed::{PythonSettings, ToolGoalSettings, ToolSettings};
 use crate::plan::batches;
 use crate::plan::requirements::Wanted;
 use crate::plan::tool_run::{self, ToolBatch, ToolOptions};
+use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::calls::batch_inputs::{BatchInput, BatchInputs, RepositoryInputs};
 use crate::prepare::calls::{
     Contents, EnabledCall, PartitionKey, PartitionedCall, Partitions, PlannedBatch, PlannedCall, PlannedCalls,
 };
-use crate::session::{Error, Session, toolchains};
+use crate::session::{self, Session, toolchains};
 use crate::store::Node;
 use crate::targets::Address;
 use crate::toolchain::Constraints;
@@ -74,6 +75,7 @@ impl CallPlanner<'_, '_> {
         for ((key, files), input) in cut.into_iter().zip(inputs) {
             let step = input.and_then(|input| self.plan_batch(enabled, partitions, key, &files, input));
             let partition = partitions.describe(key);
+            let step = step.map_err(|error| error.to_failure());
             planned.push(PlannedBatch { files, partition, timeout: self.settings.timeout, step });
         }
         Ok(planned)
@@ -102,7 +104,8 @@ impl CallPlanner<'_, '_> {
             images,
             source_roots: input.source_roots,
         };
-        let options = ToolOptions { timeout: self.settings.timeout, ..ToolOptions::of(tool, self.planner.config()) };
+        let options =
+            ToolOptions { timeout: self.settings.timeout, ..ToolOptions::from_config(tool, self.planner.config()) };
         Ok(self.planner.add(tool_run::action(tool, call, &options, &batch)))
     }
 
@@ -141,7 +144,7 @@ impl CallPlanner<'_, '_> {
         match (newest, supported) {
             (Some((version, constraints)), _) if fits(&version) => Ok(constraints),
             (_, Some(python)) => Ok(vec![format!("CPython{python}")]),
-            (_, None) => Err(Error::NoInterpreter),
+            (_, None) => Err(session::Error::NoInterpreter.into()),
         }
     }
 }

@@ -12,12 +12,13 @@ use crate::config::typed::ToolSettings;
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::check_run::{self, CheckRun};
-use crate::plan::config_files::{ConfigFiles, named};
+use crate::plan::config_files::{ConfigFiles, configured_files};
 use crate::plan::{requirements, tool_run};
+use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::calls::{EnabledCall, PartitionKey, PartitionedCall, PlannedBatch, PlannedCall, PlannedCalls};
+use crate::session::Session;
 use crate::session::sources::Sources;
-use crate::session::{Error, Session};
 use crate::store::{Node, Tree};
 use crate::targets::Address;
 use crate::tools::Runner;
@@ -64,7 +65,7 @@ impl CheckPlanner<'_, '_> {
         for (key, targets) in &partitions.by_key {
             let files = files_to_check(targets.keys());
             let targets = targets.values().flatten().collect();
-            let step = self.plan_check(enabled, key, &targets, &files);
+            let step = self.plan_check(enabled, key, &targets, &files).map_err(|error| error.to_failure());
             batches.push(PlannedBatch { files, partition: partitions.describe(key), timeout: None, step });
         }
         PlannedCall { enabled: enabled.clone(), batches }
@@ -84,9 +85,9 @@ impl CheckPlanner<'_, '_> {
         self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
         let context = self.planner.session.context.clone();
         let config = &context.config;
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), config)?;
+        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), config)?;
         let settings = ConfigFiles::new(&context.build_root, graph.files(), context.tracker.clone());
-        let settings = settings.of(tool, config, []);
+        let settings = settings.find(tool, config, []);
         let (mypy, plugins) = match checker.call.runner {
             Some(Runner::Mypy) => self.plan_mypy(checker, constraints, &settings, files)?,
             _ => (mypy::none(), mypy::Plugins::default()),
@@ -102,7 +103,7 @@ impl CheckPlanner<'_, '_> {
             files: files.to_vec(),
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
-            config: named(tool, config)
+            config: configured_files(tool, config)
                 .iter()
                 .flat_map(|file| tool.config_args.iter().map(move |word| word.replace("{}", file.as_str())))
                 .collect(),
@@ -151,7 +152,10 @@ impl CheckPlanner<'_, '_> {
     fn warn_definitions(&self) {
         if !self.definitions.is_empty() {
             let error = Error::NeedsGenerated(self.definitions.iter().map(ToString::to_string).collect());
-            self.planner.session.ui.warn(&format!("what imports generated code is checked without it: {error}"));
+            self.planner
+                .session
+                .ui
+                .warn(&format!("sources that import generated code are checked without it: {error}"));
         }
     }
 }

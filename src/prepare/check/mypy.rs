@@ -10,10 +10,11 @@ use crate::inference::closure::Follow;
 use crate::packaging::requirement;
 use crate::plan::check_run::Mypy;
 use crate::plan::requirements::{self, Wanted};
+use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::calls::EnabledCall;
 use crate::prepare::check::CheckPlanner;
-use crate::session::{Error, Session};
+use crate::session::Session;
 use crate::targets::{self, Address};
 use crate::toolchain::Constraints;
 use crate::tools::Tool;
@@ -78,7 +79,7 @@ impl CheckPlanner<'_, '_> {
         let args = ToolSettings::parse(session.config(), scope).args;
         let untracked = why_untracked(&args, scope, &texts);
         if let Some(why) = &untracked {
-            session.ui.note(&format!("mypy checks everything anew each time, since {why}"), None);
+            session.ui.note(&format!("mypy runs without incremental state, since {why}"), None);
         }
         let plugin_tree = self.sources.tree(&plugins.files)?;
         let named = if depends_on_named_files(&args, &texts) { files } else { &[] };
@@ -99,7 +100,7 @@ impl CheckPlanner<'_, '_> {
         let graph = self.planner.session.load_graph()?;
         let roots = source_plugins(self.planner.session, scope)?;
         let closure = self.closures.of(&roots, Follow::All);
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), self.planner.config())?;
+        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
         let files = closure.files.iter().map(|file| (*file).clone()).collect();
         let source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
         Ok((source_roots, Plugins { files, wanted: Some(wanted) }))

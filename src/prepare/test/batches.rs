@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::prepare::Error;
 use crate::prepare::test::process_settings::{ProcessDefaults, ProcessSettings};
-use crate::session::{Error, Session};
+use crate::session::Session;
 use crate::targets::{Address, Target, TargetGraph};
 
 /// Test files that share a process.

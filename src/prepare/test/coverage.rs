@@ -8,8 +8,10 @@ use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::plan::config_files;
 use crate::plan::coverage_run::{self, Format, ReportOptions};
 use crate::plan::test_run::CoverageOptions;
+use crate::prepare::Error;
 use crate::prepare::images::Images;
-use crate::session::{Error, Session};
+use crate::session::Session;
+use crate::targets::kind;
 use crate::tools;
 
 /// What coverage reports need besides the tests' measurements.
@@ -38,7 +40,7 @@ pub fn measured(session: &Session) -> Option<CoverageOptions> {
     let tool = tools::named("coverage-py").expect("coverage is described");
     TestSettings::parse(config).use_coverage.then(|| CoverageOptions {
         measured: CoverageSettings::parse(config).filter,
-        config: config_files::named(&tool, config).pop_first(),
+        config: config_files::configured_files(&tool, config).pop_first(),
     })
 }
 
@@ -48,7 +50,7 @@ pub fn untested_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
     let Some(options) = measured(session).filter(|_| CoverageSettings::parse(session.config()).global_report) else {
         return Ok(Vec::new());
     };
-    let targets = graph.targets().filter(|target| target.kind.starts_with("python_"));
+    let targets = graph.targets().filter(|target| kind::is_python(&target.kind));
     let is_measured =
         |file: &&RelPath| file.extension() == Some("py") && coverage_run::is_measured(file, &options.measured);
     let files: BTreeSet<&RelPath> = targets.flat_map(|target| &target.sources).filter(is_measured).collect();
@@ -58,11 +60,11 @@ pub fn untested_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
 /// Which reports are written. `also` is the result of `untested_files`.
 pub fn report_options(session: &Session, also: &[RelPath]) -> Result<ReportOptions, Error> {
     let settings = CoverageSettings::parse(session.config());
-    let format = |name: &String| Format::named(name).ok_or_else(|| Error::CoverageFormat(name.clone()));
+    let format = |name: &String| Format::from_name(name).ok_or_else(|| Error::CoverageFormat(name.clone()));
     Ok(ReportOptions {
         formats: settings.report.iter().map(format).collect::<Result<_, _>>()?,
         config: measured(session).and_then(|options| options.config),
         fail_under: settings.fail_under,
-        also: !also.is_empty(),
+        unimported: !also.is_empty(),
     })
 }

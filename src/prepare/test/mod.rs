@@ -18,12 +18,14 @@ use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::config_files::{self, ConfigFiles};
 use crate::plan::requirements;
 use crate::plan::test_run::{self, PytestOptions, TestFiles, Workers};
+use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::process_settings::ProcessSettings;
+use crate::session::Session;
+use crate::session::failure::Failure;
 use crate::session::sources::Sources;
-use crate::session::{Error, Session};
 use crate::targets::{Address, Target};
 use crate::tools::{self, Tool};
 
@@ -43,7 +45,7 @@ pub struct PlannedTest {
     /// Whether pytest's exit code for "no tests were collected" counts as success.
     pub empty_is_fine: bool,
     /// The step, or why it could not be planned.
-    pub step: Result<StepId, Error>,
+    pub step: Result<StepId, Failure>,
 }
 
 /// Plans these tests, and what coverage reports need.
@@ -99,7 +101,7 @@ impl TestPlanner<'_, '_> {
         let step = match self.plan_process(batch, timeout, &closure) {
             // A missing plugin concerns all tests.
             Err(error @ Error::NoPlugin { .. }) => return Err(error),
-            step => step,
+            step => step.map_err(|error| error.to_failure()),
         };
         let empty_is_fine = self.options.empty_is_fine;
         let names = addresses.iter().map(ToString::to_string).collect();
@@ -125,7 +127,7 @@ impl TestPlanner<'_, '_> {
             .map(|target| target.sources.first().cloned().ok_or_else(|| Error::NoSource(target.address.clone())));
         let files = files.collect::<Result<Vec<RelPath>, Error>>()?;
         let graph = self.planner.session.load_graph()?;
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), self.planner.config())?;
+        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
         let images = self.planner.images(&settings.constraints, &self.pytest, Some(wanted))?;
         let workers = workers(self.planner.session, &settings, &files);
         self.require_plugins(&settings, workers)?;
@@ -163,7 +165,7 @@ impl TestPlanner<'_, '_> {
         files.extend(self.extra_inputs.iter().cloned());
         for scope in ["coverage-py", "pytest"] {
             let tool = tools::named(scope).expect("both are described");
-            files.extend(self.config_files.of(&tool, self.planner.config(), tests));
+            files.extend(self.config_files.find(&tool, self.planner.config(), tests));
         }
         if self.options.coverage.is_some() {
             self.measured_files.extend(files.difference(&self.measured_files).cloned().collect::<Vec<_>>());
@@ -187,7 +189,7 @@ fn pytest_options(session: &Session) -> PytestOptions {
     PytestOptions {
         empty_is_fine: allows_empty(&settings),
         args: settings.args,
-        config: config_files::named(&pytest, config).pop_first(),
+        config: config_files::configured_files(&pytest, config).pop_first(),
         junit_family: settings.junit_family,
         coverage: coverage::measured(session),
         slot_variable: settings.execution_slot_var,

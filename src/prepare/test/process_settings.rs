@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use crate::config::typed::{PytestSettings, SandboxSettings, SubprocessEnvironmentSettings, TestSettings};
 use crate::plan::environment;
 use crate::plan::test_run::Workers;
-use crate::session::{Error, Session, toolchains};
+use crate::prepare::Error;
+use crate::session::{Session, toolchains};
 use crate::targets::Target;
 use crate::tracked::Variables;
 

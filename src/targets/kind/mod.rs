@@ -11,6 +11,7 @@ mod docker;
 mod faas;
 pub mod field;
 mod foreign;
+mod names;
 pub mod page;
 mod pex;
 mod plugin;
@@ -19,6 +20,7 @@ mod python_lint;
 mod shell;
 
 pub use field::{Field, Shape};
+pub use names::*;
 
 /// The field that holds the source files of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +150,11 @@ impl Kind {
     const fn in_backend(self, backend: &'static str) -> Kind {
         Kind { backend, ..self }
     }
+}
+
+/// Whether a target type is one of the Python backend: their names begin with `python_`.
+pub fn is_python(kind: &str) -> bool {
+    kind.starts_with("python_")
 }
 
 /// All target types, sorted by name.

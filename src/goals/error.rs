@@ -1,0 +1,127 @@
+//! Why a goal cannot do what it is asked. What the session and planning refuse is wrapped.
+
+use std::path::PathBuf;
+
+use crate::action::Exit;
+use crate::base;
+use crate::session::{self, Kind};
+use crate::{inference, prepare, report, tools};
+
+/// Why a goal cannot do what it is asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The session refuses: the repository, the selection, the store or the network.
+    #[error(transparent)]
+    Session(session::Error),
+    /// Something cannot be planned.
+    #[error(transparent)]
+    Prepare(#[from] prepare::Error),
+    /// A file of the repository could not be replaced.
+    #[error(transparent)]
+    Rewrite(#[from] session::rewrite::Error),
+    /// JUnit reports.
+    #[error(transparent)]
+    Report(#[from] report::junit::Error),
+    /// Interpreter constraints that no interpreter meets.
+    #[error(transparent)]
+    Constraints(#[from] inference::constraints::Impossible),
+    /// `[regex-lint]`.
+    #[error(transparent)]
+    RegexLint(#[from] tools::regex_lint::Error),
+    /// A glob of an option.
+    #[error(transparent)]
+    Glob(#[from] base::glob::Error),
+    /// A file of the repository cannot be read.
+    #[error("cannot read `{file}`")]
+    ReadFile { file: base::RelPath, source: std::io::Error },
+    /// A file for results cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    Output { path: PathBuf, source: std::io::Error },
+    /// A goal of a backend that is not enabled.
+    #[error("`{goal}` belongs to the backend `{backend}`, which is not enabled")]
+    NeedsBackend { goal: &'static str, backend: &'static str },
+    /// `py-constraints --summary` with specs.
+    #[error("`py-constraints --summary` covers the whole repository and takes no specs")]
+    SummaryOfAll,
+    /// `paths` without one of its ends.
+    #[error("`paths` needs `--{0}`")]
+    NoEnd(&'static str),
+    /// An unknown formatter of BUILD files.
+    #[error("`{0}` cannot format BUILD files")]
+    NoBuildFormatter(String),
+    /// `tailor` would write files that are not BUILD files.
+    #[error("`[tailor] build_file_name` is `{name}`, which does not match `[GLOBAL] build_patterns`: `{patterns}`")]
+    BuildFileName { name: String, patterns: String },
+    /// `--test-debug` with several test files.
+    #[error("`--test-debug` runs one test file at a time, but the command line selects {0}")]
+    DebugOne(usize),
+    /// `--test-debug-adapter`.
+    #[error("`--test-debug-adapter` is not implemented yet")]
+    NoDebugAdapter,
+    /// `--test-shard` that is not `k/N`.
+    #[error("invalid shard `{0}`")]
+    Shard(String),
+    /// coverage failed.
+    #[error("cannot create the coverage report: {exit}\n{stderr}")]
+    NoCoverageReport { exit: Exit, stderr: String },
+}
+
+/// Errors that reach goals through the session's services.
+macro_rules! through_session {
+    ($($error:ty),+ $(,)?) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Error {
+                Error::Session(error.into())
+            }
+        })+
+    };
+}
+
+through_session!(
+    session::Error,
+    crate::store::Error,
+    inference::settings::Error,
+    crate::targets::select::Error,
+    base::rel_path::ParseError,
+);
+
+impl Error {
+    /// Whether the user interrupted the goal.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(
+            self,
+            Error::Session(session::Error::Interrupted)
+                | Error::Prepare(prepare::Error::Session(session::Error::Interrupted))
+        )
+    }
+
+    /// The kind of error, which decides the exit code.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Session(error) => error.kind(),
+            Error::Prepare(error) => error.kind(),
+            _ => Kind::Mistake,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Session(error) => return error.hint(),
+            Error::Prepare(error) => return error.hint(),
+            Error::Rewrite(error) => return error.hint(),
+            Error::RegexLint(error) => return error.hint().map(str::to_owned),
+            Error::NeedsBackend { .. } => "add it to `backend_packages` in the section `[GLOBAL]` of `pants.toml`",
+            Error::SummaryOfAll => "remove the specs or the flag",
+            Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",
+            Error::NoBuildFormatter(_) => {
+                "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
+            }
+            Error::DebugOne(_) => "name one file: `waders test --test-debug src/app/login_test.py`",
+            Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",
+            Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

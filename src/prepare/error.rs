@@ -1,0 +1,146 @@
+//! Why something cannot be planned. What the session refuses is wrapped; what goals refuse is in `goals::Error`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::action::Exit;
+use crate::base;
+use crate::packaging::{environment, index};
+use crate::plan::requirements;
+use crate::session::failure::Failure;
+use crate::session::{self, Kind};
+use crate::targets::Address;
+
+/// Why something cannot be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The session refuses: the repository, the store or the network.
+    #[error(transparent)]
+    Session(session::Error),
+    /// An error that several steps share.
+    #[error(transparent)]
+    Shared(#[from] Arc<Error>),
+    /// Requirements and locks.
+    #[error(transparent)]
+    Requirements(#[from] requirements::Error),
+    /// The version of an interpreter.
+    #[error(transparent)]
+    Environment(#[from] environment::Error),
+    /// Files that an index lists.
+    #[error(transparent)]
+    Index(#[from] index::Error),
+    /// `--frozen` or CI, and requirements that no lock has.
+    #[error("the requirements of {owner} are not pinned by `{file}`")]
+    FrozenRequirements { owner: String, file: String },
+    /// uv failed.
+    #[error("cannot pin the requirements of {owner}: {exit}\n{stderr}")]
+    NotPinned { owner: String, exit: Exit, stderr: String },
+    /// An option that needs a package which the tool's lock does not have.
+    #[error("`{wanted_by}` needs `{plugin}`, which is not among the packages of `{tool}`")]
+    NoPlugin { plugin: &'static str, wanted_by: &'static str, tool: String, remedy: String },
+    /// A goal without tools.
+    #[error("no enabled backend provides a tool for the goal `{goal}`")]
+    NoTool { goal: String },
+    /// `--only` with an unknown name.
+    #[error("`--{goal}-only={name}` does not name an enabled tool")]
+    NoSuchTool { goal: String, name: String, known: Vec<String> },
+    /// A tool's option that lists globs.
+    #[error("globs of files that a tool works on")]
+    ToolGlobs(#[source] base::glob::Error),
+    /// A settings file of a tool.
+    #[error("`{}` cannot be used: {why}", path.display())]
+    Settings { path: PathBuf, why: String },
+    /// A test target without a file.
+    #[error("{0} has no source file")]
+    NoSource(Address),
+    /// Tests that depend on packages, as addresses.
+    #[error("the test needs built packages: `{}`", .0.join("`, `"))]
+    NeedsPackages(Vec<String>),
+    /// Sources that depend on generated code, as addresses of the definitions.
+    #[error("Python code needs to be generated from `{}`", .0.join("`, `"))]
+    NeedsGenerated(Vec<String>),
+    /// A target with a tag that the settings do not allow.
+    #[error("{target} is tagged `{tag}`, which is not allowed here")]
+    Tag { target: Address, tag: &'static str },
+    /// The globs of an option.
+    #[error("`[test] extra_inputs`")]
+    ExtraInputs(#[source] base::glob::Error),
+    /// An unknown word in `[coverage-py] report`.
+    #[error("invalid coverage report format `{0}`")]
+    CoverageFormat(String),
+}
+
+/// Errors that reach planning through the session's services.
+macro_rules! through_session {
+    ($($error:ty),+ $(,)?) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Error {
+                Error::Session(error.into())
+            }
+        })+
+    };
+}
+
+through_session!(
+    session::Error,
+    session::sources::Error,
+    crate::store::Error,
+    crate::net::Error,
+    crate::toolchain::Error,
+    crate::inference::settings::Error,
+    crate::targets::select::Error,
+    base::rel_path::ParseError,
+);
+
+impl Error {
+    /// The kind of error, which decides the exit code.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Session(error) => error.kind(),
+            Error::Shared(error) => error.kind(),
+            Error::Requirements(requirements::Error::Lock(_) | requirements::Error::Resolve(_)) => Kind::Lock,
+            Error::FrozenRequirements { .. } => Kind::Lock,
+            Error::Index(index::Error::NoneFits { .. }) => Kind::Mistake,
+            Error::Index(_) => Kind::Unavailable,
+            _ => Kind::Mistake,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Session(error) => return error.hint(),
+            Error::Shared(error) => return error.hint(),
+            Error::Requirements(error) => return error.hint(),
+            Error::Index(index::Error::NoneFits { .. }) => {
+                "lock a version that has a file for this interpreter, or change the interpreter constraints"
+            }
+            Error::Index(_) => session::error::INDEX_HINT,
+            Error::FrozenRequirements { .. } => {
+                "run the same command once without `--frozen` and `CI`, then commit that file"
+            }
+            Error::NoPlugin { remedy, .. } => remedy,
+            Error::NoTool { goal } if goal == "check" => {
+                "name one in `backend_packages`, such as `pants.backend.python.typecheck.mypy`"
+            }
+            Error::NoTool { .. } => "name one in `backend_packages`, such as `pants.backend.python.lint.black`",
+            Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
+            Error::NeedsPackages(_) => {
+                "such tests are not supported yet: they need the goal `package`, which is not implemented yet"
+            }
+            Error::NeedsGenerated(_) => {
+                "code generators are not supported yet: commit the generated code as `python_sources`"
+            }
+            Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",
+            Error::Tag { .. } => "every step runs in a sandbox: remove the tag, or declare what the test needs",
+            Error::CoverageFormat(_) => "known formats: console, xml, html, json, lcov, raw",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// The error as the failure of the step that could not be planned.
+    pub fn to_failure(&self) -> Failure {
+        Failure::from_preparation(self, self.hint(), self.kind())
+    }
+}
