@@ -172,7 +172,7 @@ fn a_package_that_is_no_longer_in_the_archive_comes_from_the_snapshot_mirror() {
     fixture.use_empty_store();
     let error = fixture.provide(true).unwrap_err();
     assert!(error.hint().unwrap().contains("snapshot_mirror"), "{error}");
-    let snapshot = Server::of_directory(fixture.path("snapshot"));
+    let snapshot = Server::serve_directory(fixture.path("snapshot"));
     fixture.settings.debian.snapshot_mirror = Some(snapshot.url(""));
     assert_eq!(fixture.provide(true).unwrap(), provided);
 }
