@@ -146,9 +146,9 @@ fn an_index_with_another_hash_than_the_head_lists_is_refused() {
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, bytes).unwrap();
-    assert!(fixture.error(false).contains("has the sha256"));
+    assert!(fixture.error(false).contains("has the SHA-256 hash"));
     fs::write(&path, "").unwrap();
-    assert!(world.refused(false).contains("has 0 bytes instead of the expected"));
+    assert!(fixture.error(false).contains("has 0 bytes instead of the expected"));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_package_that_is_no_longer_in_the_archive_comes_from_the_snapshot_mirror() {
     fixture.use_empty_store();
     let error = fixture.provide(true).unwrap_err();
     assert!(error.hint().unwrap().contains("snapshot_mirror"), "{error}");
-    let snapshot = Server::of_directory(fixture.path("snapshot"));
+    let snapshot = Server::serve_directory(fixture.path("snapshot"));
     fixture.settings.debian.snapshot_mirror = Some(snapshot.url(""));
     assert_eq!(fixture.provide(true).unwrap(), provided);
 }
