@@ -3,18 +3,18 @@
 use waders::cli::dispatch;
 use waders::config::Environment;
 
-/// Loading a repository makes hundreds of thousands of small values on all cores, which the C library's allocator
-/// slows down.
+/// Loading a repository allocates hundreds of thousands of small values on all cores, for which the C library's allocator
+/// is slow.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    // Before anything else: this program is its own spawner, which must have no threads.
+    // This must come first: the program is also its own spawner, which must be single-threaded.
     waders_sandbox::spawner_main_if_asked();
-    let environment = match Environment::of_process() {
+    let environment = match Environment::from_process() {
         Ok(environment) => environment,
         Err(error) => {
-            eprintln!("error: cannot find the current directory: {error}");
+            eprintln!("error: cannot find the current directory\n  caused by: {error}");
             std::process::exit(1);
         }
     };

@@ -1,32 +1,45 @@
-//! Progress of steps, as the engine reports it. How it looks on a screen is decided in `report`.
+//! Progress of steps, as the engine reports it. How events are displayed is decided in `report`.
 
 use std::sync::Arc;
 
 use crate::action::graph::StepId;
 use crate::action::outcome::{Origin, Outcome};
 
+/// A change in the progress of a step.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// A process or download started.
     Started {
+        /// The step.
         id: StepId,
+        /// The step's name.
         label: Arc<str>,
     },
-    /// A process that was asked for ended, or its kept result was found.
+    /// The process of a requested step ended, or its cached outcome was found.
     Finished {
+        /// The step.
         id: StepId,
+        /// The step's name.
         label: Arc<str>,
+        /// Whether the outcome was cached.
         origin: Origin,
+        /// The outcome of the process.
         outcome: Outcome,
     },
-    /// A step that others need ended.
+    /// A step that only other steps need ended.
     Done {
+        /// The step.
         id: StepId,
+        /// The step's name.
         label: Arc<str>,
     },
-    /// The step could not be carried out; the message is whole, its causes included.
+    /// The step could not be carried out.
     Failed {
+        /// The step.
         id: StepId,
+        /// The step's name.
         label: Arc<str>,
+        /// The error with its causes.
         message: String,
     },
 }

@@ -1,9 +1,11 @@
-//! Steps and what each needs. Acyclic by construction: a step can only name steps that were added before it.
+//! The graph of steps. It is acyclic by construction, because a step can only refer to steps that were added before it. Steps
+//! are carried out in `engine`.
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::action::step::{Action, Source, Step};
 
+/// The identity of a step in its graph.
 pub type StepId = NodeIndex;
 
 /// Edges point from a step to the steps that use its output.
@@ -13,6 +15,7 @@ pub struct ActionGraph {
 }
 
 impl ActionGraph {
+    /// Adds a step after those that it needs.
     pub fn add(&mut self, step: Step) -> StepId {
         let needs = needs(&step);
         let id = self.steps.add_node(step);
@@ -22,10 +25,12 @@ impl ActionGraph {
         id
     }
 
+    /// The step with this identity, which must come from this graph.
     pub fn step(&self, id: StepId) -> &Step {
         &self.steps[id]
     }
 
+    /// All steps, in the order in which they were added.
     pub fn ids(&self) -> impl Iterator<Item = StepId> {
         self.steps.node_indices()
     }
@@ -33,10 +38,6 @@ impl ActionGraph {
     /// The steps whose outputs this one uses.
     pub fn needs(&self, id: StepId) -> impl Iterator<Item = StepId> {
         self.steps.neighbors_directed(id, petgraph::Direction::Incoming)
-    }
-
-    pub fn used_by(&self, id: StepId) -> impl Iterator<Item = StepId> {
-        self.steps.neighbors_directed(id, petgraph::Direction::Outgoing)
     }
 }
 
@@ -54,5 +55,5 @@ fn needs(step: &Step) -> Vec<StepId> {
 }
 
 fn sources(action: &Action) -> impl Iterator<Item = Source> {
-    action.images.values().copied().chain([action.input_root])
+    action.command.images.values().copied().chain([action.command.input_root])
 }

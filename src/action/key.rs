@@ -1,86 +1,97 @@
-//! The name of what an action would do: equal keys, equal bytes. No cache here, only the computation.
-//!
-//! The key is the digest of the Remote Execution API's `Action` message, so that a shared cache needs no other format.
-//!
-//! | in the key | as |
-//! |---|---|
-//! | `argv`, `env`, `cwd` | `Command.arguments`, `.environment_variables` (sorted), `.working_directory` |
-//! | `outputs_at` | `Command.output_paths` |
-//! | the input root's tree | `Action.input_root_digest` |
-//! | every image by mount point, so the toolchain and all libraries | platform property `image:/usr` … |
-//! | isolation level, network kind | platform properties: a weak result never stands in for a strong one |
-//! | the format's version | platform property `waders`; raised when the sandbox's made files change |
-//!
-//! | not in the key | because |
-//! |---|---|
-//! | `label` | it names the step for people |
-//! | `timeout`, `attempts` | they decide whether a result comes to be, not which; only successes are kept |
-//! | `slot_variable` | the number differs from run to run; who sets it promises that results do not depend on it |
-//! | `share` | as above: it decides how fast a result comes to be |
-//! | `cache`, `interactive` | they say what to do with a result |
-//! | `each` | it says how `argv` may be shortened, which gives another key |
-//! | `warm` | the tool finds the same with and without; the outcome says what it began with |
+//! The key of an action: actions with equal keys have equal results. The key is the digest of the Remote Execution API's
+//! `Action` message, so that a shared cache needs no other format. It covers everything in `Command`, `Inputs` and `Platform`,
+//! and nothing else. The cache itself is in `engine`.
 
 use std::collections::BTreeMap;
 
 use prost::Message;
 
+use crate::action::command::Command;
+use crate::action::platform::Platform;
 use crate::action::step::Action;
-use crate::base::Digest;
+use crate::base::{Digest, sandbox_paths};
 
-/// Raised when the same action could give other bytes because this program changed.
-const FORMAT: &str = "2";
+/// Raised when a change of this program can change the result of an action with the same key.
+const FORMAT: &str = "3";
 
-/// An action's trees, now known.
+/// The input trees of an action, all computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inputs {
+    /// The input root.
     pub root: Digest,
+    /// Images by mount point.
     pub images: BTreeMap<String, Digest>,
 }
 
-/// The name of what all runs of a kind have in common: the key without the input root, which may differ.
-pub fn lineage(action: &Action, inputs: &Inputs, isolation: &str) -> Option<Digest> {
-    let warm = action.warm.as_ref()?;
-    Some(key(action, &Inputs { root: warm.fits, images: inputs.images.clone() }, isolation))
+/// An action as the Remote Execution API encodes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedAction {
+    /// The `Command` message.
+    pub command: Vec<u8>,
+    /// The `Action` message, which names the command by digest.
+    pub action: Vec<u8>,
 }
 
-pub fn key(action: &Action, inputs: &Inputs, isolation: &str) -> Digest {
-    let command = command(action).encode_to_vec();
-    let message = wire::Action {
-        command_digest: Some(Digest::of(&command).into()),
-        input_root_digest: Some(inputs.root.into()),
-        do_not_cache: action.interactive,
-        platform: Some(platform(action, inputs, isolation)),
-    };
-    Digest::of(&message.encode_to_vec())
+impl EncodedAction {
+    /// Encodes a command with its inputs and platform.
+    pub fn new(command: &Command, inputs: &Inputs, platform: &Platform) -> EncodedAction {
+        let message = command_message(command).encode_to_vec();
+        let action = wire::Action {
+            command_digest: Some(Digest::of(&message).into()),
+            input_root_digest: Some(inputs.root.into()),
+            platform: Some(platform_message(command, inputs, platform)),
+        };
+        EncodedAction { command: message, action: action.encode_to_vec() }
+    }
+
+    /// The digest that the action cache uses.
+    pub fn key(&self) -> Digest {
+        Digest::of(&self.action)
+    }
 }
 
-fn command(action: &Action) -> wire::Command {
+/// The key of a command with these inputs on this platform.
+pub fn key(command: &Command, inputs: &Inputs, platform: &Platform) -> Digest {
+    EncodedAction::new(command, inputs, platform).key()
+}
+
+/// The key of an action's incremental state. Actions with the same state key may start from each other's state. It is the key
+/// of the action with the input root replaced by the inputs that the state depends on. `None` for an action without state.
+pub fn state_key(action: &Action, inputs: &Inputs, platform: &Platform) -> Option<Digest> {
+    let incremental = action.policy.incremental.as_ref()?;
+    let inputs = Inputs { root: incremental.state_inputs, images: inputs.images.clone() };
+    Some(key(&action.command, &inputs, platform))
+}
+
+fn command_message(command: &Command) -> wire::Command {
+    // Destructured, so that a new field cannot be left out of the key.
+    let Command { argv, env, cwd, input_root: _, images: _, outputs_at, network: _, terminal: _ } = command;
     let variable = |(name, value): (&String, &String)| wire::Property { name: name.clone(), value: value.clone() };
     wire::Command {
-        arguments: action.argv.clone(),
-        environment_variables: action.env.iter().map(variable).collect(),
-        working_directory: action.cwd.as_str().to_owned(),
-        output_paths: ["/out"]
+        arguments: argv.clone(),
+        environment_variables: env.iter().map(variable).collect(),
+        working_directory: cwd.as_str().to_owned(),
+        output_paths: [sandbox_paths::OUT]
             .into_iter()
-            .chain(action.outputs_at.keys().map(String::as_str))
+            .chain(outputs_at.keys().map(String::as_str))
             .map(str::to_owned)
             .collect(),
     }
 }
 
-/// Properties are sorted by name, as the API demands.
-fn platform(action: &Action, inputs: &Inputs, isolation: &str) -> wire::Platform {
-    let images = inputs.images.iter().map(|(at, tree)| (format!("image:{at}"), tree.to_string()));
-    let mut properties: BTreeMap<String, String> = images.collect();
-    properties.insert("isolation".to_owned(), isolation.to_owned());
-    properties.insert("network".to_owned(), if action.network { "host" } else { "loopback" }.to_owned());
+/// Properties are sorted by name, as the API requires.
+fn platform_message(command: &Command, inputs: &Inputs, platform: &Platform) -> wire::Platform {
+    let mut properties = platform.properties();
+    properties.extend(inputs.images.iter().map(|(at, tree)| (format!("image:{at}"), tree.to_string())));
+    properties.extend(command.outputs_at.iter().map(|(at, dir)| (format!("output:{at}"), dir.to_string())));
+    properties.insert("network".to_owned(), if command.network { "host" } else { "loopback" }.to_owned());
+    properties.insert("terminal".to_owned(), command.terminal.to_string());
     properties.insert("waders".to_owned(), FORMAT.to_owned());
     let property = |(name, value)| wire::Property { name, value };
     wire::Platform { properties: properties.into_iter().map(property).collect() }
 }
 
-/// The messages of `build.bazel.remote.execution.v2`, as far as a key needs them. Field numbers are the API's.
+/// The messages of `build.bazel.remote.execution.v2` that a key needs, with the field numbers of that API.
 mod wire {
     pub use crate::base::wire::Digest;
 
@@ -117,8 +128,6 @@ mod wire {
         pub command_digest: Option<Digest>,
         #[prost(message, optional, tag = "2")]
         pub input_root_digest: Option<Digest>,
-        #[prost(bool, tag = "7")]
-        pub do_not_cache: bool,
         #[prost(message, optional, tag = "10")]
         pub platform: Option<Platform>,
     }
@@ -127,94 +136,108 @@ mod wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::step::{CachePolicy, Each, Share, Source, Warm};
+    use crate::action::platform::Limits;
+    use crate::action::policy::{Incremental, Policy};
+    use crate::action::step::Source;
     use crate::base::RelPath;
 
     fn action() -> Action {
-        let empty = Digest::of(b"");
-        Action {
-            label: "a step".to_owned(),
-            argv: vec!["/usr/bin/true".to_owned()],
-            env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
-            cwd: RelPath::root(),
-            input_root: Source::Tree(empty),
-            images: BTreeMap::new(),
-            outputs_at: BTreeMap::new(),
-            network: false,
-            timeout: None,
-            attempts: 1,
-            cache: CachePolicy { read: true, keep: true, good_codes: vec![0] },
-            slot_variable: None,
-            share: None,
-            interactive: false,
-            warm: None,
-            each: None,
-        }
+        let env = BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]);
+        let argv = vec!["/usr/bin/true".to_owned()];
+        let command = Command::new(argv, env, Source::Tree(Digest::of(b"")), BTreeMap::new());
+        Action { command, policy: Policy::new("a step".to_owned()) }
     }
 
     fn inputs() -> Inputs {
         Inputs { root: Digest::of(b""), images: BTreeMap::from([("/usr".to_owned(), Digest::of(b"usr"))]) }
     }
 
-    /// Whether the key of a changed action differs from the original's.
-    fn differs(change: impl FnOnce(&mut Action, &mut Inputs)) -> bool {
-        let (mut changed, mut changed_inputs) = (action(), inputs());
-        change(&mut changed, &mut changed_inputs);
-        key(&changed, &changed_inputs, "full") != key(&action(), &inputs(), "full")
-    }
-
-    #[test]
-    fn whatever_can_change_the_bytes_changes_the_key() {
-        assert!(differs(|action, _| action.argv.push(String::new())));
-        assert!(differs(|action, _| drop(action.env.insert("A".to_owned(), "1".to_owned()))));
-        assert!(differs(|action, _| action.cwd = RelPath::parse("a").unwrap()));
-        assert!(differs(|action, _| action.network = true));
-        assert!(differs(|_, inputs| inputs.root = Digest::of(b"other")));
-        assert!(differs(|_, inputs| inputs.images.extend([("/usr".to_owned(), Digest::of(b"other"))])));
-        assert!(differs(|_, inputs| inputs.images.extend([("/deps".to_owned(), Digest::of(b"usr"))])));
-        assert_ne!(key(&action(), &inputs(), "full"), key(&action(), &inputs(), "none"));
-    }
-
-    #[test]
-    fn what_only_people_see_leaves_the_key_alone() {
-        assert!(!differs(|action, _| action.label = "another".to_owned()));
-        assert!(!differs(|action, _| action.attempts = 3));
-        assert!(!differs(|action, _| action.timeout = Some(std::time::Duration::from_secs(1))));
-        assert!(!differs(|action, _| action.slot_variable = Some("SLOT".to_owned())));
-        let left_in = RelPath::parse("state").unwrap();
-        let warm = Warm { found_at: "/warm".to_owned(), left_in, fits: Digest::of(b""), anew: true };
-        assert!(!differs(|action, _| action.warm = Some(warm)));
-        let each = Each { files: 0, fits: Digest::of(b""), chatter: None };
-        assert!(!differs(|action, _| action.each = Some(each)));
-        assert!(!differs(|action, _| action.share = Some(Share { variable: "N".to_owned(), at_most: 3 })));
-    }
-
-    #[test]
-    fn a_lineage_spans_sources_but_nothing_else() {
-        let fits = |text: &[u8]| Warm {
-            found_at: "/warm".to_owned(),
-            left_in: RelPath::parse("state").unwrap(),
-            fits: Digest::of(text),
-            anew: false,
+    fn platform() -> Platform {
+        let limits = Limits {
+            scratch_bytes: 1,
+            scratch_inodes: 2,
+            processes: 3,
+            open_files: 4,
+            file_bytes: 5,
+            memory_bytes: None,
         };
-        let warm = Action { warm: Some(fits(b"settings")), ..action() };
-        let of = |action: &Action, inputs: &Inputs| lineage(action, inputs, "full").unwrap();
-        let original = of(&warm, &inputs());
-        assert_eq!(of(&warm, &Inputs { root: Digest::of(b"edited"), ..inputs() }), original);
-        assert_eq!(of(&Action { label: "another".to_owned(), ..warm.clone() }, &inputs()), original);
-        assert_ne!(of(&Action { warm: Some(fits(b"other settings")), ..action() }, &inputs()), original);
-        assert_ne!(of(&Action { argv: vec!["/usr/bin/false".to_owned()], ..warm.clone() }, &inputs()), original);
-        assert_ne!(of(&warm, &Inputs { images: BTreeMap::new(), ..inputs() }), original);
-        assert_ne!(key(&warm, &inputs(), "full"), original);
-        assert_eq!(lineage(&action(), &inputs(), "full"), None);
+        Platform { isolation: "full", limits }
+    }
+
+    /// Whether the key of a changed action differs from that of the original.
+    fn differs(change: impl FnOnce(&mut Command, &mut Inputs, &mut Platform)) -> bool {
+        let (mut changed, mut changed_inputs, mut changed_platform) = (action().command, inputs(), platform());
+        change(&mut changed, &mut changed_inputs, &mut changed_platform);
+        key(&changed, &changed_inputs, &changed_platform) != key(&action().command, &inputs(), &platform())
     }
 
     #[test]
-    fn words_do_not_run_together() {
-        let of = |argv: &[&str]| {
+    fn everything_that_can_change_the_result_changes_the_key() {
+        assert!(differs(|command, _, _| command.argv.push(String::new())));
+        assert!(differs(|command, _, _| drop(command.env.insert("A".to_owned(), "1".to_owned()))));
+        assert!(differs(|command, _, _| command.cwd = RelPath::parse("a").unwrap()));
+        assert!(differs(|command, _, _| command.network = true));
+        assert!(differs(|command, _, _| command.terminal = true));
+        let reports = || ("/src/reports".to_owned(), RelPath::parse("reports").unwrap());
+        assert!(differs(|command, _, _| command.outputs_at.extend([reports()])));
+        assert!(differs(|_, inputs, _| inputs.root = Digest::of(b"other")));
+        assert!(differs(|_, inputs, _| inputs.images.extend([("/usr".to_owned(), Digest::of(b"other"))])));
+        assert!(differs(|_, inputs, _| inputs.images.extend([("/deps".to_owned(), Digest::of(b"usr"))])));
+        assert!(differs(|_, _, platform| platform.isolation = "none"));
+        let limits: [fn(&mut Limits); 6] = [
+            |limits| limits.scratch_bytes += 10,
+            |limits| limits.scratch_inodes += 10,
+            |limits| limits.processes += 10,
+            |limits| limits.open_files += 10,
+            |limits| limits.file_bytes += 10,
+            |limits| limits.memory_bytes = Some(1),
+        ];
+        for (number, change) in limits.into_iter().enumerate() {
+            assert!(differs(|_, _, platform| change(&mut platform.limits)), "limit {number}");
+        }
+    }
+
+    #[test]
+    fn the_directory_of_an_output_changes_the_key() {
+        let key_for = |dir: &str| {
+            let mut command = action().command;
+            command.outputs_at.insert("/src/reports".to_owned(), RelPath::parse(dir).unwrap());
+            key(&command, &inputs(), &platform())
+        };
+        assert_ne!(key_for("reports"), key_for("other"));
+    }
+
+    #[test]
+    fn a_state_key_depends_on_everything_except_the_sources() {
+        let incremental = |text: &[u8]| Incremental {
+            state_at: "/state".to_owned(),
+            state_out: RelPath::parse("state").unwrap(),
+            state_inputs: Digest::of(text),
+            discard_state: false,
+        };
+        let with = |text: &[u8]| {
+            let mut action = action();
+            action.policy.incremental = Some(incremental(text));
+            action
+        };
+        let key_of = |action: &Action, inputs: &Inputs| state_key(action, inputs, &platform()).unwrap();
+        let original = key_of(&with(b"settings"), &inputs());
+        assert_eq!(key_of(&with(b"settings"), &Inputs { root: Digest::of(b"edited"), ..inputs() }), original);
+        assert_ne!(key_of(&with(b"other settings"), &inputs()), original);
+        assert_ne!(key_of(&with(b"settings"), &Inputs { images: BTreeMap::new(), ..inputs() }), original);
+        let mut other = with(b"settings");
+        other.command.argv = vec!["/usr/bin/false".to_owned()];
+        assert_ne!(key_of(&other, &inputs()), original);
+        assert_ne!(key(&action().command, &inputs(), &platform()), original);
+        assert_eq!(state_key(&action(), &inputs(), &platform()), None);
+    }
+
+    #[test]
+    fn the_boundaries_between_arguments_change_the_key() {
+        let key_of = |argv: &[&str]| {
             let argv = argv.iter().map(|word| word.to_string()).collect();
-            key(&Action { argv, ..action() }, &inputs(), "full")
+            key(&Command { argv, ..action().command }, &inputs(), &platform())
         };
-        assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+        assert_ne!(key_of(&["ab", "c"]), key_of(&["a", "bc"]));
     }
 }

@@ -1,13 +1,19 @@
-//! The hinge's only word: an action, its key, the graph of actions, and what comes of them. Plain data, no I/O.
+//! Actions, their keys, the graph of steps, and outcomes: the data that the planner and the engine exchange. No I/O.
 
+pub mod command;
 pub mod event;
 pub mod graph;
 pub mod key;
 pub mod outcome;
+pub mod platform;
+pub mod policy;
 pub mod step;
 
+pub use command::Command;
 pub use event::Event;
 pub use graph::{ActionGraph, StepId};
-pub use key::{Inputs, key, lineage};
+pub use key::{EncodedAction, Inputs, key, state_key};
 pub use outcome::{Exit, Origin, Outcome};
-pub use step::{Action, CachePolicy, Derive, Each, Fetch, Location, Share, Source, Step, Warm};
+pub use platform::{Limits, Platform};
+pub use policy::{CachePolicy, CoreShare, Incremental, PerFile, Policy};
+pub use step::{Action, Derive, Fetch, Location, Source, Step};

@@ -1,4 +1,4 @@
-//! What a step left behind, as it is kept in the action cache.
+//! The outcome of a process, as the action cache stores it. Why a process could not be run is `engine::Error`.
 
 use std::time::Duration;
 
@@ -6,12 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Digest;
 
+/// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
+    /// It ended with this exit code.
     Code(i32),
+    /// It was ended by this signal.
     Signal(i32),
+    /// It was killed at its time limit.
     TimedOut,
+    /// The user interrupted the run.
     Interrupted,
+    /// It was killed at its memory limit.
     OutOfMemory,
 }
 
@@ -27,27 +33,34 @@ impl std::fmt::Display for Exit {
     }
 }
 
+/// The outcome of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
+    /// How it ended.
     pub exit: Exit,
-    /// The blob of standard output, and of standard error.
+    /// The blob of standard output.
     pub stdout: Digest,
+    /// The blob of standard error.
     pub stderr: Digest,
-    /// The tree of everything that the process left in `/out`.
+    /// The tree of everything that the process wrote to the output directory.
     pub output: Digest,
+    /// Wall clock time.
     pub wall: Duration,
+    /// The maximum resident set size of a single process of the step.
     pub max_rss_bytes: u64,
-    /// How many attempts it took, from 1.
+    /// The number of attempts, at least 1.
     pub attempts: u32,
-    /// The state of an earlier run that it began with. What it found does not depend on it.
+    /// The incremental state that the process started from. Its findings do not depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub began_with: Option<Digest>,
+    pub started_from: Option<Digest>,
 }
 
 /// Where an outcome comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
+    /// A process ran.
     Ran,
+    /// It was in the action cache.
     Cached,
 }

@@ -1,4 +1,4 @@
-//! The name of a piece of content: its BLAKE3 hash and its size. What is stored under it lives in `store`.
+//! The digest that identifies content: its BLAKE3 hash and its size. Content itself is kept by `store`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,23 +13,27 @@ pub struct Digest {
 }
 
 impl Digest {
+    /// A digest from a hash that was computed elsewhere.
     pub fn new(hash: [u8; 32], size_bytes: u64) -> Digest {
         Digest { hash, size_bytes }
     }
 
+    /// The digest of these bytes.
     pub fn of(bytes: &[u8]) -> Digest {
         Digest { hash: *blake3::hash(bytes).as_bytes(), size_bytes: bytes.len() as u64 }
     }
 
+    /// The BLAKE3 hash.
     pub fn hash(&self) -> &[u8; 32] {
         &self.hash
     }
 
-    /// 64 lower-case hexadecimal digits.
+    /// The hash as 64 lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
         blake3::Hash::from_bytes(self.hash).to_hex().to_string()
     }
 
+    /// The size of the content.
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes
     }
@@ -48,8 +52,9 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Text that is not a digest.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is not a digest: 64 hexadecimal digits, a slash and a size in bytes")]
+#[error("invalid digest `{0}`: expected 64 hexadecimal digits, a slash and a size in bytes")]
 pub struct ParseError(String);
 
 impl FromStr for Digest {
@@ -86,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_digest_is_refused() {
+    fn invalid_text_is_refused() {
         for text in ["", "ab/1", "/1", &format!("{}/x", "0".repeat(64))] {
             assert!(text.parse::<Digest>().is_err(), "{text}");
         }

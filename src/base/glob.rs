@@ -1,18 +1,21 @@
-//! Globs over relative paths, as BUILD files write them: `*` stays in one segment, `**` crosses them, `!` excludes.
-//! Pure matching: which paths exist is the caller's to know.
+//! Globs over relative paths, with the syntax of BUILD files: `*` matches within one path component, `**` matches any number
+//! of components, and `!` excludes. Pure matching: listing files is up to the caller.
 
 use std::collections::HashSet;
 
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
 
+/// A glob with a syntax error.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{glob}` is not a glob: {why}")]
+#[error("invalid glob `{glob}`: {why}")]
 pub struct Error {
+    /// The glob as the user wrote it.
     pub glob: String,
+    /// The syntax error.
     pub why: String,
 }
 
-/// A list of globs: a path matches when an include does and no exclude does. Excludes win whatever the order.
+/// A list of globs. A path matches if at least one include and no exclude matches it; the order is irrelevant.
 #[derive(Clone, Debug, Default)]
 pub struct Globs {
     include: Patterns,
@@ -20,8 +23,8 @@ pub struct Globs {
     recursive: bool,
 }
 
-/// Literal names are looked up, and names with one star compared; the rest is compiled. Lists in BUILD files seldom have
-/// anything else, and are asked about every file of a repository.
+/// Literal names are looked up and names with one star are compared as text; only other globs are compiled. Most globs in
+/// BUILD files are of the first two kinds, and they are matched against every file of a repository.
 #[derive(Clone, Debug, Default)]
 struct Patterns {
     literals: HashSet<String>,
@@ -29,17 +32,17 @@ struct Patterns {
     wild: Option<GlobSet>,
 }
 
-/// `test_*.py`: what comes before the star, and after it.
+/// A glob with one star, such as `test_*.py` or `**/test_*.py`.
 #[derive(Clone, Debug)]
 struct Star {
-    /// `**/` stands before it.
+    /// The glob begins with `**/`: it is compared with the file name only.
     anywhere: bool,
     before: String,
     after: String,
 }
 
 impl Star {
-    fn of(glob: &str) -> Option<Star> {
+    fn parse(glob: &str) -> Option<Star> {
         let (anywhere, name) = match glob.strip_prefix("**/") {
             Some(name) => (true, name),
             None => (false, glob),
@@ -67,7 +70,7 @@ impl Patterns {
     fn compile<'a>(globs: impl Iterator<Item = &'a str>) -> Result<Patterns, Error> {
         let (mut literals, mut stars, mut wild) = (HashSet::new(), Vec::new(), Vec::new());
         for glob in globs {
-            match Star::of(glob) {
+            match Star::parse(glob) {
                 _ if is_literal(glob) => drop(literals.insert(glob.to_owned())),
                 Some(star) => stars.push(star),
                 None => wild.push(build(glob)?),
@@ -92,6 +95,7 @@ impl Patterns {
 }
 
 impl Globs {
+    /// Compiles globs; those that begin with `!` are excludes.
     pub fn compile<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Globs, Error> {
         let (exclude, include): (Vec<&str>, Vec<&str>) = globs.into_iter().partition(|glob| glob.starts_with('!'));
         let include: Vec<&str> = include.into_iter().map(clean).collect();
@@ -100,12 +104,12 @@ impl Globs {
         Ok(Globs { recursive, exclude: Patterns::compile(exclude)?, include: Patterns::compile(include.into_iter())? })
     }
 
-    /// `path` is relative to the directory that the globs are relative to.
+    /// Whether `path` matches. It is relative to the same directory as the globs.
     pub fn matches(&self, path: &str) -> bool {
         self.include.matches(path) && !self.exclude.matches(path)
     }
 
-    /// Whether a path with a `/` in it could match.
+    /// Whether a path in a subdirectory could match.
     pub fn is_recursive(&self) -> bool {
         self.recursive
     }
@@ -114,11 +118,14 @@ impl Globs {
 /// One glob, without a leading `!`.
 #[derive(Clone, Debug)]
 pub enum Glob {
+    /// Text without wildcards.
     Literal(String),
+    /// A compiled glob.
     Wild(GlobMatcher),
 }
 
 impl Glob {
+    /// Compiles one glob.
     pub fn compile(glob: &str) -> Result<Glob, Error> {
         let glob = clean(glob);
         if is_literal(glob) {
@@ -127,6 +134,7 @@ impl Glob {
         Ok(Glob::Wild(build(glob)?.compile_matcher()))
     }
 
+    /// Whether `path` matches. It is relative to the same directory as the glob.
     pub fn matches(&self, path: &str) -> bool {
         match self {
             Glob::Literal(literal) => literal == path,
@@ -135,7 +143,7 @@ impl Glob {
     }
 }
 
-/// Whether a glob can only match itself.
+/// Whether a glob has no wildcards, so that it matches only itself.
 pub fn is_literal(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', '\\'])
 }
@@ -145,7 +153,7 @@ fn clean(glob: &str) -> &str {
 }
 
 fn build(glob: &str) -> Result<globset::Glob, Error> {
-    // Braces mean themselves in BUILD files.
+    // Braces are ordinary characters in BUILD files.
     let escaped = glob.replace('{', "[{]").replace('}', "[}]");
     let mut builder = GlobBuilder::new(&escaped);
     builder.literal_separator(true).backslash_escape(true);
@@ -166,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stays_in_its_segment() {
+    fn a_star_matches_within_one_component() {
         check(&["*.py"], "a.py", true);
         check(&["*.py"], "a/b.py", false);
         check(&["*/b.py"], "a/b.py", true);
@@ -179,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn two_stars_cross_segments_and_none() {
+    fn two_stars_match_any_number_of_components() {
         check(&["**/*.py"], "a.py", true);
         check(&["**/*.py"], "a/b/c.py", true);
         check(&["**/test_*"], "test_a/b", false);
@@ -190,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn an_exclude_wins_whatever_the_order() {
+    fn an_exclude_has_precedence_in_any_order() {
         check(&["!b.py", "*.py"], "b.py", false);
         check(&["*.py", "!test_*.py"], "test_a.py", false);
         check(&["*.py", "!test_*.py"], "a.py", true);
     }
 
     #[test]
-    fn braces_are_no_wildcards_and_a_dot_slash_is_dropped() {
+    fn braces_are_literal_and_a_leading_dot_slash_is_removed() {
         check(&["{a,b}.py"], "a.py", false);
         check(&["{a,b}.py"], "{a,b}.py", true);
         check(&["*{a}.py"], "x{a}.py", true);
@@ -205,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_glob_is_refused_by_name() {
+    fn an_invalid_glob_is_named_in_the_error() {
         let error = Globs::compile(["[a"]).expect_err("unclosed");
         assert!(error.to_string().contains("`[a`"), "{error}");
     }

@@ -1,14 +1,20 @@
-//! Lines of code: which of a file's lines are blank, which comment, which code. A language is known by the name of the
-//! file; a string over several lines is code, Python's docstrings too.
+//! Line counts: blank lines, comment lines and code lines of a file. The language is detected from the file name. Multi-line
+//! strings count as code, including Python docstrings.
 
 use std::ops::AddAssign;
 
+/// Numbers of files and of their lines. `lines` is the sum of `blank`, `comment` and `code`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineCount {
+    /// Number of files.
     pub files: usize,
+    /// All lines.
     pub lines: usize,
+    /// Lines with white space only.
     pub blank: usize,
+    /// Lines that contain only a comment.
     pub comment: usize,
+    /// All other lines.
     pub code: usize,
 }
 
@@ -22,11 +28,12 @@ impl AddAssign for LineCount {
     }
 }
 
-/// How a language writes comments.
+/// The comment syntax of a language.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Language {
+    /// The name to display.
     pub name: &'static str,
-    /// Whole names and endings of files.
+    /// File names, and file extensions with their dot.
     files: &'static [&'static str],
     line: &'static [&'static str],
     block: Option<(&'static str, &'static str)>,
@@ -75,8 +82,8 @@ const fn language(
 }
 
 impl Language {
-    /// By the last part of its path.
-    pub fn of(file_name: &str) -> Option<&'static Language> {
+    /// The language of a file, from its name without directories.
+    pub fn from_file_name(file_name: &str) -> Option<&'static Language> {
         let fits = |wanted: &&&str| match wanted.strip_prefix('.') {
             Some(extension) => file_name.rsplit_once('.').is_some_and(|(_, found)| found == extension),
             None => file_name.split('.').next() == Some(**wanted),
@@ -84,6 +91,7 @@ impl Language {
         LANGUAGES.iter().find(|language| language.files.iter().any(|wanted| fits(&wanted)))
     }
 
+    /// Counts the lines of one file.
     pub fn count(&self, text: &str) -> LineCount {
         let mut count = LineCount { files: 1, ..LineCount::default() };
         let mut inside = false;
@@ -114,13 +122,13 @@ mod tests {
     use super::*;
 
     fn check(file: &str, text: &str, expected: (usize, usize, usize)) {
-        let count = Language::of(file).expect(file).count(text);
+        let count = Language::from_file_name(file).expect(file).count(text);
         assert_eq!((count.blank, count.comment, count.code), expected, "{file}");
         assert_eq!(count.lines, count.blank + count.comment + count.code);
     }
 
     #[test]
-    fn lines_are_blank_comment_or_code() {
+    fn each_line_is_blank_a_comment_or_code() {
         check("a.py", "# a\n\nx = 1  # b\n", (1, 1, 1));
         check("a.ts", "/* a\nb\n*/\nx;\n// c\n/* d */\n", (0, 5, 1));
         check("a.html", "<!-- a -->\n<p>\n", (0, 1, 1));
@@ -129,8 +137,8 @@ mod tests {
     }
 
     #[test]
-    fn languages_are_known_by_names_and_endings() {
-        let name = |file| Language::of(file).map(|language| language.name);
+    fn languages_are_detected_from_file_names_and_extensions() {
+        let name = |file| Language::from_file_name(file).map(|language| language.name);
         assert_eq!(name("BUILD.tools"), Some("BUILD"));
         assert_eq!(name("Dockerfile"), Some("Dockerfile"));
         assert_eq!(name("x.pyi"), Some("Python"));

@@ -1,9 +1,10 @@
-//! Words that every room shares: digests, relative paths, globs, text. No I/O here.
+//! Types that every room uses: digests, relative paths, globs, positions in text. No I/O here.
 
 pub mod digest;
 pub mod glob;
 pub mod line_count;
 pub mod rel_path;
+pub mod sandbox_paths;
 mod severity;
 pub mod text;
 pub mod wire;

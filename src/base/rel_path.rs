@@ -1,4 +1,4 @@
-//! A path relative to some root, clean by construction: UTF-8, no `..`, no empty or `.` component, no NUL.
+//! A path relative to some root, valid by construction: UTF-8, no `..`, no empty or `.` component, no NUL.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,19 +7,23 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The root itself is the empty path. Ordering is by component, so a directory sorts right before what it holds.
-/// Copies share the text: a repository's graph names each directory thousands of times.
+/// A relative path. The root itself is the empty path. Paths are ordered by component, so a directory is followed directly by
+/// its contents. Clones share the text, because a target graph contains each directory thousands of times.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct RelPath(Arc<str>);
 
+/// Text that is not a relative path, or that leaves its root.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{path}` is not a clean relative path: {why}")]
+#[error("invalid relative path `{path}`: {why}")]
 pub struct ParseError {
+    /// The text.
     pub path: String,
+    /// The reason, as a clause.
     pub why: &'static str,
 }
 
 impl RelPath {
+    /// The root: the empty path.
     pub fn root() -> RelPath {
         RelPath::default()
     }
@@ -31,10 +35,10 @@ impl RelPath {
             return Err(refuse("it is absolute"));
         }
         if text.contains('\0') {
-            return Err(refuse("it holds a NUL"));
+            return Err(refuse("it contains a NUL character"));
         }
         if text.split('/').any(|part| part == "..") {
-            return Err(refuse("it holds `..`"));
+            return Err(refuse("it contains `..`"));
         }
         if is_clean(text) {
             return Ok(RelPath(text.into()));
@@ -43,7 +47,8 @@ impl RelPath {
         Ok(RelPath(parts.collect::<Vec<_>>().join("/").into()))
     }
 
-    /// As `parse`, but `..` climbs, and only a climb out of the root is refused. For text that users write (`../lib`).
+    /// Like `parse`, but relative to `self` and with `..` allowed as long as the result is below the root. For paths that
+    /// users write, such as `../lib`.
     pub fn resolve(&self, text: &str) -> Result<RelPath, ParseError> {
         let mut parts: Vec<&str> = self.components().collect();
         for part in text.split('/') {
@@ -59,28 +64,32 @@ impl RelPath {
         RelPath::parse(&parts.join("/"))
     }
 
+    /// The path as text; empty for the root.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// Whether this is the empty path.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// The components in order; none for the root.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/').filter(|part| !part.is_empty())
     }
 
+    /// The last component; `None` for the root.
     pub fn file_name(&self) -> Option<&str> {
         self.components().next_back()
     }
 
-    /// The text of the directory that holds this path; empty where that is the root.
+    /// The parent directory as text; empty if that is the root.
     pub fn dir_text(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(dir, _)| dir)
     }
 
-    /// The directory that holds this path; `None` for the root.
+    /// The parent directory; `None` for the root.
     pub fn parent(&self) -> Option<RelPath> {
         if self.is_root() {
             return None;
@@ -88,11 +97,12 @@ impl RelPath {
         Some(self.0.rsplit_once('/').map(|(parent, _)| RelPath(parent.into())).unwrap_or_default())
     }
 
-    /// The parent, its parent and so on, the root last.
+    /// The parent, its parent and so on; the root is last.
     pub fn ancestors(&self) -> impl Iterator<Item = RelPath> {
         std::iter::successors(self.parent(), RelPath::parent)
     }
 
+    /// The path `other` below `self`.
     pub fn join(&self, other: &RelPath) -> RelPath {
         match (self.is_root(), other.is_root()) {
             (true, _) => other.clone(),
@@ -101,7 +111,7 @@ impl RelPath {
         }
     }
 
-    /// Joins one clean component or relative path that is known to be clean.
+    /// Appends a component or a relative path, which is parsed first.
     pub fn push(&self, name: &str) -> Result<RelPath, ParseError> {
         match is_clean(name) && !self.is_root() {
             true => Ok(self.with(name)),
@@ -109,16 +119,18 @@ impl RelPath {
         }
     }
 
-    /// Neither side is the root.
+    /// Appends text that is not empty to a path that is not the root.
     fn with(&self, rest: &str) -> RelPath {
         RelPath([&self.0, "/", rest].concat().into())
     }
 
+    /// Whether `self` is `dir` or lies below it. Components are compared as a whole.
     pub fn starts_with(&self, dir: &RelPath) -> bool {
         let rest = self.0.strip_prefix(&*dir.0);
         dir.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// The path relative to `dir`; `None` if it is not below `dir`.
     pub fn strip_prefix(&self, dir: &RelPath) -> Option<RelPath> {
         if dir.is_root() {
             return Some(self.clone());
@@ -130,17 +142,19 @@ impl RelPath {
         rest.strip_prefix('/').map(|rest| RelPath(rest.into()))
     }
 
+    /// The extension of the file name, without its dot. A name such as `.bashrc` has none.
     pub fn extension(&self) -> Option<&str> {
         let (stem, extension) = self.file_name()?.rsplit_once('.')?;
         (!stem.is_empty()).then_some(extension)
     }
 
+    /// The path below `root` in the file system.
     pub fn to_path(&self, root: &Path) -> PathBuf {
         if self.is_root() { root.to_owned() } else { root.join(&*self.0) }
     }
 }
 
-/// Nothing in it that `parse` would take out or refuse; the root is not clean.
+/// Whether `parse` would return the text unchanged. False for the root.
 fn is_clean(text: &str) -> bool {
     !text.contains('\0') && text.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
@@ -156,7 +170,7 @@ impl Ord for RelPath {
         if Arc::ptr_eq(&self.0, &other.0) {
             return Ordering::Equal;
         }
-        // As by component, without splitting: `/` sorts below every other byte, and NUL is refused by `parse`.
+        // The order by component without splitting: `/` sorts below every other byte, since `parse` refuses NUL.
         let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
         let (left, right) = (self.0.as_bytes(), other.0.as_bytes());
         let shared = shared_len(left, right);
@@ -164,7 +178,8 @@ impl Ord for RelPath {
     }
 }
 
-/// How many bytes both begin with. Eight at a time: paths of one repository begin alike.
+/// The length of the common prefix in bytes. Compares eight bytes at a time, because paths of one repository have long common
+/// prefixes.
 fn shared_len(left: &[u8], right: &[u8]) -> usize {
     let (words, others) = (left.as_chunks::<8>().0, right.as_chunks::<8>().0);
     let same = 8 * words.iter().zip(others).take_while(|(word, other)| word == other).count();
@@ -211,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_cleaned() {
+    fn paths_are_normalized() {
         check("a/b", "a/b");
         check("./a//b/", "a/b");
         check(".", "");
@@ -226,14 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn a_climb_stays_inside() {
+    fn parent_components_cannot_leave_the_root() {
         let dir = RelPath::parse("src/app").expect("clean");
         assert_eq!(dir.resolve("../lib"), RelPath::parse("src/lib"));
         assert!(dir.resolve("../../..").is_err());
     }
 
     #[test]
-    fn a_prefix_is_whole_components() {
+    fn a_prefix_consists_of_whole_components() {
         let path = RelPath::parse("src/app").expect("clean");
         assert!(!path.starts_with(&RelPath::parse("src/ap").expect("clean")));
         assert!(path.starts_with(&RelPath::root()));
@@ -255,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pushed_is_cleaned_too() {
+    fn pushed_text_is_normalized() {
         let push = |dir: &str, name: &str| RelPath::parse(dir).and_then(|dir| dir.push(name));
         assert_eq!(push("a", "b"), RelPath::parse("a/b"));
         assert_eq!(push("", "b"), RelPath::parse("b"));

@@ -1,15 +1,18 @@
-//! How serious a diagnostic is.
+//! The severity of a diagnostic.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Severities, the mildest first.
+/// The severity of a diagnostic, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Information only.
     Note,
+    /// A problem that does not make the goal fail.
     Warning,
+    /// A problem that makes the goal fail.
     Error,
 }
 

@@ -1,18 +1,20 @@
-//! Places in text and words that look alike. No files: the caller names them.
+//! Positions in text, and similarity of words. No files here: callers add the file name.
 
 use std::fmt;
 
 use regex::Regex;
 
-/// A place in a user's file, from 1. Columns count characters.
+/// A position in a text. Lines and columns count from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Place {
+    /// The line, from 1.
     pub line: usize,
+    /// The column in characters, from 1.
     pub column: usize,
 }
 
 impl Place {
-    /// The place of a byte offset; an offset past the end gives the last place.
+    /// The position of a byte offset; an offset past the end gives the position of the end.
     pub fn of(text: &str, offset: usize) -> Place {
         let mut offset = offset.min(text.len());
         while !text.is_char_boundary(offset) {
@@ -30,12 +32,13 @@ impl fmt::Display for Place {
     }
 }
 
-/// A text without the lines that a pattern matches.
+/// The text without the lines that match `pattern`.
 pub fn without_lines(text: &str, pattern: &Regex) -> String {
     text.split_inclusive('\n').filter(|line| !pattern.is_match(line)).collect()
 }
 
-/// The known word nearest to a misspelt one, if it is near enough to be meant.
+/// The known word that is most similar to a misspelt one, if it is similar enough for a suggestion: the Damerau-Levenshtein
+/// distance is at most 1, plus 1 for every four characters.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -50,13 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_count_from_one() {
+    fn positions_count_from_one() {
         assert_eq!(Place::of("a\nbc", 3), Place { line: 2, column: 2 });
         assert_eq!(Place::of("", 9), Place { line: 1, column: 1 });
     }
 
     #[test]
-    fn a_misspelt_word_finds_its_neighbour() {
+    fn the_most_similar_word_is_suggested() {
         assert_eq!(nearest("python_test", ["python_tests", "resources"]), Some("python_tests"));
         assert_eq!(nearest("zzz", ["python_tests"]), None);
     }

@@ -1,5 +1,5 @@
-//! Calls: names, arguments, functions of the file, and what the symbols of BUILD files do. Built-in functions are in
-//! `builtins`, methods in `methods`.
+//! Calls: name lookup, argument binding, user-defined functions, and the symbols of BUILD files such as target types.
+//! Built-in functions are in `builtins`, methods in `methods`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::build_file::names::is_python_only;
 use crate::build_file::term::{Body, Frame, Function, Items, MAX_DEPTH, Object, Term};
 use crate::build_file::{Diagnostic, Value, builtins, format};
 
-/// Object constructors: calls that make a field's value rather than a target.
+/// Object constructors: calls that make the value of a field rather than declare a target.
 pub const OBJECTS: [&str; 15] = [
     "deploy_jar_duplicate_rule",
     "http_source",
@@ -32,9 +32,11 @@ pub const OBJECTS: [&str; 15] = [
     "uv_source",
 ];
 
-pub type Named<'a> = Vec<(String, Term<'a>)>;
+/// Keyword arguments, in the order written.
+pub type NamedArguments<'a> = Vec<(String, Term<'a>)>;
 
 impl<'a> Evaluator<'a, '_> {
+    /// The value of a name; an error if nothing defines it.
     pub fn name(&mut self, name: &'a str, frame: &Rc<Frame<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
         self.look_up(name, frame, at)?.ok_or_else(|| {
             let diagnostic = self.source.diagnostic(at, format!("unknown name `{name}`"));
@@ -43,24 +45,27 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     fn look_up(&self, name: &str, frame: &Rc<Frame<'a>>, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
-        if self.lost.contains(name) {
-            return Err(self.beyond(at, format!("what a prelude makes of `{name}` is beyond what is evaluated here")));
+        if self.unevaluated.contains(name) {
+            return Err(
+                self.needs_python(at, format!("the prelude's definition of `{name}` can only be evaluated by Python"))
+            );
         }
         if let Some(term) = frame.get(name) {
             return Ok(Some(term));
         }
-        if let Some(builtin) = builtins::NAMES.iter().find(|known| **known == name) {
+        if let Some(builtin) = builtins::BUILTIN_NAMES.iter().find(|known| **known == name) {
             return Ok(Some(Term::Builtin(builtin)));
         }
         if OBJECTS.contains(&name) || (self.context.kinds)(name) {
             return Ok(Some(Term::Symbol(name.into())));
         }
         match is_python_only(name) {
-            true => Err(self.beyond(at, format!("Python's `{name}` is beyond what is evaluated here"))),
+            true => Err(self.needs_python(at, format!("`{name}` can only be evaluated by Python"))),
             false => Ok(None),
         }
     }
 
+    /// Evaluates a call expression. The name of an unknown function counts as an unknown target type.
     pub fn call(&mut self, call: &'a ExprCall, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
         let at = call.range_start;
         let callee = match &*call.func {
@@ -71,22 +76,26 @@ impl<'a> Evaluator<'a, '_> {
             other => self.consume(other, frame)?,
         };
         let (positional, named) = self.arguments(&call.arguments, frame)?;
-        self.deeper(at, |here| here.apply(&callee, positional, named, at))
+        self.descend(at, |here| here.apply(&callee, positional, named, at))
     }
 
-    fn arguments(&mut self, arguments: &'a Arguments, frame: &Rc<Frame<'a>>) -> Eval<'a, (Vec<Term<'a>>, Named<'a>)> {
+    fn arguments(
+        &mut self,
+        arguments: &'a Arguments,
+        frame: &Rc<Frame<'a>>,
+    ) -> Eval<'a, (Vec<Term<'a>>, NamedArguments<'a>)> {
         let mut positional = Vec::new();
         for argument in &arguments.args {
             match argument {
                 Expr::Starred(starred) => {
                     let items = self.consume(&starred.value, frame)?;
                     positional.extend(self.iterate(&items, argument.start())?);
-                    self.sized(positional.len(), argument.start())?;
+                    self.check_size(positional.len(), argument.start())?;
                 }
                 _ => positional.push(self.consume(argument, frame)?),
             }
         }
-        let mut named: Named = Vec::new();
+        let mut named: NamedArguments = Vec::new();
         for keyword in &arguments.keywords {
             let value = self.consume(&keyword.value, frame)?;
             let pairs = match &keyword.arg {
@@ -95,10 +104,10 @@ impl<'a> Evaluator<'a, '_> {
             };
             for (name, value) in pairs {
                 let Term::Str(name) = name else {
-                    return Err(self.error(keyword.start(), "the keys of a `**` argument are strings"));
+                    return Err(self.error(keyword.start(), "the keys of a `**` argument must be strings"));
                 };
                 if named.iter().any(|(known, _)| **known == *name) {
-                    return Err(self.error(keyword.start(), format!("`{name}` is given twice")));
+                    return Err(self.error(keyword.start(), format!("the argument `{name}` is given twice")));
                 }
                 named.push((name.to_string(), value));
             }
@@ -106,7 +115,8 @@ impl<'a> Evaluator<'a, '_> {
         Ok((positional, named))
     }
 
-    /// What `**value` gives. A parametrize group keeps its place under a key of its own.
+    /// The pairs that `**value` unpacks to. A parametrize group becomes one pair with a generated key, which preserves
+    /// its position among the fields.
     pub fn mapping(&self, value: &Term<'a>, index: usize, at: TextSize) -> Eval<'a, Vec<(Term<'a>, Term<'a>)>> {
         match value {
             Term::Dict(dict) => Ok(dict.pairs()),
@@ -117,11 +127,12 @@ impl<'a> Evaluator<'a, '_> {
         }
     }
 
+    /// Calls a value with evaluated arguments.
     pub fn apply(
         &mut self,
         callee: &Term<'a>,
         positional: Vec<Term<'a>>,
-        named: Named<'a>,
+        named: NamedArguments<'a>,
         at: TextSize,
     ) -> Eval<'a, Term<'a>> {
         self.step(at)?;
@@ -134,7 +145,7 @@ impl<'a> Evaluator<'a, '_> {
                 self.rules(name, &positional, &named, at)
             }
             Term::Builtin(name) => self.builtin(name, positional, named, at),
-            _ => Err(self.beyond(at, format!("a {} is not called here", callee.type_name()))),
+            _ => Err(self.needs_python(at, format!("a {} cannot be called", callee.type_name()))),
         }
     }
 
@@ -142,23 +153,23 @@ impl<'a> Evaluator<'a, '_> {
         &mut self,
         function: &Function<'a>,
         positional: Vec<Term<'a>>,
-        named: Named<'a>,
+        named: NamedArguments<'a>,
         at: TextSize,
     ) -> Eval<'a, Term<'a>> {
         let frame = Frame::inside(&function.frame);
         self.bind(function, &frame, positional, named, at)?;
-        let caller = (self.source, self.consumed, self.site);
-        (self.source, self.consumed, self.site) = (function.source, 0, self.site.or(Some(at)));
+        let caller = (self.source, self.consumed, self.call_site);
+        (self.source, self.consumed, self.call_site) = (function.source, 0, self.call_site.or(Some(at)));
         let result = match function.body {
             Body::Expression(body) => self.expr(body, &frame),
             Body::Statements(body) => match self.block(body, &frame) {
                 Ok(()) => Ok(Term::None),
                 Err(Stop::Return(value)) => Ok(value),
-                Err(Stop::Break | Stop::Continue) => Err(self.error(at, "a `break` or `continue` leaves its function")),
+                Err(Stop::Break | Stop::Continue) => Err(self.error(at, "`break` or `continue` outside a loop")),
                 Err(stop) => Err(stop),
             },
         };
-        (self.source, self.consumed, self.site) = caller;
+        (self.source, self.consumed, self.call_site) = caller;
         result
     }
 
@@ -167,7 +178,7 @@ impl<'a> Evaluator<'a, '_> {
         function: &Function<'a>,
         frame: &Frame<'a>,
         positional: Vec<Term<'a>>,
-        named: Named<'a>,
+        named: NamedArguments<'a>,
         at: TextSize,
     ) -> Eval<'a, ()> {
         let refuse = |here: &Self, what: String| Err(here.error(at, format!("`{}()` {what}", function.name)));
@@ -182,22 +193,22 @@ impl<'a> Evaluator<'a, '_> {
         let mut named: BTreeMap<String, Term<'a>> = named.into_iter().collect();
         for parameter in parameters.posonlyargs.iter().chain(&parameters.args) {
             let name = parameter.parameter.name.as_str();
-            let given = positional.next().or_else(|| named.remove(name));
-            let Some(value) = given.or_else(|| function.defaults.get(name).cloned()) else {
-                return refuse(self, format!("misses its argument `{name}`"));
+            let argument = positional.next().or_else(|| named.remove(name));
+            let Some(value) = argument.or_else(|| function.defaults.get(name).cloned()) else {
+                return refuse(self, format!("is missing its argument `{name}`"));
             };
             frame.set(name, value);
         }
         for parameter in &parameters.kwonlyargs {
             let name = parameter.parameter.name.as_str();
             let Some(value) = named.remove(name).or_else(|| function.defaults.get(name).cloned()) else {
-                return refuse(self, format!("misses its argument `{name}`"));
+                return refuse(self, format!("is missing its argument `{name}`"));
             };
             frame.set(name, value);
         }
         match &parameters.vararg {
             Some(rest) => frame.set(rest.name.as_str(), Term::tuple(positional.collect())),
-            None if positional.len() > 0 => return refuse(self, "takes fewer positional arguments".to_owned()),
+            None if positional.len() > 0 => return refuse(self, "was given too many positional arguments".to_owned()),
             None => {}
         }
         match (&parameters.kwarg, named.first_key_value()) {
@@ -211,8 +222,14 @@ impl<'a> Evaluator<'a, '_> {
         Ok(())
     }
 
-    /// A target, or an object that becomes a field's value.
-    fn declare(&mut self, kind: &str, positional: Vec<Term<'a>>, named: Named<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
+    /// Declares a target, or makes an object that becomes the value of a field.
+    fn declare(
+        &mut self,
+        kind: &str,
+        positional: Vec<Term<'a>>,
+        named: NamedArguments<'a>,
+        at: TextSize,
+    ) -> Eval<'a, Term<'a>> {
         let known = (self.context.kinds)(kind);
         let object = OBJECTS.contains(&kind) || (!known && (self.consumed > 0 || !positional.is_empty()));
         if object {
@@ -231,25 +248,25 @@ impl<'a> Evaluator<'a, '_> {
         let name = match fields.remove("name") {
             None | Some(Value::None) => None,
             Some(Value::Str(name)) => Some(name),
-            Some(_) => return Err(self.error(at, format!("the name of a `{kind}` is a string"))),
+            Some(_) => return Err(self.error(at, format!("the name of a `{kind}` must be a string"))),
         };
         let defaults_before = self.out.defaults.len();
         self.out.targets.push(TargetDecl { kind: kind.to_owned(), name, fields, place, defaults_before });
         Ok(Term::None)
     }
 
-    fn fields(&self, of: &str, named: Named<'a>, at: TextSize) -> Eval<'a, BTreeMap<String, Value>> {
+    fn fields(&self, owner: &str, named: NamedArguments<'a>, at: TextSize) -> Eval<'a, BTreeMap<String, Value>> {
         let take = |(field, term): (String, Term<'a>)| match term.to_value() {
             Some(value) => Ok((field, value)),
             None => {
                 let what = term.type_name();
-                Err(self.error(at, format!("the field `{field}` of `{of}` cannot hold this {what}")))
+                Err(self.error(at, format!("the field `{field}` of `{owner}` cannot hold this {what}")))
             }
         };
         named.into_iter().map(take).collect()
     }
 
-    fn defaults(&mut self, positional: Vec<Term<'a>>, named: Named<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
+    fn defaults(&mut self, positional: Vec<Term<'a>>, named: NamedArguments<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
         let mut call = DefaultsCall {
             kinds: Vec::new(),
             all: Vec::new(),
@@ -289,7 +306,13 @@ impl<'a> Evaluator<'a, '_> {
         Ok(self.fields("__defaults__", named, at)?.into_iter().collect())
     }
 
-    fn rules(&mut self, name: &str, positional: &[Term<'a>], named: &Named<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
+    fn rules(
+        &mut self,
+        name: &str,
+        positional: &[Term<'a>],
+        named: &NamedArguments<'a>,
+        at: TextSize,
+    ) -> Eval<'a, Term<'a>> {
         let rulesets: Option<Vec<Value>> = positional.iter().map(|ruleset| rule_value(ruleset, 0)).collect();
         let Some(rulesets) = rulesets else {
             return Err(self.error(at, format!("`{name}` takes strings, dicts, lists and tuples")));
@@ -303,9 +326,10 @@ impl<'a> Evaluator<'a, '_> {
         Ok(Term::None)
     }
 
-    /// The place in the BUILD file of the outermost call: a macro's own file says little to who calls it.
+    /// The position of the outermost call in the BUILD file. A position inside a macro's file would be the
+    /// same for all its callers.
     fn place_of_call(&self, at: TextSize) -> crate::base::text::Place {
-        self.entry.place(self.site.unwrap_or(at))
+        self.entry.place(self.call_site.unwrap_or(at))
     }
 
     fn out_file(&self) -> crate::base::RelPath {
@@ -313,7 +337,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 }
 
-/// A part of a visibility rule: a target type among patterns is the pattern of that type.
+/// Converts a part of a visibility rule. A bare target type becomes the pattern that matches that type.
 fn rule_value(term: &Term<'_>, depth: usize) -> Option<Value> {
     let values = |items: &Items<'_>| -> Option<Vec<Value>> {
         items.to_vec().iter().map(|item| rule_value(item, depth + 1)).collect()
@@ -327,7 +351,7 @@ fn rule_value(term: &Term<'_>, depth: usize) -> Option<Value> {
     }
 }
 
-/// What a raised exception says.
+/// The type and the arguments of a raised exception, as one line.
 pub fn exception_text(raised: &Term<'_>) -> String {
     match raised {
         Term::Object(object) => {

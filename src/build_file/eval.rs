@@ -1,5 +1,5 @@
-//! Evaluates a parsed BUILD file: statements, scopes, limits. No I/O: what a file may ask of the world comes in by
-//! `Context`. Expressions are in `expr`, calls in `call`.
+//! Evaluates a parsed BUILD file: statements, scopes, limits. No I/O: files and environment variables are reached
+//! through `Context`. Expressions are in `expr`, calls in `call`.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -14,27 +14,31 @@ use crate::build_file::source::Source;
 use crate::build_file::term::{Body, Frame, Function, Term};
 use crate::build_file::{Diagnostic, Topic, call};
 
+/// Limit on evaluated statements, expressions and calls, so that every file terminates.
 const MAX_STEPS: usize = 500_000;
+/// Limit on nested expressions and calls, which bounds the use of the native stack.
 const MAX_DEPTH: usize = 120;
+/// Limit on function values: dropping a chain of functions that are defaults of each other recurses.
 const MAX_FUNCTIONS: usize = 1_000;
-/// Characters of a string, or items of a list.
+/// Limit on the bytes of a string and on the items of a list.
 pub const MAX_SIZE: usize = 1 << 20;
 
-/// What a BUILD file may know of the world around it.
+/// Everything outside a BUILD file that its evaluation may use.
 pub struct Context<'c> {
     /// The directory of the BUILD file.
     pub dir: &'c RelPath,
-    /// All known target types.
+    /// Whether a name is a known target type.
     pub kinds: &'c (dyn Fn(&str) -> bool + Sync),
-    /// The known target type nearest to a misspelt one.
+    /// The known target type that is most similar to an unknown name.
     pub nearest_kind: &'c (dyn Fn(&str) -> Option<&'static str> + Sync),
-    /// `env("NAME")`.
+    /// Implements `env("NAME")`.
     pub env: &'c (dyn Fn(&str) -> Option<String> + Sync),
-    /// `open("path")`: the path from the build root to the text, or why not.
+    /// Implements `open("path")`: takes a path from the build root; returns the text, or why it cannot be read.
     pub open: &'c (dyn Fn(&str) -> Result<String, String> + Sync),
 }
 
-/// Evaluates the preludes and then the file. An error stops its statement, not the file: what can be declared, is.
+/// Evaluates the preludes and then the file. An error aborts its top-level statement only; the declarations of all
+/// other statements are returned.
 pub fn evaluate(source: &Source, preludes: &[Source], context: &Context) -> BuildFile {
     let mut evaluator = Evaluator {
         context,
@@ -45,8 +49,8 @@ pub fn evaluate(source: &Source, preludes: &[Source], context: &Context) -> Buil
         depth: 0,
         functions: 0,
         consumed: 0,
-        site: None,
-        lost: BTreeSet::new(),
+        call_site: None,
+        unevaluated: BTreeSet::new(),
     };
     let shared = Rc::new(Frame::default());
     for prelude in preludes {
@@ -56,12 +60,13 @@ pub fn evaluate(source: &Source, preludes: &[Source], context: &Context) -> Buil
     (evaluator.source, evaluator.entry) = (source, source);
     let global = Frame::inside(&shared);
     evaluator.module(&source.module.body, &global);
-    // Functions hold the frame that holds them.
+    // Functions and their frames refer to each other; clearing the frames breaks the cycle.
     global.names.borrow_mut().clear();
     shared.names.borrow_mut().clear();
     evaluator.out
 }
 
+/// The reason why evaluation leaves a block.
 pub enum Stop<'a> {
     Error(Box<Diagnostic>),
     Return(Term<'a>),
@@ -69,35 +74,40 @@ pub enum Stop<'a> {
     Continue,
 }
 
+/// The result of an evaluation step.
 pub type Eval<'a, T> = Result<T, Stop<'a>>;
 
+/// The state of one evaluation.
 pub struct Evaluator<'a, 'c> {
     pub context: &'c Context<'c>,
+    /// The declarations and diagnostics so far.
     pub out: BuildFile,
-    /// What is evaluated now: a prelude, or the BUILD file or a function of either.
+    /// The file of the code that is being evaluated: a prelude or the BUILD file.
     pub source: &'a Source,
-    /// What declarations are placed in.
+    /// The file whose top-level statements are being evaluated. Declarations get positions in this file.
     pub entry: &'a Source,
-    /// Above zero inside an expression whose value is used: an unknown call there is an object, not a target.
+    /// Nesting depth of expressions whose value is used. If it is not 0, a call of an unknown name makes an object
+    /// rather than a target.
     pub consumed: usize,
-    /// The outermost call, while a macro runs.
-    pub site: Option<TextSize>,
-    /// Names that a prelude binds in statements which are beyond this evaluator.
-    pub lost: BTreeSet<&'a str>,
+    /// The position of the outermost call while a function of the file or a prelude runs.
+    pub call_site: Option<TextSize>,
+    /// Names that a prelude binds in statements which only Python can evaluate.
+    pub unevaluated: BTreeSet<&'a str>,
     steps: usize,
     depth: usize,
     functions: usize,
 }
 
 impl<'a> Evaluator<'a, '_> {
-    /// What is beyond this evaluator in a prelude matters only to who uses the names that it would have bound.
+    /// Evaluates a prelude. A statement that only Python can evaluate is an error only in files that use the names it
+    /// binds.
     fn prelude(&mut self, body: &'a [Stmt], frame: &Rc<Frame<'a>>) {
         for statement in body {
-            let told = self.out.diagnostics.len();
+            let reported = self.out.diagnostics.len();
             self.module(std::slice::from_ref(statement), frame);
-            if self.out.diagnostics.get(told).is_some_and(|found| found.topic == Topic::Beyond) {
-                self.out.diagnostics.truncate(told);
-                self.lost.extend(bound_names(statement));
+            if self.out.diagnostics.get(reported).is_some_and(|found| found.topic == Topic::NeedsPython) {
+                self.out.diagnostics.truncate(reported);
+                self.unevaluated.extend(bound_names(statement));
             }
         }
     }
@@ -107,16 +117,19 @@ impl<'a> Evaluator<'a, '_> {
             let stopped = match self.statement(statement, frame) {
                 Ok(()) => continue,
                 Err(Stop::Error(diagnostic)) => *diagnostic,
-                Err(_) => self.source.diagnostic(statement.start(), "this statement stands outside a function or loop"),
+                Err(_) => self
+                    .source
+                    .diagnostic(statement.start(), "`return`, `break` or `continue` outside a function or loop"),
             };
             self.out.diagnostics.push(stopped);
-            (self.depth, self.consumed, self.site) = (0, 0, None);
+            (self.depth, self.consumed, self.call_site) = (0, 0, None);
             if self.steps > MAX_STEPS {
                 return;
             }
         }
     }
 
+    /// Evaluates statements until one of them fails or leaves the block.
     pub fn block(&mut self, body: &'a [Stmt], frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
         body.iter().try_for_each(|statement| self.statement(statement, frame))
     }
@@ -146,12 +159,12 @@ impl<'a> Evaluator<'a, '_> {
                 if self.consume(&branch.test, frame)?.truth() {
                     return self.block(&branch.body, frame);
                 }
-                self.otherwise(&branch.elif_else_clauses, frame)
+                self.run_else(&branch.elif_else_clauses, frame)
             }
-            Stmt::For(each) => self.each(each, frame),
-            Stmt::While(repeat) => self.repeat_while(repeat, frame),
+            Stmt::For(repeat) => self.run_for(repeat, frame),
+            Stmt::While(repeat) => self.run_while(repeat, frame),
             Stmt::FunctionDef(def) if def.is_async || !def.decorator_list.is_empty() => {
-                Err(self.beyond(statement.start(), "decorators and `async` are beyond what is evaluated here"))
+                Err(self.needs_python(statement.start(), "decorators and `async` can only be evaluated by Python"))
             }
             Stmt::FunctionDef(def) => {
                 let body = Body::Statements(&def.body);
@@ -167,7 +180,7 @@ impl<'a> Evaluator<'a, '_> {
             Stmt::Raise(raise) => self.raise(raise, frame),
             Stmt::Assert(assert) => match self.consume(&assert.test, frame)?.truth() {
                 true => Ok(()),
-                false => Err(self.error(statement.start(), "an assertion of the file does not hold")),
+                false => Err(self.error(statement.start(), "an assertion of the file failed")),
             },
             Stmt::With(with) => self.with(with, frame),
             Stmt::Delete(delete) => delete.targets.iter().try_for_each(|target| self.delete(target, frame)),
@@ -181,12 +194,12 @@ impl<'a> Evaluator<'a, '_> {
             | Stmt::Global(_)
             | Stmt::Nonlocal(_)
             | Stmt::IpyEscapeCommand(_) => {
-                Err(self.beyond(statement.start(), "this kind of statement is beyond what is evaluated here"))
+                Err(self.needs_python(statement.start(), "this kind of statement can only be evaluated by Python"))
             }
         }
     }
 
-    fn otherwise(&mut self, clauses: &'a [ElifElseClause], frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+    fn run_else(&mut self, clauses: &'a [ElifElseClause], frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
         for clause in clauses {
             let holds = match &clause.test {
                 Some(test) => self.consume(test, frame)?.truth(),
@@ -199,7 +212,7 @@ impl<'a> Evaluator<'a, '_> {
         Ok(())
     }
 
-    fn repeat_while(&mut self, repeat: &'a StmtWhile, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+    fn run_while(&mut self, repeat: &'a StmtWhile, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
         while self.consume(&repeat.test, frame)?.truth() {
             match self.block(&repeat.body, frame) {
                 Err(Stop::Break) => return Ok(()),
@@ -216,17 +229,17 @@ impl<'a> Evaluator<'a, '_> {
         Err(self.error(raise.start(), format!("the file raised an error: {what}")))
     }
 
-    fn each(&mut self, each: &'a StmtFor, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
-        let over = self.consume(&each.iter, frame)?;
-        for item in self.iterate(&over, each.iter.start())? {
-            self.assign(&each.target, item, frame)?;
-            match self.block(&each.body, frame) {
+    fn run_for(&mut self, repeat: &'a StmtFor, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+        let over = self.consume(&repeat.iter, frame)?;
+        for item in self.iterate(&over, repeat.iter.start())? {
+            self.assign(&repeat.target, item, frame)?;
+            match self.block(&repeat.body, frame) {
                 Err(Stop::Break) => return Ok(()),
                 Ok(()) | Err(Stop::Continue) => {}
                 Err(stop) => return Err(stop),
             }
         }
-        self.block(&each.orelse, frame)
+        self.block(&repeat.orelse, frame)
     }
 
     fn with(&mut self, with: &'a StmtWith, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
@@ -245,18 +258,18 @@ impl<'a> Evaluator<'a, '_> {
                 frame.names.borrow_mut().remove(name.id.as_str());
             }
             Expr::Subscript(subscript) => {
-                let of = self.consume(&subscript.value, frame)?;
+                let subject = self.consume(&subscript.value, frame)?;
                 let key = self.consume(&subscript.slice, frame)?;
-                if let Term::Dict(dict) = of {
+                if let Term::Dict(dict) = subject {
                     dict.remove_key(&key);
                 }
             }
-            _ => return Err(self.beyond(target.start(), "only names and entries of a dict are deleted here")),
+            _ => return Err(self.needs_python(target.start(), "`del` supports only names and dict entries")),
         }
         Ok(())
     }
 
-    /// Binds a name, an entry, or several names at once.
+    /// Assigns to a name, to an entry of a list or dict, or to several targets by unpacking.
     pub fn assign(&mut self, target: &'a Expr, value: Term<'a>, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
         match target {
             Expr::Name(name) => {
@@ -266,11 +279,11 @@ impl<'a> Evaluator<'a, '_> {
             Expr::Tuple(targets) => self.unpack(&targets.elts, &value, target.start(), frame),
             Expr::List(targets) => self.unpack(&targets.elts, &value, target.start(), frame),
             Expr::Subscript(subscript) => {
-                let of = self.consume(&subscript.value, frame)?;
+                let subject = self.consume(&subscript.value, frame)?;
                 let key = self.consume(&subscript.slice, frame)?;
-                self.assign_entry(&of, key, value, target.start())
+                self.assign_entry(&subject, key, value, target.start())
             }
-            _ => Err(self.beyond(target.start(), "this is not assigned to here")),
+            _ => Err(self.needs_python(target.start(), "this assignment target is not supported")),
         }
     }
 
@@ -282,7 +295,7 @@ impl<'a> Evaluator<'a, '_> {
             None => items.len() == targets.len(),
         };
         if !fits {
-            let message = format!("{} names are to take {} values", targets.len(), items.len());
+            let message = format!("cannot unpack {} values into {} names", items.len(), targets.len());
             return Err(self.error(at, message));
         }
         let surplus = items.len() + 1 - targets.len();
@@ -300,10 +313,10 @@ impl<'a> Evaluator<'a, '_> {
         Ok(())
     }
 
-    fn assign_entry(&mut self, of: &Term<'a>, key: Term<'a>, value: Term<'a>, at: TextSize) -> Eval<'a, ()> {
-        match (of, &key) {
+    fn assign_entry(&mut self, subject: &Term<'a>, key: Term<'a>, value: Term<'a>, at: TextSize) -> Eval<'a, ()> {
+        match (subject, &key) {
             (Term::Dict(dict), _) => {
-                let key = self.hashable(key, at)?;
+                let key = self.check_hashable(key, at)?;
                 dict.put(key, value);
                 Ok(())
             }
@@ -312,14 +325,15 @@ impl<'a> Evaluator<'a, '_> {
                 let index = if *index < 0 { *index + items.len() as i64 } else { *index };
                 match usize::try_from(index).ok().and_then(|index| items.get_mut(index)) {
                     Some(item) => *item = value,
-                    None => return Err(self.error(at, "the list has no such index")),
+                    None => return Err(self.error(at, "list index out of range")),
                 }
                 Ok(())
             }
-            _ => Err(self.beyond(at, format!("entries of a {} are not set here", of.type_name()))),
+            _ => Err(self.needs_python(at, format!("item assignment to a {} is not supported", subject.type_name()))),
         }
     }
 
+    /// Makes a function value. Defaults of parameters are evaluated now, as in Python.
     pub fn function(
         &mut self,
         name: &'a str,
@@ -330,7 +344,7 @@ impl<'a> Evaluator<'a, '_> {
     ) -> Eval<'a, Term<'a>> {
         self.functions += 1;
         if self.functions > MAX_FUNCTIONS {
-            return Err(self.beyond(at, format!("the file makes more than {MAX_FUNCTIONS} functions")));
+            return Err(self.needs_python(at, format!("the file defines more than {MAX_FUNCTIONS} functions")));
         }
         let mut defaults = std::collections::BTreeMap::new();
         for parameter in parameters.into_iter().flat_map(|parameters| parameters.iter_non_variadic_params()) {
@@ -350,6 +364,7 @@ impl<'a> Evaluator<'a, '_> {
         value
     }
 
+    /// Counts one step; an error beyond the limit.
     pub fn step(&mut self, at: TextSize) -> Eval<'a, ()> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
@@ -358,10 +373,12 @@ impl<'a> Evaluator<'a, '_> {
         Ok(())
     }
 
-    /// Runs one level deeper, up to a limit.
-    pub fn deeper<T>(&mut self, at: TextSize, run: impl FnOnce(&mut Self) -> Eval<'a, T>) -> Eval<'a, T> {
+    /// Runs a closure one nesting level deeper; an error beyond the limit.
+    pub fn descend<T>(&mut self, at: TextSize, run: impl FnOnce(&mut Self) -> Eval<'a, T>) -> Eval<'a, T> {
         if self.depth >= MAX_DEPTH {
-            return Err(self.beyond(at, format!("expressions and calls are nested more than {MAX_DEPTH} deep")));
+            return Err(
+                self.needs_python(at, format!("expressions and calls are nested more than {MAX_DEPTH} levels deep"))
+            );
         }
         self.depth += 1;
         let result = run(self);
@@ -369,18 +386,19 @@ impl<'a> Evaluator<'a, '_> {
         result
     }
 
+    /// An error at a position in the current file.
     pub fn error(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
         Stop::Error(Box::new(self.source.diagnostic(at, message)))
     }
 
-    /// An error only until real Python has been asked.
-    pub fn beyond(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
+    /// An error about code that only real Python can evaluate. It is dropped if Python evaluates the file.
+    pub fn needs_python(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
         let diagnostic = self.source.diagnostic(at, message);
-        Stop::Error(Box::new(Diagnostic { topic: Topic::Beyond, ..diagnostic }))
+        Stop::Error(Box::new(Diagnostic { topic: Topic::NeedsPython, ..diagnostic }))
     }
 
     fn import_refused(&self, at: TextSize) -> Stop<'a> {
         let refusal = self.source.diagnostic(at, "BUILD files and preludes cannot import");
-        Stop::Error(Box::new(refusal.hint("move what is computed into a plugin, or write the values out")))
+        Stop::Error(Box::new(refusal.hint("write the values out, or move the computation into a plugin")))
     }
 }

@@ -1,4 +1,4 @@
-//! Expressions: literals, operators, comprehensions, subscripts, f-strings.
+//! Expressions: literals, operators, comprehensions, subscripts, f-strings. Calls are in `call`.
 
 use std::rc::Rc;
 
@@ -13,12 +13,13 @@ use crate::build_file::term::{Body, Frame, Items, Term};
 use crate::build_file::{format, operators};
 
 impl<'a> Evaluator<'a, '_> {
+    /// Evaluates an expression.
     pub fn expr(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
         self.step(expr.start())?;
-        self.deeper(expr.start(), |here| here.expr_here(expr, frame))
+        self.descend(expr.start(), |here| here.expr_at_depth(expr, frame))
     }
 
-    fn expr_here(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+    fn expr_at_depth(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
         match expr {
             Expr::NoneLiteral(_) | Expr::EllipsisLiteral(_) => Ok(Term::None),
             Expr::BooleanLiteral(literal) => Ok(Term::Bool(literal.value)),
@@ -29,13 +30,13 @@ impl<'a> Evaluator<'a, '_> {
             Expr::Tuple(tuple) => Ok(Term::tuple(self.elements(&tuple.elts, frame)?)),
             Expr::Set(set) => {
                 let items = self.elements(&set.elts, frame)?;
-                self.set_of(items, expr.start())
+                self.build_set(items, expr.start())
             }
             Expr::Dict(dict) => self.dict(dict, frame),
             Expr::Call(call) => self.call(call, frame),
             Expr::Attribute(attribute) => {
-                let of = self.consume(&attribute.value, frame)?;
-                self.attribute(of, attribute.attr.as_str(), expr.start())
+                let subject = self.consume(&attribute.value, frame)?;
+                self.attribute(subject, attribute.attr.as_str(), expr.start())
             }
             Expr::Subscript(subscript) => self.subscript(subscript, frame),
             Expr::BinOp(op) => {
@@ -47,7 +48,7 @@ impl<'a> Evaluator<'a, '_> {
                 let operand = self.consume(&op.operand, frame)?;
                 self.unary(op.op, &operand, expr.start())
             }
-            Expr::BoolOp(op) => self.either(op, frame),
+            Expr::BoolOp(op) => self.bool_op(op, frame),
             Expr::Compare(compare) => self.compare(compare, frame),
             Expr::If(choice) => {
                 let holds = self.consume(&choice.test, frame)?.truth();
@@ -67,7 +68,7 @@ impl<'a> Evaluator<'a, '_> {
             Expr::Generator(comp) => Ok(Term::list(self.comprehend(&comp.generators, &[&comp.elt], frame)?)),
             Expr::SetComp(comp) => {
                 let items = self.comprehend(&comp.generators, &[&comp.elt], frame)?;
-                self.set_of(items, expr.start())
+                self.build_set(items, expr.start())
             }
             Expr::DictComp(comp) => self.dict_comprehension(comp, frame),
             Expr::BytesLiteral(_)
@@ -78,12 +79,12 @@ impl<'a> Evaluator<'a, '_> {
             | Expr::Yield(_)
             | Expr::YieldFrom(_)
             | Expr::IpyEscapeCommand(_) => {
-                Err(self.beyond(expr.start(), "this kind of expression is beyond what is evaluated here"))
+                Err(self.needs_python(expr.start(), "this kind of expression can only be evaluated by Python"))
             }
         }
     }
 
-    fn either(&mut self, op: &'a ExprBoolOp, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+    fn bool_op(&mut self, op: &'a ExprBoolOp, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
         let mut value = Term::None;
         for operand in &op.values {
             value = self.consume(operand, frame)?;
@@ -101,7 +102,7 @@ impl<'a> Evaluator<'a, '_> {
         let items = self.comprehend(&comp.generators, &[key, &comp.value], frame)?;
         let dict = Items::default();
         for pair in items.chunks_exact(2) {
-            dict.put(self.hashable(pair[0].clone(), comp.start())?, pair[1].clone());
+            dict.put(self.check_hashable(pair[0].clone(), comp.start())?, pair[1].clone());
         }
         Ok(Term::Dict(Rc::new(dict)))
     }
@@ -110,10 +111,10 @@ impl<'a> Evaluator<'a, '_> {
         match number {
             Number::Int(value) => match value.as_i64() {
                 Some(value) => Ok(Term::Int(value)),
-                None => Err(self.beyond(at, "this number does not fit 64 bits")),
+                None => Err(self.needs_python(at, "this integer does not fit in 64 bits")),
             },
             Number::Float(value) => Ok(Term::Float(*value)),
-            Number::Complex { .. } => Err(self.beyond(at, "complex numbers are beyond what is evaluated here")),
+            Number::Complex { .. } => Err(self.needs_python(at, "complex numbers can only be evaluated by Python")),
         }
     }
 
@@ -122,9 +123,9 @@ impl<'a> Evaluator<'a, '_> {
         for element in elements {
             match element {
                 Expr::Starred(starred) => {
-                    let of = self.consume(&starred.value, frame)?;
-                    items.extend(self.iterate(&of, element.start())?);
-                    self.sized(items.len(), element.start())?;
+                    let subject = self.consume(&starred.value, frame)?;
+                    items.extend(self.iterate(&subject, element.start())?);
+                    self.check_size(items.len(), element.start())?;
                 }
                 _ => items.push(self.consume(element, frame)?),
             }
@@ -139,7 +140,7 @@ impl<'a> Evaluator<'a, '_> {
             match &item.key {
                 Some(key) => {
                     let key = self.consume(key, frame)?;
-                    dict.put(self.hashable(key, item.value.start())?, value);
+                    dict.put(self.check_hashable(key, item.value.start())?, value);
                 }
                 None => {
                     for (key, value) in self.mapping(&value, dict.len(), item.value.start())? {
@@ -151,12 +152,12 @@ impl<'a> Evaluator<'a, '_> {
         Ok(Term::Dict(Rc::new(dict)))
     }
 
-    fn set_of(&mut self, items: Vec<Term<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
-        let items = items.into_iter().map(|item| self.hashable(item, at)).collect::<Eval<Vec<_>>>()?;
+    fn build_set(&mut self, items: Vec<Term<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
+        let items = items.into_iter().map(|item| self.check_hashable(item, at)).collect::<Eval<Vec<_>>>()?;
         Ok(Term::set(items))
     }
 
-    /// The elements for each turn of the loops, one after the other.
+    /// Evaluates `elements` once for each iteration of the nested loops, and collects all values in order.
     fn comprehend(
         &mut self,
         loops: &'a [Comprehension],
@@ -217,8 +218,8 @@ impl<'a> Evaluator<'a, '_> {
             _ => left.compare(right),
         };
         let Some(order) = order else {
-            let message = format!("a {} and a {} have no order", left.type_name(), right.type_name());
-            return Err(self.beyond(at, message));
+            let message = format!("a {} cannot be compared with a {}", left.type_name(), right.type_name());
+            return Err(self.needs_python(at, message));
         };
         Ok(match op {
             CmpOp::Lt => order.is_lt(),
@@ -243,35 +244,38 @@ impl<'a> Evaluator<'a, '_> {
             (UnaryOp::USub, Term::Float(value)) => Ok(Term::Float(-value)),
             (UnaryOp::UAdd, Term::Int(_) | Term::Float(_)) => Ok(operand.clone()),
             (UnaryOp::Invert, Term::Int(value)) => Ok(Term::Int(!value)),
-            _ => Err(self.beyond(at, format!("`{}` does not apply to a {}", op.as_str(), operand.type_name()))),
+            _ => {
+                Err(self.needs_python(at, format!("`{}` is not supported for a {}", op.as_str(), operand.type_name())))
+            }
         }
     }
 
+    /// Applies a binary operator.
     pub fn binary(&mut self, op: Operator, left: Term<'a>, right: Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
         let result = match (&left, op, &right) {
             (Term::Int(left), _, Term::Int(right)) => operators::integers(op, *left, *right),
             (Term::Str(left), Operator::Add, Term::Str(right)) => {
-                self.sized(left.len() + right.len(), at)?;
+                self.check_size(left.len() + right.len(), at)?;
                 Some(Term::str([&**left, &**right].concat()))
             }
             (Term::List(left), Operator::Add, Term::List(right)) => {
-                self.sized(left.len() + right.len(), at)?;
+                self.check_size(left.len() + right.len(), at)?;
                 Some(Term::list([left.to_vec(), right.to_vec()].concat()))
             }
             (Term::Tuple(left), Operator::Add, Term::Tuple(right)) => {
-                self.sized(left.len() + right.len(), at)?;
+                self.check_size(left.len() + right.len(), at)?;
                 Some(Term::tuple([left.to_vec(), right.to_vec()].concat()))
             }
             (Term::Str(template), Operator::Mod, _) => match format::percent(template, &right) {
                 Ok(text) => {
-                    self.sized(text.len(), at)?;
+                    self.check_size(text.len(), at)?;
                     Some(Term::str(text))
                 }
-                Err(message) => return Err(self.beyond(at, message)),
+                Err(message) => return Err(self.needs_python(at, message)),
             },
-            (of, Operator::Mult, Term::Int(times)) | (Term::Int(times), Operator::Mult, of) => {
+            (subject, Operator::Mult, Term::Int(times)) | (Term::Int(times), Operator::Mult, subject) => {
                 let times = usize::try_from(*times).unwrap_or(0);
-                self.repeat(of, times, at)?
+                self.repeat(subject, times, at)?
             }
             (Term::Dict(left), Operator::BitOr, Term::Dict(right)) => {
                 Some(Term::dict([left.pairs(), right.pairs()].concat()))
@@ -287,18 +291,18 @@ impl<'a> Evaluator<'a, '_> {
         };
         result.ok_or_else(|| {
             let (left, right) = (left.type_name(), right.type_name());
-            self.beyond(at, format!("`{}` does not apply to a {left} and a {right} like these", op.as_str()))
+            self.needs_python(at, format!("`{}` is not supported for this {left} and this {right}", op.as_str()))
         })
     }
 
-    fn repeat(&mut self, of: &Term<'a>, times: usize, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
-        let len = match of {
+    fn repeat(&mut self, subject: &Term<'a>, times: usize, at: TextSize) -> Eval<'a, Option<Term<'a>>> {
+        let len = match subject {
             Term::Str(text) => text.len(),
             Term::List(items) | Term::Tuple(items) => items.len(),
             _ => return Ok(None),
         };
-        self.sized(len.saturating_mul(times), at)?;
-        Ok(Some(match of {
+        self.check_size(len.saturating_mul(times), at)?;
+        Ok(Some(match subject {
             Term::List(items) => Term::list(std::iter::repeat_n(items.to_vec(), times).flatten().collect()),
             Term::Tuple(items) => Term::tuple(std::iter::repeat_n(items.to_vec(), times).flatten().collect()),
             Term::Str(text) => Term::str(text.repeat(times)),
@@ -307,7 +311,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     fn subscript(&mut self, subscript: &'a ExprSubscript, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
-        let of = self.consume(&subscript.value, frame)?;
+        let subject = self.consume(&subscript.value, frame)?;
         let at = subscript.start();
         if let Expr::Slice(slice) = &*subscript.slice {
             let mut bound = |bound: &'a Option<Box<Expr>>| match bound {
@@ -315,36 +319,36 @@ impl<'a> Evaluator<'a, '_> {
                 None => Ok(Term::None),
             };
             let bounds = [bound(&slice.lower)?, bound(&slice.upper)?, bound(&slice.step)?];
-            return self.slice(&of, &bounds, at);
+            return self.slice(&subject, &bounds, at);
         }
         let key = self.consume(&subscript.slice, frame)?;
-        let found = match (&of, &key) {
+        let found = match (&subject, &key) {
             (Term::Dict(dict), _) => dict.value_of(&key),
             (Term::List(items) | Term::Tuple(items), Term::Int(index)) => item_at(&items.0.borrow(), *index),
             (Term::Str(text), Term::Int(index)) => {
                 let chars: Vec<Term> = text.chars().map(|char| Term::str(char.to_string())).collect();
                 item_at(&chars, *index)
             }
-            // An annotation such as `list[str]`.
-            (Term::Builtin(_), _) => Some(of.clone()),
+            // A type annotation such as `list[str]`.
+            (Term::Builtin(_), _) => Some(subject.clone()),
             _ => None,
         };
         found.ok_or_else(|| {
             let key = format::repr(&key);
-            self.error(at, format!("this {} has no entry {key}", of.type_name()))
+            self.error(at, format!("this {} has no entry {key}", subject.type_name()))
         })
     }
 
-    fn slice(&mut self, of: &Term<'a>, bounds: &[Term<'a>; 3], at: TextSize) -> Eval<'a, Term<'a>> {
-        let items = match of {
-            Term::Str(_) | Term::List(_) | Term::Tuple(_) => self.iterate(of, at)?,
-            _ => return Err(self.beyond(at, format!("a {} is not sliced here", of.type_name()))),
+    fn slice(&mut self, subject: &Term<'a>, bounds: &[Term<'a>; 3], at: TextSize) -> Eval<'a, Term<'a>> {
+        let items = match subject {
+            Term::Str(_) | Term::List(_) | Term::Tuple(_) => self.iterate(subject, at)?,
+            _ => return Err(self.needs_python(at, format!("slicing a {} is not supported", subject.type_name()))),
         };
         let Some(indices) = slice_indices(items.len(), bounds) else {
-            return Err(self.error(at, "the bounds of a slice are numbers, and its step is not zero"));
+            return Err(self.error(at, "slice bounds must be integers, and the step must not be zero"));
         };
         let picked: Vec<Term> = indices.into_iter().map(|index| items[index].clone()).collect();
-        Ok(match of {
+        Ok(match subject {
             Term::Str(_) => Term::str(picked.iter().map(format::text).collect::<String>()),
             Term::Tuple(_) => Term::tuple(picked),
             _ => Term::list(picked),
@@ -374,21 +378,22 @@ impl<'a> Evaluator<'a, '_> {
             };
             let value = self.consume(&element.expression, frame)?;
             let spec = match &element.format_spec {
-                Some(spec) => self.deeper(spec.range.start(), |here| here.interpolate(&spec.elements, frame))?,
+                Some(spec) => self.descend(spec.range.start(), |here| here.interpolate(&spec.elements, frame))?,
                 None => String::new(),
             };
             let conversion = element.conversion.to_char();
             let formatted = format::with_spec(&value, conversion, &spec);
-            let formatted = formatted.map_err(|message| self.beyond(element.expression.start(), message))?;
+            let formatted = formatted.map_err(|message| self.needs_python(element.expression.start(), message))?;
             text.push_str(&formatted);
-            self.sized(text.len(), element.expression.start())?;
+            self.check_size(text.len(), element.expression.start())?;
         }
         Ok(text)
     }
 
-    pub fn sized(&self, size: usize, at: TextSize) -> Eval<'a, ()> {
+    /// An error if a string or list would exceed the size limit.
+    pub fn check_size(&self, size: usize, at: TextSize) -> Eval<'a, ()> {
         if size > MAX_SIZE {
-            return Err(self.error(at, format!("this value grows beyond {MAX_SIZE} characters or items")));
+            return Err(self.error(at, format!("this value exceeds {MAX_SIZE} characters or items")));
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
-//! Terms as text: `str()`, `repr()`, `%`, `.format()` and f-string specs, as far as BUILD files use them.
+//! Conversion of terms to text: `str()`, `repr()`, `%`, `.format()` and f-string format specifications. Supports the
+//! subset that BUILD files use.
 
 use crate::build_file::term::{MAX_DEPTH, Term};
 
+/// Limit on the width and precision of a format specification.
 const MAX_WIDTH: usize = 10_000;
 
-/// As `str()`.
+/// The text that `str()` returns.
 pub fn text(term: &Term<'_>) -> String {
     match term {
         Term::Str(text) | Term::Path(text) | Term::Symbol(text) => text.to_string(),
@@ -12,7 +14,7 @@ pub fn text(term: &Term<'_>) -> String {
     }
 }
 
-/// As `repr()`.
+/// The text that `repr()` returns.
 pub fn repr(term: &Term<'_>) -> String {
     let mut out = String::new();
     write_repr(term, 0, &mut out);
@@ -78,7 +80,7 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// One replacement field: `!r` and `:>8`.
+/// Formats one replacement field. `conversion` is the letter after `!`, `spec` the format specification after `:`.
 pub fn with_spec(term: &Term<'_>, conversion: Option<char>, spec: &str) -> Result<String, String> {
     let converted = match conversion {
         Some('r' | 'a') => Some(repr(term)),
@@ -88,7 +90,7 @@ pub fn with_spec(term: &Term<'_>, conversion: Option<char>, spec: &str) -> Resul
     if spec.is_empty() {
         return Ok(converted.unwrap_or_else(|| text(term)));
     }
-    let unknown = || format!("the format `{spec}` is not known");
+    let unknown = || format!("the format specification `{spec}` is not supported");
     let chars: Vec<char> = spec.chars().collect();
     let is_align = |at: usize| chars.get(at).is_some_and(|char| ['<', '>', '^', '='].contains(char));
     let (mut fill, mut align, mut at) = match (is_align(1), is_align(0)) {
@@ -135,7 +137,7 @@ fn pad(body: &str, width: usize, fill: char, align: char) -> String {
     [fill(before), body.to_owned(), fill(missing - before)].concat()
 }
 
-/// `template % right`.
+/// The result of `template % right`, or why it is not supported.
 pub fn percent(template: &str, right: &Term<'_>) -> Result<String, String> {
     let mut positional = match right {
         Term::Tuple(items) => items.to_vec(),
@@ -148,14 +150,18 @@ pub fn percent(template: &str, right: &Term<'_>) -> Result<String, String> {
         out.push_str(before);
         let (value, after) = match (after.strip_prefix('('), right) {
             (Some(named), Term::Dict(dict)) => {
-                let (name, after) = named.split_once(')').ok_or("a `%(name)` is not closed")?;
-                (dict.value_of(&Term::str(name)).ok_or_else(|| format!("`%({name})` names no key"))?, after)
+                let (name, after) = named.split_once(')').ok_or("a `%(name)` has no closing parenthesis")?;
+                (
+                    dict.value_of(&Term::str(name)).ok_or_else(|| format!("`%({name})`: the dict has no such key"))?,
+                    after,
+                )
             }
             _ if after.starts_with('%') => (Term::str("%"), after),
-            _ => (positional.next().ok_or("there are fewer values than `%` places")?, after),
+            _ => (positional.next().ok_or("there are fewer values than `%` placeholders")?, after),
         };
-        let kind_at =
-            after.find(|char: char| char.is_ascii_alphabetic() || char == '%').ok_or("a `%` ends the text")?;
+        let kind_at = after
+            .find(|char: char| char.is_ascii_alphabetic() || char == '%')
+            .ok_or("a `%` placeholder has no conversion letter")?;
         let spec = &after[..kind_at];
         match after.as_bytes()[kind_at] {
             b'%' => out.push('%'),
@@ -163,18 +169,18 @@ pub fn percent(template: &str, right: &Term<'_>) -> Result<String, String> {
             b'f' => out.push_str(&with_spec(&value, None, &format!("{spec}f"))?),
             b'x' => out.push_str(&with_spec(&value, None, &format!("{spec}x"))?),
             b's' | b'd' | b'i' => out.push_str(&with_spec(&value, None, spec)?),
-            kind => return Err(format!("`%{}` is not known", char::from(kind))),
+            kind => return Err(format!("`%{}` is not supported", char::from(kind))),
         }
         rest = &after[kind_at + 1..];
         if out.len() > super::eval::MAX_SIZE {
-            return Err("the text grows too large".to_owned());
+            return Err("the formatted text is too large".to_owned());
         }
     }
     out.push_str(rest);
     Ok(out)
 }
 
-/// `template.format(*positional, **named)`.
+/// The result of `template.format(*positional, **named)`, or why it is not supported.
 pub fn braces<'a>(template: &str, positional: &[Term<'a>], named: &[(String, Term<'a>)]) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = template;
@@ -188,7 +194,8 @@ pub fn braces<'a>(template: &str, positional: &[Term<'a>], named: &[(String, Ter
             rest = after;
             continue;
         }
-        let (field, after) = rest.split_once('}').filter(|_| brace == "{").ok_or("a brace of the format is alone")?;
+        let (field, after) =
+            rest.split_once('}').filter(|_| brace == "{").ok_or("the format has an unmatched brace")?;
         rest = after;
         let (field, spec) = field.split_once(':').unwrap_or((field, ""));
         let (name, conversion) = field.split_once('!').unwrap_or((field, ""));
@@ -200,10 +207,10 @@ pub fn braces<'a>(template: &str, positional: &[Term<'a>], named: &[(String, Ter
             }
             Err(_) => named.iter().find(|(known, _)| known == name).map(|(_, value)| value),
         };
-        let value = value.ok_or_else(|| format!("`{{{name}}}` of the format has no value"))?;
+        let value = value.ok_or_else(|| format!("the format has no value for `{{{name}}}`"))?;
         out.push_str(&with_spec(value, conversion.chars().next(), spec)?);
         if out.len() > super::eval::MAX_SIZE {
-            return Err("the text grows too large".to_owned());
+            return Err("the formatted text is too large".to_owned());
         }
     }
     out.push_str(rest);

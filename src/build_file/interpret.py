@@ -1,7 +1,7 @@
-"""Evaluates BUILD files that hold more Python than Waders evaluates itself.
+"""Evaluates BUILD files with Python code that Waders does not evaluate itself.
 
-Runs in a sandbox: the repository's files that were declared lie below the current directory. The question is the JSON
-file that the first argument names, the answer the one that the second names. Both are described in `interpret.rs`.
+Runs in a sandbox whose current directory contains the declared files of the repository. The first argument is the path of
+the request, the second that of the response. Both are JSON; `interpret.rs` describes them.
 """
 
 import ast
@@ -16,23 +16,23 @@ GROUP = "**parametrize#"
 NO_IMPORT = "BUILD files and preludes cannot import"
 
 
-class Mistake(Exception):
-    """Something that a BUILD file may not do."""
+class BuildFileError(Exception):
+    """An error in a BUILD file, reported without the name of an exception type."""
 
 
-class Wanted(BaseException):
-    """A file that is not here, though it may be in the repository: the question is to be asked again with it."""
+class MissingFile(BaseException):
+    """A BUILD file opens a file that the sandbox does not contain: the request must be repeated with it."""
 
 
 class Kind:
-    """A target type, known or not: calling it declares a target."""
+    """A known or unknown target type. Calling it declares a target."""
 
     def __init__(self, name, known, file):
         self.name, self.known, self.file = name, known, file
 
     def __call__(self, *positional, **named):
         if positional and self.known:
-            raise Mistake("`%s` takes named arguments only" % self.name)
+            raise BuildFileError("`%s` takes named arguments only" % self.name)
         made = Object(self.name, positional, named)
         if not positional:
             self.file.declare(self, made)
@@ -54,7 +54,7 @@ class Field:
 
 
 class Object:
-    """What a constructor made: a field's value. One of an unknown name may turn out to be a target instead."""
+    """The result of an object constructor, which is the value of a field. With an unknown name, it may be a target instead."""
 
     groups = 0
 
@@ -63,7 +63,7 @@ class Object:
         self.is_used = False
 
     def keys(self):
-        """`**parametrize(…)`: a group stands under a key of its own."""
+        """Supports `**parametrize(…)`: the group becomes one argument with a generated name."""
         if self.kind != "parametrize":
             raise TypeError("`**` takes a dict, not a `%s`" % self.kind)
         Object.groups += 1
@@ -74,10 +74,10 @@ class Object:
 
 
 class File:
-    """One BUILD file, and what it declares."""
+    """One BUILD file and its declarations."""
 
-    def __init__(self, path, question):
-        self.path, self.question = path, question
+    def __init__(self, path, request):
+        self.path, self.request = path, request
         self.targets, self.defaults = [], []
         self.rules = {"__dependencies_rules__": [], "__dependents_rules__": []}
         self.wants = {"env": set(), "open": set()}
@@ -89,14 +89,14 @@ class File:
         names.update(self.unknown(names, trees))
         for (path, _), tree in zip(sources, trees):
             exec(compile(tree, path, "exec"), names)
-        return self.answer()
+        return self.result()
 
     def symbols(self):
         names = {name: getattr(typing, name) for name in typing.__all__}
         names["__builtins__"] = dict(vars(builtins), __import__=refuse_import, open=self.open, print=lambda *a, **k: None)
-        for name in self.question["kinds"]:
+        for name in self.request["kinds"]:
             names[name] = Kind(name, True, self)
-        for name in self.question["objects"]:
+        for name in self.request["objects"]:
             names[name] = constructor(name)
         names["env"] = self.env
         names["build_file_dir"] = lambda: pathlib.PurePosixPath(self.path).parent
@@ -106,7 +106,7 @@ class File:
         return names
 
     def unknown(self, names, trees):
-        """Target types of plugins: names that are called and that nobody binds."""
+        """Target types of plugins: names that are called but not bound anywhere."""
         nodes = [node for tree in trees for node in ast.walk(tree)]
         bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
         bound.update(node.name for node in nodes if hasattr(node, "name") and isinstance(node.name, str))
@@ -119,7 +119,7 @@ class File:
         self.targets.append((kind, made, self.line(), len(self.defaults)))
 
     def line(self):
-        """Where the BUILD file is now, also while a macro runs."""
+        """The current line of the BUILD file, even while a macro runs."""
         frame, line = sys._getframe(1), 1
         while frame is not None:
             if frame.f_code.co_filename == self.path:
@@ -128,7 +128,7 @@ class File:
         return line
 
     def env(self, name, default=None):
-        known = self.question["env"]
+        known = self.request["env"]
         if name not in known:
             self.wants["env"].add(name)
         value = known.get(name)
@@ -136,17 +136,17 @@ class File:
 
     def open(self, path, mode="r", *more, **options):
         if mode not in ("r", "rt"):
-            raise Mistake("files are opened for reading, as text")
+            raise BuildFileError("files can only be opened for reading as text")
         path = str(pathlib.PurePosixPath(str(path)))
         if path.startswith("/") or ".." in path.split("/"):
-            raise Mistake("cannot open `%s`: it is outside the repository" % path)
-        if path not in self.question["open"]:
+            raise BuildFileError("cannot open `%s`: it is outside the repository" % path)
+        if path not in self.request["open"]:
             self.wants["open"].add(path)
-            raise Wanted()
+            raise MissingFile()
         try:
             return io.StringIO(read(path))
         except OSError as error:
-            raise Mistake("cannot open `%s`: %s" % (path, error.strerror))
+            raise BuildFileError("cannot open `%s`: %s" % (path, error.strerror))
 
     def set_defaults(self, *mappings, **options):
         kinds = []
@@ -157,7 +157,7 @@ class File:
         call = {name: bool(options.pop(name, False)) for name in FLAGS}
         call.update(kinds=kinds, all=pairs(options.pop("all", None) or {}), line=self.line())
         if options:
-            raise Mistake("`__defaults__` takes no argument `%s`" % sorted(options)[0])
+            raise BuildFileError("`__defaults__` takes no argument `%s`" % sorted(options)[0])
         self.defaults.append(call)
 
     def rules_setter(self, name):
@@ -167,19 +167,19 @@ class File:
 
         return rules
 
-    def rest(self):
-        """What was declared before a mistake."""
+    def partial_result(self):
+        """The declarations before an error."""
         try:
-            return self.answer()
+            return self.result()
         except Exception:
             return dict(self.rules, targets=[], defaults=[])
 
-    def answer(self):
+    def result(self):
         declared = [
             {"kind": kind.name, "known": kind.known, "fields": pairs(made.named), "line": line, "after": after, "made": made}
             for kind, made, line, after in self.targets
         ]
-        # Only now is it known which objects of unknown names became values.
+        # Objects of unknown names that did not become values of fields are targets.
         targets = [target for target in declared if not target.pop("made").is_used]
         return dict(self.rules, targets=targets, defaults=self.defaults)
 
@@ -192,7 +192,7 @@ def constructor(name):
 
 
 def refuse_import(*_, **__):
-    raise Mistake(NO_IMPORT)
+    raise BuildFileError(NO_IMPORT)
 
 
 def read(path):
@@ -206,7 +206,7 @@ def pairs(mapping):
 
 
 def encode(value, in_rule=False):
-    """As JSON: what JSON has no word for is an object with one key that says what it is."""
+    """Encodes a value as JSON. A value that JSON does not support becomes an object whose key names its type."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Kind):
@@ -228,11 +228,11 @@ def encode(value, in_rule=False):
         value = sorted(value, key=repr)
     if hasattr(value, "__iter__"):
         return [encode(item, in_rule) for item in value]
-    raise Mistake("no field can hold a `%s`" % type(value).__name__)
+    raise BuildFileError("a field cannot hold a `%s`" % type(value).__name__)
 
 
-def place_of(error, files):
-    """The innermost line of the repository's own files that an error passed through."""
+def error_position(error, files):
+    """The innermost line of the repository's own files in the traceback of an error."""
     if isinstance(error, SyntaxError) and error.filename in files:
         return error.filename, error.lineno or 1, error.offset or 1
     place, traceback = (files[-1], 1, 1), error.__traceback__
@@ -243,29 +243,30 @@ def place_of(error, files):
     return place
 
 
-def told(error, files):
-    file, line, column = place_of(error, files)
+def error_entry(error, files):
+    """The error of a file in the response."""
+    file, line, column = error_position(error, files)
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    message = text if isinstance(error, Mistake) else "%s: %s" % (type(error).__name__, text)
+    message = text if isinstance(error, BuildFileError) else "%s: %s" % (type(error).__name__, text)
     return {"error": {"file": file, "line": line, "column": column, "message": message}}
 
 
-def main(question_file, answer_file):
-    question = json.loads(read(question_file))
+def main(request_file, response_file):
+    request = json.loads(read(request_file))
     files, wants = {}, {"env": set(), "open": set()}
-    for path in question["files"]:
-        file = File(path, question)
+    for path in request["files"]:
+        file = File(path, request)
         try:
-            files[path] = file.evaluate(question["preludes"])
-        except Wanted:
+            files[path] = file.evaluate(request["preludes"])
+        except MissingFile:
             files[path] = None
         except (Exception, SystemExit, KeyboardInterrupt) as error:
-            files[path] = dict(file.rest(), **told(error, question["preludes"] + [path]))
+            files[path] = dict(file.partial_result(), **error_entry(error, request["preludes"] + [path]))
         for what in wants:
             wants[what] |= file.wants[what]
-    answer = {"files": files, "wants": {what: sorted(names) for what, names in wants.items()}}
-    with open(answer_file, "w", encoding="utf-8") as file:
-        json.dump(answer, file)
+    response = {"files": files, "wants": {what: sorted(names) for what, names in wants.items()}}
+    with open(response_file, "w", encoding="utf-8") as file:
+        json.dump(response, file)
 
 
 if __name__ == "__main__":

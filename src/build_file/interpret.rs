@@ -1,5 +1,5 @@
-//! What real Python is asked when BUILD files hold more of it than is evaluated here, and what it answers: JSON both
-//! ways, written and read by `interpret.py`. Who runs Python, and where, is not known here.
+//! Evaluation of BUILD files by real Python, for code that the built-in evaluator does not support: the JSON request
+//! and response that `interpret.py` reads and writes. Running Python is the task of the session.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,41 +11,48 @@ use crate::build_file::call::OBJECTS;
 use crate::build_file::decl::FieldList;
 use crate::build_file::{BuildFile, DefaultsCall, Diagnostic, Object, RulesCall, TargetDecl, Value};
 
-/// The program that answers: `interpret.py QUESTION ANSWER`, in the repository's root.
+/// The source of the Python program. Its arguments are the paths of the request and of the response; it runs in the
+/// build root.
 pub const PROGRAM: &str = include_str!("interpret.py");
 
-/// BUILD files, with all preludes, that are to be evaluated.
+/// BUILD files for Python to evaluate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct EvaluationRequest {
+    /// The BUILD files.
     pub files: BTreeSet<RelPath>,
-    /// In the order in which they are run.
+    /// All preludes, in the order in which they run.
     pub preludes: Vec<RelPath>,
     /// All known target types.
     pub kinds: Vec<&'static str>,
 }
 
-/// What files may know of the world, and what they want to know.
+/// Inputs that an evaluation used but the request did not contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wants {
+pub struct MissingInputs {
+    /// Environment variables.
     pub env: BTreeSet<String>,
+    /// Files that the BUILD files open.
     pub open: BTreeSet<RelPath>,
 }
 
-impl Wants {
+impl MissingInputs {
+    /// Whether the evaluation had all its inputs.
     pub fn is_empty(&self) -> bool {
         self.env.is_empty() && self.open.is_empty()
     }
 }
 
+/// The result of one evaluation.
 #[derive(Debug, PartialEq)]
-pub struct Answer {
-    /// Those that need not be asked about again.
+pub struct EvaluationResponse {
+    /// Files that were evaluated to the end, with or without errors.
     pub files: BTreeMap<RelPath, BuildFile>,
-    pub wants: Wants,
+    /// Inputs to add to the next request.
+    pub missing_inputs: MissingInputs,
 }
 
-impl Question {
-    /// `env`: the variables that were wanted so far; `open`: the files that lie beside the BUILD files, if they exist.
+impl EvaluationRequest {
+    /// The request as JSON. `env` holds the environment variables that earlier responses asked for, `open` the files.
     pub fn to_json(&self, env: &BTreeMap<String, Option<String>>, open: &BTreeSet<RelPath>) -> String {
         let paths =
             |paths: &mut dyn Iterator<Item = &RelPath>| paths.map(RelPath::as_str).collect::<Vec<_>>().join("\n");
@@ -62,20 +69,20 @@ impl Question {
     }
 }
 
-/// None for what no `interpret.py` of ours writes.
-pub fn decode(bytes: &[u8]) -> Option<Answer> {
-    let answer: Json = serde_json::from_slice(bytes).ok()?;
+/// Decodes a response. `None` if it is not in the form that `interpret.py` writes.
+pub fn decode(bytes: &[u8]) -> Option<EvaluationResponse> {
+    let response: Json = serde_json::from_slice(bytes).ok()?;
     let mut files = BTreeMap::new();
-    for (path, file) in answer["files"].as_object()? {
+    for (path, file) in response["files"].as_object()? {
         let path = RelPath::parse(path).ok()?;
         if !file.is_null() {
             files.insert(path.clone(), build_file(&path, file)?);
         }
     }
-    let words = |what: &str| answer["wants"][what].as_array().into_iter().flatten().filter_map(Json::as_str);
-    let env = words("env").map(str::to_owned).collect();
-    let open = words("open").filter_map(|path| RelPath::parse(path).ok()).collect();
-    Some(Answer { files, wants: Wants { env, open } })
+    let strings = |what: &str| response["wants"][what].as_array().into_iter().flatten().filter_map(Json::as_str);
+    let env = strings("env").map(str::to_owned).collect();
+    let open = strings("open").filter_map(|path| RelPath::parse(path).ok()).collect();
+    Some(EvaluationResponse { files, missing_inputs: MissingInputs { env, open } })
 }
 
 fn build_file(path: &RelPath, json: &Json) -> Option<BuildFile> {
@@ -84,7 +91,7 @@ fn build_file(path: &RelPath, json: &Json) -> Option<BuildFile> {
         let source = RelPath::parse(error["file"].as_str()?).ok()?;
         let place = Place { line: number(&error["line"])?, column: number(&error["column"])? };
         file.diagnostics.push(Diagnostic::error(&source, place, error["message"].as_str()?));
-        file.is_inherited = true;
+        file.affects_subdirectories = true;
     }
     for target in json["targets"].as_array()? {
         let decl = target_decl(target)?;
@@ -170,7 +177,7 @@ fn value(json: &Json, depth: usize) -> Option<Value> {
     })
 }
 
-/// As deep as values of the evaluator go.
+/// The nesting limit of the built-in evaluator.
 const MAX_DEPTH: usize = crate::build_file::term::MAX_DEPTH;
 
 #[cfg(test)]
@@ -191,29 +198,26 @@ mod tests {
         "wants": {"env": ["HOME"], "open": ["VERSION", "../x"]}}"#;
 
     #[test]
-    fn an_answer_is_what_the_evaluator_would_have_said() {
-        let answer = decode(ANSWER.as_bytes()).expect("an answer");
+    fn a_response_decodes_to_the_same_declarations_as_built_in_evaluation() {
+        let response = decode(ANSWER.as_bytes()).expect("a response");
         let path = |text| RelPath::parse(text).expect("clean");
-        let file = &answer.files[&path("a/BUILD")];
+        let file = &response.files[&path("a/BUILD")];
         assert_eq!((file.targets[0].name.as_deref(), file.targets[0].place.line), (Some("x"), 3));
         assert_eq!(file.targets[0].fields["sources"].items().map(<[Value]>::len), Some(5));
         assert!(
             matches!(&file.targets[0].fields["**parametrize#1"], Value::Object(object) if object.kind == "parametrize")
         );
-        assert_eq!(
-            file.diagnostics[0].to_string(),
-            "a/BUILD:4:1: unknown target type `plug`: kept, but without effect"
-        );
+        assert_eq!(file.diagnostics[0].to_string(), "a/BUILD:4:1: unknown target type `plug`: it has no effect");
         assert!(file.defaults[0].extend && file.defaults[0].kinds[0].0 == ["files"]);
         assert_eq!(file.dependencies_rules[0].rulesets.len(), 1);
-        assert!(!answer.files.contains_key(&path("b/BUILD")));
-        assert_eq!(answer.files[&path("c/BUILD")].diagnostics[0].to_string(), "m.py:2:5: ValueError: no");
-        assert_eq!(answer.wants.env, BTreeSet::from(["HOME".to_owned()]));
-        assert_eq!(answer.wants.open, BTreeSet::from([path("VERSION")]));
+        assert!(!response.files.contains_key(&path("b/BUILD")));
+        assert_eq!(response.files[&path("c/BUILD")].diagnostics[0].to_string(), "m.py:2:5: ValueError: no");
+        assert_eq!(response.missing_inputs.env, BTreeSet::from(["HOME".to_owned()]));
+        assert_eq!(response.missing_inputs.open, BTreeSet::from([path("VERSION")]));
     }
 
     #[test]
-    fn what_is_no_answer_is_none() {
+    fn a_malformed_response_is_refused() {
         for text in
             ["", "{}", "[]", r#"{"files": []}"#, r#"{"files": {"/abs": {}}}"#, r#"{"files": {"a": {"targets": 1}}}"#]
         {

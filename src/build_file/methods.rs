@@ -1,52 +1,55 @@
-//! Attributes and methods of lists, dicts, sets, paths, files and target types. Those of strings are in `strings`.
+//! Attributes and methods of lists, dicts, sets, paths, files and target types. String methods are in `strings`.
 
 use std::rc::Rc;
 
 use ruff_text_size::TextSize;
 
-use crate::build_file::call::Named;
+use crate::build_file::call::NamedArguments;
 use crate::build_file::eval::{Eval, Evaluator};
 use crate::build_file::term::{Items, Term};
 use crate::build_file::{format, strings};
 
 impl<'a> Evaluator<'a, '_> {
-    pub fn attribute(&mut self, of: Term<'a>, name: &'a str, at: TextSize) -> Eval<'a, Term<'a>> {
-        if let Term::Path(path) = &of
+    /// The value of an attribute. Attributes that may be methods become bound methods.
+    pub fn attribute(&mut self, subject: Term<'a>, name: &'a str, at: TextSize) -> Eval<'a, Term<'a>> {
+        if let Term::Path(path) = &subject
             && let Some(value) = path_attribute(path, name)
         {
             return Ok(value);
         }
-        match &of {
-            // `python_sources.tags.default`: no target type has a default that BUILD files could see here.
+        match &subject {
+            // `python_sources.tags.default`: the defaults of fields are not available during evaluation.
             Term::Symbol(_) if name == "default" => Ok(Term::None),
-            Term::Symbol(_) => Ok(of),
+            Term::Symbol(_) => Ok(subject),
             Term::None | Term::Bool(_) | Term::Int(_) | Term::Float(_) | Term::Function(_) => {
-                Err(self.beyond(at, format!("no attribute `{name}` of a {} is known here", of.type_name())))
+                Err(self
+                    .needs_python(at, format!("the attribute `{name}` of a {} is not supported", subject.type_name())))
             }
-            _ => Ok(Term::Method(Rc::new((of, name)))),
+            _ => Ok(Term::Method(Rc::new((subject, name)))),
         }
     }
 
+    /// Calls a method.
     pub fn method(
         &mut self,
-        of: &Term<'a>,
+        subject: &Term<'a>,
         name: &'a str,
         positional: Vec<Term<'a>>,
-        named: Named<'a>,
+        named: NamedArguments<'a>,
         at: TextSize,
     ) -> Eval<'a, Term<'a>> {
         let takes_named = matches!(name, "format" | "update");
-        let result = match of {
+        let result = match subject {
             _ if !named.is_empty() && !takes_named => None,
             Term::Str(text) if name == "join" => Some(self.join(text, positional.first(), at)?),
             Term::Str(text) if name == "format" => {
                 let text = format::braces(text, &positional, &named);
-                Some(Term::str(text.map_err(|message| self.beyond(at, message))?))
+                Some(Term::str(text.map_err(|message| self.needs_python(at, message))?))
             }
             Term::Str(text) => strings::method(text, name, &positional),
             Term::List(items) if name == "extend" => {
                 let more = positional.first().map_or(Ok(Vec::new()), |more| self.iterate(more, at))?;
-                self.sized(items.len() + more.len(), at)?;
+                self.check_size(items.len() + more.len(), at)?;
                 items.0.borrow_mut().extend(more);
                 Some(Term::None)
             }
@@ -73,18 +76,18 @@ impl<'a> Evaluator<'a, '_> {
             _ => None,
         };
         result.ok_or_else(|| {
-            let message = format!("`{name}()` of a {} is not known with these arguments", of.type_name());
-            self.beyond(at, message)
+            let message = format!("`{name}()` of a {} is not supported with these arguments", subject.type_name());
+            self.needs_python(at, message)
         })
     }
 
-    fn join(&mut self, separator: &str, of: Option<&Term<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
-        let items = of.map_or(Ok(Vec::new()), |of| self.iterate(of, at))?;
+    fn join(&mut self, separator: &str, subject: Option<&Term<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
+        let items = subject.map_or(Ok(Vec::new()), |subject| self.iterate(subject, at))?;
         if let Some(other) = items.iter().find(|item| !matches!(item, Term::Str(_))) {
             return Err(self.error(at, format!("`join()` takes strings, not a {}", other.type_name())));
         }
         let texts: Vec<String> = items.iter().map(format::text).collect();
-        self.sized(texts.iter().map(|text| text.len() + separator.len()).sum(), at)?;
+        self.check_size(texts.iter().map(|text| text.len() + separator.len()).sum(), at)?;
         Ok(Term::str(texts.join(separator)))
     }
 
@@ -93,13 +96,13 @@ impl<'a> Evaluator<'a, '_> {
         items: &Items<'a>,
         name: &str,
         positional: Vec<Term<'a>>,
-        named: Named<'a>,
+        named: NamedArguments<'a>,
         at: TextSize,
     ) -> Eval<'a, Term<'a>> {
         let mut positional = positional.into_iter();
         let first = positional.next();
         if name == "setdefault" {
-            let key = self.hashable(first.unwrap_or(Term::None), at)?;
+            let key = self.check_hashable(first.unwrap_or(Term::None), at)?;
             if let Some(value) = items.value_of(&key) {
                 return Ok(value);
             }
@@ -125,7 +128,7 @@ impl<'a> Evaluator<'a, '_> {
             return Ok((name == "copy").then(|| Term::set(items.to_vec())));
         };
         if matches!(name, "add" | "discard" | "remove") {
-            let item = self.hashable(first.clone(), at)?;
+            let item = self.check_hashable(first.clone(), at)?;
             items.0.borrow_mut().retain(|other| !other.equals(&item));
             if name == "add" {
                 items.0.borrow_mut().push(item);
@@ -173,7 +176,7 @@ fn list<'a>(items: &Items<'a>, name: &str, mut arguments: Vec<Term<'a>>) -> Opti
         ("reverse", None, None) => items.0.borrow_mut().reverse(),
         ("clear", None, None) => items.0.borrow_mut().clear(),
         ("sort", None, None) => {
-            // On a copy: a list may hold itself.
+            // Sorts a copy: comparing the items of a list that contains itself borrows the list again.
             let mut sorted = items.to_vec();
             sorted.sort_by(|left, right| left.compare(right).unwrap_or(std::cmp::Ordering::Equal));
             *items.0.borrow_mut() = sorted;

@@ -1,5 +1,6 @@
-//! BUILD files: text to target declarations. Pure: no file is read and nothing is looked up here; what a file may ask
-//! of the world comes in by `Context`. What the declarations mean is `target`'s.
+//! BUILD files: parses and evaluates their text into target declarations. Pure: this module reads no files and no
+//! environment variables; a BUILD file reaches both through the functions in `Context`. The meaning of the declarations
+//! is defined in `targets`.
 
 mod builtins;
 mod call;
@@ -22,7 +23,7 @@ pub use crate::base::Severity;
 pub use decl::{BuildFile, DefaultsCall, GROUP_PREFIX, RulesCall, TargetDecl};
 pub use diagnostic::{Diagnostic, Topic};
 pub use eval::{Context, evaluate};
-pub use source::{MAX_BYTES, Source, may_hand_down};
+pub use source::{MAX_BYTES, Source, may_affect_subdirectories};
 pub use value::{Object, Value};
 
 #[cfg(test)]

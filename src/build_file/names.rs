@@ -1,11 +1,11 @@
-//! Names: those that a statement binds, and those that Python has and the evaluator has not.
+//! Names: those that a statement binds, and Python's names that the evaluator does not support.
 
 use std::collections::BTreeSet;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, ExprContext, Stmt};
 
-/// Built-in functions, exceptions and names of `typing` that Pants lets BUILD files and preludes use.
+/// Built-in functions, exceptions and names of `typing` that Pants makes available to BUILD files and preludes.
 const PYTHON_ONLY: &[&str] = &[
     "Any",
     "ArithmeticError",
@@ -66,11 +66,12 @@ const PYTHON_ONLY: &[&str] = &[
     "vars",
 ];
 
+/// Whether a name exists in Python but not in this evaluator.
 pub fn is_python_only(name: &str) -> bool {
     PYTHON_ONLY.contains(&name)
 }
 
-/// Every name that a statement may bind, in whatever branch of it.
+/// Every name that a statement may bind, in any of its branches.
 pub fn bound_names(statement: &Stmt) -> BTreeSet<&str> {
     let mut names = Names::default();
     names.visit_stmt(statement);

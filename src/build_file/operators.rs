@@ -1,9 +1,10 @@
-//! What operators do to numbers and sets; none where an operator does not apply.
+//! Binary operators on numbers and sets. Each function returns `None` if the operator does not apply or overflows.
 
 use ruff_python_ast::Operator;
 
 use crate::build_file::term::{Items, Term};
 
+/// An operator on two integers.
 pub fn integers<'a>(op: Operator, left: i64, right: i64) -> Option<Term<'a>> {
     let value = match op {
         Operator::Add => left.checked_add(right),
@@ -30,6 +31,7 @@ fn floor_div(left: i64, right: i64) -> Option<i64> {
     Some(if inexact && ((left < 0) != (right < 0)) { quotient - 1 } else { quotient })
 }
 
+/// An operator on two floating-point numbers.
 pub fn floats<'a>(op: Operator, left: f64, right: f64) -> Option<Term<'a>> {
     let value = match op {
         Operator::Add => left + right,
@@ -44,6 +46,7 @@ pub fn floats<'a>(op: Operator, left: f64, right: f64) -> Option<Term<'a>> {
     Some(Term::Float(value))
 }
 
+/// An operator on two sets.
 pub fn sets<'a>(op: Operator, left: &Items<'a>, right: &Items<'a>) -> Option<Term<'a>> {
     let (left_items, right_items) = (left.to_vec(), right.to_vec());
     let items = match op {

@@ -1,9 +1,9 @@
-//! Methods of strings.
+//! Methods of strings. Formatting is in `format`.
 
 use crate::build_file::eval::MAX_SIZE;
 use crate::build_file::term::Term;
 
-/// None for a method that is not known, or not with these arguments.
+/// Calls a string method. `None` if the method is unknown or does not support these arguments.
 pub fn method<'a>(text: &str, name: &str, arguments: &[Term<'a>]) -> Option<Term<'a>> {
     let most = match name {
         "replace" | "split" | "rsplit" => 2,
@@ -78,6 +78,7 @@ fn split<'a>(text: &str, name: &str, by: Option<&str>, limit: Option<&Term<'a>>)
     })
 }
 
+/// Methods that test a string.
 fn question(text: &str, name: &str, argument: Option<&Term<'_>>) -> Option<bool> {
     let any = |test: &dyn Fn(&str) -> bool| match argument {
         Some(Term::Str(word)) => Some(test(word)),
@@ -97,7 +98,7 @@ fn question(text: &str, name: &str, argument: Option<&Term<'_>>) -> Option<bool>
     })
 }
 
-/// Whether a character is to be stripped: one of a set, or white space.
+/// A predicate for characters to strip: those of `set`, or white space if there is none.
 fn in_set(set: Option<&str>) -> impl Fn(char) -> bool {
     move |char| set.map_or_else(|| char.is_whitespace(), |set| set.contains(char))
 }

@@ -1,4 +1,4 @@
-//! The evaluator's values. Unlike `Value` they can be changed and called; they live as long as one evaluation.
+//! The values of the evaluator. Unlike `Value`, they are mutable and callable, and live for one evaluation only.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,9 +9,10 @@ use ruff_python_ast::{Expr, Parameters, Stmt};
 use crate::build_file::source::Source;
 use crate::build_file::value::{self, Value};
 
-/// Values nested deeper than this are not compared, printed or taken over.
+/// Nesting limit for comparing, printing and converting values.
 pub const MAX_DEPTH: usize = 64;
 
+/// A value during evaluation.
 #[derive(Clone)]
 pub enum Term<'a> {
     None,
@@ -22,12 +23,12 @@ pub enum Term<'a> {
     List(Rc<Items<'a>>),
     Tuple(Rc<Items<'a>>),
     Set(Rc<Items<'a>>),
-    /// Keys and values in turn.
+    /// Keys and values alternate.
     Dict(Rc<Items<'a>>),
     Object(Rc<Object<'a>>),
-    /// A directory, as `build_file_dir()` gives it.
+    /// A path, as `build_file_dir()` returns it.
     Path(Rc<str>),
-    /// What `open()` gave: the text.
+    /// An open file, as `open()` returns it: its whole text.
     File(Rc<str>),
     /// The name of a target type or object constructor.
     Symbol(Rc<str>),
@@ -36,16 +37,18 @@ pub enum Term<'a> {
     Function(Rc<Function<'a>>),
 }
 
-/// What a container holds. Dropped without recursion, since a loop can nest lists as deep as it likes.
+/// The items of a container. They are dropped without recursion, since a loop can nest lists to any depth.
 #[derive(Default)]
 pub struct Items<'a>(pub RefCell<Vec<Term<'a>>>);
 
+/// A call of an object constructor.
 pub struct Object<'a> {
     pub kind: String,
     pub positional: Vec<Term<'a>>,
     pub named: Vec<(String, Term<'a>)>,
 }
 
+/// A function or lambda of the file or of a prelude.
 pub struct Function<'a> {
     pub source: &'a Source,
     pub name: &'a str,
@@ -55,13 +58,14 @@ pub struct Function<'a> {
     pub frame: Rc<Frame<'a>>,
 }
 
+/// The body of a function or lambda.
 #[derive(Clone, Copy)]
 pub enum Body<'a> {
     Statements(&'a [Stmt]),
     Expression(&'a Expr),
 }
 
-/// Names in one scope, and the scope around it.
+/// The names of one scope, and its enclosing scope.
 #[derive(Default)]
 pub struct Frame<'a> {
     pub names: RefCell<BTreeMap<String, Term<'a>>>,
@@ -103,7 +107,7 @@ impl Drop for Items<'_> {
 }
 
 impl<'a> Items<'a> {
-    pub fn of(items: Vec<Term<'a>>) -> Rc<Items<'a>> {
+    pub fn from_vec(items: Vec<Term<'a>>) -> Rc<Items<'a>> {
         Rc::new(Items(RefCell::new(items)))
     }
 
@@ -119,7 +123,7 @@ impl<'a> Items<'a> {
         self.0.borrow().iter().any(|item| item.equals(term))
     }
 
-    /// A dict's pairs.
+    /// The keys and values of a dict.
     pub fn pairs(&self) -> Vec<(Term<'a>, Term<'a>)> {
         self.0.borrow().chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
     }
@@ -149,11 +153,11 @@ impl<'a> Term<'a> {
     }
 
     pub fn list(items: Vec<Term<'a>>) -> Term<'a> {
-        Term::List(Items::of(items))
+        Term::List(Items::from_vec(items))
     }
 
     pub fn tuple(items: Vec<Term<'a>>) -> Term<'a> {
-        Term::Tuple(Items::of(items))
+        Term::Tuple(Items::from_vec(items))
     }
 
     pub fn set(items: Vec<Term<'a>>) -> Term<'a> {
@@ -222,7 +226,7 @@ impl<'a> Term<'a> {
         compare(self, other, 0)
     }
 
-    /// What the declaration keeps of this term; `None` for functions and for what is nested too deep.
+    /// Converts the term to a value of a declaration. `None` for functions and for terms beyond the nesting limit.
     pub fn to_value(&self) -> Option<Value> {
         to_value(self, 0)
     }

@@ -1,29 +1,41 @@
-//! What a BUILD file's expressions evaluate to.
+//! Values of fields, as declarations hold them. Values during evaluation are in `term`.
 
+/// A Python value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
+    /// `None`.
     None,
+    /// `True` or `False`.
     Bool(bool),
+    /// An integer of at most 64 bits.
     Int(i64),
+    /// A floating-point number.
     Float(f64),
+    /// A string. Paths and names of target types become strings too.
     Str(String),
+    /// A list. Sets become lists too.
     List(Vec<Value>),
+    /// A tuple.
     Tuple(Vec<Value>),
-    /// In the order written.
+    /// A dict, in insertion order.
     Dict(Vec<(Value, Value)>),
-    /// Boxed: few values are one, and a repository's graph has a hundred thousand values.
+    /// An object. Boxed to keep `Value` small: objects are rare, and a graph holds a hundred thousand values.
     Object(Box<Object>),
 }
 
 /// A call of an object constructor: `python_artifact(…)`, `http_source(…)`, `parametrize(…)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
+    /// The name of the constructor.
     pub kind: String,
+    /// Positional arguments.
     pub positional: Vec<Value>,
+    /// Keyword arguments, in the order written.
     pub named: Vec<(String, Value)>,
 }
 
 impl Value {
+    /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Value::Str(text) => Some(text),
@@ -31,6 +43,7 @@ impl Value {
         }
     }
 
+    /// The value of a boolean.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Value::Bool(value) => Some(*value),
@@ -38,6 +51,7 @@ impl Value {
         }
     }
 
+    /// The value of an integer.
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Value::Int(value) => Some(*value),
@@ -53,7 +67,7 @@ impl Value {
         }
     }
 
-    /// The strings of a list or tuple; what is no string is left out.
+    /// The strings of a list or tuple. Items of other types are omitted; any other value has no strings.
     pub fn strings(&self) -> Vec<&str> {
         self.items().unwrap_or_default().iter().filter_map(Value::as_str).collect()
     }

@@ -1,4 +1,4 @@
-//! `[cli.alias]`: words and flags that stand for others.
+//! `[cli.alias]`: names and flags that expand to other words of the command line.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,29 @@ use crate::cli::flag;
 use crate::config::table::renamed;
 use crate::config::{Table, shell};
 
+/// Why an alias is invalid; each variant holds the alias's name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    #[error("alias `{0}` of `[cli.alias]` is not a name: letters, digits, `_` and `-`, after `--` for a flag")]
+    /// The name has invalid characters.
+    #[error("invalid alias `{0}` in `[cli.alias]`: a name has letters, digits, `_` and `-`, after `--` for a flag")]
     Name(String),
-    #[error("alias `{0}` of `[cli.alias]` is the name of a goal or flag")]
+    /// The name already means something.
+    #[error("alias `{0}` in `[cli.alias]` is the name of a goal or flag")]
     Shadows(String),
-    #[error("alias `{0}` of `[cli.alias]` is not a text whose quotes are closed")]
+    /// The value cannot be split into words.
+    #[error("the value of alias `{0}` in `[cli.alias]` is not a string, or has an unclosed quote")]
     Value(String),
-    #[error("alias `{0}` of `[cli.alias]` stands for itself")]
+    /// The alias expands to itself, or to too many words.
+    #[error("alias `{0}` in `[cli.alias]` expands to itself")]
     Cycle(String),
 }
 
-/// Every name with all that it stands for, other aliases replaced.
+/// Each alias with its complete expansion: other aliases in it are expanded, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases(BTreeMap<String, Vec<String>>);
 
 impl Aliases {
+    /// Checks and expands the section's aliases.
     pub fn new(written: &Map<String, Value>, table: &Table) -> Result<Aliases, Error> {
         let mut words = BTreeMap::new();
         for (name, value) in written {
@@ -39,11 +45,12 @@ impl Aliases {
         Ok(Aliases(aliases))
     }
 
-    /// The words that stand behind a word: usually itself.
+    /// The expansion of a word: the word itself if it is not an alias.
     pub fn expand(&self, word: &str) -> Vec<String> {
         self.0.get(word).cloned().unwrap_or_else(|| vec![word.to_owned()])
     }
 
+    /// The names of all aliases, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -63,24 +70,24 @@ fn check_name(name: &str, table: &Table) -> Result<(), Error> {
     Ok(())
 }
 
-fn expand(name: &str, words: &BTreeMap<String, Vec<String>>, inside: &mut Vec<String>) -> Result<Vec<String>, Error> {
-    let Some(stands_for) = words.get(name) else { return Ok(vec![name.to_owned()]) };
-    if inside.iter().any(|outer| outer == name) {
+fn expand(name: &str, words: &BTreeMap<String, Vec<String>>, outer: &mut Vec<String>) -> Result<Vec<String>, Error> {
+    let Some(expansion) = words.get(name) else { return Ok(vec![name.to_owned()]) };
+    if outer.iter().any(|alias| alias == name) {
         return Err(Error::Cycle(name.to_owned()));
     }
-    inside.push(name.to_owned());
+    outer.push(name.to_owned());
     let mut out = Vec::new();
-    for word in stands_for {
-        out.extend(expand(word, words, inside)?);
+    for word in expansion {
+        out.extend(expand(word, words, outer)?);
         if out.len() > MAX_WORDS {
             return Err(Error::Cycle(name.to_owned()));
         }
     }
-    inside.pop();
+    outer.pop();
     Ok(out)
 }
 
-/// Aliases that double each other end with a message.
+/// Limit on the words of an expansion: aliases that contain each other twice grow exponentially.
 const MAX_WORDS: usize = 10_000;
 
 #[cfg(test)]
@@ -93,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_stand_for_words_and_for_other_aliases() {
+    fn aliases_expand_to_words_and_to_other_aliases() {
         let aliases = aliases(json!({
             "green": "fmt lint check",
             "all": "green test",
@@ -106,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_alias_is_refused() {
+    fn invalid_aliases_are_refused() {
         assert_eq!(aliases(json!({"aa": "bb", "bb": "aa"})), Err(Error::Cycle("aa".into())));
         assert_eq!(aliases(json!({"test": "lint"})), Err(Error::Shadows("test".into())));
         assert_eq!(aliases(json!({"--tag": "x"})), Err(Error::Shadows("--tag".into())));
@@ -115,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_that_double_each_other_end() {
+    fn exponential_expansion_is_refused() {
         let written: Map<String, Value> =
             (0..60).map(|n| (format!("a{n:02}"), json!(format!("a{:02} a{:02}", n + 1, n + 1)))).collect();
         assert!(matches!(Aliases::new(&written, Table::get()), Err(Error::Cycle(_))));

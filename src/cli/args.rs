@@ -1,5 +1,5 @@
-//! From the words of the command line to goals, flags, specs and what is passed through. Pure: what exists on disk is
-//! asked of the caller. What specs mean is known in `target`.
+//! Parses the command line into goals, flags, specs and passthrough arguments. Pure: the caller answers which paths exist.
+//! The room `targets` interprets specs.
 
 use crate::base::text::nearest;
 use crate::cli::alias::Aliases;
@@ -7,54 +7,82 @@ use crate::cli::flag::{self, GLOBAL, Refused};
 use crate::config::table::renamed;
 use crate::config::{Flag, Table};
 
+/// The parsed command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Args {
-    /// By today's names, in the order in which they run.
+    /// By their current names, in the order in which they run.
     pub goals: Vec<String>,
+    /// In the order of the command line.
     pub flags: Vec<Flag>,
-    /// As written; one that excludes begins with `-`.
+    /// As written; an excluding spec begins with `-`.
     pub specs: Vec<String>,
-    /// What followed `--`.
+    /// The words after `--`.
     pub passthrough: Vec<String>,
-    /// Asked for instead of a run.
+    /// The help to show instead of running goals.
     pub help: Option<Help>,
 }
 
+/// A request for help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Help {
-    /// Goals, sections, target types or the names of lists (`goals`, `targets`); none is an overview.
+    /// The pages of some topics.
     Topics {
+        /// Goals, sections, target types or the names of lists (`goals`, `targets`); empty for the overview.
         topics: Vec<String>,
+        /// Also show options that have no effect.
         advanced: bool,
     },
     /// Everything, as JSON.
     All,
+    /// The version.
     Version,
 }
 
+/// Why a command line is invalid.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
+    /// Words that are neither goals nor specs.
     #[error("unknown {}: {}", plural("goal", .words), quoted(.words))]
-    UnknownGoals { words: Vec<String>, hint: Option<String> },
+    UnknownGoals {
+        /// In the order of the command line.
+        words: Vec<String>,
+        /// The goal that was probably meant.
+        hint: Option<String>,
+    },
+    /// Flags that no option has.
     #[error("unknown {}: {}", plural("flag", .flags), quoted(.flags))]
-    UnknownFlags { flags: Vec<String>, hint: Option<String> },
-    #[error("flag `{flag}` has no value")]
-    NeedsValue { flag: String },
-    #[error("no goal is named")]
+    UnknownFlags {
+        /// In the order of the command line.
+        flags: Vec<String>,
+        /// The flag that was probably meant.
+        hint: Option<String>,
+    },
+    /// A flag without the value that it requires.
+    #[error("missing value of flag `{flag}`")]
+    NeedsValue {
+        /// As written.
+        flag: String,
+    },
+    /// Specs or flags without a goal.
+    #[error("no goal specified")]
     NoGoal,
 }
 
 impl Error {
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::UnknownGoals { hint, .. } | Error::UnknownFlags { hint, .. } => hint.clone(),
             Error::NeedsValue { flag } => Some(format!("write `{flag}=VALUE`, without a space")),
-            Error::NoGoal => Some("name one, as in `test ::` or `list src::`; `goals` lists them".to_owned()),
+            Error::NoGoal => {
+                Some("specify a goal, such as `test ::` or `list src::`; `help goals` lists all goals".to_owned())
+            }
         }
     }
 }
 
-/// `exists` says whether a path, relative to where specs begin, exists.
+/// Parses `argv`, which does not include the program's name. `exists` answers whether a path exists, relative to the
+/// directory that specs are relative to.
 pub fn parse(argv: &[String], table: &Table, aliases: &Aliases, exists: &dyn Fn(&str) -> bool) -> Result<Args, Error> {
     let mut reader = Reader { table, exists, args: Args::default(), context: GLOBAL, unknown: Unknown::default() };
     let mut words = argv.iter();
@@ -70,27 +98,28 @@ pub fn parse(argv: &[String], table: &Table, aliases: &Aliases, exists: &dyn Fn(
     reader.finish()
 }
 
-/// The flags that say which settings files there are; they count before the aliases of those files are known.
+/// The flags that name settings files. They apply before the aliases in those files are known.
 pub fn early_flags(argv: &[String], table: &Table) -> Vec<Flag> {
     let before_passthrough = argv.iter().take_while(|word| *word != "--");
     let flags = before_passthrough.filter_map(|word| flag::read(table, word, GLOBAL).ok());
     flags.filter(|flag| flag.scope == GLOBAL && EARLY.contains(&flag.option.as_str())).collect()
 }
 
+/// The options of [`early_flags`].
 const EARLY: [&str; 3] = ["pants_config_files", "pantsrc", "pantsrc_files"];
 
-/// Lists that `help` knows; alone on the command line each is a short form of `help WORD`.
+/// The lists that `help` can show. As the only word of the command line, each is short for `help WORD`.
 pub const HELP_LISTS: [&str; 8] =
     ["goals", "targets", "subsystems", "tools", "symbols", "api-types", "global", "backends"];
 
-/// Goals whose arguments are words of their own.
+/// Goals whose arguments are arbitrary words rather than specs.
 const WORD_GOALS: [&str; 2] = ["completions", "complete"];
 
 struct Reader<'a> {
     table: &'a Table,
     exists: &'a dyn Fn(&str) -> bool,
     args: Args,
-    /// The goal whose flags are short here.
+    /// The goal whose flags need no prefix at this position.
     context: &'a str,
     unknown: Unknown<'a>,
 }
@@ -98,7 +127,7 @@ struct Reader<'a> {
 #[derive(Default)]
 struct Unknown<'a> {
     words: Vec<String>,
-    /// Each with the goal whose flags were short there.
+    /// Each with the goal whose flags need no prefix at its position.
     flags: Vec<(String, &'a str)>,
 }
 
@@ -110,7 +139,7 @@ impl Reader<'_> {
             topics.push(word.to_owned());
         } else if let Some(goal) = renamed::goal(word) {
             self.context = goal;
-            // Named twice, it still runs once.
+            // A goal that is specified twice runs once.
             if !self.args.goals.iter().any(|named| named == goal) {
                 self.args.goals.push(goal.to_owned());
             }
@@ -124,8 +153,8 @@ impl Reader<'_> {
 
     fn flag(&mut self, spelling: &str) -> Result<(), Error> {
         match spelling {
-            "--help" => self.ask(false),
-            "--help-advanced" => self.ask(true),
+            "--help" => self.request_help(false),
+            "--help-advanced" => self.request_help(true),
             "--help-all" => self.args.help = Some(Help::All),
             "--version" => self.args.help = Some(Help::Version),
             _ => match flag::read(self.table, spelling, self.context) {
@@ -139,7 +168,7 @@ impl Reader<'_> {
 
     fn short_flag(&mut self, word: &str) -> Result<bool, Error> {
         match word {
-            "-h" => self.ask(false),
+            "-h" => self.request_help(false),
             "-v" | "-V" => self.args.help = Some(Help::Version),
             _ => {
                 let Some(level) = word.strip_prefix("-l").map(|rest| rest.strip_prefix('=').unwrap_or(rest)) else {
@@ -154,15 +183,15 @@ impl Reader<'_> {
         Ok(true)
     }
 
-    /// Goals that were named before, or will be named, are what is asked about.
-    fn ask(&mut self, advanced: bool) {
+    /// Shows help about the goals of the command line, before and after this word.
+    fn request_help(&mut self, advanced: bool) {
         self.args.help = Some(Help::Topics { topics: self.args.goals.clone(), advanced });
     }
 
     fn help_word(&mut self, word: &str) -> bool {
         match word {
-            "help" => self.ask(false),
-            "help-advanced" => self.ask(true),
+            "help" => self.request_help(false),
+            "help-advanced" => self.request_help(true),
             "help-all" => self.args.help = Some(Help::All),
             list if self.is_bare() && HELP_LISTS.contains(&list) && !(self.exists)(list) => {
                 self.args.help = Some(Help::Topics { topics: vec![list.to_owned()], advanced: false });
@@ -195,16 +224,17 @@ impl Reader<'_> {
         if let Some(first) = words.first() {
             let goals = self.table.goals().map(|goal| goal.name);
             let hint = match nearest(first, goals) {
-                Some(near) => format!("did you mean `{near}`? a directory is written `./{first}`"),
-                None => format!("`goals` lists the goals; a directory is written `./{first}`"),
+                Some(near) => format!("did you mean `{near}`? write `./{first}` for a directory"),
+                None => format!("`help goals` lists all goals; write `./{first}` for a directory"),
             };
             return Err(Error::UnknownGoals { words, hint: Some(hint) });
         }
         if !flags.is_empty() {
             let hints =
                 flags.iter().find_map(|(flag, context)| flag::suggest(self.table, flag, context, &self.args.goals));
-            let hint = hints
-                .unwrap_or_else(|| "`help GOAL` lists a goal's flags, `help global` those of every goal".to_owned());
+            let hint = hints.unwrap_or_else(|| {
+                "`help GOAL` lists the flags of a goal, `help global` the flags of every goal".to_owned()
+            });
             let flags = flags.into_iter().map(|(flag, _)| flag).collect();
             return Err(Error::UnknownFlags { flags, hint: Some(hint) });
         }
@@ -215,8 +245,8 @@ impl Reader<'_> {
     }
 }
 
-fn plural(word: &str, of: &[String]) -> String {
-    if of.len() == 1 { word.to_owned() } else { format!("{word}s") }
+fn plural(word: &str, items: &[String]) -> String {
+    if items.len() == 1 { word.to_owned() } else { format!("{word}s") }
 }
 
 fn quoted(words: &[String]) -> String {

@@ -1,4 +1,4 @@
-//! Completion scripts for shells, made from the option table.
+//! Completion scripts for shells, generated from the option table.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command, ValueHint};
@@ -12,26 +12,34 @@ use crate::config::table::{Kind, Row, Section};
 
 const SHELLS: [(&str, Shell); 3] = [("bash", Shell::Bash), ("fish", Shell::Fish), ("zsh", Shell::Zsh)];
 
-/// Sections whose flags are offered with every goal, by their long name.
-const OFFERED: [&str; 2] = ["changed", "filter"];
+/// Sections whose flags are completed after every goal, with the section's name as a prefix.
+const EVERYWHERE: [&str; 2] = ["changed", "filter"];
 
+/// Why there is no completion script.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    #[error("no completions for `{shell}`")]
-    UnknownShell { shell: String, near: Option<&'static str> },
+    /// The shell is not supported.
+    #[error("unsupported shell `{shell}`")]
+    UnknownShell {
+        /// As written.
+        shell: String,
+        /// The supported shell that was probably meant.
+        near: Option<&'static str>,
+    },
 }
 
 impl Error {
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let Error::UnknownShell { near, .. } = self;
         Some(match near {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "there are some for `bash`, `fish` and `zsh`".to_owned(),
+            None => "supported shells: `bash`, `fish`, `zsh`".to_owned(),
         })
     }
 }
 
-/// The script for one shell. `goals` are those that can be run.
+/// Renders the completion script of a shell. `goals` are the implemented goals.
 pub fn script(table: &Table, goals: &[&str], shell: &str) -> Result<String, Error> {
     let found = SHELLS.iter().find(|(name, _)| *name == shell);
     let (_, shell) = found.ok_or_else(|| Error::UnknownShell {
@@ -52,25 +60,25 @@ fn command(table: &Table, goals: &[&str]) -> Command {
 }
 
 fn goal_command(table: &Table, goal: &Section) -> Command {
-    let everywhere = table.section(GLOBAL).into_iter().flat_map(arguments);
-    let offered = OFFERED.iter().filter(|name| **name != goal.name).filter_map(|name| table.section(name));
+    let global = table.section(GLOBAL).into_iter().flat_map(arguments);
+    let everywhere = EVERYWHERE.iter().filter(|name| **name != goal.name).filter_map(|name| table.section(name));
     Command::new(goal.name)
         .about(goal.help)
-        .args(everywhere)
+        .args(global)
         .args(arguments(goal))
-        .args(offered.flat_map(arguments))
+        .args(everywhere.flat_map(arguments))
         .arg(Arg::new("specs").num_args(0..).value_hint(ValueHint::AnyPath))
 }
 
-/// A section that is goal and subsystem at once is offered by its long names too.
 fn arguments(section: &Section) -> impl Iterator<Item = Arg> {
     section.rows.values().filter(|row| !row.entry.inert).map(|row| argument(section, row))
 }
 
 fn argument(section: &Section, row: &Row) -> Arg {
     let name = help::flag_name(section, row);
-    let is_offered = OFFERED.contains(&section.name);
-    let name = if is_offered && section.is_goal { format!("{}-{name}", section.name) } else { name };
+    let is_everywhere = EVERYWHERE.contains(&section.name);
+    // The flags of a goal need no prefix, but here they stand after other goals.
+    let name = if is_everywhere && section.is_goal { format!("{}-{name}", section.name) } else { name };
     let argument = Arg::new(name.clone()).help(row.entry.help);
     match row.entry.kind {
         Kind::Bool if row.default == true => argument.long(format!("no-{name}")).action(ArgAction::SetTrue),
@@ -97,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_consistent() {
+    fn the_generated_command_is_valid() {
         let goals: Vec<&str> = Table::get().goals().map(|goal| goal.name).collect();
         command(Table::get(), &goals).debug_assert();
     }

@@ -1,6 +1,7 @@
-//! Runs the goals of a command line one after the other, until one fails; shows help and completions.
+//! Runs the goals of a command line one after the other until one fails, or shows help or completions.
 
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use crate::base::Severity;
 use crate::cli::args::Help;
@@ -13,7 +14,7 @@ use crate::goals;
 use crate::report::{ExitCode, Message};
 use crate::session::{Session, Terminal, Verdict};
 
-/// From the words of the command line, without the program's name, to the process's exit code.
+/// Runs a command line and returns the exit code of the process. `argv` does not include the program's name.
 pub fn run(argv: &[String], environment: Environment) -> u8 {
     let stderr_is_terminal = std::io::stderr().is_terminal();
     let colour = shows_colour(None, stderr_is_terminal, &environment);
@@ -23,8 +24,8 @@ pub fn run(argv: &[String], environment: Environment) -> u8 {
     };
     let setting = GlobalSettings::parse(&invocation.config).colors;
     let colour = shows_colour(setting, stderr_is_terminal, &invocation.environment);
-    if let Some(wanted) = &invocation.args.help {
-        return show_help(wanted);
+    if let Some(help) = &invocation.args.help {
+        return show_help(help);
     }
     if let [goal, ..] = &invocation.args.goals[..]
         && goal == "completions"
@@ -43,14 +44,16 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
     for warning in warnings {
         session.ui.report(Message::new(Severity::Warning, &warning.message, warning.hint.as_deref()));
     }
-    // Without any goal: an overview, and the exit code says that nothing was done.
+    // Without a goal, the overview is shown, and the exit code indicates that nothing was done.
     if args.goals.is_empty() {
         print!("{}", help::overview(Table::get(), &goals::names()));
         return ExitCode::Failure.number();
     }
+    tracing::info!(goals = ?args.goals, specs = ?session.context.specs, version = env!("CARGO_PKG_VERSION"), "run started");
     let code = run_each(&args.goals, &mut session);
     session.report_leftovers();
     session.repository.leak();
+    tracing::info!(exit_code = code, "run ended");
     if code == ExitCode::Success.number() && session.repository.has_errors {
         session.ui.error("the repository has errors (see above)", None);
         return ExitCode::Failure.number();
@@ -65,7 +68,11 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
             session.ui.error(&format!("goal `{name}` is not implemented yet"), Some(&hint));
             return ExitCode::Failure.number();
         };
-        match goal(session) {
+        let started = Instant::now();
+        let result = goal(session);
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::info!(goal = name, seconds, verdict = ?result.as_ref().ok(), "goal ended");
+        match result {
             Ok(Verdict::Good) => {}
             Ok(Verdict::Interrupted) => return report_interrupt(session),
             Ok(verdict) => return verdict.exit_code(),
@@ -90,16 +97,16 @@ fn failed(error: &dyn std::error::Error, hint: Option<&str>, colour: bool, code:
     code.number()
 }
 
-fn show_help(wanted: &Help) -> u8 {
+fn show_help(request: &Help) -> u8 {
     let (table, names) = (Table::get(), goals::names());
-    match wanted {
+    match request {
         Help::Version => println!("{}", env!("CARGO_PKG_VERSION")),
         Help::All => print!("{}", topics::all(table, &names)),
         Help::Topics { topics, .. } if topics.is_empty() => print!("{}", help::overview(table, &names)),
         Help::Topics { topics, advanced } => {
             for topic in topics {
                 let Some(page) = topics::page(table, &names, topic, *advanced) else {
-                    eprintln!("error: there is no help for `{topic}`");
+                    eprintln!("error: unknown help topic: `{topic}`");
                     if let Some(near) = topics::suggest(table, topic) {
                         eprintln!("hint: did you mean `{near}`?");
                     }

@@ -1,19 +1,24 @@
-//! Errors that stop a run before any goal starts, and whether output is coloured.
+//! Errors that stop a run before a goal starts, and the decision whether output is coloured.
 
 use crate::cli::{alias, args};
 use crate::config;
 
+/// Why a run stops before a goal starts.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Invalid settings.
     #[error(transparent)]
     Config(#[from] config::Error),
+    /// An invalid command line.
     #[error(transparent)]
     Args(#[from] args::Error),
+    /// An invalid alias.
     #[error(transparent)]
     Alias(#[from] alias::Error),
 }
 
 impl Error {
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Config(error) => error.hint(),
@@ -23,8 +28,8 @@ impl Error {
     }
 }
 
-/// Whether to write colours: on a terminal that shows them, unless the user said otherwise. `setting` is the option
-/// `colors`.
+/// Whether to print colours: by default on a terminal that supports them. `setting` is the option `[GLOBAL] colors`, which
+/// overrides the environment variables `NO_COLOR`, `TERM`, `FORCE_COLOR`, `CLICOLOR_FORCE` and `CLICOLOR`.
 pub fn shows_colour(setting: Option<bool>, is_terminal: bool, environment: &config::Environment) -> bool {
     let is_on = |name| environment.var(name).is_some_and(|value| value != "0");
     setting.unwrap_or_else(|| {
@@ -39,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_shown_where_they_are_wanted() {
+    fn colours_depend_on_the_terminal_and_the_environment() {
         let check = |vars: &[(&str, &str)], terminal, expected| {
             let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let environment = config::Environment { vars, ..Default::default() };

@@ -1,26 +1,28 @@
-//! Which option a flag's name means: `--debug` after the goal `test`, `--test-debug` anywhere, `--no-…` for false.
+//! Finds the option that a flag sets: `--debug` after the goal `test`, `--test-debug` anywhere, `--no-…` for false.
 
 use crate::base::text::nearest;
 use crate::config::Flag;
 use crate::config::table::renamed::{self, Renamed};
 use crate::config::table::{Kind, Row, Section, Table};
 
-/// Where a flag stands: after a goal, or where only global flags are short.
+/// The section of global options. As a context, it stands for positions where only global flags need no prefix.
 pub const GLOBAL: &str = "GLOBAL";
 
+/// Why a flag is invalid.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refused {
+    /// No option has this name.
     Unknown,
-    /// Not a switch, and no `=value` follows.
+    /// The option is not boolean, and no `=value` follows.
     NeedsValue,
 }
 
-/// Reads `--name` or `--name=value`; `context` is the goal whose own flags are short here.
+/// Reads `--name` or `--name=value`; `context` is the goal whose flags need no prefix at this position.
 pub fn read(table: &Table, spelling: &str, context: &str) -> Result<Flag, Refused> {
     let body = spelling.strip_prefix("--").ok_or(Refused::Unknown)?;
     let (name, value) = body.split_once('=').map_or((body, None), |(name, value)| (name, Some(value)));
     let Some(meaning) = find(table, name, context) else {
-        return meaningless(table, name, spelling).ok_or(Refused::Unknown);
+        return ignored(table, name, spelling).ok_or(Refused::Unknown);
     };
     let value = match (value, meaning.is_switch()) {
         (Some(value), true) if meaning.negated => (!value.eq_ignore_ascii_case("true")).to_string(),
@@ -36,7 +38,7 @@ pub fn read(table: &Table, spelling: &str, context: &str) -> Result<Flag, Refuse
     })
 }
 
-/// What the user may have meant by an unknown flag: rather something of the goals that the command line names.
+/// Suggests a known flag for an unknown one, preferring the flags of the goals on the command line.
 pub fn suggest(table: &Table, spelling: &str, context: &str, goals: &[String]) -> Option<String> {
     let name = spelling.split('=').next().unwrap_or(spelling);
     let bare = name.trim_start_matches("--");
@@ -47,19 +49,18 @@ pub fn suggest(table: &Table, spelling: &str, context: &str, goals: &[String]) -
             "`{name}` belongs to the goal `{goal}`: write `{goal} {name}`, or `--{goal}-{bare}` anywhere"
         ));
     }
-    let meant = if context == GLOBAL { goals.last().map_or(GLOBAL, String::as_str) } else { context };
-    let known: Vec<String> = spellings(table, meant).collect();
+    let scope = if context == GLOBAL { goals.last().map_or(GLOBAL, String::as_str) } else { context };
+    let known: Vec<String> = spellings(table, scope).collect();
     let known = || known.iter().map(String::as_str);
-    // `--seperator`: it begins as a known one.
-    let beginning =
-        || known().filter(|known| known.len() > 4 && name.starts_with(known)).max_by_key(|known| known.len());
-    let near = nearest(name, known()).or_else(beginning)?;
+    // `--seperator` begins with the known flag `--sep`.
+    let prefix = || known().filter(|known| known.len() > 4 && name.starts_with(known)).max_by_key(|known| known.len());
+    let near = nearest(name, known()).or_else(prefix)?;
     let is_known_here = find(table, near.trim_start_matches("--"), context).is_some();
-    let near = if is_known_here { near.to_owned() } else { format!("--{meant}-{}", near.trim_start_matches("--")) };
+    let near = if is_known_here { near.to_owned() } else { format!("--{scope}-{}", near.trim_start_matches("--")) };
     Some(format!("did you mean `{near}`?"))
 }
 
-/// Every flag that means something here, as written in this context.
+/// Every flag that has an effect, as it is written in this context.
 pub fn spellings(table: &Table, context: &str) -> impl Iterator<Item = String> {
     table.rows().filter(|(_, row)| !row.entry.inert).map(move |(section, row)| {
         let option = row.entry.name.replace('_', "-");
@@ -71,8 +72,8 @@ pub fn spellings(table: &Table, context: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// A flag of a section that is only accepted: nothing reads its value.
-fn meaningless(table: &Table, name: &str, spelling: &str) -> Option<Flag> {
+/// A flag of a section that is accepted for compatibility with Pants and has no effect.
+fn ignored(table: &Table, name: &str, spelling: &str) -> Option<Flag> {
     let name = name.strip_prefix("no-").unwrap_or(name);
     let is_prefix = |section: &&Section| {
         section.is_inert && name.strip_prefix(section.name).is_some_and(|rest| rest.starts_with('-'))
@@ -94,7 +95,7 @@ struct Meaning<'t> {
 }
 
 impl Meaning<'_> {
-    /// An old switch may stand for a choice of today.
+    /// A boolean option may have been replaced by a choice.
     fn is_switch(&self) -> bool {
         self.row.entry.kind == Kind::Bool || self.renamed.is_some_and(|renamed| !renamed.values.is_empty())
     }
@@ -106,7 +107,7 @@ impl Meaning<'_> {
     }
 }
 
-/// The option itself is tried before its negation: some names begin with `no`.
+/// The option itself is tried before its negation, since the names of some options begin with `no`.
 fn find<'t>(table: &'t Table, name: &str, context: &str) -> Option<Meaning<'t>> {
     let found = positive(table, name, context);
     let negated = |meaning: Meaning<'t>| meaning.is_switch().then_some(Meaning { negated: true, ..meaning });
@@ -143,7 +144,7 @@ fn option<'t>(table: &'t Table, scope: &str, name: &str) -> Option<Meaning<'t>> 
 mod tests {
     use super::*;
 
-    /// `scope.option=value` or what is wrong.
+    /// `scope.option=value` or the reason why the flag is invalid.
     fn check(spelling: &str, context: &str, expected: &str) {
         let found = match read(Table::get(), spelling, context) {
             Ok(flag) => format!("{}.{}={}", flag.scope, flag.option, flag.value),
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_goals_flag_is_short_only_after_the_goal() {
+    fn the_flags_of_a_goal_need_no_prefix_after_the_goal() {
         check("--debug", "test", "test.debug=true");
         check("--debug", GLOBAL, "Unknown");
         check("--test-debug", GLOBAL, "test.debug=true");
@@ -161,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn global_flags_are_short_everywhere() {
+    fn global_flags_never_need_a_prefix() {
         check("--tag=-a,b", "test", "GLOBAL.tag=-a,b");
         check("--global-level=debug", "test", "GLOBAL.level=debug");
         check("--GLOBAL-level=debug", GLOBAL, "GLOBAL.level=debug");
     }
 
     #[test]
-    fn the_longest_scope_is_meant() {
+    fn the_longest_scope_wins() {
         check("--python-infer-imports=false", GLOBAL, "python-infer.imports=false");
         check("--python-no-binary=x", GLOBAL, "python.no_binary=x");
         check("--changed-since=HEAD~1", "test", "changed.since=HEAD~1");
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn switches_are_negated_in_both_spellings() {
+    fn boolean_flags_are_negated_in_both_spellings() {
         check("--no-pantsd", GLOBAL, "GLOBAL.pantsd=false");
         check("--no-timeouts", "test", "test.timeouts=false");
         check("--no-test-timeouts", GLOBAL, "test.timeouts=false");
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn old_names_mean_todays_options() {
+    fn old_names_set_the_current_options() {
         check("--changed-dependees=direct", GLOBAL, "changed.dependents=direct");
         check("--paths-path-from=a", GLOBAL, "paths.from=a");
         check("--no-process-cleanup", GLOBAL, "GLOBAL.keep_sandboxes=always");
@@ -199,20 +200,20 @@ mod tests {
     }
 
     #[test]
-    fn values_follow_the_first_sign() {
+    fn the_value_begins_after_the_first_equals_sign() {
         check("--extra-env-vars=A=1,B=2", "test", "test.extra_env_vars=A=1,B=2");
         check("--tag", GLOBAL, "NeedsValue");
         check("--tag=", GLOBAL, "GLOBAL.tag=");
     }
 
     #[test]
-    fn flags_of_accepted_sections_are_accepted() {
+    fn flags_of_ignored_sections_are_accepted() {
         check("--no-jvm-reproducible-jars", GLOBAL, "jvm.reproducible_jars=");
         check("--jvmx=1", GLOBAL, "Unknown");
     }
 
     #[test]
-    fn a_suggestion_names_the_goal_or_the_neighbour() {
+    fn a_suggestion_names_the_goal_or_a_similar_flag() {
         let table = Table::get();
         let check = |goals: &[&str], flag, expected: Option<&str>| {
             let goals: Vec<String> = goals.iter().map(|goal| (*goal).to_owned()).collect();

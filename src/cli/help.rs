@@ -1,4 +1,4 @@
-//! Help pages, made from the option table. Target types and other topics are in `topics`.
+//! Help pages about goals and sections, generated from the option table. Target types and other topics are in `topics`.
 
 use clap::{Arg, ArgAction, Command};
 use serde_json::{Value, json};
@@ -7,15 +7,15 @@ use crate::cli::flag::GLOBAL;
 use crate::config::Table;
 use crate::config::table::{Kind, Row, ScopeKind, Section, renamed};
 
-/// What pages call this command.
+/// The name of the command on help pages.
 const NAME: &str = "waders";
 
-/// The page without a topic. `goals` are those that can be run.
+/// The page without a topic. `goals` are the implemented goals.
 pub fn overview(table: &Table, goals: &[&str]) -> String {
     format!(
         "{about}\n\nUsage: {NAME} [flags] GOAL... [flags] [SPEC...] [-- ARGUMENTS...]\n\nGoals:\n{goals}\n\
          Specs:\n  dir::         every target in a directory and below\n  dir:          every target in a directory\n  \
-         dir:name      one target\n  dir/file.py   the targets that own a file\n  -SPEC         leaves targets out\n\n\
+         dir:name      one target\n  dir/file.py   the targets that own a file\n  -SPEC         exclude targets\n\n\
          More:\n  {NAME} help GOAL            a goal and its flags\n  {NAME} help global          flags of every goal\n  \
          {NAME} help targets         the target types; `help TYPE` has its fields\n  \
          {NAME} help subsystems      sections of `pants.toml` and `waders.toml`\n  {NAME} help-all             everything, as JSON\n",
@@ -24,7 +24,7 @@ pub fn overview(table: &Table, goals: &[&str]) -> String {
     )
 }
 
-/// One topic's page: a goal, a section, or the name of a list. `None` for what is not known here.
+/// The page of a topic: a goal, a section, or the name of a list. `None` for an unknown topic.
 pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Option<String> {
     match topic {
         "goals" => Some(goal_list(table, goals)),
@@ -38,19 +38,19 @@ pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Optio
     }
 }
 
-/// Every section and option, with a schema version.
+/// Every section and option as JSON, with a schema version.
 pub fn all(table: &Table, goals: &[&str]) -> Value {
     let sections = table.sections().map(|section| section_json(section, goals));
     json!({"schema_version": 1, "scopes": sections.collect::<serde_json::Map<_, _>>()})
 }
 
-/// `--flag` as a user writes it for this section: a goal's own flags are short.
+/// The flag of an option without the dashes: the flags of goals and global flags need no prefix.
 pub fn flag_name(section: &Section, row: &Row) -> String {
     let option = row.entry.name.replace('_', "-");
     if section.name == GLOBAL || section.is_goal { option } else { format!("{}-{option}", section.name) }
 }
 
-/// `[default: …]` and the choices, as they follow an option's help.
+/// The help of an option, followed by its choices and `[default: …]`.
 pub fn describe(row: &Row) -> String {
     let mut text = row.entry.help.to_owned();
     if let Kind::Choice(choices) = row.entry.kind {
@@ -75,6 +75,7 @@ fn section_list(table: &Table, wanted: impl Fn(&Section) -> bool) -> String {
     lines(table.sections().filter(|section| wanted(section)).map(|section| (section.name, section.help)))
 }
 
+/// Renders names with their descriptions in two columns.
 pub fn lines<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     rows.map(|(name, help)| format!("  {name:<28} {help}").trim_end().to_owned() + "\n").collect()
 }
@@ -92,20 +93,24 @@ fn section_page(section: &Section, goals: &[&str], advanced: bool) -> String {
         .disable_help_flag(true)
         .args(shown.map(|row| argument(section, row)));
     let page = command.render_help().to_string();
-    match is_there(section, goals) {
+    match is_implemented(section, goals) {
         true => page,
-        false => format!("{page}\nThis goal is not there yet.\n"),
+        false => format!("{page}\nThis goal is not implemented yet.\n"),
     }
 }
 
-/// Whether a goal can be run; all else is just there.
-fn is_there(section: &Section, goals: &[&str]) -> bool {
+/// True unless the section is that of a goal which is not implemented.
+fn is_implemented(section: &Section, goals: &[&str]) -> bool {
     section.kind != ScopeKind::Goal || section.name == "completions" || goals.contains(&section.name)
 }
 
 fn argument(section: &Section, row: &Row) -> Arg {
     let name = flag_name(section, row);
-    let help = if row.entry.inert { "Accepted for Pants; means nothing here.".to_owned() } else { describe(row) };
+    let help = if row.entry.inert {
+        "Accepted for compatibility with Pants; has no effect.".to_owned()
+    } else {
+        describe(row)
+    };
     let argument = Arg::new(row.entry.name).help(help);
     if row.entry.kind == Kind::Bool {
         let on_by_default = row.default == Value::Bool(true);
@@ -128,7 +133,7 @@ fn value_name(kind: Kind) -> &'static str {
 
 fn section_json(section: &Section, goals: &[&str]) -> (String, Value) {
     let options: serde_json::Map<String, Value> = section.rows.values().map(|row| option_json(section, row)).collect();
-    let value = json!({"description": section.help, "is_goal": section.is_goal, "is_there": is_there(section, goals), "options": options});
+    let value = json!({"description": section.help, "is_goal": section.is_goal, "is_there": is_implemented(section, goals), "options": options});
     (section.name.to_owned(), value)
 }
 
@@ -153,13 +158,13 @@ mod tests {
     const GOALS: [&str; 2] = ["test", "list"];
 
     #[test]
-    fn the_overview_lists_only_goals_that_run() {
+    fn the_overview_lists_only_implemented_goals() {
         let text = overview(Table::get(), &GOALS);
         assert!(text.contains("  test                         Run tests.\n") && !text.contains("publish"), "{text}");
     }
 
     #[test]
-    fn a_goals_page_has_its_flags_and_their_defaults() {
+    fn the_page_of_a_goal_has_its_flags_and_their_defaults() {
         let text = page(Table::get(), &GOALS, "test", false).unwrap();
         for wanted in
             ["waders test [flags] [SPEC...]", "--debug", "--[no-]timeouts", "[all, failed, none] [default: failed]"]
@@ -169,10 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn flags_of_a_section_have_its_name() {
+    fn flags_of_a_section_have_its_name_as_a_prefix() {
         let text = page(Table::get(), &GOALS, "pytest", false).unwrap();
         assert!(text.contains("--pytest-args=<ITEM>"), "{text}");
-        assert!(page(Table::get(), &GOALS, "GLOBAL", true).unwrap().contains("means nothing here"));
+        assert!(page(Table::get(), &GOALS, "GLOBAL", true).unwrap().contains("has no effect"));
         assert!(page(Table::get(), &GOALS, "python_tests", false).is_none());
     }
 

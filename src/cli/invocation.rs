@@ -1,27 +1,32 @@
-//! One page from the words of the command line to everything a run knows before it starts.
+//! Reads the command line and the settings: everything that is known before a run starts.
 
 use std::path::PathBuf;
 
 use crate::cli::alias::Aliases;
 use crate::cli::args::{self, Args};
 use crate::cli::error::Error;
-use crate::config::{Config, Environment, Settings, Table, Warning, build_root};
+use crate::config::{Config, Environment, SettingsSources, Table, Warning, build_root};
 
+/// A command line with its settings.
 #[derive(Debug)]
 pub struct Invocation {
+    /// The parsed command line.
     pub args: Args,
+    /// Settings files, environment variables and flags combined.
     pub config: Config,
-    /// Absolute.
+    /// An absolute path.
     pub build_root: PathBuf,
+    /// The environment of the process.
     pub environment: Environment,
+    /// About settings, to be reported when the run starts.
     pub warnings: Vec<Warning>,
 }
 
-/// `argv` without the program's name. Aliases stand in settings files, and flags say which files those are: so flags
-/// are looked at twice.
+/// Reads a command line, which does not include the program's name. Aliases are defined in settings files and flags name
+/// those files, so flags are parsed twice.
 pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Error> {
     let table = Table::get();
-    // Help needs no repository, and none that is in order.
+    // Help works outside a repository and in one with errors.
     if let Ok(args) = args::parse(argv, table, &Aliases::default(), &|_| true)
         && args.help.is_some()
     {
@@ -29,9 +34,9 @@ pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Err
         return Ok(Invocation { args, config: Config::default(), build_root, environment, warnings: Vec::new() });
     }
     let build_root = build_root::find(&environment)?;
-    let settings = Settings::read(environment, build_root.clone(), &args::early_flags(argv, table))?;
+    let settings = SettingsSources::read(environment, build_root.clone(), &args::early_flags(argv, table))?;
     let aliases = Aliases::new(&settings.aliases()?, table)?;
-    // Specs are relative to the current directory, but Pants also takes words that exist below the build root.
+    // Specs are relative to the current directory, but Pants also accepts words that exist below the build root.
     let exists = |word: &str| settings.environment.cwd.join(word).exists() || build_root.join(word).exists();
     let args = args::parse(argv, table, &aliases, &exists)?;
     let (config, warnings) = Config::load(&settings, &args.flags, &args.passthrough)?;
@@ -52,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_may_stand_in_a_file_that_a_flag_names() {
+    fn aliases_may_be_defined_in_a_file_that_a_flag_names() {
         let files = [("pants.toml", ""), ("ci.toml", "[cli.alias]\nall-tests = 'test --force ::'")];
         let invocation = read_in(&files, "--pants-config-files=ci.toml all-tests").unwrap();
         assert_eq!(invocation.args.goals, ["test"]);
@@ -60,13 +65,13 @@ mod tests {
     }
 
     #[test]
-    fn help_needs_no_repository_in_order() {
+    fn help_works_without_a_valid_repository() {
         assert!(read_in(&[("pants.toml", "[")], "test --help").unwrap().args.help.is_some());
         assert!(read_in(&[], "--version").unwrap().args.help.is_some());
     }
 
     #[test]
-    fn a_bad_alias_stops_the_run() {
+    fn an_invalid_alias_stops_the_run() {
         let error = read_in(&[("pants.toml", "[cli.alias]\ntest = 'lint'")], "test").unwrap_err();
         assert!(error.to_string().contains("`test`"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! The command line: arguments, help, completions, how errors look. What goals do is in `goals`.
+//! The command line: arguments, help, completions and exit codes. What goals do is in `goals`.
 
 pub mod alias;
 pub mod args;

@@ -1,4 +1,4 @@
-//! The page `docs/settings.md`: the sections that only Waders has, made from the option table.
+//! The page `docs/settings.md`: the sections that only Waders has, generated from the option table.
 
 use crate::cli::help::describe;
 use crate::config::Table;
@@ -6,7 +6,7 @@ use crate::config::Table;
 /// In the order of the page.
 const SECTIONS: [&str; 5] = ["reading", "system", "toolchain", "sandbox", "store"];
 
-/// A heading and a table for each section, as Markdown.
+/// Renders a heading and a table for each section, as Markdown.
 pub fn markdown(table: &Table) -> String {
     let mut out = String::new();
     for section in SECTIONS.iter().filter_map(|name| table.section(name)) {
@@ -24,9 +24,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_is_the_table() {
+    fn the_documentation_contains_the_option_table() {
         let document = include_str!("../../docs/settings.md");
         let page = markdown(Table::get());
-        assert!(document.contains(&page), "docs/settings.md should hold:\n{page}");
+        assert!(document.contains(&page), "docs/settings.md should contain:\n{page}");
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that `help` knows a page about: goals and settings, target types, symbols of BUILD files, backends.
+//! The topics of `help`: goals and settings, target types, symbols of BUILD files, backends.
 
 use serde_json::{Map, Value, json};
 
@@ -7,27 +7,27 @@ use crate::cli::help;
 use crate::config::Table;
 use crate::targets::kind::page as kinds;
 
-/// What BUILD files may name besides target types.
+/// The names that BUILD files may use besides target types.
 const SYMBOLS: [(&str, &str); 11] = [
     (
         "__defaults__",
-        "Fields that targets take here and below when they do not set them: `__defaults__({type: dict(…)})`.",
+        "Default values of fields for targets in this directory and below: `__defaults__({type: dict(…)})`.",
     ),
-    ("__dependencies_rules__", "What targets here and below may depend on."),
-    ("__dependents_rules__", "Who may depend on targets here and below."),
+    ("__dependencies_rules__", "Rules for the dependencies of targets in this directory and below."),
+    ("__dependents_rules__", "Rules for the dependents of targets in this directory and below."),
     ("build_file_dir", "The directory of the BUILD file: `build_file_dir()`."),
-    ("env", "A variable of the environment: `env(\"NAME\", \"default\")`."),
-    ("http_source", "A source to be fetched: `http_source(url=…, len=…, sha256=…)`."),
-    ("parametrize", "Several targets of one: `resolve=parametrize(\"a\", \"b\")`."),
-    ("per_platform", "A value for each platform: `per_platform(linux_x86_64=…)`."),
-    ("python_artifact", "What a distribution provides: `python_artifact(name=…, version=…)`."),
+    ("env", "The value of an environment variable: `env(\"NAME\", \"default\")`."),
+    ("http_source", "A source file to download: `http_source(url=…, len=…, sha256=…)`."),
+    ("parametrize", "Several targets from one declaration: `resolve=parametrize(\"a\", \"b\")`."),
+    ("per_platform", "A value that depends on the platform: `per_platform(linux_x86_64=…)`."),
+    ("python_artifact", "The metadata of a distribution: `python_artifact(name=…, version=…)`."),
     ("setup_py", "An older name of `python_artifact`."),
     ("stevedore_namespace", "A group of entry points: `stevedore_namespace(\"name\")`."),
 ];
 
-const NO_API: &str = "Waders has no plugin interface: what plugins of Pants rely on has no counterpart here.\n";
+const NO_API: &str = "Waders has no plugin interface: the API of Pants plugins is not supported.\n";
 
-/// None for what nothing is known about. `goals` are those that can be run.
+/// The page of a topic; `None` for an unknown topic. `goals` are the implemented goals.
 pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Option<String> {
     match topic {
         "targets" => Some(help::lines(kinds::list())),
@@ -38,7 +38,7 @@ pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Optio
     }
 }
 
-/// What the user may have meant by an unknown topic.
+/// Suggests a known topic for an unknown one.
 pub fn suggest(table: &Table, topic: &str) -> Option<&'static str> {
     let lists = crate::cli::args::HELP_LISTS;
     let known = symbols().into_iter().map(|(name, _)| name).chain(lists);
@@ -49,7 +49,7 @@ pub fn suggest(table: &Table, topic: &str) -> Option<&'static str> {
 /// Everything as JSON, with a schema version.
 pub fn all(table: &Table, goals: &[&str]) -> String {
     let mut document = help::all(table, goals);
-    document["target_types"] = kinds::json_of_all();
+    document["target_types"] = kinds::to_json();
     document["symbols"] =
         SYMBOLS.iter().map(|(name, help)| ((*name).to_owned(), json!(help))).collect::<Map<_, _>>().into();
     document["backends"] = json!(kinds::backends());
@@ -68,7 +68,7 @@ fn symbol(topic: &str) -> Option<String> {
 }
 
 fn backends() -> String {
-    let mut out = "Backends of Pants that target types or fields come with. All of them load here, enabled or not.\n\n"
+    let mut out = "Backends of Pants that provide target types or fields. All of these load, whether the backend is enabled or not.\n\n"
         .to_owned();
     for (backend, brings) in kinds::backends() {
         out += &format!("  {backend}\n      {}\n", brings.join(", "));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_topic_has_a_page() {
+    fn every_topic_has_a_page() {
         for topic in crate::cli::args::HELP_LISTS.into_iter().chain(["test", "pytest", "python_tests", "parametrize"]) {
             assert!(shown(topic).is_some_and(|page| !page.is_empty()), "{topic}");
         }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_json() {
+    fn all_topics_are_rendered_as_json() {
         let document: Value = serde_json::from_str(&all(Table::get(), &["test"])).unwrap();
         assert_eq!(document["target_types"]["python_test"]["fields"]["timeout"]["kind"], "number");
         assert_eq!(document["scopes"]["test"]["options"]["output"]["choices"][0], "all");

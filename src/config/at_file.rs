@@ -1,15 +1,15 @@
-//! Values that stand in files of their own: `@path`, `@?path` (the file may be missing), `@@text` for a text that begins
-//! with `@`. Reads only the file that is named.
+//! Option values from separate files: `@path`, `@?path` for an optional file, and `@@text` for a value that begins with `@`. Reads
+//! only the file that the value names.
 
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::config::table::Kind;
-use crate::config::value::Misfit;
+use crate::config::value::InvalidValue;
 
-/// The value itself, or what the file holds that it names; `None` where an optional file is missing.
-pub fn expand(kind: Kind, value: &Value, build_root: &Path) -> Result<Option<Value>, Misfit> {
+/// The value itself, or the value in the file that it names; `None` if an optional file is missing.
+pub fn expand(kind: Kind, value: &Value, build_root: &Path) -> Result<Option<Value>, InvalidValue> {
     let Value::String(text) = value else { return Ok(Some(value.clone())) };
     let Some(rest) = text.strip_prefix('@') else { return Ok(Some(value.clone())) };
     if rest.starts_with('@') {
@@ -20,11 +20,11 @@ pub fn expand(kind: Kind, value: &Value, build_root: &Path) -> Result<Option<Val
     match std::fs::read_to_string(build_root.join(path)) {
         Ok(content) => parse(kind, path, key, &content).map(Some),
         Err(error) if is_optional && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(misfit(format!("reading `{path}`, which the value names: {error}"))),
+        Err(error) => Err(invalid(format!("cannot read the file `{path}`: {error}"))),
     }
 }
 
-/// `path:a.b` names the key `b` of `a` in the file.
+/// Splits `path:a.b` into the path and the key `a.b` in the file.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once(':') {
         Some((path, key)) if !path.is_empty() && !key.is_empty() && !key.contains('/') => (path, Some(key)),
@@ -32,28 +32,29 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn parse(kind: Kind, path: &str, key: Option<&str>, content: &str) -> Result<Value, Misfit> {
+fn parse(kind: Kind, path: &str, key: Option<&str>, content: &str) -> Result<Value, InvalidValue> {
     let extension = Path::new(path).extension().and_then(std::ffi::OsStr::to_str).unwrap_or("");
     if kind == Kind::Text && key.is_none() {
         return Ok(Value::String(content.trim().to_owned()));
     }
     let parsed = match extension {
-        "json" => serde_json::from_str(content).map_err(|error| misfit(format!("`{path}` is not JSON: {error}")))?,
-        "toml" => {
-            toml::from_str(content).map_err(|error| misfit(format!("`{path}` is not TOML: {}", error.message())))?
+        "json" => {
+            serde_json::from_str(content).map_err(|error| invalid(format!("invalid JSON in `{path}`: {error}")))?
         }
+        "toml" => toml::from_str(content)
+            .map_err(|error| invalid(format!("invalid TOML in `{path}`: {}", error.message())))?,
         "yaml" | "yml" => {
-            serde_saphyr::from_str(content).map_err(|error| misfit(format!("`{path}` is not YAML: {error}")))?
+            serde_saphyr::from_str(content).map_err(|error| invalid(format!("invalid YAML in `{path}`: {error}")))?
         }
         _ => Value::String(content.trim().to_owned()),
     };
     let Some(key) = key else { return Ok(parsed) };
     let found = key.split('.').try_fold(&parsed, |value, part| value.get(part));
-    found.cloned().ok_or_else(|| misfit(format!("`{path}` has no key `{key}`")))
+    found.cloned().ok_or_else(|| invalid(format!("`{path}` has no key `{key}`")))
 }
 
-fn misfit(message: String) -> Misfit {
-    Misfit { message, hint: None }
+fn invalid(message: String) -> InvalidValue {
+    InvalidValue { message, hint: None }
 }
 
 #[cfg(test)]
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_may_stand_in_a_file() {
+    fn a_value_is_read_from_its_file() {
         check(Kind::Text, "@v", &[("v", "1.2\n")], Some(json!("1.2")));
         check(Kind::Texts, "@v.json", &[("v.json", "[\"a\"]")], Some(json!(["a"])));
         check(Kind::Dict, "@v.toml", &[("v.toml", "a = 1")], Some(json!({"a": 1})));
@@ -84,18 +85,18 @@ mod tests {
     }
 
     #[test]
-    fn anchors_that_double_each_other_end() {
+    fn nested_anchors_with_exponential_size_are_refused() {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned();
         for n in 1..12 {
             bomb += &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 8].join(", "));
         }
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("v.yaml"), bomb).unwrap();
-        assert!(expand(Kind::Dict, &json!("@v.yaml"), dir.path()).unwrap_err().message.contains("not YAML"));
+        assert!(expand(Kind::Dict, &json!("@v.yaml"), dir.path()).unwrap_err().message.contains("invalid YAML"));
     }
 
     #[test]
-    fn an_optional_file_may_be_missing_and_two_signs_are_one() {
+    fn an_optional_file_can_be_missing_and_two_signs_escape_one() {
         check(Kind::Text, "@?v", &[], None);
         check(Kind::Text, "@@v", &[], Some(json!("@v")));
         assert!(expand(Kind::Text, &json!("@v"), Path::new("/nonexistent")).unwrap_err().message.contains("`v`"));

@@ -1,13 +1,12 @@
-//! The backends and plugins that settings name: which of them nobody here knows. What a backend brings is in the tables of
-//! options and target types.
+//! Detects unknown backends and plugins in the settings. The options and target types of backends are in the respective tables.
 
 use crate::base::text::nearest;
 use crate::config::{Config, Warning, plugins};
 
-/// Those of Pants up to 2.34 and Waders' own, one a line, sorted.
+/// The backends of Pants up to 2.34 and those of Waders, sorted, one on each line.
 const BACKENDS: &str = include_str!("table/backends.txt");
 
-/// One warning for all unknown backends, and one for all plugins that would be installed.
+/// One warning for all unknown backends, and one for all plugins.
 pub fn unknown(config: &Config) -> Vec<Warning> {
     let backends: Vec<&str> =
         config.list("GLOBAL", "backend_packages").into_iter().filter(|backend| !is_known(backend)).collect();
@@ -15,22 +14,22 @@ pub fn unknown(config: &Config) -> Vec<Warning> {
     let hint = near.map(|near| format!("did you mean `{near}`?"));
     let unknown = (!backends.is_empty()).then(|| Warning {
         message: format!(
-            "code of Pants plugins is not run, so these backends are without effect: {}",
+            "Waders does not run the code of Pants plugins, so these backends have no effect: {}",
             listed(&backends)
         ),
         hint,
     });
     let plugins = config.list("GLOBAL", "plugins");
     let installed = (!plugins.is_empty()).then(|| Warning {
-        message: format!("Pants plugins are not installed, so these are without effect: {}", listed(&plugins)),
+        message: format!("Waders does not install Pants plugins, so these have no effect: {}", listed(&plugins)),
         hint: None,
     });
     unknown.into_iter().chain(installed).collect()
 }
 
-/// Whether a backend's name says something here.
+/// Whether a backend is known.
 pub fn is_known(backend: &str) -> bool {
-    plugins::named(backend).is_some() || BACKENDS.lines().any(|known| known == backend)
+    plugins::find(backend).is_some() || BACKENDS.lines().any(|known| known == backend)
 }
 
 fn listed(names: &[&str]) -> String {
@@ -49,20 +48,20 @@ mod tests {
     }
 
     #[test]
-    fn backends_of_pants_and_plugins_known_by_name_are_no_news() {
+    fn known_backends_and_plugins_cause_no_warning() {
         check("backend_packages", &["pants.backend.python", "pants.backend.experimental.visibility", "setupgen"], &[]);
     }
 
     #[test]
-    fn what_is_without_effect_is_told_at_once() {
-        let text = "code of Pants plugins is not run, so these backends are without effect: `a`, `b.c`";
+    fn names_without_effect_are_listed_in_one_warning() {
+        let text = "Waders does not run the code of Pants plugins, so these backends have no effect: `a`, `b.c`";
         check("backend_packages", &["a", "pants.backend.shell", "b.c"], &[text]);
-        let text = "Pants plugins are not installed, so these are without effect: `x==1`";
+        let text = "Waders does not install Pants plugins, so these have no effect: `x==1`";
         check("plugins", &["x==1"], &[text]);
     }
 
     #[test]
-    fn a_misspelt_backend_finds_its_neighbour() {
+    fn a_similar_backend_is_suggested() {
         let config = Config::of([("GLOBAL", "backend_packages", json!(["pants.backend.pyhton"]))]);
         assert_eq!(unknown(&config)[0].hint.as_deref(), Some("did you mean `pants.backend.python`?"));
     }

@@ -1,13 +1,13 @@
-//! Where the repository begins.
+//! Finds the build root.
 
 use std::path::PathBuf;
 
 use crate::config::{Environment, Error};
 
-/// A file of such a name marks the build root.
+/// Names of files that mark the build root.
 const SENTINELS: [&str; 5] = ["pants.toml", "waders.toml", "pants", "BUILDROOT", "BUILD_ROOT"];
 
-/// The nearest directory at or above the current one that holds a sentinel; `PANTS_BUILDROOT_OVERRIDE` wins.
+/// The nearest of the current directory and its parents that contains a sentinel file. `PANTS_BUILDROOT_OVERRIDE` has precedence.
 pub fn find(environment: &Environment) -> Result<PathBuf, Error> {
     if let Some(path) = environment.var("PANTS_BUILDROOT_OVERRIDE") {
         return Ok(environment.cwd.join(path));
@@ -26,7 +26,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_sentinel_file_wins_and_a_directory_is_none() {
+    fn the_nearest_sentinel_file_marks_the_build_root() {
         let dir = tempfile::tempdir().unwrap();
         let deep = dir.path().join("a/b");
         std::fs::create_dir_all(deep.join("pants")).unwrap();
@@ -37,14 +37,14 @@ mod tests {
     }
 
     #[test]
-    fn the_override_wins() {
+    fn the_override_has_precedence() {
         let mut environment = at("/somewhere".into());
         environment.vars = [("PANTS_BUILDROOT_OVERRIDE".into(), "/elsewhere".into())].into_iter().collect();
         assert_eq!(find(&environment).unwrap(), PathBuf::from("/elsewhere"));
     }
 
     #[test]
-    fn without_a_sentinel_there_is_advice() {
+    fn without_a_sentinel_the_error_has_a_hint() {
         let dir = tempfile::tempdir().unwrap();
         if let Err(error) = find(&at(dir.path().to_owned())) {
             assert!(error.hint().unwrap().contains("pants.toml"));

@@ -1,22 +1,25 @@
-//! What a run finds around it: variables, home, current directory. Read once; everybody else gets it as an argument.
+//! The process environment: variables, home directory, current directory and user. It is read once and passed as an argument.
 
 use std::path::PathBuf;
 
 use crate::tracked::Variables;
 
+/// The environment of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
+    /// The environment variables.
     pub vars: Variables,
+    /// The home directory, if there is one.
     pub home: Option<PathBuf>,
-    /// Absolute.
+    /// The current directory as an absolute path.
     pub cwd: PathBuf,
-    /// The user's name; empty where nobody knows it.
+    /// The name of the user; empty if it is unknown.
     pub user: String,
 }
 
 impl Environment {
-    /// That of this process. Variables that are not UTF-8 are left out: no setting can be meant by them.
-    pub fn of_process() -> std::io::Result<Environment> {
+    /// The environment of this process. Variables that are not UTF-8 are left out, since no setting can use them.
+    pub fn from_process() -> std::io::Result<Environment> {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
@@ -27,17 +30,17 @@ impl Environment {
         Ok(Environment { vars, home: std::env::home_dir(), cwd: std::env::current_dir()?, user })
     }
 
-    /// An empty variable counts as unset.
+    /// The value of a variable; `None` if it is unset or empty.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether this is a run without a person watching, as CI services say it.
+    /// Whether this is a run of a CI service: `CI` is set, and is neither `false` nor `0`.
     pub fn is_ci(&self) -> bool {
         self.var("CI").is_some_and(|value| !value.eq_ignore_ascii_case("false") && value != "0")
     }
 
-    /// `~/x` below the home directory; everything else as it is.
+    /// Replaces a leading `~/` by the home directory.
     pub fn expand_home(&self, path: &str) -> PathBuf {
         match (path.strip_prefix("~/"), &self.home) {
             (Some(rest), Some(home)) => home.join(rest),
@@ -60,13 +63,13 @@ mod tests {
     }
 
     #[test]
-    fn ci_is_what_services_set() {
+    fn ci_is_detected_by_its_variable() {
         assert!(with("CI", "true").is_ci() && with("CI", "1").is_ci());
         assert!(!with("CI", "false").is_ci() && !with("CI", "").is_ci() && !with("OTHER", "1").is_ci());
     }
 
     #[test]
-    fn home_is_expanded_only_where_it_is_meant() {
+    fn only_a_leading_tilde_is_expanded() {
         let environment = Environment { home: Some("/home/u".into()), ..Environment::default() };
         assert_eq!(environment.expand_home("~/a"), PathBuf::from("/home/u/a"));
         assert_eq!(environment.expand_home("a/~/b"), PathBuf::from("a/~/b"));

@@ -1,19 +1,23 @@
-//! What can be wrong with settings, where it stands, and what would help.
+//! Errors and warnings about settings, with their origins and hints.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::base::text::Place;
 
-/// Where a value was given.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A settings file, named from the build root.
+    /// A settings file.
     File {
+        /// The path, relative to the build root if the file is below it.
         name: String,
+        /// The position of the key.
         place: Place,
     },
+    /// An environment variable with this name.
     Variable(String),
+    /// A flag with this spelling.
     Flag(String),
 }
 
@@ -27,24 +31,31 @@ impl fmt::Display for Origin {
     }
 }
 
+/// An error in the settings.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages describe the fields")]
 pub enum Error {
-    #[error("no build root: neither `{cwd}` nor a directory above it holds `pants.toml`", cwd = cwd.display())]
+    /// No directory contains a sentinel file.
+    #[error("no build root: neither `{cwd}` nor a parent directory contains `pants.toml`", cwd = cwd.display())]
     NoBuildRoot { cwd: PathBuf },
-    #[error("reading the settings file `{path}`", path = path.display())]
+    /// A settings file cannot be read.
+    #[error("cannot read the settings file `{path}`", path = path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
-    /// Where the user wants unknown names to be errors.
+    /// An unknown name, if `[reading] unknown` is `error`.
     #[error("{message}")]
     Unknown { message: String, hint: Option<String> },
+    /// An invalid value or a syntax error.
     #[error("{origin}: {message}")]
     Invalid { origin: Origin, message: String, hint: Option<String> },
 }
 
 impl Error {
+    /// An invalid value without a hint.
     pub fn invalid(origin: &Origin, message: impl Into<String>) -> Error {
         Error::Invalid { origin: origin.clone(), message: message.into(), hint: None }
     }
 
+    /// Adds a hint to `Error::Invalid`.
     pub fn with_hint(mut self, text: impl Into<String>) -> Error {
         if let Error::Invalid { hint, .. } = &mut self {
             *hint = Some(text.into());
@@ -52,21 +63,23 @@ impl Error {
         self
     }
 
-    /// Advice, apart from what happened.
+    /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::NoBuildRoot { .. } => {
-                Some("run inside a repository, or make an empty `pants.toml` in its top directory".to_owned())
-            }
+            Error::NoBuildRoot { .. } => Some(
+                "run the command inside a repository, or create an empty `pants.toml` in its top directory".to_owned(),
+            ),
             Error::Unreadable { .. } => None,
             Error::Invalid { hint, .. } | Error::Unknown { hint, .. } => hint.clone(),
         }
     }
 }
 
-/// Something to tell the user once, that does not stop the run.
+/// A warning about the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
+    /// The message.
     pub message: String,
+    /// What the user can do.
     pub hint: Option<String>,
 }

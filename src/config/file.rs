@@ -1,4 +1,4 @@
-//! One settings file as text: sections, keys, values and their places. What the values mean is not known here.
+//! Parses one settings file into sections, keys and values with their positions. `value` interprets the values.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,35 @@ use toml::de::{DeTable, DeValue};
 use crate::base::text::Place;
 use crate::config::{Error, Origin};
 
+/// One key of a section.
 #[derive(Clone, Debug)]
 pub struct Setting {
+    /// The value as JSON.
     pub value: Value,
+    /// The position of the key.
     pub place: Place,
 }
 
+/// One section.
 #[derive(Clone, Debug)]
 pub struct Section {
+    /// The position of the name.
     pub place: Place,
+    /// Settings by key.
     pub settings: BTreeMap<String, Setting>,
 }
 
+/// A parsed settings file.
 #[derive(Clone, Debug)]
 pub struct SettingsFile {
-    /// From the build root where the file is below it.
+    /// The path, relative to the build root if the file is below it.
     pub name: String,
+    /// Sections by name.
     pub sections: BTreeMap<String, Section>,
 }
 
 impl SettingsFile {
+    /// Parses TOML. Keys outside of sections are errors.
     pub fn parse(name: &str, text: &str) -> Result<SettingsFile, Error> {
         let at = |offset| Origin::File { name: name.to_owned(), place: Place::of(text, offset) };
         let table = DeTable::parse(text).map_err(|error| {
@@ -38,9 +47,9 @@ impl SettingsFile {
         let mut sections = BTreeMap::new();
         for (key, value) in table.get_ref() {
             let DeValue::Table(table) = value.get_ref() else {
-                let message = format!("`{}` stands outside of any section", key.get_ref());
+                let message = format!("`{}` is outside of any section", key.get_ref());
                 return Err(Error::invalid(&at(key.span().start), message)
-                    .with_hint("options belong below a section, such as `[GLOBAL]`"));
+                    .with_hint("move the option into a section, such as `[GLOBAL]`"));
             };
             let section = Section { place: Place::of(text, key.span().start), settings: settings(table, text) };
             sections.insert(key.get_ref().to_string(), section);
@@ -48,10 +57,12 @@ impl SettingsFile {
         Ok(SettingsFile { name: name.to_owned(), sections })
     }
 
+    /// The setting with this key, if the file has it.
     pub fn setting(&self, section: &str, key: &str) -> Option<&Setting> {
         self.sections.get(section)?.settings.get(key)
     }
 
+    /// The origin of a value at this position.
     pub fn origin(&self, place: Place) -> Origin {
         Origin::File { name: self.name.clone(), place }
     }
@@ -66,7 +77,8 @@ fn settings(table: &DeTable<'_>, text: &str) -> BTreeMap<String, Setting> {
     table.iter().map(setting).collect()
 }
 
-/// Dates become text: no option wants one. Numbers that fit no machine type become text and are refused by kind.
+/// Dates become strings, since no option has this type. Numbers outside the range of the machine types become strings, which are
+/// refused later.
 fn to_json(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::String(text.to_string()),
@@ -96,7 +108,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn sections_keys_and_places_are_read() {
+    fn sections_keys_and_positions_are_read() {
         let file = SettingsFile::parse("pants.toml", "[a]\nx = [1, 'b']\n[a.y]\nk = 0x10\n").unwrap();
         assert_eq!(file.setting("a", "x").unwrap().value, json!([1, "b"]));
         assert_eq!(file.setting("a", "x").unwrap().place, Place { line: 2, column: 1 });
@@ -104,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_a_table_is_kept() {
+    fn the_order_of_a_table_is_preserved() {
         let file = SettingsFile::parse("pants.toml", "[python.resolves]\nz = '1'\na = '2'\n").unwrap();
         assert_eq!(file.setting("python", "resolves").unwrap().value.to_string(), r#"{"z":"1","a":"2"}"#);
     }
 
     #[test]
-    fn a_mistake_says_where_it_stands() {
+    fn a_syntax_error_has_its_position() {
         for (text, place) in
             [("[a]\nx = [1\n", "pants.toml:"), ("x = 1", "pants.toml:1:1"), ("[a]\nx = 'é' 1", "pants.toml:2:")]
         {

@@ -1,6 +1,6 @@
-//! Where packages come from: pip's and uv's own settings, read as those programs read them, so that a machine set up for
-//! them is set up for us. Pure: the environment and the files' contents are arguments. Hosts are never named here; the
-//! default is the one that uv's crates carry.
+//! Package index settings: reads the settings of pip and uv in the same way as these programs, so that a machine that is configured
+//! for them works without further settings. Pure: environment and file contents are arguments. No host is named here; the default
+//! index is the one in the crates of uv.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,38 +9,45 @@ use uv_distribution_types::PYPI_URL;
 
 use crate::tracked::Variables;
 
-/// Indexes in the order in which they are asked.
+/// Package indexes and link pages.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Indexes {
-    pub indexes: Vec<Place>,
-    /// Directories, or pages of links, that are asked besides the indexes.
-    pub find_links: Vec<Place>,
+    /// The indexes, in the order in which they are queried.
+    pub indexes: Vec<IndexUrl>,
+    /// Directories and pages with links that are searched in addition to the indexes.
+    pub find_links: Vec<IndexUrl>,
 }
 
-/// An address and the setting that names it, for messages.
+/// The URL of an index and the setting that contains it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// May hold credentials: not for display.
+pub struct IndexUrl {
+    /// The URL. It can contain credentials and must not be displayed.
     pub url: String,
+    /// The setting, for messages.
     pub named_by: String,
 }
 
-/// A settings file that exists.
+/// A settings file of pip or uv.
 #[derive(Clone, Debug)]
-pub struct SettingsFile {
+pub struct ConfigFile {
+    /// Its path.
     pub path: PathBuf,
+    /// Its contents.
     pub text: String,
 }
 
+/// A syntax error in a settings file of pip or uv.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{}`: {why}", path.display())]
 pub struct Error {
+    /// The file.
     pub path: PathBuf,
+    /// The error, with its line.
     pub why: String,
 }
 
-/// The files that pip reads, weakest first: global, user, site of the environment. `PIP_CONFIG_FILE` comes last; where it
-/// is `/dev/null`, none is read.
+/// The settings files of pip in ascending precedence: global, user, and `PIP_CONFIG_FILE`. If that is `/dev/null`, pip reads no
+/// files.
 pub fn pip_files(vars: &Variables, home: &Path) -> Vec<PathBuf> {
     let named = vars.get("PIP_CONFIG_FILE").map(PathBuf::from);
     if named.as_deref() == Some(Path::new("/dev/null")) {
@@ -58,7 +65,7 @@ pub fn pip_files(vars: &Variables, home: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The files that uv reads for a user, weakest first.
+/// The settings files of uv in ascending precedence.
 pub fn uv_files(vars: &Variables, home: &Path) -> Vec<PathBuf> {
     if let Some(named) = vars.get("UV_CONFIG_FILE").filter(|path| !path.is_empty()) {
         return vec![PathBuf::from(named)];
@@ -68,10 +75,10 @@ pub fn uv_files(vars: &Variables, home: &Path) -> Vec<PathBuf> {
     vec![PathBuf::from("/etc/uv/uv.toml"), config_home.join("uv/uv.toml")]
 }
 
-/// The indexes that are meant. The first source that names any wins as a whole: uv's environment, pip's environment, uv's
-/// files, pip's files, the default. Files are given weakest first, as the functions above list them. Links to look in
-/// (`find-links`) add up, since they only add to what is on offer.
-pub fn discover(vars: &Variables, uv: &[SettingsFile], pip: &[SettingsFile]) -> Result<Indexes, Error> {
+/// Determines the package indexes. The first source with an index is used alone: environment variables of uv, those of pip, files
+/// of uv, files of pip, the default. Files are passed in ascending precedence, as `pip_files` and `uv_files` return them. The
+/// `find-links` of all sources are combined.
+pub fn discover(vars: &Variables, uv: &[ConfigFile], pip: &[ConfigFile]) -> Result<Indexes, Error> {
     let uv_files = uv.iter().map(from_uv_toml).collect::<Result<Vec<_>, _>>()?;
     let pip_files = from_pip_confs(pip)?;
     let sources = [&[from_uv_vars(vars), from_pip_vars(vars)][..], &stronger_first(uv_files), &[pip_files]].concat();
@@ -91,30 +98,35 @@ pub fn discover(vars: &Variables, uv: &[SettingsFile], pip: &[SettingsFile]) -> 
     Ok(found)
 }
 
-/// The index that uv's crates name.
-pub fn default_index() -> Place {
-    Place {
+/// The default index of the crates of uv.
+pub fn default_index() -> IndexUrl {
+    IndexUrl {
         url: PYPI_URL.as_str().to_owned(),
-        named_by: "the built-in default (`PIP_INDEX_URL` changes it)".to_owned(),
+        named_by: "the built-in default (set `PIP_INDEX_URL` to change it)".to_owned(),
     }
 }
 
-/// The file of certificates to trust, by whichever name the user knows it: the most specific first.
+/// The file with trusted certificates, from the first of these variables that is set.
 pub fn ca_bundle(vars: &Variables) -> Option<PathBuf> {
     let names = ["SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
     names.iter().find_map(|name| vars.get(*name).filter(|path| !path.is_empty())).map(PathBuf::from)
 }
 
-/// How to reach the outside.
+/// Network settings from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Network {
+    /// A PEM file with the trusted certificates.
     pub ca_bundle: Option<PathBuf>,
+    /// The proxy for `http:` URLs.
     pub http_proxy: Option<String>,
+    /// The proxy for `https:` URLs.
     pub https_proxy: Option<String>,
+    /// Hosts that are reached without a proxy.
     pub no_proxy: Vec<String>,
 }
 
-/// The variables that curl, pip and uv agree on; lower case first, since `HTTP_PROXY` alone can be set by a web server.
+/// The variables that curl, pip and uv have in common. Lower-case names have precedence, since a CGI server can set `HTTP_PROXY`
+/// from a request header.
 pub fn network(vars: &Variables) -> Network {
     let var = |names: &[&str]| names.iter().find_map(|name| vars.get(*name)).filter(|value| !value.is_empty()).cloned();
     let no_proxy = var(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
@@ -135,12 +147,12 @@ fn stronger_first(mut files: Vec<Indexes>) -> Vec<Indexes> {
 fn from_uv_vars(vars: &Variables) -> Indexes {
     let words = |names: &[&str]| words(vars, names);
     let mut indexes = words(&["UV_INDEX"]);
-    for place in &mut indexes {
-        // `name=https://…` gives an index a name, which is nothing to us.
-        if let Some((name, url)) = place.url.split_once('=')
+    for index in &mut indexes {
+        // The name in `name=https://…` is not used here.
+        if let Some((name, url)) = index.url.split_once('=')
             && !name.contains([':', '/'])
         {
-            place.url = url.to_owned();
+            index.url = url.to_owned();
         }
     }
     indexes.extend(words(&["UV_EXTRA_INDEX_URL"]));
@@ -158,29 +170,29 @@ fn from_pip_vars(vars: &Variables) -> Indexes {
     Indexes { indexes, find_links: words(vars, &["PIP_FIND_LINKS"]) }
 }
 
-/// The values of the variables, which both programs split at white space (uv also at commas).
-fn words(vars: &Variables, names: &[&str]) -> Vec<Place> {
+/// The values of variables, split at white space as both programs do, and at commas as uv does.
+fn words(vars: &Variables, names: &[&str]) -> Vec<IndexUrl> {
     let mut places = Vec::new();
     for name in names {
         let value = vars.get(*name).map(String::as_str).unwrap_or_default();
         let separates = |c: char| c.is_whitespace() || (c == ',' && name.starts_with("UV_"));
         for word in value.split(separates).filter(|word| !word.is_empty()) {
-            places.push(Place { url: address(word, None), named_by: format!("`{name}`") });
+            places.push(IndexUrl { url: address(word, None), named_by: format!("`{name}`") });
         }
     }
     places
 }
 
-/// Only the keys that matter here are looked at, so that a newer uv's settings are no error.
-fn from_uv_toml(file: &SettingsFile) -> Result<Indexes, Error> {
+/// Reads only the keys for indexes, so that settings of newer versions of uv are not errors.
+fn from_uv_toml(file: &ConfigFile) -> Result<Indexes, Error> {
     let refuse = |why: String| Error { path: file.path.clone(), why };
     let table: toml::Table = file.text.parse().map_err(|error: toml::de::Error| refuse(error.message().to_owned()))?;
     let base = file.path.parent();
-    let place = |url: &str, key: &str| Place {
+    let place = |url: &str, key: &str| IndexUrl {
         url: address(url, base),
         named_by: format!("`{key}` in `{}`", file.path.display()),
     };
-    let texts = |scope: &toml::Table, key: &str| -> Vec<Place> {
+    let texts = |scope: &toml::Table, key: &str| -> Vec<IndexUrl> {
         let values = match scope.get(key) {
             Some(toml::Value::Array(values)) => values.clone(),
             value => value.cloned().into_iter().collect(),
@@ -191,7 +203,7 @@ fn from_uv_toml(file: &SettingsFile) -> Result<Indexes, Error> {
     for entry in table.get("index").and_then(toml::Value::as_array).into_iter().flatten() {
         let flag = |key: &str| entry.get(key).and_then(toml::Value::as_bool).unwrap_or(false);
         match entry.get("url").and_then(toml::Value::as_str) {
-            // An explicit index serves only packages that ask for it by name.
+            // An explicit index is used only for packages that refer to it by name.
             Some(url) if !flag("explicit") => {
                 if flag("default") { &mut defaults } else { &mut indexes }.push(place(url, "index"))
             }
@@ -209,15 +221,15 @@ fn from_uv_toml(file: &SettingsFile) -> Result<Indexes, Error> {
     Ok(Indexes { indexes, find_links: both("find-links") })
 }
 
-/// A later file's value replaces an earlier one's, key by key, and `[install]` or `[download]` do so for `[global]`.
-fn from_pip_confs(files: &[SettingsFile]) -> Result<Indexes, Error> {
-    let mut values: BTreeMap<(usize, String), Vec<Place>> = BTreeMap::new();
+/// For each key, a later file overrides an earlier one, and `[install]` overrides `[global]`.
+fn from_pip_confs(files: &[ConfigFile]) -> Result<Indexes, Error> {
+    let mut values: BTreeMap<(usize, String), Vec<IndexUrl>> = BTreeMap::new();
     const SECTIONS: [&str; 2] = ["global", "install"];
     for file in files {
         for (section, key, value) in ini(file)? {
             let Some(rank) = SECTIONS.iter().position(|name| *name == section) else { continue };
             let named_by = format!("`{key}` in `{}`", file.path.display());
-            let place = |word: &str| Place { url: address(word, None), named_by: named_by.clone() };
+            let place = |word: &str| IndexUrl { url: address(word, None), named_by: named_by.clone() };
             values.insert((rank, key), value.split_whitespace().map(place).collect());
         }
     }
@@ -232,9 +244,9 @@ fn from_pip_confs(files: &[SettingsFile]) -> Result<Indexes, Error> {
     Ok(Indexes { indexes, find_links: value("find-links").unwrap_or_default() })
 }
 
-/// Python's `configparser` as far as pip's files use it: sections, `key = value` or `key: value`, indented continuation,
-/// `#` and `;` comments. Keys come out in lower case with dashes.
-fn ini(file: &SettingsFile) -> Result<Vec<(String, String, String)>, Error> {
+/// Parses the subset of Python's `configparser` format that pip uses: sections, `key = value` or `key: value`, indented continuation
+/// lines, `#` and `;` comments. Keys are converted to lower case with dashes.
+fn ini(file: &ConfigFile) -> Result<Vec<(String, String, String)>, Error> {
     let mut entries: Vec<(String, String, String)> = Vec::new();
     let mut section = None;
     for (at, line) in file.text.trim_start_matches('\u{feff}').lines().enumerate() {
@@ -258,7 +270,7 @@ fn ini(file: &SettingsFile) -> Result<Vec<(String, String, String)>, Error> {
     Ok(entries)
 }
 
-/// Paths become `file:` urls; everything that has a scheme stays.
+/// Converts a path to a `file:` URL. URLs are returned unchanged.
 fn address(text: &str, base: Option<&Path>) -> String {
     if text.contains("://") || text.starts_with("file:") {
         return text.to_owned();
@@ -279,11 +291,11 @@ mod tests {
         pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
     }
 
-    fn file(path: &str, text: &str) -> SettingsFile {
-        SettingsFile { path: path.into(), text: text.to_owned() }
+    fn file(path: &str, text: &str) -> ConfigFile {
+        ConfigFile { path: path.into(), text: text.to_owned() }
     }
 
-    fn urls(places: &[Place]) -> Vec<&str> {
+    fn urls(places: &[IndexUrl]) -> Vec<&str> {
         places.iter().map(|place| place.url.as_str()).collect()
     }
 
@@ -294,12 +306,12 @@ mod tests {
     }
 
     #[test]
-    fn without_settings_there_is_the_default() {
+    fn without_settings_the_default_is_used() {
         check(&[], "", "", &[PYPI_URL.as_str()], &[]);
     }
 
     #[test]
-    fn the_strongest_source_that_names_an_index_wins() {
+    fn the_source_with_the_highest_precedence_is_used_alone() {
         let uv = "index-url = 'http://u.example.invalid/simple'";
         let pip = "[global]\nindex-url = http://p.example.invalid/simple\n";
         let (uv_var, pip_var) =
@@ -311,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn links_add_up_and_paths_become_urls() {
+    fn links_are_combined_and_paths_become_urls() {
         let pip = "[global]\nfind-links =\n    /opt/a b\n    https://l.example.invalid/x\n";
         let expected = ["file:///opt/wheels", "file:///opt/a", "b", "https://l.example.invalid/x"];
         check(&[("PIP_FIND_LINKS", "/opt/wheels")], "", pip, &[PYPI_URL.as_str()], &expected);
@@ -319,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn extra_indexes_stand_where_each_program_puts_them() {
+    fn extra_indexes_have_the_same_order_as_in_each_program() {
         let (first, more) = ("http://1.example.invalid", "http://2.example.invalid");
         check(&[("PIP_INDEX_URL", first), ("PIP_EXTRA_INDEX_URL", more)], "", "", &[first, more], &[]);
         check(
@@ -335,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stronger_section_or_file_replaces_a_value() {
+    fn later_files_and_specific_sections_override_values() {
         let files = [
             file(
                 "/etc/pip.conf",
@@ -349,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_files_are_named_with_the_line() {
+    fn syntax_errors_are_reported_with_file_and_line() {
         for text in ["x = 1", "[global\n", "[global]\nnonsense\n"] {
             let error = discover(&Variables::default(), &[], &[file("/etc/pip.conf", text)]).unwrap_err();
             assert!(error.to_string().starts_with("`/etc/pip.conf`: line "), "{error}");
@@ -358,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_read_as_other_programs_read_them() {
+    fn proxy_variables_are_read_like_in_other_programs() {
         let found =
             network(&vars(&[("https_proxy", "http://p.example.invalid"), ("ALL_PROXY", "a"), ("NO_PROXY", "x, .y,")]));
         assert_eq!(found.https_proxy.as_deref(), Some("http://p.example.invalid"));
@@ -367,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_are_those_that_the_programs_read() {
+    fn the_same_files_are_read_as_in_each_program() {
         let home = Path::new("/home/joe");
         assert_eq!(pip_files(&vars(&[("PIP_CONFIG_FILE", "/dev/null")]), home), Vec::<PathBuf>::new());
         assert!(pip_files(&vars(&[("XDG_CONFIG_HOME", "/c")]), home).contains(&PathBuf::from("/c/pip/pip.conf")));

@@ -1,21 +1,24 @@
-//! `%(name)s` in settings files. Knows nothing of options; where names are looked up is the caller's.
+//! Interpolation of `%(name)s` in settings files. The caller supplies the function that looks up names.
 
 use regex::{Captures, Regex};
 use serde_json::Value;
 use std::sync::OnceLock;
 
-/// So many replacements of so many bytes in one value at most: settings that double each other end with a message.
+/// Limits for one value, which stop recursive settings and settings of exponential size.
 const MAX_REPLACEMENTS: usize = 10_000;
 const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 50;
 
+/// A placeholder that cannot be replaced, by its name.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unresolved {
+    /// The name is not defined.
     Unknown(String),
-    Endless(String),
+    /// The replacement exceeds a limit, for example because it contains itself.
+    Recursive(String),
 }
 
-/// Replaces placeholders in every text of `value`, and in what they stand for.
+/// Replaces placeholders in all strings of `value`, and recursively in the replacements.
 pub fn interpolate(value: &Value, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Value, Unresolved> {
     Ok(match value {
         Value::String(text) => Value::String(expand(text, lookup, 0, &mut 0)?),
@@ -44,12 +47,12 @@ fn expand(
         let (whole, name) = parts(&found);
         out.push_str(&text[end..whole.start()]);
         end = whole.end();
-        let stands_for = lookup(name).ok_or_else(|| Unresolved::Unknown(name.to_owned()))?;
+        let replacement = lookup(name).ok_or_else(|| Unresolved::Unknown(name.to_owned()))?;
         *replacements += 1;
-        if depth == MAX_DEPTH || *replacements > MAX_REPLACEMENTS || out.len() + stands_for.len() > MAX_BYTES {
-            return Err(Unresolved::Endless(name.to_owned()));
+        if depth == MAX_DEPTH || *replacements > MAX_REPLACEMENTS || out.len() + replacement.len() > MAX_BYTES {
+            return Err(Unresolved::Recursive(name.to_owned()));
         }
-        out.push_str(&expand(&stands_for, lookup, depth + 1, replacements)?);
+        out.push_str(&expand(&replacement, lookup, depth + 1, replacements)?);
     }
     out.push_str(&text[end..]);
     Ok(out)
@@ -75,24 +78,24 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_replaced_everywhere_and_again() {
+    fn placeholders_are_replaced_recursively() {
         check(json!("%(dir)s:%(root)s"), Ok(json!("/r/d:/r")));
         check(json!({"a": ["%(root)s", 1]}), Ok(json!({"a": ["/r", 1]})));
         check(json!("100% of %(env.A)s (x)s"), Ok(json!("100% of % (x)s")));
     }
 
     #[test]
-    fn unknown_and_endless_names_are_refused() {
+    fn unknown_and_recursive_names_are_refused() {
         check(json!("%(nope)s"), Err(Unresolved::Unknown("nope".into())));
-        check(json!("%(loop)s"), Err(Unresolved::Endless("loop".into())));
+        check(json!("%(loop)s"), Err(Unresolved::Recursive("loop".into())));
     }
 
     #[test]
-    fn values_that_double_each_other_end() {
+    fn values_of_exponential_size_are_refused() {
         let doubling = |name: &str| match name.len() {
             40 => Some(String::new()),
             _ => Some(format!("%(a{name})s%(b{name})s")),
         };
-        assert!(matches!(interpolate(&json!("%(x)s"), &doubling), Err(Unresolved::Endless(_))));
+        assert!(matches!(interpolate(&json!("%(x)s"), &doubling), Err(Unresolved::Recursive(_))));
     }
 }

@@ -1,19 +1,21 @@
-//! The grammar of option values in text: Python's literals (`['a', 1]`, `{'k': (True, None)}`) as Pants accepts them.
-//! Which kind an option wants is decided in `value`.
+//! Parses option values in text: Python literals such as `['a', 1]` and `{'k': (True, None)}`, as Pants accepts them. `value` checks
+//! their type.
 
 use serde_json::{Map, Number, Value};
 
-/// Brackets may nest this deep, so that no input exhausts the stack.
+/// The maximum nesting of brackets, so that no input exhausts the stack.
 const MAX_DEPTH: usize = 100;
 
-/// What was expected, and the byte offset where something else stood.
+/// A syntax error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unexpected {
+    /// The expected syntax.
     pub wanted: &'static str,
+    /// The byte offset of the error.
     pub offset: usize,
 }
 
-/// The whole text must be one literal.
+/// Parses a text that consists of one literal.
 pub fn parse(text: &str) -> Result<Value, Unexpected> {
     let mut reader = Reader::new(text);
     let value = reader.value(0)?;
@@ -21,7 +23,7 @@ pub fn parse(text: &str) -> Result<Value, Unexpected> {
     Ok(value)
 }
 
-/// `+[…]`, `-[…]` or several of them with commas between; `true` marks additions.
+/// Parses `+[…]` and `-[…]`, or several of them separated by commas. `true` marks additions.
 pub fn parse_edits(text: &str) -> Result<Vec<(bool, Value)>, Unexpected> {
     let mut reader = Reader::new(text);
     let mut edits = Vec::new();
@@ -54,7 +56,7 @@ impl<'a> Reader<'a> {
         Err(Unexpected { wanted, offset: self.at })
     }
 
-    /// The next character that is no white space, which is skipped.
+    /// Skips white space and returns the next character.
     fn next_char(&mut self) -> Option<char> {
         let rest = &self.text[self.at..];
         self.at += rest.len() - rest.trim_start().len();
@@ -75,7 +77,7 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, depth: usize) -> Result<Value, Unexpected> {
         if depth > MAX_DEPTH {
-            return self.refuse("fewer brackets inside each other");
+            return self.refuse("fewer nested brackets");
         }
         match self.next_char() {
             Some('[') => self.items(']', depth),
@@ -143,7 +145,7 @@ impl<'a> Reader<'a> {
         self.refuse("the closing quote")
     }
 
-    /// A number, a truth value or None.
+    /// Parses a number, a Boolean or `None`.
     fn word(&mut self) -> Result<Value, Unexpected> {
         let rest = &self.text[self.at..];
         let length = rest.find(|c: char| !(c.is_alphanumeric() || "._+-".contains(c))).unwrap_or(rest.len());
@@ -154,7 +156,7 @@ impl<'a> Reader<'a> {
             "None" | "null" => Value::Null,
             word => match number(word) {
                 Some(number) => Value::Number(number),
-                None => return self.refuse("a value (texts go in quotes)"),
+                None => return self.refuse("a value (strings need quotes)"),
             },
         };
         self.at += length;
@@ -162,7 +164,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Underscores may group digits.
+/// Parses a number. Underscores between digits are ignored.
 fn number(word: &str) -> Option<Number> {
     if !word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
         return None;
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_literal_says_where() {
+    fn a_syntax_error_has_its_offset() {
         for (text, offset) in
             [("['a'", 4), ("['a' 'b']", 5), ("{a: 1}", 1), ("['a]", 4), ("[b]", 1), ("", 0), ("'a' b", 4)]
         {
@@ -202,13 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn edits_are_told_apart() {
+    fn additions_and_removals_are_distinguished() {
         assert_eq!(parse_edits("+['a'],-['b']"), Ok(vec![(true, json!(["a"])), (false, json!(["b"]))]));
         assert!(parse_edits("+['a'],['b']").is_err());
     }
 
     #[test]
-    fn endless_brackets_do_not_exhaust_the_stack() {
+    fn deep_nesting_does_not_exhaust_the_stack() {
         assert!(parse(&"[".repeat(100_000)).is_err());
         assert!(parse(&"{'a':".repeat(100_000)).is_err());
     }

@@ -1,22 +1,27 @@
-//! From what every source says to one value for every option. Reads no file but those that `@path` values name.
+//! Combines the values of all sources into one value for each option. Reads only files that `@path` values name.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::base::sandbox_paths;
 use crate::base::text::nearest;
 use crate::config::file::SettingsFile;
 use crate::config::interpolate::{Unresolved, interpolate};
-use crate::config::settings::{Given, Settings};
+use crate::config::settings::{SettingsSources, SourceValue};
 use crate::config::table::{Row, Table, renamed};
-use crate::config::value::{self, Edit, Misfit};
+use crate::config::value::{self, Edit, InvalidValue};
 use crate::config::{Config, Error, Flag, Warning, at_file, backends};
 
 /// Where the build root is mounted in every sandbox.
-const INSIDE_BUILD_ROOT: &str = "/src";
+const SANDBOX_BUILD_ROOT: &str = sandbox_paths::SRC;
 
-/// Every option's value; `passthrough` is what followed `--`.
-pub fn load(settings: &Settings, flags: &[Flag], passthrough: &[String]) -> Result<(Config, Vec<Warning>), Error> {
+/// The values of all options. `passthrough` contains the arguments after `--`.
+pub fn load(
+    settings: &SettingsSources,
+    flags: &[Flag],
+    passthrough: &[String],
+) -> Result<(Config, Vec<Warning>), Error> {
     let resolver = Resolver::new(settings, flags);
     let distdir = resolver.value("GLOBAL", "pants_distdir")?;
     let distdir = distdir.as_str().unwrap_or("dist");
@@ -42,15 +47,16 @@ pub fn load(settings: &Settings, flags: &[Flag], passthrough: &[String]) -> Resu
     }
 }
 
-/// Settles single options.
+/// Determines the values of single options.
 pub struct Resolver<'a> {
-    settings: &'a Settings,
+    settings: &'a SettingsSources,
     flags: &'a [Flag],
     seeds: BTreeMap<&'static str, String>,
 }
 
 impl<'a> Resolver<'a> {
-    pub fn new(settings: &'a Settings, flags: &'a [Flag]) -> Resolver<'a> {
+    /// A resolver for these sources and flags.
+    pub fn new(settings: &'a SettingsSources, flags: &'a [Flag]) -> Resolver<'a> {
         let environment = &settings.environment;
         let user = environment.user.clone();
         let home = environment.home.as_ref().map(|home| home.display().to_string()).unwrap_or_default();
@@ -60,7 +66,7 @@ impl<'a> Resolver<'a> {
         for (name, default) in
             [("pants_workdir", ".pants.d"), ("pants_distdir", "dist"), ("pants_supportdir", "build-support")]
         {
-            // A directory that cannot be settled is reported when the option itself is.
+            // An invalid value is reported later, when the option itself is loaded.
             let value = resolver.value("GLOBAL", name).ok();
             let dir = value.as_ref().and_then(Value::as_str).unwrap_or(default);
             resolver.seeds.insert(name, settings.build_root.join(dir).display().to_string());
@@ -68,24 +74,25 @@ impl<'a> Resolver<'a> {
         resolver
     }
 
+    /// The value of an option, which must be in the option table.
     pub fn value(&self, scope: &str, option: &str) -> Result<Value, Error> {
-        let row = Table::get().row(scope, option).expect("only options of the table are asked for");
+        let row = Table::get().row(scope, option).expect("callers use only options of the table");
         self.row(scope, row)
     }
 
     fn row(&self, scope: &str, row: &Row) -> Result<Value, Error> {
-        let given = self.settings.given(scope, row.entry.name, self.flags);
+        let given = self.settings.values_of(scope, row.entry.name, self.flags);
         if given.is_empty() {
             return Ok(row.default.clone());
         }
         let mut edits = Vec::new();
         for given in given {
-            edits.extend(self.edits(row, &given).map_err(|misfit| name_place(scope, row, &given, misfit))?);
+            edits.extend(self.edits(row, &given).map_err(|invalid| name_place(scope, row, &given, invalid))?);
         }
         Ok(value::merge(&row.default, edits))
     }
 
-    fn edits(&self, row: &Row, given: &Given<'_>) -> Result<Vec<Edit>, Misfit> {
+    fn edits(&self, row: &Row, given: &SourceValue<'_>) -> Result<Vec<Edit>, InvalidValue> {
         let value = match given.file {
             Some(file) => self.interpolated(row, given, file)?,
             None => given.value.clone(),
@@ -96,11 +103,11 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn interpolated(&self, row: &Row, given: &Given<'_>, file: &SettingsFile) -> Result<Value, Misfit> {
+    fn interpolated(&self, row: &Row, given: &SourceValue<'_>, file: &SettingsFile) -> Result<Value, InvalidValue> {
         let lookup = |name: &str| {
             let in_section = |section| file.setting(section, name).and_then(|setting| plain(&setting.value));
-            if row.entry.inside && name == "buildroot" {
-                return Some(INSIDE_BUILD_ROOT.to_owned());
+            if row.entry.in_sandbox && name == "buildroot" {
+                return Some(SANDBOX_BUILD_ROOT.to_owned());
             }
             if let Some(variable) = name.strip_prefix("env.") {
                 return self.settings.environment.vars.unrecorded().get(variable).cloned();
@@ -109,9 +116,12 @@ impl<'a> Resolver<'a> {
         };
         interpolate(&given.value, &lookup).map_err(|unresolved| match unresolved {
             Unresolved::Unknown(name) => {
-                Misfit { message: format!("`%({name})s` stands for nothing"), hint: Some(advice(&name)) }
+                InvalidValue { message: format!("`%({name})s` is not defined"), hint: Some(advice(&name)) }
             }
-            Unresolved::Endless(name) => Misfit { message: format!("`%({name})s` stands for itself"), hint: None },
+            Unresolved::Recursive(name) => InvalidValue {
+                message: format!("`%({name})s` refers to itself or expands to too much text"),
+                hint: None,
+            },
         })
     }
 }
@@ -131,13 +141,13 @@ fn advice(name: &str) -> String {
     }
 }
 
-fn name_place(scope: &str, row: &Row, given: &Given<'_>, misfit: Misfit) -> Error {
-    let message = format!("option `{}` of `[{scope}]`: {}", row.entry.name, misfit.message);
-    Error::Invalid { origin: given.origin.clone(), message, hint: misfit.hint }
+fn name_place(scope: &str, row: &Row, given: &SourceValue<'_>, invalid: InvalidValue) -> Error {
+    let message = format!("option `{}` of `[{scope}]`: {}", row.entry.name, invalid.message);
+    Error::Invalid { origin: given.origin.clone(), message, hint: invalid.hint }
 }
 
-/// One warning for all sections and options that nobody knows: often those of plugins.
-fn unknown(settings: &Settings) -> Option<Warning> {
+/// One warning for all unknown sections and options. Many of them belong to plugins.
+fn unknown(settings: &SettingsSources) -> Option<Warning> {
     let mut found = Vec::new();
     let mut hint = None;
     for file in &settings.files {

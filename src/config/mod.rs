@@ -1,5 +1,5 @@
-//! What the user set: the option table, pants.toml and its friends, the environment, flags, and who wins.
-//! Nobody else reads the environment or a settings file.
+//! Configuration: the option table, settings files, the environment, flags, and their precedence. No other room reads the
+//! environment or a settings file.
 
 pub mod index;
 
@@ -27,32 +27,39 @@ mod value;
 
 pub use environment::Environment;
 pub use error::{Error, Origin, Warning};
-pub use settings::Settings;
+pub use settings::SettingsSources;
 pub use table::Table;
 
-/// One flag of the command line, with the option that it sets.
+/// A flag of the command line that sets an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flag {
+    /// The scope of the option.
     pub scope: String,
+    /// The name of the option.
     pub option: String,
+    /// The value as text.
     pub value: String,
-    /// As the user wrote it.
+    /// The flag as the user wrote it.
     pub spelling: String,
 }
 
-/// Every option's value, after precedence, interpolation and `@file` values.
+/// The values of all options, after precedence, interpolation and `@file` values are applied.
 #[derive(Clone, Debug)]
 pub struct Config {
     values: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
 }
 
 impl Config {
-    /// Settles every option. `passthrough` is what followed `--` on the command line.
-    pub fn load(settings: &Settings, flags: &[Flag], passthrough: &[String]) -> Result<(Config, Vec<Warning>), Error> {
+    /// Determines the values of all options. `passthrough` contains the arguments after `--`.
+    pub fn load(
+        settings: &SettingsSources,
+        flags: &[Flag],
+        passthrough: &[String],
+    ) -> Result<(Config, Vec<Warning>), Error> {
         load::load(settings, flags, passthrough)
     }
 
-    /// Options that are not named keep their defaults.
+    /// A configuration with these values, given as scope, option and value. Other options have their defaults.
     pub fn of(values: impl IntoIterator<Item = (&'static str, &'static str, Value)>) -> Config {
         let mut config = Config::default();
         for (scope, option, value) in values {
@@ -61,47 +68,51 @@ impl Config {
         config
     }
 
-    /// `null` where the option has neither a value nor a default.
+    /// The value of an option; `null` if it has neither a value nor a default.
     pub fn value(&self, scope: &str, option: &str) -> &Value {
         let value = self.values.get(scope).and_then(|options| options.get(option));
         debug_assert!(value.is_some(), "[{scope}] {option} is not in the option table");
         value.unwrap_or(&Value::Null)
     }
 
+    /// The value of a Boolean option; false if it has none.
     pub fn flag(&self, scope: &str, option: &str) -> bool {
         self.value(scope, option).as_bool().unwrap_or(false)
     }
 
-    /// A whole number, or a size in bytes.
+    /// The value of an integer option, or of a size in bytes.
     pub fn integer(&self, scope: &str, option: &str) -> Option<i64> {
         self.value(scope, option).as_i64()
     }
 
+    /// The value of a numeric option.
     pub fn number(&self, scope: &str, option: &str) -> Option<f64> {
         self.value(scope, option).as_f64()
     }
 
+    /// The value of a string option.
     pub fn text(&self, scope: &str, option: &str) -> Option<&str> {
         self.value(scope, option).as_str()
     }
 
+    /// The value of a list option; empty if it has none.
     pub fn list(&self, scope: &str, option: &str) -> Vec<&str> {
         let items = self.value(scope, option).as_array();
         items.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// Empty where the option has no value.
+    /// The value of a dict option; empty if it has none.
     pub fn dict(&self, scope: &str, option: &str) -> &Map<String, Value> {
         static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
         self.value(scope, option).as_object().unwrap_or(&EMPTY)
     }
 
-    /// Whether nobody set the option, or to what it is anyway.
+    /// True if the option is unset or set to its default.
     pub fn is_default(&self, scope: &str, option: &str) -> bool {
         Table::get().row(scope, option).is_some_and(|row| row.default == *self.value(scope, option))
     }
 
-    /// Stands for the values of all options.
+    /// A digest of the values of all options.
     pub fn fingerprint(&self) -> Digest {
         Digest::of(serde_json::to_string(&self.values).expect("names and values always serialize").as_bytes())
     }
@@ -112,7 +123,7 @@ impl Config {
     }
 }
 
-/// Every option at its default.
+/// All options have their defaults.
 impl Default for Config {
     fn default() -> Config {
         let mut values: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! In-repository plugins that are known by name, as data: `plugins.toml`. Who acts on it looks there for what concerns it.
+//! Well-known in-repository plugins, described as data in `plugins.toml`. Other rooms implement their effects.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -7,49 +7,52 @@ use serde::Deserialize;
 
 use crate::config::Config;
 
-/// What one plugin does.
+/// The effects of one plugin.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plugin {
+    /// Changes to distributions.
     pub artifact: Option<Artifact>,
+    /// Inferred dependencies to remove.
     pub exclude: Option<Exclude>,
 }
 
-/// What distributions get that do not say it themselves.
+/// Defaults and requirements for the metadata of distributions.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Artifact {
-    /// From the build root: its text is the version.
+    /// A file relative to the build root. Its contents are the version.
     pub version_file: Option<String>,
-    /// Beside the BUILD file: the first that exists is the long description.
+    /// Files in the directory of the BUILD file. The first that exists is the long description.
     pub long_description_files: Vec<String>,
-    /// What every name begins with.
+    /// The required prefix of every name.
     pub name_prefix: Option<String>,
-    /// What has to be said.
+    /// Keys that must be set.
     pub required: Vec<String>,
 }
 
-/// Inferred dependencies that targets do not have after all.
+/// Inferred dependencies that are removed.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exclude {
-    /// Of the targets whose dependencies these are.
+    /// The tag of the targets that have the dependencies.
     pub tagged: String,
-    /// Directories from the build root.
+    /// The dependencies are below this directory, relative to the build root.
     pub below: String,
+    /// Dependencies below this directory are kept.
     pub but_not_below: String,
 }
 
-/// The plugin of a backend's name.
-pub fn named(backend: &str) -> Option<&'static Plugin> {
+/// The plugin that provides a backend.
+pub fn find(backend: &str) -> Option<&'static Plugin> {
     static PLUGINS: OnceLock<BTreeMap<String, Plugin>> = OnceLock::new();
-    let read = || toml::from_str(include_str!("plugins.toml")).expect("plugins.toml is read by a test");
+    let read = || toml::from_str(include_str!("plugins.toml")).expect("plugins.toml is valid: tested below");
     PLUGINS.get_or_init(read).get(backend)
 }
 
-/// Those that a repository uses.
+/// The known plugins that a repository uses.
 pub fn in_use(config: &Config) -> impl Iterator<Item = &'static Plugin> {
-    config.list("GLOBAL", "backend_packages").into_iter().filter_map(named)
+    config.list("GLOBAL", "backend_packages").into_iter().filter_map(find)
 }
 
 #[cfg(test)]
@@ -57,14 +60,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plugins_are_known_by_the_names_of_their_backends() {
-        let version_file = named("setupgen").and_then(|plugin| plugin.artifact.as_ref()?.version_file.as_deref());
+    fn plugins_are_found_by_the_names_of_their_backends() {
+        let version_file = find("setupgen").and_then(|plugin| plugin.artifact.as_ref()?.version_file.as_deref());
         assert_eq!(version_file, Some("VERSION"));
-        assert_eq!(named("platform_resources"), Some(&Plugin::default()));
+        assert_eq!(find("platform_resources"), Some(&Plugin::default()));
         assert_eq!(
-            named("accelerator_wheels").and_then(|plugin| Some(&*plugin.exclude.as_ref()?.tagged)),
+            find("accelerator_wheels").and_then(|plugin| Some(&*plugin.exclude.as_ref()?.tagged)),
             Some("accelerator")
         );
-        assert_eq!(named("another"), None);
+        assert_eq!(find("another"), None);
     }
 }

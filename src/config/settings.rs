@@ -1,5 +1,5 @@
-//! Which settings files there are, and what each source says of an option, weakest first. What comes of it is decided in
-//! `load`.
+//! The sources of settings: files, environment variables and flags, and the values that they contain for an option. `load` combines
+//! these values.
 
 use std::path::{Path, PathBuf};
 
@@ -10,36 +10,42 @@ use crate::config::load::Resolver;
 use crate::config::table::renamed;
 use crate::config::{Environment, Error, Flag, Origin};
 
-/// The settings files of a run, read but not yet understood.
+/// The sources of settings of one run, except flags.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct SettingsSources {
+    /// The process environment.
     pub environment: Environment,
+    /// The build root.
     pub build_root: PathBuf,
+    /// The settings files in ascending precedence.
     pub files: Vec<SettingsFile>,
-    /// Whether the environment says anything of options: mostly it does not, and there are many to ask for.
+    /// Whether any environment variable sets an option. Usually none does, and the lookups can be skipped.
     has_variables: bool,
 }
 
-/// What one source says of one option.
+/// The value of one source for one option.
 #[derive(Clone, Debug)]
-pub struct Given<'a> {
+pub struct SourceValue<'a> {
+    /// The origin, for messages.
     pub origin: Origin,
+    /// The value as it is written.
     pub value: Value,
-    /// The file that it stands in, for interpolation.
+    /// The file that contains it, for interpolation.
     pub file: Option<&'a SettingsFile>,
+    /// The section that contains it, for interpolation.
     pub section: &'a str,
 }
 
-/// Where waders.toml stands: after the default file, before those that are named.
+/// Has precedence over `pants.toml`, and lower precedence than files that are named explicitly.
 const OWN_FILE: &str = "waders.toml";
 
-impl Settings {
+impl SettingsSources {
     /// Reads `pants.toml`, `waders.toml`, the files that `PANTS_CONFIG_FILES` or a flag names, and the rc files.
-    /// Only the flags that say which files to read count here.
-    pub fn read(environment: Environment, build_root: PathBuf, flags: &[Flag]) -> Result<Settings, Error> {
+    /// Of the flags, only those that select settings files are used.
+    pub fn read(environment: Environment, build_root: PathBuf, flags: &[Flag]) -> Result<SettingsSources, Error> {
         let has_variables =
             environment.vars.unrecorded().keys().any(|name| name.starts_with("PANTS_") || name.starts_with("WADERS_"));
-        let mut settings = Settings { environment, build_root, files: Vec::new(), has_variables };
+        let mut settings = SettingsSources { environment, build_root, files: Vec::new(), has_variables };
         for (path, must_exist) in settings.config_files(flags)? {
             settings.add(&path, must_exist)?;
         }
@@ -53,18 +59,18 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Those that say something of an option, weakest first; old names of it count as it.
-    pub fn given<'a>(&'a self, scope: &'a str, option: &'a str, flags: &[Flag]) -> Vec<Given<'a>> {
+    /// The values of all sources for an option, in ascending precedence. Old names of the option are included.
+    pub fn values_of<'a>(&'a self, scope: &'a str, option: &'a str, flags: &[Flag]) -> Vec<SourceValue<'a>> {
         let names = names(scope, option);
         let mut given = Vec::new();
         for file in &self.files {
             let named = names.iter().find_map(|name| in_section(file, name.scope, name));
-            // `[DEFAULT]` stands in for any section.
+            // `[DEFAULT]` applies to all sections.
             given.extend(named.or_else(|| in_section(file, "DEFAULT", &names[0])));
         }
         given.extend(names.iter().find_map(|name| self.in_environment(name)));
-        let meant = |flag: &&Flag| flag.scope == scope && flag.option == option;
-        given.extend(flags.iter().filter(meant).map(|flag| Given {
+        let is_same = |flag: &&Flag| flag.scope == scope && flag.option == option;
+        given.extend(flags.iter().filter(is_same).map(|flag| SourceValue {
             origin: Origin::Flag(flag.spelling.clone()),
             value: Value::String(flag.value.clone()),
             file: None,
@@ -73,7 +79,7 @@ impl Settings {
         given
     }
 
-    /// `[cli.alias]`, which no flag can set: flags may be aliases themselves.
+    /// The aliases of `[cli.alias]`. Flags cannot set it, since a flag can be an alias.
     pub fn aliases(&self) -> Result<serde_json::Map<String, Value>, Error> {
         let aliases = Resolver::new(self, &[]).value("cli", "alias")?;
         Ok(aliases.as_object().cloned().unwrap_or_default())
@@ -83,7 +89,7 @@ impl Settings {
         Resolver::new(self, flags).value("GLOBAL", option)
     }
 
-    /// In order, with whether a missing one is an error.
+    /// The settings files in order, and whether a missing file is an error.
     fn config_files(&self, flags: &[Flag]) -> Result<Vec<(PathBuf, bool)>, Error> {
         let default = self.build_root.join("pants.toml");
         let own = self.build_root.join(OWN_FILE);
@@ -91,7 +97,7 @@ impl Settings {
         let named = self.resolve("pants_config_files", flags)?;
         let named: Vec<PathBuf> = texts(&named).map(|name| self.locate(name)).collect();
         let replaces_default = self
-            .given("GLOBAL", "pants_config_files", flags)
+            .values_of("GLOBAL", "pants_config_files", flags)
             .iter()
             .any(|given| given.value.as_str().is_some_and(|text| text.trim_start().starts_with(['[', '('])));
         if !replaces_default {
@@ -102,7 +108,7 @@ impl Settings {
         Ok(files)
     }
 
-    /// Relative to the current directory, or else to the build root.
+    /// A path relative to the current directory if it exists there, otherwise relative to the build root.
     fn locate(&self, name: &str) -> PathBuf {
         let here = self.environment.cwd.join(self.environment.expand_home(name));
         if here.exists() { here } else { self.build_root.join(self.environment.expand_home(name)) }
@@ -119,7 +125,7 @@ impl Settings {
         Ok(())
     }
 
-    fn in_environment<'a>(&'a self, name: &Name<'a>) -> Option<Given<'a>> {
+    fn in_environment<'a>(&'a self, name: &Name<'a>) -> Option<SourceValue<'a>> {
         if !self.has_variables {
             return None;
         }
@@ -129,11 +135,11 @@ impl Settings {
         });
         let (variable, value) = found?;
         let value = name.translate(Value::String(value.clone()));
-        Some(Given { origin: Origin::Variable(variable), value, file: None, section: name.scope })
+        Some(SourceValue { origin: Origin::Variable(variable), value, file: None, section: name.scope })
     }
 }
 
-/// A name that an option has or had.
+/// A current or former name of an option.
 struct Name<'a> {
     scope: &'a str,
     option: &'a str,
@@ -141,7 +147,7 @@ struct Name<'a> {
 }
 
 impl Name<'_> {
-    /// The value as it is written today.
+    /// Converts a value of an old option to the current form.
     fn translate(&self, value: Value) -> Value {
         let text = match &value {
             Value::String(text) => text.to_ascii_lowercase(),
@@ -152,7 +158,7 @@ impl Name<'_> {
     }
 }
 
-/// Today's name first.
+/// All names of an option, the current one first.
 fn names<'a>(scope: &'a str, option: &'a str) -> Vec<Name<'a>> {
     let mut names = vec![Name { scope, option, values: &[] }];
     let old_scopes = renamed::SCOPES.iter().filter(|(_, now)| *now == scope);
@@ -162,13 +168,13 @@ fn names<'a>(scope: &'a str, option: &'a str) -> Vec<Name<'a>> {
     names
 }
 
-fn in_section<'a>(file: &'a SettingsFile, section: &str, name: &Name<'a>) -> Option<Given<'a>> {
+fn in_section<'a>(file: &'a SettingsFile, section: &str, name: &Name<'a>) -> Option<SourceValue<'a>> {
     let setting = file.setting(section, name.option)?;
     let value = name.translate(setting.value.clone());
-    Some(Given { origin: file.origin(setting.place), value, file: Some(file), section: name.scope })
+    Some(SourceValue { origin: file.origin(setting.place), value, file: Some(file), section: name.scope })
 }
 
-/// The environment variables that set an option, strongest first. Ours outrank those of Pants.
+/// The environment variables that set an option, in descending precedence. `WADERS_*` has precedence over `PANTS_*`.
 fn variables(scope: &str, option: &str) -> impl Iterator<Item = String> {
     let upper = |text: &str| text.to_ascii_uppercase().replace(['-', '.'], "_");
     let (scope, option) = (upper(scope), upper(option));

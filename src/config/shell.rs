@@ -1,8 +1,8 @@
-//! Splitting text into words as a shell does. Nothing is expanded or run.
+//! Splits text into words as a shell does. Nothing is expanded or executed.
 
-/// `None` where a quote is not closed. `#` begins no comment: in an argument it is meant.
+/// The words of a text; `None` if a quote is not closed. `#` is an ordinary character and does not begin a comment.
 pub fn words(text: &str) -> Option<Vec<String>> {
-    // No text that people write holds this character of the private use area.
+    // A character of the private use area, which does not occur in settings.
     const HASH: &str = "\u{f8f0}";
     let words = shlex::split(&text.replace('#', HASH))?;
     Some(words.into_iter().map(|word| word.replace(HASH, "#")).collect())
@@ -13,7 +13,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_group_and_a_hash_is_plain() {
+    fn quotes_are_removed_and_a_hash_is_ordinary() {
         assert_eq!(words("-m 'not slow' #3 a\\ b").unwrap(), ["-m", "not slow", "#3", "a b"]);
         assert_eq!(words("'a"), None);
     }

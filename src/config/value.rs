@@ -1,5 +1,5 @@
-//! What one source says of one option, read as the option's kind wants it: a replacement, or an edit of what weaker
-//! sources said. Who is weaker is decided in `load`.
+//! Interprets the value of one source according to the type of the option: it replaces the value of sources with lower precedence,
+//! or edits it. `load` determines the precedence.
 
 use serde_json::{Map, Number, Value};
 
@@ -7,24 +7,30 @@ use crate::base::text::nearest;
 use crate::config::table::Kind;
 use crate::config::{literal, shell};
 
-/// One source's word on an option.
+/// The effect of one source on the value of an option.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edit {
+    /// Replaces the value.
     Replace(Value),
+    /// Appends items to a list.
     Add(Vec<Value>),
+    /// Removes items from a list.
     Remove(Vec<Value>),
-    /// Of a dict: keys are replaced one by one.
+    /// Replaces single keys of a dict.
     Merge(Map<String, Value>),
 }
 
+/// A value that does not have the type of its option.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misfit {
+pub struct InvalidValue {
+    /// The message.
     pub message: String,
+    /// What the user can do.
     pub hint: Option<String>,
 }
 
-/// Reads a value of a settings file, or the text of a variable, a flag or an `@file`.
-pub fn edits(kind: Kind, value: &Value) -> Result<Vec<Edit>, Misfit> {
+/// Interprets a value of a settings file, or the text of a variable, a flag or an `@file`.
+pub fn edits(kind: Kind, value: &Value) -> Result<Vec<Edit>, InvalidValue> {
     match kind {
         Kind::Texts | Kind::Integers | Kind::ShellWords => list_edits(kind, value),
         Kind::Dict => dict_edits(value),
@@ -32,7 +38,7 @@ pub fn edits(kind: Kind, value: &Value) -> Result<Vec<Edit>, Misfit> {
     }
 }
 
-/// Weakest first. Removals count last, but those before a replacement are forgotten with it.
+/// Applies edits in ascending precedence. Removals are applied last, but a replacement discards earlier removals.
 pub fn merge(default: &Value, edits: impl IntoIterator<Item = Edit>) -> Value {
     let mut value = default.clone();
     let mut removed: Vec<Value> = Vec::new();
@@ -59,13 +65,13 @@ pub fn merge(default: &Value, edits: impl IntoIterator<Item = Edit>) -> Value {
     value
 }
 
-fn misfit<T>(message: impl Into<String>) -> Result<T, Misfit> {
-    Err(Misfit { message: message.into(), hint: None })
+fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidValue> {
+    Err(InvalidValue { message: message.into(), hint: None })
 }
 
-fn scalar(kind: Kind, value: &Value) -> Result<Value, Misfit> {
+fn scalar(kind: Kind, value: &Value) -> Result<Value, InvalidValue> {
     let wanted = describe(kind);
-    let refuse = || misfit(format!("{} is not {wanted}", show(value)));
+    let refuse = || invalid(format!("{} is not {wanted}", show(value)));
     match (kind, value) {
         (Kind::Bool, Value::Bool(_)) => Ok(value.clone()),
         (Kind::Bool, Value::String(text)) => match text.to_ascii_lowercase().as_str() {
@@ -85,68 +91,68 @@ fn scalar(kind: Kind, value: &Value) -> Result<Value, Misfit> {
         (Kind::Choice(choices), Value::String(text)) if choices.contains(&text.as_str()) => Ok(value.clone()),
         (Kind::Choice(choices), Value::String(text)) => {
             let hint = nearest(text, choices.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-            Err(Misfit { message: format!("{} is not {wanted}", show(value)), hint })
+            Err(InvalidValue { message: format!("{} is not {wanted}", show(value)), hint })
         }
         _ => refuse(),
     }
 }
 
-fn list_edits(kind: Kind, value: &Value) -> Result<Vec<Edit>, Misfit> {
+fn list_edits(kind: Kind, value: &Value) -> Result<Vec<Edit>, InvalidValue> {
     match value {
         Value::Array(list) => Ok(vec![Edit::Replace(Value::Array(items(kind, list)?))]),
         Value::Object(map) => map.iter().map(|(key, value)| keyed_edit(kind, key, value)).collect(),
-        Value::String(text) => list_edits_of_text(kind, text.trim()),
-        other => misfit(format!("{} is not {}", show(other), describe(kind))),
+        Value::String(text) => list_edits_from_text(kind, text.trim()),
+        other => invalid(format!("{} is not {}", show(other), describe(kind))),
     }
 }
 
-/// `key.add = […]` and `key.remove = […]`.
-fn keyed_edit(kind: Kind, key: &str, value: &Value) -> Result<Edit, Misfit> {
+/// Interprets `option.add = […]` and `option.remove = […]`.
+fn keyed_edit(kind: Kind, key: &str, value: &Value) -> Result<Edit, InvalidValue> {
     match (key, value) {
         ("add", Value::Array(list)) => Ok(Edit::Add(items(kind, list)?)),
         ("remove", Value::Array(list)) => Ok(Edit::Remove(items(kind, list)?)),
-        ("add" | "remove", other) => misfit(format!("`{key}` wants a list, not {}", show(other))),
-        _ => misfit(format!("a list has `add` and `remove`, not `{key}`")),
+        ("add" | "remove", other) => invalid(format!("`{key}` requires a list, not {}", show(other))),
+        _ => invalid(format!("unknown key `{key}`: a list has the keys `add` and `remove`")),
     }
 }
 
-/// `[…]` replaces, `+[…],-[…]` edits, anything else is one more item.
-fn list_edits_of_text(kind: Kind, text: &str) -> Result<Vec<Edit>, Misfit> {
+/// `[…]` replaces the list, `+[…],-[…]` edits it, and any other text is one additional item.
+fn list_edits_from_text(kind: Kind, text: &str) -> Result<Vec<Edit>, InvalidValue> {
     let is_edit = ["+[", "-[", "+(", "-("].iter().any(|start| text.starts_with(start));
     if is_edit {
-        let parsed = literal::parse_edits(text).or_else(|unexpected| misfit(unexpected_text(text, &unexpected)))?;
+        let parsed = literal::parse_edits(text).or_else(|unexpected| invalid(unexpected_text(text, &unexpected)))?;
         let edit = |(adds, value): (bool, Value)| match value {
             Value::Array(list) if adds => Ok(Edit::Add(items(kind, &list)?)),
             Value::Array(list) => Ok(Edit::Remove(items(kind, &list)?)),
-            other => misfit(format!("{} is not {}", show(&other), describe(kind))),
+            other => invalid(format!("{} is not {}", show(&other), describe(kind))),
         };
         return parsed.into_iter().map(edit).collect();
     }
     if text.starts_with(['[', '(']) {
-        let parsed = literal::parse(text).or_else(|unexpected| misfit(unexpected_text(text, &unexpected)))?;
+        let parsed = literal::parse(text).or_else(|unexpected| invalid(unexpected_text(text, &unexpected)))?;
         return list_edits(kind, &parsed);
     }
     Ok(vec![Edit::Add(items(kind, &[Value::String(text.to_owned())])?)])
 }
 
-fn items(kind: Kind, list: &[Value]) -> Result<Vec<Value>, Misfit> {
+fn items(kind: Kind, list: &[Value]) -> Result<Vec<Value>, InvalidValue> {
     let mut out = Vec::new();
     for item in list {
         match (kind, item) {
             (Kind::Texts, Value::String(_)) => out.push(item.clone()),
             (Kind::ShellWords, Value::String(text)) => out.extend(shell_words(text)?.into_iter().map(Value::String)),
             (Kind::Integers, item) => out.push(scalar(Kind::Integer, item)?),
-            (_, other) => return misfit(format!("{} in a list of texts is not a text", show(other))),
+            (_, other) => return invalid(format!("{} in a list of strings is not a string", show(other))),
         }
     }
     Ok(out)
 }
 
-fn shell_words(text: &str) -> Result<Vec<String>, Misfit> {
-    shell::words(text).ok_or_else(|| Misfit { message: format!("`{text}` has a quote that is not closed"), hint: None })
+fn shell_words(text: &str) -> Result<Vec<String>, InvalidValue> {
+    shell::words(text).ok_or_else(|| InvalidValue { message: format!("`{text}` has an unclosed quote"), hint: None })
 }
 
-fn dict_edits(value: &Value) -> Result<Vec<Edit>, Misfit> {
+fn dict_edits(value: &Value) -> Result<Vec<Edit>, InvalidValue> {
     match value {
         Value::Object(map) => match (map.len(), map.get("add")) {
             (1, Some(Value::Object(added))) => Ok(vec![Edit::Merge(added.clone())]),
@@ -158,11 +164,11 @@ fn dict_edits(value: &Value) -> Result<Vec<Edit>, Misfit> {
             match literal::parse(literal_text) {
                 Ok(Value::Object(map)) if adds => Ok(vec![Edit::Merge(map)]),
                 Ok(Value::Object(map)) => Ok(vec![Edit::Replace(Value::Object(map))]),
-                Ok(other) => misfit(format!("{} is not a dict", show(&other))),
-                Err(unexpected) => misfit(unexpected_text(literal_text, &unexpected)),
+                Ok(other) => invalid(format!("{} is not a dict", show(&other))),
+                Err(unexpected) => invalid(unexpected_text(literal_text, &unexpected)),
             }
         }
-        other => Err(Misfit {
+        other => Err(InvalidValue {
             message: format!("{} is not a dict", show(other)),
             hint: Some("write it as a table, or as text: `{'key': 'value'}`".to_owned()),
         }),
@@ -171,8 +177,8 @@ fn dict_edits(value: &Value) -> Result<Vec<Edit>, Misfit> {
 
 fn unexpected_text(text: &str, unexpected: &literal::Unexpected) -> String {
     let rest: String = text[unexpected.offset..].chars().take(20).collect();
-    let found = if rest.is_empty() { "it ends".to_owned() } else { format!("it has `{rest}`") };
-    format!("`{}` is not a value: where {} should stand, {found}", shorten(text), unexpected.wanted)
+    let found = if rest.is_empty() { "the end".to_owned() } else { format!("`{rest}`") };
+    format!("`{}` is not a valid value: expected {}, found {found}", shorten(text), unexpected.wanted)
 }
 
 fn show(value: &Value) -> String {
@@ -197,9 +203,9 @@ fn describe(kind: Kind) -> String {
         Kind::Integer => "a whole number".to_owned(),
         Kind::Float => "a number".to_owned(),
         Kind::Size => "a size, such as `512MiB` or a number of bytes".to_owned(),
-        Kind::Text => "a text".to_owned(),
+        Kind::Text => "a string".to_owned(),
         Kind::Choice(choices) => format!("one of {}", quoted(choices)),
-        Kind::Texts | Kind::ShellWords => "a list of texts".to_owned(),
+        Kind::Texts | Kind::ShellWords => "a list of strings".to_owned(),
         Kind::Integers => "a list of whole numbers".to_owned(),
         Kind::Dict => "a dict".to_owned(),
     }
@@ -234,7 +240,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// What a default becomes after sources with these words, weakest first.
+    /// Asserts the value after sources in ascending precedence.
     fn check(kind: Kind, default: Value, sources: &[Value], expected: Value) {
         let edits = sources.iter().flat_map(|source| edits(kind, source).unwrap());
         assert_eq!(merge(&default, edits), expected, "{sources:?}");
@@ -245,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_text_adds_and_a_list_replaces() {
+    fn text_without_brackets_appends_and_a_list_replaces() {
         check(Kind::Texts, json!(["d"]), &[json!("a"), json!("b")], json!(["d", "a", "b"]));
         check(Kind::Texts, json!(["d"]), &[json!(["a"]), json!("a,b")], json!(["a", "a,b"]));
         check(Kind::Texts, json!(["d"]), &[json!("['a', 'b']")], json!(["a", "b"]));
@@ -253,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn removals_come_last_unless_a_replacement_follows() {
+    fn removals_are_applied_last_unless_a_replacement_follows() {
         check(Kind::Texts, json!(["a"]), &[json!({"remove": ["b"]}), json!({"add": ["b", "c"]})], json!(["a", "c"]));
         check(Kind::Texts, json!(["a"]), &[json!("-['b']"), json!(["b", "b"])], json!(["b", "b"]));
         check(Kind::Texts, json!(["a", "b", "b"]), &[json!("+['c'],-['b']")], json!(["a", "c"]));
@@ -288,16 +294,16 @@ mod tests {
     }
 
     #[test]
-    fn a_misfit_says_what_was_wanted() {
+    fn an_invalid_value_is_reported_with_the_expected_type() {
         assert_eq!(refused(Kind::Bool, json!("maybe")), "`maybe` is not `true` or `false`");
         assert_eq!(refused(Kind::Integer, json!(["a"])), "a list is not a whole number");
-        assert_eq!(refused(Kind::Texts, json!([1])), "`1` in a list of texts is not a text");
+        assert_eq!(refused(Kind::Texts, json!([1])), "`1` in a list of strings is not a string");
         assert_eq!(
             refused(Kind::Texts, json!("['a'")),
-            "`['a'` is not a value: where `,` or the closing bracket should stand, it ends"
+            "`['a'` is not a valid value: expected `,` or the closing bracket, found the end"
         );
-        let misfit = edits(Kind::Choice(&["all", "failed"]), &json!("fail")).unwrap_err();
-        assert_eq!(misfit.message, "`fail` is not one of `all`, `failed`");
+        let invalid = edits(Kind::Choice(&["all", "failed"]), &json!("fail")).unwrap_err();
+        assert_eq!(invalid.message, "`fail` is not one of `all`, `failed`");
         assert!(refused(Kind::Size, json!("9999999999999GiB")).contains("size"));
     }
 }

@@ -1,19 +1,22 @@
-//! The user's request to stop. After the first, no step starts and running steps get SIGINT and a grace period; after the
-//! second, they are killed. Signals are received elsewhere.
+//! The user's request to stop. After the first request, no step starts, and running steps receive SIGINT and have a grace
+//! period; after the second, they are killed. Signals are handled in `session`.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// How urgently the run is to stop, the mildest first.
+/// How a run must stop, in increasing order of urgency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CancelLevel {
+    /// The run continues.
     None,
+    /// Running steps are interrupted.
     Interrupt,
+    /// Running steps are killed.
     Kill,
 }
 
-/// A request to stop that every step of a run can see. Clones share it.
+/// A request to stop that all steps of a run can observe. Clones share their state.
 #[derive(Clone)]
 pub struct Cancellation {
     state: Arc<watch::Sender<State>>,
@@ -22,7 +25,7 @@ pub struct Cancellation {
 #[derive(Clone, Copy)]
 struct State {
     level: CancelLevel,
-    /// Graphs of steps being carried out.
+    /// The number of graphs that are being executed.
     executions: usize,
 }
 
@@ -43,22 +46,24 @@ impl Cancellation {
         });
     }
 
+    /// The current level.
     pub fn level(&self) -> CancelLevel {
         self.state.borrow().level
     }
 
-    /// Whether the run is to stop at all.
+    /// Whether the user requested the run to stop.
     pub fn is_requested(&self) -> bool {
         self.level() != CancelLevel::None
     }
 
-    /// Marks the time in which steps are carried out, which stop by themselves when this is escalated.
+    /// Marks the start of an execution; dropping the guard marks its end. The steps of an execution stop by themselves when the
+    /// level is raised.
     pub fn execution(&self) -> ExecutionGuard {
         self.state.send_modify(|state| state.executions += 1);
         ExecutionGuard(self.clone())
     }
 
-    /// Whether steps are being carried out.
+    /// Whether steps are being executed.
     pub fn is_executing(&self) -> bool {
         self.state.borrow().executions > 0
     }

@@ -7,42 +7,120 @@ use crate::action::Exit;
 use crate::base::Digest;
 use crate::{net, store};
 
+/// Why a step could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The sandbox could not start a process.
     #[error("the sandbox could not run `{label}`")]
-    Sandbox { label: String, source: waders_sandbox::Error },
-    #[error("could not keep what `{label}` left in its output directory")]
-    Capture { label: String, source: store::Error },
-    #[error("could not make `{path}`")]
-    Prepare { path: PathBuf, source: std::io::Error },
+    Sandbox {
+        /// The step.
+        label: String,
+        /// The cause.
+        source: waders_sandbox::Error,
+    },
+    /// The output of a process could not be captured.
+    #[error("could not store the output of `{label}`")]
+    Capture {
+        /// The step.
+        label: String,
+        /// The cause.
+        source: store::Error,
+    },
+    /// A directory or file for a step could not be created.
+    #[error("could not create `{path}`")]
+    Prepare {
+        /// The path on the host.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A download failed.
     #[error("could not fetch `{label}`")]
-    Fetch { label: String, source: net::Error },
-    #[error("`{file_name}` is not on the page that should list it, `{page}`")]
-    NotListed { file_name: String, page: String },
-    #[error("`{label}` is nowhere to be had{}", looked_at(.tried))]
-    Nowhere { label: String, tried: Vec<String> },
+    Fetch {
+        /// The step.
+        label: String,
+        /// The cause.
+        source: net::Error,
+    },
+    /// An index page does not list a file.
+    #[error("`{file_name}` is missing on the index page `{page}`")]
+    NotListed {
+        /// The name of the file.
+        file_name: String,
+        /// The URL of the page, without credentials.
+        page: String,
+    },
+    /// None of the locations has the file.
+    #[error("no index or mirror provides `{label}`{}", places(.tried))]
+    NotProvided {
+        /// The step.
+        label: String,
+        /// The locations that were tried, without credentials.
+        tried: Vec<String>,
+    },
+    /// A download is damaged or has an unsupported format.
     #[error("could not unpack `{label}`")]
-    Unpack { label: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("could not make the {label}")]
-    Derive { label: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("`{label}` is needed first")]
-    Needs { label: String, cause: Arc<Error> },
-    #[error("`{label}` is needed first and failed ({exit})\n{stderr}")]
-    NeedFailed { label: String, exit: Exit, stderr: String },
-    #[error("the store lost something that `{label}` needs, and making it again gave other bytes")]
-    NotReproduced { label: String, cause: Box<Error> },
-    #[error("the store lost something of the files that `{label}` is to see")]
-    LostInput { label: String, source: store::Error },
+    Unpack {
+        /// The step.
+        label: String,
+        /// The error of the unpacker.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A tree could not be computed.
+    #[error("could not create the {label}")]
+    Derive {
+        /// The step.
+        label: String,
+        /// The error of the recipe.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A required step could not be carried out.
+    #[error("a required step failed: `{label}`")]
+    Needs {
+        /// The required step.
+        label: String,
+        /// Its error.
+        cause: Arc<Error>,
+    },
+    /// The process of a required step failed.
+    #[error("required step `{label}` failed: {exit}\n{stderr}")]
+    NeedFailed {
+        /// The required step.
+        label: String,
+        /// How the process ended.
+        exit: Exit,
+        /// Its standard error.
+        stderr: String,
+    },
+    /// A lost tree could not be restored.
+    #[error("the store lost an input of `{label}`, and repeating the step that produces it gave different bytes")]
+    NotReproduced {
+        /// The step that needs the tree.
+        label: String,
+        /// The error that reported the loss.
+        cause: Box<Error>,
+    },
+    /// The store lost an input that no step makes.
+    #[error("the store lost a source file of `{label}`")]
+    LostInput {
+        /// The step that needs it.
+        label: String,
+        /// The cause.
+        source: store::Error,
+    },
+    /// The user stopped the run.
     #[error("interrupted by user")]
     Interrupted,
-    #[error("a bug in waders: {0}")]
+    /// A defect of Waders.
+    #[error("internal error: {0}")]
     Bug(String),
 }
 
 impl Error {
-    /// What the store lost, if that is the reason and steps can make it again.
+    /// The blob or tree that the store lost, if that is the cause and repeating steps can restore it.
     pub fn missing(&self) -> Option<Digest> {
         match self {
             Error::Store(error) | Error::Capture { source: error, .. } => error.missing(),
@@ -51,12 +129,12 @@ impl Error {
         }
     }
 
-    /// Whether the store lost something: perhaps what no step makes, but whoever planned the steps.
+    /// Whether the store lost a blob or tree, including inputs that the planner stored and no step can restore.
     pub fn is_lost_input(&self) -> bool {
         self.missing().is_some() || matches!(self, Error::LostInput { source, .. } if source.missing().is_some())
     }
 
-    /// The error that started it, where this one only says that another step was needed.
+    /// The error of the step that failed first, if this error only says that a required step failed.
     pub fn root(&self) -> &Error {
         match self {
             Error::Needs { cause, .. } => cause.root(),
@@ -70,7 +148,7 @@ impl Error {
         let mut source = std::error::Error::source(self);
         while let Some(cause) = source {
             let cause_text = cause.to_string();
-            // Some say their cause themselves.
+            // Some errors include their cause.
             if !text.ends_with(&cause_text) {
                 text.push_str(&format!(": {cause_text}"));
             }
@@ -83,9 +161,9 @@ impl Error {
     }
 }
 
-fn looked_at(places: &[String]) -> String {
-    match places {
-        [] => ": no index is known".to_owned(),
-        places => format!(": looked at `{}`", places.join("`, `")),
+fn places(tried: &[String]) -> String {
+    match tried {
+        [] => ": no index is configured".to_owned(),
+        tried => format!(" (tried `{}`)", tried.join("`, `")),
     }
 }

@@ -1,5 +1,6 @@
-//! Graph to results: every step once, after what it needs, as many at a time as the slots allow.
-//! Nothing that is not wanted, and nothing whose result is known, is carried out.
+//! Executes a graph: each step is carried out at most once, after the steps that it needs, with as many steps at a time as the
+//! slots allow. Steps that are not needed, and steps whose results are cached, are not carried out. How a process runs is in
+//! `local`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -9,48 +10,54 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
-use waders_sandbox::Isolation;
-
 use crate::action::{
-    Action, ActionGraph, Derive, Event, Exit, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key, lineage,
+    Action, ActionGraph, Derive, EncodedAction, Event, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key,
+    state_key,
 };
 use crate::base::Digest;
-use crate::engine::cache::Kept;
+use crate::engine::action_cache::{ActionCache, Cached, Needs, Remaining};
+use crate::engine::runner::Run;
 use crate::engine::slots::Slots;
-use crate::engine::{Cancellation, Engine, Error, cache, each, fetch, run};
-use crate::store::{self, Store};
+use crate::engine::{CancelLevel, Cancellation, Engine, Error, fetch, tree_cache};
+use crate::store::Store;
 
-/// Downloads at once. More does not help one host, and fewer leaves it idle.
+/// The number of concurrent downloads. More do not speed up downloads from one host, and with fewer it is sometimes idle.
 const DOWNLOADS: usize = 8;
 
-/// What a step gave: its tree, and for a process what became of it.
+/// The result of a step: its tree, and for a process its outcome.
 #[derive(Clone, Debug)]
 pub struct StepResult {
+    /// The output of the step.
     pub tree: Digest,
+    /// For a process, its outcome and where that comes from.
     pub outcome: Option<(Origin, Outcome)>,
-    /// None where it is not kept, or must be carried out each time.
-    pub kept: Option<Kept>,
+    /// How the outcome can be read again. `None` if it is not cached or must not be reused.
+    pub cached: Option<Cached>,
 }
 
 impl StepResult {
-    fn of_tree(tree: Digest) -> StepResult {
-        StepResult { tree, outcome: None, kept: None }
+    fn from_tree(tree: Digest) -> StepResult {
+        StepResult { tree, outcome: None, cached: None }
     }
 
-    fn of_process(origin: Origin, outcome: Outcome, kept: Option<Kept>) -> StepResult {
-        StepResult { tree: outcome.output, outcome: Some((origin, outcome)), kept }
+    fn from_process(origin: Origin, outcome: Outcome, cached: Option<Cached>) -> StepResult {
+        StepResult { tree: outcome.output, outcome: Some((origin, outcome)), cached }
     }
 
-    /// What an earlier run came to, without its action. None where that is no longer there.
-    pub fn again(store: &Store, kept: &Kept) -> store::Result<Option<StepResult>> {
-        let outcome = kept.outcome(store)?;
-        Ok(outcome.map(|outcome| StepResult::of_process(Origin::Cached, outcome, Some(kept.clone()))))
+    /// Reads the result of an earlier run without its action. `None` if it is no longer in the cache.
+    pub fn read_again(cache: &dyn ActionCache, cached: &Cached) -> Result<Option<StepResult>, Error> {
+        let outcome = match cached {
+            Cached::Under(key) => cache.get(key, Needs::WholeOutput)?,
+            Cached::Clean => Some(cache.clean_outcome()?),
+        };
+        Ok(outcome.map(|outcome| StepResult::from_process(Origin::Cached, outcome, Some(cached.clone()))))
     }
 }
 
+/// Results by step.
 pub type Results = BTreeMap<StepId, Result<StepResult, Arc<Error>>>;
 
-/// One graph being carried out.
+/// The execution of one graph.
 struct Execution {
     engine: Arc<Engine>,
     graph: ActionGraph,
@@ -58,27 +65,27 @@ struct Execution {
     cells: Vec<OnceCell<Result<StepResult, Arc<Error>>>>,
     slots: Slots,
     downloads: Semaphore,
-    /// Held while a lost tree is made again, so that it is made once.
+    /// Held while a lost tree is restored, so that it is restored only once.
     repair: Mutex<()>,
-    cancel: Cancellation,
+    cancellation: Cancellation,
     events: Box<dyn Fn(Event) + Send + Sync>,
 }
 
-/// Results of the wanted steps, in their order. Events are told from several threads.
+/// Carries out the wanted steps and all steps that they need. `events` is called from several threads.
 pub async fn execute(
     engine: Arc<Engine>,
     graph: ActionGraph,
     wanted: &[StepId],
-    cancel: Cancellation,
+    cancellation: Cancellation,
     events: impl Fn(Event) + Send + Sync + 'static,
 ) -> Results {
     let execution = Arc::new(Execution {
         wanted: wanted.iter().copied().collect(),
         cells: graph.ids().map(|_| OnceCell::new()).collect(),
-        slots: Slots::new(engine.settings.parallelism.max(1)),
+        slots: Slots::new(engine.parallelism.max(1)),
         downloads: Semaphore::new(DOWNLOADS),
         repair: Mutex::new(()),
-        cancel,
+        cancellation,
         events: Box::new(events),
         graph,
         engine,
@@ -94,7 +101,7 @@ pub async fn execute(
 type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Execution {
-    /// The step's result; computed by whoever asks first.
+    /// The result of a step. The first caller computes it; the others wait for it.
     fn result(self: Arc<Self>, id: StepId) -> Pending<'static, Result<StepResult, Arc<Error>>> {
         Box::pin(async move {
             let compute = self.clone().compute(id);
@@ -106,12 +113,13 @@ impl Execution {
         let trees = self.clone().needs(id).await?;
         let result = self.carry_out(id, &trees).await;
         let result = match result {
-            Err(error) if error.missing().is_some() => self.clone().make_again(id, &trees, error).await,
+            Err(error) if error.missing().is_some() => self.clone().restore(id, &trees, error).await,
             result => result,
         };
         if let Err(error) = &result
             && !matches!(error, Error::Interrupted | Error::Needs { .. })
         {
+            tracing::error!(step = %self.label(id), "step failed: {}", error.whole());
             (self.events)(Event::Failed { id, label: self.label(id), message: error.whole() });
         }
         result
@@ -124,19 +132,19 @@ impl Execution {
             let execution = self.clone();
             tasks.spawn(async move { (need, execution.result(need).await) });
         }
-        // In their order, so that of several failures always the same one is told.
+        // Sorted, so that the same failure is reported every time if there are several.
         let results: BTreeMap<StepId, _> = tasks.join_all().await.into_iter().collect();
         results.into_iter().map(|(need, result)| Ok((need, self.usable(need, result)?))).collect()
     }
 
-    fn is_good(&self, id: StepId, outcome: &Outcome) -> bool {
+    fn is_success(&self, id: StepId, outcome: &Outcome) -> bool {
         match self.graph.step(id) {
-            Step::Run(action) => matches!(outcome.exit, Exit::Code(code) if action.cache.good_codes.contains(&code)),
+            Step::Run(action) => action.policy.is_success(outcome.exit),
             _ => true,
         }
     }
 
-    /// A process that failed leaves nothing that others could use.
+    /// The tree of a needed step, unless the step failed.
     fn usable(&self, need: StepId, result: Result<StepResult, Arc<Error>>) -> Result<Digest, Error> {
         let label = || self.label(need).to_string();
         let result = result.map_err(|cause| match &*cause {
@@ -144,7 +152,7 @@ impl Execution {
             _ => Error::Needs { label: label(), cause },
         })?;
         match &result.outcome {
-            Some((_, outcome)) if !self.is_good(need, outcome) => {
+            Some((_, outcome)) if !self.is_success(need, outcome) => {
                 let stderr = self.engine.store.get(outcome.stderr).unwrap_or_default();
                 Err(Error::NeedFailed {
                     label: label(),
@@ -164,43 +172,48 @@ impl Execution {
         }
     }
 
-    async fn fetch(&self, id: StepId, step: &Fetch, recall: bool) -> Result<StepResult, Error> {
-        let row = cache::fetched(step);
-        if recall && let Some(tree) = cache::tree(&self.engine.store, row)? {
-            return Ok(StepResult::of_tree(tree));
+    async fn fetch(&self, id: StepId, step: &Fetch, reuse: bool) -> Result<StepResult, Error> {
+        let key = tree_cache::fetch_key(step);
+        if reuse && let Some(tree) = tree_cache::get(&self.engine.store, key)? {
+            return Ok(StepResult::from_tree(tree));
         }
         let _permit = self.downloads.acquire().await.expect("the semaphore is never closed");
-        self.refuse_if_interrupted()?;
+        self.refuse_if_cancelled()?;
         let label: Arc<str> = step.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });
+        tracing::debug!(step = %label, sha256 = step.sha256, "download started");
         let (engine, step) = (self.engine.clone(), step.clone());
-        let tree = blocking(move || {
+        let download = blocking(move || {
             let tree = fetch::fetch(&engine, &step)?;
-            cache::keep_tree(&engine.store, row, &tree)?;
+            tree_cache::put(&engine.store, key, &tree)?;
             Ok(tree)
         });
-        let tree = tree.await?;
+        // A download is abandoned without waiting: its thread ends with the process, and its scratch files are removed later.
+        let tree = tokio::select! {
+            tree = download => tree?,
+            _ = self.cancellation.exceeds(CancelLevel::None) => return Err(Error::Interrupted),
+        };
         (self.events)(Event::Done { id, label });
-        Ok(StepResult::of_tree(tree))
+        Ok(StepResult::from_tree(tree))
     }
 
-    async fn derive(&self, step: &Derive, trees: &BTreeMap<StepId, Digest>, recall: bool) -> Result<StepResult, Error> {
-        let parts: Vec<Digest> = step.parts.iter().map(|source| resolved(*source, trees)).collect();
-        let row = cache::derived(step, &parts);
-        if recall && let Some(tree) = cache::tree(&self.engine.store, row)? {
-            return Ok(StepResult::of_tree(tree));
+    async fn derive(&self, step: &Derive, trees: &BTreeMap<StepId, Digest>, reuse: bool) -> Result<StepResult, Error> {
+        let parts: Vec<Digest> = step.parts.iter().map(|source| resolve(*source, trees)).collect();
+        let key = tree_cache::derive_key(step, &parts);
+        if reuse && let Some(tree) = tree_cache::get(&self.engine.store, key)? {
+            return Ok(StepResult::from_tree(tree));
         }
         self.write_inputs(&step.label, parts.iter().copied())?;
         let (engine, step) = (self.engine.clone(), step.clone());
         let tree = blocking(move || {
             let recipe = engine.recipes.get(step.recipe);
-            let recipe = recipe.ok_or_else(|| Error::Bug(format!("there is no recipe `{}`", step.recipe)))?;
+            let recipe = recipe.ok_or_else(|| Error::Bug(format!("unknown recipe `{}`", step.recipe)))?;
             let tree = recipe(&engine.store, &step.parameters, &parts);
             let tree = tree.map_err(|source| Error::Derive { label: step.label.clone(), source })?;
-            cache::keep_tree(&engine.store, row, &tree)?;
+            tree_cache::put(&engine.store, key, &tree)?;
             Ok(tree)
         });
-        Ok(StepResult::of_tree(tree.await?))
+        Ok(StepResult::from_tree(tree.await?))
     }
 
     async fn run(
@@ -208,83 +221,99 @@ impl Execution {
         id: StepId,
         action: &Action,
         trees: &BTreeMap<StepId, Digest>,
-        recall: bool,
+        reuse: bool,
     ) -> Result<StepResult, Error> {
-        let images = action.images.iter().map(|(at, source)| (at.clone(), resolved(*source, trees))).collect();
-        let inputs = Inputs { root: resolved(action.input_root, trees), images };
-        let (store, isolation) = (&self.engine.store, isolation_name(&self.engine));
-        let recall = recall && action.cache.read && !action.interactive;
-        let of_all = key(action, &inputs, isolation);
-        if recall && let Some(outcome) = self.known(id, &of_all)? {
-            return Ok(self.recalled(id, action, outcome, Kept::Under(of_all)));
+        let images = action.command.images.iter().map(|(at, source)| (at.clone(), resolve(*source, trees))).collect();
+        let inputs = Inputs { root: resolve(action.command.input_root, trees), images };
+        let (cache, platform) = (&self.engine.cache, &self.engine.platform);
+        let reuse = reuse && action.policy.cache.read && !action.command.terminal;
+        if !reuse {
+            return self.run_now(id, action, action, &inputs, false).await;
         }
-        let fewer = match recall {
-            true => each::without_known(store, action, &inputs, isolation, &of_all)?,
-            false => each::Left::All,
-        };
-        let whole = action;
-        let (action, key) = match &fewer {
-            each::Left::All => (action, of_all),
-            each::Left::Some(fewer) => (&**fewer, key(fewer, &inputs, isolation)),
-            each::Left::None => return Ok(self.recalled(id, action, each::nothing(store)?, Kept::Nothing)),
-        };
-        if key != of_all
-            && let Some(outcome) = self.known(id, &key)?
-        {
-            return Ok(self.recalled(id, action, outcome, Kept::Under(key)));
+        let whole_key = key(&action.command, &inputs, platform);
+        if let Some(outcome) = self.cached(id, &whole_key)? {
+            return Ok(self.reused(id, action, outcome, Cached::Under(whole_key)));
         }
+        match cache.remaining(action, &inputs, platform, &whole_key)? {
+            Remaining::All => self.run_now(id, action, action, &inputs, true).await,
+            Remaining::None => Ok(self.reused(id, action, cache.clean_outcome()?, Cached::Clean)),
+            Remaining::Some(part) => {
+                let part_key = key(&part.command, &inputs, platform);
+                match self.cached(id, &part_key)? {
+                    Some(outcome) => Ok(self.reused(id, &part, outcome, Cached::Under(part_key))),
+                    None => self.run_now(id, action, &part, &inputs, true).await,
+                }
+            }
+        }
+    }
+
+    /// Runs `action`, which is `whole` or a part of it. The result is marked as cached only if it is `reusable`.
+    async fn run_now(
+        &self,
+        id: StepId,
+        whole: &Action,
+        action: &Action,
+        inputs: &Inputs,
+        reusable: bool,
+    ) -> Result<StepResult, Error> {
+        let (cache, platform) = (&self.engine.cache, &self.engine.platform);
+        let Action { command, policy } = action;
         let slot = self.slots.take().await;
-        self.refuse_if_interrupted()?;
-        let label: Arc<str> = action.label.as_str().into();
+        self.refuse_if_cancelled()?;
+        let label: Arc<str> = policy.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });
-        self.write_inputs(&action.label, inputs.images.values().copied())?;
-        let lineage = lineage(action, &inputs, isolation);
-        // The process gets its sources from their contents: that their tree stays is for later.
-        let (written, outcome) = tokio::join!(
-            self.write_meanwhile(&action.label, inputs.root),
-            run::run(&self.engine, action, &inputs, lineage, &slot, &self.cancel)
-        );
+        self.write_inputs(&policy.label, inputs.images.values().copied())?;
+        let state_key = state_key(action, inputs, platform);
+        let run = Run { action, inputs, state_key, slot: &slot, cancellation: &self.cancellation };
+        // The process can start before its input root is stored, because its sources are copied from their blobs. The tree is
+        // stored for later runs.
+        let (written, outcome) =
+            tokio::join!(self.write_while_running(&policy.label, inputs.root), self.engine.runner.run(run));
         let outcome = written.and(outcome)?;
-        let is_kept = action.is_good(outcome.exit) && action.cache.keep && !action.interactive;
-        if is_kept {
-            cache::keep_outcome(store, &key, &outcome)?;
-            each::learn(store, whole, action, &inputs, isolation, &outcome)?;
+        let encoded = EncodedAction::new(command, inputs, platform);
+        let stored = policy.is_success(outcome.exit) && policy.cache.write && !command.terminal;
+        if stored {
+            cache.put(&encoded, &outcome)?;
+            cache.record_clean(whole, action, inputs, platform, &outcome)?;
         }
-        self.tell_end(id, label, Origin::Ran, &outcome);
-        Ok(StepResult::of_process(Origin::Ran, outcome, (is_kept && recall).then_some(Kept::Under(key))))
+        tracing::info!(step = %label, exit = %outcome.exit, seconds = outcome.wall.as_secs_f64(), key = %encoded.key(), "step ran");
+        self.report_end(id, label, Origin::Ran, &outcome);
+        let cached = (stored && reusable).then(|| Cached::Under(encoded.key()));
+        Ok(StepResult::from_process(Origin::Ran, outcome, cached))
     }
 
-    /// What an earlier run came to. Somebody wants to read what this step leaves, where it was asked for itself.
-    fn known(&self, id: StepId, key: &Digest) -> Result<Option<Outcome>, Error> {
-        let store = &self.engine.store;
-        Ok(if self.wanted.contains(&id) { cache::whole_outcome(store, key)? } else { cache::outcome(store, key)? })
+    /// The cached outcome. The whole output is required only for a wanted step, because its caller reads it.
+    fn cached(&self, id: StepId, key: &Digest) -> Result<Option<Outcome>, Error> {
+        let needs = if self.wanted.contains(&id) { Needs::WholeOutput } else { Needs::Outcome };
+        self.engine.cache.get(key, needs)
     }
 
-    fn recalled(&self, id: StepId, action: &Action, outcome: Outcome, kept: Kept) -> StepResult {
-        self.tell_end(id, action.label.as_str().into(), Origin::Cached, &outcome);
-        StepResult::of_process(Origin::Cached, outcome, Some(kept))
+    fn reused(&self, id: StepId, action: &Action, outcome: Outcome, cached: Cached) -> StepResult {
+        tracing::debug!(step = action.policy.label, ?cached, "step cached");
+        self.report_end(id, action.policy.label.as_str().into(), Origin::Cached, &outcome);
+        StepResult::from_process(Origin::Cached, outcome, Some(cached))
     }
 
-    async fn write_meanwhile(&self, label: &str, tree: Digest) -> Result<(), Error> {
+    async fn write_while_running(&self, label: &str, tree: Digest) -> Result<(), Error> {
         let (store, label) = (self.engine.store.clone(), label.to_owned());
         blocking(move || write_input(&store, &label, tree)).await
     }
 
-    /// Trees that were only named so far: this step is the first to need them.
+    /// Writes trees whose bytes are not yet in the store: so far only their digests were computed.
     fn write_inputs(&self, label: &str, mut trees: impl Iterator<Item = Digest>) -> Result<(), Error> {
         tokio::task::block_in_place(|| trees.try_for_each(|tree| write_input(&self.engine.store, label, tree)))
     }
 
-    /// What others only need is done; what was asked for is finished, and how.
-    fn tell_end(&self, id: StepId, label: Arc<str>, origin: Origin, outcome: &Outcome) {
+    /// Reports a wanted step as finished with its outcome, and any other step as done.
+    fn report_end(&self, id: StepId, label: Arc<str>, origin: Origin, outcome: &Outcome) {
         (self.events)(match self.wanted.contains(&id) {
             true => Event::Finished { id, label, origin, outcome: outcome.clone() },
             false => Event::Done { id, label },
         });
     }
 
-    /// The store lost a blob or tree that earlier runs had made: make everything below this step again, then try once more.
-    async fn make_again(
+    /// Carries out a step after the store lost a blob or tree: repeats every step that this one needs, then tries again.
+    async fn restore(
         self: Arc<Self>,
         id: StepId,
         trees: &BTreeMap<StepId, Digest>,
@@ -296,7 +325,7 @@ impl Execution {
             result => return result,
         }
         let mut made: BTreeMap<StepId, Digest> = BTreeMap::new();
-        for need in self.everything_below(id) {
+        for need in self.transitive_needs(id) {
             let result = match self.graph.step(need) {
                 Step::Fetch(fetch) => self.fetch(need, fetch, false).await,
                 Step::Derive(derive) => self.derive(derive, &made, false).await,
@@ -310,30 +339,27 @@ impl Execution {
         self.carry_out(id, trees).await
     }
 
-    /// All steps that this one needs, directly or not; each after what it needs itself (ids grow along the edges).
-    fn everything_below(&self, id: StepId) -> BTreeSet<StepId> {
-        let mut below = BTreeSet::new();
+    /// All steps that this one needs, directly or indirectly, in an order in which each follows those that it needs: ids
+    /// increase along the edges.
+    fn transitive_needs(&self, id: StepId) -> BTreeSet<StepId> {
+        let mut needs = BTreeSet::new();
         let mut open = vec![id];
         while let Some(step) = open.pop() {
-            open.extend(self.graph.needs(step).filter(|need| below.insert(*need)));
+            open.extend(self.graph.needs(step).filter(|need| needs.insert(*need)));
         }
-        below
+        needs
     }
 
-    fn refuse_if_interrupted(&self) -> Result<(), Error> {
-        if !self.cancel.is_requested() { Ok(()) } else { Err(Error::Interrupted) }
+    fn refuse_if_cancelled(&self) -> Result<(), Error> {
+        if self.cancellation.is_requested() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     fn label(&self, id: StepId) -> Arc<str> {
-        match self.graph.step(id) {
-            Step::Fetch(fetch) => fetch.label.as_str().into(),
-            Step::Run(action) => action.label.as_str().into(),
-            Step::Derive(derive) => derive.label.as_str().into(),
-        }
+        self.graph.step(id).label().into()
     }
 }
 
-fn resolved(source: Source, trees: &BTreeMap<StepId, Digest>) -> Digest {
+fn resolve(source: Source, trees: &BTreeMap<StepId, Digest>) -> Digest {
     match source {
         Source::Tree(tree) => tree,
         Source::Output(id) => *trees.get(&id).expect("a graph's edges name every output that a step uses"),
@@ -341,18 +367,10 @@ fn resolved(source: Source, trees: &BTreeMap<StepId, Digest>) -> Digest {
 }
 
 fn write_input(store: &Store, label: &str, tree: Digest) -> Result<(), Error> {
-    store.write_named(tree).map_err(|source| Error::LostInput { label: label.to_owned(), source })
+    store.write_lazy_tree(tree).map_err(|source| Error::LostInput { label: label.to_owned(), source })
 }
 
-fn isolation_name(engine: &Engine) -> &'static str {
-    match engine.settings.isolation {
-        Isolation::None => "none",
-        Isolation::NoLandlock => "no-landlock",
-        Isolation::Full => "full",
-    }
-}
-
-/// Runs blocking work beside the async threads.
+/// Runs blocking work on a thread where it does not delay other tasks.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.map_err(|panic| Error::Bug(panic.to_string()))?
 }

@@ -1,4 +1,5 @@
-//! Fixed-output steps: bytes from anywhere, checked against a hash that was known before, unpacked into the store.
+//! Fixed-output steps: a file is downloaded from any of its locations, checked against its known hash and unpacked into the
+//! store. HTTP is in `net`.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,27 +9,29 @@ use crate::base::Digest;
 use crate::engine::{Engine, Error};
 use crate::net::{self, Expected};
 
+/// Carries out a step. Returns the unpacked tree.
 pub fn fetch(engine: &Engine, step: &Fetch) -> Result<Digest, Error> {
     let scratch = engine.store.scratch()?;
     let path = scratch.path().join("download");
     download(engine, step, &path)?;
     let unpack = engine.unpackers.get(step.unpack);
-    let unpack = unpack.ok_or_else(|| Error::Bug(format!("nothing unpacks `{}`", step.unpack)))?;
+    let unpack = unpack.ok_or_else(|| Error::Bug(format!("unknown unpacker `{}`", step.unpack)))?;
     let unpacked = unpack(&engine.store, &path, &step.file_name);
     unpacked.map_err(|source| Error::Unpack { label: step.label.clone(), source })
 }
 
-/// Tries each location. Of several errors, the one that says most is told.
+/// Tries the locations in order. If all fail, the most informative error is reported.
 fn download(engine: &Engine, step: &Fetch, path: &Path) -> Result<(), Error> {
-    let mut told = Error::Nowhere { label: step.label.clone(), tried: step.locations.iter().map(place).collect() };
+    let mut reported =
+        Error::NotProvided { label: step.label.clone(), tried: step.locations.iter().map(place).collect() };
     for location in &step.locations {
-        match from(engine, step, location, path) {
+        match download_from(engine, step, location, path) {
             Ok(()) => return Ok(()),
-            Err(error) if weight(&error) > weight(&told) => told = error,
+            Err(error) if rank(&error) > rank(&reported) => reported = error,
             Err(_) => {}
         }
     }
-    Err(told)
+    Err(reported)
 }
 
 fn place(location: &Location) -> String {
@@ -38,18 +41,18 @@ fn place(location: &Location) -> String {
     }
 }
 
-/// A place that merely does not have the file says less than one that could not be asked, and that less than one that
-/// gave other bytes.
-fn weight(error: &Error) -> u8 {
+/// Ranks errors by how informative they are: a location without the file is the least, one that did not respond is more, and
+/// one with wrong bytes is the most informative.
+fn rank(error: &Error) -> u8 {
     match error {
-        Error::Nowhere { .. } | Error::NotListed { .. } => 0,
+        Error::NotProvided { .. } | Error::NotListed { .. } => 0,
         Error::Fetch { source, .. } if source.is_absent() => 0,
         Error::Fetch { source: net::Error::WrongHash { .. } | net::Error::WrongSize { .. }, .. } => 2,
         _ => 1,
     }
 }
 
-fn from(engine: &Engine, step: &Fetch, location: &Location, path: &Path) -> Result<(), Error> {
+fn download_from(engine: &Engine, step: &Fetch, location: &Location, path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Fetch { label: step.label.clone(), source };
     let url = match location {
         Location::Url(url) => url.clone(),

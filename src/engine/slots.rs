@@ -1,4 +1,4 @@
-//! Execution slots: at most N processes at once, each with a number from 0 to N-1 that no other running one has.
+//! Execution slots: at most N processes run at once, each with a number from 0 to N-1 that is unique among them.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+/// The slots of one execution.
 pub struct Slots {
     permits: Semaphore,
     free: Mutex<BTreeSet<usize>>,
-    /// Those that asked for a slot and whose process has not started yet.
+    /// The number of requests for a slot whose process has not started yet.
     to_start: AtomicUsize,
 }
 
-/// Gives its number back when it is dropped.
+/// One occupied slot. It is released when this is dropped.
 pub struct Slot<'a> {
     slots: &'a Slots,
     number: usize,
@@ -22,10 +23,12 @@ pub struct Slot<'a> {
 }
 
 impl Slots {
+    /// This number of slots, all free.
     pub fn new(count: usize) -> Slots {
         Slots { permits: Semaphore::new(count), free: Mutex::new((0..count).collect()), to_start: AtomicUsize::new(0) }
     }
 
+    /// Waits for a free slot and occupies it.
     pub async fn take(&self) -> Slot<'_> {
         self.to_start.fetch_add(1, Ordering::Relaxed);
         let permit = self.permits.acquire().await.expect("the semaphore is never closed");
@@ -36,17 +39,18 @@ impl Slots {
 }
 
 impl Slot<'_> {
-    /// How many other slots nobody has.
+    /// The number of unused slots.
     pub fn idle(&self) -> usize {
         self.slots.permits.available_permits()
     }
 
-    /// To be asked when this one's process starts: how many others, as far as is known, will start soon.
+    /// The number of other processes that are waiting to start. Must be called when the process of this slot starts.
     pub fn others_to_start(&self) -> usize {
-        let mine = usize::from(!self.has_started.swap(true, Ordering::Relaxed));
-        self.slots.to_start.fetch_sub(mine, Ordering::Relaxed) - mine
+        let own = usize::from(!self.has_started.swap(true, Ordering::Relaxed));
+        self.slots.to_start.fetch_sub(own, Ordering::Relaxed) - own
     }
 
+    /// The number of the slot, from 0.
     pub fn number(&self) -> usize {
         self.number
     }
@@ -64,7 +68,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn numbers_are_dense_unique_and_used_again() {
+    async fn numbers_are_dense_unique_and_reused() {
         let slots = Slots::new(2);
         let first = slots.take().await;
         let second = slots.take().await;

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::{Origin, Outcome};
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::config::typed::ToolGoalSettings;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::plan::tool_run::REPORTS;
 use crate::prepare::calls::{Contents, PlannedBatch, PlannedCall};
-use crate::report::finding::Wording;
+use crate::report::finding::FindingPatterns;
 use crate::report::junit::path_safe;
-use crate::report::tool_result::{Asked, ToolResult, ToolRun};
+use crate::report::tool_result::{Mode, ToolResult, ToolRun};
 use crate::report::{Status, github, json, sarif, tool_summary};
 use crate::session::failure::{self, Failure};
 use crate::session::{Session, Verdict};
@@ -44,13 +44,13 @@ impl CallResults {
         let store = session.services.open_store()?;
         for call in calls.iter().filter(|call| !call.batches.is_empty()) {
             let name = &call.enabled.call.name;
-            let wording = LazyCell::new(|| wording(&call.enabled.call));
+            let patterns = LazyCell::new(|| patterns(&call.enabled.call));
             let mut runs = Vec::new();
             for batch in &call.batches {
                 let files = batch.files.iter().map(ToString::to_string).collect();
                 match failure::ran(&batch.step, outcomes) {
                     Ok(ran) => {
-                        let (run, rewritten) = read_run(&store, (call, batch), &wording, ran, contents)?;
+                        let (run, rewritten) = read_run(&store, (call, batch), &patterns, ran, contents)?;
                         self.rewritten.extend(rewritten);
                         runs.push(run);
                     }
@@ -69,13 +69,13 @@ impl CallResults {
 
     /// The verdict as in Pants: the exit code of the last tool by name that is not 0. If every failed process did not run, and
     /// for the same kind of reason, that kind is the verdict.
-    pub fn verdict(&self, asked: Asked) -> Verdict {
+    pub fn verdict(&self, mode: Mode) -> Verdict {
         let failed = self.tools.values().flat_map(|tool| &tool.runs).filter(|run| run.status.exit_code() != 0).count();
         match failure::common_kind(&self.failures) {
             Some(kind) if self.failures.len() == failed => Verdict::Prevented(kind),
             _ => {
-                let codes = self.tools.values().map(|tool| tool.exit_code(asked));
-                Verdict::of_exit_code(codes.into_iter().rfind(|code| *code != 0).unwrap_or(0))
+                let codes = self.tools.values().map(|tool| tool.exit_code(mode));
+                Verdict::from_exit_code(codes.into_iter().rfind(|code| *code != 0).unwrap_or(0))
             }
         }
     }
@@ -94,13 +94,13 @@ impl CallResults {
     }
 
     /// Prints findings and summary lines.
-    pub fn print(&self, session: &Session, asked: Asked) {
+    pub fn print(&self, session: &Session, mode: Mode) {
         let colour = session.ui.terminal.colour;
-        for block in self.tools.values().flat_map(|tool| tool_summary::blocks(tool, asked, colour)) {
+        for block in self.tools.values().flat_map(|tool| tool_summary::output_blocks(tool, mode, colour)) {
             session.ui.summary(&block);
         }
         for tool in self.tools.values() {
-            session.ui.summary(&tool_summary::summary_line(tool, asked, colour));
+            session.ui.summary(&tool_summary::summary_line(tool, mode, colour));
         }
     }
 
@@ -129,15 +129,16 @@ impl CallResults {
     }
 }
 
-fn wording(call: &Call) -> Wording {
-    Wording::new(&call.findings, call.first_column, call.chatter.as_deref()).expect("every pattern compiles: tested")
+fn patterns(call: &Call) -> FindingPatterns {
+    FindingPatterns::new(&call.findings, call.first_column, call.chatter.as_deref())
+        .expect("every pattern compiles: tested")
 }
 
 /// The result of one process, and the files that it changed.
 fn read_run(
     store: &Store,
     (call, batch): (&PlannedCall, &PlannedBatch),
-    wording: &LazyCell<Wording, impl FnOnce() -> Wording>,
+    patterns: &LazyCell<FindingPatterns, impl FnOnce() -> FindingPatterns>,
     (done, origin, outcome): (&StepResult, Origin, &Outcome),
     contents: &Contents,
 ) -> Result<(ToolRun, Contents), Error> {
@@ -146,13 +147,13 @@ fn read_run(
             return Ok(String::new());
         }
         let text = strip_sandbox_root(&String::from_utf8_lossy(&store.get(digest)?));
-        Ok::<_, Error>(wording.without_chatter(text))
+        Ok::<_, Error>(patterns.remove_noise(text))
     };
     let timeout = batch.timeout.unwrap_or(Duration::ZERO);
     let (stdout, stderr) = (text(outcome.stdout)?, text(outcome.stderr)?);
     let output = [stderr.as_str(), &stdout].concat();
-    let findings = if output.is_empty() { Vec::new() } else { wording.findings(&output) };
-    let status = match Status::of(outcome.exit, &call.enabled.call.finding_codes, timeout) {
+    let findings = if output.is_empty() { Vec::new() } else { patterns.parse(&output) };
+    let status = match Status::from_exit(outcome.exit, &call.enabled.call.finding_codes, timeout) {
         Status::Found(code) if findings.is_empty() && has_crashed(&stderr) => Status::Failed(code),
         status => status,
     };
@@ -192,13 +193,14 @@ pub fn strip_sandbox_root(text: &str) -> String {
         |before: Option<char>| before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-')));
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("/src/") {
+    let prefix = format!("{}/", sandbox_paths::SRC);
+    while let Some(at) = rest.find(&prefix) {
         let (before, after) = rest.split_at(at);
         out.push_str(before);
         if !begins(out.chars().next_back()) {
-            out.push_str("/src/");
+            out.push_str(&prefix);
         }
-        rest = &after["/src/".len()..];
+        rest = &after[prefix.len()..];
     }
     out + rest
 }

@@ -32,7 +32,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 /// Counts lines by language. Files of unknown languages and files that are not text are left out.
 fn counts(session: &Session, files: &[RelPath]) -> BTreeMap<&'static str, LineCount> {
     let count = |file: &RelPath| {
-        let language = Language::of(file.file_name()?)?;
+        let language = Language::from_file_name(file.file_name()?)?;
         let text = std::fs::read_to_string(file.to_path(session.build_root())).ok()?;
         Some((language.name, language.count(&text)))
     };

@@ -16,7 +16,7 @@ const GOAL: &str = "dependents";
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
     let DependentsSettings { transitive, closed, json } = DependentsSettings::parse(session.config());
-    let asked = Asked { transitive, closed };
+    let asked = Mode { transitive, closed };
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
     let found = asked.find(&graph, &dependencies, &selected);
     // Targets that could not be loaded may depend on anything.
@@ -38,12 +38,12 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 /// The flags of the goal.
-struct Asked {
+struct Mode {
     transitive: bool,
     closed: bool,
 }
 
-impl Asked {
+impl Mode {
     /// The dependents, in the order of lists.
     fn find(&self, graph: &TargetGraph, dependencies: &Dependencies, addresses: &[Address]) -> Vec<Address> {
         let targets = self.expand(graph, addresses);

@@ -6,7 +6,7 @@ use crate::goals::Error;
 use crate::goals::call_results::CallResults;
 use crate::prepare::calls::enabled::enabled_calls;
 use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
-use crate::report::tool_result::Asked;
+use crate::report::tool_result::Mode;
 use crate::session::reuse::reused_or;
 use crate::session::rewrite::{self, rewrite};
 use crate::session::{Session, Verdict};
@@ -37,11 +37,11 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<EnabledCall>) -> 
     let contents = add_in_turn(session, &mut results, &done)?;
     let refused = write(session, &done.contents, &contents)?;
     results.remove_changed(&refused.iter().map(rewrite::Error::file).collect::<Vec<_>>());
-    results.print(session, Asked::Rewrite);
+    results.print(session, Mode::Rewrite);
     for error in &refused {
         session.ui.error(&with_cause(error), error.hint().as_deref());
     }
-    let verdict = match results.verdict(Asked::Rewrite) {
+    let verdict = match results.verdict(Mode::Rewrite) {
         Verdict::Good if done.has_unreadable || !refused.is_empty() => Verdict::Bad(1),
         verdict => verdict,
     };

@@ -7,7 +7,7 @@ use crate::goals::Error;
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
-use crate::report::graph::{Node, Picture};
+use crate::report::graph::{Drawing, Node};
 use crate::session::{Session, Verdict};
 use crate::targets::{Address, TargetGraph};
 
@@ -39,14 +39,14 @@ fn picture(
     dependencies: &Dependencies,
     selected: &[Address],
     drawn: &BTreeSet<Address>,
-) -> Picture {
+) -> Drawing {
     let selected: BTreeSet<&Address> = selected.iter().collect();
     let node = |address: &Address, to: Vec<String>| Node {
         kind: graph.get(address).map(|target| target.kind.clone()).unwrap_or_default(),
         selected: selected.contains(address),
         to,
     };
-    let mut picture = Picture::default();
+    let mut picture = Drawing::default();
     for address in drawn {
         let direct = dependencies.listed(graph, address);
         for other in direct.iter().filter(|other| !drawn.contains(**other)) {

@@ -8,7 +8,7 @@ use crate::goals::regex_lint;
 use crate::prepare;
 use crate::prepare::calls::enabled::enabled_calls;
 use crate::prepare::calls::{self, CallOutcomes, EnabledCall};
-use crate::report::tool_result::Asked;
+use crate::report::tool_result::Mode;
 use crate::report::tool_summary;
 use crate::session::reuse::reused_or;
 use crate::session::{Session, Verdict};
@@ -29,9 +29,9 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if session.services.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }
-    results.print(session, Asked::Tell);
+    results.print(session, Mode::Report);
     advise(session, &results);
-    let verdict = match results.verdict(Asked::Tell) {
+    let verdict = match results.verdict(Mode::Report) {
         Verdict::Good if done.has_unreadable => Verdict::Bad(1),
         verdict => verdict,
     };
@@ -71,7 +71,7 @@ fn advise(session: &Session, results: &CallResults) {
     let formatters = enabled_calls(config, "fmt", &[Kind::Formatter]).unwrap_or_default();
     let formatters: Vec<&str> = formatters.iter().map(|enabled| enabled.call.name.as_str()).collect();
     let command = session.context.global().bin_name;
-    if let Some(advice) = tool_summary::advice(&results.list(), &formatters, &command) {
+    if let Some(advice) = tool_summary::rewrite_hint(&results.list(), &formatters, &command) {
         session.ui.summary(&advice);
     }
 }

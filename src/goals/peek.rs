@@ -14,10 +14,10 @@ use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::report;
 use crate::session::{Session, Verdict};
-use crate::store::{Hashed, fingerprint};
+use crate::store::{HashedFile, fingerprint};
 use crate::targets::kind::{Kind, Sources};
 use crate::targets::visibility::Side;
-use crate::targets::{Address, Enabled, Target, TargetGraph, field_values};
+use crate::targets::{Address, EnabledBackends, Target, TargetGraph, field_values};
 
 const GOAL: &str = "peek";
 
@@ -31,7 +31,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         files: hashed(session.build_root(), &targets),
         graph: &graph,
         dependencies: &dependencies,
-        enabled: Enabled::of(session.config()),
+        enabled: EnabledBackends::from_config(session.config()),
         settings: PeekSettings::parse(session.config()),
     };
     let targets: Vec<Json> = targets.par_iter().map(|target| peek.target(target)).collect();
@@ -40,10 +40,10 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 struct Peek<'a> {
-    files: HashMap<&'a RelPath, Hashed>,
+    files: HashMap<&'a RelPath, HashedFile>,
     graph: &'a TargetGraph,
     dependencies: &'a Dependencies,
-    enabled: Enabled,
+    enabled: EnabledBackends,
     settings: PeekSettings,
 }
 
@@ -75,7 +75,7 @@ impl Peek<'_> {
         let from = visibility.end(self.graph, target);
         let application = |to: &&Address| {
             let end = visibility.end(self.graph, self.graph.get(to)?);
-            let application = from.application(&end);
+            let application = from.apply_rules(&end);
             Some(json!({
                 "action": application.action,
                 "rule_description": application.description,
@@ -86,7 +86,7 @@ impl Peek<'_> {
             }))
         };
         let applications =
-            visibility.is_in_use().then(|| dependencies.iter().filter_map(application).collect::<Vec<_>>());
+            visibility.is_enabled().then(|| dependencies.iter().filter_map(application).collect::<Vec<_>>());
         [
             ("_applicable_dep_rules".to_owned(), json!(applications)),
             ("_dependencies_rules".to_owned(), json!(from.rules(Side::Dependencies))),
@@ -95,25 +95,25 @@ impl Peek<'_> {
     }
 
     /// The sources with their hashes; a source that cannot be read is left out.
-    fn files(&self, target: &Target) -> BTreeMap<RelPath, Hashed> {
+    fn files(&self, target: &Target) -> BTreeMap<RelPath, HashedFile> {
         let known = target.sources.iter().filter_map(|file| Some((file.clone(), self.files.get(file)?.clone())));
         known.collect()
     }
 }
 
 /// Hashes each source once: a generator has the same sources as the targets that it generates.
-fn hashed<'a>(root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, Hashed> {
+fn hashed<'a>(root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, HashedFile> {
     let files: BTreeSet<&RelPath> = targets.iter().flat_map(|target| &target.sources).collect();
     let read = |file: &'a RelPath| {
         let path = file.to_path(root);
         let executable = std::fs::metadata(&path).ok()?.permissions().mode() & 0o100 != 0;
-        Some((file, Hashed::of(&std::fs::read(&path).ok()?, executable)))
+        Some((file, HashedFile::from_content(&std::fs::read(&path).ok()?, executable)))
     };
     files.into_par_iter().filter_map(read).collect()
 }
 
 fn has_sources(target: &Target) -> bool {
-    Kind::of(&target.kind).is_some_and(|kind| {
+    Kind::find(&target.kind).is_some_and(|kind| {
         // Some target types generate their sources.
         kind.sources != Sources::None
             || kind.fields().any(|field| matches!(field.name, "_sources" | "_dummy_source" | "jar"))

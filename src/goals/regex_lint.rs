@@ -33,7 +33,7 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     let (stdout, has_passed) = report(&checked, detail);
     let failed = checked.iter().filter(|checked| !checked.other.is_empty());
     let findings = failed.map(|checked| {
-        Finding::of_file(
+        Finding::for_file(
             &checked.path,
             format!("does not match the patterns of `[regex-lint]`: {}", checked.other.join(", ")),
         )

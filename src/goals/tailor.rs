@@ -10,7 +10,7 @@ use crate::goals::Error;
 use crate::inference;
 use crate::session::rewrite::rewrite;
 use crate::session::{Session, Verdict, selection};
-use crate::targets::missing::{self, Found, Missing, appended};
+use crate::targets::missing::{self, MissingTarget, SearchResult, append_targets};
 
 /// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -28,7 +28,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         return Ok(Verdict::Bad(1));
     }
     let missing = find_missing(session)?;
-    let missing = missing::settled(missing, &graph, session.config())?;
+    let missing = missing::resolve_conflicts(missing, &graph, session.config())?;
     if missing.is_empty() {
         return Ok(Verdict::Good);
     }
@@ -63,13 +63,13 @@ fn check_name(session: &Session, name: &str) -> Result<(), Error> {
 }
 
 /// The missing targets of the directories of selected files.
-fn find_missing(session: &mut Session) -> Result<Vec<Missing>, Error> {
+fn find_missing(session: &mut Session) -> Result<Vec<MissingTarget>, Error> {
     let dirs: BTreeSet<RelPath> = session.select_files()?.iter().filter_map(RelPath::parent).collect();
     let (graph, roots) = (session.load_graph()?, session.find_source_roots()?);
     let root = session.build_root().to_owned();
     let read = |file: &RelPath| fs::read(file.to_path(&root)).ok();
-    let input = missing::Input { graph: &graph, config: session.config(), dirs: &dirs, read: &read };
-    let Found { mut missing, unreadable } = missing::find(&input)?;
+    let input = missing::SearchInput { graph: &graph, config: session.config(), dirs: &dirs, read: &read };
+    let SearchResult { mut missing, unreadable } = missing::find_missing(&input)?;
     missing.extend(inference::missing_binaries::find(&input, &roots));
     for (file, why) in unreadable {
         let hint = "write its target by hand, or name its BUILD file in `[tailor] ignore_paths`";
@@ -79,8 +79,12 @@ fn find_missing(session: &mut Session) -> Result<Vec<Missing>, Error> {
 }
 
 /// Groups targets by BUILD file, in the order in which they are reported.
-fn by_build_file(session: &Session, name: &str, missing: Vec<Missing>) -> Result<Vec<(RelPath, Vec<Missing>)>, Error> {
-    let mut grouped: BTreeMap<RelPath, Vec<Missing>> = BTreeMap::new();
+fn by_build_file(
+    session: &Session,
+    name: &str,
+    missing: Vec<MissingTarget>,
+) -> Result<Vec<(RelPath, Vec<MissingTarget>)>, Error> {
+    let mut grouped: BTreeMap<RelPath, Vec<MissingTarget>> = BTreeMap::new();
     let mut order = Vec::new();
     for missing in missing {
         let mut file = missing.dir.push(name)?;
@@ -98,7 +102,7 @@ fn by_build_file(session: &Session, name: &str, missing: Vec<Missing>) -> Result
 }
 
 /// Adds targets to a BUILD file, unless `check` is set. Returns whether the file is new.
-fn add(session: &Session, file: &RelPath, missing: &[Missing], settings: &TailorSettings) -> Result<bool, Error> {
+fn add(session: &Session, file: &RelPath, missing: &[MissingTarget], settings: &TailorSettings) -> Result<bool, Error> {
     let path = file.to_path(session.build_root());
     let now = match fs::read_to_string(&path) {
         Ok(text) => Some(text),
@@ -106,7 +110,7 @@ fn add(session: &Session, file: &RelPath, missing: &[Missing], settings: &Tailor
         Err(source) => return Err(Error::ReadFile { file: file.clone(), source }),
     };
     let begins = now.as_deref().or(settings.build_file_header.as_deref()).unwrap_or_default();
-    let next = appended(begins, &settings.build_file_indent, missing);
+    let next = append_targets(begins, &settings.build_file_indent, missing);
     if !settings.check {
         rewrite(session.build_root(), file, now.as_ref().map(|text| Digest::of(text.as_bytes())), next.as_bytes())?;
     }

@@ -6,13 +6,13 @@ use std::fs;
 
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
-use crate::build_file::renamed::{defined, renamed};
+use crate::build_file::renamed::{apply_renames, defined_names};
 use crate::build_file::{Diagnostic, Source};
 use crate::config::typed::UpdateBuildFilesSettings;
 use crate::goals::Error;
 use crate::goals::call_results::CallResults;
 use crate::prepare::calls::{self, Contents, EnabledCall, PartitionedCall, Partitions};
-use crate::report::tool_result::Asked;
+use crate::report::tool_result::Mode;
 use crate::session::rewrite::rewrite;
 use crate::session::{Session, Verdict, selection};
 use crate::store::Node;
@@ -81,10 +81,10 @@ fn read(session: &mut Session) -> Result<Updates, Error> {
 fn rename(session: &mut Session, updates: &mut Updates) -> Result<(), Error> {
     let macros = macros(session)?;
     let version = session.context.global().pants_version;
-    let is_since = |release| targets::is_since(version.as_deref(), release);
+    let is_since = |release| targets::is_release_at_least(version.as_deref(), release);
     for (file, update) in updates {
         let Ok(source) = parsed(file, &update.now) else { continue };
-        let renamed = renamed(&source, &macros, &is_since);
+        let renamed = apply_renames(&source, &macros, &is_since);
         update.changes.extend(renamed.target_types.then_some("Renamed deprecated targets"));
         update.changes.extend(renamed.fields.then_some("Renamed deprecated fields"));
         update.now = renamed.text.into_bytes();
@@ -110,10 +110,10 @@ fn format(session: &mut Session, formatter: &str, updates: &mut Updates) -> Resu
     }
     let mut results = CallResults::default();
     results.add(session, &calls, &outcomes, &contents)?;
-    match results.verdict(Asked::Rewrite) {
+    match results.verdict(Mode::Rewrite) {
         Verdict::Good => {}
         prevented => {
-            results.print(session, Asked::Rewrite);
+            results.print(session, Mode::Rewrite);
             return Ok(Some(prevented));
         }
     }
@@ -148,7 +148,7 @@ fn macros(session: &mut Session) -> Result<BTreeSet<String>, Error> {
     let mut names = BTreeSet::new();
     for file in graph.files().matching(&RelPath::root(), &globs) {
         let text = fs::read(file.to_path(session.build_root())).unwrap_or_default();
-        names.extend(parsed(&file, &text).map(|prelude| defined(&prelude)).unwrap_or_default());
+        names.extend(parsed(&file, &text).map(|prelude| defined_names(&prelude)).unwrap_or_default());
     }
     Ok(names)
 }

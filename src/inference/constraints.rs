@@ -24,7 +24,7 @@ pub struct Interpreters<'a> {
 impl Interpreters<'_> {
     /// None for a target that runs on no interpreter.
     pub fn of(&self, target: &Target) -> Option<Constraints> {
-        let kind = Kind::of(&target.kind).filter(|kind| !kind.is_generator())?;
+        let kind = Kind::find(&target.kind).filter(|kind| !kind.is_generator())?;
         kind.fields().find(|field| field.name == "interpreter_constraints")?;
         let own = target.fields.get("interpreter_constraints").map(Value::strings).filter(|own| !own.is_empty());
         Some(own.unwrap_or_else(|| self.default.clone()).into_iter().map(with_interpreter).collect())

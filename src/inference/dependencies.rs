@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::inference::numbered::Number;
-use crate::targets::{Address, Diagnostic, Kind, Places, TargetGraph};
+use crate::targets::{Address, Diagnostic, Kind, TargetGraph, TargetPositions};
 
 #[derive(Debug, Default)]
 pub struct Dependencies {
     /// Sorted; a target's number is its place here.
     addresses: Vec<Address>,
-    numbers: Arc<Places>,
+    numbers: Arc<TargetPositions>,
     /// Of the targets that were asked about and of all that those need.
     edges: Vec<Option<Edges>>,
     /// What is in doubt, with the target that it is about. A goal that needs the dependencies of a target with an
@@ -34,7 +34,7 @@ pub(crate) struct Edges {
 impl Dependencies {
     pub(crate) fn new(
         addresses: Vec<Address>,
-        numbers: Arc<Places>,
+        numbers: Arc<TargetPositions>,
         edges: Vec<Option<Edges>>,
         diagnostics: Vec<(Address, Diagnostic)>,
     ) -> Dependencies {
@@ -61,7 +61,7 @@ impl Dependencies {
     pub fn listed(&self, graph: &TargetGraph, address: &Address) -> Vec<&Address> {
         let Some(edges) = self.edges_of(address) else { return Vec::new() };
         let is_generator = |address: &Address| {
-            let kind = graph.get(address).and_then(|target| Kind::of(&target.kind));
+            let kind = graph.get(address).and_then(|target| Kind::find(&target.kind));
             kind.is_some_and(Kind::is_generator)
         };
         let named = |address: &Address| {

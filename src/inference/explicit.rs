@@ -62,7 +62,7 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
             Err(error) => explicit.errors.push(error),
         }
     }
-    if Kind::of(&target.kind).is_some_and(|kind| kind.gathers) {
+    if Kind::find(&target.kind).is_some_and(|kind| kind.includes_subdirectories) {
         for dir in dirs_within(targets, target) {
             match named(targets, target, &format!("//{dir}")) {
                 Ok(named) if replaced(targets, &named).all(|number| explicit.excludes.contains(&number)) => {}
@@ -75,7 +75,7 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
         }
     }
     // Other languages have fields of these names that hold no addresses: a `jvm_artifact` has `packages`.
-    let special = if Kind::of(&target.kind).is_some_and(|kind| !kind.open) { &SPECIAL_FIELDS[..] } else { &[] };
+    let special = if Kind::find(&target.kind).is_some_and(|kind| !kind.open_ended) { &SPECIAL_FIELDS[..] } else { &[] };
     for written in special.iter().flat_map(texts) {
         match named(targets, target, written) {
             Ok(named) => explicit.special.extend(replaced(targets, &named)),

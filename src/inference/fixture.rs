@@ -104,7 +104,7 @@ impl Repository {
 
     pub fn graph(&self) -> TargetGraph {
         let sources = self.targets.iter().flat_map(|target| target.sources.clone());
-        let mut graph = TargetGraph::over(Files::of(self.files.keys().cloned().chain(sources).collect()));
+        let mut graph = TargetGraph::from_files(Files::from_paths(self.files.keys().cloned().chain(sources).collect()));
         self.targets.iter().for_each(|target| graph.insert(target.clone()));
         graph
     }

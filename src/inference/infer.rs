@@ -103,7 +103,7 @@ pub fn infer<E: Send>(input: &Input<'_, E>, extent: Extent<'_>) -> Result<Depend
     let address = |number| inference.targets.get(number).address.clone();
     let doubts = doubts.into_iter().map(|(number, doubt)| (address(number), doubt)).collect();
     let addresses = inference.targets.iter().map(|(_, target)| target.address.clone()).collect();
-    Ok(Dependencies::new(addresses, input.graph.places().clone(), edges, doubts))
+    Ok(Dependencies::new(addresses, input.graph.positions().clone(), edges, doubts))
 }
 
 struct Inference<'a> {

@@ -12,11 +12,11 @@ use crate::inference::entry_point;
 use crate::inference::module_map::module_name;
 use crate::targets::TargetGraph;
 use crate::targets::kind;
-use crate::targets::missing::{Input, Missing, PYTHON, Written, is_in_use};
+use crate::targets::missing::{FieldValue, MissingTarget, PYTHON, SearchInput, is_backend_enabled};
 
 /// A `pex_binary` for each `__main__.py` and each file that guards its end by `__name__ == "__main__"`.
-pub fn find(input: &Input, roots: &SourceRoots) -> Vec<Missing> {
-    if !PythonSettings::parse(input.config).tailor_pex_binary_targets || !is_in_use(input.config, PYTHON) {
+pub fn find(input: &SearchInput, roots: &SourceRoots) -> Vec<MissingTarget> {
+    if !PythonSettings::parse(input.config).tailor_pex_binary_targets || !is_backend_enabled(input.config, PYTHON) {
         return Vec::new();
     }
     let module = |file: &RelPath| Some(module_name(file.strip_prefix(&roots.of_file(file)?)?.as_str()));
@@ -28,7 +28,7 @@ pub fn find(input: &Input, roots: &SourceRoots) -> Vec<Missing> {
     runnable.iter().filter(|(module, _)| !started.contains(*module)).filter_map(|(_, file)| missing(file)).collect()
 }
 
-fn is_runnable(input: &Input, file: &RelPath) -> bool {
+fn is_runnable(input: &SearchInput, file: &RelPath) -> bool {
     static GUARD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"(?m)^if __name__ +== +['"]__main__['"]: *(#.*)?\r?$"#).expect("a pattern that a test compiles")
     });
@@ -46,15 +46,15 @@ fn started<'f>(graph: &TargetGraph, roots: &SourceRoots, files: impl Iterator<It
     written.map(|module| module.name).collect()
 }
 
-fn missing(file: &RelPath) -> Option<Missing> {
+fn missing(file: &RelPath) -> Option<MissingTarget> {
     let name = file.file_name()?;
-    Some(Missing {
+    Some(MissingTarget {
         dir: file.parent()?,
         name: name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned(),
         kind: kind::PEX_BINARY.to_owned(),
         files: Vec::new(),
         globs: Vec::new(),
-        fields: vec![("entry_point", Written::Text(name.to_owned()))],
+        fields: vec![("entry_point", FieldValue::Text(name.to_owned()))],
         comments: Vec::new(),
     })
 }
@@ -73,10 +73,10 @@ mod tests {
 
     /// Each file with its content, and the entry points of binaries in `src/app`.
     fn check(files: &[(&str, &str)], started: &[&str], expected: &[&str]) {
-        let mut graph = TargetGraph::over(Files::of(files.iter().map(|(file, _)| path(file)).collect()));
+        let mut graph = TargetGraph::from_files(Files::from_paths(files.iter().map(|(file, _)| path(file)).collect()));
         for entry_point in started {
             graph.insert(Target {
-                address: Address::of(&path("src/app"), entry_point),
+                address: Address::new(&path("src/app"), entry_point),
                 kind: "pex_binary".to_owned(),
                 fields: [("entry_point".to_owned(), crate::targets::Value::Str((*entry_point).to_owned()))].into(),
                 sources: Vec::new(),
@@ -91,9 +91,9 @@ mod tests {
             let found = files.iter().find(|(name, _)| path(name) == *file)?;
             Some(found.1.as_bytes().to_vec())
         };
-        let input = Input { graph: &graph, config: &config, dirs: &dirs, read: &read };
+        let input = SearchInput { graph: &graph, config: &config, dirs: &dirs, read: &read };
         let roots = SourceRoots::new(&["src"], &[], []).unwrap();
-        let found: Vec<String> = find(&input, &roots).iter().map(Missing::address).collect();
+        let found: Vec<String> = find(&input, &roots).iter().map(MissingTarget::address).collect();
         assert_eq!(found, expected);
     }
 

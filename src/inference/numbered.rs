@@ -20,7 +20,7 @@ pub struct Numbered<'a> {
 impl<'a> Numbered<'a> {
     pub fn new(graph: &'a TargetGraph) -> Numbered<'a> {
         let targets: Vec<&Target> = graph.targets().collect();
-        let numbers = graph.places();
+        let numbers = graph.positions();
         let generated_by = |target: &&Target| {
             let generated = graph.generated_by(&target.address).iter();
             let mut generated: Vec<Number> = generated.filter_map(|address| numbers.get(address).copied()).collect();
@@ -53,7 +53,7 @@ impl<'a> Numbered<'a> {
     }
 
     pub fn number(&self, address: &Address) -> Option<Number> {
-        self.graph.places().get(address).copied()
+        self.graph.positions().get(address).copied()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Number, &'a Target)> {

@@ -56,7 +56,7 @@ mod tests {
     fn target(kind: &str, field: &str, value: Value) -> Target {
         let root = RelPath::root();
         Target {
-            address: Address::of(&root, "x"),
+            address: Address::new(&root, "x"),
             kind: kind.to_owned(),
             fields: [(field.to_owned(), value)].into(),
             sources: Vec::new(),
@@ -74,7 +74,7 @@ mod tests {
     fn accelerators_do_without_the_core() {
         let plugins = Plugins::of(&Config::of([("GLOBAL", "backend_packages", json!(["accelerator_wheels"]))]));
         let source = target("python_source", "tags", Value::List(vec![text("accelerator")]));
-        let owner = |dir| Address::of(&RelPath::parse(dir).expect("clean"), "lib");
+        let owner = |dir| Address::new(&RelPath::parse(dir).expect("clean"), "lib");
         assert!(plugins.excludes(&source, &owner("src/ai/backend/common")));
         assert!(!plugins.excludes(&source, &owner("src/ai/backend/accelerator/cuda_open")));
         assert!(!plugins.excludes(&source, &owner("")));

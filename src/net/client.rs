@@ -1,5 +1,5 @@
-//! One blocking client: pages with a size limit, downloads checked by hash, parts of files. Redirects are followed here
-//! rather than by `ureq`, so that none leads to a local file or away from TLS.
+//! The blocking HTTP client: pages with a size limit, downloads that are verified by their hash, and parts of files. Redirects
+//! are followed here rather than by `ureq`, so that none leads to a local file or from TLS to plain HTTP.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,17 +11,18 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy, ProxyProtocol};
 use url::Url;
 
-use super::answer::{Answer, header};
-use super::{Error, Settings, location};
+use super::response::{Response, header};
+use super::{Error, NetworkSettings, location};
 
 const REDIRECT_LIMIT: usize = 10;
-/// No file of a package index or an archive of packages comes near this.
+/// The size limit of downloads whose size is unknown; far larger than any file of a package index or archive.
 const DOWNLOAD_LIMIT_BYTES: u64 = 16 << 30;
 
-/// Cheap to make, since most runs fetch nothing, and cheap to clone: connections are kept and shared.
+/// A client. It is cheap to create, since connections are set up at the first request, and cheap to clone, since clones share
+/// their connections.
 #[derive(Clone)]
 pub struct Client {
-    settings: Arc<Settings>,
+    settings: Arc<NetworkSettings>,
     agents: Arc<OnceLock<Agents>>,
 }
 
@@ -30,67 +31,73 @@ struct Agents {
     https: Agent,
 }
 
-/// What a download must be, known before it starts.
+/// The expected hash and size of a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// Lower-case hexadecimal.
+    /// The hash in hexadecimal.
     pub sha256: String,
+    /// The size, if it is known.
     pub size_bytes: Option<u64>,
 }
 
-/// A whole answer in memory.
+/// A whole response in memory.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Where it was found in the end: relative links in it start here.
+    /// The address after redirects; relative links are resolved against it.
     pub url: Url,
-    /// Without parameters, lower case; empty for local files.
+    /// The content type in lower case, without parameters; empty for local files.
     pub content_type: String,
+    /// The decoded body.
     pub body: Vec<u8>,
 }
 
-/// A part of a file, from a server that offers parts.
+/// A part of a file, from a server that supports range requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
+    /// The offset of the first byte in the file.
     pub start: u64,
+    /// The bytes.
     pub bytes: Vec<u8>,
-    /// Of the whole file.
+    /// The size of the whole file.
     pub total_bytes: u64,
 }
 
 impl Client {
-    pub fn new(settings: Settings) -> Client {
+    /// A client with these settings. No connection is made yet.
+    pub fn new(settings: NetworkSettings) -> Client {
         Client { settings: Arc::new(settings), agents: Arc::default() }
     }
 
-    /// Of two threads that come first together, one's are used.
+    /// If two threads race to initialise, one result is kept.
     fn agents(&self) -> Result<&Agents, Error> {
         if let Some(agents) = self.agents.get() {
             return Ok(agents);
         }
-        let agents = Agents::of(&self.settings)?;
+        let agents = Agents::new(&self.settings)?;
         Ok(self.agents.get_or_init(|| agents))
     }
 
+    /// The body of a response of at most `limit_bytes`.
     pub fn get(&self, url: &str, limit_bytes: u64) -> Result<Vec<u8>, Error> {
         Ok(self.page(url, "*/*", limit_bytes)?.body)
     }
 
-    /// As `get`, with an `Accept` header, and telling where and what the answer is.
+    /// Like `get`, with an `Accept` header. Also returns the final address and the content type.
     pub fn page(&self, url: &str, accept: &str, limit_bytes: u64) -> Result<Page, Error> {
         let url = location::parse(url)?;
         self.retrying(|| {
-            let mut answer = self.open(&url, &[("accept", accept)])?;
+            let mut response = self.open(&url, &[("accept", accept)])?;
             let mut body = Vec::new();
-            answer.copy(0, limit_bytes, |bytes| {
+            response.copy(0, limit_bytes, |bytes| {
                 body.extend_from_slice(bytes);
                 Ok(())
             })?;
-            Ok(Page { url: answer.url, content_type: answer.content_type, body })
+            Ok(Page { url: response.url, content_type: response.content_type, body })
         })
     }
 
-    /// Writes the file to `out`, its bytes in order, and gives its size. Broken transfers are resumed. Only after `Ok`
-    /// may what was written be used.
+    /// Writes the file to `out` and returns its size. Interrupted transfers are resumed. The written bytes must be discarded
+    /// unless the result is `Ok`, since they are verified last.
     pub fn download(&self, url: &str, expected: &Expected, out: &mut dyn Write) -> Result<u64, Error> {
         let url = location::parse(url)?;
         let limit_bytes = expected.size_bytes.unwrap_or(DOWNLOAD_LIMIT_BYTES);
@@ -99,9 +106,9 @@ impl Client {
             let range = format!("bytes={got_bytes}-");
             let identity = ("accept-encoding", "identity");
             let headers = [identity, ("range", range.as_str())];
-            let mut answer = self.open(&url, if got_bytes == 0 { &headers[..1] } else { &headers })?;
-            let skip_bytes = got_bytes.saturating_sub(answer.start);
-            answer.copy(skip_bytes, limit_bytes, |bytes| {
+            let mut response = self.open(&url, if got_bytes == 0 { &headers[..1] } else { &headers })?;
+            let skip_bytes = got_bytes.saturating_sub(response.start);
+            response.copy(skip_bytes, limit_bytes, |bytes| {
                 out.write_all(bytes)?;
                 hasher.update(bytes);
                 got_bytes += bytes.len() as u64;
@@ -109,7 +116,7 @@ impl Client {
             })
         })
         .map_err(|error| match (error, expected.size_bytes) {
-            // One byte past the expected size is enough to know.
+            // The transfer stopped at the first byte past the expected size.
             (Error::TooLarge { url, limit_bytes }, Some(expected_bytes)) => {
                 Error::WrongSize { url, got_bytes: limit_bytes + 1, expected_bytes }
             }
@@ -119,7 +126,8 @@ impl Client {
         Ok(got_bytes)
     }
 
-    /// `len` bytes from `start`, or the last `len` where `start` is `None`; `None` where parts are not offered.
+    /// `len` bytes from the offset `start`, or the last `len` bytes if `start` is `None`. Returns `None` if the server does not
+    /// support range requests.
     pub fn part(&self, url: &str, start: Option<u64>, len: u64) -> Result<Option<Part>, Error> {
         let url = location::parse(url)?;
         let range = match start {
@@ -127,17 +135,18 @@ impl Client {
             None => format!("bytes=-{len}"),
         };
         self.retrying(|| {
-            let mut answer = self.open(&url, &[("accept-encoding", "identity"), ("range", &range)])?;
-            let Some(total_bytes) = answer.total_bytes.filter(|_| answer.partial) else { return Ok(None) };
+            let mut response = self.open(&url, &[("accept-encoding", "identity"), ("range", &range)])?;
+            let Some(total_bytes) = response.total_bytes.filter(|_| response.partial) else { return Ok(None) };
             let mut bytes = Vec::new();
-            answer.copy(0, answer.start + len, |more| {
+            response.copy(0, response.start + len, |more| {
                 bytes.extend_from_slice(more);
                 Ok(())
             })?;
-            Ok(Some(Part { start: answer.start, bytes, total_bytes }))
+            Ok(Some(Part { start: response.start, bytes, total_bytes }))
         })
     }
 
+    /// Repeats an attempt that fails with a transient error, with exponential backoff.
     fn retrying<T>(&self, mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
         let mut delay = self.settings.retry_delay;
         for _ in 1..self.settings.attempts {
@@ -150,21 +159,21 @@ impl Client {
         attempt()
     }
 
-    /// One attempt, redirects followed; the answer's status is a success.
-    fn open(&self, url: &Url, headers: &[(&str, &str)]) -> Result<Answer, Error> {
+    /// One attempt. Redirects are followed, and the response has a success status.
+    fn open(&self, url: &Url, headers: &[(&str, &str)]) -> Result<Response, Error> {
         if url.scheme() == "file" {
-            return Answer::of_file(url);
+            return Response::from_file(url);
         }
         let mut here = url.clone();
         for _ in 0..=REDIRECT_LIMIT {
             let response = self.request(&here, headers)?;
             let status = response.status().as_u16();
             if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-                return Answer::of_response(here, response);
+                return Response::from_http(here, response);
             }
             here = redirect(&here, header(&response, "location"), status)?;
         }
-        Err(Error::RedirectLoop { url: location::shown(url), limit: REDIRECT_LIMIT })
+        Err(Error::RedirectLoop { url: location::for_display(url), limit: REDIRECT_LIMIT })
     }
 
     fn request(&self, url: &Url, headers: &[(&str, &str)]) -> Result<ureq::http::Response<ureq::Body>, Error> {
@@ -178,12 +187,12 @@ impl Client {
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
         }
-        request.call().map_err(|error| Error::Unreachable { url: location::shown(url), source: Box::new(error) })
+        request.call().map_err(|error| Error::Unreachable { url: location::for_display(url), source: Box::new(error) })
     }
 }
 
 impl Agents {
-    fn of(settings: &Settings) -> Result<Agents, Error> {
+    fn new(settings: &NetworkSettings) -> Result<Agents, Error> {
         let roots = match &settings.ca_bundle {
             Some(path) => RootCerts::new_with_certs(&certificates(path)?),
             None => RootCerts::PlatformVerifier,
@@ -195,12 +204,12 @@ impl Agents {
     }
 }
 
-fn agent(settings: &Settings, roots: &RootCerts, proxy: Option<&str>) -> Result<Agent, Error> {
+fn agent(settings: &NetworkSettings, roots: &RootCerts, proxy: Option<&str>) -> Result<Agent, Error> {
     let proxy = proxy.map(|proxy| self::proxy(proxy, &settings.no_proxy)).transpose()?;
     Ok(Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
-        // `None` rather than unset: by default `ureq` would read the environment.
+        // Always set, even to `None`: by default `ureq` reads the environment.
         .proxy(proxy)
         .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
         .user_agent(concat!("waders/", env!("CARGO_PKG_VERSION")))
@@ -241,24 +250,24 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
             Err(error) => Some(Err(refuse(error.to_string()))),
         })
         .collect::<Result<_, _>>()?;
-    if certificates.is_empty() { Err(refuse("it holds no certificate".to_owned())) } else { Ok(certificates) }
+    if certificates.is_empty() { Err(refuse("it contains no certificate".to_owned())) } else { Ok(certificates) }
 }
 
 fn redirect(from: &Url, to: &str, status: u16) -> Result<Url, Error> {
     if to.is_empty() {
-        return Err(Error::Status { url: location::shown(from), status });
+        return Err(Error::Status { url: location::for_display(from), status });
     }
-    let refuse = |target: String, why| Error::Redirect { url: location::shown(from), target, why };
-    let target = from.join(to).map_err(|_| refuse(to.to_owned(), "it is no url"))?;
+    let refuse = |target: String, why| Error::Redirect { url: location::for_display(from), target, why };
+    let target = from.join(to).map_err(|_| refuse(to.to_owned(), "it is not a URL"))?;
     match (from.scheme(), target.scheme()) {
         ("http", "http") | (_, "https") => Ok(target),
-        ("https", "http") => Err(refuse(location::shown(&target), "it leaves TLS")),
-        _ => Err(refuse(location::shown(&target), "a server may not lead to anything but http and https")),
+        ("https", "http") => Err(refuse(location::for_display(&target), "it leads from `https:` to `http:`")),
+        _ => Err(refuse(location::for_display(&target), "only `https:` and `http:` are allowed")),
     }
 }
 
 fn check(url: &Url, expected: &Expected, got_bytes: u64, hasher: Sha256) -> Result<(), Error> {
-    let url = location::shown(url);
+    let url = location::for_display(url);
     if let Some(expected_bytes) = expected.size_bytes.filter(|bytes| *bytes != got_bytes) {
         return Err(Error::WrongSize { url, got_bytes, expected_bytes });
     }
@@ -280,16 +289,16 @@ mod tests {
     fn client() -> Client {
         let (attempts, retry_delay) = (3, Duration::from_millis(5));
         let idle_timeout = Duration::from_secs(2);
-        Client::new(Settings { attempts, retry_delay, idle_timeout, ..Settings::default() })
+        Client::new(NetworkSettings { attempts, retry_delay, idle_timeout, ..NetworkSettings::default() })
     }
 
     fn expected(bytes: &[u8]) -> Expected {
         Expected { sha256: format!("{:x}", Sha256::digest(bytes)), size_bytes: Some(bytes.len() as u64) }
     }
 
-    fn serve(answer: impl Fn(&Request, usize) -> Vec<u8> + Send + 'static) -> Server {
+    fn serve(respond: impl Fn(&Request, usize) -> Vec<u8> + Send + 'static) -> Server {
         let count = AtomicUsize::new(0);
-        Server::start(move |request| answer(request, count.fetch_add(1, Ordering::SeqCst)))
+        Server::start(move |request| respond(request, count.fetch_add(1, Ordering::SeqCst)))
     }
 
     #[test]
@@ -307,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_body_is_resumed_where_parts_are_offered() {
+    fn a_truncated_body_is_resumed_if_the_server_supports_ranges() {
         let server = serve(|request, _| match request.header("range") {
             Some(range) => reply(206, &[("content-range", &format!("{}/10", range.replace('=', " ") + "9"))], b"56789"),
             None => [b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n".as_slice(), b"01234"].concat(),
@@ -318,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_body_is_fetched_again_where_parts_are_not_offered() {
+    fn a_truncated_body_is_fetched_again_if_the_server_does_not_support_ranges() {
         let server = serve(|_, count| match count {
             0 => [b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n".as_slice(), b"01234"].concat(),
             _ => reply(200, &[], b"0123456789"),
@@ -332,11 +341,11 @@ mod tests {
     fn a_body_that_stays_truncated_is_an_error() {
         let server = serve(|_, _| b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n01".to_vec());
         let page = client().get(&server.url("/f"), LIMIT_BYTES);
-        assert!(matches!(page, Err(Error::BrokeOff { got_bytes: 2, .. })), "{page:?}");
+        assert!(matches!(page, Err(Error::Truncated { got_bytes: 2, .. })), "{page:?}");
     }
 
     #[test]
-    fn a_missing_file_is_absent_at_once_and_a_server_error_passes() {
+    fn a_missing_file_is_not_retried_and_a_server_error_is() {
         let server = serve(|request, count| match (request.path.as_str(), count) {
             ("/missing", _) => reply(404, &[], b""),
             (_, 0 | 1) => reply(500, &[], b""),
@@ -348,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn redirects_are_followed_but_not_forever_nor_to_local_files() {
+    fn redirects_are_followed_up_to_a_limit_and_never_to_local_files() {
         let server = serve(|request, _| match request.path.as_str() {
             "/a" => reply(302, &[("location", "b")], b""),
             "/b" => reply(200, &[], b"found"),
@@ -371,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_had_where_parts_are_offered() {
+    fn a_part_is_returned_if_the_server_supports_ranges() {
         let server = serve(|request, _| match request.path.as_str() {
             "/parts" => reply(206, &[("content-range", "bytes 6-9/10")], b"6789"),
             _ => reply(200, &[], b"0123456789"),
@@ -382,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_the_url_are_sent_and_not_told() {
+    fn credentials_in_the_url_are_sent_and_not_displayed() {
         let server = serve(|_, _| reply(403, &[], b""));
         let url = server.url("/f").replace("http://", "http://joe:s%40cret@");
         let error = client().get(&url, LIMIT_BYTES).unwrap_err();
@@ -391,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreachable_server_is_named_with_the_setting() {
+    fn an_unreachable_server_is_reported_with_the_setting_that_names_it() {
         let url = serve(|_, _| Vec::new()).url("/simple/");
         let error = client().get(&url, LIMIT_BYTES).unwrap_err();
         let hint = error.hint(Some("`PIP_INDEX_URL`")).unwrap();
@@ -401,21 +410,21 @@ mod tests {
     #[test]
     fn a_proxy_is_used_unless_the_host_is_exempt() {
         let server = serve(|_, _| reply(502, &[], b""));
-        let ask = |no_proxy: &[&str]| {
+        let get = |no_proxy: &[&str]| {
             let no_proxy = no_proxy.iter().map(|host| host.to_string()).collect();
             let http_proxy = Some(server.url(""));
-            let settings = Settings { http_proxy, no_proxy, attempts: 1, ..Settings::default() };
-            let answer = Client::new(settings).get("http://example.invalid/f", LIMIT_BYTES);
-            assert!(answer.is_err());
+            let settings = NetworkSettings { http_proxy, no_proxy, attempts: 1, ..NetworkSettings::default() };
+            let result = Client::new(settings).get("http://example.invalid/f", LIMIT_BYTES);
+            assert!(result.is_err());
         };
-        ask(&[".invalid"]);
+        get(&[".invalid"]);
         assert_eq!(server.requests().len(), 0);
-        ask(&["other.invalid"]);
+        get(&["other.invalid"]);
         assert_eq!(server.requests()[0].path, "example.invalid:80");
     }
 
     #[test]
-    fn a_local_file_is_fetched_like_any_other() {
+    fn a_local_file_is_fetched_like_a_remote_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a b");
         std::fs::write(&path, "hello").unwrap();
@@ -433,9 +442,9 @@ mod tests {
         let path = dir.path().join("ca.pem");
         for text in ["", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
             std::fs::write(&path, text).unwrap();
-            let settings = Settings { ca_bundle: Some(path.clone()), ..Settings::default() };
-            let answer = Client::new(settings).get("https://example.invalid/f", LIMIT_BYTES);
-            assert!(matches!(answer, Err(Error::CaBundle { .. })), "{text}");
+            let settings = NetworkSettings { ca_bundle: Some(path.clone()), ..NetworkSettings::default() };
+            let result = Client::new(settings).get("https://example.invalid/f", LIMIT_BYTES);
+            assert!(matches!(result, Err(Error::CaBundle { .. })), "{text}");
         }
     }
 }

@@ -1,42 +1,58 @@
-//! What can go wrong between here and a server, and what to do about it.
+//! Network errors and their hints. URLs in messages contain no credentials.
 
 use std::io;
 use std::path::PathBuf;
 
+/// An error of the network, of a server or of the settings for either.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages describe the fields")]
 pub enum Error {
-    #[error("`{url}` cannot be fetched: {why}")]
+    /// The text is not a URL that can be fetched.
+    #[error("cannot fetch `{url}`: {why}")]
     BadUrl { url: String, why: String },
+    /// No response: name resolution, connection or TLS failed.
     #[error("cannot reach `{url}`")]
     Unreachable { url: String, source: Box<ureq::Error> },
-    #[error("`{url}` broke off after {got_bytes} bytes")]
-    BrokeOff { url: String, got_bytes: u64, source: io::Error },
-    #[error("`{url}` answered with status {status}")]
+    /// The connection ended before the whole response was read.
+    #[error("the transfer of `{url}` ended after {got_bytes} bytes")]
+    Truncated { url: String, got_bytes: u64, source: io::Error },
+    /// The server responded with an error.
+    #[error("the server responded to `{url}` with status {status}")]
     Status { url: String, status: u16 },
-    #[error("`{url}` redirects to `{target}`, which is refused: {why}")]
+    /// A redirect that is not followed.
+    #[error("`{url}` redirects to `{target}`, which is not allowed: {why}")]
     Redirect { url: String, target: String, why: &'static str },
+    /// Too many redirects.
     #[error("`{url}` redirects more than {limit} times")]
     RedirectLoop { url: String, limit: usize },
-    #[error("`{url}` holds more than {limit_bytes} bytes")]
+    /// The response exceeds the limit of the caller.
+    #[error("`{url}` is larger than {limit_bytes} bytes")]
     TooLarge { url: String, limit_bytes: u64 },
-    #[error("`{url}` holds {got_bytes} bytes where {expected_bytes} were expected")]
+    /// The file does not have the expected size.
+    #[error("`{url}` has {got_bytes} bytes instead of the expected {expected_bytes}")]
     WrongSize { url: String, got_bytes: u64, expected_bytes: u64 },
-    #[error("`{url}` has the sha256 {got} where {expected} was expected")]
+    /// The file does not have the expected hash.
+    #[error("`{url}` has the SHA-256 hash {got} instead of the expected {expected}")]
     WrongHash { url: String, got: String, expected: String },
-    #[error("`{url}` is not a listing of files: {why}")]
-    NotAListing { url: String, why: String },
+    /// The page is not a page of a package index.
+    #[error("invalid index page `{url}`: {why}")]
+    InvalidIndexPage { url: String, why: String },
+    /// A local file or directory cannot be read.
     #[error("cannot read `{}`", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("cannot keep what `{url}` sent")]
-    Keep { url: String, source: io::Error },
+    /// The received bytes cannot be written.
+    #[error("cannot write the contents of `{url}`")]
+    Write { url: String, source: io::Error },
+    /// The file with trusted certificates is invalid.
     #[error("cannot read certificates from `{}`: {why}", path.display())]
     CaBundle { path: PathBuf, why: String },
-    #[error("`{proxy}` is not the address of a proxy")]
+    /// The proxy setting is invalid.
+    #[error("invalid proxy address `{proxy}`")]
     Proxy { proxy: String },
 }
 
 impl Error {
-    /// The server (or directory) is there and does not have it: another index may be asked.
+    /// Whether the server or directory was reached and does not have the file, so that another index can be tried.
     pub fn is_absent(&self) -> bool {
         match self {
             Error::Status { status, .. } => matches!(status, 404 | 410),
@@ -45,45 +61,45 @@ impl Error {
         }
     }
 
-    /// May pass by itself, so that another attempt makes sense.
+    /// Whether another attempt can succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Error::Unreachable { source, .. } => {
                 let passing =
                     matches!(**source, ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed);
-                passing && !is_about_trust(source)
+                passing && !is_certificate_error(source)
             }
-            Error::BrokeOff { .. } => true,
+            Error::Truncated { .. } => true,
             Error::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
             _ => false,
         }
     }
 
-    /// What the user can do. `named_by` is the setting that the address comes from.
+    /// What the user can do. `named_by` is the setting that contains the address.
     pub fn hint(&self, named_by: Option<&str>) -> Option<String> {
         let origin = named_by.map(|setting| format!("; the address comes from {setting}")).unwrap_or_default();
         let advice = match self {
-            Error::Unreachable { source, .. } if is_about_trust(source) => {
-                "if your network has its own certificate authority, name its PEM file in `SSL_CERT_FILE`"
+            Error::Unreachable { source, .. } if is_certificate_error(source) => {
+                "if your network has its own certificate authority, set `SSL_CERT_FILE` to its PEM file"
             }
-            Error::Unreachable { .. } => "check the network, and the proxy settings if there is one",
-            Error::Status { status: 401 | 403 | 407, .. } => "the server wants credentials, or does not accept these",
-            Error::Status { status: 404 | 410, .. } => "the server does not have it (any more)",
-            Error::Status { .. } | Error::BrokeOff { .. } => "the server has a problem: try again later",
+            Error::Unreachable { .. } => "check the network connection and the proxy settings",
+            Error::Status { status: 401 | 403 | 407, .. } => "the server requires other credentials",
+            Error::Status { status: 404 | 410, .. } => "the file does not exist on the server, or was removed",
+            Error::Status { .. } | Error::Truncated { .. } => "the server has a problem: try again later",
             Error::WrongHash { .. } | Error::WrongSize { .. } => {
-                "the file was changed on the server or on the way: do not use it before you know why"
+                "the file was changed on the server or during the transfer: find out why before you use it"
             }
-            Error::NotAListing { .. } => "an index address usually ends in `/simple`",
+            Error::InvalidIndexPage { .. } => "an index address usually ends in `/simple`",
             Error::BadUrl { .. } | Error::Redirect { .. } | Error::RedirectLoop { .. } => "check the address",
-            Error::Keep { .. } => "check the free space",
+            Error::Write { .. } => "check the free disk space",
             Error::TooLarge { .. } | Error::File { .. } | Error::CaBundle { .. } | Error::Proxy { .. } => return None,
         };
         Some(format!("{advice}{origin}"))
     }
 }
 
-/// Certificates that are not trusted come as errors of the transfer, with the reason inside.
-fn is_about_trust(error: &ureq::Error) -> bool {
+/// `ureq` reports an untrusted certificate as an I/O error that wraps the reason.
+fn is_certificate_error(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
         ureq::Error::Io(error) => error.kind() == io::ErrorKind::InvalidData,

@@ -1,15 +1,17 @@
-//! The little HTML that listings of files are made of: anchors with their attributes. Not a browser.
+//! A minimal HTML scanner for index pages: tags with their attributes. It does not build a document tree.
 
 use std::collections::BTreeMap;
 
+/// One opening tag.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tag {
-    /// Lower case, as are the names of the attributes.
+    /// The name in lower case.
     pub name: String,
+    /// Values by name; names are in lower case, and entities in values are replaced.
     pub attributes: BTreeMap<String, String>,
 }
 
-/// Every opening tag named in `names`, in order. Broken markup yields fewer tags, never an error.
+/// All opening tags with one of the `names`, in order. Invalid markup yields fewer tags, never an error.
 pub fn tags(html: &str, names: &[&str]) -> Vec<Tag> {
     let mut found = Vec::new();
     let mut rest = html;
@@ -30,7 +32,7 @@ pub fn tags(html: &str, names: &[&str]) -> Vec<Tag> {
     found
 }
 
-/// Up to and with the closing `>`.
+/// The attributes of a tag, and the text after its closing `>`.
 fn attributes(mut rest: &str) -> (BTreeMap<String, String>, &str) {
     let mut attributes = BTreeMap::new();
     loop {
@@ -58,7 +60,7 @@ fn attribute_value(text: &str) -> (&str, &str) {
     }
 }
 
-/// The entities that occur in attributes of listings.
+/// Replaces numeric character references and the predefined entities of XML.
 fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -107,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn anchors_are_found_however_they_are_written() {
+    fn all_spellings_of_anchors_are_found() {
         assert_eq!(hrefs(r#"<A HREF = "x" data-y>t</A><a href='y'/><a href=z>"#), ["x", "y", "z"]);
         assert_eq!(hrefs("<!-- <a href=no> --><abbr href=no><a\nclass=c\nhref=\"&lt;b&#62;&amp;c&x\">"), ["<b>&c&x"]);
     }
 
     #[test]
-    fn broken_markup_is_survived() {
+    fn invalid_markup_does_not_panic() {
         for html in ["<", "<a", "<a href", "<a href=", "<a href=\"x", "<!--", "<a =>", "<a href='ü&#xfffffff;'>", "<ä"]
         {
             let _ = tags(html, &["a"]);

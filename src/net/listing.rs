@@ -1,5 +1,5 @@
-//! Listings of files: index pages as JSON (PEP 691) and HTML (PEP 503, 592, 658, 714), and plain directories. What a file
-//! is good for is decided elsewhere.
+//! File listings: index pages in JSON (PEP 691) and HTML (PEP 503, 592, 658, 714), and local directories. Which file fits an
+//! interpreter is decided elsewhere.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,28 +10,33 @@ use url::Url;
 
 use super::{Client, Error, Page, html, location};
 
-/// As PEP 691 asks: JSON rather than HTML.
+/// Prefers JSON to HTML, as PEP 691 recommends.
 const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 const PAGE_LIMIT_BYTES: u64 = 128 << 20;
 
-/// One file that an index offers.
+/// One file of an index.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct FileLink {
+    /// The file name.
     pub file_name: String,
-    /// Absolute, without fragment.
+    /// The absolute URL without a fragment.
     pub url: String,
-    /// 64 lower-case hexadecimal digits.
+    /// The hash as 64 lower-case hexadecimal digits, if the page has it.
     pub sha256: Option<String>,
+    /// The size, if the page has it.
     pub size_bytes: Option<u64>,
-    /// The metadata alone can be had at `<url>.metadata`.
+    /// Whether `<url>.metadata` is the metadata of the file (PEP 658).
     pub has_metadata: bool,
+    /// The hash of the metadata file, in the form of `sha256`.
     pub metadata_sha256: Option<String>,
+    /// The version specifiers of the supported interpreters.
     pub requires_python: Option<String>,
+    /// Whether the file was yanked (PEP 592).
     pub yanked: bool,
 }
 
 impl Client {
-    /// The files that an index page lists; `file:` urls may name a page or a directory.
+    /// The files that an index page lists. A `file:` URL can also name a local directory, with or without `index.html`.
     pub fn listing(&self, url: &str) -> Result<Vec<FileLink>, Error> {
         let parsed = location::parse(url)?;
         match parsed.to_file_path() {
@@ -49,8 +54,8 @@ impl Client {
 }
 
 impl FileLink {
-    /// With its hash, which listings of local directories do not have. What cannot be read stays without.
-    pub fn hashed(mut self) -> FileLink {
+    /// Adds the hash of a local file, which a directory listing does not contain. A file that cannot be read stays without.
+    pub fn with_sha256(mut self) -> FileLink {
         let path = location::parse(&self.url).ok().filter(|url| url.scheme() == "file");
         if let Some(path) = path.and_then(|url| url.to_file_path().ok())
             && self.sha256.is_none()
@@ -67,28 +72,29 @@ fn sha256_of(path: &Path) -> std::io::Result<String> {
     Ok(format!("{:x}", hasher.finalize()))
 }
 
-/// The page of a project (its name normalized by the caller) below the root of an index.
+/// The URL of a project's page of an index. `project` is a normalized name (PEP 503).
 pub fn project_url(index: &str, project: &str) -> String {
     format!("{}/{project}/", index.trim_end_matches('/'))
 }
 
+/// The files that an index page lists.
 pub fn listing(page: &Page) -> Result<Vec<FileLink>, Error> {
-    let refuse = |why: String| Error::NotAListing { url: location::shown(&page.url), why };
+    let refuse = |why: String| Error::InvalidIndexPage { url: location::for_display(&page.url), why };
     let text = std::str::from_utf8(&page.body).map_err(|error| refuse(error.to_string()))?;
     match page.content_type.as_str() {
         "application/vnd.pypi.simple.v1+json" | "application/json" => from_json(&page.url, text).map_err(refuse),
         "application/vnd.pypi.simple.v1+html" | "text/html" | "" => from_html(&page.url, text).map_err(refuse),
-        other => Err(refuse(format!("its content type is `{other}`"))),
+        other => Err(refuse(format!("unsupported content type `{other}`"))),
     }
 }
 
-/// The files of a local directory (`--find-links`), by name.
+/// The files of a local directory (`--find-links`), sorted by name.
 pub fn directory(path: &Path) -> Result<Vec<FileLink>, Error> {
     let fail = |source| Error::File { path: path.to_owned(), source };
     let mut links = Vec::new();
     for entry in std::fs::read_dir(path).map_err(fail)? {
         let entry = entry.map_err(fail)?;
-        // A name that is not UTF-8 is no package; a path that is not absolute has no url.
+        // File names of packages are UTF-8, and only an absolute path has a URL.
         let (Ok(file_name), Ok(url)) = (entry.file_name().into_string(), Url::from_file_path(entry.path())) else {
             continue;
         };
@@ -123,32 +129,32 @@ struct JsonFile {
     hashes: BTreeMap<String, String>,
     requires_python: Option<String>,
     size: Option<u64>,
-    core_metadata: Option<Offer>,
-    dist_info_metadata: Option<Offer>,
-    yanked: Option<Offer>,
+    core_metadata: Option<FlagOrDetail>,
+    dist_info_metadata: Option<FlagOrDetail>,
+    yanked: Option<FlagOrDetail>,
 }
 
-/// Several fields are a flag or something that stands for `true`: hashes, or a reason.
+/// A field that is either a flag or a detail that implies `true`: hashes (PEP 714) or the reason for yanking (PEP 592).
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Offer {
+enum FlagOrDetail {
     Flag(bool),
     Hashes(BTreeMap<String, String>),
     Reason(String),
 }
 
-impl Offer {
-    fn holds(&self) -> bool {
+impl FlagOrDetail {
+    fn is_set(&self) -> bool {
         match self {
-            Offer::Flag(flag) => *flag,
-            Offer::Hashes(_) => true,
-            Offer::Reason(reason) => !reason.is_empty(),
+            FlagOrDetail::Flag(flag) => *flag,
+            FlagOrDetail::Hashes(_) => true,
+            FlagOrDetail::Reason(reason) => !reason.is_empty(),
         }
     }
 
     fn sha256(&self) -> Option<String> {
         match self {
-            Offer::Hashes(hashes) => hashes.get("sha256").and_then(|hex| sha256(hex)),
+            FlagOrDetail::Hashes(hashes) => hashes.get("sha256").and_then(|hex| sha256(hex)),
             _ => None,
         }
     }
@@ -158,8 +164,8 @@ fn from_json(base: &Url, text: &str) -> Result<Vec<FileLink>, String> {
     let page: JsonPage = serde_json::from_str(text).map_err(|error| error.to_string())?;
     check_version(&page.meta.api_version)?;
     let link = |file: JsonFile| -> Option<FileLink> {
-        let (file_name, url) = place(base, &file.url)?;
-        // The name is what the page says, unless that is no plain file name.
+        let (file_name, url) = resolve(base, &file.url)?;
+        // The page's own name is used unless it contains a path separator.
         let file_name = if file.filename.contains(['/', '\0']) { file_name } else { file.filename };
         let metadata = file.core_metadata.or(file.dist_info_metadata);
         Some(FileLink {
@@ -167,10 +173,10 @@ fn from_json(base: &Url, text: &str) -> Result<Vec<FileLink>, String> {
             url: url.into(),
             sha256: file.hashes.get("sha256").and_then(|hex| sha256(hex)),
             size_bytes: file.size,
-            has_metadata: metadata.as_ref().is_some_and(Offer::holds),
-            metadata_sha256: metadata.as_ref().and_then(Offer::sha256),
+            has_metadata: metadata.as_ref().is_some_and(FlagOrDetail::is_set),
+            metadata_sha256: metadata.as_ref().and_then(FlagOrDetail::sha256),
             requires_python: file.requires_python.filter(|text| !text.is_empty()),
-            yanked: file.yanked.as_ref().is_some_and(Offer::holds),
+            yanked: file.yanked.as_ref().is_some_and(FlagOrDetail::is_set),
         })
     };
     Ok(page.files.into_iter().filter_map(link).collect())
@@ -196,7 +202,7 @@ fn from_html(base: &Url, text: &str) -> Result<Vec<FileLink>, String> {
 fn html_link<'a>(base: &Url, href: &str, attribute: impl Fn(&str) -> Option<&'a str>) -> Option<FileLink> {
     let fragment = href.split_once('#').map(|(_, fragment)| fragment).unwrap_or_default();
     let hash = |text: &str| text.split('&').find_map(|part| part.strip_prefix("sha256=").and_then(sha256));
-    let (file_name, url) = place(base, href)?;
+    let (file_name, url) = resolve(base, href)?;
     let metadata = attribute("data-core-metadata").or(attribute("data-dist-info-metadata"));
     Some(FileLink {
         file_name,
@@ -210,11 +216,11 @@ fn html_link<'a>(base: &Url, href: &str, attribute: impl Fn(&str) -> Option<&'a 
     })
 }
 
-/// The file's name and absolute address; `None` for links to anything but a file that may be fetched.
-fn place(base: &Url, href: &str) -> Option<(String, Url)> {
+/// The file name and the absolute URL of a link; `None` if it cannot be fetched or does not name a file.
+fn resolve(base: &Url, href: &str) -> Option<(String, Url)> {
     let mut url = base.join(href).ok()?;
     url.set_fragment(None);
-    // A page from a server must not make us read local files.
+    // A page from a server must not make the client read local files.
     let allowed = matches!(url.scheme(), "http" | "https") || url.scheme() == base.scheme();
     allowed.then_some(())?;
     Some((location::file_name(&url)?, url))
@@ -228,7 +234,7 @@ fn sha256(hex: &str) -> Option<String> {
 fn check_version(version: &str) -> Result<(), String> {
     match version.split('.').next() {
         Some("1") => Ok(()),
-        _ => Err(format!("it has the interface version `{version}`, and only 1 is understood")),
+        _ => Err(format!("unsupported API version `{version}`; only version 1 is supported")),
     }
 }
 
@@ -242,18 +248,18 @@ mod tests {
     }
 
     #[test]
-    fn a_local_file_is_listed_with_its_hash_on_demand() {
+    fn the_hash_of_a_local_file_is_added_on_request() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a-1.whl"), "").unwrap();
-        let hash = directory(dir.path()).unwrap().remove(0).hashed().sha256.unwrap();
+        let hash = directory(dir.path()).unwrap().remove(0).with_sha256().sha256.unwrap();
         assert!(hash.starts_with("e3b0c44298fc1c14"), "{hash}");
         let remote =
             FileLink { url: "https://example.invalid/a-1.whl".to_owned(), ..directory(dir.path()).unwrap().remove(0) };
-        assert_eq!(remote.hashed().sha256, None);
+        assert_eq!(remote.with_sha256().sha256, None);
     }
 
     #[test]
-    fn both_forms_of_a_page_say_the_same() {
+    fn json_and_html_pages_yield_the_same_links() {
         let (a, b) = ("a".repeat(64), "B".repeat(64));
         let html = format!(
             r#"<!DOCTYPE html><meta name="pypi:repository-version" content="1.1"><a href="../../files/demo-1%2Bx-py3-none-any.whl#sha256={a}"
@@ -279,13 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_a_local_file_from_a_server_is_dropped() {
+    fn a_link_from_a_server_to_a_local_file_is_ignored() {
         let html = r#"<a href="file:///etc/passwd">x</a><a href="ftp://example.invalid/x.whl">y</a>"#;
         assert_eq!(listing(&page("text/html", html)).unwrap(), []);
     }
 
     #[test]
-    fn what_is_no_listing_is_refused() {
+    fn an_invalid_page_is_refused() {
         for (content_type, body) in [
             ("application/json", "{"),
             ("application/json", r#"{"meta":{"api-version":"2.0"},"files":[]}"#),
@@ -293,14 +299,14 @@ mod tests {
             ("image/png", "x"),
         ] {
             assert!(
-                matches!(listing(&page(content_type, body)), Err(Error::NotAListing { .. })),
+                matches!(listing(&page(content_type, body)), Err(Error::InvalidIndexPage { .. })),
                 "{content_type} {body}"
             );
         }
     }
 
     #[test]
-    fn a_directory_lists_its_files_by_name() {
+    fn the_files_of_a_directory_are_sorted_by_name() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["b-1.whl", "a 1.whl"] {
             std::fs::write(dir.path().join(name), "12").unwrap();
@@ -313,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_project_lies_below_its_index() {
+    fn the_page_of_a_project_is_below_its_index() {
         assert_eq!(project_url("http://127.0.0.1/simple/", "demo"), "http://127.0.0.1/simple/demo/");
     }
 }

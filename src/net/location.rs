@@ -1,4 +1,4 @@
-//! Addresses: which may be fetched, and how they are shown. Credentials never leave this file as text.
+//! URLs: which can be fetched, and how they are displayed. No function of this file returns credentials as readable text.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use percent_encoding::percent_decode_str;
@@ -6,20 +6,20 @@ use url::Url;
 
 use super::Error;
 
-/// An absolute `http:`, `https:` or `file:` url.
+/// Parses an absolute `http:`, `https:` or `file:` URL.
 pub fn parse(text: &str) -> Result<Url, Error> {
     let refuse = |why: String| Error::BadUrl { url: redacted(text), why };
     let url = Url::parse(text).map_err(|error| refuse(error.to_string()))?;
     match url.scheme() {
         "http" | "https" | "file" => Ok(url),
-        scheme => Err(refuse(format!("`{scheme}:` is not one of `https:`, `http:`, `file:`"))),
+        scheme => Err(refuse(format!("unsupported scheme `{scheme}:`; supported are `https:`, `http:` and `file:`"))),
     }
 }
 
-/// For messages: without user, password, query and fragment.
-pub fn shown(url: &Url) -> String {
+/// The URL for messages: without user, password, query and fragment.
+pub fn for_display(url: &Url) -> String {
     let mut url = url.clone();
-    // These fail only for urls that cannot have credentials, which is what is wanted.
+    // These calls fail only for URLs that cannot have credentials, so the errors can be ignored.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
@@ -27,12 +27,12 @@ pub fn shown(url: &Url) -> String {
     url.to_string()
 }
 
-/// An address as people may see it: `shown`, or as near as a text comes that is no url.
+/// The text of a URL for messages, without credentials. Text that is not a URL is returned without the part before an `@`.
 pub fn without_credentials(text: &str) -> String {
-    parse(text).map_or_else(|_| redacted(text), |url| shown(&url))
+    parse(text).map_or_else(|_| redacted(text), |url| for_display(&url))
 }
 
-/// The url as it is requested, and the `Authorization` that its user and password mean.
+/// The URL without credentials and fragment, and the value of the `Authorization` header (RFC 7617).
 pub(super) fn split_credentials(url: &Url) -> (Url, Option<String>) {
     let mut bare = url.clone();
     bare.set_fragment(None);
@@ -46,7 +46,7 @@ pub(super) fn split_credentials(url: &Url) -> (Url, Option<String>) {
     (bare, Some(format!("Basic {}", BASE64_STANDARD.encode([user, password].join(&b':')))))
 }
 
-/// The last component of the url's path, decoded; `None` where that is not a plain file name.
+/// The last component of the path, decoded; `None` if that is not a plain file name.
 pub fn file_name(url: &Url) -> Option<String> {
     let last = url.path_segments()?.next_back()?;
     let name = percent_decode_str(last).decode_utf8().ok()?.into_owned();
@@ -54,7 +54,7 @@ pub fn file_name(url: &Url) -> Option<String> {
     plain.then_some(name)
 }
 
-/// Text that is no url may still hold a password before an `@`.
+/// Text that is not a URL can still contain a password before an `@`.
 fn redacted(text: &str) -> String {
     match text.rsplit_once('@') {
         Some((before, after)) => {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_sees_credentials() {
+    fn credentials_are_removed_from_text() {
         let check = |text: &str, expected: &str| assert_eq!(without_credentials(text), expected, "{text}");
         check("https://me:secret@example.invalid/simple", "https://example.invalid/simple");
         check("https://example.invalid/a.whl?token=secret#sha256=0", "https://example.invalid/a.whl");
@@ -79,9 +79,9 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_never_shown() {
+    fn credentials_are_never_displayed() {
         let url = parse("https://joe:secret@files.example.invalid/a/b.whl?token=1#sha256=ab").unwrap();
-        assert_eq!(shown(&url), "https://files.example.invalid/a/b.whl");
+        assert_eq!(for_display(&url), "https://files.example.invalid/a/b.whl");
         let message = parse("htps://joe:secret@example.invalid/").unwrap_err().to_string();
         assert!(!message.contains("secret"), "{message}");
         let message = parse("joe:secret@example.invalid").unwrap_err().to_string();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_name_is_decoded_and_plain() {
+    fn a_file_name_is_decoded_and_contains_no_separator() {
         let name = |text: &str| file_name(&parse(text).unwrap());
         assert_eq!(name("http://127.0.0.1/a/b-1.0%2Bcpu.whl#x").as_deref(), Some("b-1.0+cpu.whl"));
         assert_eq!(name("http://127.0.0.1/a/"), None);

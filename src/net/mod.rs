@@ -1,44 +1,47 @@
-//! HTTP with the user's own TLS, proxy and index settings, retries, and listings of files. Blocking: callers own threads.
-//! It knows neither what it fetches nor where that is kept, and no host is named here: every address comes in.
+//! HTTP with the user's TLS and proxy settings, retries, and file listings of package indexes. All calls block. This room
+//! neither selects nor stores files, and it names no host: callers pass every address.
 
-mod answer;
 mod client;
 mod error;
 mod html;
 mod listing;
 mod location;
+mod response;
 #[cfg(test)]
 pub mod server;
 
 pub use client::{Client, Expected, Page, Part};
 pub use error::Error;
 pub use listing::{FileLink, directory, listing, project_url};
-pub use location::{file_name, parse, shown, without_credentials};
+pub use location::{file_name, for_display, parse, without_credentials};
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How to reach the outside. The defaults suit a fast, honest network: `config` fills in what the user set.
+/// Settings of the HTTP client. The defaults use no proxy; `config` supplies the user's settings.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// PEM file of the only certificates to trust; without it the platform's own verifier decides.
+pub struct NetworkSettings {
+    /// A PEM file with all trusted certificates. Without it, the verifier of the platform is used.
     pub ca_bundle: Option<PathBuf>,
+    /// The proxy for `http:` URLs.
     pub http_proxy: Option<String>,
+    /// The proxy for `https:` URLs.
     pub https_proxy: Option<String>,
-    /// Hosts reached without a proxy: `host`, `.suffix`, `*.suffix` or `*`.
+    /// Hosts that are reached without a proxy: `host`, `.suffix`, `*.suffix` or `*`.
     pub no_proxy: Vec<String>,
-    /// How often a fetch is tried when the failure may pass by itself.
+    /// The number of attempts if the errors are transient.
     pub attempts: u32,
-    /// Waited before the second attempt, doubled before each further one.
+    /// The delay before the second attempt. It doubles with each further attempt.
     pub retry_delay: Duration,
+    /// The time limit for connecting.
     pub connect_timeout: Duration,
-    /// The longest silence of a server that is accepted, not the length of the whole transfer.
+    /// The time limit for a single read, not for the whole transfer.
     pub idle_timeout: Duration,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for NetworkSettings {
+    fn default() -> NetworkSettings {
+        NetworkSettings {
             ca_bundle: None,
             http_proxy: None,
             https_proxy: None,

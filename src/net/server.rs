@@ -1,4 +1,5 @@
-//! A tiny HTTP server on the loopback for tests, also of other rooms. One request a connection, bytes as told.
+//! A minimal HTTP server on the loopback interface for tests, including those of other rooms. It handles one request for each
+//! connection and sends the bytes that the test supplies.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,20 +7,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+/// A request that the server received.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// As in the request line: with query, and with the host where the client thinks that this is a proxy.
+    /// The target of the request line: with the query, and with the host if the client uses the server as a proxy.
     pub path: String,
     headers: Vec<(String, String)>,
 }
 
 impl Request {
+    /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
-/// Stops, and frees its port, when dropped.
+/// A running server. It stops when it is dropped.
 pub struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -28,8 +31,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// `answer` gives the whole response, head included; see `reply`.
-    pub fn start(answer: impl Fn(&Request) -> Vec<u8> + Send + 'static) -> Server {
+    /// Starts a server. `respond` returns the whole response including its headers; see `reply`.
+    pub fn start(respond: impl Fn(&Request) -> Vec<u8> + Send + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -42,25 +45,27 @@ impl Server {
                 }
                 if let Some(request) = read_request(&stream) {
                     log.lock().unwrap().push(request.clone());
-                    let _ = (&stream).write_all(&answer(&request));
+                    let _ = (&stream).write_all(&respond(&request));
                 }
             }
         });
         Server { address, requests, stopping, thread: Some(thread) }
     }
 
-    /// Serves the files below a directory.
-    pub fn of_directory(root: std::path::PathBuf) -> Server {
+    /// Starts a server for the files below a directory.
+    pub fn serve_directory(root: std::path::PathBuf) -> Server {
         Server::start(move |request| match std::fs::read(root.join(request.path.trim_start_matches('/'))) {
             Ok(bytes) => reply(200, &[], &bytes),
             Err(_) => reply(404, &[], b""),
         })
     }
 
+    /// The URL of a path on this server.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
+    /// All requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -74,6 +79,7 @@ impl Drop for Server {
     }
 }
 
+/// A whole response with a content length.
 pub fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut out = format!("HTTP/1.1 {status} -\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {

@@ -15,14 +15,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::packaging::environment::Environment;
 use crate::store::{self, Node, Store, Tree};
 
 /// Where the image is mounted.
-pub const ROOT: &str = "/deps";
+pub const ROOT: &str = sandbox_paths::DEPS;
 /// The image's interpreter, for the first line of scripts.
-pub const PYTHON: &str = "/deps/bin/python";
+pub const PYTHON: &str = sandbox_paths::DEPS_PYTHON;
 
 const COMPILE: &str = include_str!("venv/compile_sources.py");
 const BUILD: &str = include_str!("venv/build_sdist.py");

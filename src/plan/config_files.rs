@@ -1,4 +1,5 @@
-//! A tool's settings files: those that the user names, else those that are found where the tool looks itself.
+//! The settings files of a tool: those that the user configured, or else those that the tool would discover itself. How they
+//! are passed to the tool is in `tool_run`, `check_run` and `test_run`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,46 +14,46 @@ use crate::targets::Files;
 use crate::tools::{ConfigDirs, ConfigFile, Tool};
 use crate::tracked::Tracker;
 
-/// By directory: what lies there and above.
-type FoundFrom = FxHashMap<RelPath, Arc<[RelPath]>>;
+/// The settings files in each directory and its parents.
+type FilesByDir = FxHashMap<RelPath, Arc<[RelPath]>>;
 
-/// Looks into each directory once for each tool, however many batches have files below it.
+/// Discovers settings files. Each directory is examined once for each tool, even if many batches have files below it.
 pub struct ConfigFiles<'f> {
     tracker: Tracker,
     root: PathBuf,
-    /// As with Pants, an ignored file holds no settings.
+    /// Files that the repository ignores are not settings files, as with Pants.
     files: &'f Files,
-    /// By the tool's section.
-    seen: Mutex<FxHashMap<String, FoundFrom>>,
+    /// By the scope of the tool.
+    found: Mutex<FxHashMap<String, FilesByDir>>,
 }
 
 impl ConfigFiles<'_> {
-    /// Of the repository at `root`.
+    /// Settings files of the repository at `root`.
     pub fn new<'f>(root: &Path, files: &'f Files, tracker: Tracker) -> ConfigFiles<'f> {
-        ConfigFiles { tracker, root: root.to_owned(), files, seen: Mutex::default() }
+        ConfigFiles { tracker, root: root.to_owned(), files, found: Mutex::default() }
     }
 
-    /// Those that hold for the files that the tool works on.
-    pub fn of<'a>(
+    /// The settings files that apply when the tool processes `sources`.
+    pub fn find<'a>(
         &self,
         tool: &Tool,
         config: &Config,
         sources: impl IntoIterator<Item = &'a RelPath>,
     ) -> BTreeSet<RelPath> {
-        let named = named(tool, config);
-        if !named.is_empty() {
-            return named;
+        let configured = configured_files(tool, config);
+        if !configured.is_empty() {
+            return configured;
         }
         if !ToolSettings::parse(config, &tool.scope).config_discovery {
             return BTreeSet::new();
         }
-        let mut found: BTreeSet<RelPath> = self.from(tool, &RelPath::root()).iter().cloned().collect();
+        let mut found: BTreeSet<RelPath> = self.find_upwards(tool, &RelPath::root()).iter().cloned().collect();
         if tool.config_dirs == ConfigDirs::Sources {
-            // Neighbours mostly lie in one directory.
+            // Consecutive files are usually in the same directory.
             let mut last = RelPath::root();
             for dir in sources.into_iter().filter_map(RelPath::parent) {
                 if dir != last {
-                    found.extend(self.from(tool, &dir).iter().cloned());
+                    found.extend(self.find_upwards(tool, &dir).iter().cloned());
                     last = dir;
                 }
             }
@@ -60,47 +61,47 @@ impl ConfigFiles<'_> {
         found
     }
 
-    /// Those in a directory and above.
-    fn from(&self, tool: &Tool, dir: &RelPath) -> Arc<[RelPath]> {
-        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = seen().get(&tool.scope).and_then(|dirs| dirs.get(dir)) {
+    /// The settings files in a directory and its parents.
+    fn find_upwards(&self, tool: &Tool, dir: &RelPath) -> Arc<[RelPath]> {
+        let known = || self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(&tool.scope).and_then(|dirs| dirs.get(dir)) {
             return found.clone();
         }
-        let above = dir.parent().map(|above| self.from(tool, &above));
-        let found = above.iter().flat_map(|above| above.iter().cloned()).chain(self.in_dir(tool, dir)).collect();
-        seen().entry(tool.scope.clone()).or_default().entry(dir.clone()).or_insert(found).clone()
+        let above = dir.parent().map(|above| self.find_upwards(tool, &above));
+        let found = above.iter().flat_map(|above| above.iter().cloned()).chain(self.find_in_dir(tool, dir)).collect();
+        known().entry(tool.scope.clone()).or_default().entry(dir.clone()).or_insert(found).clone()
     }
 
-    fn in_dir(&self, tool: &Tool, dir: &RelPath) -> Vec<RelPath> {
-        let is_meant = |path: &RelPath, file: &ConfigFile| {
-            let holds_it = |section: &String| {
+    fn find_in_dir(&self, tool: &Tool, dir: &RelPath) -> Vec<RelPath> {
+        let applies = |path: &RelPath, file: &ConfigFile| {
+            let has_section = |section: &String| {
                 let bytes = self.tracker.read(&path.to_path(&self.root));
-                bytes.is_ok_and(|bytes| holds(&file.name, &String::from_utf8_lossy(&bytes), section))
+                bytes.is_ok_and(|bytes| may_have_section(&file.name, &String::from_utf8_lossy(&bytes), section))
             };
-            self.files.contains(path) && file.section.as_ref().is_none_or(holds_it)
+            self.files.contains(path) && file.section.as_ref().is_none_or(has_section)
         };
         let path = |file: &ConfigFile| dir.push(&file.name).expect("names in tool descriptions are clean");
         let files = tool.config_files.iter().map(|file| (path(file), file));
-        files.filter(|(path, file)| is_meant(path, file)).map(|(path, _)| path).collect()
+        files.filter(|(path, file)| applies(path, file)).map(|(path, _)| path).collect()
     }
 }
 
-/// Whether a file that is for all tools is for this one too. Broken TOML is for every tool that would read it: what is
-/// wrong, the tool tells better than silence about settings that were meant for it.
-fn holds(name: &str, text: &str, section: &str) -> bool {
-    text.contains(section) || (name.ends_with(".toml") && toml_holds(text, section))
+/// Whether a settings file that several tools share has a section of this tool. Invalid TOML counts as having it, because
+/// the tool then reports the error instead of silently running without the settings.
+fn may_have_section(name: &str, text: &str, section: &str) -> bool {
+    text.contains(section) || (name.ends_with(".toml") && toml_has_section(text, section))
 }
 
-/// However the section is spelled: `[tool.black]` may be `[ tool."black" ]` or `tool.black.preview = true`.
-fn toml_holds(text: &str, section: &str) -> bool {
+/// Recognises every spelling of a section: `[tool.black]` may be `[ tool."black" ]` or `tool.black.preview = true`.
+fn toml_has_section(text: &str, section: &str) -> bool {
     let Ok(table) = text.parse::<toml::Table>() else { return true };
     let mut keys = section.trim_matches(['[', ']', '.']).split('.');
     let first = keys.next().and_then(|key| table.get(key));
     keys.try_fold(first, |value, key| value.map(|value| value.get(key))).flatten().is_some()
 }
 
-/// `[tool].config`, relative to the build root: one file, or a list for the tools that take several.
-pub fn named(tool: &Tool, config: &Config) -> BTreeSet<RelPath> {
+/// The files that `[tool].config` names, relative to the build root: one, or a list for tools that accept several.
+pub fn configured_files(tool: &Tool, config: &Config) -> BTreeSet<RelPath> {
     let paths = ToolSettings::parse(config, &tool.scope).config;
     paths.iter().filter_map(|path| RelPath::parse(path).ok()).collect()
 }
@@ -131,19 +132,19 @@ mod tests {
         let tool = tools::named("pytest").unwrap();
         let sources = [&path("src/app/a_test.py"), &path("src/b_test.py"), &path("ignored/c_test.py")];
         let files = Files::walk(root.path(), &["/ignored/".to_owned()], false, &(), &Tracker::default()).unwrap();
-        let found = ConfigFiles::new(root.path(), &files, Tracker::default()).of(&tool, config, sources);
+        let found = ConfigFiles::new(root.path(), &files, Tracker::default()).find(&tool, config, sources);
         assert_eq!(found.iter().map(RelPath::as_str).collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn files_are_found_at_the_root_and_beside_and_above_sources_if_they_are_the_tools() {
+    fn files_with_settings_of_the_tool_are_found_at_the_root_and_in_the_directories_of_sources_and_their_parents() {
         check(&Config::default(), &["pytest.ini", "src/app/pytest.ini", "src/pyproject.toml"]);
     }
 
     #[test]
-    fn a_section_is_found_however_it_is_spelled_and_broken_toml_is_every_tools() {
+    fn every_spelling_of_a_section_is_found_and_invalid_toml_counts_as_having_it() {
         let check = |name: &str, text: &str, section: &str, expected: bool| {
-            assert_eq!(holds(name, text, section), expected, "{name} {text:?} {section}");
+            assert_eq!(may_have_section(name, text, section), expected, "{name} {text:?} {section}");
         };
         for text in ["[tool.black]", "[ tool . 'black' ]", "[tool]\nblack.preview = true", "tool = { black = {} }"] {
             check("pyproject.toml", text, "[tool.black]", true);
@@ -158,12 +159,12 @@ mod tests {
     }
 
     #[test]
-    fn a_named_file_stands_alone() {
+    fn a_configured_file_replaces_discovery() {
         check(&Config::of([("pytest", "config", json!("build/pytest.ini"))]), &["build/pytest.ini"]);
     }
 
     #[test]
-    fn discovery_can_be_switched_off() {
+    fn discovery_can_be_disabled() {
         check(&Config::of([("pytest", "config_discovery", json!(false))]), &[]);
     }
 }

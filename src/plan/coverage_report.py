@@ -1,9 +1,10 @@
-"""Combines what tests measured and writes the reports that were asked for.
+"""Combines the coverage data of all tests and writes the requested reports.
 
-Run where the tests ran, with the same sources in the current directory. Argument: JSON with `config` (a settings file
-or null), `data` (the directory of the tests' data files), `also` (a file that lists sources to count though no test
-imported them, or null), `out`, `formats` and `fail_under` (a percentage or null). Ends with 2 where coverage is below
-that. Equal measurements give equal bytes: no report holds the time at which it was made.
+It runs at the same paths as the tests, with the same sources in the current directory. The argument is JSON with
+`config` (a settings file or null), `data` (the directory of the tests' data files), `unimported` (a file that lists
+sources to count although no test imported them, or null), `out` (the output directory), `formats`, and `fail_under` (a
+percentage or null). The exit code is 2 if coverage is below `fail_under`. Equal data give equal reports, so no report
+contains the time at which it was written.
 """
 
 import datetime
@@ -25,7 +26,7 @@ class Epoch(datetime.datetime):
         return cls.fromtimestamp(EPOCH, tz)
 
 
-# Before coverage is imported: it has no setting for the time that reports show.
+# coverage has no setting for the time that reports show, so the clock is replaced before coverage is imported.
 datetime.datetime = Epoch
 time.time = lambda: float(EPOCH)
 
@@ -36,20 +37,20 @@ TOO_LOW = 2
 
 
 def combine(directory, data_file):
-    """Not by `Coverage.combine`: of two files `src/a.py` and `lib/src/a.py` it makes one when paths are relative."""
+    """Combines data files. `Coverage.combine` would merge `src/a.py` and `lib/src/a.py` if paths are relative."""
     whole = coverage.CoverageData(basename=data_file)
     with tempfile.TemporaryDirectory() as scratch:
         for name in sorted(os.listdir(directory)):
             copy = shutil.copyfile(os.path.join(directory, name), os.path.join(scratch, name))
-            from_build_root(copy)
+            make_paths_relative(copy)
             part = coverage.CoverageData(basename=copy)
             part.read()
             whole.update(part)
     whole.write()
 
 
-def from_build_root(data_file):
-    """Data files are SQLite, and this table is as old as that."""
+def make_paths_relative(data_file):
+    """Every version of coverage that stores SQLite files has this table."""
     root = os.getcwd() + "/"
     connection = sqlite3.connect(data_file)
     with connection:
@@ -58,17 +59,17 @@ def from_build_root(data_file):
     connection.close()
 
 
-def count_also(measured, path):
+def add_unimported(measured, path):
     with open(path, encoding="utf-8") as stream:
         names = stream.read().splitlines()
     data = measured.get_data()
     new = [name for name in names if name not in data.measured_files()]
     if new and not data.has_arcs():
-        # Data without any lines takes no files.
+        # coverage does not accept files into data that has no lines.
         data.add_lines({new[0]: []})
     for name in new:
         data.touch_file(name)
-    # What is not to be measured is not to be counted either.
+    # Sources that are omitted from measurement must not be counted either.
     omitted = list(measured.get_option("run:omit") or []) + list(measured.get_option("report:omit") or [])
     measured.set_option("report:omit", omitted)
 
@@ -77,18 +78,18 @@ def write(measured, formats, out):
     if "xml" in formats:
         path = os.path.join(out, "coverage.xml")
         measured.xml_report(outfile=path, ignore_errors=True)
-        name_sources_from_build_root(path)
+        make_source_paths_relative(path)
     if "html" in formats:
         measured.html_report(directory=os.path.join(out, "htmlcov"), ignore_errors=True)
     if "json" in formats:
         measured.json_report(outfile=os.path.join(out, "coverage.json"), ignore_errors=True)
     if "lcov" in formats:
         if not hasattr(measured, "lcov_report"):
-            sys.exit("coverage {} cannot write lcov: that came with 6.3".format(coverage.__version__))
+            sys.exit("coverage {} cannot write lcov reports: version 6.3 or later is required".format(coverage.__version__))
         measured.lcov_report(outfile=os.path.join(out, "coverage.lcov"), ignore_errors=True)
 
 
-def name_sources_from_build_root(path):
+def make_source_paths_relative(path):
     with open(path, encoding="utf-8") as stream:
         text = stream.read()
     root = re.escape(os.getcwd())
@@ -105,18 +106,19 @@ def main():
     measured = coverage.Coverage(data_file=raw, config_file=settings["config"] or True)
     measured.set_option("run:relative_files", True)
     measured.load()
-    if settings["also"]:
-        count_also(measured, settings["also"])
+    if settings["unimported"]:
+        add_unimported(measured, settings["unimported"])
     measured.save()
-    with open(os.devnull, "w") as nowhere:
-        total = measured.report(file=sys.stdout if "console" in formats else nowhere, ignore_errors=True)
+    with open(os.devnull, "w") as devnull:
+        total = measured.report(file=sys.stdout if "console" in formats else devnull, ignore_errors=True)
     write(measured, formats, out)
-    least = settings["fail_under"]
-    if least is None:
-        least = measured.get_option("report:fail_under")
+    required = settings["fail_under"]
+    if required is None:
+        required = measured.get_option("report:fail_under")
     precision = measured.get_option("report:precision") or 0
-    if should_fail_under(total, least or 0, precision):
-        print("coverage is {:.{digits}f} %, below {:g} %".format(total, least, digits=max(precision, 2)), file=sys.stderr)
+    if should_fail_under(total, required or 0, precision):
+        message = "coverage is {:.{digits}f} %, below the required {:g} %"
+        print(message.format(total, required, digits=max(precision, 2)), file=sys.stderr)
         return TOO_LOW
     return 0
 

@@ -1,36 +1,46 @@
-//! What tests measured to one process that writes the coverage reports.
+//! The action that combines the coverage data of all tests and writes the reports. Measuring coverage is part of
+//! `test_run`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::action::{Action, CachePolicy, Source};
-use crate::base::RelPath;
+use crate::action::{Action, Command, Policy, Source};
+use crate::base::{RelPath, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::environment;
 
-/// The process's exit code where coverage is below what is asked for; its reports are whole all the same.
+/// The exit code of a process that found coverage below the required percentage. Its reports are complete nonetheless.
 pub const TOO_LOW: i32 = 2;
-/// In the tree of data: the directory of the tests' data files, and the list of sources that count anyhow.
+/// The directory of the tests' data files, below the root of the data tree.
 pub const MEASURED: &str = "measured";
-pub const ALSO: &str = "also";
+/// The list of sources that count although no test imported them, below the root of the data tree.
+pub const UNIMPORTED: &str = "unimported";
 
+/// The mount point of the data tree.
 const DATA: &str = "/data";
 const REPORT: &str = include_str!("coverage_report.py");
 
-/// One of the reports.
+/// A format of coverage reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
+    /// A table on standard output.
     Console,
+    /// Cobertura XML.
     Xml,
+    /// A directory of web pages.
     Html,
+    /// The JSON of coverage itself.
     Json,
+    /// An lcov trace file.
     Lcov,
+    /// The SQLite data file of coverage.
     Raw,
 }
 
 impl Format {
+    /// All formats.
     pub const ALL: [Format; 6] = [Format::Console, Format::Xml, Format::Html, Format::Json, Format::Lcov, Format::Raw];
 
-    /// As `[coverage-py] report` spells it.
+    /// The name that `[coverage-py] report` uses.
     pub fn name(self) -> &'static str {
         match self {
             Format::Console => "console",
@@ -42,11 +52,12 @@ impl Format {
         }
     }
 
-    pub fn named(name: &str) -> Option<Format> {
+    /// The format with this name.
+    pub fn from_name(name: &str) -> Option<Format> {
         Format::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// The file to look at first, below the directory of reports. The console's is none.
+    /// The file to open first, below the reports directory. `None` for the console.
     pub fn file(self) -> Option<&'static str> {
         match self {
             Format::Console => None,
@@ -59,61 +70,50 @@ impl Format {
     }
 }
 
+/// The reports that the user requested.
 #[derive(Clone, Debug, Default)]
 pub struct ReportOptions {
+    /// The formats to write.
     pub formats: BTreeSet<Format>,
-    /// `[coverage-py].config`; without it coverage looks for its settings itself.
+    /// `[coverage-py].config`. If it is `None`, coverage discovers its settings itself.
     pub config: Option<RelPath>,
-    /// A percentage; without it what coverage's own settings say.
+    /// The required percentage. If it is `None`, coverage's own settings apply.
     pub fail_under: Option<f64>,
-    /// The data holds a list of sources that count though no test imported them.
-    pub also: bool,
+    /// Whether the data tree contains [`UNIMPORTED`].
+    pub unimported: bool,
 }
 
-/// `images` as the tests had them, with pytest's own packages alone; `sources` lie where the tests had them.
+/// The action that writes the reports. `images` are those of the tests without first-party requirements: the venv image
+/// holds only pytest's own packages. `sources` must have the same paths as in the tests.
 pub fn action(images: BTreeMap<String, Source>, sources: Source, data: Source, options: &ReportOptions) -> Action {
     let mut images = images;
     images.insert(DATA.to_owned(), data);
-    Action {
-        label: "report coverage".to_owned(),
-        argv: [venv::PYTHON, "-s", "-B", "-c", REPORT, &settings(options)].map(str::to_owned).to_vec(),
-        env: environment::base(),
-        cwd: RelPath::root(),
-        input_root: sources,
-        images,
-        outputs_at: BTreeMap::new(),
-        network: false,
-        timeout: None,
-        attempts: 1,
-        cache: CachePolicy { read: true, keep: true, good_codes: vec![0, TOO_LOW] },
-        slot_variable: None,
-        share: None,
-        interactive: false,
-        warm: None,
-        each: None,
-    }
+    let argv = [venv::PYTHON, "-s", "-B", "-c", REPORT, &settings(options)].map(str::to_owned).to_vec();
+    let mut policy = Policy::new("report coverage".to_owned());
+    policy.cache.success_codes.push(TOO_LOW);
+    Action { command: Command::new(argv, environment::base(), sources, images), policy }
 }
 
 fn settings(options: &ReportOptions) -> String {
     serde_json::json!({
         "config": options.config.as_ref().map(RelPath::as_str),
         "data": format!("{DATA}/{MEASURED}"),
-        "also": options.also.then(|| format!("{DATA}/{ALSO}")),
-        "out": "/out",
+        "unimported": options.unimported.then(|| format!("{DATA}/{UNIMPORTED}")),
+        "out": sandbox_paths::OUT,
         "formats": options.formats.iter().map(|format| format.name()).collect::<Vec<_>>(),
         "fail_under": options.fail_under,
     })
     .to_string()
 }
 
-/// Whether `[coverage-py].filter` has room for a source: entries are modules or directories.
+/// Whether `[coverage-py].filter` selects a source. Its entries are modules or directories; an empty filter selects all.
 pub fn is_measured(file: &RelPath, filters: &[String]) -> bool {
     let module = format!(".{}.", file.as_str().trim_end_matches(".py").replace('/', "."));
-    let holds = |filter: &String| {
+    let selects = |filter: &String| {
         let filter = filter.trim_start_matches("./").trim_end_matches('/');
         filter == "." || module.contains(&format!(".{}.", filter.trim_end_matches(".py").replace('/', ".")))
     };
-    filters.is_empty() || filters.iter().any(holds)
+    filters.is_empty() || filters.iter().any(selects)
 }
 
 #[cfg(test)]
@@ -122,7 +122,7 @@ mod tests {
     use crate::base::Digest;
 
     #[test]
-    fn a_report_sees_the_sources_the_data_and_the_tool() {
+    fn a_report_has_the_sources_the_data_and_the_tool_as_inputs() {
         let tree = Source::Tree(Digest::of(b""));
         let images = BTreeMap::from([("/usr".to_owned(), tree)]);
         let options = ReportOptions {
@@ -131,24 +131,24 @@ mod tests {
             ..ReportOptions::default()
         };
         let action = action(images, tree, tree, &options);
-        assert_eq!(action.images.keys().collect::<Vec<_>>(), ["/data", "/usr"]);
-        assert_eq!(action.cache.good_codes, [0, TOO_LOW]);
-        let settings: serde_json::Value = serde_json::from_str(action.argv.last().unwrap()).unwrap();
+        assert_eq!(action.command.images.keys().collect::<Vec<_>>(), ["/data", "/usr"]);
+        assert_eq!(action.policy.cache.success_codes, [0, TOO_LOW]);
+        let settings: serde_json::Value = serde_json::from_str(action.command.argv.last().unwrap()).unwrap();
         assert_eq!(settings["formats"], serde_json::json!(["console", "xml"]));
         assert_eq!(settings["fail_under"], 87.5);
-        assert!(settings["also"].is_null() && settings["config"].is_null());
+        assert!(settings["unimported"].is_null() && settings["config"].is_null());
     }
 
     #[test]
-    fn every_format_is_known_by_its_name() {
+    fn a_format_is_found_by_its_name() {
         for format in Format::ALL {
-            assert_eq!(Format::named(format.name()), Some(format));
+            assert_eq!(Format::from_name(format.name()), Some(format));
         }
-        assert_eq!(Format::named("pdf"), None);
+        assert_eq!(Format::from_name("pdf"), None);
     }
 
     #[test]
-    fn filters_are_modules_or_directories() {
+    fn a_filter_selects_sources_by_module_or_directory() {
         let check = |file: &str, filters: &[&str], expected| {
             let filters: Vec<String> = filters.iter().map(|filter| filter.to_string()).collect();
             assert_eq!(is_measured(&RelPath::parse(file).unwrap(), &filters), expected, "{file} {filters:?}");

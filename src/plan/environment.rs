@@ -1,45 +1,47 @@
-//! The environment that every step gets: constants, so that nothing of the caller's is seen and runs are alike.
+//! The environment variables of steps. They are constants, so that a step does not see the caller's environment and behaves
+//! the same everywhere; only variables that the user requests by name are added.
 
 use std::collections::BTreeMap;
 
-use crate::base::RelPath;
+use crate::base::{RelPath, sandbox_paths};
 use crate::tracked::Variables;
 
-/// 1980-01-01T00:00:00Z: the first time that zip files can hold, and the modification time of every input.
+/// 1980-01-01T00:00:00Z, the earliest time that zip files can represent. Every input has it as its modification time.
 const SOURCE_DATE_EPOCH: &str = "315532800";
 
-/// Every step starts from these; what the user asked for by name is added, and wins.
+/// The variables of every step. Variables that the user requests are added to them and take precedence.
 pub fn base() -> BTreeMap<String, String> {
+    let path = format!("{}/bin:/usr/bin:/bin", sandbox_paths::DEPS);
     let constants = [
-        ("HOME", "/home/waders"),
+        ("HOME", sandbox_paths::HOME),
         ("LANG", "C.UTF-8"),
         ("LC_ALL", "C.UTF-8"),
         ("LOGNAME", "waders"),
-        ("PATH", "/deps/bin:/usr/bin:/bin"),
+        ("PATH", &path),
         ("PYTHONHASHSEED", "0"),
         ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH),
-        ("TMPDIR", "/tmp"),
+        ("TMPDIR", sandbox_paths::TMP),
         ("TZ", "UTC"),
         ("USER", "waders"),
     ];
     constants.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The value of `WADERS_SOURCE_ROOTS`, which a venv image puts on the import path.
+/// The value of `WADERS_SOURCE_ROOTS`: directories that a venv image adds to the import path.
 pub fn source_roots(roots: &[RelPath]) -> String {
-    let mounted = |root: &RelPath| if root.is_root() { "/src".to_owned() } else { format!("/src/{root}") };
-    roots.iter().map(mounted).collect::<Vec<_>>().join(":")
+    roots.iter().map(|root| sandbox_paths::in_src(root.as_str())).collect::<Vec<_>>().join(":")
 }
 
-/// `NAME=value` as it stands, `NAME` from the caller's environment if it is set there, `PREFIX_*` as a pattern.
+/// The variables that `entries` request: `NAME=value` sets a value, `NAME` takes the caller's value if there is one, and
+/// `PREFIX_*` takes all of the caller's variables that match.
 pub fn requested(entries: &[impl AsRef<str>], caller: &Variables) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     for entry in entries {
         match entry.as_ref().split_once('=') {
             Some((name, value)) => drop(variables.insert(name.to_owned(), value.to_owned())),
             None => {
-                let named = caller.matching(entry.as_ref()).into_iter();
-                variables.extend(named.map(|(name, value)| (name.clone(), value.clone())));
+                let matching = caller.matching(entry.as_ref()).into_iter();
+                variables.extend(matching.map(|(name, value)| (name.clone(), value.clone())));
             }
         }
     }
@@ -58,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_named_is_taken_from_the_caller() {
+    fn only_requested_variables_are_taken_from_the_caller() {
         check(&[], &[]);
         check(&["HOME"], &[("HOME", "/home/me")]);
         check(&["UNSET"], &[]);
@@ -67,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn commas_do_not_separate() {
+    fn a_value_may_contain_commas() {
         check(&["A=1,B=2"], &[("A", "1,B=2")]);
     }
 }

@@ -1,6 +1,6 @@
-"""Runs a Python program whose `datetime.now` is always the date of all inputs, so that what it tells of the same files is the same.
+"""Runs a Python program with a fixed `datetime.now`, so that its output does not contain the time of the run.
 
-The arguments are the program and its words.
+The arguments are the path of the program and the program's own arguments.
 """
 
 import datetime

@@ -1,31 +1,34 @@
-//! A pinned interpreter and the system tree under it, as the images that a step gets.
+//! A pinned interpreter and its system tree, as the images of a step. How interpreters are chosen and downloaded is in
+//! `toolchain`.
 
 use std::collections::BTreeMap;
 
-use crate::action::{Action, ActionGraph, CachePolicy, Derive, Source, Step};
-use crate::base::{Digest, RelPath};
+use crate::action::{Action, ActionGraph, Command, Derive, Policy, Source, Step};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::environment;
 
+/// A Python interpreter and everything that it needs to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter {
-    /// Inside the sandbox: `/usr/bin/python3.11`.
+    /// The path inside the sandbox, such as `/usr/bin/python3.11`.
     pub python: String,
-    /// `3.11.2`.
+    /// The full version, such as `3.11.2`.
     pub version: String,
-    /// `3.11`.
+    /// Major and minor version, such as `3.11`.
     pub minor: String,
-    /// By mount point.
+    /// The interpreter and the system tree, by mount point.
     pub images: BTreeMap<String, Source>,
 }
 
 impl Interpreter {
-    /// The interpreter with its standard library compiled: otherwise every process would compile it anew.
-    pub fn compiled(self, graph: &mut ActionGraph, empty: Digest) -> Interpreter {
-        let Some((at, library)) = self.library() else { return self };
+    /// The interpreter with bytecode of its standard library, which every process would otherwise compile again. Adds the
+    /// steps that compile it to `graph`. `empty` is the empty tree.
+    pub fn with_compiled_library(self, graph: &mut ActionGraph, empty: Digest) -> Interpreter {
+        let Some((at, library)) = self.find_library() else { return self };
         let source = format!("{at}/{library}");
         let label = format!("compile the standard library of Python {}", self.version);
-        let argv = venv::compile_argv(&self.python, &source, "/out", &source);
+        let argv = venv::compile_argv(&self.python, &source, sandbox_paths::OUT, &source);
         let compiled = graph.add(Step::Run(Box::new(self.action(label, argv, Source::Tree(empty)))));
         let image = graph.add(Step::Derive(Derive {
             label: format!("image of Python {}", self.version),
@@ -38,33 +41,17 @@ impl Interpreter {
         Interpreter { images, ..self }
     }
 
-    /// A step of ours: no reports, no retries, kept when it succeeds.
+    /// A process of this interpreter with the default policy.
     pub fn action(&self, label: String, argv: Vec<String>, input_root: Source) -> Action {
-        Action {
-            label,
-            argv,
-            env: environment::base(),
-            cwd: RelPath::root(),
-            input_root,
-            images: self.images.clone(),
-            outputs_at: BTreeMap::new(),
-            network: false,
-            timeout: None,
-            attempts: 1,
-            cache: CachePolicy { read: true, keep: true, good_codes: vec![0] },
-            slot_variable: None,
-            share: None,
-            interactive: false,
-            warm: None,
-            each: None,
-        }
+        let command = Command::new(argv, environment::base(), input_root, self.images.clone());
+        Action { command, policy: Policy::new(label) }
     }
 
-    /// The mount that holds the standard library, and where in it.
-    fn library(&self) -> Option<(String, RelPath)> {
+    /// The mount point that contains the standard library, and the path of the library below it.
+    fn find_library(&self) -> Option<(String, RelPath)> {
         let prefix = self.python.strip_suffix(&format!("/bin/python{}", self.minor))?;
-        let holds = |at: &&String| prefix == at.as_str() || prefix.starts_with(&format!("{at}/"));
-        let at = self.images.keys().filter(holds).max()?;
+        let contains = |at: &&String| prefix == at.as_str() || prefix.starts_with(&format!("{at}/"));
+        let at = self.images.keys().filter(contains).max()?;
         let library = RelPath::parse(prefix[at.len()..].trim_start_matches('/')).ok()?;
         Some((at.clone(), library.push(&format!("lib/python{}", self.minor)).ok()?))
     }

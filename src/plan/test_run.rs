@@ -1,105 +1,114 @@
-//! Test files to one pytest process: usually one file.
+//! The action that runs pytest on test files, usually one file. Which files share a process is decided in `prepare`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::action::{Action, CachePolicy, Share, Source};
-use crate::base::RelPath;
+use crate::action::{Action, CachePolicy, Command, CoreShare, Policy, Source};
+use crate::base::{RelPath, sandbox_paths};
 use crate::plan::environment;
 
 /// pytest's exit code for "no tests were collected".
 pub const NOTHING_COLLECTED: i32 = 5;
 
-/// What is the same for all test files of a run.
+/// The JUnit report that pytest writes, below the output root.
+pub const JUNIT: &str = "junit.xml";
+
+/// The directory for files that tests produce, below the build root and below the output root.
+pub const EXTRA_OUTPUT: &str = "extra-output";
+
+/// The settings that all test files of a run share.
 #[derive(Clone, Debug, Default)]
 pub struct PytestOptions {
-    /// `[pytest].args` and then what followed `--`.
+    /// `[pytest].args`, then the arguments after `--`.
     pub args: Vec<String>,
     /// `[pytest].config`.
     pub config: Option<RelPath>,
     /// `[pytest].junit_family`.
     pub junit_family: String,
-    /// Where coverage is measured.
+    /// Set if coverage is measured.
     pub coverage: Option<CoverageOptions>,
+    /// The environment variable that receives the number of the execution slot.
     pub slot_variable: Option<String>,
-    /// No tests in a file is no failure.
+    /// Whether a file without tests is a success.
     pub empty_is_fine: bool,
-    /// Earlier results do not count.
+    /// Run again even if a result is cached.
     pub force: bool,
-    /// In the foreground, with the terminal, without reports.
+    /// Run in the foreground with the terminal, without reports.
     pub debug: bool,
 }
 
+/// How coverage is measured.
 #[derive(Clone, Debug, Default)]
 pub struct CoverageOptions {
     /// Module names or directories; empty means everything.
     pub measured: Vec<String>,
-    /// `[coverage-py].config`; without it coverage looks for its settings itself.
+    /// `[coverage-py].config`. If it is `None`, coverage discovers its settings itself.
     pub config: Option<RelPath>,
 }
 
-/// How the tests of one process are spread by pytest-xdist.
+/// How pytest-xdist distributes the tests of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Workers {
-    /// Not at all.
+    /// No workers: the tests run in pytest itself.
     None,
-    /// Over what the machine has to spare, up to so many.
+    /// As many as the machine has idle cores, up to this number.
     Idle(usize),
+    /// This number of workers.
     Exactly(u32),
 }
 
-/// Test files that share a process, and what they need.
+/// Test files that share a process, and its inputs.
 #[derive(Clone, Debug)]
 pub struct TestFiles {
-    /// The target's address, or what stands for several.
+    /// The address of the target, or a name for several.
     pub label: String,
+    /// At least one file.
     pub files: Vec<RelPath>,
-    /// The tree of the files' transitive closure.
+    /// The tree of everything that the files depend on, transitively.
     pub sources: Source,
     /// Relative to the build root.
     pub source_roots: Vec<RelPath>,
-    /// System tree, interpreter and venv image, by mount point.
+    /// The system tree, the interpreter and the venv image, by mount point.
     pub images: BTreeMap<String, Source>,
-    /// What the user asked to be set, by name.
+    /// Variables that the user requested.
     pub env: BTreeMap<String, String>,
+    /// Wall clock time of one attempt.
     pub timeout: Option<Duration>,
+    /// The number of attempts until the tests pass, at least 1.
     pub attempts: u32,
+    /// How the tests are distributed.
     pub workers: Workers,
-    /// With the host's network.
+    /// Whether the tests may use the host's network.
     pub network: bool,
-    /// Whether a success may stand for later runs.
-    pub keep: bool,
+    /// Whether a success may be cached.
+    pub cacheable: bool,
 }
 
+/// The action that runs test files in one process.
 pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
-    Action {
-        label: test.label.clone(),
-        argv: argv(test, options),
-        env: env(test, options),
-        cwd: RelPath::root(),
-        input_root: test.sources,
-        images: test.images.clone(),
-        outputs_at: outputs_at(),
-        network: test.network,
-        timeout: test.timeout.filter(|_| !options.debug),
-        attempts: if options.debug { 1 } else { test.attempts },
-        cache: cache(test, options),
-        slot_variable: options.slot_variable.clone().filter(|_| !options.debug),
-        share: share(test, options),
-        interactive: options.debug,
-        warm: None,
-        each: None,
-    }
+    let mut command = Command::new(argv(test, options), env(test, options), test.sources, test.images.clone());
+    command.outputs_at = outputs_at();
+    command.network = test.network;
+    command.terminal = options.debug;
+    let mut policy = Policy::new(test.label.clone());
+    policy.timeout = test.timeout.filter(|_| !options.debug);
+    policy.attempts = if options.debug { 1 } else { test.attempts };
+    policy.cache = cache(test, options);
+    policy.slot_variable = options.slot_variable.clone().filter(|_| !options.debug);
+    policy.core_share = core_share(test, options);
+    Action { command, policy }
 }
 
 fn argv(test: &TestFiles, options: &PytestOptions) -> Vec<String> {
-    let mut argv = vec!["/deps/bin/pytest".to_owned()];
+    let mut argv = vec![sandbox_paths::in_deps_bin("pytest")];
     argv.extend(options.args.iter().cloned());
     if let Some(config) = &options.config {
         argv.extend(["-c".to_owned(), config.to_string()]);
     }
     if !options.debug {
-        argv.extend(["--color=yes", "--junit-xml=/out/junit.xml", "-o"].map(str::to_owned));
+        argv.push("--color=yes".to_owned());
+        argv.push(format!("--junit-xml={}", sandbox_paths::in_out(JUNIT)));
+        argv.push("-o".to_owned());
         argv.push(format!("junit_family={}", options.junit_family));
         argv.extend(match test.workers {
             Workers::None => Vec::new(),
@@ -112,7 +121,7 @@ fn argv(test: &TestFiles, options: &PytestOptions) -> Vec<String> {
     argv
 }
 
-/// One file's tests cover little: the percentage that the settings ask for is asked of all of them together.
+/// The required percentage applies to all tests together, so it is switched off for a single process.
 fn coverage_args(options: &CoverageOptions) -> Vec<String> {
     let mut args = ["--cov-report=", "--cov-fail-under=0"].map(str::to_owned).to_vec();
     args.extend(options.config.iter().map(|config| format!("--cov-config={config}")));
@@ -125,37 +134,39 @@ fn env(test: &TestFiles, options: &PytestOptions) -> BTreeMap<String, String> {
     let mut env = environment::base();
     env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&test.source_roots));
     if options.coverage.is_some() && !options.debug {
-        env.insert("COVERAGE_FILE".to_owned(), "/out/coverage".to_owned());
+        env.insert("COVERAGE_FILE".to_owned(), sandbox_paths::in_out("coverage"));
     }
     env.extend(test.env.clone());
     env
 }
 
-/// Files that tests write below `extra-output/` are kept.
+/// Files that tests write below `extra-output/` are captured.
 fn outputs_at() -> BTreeMap<String, RelPath> {
-    let extra = RelPath::parse("extra-output").expect("the path is clean");
-    BTreeMap::from([("/src/extra-output".to_owned(), extra)])
+    let extra = RelPath::parse(EXTRA_OUTPUT).expect("the path is clean");
+    BTreeMap::from([(sandbox_paths::in_src(EXTRA_OUTPUT), extra)])
 }
 
-/// The number that `-n auto` means, so that it is no part of the key.
-fn share(test: &TestFiles, options: &PytestOptions) -> Option<Share> {
+/// The number of workers that `-n auto` stands for. It is not part of the key.
+fn core_share(test: &TestFiles, options: &PytestOptions) -> Option<CoreShare> {
     match test.workers {
         Workers::Idle(at_most) if !options.debug => {
-            Some(Share { variable: "PYTEST_XDIST_AUTO_NUM_WORKERS".to_owned(), at_most })
+            Some(CoreShare { variable: "PYTEST_XDIST_AUTO_NUM_WORKERS".to_owned(), at_most })
         }
         _ => None,
     }
 }
 
 fn cache(test: &TestFiles, options: &PytestOptions) -> CachePolicy {
-    let mut good_codes = vec![0];
+    let mut success_codes = vec![0];
     if options.empty_is_fine {
-        good_codes.push(NOTHING_COLLECTED);
+        success_codes.push(NOTHING_COLLECTED);
     }
-    CachePolicy { read: test.keep && !options.force, keep: test.keep, good_codes }
+    let write = test.cacheable && !options.debug;
+    CachePolicy { read: write && !options.force, write, success_codes }
 }
 
-/// About how many tests a source file has: its functions that are named so. pytest-xdist needs no more workers.
+/// The approximate number of tests in a source file: its functions whose names begin with `test`. pytest-xdist needs no
+/// more workers than that.
 pub fn count_tests(text: &str) -> usize {
     let is_test = |line: &&str| {
         let line = line.trim_start();
@@ -176,90 +187,90 @@ mod tests {
             sources: Source::Tree(Digest::of(b"")),
             source_roots: vec![RelPath::root(), RelPath::parse("src").unwrap()],
             images: BTreeMap::new(),
-            env: BTreeMap::from([("HOME".to_owned(), "/asked/for".to_owned())]),
+            env: BTreeMap::from([("HOME".to_owned(), "/requested".to_owned())]),
             timeout: Some(Duration::from_secs(60)),
             attempts: 3,
             workers: Workers::Exactly(2),
             network: false,
-            keep: true,
+            cacheable: true,
         }
     }
 
     #[test]
-    fn arguments_come_before_ours_and_the_file_last() {
+    fn user_arguments_come_first_and_the_file_last() {
         let options = PytestOptions { args: vec!["-k".to_owned(), "login".to_owned()], ..PytestOptions::default() };
-        let argv = action(&test_file(), &options).argv;
+        let argv = action(&test_file(), &options).command.argv;
         assert_eq!(argv[..3], ["/deps/bin/pytest", "-k", "login"]);
         assert_eq!(argv.last().unwrap(), "src/app_test.py");
         assert!(argv.contains(&"--junit-xml=/out/junit.xml".to_owned()));
     }
 
     #[test]
-    fn debugging_has_a_terminal_and_no_reports_limits_or_slot() {
+    fn a_debugged_test_has_a_terminal_and_neither_reports_nor_a_timeout_nor_a_slot() {
         let options = PytestOptions {
             debug: true,
             coverage: Some(CoverageOptions::default()),
             slot_variable: Some("SLOT".to_owned()),
             ..PytestOptions::default()
         };
-        let action = action(&test_file(), &options);
-        assert!(action.interactive);
-        assert_eq!((action.timeout, action.attempts, action.slot_variable), (None, 1, None));
-        assert_eq!(action.argv, ["/deps/bin/pytest", "src/app_test.py"]);
+        let Action { command, policy } = action(&test_file(), &options);
+        assert!(command.terminal && !policy.cache.read && !policy.cache.write);
+        assert_eq!((policy.timeout, policy.attempts, policy.slot_variable), (None, 1, None));
+        assert_eq!(command.argv, ["/deps/bin/pytest", "src/app_test.py"]);
     }
 
     #[test]
-    fn what_the_user_asked_for_wins_over_the_constants() {
-        let env = action(&test_file(), &PytestOptions::default()).env;
-        assert_eq!(env["HOME"], "/asked/for");
+    fn requested_variables_win_over_constants() {
+        let env = action(&test_file(), &PytestOptions::default()).command.env;
+        assert_eq!(env["HOME"], "/requested");
         assert_eq!(env["TZ"], "UTC");
         assert_eq!(env["WADERS_SOURCE_ROOTS"], "/src:/src/src");
     }
 
     #[test]
-    fn an_empty_file_is_kept_as_a_result_only_where_it_is_fine() {
+    fn a_file_without_tests_is_a_success_only_where_that_is_allowed() {
         let codes = |empty_is_fine| {
             let options = PytestOptions { empty_is_fine, ..PytestOptions::default() };
-            action(&test_file(), &options).cache.good_codes
+            action(&test_file(), &options).policy.cache.success_codes
         };
         assert_eq!(codes(false), [0]);
         assert_eq!(codes(true), [0, NOTHING_COLLECTED]);
     }
 
     #[test]
-    fn coverage_is_asked_of_all_tests_together() {
+    fn the_required_coverage_is_switched_off_for_one_process() {
         let coverage = CoverageOptions {
             measured: vec!["app".to_owned()],
             config: Some(RelPath::parse("build/coverage.ini").unwrap()),
         };
         let options = PytestOptions { coverage: Some(coverage), ..PytestOptions::default() };
-        let action = action(&test_file(), &options);
+        let command = action(&test_file(), &options).command;
         for wanted in ["--cov=app", "--cov-fail-under=0", "--cov-config=build/coverage.ini"] {
-            assert!(action.argv.contains(&wanted.to_owned()), "{:?}", action.argv);
+            assert!(command.argv.contains(&wanted.to_owned()), "{:?}", command.argv);
         }
-        assert_eq!(action.env["COVERAGE_FILE"], "/out/coverage");
+        assert_eq!(command.env["COVERAGE_FILE"], "/out/coverage");
     }
 
     #[test]
     fn several_files_share_a_process_and_its_workers() {
         let mut test = test_file();
         test.files.push(RelPath::parse("src/other_test.py").unwrap());
-        let argv = action(&test, &PytestOptions::default()).argv;
+        let argv = action(&test, &PytestOptions::default()).command.argv;
         assert!(argv.ends_with(&["-n", "2", "src/app_test.py", "src/other_test.py"].map(str::to_owned)), "{argv:?}");
     }
 
     #[test]
-    fn what_the_machine_has_to_spare_is_not_in_the_arguments() {
+    fn the_number_of_idle_cores_is_not_in_the_arguments() {
         let test = TestFiles { workers: Workers::Idle(12), ..test_file() };
-        let action = action(&test, &PytestOptions::default());
-        assert!(action.argv.ends_with(&["-n", "auto", "src/app_test.py"].map(str::to_owned)), "{:?}", action.argv);
-        assert_eq!(action.share.unwrap().at_most, 12);
+        let Action { command, policy } = action(&test, &PytestOptions::default());
+        assert!(command.argv.ends_with(&["-n", "auto", "src/app_test.py"].map(str::to_owned)), "{:?}", command.argv);
+        assert_eq!(policy.core_share.unwrap().at_most, 12);
     }
 
     #[test]
-    fn a_result_that_must_not_be_kept_is_not_looked_for() {
-        let cache = action(&TestFiles { keep: false, ..test_file() }, &PytestOptions::default()).cache;
-        assert!(!cache.read && !cache.keep);
+    fn a_result_that_must_not_be_cached_is_not_read_from_the_cache() {
+        let cache = action(&TestFiles { cacheable: false, ..test_file() }, &PytestOptions::default()).policy.cache;
+        assert!(!cache.read && !cache.write);
     }
 
     #[test]

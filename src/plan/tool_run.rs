@@ -1,103 +1,100 @@
-//! A tool and a batch of files to one process. What the batches are, and what becomes of the results, is elsewhere.
+//! The action that runs a linter, formatter or fixer on a batch of files. How files are divided into batches is in `batches`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::action::{Action, CachePolicy, Each, Source};
-use crate::base::{Digest, RelPath};
+use crate::action::{Action, Command, PerFile, Policy, Source};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::config::Config;
 use crate::config::typed::ToolSettings;
 use crate::plan::{config_files, environment, program};
 use crate::tools::{Call, Tool};
 
-/// Where a linter may leave reports, below the build root and below `/out`.
+/// The directory to which a linter may write reports, below the build root and below the output root.
 pub const REPORTS: &str = "reports";
 
 const FIXED_CLOCK: &str = include_str!("fixed_clock.py");
 
-/// What a tool's section says for all its processes.
+/// The settings of a tool that all its processes share.
 #[derive(Clone, Debug, Default)]
 pub struct ToolOptions {
+    /// `[tool].args`.
     pub args: Vec<String>,
-    /// The files that `config` names.
+    /// Settings files that the user configured.
     pub config: BTreeSet<RelPath>,
-    /// What to run instead of the usual program.
+    /// The name of a program that replaces the usual one.
     pub console_script: Option<String>,
+    /// Wall clock time.
     pub timeout: Option<Duration>,
 }
 
-/// Files that share a process, and what that gets to see.
+/// Files that share a process, and the inputs of that process.
 #[derive(Clone, Debug)]
 pub struct ToolBatch {
+    /// The step's name in progress and errors.
     pub label: String,
-    /// At least one.
+    /// At least one file.
     pub files: Vec<RelPath>,
+    /// The tree of the files and everything else that the tool reads.
     pub input_root: Source,
-    /// All of the input root but the files.
-    pub fits: Digest,
-    /// System tree, interpreter and venv image, by mount point.
+    /// A digest of everything in the input root besides the files.
+    pub context: Digest,
+    /// The system tree, the interpreter and the venv image, by mount point.
     pub images: BTreeMap<String, Source>,
-    /// On the import path, relative to the build root.
+    /// Directories on the import path, relative to the build root.
     pub source_roots: Vec<RelPath>,
 }
 
 impl ToolOptions {
-    pub fn of(tool: &Tool, config: &Config) -> ToolOptions {
+    /// Reads the options of the section of the tool.
+    pub fn from_config(tool: &Tool, config: &Config) -> ToolOptions {
         let settings = ToolSettings::parse(config, &tool.scope);
         ToolOptions {
             args: settings.args,
-            config: config_files::named(tool, config),
+            config: config_files::configured_files(tool, config),
             console_script: settings.console_script,
             timeout: None,
         }
     }
 }
 
+/// The action that runs one call of a tool on one batch.
 pub fn action(tool: &Tool, call: &Call, options: &ToolOptions, batch: &ToolBatch) -> Action {
     let mut env = environment::base();
     if !batch.source_roots.is_empty() {
         env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&batch.source_roots));
     }
-    let has_reports = !call.kind.rewrites() && leaves_reports_alone(&batch.files);
-    Action {
-        label: batch.label.clone(),
-        argv: argv(tool, call, options, &batch.files),
-        env,
-        cwd: RelPath::root(),
-        input_root: batch.input_root,
-        images: batch.images.clone(),
-        outputs_at: outputs_at(has_reports),
-        network: false,
-        timeout: options.timeout,
-        attempts: 1,
-        cache: CachePolicy { read: true, keep: true, good_codes: good_codes(call) },
-        slot_variable: None,
-        share: None,
-        warm: None,
-        each: call.alone.then(|| each(call, batch)),
-        interactive: false,
-    }
+    let has_reports = !call.kind.rewrites() && has_no_reports_dir(&batch.files);
+    let argv = argv(tool, call, options, &batch.files);
+    let mut command = Command::new(argv, env, batch.input_root, batch.images.clone());
+    command.outputs_at = outputs_at(has_reports);
+    let mut policy = Policy::new(batch.label.clone());
+    policy.timeout = options.timeout;
+    policy.cache.success_codes = success_codes(call);
+    policy.per_file = call.alone.then(|| per_file(call, batch));
+    Action { command, policy }
 }
 
-fn each(call: &Call, batch: &ToolBatch) -> Each {
-    Each { files: batch.files.len(), fits: batch.fits, chatter: call.chatter.clone() }
+fn per_file(call: &Call, batch: &ToolBatch) -> PerFile {
+    PerFile { files: batch.files.len(), context: batch.context, ignored_output: call.chatter.clone() }
 }
 
-/// The directory for reports is nobody else's: sources may lie in one of that name.
-pub fn leaves_reports_alone<'f>(sources: impl IntoIterator<Item = &'f RelPath>) -> bool {
+/// Whether no source is in the reports directory. Only then may a tool write to it.
+pub fn has_no_reports_dir<'f>(sources: impl IntoIterator<Item = &'f RelPath>) -> bool {
     !sources.into_iter().any(|file| file.starts_with(&reports()))
 }
 
+/// The mount point of the reports directory and its path below the output root, if there are reports.
 pub fn outputs_at(has_reports: bool) -> BTreeMap<String, RelPath> {
-    has_reports.then(|| (format!("/src/{REPORTS}"), reports())).into_iter().collect()
+    has_reports.then(|| (sandbox_paths::in_src(REPORTS), reports())).into_iter().collect()
 }
 
 fn reports() -> RelPath {
     RelPath::parse(REPORTS).expect("the path is clean")
 }
 
-/// What a tool found is as good a result as that it found nothing: the same files give it again.
-fn good_codes(call: &Call) -> Vec<i32> {
+/// A result with findings is cached like one without, because the same files give the same findings.
+fn success_codes(call: &Call) -> Vec<i32> {
     std::iter::once(0).chain(call.finding_codes.iter().copied()).collect()
 }
 
@@ -110,33 +107,34 @@ fn argv(tool: &Tool, call: &Call, options: &ToolOptions, files: &[RelPath]) -> V
         match word.as_str() {
             "{config}" => argv.extend(config_args(tool, options)),
             "{args}" => argv.extend(options.args.iter().cloned()),
-            "{files}" => argv.extend(files.iter().map(shown)),
+            "{files}" => argv.extend(files.iter().map(to_argument)),
             program if index == 0 => {
-                argv.push(format!("/deps/bin/{}", options.console_script.as_deref().unwrap_or(program)))
+                argv.push(sandbox_paths::in_deps_bin(options.console_script.as_deref().unwrap_or(program)))
             }
             word => argv.push(word.to_owned()),
         }
     }
-    if call.kind.rewrites() { rewriting(argv, files.len()) } else { argv }
+    if call.kind.rewrites() { copy_changed_files(argv, files.len()) } else { argv }
 }
 
-/// A name that begins with a dash is not to be read as an option.
-fn shown(file: &RelPath) -> String {
+/// A file name that begins with a dash must not be parsed as an option.
+fn to_argument(file: &RelPath) -> String {
     if file.as_str().starts_with('-') { format!("./{file}") } else { file.to_string() }
 }
 
-/// The files come last. What the tool wrote is lost with the sandbox, so the files that it wrote are copied out: those
-/// that are newer than the system's, since all that a sandbox begins with is of one time.
-fn rewriting(argv: Vec<String>, files: usize) -> Vec<String> {
+/// Wraps `argv` so that the files that the tool changed are copied to the output root. A changed file is newer than
+/// `/bin/sh`, because all inputs of a sandbox have the same modification time. The files are the last arguments.
+fn copy_changed_files(argv: Vec<String>, files: usize) -> Vec<String> {
     let words = argv.len() - files;
     let script = format!(
         "\"$@\"; code=$?; shift {words}; for file; do [ -e \"$file\" ] || exit 70; \
-         [ \"$file\" -nt /bin/sh ] && {{ cp --parents -- \"$file\" /out || exit 70; }}; done; exit $code"
+         [ \"$file\" -nt /bin/sh ] && {{ cp --parents -- \"$file\" {out} || exit 70; }}; done; exit $code",
+        out = sandbox_paths::OUT
     );
     ["/bin/sh", "-c", &script, "sh"].into_iter().map(str::to_owned).chain(argv).collect()
 }
 
-/// Some tools look at several files, but none can be told of more than one.
+/// A settings file is an argument only if it is the only one. If there are several, the tool discovers them itself.
 fn config_args(tool: &Tool, options: &ToolOptions) -> Vec<String> {
     let Some(config) = options.config.first().filter(|_| options.config.len() == 1) else { return Vec::new() };
     tool.config_args.iter().map(|word| word.replace("{}", config.as_str())).collect()
@@ -154,11 +152,11 @@ mod tests {
             label: String::new(),
             files: files.iter().map(|file| RelPath::parse(file).unwrap()).collect(),
             input_root: Source::Tree(Digest::of(b"")),
-            fits: Digest::of(b""),
+            context: Digest::of(b""),
             images: BTreeMap::new(),
             source_roots: Vec::new(),
         };
-        action(&tool, call, options, &batch).argv.join(" ")
+        action(&tool, call, options, &batch).command.argv.join(" ")
     }
 
     fn options(args: &[&str], config: &[&str]) -> ToolOptions {
@@ -170,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_come_before_arguments_and_files_last() {
+    fn settings_come_first_then_arguments_then_files() {
         assert_eq!(
             words("flake8", "flake8", &options(&["--max-line-length=90"], &["build/.flake8"]), &["a.py", "b.py"]),
             "/deps/bin/flake8 --config=build/.flake8 --jobs=1 --max-line-length=90 a.py b.py"
@@ -178,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn several_settings_files_are_seen_and_none_is_named() {
+    fn several_settings_files_are_not_passed_as_arguments() {
         assert!(!words("isort", "isort", &options(&[], &["a.cfg", "b.cfg"]), &["a.py"]).contains("--settings"));
     }
 
     #[test]
-    fn what_rewrites_hands_its_files_over() {
+    fn the_files_that_a_formatter_changed_are_copied_to_the_output() {
         let words = words("pyupgrade", "pyupgrade", &options(&["--py39-plus"], &[]), &["a.py", "-b.py"]);
         let script = "\"$@\"; code=$?; shift 2; for file; do [ -e \"$file\" ] || exit 70; \
                       [ \"$file\" -nt /bin/sh ] && { cp --parents -- \"$file\" /out || exit 70; }; done; exit $code";
@@ -191,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_that_tells_the_time_is_run_with_a_clock_that_stands() {
+    fn a_tool_that_prints_the_time_runs_with_a_fixed_clock() {
         let words = words("bandit", "bandit", &ToolOptions::default(), &["a.py"]);
         assert!(words.starts_with("/deps/bin/python -s -B -c "), "{words}");
         assert!(words.ends_with(" /deps/bin/bandit --quiet a.py"), "{words}");
     }
 
     #[test]
-    fn another_program_may_stand_in() {
+    fn the_console_script_replaces_the_program() {
         let options = ToolOptions { console_script: Some("tan".to_owned()), ..ToolOptions::default() };
         assert!(words("black", "black", &options, &["a.py"]).contains(" /deps/bin/tan -W 1 a.py"));
     }

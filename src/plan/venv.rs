@@ -1,57 +1,67 @@
-//! Distributions to a venv image: each fetched by hash, unpacked and compiled once, then composed.
+//! Steps that build venv images from distributions: each distribution is fetched by hash, unpacked and compiled once, then the
+//! image is composed. The layout of an image is in `packaging::venv`.
 
 use std::collections::BTreeMap;
 
 use crate::action::{ActionGraph, Derive, Fetch, Location, Source, Step, StepId};
-use crate::base::Digest;
+use crate::base::{Digest, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
 
-/// Where one distribution is mounted while it is compiled.
+/// The mount point of a distribution while it is compiled.
 const PART: &str = "/part";
 
 /// One file of a distribution, as a lockfile pins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
+    /// The published file name of a wheel or source distribution.
     pub file_name: String,
+    /// In lower-case hexadecimal digits.
     pub sha256: String,
+    /// The size, if the lockfile records it.
     pub size_bytes: Option<u64>,
+    /// Where the file can be downloaded, tried in order.
     pub locations: Vec<Location>,
 }
 
 impl Distribution {
+    /// Whether this is a wheel rather than a source distribution.
     pub fn is_wheel(&self) -> bool {
         self.file_name.ends_with(".whl")
     }
 }
 
-/// The venv steps of one graph for one interpreter; what several venvs share is planned once.
+/// The venv steps of one graph for one interpreter. Steps that several venvs share are added once.
 pub struct Venvs {
+    /// The interpreter that compiles and runs the packages.
     pub interpreter: Interpreter,
-    /// A tree without anything in it.
+    /// The empty tree.
     empty: Digest,
-    /// What source distributions are built with; nothing where that was not asked yet.
-    builders: Vec<Distribution>,
-    /// A distribution's tree and its bytecode's, by the distribution's hash.
+    /// Build backends for source distributions. Empty until they are needed.
+    build_backends: Vec<Distribution>,
+    /// The tree of a distribution and that of its bytecode, by the hash of the distribution.
     parts: BTreeMap<String, [StepId; 2]>,
     composed: BTreeMap<Vec<String>, StepId>,
 }
 
 impl Venvs {
+    /// No steps yet. `empty` is the empty tree.
     pub fn new(interpreter: Interpreter, empty: Digest) -> Venvs {
-        Venvs { interpreter, empty, builders: Vec::new(), parts: BTreeMap::new(), composed: BTreeMap::new() }
+        Venvs { interpreter, empty, build_backends: Vec::new(), parts: BTreeMap::new(), composed: BTreeMap::new() }
     }
 
-    /// Whether it is known what source distributions are built with: few venvs need it.
-    pub fn can_build(&self) -> bool {
-        !self.builders.is_empty()
+    /// Whether the build backends have been set. Few venvs need them.
+    pub fn has_build_backends(&self) -> bool {
+        !self.build_backends.is_empty()
     }
 
-    pub fn build_with(&mut self, builders: Vec<Distribution>) {
-        self.builders = builders;
+    /// Sets the wheels of the build backends that build source distributions.
+    pub fn set_build_backends(&mut self, build_backends: Vec<Distribution>) {
+        self.build_backends = build_backends;
     }
 
-    /// The image of exactly these distributions. Where two hold one file, the earlier one's stays.
+    /// The step that composes an image of exactly these distributions. If two contain the same file, that of the earlier one
+    /// is used.
     pub fn compose(&mut self, graph: &mut ActionGraph, distributions: &[Distribution]) -> StepId {
         let key: Vec<String> = distributions.iter().map(|distribution| distribution.sha256.clone()).collect();
         if let Some(id) = self.composed.get(&key) {
@@ -81,25 +91,25 @@ impl Venvs {
         part
     }
 
-    /// Source distributions are built in a sandbox that holds the pinned build backends.
+    /// Builds a source distribution in a sandbox that contains the pinned build backends.
     fn build(&mut self, graph: &mut ActionGraph, distribution: &Distribution) -> StepId {
         let archive = fetch(graph, distribution, "sdist-1");
-        let builders = self.builders.clone();
-        let backends = self.compose(graph, &builders);
-        let argv = venv::build_argv(venv::PYTHON, "/out");
+        let build_backends = self.build_backends.clone();
+        let backends = self.compose(graph, &build_backends);
+        let argv = venv::build_argv(venv::PYTHON, sandbox_paths::OUT);
         let label = format!("build {}", distribution.file_name);
         let mut action = self.interpreter.action(label, argv, Source::Output(archive));
-        action.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
+        action.command.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
         graph.add(Step::Run(Box::new(action)))
     }
 
     fn compile(&self, graph: &mut ActionGraph, distribution: &Distribution, tree: StepId) -> StepId {
         let label = format!("compile {}", distribution.file_name);
-        let [source, out] = [format!("{PART}/site-packages"), "/out/site-packages".to_owned()];
-        let lies_at = format!("{}/lib/python{}/site-packages", venv::ROOT, self.interpreter.minor);
-        let argv = venv::compile_argv(&self.interpreter.python, &source, &out, &lies_at);
+        let [source, out] = [format!("{PART}/site-packages"), sandbox_paths::in_out("site-packages")];
+        let installed_at = format!("{}/lib/python{}/site-packages", venv::ROOT, self.interpreter.minor);
+        let argv = venv::compile_argv(&self.interpreter.python, &source, &out, &installed_at);
         let mut action = self.interpreter.action(label, argv, Source::Tree(self.empty));
-        action.images.insert(PART.to_owned(), Source::Output(tree));
+        action.command.images.insert(PART.to_owned(), Source::Output(tree));
         graph.add(Step::Run(Box::new(action)))
     }
 }

@@ -141,6 +141,6 @@ impl Error {
 
     /// The error as the failure of the step that could not be planned.
     pub fn to_failure(&self) -> Failure {
-        Failure::of_preparation(self, self.hint(), self.kind())
+        Failure::from_preparation(self, self.hint(), self.kind())
     }
 }

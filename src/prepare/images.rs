@@ -15,7 +15,7 @@ use crate::prepare::Planner;
 use crate::prepare::interpreters::found;
 use crate::prepare::locks;
 use crate::prepare::packages::Packages;
-use crate::session::memo::remembered;
+use crate::session::memo::memoized;
 use crate::tools::{self, Tool};
 
 /// Trees by mount point.
@@ -86,8 +86,9 @@ impl Planner<'_> {
         self.find_interpreter(constraints)?;
         let interpreter = found(&mut self.interpreters, constraints)?;
         let distributions = interpreter.packages.distributions(&chosen)?;
-        if !interpreter.venvs.can_build() && distributions.iter().any(|distribution| !distribution.is_wheel()) {
-            interpreter.venvs.build_with(builders(&interpreter.packages)?);
+        if !interpreter.venvs.has_build_backends() && distributions.iter().any(|distribution| !distribution.is_wheel())
+        {
+            interpreter.venvs.set_build_backends(builders(&interpreter.packages)?);
         }
         Ok(Source::Output(interpreter.venvs.compose(&mut self.actions, &distributions)))
     }
@@ -100,11 +101,11 @@ impl Planner<'_> {
         };
         let whole = PythonSettings::parse(self.config()).run_against_entire_lockfile;
         let environment = self.environment(constraints)?;
-        let question = requirements::question_of_user(&self.locks, wanted, whole, &environment);
+        let question = requirements::user_packages_key(&self.locks, wanted, whole, &environment);
         let store = self.session.services.open_store()?;
         let locks = &mut self.locks;
-        let resolve = || Ok(requirements::of_user(locks, unlocked, wanted, whole, &environment)?);
-        remembered(&store, question, resolve)
+        let resolve = || Ok(requirements::select_user_packages(locks, unlocked, wanted, whole, &environment)?);
+        memoized(&store, question, resolve)
     }
 
     /// Both lists of packages; where both have a package, that of `first` is used, which is reported.
@@ -123,7 +124,7 @@ impl Planner<'_> {
 
 /// The packages that build source distributions. The built-in lock names their files, so no index is asked.
 fn builders(packages: &Packages) -> Result<Vec<Distribution>, Error> {
-    let lock = requirements::built_in("source distributions", tools::SDIST_LOCK)?;
+    let lock = requirements::parse_built_in("source distributions", tools::SDIST_LOCK)?;
     let chosen = resolve::resolve_whole(&lock, packages.environment()).map_err(requirements::Error::from)?;
     packages.distributions(&chosen)
 }

@@ -52,7 +52,7 @@ impl Planner<'_> {
     fn plan_interpreter(&mut self, constraints: &[String]) -> Result<PlannedInterpreter, Error> {
         let toolchain = toolchains::ensure(self.session, constraints)?;
         let interpreter = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?;
-        let interpreter = interpreter.compiled(&mut self.actions, self.empty_tree);
+        let interpreter = interpreter.with_compiled_library(&mut self.actions, self.empty_tree);
         let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
         let packages = Packages::new(self.session, environment)?;
         Ok(PlannedInterpreter { packages, venvs: Venvs::new(interpreter, self.empty_tree) })

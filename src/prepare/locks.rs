@@ -10,7 +10,7 @@ use crate::base::{Digest, RelPath};
 use crate::packaging::lockfile::{self, Lock};
 use crate::packaging::recipes;
 use crate::packaging::{Environment, resolve};
-use crate::plan::lock_run::{self, Reach};
+use crate::plan::lock_run::{self, PackageSources};
 use crate::plan::requirements;
 use crate::plan::venv::Venvs;
 use crate::prepare::Error;
@@ -88,7 +88,7 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
     let toolchain = toolchains::ensure(session, request.constraints)?;
     let interpreter = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?;
     let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
-    let uv = requirements::built_in("uv", tools::UV_LOCK)?;
+    let uv = requirements::parse_built_in("uv", tools::UV_LOCK)?;
     let chosen = resolve::resolve_whole(&uv, &environment).map_err(requirements::Error::from)?;
     let distributions = Packages::new(session, environment)?.distributions(&chosen)?;
 
@@ -125,10 +125,12 @@ fn file_tree(session: &mut Session, name: &str, bytes: &[u8]) -> Result<Digest, 
 }
 
 /// What uv may reach: the indexes, certificates and proxies that the built-in client uses too.
-fn reach(session: &mut Session) -> Result<Reach, Error> {
+fn reach(session: &mut Session) -> Result<PackageSources, Error> {
     let indexes = session.context.package_indexes()?;
-    let mut reach =
-        Reach { indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(), ..Reach::default() };
+    let mut reach = PackageSources {
+        indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(),
+        ..PackageSources::default()
+    };
     for place in indexes.find_links {
         match place.url.strip_prefix("file://").or_else(|| place.url.strip_prefix('/').map(|_| place.url.as_str())) {
             // Like pip, ignores a directory that does not exist.

@@ -17,7 +17,7 @@ use crate::packaging::resolve::{Chosen, Pick};
 use crate::plan::venv::Distribution;
 use crate::prepare::Error;
 use crate::session::Session;
-use crate::session::memo::remembered;
+use crate::session::memo::memoized;
 use crate::store::Store;
 
 /// Finds files for one interpreter.
@@ -83,7 +83,7 @@ impl Packages {
     fn find_listed(&self, chosen: &Chosen, hashes: &[String]) -> Result<Distribution, Error> {
         let project = chosen.name.as_ref();
         let question = serde_json::json!(["listed-1", project, hashes, self.environment.wanted()]);
-        let file = remembered(&self.store, Some(question), || self.search_indexes(chosen, hashes))?;
+        let file = memoized(&self.store, Some(question), || self.search_indexes(chosen, hashes))?;
         let pages = self.pages(project);
         let listing = |page| Location::Listing { page, file_name: file.file_name.clone() };
         Ok(Distribution {
@@ -98,9 +98,8 @@ impl Packages {
         let mut links: Vec<FileLink> = Vec::new();
         for page in self.pages(chosen.name.as_ref()) {
             match self.client.listing(&page) {
-                Ok(found) => {
-                    links.extend(found.into_iter().filter(|link| may_be_of(link, &chosen.name)).map(FileLink::hashed))
-                }
+                Ok(found) => links
+                    .extend(found.into_iter().filter(|link| may_be_of(link, &chosen.name)).map(FileLink::with_sha256)),
                 Err(error) if error.is_absent() => {}
                 Err(error) => return Err(error.into()),
             }

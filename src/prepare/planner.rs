@@ -39,7 +39,7 @@ pub struct Planner<'s> {
 impl<'s> Planner<'s> {
     /// A planner of an empty graph.
     pub fn new(session: &'s mut Session) -> Result<Planner<'s>, Error> {
-        let empty_tree = session.services.open_store()?.name_tree(&Tree::default())?;
+        let empty_tree = session.services.open_store()?.put_tree_lazily(&Tree::default())?;
         let locks = Locks::new(session.build_root(), session.config(), session.context.tracker.clone());
         Ok(Planner {
             session,

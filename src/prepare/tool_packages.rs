@@ -11,7 +11,7 @@ use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::locks;
 use crate::session::Session;
-use crate::session::memo::remembered;
+use crate::session::memo::memoized;
 use crate::tools::Tool;
 
 impl Planner<'_> {
@@ -36,7 +36,7 @@ impl Planner<'_> {
     ) -> Result<(), Error> {
         let environment = self.environment(constraints)?;
         let lock = match lockfile {
-            Some(path) => self.locks.at(path)?,
+            Some(path) => self.locks.load(path)?,
             None => locks::tool_lock(self.session, name, constraints, requirements)?,
         };
         let chosen = resolve::resolve_whole(&lock, &environment).map_err(requirements::Error::from)?;
@@ -63,11 +63,12 @@ impl Planner<'_> {
     fn resolve_tool(&mut self, constraints: &[String], tool: &Tool) -> Result<Vec<Chosen>, Error> {
         let environment = self.environment(constraints)?;
         let context = self.session.context.clone();
-        let question = requirements::question_of_tool(&self.locks, tool, &context.config, &environment);
+        let question = requirements::tool_packages_key(&self.locks, tool, &context.config, &environment);
         let store = self.session.services.open_store()?;
         let locks = &mut self.locks;
-        let resolve = || Ok::<_, Error>(requirements::of_tool(locks, tool, &context.config, &environment)?);
-        match remembered(&store, question, resolve)? {
+        let resolve =
+            || Ok::<_, Error>(requirements::select_tool_packages(locks, tool, &context.config, &environment)?);
+        match memoized(&store, question, resolve)? {
             ToolPackages::Locked(chosen) => Ok(chosen),
             ToolPackages::Unlocked(requirements) => {
                 let lock = locks::tool_lock(self.session, &tool.scope, constraints, requirements)?;

@@ -1,5 +1,5 @@
-//! Standard error: progress as a dynamic display on a terminal, as plain lines elsewhere, and texts above it. What they
-//! say is decided elsewhere.
+//! Standard error: progress as a dynamic display on a terminal or as plain lines elsewhere, with messages above it. The
+//! wording of the messages is decided by the callers.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,11 +13,12 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::action::{Event, Exit, Origin, StepId};
 use crate::report::running::Running;
 
-/// The number of running steps that are shown at once.
+/// The number of running steps that the dynamic display shows.
 const SHOWN_STEPS: usize = 12;
-/// The number of failed steps that are named at once.
+/// The number of failed steps that are reported as they happen.
 const NAMED_FAILURES: usize = 3;
-const REDRAW: Duration = Duration::from_millis(120);
+/// The time between two updates of the dynamic display.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(120);
 
 /// The console of the process. It takes events and texts from any thread.
 pub struct Console {
@@ -46,7 +47,7 @@ struct Display {
 }
 
 impl Console {
-    /// `dynamic`: with a dynamic display; without it, steps that take long are reported in plain lines.
+    /// With `dynamic`, progress is a dynamic display; without it, long-running steps are reported in plain lines.
     pub fn new(dynamic: bool) -> Console {
         Console::with(dynamic, Box::new(std::io::stderr()))
     }
@@ -56,7 +57,7 @@ impl Console {
         Console { dynamic, screen: Arc::new(Mutex::new(screen)), ticker: Mutex::default() }
     }
 
-    /// Shows the progress of so many steps, until [`Console::end`].
+    /// Shows the progress of this number of steps until [`Console::end`].
     pub fn begin(&self, steps: usize) {
         self.end();
         let mut screen = self.screen();
@@ -113,19 +114,19 @@ impl Drop for Console {
     }
 }
 
-/// No invariant spans these locks, so a panic elsewhere leaves nothing half done.
+/// No invariant spans these locks, so a panic in another thread leaves the values consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reports once a second the steps that take long, until its sender is dropped.
+/// Reports long-running steps once a second, until its sender is dropped.
 fn ticker(screen: &Arc<Mutex<Screen>>) -> Ticker {
     let (stop, stopped) = channel::<()>();
     let screen = Arc::clone(screen);
     let thread = std::thread::spawn(move || {
         while stopped.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
             let mut screen = lock(&screen);
-            for line in screen.running.mentions(Instant::now()) {
+            for line in screen.running.long_running_notices(Instant::now()) {
                 screen.line(&line);
             }
         }
@@ -156,7 +157,7 @@ impl Screen {
                 self.failed += 1;
                 match self.failed {
                     ..=NAMED_FAILURES => self.line(&format!("Failed: {label}")),
-                    count if count == NAMED_FAILURES + 1 => self.line("Failed: more, see the end"),
+                    count if count == NAMED_FAILURES + 1 => self.line("Failed: more steps (see the end of the output)"),
                     _ => {}
                 }
             }
@@ -187,7 +188,7 @@ impl Display {
         let overview = all.add(ProgressBar::new(0));
         let template = "{pos}/{len} steps, {msg}{elapsed}";
         overview.set_style(ProgressStyle::with_template(template).expect("a valid template"));
-        overview.enable_steady_tick(REDRAW);
+        overview.enable_steady_tick(REDRAW_INTERVAL);
         Display { all, overview, steps: BTreeMap::new(), cached: 0 }
     }
 
@@ -198,7 +199,7 @@ impl Display {
         let bar = self.all.add(ProgressBar::new_spinner());
         bar.set_style(ProgressStyle::with_template("  {spinner} {elapsed:>4} {wide_msg}").expect("a valid template"));
         bar.set_message(label.to_owned());
-        bar.enable_steady_tick(REDRAW);
+        bar.enable_steady_tick(REDRAW_INTERVAL);
         self.steps.insert(id, bar);
     }
 
@@ -226,11 +227,11 @@ mod tests {
     use crate::action::{Exit, Outcome};
     use crate::base::Digest;
 
-    /// Collects what was written.
+    /// Collects the written bytes.
     #[derive(Clone, Default)]
-    struct Paper(Arc<Mutex<Vec<u8>>>);
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Paper {
+    impl Write for Buffer {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -250,24 +251,24 @@ mod tests {
             wall: Duration::from_millis(1500),
             max_rss_bytes: 0,
             attempts: 1,
-            began_with: None,
+            started_from: None,
         };
         Event::Finished { id: StepId::new(number), label: label.into(), origin, outcome }
     }
 
     #[test]
-    fn plain_lines_report_what_ran_and_failed() {
-        let paper = Paper::default();
-        let console = Console::with(false, Box::new(paper.clone()));
+    fn plain_lines_report_the_steps_that_ran_or_failed() {
+        let buffer = Buffer::default();
+        let console = Console::with(false, Box::new(buffer.clone()));
         console.begin(4);
         console.event(&Event::Started { id: StepId::new(0), label: "test a".into() });
         console.event(&finished(0, "test a", Origin::Ran));
         console.event(&finished(1, "test b", Origin::Cached));
         console.event(&Event::Done { id: StepId::new(2), label: "fetch c".into() });
-        console.event(&Event::Failed { id: StepId::new(3), label: "fetch d".into(), message: "not there".into() });
+        console.event(&Event::Failed { id: StepId::new(3), label: "fetch d".into(), message: "not found".into() });
         console.text("a note\nin two lines\n");
         console.end();
-        let written = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        let written = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
         assert_eq!(written, "Completed: test a in 1.50s\nFailed: fetch d\na note\nin two lines\n");
     }
 
@@ -291,8 +292,8 @@ mod tests {
 
     #[test]
     fn a_closed_standard_error_does_not_stop_the_run() {
-        struct Gone;
-        impl Write for Gone {
+        struct Closed;
+        impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
                 Err(std::io::ErrorKind::BrokenPipe.into())
             }
@@ -300,6 +301,6 @@ mod tests {
                 Ok(())
             }
         }
-        Console::with(false, Box::new(Gone)).line("hello");
+        Console::with(false, Box::new(Closed)).line("hello");
     }
 }

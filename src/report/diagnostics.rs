@@ -1,5 +1,5 @@
-//! Errors, warnings and notes on standard error: how they look, and that each is shown once. Results of goals and
-//! progress are not diagnostics.
+//! Errors, warnings and notes: how they are rendered, and which have been shown. Results of goals and progress are not
+//! diagnostics.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,9 @@ use crate::base::Severity;
 /// One diagnostic, as it is shown and stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Message {
+    /// The label before the text.
     pub severity: Severity,
+    /// The message without label and causes.
     pub text: String,
     /// The causes of an error, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -22,13 +24,13 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message without causes.
+    /// Makes a message without causes.
     pub fn new(severity: Severity, text: &str, hint: Option<&str>) -> Message {
         Message { severity, text: text.to_owned(), causes: Vec::new(), hint: hint.map(str::to_owned) }
     }
 
-    /// An error with the chain of its causes. A cause that the text before it already ends with is left out, since a
-    /// transparent wrapper repeats what it wraps.
+    /// Makes a message from an error and the chain of its causes. A cause that the preceding text already ends with is left
+    /// out, since a transparent wrapper repeats the error that it wraps.
     pub fn from_error(error: &dyn std::error::Error, hint: Option<&str>) -> Message {
         let mut message = Message::new(Severity::Error, &error.to_string(), hint);
         let mut last = message.text.clone();
@@ -44,7 +46,7 @@ impl Message {
         message
     }
 
-    /// `error: …`, a line for each cause, `hint: …`.
+    /// Renders `error: …`, a line for each cause, and `hint: …`, each with a final newline.
     pub fn render(&self, colour: bool) -> String {
         let label_colour = match self.severity {
             Severity::Error => AnsiColor::Red,
@@ -63,7 +65,7 @@ fn labelled(label: &str, label_colour: AnsiColor, text: &str, colour: bool) -> S
     format!("{style}{label}:{style:#} {text}\n")
 }
 
-/// The diagnostics of one process, in the order in which they were reported.
+/// The diagnostics of one run, in the order in which they were reported.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     reported: Mutex<Reported>,
@@ -76,7 +78,7 @@ struct Reported {
 }
 
 impl Diagnostics {
-    /// Records a message. False if the same message was recorded before, and is not to be shown again.
+    /// Records a message. False if an equal message was recorded before: it must not be shown again.
     pub fn record(&self, message: Message) -> bool {
         let mut reported = self.lock();
         let is_new = reported.seen.insert(message.clone());

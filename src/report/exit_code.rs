@@ -1,21 +1,29 @@
 //! The exit codes of the process. A test checks that `docs/exit-codes.md` contains the table below.
 
-/// Why a run ends without the code of a goal or a tool.
+/// The exit codes of Waders itself, as opposed to those of goals and tools. [`markdown`] explains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExitCode {
+    /// The goals succeeded.
     Success,
-    /// Whatever Pants ends with 1.
+    /// Every failure for which Pants exits with 1.
     Failure,
+    /// The tests passed, but too little code is covered.
     CoverageTooLow,
+    /// A download failed.
     Unavailable,
+    /// An internal error.
     Bug,
+    /// This machine cannot isolate steps as required.
     SandboxRefused,
+    /// The store cannot be written.
     StoreUnwritable,
+    /// Bytes do not have the expected hash.
     WrongBytes,
+    /// A lockfile would have to change and must not.
     LockOutOfDate,
 }
 
-/// Code, number, when.
+/// Each code with its number and its meaning.
 const TABLE: [(ExitCode, u8, &str); 9] = [
     (ExitCode::Success, 0, "The goals succeeded, or no target matched."),
     (
@@ -50,15 +58,16 @@ const TABLE: [(ExitCode, u8, &str); 9] = [
 ];
 
 impl ExitCode {
+    /// The number that the process exits with.
     pub fn number(self) -> u8 {
         let row = TABLE.iter().find(|(code, ..)| *code == self);
         row.expect("every code has a row: tested below").1
     }
 }
 
-/// What the shell sees of a goal's or tool's own code: its low eight bits, so that -15 is 241, but never 0 for a
-/// failure.
-pub fn of_tool(code: i32) -> u8 {
+/// Converts the exit code of a goal or tool to that of the process: its low eight bits (wait(2)), so that -15 is 241, but
+/// never 0 for a failure.
+pub fn from_tool(code: i32) -> u8 {
     match (code, code as u8) {
         (0, _) => 0,
         (_, 0) => ExitCode::Failure.number(),
@@ -66,7 +75,7 @@ pub fn of_tool(code: i32) -> u8 {
     }
 }
 
-/// The table as Markdown.
+/// Renders the table of exit codes as Markdown.
 pub fn markdown() -> String {
     let mut out = "| code | when |\n|---|---|\n".to_owned();
     for (_, number, when) in TABLE {
@@ -80,22 +89,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_holds_this_table() {
+    fn the_documentation_contains_this_table() {
         let document = include_str!("../../docs/exit-codes.md");
-        assert!(document.contains(&markdown()), "docs/exit-codes.md should hold:\n{}", markdown());
+        assert!(document.contains(&markdown()), "docs/exit-codes.md should contain:\n{}", markdown());
     }
 
     #[test]
-    fn every_code_has_a_number_of_its_own() {
+    fn the_numbers_are_distinct() {
         let numbers: std::collections::BTreeSet<u8> = TABLE.iter().map(|(code, ..)| code.number()).collect();
         assert_eq!(numbers.len(), TABLE.len());
         assert_eq!(ExitCode::Success.number(), 0);
     }
 
     #[test]
-    fn a_failure_never_looks_like_success() {
+    fn a_failure_never_exits_with_zero() {
         for (code, shown) in [(0, 0), (1, 1), (-15, 241), (256, 1), (-256, 1), (i32::MIN, 1)] {
-            assert_eq!(of_tool(code), shown, "{code}");
+            assert_eq!(from_tool(code), shown, "{code}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Findings as commands of GitHub's workflows, which it shows beside the lines of a change.
+//! Findings as GitHub workflow commands: GitHub annotates the changed lines with them.
 
 use crate::report::finding::{Finding, Level};
 
-/// `::error file=a.py,line=3,col=1,title=flake8 F401::unused`, without a line end.
+/// Renders `::error file=a.py,line=3,col=1,title=flake8 F401::unused`, without a final newline.
 pub fn annotation(tool: &str, finding: &Finding) -> String {
     let mut properties = vec![format!("file={}", property(&finding.file))];
     properties.extend(finding.line.map(|line| format!("line={line}")));
@@ -17,11 +17,12 @@ pub fn annotation(tool: &str, finding: &Finding) -> String {
     format!("::{command} {}::{}", properties.join(","), data(&finding.message))
 }
 
-/// See the documentation of workflow commands: what would end a line or a property is escaped.
+/// Escapes what would end a line (documented in "Workflow commands for GitHub Actions").
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
+/// Escapes what would end a property, too.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -32,13 +33,13 @@ mod tests {
     use crate::report::finding::tests::finding;
 
     #[test]
-    fn an_annotation_is_one_line_whatever_is_in_it() {
+    fn an_annotation_is_always_one_line() {
         let finding = finding("src/a,b.py", 3, 1, "F401", "100% unused\n::stop");
         assert_eq!(
             annotation("flake8", &finding),
             "::error file=src/a%2Cb.py,line=3,col=1,title=flake8 F401::100%25 unused%0A::stop"
         );
-        let whole = Finding::of_file("src/a.py", "hm".to_owned());
+        let whole = Finding::for_file("src/a.py", "hm".to_owned());
         assert_eq!(annotation("black", &whole), "::error file=src/a.py,title=black::hm");
         let note = Finding { level: Level::Note, ..whole };
         assert_eq!(annotation("mypy", &note), "::notice file=src/a.py,title=mypy::hm");

@@ -1,12 +1,13 @@
-//! Results for machines. The shape is a promise: additions raise nothing, any other change raises the version.
+//! Results as JSON. The format is stable: new fields keep the schema version, any other change raises it.
 
 use serde::Serialize;
 
 use crate::report::finding::Finding;
-use crate::report::status::Ending;
+use crate::report::status::StatusFields;
 use crate::report::test_result::TestResult;
 use crate::report::tool_result::{ToolResult, ToolRun};
 
+/// The version of the format.
 pub const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
@@ -30,14 +31,14 @@ struct Test<'a> {
     name: &'a str,
     addresses: &'a [String],
     #[serde(flatten)]
-    ending: Ending,
+    status: StatusFields,
     attempts: u32,
 }
 
 #[derive(Serialize)]
 struct Tool<'a> {
     name: &'a str,
-    /// What it would change, or changed.
+    /// The files that it would change or changed.
     changed: Vec<&'a str>,
     runs: Vec<Run<'a>>,
 }
@@ -47,20 +48,20 @@ struct Run<'a> {
     files: &'a [String],
     partition: Option<&'a str>,
     #[serde(flatten)]
-    ending: Ending,
+    status: StatusFields,
     findings: &'a [Finding],
     stdout: &'a str,
     stderr: &'a str,
 }
 
-/// One document, sorted by name, with a line end.
+/// Renders the results of tests as one document, sorted by name, with a final newline.
 pub fn render_tests(results: &[TestResult], exit_code: u8) -> String {
     let mut sorted: Vec<&TestResult> = results.iter().collect();
     sorted.sort_by_key(|result| &result.name);
     render("test", exit_code, Results::Tests(sorted.into_iter().map(test).collect()))
 }
 
-/// One document, with a line end.
+/// Renders the results of tools as one document, with a final newline.
 pub fn render_tools(goal: &str, results: &[&ToolResult], exit_code: u8) -> String {
     render(goal, exit_code, Results::Tools(results.iter().map(|result| tool(result)).collect()))
 }
@@ -74,7 +75,7 @@ fn test(result: &TestResult) -> Test<'_> {
     Test {
         name: &result.name,
         addresses: &result.addresses,
-        ending: Ending::of(&result.status, result.wall, result.origin),
+        status: StatusFields::new(&result.status, result.wall, result.origin),
         attempts: result.attempts,
     }
 }
@@ -87,7 +88,7 @@ fn run(run: &ToolRun) -> Run<'_> {
     Run {
         files: &run.files,
         partition: run.partition.as_deref(),
-        ending: Ending::of(&run.status, run.wall, run.origin),
+        status: StatusFields::new(&run.status, run.wall, run.origin),
         findings: &run.findings,
         stdout: &run.stdout,
         stderr: &run.stderr,
@@ -103,7 +104,7 @@ mod tests {
     use crate::report::{test_result, tool_result};
 
     #[test]
-    fn results_of_tests_are_sorted_and_versioned() {
+    fn test_results_are_sorted_and_versioned() {
         let results =
             [test_result::tests::result("b", Status::Failed(1)), test_result::tests::result("a", Status::Passed)];
         let document: Value = serde_json::from_str(&render_tests(&results, 1)).unwrap();
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn results_of_tools_are_versioned_and_whole() {
+    fn tool_results_are_versioned_and_complete() {
         let found = ToolRun { stdout: "a:1: x\n".to_owned(), ..tool_result::tests::run(Status::Found(1)) };
         let result = tool_result::tests::result("flake8", false, vec![found]);
         let document: Value = serde_json::from_str(&render_tools("lint", &[&result], 1)).unwrap();

@@ -1,4 +1,4 @@
-//! JUnit reports: the test runner's own bytes where it wrote any, else a report that says what happened instead.
+//! JUnit reports: the test runner's own report if it wrote one, otherwise a generated report that gives the reason.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,20 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use crate::report::summary::without_escapes;
 use crate::report::{Status, TestResult};
 
+/// Why reports could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("writing the report `{path}`", path = path.display())]
-    Write { path: PathBuf, source: std::io::Error },
+    /// A report file cannot be written.
+    #[error("cannot write the report `{path}`", path = path.display())]
+    Write {
+        /// The report's file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
 }
 
-/// One file a result below `dir`, which is made if it is missing. Each appears whole or not at all.
+/// Writes one file for each result below `dir`, which is created if it is missing. Each file is replaced in one step.
 pub fn write(dir: &Path, results: &[TestResult]) -> Result<(), Error> {
     for result in results {
         let path = dir.join(file_name(&result.addresses));
@@ -23,7 +30,7 @@ pub fn write(dir: &Path, results: &[TestResult]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The name of a report on these addresses, as Pants makes it: `a.b_test.py.t.xml`, and for a batch
+/// The file name of the report on these addresses, the same as with Pants: `a.b_test.py.t.xml`, and for a batch
 /// `batch-of-a.b_test.py.t+2-files.xml`.
 pub fn file_name(addresses: &[String]) -> String {
     match addresses {
@@ -33,7 +40,7 @@ pub fn file_name(addresses: &[String]) -> String {
     }
 }
 
-/// Text that tells addresses apart and is one component of a path: `a/b_test.py:../t` is `a.b_test.py@t`.
+/// Converts an address to a single path component that is distinct for each address: `a/b_test.py:../t` is `a.b_test.py@t`.
 pub fn path_safe(address: &str) -> String {
     let address = address.trim_start_matches('/').replacen('@', "@@", 1).replace('#', "@");
     let (path, target) = address.split_once(':').unwrap_or((&address, ""));
@@ -43,10 +50,11 @@ pub fn path_safe(address: &str) -> String {
     let joined = if target.is_empty() { path.to_owned() } else { format!("{path}{separator}{name}") };
     let keep = |c: char| if c.is_alphanumeric() || "._-@=,+".contains(c) { c } else { '.' };
     let safe: String = joined.chars().map(keep).collect();
-    // A leading dot would hide the report of a target in the build root.
+    // A leading dot would make the report of a target in the build root a hidden file.
     safe.trim_start_matches('.').to_owned()
 }
 
+/// The bytes of the report on a result.
 pub fn xml(result: &TestResult) -> Vec<u8> {
     match &result.junit {
         Some(bytes) => bytes.clone(),
@@ -54,7 +62,7 @@ pub fn xml(result: &TestResult) -> Vec<u8> {
     }
 }
 
-/// Holds neither time nor host, so that equal results give equal bytes.
+/// Contains neither a time stamp nor a host name, so that equal results give equal bytes.
 fn synthesized(result: &TestResult) -> String {
     let mut status = match result.status {
         Status::Passed => TestCaseStatus::success(),
@@ -64,7 +72,7 @@ fn synthesized(result: &TestResult) -> String {
     };
     let reason = result.status.reason();
     if !reason.is_empty() {
-        status.set_message(reason).set_type(result.status.word());
+        status.set_message(reason).set_type(result.status.name());
     }
     let mut case = TestCase::new(result.name.clone(), status);
     case.set_classname("waders").set_time(result.wall);
@@ -81,7 +89,7 @@ fn write_file(dir: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(bytes)?;
-    // Reports are for everybody; the crate makes files for their owner only.
+    // Reports are readable by every user; `tempfile` creates files with mode 0600.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(mode)?;
     file.persist(path)?;
@@ -95,7 +103,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn file_names_are_those_of_pants() {
+    fn file_names_are_the_same_as_with_pants() {
         for (address, expected) in [
             ("tests/a/test_x.py:tests", "tests.a.test_x.py.tests"),
             ("tests/a/test_x.py", "tests.a.test_x.py"),
@@ -113,17 +121,17 @@ mod tests {
     }
 
     #[test]
-    fn the_test_runners_bytes_are_kept() {
+    fn the_report_of_the_test_runner_is_copied_byte_for_byte() {
         let dir = tempfile::tempdir().unwrap();
-        let mine = TestResult { junit: Some(b"<x/>".to_vec()), ..result("a:t", Status::Failed(1)) };
+        let failed = TestResult { junit: Some(b"<x/>".to_vec()), ..result("a:t", Status::Failed(1)) };
         let reports = dir.path().join("dist/test/reports");
-        write(&reports, &[mine]).unwrap();
+        write(&reports, &[failed]).unwrap();
         assert_eq!(std::fs::read(reports.join("a.t.xml")).unwrap(), b"<x/>");
         assert_eq!(std::fs::read_dir(&reports).unwrap().count(), 1);
     }
 
     #[test]
-    fn a_timeout_without_a_report_gets_one_that_says_so() {
+    fn a_timeout_without_a_report_gets_a_generated_one() {
         let slow = TestResult {
             stdout: "so far\u{1b}[0m \u{0} & <".into(),
             ..result("a:t", Status::TimedOut { after: Duration::from_secs(60) })

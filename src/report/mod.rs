@@ -1,6 +1,5 @@
-//! What people and machines get to read of a run: progress, summary lines, JUnit, JSON, SARIF, exit codes. Text is made by
-//! plain functions; `console` and `junit::write` alone do I/O. Which tests run, and what their results mean, is decided in
-//! `goals`.
+//! Reports about a run for people and programs: progress, summary lines, JUnit, JSON, SARIF, exit codes. Plain functions
+//! render the text; only `console` and `junit::write` do I/O. Goals decide which tests run and what their results mean.
 
 pub mod console;
 pub mod diagnostics;
@@ -10,6 +9,7 @@ pub mod github;
 pub mod graph;
 pub mod json;
 pub mod junit;
+pub mod log;
 mod pretty_json;
 mod running;
 pub mod sarif;

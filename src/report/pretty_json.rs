@@ -1,12 +1,12 @@
-//! JSON for people and scripts, byte for byte as Python's `json.dumps(…, indent=n)` writes it: other tools were written
-//! against that. What stands in it is the caller's.
+//! JSON formatted byte for byte as Python's `json.dumps(…, indent=n)` does, because scripts that read the output of Pants
+//! expect this form. The callers decide on the content.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-/// With `indent` spaces a level, only ASCII, and no line end.
+/// Renders a value with `indent` spaces for each level, in ASCII, without a final newline.
 pub fn pretty(value: &impl Serialize, indent: usize) -> String {
     let spaces = " ".repeat(indent);
     let formatter = Ascii(PrettyFormatter::with_indent(spaces.as_bytes()));
@@ -54,7 +54,7 @@ impl Formatter for Ascii<'_> {
         self.0.end_object_value(writer)
     }
 
-    /// Characters beyond the Basic Multilingual Plane become two escapes, as JSON has it.
+    /// Characters outside the Basic Multilingual Plane become two escapes (RFC 8259, section 7).
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         for char in fragment.chars() {
             match char {
@@ -80,14 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn it_looks_as_python_writes_it() {
+    fn the_output_is_the_same_as_that_of_python() {
         check(json!([]), 2, "[]");
         check(json!({"a": ["b", null, true, 1]}), 2, "{\n  \"a\": [\n    \"b\",\n    null,\n    true,\n    1\n  ]\n}");
         check(json!({"a": {}}), 4, "{\n    \"a\": {}\n}");
     }
 
     #[test]
-    fn only_ascii_is_written() {
+    fn non_ascii_characters_are_escaped() {
         check(json!("\u{e9}\u{1f600}\u{7f}\n\"\\"), 2, "\"\\u00e9\\ud83d\\ude00\\u007f\\n\\\"\\\\\"");
     }
 }

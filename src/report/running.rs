@@ -1,4 +1,4 @@
-//! Which steps run and since when. Pure: the time comes in.
+//! The running steps and their start times. Pure: the current time is an argument.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,42 +6,46 @@ use std::time::{Duration, Instant};
 
 use crate::action::StepId;
 
-/// A step that runs for so long is mentioned, and again after each such time.
-pub const LONG: Duration = Duration::from_secs(30);
+/// Running steps are reported once for each interval of this length.
+pub const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 
 struct Step {
     label: Arc<str>,
-    since: Instant,
-    /// How often it was mentioned.
-    mentions: u32,
+    started: Instant,
+    /// The number of notices so far.
+    notices: u32,
 }
 
+/// The steps that are running now.
 #[derive(Default)]
 pub struct Running {
     steps: BTreeMap<StepId, Step>,
 }
 
 impl Running {
+    /// Records that a step started.
     pub fn start(&mut self, id: StepId, label: Arc<str>, now: Instant) {
-        self.steps.insert(id, Step { label, since: now, mentions: 0 });
+        self.steps.insert(id, Step { label, started: now, notices: 0 });
     }
 
+    /// Records that a step ended; a no-op for a step that did not start.
     pub fn end(&mut self, id: StepId) {
         self.steps.remove(&id);
     }
 
+    /// The number of running steps.
     pub fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// A line for each step that passed another `LONG` since it was last asked.
-    pub fn mentions(&mut self, now: Instant) -> Vec<String> {
+    /// A line for each step that has run for another [`NOTICE_INTERVAL`] since the last call.
+    pub fn long_running_notices(&mut self, now: Instant) -> Vec<String> {
         let mut lines = Vec::new();
         for step in self.steps.values_mut() {
-            let elapsed = now.duration_since(step.since);
-            let due = (elapsed.as_secs() / LONG.as_secs()) as u32;
-            if due > step.mentions {
-                step.mentions = due;
+            let elapsed = now.duration_since(step.started);
+            let due = (elapsed.as_secs() / NOTICE_INTERVAL.as_secs()) as u32;
+            if due > step.notices {
+                step.notices = due;
                 lines.push(format!("Still running after {} s: {}", elapsed.as_secs(), step.label));
             }
         }
@@ -54,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_step_is_mentioned_every_half_minute() {
+    fn a_long_running_step_is_reported_every_half_minute() {
         let start = Instant::now();
         let mut running = Running::default();
         running.start(StepId::new(0), "test a".into(), start);
         running.start(StepId::new(1), "test b".into(), start + Duration::from_secs(20));
-        let mut at = |seconds| running.mentions(start + Duration::from_secs(seconds)).join("|");
+        let mut at = |seconds| running.long_running_notices(start + Duration::from_secs(seconds)).join("|");
         assert_eq!(at(29), "");
         assert_eq!(at(31), "Still running after 31 s: test a");
         assert_eq!(at(32), "");

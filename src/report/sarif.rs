@@ -1,4 +1,4 @@
-//! Findings as SARIF 2.1.0 (OASIS): what code hosts and editors read. One run a tool.
+//! Findings as SARIF 2.1.0 (OASIS), for code hosts and editors. Each tool is one run.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::report::tool_result::ToolResult;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
-/// One document, with a line end.
+/// Renders the results as one document, with a final newline.
 pub fn render(results: &[&ToolResult]) -> String {
     let runs: Vec<Value> = results.iter().map(|result| run(result)).collect();
     let document = json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": runs });
@@ -31,19 +31,19 @@ fn run(result: &ToolResult) -> Value {
     })
 }
 
-/// The standard wants a rule for each result: of a tool that tells none, the tool is the rule.
+/// The rule of a finding. GitHub requires one for each result, so a finding without a code has the tool's name as its rule.
 fn code<'a>(result: &'a ToolResult, finding: &'a Finding) -> &'a str {
     finding.code.as_deref().unwrap_or(&result.name)
 }
 
-/// GitHub wants all of these texts.
+/// GitHub requires all of these descriptions.
 fn rule(tool: &str, code: &str) -> Value {
     let name = json!({ "text": if tool == code { tool.to_owned() } else { format!("{tool} {code}") } });
     let help = json!({ "text": format!("The documentation of {tool} explains `{code}`.") });
     json!({ "id": code, "shortDescription": name, "fullDescription": name, "help": help })
 }
 
-/// A tool that did not do its work has no findings, and must not look clean.
+/// A tool that failed has no findings, so the failure itself must be recorded.
 fn invocation(result: &ToolResult) -> Value {
     let failed = result.runs.iter().filter(|run| !run.status.is_done());
     let notices: Vec<Value> =
@@ -52,26 +52,26 @@ fn invocation(result: &ToolResult) -> Value {
 }
 
 fn sarif_result(code: &str, finding: &Finding) -> Value {
-    let mut place = json!({ "artifactLocation": { "uri": uri(&finding.file), "uriBaseId": "BUILDROOT" } });
+    let mut location = json!({ "artifactLocation": { "uri": uri(&finding.file), "uriBaseId": "BUILDROOT" } });
     if let Some(line) = finding.line {
-        place["region"] = match finding.column {
+        location["region"] = match finding.column {
             Some(column) => json!({ "startLine": line, "startColumn": column }),
             None => json!({ "startLine": line }),
         };
     }
     json!({
         "ruleId": code,
-        "level": finding.level.word(),
+        "level": finding.level.name(),
         "message": { "text": finding.message },
-        "locations": [{ "physicalLocation": place }],
+        "locations": [{ "physicalLocation": location }],
     })
 }
 
-/// A relative reference: only what a path may not hold is escaped.
+/// A relative reference (RFC 3986, section 4.2): everything but unreserved characters and `/` is escaped.
 fn uri(path: &str) -> String {
-    const KEPT: &percent_encoding::AsciiSet =
+    const ESCAPED: &percent_encoding::AsciiSet =
         &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
-    percent_encoding::utf8_percent_encode(path, KEPT).to_string()
+    percent_encoding::utf8_percent_encode(path, ESCAPED).to_string()
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_has_its_place_and_its_rule() {
+    fn a_finding_has_a_location_and_a_rule() {
         let run = ToolRun {
             findings: vec![Finding { column: None, ..finding("src/a b.py", 3, 0, "F401", "unused") }],
             ..tests::run(Status::Found(1))
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_formatter_would_change_is_found_and_what_failed_is_no_success() {
+    fn a_formatters_changes_are_findings_and_a_failure_is_not_a_success() {
         let run = ToolRun { changed: vec!["src/a.py".to_owned()], ..tests::run(Status::Passed) };
         let document = document(tests::result("black", true, vec![run, tests::run(Status::Failed(123))]));
         let run = &document["runs"][0];

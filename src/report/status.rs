@@ -1,4 +1,4 @@
-//! How a process of a test runner or a tool ended, in the words of all reports. What it said is not here.
+//! How a process of a test runner or tool ended, with the words that all reports use. Its output is not stored here.
 
 use std::time::Duration;
 
@@ -6,30 +6,38 @@ use serde::Serialize;
 
 use crate::action::{Exit, Origin};
 
+/// How a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// Exit code 0.
     Passed,
     /// No tests were collected, and that is allowed.
     Skipped,
-    /// It did its work and found something.
+    /// A tool completed and reported findings; the exit code.
     Found(i32),
-    /// Of a test runner: tests failed. Of a tool: it did not do its work, since it could not read its settings, say.
+    /// Tests failed, or a tool did not complete, for example because of invalid settings; the exit code.
     Failed(i32),
+    /// A signal ended the process.
     Killed {
+        /// The signal's number.
         signal: i32,
     },
+    /// The process exceeded its timeout and was killed.
     TimedOut {
+        /// The timeout.
         after: Duration,
     },
+    /// The process reached its memory limit and was killed.
     OutOfMemory,
+    /// The user interrupted the run.
     Interrupted,
-    /// The process never started or could not be carried out; the message is whole.
+    /// The process did not start or its result could not be captured; the complete message.
     NotRun(String),
 }
 
 impl Status {
-    /// `finding_codes` are those of a run that did its work and found something.
-    pub fn of(exit: Exit, finding_codes: &[i32], timeout: Duration) -> Status {
+    /// Classifies an exit. `finding_codes` are the exit codes of a tool that completed with findings.
+    pub fn from_exit(exit: Exit, finding_codes: &[i32], timeout: Duration) -> Status {
         match exit {
             Exit::Code(0) => Status::Passed,
             Exit::Code(code) if finding_codes.contains(&code) => Status::Found(code),
@@ -41,12 +49,12 @@ impl Status {
         }
     }
 
-    /// Whether the work was done, whatever was found.
+    /// True if the process completed, with or without findings.
     pub fn is_done(&self) -> bool {
         matches!(self, Status::Passed | Status::Skipped | Status::Found(_))
     }
 
-    /// As Pants reports it: a time-out is -15, as if ended by SIGTERM, and any other signal is negative too.
+    /// The exit code that Pants reports: a timeout is -15, as for SIGTERM, and any other signal is its negative number.
     pub fn exit_code(&self) -> i32 {
         match self {
             Status::Passed | Status::Skipped => 0,
@@ -58,8 +66,8 @@ impl Status {
         }
     }
 
-    /// One word for machines.
-    pub fn word(&self) -> &'static str {
+    /// The name in JSON and XML.
+    pub fn name(&self) -> &'static str {
         match self {
             Status::Passed => "passed",
             Status::Skipped => "skipped",
@@ -73,7 +81,7 @@ impl Status {
         }
     }
 
-    /// Why it did not pass, in words for people; empty where it passed.
+    /// Why the process did not pass, for people; empty if it passed.
     pub fn reason(&self) -> String {
         match self {
             Status::Passed => String::new(),
@@ -88,22 +96,23 @@ impl Status {
     }
 }
 
-/// A status as JSON documents have it, with what the process took.
+/// The fields about a status in JSON documents.
 #[derive(Serialize)]
-pub struct Ending {
-    /// One of `Status::word`.
+pub struct StatusFields {
+    /// See [`Status::name`].
     status: &'static str,
     exit_code: i32,
     reason: Option<String>,
     seconds: f64,
-    /// `ran`, `cached`, or null where nothing ran.
+    /// `ran`, `cached`, or null if nothing ran.
     origin: Option<Origin>,
 }
 
-impl Ending {
-    pub fn of(status: &Status, wall: Duration, origin: Option<Origin>) -> Ending {
-        Ending {
-            status: status.word(),
+impl StatusFields {
+    /// Rounds the time to milliseconds.
+    pub fn new(status: &Status, wall: Duration, origin: Option<Origin>) -> StatusFields {
+        StatusFields {
+            status: status.name(),
             exit_code: status.exit_code(),
             reason: (*status != Status::Passed).then(|| status.reason()),
             seconds: (wall.as_secs_f64() * 1000.0).round() / 1000.0,
@@ -112,7 +121,7 @@ impl Ending {
     }
 }
 
-/// ` in 1.23s (cached locally)`; empty where nothing ran.
+/// Renders ` in 1.23s (cached locally)`; empty if nothing ran.
 pub fn elapsed(wall: Duration, origin: Option<Origin>) -> String {
     match origin {
         Some(Origin::Ran) => format!(" in {:.2}s", wall.as_secs_f64()),
@@ -126,8 +135,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn which_codes_mean_findings_the_caller_says() {
-        let of = |code| Status::of(Exit::Code(code), &[1], Duration::ZERO);
-        assert_eq!([of(0), of(1), of(2)], [Status::Passed, Status::Found(1), Status::Failed(2)]);
+    fn the_caller_specifies_the_exit_codes_of_findings() {
+        let status = |code| Status::from_exit(Exit::Code(code), &[1], Duration::ZERO);
+        assert_eq!([status(0), status(1), status(2)], [Status::Passed, Status::Found(1), Status::Failed(2)]);
     }
 }

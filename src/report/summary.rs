@@ -1,4 +1,4 @@
-//! The lines at the end of a test run, in the words of Pants, and whose output is shown.
+//! The output and summary lines at the end of a test run, in the words of Pants.
 
 use std::fmt::Write;
 
@@ -8,34 +8,38 @@ use crate::action::Origin;
 use crate::report::status::{Status, elapsed};
 use crate::report::test_result::TestResult;
 
-/// Whose output to show: the option `output` of `[test]`.
+/// Which tests' output to show: the option `[test] output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputMode {
+    /// That of every test.
     All,
+    /// That of failed tests.
     Failed,
+    /// None at all.
     None,
 }
 
-impl Output {
-    /// Anything else than `all` and `none` is the default.
-    pub fn parse(text: &str) -> Output {
+impl OutputMode {
+    /// Any value other than `all` and `none` is the default, `failed`.
+    pub fn parse(text: &str) -> OutputMode {
         match text {
-            "all" => Output::All,
-            "none" => Output::None,
-            _ => Output::Failed,
+            "all" => OutputMode::All,
+            "none" => OutputMode::None,
+            _ => OutputMode::Failed,
         }
     }
 
+    /// True if the output of this result is shown.
     pub fn shows(self, result: &TestResult) -> bool {
         match self {
-            Output::All => true,
-            Output::Failed => result.has_failed(),
-            Output::None => false,
+            OutputMode::All => true,
+            OutputMode::Failed => result.has_failed(),
+            OutputMode::None => false,
         }
     }
 }
 
-/// `✓ src/a_test.py:tests succeeded in 1.23s (cached locally).`, without a line end.
+/// Renders `✓ src/a_test.py:tests succeeded in 1.23s (cached locally).`, without a final newline.
 pub fn summary_line(result: &TestResult, colour: bool) -> String {
     let (mark, mark_colour, verb) = match result.status {
         Status::Passed => ("✓", AnsiColor::Green, "succeeded"),
@@ -49,7 +53,7 @@ pub fn summary_line(result: &TestResult, colour: bool) -> String {
     format!("{style}{mark}{style:#} {} {verb}{attempts}{elapsed}.", result.name)
 }
 
-/// The whole output of one result under a line that says whose it is.
+/// Renders the output of one test below a line with its name and status.
 pub fn output_block(result: &TestResult, colour: bool) -> String {
     let bold = if colour { Style::new().bold() } else { Style::new() };
     let mut out = String::new();
@@ -66,7 +70,7 @@ pub fn output_block(result: &TestResult, colour: bool) -> String {
     out
 }
 
-/// For each reason why tests were not run: how many and which, then the reason.
+/// Renders a block for each reason why tests were not run: the names of the tests, then the reason.
 pub fn not_run_blocks(results: &[TestResult], colour: bool) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for result in results {
@@ -79,7 +83,7 @@ pub fn not_run_blocks(results: &[TestResult], colour: bool) -> Vec<String> {
     reasons.into_iter().map(|(reason, names)| not_run_block(reason, &names, colour)).collect()
 }
 
-/// So many names are listed before the rest is counted.
+/// The number of names that a block lists; the others are counted.
 const LISTED_NAMES: usize = 5;
 
 fn not_run_block(reason: &str, names: &[&str], colour: bool) -> String {
@@ -92,7 +96,7 @@ fn not_run_block(reason: &str, names: &[&str], colour: bool) -> String {
     format!("not run: {listed}{others}\n{style}error:{style:#} {reason}")
 }
 
-/// `57 passed (55 cached), 1 failed, 2 skipped`.
+/// Renders `57 passed (55 cached), 1 failed, 2 skipped`.
 pub fn totals_line(results: &[TestResult]) -> String {
     let count = |wanted: &dyn Fn(&TestResult) -> bool| results.iter().filter(|result| wanted(result)).count();
     let passed = count(&|result| result.status == Status::Passed);
@@ -112,7 +116,8 @@ pub fn totals_line(results: &[TestResult]) -> String {
     line
 }
 
-/// What runs the failed tests again; `None` where none failed. What was not run has a reason of its own to see to first.
+/// Renders the command that reruns the failed tests; `None` if none failed. Tests that were not run are left out, since the
+/// reason must be resolved first.
 pub fn rerun_text(command: &str, results: &[TestResult]) -> Option<String> {
     let failed = results.iter().filter(|result| result.has_failed() && !result.was_not_run());
     let words: Vec<&str> = failed.flat_map(|result| &result.addresses).map(String::as_str).collect();
@@ -120,7 +125,7 @@ pub fn rerun_text(command: &str, results: &[TestResult]) -> Option<String> {
     (!words.is_empty()).then(|| format!("To rerun the failing tests, use:\n\n    {command} test {line}\n"))
 }
 
-/// Tools always write colours; they are taken out where the screen shows none.
+/// Tools always print colours, which are removed if the terminal shows none.
 fn push_text(out: &mut String, text: &str, colour: bool) {
     let text = if colour { text.to_owned() } else { without_escapes(text) };
     out.push_str(text.trim_end_matches('\n'));
@@ -129,7 +134,7 @@ fn push_text(out: &mut String, text: &str, colour: bool) {
     }
 }
 
-/// Without the escape sequences of ECMA-48: control sequences, and those of two characters.
+/// Removes the escape sequences of ECMA-48: control sequences and those of two characters.
 pub fn without_escapes(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -139,7 +144,7 @@ pub fn without_escapes(text: &str) -> String {
             continue;
         }
         if chars.next() == Some('[') {
-            // Parameters end with a byte from `@` to `~`.
+            // A control sequence ends with a byte from `@` to `~` (ECMA-48, section 5.4).
             for c in chars.by_ref() {
                 if ('@'..='~').contains(&c) {
                     break;
@@ -157,7 +162,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn summary_lines_are_those_of_pants() {
+    fn summary_lines_are_the_same_as_with_pants() {
         let passed = result("src/a_test.py:tests", Status::Passed);
         assert_eq!(summary_line(&passed, false), "✓ src/a_test.py:tests succeeded in 1.23s.");
         let cached = TestResult { origin: Some(Origin::Cached), ..passed.clone() };
@@ -169,14 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn output_is_shown_on_failure_only_unless_asked_otherwise() {
+    fn output_is_shown_only_on_failure_by_default() {
         let (passed, failed) = (result("a", Status::Passed), result("a", Status::Failed(1)));
-        let shown = |mode: &str| (Output::parse(mode).shows(&passed), Output::parse(mode).shows(&failed));
+        let shown = |mode: &str| (OutputMode::parse(mode).shows(&passed), OutputMode::parse(mode).shows(&failed));
         assert_eq!([shown("failed"), shown("all"), shown("none")], [(false, true), (true, true), (false, false)]);
     }
 
     #[test]
-    fn an_output_block_says_whose_it_is_and_why() {
+    fn an_output_block_begins_with_the_name_and_the_reason() {
         let failed =
             TestResult { stdout: "\u{1b}[31mE  assert 0\u{1b}[0m\n\n".into(), ..result("a:t", Status::Failed(1)) };
         assert_eq!(output_block(&failed, false), "a:t failed (exit code 1):\nE  assert 0\n");
@@ -185,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_count_what_there_is() {
+    fn totals_mention_only_what_occurred() {
         let cached = TestResult { origin: Some(Origin::Cached), ..result("a", Status::Passed) };
         let results =
             [cached, result("b", Status::Passed), result("c", Status::Failed(1)), result("d", Status::Skipped)];
@@ -194,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rerun_command_names_what_failed() {
+    fn the_rerun_command_lists_the_failed_tests() {
         let results =
             [result("a.py:t", Status::Failed(1)), result("b", Status::Passed), result("c@k=v w", Status::Interrupted)];
         let text = rerun_text("waders", &results).unwrap();
@@ -203,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_many_tests_share_is_told_once() {
+    fn a_reason_that_many_tests_share_is_reported_once() {
         let names: Vec<String> = (0..7).map(|number| format!("t{number}")).collect();
         let mut results: Vec<_> =
             names.iter().map(|name| result(name, Status::NotRun("no network".to_owned()))).collect();
@@ -220,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_escapes_do_no_harm() {
+    fn incomplete_escape_sequences_are_removed() {
         for text in ["\u{1b}", "\u{1b}[", "\u{1b}[1;", "a\u{1b}]b"] {
             assert!(!without_escapes(text).contains('\u{1b}'));
         }

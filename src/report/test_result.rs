@@ -1,30 +1,36 @@
-//! One line of a test run: a test file, or a batch of them, and how it went.
+//! The result of one test process: of a test file or of a batch of test files.
 
 use std::time::Duration;
 
 use crate::action::{Exit, Origin, Outcome};
 use crate::report::Status;
 
+/// The result of one test process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestResult {
-    /// The address, or `a/b_test.py:t and 2 other files` where several shared a process.
+    /// The address, or `a/b_test.py:t and 2 other files` if several shared a process.
     pub name: String,
-    /// Of every file, sorted.
+    /// The address of every test file, sorted.
     pub addresses: Vec<String>,
+    /// How the process ended.
     pub status: Status,
-    /// `None` where nothing ran.
+    /// `None` if nothing ran.
     pub origin: Option<Origin>,
+    /// The wall-clock time of the process.
     pub wall: Duration,
-    /// From 1.
+    /// The number of attempts, at least 1.
     pub attempts: u32,
+    /// The process's standard output.
     pub stdout: String,
+    /// The process's standard error.
     pub stderr: String,
-    /// The report that the test runner wrote, byte for byte.
+    /// The JUnit report that the test runner wrote.
     pub junit: Option<Vec<u8>>,
 }
 
 impl TestResult {
-    /// Of one file or a batch. `skips_empty` says that a run without tests is fine.
+    /// Makes a result without output from an outcome. With `skips_empty`, a process that collected no tests is skipped rather
+    /// than failed.
     pub fn new(
         addresses: &[String],
         outcome: &Outcome,
@@ -41,6 +47,7 @@ impl TestResult {
         }
     }
 
+    /// Makes the result of tests that were not run, for the reason in `message`.
     pub fn not_run(addresses: &[String], message: &str) -> TestResult {
         TestResult {
             name: name(addresses),
@@ -55,16 +62,18 @@ impl TestResult {
         }
     }
 
+    /// True if the process did not run.
     pub fn was_not_run(&self) -> bool {
         matches!(self.status, Status::NotRun(_))
     }
 
+    /// True unless the tests passed or were skipped.
     pub fn has_failed(&self) -> bool {
         !self.status.is_done()
     }
 }
 
-/// What people call a result: the address, or the first of several.
+/// The name of a result: its address, or the first of several and their number.
 pub fn name(addresses: &[String]) -> String {
     match addresses {
         [] => "nothing".to_owned(),
@@ -73,18 +82,18 @@ pub fn name(addresses: &[String]) -> String {
     }
 }
 
-/// pytest's exit code for "no tests were collected".
+/// The exit code of pytest if no tests were collected (`pytest.ExitCode.NO_TESTS_COLLECTED`).
 const NOTHING_COLLECTED: i32 = 5;
 
-/// `skips_empty` says that a run without tests is fine.
 fn status(exit: Exit, timeout: Duration, skips_empty: bool) -> Status {
-    match Status::of(exit, &[], timeout) {
+    match Status::from_exit(exit, &[], timeout) {
         Status::Failed(NOTHING_COLLECTED) if skips_empty => Status::Skipped,
         status => status,
     }
 }
 
-/// The exit code of the whole run, as Pants reckons it: sorted by size and name, the last that is not 0.
+/// The exit code of the whole run, the same as with Pants: the one with the largest absolute value, and of several the one
+/// of the last name.
 pub fn exit_code(results: &[TestResult]) -> i32 {
     let worst = results.iter().filter(|result| result.has_failed());
     worst
@@ -106,7 +115,7 @@ pub mod tests {
     }
 
     #[test]
-    fn the_largest_exit_code_wins() {
+    fn the_exit_code_with_the_largest_absolute_value_wins() {
         let check = |statuses: &[Status], expected| {
             let results: Vec<TestResult> = statuses.iter().map(|status| result("a", status.clone())).collect();
             assert_eq!(exit_code(&results), expected, "{statuses:?}");
@@ -118,7 +127,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_run_without_tests_fails_unless_that_is_allowed() {
+    fn a_run_without_tests_fails_unless_empty_runs_are_skipped() {
         assert_eq!(status(Exit::Code(5), Duration::ZERO, false), Status::Failed(5));
         assert_eq!(status(Exit::Code(5), Duration::ZERO, true), Status::Skipped);
     }

@@ -1,4 +1,4 @@
-//! What became of a tool: of each of its processes, and of all of them together.
+//! The results of a tool: of each of its processes, and of all of them together.
 
 use std::time::Duration;
 
@@ -6,45 +6,51 @@ use crate::action::Origin;
 use crate::report::Status;
 use crate::report::finding::Finding;
 
-/// What the user asked for.
+/// How a goal runs its tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// To be told what is found, and what would be changed.
-    Tell,
-    /// To have it changed.
+pub enum Mode {
+    /// Findings, and changes that tools would make, are reported (`lint`, `check`).
+    Report,
+    /// Files are rewritten (`fmt`, `fix`).
     Rewrite,
 }
 
-/// One process.
+/// The result of one process of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolRun {
-    /// Sorted.
+    /// The files that it was given, sorted.
     pub files: Vec<String>,
-    /// What sets its files apart from those of the tool's other processes.
+    /// The name of its partition, if the tool's files were divided into several.
     pub partition: Option<String>,
+    /// How the process ended.
     pub status: Status,
-    /// `None` where nothing ran.
+    /// `None` if nothing ran.
     pub origin: Option<Origin>,
+    /// The wall-clock time of the process.
     pub wall: Duration,
-    /// With paths from the build root.
+    /// Standard output, with paths relative to the build root.
     pub stdout: String,
+    /// Standard error, with paths relative to the build root.
     pub stderr: String,
-    /// The files that it would change, or changed, sorted.
+    /// The files that it would change or changed, sorted.
     pub changed: Vec<String>,
+    /// The findings in its output.
     pub findings: Vec<Finding>,
 }
 
-/// All processes of one name.
+/// The results of all processes of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolResult {
+    /// The name that the user sees.
     pub name: String,
-    /// It rewrites files rather than to complain of them.
+    /// True for formatters and fixers, which rewrite files instead of reporting findings.
     pub rewrites: bool,
+    /// One for each process.
     pub runs: Vec<ToolRun>,
 }
 
 impl ToolRun {
-    /// Of a process that came to nothing.
+    /// Makes the result of a process that did not run, for the reason in `message`.
     pub fn not_run(files: Vec<String>, partition: Option<String>, message: &str) -> ToolRun {
         ToolRun {
             files,
@@ -61,42 +67,42 @@ impl ToolRun {
 }
 
 impl ToolResult {
-    /// Whether all processes did their work.
+    /// True if all processes completed, with or without findings.
     pub fn is_done(&self) -> bool {
         self.runs.iter().all(|run| run.status.is_done())
     }
 
-    /// To tell: a linter's own code, and 1 for a formatter that would change something or could not say. To rewrite:
-    /// changes are what was asked for.
-    pub fn exit_code(&self, asked: Asked) -> i32 {
-        let code = |run: &ToolRun| match (self.rewrites, asked) {
-            (true, Asked::Tell) => i32::from(!run.status.is_done() || !run.changed.is_empty()),
-            (true, Asked::Rewrite) => i32::from(!run.status.is_done()),
+    /// The exit code of the tool. A linter has that of its worst process. A formatter has 1 if a process failed and, in
+    /// [`Mode::Report`], if it would change a file.
+    pub fn exit_code(&self, mode: Mode) -> i32 {
+        let code = |run: &ToolRun| match (self.rewrites, mode) {
+            (true, Mode::Report) => i32::from(!run.status.is_done() || !run.changed.is_empty()),
+            (true, Mode::Rewrite) => i32::from(!run.status.is_done()),
             (false, _) => run.status.exit_code(),
         };
         self.runs.iter().map(code).max_by_key(|code| code.abs()).unwrap_or(0)
     }
 
-    /// Cached where nothing ran anew.
+    /// Cached if every process that has a result was cached.
     pub fn origin(&self) -> Option<Origin> {
         let mut origins = self.runs.iter().filter_map(|run| run.origin);
         let first = origins.next()?;
         Some(origins.fold(first, |all, one| if one == all { all } else { Origin::Ran }))
     }
 
-    /// What its processes took together.
+    /// The sum of the processes' times.
     pub fn wall(&self) -> Duration {
         self.runs.iter().map(|run| run.wall).sum()
     }
 
-    /// What it complains of; what a formatter would change is a finding too.
+    /// All findings, including one for each file that a formatter would change.
     pub fn findings(&self) -> Vec<Finding> {
         let would_change = |file: &str| Finding::would_change(file, &self.name);
         let changes = self.changed().into_iter().filter(|_| self.rewrites).map(would_change);
         self.runs.iter().flat_map(|run| run.findings.iter().cloned()).chain(changes).collect()
     }
 
-    /// Sorted.
+    /// The files that it would change or changed, sorted.
     pub fn changed(&self) -> Vec<&str> {
         let mut changed: Vec<&str> = self.runs.iter().flat_map(|run| &run.changed).map(String::as_str).collect();
         changed.sort_unstable();
@@ -124,8 +130,8 @@ pub mod tests {
     }
 
     #[test]
-    fn a_linter_ends_with_the_code_of_its_worst_process() {
-        let code = |runs| result("flake8", false, runs).exit_code(Asked::Tell);
+    fn a_linter_has_the_exit_code_of_its_worst_process() {
+        let code = |runs| result("flake8", false, runs).exit_code(Mode::Report);
         assert_eq!(code(vec![run(Status::Passed)]), 0);
         assert_eq!(code(vec![run(Status::Found(1)), run(Status::Passed), run(Status::Found(30))]), 30);
         assert_eq!(code(vec![run(Status::TimedOut { after: Duration::ZERO })]), -15);
@@ -133,26 +139,26 @@ pub mod tests {
     }
 
     #[test]
-    fn a_formatter_fails_lint_by_what_it_would_change_and_not_by_its_code() {
+    fn a_formatter_fails_lint_because_of_changes_and_not_of_its_exit_code() {
         let changing = ToolRun { changed: vec!["src/a.py".to_owned()], ..run(Status::Passed) };
-        let check = |runs: &[&ToolRun], asked, expected| {
+        let check = |runs: &[&ToolRun], mode, expected| {
             let result = result("black", true, runs.iter().copied().cloned().collect());
-            assert_eq!(result.exit_code(asked), expected, "{result:?}");
+            assert_eq!(result.exit_code(mode), expected, "{result:?}");
         };
         let (found, failed) = (run(Status::Found(3)), run(Status::Failed(123)));
-        check(&[&changing], Asked::Tell, 1);
-        check(&[&found], Asked::Tell, 0);
-        check(&[&changing, &found], Asked::Rewrite, 0);
-        check(&[&failed], Asked::Rewrite, 1);
+        check(&[&changing], Mode::Report, 1);
+        check(&[&found], Mode::Report, 0);
+        check(&[&changing, &found], Mode::Rewrite, 0);
+        check(&[&failed], Mode::Rewrite, 1);
     }
 
     #[test]
-    fn a_tool_is_cached_where_all_its_processes_are() {
-        let of = |origins: &[Option<Origin>]| {
+    fn a_tool_is_cached_if_all_its_processes_are() {
+        let origin = |origins: &[Option<Origin>]| {
             let run = |origin: &Option<Origin>| ToolRun { origin: *origin, ..run(Status::Passed) };
             result("mypy", false, origins.iter().map(run).collect()).origin()
         };
         let (ran, cached) = (Some(Origin::Ran), Some(Origin::Cached));
-        assert_eq!([of(&[cached, None, cached]), of(&[cached, ran]), of(&[None])], [cached, ran, None]);
+        assert_eq!([origin(&[cached, None, cached]), origin(&[cached, ran]), origin(&[None])], [cached, ran, None]);
     }
 }

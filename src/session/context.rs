@@ -3,11 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
+use tracing::level_filters::LevelFilter;
+
 use crate::base::RelPath;
-use crate::config::index::{self, Indexes, Place};
+use crate::config::index::{self, IndexUrl, Indexes};
 use crate::config::typed::{GlobalSettings, PythonReposSettings, StoreSettings};
 use crate::config::{Config, Environment};
 use crate::net::{self, Client};
+use crate::report::log::LogSettings;
 use crate::session::Error;
 use crate::tracked::Tracker;
 
@@ -50,6 +53,21 @@ impl Context {
         self.build_root.join(text.replace("{distdir}", &self.dist_dir().to_string_lossy()))
     }
 
+    /// Where the log goes: to the configured directory, else to the work directory of a repository that has one, and in CI,
+    /// which keeps it as an artifact.
+    pub fn log_settings(&self, colour: bool) -> LogSettings {
+        let level = self.config.text("GLOBAL", "level").and_then(|level| level.parse().ok());
+        let workdir = self.build_root.join(self.config.text("GLOBAL", "pants_workdir").unwrap_or(".pants.d"));
+        let configured = self.config.text("GLOBAL", "logdir").map(|dir| self.build_root.join(dir));
+        LogSettings {
+            level: level.unwrap_or(LevelFilter::INFO),
+            filter: self.environment.var("WADERS_LOG").map(str::to_owned),
+            dir: configured.or_else(|| self.environment.is_ci().then(|| workdir.clone())),
+            workdir,
+            colour,
+        }
+    }
+
     /// The current directory, relative to the build root.
     pub fn cwd(&self) -> Result<RelPath, Error> {
         let below = self.environment.cwd.strip_prefix(&self.build_root).unwrap_or(Path::new(""));
@@ -65,12 +83,12 @@ impl Context {
     /// A client with the user's certificates and proxies. It connects when it is first used.
     pub fn http_client(&self) -> Client {
         let network = index::network(&self.environment.vars);
-        Client::new(net::Settings {
+        Client::new(net::NetworkSettings {
             ca_bundle: self.ca_bundle(),
             http_proxy: network.http_proxy,
             https_proxy: network.https_proxy,
             no_proxy: network.no_proxy,
-            ..net::Settings::default()
+            ..net::NetworkSettings::default()
         })
     }
 
@@ -80,7 +98,7 @@ impl Context {
         let home = self.environment.home.clone().unwrap_or_default();
         let read = |path: PathBuf| {
             let text = self.tracker.read_to_string(&path).ok()?;
-            Some(index::SettingsFile { path, text })
+            Some(index::ConfigFile { path, text })
         };
         let uv: Vec<_> = index::uv_files(vars, &home).into_iter().filter_map(read).collect();
         let pip: Vec<_> = index::pip_files(vars, &home).into_iter().filter_map(read).collect();
@@ -105,7 +123,7 @@ impl Context {
 }
 
 /// The URLs of an option of `[python-repos]`.
-fn places(option: &str, urls: Vec<String>) -> Vec<Place> {
+fn places(option: &str, urls: Vec<String>) -> Vec<IndexUrl> {
     let named_by = format!("`{option}` in the section `[{}]`", PythonReposSettings::SECTION);
-    urls.into_iter().map(|url| Place { url, named_by: named_by.clone() }).collect()
+    urls.into_iter().map(|url| IndexUrl { url, named_by: named_by.clone() }).collect()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::inference;
-use crate::report::ExitCode;
+use crate::report::{self, ExitCode};
 use crate::{base, config, engine, net, store, targets, toolchain};
 
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,8 @@ pub enum Error {
     Output { path: PathBuf, source: std::io::Error },
     #[error("no home directory for the store")]
     NoHome,
+    #[error(transparent)]
+    Log(#[from] report::log::Error),
     #[error("cannot start threads")]
     Threads(#[source] std::io::Error),
     #[error("no Python version configured: `interpreter_constraints` is not set")]
@@ -58,6 +60,12 @@ pub enum Error {
     Forbidden(usize),
     #[error("interrupted by user")]
     Interrupted,
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Error {
+        Error::Step(Arc::new(error))
+    }
 }
 
 /// What the caller of this process needs to tell apart.
@@ -108,18 +116,17 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Select(error) => return error.hint().map(str::to_owned),
-            Error::Filter(targets::filter::Error::Kind { hint: Some(near), .. }) => {
-                return Some(format!("did you mean `{near}`?"));
-            }
+            Error::Filter(error) => return error.hint(),
             Error::Git(_) => {
                 "`--changed-since` and `--changed-diffspec` need git, and the build root in a git repository"
             }
             Error::SpecsAndChanged(_) => "remove the specs or the flag",
+            Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
-            Error::Toolchain(error) => return stored(error).and_then(store_hint).or_else(|| error.hint()),
+            Error::Toolchain(error) => return stored(error).and_then(store::Error::hint).or_else(|| error.hint()),
             Error::Step(error) => return step_hint(error),
-            Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return store_hint(error),
+            Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return error.hint(),
             Error::NoConstraints => {
                 "set it in the section `[python]` of `pants.toml`, such as `interpreter_constraints = [\"CPython==3.11.*\"]`"
             }
@@ -154,15 +161,15 @@ fn toolchain_kind(error: &toolchain::Error) -> Kind {
 /// What the user can do about a step that could not be carried out.
 pub(super) fn step_hint(error: &engine::Error) -> Option<String> {
     match error.root() {
-        engine::Error::Store(error) | engine::Error::Capture { source: error, .. } => store_hint(error),
+        engine::Error::Store(error) | engine::Error::Capture { source: error, .. } => error.hint(),
         engine::Error::Sandbox { source, .. } => source.hint().map(str::to_owned),
         engine::Error::Fetch { source, .. } => source.hint(None),
         engine::Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-            Some(ROOM.to_owned())
+            Some(store::NO_SPACE_HINT.to_owned())
         }
-        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Some(INDEX_HINT.to_owned()),
-        engine::Error::Unpack { source, .. } => stored(&**source).map_or(Some(ARCHIVE.to_owned()), store_hint),
-        engine::Error::Derive { source, .. } => stored(&**source).and_then(store_hint),
+        engine::Error::NotListed { .. } | engine::Error::NotProvided { .. } => Some(INDEX_HINT.to_owned()),
+        engine::Error::Unpack { source, .. } => stored(&**source).map_or(Some(ARCHIVE.to_owned()), store::Error::hint),
+        engine::Error::Derive { source, .. } => stored(&**source).and_then(store::Error::hint),
         _ => None,
     }
 }
@@ -173,7 +180,13 @@ fn stored<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e store:
     while let Some(found) = error {
         let boxed = found.downcast_ref::<Box<store::Error>>().map(|boxed| &**boxed);
         if let Some(store) = found.downcast_ref::<store::Error>().or(boxed)
-            && matches!(store, store::Error::Io { .. } | store::Error::Full { .. } | store::Error::Index { .. })
+            && matches!(
+                store,
+                store::Error::Io { .. }
+                    | store::Error::Full { .. }
+                    | store::Error::ForeignOwner { .. }
+                    | store::Error::Index { .. }
+            )
         {
             return Some(store);
         }
@@ -182,35 +195,17 @@ fn stored<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e store:
     None
 }
 
-const ROOM: &str =
-    "free some space, or set `dir` in the section `[store]` of `waders.toml` to a directory on a larger disk";
-const PLACE: &str = "set `dir` in the section `[store]` of `waders.toml`, or `XDG_CACHE_HOME`, to a writable \
-                     directory";
 /// What to do where no index provides a file.
 pub const INDEX_HINT: &str = "configure an index that provides it: `PIP_INDEX_URL`, pip's or uv's settings";
 const ARCHIVE: &str = "the file has the locked hash, so it was already damaged when it was locked: find out why, then lock \
                        another file or version";
-
-fn store_hint(error: &store::Error) -> Option<String> {
-    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
-    let advice = match error {
-        store::Error::Full { .. } => ROOM,
-        store::Error::Io { source, .. }
-            if matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem) =>
-        {
-            PLACE
-        }
-        _ => return None,
-    };
-    Some(advice.to_owned())
-}
 
 pub(super) fn step_kind(error: &engine::Error) -> Kind {
     match error.root() {
         engine::Error::Store(_) | engine::Error::Prepare { .. } => Kind::Store,
         engine::Error::Sandbox { .. } => Kind::Sandbox,
         engine::Error::Fetch { source, .. } => net_kind(source),
-        engine::Error::NotListed { .. } | engine::Error::Nowhere { .. } => Kind::Unavailable,
+        engine::Error::NotListed { .. } | engine::Error::NotProvided { .. } => Kind::Unavailable,
         engine::Error::Capture { source, .. } if stored(source).is_some() => Kind::Store,
         engine::Error::Unpack { source, .. } | engine::Error::Derive { source, .. } if stored(&**source).is_some() => {
             Kind::Store

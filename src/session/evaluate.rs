@@ -1,45 +1,45 @@
-//! BUILD files that hold more Python than is evaluated here: the pinned interpreter evaluates them in a sandbox, as a
-//! step that is kept like every other. It is asked again while files want more of the world: variables, other files.
+//! BUILD files that need more Python than is evaluated in Rust: the pinned interpreter evaluates them in a sandbox, as a
+//! cached step. The evaluation is repeated while files request more environment variables or files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::{ActionGraph, Exit, Source, Step};
 use crate::base::{Digest, RelPath};
 use crate::build_file::BuildFile;
-use crate::build_file::interpret::{self, Answer, Question};
+use crate::build_file::interpret::{self, EvaluationRequest, EvaluationResponse};
 use crate::plan::interpret_run::{self, ANSWER, PROGRAM, QUESTION};
 use crate::plan::interpreter::Interpreter;
 use crate::session::{Error, Session, execute, toolchains};
 use crate::store::{Node, Tree};
 
-/// A file that wants something new each time it is asked wants too much.
+/// Limit on evaluation rounds: each round may request more environment variables or files.
 const ROUNDS: usize = 10;
 
-/// What each file declares.
-pub fn ask(session: &mut Session, question: &Question) -> Result<BTreeMap<RelPath, BuildFile>, Error> {
+/// The declarations of each file.
+pub fn ask(session: &mut Session, question: &EvaluationRequest) -> Result<BTreeMap<RelPath, BuildFile>, Error> {
     let constraints = toolchains::constraints_of_build_files(session)?;
     let toolchain = toolchains::ensure(session, &constraints)?;
     let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;
     let (mut env, mut open) = (BTreeMap::new(), BTreeSet::new());
     for _ in 0..ROUNDS {
         let answer = ask_once(session, &interpreter, question, &env, &open)?;
-        if answer.wants.is_empty() {
+        if answer.missing_inputs.is_empty() {
             return Ok(answer.files);
         }
         let vars = &session.environment().vars;
-        env.extend(answer.wants.env.into_iter().map(|name| (name.clone(), vars.get(&name).cloned())));
-        open.extend(answer.wants.open);
+        env.extend(answer.missing_inputs.env.into_iter().map(|name| (name.clone(), vars.get(&name).cloned())));
+        open.extend(answer.missing_inputs.open);
     }
-    Err(Error::NotInterpreted(format!("they want more of the world each time, {ROUNDS} times")))
+    Err(Error::NotInterpreted(format!("they requested more variables or files in each of {ROUNDS} rounds")))
 }
 
 fn ask_once(
     session: &mut Session,
     interpreter: &Interpreter,
-    question: &Question,
+    question: &EvaluationRequest,
     env: &BTreeMap<String, Option<String>>,
     open: &BTreeSet<RelPath>,
-) -> Result<Answer, Error> {
+) -> Result<EvaluationResponse, Error> {
     let exists = |file: &&RelPath| session.context.tracker.is_file(&file.to_path(session.build_root()));
     let files: BTreeSet<RelPath> =
         question.files.iter().chain(&question.preludes).chain(open.iter().filter(exists)).cloned().collect();
@@ -64,7 +64,7 @@ fn ask_once(
         Some(Node::File { digest, .. }) => interpret::decode(&store.get(*digest)?),
         _ => None,
     };
-    answer.ok_or_else(|| Error::NotInterpreted("the answer cannot be read".to_owned()))
+    answer.ok_or_else(|| Error::NotInterpreted("the output of the evaluation is unreadable".to_owned()))
 }
 
 fn tree(session: &mut Session, files: &[(&str, &str)]) -> Result<Digest, Error> {

@@ -1,5 +1,4 @@
-//! What came of a step's process, and why it was not run where it was not: told in lines, and which kind of trouble it
-//! was. What ran and failed is not here.
+//! Why a step did not run: a message and an error kind. Steps that ran and failed are outcomes, not failures.
 
 use crate::action::{Origin, Outcome, StepId};
 use crate::engine::executor::Results;
@@ -7,36 +6,38 @@ use crate::engine::{self, StepResult};
 use crate::session::Kind;
 use crate::session::error::{step_hint, step_kind};
 
+/// Why a step did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The error, its causes and a hint, a line each.
+    /// The error, its causes and a hint, one on each line.
     pub message: String,
     pub kind: Kind,
 }
 
 impl Failure {
     /// It could not be prepared.
-    pub fn of_preparation(error: &dyn std::error::Error, hint: Option<String>, kind: Kind) -> Failure {
+    pub fn from_preparation(error: &dyn std::error::Error, hint: Option<String>, kind: Kind) -> Failure {
         Failure { message: lines(error, hint), kind }
     }
 
-    /// Its step, or one that it needs, could not be carried out. What is told is the step that began it, so that those
-    /// that share a reason share the words.
-    pub fn of_step(error: &engine::Error) -> Failure {
+    /// The step, or one that it needs, could not be carried out. The message is about the error at the root, so that steps
+    /// with the same reason have the same message.
+    pub fn from_step(error: &engine::Error) -> Failure {
         let message = match error.root() {
-            // Which of the steps it was says nothing: this machine runs none.
+            // The name of the step is irrelevant: this machine can run none.
             engine::Error::Sandbox { source, .. } if source.hint().is_some() => lines(source, step_hint(error)),
             root => lines(root, step_hint(error)),
         };
         Failure { message, kind: step_kind(error) }
     }
 
-    pub fn of_nothing(message: &str) -> Failure {
+    /// The step was not started.
+    pub fn not_started(message: &str) -> Failure {
         Failure { message: message.to_owned(), kind: Kind::Mistake }
     }
 }
 
-/// What the process of a step came to, or why there was none. A step that could not be prepared says so.
+/// The result of a step that ran, or why it did not run.
 pub fn ran<'r>(
     step: &Result<StepId, Failure>,
     outcomes: &'r Results,
@@ -45,14 +46,14 @@ pub fn ran<'r>(
     match outcomes.get(step) {
         Some(Ok(done)) => match &done.outcome {
             Some((origin, outcome)) => Ok((done, *origin, outcome)),
-            None => Err(Failure::of_nothing("nothing ran")),
+            None => Err(Failure::not_started("nothing ran")),
         },
-        Some(Err(error)) => Err(Failure::of_step(error)),
-        None => Err(Failure::of_nothing("it was not started")),
+        Some(Err(error)) => Err(Failure::from_step(error)),
+        None => Err(Failure::not_started("it was not started")),
     }
 }
 
-/// The kind of all of them, if there is one.
+/// The kind that all failures have in common, if there is one.
 pub fn common_kind<'f>(failures: impl IntoIterator<Item = &'f Failure>) -> Option<Kind> {
     let mut kinds = failures.into_iter().map(|failure| failure.kind);
     let first = kinds.next()?;
@@ -64,7 +65,7 @@ fn lines(error: &dyn std::error::Error, hint: Option<String>) -> String {
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        // Some say their cause themselves.
+        // Some errors include their cause.
         if !text.ends_with(&cause_text) {
             text.push_str(&format!("\n  caused by: {cause_text}"));
         }
@@ -86,9 +87,9 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_from_its_beginning_with_causes_and_hint() {
-        let begun = std::sync::Arc::new(engine::Error::Store(full()));
-        let failure = Failure::of_step(&engine::Error::Needs { label: "venv".to_owned(), cause: begun });
+    fn a_failure_has_the_message_of_its_root_with_causes_and_hint() {
+        let root = std::sync::Arc::new(engine::Error::Store(full()));
+        let failure = Failure::from_step(&engine::Error::Needs { label: "venv".to_owned(), cause: root });
         let lines: Vec<&str> = failure.message.lines().collect();
         assert_eq!(lines[..2], ["no space left in `/store`", "  caused by: no storage space"]);
         assert!(lines[2].starts_with("hint: free some space"), "{lines:?}");
@@ -97,10 +98,10 @@ mod tests {
 
     #[test]
     fn only_what_all_have_in_common_is_a_common_kind() {
-        let store = Failure::of_preparation(&full(), None, Kind::Store);
-        let mistake = Failure::of_nothing("it was not started");
+        let store = Failure::from_preparation(&full(), None, Kind::Store);
+        let not_started = Failure::not_started("it was not started");
         assert_eq!(common_kind([&store, &store]), Some(Kind::Store));
-        assert_eq!(common_kind([&store, &mistake]), None);
+        assert_eq!(common_kind([&store, &not_started]), None);
         assert_eq!(common_kind([]), None);
     }
 }

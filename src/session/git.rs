@@ -1,4 +1,5 @@
-//! What git says has changed. The only place that starts a program of this machine: git's own files are its business.
+//! The files that changed according to git. The only place that starts a program of the host: the format of git's files is
+//! its own.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,18 +16,18 @@ pub enum Error {
     Failed { command: String, stderr: String },
 }
 
-/// Which change is asked about.
+/// The changes to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change<'a> {
-    /// Since the work here parted from this commit: committed, uncommitted and new files.
+    /// Since the merge base with this commit: committed, uncommitted and untracked files.
     Since(&'a str),
-    /// Between commits: `a..b`.
+    /// Between two commits, `a..b`, or those of one commit.
     Between(&'a str),
 }
 
-/// The files below the build root that are other, new or gone, sorted. A renamed file is both gone and new.
+/// The files below the build root that were changed, added or deleted, sorted. A renamed file counts as deleted and added.
 pub fn changed_files(tracker: &Tracker, build_root: &Path, change: Change<'_>) -> Result<Vec<RelPath>, Error> {
-    // Of its commits no file of ours tells.
+    // No tracked file shows whether its commits changed.
     tracker.mark_untraceable();
     let mut files = BTreeSet::new();
     match change {
@@ -36,24 +37,24 @@ pub fn changed_files(tracker: &Tracker, build_root: &Path, change: Change<'_>) -
             files.extend(listed(build_root, &["ls-files", "--others", "--exclude-standard", "-z"])?);
         }
         Change::Between(commits) if commits.contains("..") => files.extend(diff(build_root, commits)?),
-        Change::Between(commit) => files.extend(of_commit(build_root, commit)?),
+        Change::Between(commit) => files.extend(in_commit(build_root, commit)?),
     }
     Ok(files.into_iter().collect())
 }
 
-/// What a commit changed itself.
-fn of_commit(build_root: &Path, commit: &str) -> Result<Vec<RelPath>, Error> {
+/// The files that a commit changed.
+fn in_commit(build_root: &Path, commit: &str) -> Result<Vec<RelPath>, Error> {
     let words = ["diff-tree", "-r", "--no-commit-id", "--name-only", "--no-renames", "--relative", "-z"];
     listed(build_root, &[&words[..], &["--end-of-options", commit, "--"]].concat())
 }
 
 fn diff(build_root: &Path, commits: &str) -> Result<Vec<RelPath>, Error> {
-    // `--end-of-options`: a commit that begins with `-` is no flag.
+    // `--end-of-options`: a commit that begins with `-` is not a flag.
     let words = ["diff", "--name-only", "--no-renames", "--relative", "-z", "--end-of-options", commits, "--"];
     listed(build_root, &words)
 }
 
-/// Names that end with a zero byte. Those that are not UTF-8 are no sources of anything.
+/// The names that git prints, each ended by a zero byte. Names that are not UTF-8 cannot be sources, and are left out.
 fn listed(build_root: &Path, words: &[&str]) -> Result<Vec<RelPath>, Error> {
     let output = Command::new("git").args(words).current_dir(build_root).output().map_err(Error::Start)?;
     if !output.status.success() {
@@ -68,11 +69,11 @@ fn listed(build_root: &Path, words: &[&str]) -> Result<Vec<RelPath>, Error> {
 mod tests {
     use super::*;
 
-    /// A repository with one commit of `src/kept.py`, `src/gone.py` and `src/changed.py`; none where there is no git.
+    /// A repository with one commit of `src/kept.py`, `src/gone.py` and `src/changed.py`, unless git is missing.
     fn repository() -> Option<tempfile::TempDir> {
         let dir = tempfile::tempdir().unwrap();
         if !git(dir.path(), &["init", "-q"]) {
-            println!("skipped: there is no git");
+            println!("skipped: git is not installed");
             return None;
         }
         std::fs::create_dir(dir.path().join("src")).unwrap();
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_other_new_or_gone_have_changed() {
+    fn changed_added_and_deleted_files_are_listed() {
         let Some(dir) = repository() else { return };
         check(dir.path(), Change::Since("HEAD"), &[]);
         std::fs::write(dir.path().join("src/changed.py"), "other").unwrap();
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_commit_means_what_it_changed() {
+    fn a_single_commit_lists_its_own_changes() {
         let Some(dir) = repository() else { return };
         std::fs::write(dir.path().join("src/changed.py"), "other").unwrap();
         commit(dir.path());
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_from_the_build_root_wherever_git_has_its_own() {
+    fn names_are_relative_to_the_build_root() {
         let Some(dir) = repository() else { return };
         std::fs::write(dir.path().join("src/changed.py"), "other").unwrap();
         std::fs::write(dir.path().join("outside.py"), "").unwrap();
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_is_never_taken_for_a_flag() {
+    fn a_commit_is_never_parsed_as_a_flag() {
         let Some(dir) = repository() else { return };
         let written = dir.path().join("written");
         let commit = format!("--output={}", written.display());
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_says_is_in_the_error() {
+    fn the_error_contains_the_output_of_git() {
         let dir = tempfile::tempdir().unwrap();
         let error = changed_files(&Tracker::default(), dir.path(), Change::Since("HEAD")).unwrap_err().to_string();
         assert!(error.starts_with("`git "), "{error}");

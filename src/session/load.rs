@@ -1,4 +1,5 @@
-//! Loads the repository: in Rust, and where that does not do, with real Python. Without Python, what needs it is broken.
+//! Loads the repository: in Rust, and BUILD files that need it with real Python. If Python is unavailable, those files are
+//! reported as errors.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -7,57 +8,57 @@ use std::time::SystemTime;
 use crate::base::RelPath;
 use crate::build_file::BuildFile;
 use crate::session::{Error, Session, evaluate};
-use crate::store::Listings;
-use crate::targets::files::Memory;
-use crate::targets::{self, Diagnostic, Loaded, Topic, World};
+use crate::store;
+use crate::targets::files::DirectoryCache;
+use crate::targets::{self, Diagnostic, LoadContext, Loaded, Topic};
 use crate::tracked::FileStamp;
 
 pub fn load(session: &mut Session) -> Result<Loaded, Error> {
     let mut loaded = load_with(session, &BTreeMap::new());
-    let Some(question) = loaded.question.take() else { return Ok(loaded) };
+    let Some(question) = loaded.python_request.take() else { return Ok(loaded) };
     match evaluate::ask(session, &question) {
         Ok(answers) => Ok(load_with(session, &answers)),
         Err(Error::Interrupted) => Err(Error::Interrupted),
         Err(error) => {
-            let beyond = |found: &&mut Diagnostic| found.topic == Topic::Beyond;
-            let found = loaded.broken.iter_mut().map(|broken| &mut broken.diagnostic);
+            let beyond = |found: &&mut Diagnostic| found.topic == Topic::NeedsPython;
+            let found = loaded.errors.iter_mut().map(|error| &mut error.diagnostic);
             found.filter(beyond).for_each(|found| explain(found, &error));
             Ok(loaded)
         }
     }
 }
 
-/// Without a store, as where the user's directory cannot be written, nothing is remembered.
+/// Without a store, for instance in a read-only home directory, nothing is cached.
 fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> Loaded {
     let store = session.services.open_store().ok();
-    let listings = store.as_ref().and_then(|store| store.listings(session.build_root()).ok());
-    let remembered = listings.as_ref().map(|listings| listings as &dyn Memory);
+    let listings = store.as_ref().and_then(|store| store.directory_cache(session.build_root()).ok());
+    let remembered = listings.as_ref().map(|listings| listings as &dyn DirectoryCache);
     let vars = &session.environment().vars;
-    let world = World {
+    let context = LoadContext {
         env: &|name| vars.get(name).cloned(),
-        answers,
-        memory: remembered.unwrap_or(&()),
+        python_results: answers,
+        directory_cache: remembered.unwrap_or(&()),
         tracker: session.context.tracker.clone(),
     };
-    let loaded = targets::load(session.build_root(), session.config(), &world);
+    let loaded = targets::load(session.build_root(), session.config(), &context);
     if let (Some(store), Some(listings)) = (&store, &listings) {
-        // The next run lists again: it takes longer, and nothing else.
-        let _ = store.save_listings(listings);
+        // If this fails, the next run lists directories again.
+        let _ = store.save_directory_cache(listings);
     }
     loaded
 }
 
-impl Memory for Listings {
-    fn known(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]> {
-        Listings::known(self, dir, &FileStamp::from_metadata(now))
+impl DirectoryCache for store::DirectoryCache {
+    fn get(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]> {
+        store::DirectoryCache::get(self, dir, &FileStamp::from_metadata(now))
     }
 
-    fn learn(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>) {
-        Listings::learn(self, dir.clone(), FileStamp::from_metadata(then), at, listing);
+    fn insert(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>) {
+        store::DirectoryCache::insert(self, dir.clone(), FileStamp::from_metadata(then), at, listing);
     }
 }
 
-/// Both reasons: why Rust does not evaluate it, and why Python could not.
+/// Adds the reason why Python could not evaluate the file.
 fn explain(found: &mut Diagnostic, error: &Error) {
     let mut reason = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -65,6 +66,6 @@ fn explain(found: &mut Diagnostic, error: &Error) {
         reason = format!("{reason}: {cause}");
         source = cause.source();
     }
-    found.message = format!("{}; and Python could not be asked: {reason}", found.message);
+    found.message = format!("{}; and it could not be evaluated by Python: {reason}", found.message);
     found.hint = error.hint();
 }

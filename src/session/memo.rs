@@ -1,4 +1,4 @@
-//! Answers that follow from a question alone and take long to work out: kept in the store under the question.
+//! Memoized results: values that follow from a key alone and are slow to compute, cached in the store under the key.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,22 +8,22 @@ use crate::base::Digest;
 use crate::session::Error;
 use crate::store::Store;
 
-/// The question begins with a name and a number, which is raised when answers change their form or meaning. Without one
-/// nothing is kept; what cannot be read is answered anew.
-pub fn remembered<T: Serialize + DeserializeOwned, E: From<Error>>(
+/// The value for a key, computed if it is not cached. The key begins with a name and a number, which is raised when values
+/// change their form or meaning. Without a key nothing is cached; an unreadable value is computed again.
+pub fn memoized<T: Serialize + DeserializeOwned, E: From<Error>>(
     store: &Store,
-    question: Option<Value>,
-    answer: impl FnOnce() -> Result<T, E>,
+    key: Option<Value>,
+    compute: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
-    let Some(question) = question else { return answer() };
-    let key = *Digest::of(question.to_string().as_bytes()).hash();
-    let kept = store.recall(&key).map_err(Error::from)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if let Some(kept) = kept {
-        return Ok(kept);
+    let Some(key) = key else { return compute() };
+    let key = *Digest::of(key.to_string().as_bytes()).hash();
+    let cached = store.index_get(&key).map_err(Error::from)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if let Some(cached) = cached {
+        return Ok(cached);
     }
-    let answer = answer()?;
-    if let Ok(bytes) = serde_json::to_vec(&answer) {
-        store.remember(&key, &bytes).map_err(Error::from)?;
+    let value = compute()?;
+    if let Ok(bytes) = serde_json::to_vec(&value) {
+        store.index_put(&key, &bytes).map_err(Error::from)?;
     }
-    Ok(answer)
+    Ok(value)
 }

@@ -30,7 +30,7 @@ use crate::config::typed::{BrokenFiles, ReadingSettings, SourceSettings};
 use crate::config::{Config, Environment};
 use crate::inference::{self, Dependencies, Extent, SourceRoots};
 use crate::report::ExitCode;
-use crate::targets::{Address, Broken, TargetGraph};
+use crate::targets::{Address, LoadError, TargetGraph};
 use crate::tracked::Tracker;
 
 pub use context::Context;
@@ -59,6 +59,7 @@ impl Session {
     ) -> Result<Session, Error> {
         let context = Context { config, environment, build_root, specs, tracker: Tracker::default() };
         let context = Arc::new(context);
+        crate::report::log::start(&context.log_settings(terminal.colour))?;
         let ui = Ui::new(terminal, context.shows_progress());
         let services = Services::new(context.clone())?;
         execute::listen_for_interrupts(&services, &ui);
@@ -91,8 +92,8 @@ impl Session {
         self.repository.graph = Some(graph.clone());
         // Most goals ask for these tables next, while this thread still works on what was loaded.
         let ahead = graph.clone();
-        rayon::spawn(move || ahead.look_ahead());
-        self.repository.load_errors = loaded.broken;
+        rayon::spawn(move || ahead.build_indexes());
+        self.repository.load_errors = loaded.errors;
         loaded.diagnostics.iter().for_each(|diagnostic| self.ui.report_diagnostic(diagnostic));
         self.repository.has_errors |= loaded.diagnostics.iter().any(Diagnostic::is_error);
         let stops = ReadingSettings::parse(self.config()).broken_files == BrokenFiles::Stop;
@@ -173,12 +174,12 @@ impl Session {
     }
 
     /// Reports the errors in BUILD files that `matches` selects, each once. Returns their number.
-    pub fn report_load_errors(&mut self, matches: impl Fn(&Broken) -> bool) -> usize {
+    pub fn report_load_errors(&mut self, matches: impl Fn(&LoadError) -> bool) -> usize {
         let errors = self.repository.take_errors(matches);
         self.report_errors(&errors)
     }
 
-    fn report_errors(&mut self, errors: &[Broken]) -> usize {
+    fn report_errors(&mut self, errors: &[LoadError]) -> usize {
         errors.iter().for_each(|error| self.ui.report_diagnostic(&error.diagnostic));
         self.repository.has_errors |= !errors.is_empty();
         errors.len()
@@ -201,7 +202,7 @@ impl Session {
         for notice in self.services.take_store_notices() {
             self.ui.warn(&notice);
         }
-        for Broken { mut diagnostic, .. } in self.repository.take_errors(|_| true) {
+        for LoadError { mut diagnostic, .. } in self.repository.take_errors(|_| true) {
             diagnostic.severity = Severity::Warning;
             self.ui.report_diagnostic(&diagnostic);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::build_file::Topic;
 use crate::inference::{Dependencies, SourceRoots};
-use crate::targets::{Broken, TargetGraph};
+use crate::targets::{LoadError, TargetGraph};
 
 /// The loaded state of a repository; empty until something asks for it.
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub struct Repository {
     pub(super) source_roots: Option<Arc<SourceRoots>>,
     pub(super) dependencies: Option<Arc<Dependencies>>,
     /// Errors in BUILD files that are not reported yet.
-    pub(super) load_errors: Vec<Broken>,
+    pub(super) load_errors: Vec<LoadError>,
     /// An error in the repository was reported; the run goes on, but its exit code is not 0.
     pub has_errors: bool,
 }
@@ -34,14 +34,14 @@ impl Repository {
     }
 
     /// Takes the unreported errors that `matches` selects.
-    pub(super) fn take_errors(&mut self, matches: impl Fn(&Broken) -> bool) -> Vec<Broken> {
+    pub(super) fn take_errors(&mut self, matches: impl Fn(&LoadError) -> bool) -> Vec<LoadError> {
         let (taken, left) = std::mem::take(&mut self.load_errors).into_iter().partition(matches);
         self.load_errors = left;
         taken
     }
 
     /// Takes the errors about sources that match no file.
-    pub(super) fn take_unmatched_sources(&mut self) -> Vec<Broken> {
+    pub(super) fn take_unmatched_sources(&mut self) -> Vec<LoadError> {
         self.take_errors(|error| error.diagnostic.topic == Topic::Unmatched)
     }
 
@@ -53,7 +53,7 @@ impl Repository {
     }
 
     /// Errors of the directories of these targets.
-    pub(super) fn take_errors_of(&mut self, targets: &BTreeSet<crate::targets::Address>) -> Vec<Broken> {
-        self.take_errors(|error| targets.iter().any(|address| error.touches(&address.dir)))
+    pub(super) fn take_errors_of(&mut self, targets: &BTreeSet<crate::targets::Address>) -> Vec<LoadError> {
+        self.take_errors(|error| targets.iter().any(|address| error.affects(&address.dir)))
     }
 }

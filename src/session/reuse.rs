@@ -5,12 +5,15 @@
 //! result. Messages that were reported while it was made are stored with it and reported again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::base::Digest;
+use crate::engine::ActionCache;
+use crate::engine::local::LocalActionCache;
 use crate::report::Message;
 use crate::session::{Error, Session};
 use crate::store::{Store, Trace};
@@ -37,7 +40,7 @@ pub trait Reusable: Sized {
     fn from_stored(
         stored: Self::Stored,
         session: &Session,
-        store: &Store,
+        cache: &dyn ActionCache,
         trace: &Trace,
     ) -> Result<Option<Self>, Error>;
 }
@@ -73,25 +76,26 @@ pub fn reused_or<T: Reusable, E: From<Error>>(
         let messages = session.ui.reported().split_off(reported_before);
         if let Ok(bytes) = serde_json::to_vec(&Record { variables, messages, result }) {
             // If it cannot be stored, the next run plans again.
-            let _ = store.keep_trace(session.build_root(), &key, &observations, &bytes);
+            let _ = store.store_trace(session.build_root(), &key, &observations, &bytes);
         }
     }
     Ok(made)
 }
 
-fn reuse<T: Reusable>(session: &Session, store: &Store, key: &Digest) -> Result<Option<T>, Error> {
+fn reuse<T: Reusable>(session: &Session, store: &Arc<Store>, key: &Digest) -> Result<Option<T>, Error> {
     if session.services.verifies_sources() {
         return Ok(None);
     }
-    let Some(trace) = store.trace(session.build_root(), key).ok().flatten() else { return Ok(None) };
-    let Ok(Record::<T::Stored> { variables, messages, result }) = serde_json::from_slice(trace.answer()) else {
+    let Some(trace) = store.load_trace(session.build_root(), key).ok().flatten() else { return Ok(None) };
+    let Ok(Record::<T::Stored> { variables, messages, result }) = serde_json::from_slice(trace.result()) else {
         return Ok(None);
     };
     let vars = &session.environment().vars;
-    if !variables.iter().all(|(pattern, then)| vars.fingerprint(pattern) == *then) || !trace.holds() {
+    if !variables.iter().all(|(pattern, then)| vars.fingerprint(pattern) == *then) || !trace.is_unchanged() {
         return Ok(None);
     }
-    let result = T::from_stored(result, session, store, &trace)?;
+    let cache = LocalActionCache::new(store.clone());
+    let result = T::from_stored(result, session, &cache, &trace)?;
     if result.is_some() {
         messages.into_iter().for_each(|message| session.ui.report(message));
     }

@@ -1,5 +1,5 @@
-//! A file of the user's repository, replaced by its next content: wholly or not at all, and never over an edit that was
-//! made meanwhile. The only place that writes where users write. What the next content is, the goals know.
+//! Replaces a file of the user's repository: completely or not at all, and never over an edit that was made in the
+//! meantime. The only place that writes files of users. The new content comes from goals.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::NamedTempFile;
 
 use crate::base::{Digest, RelPath};
-use crate::targets::files::UNFINISHED;
+use crate::targets::files::UNFINISHED_PREFIX;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -18,11 +18,11 @@ pub enum Error {
     Io { what: &'static str, file: RelPath, source: io::Error },
     #[error("`{0}` is read-only")]
     ReadOnly(RelPath),
-    #[error("`{0}` was changed by somebody else meanwhile, and is left as it is")]
+    #[error("`{0}` was changed during the run; it is left as it is")]
     Changed(RelPath),
-    #[error("`{0}` was deleted by somebody else meanwhile, and is not written again")]
+    #[error("`{0}` was deleted during the run; it is not written again")]
     Deleted(RelPath),
-    #[error("`{0}` leads out of the repository, and is left as it is")]
+    #[error("`{0}` is a link out of the repository; it is left as it is")]
     Outside(RelPath),
 }
 
@@ -36,16 +36,16 @@ impl Error {
 
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::ReadOnly(file) => Some(format!("`chmod u+w {file}`, if it should be changed")),
+            Error::ReadOnly(file) => Some(format!("run `chmod u+w {file}` if it may be changed")),
             Error::Changed(_) => Some("run the goal again".to_owned()),
-            Error::Outside(_) => Some("it is a symbolic link; change what it names by hand".to_owned()),
+            Error::Outside(_) => Some("change the file that the symbolic link names by hand".to_owned()),
             Error::Deleted(_) | Error::Io { .. } => None,
         }
     }
 }
 
-/// Gives `file` the content `next`. `expected` is what it holds now, `None` when there must be no such file. A link is
-/// followed and stays a link; mode and owner stay. Does nothing when the file holds `next` already.
+/// Gives `file` the content `next`. `expected` is the digest of its current content; `None` if the file must not exist. A
+/// link is followed and stays a link; mode and owner are kept. Does nothing if the file has the content `next` already.
 pub fn rewrite(root: &Path, file: &RelPath, expected: Option<Digest>, next: &[u8]) -> Result<(), Error> {
     match expected {
         None => create(root, file, next),
@@ -83,7 +83,7 @@ fn replace(root: &Path, file: &RelPath, expected: Digest, next: &[u8]) -> Result
     let dir = path.parent().unwrap_or(root);
     let _shared = share(dir);
     let whole = written(dir, next).map_err(at("write"))?;
-    wear(whole.as_file(), &old).map_err(at("set the mode of"))?;
+    copy_owner_and_mode(whole.as_file(), &old).map_err(at("set the mode of"))?;
     exchange(whole, &path, expected)
         .map_err(at("replace"))?
         .then_some(())
@@ -91,7 +91,7 @@ fn replace(root: &Path, file: &RelPath, expected: Digest, next: &[u8]) -> Result
     synced(dir).map_err(at("write"))
 }
 
-/// Where `path` really is, on behalf of `file`.
+/// `path` with links resolved, for the sake of `file`.
 fn real(root: &Path, file: &RelPath, path: &RelPath) -> Result<PathBuf, Error> {
     let at = |source| Error::Io { what: "find", file: file.clone(), source };
     let root = fs::canonicalize(root).map_err(at)?;
@@ -99,7 +99,8 @@ fn real(root: &Path, file: &RelPath, path: &RelPath) -> Result<PathBuf, Error> {
     if real.starts_with(&root) { Ok(real) } else { Err(Error::Outside(file.clone())) }
 }
 
-/// A directory may let a file be replaced that is not to be written, and the superuser may do anything.
+/// An error unless the file itself is writable: a writable directory allows replacing a read-only file, and the superuser
+/// may do anything.
 fn writable(path: &Path, file: &RelPath) -> Result<Metadata, Error> {
     let at = |source| Error::Io { what: "write", file: file.clone(), source };
     let metadata = fs::metadata(path).map_err(at)?;
@@ -110,8 +111,8 @@ fn writable(path: &Path, file: &RelPath) -> Result<Metadata, Error> {
     Ok(metadata)
 }
 
-/// Says that somebody writes in `dir`, as long as the answer lives; whoever writes there alone first removes what killed
-/// runs left. Where a directory cannot be locked, that stays.
+/// Marks `dir` as being written to, as long as the returned lock lives. The first writer removes what killed runs left,
+/// unless the directory cannot be locked.
 fn share(dir: &Path) -> Option<File> {
     let lock = File::open(dir).ok()?;
     match lock.try_lock() {
@@ -123,10 +124,10 @@ fn share(dir: &Path) -> Option<File> {
     Some(lock)
 }
 
-/// Best effort: what cannot be removed hurts nobody, since no goal takes it for a source.
+/// Best effort: a file that cannot be removed does no harm, since no goal treats it as a source.
 fn sweep(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX) {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -134,24 +135,23 @@ fn sweep(dir: &Path) {
 
 fn written(dir: &Path, next: &[u8]) -> io::Result<NamedTempFile> {
     let ordinary = fs::Permissions::from_mode(0o666);
-    let mut whole = tempfile::Builder::new().prefix(UNFINISHED).permissions(ordinary).tempfile_in(dir)?;
+    let mut whole = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).permissions(ordinary).tempfile_in(dir)?;
     whole.write_all(next)?;
     whole.as_file().sync_all()?;
     Ok(whole)
 }
 
-/// Mode and owner of the file that is to be replaced.
-fn wear(whole: &File, old: &Metadata) -> io::Result<()> {
+/// Copies mode and owner from the file that is replaced.
+fn copy_owner_and_mode(whole: &File, old: &Metadata) -> io::Result<()> {
     let own = whole.metadata()?;
     if (own.uid(), own.gid()) != (old.uid(), old.gid()) {
-        // Who may not give files away becomes their owner, as with any editor.
+        // A user who may not change owners becomes the owner, as with any editor.
         let _ = fchown(whole, Some(old.uid()), Some(old.gid()));
     }
     whole.set_permissions(old.permissions())
 }
 
-/// Swaps the two, so that an edit made in the last moment is in our hands rather than lost; it is put back, and the
-/// answer is no.
+/// Exchanges the two files, so that an edit made at the last moment is not lost: it is put back, and the result is false.
 fn exchange(whole: NamedTempFile, path: &Path, expected: Digest) -> io::Result<bool> {
     let swap = || renameat_with(CWD, whole.path(), CWD, path, RenameFlags::EXCHANGE);
     match swap() {
@@ -167,7 +167,7 @@ fn exchange(whole: NamedTempFile, path: &Path, expected: Digest) -> io::Result<b
     if !matches!(is_expected, Ok(true))
         && let Err(error) = swap()
     {
-        // Whatever it is, it is not removed.
+        // What was exchanged is not removed, whatever it is.
         let _ = whole.keep();
         return Err(error.into());
     }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gets_its_next_content_and_keeps_its_mode() {
+    fn a_file_gets_the_new_content_and_keeps_its_mode() {
         let root = repository();
         let path = root.path().join("app/BUILD");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o751)).unwrap();
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_made_meanwhile_is_not_lost() {
+    fn an_edit_made_during_the_run_is_not_lost() {
         let root = repository();
         assert!(matches!(rewrite_build(root.path(), Some("older")), Err(Error::Changed(_))));
         assert_eq!(read(root.path(), "app/BUILD"), "old");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_deleted_meanwhile_stays_deleted() {
+    fn a_file_that_was_deleted_during_the_run_stays_deleted() {
         let root = repository();
         fs::remove_file(root.path().join("app/BUILD")).unwrap();
         assert!(matches!(rewrite_build(root.path(), Some("old")), Err(Error::Deleted(_))));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_made_in_the_last_moment_is_put_back() {
+    fn an_edit_made_at_the_last_moment_is_put_back() {
         let root = repository();
         let path = root.path().join("app/BUILD");
         let whole = written(&root.path().join("app"), b"new").unwrap();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_came_meanwhile_is_not_replaced() {
+    fn a_file_that_was_created_during_the_run_is_not_replaced() {
         let root = repository();
         assert!(matches!(rewrite_build(root.path(), None), Err(Error::Changed(_))));
         assert_eq!(read(root.path(), "app/BUILD"), "old");
@@ -258,16 +258,16 @@ mod tests {
     }
 
     #[test]
-    fn the_same_content_again_is_no_conflict() {
+    fn the_same_content_is_not_a_conflict() {
         let root = repository();
         rewrite_build(root.path(), Some("old")).unwrap();
         rewrite_build(root.path(), Some("old")).unwrap();
     }
 
     #[test]
-    fn what_killed_runs_left_is_swept_unless_somebody_writes_there() {
+    fn files_of_killed_runs_are_removed_unless_another_run_writes_there() {
         let root = repository();
-        let (dir, left) = (root.path().join("app"), format!("{UNFINISHED}left"));
+        let (dir, left) = (root.path().join("app"), format!("{UNFINISHED_PREFIX}left"));
         fs::write(dir.join(&left), "half").unwrap();
         let other = share(&root.path().join("app"));
         fs::write(dir.join(&left), "half").unwrap();
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_a_link_and_one_that_leads_out_is_refused() {
+    fn a_link_stays_a_link_and_one_out_of_the_repository_is_refused() {
         let (root, elsewhere) = (repository(), repository());
         symlink("BUILD", root.path().join("app/link")).unwrap();
         rewrite_file(root.path(), "app/link", Some("old")).unwrap();

@@ -19,7 +19,7 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
         Some(change) => {
             let files = git::changed_files(&session.context.tracker, session.build_root(), change)?;
             let dirs: BTreeSet<RelPath> = files.iter().filter_map(RelPath::parent).collect();
-            session.report_load_errors(|broken| dirs.iter().any(|dir| broken.touches(dir)));
+            session.report_load_errors(|broken| dirs.iter().any(|dir| broken.affects(dir)));
             with_dependents(session, &graph, targets::changed(&graph, &files))?
         }
         None => {
@@ -29,7 +29,7 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
             targets::select(&graph, &specs, &session.context.cwd()?, &root)?
         }
     };
-    session.report_load_errors(|broken| addresses.iter().any(|address| broken.touches(&address.dir)));
+    session.report_load_errors(|broken| addresses.iter().any(|address| broken.affects(&address.dir)));
     filtered(session, &graph, addresses, &|filters| filters)
 }
 
@@ -57,7 +57,7 @@ fn matching(session: &Session, graph: &TargetGraph, specs: Vec<String>) -> Resul
 fn tell_broken(session: &mut Session, graph: &TargetGraph, specs: &[String]) -> Result<(), Error> {
     let root = session.build_root().to_string_lossy().into_owned();
     let cwd = session.context.cwd()?;
-    session.report_load_errors(|broken| targets::select::looks_into(graph, specs, &cwd, &root, broken));
+    session.report_load_errors(|broken| targets::select::is_affected_by(graph, specs, &cwd, &root, broken));
     Ok(())
 }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
-use tokio::sync::OnceCell;
 use waders_sandbox::Isolation;
 
+use crate::action::{Limits, Platform};
 use crate::config::typed::{IsolationChoice, SandboxSettings};
-use crate::engine::{self, Cancellation, Engine};
+use crate::engine::local::runner::LocalSettings;
+use crate::engine::local::{LocalActionCache, LocalRunner};
+use crate::engine::{Cancellation, Engine};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::sources::Sources;
@@ -72,13 +74,16 @@ impl Services {
         if let Some(engine) = &self.engine {
             return Ok(engine.clone());
         }
+        let (store, settings) = (self.open_store()?, self.local_settings());
         let engine = Arc::new(Engine {
-            store: self.open_store()?,
-            spawner: OnceCell::new(),
+            cache: Arc::new(LocalActionCache::new(store.clone())),
+            platform: settings.platform.clone(),
+            runner: Arc::new(LocalRunner::new(store.clone(), settings)),
+            store,
             client: self.context.http_client(),
             unpackers: unpackers::all(),
             recipes: recipes::all(),
-            settings: self.engine_settings(),
+            parallelism: self.parallelism(),
         });
         self.engine = Some(engine.clone());
         Ok(engine)
@@ -117,23 +122,27 @@ impl Services {
         self.sources = None;
     }
 
-    fn engine_settings(&self) -> engine::Settings {
+    fn local_settings(&self) -> LocalSettings {
         let sandbox = SandboxSettings::parse(&self.context.config);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        engine::Settings {
-            parallelism: self.context.global().parallelism.unwrap_or(cores).max(1),
-            isolation: match sandbox.isolation {
-                IsolationChoice::NoLandlock => Isolation::NoLandlock,
-                IsolationChoice::Full => Isolation::Full,
-            },
-            grace: sandbox.grace,
+        let (isolation, name) = match sandbox.isolation {
+            IsolationChoice::NoLandlock => (Isolation::NoLandlock, "no-landlock"),
+            IsolationChoice::Full => (Isolation::Full, "full"),
+        };
+        let limits = Limits {
             scratch_bytes: sandbox.scratch_bytes,
             scratch_inodes: sandbox.scratch_inodes,
             processes: sandbox.processes,
             open_files: sandbox.open_files,
             file_bytes: sandbox.file_bytes,
             memory_bytes: sandbox.memory_bytes,
-        }
+        };
+        LocalSettings { platform: Platform { isolation: name, limits }, isolation, grace: sandbox.grace }
+    }
+
+    /// The number of processes at once: as configured, else the number of cores.
+    fn parallelism(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.context.global().parallelism.unwrap_or(cores).max(1)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The repository's files as the store knows them: their digests, hashed again only when their dates changed, and what
-//! they import, parsed again only when their bytes did.
+//! The source files of the repository: their digests, computed again only if the metadata changed, and their imports,
+//! parsed again only if the content changed.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -29,15 +29,15 @@ pub struct Sources {
     root: PathBuf,
     store: Arc<Store>,
     stats: StatCache,
-    /// Whether string literals count as imports, which decides what is kept.
+    /// Whether string literals count as imports. Imports are stored separately for both.
     strings: bool,
-    /// Whether what was stored once is taken to be there still.
+    /// Whether contents that earlier runs stored are assumed to be in the store.
     trusting: bool,
-    /// A run sees one state of each file.
+    /// The files that this run has read: a run uses one state of each file.
     seen: Mutex<FxHashMap<RelPath, Node>>,
 }
 
-/// One file as it lies there, with its imports if its stat data are known.
+/// One file with its current digest, and its imports if the metadata is unchanged.
 struct Looked<'f> {
     file: &'f RelPath,
     stamp: FileStamp,
@@ -45,10 +45,10 @@ struct Looked<'f> {
     imports: Option<Imports>,
 }
 
-/// A file, and what it is in a tree or why it cannot be read.
+/// A file, and its node in a tree or why it cannot be read.
 pub type Read<'f> = (&'f RelPath, Result<Node, Error>);
 
-/// A file's imports, and the content that they are of.
+/// The imports of a file, and the digest of the content that they belong to.
 struct Found<'l> {
     looked: &'l Looked<'l>,
     digest: Digest,
@@ -58,7 +58,8 @@ struct Found<'l> {
 }
 
 impl Sources {
-    /// `trusting`: contents that earlier runs stored are not looked for. Where one is lost, a step fails that needs it.
+    /// `trusting`: contents that earlier runs stored are assumed to be in the store. If one is lost, the step that needs it
+    /// fails.
     pub fn open(
         store: Arc<Store>,
         tracker: Tracker,
@@ -70,10 +71,10 @@ impl Sources {
         Ok(Sources { tracker, root: root.to_owned(), store, stats, strings, trusting, seen: Mutex::default() })
     }
 
-    /// What these files import. Those that cannot be read are left out.
+    /// The imports of these files. Unreadable files are left out.
     pub fn imports(&self, files: &[RelPath]) -> Result<HashMap<RelPath, Arc<Imports>>, Error> {
         let looked: Vec<Looked<'_>> = files.par_iter().filter_map(|file| self.look(file).ok()).collect();
-        // By content they may be known from another branch or checkout.
+        // The imports may be known by content, from another branch or checkout.
         let (known, unknown): (Vec<_>, Vec<_>) = looked.into_iter().partition(|looked| looked.imports.is_some());
         let found = self.by_content(unknown)?;
         let known = known.into_iter().filter_map(|looked| Some((looked.file.clone(), looked.imports?)));
@@ -83,23 +84,23 @@ impl Sources {
     fn look<'f>(&self, file: &'f RelPath) -> Result<Looked<'f>, Error> {
         let path = file.to_path(&self.root);
         let stamp = FileStamp::from_metadata(&self.tracker.metadata(&path).map_err(unreadable(file))?);
-        if let Some((digest, note)) = self.stats.known(file, &stamp) {
+        if let Some((digest, note)) = self.stats.digest_and_note(file, &stamp) {
             return Ok(Looked { file, stamp, digest, imports: imports_bytes::from_bytes(note) });
         }
         let hashed_at = SystemTime::now();
         let digest = Digest::of(&self.tracker.read(&path).map_err(unreadable(file))?);
-        self.stats.learn(file.clone(), stamp, digest, hashed_at, false);
+        self.stats.insert(file.clone(), stamp, digest, hashed_at, false);
         Ok(Looked { file, stamp, digest, imports: None })
     }
 
-    /// Found by the digest, or else parsed; both are noted for the next run.
+    /// Imports by content digest, or else parsed; both are recorded for the next run.
     fn by_content(&self, looked: Vec<Looked<'_>>) -> Result<Vec<(RelPath, Imports)>, Error> {
         if looked.is_empty() {
             return Ok(Vec::new());
         }
         let kind = kind(self.strings);
         let wanted: Vec<Digest> = looked.iter().map(|looked| looked.digest).collect();
-        let kept = self.store.payloads(&kind, &wanted)?;
+        let kept = self.store.notes(&kind, &wanted)?;
         let found: Vec<Found<'_>> = looked.par_iter().filter_map(|looked| self.find(looked, &kept)).collect();
         let (mut all, mut learnt) = (Vec::new(), Vec::new());
         for found in found {
@@ -107,7 +108,7 @@ impl Sources {
             all.push((found.looked.file.clone(), found.imports));
             learnt.extend(found.is_new.then_some((found.digest, found.bytes)));
         }
-        self.store.save_payloads(&kind, &learnt)?;
+        self.store.save_notes(&kind, &learnt)?;
         Ok(all)
     }
 
@@ -120,25 +121,25 @@ impl Sources {
         let content = self.tracker.read(&looked.file.to_path(&self.root)).ok()?;
         let imports = imports(&content, self.strings);
         let bytes = imports_bytes::to_bytes(&imports);
-        // Kept for what was read, which an editor may have changed since it was hashed.
+        // Stored for the content that was read: an editor may have changed the file since it was hashed.
         Some(Found { looked, digest: Digest::of(&content), imports, bytes, is_new: true })
     }
 
-    /// Keeps what was learnt for the next run, and forgets Python files that are not among those of the repository.
+    /// Saves the records for the next run, without Python files that are no longer in the repository.
     pub fn save_present(&self, files: &Files) -> Result<(), Error> {
         let is_present = |path: &str| RelPath::parse(path).is_ok_and(|path| files.contains(&path));
         let wanted = |path: &str| !(path.ends_with(".py") || path.ends_with(".pyi")) || is_present(path);
         Ok(self.store.save_stat_cache(&self.stats, wanted)?)
     }
 
-    /// A tree of these files, named only: their bytes are in the store.
+    /// The digest of a tree of these files, written lazily. Their contents are in the store.
     pub fn tree<'f>(&self, files: impl IntoIterator<Item = &'f RelPath>) -> Result<Digest, Error> {
         let nodes = self.nodes(files)?.into_iter().map(|(file, node)| Ok((file.clone(), node?)));
         let nodes = nodes.collect::<Result<_, Error>>()?;
-        Ok(self.store.name_tree(&Tree { nodes })?)
+        Ok(self.store.put_tree_lazily(&Tree { nodes })?)
     }
 
-    /// These files, in their order, as a tree has them, their bytes in the store; or why a file cannot be read. All that
+    /// The tree nodes of these files, in order, their contents in the store; or why a file cannot be read. All contents that
     /// are new to the store are synced together.
     pub fn nodes<'f>(&self, files: impl IntoIterator<Item = &'f RelPath>) -> Result<Vec<Read<'f>>, Error> {
         let files: Vec<&RelPath> = files.into_iter().collect();
@@ -153,7 +154,7 @@ impl Sources {
         let (mut seen, mut unread) = (seen(), FxHashMap::default());
         for (file, node) in new.into_iter().zip(found) {
             match node {
-                // Another thread may have seen it meanwhile: what was seen first is what this run has.
+                // Another thread may have read it at the same time: the first result is used by the whole run.
                 Ok(node) => drop(seen.entry(file.clone()).or_insert(node)),
                 Err(error) => drop(unread.insert(file, error)),
             }
@@ -165,12 +166,12 @@ impl Sources {
         Ok(files.into_iter().filter_map(node).collect())
     }
 
-    /// Keeps what was learnt for the next run.
+    /// Saves the records for the next run.
     pub fn save(&self) -> Result<(), Error> {
         Ok(self.store.save_stat_cache(&self.stats, |_| true)?)
     }
 
-    /// Its bytes will be in the store when the batch is committed.
+    /// The content is in the store when the batch is committed.
     fn node(&self, batch: &Batch<'_>, file: &RelPath) -> Result<Node, Error> {
         use std::os::unix::fs::PermissionsExt;
         let path = file.to_path(&self.root);
@@ -185,11 +186,11 @@ impl Sources {
         }
         let hashed_at = SystemTime::now();
         let digest = batch.put_file(&path, false).map_err(|error| match error {
-            // The file's fault rather than the store's.
+            // An error of the file, not of the store.
             crate::store::Error::Io { path: at, source, .. } if at == path => unreadable(file)(source),
             error => error.into(),
         })?;
-        self.stats.learn(file.clone(), stamp, digest, hashed_at, true);
+        self.stats.insert(file.clone(), stamp, digest, hashed_at, true);
         Ok(Node::File { digest, executable })
     }
 }
@@ -199,7 +200,7 @@ fn unreadable(file: &RelPath) -> impl Fn(std::io::Error) -> Error + '_ {
     |source| Error::Read { file: file.clone(), source }
 }
 
-/// Which notes there are on a file's content.
+/// The kind of the index's payloads that hold imports by content.
 fn kind(strings: bool) -> String {
     format!("imports-{IMPORTS_VERSION}{}", if strings { "-strings" } else { "" })
 }
@@ -211,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_cannot_be_read_is_the_files_fault_and_keeps_no_other_back() {
+    fn an_unreadable_file_is_its_own_error_and_affects_no_other_file() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("repository");
         fs::create_dir_all(root.join("was_a_file.py")).unwrap();
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_that_the_store_lost_is_stored_again_where_it_is_looked_for() {
+    fn a_lost_content_is_stored_again_unless_the_store_is_trusted() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("repository");
         let file = RelPath::parse("a.py").unwrap();
@@ -244,7 +245,7 @@ mod tests {
         assert!(stored(true));
         let blobs = fs::read_dir(dir.path().join("store/blob")).unwrap();
         blobs.for_each(|shelf| fs::remove_dir_all(shelf.unwrap().path()).unwrap());
-        assert!(!stored(true), "the file is read though it is known");
+        assert!(!stored(true), "the file was read although its metadata is unchanged");
         assert!(stored(false));
     }
 }

@@ -1,4 +1,4 @@
-//! The pinned system tree and interpreters of a run: what the settings want, made present, and `waders.lock` kept.
+//! The pinned system tree and interpreters of a run, installed as the settings require and recorded in `waders.lock`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,31 +9,32 @@ use crate::config::typed::{GlobalSettings, PythonSettings};
 use crate::plan::interpreter::Interpreter;
 use crate::session::{self, Error, Session};
 use crate::targets;
-use crate::toolchain::settings::{Machine, packages};
-use crate::toolchain::{self, Constraints, Context, Lock, Settings, Toolchain, Wanted};
+use crate::toolchain::settings::{Machine, system_packages};
+use crate::toolchain::{self, Constraints, Lock, ProviderContext, Request, Toolchain, ToolchainSettings};
 
-/// The lock's name in the build root.
+/// The name of the lockfile in the build root.
 pub const LOCK: &str = "waders.lock";
 
 const PLATFORM: &str = "linux-x86_64";
 
-/// Of Pants before 2.17, for repositories that set none. From then on Pants wants them set.
+/// The default interpreter constraints of Pants before 2.17. Later versions require the setting.
 const OLD_CONSTRAINTS: &str = "CPython>=3.7,<4";
 
-/// An interpreter that reads BUILD files as well as any.
+/// The interpreter constraints for BUILD files where the repository has none that can be met.
 const ANY: &str = "CPython>=3.9";
 
-/// Interpreter constraints of targets that have none of their own.
+/// The interpreter constraints of targets without constraints of their own.
 pub fn default_constraints(config: &Config) -> Vec<String> {
     let set = PythonSettings::parse(config).interpreter_constraints;
-    if set.is_empty() && !targets::is_since(GlobalSettings::parse(config).pants_version.as_deref(), (2, 17)) {
+    if set.is_empty() && !targets::is_release_at_least(GlobalSettings::parse(config).pants_version.as_deref(), (2, 17))
+    {
         return vec![OLD_CONSTRAINTS.to_owned()];
     }
     set
 }
 
-/// Constraints of an interpreter for BUILD files, which are nobody's sources: the repository's or, where that cannot be
-/// had, any.
+/// The interpreter constraints for BUILD files: those of the repository or, where no such interpreter is available, any
+/// recent version.
 pub fn constraints_of_build_files(session: &mut Session) -> Result<Vec<String>, Error> {
     let constraints = default_constraints(session.config());
     match ensure(session, &constraints) {
@@ -44,26 +45,26 @@ pub fn constraints_of_build_files(session: &mut Session) -> Result<Vec<String>, 
     }
 }
 
-/// The toolchain for these interpreter constraints; the lock is written when it had to grow. Where the session found that
-/// the store lost a part of a tree, every tree is made again.
+/// Installs the toolchain for these interpreter constraints, and adds it to the lockfile if it is missing there. If the store
+/// lost a part of a tree in this run, every tree is made again.
 pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain, Error> {
     if constraints.is_empty() {
         return Err(Error::NoConstraints);
     }
-    let ensure = if session.services.verifies_sources() { toolchain::restore } else { toolchain::ensure };
+    let provide = if session.services.verifies_sources() { toolchain::restore } else { toolchain::provide };
     let path = session.build_root().join(LOCK);
     let (store, client) = (session.services.open_store()?, session.context.http_client());
-    let settings = Settings::of(session.config(), &machine(&session.context))?;
+    let settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
     let frozen = session.context.is_frozen();
-    let wanted = Wanted {
+    let request = Request {
         platform: PLATFORM.to_owned(),
-        packages: packages(session.config()),
+        packages: system_packages(session.config()),
         python: Some(Constraints::parse(constraints)?),
     };
     let mut lock = Lock::load(&session.context.tracker, &path)?;
-    let toolchain = ensure(&mut lock, &wanted, &Context::new(&store, &client, &settings, frozen))?;
+    let toolchain = provide(&mut lock, &request, &ProviderContext::new(&store, &client, &settings, frozen))?;
     if !frozen && lock.save(&session.context.tracker, &path)? {
-        let advice = "commit it, so that everybody builds with the same toolchain";
+        let advice = "commit it, so that everyone builds with the same toolchain";
         session.ui.note(&format!("wrote `{LOCK}`"), Some(advice));
     }
     Ok(toolchain)

@@ -56,6 +56,11 @@ impl Ui {
 
     /// Shows a message unless the same was shown before.
     pub fn report(&self, message: Message) {
+        match message.severity {
+            Severity::Error => tracing::error!("{}", message.text),
+            Severity::Warning => tracing::warn!("{}", message.text),
+            Severity::Note => tracing::info!("{}", message.text),
+        }
         let text = message.render(self.terminal.colour);
         if self.diagnostics.record(message) {
             self.console.text(&text);

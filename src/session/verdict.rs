@@ -1,30 +1,31 @@
-//! Whether a goal's findings are good or bad. Bad findings are no errors: the goal did what it was asked.
+//! The verdict of a goal. Findings of a tool are a verdict, not an error: the goal did what it was asked to do.
 
 use crate::report::{ExitCode, exit_code};
 use crate::session::Kind;
 
+/// How a goal ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Good,
-    /// With the exit code that tells the kind of finding.
+    /// With the exit code of the tool.
     Bad(i32),
-    /// What it was asked could not be done at all, for one kind of reason, which is already told.
+    /// The goal could not do its work, for one kind of reason, which is already reported.
     Prevented(Kind),
     /// The user stopped it.
     Interrupted,
 }
 
 impl Verdict {
-    /// Of a tool: 0 is good.
-    pub fn of_exit_code(code: i32) -> Verdict {
+    /// The verdict of a tool with this exit code: 0 is good.
+    pub fn from_exit_code(code: i32) -> Verdict {
         if code == 0 { Verdict::Good } else { Verdict::Bad(code) }
     }
 
-    /// What the process ends with after it.
+    /// The exit code of the process.
     pub fn exit_code(self) -> u8 {
         match self {
             Verdict::Good => ExitCode::Success.number(),
-            Verdict::Bad(code) => exit_code::of_tool(code),
+            Verdict::Bad(code) => exit_code::from_tool(code),
             Verdict::Prevented(kind) => kind.exit_code().number(),
             Verdict::Interrupted => ExitCode::Failure.number(),
         }
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_process_ends_with_the_code_of_its_trouble_or_of_its_tool() {
+    fn the_exit_code_is_that_of_the_error_kind_or_of_the_tool() {
         let codes = [Verdict::Good, Verdict::Bad(30), Verdict::Bad(-15), Verdict::Prevented(Kind::Store)];
         assert_eq!(codes.map(Verdict::exit_code), [0, 30, 241, 73]);
     }

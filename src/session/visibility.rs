@@ -1,4 +1,4 @@
-//! Dependencies that visibility rules forbid or warn of. What the rules say is `target`'s to know.
+//! Dependencies that visibility rules forbid or warn about. The rules themselves are in `targets`.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -9,22 +9,22 @@ use crate::config::typed::VisibilitySettings;
 use crate::inference::Dependencies;
 use crate::inference::numbered::Number;
 use crate::session::{Error, Session};
-use crate::targets::visibility::End;
+use crate::targets::visibility::Endpoint;
 use crate::targets::{Address, Diagnostic, Kind, Target};
 
-/// Tells of every such dependency of these targets; an error if one is forbidden.
+/// Reports every such dependency of these targets; an error if one is forbidden.
 pub fn check(session: &mut Session, dependencies: &Dependencies, about: &BTreeSet<Address>) -> Result<(), Error> {
     let graph = session.load_graph()?;
     if graph.visibility().is_empty() || !VisibilitySettings::parse(session.config()).enforce {
         return Ok(());
     }
-    let ends: Vec<OnceLock<Option<End>>> = (0..dependencies.len()).map(|_| OnceLock::new()).collect();
+    let ends: Vec<OnceLock<Option<Endpoint>>> = (0..dependencies.len()).map(|_| OnceLock::new()).collect();
     let end = |number: Number| {
         let found = || graph.get(dependencies.address(number)).map(|target| graph.visibility().end(&graph, target));
         ends[number as usize].get_or_init(found).as_ref()
     };
-    // As in Pants: that a generator depends on what it generates is nobody's wish.
-    let is_generator = |from: &Target| Kind::of(&from.kind).is_some_and(Kind::is_generator);
+    // As in Pants: nobody wrote the dependencies of a generator on what it generates.
+    let is_generator = |from: &Target| Kind::find(&from.kind).is_some_and(Kind::is_generator);
     let asked: Vec<Number> = about
         .iter()
         .filter(|address| graph.get(address).is_some_and(|from| !is_generator(from)))
@@ -32,7 +32,7 @@ pub fn check(session: &mut Session, dependencies: &Dependencies, about: &BTreeSe
         .collect();
     let of = |from: &Number| {
         let to = dependencies.named(*from).iter().filter_map(|to| end(*to));
-        end(*from).map(|from| to.filter_map(|to| from.ruling(to)).collect::<Vec<_>>()).unwrap_or_default()
+        end(*from).map(|from| to.filter_map(|to| from.check_dependency(to)).collect::<Vec<_>>()).unwrap_or_default()
     };
     let rulings: Vec<Diagnostic> = asked.par_iter().flat_map_iter(of).collect();
     rulings.iter().for_each(|ruling| session.ui.report_diagnostic(ruling));

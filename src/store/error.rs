@@ -1,46 +1,79 @@
-//! What can go wrong in the store. Advice to the user is the caller's.
+//! Errors of the store and their hints.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::base::Digest;
 
+/// The result of an operation of the store.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// What to do about a full disk.
+pub const NO_SPACE_HINT: &str =
+    "free some space, or set `dir` in the section `[store]` of `waders.toml` to a directory with more space";
+
+const UNWRITABLE_HINT: &str =
+    "set `dir` in the section `[store]` of `waders.toml`, or `XDG_CACHE_HOME`, to a directory that can be written";
+
+const FOREIGN_OWNER_HINT: &str = "set `dir` in the section `[store]` of `waders.toml`, or `XDG_CACHE_HOME`, to a directory of \
+                                  your own";
+
+/// An error of the store.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages describe the fields")]
 pub enum Error {
-    /// `tried` is a verb: `read`, `create`, `rename` …
+    /// An operation of the file system failed. `tried` is a verb, such as `read` or `create`.
     #[error("cannot {tried} `{path}`")]
     Io { tried: &'static str, path: PathBuf, source: io::Error },
-    /// The disk or the quota is used up. `path` is the directory that is full.
+    /// The disk or the quota is full. `path` is the directory that was written to.
     #[error("no space left in `{path}`")]
     Full { path: PathBuf, source: io::Error },
-    /// Never stored, or found damaged and set aside. Whoever made it can make it again.
+    /// The root of the store belongs to another user.
+    #[error("the store `{dir}` belongs to the user {owner_uid}, and this process runs as user {own_uid}")]
+    ForeignOwner { dir: PathBuf, owner_uid: u32, own_uid: u32 },
+    /// Never stored, or damaged and quarantined. The action that produces it can run again.
     #[error("`{0}` is not in the store")]
     Missing(Digest),
-    /// Two parts of a merge disagree.
-    #[error("two different files would lie at `{path}`")]
+    /// Two parts of a merge have different entries at the same path.
+    #[error("two parts have different files at `{path}`")]
     Conflict { path: String },
-    /// A tree that cannot be: as a value, or as the bytes of a `Directory` message.
+    /// An invalid tree, either as a value or as the bytes of a `Directory` message.
     #[error("tree `{tree}` is malformed: {why}")]
     Malformed { tree: String, why: String },
-    /// Something below a captured directory that a tree cannot or must not hold.
-    #[error("`{path}` cannot be captured: {why}")]
+    /// An entry of a captured directory that a tree cannot represent or must not contain.
+    #[error("cannot capture `{path}`: {why}")]
     Refused { path: String, why: String },
-    /// An archive that is damaged or hostile. Nothing of it was stored.
+    /// An archive that is damaged or hostile. None of its contents was stored.
     #[error("cannot unpack {archive}: {why}")]
     Archive { archive: &'static str, why: String, source: Option<io::Error> },
+    /// SQLite failed for a reason other than damage.
     #[error("cannot use the index `{path}`")]
     Index { path: PathBuf, source: rusqlite::Error },
 }
 
 impl Error {
-    /// What the store lost, if that is the reason.
+    /// The digest of the missing object, if this is `Error::Missing`.
     pub fn missing(&self) -> Option<Digest> {
         match self {
             Error::Missing(digest) => Some(*digest),
             _ => None,
         }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+        let advice = match self {
+            Error::Full { .. } => NO_SPACE_HINT,
+            Error::ForeignOwner { .. } => FOREIGN_OWNER_HINT,
+            Error::Io { source, .. }
+                if matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem) =>
+            {
+                UNWRITABLE_HINT
+            }
+            _ => return None,
+        };
+        Some(advice.to_owned())
     }
 
     /// For `map_err`: `fs::read(path).map_err(Error::io("read", path))`.
@@ -54,6 +87,7 @@ impl Error {
         }
     }
 
+    /// Like `io`, for the error type of `nix`.
     pub(super) fn os(tried: &'static str, path: impl AsRef<Path>) -> impl FnOnce(nix::Error) -> Error {
         move |errno| Error::io(tried, path)(errno.into())
     }

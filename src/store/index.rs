@@ -1,5 +1,5 @@
-//! The SQLite file that remembers what came of what: small values under 32-byte keys. Losing it costs time, never
-//! correctness, so whatever is wrong with it ends in a fresh one.
+//! The index: an SQLite database with small values under 32-byte keys, such as the action cache. Losing it costs time but never
+//! makes a result wrong, so a damaged database is replaced by an empty one.
 
 use std::fs;
 use std::fs::File;
@@ -12,13 +12,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params}
 use super::error::{Error, Result};
 use super::layout::{Store, lock};
 
-/// Raise it when the tables change: other versions are set aside.
+/// Must be raised when the tables change. Databases of other versions are quarantined.
 const VERSION: i64 = 2;
 
-/// How long a writer waits for writers of other processes.
+/// The time limit for waiting for writers of other processes.
 const BUSY: Duration = Duration::from_secs(20);
 
-/// A power cut may take the last values with it, but never mixes them up.
+/// With `synchronous = NORMAL` in WAL mode, a power failure can lose the last transactions but cannot damage the database
+/// (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
 const SETTINGS: &str = "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;";
 
 const TABLES: &str = "
@@ -28,6 +29,7 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// An open index.
 #[derive(Debug)]
 pub struct Index {
     path: PathBuf,
@@ -36,8 +38,8 @@ pub struct Index {
 }
 
 impl Store {
-    /// Keeps a value under a key; a later one replaces it.
-    pub fn remember(&self, key: &[u8; 32], value: &[u8]) -> Result<()> {
+    /// Stores a value in the index. It replaces an earlier value of the key.
+    pub fn index_put(&self, key: &[u8; 32], value: &[u8]) -> Result<()> {
         let hash = blake3::hash(value);
         self.index.with(|connection| {
             let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO memory VALUES (?1, ?2, ?3)")?;
@@ -45,91 +47,93 @@ impl Store {
         })
     }
 
-    /// The value kept under a key. A damaged one is none.
-    pub fn recall(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>> {
+    /// The value of a key in the index. A damaged value is treated as missing.
+    pub fn index_get(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>> {
         self.index.with(|connection| {
             let mut select = connection.prepare_cached("SELECT hash, value FROM memory WHERE key = ?1")?;
-            select.query_row(params![key], sound_value).optional().map(Option::flatten)
+            select.query_row(params![key], verified_value).optional().map(Option::flatten)
         })
     }
 
-    /// Forgets a key, for a value that turned out to be wrong.
-    pub fn forget(&self, key: &[u8; 32]) -> Result<()> {
+    /// Removes a key from the index.
+    pub fn index_remove(&self, key: &[u8; 32]) -> Result<()> {
         self.index.with(|connection| connection.execute("DELETE FROM memory WHERE key = ?1", params![key]).map(drop))
     }
 }
 
 impl Index {
+    /// Opens the index of the store at `root`, or creates it.
     pub fn open(root: &Path, notices: Arc<Mutex<Vec<String>>>) -> Result<Index> {
         let path = root.join("index.db");
-        let connection = open_or_renew(&path, &notices, Look::AtTheHead)?;
+        let connection = open_or_replace(&path, &notices, Check::Header)?;
         Ok(Index { path, connection: Mutex::new(connection), notices })
     }
 
-    /// Runs a query; if the file turns out to be damaged, sets it aside and runs the query once more on a fresh one.
+    /// Runs a query. If the database is damaged, it is replaced by an empty one and the query runs once more.
     pub fn with<T>(&self, mut query: impl FnMut(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
         let mut connection = lock(&self.connection);
         match query(&mut connection) {
             Err(error) if is_damage(&error) => {
-                *connection = open_or_renew(&self.path, &self.notices, Look::AtEveryPage)?;
-                query(&mut connection).map_err(|error| explain(&self.path, error))
+                *connection = open_or_replace(&self.path, &self.notices, Check::EveryPage)?;
+                query(&mut connection).map_err(|error| index_error(&self.path, error))
             }
-            outcome => outcome.map_err(|error| explain(&self.path, error)),
+            outcome => outcome.map_err(|error| index_error(&self.path, error)),
         }
     }
 }
 
-/// The value of a row `(hash, value)`; none if it is not what was written.
-pub(super) fn sound_value(row: &Row<'_>) -> rusqlite::Result<Option<Vec<u8>>> {
+/// The value of a row `(hash, value)`; `None` if it does not match its hash.
+pub(super) fn verified_value(row: &Row<'_>) -> rusqlite::Result<Option<Vec<u8>>> {
     let (Ok(hash), Ok(value)) = (row.get_ref(0)?.as_blob(), row.get_ref(1)?.as_blob()) else { return Ok(None) };
     Ok((blake3::hash(value).as_bytes() == hash).then(|| value.to_vec()))
 }
 
-/// How closely to look at a file before it is trusted: all of it only after damage was met, since that takes long.
+/// How a database is checked when it is opened. All pages are checked only after damage was detected, since that is slow.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
-    AtTheHead,
-    AtEveryPage,
+enum Check {
+    Header,
+    EveryPage,
 }
 
-/// A file that is in order is opened without waiting for anybody. Else one process at a time decides what to do, so
-/// that nobody sets a fresh file aside.
-fn open_or_renew(path: &Path, notices: &Mutex<Vec<String>>, look: Look) -> Result<Connection> {
-    if let (Look::AtTheHead, Ok(Some(connection))) = (look, attach(path)) {
+/// Opens a usable database without waiting for other processes. Otherwise one process at a time creates or replaces it under a
+/// lock, so that none quarantines a database that another has just created.
+fn open_or_replace(path: &Path, notices: &Mutex<Vec<String>>, check: Check) -> Result<Connection> {
+    if let (Check::Header, Ok(Some(connection))) = (check, open_existing(path)) {
         return Ok(connection);
     }
-    let gate = path.with_extension("lock");
-    let gate =
-        File::options().create(true).truncate(false).write(true).open(&gate).map_err(Error::io("open", &gate))?;
-    gate.lock().map_err(Error::io("lock", path))?;
-    match connect(path, look) {
+    let lock_path = path.with_extension("lock");
+    let lock_file = File::options().create(true).truncate(false).write(true).open(&lock_path);
+    let lock_file = lock_file.map_err(Error::io("open", &lock_path))?;
+    lock_file.lock().map_err(Error::io("lock", path))?;
+    match open_or_create(path, check) {
         Ok(connection) => Ok(connection),
-        Err(Fault::Unusable(why)) => {
-            set_aside(path, &why, notices)?;
-            connect(path, Look::AtTheHead).map_err(|fault| match fault {
-                Fault::Sql(error) => explain(path, error),
-                Fault::Unusable(why) => {
-                    Error::Io { tried: "make", path: path.to_owned(), source: std::io::Error::other(why) }
+        Err(OpenFailure::Unusable(why)) => {
+            quarantine(path, &why, notices)?;
+            open_or_create(path, Check::Header).map_err(|failure| match failure {
+                OpenFailure::Sql(error) => index_error(path, error),
+                OpenFailure::Unusable(why) => {
+                    Error::Io { tried: "create", path: path.to_owned(), source: std::io::Error::other(why) }
                 }
             })
         }
-        Err(Fault::Sql(error)) => Err(explain(path, error)),
+        Err(OpenFailure::Sql(error)) => Err(index_error(path, error)),
     }
 }
 
-enum Fault {
+enum OpenFailure {
+    /// Damaged, or of another version.
     Unusable(String),
     Sql(rusqlite::Error),
 }
 
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Fault {
-        if is_damage(&error) { Fault::Unusable(error.to_string()) } else { Fault::Sql(error) }
+impl From<rusqlite::Error> for OpenFailure {
+    fn from(error: rusqlite::Error) -> OpenFailure {
+        if is_damage(&error) { OpenFailure::Unusable(error.to_string()) } else { OpenFailure::Sql(error) }
     }
 }
 
-/// A connection to a file that is there and has all it needs; writes nothing.
-fn attach(path: &Path) -> rusqlite::Result<Option<Connection>> {
+/// A connection to an existing database in WAL mode and of this version. Writes nothing.
+fn open_existing(path: &Path) -> rusqlite::Result<Option<Connection>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
@@ -139,8 +143,8 @@ fn attach(path: &Path) -> rusqlite::Result<Option<Connection>> {
     Ok((mode == "wal" && version == VERSION).then_some(connection))
 }
 
-/// As `attach`, but makes what is missing.
-fn connect(path: &Path, look: Look) -> std::result::Result<Connection, Fault> {
+/// Like `open_existing`, but creates the file and the tables if they are missing.
+fn open_or_create(path: &Path, check: Check) -> std::result::Result<Connection, OpenFailure> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
@@ -154,31 +158,40 @@ fn connect(path: &Path, look: Look) -> std::result::Result<Connection, Fault> {
             transaction.execute_batch(TABLES)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
-        (other, _) => return Err(Fault::Unusable(format!("it has version {other}, and this program knows {VERSION}"))),
+        (other, _) => {
+            return Err(OpenFailure::Unusable(format!(
+                "its version is {other}, and this program uses version {VERSION}"
+            )));
+        }
     }
     transaction.commit()?;
-    if look == Look::AtEveryPage {
+    if check == Check::EveryPage {
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
-            return Err(Fault::Unusable(verdict));
+            return Err(OpenFailure::Unusable(verdict));
         }
     }
     Ok(connection)
 }
 
-/// Moves the database with its log. What another process still writes into the moved file is lost, which is harmless.
-fn set_aside(path: &Path, why: &str, notices: &Mutex<Vec<String>>) -> Result<()> {
-    let aside = path.with_file_name("quarantine");
-    let unique = tempfile::Builder::new().prefix("index.").tempdir_in(&aside);
-    let unique = unique.map_err(Error::io("create a directory in", aside.join("index")))?.keep();
+/// Moves the database and its log to `quarantine/`. Values that another process still writes to the moved file are lost, which is
+/// harmless.
+fn quarantine(path: &Path, why: &str, notices: &Mutex<Vec<String>>) -> Result<()> {
+    let quarantine = path.with_file_name("quarantine");
+    let unique = tempfile::Builder::new().prefix("index.").tempdir_in(&quarantine);
+    let unique = unique.map_err(Error::io("create a directory in", quarantine.join("index")))?.keep();
     for suffix in ["", "-wal", "-shm"] {
         let name = format!("index.db{suffix}");
         match fs::rename(path.with_file_name(&name), unique.join(&name)) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            moved => moved.map_err(Error::io("set aside", path))?,
+            moved => moved.map_err(Error::io("quarantine", path))?,
         }
     }
-    lock(notices).push(format!("index `{}` is set aside in `{}`: {why}", path.display(), unique.display()));
+    lock(notices).push(format!(
+        "the index `{}` was moved to `{}` and replaced: {why}",
+        path.display(),
+        unique.display()
+    ));
     Ok(())
 }
 
@@ -186,7 +199,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
-fn explain(path: &Path, error: rusqlite::Error) -> Error {
+fn index_error(path: &Path, error: rusqlite::Error) -> Error {
     if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
         return Error::io("write", path)(std::io::ErrorKind::StorageFull.into());
     }

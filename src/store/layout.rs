@@ -1,81 +1,166 @@
-//! The open store: its directories and what one process keeps in memory about them. What it can do is in the other
-//! files of this room, one noun each.
+//! The open store: its directories and what one process keeps in memory about them. The operations are in the other files
+//! of this room.
 
 use std::collections::HashMap;
 use std::fs;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::error::{Error, Result};
 use super::index::Index;
-use super::session::{self, Scratch, Session};
+use super::scratch::{self, Scratch, TmpDir};
 use crate::base::Digest;
-use crate::store::objects::lazy_trees::Named;
+use crate::store::objects::lazy_trees::LazyLevels;
 
-/// Shared by all threads of a process, and by any number of processes.
+/// The mode of the root. It alone keeps other users out: directories below are readable by every user.
+const ROOT_MODE: u32 = 0o700;
+
+/// An open store. It can be shared by all threads of a process, and any number of processes can open the same one.
 #[derive(Debug)]
 pub struct Store {
     pub(super) root: PathBuf,
-    pub(super) session: Session,
+    pub(super) tmp: TmpDir,
     pub(super) index: Index,
-    /// Images that this process has checked or made; the inner lock lets one thread work on an image at a time.
+    /// Images, and whether this process has verified or composed them. The inner lock lets only one thread work on an image.
     pub(super) images: Mutex<HashMap<Digest, Arc<Mutex<bool>>>>,
-    /// What was named and may not be written yet.
-    pub(super) named: Mutex<Named>,
+    /// Levels of lazily written trees.
+    pub(super) lazy_levels: Mutex<LazyLevels>,
     notices: Arc<Mutex<Vec<String>>>,
 }
 
 impl Store {
-    /// Opens the store at `root`; makes it if it is missing.
+    /// Opens the store at `root`, or creates it if it is missing.
+    ///
+    /// The root becomes private (mode 0700). `Error::ForeignOwner` if it belongs to another user, who could replace every
+    /// result in it.
     pub fn open(root: &Path) -> Result<Store> {
         let root = std::path::absolute(root).map_err(Error::io("find", root))?;
+        make_private(&root)?;
         for dir in ["blob", "tree", "image", "repository", "tmp", "quarantine"] {
             make_dir(&root.join(dir))?;
         }
         let notices = Arc::new(Mutex::new(Vec::new()));
         let tmp = root.join("tmp");
-        session::sweep(&tmp);
+        scratch::sweep(&tmp);
         Ok(Store {
-            session: Session::begin(&tmp)?,
+            tmp: TmpDir::create(&tmp)?,
             index: Index::open(&root, Arc::clone(&notices))?,
             root,
             images: Mutex::default(),
-            named: Mutex::default(),
+            lazy_levels: Mutex::default(),
             notices,
         })
     }
 
+    /// The absolute path of the store.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// A new, empty, writable directory on the store's file system, for a process to fill and `capture` to read.
     pub fn scratch(&self) -> Result<Scratch> {
-        Scratch::make(self.session.fresh())
+        Scratch::create(self.tmp.fresh_path())
     }
 
-    /// What was found damaged and set aside or made anew since the last call. For the user to see.
+    /// Takes the messages since the last call about damaged files that were quarantined or rebuilt.
     pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.notices))
     }
 
-    pub(super) fn note(&self, notice: String) {
+    pub(super) fn add_notice(&self, notice: String) {
         lock(&self.notices).push(notice);
     }
 }
 
-/// No invariant spans a lock in this room, so a thread that panicked inside left nothing half done.
+/// Locks a mutex of this room. A poisoned one is used as it is: no invariant of this room spans a lock, so a thread that
+/// panicked cannot have left an inconsistent value.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Readable by every user whatever the umask: steps run under another uid.
+/// Creates the root if it is missing, and makes it private in any case: earlier versions created it readable by everyone.
+fn make_private(root: &Path) -> Result<()> {
+    if let Some(parent) = root.parent() {
+        fs::create_dir_all(parent).map_err(Error::io("create", root))?;
+    }
+    match DirBuilder::new().mode(ROOT_MODE).create(root) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        created => created.map_err(Error::io("create", root))?,
+    }
+    let metadata = fs::metadata(root).map_err(Error::io("read the metadata of", root))?;
+    let own_uid = nix::unistd::geteuid().as_raw();
+    if metadata.uid() != own_uid {
+        return Err(Error::ForeignOwner { dir: root.to_owned(), owner_uid: metadata.uid(), own_uid });
+    }
+    if metadata.is_dir() && metadata.mode() & 0o7777 != ROOT_MODE {
+        let private = Permissions::from_mode(ROOT_MODE);
+        fs::set_permissions(root, private).map_err(Error::io("set the mode of", root))?;
+    }
+    Ok(())
+}
+
+/// Creates a directory below the root, readable by every user whatever the umask is. A step runs under another uid and reads
+/// below a mount of such a directory. The mount is opened by the caller, so the private root does not prevent that.
 pub(super) fn make_dir(dir: &Path) -> Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
     fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
     fs::set_permissions(dir, Permissions::from_mode(0o755)).map_err(Error::io("set the mode of", dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_new_store_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("missing/store")).unwrap();
+        assert_eq!(mode(store.root()), 0o700);
+        assert_eq!(mode(&store.root().join("blob")), 0o755);
+    }
+
+    #[test]
+    fn an_existing_store_becomes_private_when_it_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("store");
+        drop(Store::open(&root).unwrap());
+        for open_to_others in [0o755, 0o777, 0o750, 0o2700] {
+            fs::set_permissions(&root, Permissions::from_mode(open_to_others)).unwrap();
+            drop(Store::open(&root).unwrap());
+            assert_eq!(mode(&root), 0o700, "{open_to_others:o}");
+        }
+    }
+
+    #[test]
+    fn a_store_of_another_user_is_refused() {
+        let own_uid = nix::unistd::geteuid();
+        if !own_uid.is_root() {
+            eprintln!("skipped: giving a directory to another user needs root");
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("store");
+        drop(Store::open(&root).unwrap());
+        let owner_uid = 54_321;
+        std::os::unix::fs::chown(&root, Some(owner_uid), None).unwrap();
+        fs::set_permissions(&root, Permissions::from_mode(0o755)).unwrap();
+        let error = Store::open(&root).unwrap_err();
+        assert!(
+            matches!(&error, Error::ForeignOwner { dir, owner_uid: 54_321, own_uid: 0 } if *dir == root),
+            "{error:?}"
+        );
+        let message =
+            format!("the store `{}` belongs to the user 54321, and this process runs as user 0", root.display());
+        assert_eq!(error.to_string(), message);
+        assert!(error.hint().unwrap().contains("`XDG_CACHE_HOME`"));
+        assert_eq!(mode(&root), 0o755, "a directory of another user is not changed");
+    }
 }

@@ -1,35 +1,35 @@
-//! The content-addressed store: blobs, trees, materialized images and the index that remembers what came of what.
-//! It knows digests and paths only: no action, target or process.
+//! The content-addressed store: blobs, trees, materialized images, and the index of cached results. It knows digests and paths
+//! only; actions, targets and processes are unknown here.
 //!
-//! On disk, below one root:
+//! The layout below the root, which is private to its owner (0700):
 //!
 //! ```text
-//! blob/ab/<hex>      a file's bytes, 0444; `<hex>-x` is the same bytes as a second inode, 0555
+//! blob/ab/<hex>      the contents of a file, 0444; `<hex>-x` has the same bytes as a separate inode, 0555
 //! tree/ab/<hex>      one directory level: a canonical `Directory` message, 0444
-//! image/<hex>/root   a tree as a directory of hardlinks to blobs, read-only, bound whole into sandboxes
-//! tmp/<session>/     what a living process is writing; locked by it, swept by the next when it died
-//! quarantine/        what was found damaged: never served, kept to be looked at
-//! repository/<hex>-… what is known of one repository: its files' stat data, digests and imports, its directories'
-//!                    listings (`pack`), what runs looked at and came to (`traces`); 0644
-//! index.db           SQLite: the action cache, and what is known of contents; `index.lock` while it is made
+//! image/<hex>/root   a tree as a directory of hard links to blobs; read-only, bound as a whole into sandboxes
+//! tmp/<name>/        unfinished files of one open store, which holds a lock on it; removed by others after its process ended
+//! quarantine/        damaged files; never used again, kept for inspection
+//! repository/<hex>-… the recorded state of one repository, 0644: stat data, digests and imports of its files, the entries of its
+//!                    directories (`path_records`), and what earlier runs read (`traces`)
+//! index.db           SQLite: the action cache, and notes about contents; `index.lock` is held while it is created
 //! ```
 //!
-//! Everything published carries one fixed modification time. A file with another time, size or mode was touched by
-//! somebody else: it is hashed again before it is used (`shelf`).
+//! Every published file has the same modification time. A file with another time, size or mode was modified by another
+//! program: it is hashed again before it is used (`object_path`).
 
 mod checkout;
 mod error;
 mod index;
 mod layout;
 mod objects;
-mod session;
+mod scratch;
 #[cfg(test)]
 mod tests;
 
-pub use checkout::directory_cache::Listings;
+pub use checkout::directory_cache::DirectoryCache;
 pub use checkout::stat_cache::StatCache;
 pub use checkout::traces::Trace;
-pub use error::{Error, Result};
+pub use error::{Error, NO_SPACE_HINT, Result};
 pub use layout::Store;
 pub use objects::archive::{UnpackLimits, Unpacking};
 pub use objects::batch::Batch;
@@ -37,8 +37,8 @@ pub use objects::capture::CaptureLimits;
 pub use objects::directory::{Directory, Entry};
 pub use objects::durable::FIXED_MTIME_SECONDS;
 pub use objects::failpoint;
-pub use objects::fingerprint::{Hashed, fingerprint};
+pub use objects::fingerprint::{HashedFile, fingerprint};
 pub use objects::remove::remove_tree;
 pub use objects::tree::{self, Node, Tree};
 pub use objects::verify::Verified;
-pub use session::Scratch;
+pub use scratch::Scratch;

@@ -1,4 +1,4 @@
-//! What every user of the store relies on. Crashes and other processes are in `tests/it/store_crash.rs`.
+//! The basic operations of the store. Crashes and concurrent processes are tested in `tests/it/store_crash.rs`.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -16,7 +16,7 @@ fn path(text: &str) -> RelPath {
     RelPath::parse(text).unwrap()
 }
 
-/// A tree of files; content is the second word, an empty name is an empty directory.
+/// Stores a tree of files, given as paths and contents. Files that end in `.sh` are executable.
 fn plant(store: &Store, files: &[(&str, &str)]) -> Digest {
     let mut tree = Tree::default();
     for (at, content) in files {
@@ -27,7 +27,7 @@ fn plant(store: &Store, files: &[(&str, &str)]) -> Digest {
 }
 
 #[test]
-fn what_is_put_comes_back() {
+fn stored_bytes_are_read_back() {
     let (_dir, store) = open();
     for bytes in [&b""[..], b"waders", &vec![7; 3 << 20]] {
         let digest = store.put_reader(bytes).unwrap();
@@ -39,7 +39,7 @@ fn what_is_put_comes_back() {
 }
 
 #[test]
-fn a_tree_survives_the_store() {
+fn a_stored_tree_is_read_back() {
     let (_dir, store) = open();
     let digest = store.put(b"x").unwrap();
     let mut tree = Tree::default();
@@ -53,7 +53,7 @@ fn a_tree_survives_the_store() {
 }
 
 #[test]
-fn a_tree_with_something_below_a_file_is_refused() {
+fn a_tree_with_nodes_below_a_file_is_refused() {
     let (_dir, store) = open();
     let file = Node::File { digest: Digest::of(b""), executable: false };
     for paths in [["a", "a/b"], ["", "b"]] {
@@ -63,7 +63,7 @@ fn a_tree_with_something_below_a_file_is_refused() {
 }
 
 #[test]
-fn an_image_holds_the_tree_and_is_found_again() {
+fn an_image_contains_its_tree_and_is_reused() {
     let (_dir, store) = open();
     let tree = plant(&store, &[("src/app.py", "print()"), ("src/run.sh", "exit"), ("__init__.py", "")]);
     let image = store.materialize(tree).unwrap();
@@ -79,7 +79,7 @@ fn an_image_holds_the_tree_and_is_found_again() {
 }
 
 #[test]
-fn a_captured_image_is_the_same_tree() {
+fn capturing_an_image_yields_its_tree() {
     let (_dir, store) = open();
     let scratch = store.scratch().unwrap();
     fs::create_dir_all(scratch.path().join("a/b/empty")).unwrap();
@@ -91,10 +91,10 @@ fn a_captured_image_is_the_same_tree() {
 }
 
 #[test]
-fn parts_merge_without_reading_what_does_not_meet() {
+fn a_merge_reads_only_shared_levels() {
     let (_dir, store) = open();
     let (one, two) = (plant(&store, &[("x/a", "1"), ("x/s", "0")]), plant(&store, &[("x/b", "2"), ("x/s", "0")]));
-    let absent = Digest::of(b"a tree that is not here");
+    let absent = Digest::of(b"a tree that is not stored");
     let merged = store
         .merge(&[(path(""), one), (path(""), two), (path("deps/left"), absent), (path("deps/right"), one)])
         .unwrap();
@@ -105,7 +105,7 @@ fn parts_merge_without_reading_what_does_not_meet() {
 }
 
 #[test]
-fn parts_that_disagree_are_refused_by_path() {
+fn conflicting_parts_are_reported_with_their_path() {
     let (_dir, store) = open();
     let (one, two, file) =
         (plant(&store, &[("x/a", "1")]), plant(&store, &[("x/a", "2")]), plant(&store, &[("x", "")]));
@@ -118,17 +118,17 @@ fn parts_that_disagree_are_refused_by_path() {
 }
 
 #[test]
-fn the_index_remembers() {
+fn the_index_stores_replaces_and_removes_values() {
     let (_dir, store) = open();
-    store.remember(&[1; 32], b"one").unwrap();
-    store.remember(&[1; 32], b"two").unwrap();
-    assert_eq!(store.recall(&[1; 32]).unwrap().as_deref(), Some(&b"two"[..]));
-    store.forget(&[1; 32]).unwrap();
-    assert_eq!(store.recall(&[1; 32]).unwrap(), None);
+    store.index_put(&[1; 32], b"one").unwrap();
+    store.index_put(&[1; 32], b"two").unwrap();
+    assert_eq!(store.index_get(&[1; 32]).unwrap().as_deref(), Some(&b"two"[..]));
+    store.index_remove(&[1; 32]).unwrap();
+    assert_eq!(store.index_get(&[1; 32]).unwrap(), None);
 }
 
 #[test]
-fn a_tree_is_copied_out_over_what_was_there() {
+fn copying_out_replaces_files_and_follows_no_link() {
     let (dir, store) = open();
     let tree = plant(&store, &[("src/app.py", "print()"), ("src/run.sh", "exit")]);
     let (dest, elsewhere) = (dir.path().join("dist"), dir.path().join("elsewhere"));
@@ -150,8 +150,8 @@ fn a_tree_is_copied_out_over_what_was_there() {
 }
 
 #[test]
-#[ignore = "slow: makes 65,000 links"]
-fn an_image_with_more_links_than_the_file_system_allows_is_made_of_copies() {
+#[ignore = "slow: creates 65,000 links"]
+fn an_image_uses_copies_if_the_file_system_permits_no_more_links() {
     let (dir, store) = open();
     let tree = plant(&store, &[("__init__.py", "")]);
     let blob = Digest::of(b"").hex();
@@ -159,7 +159,7 @@ fn an_image_with_more_links_than_the_file_system_allows_is_made_of_copies() {
     fs::create_dir(dir.path().join("links")).unwrap();
     let full = (0..70_000).any(|n| fs::hard_link(&blob, dir.path().join("links").join(n.to_string())).is_err());
     if !full {
-        eprintln!("skipped: this file system allows more than 70,000 links to a file");
+        eprintln!("skipped: this file system permits more than 70,000 links to a file");
     }
     let image = store.materialize(tree).unwrap();
     assert_eq!(fs::metadata(image.join("__init__.py")).unwrap().mode() & 0o7777, 0o444);

@@ -1,5 +1,5 @@
-//! The name of one target: `src/app/main.py:lib`, `//:reqs#requests`, `src/app:dist@resolve=a`. Text to parts and back;
-//! whether such a target exists is the graph's to know.
+//! Addresses: `src/app/main.py:lib`, `//:reqs#requests`, `src/app:dist@resolve=a`. Parses and prints them. Whether a
+//! target with an address exists is known to the graph only.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -9,46 +9,64 @@ use std::sync::Arc;
 
 use crate::base::{RelPath, rel_path};
 
-/// Copies share their parts: a repository's graph names each target many times.
+/// The unique name of a target. Clones share their parts, since a graph holds each address many times.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address(Arc<Parts>);
 
+/// The parts of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Parts {
     /// The directory of the BUILD file.
     pub dir: RelPath,
-    /// For a target generated from a file: the file, relative to `dir`.
+    /// The file from which the target is generated, relative to `dir`.
     pub file: Option<RelPath>,
-    /// As written, or the directory's name.
+    /// The name of the target, or of its generator: the field `name`, by default the name of the directory.
     pub name: String,
-    /// For a target generated from something else than a file: `requests` in `//:reqs#requests`.
+    /// The name of a target that is not generated from a file: `requests` in `//:reqs#requests`.
     pub generated: Option<String>,
+    /// Parameters of a parametrized target: `{resolve: a}` in `src/app:dist@resolve=a`.
     pub parameters: BTreeMap<String, String>,
 }
 
+/// A text that is not a valid address.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseError {
+    /// The text does not have the form of an address.
     #[error("`{text}` is not an address: {why}")]
-    Form { text: String, why: &'static str },
+    Form {
+        /// The whole text.
+        text: String,
+        /// The violated rule.
+        why: &'static str,
+    },
+    /// The path part is invalid.
     #[error("`{text}` is not an address")]
-    Path { text: String, source: rel_path::ParseError },
+    Path {
+        /// The whole text.
+        text: String,
+        /// The cause.
+        source: rel_path::ParseError,
+    },
 }
 
 impl Address {
-    /// The address of a target written in a BUILD file.
-    pub fn of(dir: &RelPath, name: &str) -> Address {
+    /// The address of a target that a BUILD file in `dir` declares.
+    pub fn new(dir: &RelPath, name: &str) -> Address {
         let (dir, name) = (dir.clone(), name.to_owned());
         Parts { dir, file: None, name, generated: None, parameters: BTreeMap::new() }.into()
     }
 
+    /// The address of the target that this one generates from a file, given relative to `dir`.
     pub fn with_file(&self, file: RelPath) -> Address {
         Parts { file: Some(file), ..self.parts() }.into()
     }
 
+    /// The address of the target that this one generates under a name.
     pub fn with_generated(&self, generated: &str) -> Address {
         Parts { generated: Some(generated.to_owned()), ..self.parts() }.into()
     }
 
+    /// The same address with more parameters.
     pub fn with_parameters(&self, more: &BTreeMap<String, String>) -> Address {
         if more.is_empty() {
             return self.clone();
@@ -58,36 +76,38 @@ impl Address {
         parts.into()
     }
 
-    /// To make another address of.
+    /// A copy of the parts, to build another address.
     pub fn parts(&self) -> Parts {
         Parts::clone(&self.0)
     }
 
-    /// The name that a target without one has in `dir`; none in the root.
+    /// The name of a target in `dir` that does not set one. `None` in the build root.
     pub fn default_name(dir: &RelPath) -> Option<&str> {
         dir.file_name()
     }
 
+    /// Whether the name is that of the directory.
     pub fn has_default_name(&self) -> bool {
         Address::default_name(&self.dir) == Some(&self.name)
     }
 
-    /// The file of a file's target, from the build root.
+    /// The file from which the target is generated, from the build root.
     pub fn file_path(&self) -> Option<RelPath> {
         self.file.as_ref().map(|file| self.dir.join(file))
     }
 
-    /// Where `dir:` and `dir::` look for the target: a file's target lives beside the file.
+    /// The directory in which the specs `dir:` and `dir::` find the target: that of its file, or else of its BUILD
+    /// file.
     pub fn resident_dir(&self) -> RelPath {
         self.file_path().and_then(|file| file.parent()).unwrap_or_else(|| self.dir.clone())
     }
 
-    /// Most addresses are of other directories: those are told apart without making a path.
+    /// Whether `dir` is the resident directory. Rejects most addresses without building a path.
     pub fn resides_in(&self, dir: &RelPath) -> bool {
         dir.starts_with(&self.dir) && self.resident_dir() == *dir
     }
 
-    /// In a directory or below.
+    /// Whether the resident directory is `dir` or below it.
     pub fn resides_below(&self, dir: &RelPath) -> bool {
         self.dir.starts_with(dir) || dir.starts_with(&self.dir) && self.resident_dir().starts_with(dir)
     }
@@ -96,7 +116,7 @@ impl Address {
         (!self.has_default_name()).then_some(&self.name)
     }
 
-    /// The order in which lists of addresses are printed: a default name stands as none.
+    /// The order in which lists of addresses are printed. It sorts default names first.
     pub fn list_order(&self, other: &Address) -> Ordering {
         (self.dir.cmp(&other.dir))
             .then_with(|| self.file.cmp(&other.file))
@@ -151,19 +171,22 @@ impl fmt::Display for Address {
     }
 }
 
-/// An address as somebody wrote it: whether its path is a file or a directory shows only in the repository.
+/// An address as written. Whether its path is a file or a directory depends on the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// From the build root.
+    /// The file or directory, from the build root.
     pub path: RelPath,
-    /// May climb: `../lib`.
+    /// The part after `:`, which may begin with `../` after a file.
     pub name: Option<String>,
+    /// The part after `#`.
     pub generated: Option<String>,
+    /// The parts after `@`.
     pub parameters: BTreeMap<String, String>,
 }
 
 impl Written {
-    /// As in a `dependencies` field of a BUILD file in `dir`: `:x`, `./f.py`, `../a:x` are relative, the rest is not.
+    /// Parses an address as in the field `dependencies` of a BUILD file in `dir`: `:x`, `./f.py` and `../a:x` are
+    /// relative to `dir`, all others to the build root.
     pub fn parse(text: &str, dir: &RelPath) -> Result<Written, ParseError> {
         let refuse = |why| ParseError::Form { text: text.to_owned(), why };
         let (rest, parameters) = match text.split_once('@') {
@@ -173,10 +196,10 @@ impl Written {
         let (rest, generated) = split_part(rest, '#');
         let (path, name) = split_part(rest, ':');
         if text.is_empty() || name == Some("") || generated == Some("") {
-            return Err(refuse("a part of it is empty"));
+            return Err(refuse("one of its parts is empty"));
         }
         if name.is_some_and(|name| name.contains(':')) {
-            return Err(refuse("it has a colon too many"));
+            return Err(refuse("it has more than one colon"));
         }
         let relative =
             path.is_empty() || path == "." || path == ".." || path.starts_with("./") || path.starts_with("../");
@@ -187,27 +210,28 @@ impl Written {
         Ok(Written { path, name: name.map(str::to_owned), generated: generated.map(str::to_owned), parameters })
     }
 
-    /// The address, knowing whether the path is a file. Its name is what was written, or the directory's.
+    /// The address, given whether the path is a file. The default name is that of the directory.
     pub fn resolve(&self, path_is_file: bool) -> Result<Address, ParseError> {
         let refuse = |why| ParseError::Form { text: self.path.to_string(), why };
         if !path_is_file {
             let name = self.name.as_deref().or_else(|| Address::default_name(&self.path));
-            let name = name.ok_or_else(|| refuse("a target in the root directory has to be named"))?;
-            let address = Address::of(&self.path, name).with_parameters(&self.parameters);
+            let name = name.ok_or_else(|| refuse("a target in the build root needs a name"))?;
+            let address = Address::new(&self.path, name).with_parameters(&self.parameters);
             return Ok(Parts { generated: self.generated.clone(), ..address.parts() }.into());
         }
         let written = self.name.as_deref().unwrap_or_default();
         let name = written.trim_start_matches("../");
         let climb = (written.len() - name.len()) / 3;
-        let dir = self.path.ancestors().nth(climb).ok_or_else(|| refuse("its name climbs out of the root"))?;
+        let dir = self.path.ancestors().nth(climb).ok_or_else(|| refuse("its name leaves the build root"))?;
         let name = if name.is_empty() { Address::default_name(&dir) } else { Some(name) };
-        let name = name.ok_or_else(|| refuse("a target in the root directory has to be named"))?;
-        let file = self.path.strip_prefix(&dir).ok_or_else(|| refuse("its name is not below it"))?;
-        Ok(Address::of(&dir, name).with_file(file).with_parameters(&self.parameters))
+        let name = name.ok_or_else(|| refuse("a target in the build root needs a name"))?;
+        let file =
+            self.path.strip_prefix(&dir).ok_or_else(|| refuse("its file is not below the directory of its name"))?;
+        Ok(Address::new(&dir, name).with_file(file).with_parameters(&self.parameters))
     }
 }
 
-const PARAMETERS: &str = "after `@` stand `key=value` pairs, with commas between them";
+const PARAMETERS: &str = "the part after `@` must be `key=value` pairs, separated by commas";
 
 fn split_part(text: &str, separator: char) -> (&str, Option<&str>) {
     text.split_once(separator).map_or((text, None), |(before, after)| (before, Some(after)))
@@ -260,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn written_addresses_resolve_from_their_directory() {
+    fn written_addresses_resolve_relative_to_their_directory() {
         check(":x", false, "src/app:x");
         check("src/lib", false, "src/lib:lib");
         check("src/lib:x", false, "src/lib:x");
@@ -275,14 +299,14 @@ mod tests {
     }
 
     #[test]
-    fn what_prints_reads_back() {
+    fn printed_addresses_parse_to_themselves() {
         for text in ["src/app:app", "src/app/f.py", "src/a/b.py:../a", "//:r#x", "//f.py:r", "src/app@resolve=a"] {
             check(text, text.contains(".py"), text);
         }
     }
 
     #[test]
-    fn broken_addresses_are_refused() {
+    fn invalid_addresses_are_refused() {
         for text in ["", "a:", "a:b:c", "a#", "../../../x", "a@b", "a@=c"] {
             assert!(Written::parse(text, &path("src/app")).is_err(), "{text}");
         }
@@ -291,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_put_the_default_name_first() {
+    fn the_list_order_puts_the_default_name_first() {
         let (lib, data) = (address("src/lib", "", "lib", "", ""), address("src/lib", "", "data", "", ""));
         assert!(lib.list_order(&data).is_lt());
     }

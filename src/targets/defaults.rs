@@ -1,4 +1,4 @@
-//! `__defaults__`: fields that a directory and what is below it take when a target does not set them.
+//! `__defaults__`: default fields of a directory and its subdirectories, for targets that do not set them.
 
 use std::collections::BTreeMap;
 
@@ -7,37 +7,40 @@ use crate::base::text;
 use crate::build_file::{DefaultsCall, Diagnostic, GROUP_PREFIX, Value};
 use crate::targets::kind::{self, COMMON, Kind};
 
+/// Field names and values.
 pub type Fields = BTreeMap<String, Value>;
 
-/// Target type to fields.
+/// Default fields by target type.
 #[derive(Clone, Debug, Default)]
 pub struct Defaults(BTreeMap<String, Fields>);
 
 impl Defaults {
-    pub fn of(&self, kind: &str) -> Option<&Fields> {
+    /// The default fields of a target type.
+    pub fn get(&self, kind: &str) -> Option<&Fields> {
         self.0.get(kind)
     }
 
-    /// What is set explicitly over what is set by default.
-    pub fn under(&self, kind: &str, fields: Fields) -> Fields {
+    /// Adds the defaults of a target type to explicit fields, which take precedence.
+    pub fn apply_to(&self, kind: &str, fields: Fields) -> Fields {
         let Some(defaults) = self.0.get(kind) else { return fields };
         let mut merged = defaults.clone();
         merged.extend(fields);
         merged
     }
 
-    /// Without `extend`, a call replaces what was inherited for the types that it names, and only for them.
+    /// Applies one call of `__defaults__`. Without `extend`, it replaces the inherited defaults of the target types
+    /// that it names, and only those.
     pub fn apply(&mut self, call: &DefaultsCall, file: &RelPath, diagnostics: &mut Vec<Diagnostic>) {
         let mut new = if call.extend { self.0.clone() } else { BTreeMap::new() };
         if !call.all.is_empty() {
             for kind in kind::kinds() {
-                let taken = call.all.iter().filter(|(field, _)| by_all(kind, field)).cloned();
+                let taken = call.all.iter().filter(|(field, _)| is_set_by_all(kind, field)).cloned();
                 new.entry(kind.name.to_owned()).or_default().extend(taken);
             }
         }
         for (kinds, fields) in &call.kinds {
             for name in kinds {
-                let Some(kind) = Kind::of(name) else {
+                let Some(kind) = Kind::find(name) else {
                     if !call.ignore_unknown_targets {
                         let warning = Diagnostic::unknown(file, call.place, "target type", &format!("`{name}`"));
                         diagnostics.push(warning.did_you_mean(crate::targets::kind::nearest(name)));
@@ -64,9 +67,10 @@ impl Defaults {
     }
 }
 
-/// Whether `all=` sets a field of a type: of types whose fields are not listed, only what every type takes.
-fn by_all(kind: &Kind, field: &str) -> bool {
-    is_group(field) || if kind.open { COMMON.contains(&field) } else { kind.takes(field) }
+/// Whether the argument `all` sets a field of a target type. For open-ended types, it sets only the fields common to
+/// all types.
+fn is_set_by_all(kind: &Kind, field: &str) -> bool {
+    is_group(field) || if kind.open_ended { COMMON.contains(&field) } else { kind.takes(field) }
 }
 
 fn is_group(field: &str) -> bool {
@@ -106,30 +110,30 @@ mod tests {
     fn a_call_without_extend_replaces_only_the_types_it_names() {
         let first = call(&[("python_test", "resolve", "a"), ("python_source", "resolve", "a")], false);
         let (defaults, _) = applied(&[first, call(&[("python_test", "timeout", "1")], false)]);
-        assert_eq!(defaults.of("python_test").map(|fields| fields.contains_key("resolve")), Some(false));
-        assert!(defaults.of("python_source").is_some());
+        assert_eq!(defaults.get("python_test").map(|fields| fields.contains_key("resolve")), Some(false));
+        assert!(defaults.get("python_source").is_some());
     }
 
     #[test]
-    fn extend_keeps_and_an_empty_dict_clears() {
+    fn extend_preserves_defaults_and_an_empty_dict_clears_them() {
         let first = call(&[("python_test", "resolve", "a")], false);
         let (defaults, _) = applied(&[first.clone(), call(&[("python_test", "timeout", "1")], true)]);
-        assert_eq!(defaults.of("python_test").map(BTreeMap::len), Some(2));
+        assert_eq!(defaults.get("python_test").map(BTreeMap::len), Some(2));
         let (defaults, _) = applied(&[first, call(&[("python_test", "", "")], false)]);
-        assert!(defaults.of("python_test").is_none());
+        assert!(defaults.get("python_test").is_none());
     }
 
     #[test]
-    fn all_skips_types_without_the_field_in_silence() {
+    fn all_silently_skips_types_without_the_field() {
         let mut all = call(&[], false);
         all.all = vec![("resolve".to_owned(), Value::Str("a".to_owned()))];
         let (defaults, diagnostics) = applied(&[all]);
-        assert!(defaults.of("python_source").is_some() && defaults.of("resource").is_none());
+        assert!(defaults.get("python_source").is_some() && defaults.get("resource").is_none());
         assert!(diagnostics.is_empty());
     }
 
     #[test]
-    fn an_unknown_field_is_named_with_its_neighbour() {
+    fn an_unknown_field_gets_a_suggestion() {
         let (_, diagnostics) = applied(&[call(&[("python_test", "tiemout", "1")], false)]);
         assert_eq!(diagnostics[0].hint.as_deref(), Some("did you mean `timeout`?"));
     }

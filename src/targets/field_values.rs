@@ -1,4 +1,4 @@
-//! A target's fields with their values as Pants' `peek` prints them: what was set, and the defaults of its type.
+//! Field values of a target as `peek` of Pants prints them: explicit values, and the defaults of the target type.
 
 use std::collections::BTreeMap;
 
@@ -6,40 +6,43 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::config::Config;
 use crate::config::typed::GlobalSettings;
-use crate::targets::kind::{Each, Field, Kind, Sources};
+use crate::targets::kind::{Field, GenerateFrom, Kind, Sources};
 use crate::targets::requirement_text::canonical;
 use crate::targets::requirements::normalized;
 use crate::targets::{Target, Value};
 
-/// What decides which fields there are.
-pub struct Enabled {
+/// The enabled backends and the Pants version, which decide which fields exist.
+pub struct EnabledBackends {
+    /// `[GLOBAL] backend_packages`.
     pub backends: Vec<String>,
-    /// Of Pants 2.x.
+    /// The minor version of Pants 2.x.
     pub minor: u32,
 }
 
-/// The version that was compared with, for repositories that name none.
+/// The minor version for repositories without `pants_version`: the one with which the output is compared in tests.
 const COMPARED_WITH: u32 = 17;
 
-impl Enabled {
-    pub fn of(config: &Config) -> Enabled {
+impl EnabledBackends {
+    /// Reads `[GLOBAL] backend_packages` and `pants_version`.
+    pub fn from_config(config: &Config) -> EnabledBackends {
         let GlobalSettings { backend_packages, pants_version, .. } = GlobalSettings::parse(config);
         let minor = pants_version.and_then(|version| version.split('.').nth(1)?.parse().ok());
-        Enabled { backends: backend_packages, minor: minor.unwrap_or(COMPARED_WITH) }
+        EnabledBackends { backends: backend_packages, minor: minor.unwrap_or(COMPARED_WITH) }
     }
 
+    /// Whether the field exists with these backends and this version.
     pub fn has(&self, field: &Field) -> bool {
         field.exists(&self.backends, self.minor)
     }
 }
 
-/// By the names that `peek` has for them. `all`: also those that have their default.
-pub fn field_values(target: &Target, enabled: &Enabled, all: bool) -> BTreeMap<String, Json> {
+/// Field values by the names that `peek` gives them. `all` includes fields that have their default value.
+pub fn field_values(target: &Target, enabled: &EnabledBackends, all: bool) -> BTreeMap<String, Json> {
     let mut values = BTreeMap::new();
     let mut add = |name: &str, raw: bool, default: Json| {
         let none_counts = name == "source" && target.kind == "docker_image";
         let value = target.fields.get(name).filter(|value| **value != Value::None || none_counts);
-        let value = value.map_or_else(|| default.clone(), |value| printed(&target.kind, name, value));
+        let value = value.map_or_else(|| default.clone(), |value| peek_value(&target.kind, name, value));
         if all || value != default {
             values.insert(if raw { format!("{name}_raw") } else { name.to_owned() }, value);
         }
@@ -47,7 +50,7 @@ pub fn field_values(target: &Target, enabled: &Enabled, all: bool) -> BTreeMap<S
     for name in ["description", "tags"] {
         add(name, false, Json::Null);
     }
-    let Some(kind) = Kind::of(&target.kind) else {
+    let Some(kind) = Kind::find(&target.kind) else {
         target.fields.keys().for_each(|name| add(name, is_raw(name), Json::Null));
         return values;
     };
@@ -56,10 +59,10 @@ pub fn field_values(target: &Target, enabled: &Enabled, all: bool) -> BTreeMap<S
         Sources::One => add("source", true, kind.default_sources.first().map_or(Json::Null, |name| json!(name))),
         Sources::Many => add("sources", true, json!(kind.default_sources)),
     }
-    if kind.depends {
+    if kind.has_dependencies {
         add("dependencies", true, Json::Null);
     }
-    if kind.is_generator() && kind.each != Each::Pants && !kind.name.starts_with('_') {
+    if kind.is_generator() && kind.generates_from != GenerateFrom::Pants && !kind.name.starts_with('_') {
         add("overrides", false, Json::Null);
     }
     let copied = kind.generated_fields().filter(|field| field.copied && kind.is_generator());
@@ -74,97 +77,101 @@ pub fn field_values(target: &Target, enabled: &Enabled, all: bool) -> BTreeMap<S
     values
 }
 
-/// Whether Pants shows what becomes of the field under another name.
+/// Whether `peek` shows the resolved value of the field under the plain name, and this value as `NAME_raw`.
 fn is_raw(name: &str) -> bool {
     matches!(name, "dependencies" | "source" | "sources")
 }
 
-fn printed(kind: &str, name: &str, value: &Value) -> Json {
+fn peek_value(kind: &str, name: &str, value: &Value) -> Json {
     match (name, value) {
-        ("requirements", Value::List(items) | Value::Tuple(items)) => {
-            items.iter().map(|item| item.as_str().map_or_else(|| json(item), |text| json!(canonical(text)))).collect()
-        }
+        ("requirements", Value::List(items) | Value::Tuple(items)) => items
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| to_json(item), |text| json!(canonical(text))))
+            .collect(),
         ("entry_point", Value::Str(text)) if matches!(kind, "pex_binary" | "python_requirement") => {
             let (module, function) = text.split_once(':').map_or((text.as_str(), None), |(m, f)| (m, Some(f)));
             json!({"module": module, "function": function})
         }
         ("script", Value::Str(text)) if kind == "pex_binary" => json!({"name": text}),
-        ("provides", Value::Object(object)) => provided(&object.named),
+        ("provides", Value::Object(object)) => provides_json(&object.named),
         ("module_mapping" | "type_stubs_module_mapping", Value::Dict(pairs)) => pairs
             .iter()
-            .map(|(project, modules)| (normalized(&key(project)), json(modules)))
+            .map(|(project, modules)| (normalized(&key(project)), to_json(modules)))
             .collect::<Map<_, _>>()
             .into(),
         ("overrides", Value::Dict(pairs)) => {
-            pairs.iter().map(|(keys, fields)| (tuple(keys), json(fields))).collect::<Map<_, _>>().into()
+            pairs.iter().map(|(keys, fields)| (python_tuple(keys), to_json(fields))).collect::<Map<_, _>>().into()
         }
         ("inherit_path", Value::Bool(value)) => json!(value.to_string()),
-        _ => json(value),
+        _ => to_json(value),
     }
 }
 
-/// What `python_artifact(…)` is given; its entry points are dicts, however they are written.
-fn provided(named: &[(String, Value)]) -> Json {
+/// The arguments of `python_artifact(…)`. Entry points become dicts, in whichever form they are written.
+fn provides_json(named: &[(String, Value)]) -> Json {
     let entry = |entry: &&str| entry.split_once('=').map(|(name, start)| (name.trim().to_owned(), json!(start.trim())));
     let group = |entries: &Value| match entries {
         Value::List(_) | Value::Tuple(_) => {
             entries.strings().iter().filter_map(entry).collect::<Map<String, Json>>().into()
         }
-        _ => json(entries),
+        _ => to_json(entries),
     };
     let argument = |(name, value): &(String, Value)| match value {
         Value::Dict(groups) if name == "entry_points" => {
             let groups: Map<String, Json> = groups.iter().map(|(name, entries)| (key(name), group(entries))).collect();
             (name.clone(), groups.into())
         }
-        _ => (name.clone(), json(value)),
+        _ => (name.clone(), to_json(value)),
     };
     named.iter().map(argument).collect::<Map<_, _>>().into()
 }
 
-/// As Python's `json` writes it; an object by its parts.
-pub fn json(value: &Value) -> Json {
+/// The value as Python's `json` module writes it. An object becomes a dict of its arguments.
+pub fn to_json(value: &Value) -> Json {
     match value {
         Value::None => Json::Null,
         Value::Bool(value) => json!(value),
         Value::Int(value) => json!(value),
         Value::Float(value) => json!(value),
         Value::Str(text) => json!(text),
-        Value::List(items) | Value::Tuple(items) => items.iter().map(json).collect(),
-        Value::Dict(pairs) => pairs.iter().map(|(name, value)| (key(name), json(value))).collect::<Map<_, _>>().into(),
+        Value::List(items) | Value::Tuple(items) => items.iter().map(to_json).collect(),
+        Value::Dict(pairs) => {
+            pairs.iter().map(|(name, value)| (key(name), to_json(value))).collect::<Map<_, _>>().into()
+        }
         Value::Object(made) => match made.kind.as_str() {
-            "http_source" => http_source(&made.positional, &made.named),
-            // Inside `overrides`: elsewhere nothing of it is left.
+            "http_source" => http_source_json(&made.positional, &made.named),
+            // Only inside `overrides`: everywhere else it is already expanded.
             "parametrize" => {
-                json!({"args": made.positional.iter().map(json).collect::<Vec<_>>(), "kwargs": object(&made.named)})
+                json!({"args": made.positional.iter().map(to_json).collect::<Vec<_>>(), "kwargs": arguments_json(&made.named)})
             }
-            _ => object(&made.named),
+            _ => arguments_json(&made.named),
         },
     }
 }
 
-fn object(named: &[(String, Value)]) -> Json {
-    named.iter().map(|(name, value)| (name.clone(), json(value))).collect::<Map<_, _>>().into()
+fn arguments_json(named: &[(String, Value)]) -> Json {
+    named.iter().map(|(name, value)| (name.clone(), to_json(value))).collect::<Map<_, _>>().into()
 }
 
-fn http_source(positional: &[Value], named: &[(String, Value)]) -> Json {
-    let of = |name: &str| named.iter().find(|(known, _)| known == name).map_or(Json::Null, |(_, value)| json(value));
-    let url = positional.first().map_or_else(|| of("url"), json);
+fn http_source_json(positional: &[Value], named: &[(String, Value)]) -> Json {
+    let argument =
+        |name: &str| named.iter().find(|(known, _)| known == name).map_or(Json::Null, |(_, value)| to_json(value));
+    let url = positional.first().map_or_else(|| argument("url"), to_json);
     let last = url.as_str().and_then(|url| url.split(['?', '#']).next()?.rsplit('/').next()).unwrap_or_default();
-    let filename = of("filename").as_str().filter(|name| !name.is_empty()).unwrap_or(last).to_owned();
-    json!({"url": url, "len": of("len"), "sha256": of("sha256"), "filename": filename})
+    let filename = argument("filename").as_str().filter(|name| !name.is_empty()).unwrap_or(last).to_owned();
+    json!({"url": url, "len": argument("len"), "sha256": argument("sha256"), "filename": filename})
 }
 
 fn key(value: &Value) -> String {
     match value {
         Value::Str(text) => text.clone(),
         Value::Int(number) => number.to_string(),
-        _ => tuple(value),
+        _ => python_tuple(value),
     }
 }
 
-/// Texts as Python shows a tuple of them: the keys of `overrides`.
-fn tuple(value: &Value) -> String {
+/// The `repr()` of a tuple of strings, which is how `peek` shows the keys of `overrides`.
+fn python_tuple(value: &Value) -> String {
     let texts: Vec<&str> = match value {
         Value::Str(text) => vec![text],
         value => value.strings(),

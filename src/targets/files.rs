@@ -1,5 +1,5 @@
-//! Every file of the repository that is not ignored, from one parallel walk. Globs are matched against this list; no
-//! file is read, and no directory that an earlier run has listed as it is.
+//! All files of the repository that are not ignored, found by one parallel walk. Globs are matched against this list.
+//! Reads no files, and lists a directory only if its cached listing is outdated.
 
 use std::fs;
 use std::fs::Metadata;
@@ -14,83 +14,101 @@ use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::tracked::Tracker;
 
-/// What a file that a goal writes is called until it is whole (`goals::rewrite`): nobody's source, also where a killed run
-/// left one behind.
-pub const UNFINISHED: &str = ".waders-rewrite-";
+/// Prefix of the temporary files that goals write before they rename them into place. Such files are never sources,
+/// even if a killed run left one behind.
+pub const UNFINISHED_PREFIX: &str = ".waders-rewrite-";
 
+/// The repository cannot be walked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The build root cannot be listed.
     #[error("cannot list `{path}`")]
-    List { path: PathBuf, source: std::io::Error },
-    #[error("`{pattern}` is not an ignore pattern")]
-    Pattern { pattern: String, source: ignore::Error },
+    List {
+        /// The directory.
+        path: PathBuf,
+        /// The answer of the operating system.
+        source: std::io::Error,
+    },
+    /// A pattern of `[GLOBAL] pants_ignore` is invalid.
+    #[error("invalid ignore pattern `{pattern}`")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// The cause.
+        source: ignore::Error,
+    },
 }
 
+/// The files of a repository.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
-    /// Sorted, so that what a directory holds is one range.
+    /// Sorted, so that the content of a directory is one range.
     all: Vec<RelPath>,
-    /// Sorted: every directory that holds a file, at any depth.
+    /// Every directory that contains a file at any depth. Sorted.
     dirs: Vec<Dir>,
-    /// Names that are not UTF-8, or lists that could not be read: walked past.
-    pub passed_over: Vec<String>,
+    /// Entries that the walk skipped, each with the reason: names that are not UTF-8, directories that cannot be
+    /// listed.
+    pub skipped_entries: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
 struct Dir {
     path: RelPath,
-    /// Places in `all`: what lies in the directory and below it.
+    /// Indexes in `all` of the files in the directory and below it.
     below: Range<usize>,
-    /// Places in `all`: what lies directly in it.
+    /// Indexes in `all` of the files directly in the directory.
     own: Vec<usize>,
 }
 
-/// What directories held when an earlier run listed them. Whoever implements it vouches that a listing is known only as
-/// long as the directory holds the same names.
-pub trait Memory: Sync {
-    /// What was learnt of a directory that had this metadata.
-    fn known(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]>;
-    /// `then` is from before the directory was listed, and `at` the time of that.
-    fn learn(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>);
+/// A cache of directory listings. Implementations must return a listing only while the directory's entries are
+/// unchanged.
+pub trait DirectoryCache: Sync {
+    /// The listing that was inserted for a directory with the same metadata.
+    fn get(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]>;
+    /// Caches a listing. `then` is the metadata of the directory from before it was listed, and `at` the time at which
+    /// that metadata was read.
+    fn insert(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>);
 }
 
-/// Remembers nothing.
-impl Memory for () {
-    fn known(&self, _: &RelPath, _: &Metadata) -> Option<&[u8]> {
+/// Caches nothing.
+impl DirectoryCache for () {
+    fn get(&self, _: &RelPath, _: &Metadata) -> Option<&[u8]> {
         None
     }
 
-    fn learn(&self, _: &RelPath, _: &Metadata, _: SystemTime, _: Vec<u8>) {}
+    fn insert(&self, _: &RelPath, _: &Metadata, _: SystemTime, _: Vec<u8>) {}
 }
 
 impl Files {
-    /// `pants_ignore` is in gitignore syntax; a later pattern wins over an earlier one and over git's own.
+    /// Walks the repository. `pants_ignore` has the syntax of `.gitignore`; later patterns take precedence over earlier
+    /// ones and over `.gitignore`, which is read if `use_gitignore` is set.
     pub fn walk(
         root: &Path,
         pants_ignore: &[String],
         use_gitignore: bool,
-        memory: &dyn Memory,
+        cache: &dyn DirectoryCache,
         tracker: &Tracker,
     ) -> Result<Files, Error> {
-        let (ignored, rules) = ignored(root, tracker, pants_ignore, use_gitignore)?;
+        let (ignored, rules_digest) = build_ignore_rules(root, tracker, pants_ignore, use_gitignore)?;
         let real_root = fs::canonicalize(root).map_err(|source| Error::List { path: root.to_owned(), source })?;
-        let walk = Walk { root, real_root: &real_root, ignored, rules, memory, tracker };
+        let walk = Walk { root, real_root: &real_root, ignored, rules_digest, cache, tracker };
         let found = walk.dir(&RelPath::root(), std::slice::from_ref(&real_root))?;
-        let mut files = Files::sorted(found.files);
-        files.passed_over = found.passed_over;
-        files.passed_over.sort();
+        let mut files = Files::from_sorted(found.files);
+        files.skipped_entries = found.skipped_entries;
+        files.skipped_entries.sort();
         Ok(files)
     }
 
-    pub fn of(mut all: Vec<RelPath>) -> Files {
+    /// A list of files without a walk.
+    pub fn from_paths(mut all: Vec<RelPath>) -> Files {
         all.par_sort_unstable();
         all.dedup();
-        Files::sorted(all)
+        Files::from_sorted(all)
     }
 
-    fn sorted(all: Vec<RelPath>) -> Files {
+    fn from_sorted(all: Vec<RelPath>) -> Files {
         let mut dirs = vec![Dir { path: RelPath::root(), below: 0..all.len(), own: Vec::new() }];
-        // Places in `dirs`: the directory at hand, and those that hold it.
+        // Indexes in `dirs` of the current directory and its ancestors.
         let mut open = vec![0];
         for (place, file) in all.iter().enumerate() {
             while let Some(closed) = open.pop_if(|dir| !file.starts_with(&dirs[*dir].path)) {
@@ -104,27 +122,30 @@ impl Files {
             }
             dirs[open.last().copied().unwrap_or_default()].own.push(place);
         }
-        Files { all, dirs, passed_over: Vec::new() }
+        Files { all, dirs, skipped_entries: Vec::new() }
     }
 
-    /// All of them, sorted.
+    /// All files, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &RelPath> {
         self.all.iter()
     }
 
+    /// Number of files.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
+    /// Whether there are no files.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
+    /// Whether the repository contains this file.
     pub fn contains(&self, file: &RelPath) -> bool {
         self.all.binary_search(file).is_ok()
     }
 
-    /// Whether a directory holds a file, at any depth.
+    /// Whether the path is a directory that contains a file at any depth.
     pub fn is_dir(&self, dir: &RelPath) -> bool {
         dir.is_root() || self.dir(dir).is_some()
     }
@@ -134,7 +155,7 @@ impl Files {
         self.dir(dir).into_iter().flat_map(|dir| &dir.own).map(|place| &self.all[*place])
     }
 
-    /// The files in a directory and below, sorted.
+    /// The files in a directory and below it, sorted.
     pub fn below(&self, dir: &RelPath) -> &[RelPath] {
         self.dir(dir).map_or(&[], |dir| &self.all[dir.below.clone()])
     }
@@ -154,8 +175,8 @@ impl Files {
     }
 }
 
-/// The rules, and a word that stands for them: other rules, another word.
-fn ignored(
+/// The ignore rules, and a digest of them: cached listings depend on the rules.
+fn build_ignore_rules(
     root: &Path,
     tracker: &Tracker,
     pants_ignore: &[String],
@@ -164,7 +185,7 @@ fn ignored(
     let mut builder = GitignoreBuilder::new(root);
     let mut texts = vec![format!("listing-1 {use_gitignore}").into_bytes()];
     if use_gitignore {
-        // Only what git itself would read; a broken line in it is git's own business.
+        // Invalid lines are skipped, as git does.
         for file in [".git/info/exclude", ".gitignore"] {
             let path = root.join(file);
             if tracker.is_file(&path) {
@@ -186,21 +207,21 @@ struct Walk<'a> {
     root: &'a Path,
     real_root: &'a Path,
     ignored: Gitignore,
-    rules: [u8; 32],
-    memory: &'a dyn Memory,
+    rules_digest: [u8; 32],
+    cache: &'a dyn DirectoryCache,
     tracker: &'a Tracker,
 }
 
 #[derive(Default)]
-struct Found {
+struct WalkResult {
     /// Sorted.
     files: Vec<RelPath>,
-    passed_over: Vec<String>,
+    skipped_entries: Vec<String>,
 }
 
 enum Entry {
     File(RelPath),
-    /// With the lineage beyond a link.
+    /// A directory. If it is reached by a link, with the directories from which links were followed.
     Dir(RelPath, Option<Vec<PathBuf>>),
 }
 
@@ -212,91 +233,92 @@ impl Entry {
     }
 }
 
-/// A name in a directory that is not ignored; of links it is not known yet.
+/// The type of a directory entry. Links are resolved and matched against the ignore rules later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     File,
     Dir,
     Link,
 }
 
 impl Walk<'_> {
-    /// `lineage` are the real directories that links on the way here were left from: entering one again is a loop.
-    fn dir(&self, dir: &RelPath, lineage: &[PathBuf]) -> Result<Found, Error> {
-        let mut found = Found::default();
-        let names = match self.names(dir, &mut found.passed_over) {
+    /// Walks a directory. `link_origins` are the real directories from which links on the way here were followed; a
+    /// link back into one of them is a loop.
+    fn dir(&self, dir: &RelPath, link_origins: &[PathBuf]) -> Result<WalkResult, Error> {
+        let mut found = WalkResult::default();
+        let names = match self.names(dir, &mut found.skipped_entries) {
             Err(source) if dir.is_root() => return Err(Error::List { path: self.root.to_owned(), source }),
             Err(error) => {
-                found.passed_over.push(format!("{dir}: {error}"));
+                found.skipped_entries.push(format!("{dir}: {error}"));
                 return Ok(found);
             }
             Ok(names) => names,
         };
         let entry = |(child, kind)| match kind {
-            Kind::File => Some(Entry::File(child)),
-            Kind::Dir => Some(Entry::Dir(child, None)),
-            Kind::Link => self.link(child, lineage),
+            EntryKind::File => Some(Entry::File(child)),
+            EntryKind::Dir => Some(Entry::Dir(child, None)),
+            EntryKind::Link => self.link(child, link_origins),
         };
         let mut kept: Vec<Entry> = names.into_iter().filter_map(entry).collect();
         kept.sort_unstable_by(|left, right| left.path().cmp(right.path()));
-        self.entries(kept, lineage, &mut found)?;
+        self.entries(kept, link_origins, &mut found)?;
         Ok(found)
     }
 
-    /// What lies in a directory, remembered or listed.
-    fn names(&self, dir: &RelPath, passed_over: &mut Vec<String>) -> std::io::Result<Vec<(RelPath, Kind)>> {
+    /// The entries of a directory, from the cache or from the file system.
+    fn names(&self, dir: &RelPath, skipped_entries: &mut Vec<String>) -> std::io::Result<Vec<(RelPath, EntryKind)>> {
         let path = dir.to_path(self.root);
         let (now, metadata) = (SystemTime::now(), self.tracker.metadata(&path)?);
-        let known = self.memory.known(dir, &metadata);
-        if let Some(names) = known.and_then(|listing| self.remembered(dir, listing)) {
+        let cached = self.cache.get(dir, &metadata);
+        if let Some(names) = cached.and_then(|listing| self.decode_listing(dir, listing)) {
             return Ok(names);
         }
         let mut names = Vec::new();
-        let before = passed_over.len();
+        let before = skipped_entries.len();
         for entry in fs::read_dir(&path)?.flatten() {
             let name = entry.file_name();
             let Some(child) = name.to_str().and_then(|name| dir.push(name).ok()) else {
-                passed_over.push(format!("{dir}/{}: the name is not UTF-8", name.to_string_lossy()));
+                skipped_entries.push(format!("{dir}/{}: the name is not UTF-8", name.to_string_lossy()));
                 continue;
             };
-            if child.file_name().is_some_and(|name| name.starts_with(UNFINISHED)) {
+            if child.file_name().is_some_and(|name| name.starts_with(UNFINISHED_PREFIX)) {
                 continue;
             }
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_symlink() {
-                names.push((child, Kind::Link));
+                names.push((child, EntryKind::Link));
             } else if (kind.is_dir() || kind.is_file()) && !self.is_ignored(&child, kind.is_dir()) {
-                names.push((child, if kind.is_dir() { Kind::Dir } else { Kind::File }));
+                names.push((child, if kind.is_dir() { EntryKind::Dir } else { EntryKind::File }));
             }
         }
-        if passed_over.len() == before {
-            self.memory.learn(dir, &metadata, now, self.listing(&names));
+        if skipped_entries.len() == before {
+            self.cache.insert(dir, &metadata, now, self.listing(&names));
         }
         Ok(names)
     }
 
-    /// The rules, then each name after a letter for its kind; no name holds a NUL.
-    fn listing(&self, names: &[(RelPath, Kind)]) -> Vec<u8> {
-        let mut listing = self.rules.to_vec();
+    /// Encodes a listing: the digest of the ignore rules, then each entry as a letter for its type, its name and a NUL.
+    fn listing(&self, names: &[(RelPath, EntryKind)]) -> Vec<u8> {
+        let mut listing = self.rules_digest.to_vec();
         for (path, kind) in names {
             let letter = match kind {
-                Kind::File => 'f',
-                Kind::Dir => 'd',
-                Kind::Link => 'l',
+                EntryKind::File => 'f',
+                EntryKind::Dir => 'd',
+                EntryKind::Link => 'l',
             };
             listing.extend(format!("{letter}{}\0", path.file_name().unwrap_or_default()).as_bytes());
         }
         listing
     }
 
-    /// Nothing where it was written under other rules.
-    fn remembered(&self, dir: &RelPath, listing: &[u8]) -> Option<Vec<(RelPath, Kind)>> {
-        let names = std::str::from_utf8(listing.strip_prefix(&self.rules)?).ok()?;
+    /// Decodes a listing. `None` if it was made with other ignore rules.
+    fn decode_listing(&self, dir: &RelPath, listing: &[u8]) -> Option<Vec<(RelPath, EntryKind)>> {
+        let names = std::str::from_utf8(listing.strip_prefix(&self.rules_digest)?).ok()?;
         let name = |text: &str| {
             let kind = match text.get(..1)? {
-                "f" => Kind::File,
-                "d" => Kind::Dir,
-                "l" => Kind::Link,
+                "f" => EntryKind::File,
+                "d" => EntryKind::Dir,
+                "l" => EntryKind::Link,
                 _ => return None,
             };
             Some((dir.push(&text[1..]).ok()?, kind))
@@ -304,19 +326,21 @@ impl Walk<'_> {
         names.split_terminator('\0').map(name).collect()
     }
 
-    /// Directories at once, and everything in order: no list is sorted as a whole.
-    fn entries(&self, entries: Vec<Entry>, lineage: &[PathBuf], found: &mut Found) -> Result<(), Error> {
+    /// Walks subdirectories in parallel and appends all results in order, so that no list needs sorting as a whole.
+    fn entries(&self, entries: Vec<Entry>, link_origins: &[PathBuf], found: &mut WalkResult) -> Result<(), Error> {
         let below: Vec<_> = entries
             .iter()
             .filter_map(|entry| match entry {
                 Entry::File(_) => None,
-                Entry::Dir(dir, lineage_there) => Some((dir, lineage_there.as_deref().unwrap_or(lineage))),
+                Entry::Dir(dir, lineage_there) => Some((dir, lineage_there.as_deref().unwrap_or(link_origins))),
             })
             .collect();
-        let dirs: Vec<Found> = match below[..] {
-            // What one thread does at once is not worth being handed over.
-            [] | [_] => below.iter().map(|(dir, lineage)| self.dir(dir, lineage)).collect::<Result<_, _>>()?,
-            _ => below.par_iter().map(|(dir, lineage)| self.dir(dir, lineage)).collect::<Result<_, _>>()?,
+        let dirs: Vec<WalkResult> = match below[..] {
+            // A single directory is not worth a parallel task.
+            [] | [_] => {
+                below.iter().map(|(dir, link_origins)| self.dir(dir, link_origins)).collect::<Result<_, _>>()?
+            }
+            _ => below.par_iter().map(|(dir, link_origins)| self.dir(dir, link_origins)).collect::<Result<_, _>>()?,
         };
         let mut dirs = dirs.into_iter();
         for entry in entries {
@@ -325,15 +349,16 @@ impl Walk<'_> {
                 Entry::Dir(..) => {
                     let mut below = dirs.next().unwrap_or_default();
                     found.files.append(&mut below.files);
-                    found.passed_over.append(&mut below.passed_over);
+                    found.skipped_entries.append(&mut below.skipped_entries);
                 }
             }
         }
         Ok(())
     }
 
-    /// A link counts as what it leads to, inside the repository. A dangling one counts as nothing.
-    fn link(&self, link: RelPath, lineage: &[PathBuf]) -> Option<Entry> {
+    /// Resolves a link to a file or directory in the repository. Dangling links, loops and links that leave the
+    /// repository are omitted.
+    fn link(&self, link: RelPath, link_origins: &[PathBuf]) -> Option<Entry> {
         let real = self.tracker.real_path(&link.to_path(self.root), self.real_root).ok()?;
         if !real.starts_with(self.real_root) || self.is_ignored(&link, real.is_dir()) {
             return None;
@@ -343,9 +368,9 @@ impl Walk<'_> {
         }
         let here = link.parent().map(|dir| dir.to_path(self.root));
         let here = here.and_then(|here| fs::canonicalize(here).ok());
-        let lineage: Vec<PathBuf> = lineage.iter().cloned().chain(here).collect();
-        let is_loop = lineage.iter().any(|from| from.starts_with(&real));
-        (real.is_dir() && !is_loop).then_some(Entry::Dir(link, Some(lineage)))
+        let link_origins: Vec<PathBuf> = link_origins.iter().cloned().chain(here).collect();
+        let is_loop = link_origins.iter().any(|from| from.starts_with(&real));
+        (real.is_dir() && !is_loop).then_some(Entry::Dir(link, Some(link_origins)))
     }
 
     fn is_ignored(&self, path: &RelPath, is_dir: bool) -> bool {
@@ -377,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn ignore_patterns_are_gitignore_and_a_later_negation_wins() {
+    fn ignore_patterns_have_gitignore_syntax_and_later_negations_win() {
         let root = tree(&["a.py", ".git/x", ".github/y", "dist/z", "sub/dist/z", "sub/__pycache__/m"]);
         let files = walk(root.path(), &[".*/", "/dist/", "__pycache__", "!.github/"]);
         assert_eq!(names(&files), [".github/y", "a.py", "sub/dist/z"]);
@@ -392,13 +417,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_run_left_half_written_is_no_source() {
+    fn temporary_files_of_a_killed_run_are_not_sources() {
         let root = tree(&["a/.waders-rewrite-x1y2z3", "a/b.py"]);
         assert_eq!(names(&walk(root.path(), &[])), ["a/b.py"]);
     }
 
     #[test]
-    fn links_are_followed_inside_and_loops_end() {
+    fn links_within_the_repository_are_followed_and_loops_end() {
         let root = tree(&["a/f.py", "b/g.py"]);
         let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, root.path().join(at)).expect("link");
         link("../b", "a/to_b");
@@ -412,53 +437,53 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_utf8_is_passed_over_and_named() {
+    fn a_name_that_is_not_utf8_is_skipped_and_reported() {
         use std::os::unix::ffi::OsStrExt;
         let root = tree(&["a.py"]);
         fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"\xff.py")), "").expect("file");
         let files = walk(root.path(), &[]);
         assert_eq!(names(&files), ["a.py"]);
-        assert_eq!(files.passed_over.len(), 1);
+        assert_eq!(files.skipped_entries.len(), 1);
     }
 
-    /// Remembers every listing for good, whatever the directory looks like.
+    /// Returns every cached listing without checking the directory.
     #[derive(Default)]
-    struct Forever(std::sync::Mutex<std::collections::HashMap<RelPath, &'static [u8]>>);
+    struct UnconditionalCache(std::sync::Mutex<std::collections::HashMap<RelPath, &'static [u8]>>);
 
-    impl Memory for Forever {
-        fn known(&self, dir: &RelPath, _: &Metadata) -> Option<&[u8]> {
+    impl DirectoryCache for UnconditionalCache {
+        fn get(&self, dir: &RelPath, _: &Metadata) -> Option<&[u8]> {
             self.0.lock().expect("no thread panicked").get(dir).copied()
         }
 
-        fn learn(&self, dir: &RelPath, _: &Metadata, _: SystemTime, listing: Vec<u8>) {
+        fn insert(&self, dir: &RelPath, _: &Metadata, _: SystemTime, listing: Vec<u8>) {
             self.0.lock().expect("no thread panicked").insert(dir.clone(), listing.leak());
         }
     }
 
     #[test]
-    fn what_is_remembered_is_not_listed_again_unless_other_rules_hold() {
+    fn cached_directories_are_not_listed_again_unless_the_ignore_rules_change() {
         let root = tree(&["a/f.py", "a/b/g.py", "c/h.log"]);
         std::os::unix::fs::symlink("../c", root.path().join("a/to_c")).expect("link");
-        let memory = Forever::default();
+        let cache = UnconditionalCache::default();
         let walk = |ignore: &str| {
             let files =
-                Files::walk(root.path(), &[ignore.to_owned()], true, &memory, &Tracker::default()).expect("walks");
+                Files::walk(root.path(), &[ignore.to_owned()], true, &cache, &Tracker::default()).expect("walks");
             names(&files).join(" ")
         };
         let all = "a/b/g.py a/f.py a/to_c/h.log c/h.log";
         assert_eq!(walk("*.tmp"), all);
         fs::write(root.path().join("a/new.py"), "").expect("file");
         fs::remove_file(root.path().join("a/to_c")).expect("link");
-        assert_eq!(walk("*.tmp"), "a/b/g.py a/f.py c/h.log", "a link is looked at each time");
+        assert_eq!(walk("*.tmp"), "a/b/g.py a/f.py c/h.log", "links are always resolved");
         assert_eq!(walk("*.log"), "a/b/g.py a/f.py a/new.py");
         fs::write(root.path().join(".gitignore"), "b/").expect("file");
         assert_eq!(walk("*.log"), ".gitignore a/f.py a/new.py");
     }
 
     #[test]
-    fn a_directory_holds_one_range() {
+    fn the_files_of_a_directory_are_one_range() {
         let path = |text: &str| RelPath::parse(text).expect("clean");
-        let files = Files::of(["a-b/x", "a/b/y", "a/x", "a/c/d/z", "a.py", "b"].map(path).to_vec());
+        let files = Files::from_paths(["a-b/x", "a/b/y", "a/x", "a/c/d/z", "a.py", "b"].map(path).to_vec());
         let below = |dir: &str| files.below(&path(dir)).iter().map(RelPath::as_str).collect::<Vec<_>>();
         assert_eq!(below("a"), ["a/b/y", "a/c/d/z", "a/x"]);
         assert_eq!(below("a/c"), ["a/c/d/z"]);
@@ -473,10 +498,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_walked_is_sorted() {
+    fn the_result_of_a_walk_is_sorted() {
         let root = tree(&["a-b/x", "a/b/y", "a/x", "a/c/d/z", "a.py", "b", "a/b-c/d", "a/b.py"]);
         let files = walk(root.path(), &[]);
-        assert_eq!(names(&files), names(&Files::of(files.iter().cloned().collect())));
+        assert_eq!(names(&files), names(&Files::from_paths(files.iter().cloned().collect())));
         assert_eq!(files.len(), 8);
     }
 }

@@ -1,5 +1,5 @@
-//! One declaration to its targets: parametrizations, and what generators generate. Reads requirement files and nothing
-//! else.
+//! Expands one declaration to its targets: parametrizations, and the targets that generators generate. The only files
+//! read here are files of requirements. Source globs are in `sources`.
 
 mod sources;
 
@@ -12,28 +12,28 @@ use crate::base::text::{self, Place};
 use crate::build_file::{Diagnostic, GROUP_PREFIX, TargetDecl, Value};
 use crate::targets::defaults::{Defaults, Fields};
 use crate::targets::globs::GlobCache;
-use crate::targets::kind::{Each, Kind, Sources};
+use crate::targets::kind::{GenerateFrom, Kind, Sources};
 use crate::targets::parametrize::{self, Parameters};
 use crate::targets::requirements::{self, Requirement, normalized};
-use crate::targets::settings::Settings;
+use crate::targets::settings::LoadSettings;
 use crate::targets::{Address, Files, Target};
 use crate::tracked::Tracker;
 
-/// What is the same for all declarations.
-pub struct Surroundings<'a> {
+/// Inputs that are the same for all declarations.
+pub struct GenerateContext<'a> {
     pub root: &'a Path,
     pub tracker: &'a Tracker,
     pub files: &'a Files,
-    pub settings: &'a Settings,
+    pub settings: &'a LoadSettings,
     pub globs: &'a GlobCache,
 }
 
-/// The targets of one declaration, and what is wrong with it.
+/// The expansion of one declaration: its targets and diagnostics.
 pub struct Generation<'a> {
-    world: &'a Surroundings<'a>,
-    /// Those set before the declaration.
+    context: &'a GenerateContext<'a>,
+    /// The defaults that were set before the declaration.
     defaults: &'a Defaults,
-    /// Those of the directory in the end: they count for what is generated.
+    /// The final defaults of the directory, which apply to generated targets.
     all_defaults: &'a Defaults,
     build_file: &'a RelPath,
     place: Place,
@@ -42,8 +42,9 @@ pub struct Generation<'a> {
 }
 
 impl<'a> Generation<'a> {
-    pub fn of(
-        world: &'a Surroundings<'a>,
+    /// Expands a declaration.
+    pub fn run(
+        context: &'a GenerateContext<'a>,
         [defaults, all_defaults]: [&'a Defaults; 2],
         build_file: &'a RelPath,
         decl: &TargetDecl,
@@ -51,24 +52,24 @@ impl<'a> Generation<'a> {
     ) -> Generation<'a> {
         let (targets, diagnostics) = (Vec::new(), Vec::new());
         let mut generation =
-            Generation { world, defaults, all_defaults, build_file, place: decl.place, targets, diagnostics };
+            Generation { context, defaults, all_defaults, build_file, place: decl.place, targets, diagnostics };
         generation.declare(decl, address);
         generation
     }
 
     fn declare(&mut self, decl: &TargetDecl, address: &Address) {
-        let kind = Kind::of(&decl.kind);
+        let kind = Kind::find(&decl.kind);
         if let Some(kind) = kind {
             self.check_fields(kind, &decl.fields);
         }
-        let fields = self.defaults.under(&decl.kind, decl.fields.clone());
+        let fields = self.defaults.apply_to(&decl.kind, decl.fields.clone());
         match kind.filter(|kind| kind.is_generator()) {
             Some(kind) => self.generator(kind, fields, address),
             None => {
-                for (parameters, fields) in self.expanded(fields) {
+                for (parameters, fields) in self.expand_parametrize(fields) {
                     let sources = match kind {
                         Some(kind) => self.sources(kind, &fields, &address.dir),
-                        None => self.sources_of_unknown(&fields, &address.dir),
+                        None => self.resolve_unknown_sources(&fields, &address.dir),
                     };
                     self.push(&decl.kind, address.with_parameters(&parameters), fields, sources, None);
                 }
@@ -76,7 +77,8 @@ impl<'a> Generation<'a> {
         }
     }
 
-    /// A field that nobody knows is kept, since a newer Pants or a plugin may know it.
+    /// Reports unknown fields and a missing required source field. Unknown fields are only a warning, since a newer
+    /// Pants or a plugin may define them.
     fn check_fields(&mut self, kind: &Kind, fields: &Fields) {
         let unknown = fields.keys().filter(|field| !field.starts_with(GROUP_PREFIX) && !kind.takes(field));
         for field in unknown {
@@ -89,23 +91,27 @@ impl<'a> Generation<'a> {
             Sources::Many => "sources",
             Sources::None => return,
         };
-        if !kind.open && kind.default_sources.is_empty() && fields.get(required).is_none_or(|set| *set == Value::None) {
+        if !kind.open_ended
+            && kind.default_sources.is_empty()
+            && fields.get(required).is_none_or(|set| *set == Value::None)
+        {
             self.error(format!("a `{}` needs the field `{required}`", kind.name));
         }
     }
 
-    /// A parametrized generator is several, and each hands its own value on.
+    /// Expands a generator. A parametrized generator becomes several, and each passes its own parameters to the targets
+    /// that it generates.
     fn generator(&mut self, kind: &Kind, fields: Fields, address: &Address) {
-        if !self.may_be_several(kind, &fields) {
+        if !self.check_generator_fields(kind, &fields) {
             return;
         }
-        let generated_defaults = match self.world.settings.generated_have_defaults() {
-            true => self.all_defaults.of(kind.generates).cloned().unwrap_or_default(),
+        let generated_defaults = match self.context.settings.applies_defaults_to_generated() {
+            true => self.all_defaults.get(kind.generates).cloned().unwrap_or_default(),
             false => Fields::new(),
         };
         let mut all = generated_defaults.clone();
         all.extend(fields.clone());
-        for (parameters, all) in self.expanded(all) {
+        for (parameters, all) in self.expand_parametrize(all) {
             let (mut own, mut template) = (Fields::new(), Fields::new());
             for (field, value) in all {
                 let set_here = fields.contains_key(&field) || !generated_defaults.contains_key(&field);
@@ -120,19 +126,19 @@ impl<'a> Generation<'a> {
             }
             let address = address.with_parameters(&parameters);
             let sources = self.sources(kind, &own, &address.dir);
-            match kind.each {
-                Each::File => self.each_file(kind, &own, &template, &address, &sources),
-                Each::Requirement => self.each_requirement(kind, &own, &template, &address, &sources),
-                Each::EntryPoint => self.each_entry_point(kind, &own, &template, &address),
-                Each::Pants => self.pants(kind, &own, &template, &address),
-                Each::Nothing => {}
+            match kind.generates_from {
+                GenerateFrom::File => self.generate_for_files(kind, &own, &template, &address, &sources),
+                GenerateFrom::Requirement => self.generate_for_requirements(kind, &own, &template, &address, &sources),
+                GenerateFrom::EntryPoint => self.generate_for_entry_points(kind, &own, &template, &address),
+                GenerateFrom::Pants => self.generate_for_pants(kind, &own, &template, &address),
+                GenerateFrom::Nothing => {}
             }
             self.push(kind.name, address, own, sources, None);
         }
     }
 
-    /// What a generator has itself cannot have several values: it would be several under one name.
-    fn may_be_several(&mut self, kind: &Kind, fields: &Fields) -> bool {
+    /// Refuses parametrized fields that the generator uses itself: they would make several generators with one address.
+    fn check_generator_fields(&mut self, kind: &Kind, fields: &Fields) -> bool {
         let is_own = |field: &str| kind.keeps(field) || kind.copies(field);
         let parametrized = fields.iter().filter(|(field, value)| parametrize::is_parametrized(field, value));
         let own: Vec<String> =
@@ -140,13 +146,20 @@ impl<'a> Generation<'a> {
         if own.is_empty() {
             return true;
         }
-        let message = format!("a `{}` keeps {} and cannot parametrize it", kind.name, own.join(", "));
-        let hint = format!("parametrize it in `overrides`, or declare each `{}` by itself", kind.generates);
+        let message = format!("a `{}` cannot parametrize its own {}", kind.name, own.join(", "));
+        let hint = format!("parametrize it in `overrides`, or declare each `{}` separately", kind.generates);
         self.diagnostics.push(Diagnostic::error(self.build_file, self.place, message).hint(hint));
         false
     }
 
-    fn each_file(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address, sources: &[RelPath]) {
+    fn generate_for_files(
+        &mut self,
+        kind: &Kind,
+        own: &Fields,
+        template: &Fields,
+        generator: &Address,
+        sources: &[RelPath],
+    ) {
         let mut overrides = self.overrides(own);
         let first = self.targets.len();
         for file in sources {
@@ -154,20 +167,20 @@ impl<'a> Generation<'a> {
             let mut fields = template.clone();
             fields.insert("source".to_owned(), Value::Str(file.as_str().to_owned()));
             self.override_fields(&mut overrides, &mut fields, |glob| glob.matches(file.as_str()), file.as_str());
-            for (parameters, fields) in self.expanded(fields) {
+            for (parameters, fields) in self.expand_parametrize(fields) {
                 let address = generator.with_file(file.clone()).with_parameters(&parameters);
                 let path = generator.dir.join(&file);
                 self.push(kind.generates, address, fields, vec![path], Some(generator));
             }
         }
-        if self.world.settings.siblings.contains(&kind.name) {
-            self.join(first);
+        if self.context.settings.sibling_generators.contains(&kind.name) {
+            self.link_siblings(first);
         }
-        self.unused_overrides(&overrides);
+        self.report_unused_overrides(&overrides);
     }
 
-    /// Lets each target from this one on depend on all others, since nothing will be inferred for them.
-    fn join(&mut self, first: usize) {
+    /// Adds dependencies between all targets from index `first` on, for generators whose dependencies are not inferred.
+    fn link_siblings(&mut self, first: usize) {
         let joined = &mut self.targets[first..];
         let addresses: Vec<Value> = joined.iter().map(|target| Value::Str(target.address.to_string())).collect();
         for (own, target) in joined.iter_mut().enumerate() {
@@ -178,7 +191,7 @@ impl<'a> Generation<'a> {
         }
     }
 
-    fn each_requirement(
+    fn generate_for_requirements(
         &mut self,
         kind: &Kind,
         own: &Fields,
@@ -189,14 +202,14 @@ impl<'a> Generation<'a> {
         let Some(file) = sources.first() else { return };
         let requirements = self.requirements(kind, file);
         let relative = file.strip_prefix(&generator.dir).unwrap_or_else(|| file.clone());
-        let helper = Address::of(&generator.dir, &generator.name).with_file(relative.clone());
+        let helper = Address::new(&generator.dir, &generator.name).with_file(relative.clone());
         let source = Fields::from([("source".to_owned(), Value::Str(relative.as_str().to_owned()))]);
         self.push("_generator_sources_helper", helper.clone(), source, vec![file.clone()], Some(generator));
         let mut used = Vec::new();
-        let overrides = own.get("overrides").map(overridden).unwrap_or_default();
+        let overrides = own.get("overrides").map(override_entries).unwrap_or_default();
         let mut dependencies = vec![Value::Str(helper.to_string())];
         dependencies.extend(self.lockfile_dependency(template));
-        for (project, texts) in grouped(&requirements) {
+        for (project, texts) in group_by_project(&requirements) {
             let mut fields = template.clone();
             fields.insert("requirements".to_owned(), strings(texts));
             for (mapping, field) in [("module_mapping", "modules"), ("type_stubs_module_mapping", "type_stub_modules")]
@@ -215,20 +228,20 @@ impl<'a> Generation<'a> {
         }
         for (key, _) in overrides {
             if !used.contains(&normalized(key)) {
-                self.error(format!("`overrides` names `{key}`, which `{relative}` does not require"));
+                self.error(format!("`overrides` names `{key}`, which is not a requirement in `{relative}`"));
             }
         }
     }
 
     fn lockfile_dependency(&self, template: &Fields) -> Option<Value> {
-        let settings = self.world.settings;
+        let settings = self.context.settings;
         let resolve = template.get("resolve").and_then(Value::as_str).unwrap_or(&settings.default_resolve);
         let lockfile = settings.lockfile_of(resolve)?;
         Some(Value::Str(format!("{lockfile}:{}", lockfile_target_name(resolve))))
     }
 
     fn requirements(&mut self, kind: &Kind, file: &RelPath) -> Vec<Requirement> {
-        let text = match self.world.tracker.read_to_string(&file.to_path(self.world.root)) {
+        let text = match self.context.tracker.read_to_string(&file.to_path(self.context.root)) {
             Ok(text) => text,
             Err(error) => {
                 self.error(format!("cannot read `{file}`: {error}"));
@@ -240,29 +253,29 @@ impl<'a> Generation<'a> {
             self.diagnostics.push(Diagnostic::error(file, place, message));
         }
         let mut requirements = parsed.requirements;
-        if !self.world.settings.names_as_written() {
+        if !self.context.settings.uses_written_names() {
             requirements.iter_mut().for_each(|entry| entry.project = requirements::safe_name(&entry.project));
         }
         requirements
     }
 
-    fn each_entry_point(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
+    fn generate_for_entry_points(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
         let mut overrides = self.overrides(own);
         for entry_point in own.get("entry_points").map(Value::strings).unwrap_or_default() {
             let mut fields = template.clone();
             fields.insert("entry_point".to_owned(), Value::Str(entry_point.to_owned()));
             let same = |glob: &Glob| matches!(glob, Glob::Literal(literal) if literal == entry_point);
             self.override_fields(&mut overrides, &mut fields, same, entry_point);
-            for (parameters, fields) in self.expanded(fields) {
+            for (parameters, fields) in self.expand_parametrize(fields) {
                 let address = generator.with_generated(&entry_point.replace(':', "-")).with_parameters(&parameters);
                 self.push(kind.generates, address, fields, Vec::new(), Some(generator));
             }
         }
-        self.unused_overrides(&overrides);
+        self.report_unused_overrides(&overrides);
     }
 
-    fn pants(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
-        let version = self.world.settings.pants_version.as_deref().map(series).unwrap_or_default();
+    fn generate_for_pants(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
+        let version = self.context.settings.pants_version.as_deref().map(compatible_pants_versions).unwrap_or_default();
         let mut projects = vec![("pantsbuild.pants", vec!["pants"])];
         if own.get("testutil").and_then(Value::as_bool).unwrap_or(true) {
             projects.push(("pantsbuild.pants.testutil", vec!["pants.testutil"]));
@@ -317,13 +330,16 @@ impl<'a> Generation<'a> {
         }
     }
 
-    fn unused_overrides(&mut self, overrides: &[Override]) {
+    fn report_unused_overrides(&mut self, overrides: &[Override]) {
         for entry in overrides.iter().filter(|entry| !entry.used) {
-            self.unmatched_glob(format!("`overrides` names `{}`, which matches nothing of this target", entry.key));
+            self.report_unmatched_glob(format!(
+                "`overrides` names `{}`, which matches none of the generated targets",
+                entry.key
+            ));
         }
     }
 
-    fn expanded(&mut self, fields: Fields) -> Vec<(Parameters, Fields)> {
+    fn expand_parametrize(&mut self, fields: Fields) -> Vec<(Parameters, Fields)> {
         parametrize::expand(fields).unwrap_or_else(|message| {
             self.error(message);
             Vec::new()
@@ -362,8 +378,9 @@ struct Override {
     used: bool,
 }
 
-/// The versions of Pants that a plugin may be run with: those of the same series, or just the one if it is a snapshot.
-fn series(version: &str) -> String {
+/// The version specifier of Pants for plugins: all releases of the same series, or exactly one development version. As
+/// the generator `pants_requirements` of Pants does.
+fn compatible_pants_versions(version: &str) -> String {
     let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
     match (numbers.next().flatten(), numbers.next().flatten()) {
         (Some(major), Some(minor)) if !version.contains("dev") => {
@@ -373,7 +390,7 @@ fn series(version: &str) -> String {
     }
 }
 
-/// The name of the target that Pants makes for a resolve's lockfile.
+/// The name of the target that Pants generates for the lockfile of a resolve.
 pub fn lockfile_target_name(resolve: &str) -> String {
     format!("_{resolve}_lockfile")
 }
@@ -390,8 +407,8 @@ fn pairs(value: &Value) -> Vec<(&str, &Value)> {
     }
 }
 
-/// What is set for which name: a key of `overrides` may be several names.
-fn overridden(overrides: &Value) -> Vec<(&str, &Value)> {
+/// The entries of `overrides` by single name: a key may be a tuple of names.
+fn override_entries(overrides: &Value) -> Vec<(&str, &Value)> {
     let Value::Dict(entries) = overrides else { return Vec::new() };
     let rows = entries.iter().flat_map(|(keys, set)| match keys {
         Value::Str(key) => vec![(key.as_str(), set)],
@@ -400,13 +417,13 @@ fn overridden(overrides: &Value) -> Vec<(&str, &Value)> {
     rows.collect()
 }
 
-/// The value of a project in a dict by project, however both are spelt.
+/// The value of a project in a dict by project name. Names are compared in normalized form.
 fn entry<'v>(dict: &'v Value, project: &str) -> Option<&'v Value> {
     let wanted = normalized(project);
     pairs(dict).into_iter().find(|(key, _)| normalized(key) == wanted).map(|(_, value)| value)
 }
 
-/// `dependencies` of an override come before those that every requirement has.
+/// Applies an override to a requirement. Its `dependencies` are put before those that every requirement has.
 fn override_requirement(fields: &mut Fields, set: &Value, dependencies: &[Value]) {
     for (field, value) in pairs(set) {
         let value = match field {
@@ -417,8 +434,8 @@ fn override_requirement(fields: &mut Fields, set: &Value, dependencies: &[Value]
     }
 }
 
-/// Requirements of one project that stand one after the other are one target's.
-fn grouped(requirements: &[Requirement]) -> impl Iterator<Item = (&str, Vec<String>)> {
+/// Groups consecutive requirements of the same project: they become one target.
+fn group_by_project(requirements: &[Requirement]) -> impl Iterator<Item = (&str, Vec<String>)> {
     requirements.chunk_by(|left, right| left.project == right.project).map(|group| {
         let texts = group.iter().map(|requirement| requirement.text.clone());
         (group[0].project.as_str(), texts.collect())

@@ -1,4 +1,5 @@
-//! All targets of a repository, generated ones included. How they came about is `load`'s.
+//! The graph of all targets of a repository, including generated ones, with indexes by address and by file. It is built
+//! in `load`. Inferred dependencies are in `inference`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -14,36 +15,42 @@ use crate::targets::kind::{Kind, Sources};
 use crate::targets::visibility::Visibility;
 use crate::targets::{Address, Files};
 
+/// A target: its type, fields and source files.
 #[derive(Clone, Debug)]
 pub struct Target {
+    /// Its unique name.
     pub address: Address,
     /// The target type, as BUILD files spell it: `python_test`.
     pub kind: String,
-    /// What was set, after `__defaults__`, overrides and parametrize. An absent field has its default.
+    /// The fields that are set, after `__defaults__`, overrides and parametrization. Absent fields have their default
+    /// value.
     pub fields: BTreeMap<String, Value>,
-    /// The source files, from the build root, sorted; exactly one for a file's target.
+    /// The source files, from the build root, sorted. A target that is generated from a file has exactly one.
     pub sources: Vec<RelPath>,
-    /// The target that this one was generated from.
+    /// The target from which this one was generated.
     pub generator: Option<Address>,
+    /// The BUILD file that declares it or its generator.
     pub build_file: RelPath,
+    /// The position of the declaration in the BUILD file.
     pub place: Place,
 }
 
 impl Target {
-    /// The file that a binary or function starts with, when its field names a file.
+    /// The file in the field `entry_point` or `handler`, if the field names a file.
     pub fn entry_file(&self) -> Option<RelPath> {
         let field = ["entry_point", "handler"].into_iter().find_map(|field| self.fields.get(field)?.as_str())?;
         let path = field.split(':').next().filter(|path| path.ends_with(".py"))?;
         self.address.dir.push(path).ok()
     }
 
-    /// The globs of its sources, from the BUILD file's directory: as written, or those of its type.
+    /// The globs of its sources, relative to the directory of the BUILD file: explicit ones, or the defaults of its
+    /// type.
     pub fn globs(&self) -> Vec<&str> {
-        let Some(kind) = Kind::of(&self.kind) else { return Vec::new() };
+        let Some(kind) = Kind::find(&self.kind) else { return Vec::new() };
         let written = match kind.sources {
             Sources::None => return Vec::new(),
             Sources::One => self.fields.get("source").filter(|source| **source != Value::None).map(|source| {
-                // `http_source(…)` names no file of this repository by a glob.
+                // `http_source(…)` is a file outside this repository.
                 source.as_str().into_iter().collect()
             }),
             Sources::Many => self.fields.get("sources").filter(|sources| **sources != Value::None).map(Value::strings),
@@ -52,20 +59,21 @@ impl Target {
     }
 }
 
-/// Of targets, in a list that is sorted by address.
-pub type Places = FxHashMap<Address, u32>;
+/// Indexes of targets in the list that is sorted by address.
+pub type TargetPositions = FxHashMap<Address, u32>;
 
+/// All targets of a repository, its files and its visibility rules. Derived indexes are built on first use.
 #[derive(Clone, Debug, Default)]
 pub struct TargetGraph {
     /// Sorted by address.
     targets: Vec<Target>,
-    /// Generators with what they would have generated, were it not there already: a file of requirements that several
-    /// parametrizations of one generator share.
+    /// Pairs of a generator and a target that another generator had already generated: several variants of a
+    /// parametrized generator share the target of their requirements file.
     shared: Vec<(Address, Address)>,
-    /// Made when first asked for, as those below are: a list of targets needs none of them.
-    places: OnceLock<Arc<Places>>,
+    /// Built on first use, as the next two: goals that only list targets need none of them.
+    positions: OnceLock<Arc<TargetPositions>>,
     generated: OnceLock<FxHashMap<Address, Vec<Address>>>,
-    links: OnceLock<Links>,
+    file_index: OnceLock<FileIndex>,
     files: Files,
     build_files: BTreeMap<RelPath, Rules>,
     build_dirs: BTreeSet<RelPath>,
@@ -73,33 +81,36 @@ pub struct TargetGraph {
     default_resolve: Option<String>,
 }
 
-/// Who belongs to what. Every list is sorted.
+/// Targets by file. Every list is sorted.
 #[derive(Clone, Debug, Default)]
-struct Links {
+struct FileIndex {
     owners: FxHashMap<RelPath, Vec<Address>>,
-    started: FxHashMap<RelPath, Vec<Address>>,
+    by_entry_file: FxHashMap<RelPath, Vec<Address>>,
 }
 
-/// The visibility rules of one BUILD file, unread.
+/// The calls in one BUILD file that declare visibility rules, not yet parsed.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
+    /// Calls of `__dependencies_rules__`.
     pub dependencies: Vec<RulesCall>,
+    /// Calls of `__dependents_rules__`.
     pub dependents: Vec<RulesCall>,
 }
 
 impl TargetGraph {
-    /// Of two targets with the same address the first stays.
+    /// Inserts a target. A target with an address that is already present is dropped.
     pub fn insert(&mut self, target: Target) {
-        self.forget_what_follows();
+        self.clear_indexes();
         match self.place(&target.address) {
             Ok(_) => self.shared.extend(target.generator.map(|generator| (generator, target.address))),
             Err(place) => self.targets.insert(place, target),
         }
     }
 
-    /// All targets at once: much cheaper than one by one. Of two with the same address the first stays.
-    pub fn fill(&mut self, mut targets: Vec<Target>) {
-        self.forget_what_follows();
+    /// Inserts many targets, which is much faster than one by one. The first of several targets with the
+    /// same address is retained.
+    pub fn insert_all(&mut self, mut targets: Vec<Target>) {
+        self.clear_indexes();
         self.targets.append(&mut targets);
         self.targets.par_sort_by(|left, right| left.address.cmp(&right.address));
         let shared = &mut self.shared;
@@ -112,49 +123,50 @@ impl TargetGraph {
         });
     }
 
-    fn forget_what_follows(&mut self) {
-        (self.places, self.generated, self.links) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+    fn clear_indexes(&mut self) {
+        (self.positions, self.generated, self.file_index) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
     }
 
     fn place(&self, address: &Address) -> Result<usize, usize> {
         self.targets.binary_search_by(|target| target.address.cmp(address))
     }
 
-    fn links(&self) -> &Links {
-        self.links.get_or_init(|| {
-            let mut links = Links::default();
+    fn file_index(&self) -> &FileIndex {
+        self.file_index.get_or_init(|| {
+            let mut file_index = FileIndex::default();
             for target in &self.targets {
                 let address = || target.address.clone();
-                target.sources.iter().for_each(|source| add(&mut links.owners, source, address()));
-                target.entry_file().iter().for_each(|file| add(&mut links.started, file, address()));
+                target.sources.iter().for_each(|source| add(&mut file_index.owners, source, address()));
+                target.entry_file().iter().for_each(|file| add(&mut file_index.by_entry_file, file, address()));
             }
-            links
+            file_index
         })
     }
 
+    /// The target with this address.
     pub fn get(&self, address: &Address) -> Option<&Target> {
-        self.places().get(address).map(|place| &self.targets[*place as usize])
+        self.positions().get(address).map(|place| &self.targets[*place as usize])
     }
 
-    /// The place of each target among `targets`.
-    pub fn places(&self) -> &Arc<Places> {
-        self.places.get_or_init(|| {
+    /// The index of each target in `targets`.
+    pub fn positions(&self) -> &Arc<TargetPositions> {
+        self.positions.get_or_init(|| {
             Arc::new(self.targets.iter().zip(0..).map(|(target, place)| (target.address.clone(), place)).collect())
         })
     }
 
-    /// Makes what most goals ask for. For another thread, while the first one goes on.
-    pub fn look_ahead(&self) {
-        self.places();
+    /// Builds the indexes that most goals use. Meant to run in another thread while the main thread continues.
+    pub fn build_indexes(&self) {
+        self.positions();
         self.generated();
     }
 
-    /// Sorted by address.
+    /// All targets, sorted by address.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         self.targets.iter()
     }
 
-    /// What a generator generated, sorted.
+    /// The targets that a generator generated, sorted.
     pub fn generated_by(&self, generator: &Address) -> &[Address] {
         self.generated().get(generator).map_or(&[], Vec::as_slice)
     }
@@ -175,11 +187,11 @@ impl TargetGraph {
 
     /// Every target that has this file as a source, generators included.
     pub fn owners(&self, file: &RelPath) -> &[Address] {
-        self.links().owners.get(file).map_or(&[], Vec::as_slice)
+        self.file_index().owners.get(file).map_or(&[], Vec::as_slice)
     }
 
-    /// A graph without targets over the files of a repository.
-    pub fn over(files: Files) -> TargetGraph {
+    /// A graph of a repository's files, without targets.
+    pub fn from_files(files: Files) -> TargetGraph {
         TargetGraph { files, ..TargetGraph::default() }
     }
 
@@ -188,26 +200,28 @@ impl TargetGraph {
         &self.files
     }
 
-    /// The binaries and functions that start with this file.
-    pub fn started_by(&self, file: &RelPath) -> &[Address] {
-        self.links().started.get(file).map_or(&[], Vec::as_slice)
+    /// The targets whose entry point is in this file.
+    pub fn entry_point_targets(&self, file: &RelPath) -> &[Address] {
+        self.file_index().by_entry_file.get(file).map_or(&[], Vec::as_slice)
     }
 
+    /// Sets the resolve of targets that do not set one.
     pub fn set_default_resolve(&mut self, resolve: &str) {
         self.default_resolve = Some(resolve.to_owned());
     }
 
-    /// The value that a field has in targets which do not set it, as far as settings decide it.
-    pub fn default_of(&self, field: &str) -> Option<&str> {
+    /// The default value of a field, if a setting defines it.
+    pub fn default_value(&self, field: &str) -> Option<&str> {
         self.default_resolve.as_deref().filter(|_| matches!(field, "resolve" | "python_resolve"))
     }
 
+    /// Records a BUILD file and its visibility rules.
     pub fn insert_build_file(&mut self, file: RelPath, rules: Rules) {
         self.build_dirs.insert(file.parent().unwrap_or_default());
         self.build_files.insert(file, rules);
     }
 
-    /// Every BUILD file that was read, broken ones included, with its visibility rules.
+    /// All BUILD files, including those with errors, with their visibility rules.
     pub fn build_files(&self) -> impl Iterator<Item = (&RelPath, &Rules)> {
         self.build_files.iter()
     }
@@ -217,20 +231,22 @@ impl TargetGraph {
         self.build_dirs.contains(dir)
     }
 
+    /// Sets the parsed visibility rules.
     pub fn set_visibility(&mut self, visibility: Visibility) {
         self.visibility = visibility;
     }
 
-    /// The rules about who may depend on whom; empty where the repository does not use them.
+    /// The visibility rules. Empty if the repository does not use them.
     pub fn visibility(&self) -> &Visibility {
         &self.visibility
     }
 
+    /// Whether the path is a BUILD file.
     pub fn is_build_file(&self, file: &RelPath) -> bool {
         self.build_files.contains_key(file)
     }
 
-    /// The target of this address, or all its parametrizations that have at least the address's parameters.
+    /// The target with this address, or all its parametrized variants that have at least the parameters of the address.
     pub fn parametrizations(&self, address: &Address) -> Vec<&Target> {
         if let Some(target) = self.get(address) {
             return vec![target];
@@ -242,20 +258,20 @@ impl TargetGraph {
                 && other.name == address.name
                 && other.generated == address.generated
         };
-        let all = self.from(&first).take_while(|target| same(&target.address));
+        let all = self.targets_from(&first).take_while(|target| same(&target.address));
         let has =
             |other: &Address| address.parameters.iter().all(|(key, value)| other.parameters.get(key) == Some(value));
         all.filter(|target| has(&target.address)).collect()
     }
 
-    /// The targets written or generated under a BUILD directory, sorted.
+    /// The targets that the BUILD files of a directory declare, including generated ones, sorted.
     pub fn in_build_dir(&self, dir: &RelPath) -> impl Iterator<Item = &Target> {
-        let first = Address::of(dir, "");
-        self.from(&first).take_while(move |target| target.address.dir == *dir)
+        let first = Address::new(dir, "");
+        self.targets_from(&first).take_while(move |target| target.address.dir == *dir)
     }
 
-    /// Targets from this address on, whether it exists or not.
-    fn from<'g>(&'g self, first: &Address) -> impl Iterator<Item = &'g Target> + use<'g> {
+    /// The targets from this address on, in order. The address need not exist.
+    fn targets_from<'g>(&'g self, first: &Address) -> impl Iterator<Item = &'g Target> + use<'g> {
         let place = self.targets.partition_point(|target| target.address < *first);
         self.targets[place..].iter()
     }

@@ -1,4 +1,6 @@
-//! Reads a repository: BUILD files to the graph of all targets. What is broken is reported and left out; the rest loads.
+//! Loads a repository: evaluates its BUILD files and builds the graph of all targets. Errors are collected, and
+//! everything else is loaded. Which files are BUILD files is decided in `build_files`, expansion to targets is in
+//! `generate`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,153 +10,164 @@ use rayon::prelude::*;
 
 use crate::base::RelPath;
 use crate::base::text::Place;
-use crate::build_file::interpret::Question;
+use crate::build_file::interpret::EvaluationRequest;
 use crate::build_file::{BuildFile, Diagnostic, TargetDecl, Value};
 use crate::config::Config;
-use crate::targets::collected::collected;
+use crate::targets::build_files;
+use crate::targets::consolidate::consolidate;
 use crate::targets::defaults::Defaults;
-use crate::targets::files::Memory;
-use crate::targets::generate::{Generation, Surroundings, lockfile_target_name};
+use crate::targets::files::DirectoryCache;
+use crate::targets::generate::{GenerateContext, Generation, lockfile_target_name};
 use crate::targets::globs::GlobCache;
 use crate::targets::graph::Rules;
-use crate::targets::reading;
-use crate::targets::settings::Settings;
+use crate::targets::settings::LoadSettings;
 use crate::targets::visibility::Visibility;
 use crate::targets::{Address, Files, Target, TargetGraph};
 use crate::tracked::Tracker;
 
 const START: Place = Place { line: 1, column: 1 };
 
-/// What loading made of a repository.
+/// The result of loading a repository.
 #[derive(Debug)]
 pub struct Loaded {
+    /// All targets that could be loaded.
     pub graph: TargetGraph,
-    /// Warnings, and mistakes of no single file, sorted by file and place.
+    /// Warnings, and errors about no single file, sorted by file and position.
     pub diagnostics: Vec<Diagnostic>,
-    /// Mistakes in files, sorted likewise. What they declare is missing from the graph in part.
-    pub broken: Vec<Broken>,
-    /// What only real Python can evaluate; the graph lacks it.
-    pub question: Option<Question>,
+    /// Errors in files, in the same order. Some targets of these files are missing from the graph.
+    pub errors: Vec<LoadError>,
+    /// BUILD files that only real Python can evaluate, if any. Their targets are missing from the graph.
+    pub python_request: Option<EvaluationRequest>,
 }
 
-/// A mistake in a file, and how far it reaches.
+/// An error in a file, and the directories whose targets it may affect.
 #[derive(Clone, Debug)]
-pub struct Broken {
+pub struct LoadError {
+    /// The error itself.
     pub diagnostic: Diagnostic,
-    /// The directories whose BUILD files met it, and whether those files may hand down defaults or rules to what is
-    /// below. A mistake in a prelude is met by whoever uses it.
+    /// The directories of the BUILD files whose evaluation failed, and whether subdirectories may inherit defaults or
+    /// rules from those files. An error in a prelude concerns every BUILD file that uses it.
     dirs: BTreeMap<RelPath, bool>,
 }
 
-impl Broken {
-    /// Whether the targets of a directory may be others than they should.
-    pub fn touches(&self, dir: &RelPath) -> bool {
+impl LoadError {
+    /// Whether this error may have changed which targets the directory declares.
+    pub fn affects(&self, dir: &RelPath) -> bool {
         self.dirs.iter().any(|(own, below)| own == dir || *below && dir.starts_with(own))
     }
 
-    /// The directories whose BUILD files met it.
+    /// The directories of the BUILD files whose evaluation failed.
     pub fn dirs(&self) -> impl Iterator<Item = &RelPath> {
         self.dirs.keys()
     }
 }
 
-/// What the world around a repository is asked for.
-pub struct World<'w> {
-    /// Answers `env("NAME")` in BUILD files.
+/// Everything outside the repository's files that loading uses.
+pub struct LoadContext<'w> {
+    /// Looks up an environment variable, for `env("NAME")` in BUILD files.
     pub env: &'w (dyn Fn(&str) -> Option<String> + Sync),
-    /// What real Python made of BUILD files.
-    pub answers: &'w BTreeMap<RelPath, BuildFile>,
-    /// What is remembered of directories.
-    pub memory: &'w dyn Memory,
+    /// BUILD files that real Python has evaluated.
+    pub python_results: &'w BTreeMap<RelPath, BuildFile>,
+    /// The cache of directory listings.
+    pub directory_cache: &'w dyn DirectoryCache,
     /// Records the files that loading reads.
     pub tracker: Tracker,
 }
 
-impl<'w> World<'w> {
-    /// Python was not asked anything yet, and nothing is remembered.
-    pub fn with(env: &'w (dyn Fn(&str) -> Option<String> + Sync)) -> World<'w> {
-        static NOTHING: BTreeMap<RelPath, BuildFile> = BTreeMap::new();
-        World { env, answers: &NOTHING, memory: &(), tracker: Tracker::default() }
+impl<'w> LoadContext<'w> {
+    /// A context without results of Python and without a directory cache.
+    pub fn new(env: &'w (dyn Fn(&str) -> Option<String> + Sync)) -> LoadContext<'w> {
+        static NO_RESULTS: BTreeMap<RelPath, BuildFile> = BTreeMap::new();
+        LoadContext { env, python_results: &NO_RESULTS, directory_cache: &(), tracker: Tracker::default() }
     }
 }
 
 impl Loaded {
-    /// All that is wrong, wherever.
+    /// All errors and warnings.
     pub fn all_diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.diagnostics.iter().chain(self.broken.iter().map(|broken| &broken.diagnostic))
+        self.diagnostics.iter().chain(self.errors.iter().map(|error| &error.diagnostic))
     }
 }
 
-pub fn load(root: &Path, config: &Config, world: &World) -> Loaded {
-    let settings = Settings::of(config, root);
-    let files = match Files::walk(root, &settings.pants_ignore, settings.use_gitignore, world.memory, &world.tracker) {
+/// Loads the repository at `root`. Errors are part of the result.
+pub fn load(root: &Path, config: &Config, context: &LoadContext) -> Loaded {
+    let settings = LoadSettings::from_config(config, root);
+    let files = match Files::walk(
+        root,
+        &settings.pants_ignore,
+        settings.use_gitignore,
+        context.directory_cache,
+        &context.tracker,
+    ) {
         Ok(files) => files,
         Err(error) => {
             let diagnostics = vec![Diagnostic::error(&RelPath::root(), START, with_cause(&error))];
-            return Loaded { graph: TargetGraph::default(), diagnostics, broken: Vec::new(), question: None };
+            return Loaded { graph: TargetGraph::default(), diagnostics, errors: Vec::new(), python_request: None };
         }
     };
     let mut diagnostics = Vec::new();
-    let passed_over = |what: &String| Diagnostic::warning(&RelPath::root(), START, format!("passed over {what}"));
-    diagnostics.extend(files.passed_over.iter().map(passed_over));
-    let read = reading::read_all(root, &files, &settings, world, &mut diagnostics);
-    let met = met(&read.files);
-    let mut graph = TargetGraph::over(files);
+    let skip_warning = |what: &String| Diagnostic::warning(&RelPath::root(), START, format!("skipped {what}"));
+    diagnostics.extend(files.skipped_entries.iter().map(skip_warning));
+    let read = build_files::evaluate_all(root, &files, &settings, context, &mut diagnostics);
+    let evaluating_dirs = evaluating_dirs(&read.files);
+    let mut graph = TargetGraph::from_files(files);
     graph.set_default_resolve(&settings.default_resolve);
-    let dirs = by_dir(read.files, &mut graph, &mut diagnostics);
+    let dirs = group_by_dir(read.files, &mut graph, &mut diagnostics);
     if settings.visibility {
         graph.set_visibility(visibility(&graph, &mut diagnostics));
     }
     let globs = GlobCache::default();
-    let surroundings =
-        Surroundings { root, tracker: &world.tracker, files: graph.files(), settings: &settings, globs: &globs };
-    let results: Vec<(Vec<Target>, Vec<Diagnostic>)> = dirs.par_iter().map(|dir| dir.targets(&surroundings)).collect();
-    let mut targets = lockfile_targets(&surroundings, &mut diagnostics);
+    let generate_context =
+        GenerateContext { root, tracker: &context.tracker, files: graph.files(), settings: &settings, globs: &globs };
+    let results: Vec<(Vec<Target>, Vec<Diagnostic>)> =
+        dirs.par_iter().map(|dir| dir.targets(&generate_context)).collect();
+    let mut targets = lockfile_targets(&generate_context, &mut diagnostics);
     for (more, found) in results {
         targets.extend(more);
         diagnostics.extend(found);
     }
-    graph.fill(targets);
+    graph.insert_all(targets);
     let is_of_a_file = |found: &Diagnostic| found.is_error() && !found.file.is_root();
-    let (broken, diagnostics) = collected(diagnostics, settings.unknown).into_iter().partition(is_of_a_file);
-    let broken: Vec<Diagnostic> = broken;
-    let broken = broken.into_iter().map(|diagnostic| {
+    let (errors, diagnostics) = consolidate(diagnostics, settings.unknown_severity).into_iter().partition(is_of_a_file);
+    let errors: Vec<Diagnostic> = errors;
+    let errors = errors.into_iter().map(|diagnostic| {
         let own = || BTreeMap::from([(diagnostic.file.parent().unwrap_or_default(), false)]);
-        let dirs = met.get(&at(&diagnostic)).cloned().unwrap_or_else(own);
-        Broken { diagnostic, dirs }
+        let dirs = evaluating_dirs.get(&error_position(&diagnostic)).cloned().unwrap_or_else(own);
+        LoadError { diagnostic, dirs }
     });
-    Loaded { graph, diagnostics, broken: broken.collect(), question: read.question }
+    Loaded { graph, diagnostics, errors: errors.collect(), python_request: read.python_request }
 }
 
-type At = (RelPath, usize, usize);
+type ErrorPosition = (RelPath, usize, usize);
 
-fn at(found: &Diagnostic) -> At {
+fn error_position(found: &Diagnostic) -> ErrorPosition {
     (found.file.clone(), found.place.line, found.place.column)
 }
 
-/// Where evaluation failed, the directories of the BUILD files that were evaluated.
-fn met(files: &[(RelPath, BuildFile)]) -> BTreeMap<At, BTreeMap<RelPath, bool>> {
-    let mut met: BTreeMap<At, BTreeMap<RelPath, bool>> = BTreeMap::new();
+/// For each position of an error, the directories of the BUILD files whose evaluation reported it.
+fn evaluating_dirs(files: &[(RelPath, BuildFile)]) -> BTreeMap<ErrorPosition, BTreeMap<RelPath, bool>> {
+    let mut evaluating_dirs: BTreeMap<ErrorPosition, BTreeMap<RelPath, bool>> = BTreeMap::new();
     for (path, file) in files {
         for found in file.diagnostics.iter().filter(|found| found.is_error()) {
-            let dirs = met.entry(at(found)).or_default();
-            *dirs.entry(path.parent().unwrap_or_default()).or_default() |= file.is_inherited;
+            let dirs = evaluating_dirs.entry(error_position(found)).or_default();
+            *dirs.entry(path.parent().unwrap_or_default()).or_default() |= file.affects_subdirectories;
         }
     }
-    met
+    evaluating_dirs
 }
 
-/// What one directory declares, in all its BUILD files.
+/// The declarations in all BUILD files of one directory.
 struct Dir {
     dir: RelPath,
-    /// Each with the defaults that were set before it.
+    /// Each with its BUILD file and the defaults that were set before it.
     decls: Vec<(RelPath, Arc<Defaults>, TargetDecl)>,
-    /// After all calls, also of the other files.
+    /// The defaults after all calls in all files of the directory.
     defaults: Arc<Defaults>,
 }
 
-/// Gathers the files of each directory and hands `__defaults__` down. Takes what is not about targets.
-fn by_dir(
+/// Groups BUILD files by directory and applies `__defaults__`, which subdirectories inherit. Moves diagnostics and
+/// visibility rules to `diagnostics` and `graph`.
+fn group_by_dir(
     evaluated: Vec<(RelPath, BuildFile)>,
     graph: &mut TargetGraph,
     diagnostics: &mut Vec<Diagnostic>,
@@ -167,7 +180,7 @@ fn by_dir(
         graph.insert_build_file(path.clone(), Rules { dependencies, dependents });
         files.entry(path.parent().unwrap_or_default()).or_default().push((path, file));
     }
-    // Sorted by directory: the nearest one above, if any, has been seen before.
+    // In sorted order, every directory comes after its ancestors.
     let mut inherited: BTreeMap<RelPath, Arc<Defaults>> = BTreeMap::new();
     let mut dirs = Vec::with_capacity(files.len());
     for (dir, files) in files {
@@ -196,7 +209,7 @@ fn visibility(graph: &TargetGraph, diagnostics: &mut Vec<Diagnostic>) -> Visibil
     for (file, rules) in graph.build_files() {
         dirs.entry(file.parent().unwrap_or_default()).or_default().push((file, rules));
     }
-    let mut visibility = Visibility::in_use();
+    let mut visibility = Visibility::enabled();
     for (dir, files) in dirs {
         diagnostics.extend(visibility.declare(&dir, files));
     }
@@ -204,19 +217,19 @@ fn visibility(graph: &TargetGraph, diagnostics: &mut Vec<Diagnostic>) -> Visibil
 }
 
 impl Dir {
-    fn targets(&self, world: &Surroundings) -> (Vec<Target>, Vec<Diagnostic>) {
+    fn targets(&self, context: &GenerateContext) -> (Vec<Target>, Vec<Diagnostic>) {
         let (mut targets, mut diagnostics) = (Vec::new(), Vec::new());
-        let mut taken: BTreeMap<&str, (&RelPath, Place)> = BTreeMap::new();
+        let mut declared: BTreeMap<&str, (&RelPath, Place)> = BTreeMap::new();
         for (path, defaults, decl) in &self.decls {
             let Some(name) = self.name(path, decl, &mut diagnostics) else { continue };
-            if let Some((other, place)) = taken.get(name) {
+            if let Some((other, place)) = declared.get(name) {
                 let message = format!("a target named `{name}` is also declared at {other}:{place}");
                 diagnostics.push(Diagnostic::error(path, decl.place, message).hint("give one of them another `name`"));
                 continue;
             }
-            taken.insert(name, (path, decl.place));
-            let address = Address::of(&self.dir, name);
-            let generation = Generation::of(world, [defaults, &self.defaults], path, decl, &address);
+            declared.insert(name, (path, decl.place));
+            let address = Address::new(&self.dir, name);
+            let generation = Generation::run(context, [defaults, &self.defaults], path, decl, &address);
             targets.extend(generation.targets);
             diagnostics.extend(generation.diagnostics);
         }
@@ -230,8 +243,8 @@ impl Dir {
             return None;
         };
         if name.is_empty() || name.contains([':', '#', '!', '@', '?', '/', '\\', '=']) {
-            let message = format!("`{name}` cannot be the name of a target");
-            let hint = "names are not empty and hold none of `: # ! @ ? / \\ =`";
+            let message = format!("invalid target name `{name}`");
+            let hint = "target names must not be empty or contain `: # ! @ ? / \\ =`";
             diagnostics.push(Diagnostic::error(path, decl.place, message).hint(hint));
             return None;
         }
@@ -239,23 +252,23 @@ impl Dir {
     }
 }
 
-/// One target for each resolve and one for its lockfile, as Pants makes them.
-fn lockfile_targets(world: &Surroundings, diagnostics: &mut Vec<Diagnostic>) -> Vec<Target> {
+/// One target for each resolve and one for its lockfile, as Pants generates them.
+fn lockfile_targets(context: &GenerateContext, diagnostics: &mut Vec<Diagnostic>) -> Vec<Target> {
     let mut targets = Vec::new();
-    for (resolve, lockfile) in world.settings.resolves.iter().filter(|_| world.settings.lockfile_targets) {
+    for (resolve, lockfile) in context.settings.resolves.iter().filter(|_| context.settings.lockfile_targets) {
         let Ok(path) = RelPath::parse(lockfile) else { continue };
         let (Some(dir), Some(file)) = (path.parent(), path.file_name().and_then(|name| RelPath::parse(name).ok()))
         else {
             continue;
         };
-        let address = Address::of(&dir, &lockfile_target_name(resolve));
-        let exists = world.files.contains(&path);
+        let address = Address::new(&dir, &lockfile_target_name(resolve));
+        let exists = context.files.contains(&path);
         if !exists {
-            let message = format!("there is no lockfile `{lockfile}` for the resolve `{resolve}`");
+            let message = format!("the resolve `{resolve}` has no lockfile: `{lockfile}` does not exist");
             let warning = Diagnostic::warning(&RelPath::root(), START, message);
-            diagnostics.push(warning.hint(format!("make it: `generate-lockfiles --resolve={resolve}`")));
+            diagnostics.push(warning.hint(format!("create it: `generate-lockfiles --resolve={resolve}`")));
         }
-        // The name of a BUILD file that does not exist, as Pants prints it.
+        // A BUILD file that does not exist; Pants prints this name.
         let Ok(build_file) = dir.push("BUILD.python-lockfiles") else { continue };
         let source = Value::Str(file.to_string());
         let target = |address: &Address, kind: &str, field: (&str, Value), generator: Option<&Address>| Target {

@@ -1,8 +1,10 @@
-//! Targets: addresses, specs, kinds and their fields, the graph of all targets, and the selection a command line makes.
+//! Targets: addresses, specs, target types and their fields, the graph of all targets, and selection by a command line.
+//! Inferred dependencies are in `inference`.
 
 pub mod address;
+mod build_files;
 mod changed;
-mod collected;
+mod consolidate;
 mod defaults;
 pub mod dependencies;
 mod field_values;
@@ -16,7 +18,6 @@ mod load;
 pub mod missing;
 mod parametrize;
 mod poetry;
-mod reading;
 pub mod requirement_text;
 mod requirements;
 pub mod select;
@@ -24,18 +25,18 @@ mod settings;
 pub mod spec;
 pub mod visibility;
 
-/// Handed out by `Target` and `load`: whoever may use targets may use these.
+/// Re-exported because `Target` and `load` expose these types.
 pub use crate::build_file::{Diagnostic, Object, Severity, Topic, Value};
 
 pub use address::Address;
 pub use changed::changed;
-pub use field_values::{Enabled, field_values, json as json_of};
+pub use field_values::{EnabledBackends, field_values, to_json as value_to_json};
 pub use files::Files;
-pub use graph::{Places, Target, TargetGraph};
+pub use graph::{Target, TargetGraph, TargetPositions};
 pub use kind::Kind;
-pub use load::{Broken, Loaded, World, load};
+pub use load::{LoadContext, LoadError, Loaded, load};
 pub use select::select;
-pub use settings::is_since;
+pub use settings::is_release_at_least;
 
 #[cfg(test)]
 mod load_tests;

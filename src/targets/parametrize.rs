@@ -1,20 +1,24 @@
-//! `parametrize(…)`: one declaration, several targets. Pure: fields in, fields with their parameters out.
+//! `parametrize(…)`: expands the fields of one declaration to those of several targets. Pure; addresses are assigned in
+//! `generate`.
 
 use std::collections::BTreeMap;
 
 use crate::build_file::{GROUP_PREFIX, Object, Value};
 use crate::targets::defaults::Fields;
 
+/// The parameters of one variant: field, or `parametrize` for a group, and the name of the value.
 pub type Parameters = BTreeMap<String, String>;
 
+/// Limit on the variants of one declaration.
 const MAX_TARGETS: usize = 1_000;
 
-/// Whether a field's value stands for several.
+/// Whether the field has several values.
 pub fn is_parametrized(field: &str, value: &Value) -> bool {
     field.starts_with(GROUP_PREFIX) || matches!(value, Value::Object(object) if object.kind == "parametrize")
 }
 
-/// The product over all parametrized fields. Groups are alternatives of each other.
+/// The product of all parametrized fields, with the parameters of each variant. Groups are alternatives to each other.
+/// An error is a message about an invalid use of `parametrize`.
 pub fn expand(fields: Fields) -> Result<Vec<(Parameters, Fields)>, String> {
     if !fields.iter().any(|(field, value)| is_parametrized(field, value)) {
         return Ok(vec![(Parameters::new(), fields)]);
@@ -27,8 +31,8 @@ pub fn expand(fields: Fields) -> Result<Vec<(Parameters, Fields)>, String> {
     if !groups.is_empty() {
         let base = results.remove(0).1;
         for (_, group) in groups {
-            let (name, set) = group_of(group)?;
-            // What a group sets may be parametrized in its turn.
+            let (name, set) = split_group(group)?;
+            // The fields of a group may be parametrized too.
             for (mut parameters, set) in expand(set.into_iter().collect())? {
                 parameters.insert("parametrize".to_owned(), name.clone());
                 let mut fields = base.clone();
@@ -44,7 +48,7 @@ pub fn expand(fields: Fields) -> Result<Vec<(Parameters, Fields)>, String> {
         }
         let mut product = Vec::with_capacity(results.len() * choices.len());
         for (parameters, fields) in results {
-            // A group that sets the field decides it.
+            // The value of a group takes precedence.
             if fields.contains_key(&field) {
                 product.push((parameters, fields));
                 continue;
@@ -70,17 +74,19 @@ fn choices(field: &str, value: Value) -> Result<Vec<(String, Value)>, String> {
     for value in positional {
         match value {
             Value::Str(text) => choices.push((text.clone(), Value::Str(text))),
-            _ => return Err(format!("`parametrize` of `{field}` needs a name for a value that is no string")),
+            _ => return Err(format!("`parametrize` for `{field}` has a value that is not a string and has no name")),
         }
     }
     choices.extend(named);
     if let Some((key, _)) = choices.iter().find(|(key, _)| key.contains([':', '#', '!', '@', '?', '=', ',', ' '])) {
-        return Err(format!("`{key}` of `parametrize` for `{field}` holds a character that addresses cannot hold"));
+        return Err(format!(
+            "`{key}` of `parametrize` for `{field}` contains a character that is not allowed in addresses"
+        ));
     }
     Ok(choices)
 }
 
-fn group_of(group: Value) -> Result<(String, Vec<(String, Value)>), String> {
+fn split_group(group: Value) -> Result<(String, Vec<(String, Value)>), String> {
     let refuse = || "`**parametrize(…)` takes the group's name and then named fields".to_owned();
     let Value::Object(group) = group else { return Err(refuse()) };
     match group.positional.as_slice() {
@@ -115,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_product_of_all_fields_is_made() {
+    fn all_fields_form_a_product() {
         check(&[("a", text("x"))], &[""]);
         check(&[("a", parametrize(&["x", "y"], &[]))], &["a=x", "a=y"]);
         let two = parametrize(&[], &[("k", Value::Int(1)), ("l", Value::None)]);

@@ -1,9 +1,10 @@
-//! Poetry's dependency tables as PEP 508 requirements.
+//! Converts Poetry's dependency tables to PEP 508 requirements. Other formats are in `requirements`.
 
 use toml::{Table, Value};
 
 use crate::targets::requirements::{Parsed, add, at};
 
+/// Adds the requirements of all dependency tables and groups to `parsed`.
 pub fn requirements(table: &Table, parsed: &mut Parsed) {
     let groups = at(table, &["tool", "poetry", "group"]).and_then(Value::as_table);
     let groups = groups.into_iter().flatten().map(|(_, group)| group.get("dependencies"));
@@ -13,13 +14,13 @@ pub fn requirements(table: &Table, parsed: &mut Parsed) {
             continue;
         }
         match entry {
-            Value::Array(entries) => entries.iter().for_each(|entry| add(&one(name, entry), parsed)),
-            entry => add(&one(name, entry), parsed),
+            Value::Array(entries) => entries.iter().for_each(|entry| add(&requirement_text(name, entry), parsed)),
+            entry => add(&requirement_text(name, entry), parsed),
         }
     }
 }
 
-fn one(name: &str, entry: &Value) -> String {
+fn requirement_text(name: &str, entry: &Value) -> String {
     let Value::Table(entry) = entry else {
         return [name, &versions(entry.as_str().unwrap_or_default())].concat();
     };
@@ -47,7 +48,7 @@ fn one(name: &str, entry: &Value) -> String {
     format!("{name}{extras}{from}{markers}")
 }
 
-/// `^1.2, !=1.3` as `>=1.2,<2.0,!=1.3`. Alternatives (`||`) have no PEP 440 form and are left to the first.
+/// Converts `^1.2, !=1.3` to `>=1.2,<2.0,!=1.3`. Alternatives (`||`) have no PEP 440 form; only the first is used.
 fn versions(text: &str) -> String {
     let text = text.split("||").next().unwrap_or_default();
     text.split(',').map(|part| version(part.trim())).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",")
@@ -77,7 +78,7 @@ fn version(text: &str) -> String {
     }
 }
 
-/// `^3.8` as a marker on `python_version`.
+/// Converts `^3.8` to a marker on `python_version`.
 fn python_marker(text: &str) -> String {
     let part = |part: &str| {
         let at = part.find(|char: char| char.is_ascii_digit()).unwrap_or(part.len());
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_keep_extras_sources_and_markers() {
+    fn tables_preserve_extras_sources_and_markers() {
         check("a = {version = '^1', extras = ['x', 'y']}", &["a[x,y]>=1,<2"]);
         check("a = {git = 'https://h.invalid/a', rev = 'b'}", &["a @ git+https://h.invalid/a@b"]);
         check(

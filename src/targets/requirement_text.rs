@@ -1,6 +1,7 @@
-//! A requirement as Pants prints it: PEP 508 with one way to write each thing. Text to text; what it means is `python`'s.
+//! Canonical form of requirements, as Pants prints them: PEP 508 with one spelling. Text to text; requirements are
+//! interpreted in `packaging`.
 
-/// What is no requirement stays as it is.
+/// The canonical form of a requirement: `a [y, x] >= 1` becomes `a[x,y]>=1`. Invalid requirements are not detected.
 pub fn canonical(text: &str) -> String {
     let (text, marker) = split_marker(text.trim());
     let end = text.find(|char: char| !(char.is_ascii_alphanumeric() || "._-".contains(char))).unwrap_or(text.len());
@@ -19,7 +20,7 @@ pub fn canonical(text: &str) -> String {
     format!("{name}{extras}{}{marker}", sorted(specifiers))
 }
 
-/// In a URL a `;` belongs to it unless a space stands before.
+/// Splits off the marker. In a URL, a `;` begins a marker only after a space.
 fn split_marker(text: &str) -> (&str, Option<&str>) {
     let is_url = text.contains("://");
     match text.split_once(if is_url { " ;" } else { ";" }) {
@@ -28,7 +29,7 @@ fn split_marker(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Parts between commas, sorted, without spaces.
+/// The comma-separated parts, sorted and without spaces.
 fn sorted(list: &str) -> String {
     let parts = list.split(',').map(|part| part.split_whitespace().collect::<String>());
     let mut parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
@@ -37,7 +38,7 @@ fn sorted(list: &str) -> String {
     parts.join(",")
 }
 
-/// One space between words, double quotes around texts, no parentheses around the whole.
+/// A marker with single spaces, double quotes, and no parentheses around the whole.
 fn canonical_marker(marker: &str) -> String {
     let mut tokens = tokens(marker);
     while wraps_all(&tokens) {
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requirements_are_written_in_one_way() {
+    fn requirements_have_one_canonical_form() {
         let check = |text: &str, expected: &str| assert_eq!(canonical(text), expected, "{text}");
         check("setuptools>=56.2.0,<57", "setuptools<57,>=56.2.0");
         check("a [y, x] >= 1", "a[x,y]>=1");

@@ -1,27 +1,31 @@
-//! Files of requirements: requirements.txt, pyproject.toml (PEP 621, Poetry, uv), Pipfile.lock. Text in,
-//! requirements out; what they resolve to is `python`'s.
+//! Parses files of requirements: requirements.txt, pyproject.toml (PEP 621, Poetry, uv), Pipfile.lock. Resolving the
+//! requirements is done in `packaging`.
 
 use toml::{Table, Value};
 
 use crate::base::text::Place;
 use crate::targets::poetry;
 
+/// One requirement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
-    /// As written.
+    /// The name of the project, as written.
     pub project: String,
-    /// PEP 508.
+    /// The whole requirement, in the syntax of PEP 508.
     pub text: String,
 }
 
-/// What a file says, and what of it could not be read.
+/// The requirements of a file, and the entries that cannot be parsed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
+    /// In the order written.
     pub requirements: Vec<Requirement>,
+    /// Positions and messages.
     pub refused: Vec<(Place, String)>,
 }
 
-/// `generator` is the target type, `file_name` the name of the file it reads.
+/// Parses the text of a file. `generator` is the target type that reads it, `file_name` its name; both decide the
+/// format.
 pub fn parse(generator: &str, file_name: &str, text: &str) -> Parsed {
     match generator {
         "pipenv_requirements" => pipfile_lock(text),
@@ -34,7 +38,7 @@ pub fn parse(generator: &str, file_name: &str, text: &str) -> Parsed {
     }
 }
 
-/// Lower case, runs of `-_.` as one dash (PEP 503).
+/// The normalized name of a project (PEP 503): lower case, and runs of `-_.` replaced by one dash.
 pub fn normalized(project: &str) -> String {
     let mut out = String::with_capacity(project.len());
     for char in project.chars() {
@@ -68,10 +72,10 @@ fn requirements_txt(text: &str) -> Parsed {
 }
 
 fn refusal(line: &str) -> String {
-    format!("`{line}` is not a requirement: it starts with a project's name, as in `name @ git+https://…`")
+    format!("`{line}` is not a requirement: it must begin with the name of the project, as in `name @ git+https://…`")
 }
 
-/// Reads the project's name off a requirement. A bare URL has it as its `#egg=`.
+/// Parses a requirement as far as its project name. A bare URL has the name in its fragment `#egg=`.
 pub fn requirement(text: &str) -> Option<Requirement> {
     if let Some((scheme, rest)) = text.split_once("://")
         && !scheme.contains(['@', ' ', ';'])
@@ -81,7 +85,7 @@ pub fn requirement(text: &str) -> Option<Requirement> {
         return Some(Requirement { project: name.to_owned(), text: format!("{name}@ {text}") });
     }
     let name = leading_name(text)?;
-    // `./local`, `file:x`: what follows a name is none of these.
+    // `./local` and `file:x` are paths, not names of projects.
     if text[name.len()..].starts_with(['+', ':', '/']) {
         return None;
     }
@@ -93,8 +97,8 @@ fn leading_name(text: &str) -> Option<&str> {
     text[..end].starts_with(|first: char| first.is_ascii_alphanumeric()).then(|| &text[..end])
 }
 
-/// The name of a project's target before Pants 2.26: every run of other characters than letters, digits and dots is a
-/// dash.
+/// The name of a requirement's target before Pants 2.26: runs of characters other than letters, digits and dots are
+/// replaced by one dash.
 pub fn safe_name(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for char in name.chars() {
@@ -121,13 +125,14 @@ fn with_table(text: &str, read: impl FnOnce(&Table, &mut Parsed)) -> Parsed {
 
 fn pep_621(table: &Table, parsed: &mut Parsed) {
     add_list(at(table, &["project", "dependencies"]), parsed);
-    // Groups of PEP 735 are not read: Pants does not, up to 2.34.
+    // Dependency groups (PEP 735) are not read. Pants does not read them either, up to 2.34.
     let extras = at(table, &["project", "optional-dependencies"]).and_then(Value::as_table);
     for (_, group) in extras.into_iter().flatten() {
         add_list(Some(group), parsed);
     }
 }
 
+/// The value at a path of keys.
 pub fn at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     let mut value = table.get(*first)?;
@@ -143,6 +148,7 @@ fn add_list(list: Option<&Value>, parsed: &mut Parsed) {
     }
 }
 
+/// Adds one requirement.
 pub fn add(text: &str, parsed: &mut Parsed) {
     match requirement(text.trim()) {
         Some(requirement) => parsed.requirements.push(requirement),
@@ -184,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn requirements_txt_drops_options_comments_and_hashes() {
+    fn options_comments_and_hashes_in_requirements_txt_are_dropped() {
         let text = "# top\n-r other.txt\nrequests>=2 # why\nx==1 --hash=sha256:ab\ny @ git+https://h.invalid/y#egg=y\nz==1 \\\n    --hash=sha256:cd\nw[a]; python_version<'3'\n";
         let expected = ["requests>=2", "x==1", "y @ git+https://h.invalid/y#egg=y", "z==1", "w[a]; python_version<'3'"];
         check("python_requirements", "requirements.txt", text, &expected);
@@ -197,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn projects_are_named_as_written() {
+    fn project_names_are_preserved_as_written() {
         let name = |text: &str| requirement(text).map(|requirement| requirement.project);
         assert_eq!(name("typing_extensions>=4").as_deref(), Some("typing_extensions"));
         assert_eq!(name("ruamel.yaml[x]").as_deref(), Some("ruamel.yaml"));
@@ -213,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pipfile_lock_gives_both_sections() {
+    fn both_sections_of_a_pipfile_lock_are_read() {
         let text = r#"{"default": {"a": {"version": "==1", "extras": ["x"]}}, "develop": {"b": {"version": "==2", "markers": "os_name=='a'"}}}"#;
         check("pipenv_requirements", "Pipfile.lock", text, &["a[x]==1", "b==2; os_name=='a'"]);
     }
 
     #[test]
-    fn broken_files_have_a_place() {
+    fn errors_in_malformed_files_have_a_position() {
         for (generator, file) in [("python_requirements", "pyproject.toml"), ("pipenv_requirements", "Pipfile.lock")] {
             assert_eq!(parse(generator, file, "{\n  = ").refused.len(), 1, "{generator}");
         }

@@ -1,4 +1,4 @@
-//! Specs to addresses: which targets a command line means.
+//! Resolves specs to targets or files. The syntax of specs is in `spec`, and filters are in `filter`.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,29 @@ use crate::base::glob::Glob;
 use crate::targets::address::Written;
 use crate::targets::kind::Kind;
 use crate::targets::spec::{self, Form, Spec};
-use crate::targets::{Address, Broken, Target, TargetGraph, dependencies};
+use crate::targets::{Address, LoadError, Target, TargetGraph, dependencies};
 
+/// A spec that cannot be resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The spec is invalid.
     #[error(transparent)]
     Spec(#[from] spec::Error),
+    /// There is no such file or directory.
     #[error("`{spec}` matches no file or directory")]
-    Unmatched { spec: String, hint: Option<String> },
+    Unmatched {
+        /// The spec as written.
+        spec: String,
+        /// A similar path, or the reason why a file may not be found.
+        hint: Option<String>,
+    },
+    /// There is no such target.
     #[error(transparent)]
     Target(dependencies::Error),
 }
 
 impl Error {
+    /// A suggestion for the user, if there is one.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::Spec(_) => None,
@@ -29,8 +39,8 @@ impl Error {
     }
 }
 
-/// The selected targets, in the order in which lists are printed. `specs` as on a command line run in `cwd`; absolute
-/// ones begin with `root`.
+/// The selected targets, in list order. `specs` are those of a command line in the directory `cwd`, which is relative
+/// to the build root; absolute specs begin with `root`.
 pub fn select<S: AsRef<str>>(
     graph: &TargetGraph,
     specs: &[S],
@@ -41,11 +51,11 @@ pub fn select<S: AsRef<str>>(
     let (excludes, includes): (Vec<&Spec>, Vec<&Spec>) = specs.iter().partition(|spec| spec.exclude);
     let mut selected = Vec::new();
     for spec in includes {
-        selected.append(&mut matched(graph, spec)?);
+        selected.append(&mut match_targets(graph, spec)?);
     }
     let mut excluded = Vec::new();
     for spec in excludes {
-        excluded.append(&mut matched(graph, spec)?);
+        excluded.append(&mut match_targets(graph, spec)?);
     }
     selected.sort_by(Address::list_order);
     selected.dedup();
@@ -54,29 +64,37 @@ pub fn select<S: AsRef<str>>(
     Ok(selected)
 }
 
-/// Whether any of these specs selects from a directory whose BUILD file is broken.
-pub fn looks_into<S: AsRef<str>>(graph: &TargetGraph, specs: &[S], cwd: &RelPath, root: &str, broken: &Broken) -> bool {
+/// Whether the error may affect what any of these specs selects.
+pub fn is_affected_by<S: AsRef<str>>(
+    graph: &TargetGraph,
+    specs: &[S],
+    cwd: &RelPath,
+    root: &str,
+    error: &LoadError,
+) -> bool {
     let files = graph.files();
-    let is_below = |path: &RelPath| broken.dirs().any(|own| path.starts_with(own));
+    let is_below = |path: &RelPath| error.dirs().any(|own| path.starts_with(own));
     let reaches = |spec: Spec| match &spec.form {
         Form::Recursive(dir) if !files.contains(dir) => {
-            broken.touches(dir) || broken.dirs().any(|own| own.starts_with(dir))
+            error.affects(dir) || error.dirs().any(|own| own.starts_with(dir))
         }
         Form::Siblings(path) | Form::Path(path) | Form::Recursive(path) => {
             let dir = if files.is_dir(path) { path.clone() } else { path.parent().unwrap_or_default() };
-            // A file that nobody owns may belong to what is not declared.
-            broken.touches(&dir) || (files.contains(path) && graph.owners(path).is_empty() && is_below(path))
+            // A file without an owner may be owned by a target that could not be loaded.
+            error.affects(&dir) || (files.contains(path) && graph.owners(path).is_empty() && is_below(path))
         }
         Form::Address(text) => Written::parse(text, &RelPath::root()).is_ok_and(|written| {
-            broken.touches(&written.path) || (files.contains(&written.path) && is_below(&written.path))
+            error.affects(&written.path) || (files.contains(&written.path) && is_below(&written.path))
         }),
-        Form::Glob(glob) => globbed(graph, glob).iter().any(|path| broken.touches(&path.parent().unwrap_or_default())),
+        Form::Glob(glob) => {
+            match_glob(graph, glob).iter().any(|path| error.affects(&path.parent().unwrap_or_default()))
+        }
     };
     let specs = specs.iter().filter_map(|spec| Spec::parse(spec.as_ref(), cwd, root).ok());
     specs.filter(|spec| !spec.exclude).any(reaches)
 }
 
-/// The selected files, sorted: what goals that work on files take.
+/// The selected files, sorted, for goals that process files rather than targets.
 pub fn select_files<S: AsRef<str>>(
     graph: &TargetGraph,
     specs: &[S],
@@ -86,23 +104,23 @@ pub fn select_files<S: AsRef<str>>(
     let specs = specs.iter().map(|spec| Spec::parse(spec.as_ref(), cwd, root)).collect::<Result<Vec<_>, _>>()?;
     let mut selected = BTreeSet::new();
     for spec in specs.iter().filter(|spec| !spec.exclude) {
-        selected.extend(matched_files(graph, spec)?);
+        selected.extend(match_files(graph, spec)?);
     }
     for spec in specs.iter().filter(|spec| spec.exclude) {
-        for file in matched_files(graph, spec)? {
+        for file in match_files(graph, spec)? {
             selected.remove(&file);
         }
     }
     Ok(selected.into_iter().collect())
 }
 
-fn matched(graph: &TargetGraph, spec: &Spec) -> Result<Vec<Address>, Error> {
+fn match_targets(graph: &TargetGraph, spec: &Spec) -> Result<Vec<Address>, Error> {
     let all = |wanted: &dyn Fn(&Target) -> bool| {
         graph.targets().filter(|target| wanted(target)).map(|target| target.address.clone()).collect::<Vec<_>>()
     };
     let files = graph.files();
     match &spec.form {
-        // `file.py::` stands in documents of old, and means the file.
+        // Old documentation of Pants uses `file.py::` for a file.
         Form::Recursive(file) | Form::Siblings(file) | Form::Path(file) if files.contains(file) => {
             Ok(owners(graph, file))
         }
@@ -110,15 +128,14 @@ fn matched(graph: &TargetGraph, spec: &Spec) -> Result<Vec<Address>, Error> {
         Form::Recursive(dir) if files.is_dir(dir) => Ok(all(&|target| target.address.resides_below(dir))),
         Form::Siblings(dir) if files.is_dir(dir) => Ok(all(&|target| target.address.resides_in(dir))),
         Form::Path(dir) if files.is_dir(dir) => {
-            let is_generator = |target: &Target| Kind::of(&target.kind).is_some_and(Kind::is_generator);
+            let is_generator = |target: &Target| Kind::find(&target.kind).is_some_and(Kind::is_generator);
             Ok(all(&|target| !is_generator(target) && target.address.resides_in(dir)))
         }
         Form::Recursive(_) | Form::Siblings(_) | Form::Path(_) => Err(unmatched(graph, spec)),
-        Form::Address(text) => {
-            dependencies::named(graph, text, &RelPath::root()).map_err(|error| Error::Target(error.about(&spec.text)))
-        }
+        Form::Address(text) => dependencies::find_targets(graph, text, &RelPath::root())
+            .map_err(|error| Error::Target(error.with_spec(&spec.text))),
         Form::Glob(glob) => {
-            let matching = globbed(graph, glob);
+            let matching = match_glob(graph, glob);
             if matching.is_empty() {
                 return Err(unmatched(graph, spec));
             }
@@ -127,7 +144,7 @@ fn matched(graph: &TargetGraph, spec: &Spec) -> Result<Vec<Address>, Error> {
     }
 }
 
-fn matched_files(graph: &TargetGraph, spec: &Spec) -> Result<Vec<RelPath>, Error> {
+fn match_files(graph: &TargetGraph, spec: &Spec) -> Result<Vec<RelPath>, Error> {
     let files = graph.files();
     match &spec.form {
         Form::Recursive(file) | Form::Siblings(file) | Form::Path(file) if files.contains(file) => {
@@ -137,33 +154,33 @@ fn matched_files(graph: &TargetGraph, spec: &Spec) -> Result<Vec<RelPath>, Error
         Form::Siblings(dir) | Form::Path(dir) if files.is_dir(dir) => Ok(files.in_dir(dir).cloned().collect()),
         Form::Recursive(_) | Form::Siblings(_) | Form::Path(_) => Err(unmatched(graph, spec)),
         Form::Address(_) => {
-            let targets = matched(graph, spec)?;
+            let targets = match_targets(graph, spec)?;
             let sources = targets.iter().filter_map(|address| graph.get(address)).flat_map(|target| &target.sources);
             Ok(sources.cloned().collect())
         }
         Form::Glob(glob) => {
-            let matching = globbed(graph, glob);
+            let matching = match_glob(graph, glob);
             if matching.is_empty() { Err(unmatched(graph, spec)) } else { Ok(matching) }
         }
     }
 }
 
-fn globbed(graph: &TargetGraph, glob: &Glob) -> Vec<RelPath> {
+fn match_glob(graph: &TargetGraph, glob: &Glob) -> Vec<RelPath> {
     graph.files().iter().filter(|file| glob.matches(file.as_str())).cloned().collect()
 }
 
-/// The targets that a file means: those made for it, and binaries that start with it. Not the generators of the former.
+/// The targets that a file selects: those that own it, without their generators, and those whose entry point it is.
 pub fn owners(graph: &TargetGraph, file: &RelPath) -> Vec<Address> {
     let is_generator = |address: &&Address| {
-        let kind = graph.get(address).and_then(|target| Kind::of(&target.kind));
+        let kind = graph.get(address).and_then(|target| Kind::find(&target.kind));
         kind.is_some_and(Kind::is_generator)
     };
     let (generators, mut found): (Vec<&Address>, Vec<&Address>) = graph.owners(file).iter().partition(is_generator);
     if found.is_empty() {
-        // A requirements file of a generator that makes nothing of it, say.
+        // For instance, a file of requirements whose generator generates nothing.
         found = generators;
     }
-    found.into_iter().chain(graph.started_by(file)).cloned().collect()
+    found.into_iter().chain(graph.entry_point_targets(file)).cloned().collect()
 }
 
 fn unmatched(graph: &TargetGraph, spec: &Spec) -> Error {
@@ -178,7 +195,7 @@ fn unmatched(graph: &TargetGraph, spec: &Spec) -> Error {
     let nearest = crate::base::text::nearest(path.as_str(), known.iter().map(String::as_str));
     let hint = match nearest {
         Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => "a file that `.gitignore` or `[GLOBAL].pants_ignore` excludes is not seen".to_owned(),
+        None => "files that `.gitignore` or `[GLOBAL].pants_ignore` excludes cannot be selected".to_owned(),
     };
     Error::Unmatched { spec: spec.text.clone(), hint: Some(hint) }
 }

@@ -1,4 +1,5 @@
-//! The options that loading depends on, with Pants' defaults for those that nobody set.
+//! The options that loading depends on, with the defaults of Pants for those that are not set. Parsing of option files
+//! is in `config`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,35 +11,38 @@ use crate::config::typed::{
     UnmatchedGlobs,
 };
 
+/// Backends that enable visibility rules.
 const VISIBILITY: [&str; 2] = ["pants.backend.experimental.visibility", "pants.backend.visibility"];
 
+/// Typed options for loading. Fields are named after their options.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct LoadSettings {
     pub pants_ignore: Vec<String>,
     pub use_gitignore: bool,
     pub build_patterns: Vec<String>,
     pub build_ignore: Vec<String>,
     pub prelude_globs: Vec<String>,
-    /// Name to lockfile, where resolves are enabled.
+    /// Lockfiles by name of the resolve. Empty if resolves are disabled.
     pub resolves: BTreeMap<String, String>,
     pub default_resolve: String,
     pub lockfile_targets: bool,
     pub pants_version: Option<String>,
-    /// Whether the backend is in use that gives visibility rules their meaning.
+    /// Whether a backend is enabled that enforces visibility rules.
     pub visibility: bool,
-    /// The generators whose files depend on each other, since what they import is not looked at.
-    pub siblings: Vec<&'static str>,
-    /// How much it matters that a BUILD file names sources which are not there; not at all if none.
-    pub unmatched_globs: Option<Severity>,
-    /// How much it matters that nobody knows a target type or field.
-    pub unknown: Severity,
+    /// Generators whose targets depend on each other, because their imports are not inferred.
+    pub sibling_generators: Vec<&'static str>,
+    /// Severity of sources in BUILD files that match no file. `None` ignores them.
+    pub unmatched_glob_severity: Option<Severity>,
+    /// Severity of unknown target types and fields.
+    pub unknown_severity: Severity,
 }
 
-impl Settings {
-    pub fn of(config: &Config, root: &Path) -> Settings {
+impl LoadSettings {
+    /// Reads the options. `root` is the build root, which directory options may be below.
+    pub fn from_config(config: &Config, root: &Path) -> LoadSettings {
         let (global, python) = (GlobalSettings::parse(config), PythonSettings::parse(config));
         let mut pants_ignore = global.pants_ignore;
-        // Whatever the setting says, our own outputs are no sources, and nobody means git's.
+        // Regardless of the setting, outputs of Waders and files of git are not sources.
         for dir in [Path::new(&global.work_dir), Path::new(&global.dist_dir)] {
             let inside = if dir.is_absolute() { dir.strip_prefix(root).ok() } else { Some(dir) };
             if let Some(inside) = inside.and_then(Path::to_str).filter(|inside| !inside.is_empty()) {
@@ -46,7 +50,7 @@ impl Settings {
             }
         }
         pants_ignore.push("/.git/".to_owned());
-        Settings {
+        LoadSettings {
             pants_ignore,
             use_gitignore: global.use_gitignore,
             build_patterns: global.build_patterns,
@@ -57,44 +61,44 @@ impl Settings {
             lockfile_targets: python.enable_lockfile_targets,
             pants_version: global.pants_version,
             visibility: global.backend_packages.iter().any(|backend| VISIBILITY.contains(&backend.as_str())),
-            siblings: siblings(config),
-            unmatched_globs: match global.unmatched_sources {
+            sibling_generators: sibling_generators(config),
+            unmatched_glob_severity: match global.unmatched_sources {
                 UnmatchedGlobs::Ignore => None,
                 UnmatchedGlobs::Warn => Some(Severity::Warning),
                 UnmatchedGlobs::Error => Some(Severity::Error),
             },
-            unknown: match ReadingSettings::parse(config).unknown_is_error {
+            unknown_severity: match ReadingSettings::parse(config).unknown_is_error {
                 true => Severity::Error,
                 false => Severity::Warning,
             },
         }
     }
 
-    /// Whether requirements are named as written. Before Pants 2.26 their targets had dashes for underscores.
-    pub fn names_as_written(&self) -> bool {
-        is_since(self.pants_version.as_deref(), (2, 26))
+    /// Whether targets of requirements have the project names as written. Before Pants 2.26, underscores became dashes.
+    pub fn uses_written_names(&self) -> bool {
+        is_release_at_least(self.pants_version.as_deref(), (2, 26))
     }
 
-    /// Whether defaults of a target type count where a generator makes such targets. Before Pants 2.21 only those of the
-    /// generator's type did.
-    pub fn generated_have_defaults(&self) -> bool {
-        is_since(self.pants_version.as_deref(), (2, 21))
+    /// Whether the defaults of a target type apply to generated targets. Before Pants 2.21, only the defaults of the
+    /// generator applied.
+    pub fn applies_defaults_to_generated(&self) -> bool {
+        is_release_at_least(self.pants_version.as_deref(), (2, 21))
     }
 
-    /// The lockfile behind a requirement's `resolve` field, if lockfiles are targets.
+    /// The lockfile of a resolve, if lockfiles are targets.
     pub fn lockfile_of(&self, resolve: &str) -> Option<&str> {
         self.resolves.get(resolve).filter(|_| self.lockfile_targets).map(String::as_str)
     }
 }
 
-/// Whether a repository expects at least this release of Pants. One that names none expects the newest.
-pub fn is_since(pants_version: Option<&str>, release: (u32, u32)) -> bool {
+/// Whether `pants_version` is at least the given major and minor release. An unset version counts as the newest.
+pub fn is_release_at_least(pants_version: Option<&str>, release: (u32, u32)) -> bool {
     let Some(version) = pants_version else { return true };
     let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
     (numbers.next().unwrap_or(u32::MAX), numbers.next().unwrap_or(u32::MAX)) >= release
 }
 
-fn siblings(config: &Config) -> Vec<&'static str> {
+fn sibling_generators(config: &Config) -> Vec<&'static str> {
     let inferred: [(bool, &[&'static str]); 3] = [
         (PythonInferSettings::parse(config).imports, &["python_sources", "python_tests", "python_test_utils"]),
         (ProtobufSettings::parse(config).dependency_inference, &["protobuf_sources"]),

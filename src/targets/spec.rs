@@ -1,42 +1,72 @@
-//! A spec: what a command line says to select targets or files. Text to form; what it selects is `select`'s.
+//! Specs: parses the command line arguments that select targets or files. Resolving them is in `select`.
 
 use crate::base::glob::{self, Glob};
 use crate::base::{RelPath, rel_path};
 
+/// An invalid spec.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("`{spec}` is not a spec")]
-    Path { spec: String, source: rel_path::ParseError },
+    /// Its path is invalid.
+    #[error("invalid spec `{spec}`")]
+    Path {
+        /// The spec as written.
+        spec: String,
+        /// The cause.
+        source: rel_path::ParseError,
+    },
+    /// Its path leaves the build root.
     #[error("`{spec}` is outside the build root")]
-    Outside { spec: String },
-    #[error("`{spec}` is not a spec: {why}")]
-    Form { spec: String, why: &'static str },
-    #[error("`{spec}` is not a spec")]
-    Glob { spec: String, source: glob::Error },
+    Outside {
+        /// The spec as written.
+        spec: String,
+    },
+    /// It does not have the form of a spec.
+    #[error("invalid spec `{spec}`: {why}")]
+    Form {
+        /// The spec as written.
+        spec: String,
+        /// The violated rule.
+        why: &'static str,
+    },
+    /// It is an invalid glob.
+    #[error("invalid spec `{spec}`")]
+    Glob {
+        /// The spec as written.
+        spec: String,
+        /// The cause.
+        source: glob::Error,
+    },
 }
 
+/// The form of a spec. All paths are relative to the build root.
 #[derive(Clone, Debug)]
 pub enum Form {
-    /// `dir::`
+    /// `dir::`, all targets in a directory and below.
     Recursive(RelPath),
-    /// `dir:`
+    /// `dir:`, all targets in a directory.
     Siblings(RelPath),
-    /// `dir`, `f.py`, `dir::` on a file: what it is shows only in the repository.
+    /// `dir` or `f.py`. Whether it is a file depends on the repository.
     Path(RelPath),
-    /// `dir:name`, `f.py:name`, `dir#key`, `…@k=v`, from the build root.
+    /// `dir:name`, `f.py:name`, `dir#key`, `…@k=v`, as an address from the build root.
     Address(String),
+    /// A glob of files.
     Glob(Glob),
 }
 
+/// A parsed spec.
 #[derive(Clone, Debug)]
 pub struct Spec {
+    /// The spec as written.
     pub text: String,
+    /// The targets or files that it matches.
     pub form: Form,
+    /// Whether it excludes its matches: `-dir::`.
     pub exclude: bool,
 }
 
 impl Spec {
-    /// `cwd` is where the command runs, from the build root; `root` is the build root's path, for absolute specs.
+    /// Parses a spec. `cwd` is the current directory relative to the build root; `root` is the absolute path of the
+    /// build root.
     pub fn parse(text: &str, cwd: &RelPath, root: &str) -> Result<Spec, Error> {
         let (body, exclude) = match text.strip_prefix('-').or_else(|| text.strip_prefix('!')) {
             Some(body) => (body, true),
@@ -55,14 +85,15 @@ impl Spec {
             "" => Form::Path(parse(&path)?),
             "::" => Form::Recursive(parse(&path)?),
             ":" => Form::Siblings(parse(&path)?),
-            rest if rest.starts_with("::") => return Err(refuse("nothing follows `::`")),
+            rest if rest.starts_with("::") => return Err(refuse("nothing may follow `::`")),
             rest => Form::Address(format!("//{}{rest}", parse(&path)?.as_str())),
         };
         Ok(Spec { text: text.to_owned(), form, exclude })
     }
 }
 
-/// A written path as one from the build root; none if it leaves it. `../here` comes back where it was.
+/// Converts a written path to one from the build root. `None` if it leaves the build root; it may leave and re-enter
+/// it, as `../here` does.
 fn from_root(path: &str, cwd: &RelPath, root: &str) -> Option<String> {
     let from_top = |path: &str| RelPath::root().resolve(path.trim_start_matches('/')).ok();
     let inside = match path.strip_prefix("//") {

@@ -1,4 +1,4 @@
-//! Small repositories, written out and loaded.
+//! Loading, selecting and filtering in small repositories.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::build_file::{self, Diagnostic};
 use crate::config::Config;
 use crate::targets::address::{Parts, Written};
 use crate::targets::filter::{Filters, Granularity, filter};
-use crate::targets::{Address, Files, TargetGraph, World, changed, dependencies, load, requirements, select};
+use crate::targets::{Address, Files, LoadContext, TargetGraph, changed, dependencies, load, requirements, select};
 
 type Loaded = (TargetGraph, Vec<Diagnostic>);
 
@@ -23,7 +23,7 @@ fn load_with(files: &[(&str, &str)], config: &Config) -> Loaded {
         std::fs::write(path, text).expect("file");
     }
     let env = |name: &str| (name == "SET").then(|| "value".to_owned());
-    let loaded = load(root.path(), config, &World::with(&env));
+    let loaded = load(root.path(), config, &LoadContext::new(&env));
     let mut diagnostics: Vec<Diagnostic> = loaded.all_diagnostics().cloned().collect();
     diagnostics.sort_by_key(|found| (found.file.clone(), found.place.line, found.place.column));
     (loaded.graph, diagnostics)
@@ -64,7 +64,7 @@ fn text(value: &str) -> build_file::Value {
 }
 
 #[test]
-fn sources_and_tests_share_a_directory() {
+fn sources_and_tests_can_share_a_directory() {
     let files = [
         ("src/app/BUILD", "python_sources()\npython_tests(name='tests')\npython_test_utils(name='utils')"),
         ("src/app/main.py", ""),
@@ -96,7 +96,7 @@ fn several_build_files_share_one_namespace() {
 }
 
 #[test]
-fn a_broken_file_does_not_stop_the_others() {
+fn an_error_in_one_build_file_does_not_stop_the_others() {
     let files = [("a/BUILD", "target(name='x'\n"), ("b/BUILD", "target()"), ("c/BUILD", "import os\ntarget()")];
     let (graph, diagnostics) = loaded(&files);
     assert_eq!(addresses(&graph), ["b:b", "c:c"]);
@@ -109,29 +109,28 @@ fn a_target_in_the_root_needs_a_name() {
     let (graph, diagnostics) = loaded(&[("BUILD", "target()\ntarget(name='x')\ntarget(name='a:b')")]);
     assert_eq!(addresses(&graph), ["//:x"]);
     assert!(messages(&diagnostics)[0].starts_with("BUILD:1:1: a `target` in the root directory has no name"));
-    assert!(messages(&diagnostics)[1].starts_with("BUILD:3:1: `a:b` cannot be the name of a target"));
+    assert!(messages(&diagnostics)[1].starts_with("BUILD:3:1: invalid target name `a:b`"));
 }
 
 #[test]
-fn unknown_types_and_fields_load_as_inert_with_a_warning() {
+fn unknown_types_and_fields_load_with_a_warning() {
     let (graph, diagnostics) = loaded(&[("a/BUILD", "md_book(name='x', sources=['*.md'])\npython_tests(tiemout=1)")]);
     assert_eq!(addresses(&graph), ["a:a", "a:x"]);
     assert!(diagnostics.iter().all(|diagnostic| !diagnostic.is_error()));
-    assert_eq!(messages(&diagnostics)[0], "a/BUILD:1:1: unknown target type `md_book`: kept, but without effect");
-    let expected =
-        "a/BUILD:2:1: unknown field `tiemout` of `python_tests`: kept, but without effect (did you mean `timeout`?)";
+    assert_eq!(messages(&diagnostics)[0], "a/BUILD:1:1: unknown target type `md_book`: it has no effect");
+    let expected = "a/BUILD:2:1: unknown field `tiemout` of `python_tests`: it has no effect (did you mean `timeout`?)";
     assert_eq!(messages(&diagnostics)[1], expected);
 }
 
 #[test]
-fn warnings_that_say_the_same_are_one() {
+fn equal_warnings_are_merged() {
     let (_, diagnostics) = loaded(&[("a/BUILD", "x(name='1')\nx(name='2')"), ("b/BUILD", "x()"), ("c/BUILD", "y()")]);
-    let expected = "a/BUILD:1:1: 2 unknown target types, kept, but without effect:\n  `x` at a/BUILD:1:1 and 2 more\n  `y` at c/BUILD:1:1";
+    let expected = "a/BUILD:1:1: 2 unknown target types, which have no effect:\n  `x` at a/BUILD:1:1 and 2 more\n  `y` at c/BUILD:1:1";
     assert_eq!(messages(&diagnostics), [expected]);
 }
 
 #[test]
-fn a_broken_prelude_is_reported_once() {
+fn an_error_in_a_prelude_is_reported_once() {
     let config = Config::of([("GLOBAL", "build_file_prelude_globs", json!(["m.py"]))]);
     let files = [("m.py", "x = nope\ndef m(): target(name='t')\n"), ("a/BUILD", "m()"), ("b/BUILD", "m()")];
     let (graph, diagnostics) = load_with(&files, &config);
@@ -140,7 +139,7 @@ fn a_broken_prelude_is_reported_once() {
 }
 
 #[test]
-fn defaults_count_for_what_is_written_after_them() {
+fn defaults_apply_to_later_declarations() {
     let files = [
         (
             "a/BUILD",
@@ -153,12 +152,12 @@ fn defaults_count_for_what_is_written_after_them() {
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let is_tagged = |address| field(&graph, address, "tags").is_some();
     assert!(!is_tagged("a:x") && is_tagged("a:y") && is_tagged("a:z"));
-    // What is generated is made last.
+    // Generated targets get the final defaults.
     assert_eq!(field(&graph, "a/f_test.py", "timeout"), Some(&build_file::Value::Int(7)));
 }
 
 #[test]
-fn a_field_that_a_type_cannot_do_without_is_asked_for() {
+fn a_missing_required_field_is_reported() {
     let (_, diagnostics) = loaded(&[("a/BUILD", "resources(name='r')\nfile(name='f', source='gone.txt')")]);
     let expected =
         ["a/BUILD:1:1: a `resources` needs the field `sources`", "a/BUILD:2:1: there is no file `a/gone.txt`"];
@@ -166,7 +165,7 @@ fn a_field_that_a_type_cannot_do_without_is_asked_for() {
 }
 
 #[test]
-fn globs_that_match_nothing_are_as_serious_as_the_setting_has_it() {
+fn unmatched_globs_have_the_severity_of_the_setting() {
     let files = [("a/BUILD", "resources(sources=['*.txt', 'gone.md'])")];
     let severities = |policy: &str| {
         let config = Config::of([("GLOBAL", "unmatched_build_file_globs", json!(policy))]);
@@ -178,7 +177,7 @@ fn globs_that_match_nothing_are_as_serious_as_the_setting_has_it() {
 }
 
 #[test]
-fn defaults_go_down_and_what_is_written_wins() {
+fn subdirectories_inherit_defaults_and_explicit_fields_take_precedence() {
     let files = [
         ("BUILD", "__defaults__({python_sources: dict(resolve='a', tags=['t'])}, all=dict(description='d'))"),
         ("a/BUILD", "python_sources()"),
@@ -197,7 +196,7 @@ fn defaults_go_down_and_what_is_written_wins() {
 }
 
 #[test]
-fn overrides_change_single_files() {
+fn overrides_apply_to_single_files() {
     let build = "python_tests(timeout=1, overrides={'a_test.py': {'timeout': 2}, ('b_*.py',): dict(tags=['x'], \
                  timeout=3), 'b_test.py': {'timeout': 4}, 'gone.py': {}})";
     let (graph, diagnostics) =
@@ -211,7 +210,7 @@ fn overrides_change_single_files() {
 }
 
 #[test]
-fn parametrized_targets_are_several() {
+fn a_parametrized_declaration_makes_several_targets() {
     let build = "python_sources(resolve=parametrize('a', 'b'))\n\
                  pex_binary(name='bin', entry_point='f.py', resolve=parametrize('a', 'b'), **parametrize('g', output_path='x'))\n\
                  target(name='t', dependencies=[':bin@resolve=a'])\n\
@@ -232,7 +231,7 @@ fn parametrized_targets_are_several() {
         ]
     );
     let dependencies = |name: &str| {
-        let target = graph.get(&Address::of(&path("p"), name)).expect(name);
+        let target = graph.get(&Address::new(&path("p"), name)).expect(name);
         let explicit = dependencies::explicit(&graph, target);
         assert!(explicit.errors.is_empty(), "{:?}", explicit.errors);
         explicit.include.iter().map(Address::to_string).collect::<Vec<_>>()
@@ -256,7 +255,7 @@ fn requirements_depend_on_their_file_and_lockfile() {
         ("locks/main.lock", ""),
     ];
     let (graph, diagnostics) = load_with(&files, &config);
-    let missing = "there is no lockfile `locks/other.lock` for the resolve `other`";
+    let missing = "the resolve `other` has no lockfile: `locks/other.lock` does not exist";
     assert_eq!(diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), [missing]);
     assert_eq!(
         addresses(&graph),
@@ -280,7 +279,7 @@ fn requirements_depend_on_their_file_and_lockfile() {
 }
 
 #[test]
-fn a_missing_lockfile_is_one_warning_and_no_broken_dependency() {
+fn a_missing_lockfile_is_one_warning_and_not_an_unknown_dependency() {
     let config = Config::of([
         ("python", "enable_resolves", json!(true)),
         ("python", "resolves", json!({"python-default": "python.lock"})),
@@ -294,7 +293,7 @@ fn a_missing_lockfile_is_one_warning_and_no_broken_dependency() {
 }
 
 #[test]
-fn preludes_declare_in_the_calling_file_and_env_is_asked() {
+fn macros_declare_targets_in_the_calling_file_and_can_use_env() {
     let config = Config::of([("GLOBAL", "build_file_prelude_globs", json!(["macros/*.py"]))]);
     let prelude = "def both(name, **kwargs):\n    target(name=name, **kwargs)\n    target(name=f'{name}-2', description=env('SET'))\n";
     let files = [("macros/m.py", prelude), ("a/BUILD", "\nboth('x', tags=[build_file_dir().name])")];
@@ -302,7 +301,7 @@ fn preludes_declare_in_the_calling_file_and_env_is_asked() {
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     assert_eq!(addresses(&graph), ["a:x", "a:x-2"]);
     assert_eq!(field(&graph, "a:x-2", "description"), Some(&text("value")));
-    assert_eq!(graph.get(&Address::of(&path("a"), "x")).expect("declared").place.line, 2);
+    assert_eq!(graph.get(&Address::new(&path("a"), "x")).expect("declared").place.line, 2);
 }
 
 const TREE: [(&str, &str); 7] = [
@@ -322,7 +321,7 @@ fn check_select(specs: &[&str], cwd: &str, expected: &[&str]) {
 }
 
 #[test]
-fn every_form_of_spec_selects_what_pants_selects() {
+fn every_form_of_spec_selects_the_same_targets_as_pants() {
     let all = [
         "//:all",
         "src:top",
@@ -367,44 +366,44 @@ fn specs_that_match_nothing_are_errors_with_a_hint() {
     };
     check("src/ap::", "`src/ap::` matches no file or directory", "did you mean `src/app`?");
     check("src/app/mian.py", "`src/app/mian.py` matches no file or directory", "did you mean `src/app/main.py`?");
-    let unknown = "`src/app:bn` names no target: `src/app` declares no target `bn`";
+    let unknown = "`src/app:bn` does not name a target: `src/app` does not declare a target `bn`";
     check("src/app:bn", unknown, "did you mean `bin`?");
-    let unknown = "`src/app/main.py:x` names no target: no target `x` has that file";
-    check("src/app/main.py:x", unknown, "the file belongs to `src/app:lib`, `src/app/main.py:lib`");
+    let unknown = "`src/app/main.py:x` does not name a target: no target `x` owns the file";
+    check("src/app/main.py:x", unknown, "the file is owned by `src/app:lib`, `src/app/main.py:lib`");
     check("*.rs", "`*.rs` matches no file or directory", "");
     check("../repo2/src", "`../repo2/src` is outside the build root", "");
     check("../../repo/src", "`../../repo/src` is outside the build root", "");
     check("../x", "`../x` is outside the build root", "");
     check("/elsewhere", "`/elsewhere` is outside the build root", "");
-    check("a::b", "`a::b` is not a spec: nothing follows `::`", "");
+    check("a::b", "invalid spec `a::b`: nothing may follow `::`", "");
 }
 
 #[test]
-fn explicit_dependencies_know_both_kinds_of_exclusion() {
+fn explicit_dependencies_support_both_kinds_of_exclusion() {
     let (graph, _) = loaded(&TREE);
-    let all = graph.get(&Address::of(&RelPath::root(), "all")).expect("declared");
+    let all = graph.get(&Address::new(&RelPath::root(), "all")).expect("declared");
     let explicit = dependencies::explicit(&graph, all);
     let show = |list: &[Address]| list.iter().map(Address::to_string).collect::<Vec<_>>();
-    // A generator stands for its files.
+    // The generator is replaced by its targets.
     assert_eq!(show(&explicit.include), ["src/app/main.py:lib"]);
     assert_eq!(show(&explicit.exclude), ["src/app/main.py:lib"]);
     assert_eq!(show(&explicit.exclude_transitive), ["src/app:bin"]);
-    assert_eq!(explicit.errors[0].to_string(), "`:gone` names no target: `.` declares no target `gone`");
+    assert_eq!(explicit.errors[0].to_string(), "`:gone` does not name a target: `.` does not declare a target `gone`");
 }
 
 #[test]
-fn a_generated_name_is_found_in_any_spelling() {
+fn generated_names_match_in_any_spelling() {
     let files = [
         ("BUILD", "python_requirements(name='r')\ntarget(name='t', dependencies=[':r#Typing_Extensions'])"),
         ("requirements.txt", "typing-extensions\n"),
     ];
     let (graph, _) = loaded(&files);
-    let target = graph.get(&Address::of(&RelPath::root(), "t")).expect("declared");
+    let target = graph.get(&Address::new(&RelPath::root(), "t")).expect("declared");
     assert_eq!(dependencies::explicit(&graph, target).include[0].to_string(), "//:r#typing-extensions");
 }
 
 #[test]
-fn changed_files_select_their_targets_even_when_gone() {
+fn changed_and_deleted_files_select_their_targets() {
     let (graph, _) = loaded(&TREE);
     let check = |file: &str, expected: &[&str]| {
         let found: Vec<String> = changed(&graph, &[path(file)]).iter().map(Address::to_string).collect();
@@ -418,7 +417,7 @@ fn changed_files_select_their_targets_even_when_gone() {
 }
 
 #[test]
-fn filters_are_ands_of_ors_and_a_minus_inverts() {
+fn filters_are_conjunctions_of_disjunctions_and_a_minus_negates() {
     let (graph, _) = loaded(&TREE);
     let all: Vec<Address> = graph.targets().map(|target| target.address.clone()).collect();
     let count = |filters: Filters| filter(&graph, all.clone(), &filters).map(|found| found.len());
@@ -438,8 +437,8 @@ fn filters_are_ands_of_ors_and_a_minus_inverts() {
 }
 
 #[test]
-fn a_root_that_is_not_there_is_reported() {
-    let loaded = load(Path::new("/nonexistent/repository"), &Config::default(), &World::with(&|_| None));
+fn a_missing_build_root_is_reported() {
+    let loaded = load(Path::new("/nonexistent/repository"), &Config::default(), &LoadContext::new(&|_| None));
     let (graph, diagnostics) = (loaded.graph, loaded.diagnostics);
     assert_eq!(graph.targets().count(), 0);
     assert!(diagnostics[0].is_error());
@@ -451,7 +450,7 @@ fn parameters() -> impl Strategy<Value = BTreeMap<String, String>> {
 
 proptest! {
     #[test]
-    fn an_address_reads_back_from_its_text(
+    fn a_printed_address_parses_to_itself(
         dir in "([a-c.]{1,3}x/){0,3}[a-c]{0,3}",
         name in "[a-c_.-]{1,4}",
         file in proptest::option::of("([a-c]{1,2}/){0,2}[a-c]{1,3}\\.py"),
@@ -468,14 +467,14 @@ proptest! {
     }
 
     #[test]
-    fn no_spec_and_no_dependency_makes_selection_panic(text in "[a-c/.:#@=*!\\[\\]-]{0,12}") {
-        let graph = TargetGraph::over(Files::of(vec![path("a/b.c"), path("a/b/c")]));
+    fn selection_never_panics_on_arbitrary_specs_and_dependencies(text in "[a-c/.:#@=*!\\[\\]-]{0,12}") {
+        let graph = TargetGraph::from_files(Files::from_paths(vec![path("a/b.c"), path("a/b/c")]));
         drop(select(&graph, &[&text], &path("a/b"), "/a"));
-        drop(dependencies::named(&graph, &text, &path("a/b")));
+        drop(dependencies::find_targets(&graph, &text, &path("a/b")));
     }
 
     #[test]
-    fn no_requirements_file_makes_reading_panic(text in "[a-z0-9.^~=<>!,|*\\[\\]{}\"' #@:/\n-]{0,40}") {
+    fn parsing_requirements_never_panics_on_arbitrary_text(text in "[a-z0-9.^~=<>!,|*\\[\\]{}\"' #@:/\n-]{0,40}") {
         for (generator, file) in [("python_requirements", "requirements.txt"), ("pipenv_requirements", "Pipfile.lock")] {
             requirements::parse(generator, file, &text);
         }

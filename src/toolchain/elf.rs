@@ -1,26 +1,28 @@
-//! What a program or library asks of the loader, read from its bytes: nothing is run to find out.
+//! The dynamic section of programs and libraries: what they require from the loader. Files are parsed, never executed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use goblin::elf::Elf;
 
-/// The dynamic part of an ELF file (ld.so(8)).
+/// The requirements and definitions of an ELF file (ld.so(8)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dynamic {
-    /// Names of libraries, as the loader searches them.
+    /// Names of required libraries.
     pub needed: Vec<String>,
-    /// Directories that are searched first; may start with `$ORIGIN`.
+    /// Directories that the loader searches first (RUNPATH, otherwise RPATH); may start with `$ORIGIN`.
     pub search: Vec<String>,
-    /// Library to the symbol versions needed of it, `libc.so.6` to `GLIBC_2.34`.
+    /// The symbol versions required from each library, such as `GLIBC_2.34` from `libc.so.6`.
     pub versions_needed: BTreeMap<String, BTreeSet<String>>,
+    /// The symbol versions that the file itself defines.
     pub versions_defined: BTreeSet<String>,
 }
 
+/// True if the file begins with the magic number of ELF.
 pub fn is_elf(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF")
 }
 
-/// `None` for what is no ELF file, or one that cannot be read.
+/// Parses a file. `None` if it is not a valid ELF file.
 pub fn dynamic(bytes: &[u8]) -> Option<Dynamic> {
     let elf = Elf::parse(bytes).ok().filter(|_| is_elf(bytes))?;
     let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
@@ -43,7 +45,7 @@ fn versions_needed(elf: &Elf<'_>) -> BTreeMap<String, BTreeSet<String>> {
     needed
 }
 
-/// The first name of each definition is its own; the others are those it builds on.
+/// The first name of each definition is its own; the others are its predecessors.
 fn versions_defined(elf: &Elf<'_>) -> BTreeSet<String> {
     let entries = elf.verdef.iter().flat_map(|section| section.iter());
     entries.filter_map(|entry| elf.dynstrtab.get_at(entry.iter().next()?.vda_name)).map(str::to_owned).collect()
@@ -54,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_real_program_tells_what_it_needs() {
+    fn the_requirements_of_a_real_program_are_parsed() {
         let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let dynamic = dynamic(&bytes).unwrap();
         assert!(dynamic.needed.iter().any(|name| name == "libc.so.6"), "{dynamic:?}");
@@ -62,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_program_is_nothing() {
+    fn other_files_have_no_dynamic_section() {
         let mut cut = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         cut.truncate(100);
         for bytes in [b"".as_slice(), b"#!/bin/sh\n", b"\x7fELF", &cut] {

@@ -1,4 +1,4 @@
-//! What can go wrong with toolchains, and what to do about it.
+//! The errors of this room and their hints.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,93 +6,122 @@ use std::path::PathBuf;
 use crate::base::Digest;
 use crate::{net, store};
 
+/// Why a toolchain cannot be provided.
+#[allow(missing_docs, reason = "the message of each variant explains its fields")]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A download failed.
     #[error(transparent)]
     Net(#[from] net::Error),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A file operation failed; `tried` is a verb phrase, such as `read`.
     #[error("cannot {tried} `{}`", path.display())]
     Io { tried: &'static str, path: PathBuf, source: io::Error },
 
-    #[error("`{}` cannot be read: {why}", path.display())]
+    /// `waders.lock` is not valid.
+    #[error("cannot parse `{}`: {why}", path.display())]
     LockSyntax { path: PathBuf, why: String },
-    #[error("`waders.lock` {why}, and it may not be written")]
+    /// `waders.lock` would have to change, but is frozen; `why` is a verb phrase, such as `is missing`.
+    #[error("`waders.lock` {why}, and it must not be changed")]
     Frozen { why: String },
-    #[error("no toolchain is offered for the platform `{platform}`")]
+    /// No provider supports the platform.
+    #[error("unsupported platform `{platform}`")]
     Platform { platform: String },
 
-    #[error("`{name}` is not a provider of toolchains: they are `debian`, `standalone` and `host`")]
+    /// The option `[toolchain] providers` has an unknown value.
+    #[error("unknown toolchain provider `{name}`: the providers are `debian`, `standalone` and `host`")]
     UnknownProvider { name: String },
 
-    #[error("no archive of packages is known")]
+    /// Neither the settings nor apt's sources name an archive.
+    #[error("no package archive is configured")]
     NoArchive,
-    #[error("the archive of packages cannot be read")]
+    /// The signed head of the archive cannot be downloaded; `named_by` is the setting that names the archive.
+    #[error("cannot read the package archive")]
     Archive { named_by: String, source: net::Error },
-    #[error("no keyring is known that `{mirror}` could be checked with")]
+    /// There is no key to verify the archive with.
+    #[error("no keyring found to verify the package archive `{mirror}`")]
     NoKeyring { mirror: String },
-    #[error("the archive's signature is not valid: {why}")]
+    /// The head of the archive is not signed by a trusted key.
+    #[error("invalid signature of the package archive: {why}")]
     Signature { why: String },
-    #[error("the archive's index cannot be used: {why}")]
+    /// The index has unexpected content.
+    #[error("invalid index of the package archive: {why}")]
     Index { why: String },
-    #[error("the archive has no package `{package}`")]
+    /// A configured package does not exist.
+    #[error("package `{package}` is not in the package archive")]
     UnknownPackage { package: String },
-    #[error("package `{package}` needs {}", match present {
-        Some(version) => format!("another version of `{asks}` than `{version}`, which is already locked"),
-        None => format!("`{asks}`, which the archive does not offer"),
+    /// A dependency of a package is missing, or `locked` at another version.
+    #[error("package `{package}` depends on {}", match locked {
+        Some(version) => format!("another version of `{dependency}` than the locked version `{version}`"),
+        None => format!("`{dependency}`, which is not in the package archive"),
     })]
-    Unsatisfied { package: String, asks: String, present: Option<String> },
-    #[error("packages `{first}` and `{second}` both have `{path}`, and they differ")]
+    Unsatisfied { package: String, dependency: String, locked: Option<String> },
+    /// Two packages contain different files at the same path.
+    #[error("packages `{first}` and `{second}` contain different files `{path}`")]
     PackagesConflict { path: String, first: String, second: String },
-    #[error("cannot get the locked package `{package}` ({version})")]
+    /// A locked package cannot be downloaded.
+    #[error("cannot download the locked package `{package}` ({version})")]
     PackageGone { package: String, version: String, source: net::Error },
+    /// A package is damaged.
     #[error("cannot unpack the package `{package}`")]
     Unpack { package: String, source: store::Error },
 
-    #[error("`{constraint}` is not an interpreter constraint")]
+    /// An interpreter constraint cannot be parsed.
+    #[error("invalid interpreter constraint `{constraint}`")]
     Constraint { constraint: String },
+    /// No provider offers an interpreter that satisfies the constraints.
     #[error("no interpreter satisfies `{constraints}`: {offered}")]
     NoInterpreter { constraints: String, offered: String },
-    #[error("the locked interpreter {version} is not on this machine")]
+    /// A locked interpreter of the provider `host` does not exist here.
+    #[error("the locked interpreter {version} is not installed on this machine")]
     HostGone { version: String },
-    #[error("`{}` is not an interpreter that can be copied: {why}", path.display())]
+    /// An interpreter of this machine is incomplete.
+    #[error("cannot copy the interpreter `{}`: {why}", path.display())]
     HostUnusable { path: PathBuf, why: String },
-    #[error("`{file}` needs {needs} of `{library}`, which the system tree does not have")]
-    LibraryTooOld { file: String, library: String, needs: String },
-    #[error("`{file}` needs `{library}`, which is neither in the system tree nor on this machine")]
+    /// A library of the system tree does not define the required symbol versions.
+    #[error("`{file}` requires {versions} of `{library}`, which the system tree does not provide")]
+    LibraryTooOld { file: String, library: String, versions: String },
+    /// A required library does not exist.
+    #[error("`{file}` requires `{library}`, which is neither in the system tree nor on this machine")]
     LibraryMissing { file: String, library: String },
-    #[error("`{url}` is not an interpreter's archive: {why}")]
+    /// A standalone archive has unexpected content.
+    #[error("cannot use the interpreter archive `{url}`: {why}")]
     Standalone { url: String, why: String },
 
-    #[error("toolchain `{toolchain}` came out as `{got}` where the lock says `{expected}`")]
+    /// A restored toolchain is not the locked one.
+    #[error("toolchain `{toolchain}` has the digest `{got}`, but `waders.lock` records `{expected}`")]
     Differs { toolchain: String, expected: Box<Digest>, got: Box<Digest> },
 }
 
 impl Error {
-    /// For `map_err` on file operations.
+    /// Makes a function for `map_err` on file operations.
     pub(super) fn io(tried: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
         move |source| Error::Io { tried, path, source }
     }
 
-    /// What the user can do.
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Net(error) => return error.hint(None),
             Error::Archive { named_by, source } => return source.hint(Some(named_by)),
             Error::Frozen { .. } => "run the same command once without `--frozen` and `CI`, then commit `waders.lock`",
-            Error::LockSyntax { .. } => "restore the file from version control, or delete it to have it written anew",
+            Error::LockSyntax { .. } => {
+                "restore the file from version control, or delete it and run the same command again"
+            }
             Error::NoArchive => "set `mirror` and `suite` in the section `[system]` of `waders.toml`",
             Error::NoKeyring { .. } | Error::Signature { .. } => {
-                "name the archive's keyring as `keyring` in the section `[system]`"
+                "set `keyring` in the section `[system]` to the archive's keyring"
             }
             Error::UnknownPackage { .. } => "check `packages` in the section `[system]` of `waders.toml`",
-            Error::Unsatisfied { present: Some(_), .. } => {
-                "delete the records of the provider `debian` from `waders.lock` to lock anew"
+            Error::Unsatisfied { locked: Some(_), .. } => {
+                "delete the records of the provider `debian` from `waders.lock` to lock them again"
             }
             Error::PackageGone { source, .. } if source.is_absent() => {
-                "it has left the archive: set `snapshot_mirror` in the section `[system]`, or delete the toolchain's record \
-                 from `waders.lock` to lock what the archive has now"
+                "the archive no longer contains it: set `snapshot_mirror` in the section `[system]`, or delete the toolchain's record \
+                 from `waders.lock` to lock the current version"
             }
             Error::PackageGone { .. } => "check the network, and `mirror` in the section `[system]` of `waders.toml`",
             Error::NoInterpreter { .. } => {
@@ -100,17 +129,17 @@ impl Error {
                  `standalone_url_template` and `standalone_versions` in the section `[toolchain]`"
             }
             Error::HostGone { .. } => {
-                "install exactly this version (pyenv), or delete its record from `waders.lock`; interpreters of the provider \
-                 `host` are not portable"
+                "install exactly this version, for example with pyenv, or delete its record from `waders.lock`; interpreters of \
+                 the provider `host` are not portable"
             }
             Error::LibraryTooOld { .. } => {
                 "this interpreter was built for a newer system: set `suite` in the section `[system]` to a newer release"
             }
             Error::LibraryMissing { .. } => {
-                "install the package that has it, here or in `packages` of the section `[system]`"
+                "install the package that provides it on this machine, or add it to `packages` in the section `[system]`"
             }
             Error::Differs { .. } => {
-                "what was locked has changed: delete its record from `waders.lock` if that is meant"
+                "the interpreter has changed since it was locked: delete its record from `waders.lock` if the change is intended"
             }
             _ => return None,
         };

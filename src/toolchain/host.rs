@@ -1,5 +1,5 @@
-//! The provider `host`: an interpreter of this machine, copied file by file with the libraries that the system tree lacks.
-//! Not portable: another machine's copy has other bytes. The interpreter is never run.
+//! The provider `host`: an interpreter of this machine, copied file by file together with the libraries that are missing in
+//! the system tree. It is not portable, since a copy made on another machine differs. The interpreter is never executed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -12,7 +12,7 @@ use super::{Error, elf, prefix};
 use crate::base::{Digest, RelPath};
 use crate::store::{Batch, Node, Store, Tree};
 
-/// Where the loader of this machine looks (ld.so(8)), and where people put what they build.
+/// The directories that this machine's loader searches (ld.so(8)), and `/usr/local/lib` for libraries built locally.
 const LIBRARY_DIRS: [&str; 7] = [
     "/lib/x86_64-linux-gnu",
     "/usr/lib/x86_64-linux-gnu",
@@ -23,24 +23,27 @@ const LIBRARY_DIRS: [&str; 7] = [
     "/usr/lib",
 ];
 
+/// Where to search for interpreters.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// Directories of prefixes, one for each version (`~/.pyenv/versions`).
+pub struct HostSettings {
+    /// Directories with a prefix for each version, such as `~/.pyenv/versions`.
     pub versions_dirs: Vec<PathBuf>,
     /// The entries of `PATH`.
     pub path: Vec<PathBuf>,
 }
 
-/// An interpreter that could be copied.
+/// An interpreter of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter {
-    /// `3.12.1`.
+    /// The full version, such as `3.12.1`.
     pub version: String,
+    /// The installation directory, which contains `bin` and `lib`.
     pub prefix: PathBuf,
 }
 
-/// Every interpreter here, those of the versions directories first. Of one version, the first counts.
-pub fn interpreters(settings: &Settings) -> Vec<Interpreter> {
+/// Finds the interpreters of this machine, first in `versions_dirs`, then in `path`. If several have the same version, the
+/// first is returned.
+pub fn find_interpreters(settings: &HostSettings) -> Vec<Interpreter> {
     let versions = settings.versions_dirs.iter().flat_map(|dir| sorted_entries(dir));
     let dirs = versions.map(|prefix| prefix.join("bin")).chain(settings.path.iter().cloned());
     let mut found: Vec<Interpreter> = Vec::new();
@@ -53,15 +56,16 @@ pub fn interpreters(settings: &Settings) -> Vec<Interpreter> {
     found
 }
 
-/// A root with the interpreter's prefix at `toolchain/python<minor>` and its libraries below `usr/lib`.
+/// Stores a tree with the interpreter's prefix at `toolchain/python<minor>` and the missing libraries below `usr/lib`, and
+/// returns its digest. `system` is the system tree.
 pub fn copy(store: &Store, interpreter: &Interpreter, system: Digest) -> Result<Digest, Error> {
     let minor = prefix::minor(&interpreter.version);
     let mount_point = prefix::mount_point(&minor);
     let batch = store.batch();
-    let mut copy = Copy {
+    let mut copy = PrefixCopy {
         batch: &batch,
         prefix: &interpreter.prefix,
-        rename: Rename::new(&interpreter.prefix, &mount_point),
+        rename: PrefixRename::new(&interpreter.prefix, &mount_point),
         minor: &minor,
         root: RelPath::parse(mount_point.trim_start_matches('/')).expect("made of a number"),
         tree: Tree::default(),
@@ -70,14 +74,14 @@ pub fn copy(store: &Store, interpreter: &Interpreter, system: Digest) -> Result<
     copy.add_dir(&RelPath::root(), 0)?;
     copy.add_links()?;
     let (mut tree, programs) = (copy.tree, copy.programs);
-    let system = Libraries::of(store, system);
+    let system = Libraries::new(store, system);
     add_libraries(&batch, &system, &interpreter.prefix, &mut tree, programs)?;
     let digest = batch.put_tree(&tree)?;
     batch.commit()?;
     Ok(digest)
 }
 
-/// `…/bin/python3.12`, if it is a program rather than a script that looks for one.
+/// The interpreter of a file `…/bin/python3.12`; `None` if it is a script, such as a shim of pyenv.
 fn interpreter(binary: &Path) -> Option<Interpreter> {
     let minor = binary.file_name()?.to_str()?.strip_prefix("python")?;
     let (major, rest) = minor.split_once('.')?;
@@ -90,9 +94,9 @@ fn interpreter(binary: &Path) -> Option<Interpreter> {
     Some(Interpreter { version, prefix })
 }
 
-/// From its headers, else from the text that the program itself holds.
+/// The version according to the headers, otherwise according to a string in the program.
 fn version(prefix: &Path, minor: &str, program: &[u8]) -> Option<String> {
-    // Up to 3.7 the directory has the ABI flag `m`.
+    // Up to 3.7 the name of the directory has the ABI flag `m`.
     let headers = ["", "m"].map(|flag| prefix.join(format!("include/python{minor}{flag}/patchlevel.h")));
     let header = headers.iter().find_map(|path| fs::read(path).ok()).unwrap_or_default();
     let escaped = regex::escape(minor);
@@ -102,26 +106,26 @@ fn version(prefix: &Path, minor: &str, program: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(found.get(1)?.as_bytes()).into_owned())
 }
 
-struct Copy<'c, 's> {
+struct PrefixCopy<'c, 's> {
     batch: &'c Batch<'s>,
     prefix: &'c Path,
-    rename: Rename,
+    rename: PrefixRename,
     minor: &'c str,
-    /// Where the prefix ends up.
+    /// The path of the copied prefix in the tree.
     root: RelPath,
     tree: Tree,
-    /// What asks for libraries: path below the root, and what it asks.
+    /// The ELF files: their paths on this machine and their requirements.
     programs: Vec<(String, elf::Dynamic)>,
 }
 
-impl Copy<'_, '_> {
+impl PrefixCopy<'_, '_> {
     fn add_dir(&mut self, dir: &RelPath, depth: usize) -> Result<(), Error> {
-        // A prefix is no deeper; a directory bound into itself would be.
+        // Far deeper than any prefix: only a directory that is mounted below itself exceeds it.
         const DEPTH_LIMIT: usize = 40;
         for path in sorted_entries(&dir.to_path(self.prefix)) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let Ok(at) = dir.push(name) else { continue };
-            if name.is_empty() || !prefix::is_kept(&at, self.minor) {
+            if name.is_empty() || !prefix::is_needed(&at, self.minor) {
                 continue;
             }
             let metadata = fs::symlink_metadata(&path).map_err(Error::io("read", &path))?;
@@ -136,12 +140,12 @@ impl Copy<'_, '_> {
         Ok(())
     }
 
-    /// A link to another taken file of the prefix stays one; any other becomes the file that it leads to.
+    /// A link to a copied file of the prefix is copied as a link; any other link is replaced by the file that it points to.
     fn add_symlink(&mut self, at: &RelPath, path: &Path) -> Result<(), Error> {
         let target = fs::read_link(path).map_err(Error::io("read", path))?;
         let inside =
             target.to_str().and_then(|text| at.parent()?.resolve(text).ok().filter(|_| !text.starts_with('/')));
-        if inside.is_some_and(|aim| prefix::is_kept(&aim, self.minor)) {
+        if inside.is_some_and(|aim| prefix::is_needed(&aim, self.minor)) {
             let target = target.to_string_lossy().into_owned();
             self.tree.nodes.insert(self.root.join(at), Node::Symlink { target });
             return Ok(());
@@ -171,29 +175,29 @@ impl Copy<'_, '_> {
         match self.tree.nodes.contains_key(&at) {
             true => Ok(()),
             false => {
-                Err(Error::HostUnusable { path: self.prefix.to_owned(), why: format!("it has no `bin/{program}`") })
+                Err(Error::HostUnusable { path: self.prefix.to_owned(), why: format!("`bin/{program}` is missing") })
             }
         }
     }
 }
 
-/// Takes the place of the directories that hold a prefix, in programs.
+/// Replaces the parent directories of a prefix in programs.
 const HIDDEN: &str = "/toolchain";
 
-/// Puts the mount point where the prefix is named, so that neither the machine nor its user shows.
-struct Rename {
-    /// `None` where the prefix is a directory of the system, whose name means more than this interpreter.
+/// Replaces the prefix by the mount point in file contents, so that they do not contain paths of this machine.
+struct PrefixRename {
+    /// `None` if the prefix is a system directory such as `/usr`, which also contains files of other programs.
     prefix: Option<Regex>,
     from: String,
     to: String,
 }
 
-impl Rename {
-    fn new(prefix: &Path, mount_point: &str) -> Rename {
+impl PrefixRename {
+    fn new(prefix: &Path, mount_point: &str) -> PrefixRename {
         let from = prefix.to_string_lossy().into_owned();
         let shared = matches!(from.as_str(), "/" | "/usr" | "/usr/local");
         let regex = Regex::new(&format!("{}\\b", regex::escape(&from))).ok();
-        Rename { prefix: regex.filter(|_| !shared), from, to: mount_point.to_owned() }
+        PrefixRename { prefix: regex.filter(|_| !shared), from, to: mount_point.to_owned() }
     }
 
     fn apply(&self, mut bytes: Vec<u8>, dynamic: Option<&elf::Dynamic>) -> Vec<u8> {
@@ -208,7 +212,7 @@ impl Rename {
         bytes
     }
 
-    /// Where the loader searches: the whole text is ours, so it may become shorter.
+    /// Replaces the prefix in the loader's search path. The whole string belongs to the search path, so it may become shorter.
     fn apply_to_search(&self, bytes: &mut [u8], dynamic: &elf::Dynamic) {
         let text = dynamic.search.join(":");
         let renamed = text.replace(&self.from, &self.to);
@@ -220,9 +224,9 @@ impl Rename {
         }
     }
 
-    /// Elsewhere the linker may have laid another text over the end of this one (the version number is the end of pyenv's
-    /// prefixes), so only the directories before the last component give way, byte for byte. The interpreter looks for
-    /// its library from where it lies and needs none of these texts.
+    /// Hides the prefix in other strings. The linker may have merged the end of such a string with another one (with pyenv,
+    /// the prefix ends with the version number), so only the parent directories are replaced, without changing the length.
+    /// The interpreter finds its library relative to its own location and does not use these strings.
     fn apply_to_constants(&self, bytes: &mut [u8], prefix: &Regex) {
         let Some(head) = self.from.rfind('/').filter(|len| *len >= HIDDEN.len()) else { return };
         let mut hidden = HIDDEN.as_bytes().to_vec();
@@ -234,7 +238,7 @@ impl Rename {
     }
 }
 
-/// Adds what the programs need and the system tree lacks, and what those need in turn.
+/// Adds the libraries that the programs require and that are missing in the system tree, and their requirements in turn.
 fn add_libraries(
     batch: &Batch<'_>,
     system: &Libraries<'_>,
@@ -253,7 +257,7 @@ fn add_libraries(
                 continue;
             }
             let Some(path) = find_library(library, &dynamic.search, Path::new(&file), prefix) else {
-                // An extension that cannot be loaded here either is no reason to do without the rest.
+                // Such an extension module cannot be loaded on this machine either.
                 if file.contains("/lib-dynload/") {
                     continue;
                 }
@@ -267,7 +271,7 @@ fn add_libraries(
     }
     for (library, node) in added {
         let refuse =
-            |_| Error::HostUnusable { path: prefix.to_owned(), why: format!("it needs a library `{library}`") };
+            |_| Error::HostUnusable { path: prefix.to_owned(), why: format!("invalid library name `{library}`") };
         tree.nodes.insert(dir.push(&library).map_err(refuse)?, node);
     }
     Ok(())
@@ -280,7 +284,7 @@ fn find_library(library: &str, search: &[String], file: &Path, prefix: &Path) ->
     named.chain([prefix.join("lib")]).chain(usual).map(|dir| dir.join(library)).find(|path| path.is_file())
 }
 
-/// Nothing for what is no directory.
+/// The entries of a directory; empty if it cannot be read.
 fn sorted_entries(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     paths.sort();
@@ -292,19 +296,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_that_looks_for_an_interpreter_is_none() {
+    fn a_shim_is_not_an_interpreter() {
         let dir = tempfile::tempdir().unwrap();
         for path in ["shims/python3.12", "lib/python3.12/os.py"] {
             let path = dir.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "#!/bin/sh\n").unwrap();
         }
-        let settings = Settings { versions_dirs: vec![], path: vec![dir.path().join("shims")] };
-        assert_eq!(interpreters(&settings), []);
+        let settings = HostSettings { versions_dirs: vec![], path: vec![dir.path().join("shims")] };
+        assert_eq!(find_interpreters(&settings), []);
     }
 
     #[test]
-    fn the_version_comes_from_headers_or_from_the_program() {
+    fn the_version_is_read_from_the_headers_or_the_program() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(version(dir.path(), "3.12", b"x\x003.12.4+\x003.12.5\x00").as_deref(), Some("3.12.4"));
         assert_eq!(version(dir.path(), "3.12", b"3.12.4 and more"), None);
@@ -314,16 +318,16 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_renamed_in_text() {
-        let rename = Rename::new(Path::new("/home/joe/versions/3.12.1"), "/toolchain/python3.12");
+    fn a_prefix_is_replaced_in_text() {
+        let rename = PrefixRename::new(Path::new("/home/joe/versions/3.12.1"), "/toolchain/python3.12");
         let renamed = |text: &str| String::from_utf8(rename.apply(text.into(), None)).unwrap();
         assert_eq!(renamed("P=/home/joe/versions/3.12.1/lib"), "P=/toolchain/python3.12/lib");
         assert_eq!(renamed("/home/joe/versions/3.12.10"), "/home/joe/versions/3.12.10");
     }
 
     #[test]
-    fn a_prefix_is_hidden_in_programs_and_every_other_text_stays_where_it_is() {
-        let rename = Rename::new(Path::new("/home/joe/versions/3.12.1"), "/toolchain/python3.12");
+    fn a_prefix_is_hidden_in_programs_without_moving_other_strings() {
+        let rename = PrefixRename::new(Path::new("/home/joe/versions/3.12.1"), "/toolchain/python3.12");
         let search = vec!["/home/joe/versions/3.12.1/lib".to_owned()];
         let dynamic = elf::Dynamic { search, ..elf::Dynamic::default() };
         let program = b"\x7fELF\0/home/joe/versions/3.12.1/lib\0z/home/joe/versions/3.12.1\0z".to_vec();
@@ -332,8 +336,8 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_that_the_system_shares_is_not_renamed() {
-        let rename = Rename::new(Path::new("/usr"), "/toolchain/python3.12");
+    fn a_system_directory_is_not_replaced() {
+        let rename = PrefixRename::new(Path::new("/usr"), "/toolchain/python3.12");
         assert_eq!(rename.apply(b"/usr/bin/env".to_vec(), None), b"/usr/bin/env");
     }
 }

@@ -1,4 +1,4 @@
-//! The libraries of a system tree, as the loader would find them, and whether they are new enough.
+//! The libraries of a system tree as the loader finds them, and their symbol versions.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,27 +7,30 @@ use super::{Error, elf};
 use crate::base::{Digest, RelPath};
 use crate::store::{Entry, Store};
 
-/// The loader's own directories, below the root of a system tree.
+/// The loader's default directories (ld.so(8)), relative to the root of a system tree.
 pub const DIRS: [&str; 4] = ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib"];
 
+/// The libraries of a system tree; each is parsed once.
 pub struct Libraries<'s> {
     store: &'s Store,
-    /// A system tree.
+    /// The system tree.
     tree: Digest,
-    /// What was looked up: `None` where the system has no such library.
-    known: RefCell<BTreeMap<String, Option<elf::Dynamic>>>,
+    /// The libraries that were looked up: `None` for those that do not exist.
+    cache: RefCell<BTreeMap<String, Option<elf::Dynamic>>>,
 }
 
 impl<'s> Libraries<'s> {
-    pub fn of(store: &'s Store, tree: Digest) -> Libraries<'s> {
-        Libraries { store, tree, known: RefCell::default() }
+    /// Reads nothing yet. `tree` is the system tree.
+    pub fn new(store: &'s Store, tree: Digest) -> Libraries<'s> {
+        Libraries { store, tree, cache: RefCell::default() }
     }
 
+    /// True if the system tree has a library of this name.
     pub fn has(&self, library: &str) -> Result<bool, Error> {
         Ok(self.look_up(library)?.is_some())
     }
 
-    /// Whether everything that `file` needs of the system's libraries is there, symbol version by symbol version.
+    /// Checks that the libraries of the system tree define every symbol version that `file` requires.
     pub fn check(&self, file: &str, dynamic: &elf::Dynamic) -> Result<(), Error> {
         for (library, versions) in &dynamic.versions_needed {
             let Some(offered) = self.look_up(library)? else { continue };
@@ -37,19 +40,19 @@ impl<'s> Libraries<'s> {
                 .map(String::as_str)
                 .collect();
             if !missing.is_empty() {
-                let (file, library, needs) = (file.to_owned(), library.clone(), format!("`{}`", missing.join("`, `")));
-                return Err(Error::LibraryTooOld { file, library, needs });
+                let versions = format!("`{}`", missing.join("`, `"));
+                return Err(Error::LibraryTooOld { file: file.to_owned(), library: library.clone(), versions });
             }
         }
         Ok(())
     }
 
     fn look_up(&self, library: &str) -> Result<Option<elf::Dynamic>, Error> {
-        if let Some(known) = self.known.borrow().get(library) {
-            return Ok(known.clone());
+        if let Some(cached) = self.cache.borrow().get(library) {
+            return Ok(cached.clone());
         }
         let found = self.read(library)?;
-        self.known.borrow_mut().insert(library.to_owned(), found.clone());
+        self.cache.borrow_mut().insert(library.to_owned(), found.clone());
         Ok(found)
     }
 
@@ -57,7 +60,7 @@ impl<'s> Libraries<'s> {
         for dir in DIRS {
             let dir = RelPath::parse(dir).expect("constants are clean");
             let Ok(mut path) = dir.push(library) else { return Ok(None) };
-            // A library is a link to a link at most; more is no library.
+            // Real libraries have a few links at most; the limit ends cycles.
             for _ in 0..4 {
                 match self.store.lookup(self.tree, &path)? {
                     Some(Entry::File { digest, .. }) => {
@@ -82,7 +85,7 @@ mod tests {
     use super::*;
     use crate::store::{Node, Tree};
 
-    /// A system whose only library is the one that this test runs with.
+    /// A system tree with the C library that this test runs with.
     fn system(store: &Store) -> Option<Digest> {
         let libc = std::fs::read("/lib/x86_64-linux-gnu/libc.so.6").ok()?;
         let file = Node::File { digest: store.put(&libc).unwrap(), executable: false };
@@ -95,30 +98,30 @@ mod tests {
     }
 
     #[test]
-    fn a_program_built_for_a_newer_system_is_refused_with_what_it_needs() {
+    fn a_program_that_requires_a_newer_library_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let Some(tree) = system(&store) else { return println!("skipped: no glibc at the usual place") };
-        let libraries = Libraries::of(&store, tree);
-        let asks = |versions: &[&str]| {
+        let Some(tree) = system(&store) else { return println!("skipped: glibc is not at its usual path") };
+        let libraries = Libraries::new(&store, tree);
+        let check = |versions: &[&str]| {
             let versions: BTreeSet<String> = versions.iter().map(|version| version.to_string()).collect();
             let versions_needed = BTreeMap::from([("libc.so.6".to_owned(), versions)]);
             libraries.check("python3.12", &elf::Dynamic { versions_needed, ..elf::Dynamic::default() })
         };
-        assert!(asks(&["GLIBC_2.2.5", "GLIBC_2.17"]).is_ok());
-        let error = asks(&["GLIBC_2.17", "GLIBC_2.99"]).unwrap_err();
+        assert!(check(&["GLIBC_2.2.5", "GLIBC_2.17"]).is_ok());
+        let error = check(&["GLIBC_2.17", "GLIBC_2.99"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`python3.12` needs `GLIBC_2.99` of `libc.so.6`, which the system tree does not have"
+            "`python3.12` requires `GLIBC_2.99` of `libc.so.6`, which the system tree does not provide"
         );
     }
 
     #[test]
-    fn a_library_that_is_not_there_or_a_link_to_itself_is_none() {
+    fn missing_libraries_and_cyclic_links_are_not_found() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let Some(tree) = system(&store) else { return println!("skipped: no glibc at the usual place") };
-        let libraries = Libraries::of(&store, tree);
+        let Some(tree) = system(&store) else { return println!("skipped: glibc is not at its usual path") };
+        let libraries = Libraries::new(&store, tree);
         for library in ["libb.so", "liba.so", "../x", ""] {
             assert!(!libraries.has(library).unwrap(), "{library}");
         }

@@ -1,5 +1,5 @@
-//! `waders.lock`: the toolchains of a repository, by hash. Committed, sorted, byte-stable; it names files, versions, hashes
-//! and sizes, never a host or a path of a machine.
+//! `waders.lock`: the toolchains of a repository, pinned by hash. The file is committed, sorted and byte-stable. It contains
+//! file names, versions, hashes and sizes, never a host name or a path of a machine.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
@@ -11,57 +11,65 @@ use super::Error;
 use crate::base::Digest;
 use crate::tracked::Tracker;
 
+/// The version of the file format.
 const FORMAT: u32 = 1;
 const HEAD: &str = "\
 # The toolchains of this repository, pinned by hash. Written by `waders`: commit it, do not edit it.
-# A record that is deleted is locked anew by the next run.
+# If a record is deleted, the next run locks it again.
 ";
 
-/// Sorted by name, version, platform and provider.
+/// The content of the file: records sorted by name, version, platform and provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lock {
     records: Vec<Record>,
 }
 
-/// One toolchain, whoever provides it.
+/// A locked toolchain. All providers use the same fields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// `system` or `python`.
     pub name: String,
-    /// Of the interpreter (`3.11.2`) or of the release (`12.11`).
+    /// The version of the interpreter (`3.11.2`) or of the distribution (`12.11`).
     pub version: String,
-    /// `linux-x86_64`.
+    /// Such as `linux-x86_64`.
     pub platform: String,
+    /// Where it comes from.
     pub provider: Provider,
-    /// What it was locked for: names of packages, or interpreter constraints. Sorted.
+    /// The package names or interpreter constraints that it was locked for, sorted.
     pub wanted: Vec<String>,
-    /// A root: `usr/…`, `etc/ssl/…`, `toolchain/…`.
+    /// The tree of all its files: `usr/…`, `etc/ssl/…`, `toolchain/…`.
     pub tree: Digest,
-    /// What it is made of, in order; empty for interpreters of a machine, which nobody else can have.
+    /// The files that the tree is unpacked from, in order; empty for interpreters of the provider `host`.
     #[serde(default)]
     pub files: Vec<LockedFile>,
 }
 
+/// A source of toolchains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provider {
     /// Packages of a signed archive.
     Debian,
-    /// An archive of an interpreter that runs anywhere.
+    /// An archive with a relocatable interpreter.
     Standalone,
-    /// A copy of this machine's interpreter: the one kind that is not portable.
+    /// A copy of an interpreter of this machine, which is not portable.
     Host,
 }
 
+/// A file to download.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockedFile {
+    /// The name of the package.
     pub name: String,
+    /// The version of the package.
     pub version: String,
-    /// Below the root of whatever mirror is used.
+    /// Relative to the root of the mirror.
     pub path: String,
+    /// In lower-case hexadecimal digits.
     pub sha256: String,
+    /// In bytes.
     pub size: u64,
 }
 
@@ -74,7 +82,7 @@ struct File {
 }
 
 impl Lock {
-    /// A lock that does not exist yet is empty.
+    /// Reads the file. If it does not exist, the lock is empty.
     pub fn load(tracker: &Tracker, path: &Path) -> Result<Lock, Error> {
         match tracker.read_to_string(path) {
             Ok(text) => Lock::parse(&text).map_err(|why| Error::LockSyntax { path: path.to_owned(), why }),
@@ -83,7 +91,7 @@ impl Lock {
         }
     }
 
-    /// Replaces the file in one step, and only if its content changes; says whether it did.
+    /// Replaces the file in one step if its content changes. Returns whether it was replaced.
     pub fn save(&self, tracker: &Tracker, path: &Path) -> Result<bool, Error> {
         let text = self.to_string();
         if tracker.read_to_string(path).is_ok_and(|old| old == text) {
@@ -92,7 +100,7 @@ impl Lock {
         let dir = path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(dir).map_err(Error::io("write in", dir))?;
         file.write_all(text.as_bytes()).map_err(Error::io("write", path))?;
-        // A temporary file is private, and this one is committed.
+        // `tempfile` creates files with mode 0600, but this one is committed.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(mode).map_err(Error::io("write", path))?;
         file.as_file().sync_all().map_err(Error::io("write", path))?;
@@ -100,11 +108,12 @@ impl Lock {
         Ok(true)
     }
 
+    /// All records in their order.
     pub fn records(&self) -> &[Record] {
         &self.records
     }
 
-    /// Adds a record, or replaces the one that is the same toolchain.
+    /// Adds a record, or replaces the one with the same name, version, platform and provider.
     pub fn insert(&mut self, record: Record) {
         let key =
             |record: &Record| (record.name.clone(), record.version.clone(), record.platform.clone(), record.provider);
@@ -114,6 +123,7 @@ impl Lock {
         self.records.sort();
     }
 
+    /// Removes the records for which `keep` is false.
     pub fn retain(&mut self, keep: impl FnMut(&Record) -> bool) {
         self.records.retain(keep);
     }
@@ -121,7 +131,7 @@ impl Lock {
     fn parse(text: &str) -> Result<Lock, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         if file.format != FORMAT {
-            return Err(format!("its format is {}, and this version of waders knows {FORMAT}", file.format));
+            return Err(format!("its format is {}, but this version of Waders supports only {FORMAT}", file.format));
         }
         let mut records = file.toolchain;
         records.sort();
@@ -130,6 +140,7 @@ impl Lock {
 }
 
 impl Provider {
+    /// The name in settings and in the lock.
     pub fn name(self) -> &'static str {
         match self {
             Provider::Debian => "debian",
@@ -138,12 +149,13 @@ impl Provider {
         }
     }
 
+    /// The provider of this name.
     pub fn parse(name: &str) -> Option<Provider> {
         [Provider::Debian, Provider::Standalone, Provider::Host].into_iter().find(|provider| provider.name() == name)
     }
 }
 
-/// The file's text, one locked file a line, so that differences read well.
+/// The text of the file, with one line for each locked file, so that diffs are readable.
 impl fmt::Display for Lock {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "{HEAD}format = {FORMAT}")?;
@@ -187,7 +199,7 @@ fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => write!(out, "\\u{:04X}", u32::from(c)).expect("text does not fail"),
+            c if c.is_control() => write!(out, "\\u{:04X}", u32::from(c)).expect("writing to a String succeeds"),
             c => out.push(c),
         }
     }
@@ -219,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_survives_its_file_byte_for_byte() {
+    fn a_saved_lock_is_loaded_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("waders.lock");
         let mut lock = Lock::default();
@@ -238,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn order_of_insertion_leaves_no_trace() {
+    fn the_order_of_insertion_does_not_matter() {
         let (mut one, mut other) = (Lock::default(), Lock::default());
         one.insert(record("system", "12.1"));
         one.insert(record("python", "3.11.2"));
@@ -249,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused_with_its_place() {
+    fn invalid_files_are_refused_with_the_line() {
         let conflict = "format = 1\n<<<<<<< HEAD\n";
         assert!(Lock::parse(conflict).unwrap_err().contains("line 2"), "{:?}", Lock::parse(conflict));
         assert!(Lock::parse("format = 2").unwrap_err().contains("format is 2"));
@@ -258,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_only_directory_is_named() {
+    fn an_unwritable_directory_is_named() {
         let error = Lock::default().save(&Tracker::default(), Path::new("/proc/waders.lock")).unwrap_err();
         assert!(error.to_string().contains("/proc"), "{error}");
     }

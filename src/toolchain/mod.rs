@@ -1,17 +1,17 @@
-//! Pinned interpreters and the system tree below every step: `waders.lock`, and who can provide what it names. Nothing is
-//! executed here: trees are made of archives, or copied file by file.
+//! Pinned interpreters and the system tree of every sandbox: `waders.lock` and the providers of its records. Nothing is
+//! executed here: trees are unpacked from archives or copied file by file.
 //!
-//! Invariant: what `ensure` gives depends on the lock alone. Providers are asked only for what the lock lacks.
+//! Invariant: the result of [`provide`] depends only on the lock. Providers are queried only to add missing records.
 
-mod choose;
+mod constraints;
 pub mod debian;
 mod elf;
-mod ensure;
 mod error;
 pub mod host;
 mod libraries;
 pub mod lock;
 mod prefix;
+mod provide;
 pub mod settings;
 pub mod standalone;
 mod system_tree;
@@ -22,17 +22,19 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use choose::{Constraints, Offer, choose};
-pub use ensure::{ensure, restore};
+pub use constraints::{Constraints, Offer, select_interpreter};
 pub use error::Error;
 pub use lock::{Lock, LockedFile, Provider, Record};
+pub use provide::{provide, restore};
 
-use self::debian::Archive;
+use self::debian::{Archive, DebianSettings};
+use self::host::HostSettings;
+use self::standalone::StandaloneSettings;
 use crate::base::Digest;
 use crate::net::Client;
 use crate::store::Store;
 
-/// The system tree's packages where the user names none: what ordinary wheels and test suites call.
+/// The packages of the system tree by default: the libraries and programs that common wheels and test suites use.
 pub const DEFAULT_PACKAGES: [&str; 14] = [
     "bash",
     "ca-certificates",
@@ -50,57 +52,71 @@ pub const DEFAULT_PACKAGES: [&str; 14] = [
     "zlib1g",
 ];
 
-/// Links that a root needs beside the mount of `/usr`: programs name their loader `/lib64/…` and their shell `/bin/sh`.
+/// Links that a root file system needs in addition to the mount `/usr`: programs refer to their loader as `/lib64/…` and to
+/// the shell as `/bin/sh`.
 pub const ROOT_LINKS: [(&str, &str); 4] =
     [("bin", "usr/bin"), ("lib", "usr/lib"), ("lib64", "usr/lib64"), ("sbin", "usr/sbin")];
 
+/// The toolchain that a step needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// `linux-x86_64`.
+pub struct Request {
+    /// Such as `linux-x86_64`.
     pub platform: String,
-    /// Of the system tree.
+    /// The packages of the system tree.
     pub packages: Vec<String>,
-    /// `None` for the system tree alone.
+    /// Constraints on the interpreter; `None` for a system tree without interpreter.
     pub python: Option<Constraints>,
 }
 
-/// What the user and the machine say about toolchains.
+/// The settings of all providers.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// In the order in which they are asked.
+pub struct ToolchainSettings {
+    /// In order of preference.
     pub providers: Vec<Provider>,
-    pub debian: debian::Settings,
-    pub standalone: standalone::Settings,
-    pub host: host::Settings,
+    /// For the provider `debian`.
+    pub debian: DebianSettings,
+    /// For the provider `standalone`.
+    pub standalone: StandaloneSettings,
+    /// For the provider `host`.
+    pub host: HostSettings,
 }
 
-/// What a step is given.
+/// A toolchain as it is mounted into a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toolchain {
-    /// Mount point to tree: `/usr`, `/etc/ssl`, `/toolchain/python3.12`.
+    /// The tree of each mount point: `/usr`, `/etc/ssl`, `/toolchain/python3.12`.
     pub mounts: BTreeMap<String, Digest>,
-    /// Inside the sandbox; `None` where no interpreter was wanted.
+    /// The interpreter's path in the sandbox; `None` if none was requested.
     pub python: Option<PathBuf>,
-    /// `3.11.2`.
+    /// The interpreter's full version, such as `3.11.2`.
     pub python_version: Option<String>,
-    /// Stands for all of it.
+    /// The digest of the whole tree, which identifies the toolchain.
     pub digest: Digest,
-    /// Whether another machine can have the same.
+    /// True if every machine can provide the same toolchain from the lock.
     pub portable: bool,
 }
 
-/// What providers work with.
-pub struct Context<'c> {
+/// The resources that providers use.
+pub struct ProviderContext<'c> {
+    /// Where trees are stored.
     pub store: &'c Store,
+    /// For downloads.
     pub net: &'c Client,
-    pub settings: &'c Settings,
+    /// The settings of the providers.
+    pub settings: &'c ToolchainSettings,
     /// Refuse to change the lock.
     pub frozen: bool,
     archive: OnceCell<Archive>,
 }
 
-impl<'c> Context<'c> {
-    pub fn new(store: &'c Store, net: &'c Client, settings: &'c Settings, frozen: bool) -> Context<'c> {
-        Context { store, net, settings, frozen, archive: OnceCell::new() }
+impl<'c> ProviderContext<'c> {
+    /// Opens nothing yet. With `frozen`, the lock must not change.
+    pub fn new(
+        store: &'c Store,
+        net: &'c Client,
+        settings: &'c ToolchainSettings,
+        frozen: bool,
+    ) -> ProviderContext<'c> {
+        ProviderContext { store, net, settings, frozen, archive: OnceCell::new() }
     }
 }

@@ -1,21 +1,21 @@
-//! The parts of an interpreter's prefix that steps need, and where it is mounted. The same for every provider that brings
-//! a whole prefix.
+//! The parts of an interpreter's prefix that steps need, and the mount point of the prefix. Used by the providers that
+//! supply a whole prefix, `standalone` and `host`.
 
-use crate::base::RelPath;
+use crate::base::{RelPath, sandbox_paths};
 
-/// `/toolchain/python3.12`
+/// The mount point of a minor version: `/toolchain/python3.12` for `3.12`.
 pub fn mount_point(minor: &str) -> String {
-    format!("/toolchain/python{minor}")
+    format!("{}/python{minor}", sandbox_paths::TOOLCHAIN)
 }
 
-/// `3.12.1` to `3.12`
+/// The minor version of a full version: `3.12` for `3.12.1`.
 pub fn minor(version: &str) -> String {
     version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
 }
 
-/// Whether a path of a prefix is taken. Not: installed packages, which come from a lock; caches, which are made anew;
-/// the interpreter's own tests; what needs a display; archives for static linking.
-pub fn is_kept(path: &RelPath, minor: &str) -> bool {
+/// True if a toolchain contains this path of a prefix. Excluded are installed packages, which come from lockfiles; bytecode
+/// caches, which are compiled by steps; the interpreter's own tests; modules that need a display; and static libraries.
+pub fn is_needed(path: &RelPath, minor: &str) -> bool {
     let parts: Vec<&str> = path.components().collect();
     let python = format!("python{minor}");
     if parts.contains(&"__pycache__") || matches!(path.extension(), Some("a" | "pyc" | "pyo" | "exe")) {
@@ -23,25 +23,25 @@ pub fn is_kept(path: &RelPath, minor: &str) -> bool {
     }
     match parts.as_slice() {
         ["bin", name] => *name == python,
-        // Directories on the way to the others.
+        // The parent directories of the others.
         ["bin" | "lib" | "include" | "share"] | ["lib", "pkgconfig"] => true,
         ["lib", name] if *name == python => true,
         ["lib", name] => name.starts_with("libpython") && name.contains(".so"),
         ["lib", "pkgconfig", name] => name.contains(minor),
         ["include", name, ..] => name.strip_prefix(python.as_str()).is_some_and(|rest| !rest.contains('.')),
-        ["lib", name, rest @ ..] if *name == python => is_kept_of_library(rest),
-        // Data that interpreters that run anywhere bring along.
+        ["lib", name, rest @ ..] if *name == python => is_needed_in_library(rest),
+        // Standalone interpreters contain the data of ncurses.
         ["share", "terminfo", ..] => true,
         _ => false,
     }
 }
 
-fn is_kept_of_library(parts: &[&str]) -> bool {
-    const DROPPED: [&str; 6] = ["test", "idlelib", "turtledemo", "site-packages", "dist-packages", "sitecustomize.py"];
+fn is_needed_in_library(parts: &[&str]) -> bool {
+    const EXCLUDED: [&str; 6] = ["test", "idlelib", "turtledemo", "site-packages", "dist-packages", "sitecustomize.py"];
     const EXTENSIONS: [&str; 5] = ["_tkinter", "_test", "_ctypes_test", "_xxtestfuzz", "xxlimited"];
     match parts {
-        [name, ..] if DROPPED.contains(name) => false,
-        // `unittest/test`, `sqlite3/test` …; not `ctypes/macholib` nor a module `test.py`.
+        [name, ..] if EXCLUDED.contains(name) => false,
+        // `unittest/test` and `sqlite3/test`, but not a module `test.py`.
         [_, "test" | "tests", ..] => false,
         ["lib-dynload", name] => !EXTENSIONS.iter().any(|prefix| name.starts_with(prefix)),
         _ => true,
@@ -53,11 +53,11 @@ mod tests {
     use super::*;
 
     fn check(path: &str, expected: bool) {
-        assert_eq!(is_kept(&RelPath::parse(path).unwrap(), "3.12"), expected, "{path}");
+        assert_eq!(is_needed(&RelPath::parse(path).unwrap(), "3.12"), expected, "{path}");
     }
 
     #[test]
-    fn the_interpreter_and_its_library_are_taken_and_nothing_installed() {
+    fn the_interpreter_and_its_library_are_needed_and_installed_packages_are_not() {
         for path in [
             "bin/python3.12",
             "lib/libpython3.12.so.1.0",

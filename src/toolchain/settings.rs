@@ -1,34 +1,38 @@
-//! From options and from what this machine has to `Settings`. The only file of the room that knows names of options.
+//! Reads `ToolchainSettings` from the options and from this machine. No other file of the room knows names of options.
 
 use std::path::{Path, PathBuf};
 
-use super::{DEFAULT_PACKAGES, Error, Provider, Settings, debian, host, standalone};
+use super::{
+    DEFAULT_PACKAGES, DebianSettings, Error, HostSettings, Provider, StandaloneSettings, ToolchainSettings, debian,
+};
 use crate::config::Config;
-use crate::config::typed::{SystemSettings, ToolchainSettings};
+use crate::config::typed;
 use crate::tracked::Tracker;
 
-/// The machine, as far as providers look at it. All paths are arguments, so that tests can make one.
+/// The parts of this machine that providers may use. All paths are fields, so that tests can use a temporary directory.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// `/`: below it lie apt's files, keyrings and os-release.
+    /// The root directory, for apt's files, keyrings and os-release.
     pub root: PathBuf,
+    /// The user's home directory.
     pub home: PathBuf,
     /// The entries of `PATH`.
     pub path: Vec<PathBuf>,
-    /// `PYENV_ROOT`, where that is set.
+    /// The value of `PYENV_ROOT`, if it is set.
     pub pyenv_root: Option<PathBuf>,
     /// Records the files of the machine that are read.
     pub tracker: Tracker,
 }
 
-impl Settings {
-    pub fn of(config: &Config, machine: &Machine) -> Result<Settings, Error> {
-        let (system, toolchain) = (SystemSettings::parse(config), ToolchainSettings::parse(config));
+impl ToolchainSettings {
+    /// Reads the sections `[system]` and `[toolchain]`, with defaults from the machine.
+    pub fn from_config(config: &Config, machine: &Machine) -> Result<ToolchainSettings, Error> {
+        let (system, toolchain) = (typed::SystemSettings::parse(config), typed::ToolchainSettings::parse(config));
         let root = |path: &str| machine.root.join(path);
         let os_release = machine.tracker.read_to_string(&root("etc/os-release")).unwrap_or_default();
-        Ok(Settings {
+        Ok(ToolchainSettings {
             providers: providers(&toolchain.providers)?,
-            debian: debian::Settings {
+            debian: DebianSettings {
                 mirror: system.mirror,
                 snapshot_mirror: system.snapshot_mirror,
                 suite: system.suite,
@@ -37,18 +41,18 @@ impl Settings {
                 codename: codename(&os_release),
                 keyring_dirs: vec![root("usr/share/keyrings"), root("etc/apt/trusted.gpg.d")],
             },
-            standalone: standalone::Settings {
+            standalone: StandaloneSettings {
                 url_template: toolchain.standalone_url_template,
                 versions: toolchain.standalone_versions,
             },
-            host: host::Settings { versions_dirs: vec![versions_dir(machine)], path: machine.path.clone() },
+            host: HostSettings { versions_dirs: vec![versions_dir(machine)], path: machine.path.clone() },
         })
     }
 }
 
-/// `[system] packages`, or the default where it is empty.
-pub fn packages(config: &Config) -> Vec<String> {
-    let named = SystemSettings::parse(config).packages;
+/// The option `[system] packages`, or [`DEFAULT_PACKAGES`] if it is empty.
+pub fn system_packages(config: &Config) -> Vec<String> {
+    let named = typed::SystemSettings::parse(config).packages;
     if named.is_empty() { DEFAULT_PACKAGES.map(str::to_owned).to_vec() } else { named }
 }
 
@@ -90,21 +94,21 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_fills_in_what_the_user_left_open() {
+    fn the_machine_provides_the_defaults() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("etc/apt")).unwrap();
         fs::write(dir.path().join("etc/os-release"), "ID=debian\nVERSION_CODENAME=\"bookworm\"\n").unwrap();
         fs::write(dir.path().join("etc/apt/sources.list"), "deb http://m.example.invalid bookworm main\n").unwrap();
-        let settings = Settings::of(&Config::default(), &machine(dir.path())).unwrap();
+        let settings = ToolchainSettings::from_config(&Config::default(), &machine(dir.path())).unwrap();
         assert_eq!(settings.debian.codename.as_deref(), Some("bookworm"));
         assert_eq!(settings.debian.apt_sources.len(), 1);
         assert_eq!(settings.providers.len(), 3);
         assert_eq!(settings.host.versions_dirs, [dir.path().join("home/.pyenv/versions")]);
-        assert!(packages(&Config::default()).contains(&"dash".to_owned()));
+        assert!(system_packages(&Config::default()).contains(&"dash".to_owned()));
     }
 
     #[test]
-    fn options_are_heeded_and_unknown_providers_refused() {
+    fn options_override_the_defaults_and_unknown_providers_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let config = |providers| {
             Config::of([
@@ -113,11 +117,12 @@ mod tests {
                 ("system", "packages", json!(["git"])),
             ])
         };
-        let settings = Settings::of(&config(json!(["host", "debian"])), &machine(dir.path())).unwrap();
+        let settings =
+            ToolchainSettings::from_config(&config(json!(["host", "debian"])), &machine(dir.path())).unwrap();
         assert_eq!(settings.providers, [Provider::Host, Provider::Debian]);
         assert_eq!(settings.debian.mirror.as_deref(), Some("http://m.example.invalid"));
-        assert_eq!(packages(&config(json!([]))), ["git"]);
-        let error = Settings::of(&config(json!(["conda"])), &machine(dir.path())).unwrap_err();
+        assert_eq!(system_packages(&config(json!([]))), ["git"]);
+        let error = ToolchainSettings::from_config(&config(json!(["conda"])), &machine(dir.path())).unwrap_err();
         assert!(error.to_string().contains("`conda`"), "{error}");
     }
 }

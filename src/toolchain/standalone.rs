@@ -1,5 +1,5 @@
-//! The provider `standalone`: archives of interpreters that run anywhere, in the layout of python-build-standalone. The
-//! user's settings say where; the lock says which bytes.
+//! The provider `standalone`: archives of relocatable interpreters in the layout of python-build-standalone. The settings
+//! give the address; the lock pins the content.
 
 use std::io::Cursor;
 
@@ -8,30 +8,33 @@ use sha2::{Digest as _, Sha256};
 use super::lock::LockedFile;
 use super::{Error, prefix};
 use crate::base::{Digest, RelPath};
-use crate::net::{Client, Expected, file_name, parse, shown};
+use crate::net::{Client, Expected, file_name, for_display, parse};
 use crate::store::{Node, Store, Tree, Unpacking};
 
+/// Far more than the size of any archive.
 const LIMIT_BYTES: u64 = 1 << 30;
 
+/// The archives that may be downloaded.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// `[toolchain] standalone_url_template`: `{version}` is `3.12.7`, `{build}` what follows `+`, `{arch}` `x86_64`.
+pub struct StandaloneSettings {
+    /// The option `[toolchain] standalone_url_template`. `{version}` is replaced by the version such as `3.12.7`, `{build}` by
+    /// the part after `+`, `{arch}` by the architecture such as `x86_64`.
     pub url_template: Option<String>,
-    /// `[toolchain] standalone_versions`: `3.12.7+20241016`, or without build.
+    /// The option `[toolchain] standalone_versions`: versions such as `3.12.7+20241016`, or without the build.
     pub versions: Vec<String>,
 }
 
-impl Settings {
-    /// Full versions, without the builds.
-    pub fn offered(&self) -> Vec<String> {
+impl StandaloneSettings {
+    /// Full versions without the builds; empty without an address.
+    pub fn offered_versions(&self) -> Vec<String> {
         let versions = self.versions.iter().map(|version| split(version).0.to_owned());
         if self.url_template.is_some() { versions.collect() } else { Vec::new() }
     }
 }
 
-/// Fetched for the first time: the hash of what comes is what the lock will hold from now on.
+/// Downloads an archive that is not locked yet. Returns the lock's entry with its hash, and the unpacked tree.
 pub fn lock(
-    settings: &Settings,
+    settings: &StandaloneSettings,
     net: &Client,
     store: &Store,
     version: &str,
@@ -51,9 +54,9 @@ pub fn lock(
     Ok((file, tree))
 }
 
-/// The same bytes again, from wherever the settings say now.
+/// Downloads a locked archive again, from the address in the current settings, and returns the unpacked tree.
 pub fn restore(
-    settings: &Settings,
+    settings: &StandaloneSettings,
     net: &Client,
     store: &Store,
     file: &LockedFile,
@@ -65,10 +68,10 @@ pub fn restore(
     unpack(store, &bytes, &url, split(&file.version).0)
 }
 
-fn url(settings: &Settings, full: &str, platform: &str) -> Result<String, Error> {
+fn url(settings: &StandaloneSettings, full: &str, platform: &str) -> Result<String, Error> {
     let (version, build) = split(full);
     let arch = platform.rsplit_once('-').map_or(platform, |(_, arch)| arch);
-    let why = "`standalone_url_template` in the section `[toolchain]` is not set".to_owned();
+    let why = "`standalone_url_template` is not set in the section `[toolchain]`".to_owned();
     let template = settings.url_template.as_ref().ok_or(Error::Standalone { url: full.to_owned(), why })?;
     Ok(template.replace("{version}", version).replace("{build}", build).replace("{arch}", arch))
 }
@@ -77,23 +80,25 @@ fn split(full: &str) -> (&str, &str) {
     full.split_once('+').unwrap_or((full, ""))
 }
 
-/// The prefix lies at `python/`, or at `python/install/` in archives that hold a whole build.
+/// Unpacks the prefix, which is at `python/`, or at `python/install/` in archives of a complete build.
 fn unpack(store: &Store, bytes: &[u8], url: &str, version: &str) -> Result<Digest, Error> {
-    let refuse =
-        |why: String| Error::Standalone { url: parse(url).map_or_else(|_| url.to_owned(), |url| shown(&url)), why };
+    let refuse = |why: String| Error::Standalone {
+        url: parse(url).map_or_else(|_| url.to_owned(), |url| for_display(&url)),
+        why,
+    };
     let whole =
         store.unpack_tar(Cursor::new(bytes), &Unpacking::stripped(1)).map_err(|error| refuse(error.to_string()))?;
-    let install = store.subtree(whole, &RelPath::parse("install").expect("clean"))?;
+    let install = store.subtree(whole, &RelPath::parse("install").expect("constants are clean"))?;
     let found = store.tree(install.unwrap_or(whole))?;
     let minor = prefix::minor(version);
     let program = RelPath::parse(&format!("bin/python{minor}")).map_err(|error| refuse(error.to_string()))?;
     if !matches!(found.nodes.get(&program), Some(Node::File { executable: true, .. })) {
-        return Err(refuse(format!("it has no program `{program}`")));
+        return Err(refuse(format!("`{program}` is missing")));
     }
     let root = RelPath::parse(prefix::mount_point(&minor).trim_start_matches('/'))
         .map_err(|error| refuse(error.to_string()))?;
-    let kept = found.nodes.into_iter().filter(|(path, _)| prefix::is_kept(path, &minor));
-    let mut tree = Tree { nodes: kept.map(|(path, node)| (root.join(&path), node)).collect() };
+    let needed = found.nodes.into_iter().filter(|(path, _)| prefix::is_needed(path, &minor));
+    let mut tree = Tree { nodes: needed.map(|(path, node)| (root.join(&path), node)).collect() };
     for name in ["python", "python3"] {
         let at = root.push(&format!("bin/{name}")).expect("made of constants");
         tree.nodes.insert(at, Node::Symlink { target: format!("python{minor}") });

@@ -1,5 +1,5 @@
-//! From the packages' own trees to one root: merged below `usr/`, without what no step reads, with the few files that
-//! maintainer scripts would have made. Every value is a function of the packages' bytes.
+//! Merges the trees of packages into a system tree: everything is moved below `usr/`, documentation is removed, and the few
+//! required files that maintainer scripts create are added. The result depends only on the packages' content.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use super::Error;
 use crate::base::RelPath;
 use crate::store::{Node, Store, Tree};
 
-/// Top-level directories that are links into `usr/` on every current distribution.
+/// Top-level directories that are links into `usr/` on all current distributions ("merged /usr").
 const MERGED: [&str; 5] = ["bin", "sbin", "lib", "lib32", "lib64"];
-/// What is read by people, or differs by language.
-const DROPPED: [&str; 10] = [
+/// Directories that steps do not read: documentation, translations and desktop files.
+const EXCLUDED: [&str; 10] = [
     "usr/share/applications",
     "usr/share/bug",
     "usr/share/doc",
@@ -22,10 +22,11 @@ const DROPPED: [&str; 10] = [
     "usr/share/menu",
     "usr/share/pixmaps",
 ];
-/// Everything else of `etc/` is made by the sandbox.
-const KEPT: [&str; 2] = ["usr", "etc/ssl"];
+/// Directories of the system tree. The sandbox generates the rest of `etc/`.
+const INCLUDED: [&str; 2] = ["usr", "etc/ssl"];
 
-/// Links that scripts make (update-alternatives(1)): made where the target is there and the link is not. First one wins.
+/// Links that maintainer scripts create (update-alternatives(1)). They are added if the target exists and the link does not;
+/// the first target wins.
 const LINKS: [(&str, &str); 8] = [
     ("usr/bin/sh", "dash"),
     ("usr/bin/sh", "bash"),
@@ -38,20 +39,20 @@ const LINKS: [(&str, &str); 8] = [
 ];
 
 const CERTIFICATES: &str = "usr/share/ca-certificates";
-/// Where programs look for trusted certificates.
+/// The bundle of trusted certificates at the path where programs search for it.
 pub const CA_BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
 const CERTIFICATE_LINKS: [(&str, &str); 2] = [
     ("usr/lib/ssl/certs", "../../../etc/ssl/certs"),
     ("usr/lib/ssl/cert.pem", "../../../etc/ssl/certs/ca-certificates.crt"),
 ];
 
-/// Packages by name, each with the tree it was unpacked to.
+/// Composes the system tree from packages: pairs of a name and the unpacked tree. Adds only files to `store`.
 pub fn compose(store: &Store, packages: Vec<(String, Tree)>) -> Result<Tree, Error> {
-    let mut tree = lay(packages)?;
+    let mut tree = merge_packages(packages)?;
     let mut added = Vec::new();
     for (link, target) in LINKS {
-        let there = tree.nodes.contains_key(&clean(&format!("usr/bin/{target}")));
-        if there && !tree.nodes.contains_key(&clean(link)) {
+        let has_target = tree.nodes.contains_key(&clean(&format!("usr/bin/{target}")));
+        if has_target && !tree.nodes.contains_key(&clean(link)) {
             tree.nodes.insert(clean(link), Node::Symlink { target: target.to_owned() });
         }
     }
@@ -64,11 +65,11 @@ pub fn compose(store: &Store, packages: Vec<(String, Tree)>) -> Result<Tree, Err
     Ok(tree)
 }
 
-fn lay(packages: Vec<(String, Tree)>) -> Result<Tree, Error> {
+fn merge_packages(packages: Vec<(String, Tree)>) -> Result<Tree, Error> {
     let mut owners: BTreeMap<RelPath, (String, Node)> = BTreeMap::new();
     for (package, tree) in packages {
         for (path, node) in tree.nodes {
-            let Some((path, node)) = place(&path, node) else { continue };
+            let Some((path, node)) = relocate(&path, node) else { continue };
             match owners.get(&path) {
                 Some((_, other)) if *other == node || node == Node::EmptyDirectory => {}
                 Some((first, other)) if *other != Node::EmptyDirectory => {
@@ -80,28 +81,28 @@ fn lay(packages: Vec<(String, Tree)>) -> Result<Tree, Error> {
         }
     }
     let mut tree = Tree { nodes: owners.into_iter().map(|(path, (_, node))| (path, node)).collect() };
-    drop_false_empties(&mut tree);
+    remove_filled_directories(&mut tree);
     Ok(tree)
 }
 
-/// A directory that is empty in one package may be filled by another.
-fn drop_false_empties(tree: &mut Tree) {
+/// Removes the marks of directories that are empty in one package and filled by another.
+fn remove_filled_directories(tree: &mut Tree) {
     let filled: std::collections::BTreeSet<RelPath> = tree.nodes.keys().flat_map(|path| path.ancestors()).collect();
     tree.nodes.retain(|path, node| *node != Node::EmptyDirectory || !filled.contains(path));
 }
 
-/// Where a node of a package lies in the root; `None` where it is left out.
-fn place(path: &RelPath, node: Node) -> Option<(RelPath, Node)> {
-    let place = merged(path);
-    let below = |dirs: &[&str]| dirs.iter().any(|dir| place.starts_with(&clean(dir)));
-    if !below(&KEPT) || below(&DROPPED) {
+/// The path and content of a package's node in the system tree; `None` if it is excluded.
+fn relocate(path: &RelPath, node: Node) -> Option<(RelPath, Node)> {
+    let new_path = merged(path);
+    let is_below = |dirs: &[&str]| dirs.iter().any(|dir| new_path.starts_with(&clean(dir)));
+    if !is_below(&INCLUDED) || is_below(&EXCLUDED) {
         return None;
     }
     let node = match node {
-        Node::Symlink { target } => Node::Symlink { target: moved_target(path, &place, &target)? },
+        Node::Symlink { target } => Node::Symlink { target: relocated_target(path, &new_path, &target)? },
         node => node,
     };
-    Some((place, node))
+    Some((new_path, node))
 }
 
 fn merged(path: &RelPath) -> RelPath {
@@ -111,16 +112,19 @@ fn merged(path: &RelPath) -> RelPath {
     }
 }
 
-/// A link's text for its new place; `None` where it led to something that is left out.
-fn moved_target(from: &RelPath, to: &RelPath, target: &str) -> Option<String> {
+/// The target of a link at its new path; `None` if the target is excluded.
+fn relocated_target(from: &RelPath, to: &RelPath, target: &str) -> Option<String> {
     let root = RelPath::root();
     let base = from.parent().unwrap_or_default();
     let base = if target.starts_with('/') { &root } else { &base };
-    let aim = merged(&base.resolve(target.trim_start_matches('/')).ok()?);
-    KEPT.iter().any(|dir| aim.starts_with(&clean(dir))).then(|| relative(&to.parent().unwrap_or_default(), &aim))
+    let target = merged(&base.resolve(target.trim_start_matches('/')).ok()?);
+    INCLUDED
+        .iter()
+        .any(|dir| target.starts_with(&clean(dir)))
+        .then(|| relative(&to.parent().unwrap_or_default(), &target))
 }
 
-/// The way from a directory to a path, as text of a link.
+/// The relative path from a directory to a path, as the target of a link.
 fn relative(from: &RelPath, to: &RelPath) -> String {
     let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
     let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
@@ -129,7 +133,7 @@ fn relative(from: &RelPath, to: &RelPath) -> String {
     if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
-/// All certificates that the package carries, concatenated by name, as update-ca-certificates(8) does.
+/// All certificates of `ca-certificates` in one file, sorted by name, as by update-ca-certificates(8).
 fn ca_bundle(store: &Store, tree: &Tree) -> Result<Option<Node>, Error> {
     let dir = clean(CERTIFICATES);
     let mut bundle = Vec::new();
@@ -148,7 +152,7 @@ fn ca_bundle(store: &Store, tree: &Tree) -> Result<Option<Node>, Error> {
 }
 
 fn clean(path: &str) -> RelPath {
-    RelPath::parse(path).expect("constants of this file are clean")
+    RelPath::parse(path).expect("constants are clean")
 }
 
 #[cfg(test)]
@@ -169,12 +173,12 @@ mod tests {
     }
 
     fn check(nodes: &[(&str, Node)], expected: &[(&str, Node)]) {
-        let laid = lay(vec![("p".to_owned(), tree(nodes))]).unwrap();
-        assert_eq!(laid, tree(expected));
+        let merged = merge_packages(vec![("p".to_owned(), tree(nodes))]).unwrap();
+        assert_eq!(merged, tree(expected));
     }
 
     #[test]
-    fn everything_ends_below_usr_and_links_still_lead_there() {
+    fn files_move_below_usr_and_links_are_adjusted() {
         check(&[("lib/x/libz.so.1", file("z"))], &[("usr/lib/x/libz.so.1", file("z"))]);
         check(&[("usr/lib/x/libz.so", link("../../../lib/x/libz.so.1"))], &[("usr/lib/x/libz.so", link("libz.so.1"))]);
         check(&[("lib64/ld.so", link("/lib/x/ld.so"))], &[("usr/lib64/ld.so", link("../lib/x/ld.so"))]);
@@ -185,23 +189,23 @@ mod tests {
     }
 
     #[test]
-    fn what_no_step_reads_is_left_out() {
+    fn documentation_and_configuration_are_excluded() {
         check(&[("usr/share/doc/p/copyright", file("c")), ("var/lib/p", file("v")), ("etc/p.conf", file("e"))], &[]);
         check(&[("usr/lib/p.py", link("/etc/p.py")), ("usr/out", link("../../out"))], &[]);
     }
 
     #[test]
-    fn packages_that_disagree_are_named() {
+    fn conflicting_packages_are_named() {
         let (a, b) = (tree(&[("bin/x", file("1"))]), tree(&[("usr/bin/x", file("2"))]));
-        let error = lay(vec![("a".to_owned(), a.clone()), ("b".to_owned(), b)]).unwrap_err();
-        assert_eq!(error.to_string(), "packages `a` and `b` both have `usr/bin/x`, and they differ");
-        assert!(lay(vec![("a".to_owned(), a.clone()), ("b".to_owned(), a)]).is_ok());
+        let error = merge_packages(vec![("a".to_owned(), a.clone()), ("b".to_owned(), b)]).unwrap_err();
+        assert_eq!(error.to_string(), "packages `a` and `b` contain different files `usr/bin/x`");
+        assert!(merge_packages(vec![("a".to_owned(), a.clone()), ("b".to_owned(), a)]).is_ok());
     }
 
     #[test]
-    fn an_empty_directory_gives_way_to_what_another_package_puts_there() {
+    fn an_empty_directory_is_replaced_by_the_files_of_another_package() {
         let (a, b) = (tree(&[("usr/lib/d", Node::EmptyDirectory)]), tree(&[("usr/lib/d/f", file("1"))]));
-        let laid = lay(vec![("a".to_owned(), a), ("b".to_owned(), b.clone())]).unwrap();
-        assert_eq!(laid, b);
+        let merged = merge_packages(vec![("a".to_owned(), a), ("b".to_owned(), b.clone())]).unwrap();
+        assert_eq!(merged, b);
     }
 }

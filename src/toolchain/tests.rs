@@ -1,5 +1,5 @@
-//! Toolchains from a small archive that is served on the loopback: what must hold, and what must be refused. What runs
-//! in a real root is in `tests/it/toolchains.rs`.
+//! Toolchains from a small package archive in a temporary directory or on the loopback interface. Tests that run the
+//! resulting interpreters are in `tests/it/toolchains.rs`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,247 +27,248 @@ const PACKAGES: [Package<'_>; 3] = [
     },
 ];
 
-struct World {
+struct Fixture {
     dir: tempfile::TempDir,
     store: Store,
     net: Client,
-    settings: Settings,
+    settings: ToolchainSettings,
     lock: Lock,
 }
 
-impl World {
-    fn new() -> World {
+impl Fixture {
+    fn new() -> Fixture {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         write_keyring(&path("keyring.gpg"), &key(1));
         write_archive(&path("mirror"), &PACKAGES, &key(1));
-        let debian = debian::Settings {
+        let debian = DebianSettings {
             mirror: Some(format!("file://{}", path("mirror").display())),
             suite: Some("test".to_owned()),
             keyring: Some(path("keyring.gpg")),
-            ..debian::Settings::default()
+            ..DebianSettings::default()
         };
         let providers = vec![Provider::Debian, Provider::Standalone, Provider::Host];
-        let settings = Settings { providers, debian, standalone: Default::default(), host: Default::default() };
+        let settings =
+            ToolchainSettings { providers, debian, standalone: Default::default(), host: Default::default() };
         let store = Store::open(&path("store")).unwrap();
-        let net = Client::new(net::Settings { attempts: 1, ..net::Settings::default() });
-        World { store, net, settings, lock: Lock::default(), dir }
+        let net = Client::new(net::NetworkSettings { attempts: 1, ..net::NetworkSettings::default() });
+        Fixture { store, net, settings, lock: Lock::default(), dir }
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn forget(&mut self) {
+    fn use_empty_store(&mut self) {
         self.store = Store::open(&self.path("another store")).unwrap();
     }
 
-    fn ensure_with(&mut self, packages: &[&str], python: Option<&str>, frozen: bool) -> Result<Toolchain, Error> {
-        let wanted = Wanted {
+    fn provide_with(&mut self, packages: &[&str], python: Option<&str>, frozen: bool) -> Result<Toolchain, Error> {
+        let request = Request {
             platform: "linux-x86_64".to_owned(),
             packages: packages.iter().map(|name| name.to_string()).collect(),
             python: python.map(|text| Constraints::parse(&[text.to_owned()]).unwrap()),
         };
-        ensure(&mut self.lock, &wanted, &Context::new(&self.store, &self.net, &self.settings, frozen))
+        provide(&mut self.lock, &request, &ProviderContext::new(&self.store, &self.net, &self.settings, frozen))
     }
 
-    fn ensure(&mut self, frozen: bool) -> Result<Toolchain, Error> {
-        self.ensure_with(&["dash"], Some(">=3.9"), frozen)
+    fn provide(&mut self, frozen: bool) -> Result<Toolchain, Error> {
+        self.provide_with(&["dash"], Some(">=3.9"), frozen)
     }
 
-    fn refused(&mut self, frozen: bool) -> String {
-        self.ensure(frozen).unwrap_err().to_string()
+    fn error(&mut self, frozen: bool) -> String {
+        self.provide(frozen).unwrap_err().to_string()
     }
 }
 
 #[test]
-fn what_was_locked_comes_back_without_the_index_and_byte_for_byte() {
-    let mut world = World::new();
-    let made = world.ensure(false).unwrap();
-    assert_eq!(made.python, Some(PathBuf::from("/usr/bin/python3.11")));
+fn a_locked_toolchain_is_restored_without_the_index_byte_for_byte() {
+    let mut fixture = Fixture::new();
+    let provided = fixture.provide(false).unwrap();
+    assert_eq!(provided.python, Some(PathBuf::from("/usr/bin/python3.11")));
     let paths = |toolchain: &Toolchain| {
-        world.store.tree(toolchain.mounts["/usr"]).unwrap().nodes.keys().map(RelPath::to_string).collect::<Vec<_>>()
+        fixture.store.tree(toolchain.mounts["/usr"]).unwrap().nodes.keys().map(RelPath::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(paths(&made), ["bin/dash", "bin/python3.11", "bin/sh", "lib/x86_64-linux-gnu/libc.so.6"]);
+    assert_eq!(paths(&provided), ["bin/dash", "bin/python3.11", "bin/sh", "lib/x86_64-linux-gnu/libc.so.6"]);
 
-    fs::remove_dir_all(world.path("mirror/dists")).unwrap();
-    world.forget();
-    assert_eq!(world.ensure(true).unwrap(), made);
-    fs::remove_dir_all(world.path("mirror")).unwrap();
-    assert_eq!(world.ensure(true).unwrap(), made, "what is stored needs no mirror");
+    fs::remove_dir_all(fixture.path("mirror/dists")).unwrap();
+    fixture.use_empty_store();
+    assert_eq!(fixture.provide(true).unwrap(), provided);
+    fs::remove_dir_all(fixture.path("mirror")).unwrap();
+    assert_eq!(fixture.provide(true).unwrap(), provided, "a stored toolchain needs no mirror");
 }
 
 #[test]
 fn a_frozen_lock_is_not_changed() {
-    let mut world = World::new();
-    assert!(world.refused(true).starts_with("`waders.lock` is missing, and it may not be written"));
-    world.ensure(false).unwrap();
-    let before = world.lock.clone();
-    let error = world.ensure_with(&["dash", "libc6"], None, true).unwrap_err();
+    let mut fixture = Fixture::new();
+    assert!(fixture.error(true).starts_with("`waders.lock` is missing, and it must not be changed"));
+    fixture.provide(false).unwrap();
+    let before = fixture.lock.clone();
+    let error = fixture.provide_with(&["dash", "libc6"], None, true).unwrap_err();
     assert!(error.to_string().contains("its system tree was locked for `dash`") && error.hint().is_some(), "{error}");
-    let error = world.ensure_with(&["dash"], Some("==3.11.*"), true).unwrap_err();
+    let error = fixture.provide_with(&["dash"], Some("==3.11.*"), true).unwrap_err();
     assert!(error.to_string().contains("no interpreter for `==3.11.*`"), "{error}");
-    assert_eq!(world.lock, before);
+    assert_eq!(fixture.lock, before);
 }
 
 #[test]
-fn constraints_that_choose_the_same_interpreter_share_its_record() {
-    let mut world = World::new();
-    let one = world.ensure(false).unwrap();
-    assert_eq!(world.ensure_with(&["dash"], Some("==3.11.*"), false).unwrap(), one);
-    let python = world.lock.records().iter().find(|record| record.name == "python").unwrap();
+fn constraints_that_select_the_same_interpreter_share_its_record() {
+    let mut fixture = Fixture::new();
+    let one = fixture.provide(false).unwrap();
+    assert_eq!(fixture.provide_with(&["dash"], Some("==3.11.*"), false).unwrap(), one);
+    let python = fixture.lock.records().iter().find(|record| record.name == "python").unwrap();
     assert_eq!(python.wanted, ["==3.11.*", ">=3.9"]);
 }
 
 #[test]
-fn an_archive_signed_by_a_stranger_is_refused() {
-    let mut world = World::new();
-    write_archive(&world.path("mirror"), &PACKAGES, &key(2));
-    assert!(world.refused(false).contains("none of the 1 trusted keys"), "{}", world.refused(false));
+fn an_archive_signed_with_an_untrusted_key_is_refused() {
+    let mut fixture = Fixture::new();
+    write_archive(&fixture.path("mirror"), &PACKAGES, &key(2));
+    assert!(fixture.error(false).contains("none of the 1 trusted keys"), "{}", fixture.error(false));
 }
 
 #[test]
-fn a_head_that_was_changed_after_signing_is_refused() {
-    let mut world = World::new();
-    let path = world.path("mirror/dists/test/InRelease");
+fn a_head_that_was_modified_after_signing_is_refused() {
+    let mut fixture = Fixture::new();
+    let path = fixture.path("mirror/dists/test/InRelease");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("Version: 1.0", "Version: 1.1")).unwrap();
-    assert!(world.refused(false).contains("signature is not valid"));
-    // Unsigned text before what is signed must not be read either.
+    assert!(fixture.error(false).contains("invalid signature"));
+    // Unsigned text before the signed text must not be parsed either.
     fs::write(&path, format!("Codename: evil\n\n{text}")).unwrap();
-    assert!(world.refused(false).contains("signature is not valid"));
+    assert!(fixture.error(false).contains("invalid signature"));
 }
 
 #[test]
-fn an_index_that_the_head_does_not_vouch_for_is_refused() {
-    let mut world = World::new();
-    let path = world.path("mirror/dists/test/main/binary-amd64/Packages.gz");
+fn an_index_with_another_hash_than_the_head_lists_is_refused() {
+    let mut fixture = Fixture::new();
+    let path = fixture.path("mirror/dists/test/main/binary-amd64/Packages.gz");
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, bytes).unwrap();
-    assert!(world.refused(false).contains("has the sha256"));
+    assert!(fixture.error(false).contains("has the sha256"));
     fs::write(&path, "").unwrap();
-    assert!(world.refused(false).contains("holds 0 bytes"));
+    assert!(fixture.error(false).contains("holds 0 bytes"));
 }
 
 #[test]
-fn a_package_that_was_changed_is_refused_and_nothing_is_locked() {
-    let mut world = World::new();
-    let path = world.path("mirror/pool/dash_1.deb");
+fn a_modified_package_is_refused_and_nothing_is_locked() {
+    let mut fixture = Fixture::new();
+    let path = fixture.path("mirror/pool/dash_1.deb");
     let mut bytes = fs::read(&path).unwrap();
     bytes[100] ^= 1;
     fs::write(&path, bytes).unwrap();
-    assert_eq!(world.refused(false), "cannot get the locked package `dash` (1)");
-    assert_eq!(world.lock, Lock::default());
+    assert_eq!(fixture.error(false), "cannot download the locked package `dash` (1)");
+    assert_eq!(fixture.lock, Lock::default());
 }
 
 #[test]
-fn a_package_that_left_the_mirror_comes_from_the_snapshot() {
-    let mut world = World::new();
-    let made = world.ensure(false).unwrap();
-    fs::rename(world.path("mirror"), world.path("snapshot")).unwrap();
+fn a_package_that_is_no_longer_in_the_archive_comes_from_the_snapshot_mirror() {
+    let mut fixture = Fixture::new();
+    let provided = fixture.provide(false).unwrap();
+    fs::rename(fixture.path("mirror"), fixture.path("snapshot")).unwrap();
     let server = Server::start(|_| reply(404, &[], b""));
-    world.settings.debian.mirror = Some(server.url("/debian"));
-    world.forget();
-    let error = world.ensure(true).unwrap_err();
+    fixture.settings.debian.mirror = Some(server.url("/debian"));
+    fixture.use_empty_store();
+    let error = fixture.provide(true).unwrap_err();
     assert!(error.hint().unwrap().contains("snapshot_mirror"), "{error}");
-    let snapshot = Server::of_directory(world.path("snapshot"));
-    world.settings.debian.snapshot_mirror = Some(snapshot.url(""));
-    assert_eq!(world.ensure(true).unwrap(), made);
+    let snapshot = Server::serve_directory(fixture.path("snapshot"));
+    fixture.settings.debian.snapshot_mirror = Some(snapshot.url(""));
+    assert_eq!(fixture.provide(true).unwrap(), provided);
 }
 
 #[test]
-fn a_lock_that_says_another_tree_is_not_believed() {
-    let mut world = World::new();
-    world.ensure(false).unwrap();
-    let system = world.lock.records().iter().find(|record| record.name == "system").unwrap().clone();
-    world.lock.insert(Record { tree: Digest::of(b"another"), ..system });
-    assert!(world.refused(true).contains("where the lock says"));
+fn a_tree_that_differs_from_the_lock_is_refused() {
+    let mut fixture = Fixture::new();
+    fixture.provide(false).unwrap();
+    let system = fixture.lock.records().iter().find(|record| record.name == "system").unwrap().clone();
+    fixture.lock.insert(Record { tree: Digest::of(b"another"), ..system });
+    assert!(fixture.error(true).contains("but `waders.lock` records"));
 }
 
 #[test]
-fn a_store_that_lost_a_file_is_restored() {
-    let mut world = World::new();
-    let made = world.ensure(false).unwrap();
-    fs::remove_dir_all(world.path("store/blob")).unwrap();
-    fs::create_dir(world.path("store/blob")).unwrap();
-    let wanted = Wanted {
+fn missing_files_of_the_store_are_restored() {
+    let mut fixture = Fixture::new();
+    let provided = fixture.provide(false).unwrap();
+    fs::remove_dir_all(fixture.path("store/blob")).unwrap();
+    fs::create_dir(fixture.path("store/blob")).unwrap();
+    let request = Request {
         platform: "linux-x86_64".to_owned(),
         packages: vec!["dash".to_owned()],
         python: Some(Constraints::parse(&[">=3.9".to_owned()]).unwrap()),
     };
-    assert!(world.store.materialize(made.mounts["/usr"]).is_err());
-    let context = Context::new(&world.store, &world.net, &world.settings, true);
-    assert_eq!(restore(&mut world.lock, &wanted, &context).unwrap(), made);
-    assert!(world.store.materialize(made.mounts["/usr"]).is_ok());
+    assert!(fixture.store.materialize(provided.mounts["/usr"]).is_err());
+    let context = ProviderContext::new(&fixture.store, &fixture.net, &fixture.settings, true);
+    assert_eq!(restore(&mut fixture.lock, &request, &context).unwrap(), provided);
+    assert!(fixture.store.materialize(provided.mounts["/usr"]).is_ok());
 }
 
 #[test]
-fn an_archive_of_an_interpreter_is_locked_by_what_comes_first() {
-    let mut world = World::new();
+fn the_first_download_of_a_standalone_archive_is_locked() {
+    let mut fixture = Fixture::new();
     let (content, server) = serve_interpreter("python/bin/python3.12");
-    world.settings.standalone = standalone::Settings {
+    fixture.settings.standalone = StandaloneSettings {
         url_template: Some(server.url("/{build}/cpython-{version}-{arch}.tar.gz")),
         versions: vec!["3.12.7+20241016".to_owned()],
     };
-    let made = world.ensure_with(&["dash"], Some("==3.12.*"), false).unwrap();
-    assert_eq!(made.python, Some(PathBuf::from("/toolchain/python3.12/bin/python3.12")));
+    let provided = fixture.provide_with(&["dash"], Some("==3.12.*"), false).unwrap();
+    assert_eq!(provided.python, Some(PathBuf::from("/toolchain/python3.12/bin/python3.12")));
     assert_eq!(server.requests()[0].path, "/20241016/cpython-3.12.7-x86_64.tar.gz");
-    let tree = world.store.tree(made.mounts["/toolchain/python3.12"]).unwrap();
+    let tree = fixture.store.tree(provided.mounts["/toolchain/python3.12"]).unwrap();
     let paths: Vec<String> = tree.nodes.keys().map(RelPath::to_string).collect();
     assert_eq!(paths, ["bin/python", "bin/python3", "bin/python3.12", "lib/python3.12/os.py"]);
     assert!(
         matches!(&tree.nodes[&RelPath::parse("bin/python").unwrap()], Node::Symlink { target } if target == "python3.12")
     );
 
-    world.forget();
-    assert_eq!(world.ensure_with(&["dash"], Some("==3.12.*"), true).unwrap(), made);
-    world.forget();
-    fs::remove_dir_all(world.path("another store")).unwrap();
-    world.forget();
+    fixture.use_empty_store();
+    assert_eq!(fixture.provide_with(&["dash"], Some("==3.12.*"), true).unwrap(), provided);
+    fixture.use_empty_store();
+    fs::remove_dir_all(fixture.path("another store")).unwrap();
+    fixture.use_empty_store();
     *content.lock().unwrap() = archive_of("python/bin/python3.12", "something else");
-    let error = world.ensure_with(&["dash"], Some("==3.12.*"), true).unwrap_err();
+    let error = fixture.provide_with(&["dash"], Some("==3.12.*"), true).unwrap_err();
     assert!(error.to_string().contains("expected"), "{error}");
 }
 
 #[test]
-fn an_archive_without_the_interpreter_is_refused() {
-    let mut world = World::new();
+fn a_standalone_archive_without_the_interpreter_is_refused() {
+    let mut fixture = Fixture::new();
     let (_, server) = serve_interpreter("python/bin/python3.11");
     let url_template = Some(server.url("/{version}.tar.gz"));
-    world.settings.standalone = standalone::Settings { url_template, versions: vec!["3.12.7".to_owned()] };
-    let error = world.ensure_with(&["dash"], Some("==3.12.*"), false).unwrap_err();
-    assert!(error.to_string().contains("it has no program `bin/python3.12`"), "{error}");
+    fixture.settings.standalone = StandaloneSettings { url_template, versions: vec!["3.12.7".to_owned()] };
+    let error = fixture.provide_with(&["dash"], Some("==3.12.*"), false).unwrap_err();
+    assert!(error.to_string().contains("`bin/python3.12` is missing"), "{error}");
 }
 
 #[test]
 fn an_unknown_package_or_platform_is_named() {
-    let mut world = World::new();
-    let error = world.ensure_with(&["dash", "nonsense"], None, false).unwrap_err();
-    assert_eq!(error.to_string(), "the archive has no package `nonsense`");
-    let wanted = Wanted { platform: "plan9-mips".to_owned(), packages: vec![], python: None };
-    let context = Context::new(&world.store, &world.net, &world.settings, false);
-    let error = ensure(&mut world.lock, &wanted, &context).unwrap_err();
-    assert_eq!(error.to_string(), "no toolchain is offered for the platform `plan9-mips`");
+    let mut fixture = Fixture::new();
+    let error = fixture.provide_with(&["dash", "nonsense"], None, false).unwrap_err();
+    assert_eq!(error.to_string(), "package `nonsense` is not in the package archive");
+    let request = Request { platform: "plan9-mips".to_owned(), packages: vec![], python: None };
+    let context = ProviderContext::new(&fixture.store, &fixture.net, &fixture.settings, false);
+    let error = provide(&mut fixture.lock, &request, &context).unwrap_err();
+    assert_eq!(error.to_string(), "unsupported platform `plan9-mips`");
 }
 
 #[test]
-fn an_archive_that_cannot_be_reached_is_told_with_its_setting() {
-    let mut world = World::new();
-    fs::remove_dir_all(world.path("mirror")).unwrap();
-    assert_eq!(world.refused(false), "the archive of packages cannot be read");
-    world.settings.debian.mirror = Some(Server::start(|_| Vec::new()).url("/gone"));
-    let error = world.ensure(false).unwrap_err();
+fn an_unreachable_archive_is_reported_with_its_setting() {
+    let mut fixture = Fixture::new();
+    fs::remove_dir_all(fixture.path("mirror")).unwrap();
+    assert_eq!(fixture.error(false), "cannot read the package archive");
+    fixture.settings.debian.mirror = Some(Server::start(|_| Vec::new()).url("/gone"));
+    let error = fixture.provide(false).unwrap_err();
     assert!(error.hint().unwrap().contains("`mirror` in `[system]`"), "{error:?}");
 }
 
 #[test]
 fn without_a_mirror_or_a_keyring_the_setting_is_named() {
-    let mut world = World::new();
-    world.settings.debian.keyring = None;
-    assert!(world.refused(false).starts_with("no keyring is known"));
-    world.settings.debian.mirror = None;
-    assert_eq!(world.refused(false), "no archive of packages is known");
+    let mut fixture = Fixture::new();
+    fixture.settings.debian.keyring = None;
+    assert!(fixture.error(false).starts_with("no keyring found"));
+    fixture.settings.debian.mirror = None;
+    assert_eq!(fixture.error(false), "no package archive is configured");
 }
 
 fn serve_interpreter(program: &str) -> (std::sync::Arc<std::sync::Mutex<Vec<u8>>>, Server) {
@@ -292,6 +293,6 @@ fn archive_of(program: &str, content: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_signature_is_made_by_one_key_only() {
+fn different_keys_make_different_signatures() {
     assert_ne!(fixture::sign("x\n", &key(1)), fixture::sign("x\n", &key(2)));
 }

@@ -33,7 +33,7 @@ pub struct Call {
     /// What it finds in a file does not depend on the others of its batch.
     #[serde(default)]
     pub alone: bool,
-    /// It tells this repository's code from others' by where it lies, and so sees landmarks of it.
+    /// It classifies modules as first-party by their location, and so receives package markers.
     #[serde(default)]
     pub tells_own_code: bool,
     /// It also sees, and does not work on, what its files name directly.

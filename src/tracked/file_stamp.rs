@@ -61,4 +61,17 @@ impl FileStamp {
         bytes[36..].copy_from_slice(&self.ctime_ns.to_le_bytes());
         bytes
     }
+
+    /// The stamp that `to_bytes` encoded.
+    pub fn from_bytes(bytes: &[u8; 44]) -> FileStamp {
+        let number = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("the offset leaves 8 bytes"));
+        FileStamp {
+            dev: number(0),
+            ino: number(8),
+            size: number(16),
+            mode: u32::from_le_bytes(*bytes[24..].first_chunk().expect("20 bytes are left")),
+            mtime_ns: number(28).cast_signed(),
+            ctime_ns: number(36).cast_signed(),
+        }
+    }
 }

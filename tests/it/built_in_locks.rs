@@ -15,7 +15,7 @@ fn built_in_locks_have_a_wheel_for_every_interpreter() {
 }
 
 fn check(name: &str, text: &str, pythons: Option<&str>) {
-    let lock = requirements::built_in(name, text).unwrap();
+    let lock = requirements::parse_built_in(name, text).unwrap();
     for python in ["3.8.18", "3.9.2", "3.10.13", "3.11.2", "3.12.1", "3.13.5"] {
         let environment = Environment::linux_x86_64(python, (2, 31)).unwrap();
         let admitted: Option<uv_pep440::VersionSpecifiers> = pythons.map(|text| text.parse().unwrap());

@@ -13,7 +13,7 @@ use waders::base::RelPath;
 use waders::inference::{
     Closures, Dependencies, Extent, Follow, Imports, Input, Settings, SourceRoots, imports, infer,
 };
-use waders::targets::{self, TargetGraph, World};
+use waders::targets::{self, LoadContext, TargetGraph};
 
 use super::golden::config_of;
 
@@ -55,7 +55,7 @@ fn dependencies_are_those_of_real_pants() {
 fn dependencies(checkout: &Path) -> (Dependencies, String) {
     let config = config_of(checkout);
     let start = Instant::now();
-    let graph = targets::load(checkout, &config, &World::with(&|_| None)).graph;
+    let graph = targets::load(checkout, &config, &LoadContext::new(&|_| None)).graph;
     let loaded = start.elapsed();
     // Shell inference was off when they were recorded.
     let mut settings = Settings::of(&config).expect("settings");

@@ -10,7 +10,7 @@ use waders::base::RelPath;
 use waders::build_file::Value;
 use waders::cli::invocation;
 use waders::config::{Config, Environment};
-use waders::targets::{self, Address, Target, TargetGraph, World};
+use waders::targets::{self, Address, LoadContext, Target, TargetGraph};
 
 #[test]
 fn targets_are_those_of_real_pants() {
@@ -32,7 +32,7 @@ fn targets_are_those_of_real_pants() {
         }
         let peek: Vec<Json> = serde_json::from_slice(&std::fs::read(file).expect("recording")).expect("JSON");
         let started = std::time::Instant::now();
-        let loaded = targets::load(&checkout, &config_of(&checkout), &World::with(&|_| None));
+        let loaded = targets::load(&checkout, &config_of(&checkout), &LoadContext::new(&|_| None));
         let took = started.elapsed();
         let score = compare(&loaded.graph, &peek, verbose);
         println!("{stem}: {score} in {} ms, {} diagnostics", took.as_millis(), loaded.all_diagnostics().count());
@@ -174,7 +174,7 @@ fn lists_are_in_the_order_of_real_pants() {
         return;
     };
     let checkout = Path::new(&checkout);
-    let graph = targets::load(checkout, &config_of(checkout), &World::with(&|_| None)).graph;
+    let graph = targets::load(checkout, &config_of(checkout), &LoadContext::new(&|_| None)).graph;
     let selected = targets::select(&graph, &["::"], &RelPath::root(), "").expect("selects");
     let ours: Vec<String> = selected.iter().map(Address::to_string).collect();
     let list = std::fs::read_to_string(list).expect("recording");
@@ -199,7 +199,7 @@ fn loading_time() {
     let config = config_of(checkout);
     for _ in 0..5 {
         let started = std::time::Instant::now();
-        let loaded = targets::load(checkout, &config, &World::with(&|_| None));
+        let loaded = targets::load(checkout, &config, &LoadContext::new(&|_| None));
         for diagnostic in loaded.all_diagnostics().filter(|_| std::env::var("WADERS_GOLDEN_VERBOSE").is_ok()) {
             println!("    {:?} {diagnostic} ({})", diagnostic.severity, diagnostic.hint.as_deref().unwrap_or_default());
         }

@@ -1,10 +1,11 @@
-//! The one integration-test binary: a module for each promise that needs more than one room.
-// `allow-unwrap-in-tests` does not know helpers of integration tests.
+//! The integration tests, in one binary: a module for each promise that involves several rooms.
+// `allow-unwrap-in-tests` does not apply to helper functions of integration tests.
 #![allow(clippy::unwrap_used)]
 
+mod arbitrary_arguments;
 mod built_in_locks;
 mod edges;
-mod garbled;
+mod formats;
 mod golden;
 mod mutations;
 mod repository_index;

@@ -1,5 +1,5 @@
-//! What is known of a repository's files never makes an answer wrong: whatever is done to the files or to the index,
-//! `dependencies` answers as it does with an empty store.
+//! The recorded state of a repository never makes a result wrong: after any change to the sources or damage to the record files,
+//! `dependencies` prints the same as with an empty store.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -13,7 +13,7 @@ use waders::inference::imports::IMPORTS_VERSION;
 use waders::inference::{imports, imports_bytes};
 use waders::store::Store;
 
-/// `m/a.py` imports one of `m/b.py` and `m/c.py`; all three statements are of one length.
+/// `m/a.py` imports either `m/b.py` or `m/c.py`. Both import statements have the same length.
 const MODULES: [&str; 2] = ["b", "c"];
 
 struct Repository {
@@ -49,32 +49,32 @@ impl Repository {
         self.write("m/a.py", &source(module));
     }
 
-    /// Waits until the files are so old that their stat data prove something, and runs once to fill the index.
+    /// Waits until the files are old enough for their metadata to be recorded, and runs once to write the record files.
     fn settle(&self) {
         std::thread::sleep(Duration::from_millis(300));
-        self.answers();
-        assert_eq!(self.packs().len(), 2, "of files and of directories");
+        self.output();
+        assert_eq!(self.record_files().len(), 2, "one of files and one of directories");
     }
 
-    fn packs(&self) -> Vec<PathBuf> {
-        let packs = fs::read_dir(self.store().join("repository")).unwrap();
-        let mut packs: Vec<PathBuf> = packs.map(|entry| entry.unwrap().path()).collect();
-        packs.sort();
-        packs
+    fn record_files(&self) -> Vec<PathBuf> {
+        let record_files = fs::read_dir(self.store().join("repository")).unwrap();
+        let mut record_files: Vec<PathBuf> = record_files.map(|entry| entry.unwrap().path()).collect();
+        record_files.sort();
+        record_files
     }
 
-    /// Of `files` or of `directories`.
-    fn pack(&self, subject: &str) -> PathBuf {
-        self.packs().into_iter().find(|pack| pack.to_string_lossy().ends_with(subject)).unwrap()
+    /// The record file of `files` or of `directories`.
+    fn record_file(&self, subject: &str) -> PathBuf {
+        self.record_files().into_iter().find(|record_file| record_file.to_string_lossy().ends_with(subject)).unwrap()
     }
 
-    /// What a run says that comes upon an index with this done to it.
+    /// The output of a run after a record file was damaged.
     fn damaged(&self, subject: &str, damage: impl Fn(&mut Vec<u8>)) -> Output {
-        let pack = self.pack(subject);
-        let mut bytes = fs::read(&pack).unwrap();
+        let record_file = self.record_file(subject);
+        let mut bytes = fs::read(&record_file).unwrap();
         damage(&mut bytes);
-        fs::remove_file(&pack).unwrap();
-        fs::write(&pack, bytes).unwrap();
+        fs::remove_file(&record_file).unwrap();
+        fs::write(&record_file, bytes).unwrap();
         self.start().wait_with_output().unwrap()
     }
 
@@ -94,19 +94,19 @@ impl Repository {
         self.command(&self.dir.path().join("cache")).spawn().unwrap()
     }
 
-    fn answers(&self) -> String {
-        said(&self.start().wait_with_output().unwrap())
+    fn output(&self) -> String {
+        stdout(&self.start().wait_with_output().unwrap())
     }
 
-    /// The index has no part in this one.
-    fn truth(&self) -> String {
+    /// The output of a run with an empty store.
+    fn expected(&self) -> String {
         let fresh = tempfile::tempdir().unwrap();
-        said(&self.command(fresh.path()).output().unwrap())
+        stdout(&self.command(fresh.path()).output().unwrap())
     }
 
     fn check(&self, module: &str) {
-        assert_eq!(self.answers(), format!("m/{module}.py\n"));
-        assert_eq!(self.truth(), format!("m/{module}.py\n"));
+        assert_eq!(self.output(), format!("m/{module}.py\n"));
+        assert_eq!(self.expected(), format!("m/{module}.py\n"));
     }
 }
 
@@ -114,13 +114,13 @@ fn source(module: &str) -> String {
     format!("import m.{module}\n")
 }
 
-fn said(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]
-fn an_edit_of_the_same_size_is_seen_at_once() {
+fn an_edit_of_the_same_size_is_detected_immediately() {
     let repository = Repository::new();
     for round in 0..12 {
         let module = MODULES[round % 2];
@@ -130,7 +130,7 @@ fn an_edit_of_the_same_size_is_seen_at_once() {
 }
 
 #[test]
-fn an_edit_whose_time_is_put_back_is_seen() {
+fn an_edit_with_a_restored_modification_time_is_detected() {
     let repository = Repository::new();
     repository.settle();
     let path = repository.root().join("m/a.py");
@@ -138,7 +138,7 @@ fn an_edit_whose_time_is_put_back_is_seen() {
     repository.import("c");
     File::options().write(true).open(&path).unwrap().set_times(FileTimes::new().set_modified(mtime)).unwrap();
     repository.check("c");
-    // And a file that was moved there, old time and all.
+    // A file with the old modification time replaces it.
     let other = repository.root().join("m/a.py.new");
     fs::write(&other, source("b")).unwrap();
     File::options().write(true).open(&other).unwrap().set_times(FileTimes::new().set_modified(mtime)).unwrap();
@@ -147,55 +147,56 @@ fn an_edit_whose_time_is_put_back_is_seen() {
 }
 
 #[test]
-fn a_damaged_index_is_set_aside_and_made_again() {
+fn a_damaged_record_file_is_quarantined_and_replaced() {
     type Damage = fn(&mut Vec<u8>);
     let damages: [(&str, Damage); 5] = [
-        ("cut off", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("truncated", |bytes| bytes.truncate(bytes.len() / 2)),
         ("empty", Vec::clear),
         ("a flipped bit at the end", |bytes| *bytes.last_mut().unwrap() ^= 1),
         ("a flipped bit in a stamp", |bytes| bytes[100] ^= 0x40),
-        ("something else", |bytes| *bytes = b"import everything".to_vec()),
+        ("another format", |bytes| *bytes = b"import everything".to_vec()),
     ];
-    for (subject, (what, damage)) in ["files", "directories"].iter().flat_map(|subject| damages.map(|of| (subject, of)))
+    for (subject, (what, damage)) in
+        ["files", "directories"].iter().flat_map(|subject| damages.map(|damage| (subject, damage)))
     {
         let repository = Repository::new();
         repository.settle();
         let output = repository.damaged(subject, damage);
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(told.contains("was damaged and is set aside"), "{subject} {what}: {told}");
-        assert_eq!(said(&output), "m/b.py\n", "{subject} {what}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains("is damaged and was moved to"), "{subject} {what}: {stderr}");
+        assert_eq!(stdout(&output), "m/b.py\n", "{subject} {what}");
         assert_eq!(repository.quarantined(), 1, "{subject} {what}");
         repository.check("b");
-        assert_eq!((repository.quarantined(), repository.packs().len()), (1, 2), "{subject} {what}");
+        assert_eq!((repository.quarantined(), repository.record_files().len()), (1, 2), "{subject} {what}");
     }
 }
 
 #[test]
-fn an_index_of_another_version_is_replaced_without_a_word() {
+fn a_record_file_of_another_version_is_replaced_without_a_message() {
     for subject in ["files", "directories"] {
         let repository = Repository::new();
         repository.settle();
         let output = repository.damaged(subject, |bytes| bytes[12] += 1);
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-        assert_eq!(said(&output), "m/b.py\n");
+        assert_eq!(stdout(&output), "m/b.py\n");
         assert_eq!(repository.quarantined(), 0);
         repository.check("b");
     }
 }
 
 #[test]
-fn names_that_come_and_go_are_seen_at_once() {
+fn added_and_removed_files_are_detected_immediately() {
     let repository = Repository::new();
     repository.settle();
     for round in 0..6 {
         fs::remove_file(repository.root().join("m/b.py")).unwrap();
-        assert_eq!(repository.answers(), "");
+        assert_eq!(repository.output(), "");
         repository.write("m/b.py", "");
         repository.check("b");
-        // Whether or not the directories are old enough to be remembered.
+        // Both with and without directories that are old enough to be recorded.
         std::thread::sleep(Duration::from_millis(if round % 2 == 0 { 300 } else { 0 }));
     }
-    // A directory in the place of another one, with its times.
+    // A directory with the same modification time replaces another one.
     let (old, new) = (repository.root().join("m"), repository.root().join("n"));
     fs::create_dir(&new).unwrap();
     fs::write(new.join("BUILD"), "python_sources()\n").unwrap();
@@ -209,7 +210,7 @@ fn names_that_come_and_go_are_seen_at_once() {
 }
 
 #[test]
-fn runs_at_once_that_are_killed_leave_the_answer_right() {
+fn killed_concurrent_runs_leave_a_correct_state() {
     let repository = Repository::new();
     repository.settle();
     for round in 0..30_u64 {
@@ -228,43 +229,43 @@ fn runs_at_once_that_are_killed_leave_the_answer_right() {
     repository.import("c");
     let runs: Vec<Child> = (0..4).map(|_| repository.start()).collect();
     for run in runs {
-        assert_eq!(said(&run.wait_with_output().unwrap()), "m/c.py\n");
+        assert_eq!(stdout(&run.wait_with_output().unwrap()), "m/c.py\n");
     }
     repository.settle();
-    assert_eq!((repository.quarantined(), repository.packs().len()), (0, 2));
+    assert_eq!((repository.quarantined(), repository.record_files().len()), (0, 2));
     assert_eq!(fs::read_dir(repository.store().join("tmp")).unwrap().count(), 0);
 }
 
 #[test]
-fn a_branch_that_was_seen_before_is_known_by_its_content() {
+fn the_imports_of_known_content_are_reused() {
     let repository = Repository::new();
     repository.settle();
     repository.import("c");
     repository.check("c");
-    // The store is told that the text of the first branch imports something else: only so its answer can be `c`.
-    let (old, lie) = (Digest::of(source("b").as_bytes()), imports(source("c").as_bytes(), false));
+    // Wrong imports are stored for the original content. The output `c` then proves that they are reused.
+    let (old, wrong) = (Digest::of(source("b").as_bytes()), imports(source("c").as_bytes(), false));
     let store = Store::open(&repository.store()).unwrap();
     let kind = format!("imports-{IMPORTS_VERSION}");
-    assert_eq!(store.payloads(&kind, &[old]).unwrap().len(), 1);
-    store.save_payloads(&kind, &[(old, imports_bytes::to_bytes(&lie))]).unwrap();
+    assert_eq!(store.notes(&kind, &[old]).unwrap().len(), 1);
+    store.save_notes(&kind, &[(old, imports_bytes::to_bytes(&wrong))]).unwrap();
     drop(store);
     repository.import("b");
-    assert_eq!(repository.answers(), "m/c.py\n");
+    assert_eq!(repository.output(), "m/c.py\n");
 }
 
 #[test]
-fn a_file_that_is_gone_is_forgotten() {
+fn the_record_of_a_removed_file_is_dropped() {
     let repository = Repository::new();
     repository.write("m/a_long_name.py", "");
     repository.write("m/a.py", "import m.a_long_name");
     repository.settle();
-    let holds = |name: &str| {
-        let bytes = fs::read(repository.pack("files")).unwrap();
+    let contains = |name: &str| {
+        let bytes = fs::read(repository.record_file("files")).unwrap();
         bytes.windows(name.len()).any(|window| window == name.as_bytes())
     };
-    assert!(holds("m/a_long_name.py"));
+    assert!(contains("m/a_long_name.py"));
     fs::remove_file(repository.root().join("m/a_long_name.py")).unwrap();
     repository.import("c");
     repository.settle();
-    assert!(holds("m/a.py") && !holds("m/a_long_name.py"));
+    assert!(contains("m/a.py") && !contains("m/a_long_name.py"));
 }

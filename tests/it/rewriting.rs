@@ -1,5 +1,5 @@
-//! A goal that is killed while it writes into the repository leaves whole files. The other process is this test binary,
-//! run again with a role.
+//! A goal that is killed while it rewrites a file of the repository leaves a complete file. The killed process is this test
+//! binary, started again with `rewriting_role`.
 
 use std::fs;
 use std::path::Path;
@@ -9,13 +9,13 @@ use std::time::Duration;
 use waders::base::{Digest, RelPath};
 use waders::session::rewrite::rewrite;
 
-/// Large enough that writing takes a while.
+/// Large enough that a write can be interrupted.
 fn content(n: u8) -> Vec<u8> {
     vec![b'0' + n; 3 << 20]
 }
 
 #[test]
-#[ignore = "the other side of the test in this file; does nothing on its own"]
+#[ignore = "the process that the test in this file kills"]
 fn rewriting_role() {
     let Ok(root) = std::env::var("REWRITE_ROOT") else { return };
     let file = RelPath::parse("BUILD").unwrap();
@@ -27,7 +27,7 @@ fn rewriting_role() {
 }
 
 #[test]
-fn a_kill_at_any_moment_leaves_the_old_file_or_the_new_one() {
+fn a_kill_at_any_time_leaves_the_old_or_the_new_file() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("BUILD");
     for round in 0..20 {

@@ -1,5 +1,5 @@
-//! Killed processes, several processes at once, and disks that are full or read-only. The other processes are this
-//! test binary, run again with a role.
+//! Killed processes, concurrent processes, and full or read-only disks. Each test starts other processes by running this test
+//! binary again with a role.
 #![allow(clippy::unwrap_used)]
 
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ fn content(n: u32) -> Vec<u8> {
     format!("content {n} ").repeat(50 + n as usize).into_bytes()
 }
 
-/// Everything a run does to a store: blobs, a tree, an image, a capture, and last the result that refers to them.
+/// All operations of a run: blobs, a tree, an image, a capture, and finally a value in the index that refers to the tree.
 fn work(store: &Store) -> Result<Digest, Error> {
     let (batch, mut tree) = (store.batch(), Tree::default());
     for n in 0..FILES {
@@ -33,24 +33,24 @@ fn work(store: &Store) -> Result<Digest, Error> {
     batch.commit()?;
     let image = store.materialize(digest)?;
     assert_eq!(store.capture(&image, &CaptureLimits::default())?, digest);
-    note_stat_data(store)?;
-    store.remember(&KEY, digest.to_string().as_bytes())?;
+    save_stat_data(store)?;
+    store.index_put(&KEY, digest.to_string().as_bytes())?;
     Ok(digest)
 }
 
-fn note_stat_data(store: &Store) -> Result<(), Error> {
+fn save_stat_data(store: &Store) -> Result<(), Error> {
     let cache = store.stat_cache(store.root(), "notes")?;
     let (path, file) = (RelPath::parse("index.lock").unwrap(), store.root().join("index.lock"));
     let stamp = FileStamp::from_metadata(&fs::metadata(file).unwrap());
-    cache.learn(path, stamp, Digest::of(b""), SystemTime::now() + Duration::from_secs(1), false);
+    cache.insert(path, stamp, Digest::of(b""), SystemTime::now() + Duration::from_secs(1), false);
     store.save_stat_cache(&cache, |_| true)
 }
 
-/// What must hold whatever happened before.
+/// Asserts that the store is intact.
 fn check(store: &Store) {
     let verified = store.verify().unwrap();
     assert_eq!(verified.damaged, Vec::<String>::new());
-    if let Some(value) = store.recall(&KEY).unwrap() {
+    if let Some(value) = store.index_get(&KEY).unwrap() {
         let tree: Digest = String::from_utf8(value).unwrap().parse().unwrap();
         for node in store.tree(tree).unwrap().nodes.values() {
             let Node::File { digest, .. } = node else { continue };
@@ -60,11 +60,15 @@ fn check(store: &Store) {
     }
     store.stat_cache(store.root(), "notes").unwrap();
     assert_eq!(store.take_notices(), Vec::<String>::new());
-    assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 1, "only the open session's directory is left");
+    assert_eq!(
+        fs::read_dir(store.root().join("tmp")).unwrap().count(),
+        1,
+        "only the directory of the open store is left"
+    );
 }
 
 #[test]
-#[ignore = "the other side of the tests in this file; does nothing on its own"]
+#[ignore = "a process of the other tests in this file; does nothing on its own"]
 fn role() {
     let (Ok(role), Ok(root)) = (env::var("STORE_ROLE"), env::var("STORE_ROOT")) else { return };
     let root = Path::new(&root);
@@ -82,7 +86,7 @@ fn role() {
             let error = Store::open(root).unwrap_err();
             println!("ROLE: {}", chain(&error));
         }
-        other => panic!("no role `{other}`"),
+        other => panic!("unknown role `{other}`"),
     }
 }
 
@@ -91,7 +95,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-fn as_role(role: &str, root: &Path) -> Command {
+fn command_for_role(role: &str, root: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--ignored", "--exact", "store_crash::role", "--nocapture"]);
     command.env("STORE_ROLE", role).env("STORE_ROOT", root).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -105,7 +109,7 @@ fn assert_success(output: &Output) {
 
 #[cfg(debug_assertions)]
 #[test]
-fn a_kill_at_any_step_of_publishing_leaves_a_sound_store() {
+fn a_kill_at_any_step_of_publishing_leaves_an_intact_store() {
     for (point, nth) in [
         ("batch: written", 1),
         ("batch: written", FILES),
@@ -115,15 +119,15 @@ fn a_kill_at_any_step_of_publishing_leaves_a_sound_store() {
         ("batch: renamed", FILES / 2),
         ("batch: renamed", FILES + 6),
         ("batch: done", 1),
-        ("pack: written", 1),
-        ("pack: published", 1),
+        ("record file: written", 1),
+        ("record file: published", 1),
         ("image: level", 1),
         ("image: level", 6),
         ("image: composed", 1),
         ("image: published", 1),
     ] {
         let dir = tempfile::tempdir().unwrap();
-        let mut command = as_role("crash", dir.path());
+        let mut command = command_for_role("crash", dir.path());
         let output = command.env("STORE_POINT", point).env("STORE_NTH", nth.to_string()).output().unwrap();
         assert_eq!(output.status.signal(), Some(9), "{point} {nth}: {}", String::from_utf8_lossy(&output.stderr));
         let store = Store::open(dir.path()).unwrap();
@@ -134,27 +138,27 @@ fn a_kill_at_any_step_of_publishing_leaves_a_sound_store() {
 }
 
 #[test]
-fn eight_processes_at_once_agree() {
+fn eight_concurrent_processes_produce_the_same_store() {
     let dir = tempfile::tempdir().unwrap();
-    let start = |_| as_role("work", dir.path()).spawn().unwrap();
+    let start = |_| command_for_role("work", dir.path()).spawn().unwrap();
     let children: Vec<Child> = (0..8).map(start).collect();
     for child in children {
         assert_success(&child.wait_with_output().unwrap());
     }
     let store = Store::open(dir.path()).unwrap();
-    assert!(store.recall(&KEY).unwrap().is_some());
+    assert!(store.index_get(&KEY).unwrap().is_some());
     check(&store);
 }
 
 #[test]
-fn eight_processes_at_once_repair_an_image() {
+fn eight_concurrent_processes_repair_an_image() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let image = store.materialize(work(&store).unwrap()).unwrap();
     fs::set_permissions(&image, fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(image.join("extra"), "").unwrap();
     drop(store);
-    let children: Vec<Child> = (0..8).map(|_| as_role("work", dir.path()).spawn().unwrap()).collect();
+    let children: Vec<Child> = (0..8).map(|_| command_for_role("work", dir.path()).spawn().unwrap()).collect();
     for child in children {
         assert_success(&child.wait_with_output().unwrap());
     }
@@ -163,7 +167,7 @@ fn eight_processes_at_once_repair_an_image() {
 }
 
 #[test]
-fn eight_threads_at_once_agree() {
+fn eight_concurrent_threads_produce_the_same_store() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     std::thread::scope(|scope| {
@@ -175,16 +179,16 @@ fn eight_threads_at_once_agree() {
 }
 
 #[test]
-fn a_living_session_is_not_swept() {
+fn the_temporary_files_of_a_running_process_are_not_removed() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let scratch = store.scratch().unwrap();
     fs::write(scratch.path().join("file"), "").unwrap();
-    assert_success(&as_role("work", dir.path()).output().unwrap());
+    assert_success(&command_for_role("work", dir.path()).output().unwrap());
     assert!(scratch.path().join("file").exists());
 }
 
-/// Runs a script in a namespace where it may mount; `$1` is an empty directory, `$0` this binary.
+/// Runs a script in a namespace in which it can mount. `$1` is an empty directory, and `$0` is this binary.
 fn with_mounts(script: &str, role: &str) -> Option<Output> {
     let dir = tempfile::tempdir().unwrap();
     let mut unshare = Command::new("unshare");
@@ -206,14 +210,14 @@ fn with_mounts(script: &str, role: &str) -> Option<Output> {
 }
 
 #[test]
-fn a_full_disk_is_named_and_leaves_a_working_store() {
+fn a_full_disk_is_reported_and_leaves_a_usable_store() {
     let script = r#"mount -t tmpfs -o size=3m none "$1"; mkdir "$1/store"
         "$0" --ignored --exact store_crash::role --nocapture"#;
     let Some(output) = with_mounts(script, "fill") else { return };
     assert!(String::from_utf8_lossy(&output.stdout).contains("ROLE: filled"));
 }
 
-/// Fills the disk below `root` by and by; what was stored stays, and once there is room the store goes on.
+/// Fills the disk below `root`. Stored objects remain intact, and the store can be used again when space is available.
 fn fill(root: &Path) {
     let store = Store::open(root).unwrap();
     let ballast = root.join("../ballast");
@@ -231,7 +235,7 @@ fn fill(root: &Path) {
     assert!(matches!(store.put_reader(big.as_slice()), Err(Error::Full { .. })));
     let scratch = store.scratch();
     assert!(scratch.is_ok() || matches!(scratch, Err(Error::Full { .. })));
-    let index_full = (0..200).find_map(|n| store.remember(&[n; 32], &vec![n; 50_000]).err());
+    let index_full = (0..200).find_map(|n| store.index_put(&[n; 32], &vec![n; 50_000]).err());
     assert!(matches!(index_full, Some(Error::Full { .. })), "{index_full:?}");
     for digest in &kept {
         store.get(*digest).unwrap();
@@ -245,7 +249,7 @@ fn fill(root: &Path) {
 }
 
 #[test]
-fn a_read_only_store_is_refused_with_its_path() {
+fn a_read_only_store_is_reported_with_its_path() {
     let script = r#"mount -t tmpfs none "$1"; mkdir "$1/store"
         STORE_ROLE=work "$0" --ignored --exact store_crash::role
         mount -o remount,bind,ro "$1"

@@ -1,4 +1,5 @@
-//! The store never serves a wrong byte: whatever happens to its files is noticed, set aside, and can be made again.
+//! The store never returns a wrong byte: every kind of damage to its files is detected, the damaged file is quarantined, and the
+//! object can be stored again.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -31,8 +32,8 @@ impl Stored {
         Stored { _dir: dir, store, blob, tree }
     }
 
-    fn path(&self, shelf: &str, digest: Digest) -> PathBuf {
-        self.store.root().join(shelf).join(&digest.hex()[..2]).join(digest.hex())
+    fn path(&self, kind: &str, digest: Digest) -> PathBuf {
+        self.store.root().join(kind).join(&digest.hex()[..2]).join(digest.hex())
     }
 
     fn blob_path(&self) -> PathBuf {
@@ -44,15 +45,15 @@ impl Stored {
     }
 }
 
-/// Writes into a read-only file as a careless root would; the time changes with it.
+/// Overwrites a read-only file. Its modification time changes.
 fn overwrite(path: &Path, bytes: &[u8]) {
     fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
     fs::write(path, bytes).unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o444)).unwrap();
 }
 
-/// Changes one bit and nothing that stat(2) shows, as a failing disk would.
-fn rot(path: &Path) {
+/// Flips one bit without changing the metadata, as a failing disk does.
+fn flip_bit(path: &Path) {
     let mtime = fs::metadata(path).unwrap().modified().unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
     let file = File::options().read(true).write(true).open(path).unwrap();
@@ -63,8 +64,8 @@ fn rot(path: &Path) {
     file.set_times(FileTimes::new().set_modified(mtime)).unwrap();
 }
 
-/// After `damage` to the blob's file it is missing, set aside, and can be stored again.
-fn blob_is_missed(damage: impl Fn(&Path)) {
+/// Asserts that a blob is reported as missing after `damage` to its file, and can be stored again.
+fn assert_blob_is_missing(damage: impl Fn(&Path)) {
     let stored = Stored::new();
     damage(&stored.blob_path());
     assert!(matches!(stored.store.materialize(stored.tree), Err(Error::Missing(digest)) if digest == stored.blob));
@@ -79,47 +80,47 @@ fn blob_is_missed(damage: impl Fn(&Path)) {
 }
 
 #[test]
-fn a_changed_blob_is_set_aside() {
-    blob_is_missed(|path| overwrite(path, b"what was storex"));
-    blob_is_missed(|path| overwrite(path, b"longer than what was stored"));
-    blob_is_missed(|path| overwrite(path, b"what was"));
-    blob_is_missed(|path| overwrite(path, b""));
+fn a_modified_blob_is_quarantined() {
+    assert_blob_is_missing(|path| overwrite(path, b"what was storex"));
+    assert_blob_is_missing(|path| overwrite(path, b"longer than what was stored"));
+    assert_blob_is_missing(|path| overwrite(path, b"what was"));
+    assert_blob_is_missing(|path| overwrite(path, b""));
 }
 
 #[test]
-fn a_blob_that_is_no_file_any_more_is_set_aside() {
-    blob_is_missed(|path| fs::remove_file(path).unwrap());
-    blob_is_missed(|path| {
+fn a_blob_that_is_not_a_file_is_missing() {
+    assert_blob_is_missing(|path| fs::remove_file(path).unwrap());
+    assert_blob_is_missing(|path| {
         fs::remove_file(path).unwrap();
         fs::create_dir(path).unwrap();
     });
-    blob_is_missed(|path| {
+    assert_blob_is_missing(|path| {
         fs::rename(path, path.with_extension("moved")).unwrap();
         symlink(path.with_extension("moved"), path).unwrap();
     });
 }
 
 #[test]
-fn a_rotten_blob_is_never_given_out() {
+fn a_blob_with_a_flipped_bit_is_never_returned() {
     let stored = Stored::new();
-    rot(&stored.blob_path());
+    flip_bit(&stored.blob_path());
     assert!(matches!(stored.store.get(stored.blob), Err(Error::Missing(_))));
     assert_eq!(stored.quarantined(), 1);
     let stored = Stored::new();
-    rot(&stored.blob_path());
+    flip_bit(&stored.blob_path());
     assert_eq!(stored.store.verify().unwrap().damaged, [stored.blob.hex()]);
     assert!(matches!(stored.store.materialize(stored.tree), Err(Error::Missing(_))));
 }
 
 #[test]
-fn a_touched_blob_with_the_right_bytes_is_kept_and_sealed_again() {
+fn an_intact_blob_with_changed_metadata_is_restored() {
     let stored = Stored::new();
     let (path, fixed) = (stored.blob_path(), SystemTime::UNIX_EPOCH + Duration::from_secs(315_532_800));
     for mode in [0o444, 0o644, 0o000] {
         overwrite(&path, CONTENT);
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         if mode == 0 && File::open(&path).is_err() {
-            eprintln!("skipped: only root can repair a file without any mode bit");
+            eprintln!("skipped: only root can open a file without permissions");
             continue;
         }
         assert!(stored.store.contains(stored.blob).unwrap());
@@ -130,7 +131,7 @@ fn a_touched_blob_with_the_right_bytes_is_kept_and_sealed_again() {
 }
 
 #[test]
-fn a_digest_with_a_wrong_size_is_missed_and_does_no_harm() {
+fn a_digest_with_a_wrong_size_is_missing_and_damages_nothing() {
     let stored = Stored::new();
     for size in [0, 1, CONTENT.len() as u64 + 1, u64::MAX] {
         let wrong = Digest::new(*stored.blob.hash(), size);
@@ -144,8 +145,8 @@ fn a_digest_with_a_wrong_size_is_missed_and_does_no_harm() {
 }
 
 #[test]
-fn a_damaged_tree_message_is_missed() {
-    for damage in [rot, |path: &Path| overwrite(path, b""), |path: &Path| fs::remove_file(path).unwrap()] {
+fn a_damaged_tree_message_is_missing() {
+    for damage in [flip_bit, |path: &Path| overwrite(path, b""), |path: &Path| fs::remove_file(path).unwrap()] {
         let stored = Stored::new();
         damage(&stored.path("tree", stored.tree));
         assert!(matches!(stored.store.tree(stored.tree), Err(Error::Missing(digest)) if digest == stored.tree));
@@ -154,7 +155,7 @@ fn a_damaged_tree_message_is_missed() {
 }
 
 #[test]
-fn bytes_that_are_no_canonical_tree_are_refused() {
+fn messages_that_are_not_canonical_are_refused() {
     let (dir, hash) = (tempfile::tempdir().unwrap(), "0".repeat(64));
     let store = Store::open(dir.path()).unwrap();
     let text = |tag: u8, text: &[u8]| [&[tag << 3 | 2, text.len() as u8], text].concat();
@@ -163,11 +164,11 @@ fn bytes_that_are_no_canonical_tree_are_refused() {
     let child = |name: &str| text(2, &[text(1, name.as_bytes()), digest.clone()].concat());
     for (message, why) in [
         (b"\xff\xff".to_vec(), "malformed"),
-        (file(".."), "`..` is no name"),
-        (file("a/b"), "`a/b` is no name"),
-        (file(""), "`` is no name"),
-        ([file("a"), file("a")].concat(), "two entries named `a`"),
-        ([file("a"), child("a")].concat(), "two entries named `a`"),
+        (file(".."), "invalid entry name `..`"),
+        (file("a/b"), "invalid entry name `a/b`"),
+        (file(""), "invalid entry name ``"),
+        ([file("a"), file("a")].concat(), "two entries with the name `a`"),
+        ([file("a"), child("a")].concat(), "two entries with the name `a`"),
         ([file("b"), file("a")].concat(), "canonical"),
         ([file("a"), text(9, b"unknown")].concat(), "canonical"),
         (text(1, &text(1, b"a")), "no digest"),
@@ -183,8 +184,8 @@ fn bytes_that_are_no_canonical_tree_are_refused() {
     }
 }
 
-/// After `damage` to an image, a store opened afterwards makes it anew, and says so.
-fn image_is_made_anew(damage: impl Fn(&Path)) {
+/// Asserts that an image is rebuilt after `damage`, with a notice, when the store is opened again.
+fn assert_image_is_rebuilt(damage: impl Fn(&Path)) {
     let stored = Stored::new();
     let image = stored.store.materialize(stored.tree).unwrap();
     for dir in [image.clone(), image.join("sub")] {
@@ -198,7 +199,7 @@ fn image_is_made_anew(damage: impl Fn(&Path)) {
     }
     let again = Store::open(stored.store.root()).unwrap();
     let image = match again.materialize(stored.tree) {
-        // The damage reached the blob through the hard link: whoever made it makes it again.
+        // The damage affects the blob through its hard link, so the blob must be stored again.
         Err(Error::Missing(digest)) if digest == stored.blob => {
             again.put(CONTENT).unwrap();
             again.materialize(stored.tree).unwrap()
@@ -208,80 +209,80 @@ fn image_is_made_anew(damage: impl Fn(&Path)) {
     assert_eq!(fs::read(image.join("sub/file")).unwrap(), CONTENT);
     assert_eq!(fs::read_link(image.join("link")).unwrap(), Path::new("sub/file"));
     assert_eq!(fs::read_dir(&image).unwrap().count(), 2);
-    assert!(again.take_notices().iter().any(|notice| notice.contains("made anew")));
+    assert!(again.take_notices().iter().any(|notice| notice.contains("is rebuilt")));
 }
 
 #[test]
-fn a_changed_image_is_made_anew() {
-    image_is_made_anew(|image| overwrite(&image.join("sub/file"), b"other"));
-    image_is_made_anew(|image| fs::remove_file(image.join("sub/file")).unwrap());
-    image_is_made_anew(|image| fs::write(image.join("extra"), "").unwrap());
-    image_is_made_anew(|image| fs::create_dir(image.join("sub/extra")).unwrap());
-    image_is_made_anew(|image| {
+fn a_modified_image_is_rebuilt() {
+    assert_image_is_rebuilt(|image| overwrite(&image.join("sub/file"), b"other"));
+    assert_image_is_rebuilt(|image| fs::remove_file(image.join("sub/file")).unwrap());
+    assert_image_is_rebuilt(|image| fs::write(image.join("extra"), "").unwrap());
+    assert_image_is_rebuilt(|image| fs::create_dir(image.join("sub/extra")).unwrap());
+    assert_image_is_rebuilt(|image| {
         fs::remove_file(image.join("link")).unwrap();
         symlink("elsewhere", image.join("link")).unwrap();
     });
-    image_is_made_anew(|image| {
+    assert_image_is_rebuilt(|image| {
         fs::remove_dir_all(image.join("sub")).unwrap();
         symlink("/etc", image.join("sub")).unwrap();
     });
 }
 
-/// After `damage` to the index file the store works, with an empty index, and says so.
-fn index_is_made_anew(damage: impl Fn(&Path)) {
+/// Asserts that an index is replaced after `damage`, with a notice.
+fn assert_index_is_replaced(damage: impl Fn(&Path)) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     for n in 0..200 {
-        store.remember(&[n; 32], &[n; 3000]).unwrap();
+        store.index_put(&[n; 32], &[n; 3000]).unwrap();
     }
     drop(store);
     damage(&dir.path().join("index.db"));
     let store = Store::open(dir.path()).unwrap();
     for n in 0..200 {
-        let found = store.recall(&[n; 32]).unwrap();
+        let found = store.index_get(&[n; 32]).unwrap();
         assert!(found.is_none() || found == Some(vec![n; 3000]));
     }
-    store.remember(&[7; 32], b"new").unwrap();
-    assert_eq!(store.recall(&[7; 32]).unwrap().as_deref(), Some(&b"new"[..]));
+    store.index_put(&[7; 32], b"new").unwrap();
+    assert_eq!(store.index_get(&[7; 32]).unwrap().as_deref(), Some(&b"new"[..]));
     assert_eq!(store.take_notices().len(), 1);
 }
 
 #[test]
-fn a_damaged_index_is_set_aside() {
-    index_is_made_anew(|path| fs::write(path, vec![b'x'; 100_000]).unwrap());
-    index_is_made_anew(|path| fs::write(path, "short").unwrap());
-    index_is_made_anew(|path| {
+fn a_damaged_index_is_quarantined() {
+    assert_index_is_replaced(|path| fs::write(path, vec![b'x'; 100_000]).unwrap());
+    assert_index_is_replaced(|path| fs::write(path, "short").unwrap());
+    assert_index_is_replaced(|path| {
         let file = File::options().write(true).open(path).unwrap();
         let size = file.metadata().unwrap().len();
         for at in (4096..size).step_by(4096) {
             file.write_all_at(&[0xa5; 2048], at).unwrap();
         }
     });
-    index_is_made_anew(|path| {
+    assert_index_is_replaced(|path| {
         let size = fs::metadata(path).unwrap().len();
         File::options().write(true).open(path).unwrap().set_len(size / 2).unwrap();
     });
 }
 
 #[test]
-fn an_index_of_a_newer_version_is_set_aside() {
-    index_is_made_anew(|path| {
+fn an_index_of_a_newer_version_is_quarantined() {
+    assert_index_is_replaced(|path| {
         let connection = rusqlite::Connection::open(path).unwrap();
         connection.pragma_update(None, "user_version", 999).unwrap();
     });
 }
 
 #[test]
-fn a_damaged_row_of_the_index_is_a_miss() {
+fn a_damaged_row_of_the_index_is_missing() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    store.remember(&[1; 32], b"value").unwrap();
+    store.index_put(&[1; 32], b"value").unwrap();
     let connection = rusqlite::Connection::open(dir.path().join("index.db")).unwrap();
     for row in ["value = x'00'", "value = NULL", "value = 7", "hash = 'text'"] {
-        // A column that must not be null refuses: as good as unchanged.
+        // The update fails for a column that must not be null. The row is then unchanged.
         if connection.execute(&format!("UPDATE memory SET {row}"), []).is_ok() {
-            assert_eq!(store.recall(&[1; 32]).unwrap(), None, "{row}");
+            assert_eq!(store.index_get(&[1; 32]).unwrap(), None, "{row}");
         }
-        store.remember(&[1; 32], b"value").unwrap();
+        store.index_put(&[1; 32], b"value").unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! How fast the store is. Prints figures and judges none: `cargo test --test it store_speed -- --ignored --nocapture`.
+//! Measurements of the store. They print times and have no limits: `cargo test --test it store_speed -- --ignored --nocapture`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ fn measure<T>(what: &str, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// About 4 KiB, different for each number.
+/// About 3 KiB, different for each number.
 fn content(n: u32) -> Vec<u8> {
     format!("{n:08} line of a module\n").repeat(130).into_bytes()
 }
@@ -31,7 +31,7 @@ fn figures() {
     let store = measure("open a new store", || Store::open(&dir.path().join("store")).unwrap());
     let large: Vec<u8> = (0..64_u32 << 18).flat_map(u32::to_le_bytes).collect();
     measure("put 64 MiB", || store.put_reader(large.as_slice()).unwrap());
-    measure("put 64 MiB that is there", || store.put_reader(large.as_slice()).unwrap());
+    measure("put 64 MiB that are stored", || store.put_reader(large.as_slice()).unwrap());
     measure("get 64 MiB", || store.get(Digest::of(&large)).unwrap());
     measure("put one small file", || store.put(b"small").unwrap());
     let tree = measure("put 10,000 files of 3 KiB in a batch", || put_many(&store));
@@ -40,7 +40,7 @@ fn figures() {
     measure("the same again", || store.materialize(tree).unwrap());
     let again = measure("open the store again", || Store::open(store.root()).unwrap());
     measure("check the image in another process", || again.materialize(tree).unwrap());
-    measure("capture 10,000 files that are there", || again.capture(&image, &CaptureLimits::default()).unwrap());
+    measure("capture 10,000 files that are stored", || again.capture(&image, &CaptureLimits::default()).unwrap());
     measure("merge with another tree", || again.merge(&[(RelPath::root(), tree), (RelPath::root(), tree)]).unwrap());
     measure("read the tree", || again.tree(tree).unwrap());
     measure("verify", || again.verify().unwrap());
@@ -77,12 +77,12 @@ fn stat_cache(store: &Store, dir: &Path) {
     let cache = store.stat_cache(dir, "").unwrap();
     let path = |n: u32| RelPath::parse(&format!("src/some/package{}/module{n}.py", n / 20)).unwrap();
     let digest = |n: u32| Digest::new(*Digest::of(&content(n)).hash(), size);
-    (0..7000).for_each(|n| cache.learn(path(n), stamp, digest(n), later, true));
+    (0..7000).for_each(|n| cache.insert(path(n), stamp, digest(n), later, true));
     measure("save the stat cache of 7,000 files", || store.save_stat_cache(&cache, |_| true).unwrap());
     let cache = measure("load it", || store.stat_cache(dir, "").unwrap());
     assert_eq!(cache.digest(&path(77), &stamp), Some((digest(77), true)));
     let digests: Vec<_> = (0..7000).map(digest).collect();
-    let payloads: Vec<_> = digests.iter().map(|digest| (*digest, vec![b'i'; 300])).collect();
-    measure("save 7,000 payloads", || store.save_payloads("imports", &payloads).unwrap());
-    measure("load them", || assert_eq!(store.payloads("imports", &digests).unwrap().len(), 7000));
+    let notes: Vec<_> = digests.iter().map(|digest| (*digest, vec![b'i'; 300])).collect();
+    measure("save 7,000 notes", || store.save_notes("imports", &notes).unwrap());
+    measure("load them", || assert_eq!(store.notes("imports", &digests).unwrap().len(), 7000));
 }

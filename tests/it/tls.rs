@@ -1,4 +1,4 @@
-//! Whom the client trusts, tried on a server with a certificate of an authority that nobody knows.
+//! Certificate verification of the HTTP client, with a server whose certificate is signed by an unknown authority.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use waders::net::{Client, Error, Settings};
+use waders::net::{Client, Error, NetworkSettings};
 
 struct TlsServer {
     process: Child,
@@ -25,7 +25,7 @@ fn openssl(dir: &Path, arguments: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// `None` without the program `openssl`.
+/// Starts a server; `None` if the program `openssl` is missing or cannot do so.
 fn start(dir: &Path) -> Option<TlsServer> {
     let request = "req -nodes -newkey rsa:2048 -subj";
     std::fs::write(dir.join("leaf.ext"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").unwrap();
@@ -53,13 +53,13 @@ fn start(dir: &Path) -> Option<TlsServer> {
 }
 
 #[test]
-fn only_the_authorities_that_the_user_names_are_trusted() {
+fn only_configured_authorities_are_trusted() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(server) = start(dir.path()) else { return println!("skipped: no openssl that can serve") };
+    let Some(server) = start(dir.path()) else { return println!("skipped: no `openssl` that can run a server") };
     let url = format!("https://127.0.0.1:{}/", server.port);
     let get = |ca_bundle| {
         let idle_timeout = Duration::from_secs(5);
-        let settings = Settings { ca_bundle, attempts: 1, idle_timeout, ..Settings::default() };
+        let settings = NetworkSettings { ca_bundle, attempts: 1, idle_timeout, ..NetworkSettings::default() };
         Client::new(settings).get(&url, 1 << 20)
     };
     let refused = get(None).unwrap_err();

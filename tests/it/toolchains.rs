@@ -1,5 +1,5 @@
-//! Whole toolchains from real input: an archive of packages and this machine's interpreters. The archive is a mirror that
-//! whoever runs the tests names, `WADERS_TEST_MIRROR=file:///… cargo test`; without one these tests are skipped.
+//! Toolchains from a real package archive and from this machine's interpreters. The variable `WADERS_TEST_MIRROR` names a
+//! mirror of the archive, as in `WADERS_TEST_MIRROR=file:///… cargo test`; without it these tests are skipped.
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use std::time::Instant;
 use waders::net::{self, Client};
 use waders::store::{Node, Store};
 use waders::toolchain::{
-    Constraints, Context, DEFAULT_PACKAGES, Error, Lock, Provider, ROOT_LINKS, Settings, Toolchain, Wanted, debian,
-    ensure, host, standalone,
+    Constraints, DEFAULT_PACKAGES, Error, Lock, Provider, ProviderContext, ROOT_LINKS, Request, Toolchain,
+    ToolchainSettings, debian, host, provide, standalone,
 };
 use waders::tracked::Tracker;
 
@@ -18,34 +18,34 @@ fn mirror() -> Option<String> {
     std::env::var("WADERS_TEST_MIRROR").ok()
 }
 
-fn settings(mirror: &str) -> Settings {
-    Settings {
+fn settings(mirror: &str) -> ToolchainSettings {
+    ToolchainSettings {
         providers: vec![Provider::Debian, Provider::Standalone, Provider::Host],
-        debian: debian::Settings {
+        debian: debian::DebianSettings {
             mirror: Some(mirror.to_owned()),
             suite: Some("bookworm".to_owned()),
             keyring_dirs: vec![PathBuf::from("/usr/share/keyrings")],
-            ..debian::Settings::default()
+            ..debian::DebianSettings::default()
         },
-        standalone: standalone::Settings::default(),
-        host: host::Settings { versions_dirs: versions_dirs(), path: Vec::new() },
+        standalone: standalone::StandaloneSettings::default(),
+        host: host::HostSettings { versions_dirs: versions_dirs(), path: Vec::new() },
     }
 }
 
-/// pyenv's, in the home of whoever runs the tests.
+/// The directory of pyenv's interpreters in the user's home directory.
 fn versions_dirs() -> Vec<PathBuf> {
     let home = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.dir);
     home.map(|home| home.join(".pyenv/versions")).into_iter().collect()
 }
 
-/// `3.12.1` to `3.12`
+/// The minor version of a full version: `3.12` for `3.12.1`.
 fn minor(version: &str) -> String {
     version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
 }
 
-fn wanted(python: &[&str]) -> Wanted {
+fn request(python: &[&str]) -> Request {
     let texts: Vec<String> = python.iter().map(|text| text.to_string()).collect();
-    Wanted {
+    Request {
         platform: "linux-x86_64".to_owned(),
         packages: DEFAULT_PACKAGES.map(str::to_owned).to_vec(),
         python: (!texts.is_empty()).then(|| Constraints::parse(&texts).unwrap()),
@@ -56,7 +56,7 @@ struct Bench {
     dir: tempfile::TempDir,
     store: Store,
     net: Client,
-    settings: Settings,
+    settings: ToolchainSettings,
     lock: Lock,
 }
 
@@ -64,15 +64,16 @@ impl Bench {
     fn new(mirror: &str) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store")).unwrap();
-        let net = Client::new(net::Settings::default());
+        let net = Client::new(net::NetworkSettings::default());
         Bench { dir, store, net, settings: settings(mirror), lock: Lock::default() }
     }
 
-    fn ensure(&mut self, wanted: &Wanted, frozen: bool) -> Result<Toolchain, Error> {
-        ensure(&mut self.lock, wanted, &Context::new(&self.store, &self.net, &self.settings, frozen))
+    fn provide(&mut self, request: &Request, frozen: bool) -> Result<Toolchain, Error> {
+        provide(&mut self.lock, request, &ProviderContext::new(&self.store, &self.net, &self.settings, frozen))
     }
 
-    /// What a program says in a root that holds the toolchain and nothing of the host but `/dev` and `/proc`.
+    /// Runs a program in a root file system with the toolchain and nothing of the host but `/dev` and `/proc`. Returns its
+    /// standard output.
     fn run(&self, toolchain: &Toolchain, argv: &[&str]) -> String {
         let root = self.dir.path().join("root");
         std::fs::create_dir_all(&root).unwrap();
@@ -98,16 +99,16 @@ impl Bench {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The files of the interpreter that name a directory of the host.
+    /// The files of the interpreter that contain a path of the host.
     fn files_with(&self, toolchain: &Toolchain, dir: &Path) -> Vec<String> {
         let name = regex::bytes::Regex::new(&regex::escape(dir.to_str().unwrap())).unwrap();
         let (_, tree) = toolchain.mounts.iter().find(|(at, _)| at.starts_with("/toolchain/")).unwrap();
-        let holds = |node: &Node| match node {
+        let contains_path = |node: &Node| match node {
             Node::File { digest, .. } => name.is_match(&self.store.get(*digest).unwrap()),
             _ => false,
         };
         let nodes = self.store.tree(*tree).unwrap().nodes;
-        nodes.into_iter().filter(|(_, node)| holds(node)).map(|(path, _)| path.to_string()).collect()
+        nodes.into_iter().filter(|(_, node)| contains_path(node)).map(|(path, _)| path.to_string()).collect()
     }
 
     fn run_python(&self, toolchain: &Toolchain) -> String {
@@ -116,7 +117,7 @@ impl Bench {
     }
 }
 
-/// Whatever links against a library of the system, and what reads its data.
+/// Imports the modules that depend on system libraries and reads data of the system tree.
 const PROBE: &str = "
 import bz2, ctypes, hashlib, lzma, readline, sqlite3, ssl, sys, uuid, zlib, zoneinfo, subprocess, multiprocessing, locale
 import curses, decimal, json, socket, asyncio
@@ -128,12 +129,12 @@ print(sys.version.split()[0], sys.executable, sys.prefix, locale.getpreferredenc
 ";
 
 #[test]
-fn an_interpreter_of_the_archive_runs_without_anything_of_the_host() {
-    let Some(mirror) = mirror() else { return println!("skipped: no WADERS_TEST_MIRROR") };
+fn an_interpreter_of_the_archive_runs_without_files_of_the_host() {
+    let Some(mirror) = mirror() else { return println!("skipped: WADERS_TEST_MIRROR is not set") };
     let mut bench = Bench::new(&mirror);
     let started = Instant::now();
-    let toolchain = bench.ensure(&wanted(&["CPython>=3.11,<4"]), false).unwrap();
-    println!("# made in {:?}: {toolchain:?}", started.elapsed());
+    let toolchain = bench.provide(&request(&["CPython>=3.11,<4"]), false).unwrap();
+    println!("# provided in {:?}: {toolchain:?}", started.elapsed());
     assert_eq!(bench.run_python(&toolchain), "3.11.2 /usr/bin/python3.11 /usr UTF-8\n");
     assert!(toolchain.portable);
     let more = "import distutils.core, lib2to3.pgen2; print(distutils.__name__)";
@@ -141,7 +142,7 @@ fn an_interpreter_of_the_archive_runs_without_anything_of_the_host() {
     println!("{}", bench.run(&toolchain, &["/bin/sh", "-c", "du -shL /usr; find /usr /etc | wc -l; du -sm /usr/*/* | sort -rn | head -25; ls /usr/bin | tr '\\n' ' '; find /usr -xtype l"]));
 
     let started = Instant::now();
-    let again = bench.ensure(&wanted(&["CPython>=3.11,<4"]), true).unwrap();
+    let again = bench.provide(&request(&["CPython>=3.11,<4"]), true).unwrap();
     println!("# again in {:?}", started.elapsed());
     assert_eq!(again, toolchain);
 
@@ -149,20 +150,20 @@ fn an_interpreter_of_the_archive_runs_without_anything_of_the_host() {
     bench.lock.save(&Tracker::default(), &path).unwrap();
     println!("{}", std::fs::read_to_string(path).unwrap());
 
-    // Another machine: an empty store and the lock.
+    // Another machine has only the lock and an empty store.
     let mut other = Bench { lock: bench.lock.clone(), ..Bench::new(&mirror) };
     let started = Instant::now();
-    assert_eq!(other.ensure(&wanted(&["CPython>=3.11,<4"]), true).unwrap(), toolchain);
-    println!("# fetched by hash in {:?}", started.elapsed());
+    assert_eq!(other.provide(&request(&["CPython>=3.11,<4"]), true).unwrap(), toolchain);
+    println!("# downloaded by hash in {:?}", started.elapsed());
 }
 
 #[test]
-fn interpreters_of_this_machine_run_without_anything_of_the_host() {
-    let Some(mirror) = mirror() else { return println!("skipped: no WADERS_TEST_MIRROR") };
+fn copied_interpreters_run_without_files_of_the_host() {
+    let Some(mirror) = mirror() else { return println!("skipped: WADERS_TEST_MIRROR is not set") };
     let mut bench = Bench::new(&mirror);
-    let found = host::interpreters(&bench.settings.host);
+    let found = host::find_interpreters(&bench.settings.host);
     if found.is_empty() {
-        return println!("skipped: no pyenv interpreter here");
+        return println!("skipped: no interpreter of pyenv found");
     }
     println!("# {found:?}");
     for interpreter in found.iter().filter(|found| found.version.starts_with("3.") && minor(&found.version) != "3.11") {
@@ -171,34 +172,34 @@ fn interpreters_of_this_machine_run_without_anything_of_the_host() {
         }
         let started = Instant::now();
         let exact = format!("=={}", interpreter.version);
-        let toolchain = bench.ensure(&wanted(&[&exact]), false).unwrap();
-        println!("# {} made in {:?}", interpreter.version, started.elapsed());
+        let toolchain = bench.provide(&request(&[&exact]), false).unwrap();
+        println!("# {} provided in {:?}", interpreter.version, started.elapsed());
         let minor = minor(&interpreter.version);
         let expected =
             format!("{0} /toolchain/python{minor}/bin/python{minor} /toolchain/python{minor}", interpreter.version);
-        let said = bench.run_python(&toolchain);
-        assert!(said.starts_with(&expected), "{said}");
+        let output = bench.run_python(&toolchain);
+        assert!(output.starts_with(&expected), "{output}");
         assert!(!toolchain.portable);
         assert_eq!(bench.files_with(&toolchain, &interpreter.prefix), Vec::<String>::new());
         let started = Instant::now();
-        assert_eq!(bench.ensure(&wanted(&[&exact]), true).unwrap(), toolchain);
+        assert_eq!(bench.provide(&request(&[&exact]), true).unwrap(), toolchain);
         println!("# again in {:?}", started.elapsed());
     }
 }
 
 #[test]
-fn the_systems_own_interpreter_runs_from_a_copy_too() {
-    let Some(mirror) = mirror() else { return println!("skipped: no WADERS_TEST_MIRROR") };
+fn a_copy_of_the_system_interpreter_runs() {
+    let Some(mirror) = mirror() else { return println!("skipped: WADERS_TEST_MIRROR is not set") };
     let mut bench = Bench::new(&mirror);
-    bench.settings.host = host::Settings { versions_dirs: Vec::new(), path: vec![PathBuf::from("/usr/bin")] };
+    bench.settings.host = host::HostSettings { versions_dirs: Vec::new(), path: vec![PathBuf::from("/usr/bin")] };
     bench.settings.providers = vec![Provider::Host];
-    let Some(interpreter) = host::interpreters(&bench.settings.host).pop() else {
+    let Some(interpreter) = host::find_interpreters(&bench.settings.host).pop() else {
         return println!("skipped: no interpreter in /usr/bin");
     };
-    let toolchain = bench.ensure(&wanted(&[&format!("=={}", interpreter.version)]), false).unwrap();
+    let toolchain = bench.provide(&request(&[&format!("=={}", interpreter.version)]), false).unwrap();
     let minor = minor(&interpreter.version);
-    let said = bench.run_python(&toolchain);
+    let output = bench.run_python(&toolchain);
     let expected =
         format!("{} /toolchain/python{minor}/bin/python{minor} /toolchain/python{minor}", interpreter.version);
-    assert!(said.starts_with(&expected), "{said}");
+    assert!(output.starts_with(&expected), "{output}");
 }

@@ -1,22 +1,23 @@
-//! What a user sees, word for word: the transcripts in `tests/cli`, each played in a copy of its fixture repository.
-//! `reading/` needs nothing but this program; `running/` also the archive of packages and the index that this machine's
-//! settings name. `TRYCMD=overwrite cargo test --test it transcripts` writes down what is seen now.
+//! The exact output of commands: runs the transcripts in `tests/cli`, each in a copy of its fixture repository. Those in
+//! `reading/` need only this program; those in `running/` also need the package archive and the index in this machine's
+//! settings. `TRYCMD=overwrite cargo test --test it transcripts` updates the transcripts.
 
-mod endings;
-mod ground;
-mod keeping;
-mod retracing;
+mod caching;
+mod interruption;
+mod other_users;
+mod trace_reuse;
 mod wheels;
+mod workspace;
 
-use ground::Ground;
+use workspace::Workspace;
 
 #[test]
-fn transcripts_of_reading_are_what_users_see() {
-    Ground::new("reading").play();
+fn transcripts_of_reading_goals_match() {
+    Workspace::new("reading").check_transcripts();
 }
 
 #[test]
-fn transcripts_of_running_are_what_users_see() {
-    let Some(ground) = Ground::running() else { return };
-    ground.play();
+fn transcripts_of_running_goals_match() {
+    let Some(workspace) = Workspace::running() else { return };
+    workspace.check_transcripts();
 }

@@ -1,6 +1,6 @@
-"""What a step can see of the machine it runs on: one function an item, each returning the leaks it found as text.
+"""The properties of the host that a step might see: a function for each item returns the leaks that it found as text.
 
-Nothing is sent anywhere: a route is found by connecting a datagram socket, which sends no packet.
+No packet is sent: a route is found by connecting a datagram socket.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ITEMS: dict[str, Callable[[], list[str]]] = {}
 
-# Everything that may stand directly below the root of a sandbox.
+# The directories that may exist in the root of a sandbox.
 ROOT = {"bin", "deps", "dev", "etc", "home", "lib", "lib64", "out", "proc", "sbin", "src", "tmp", "toolchain", "usr"}
 
 
@@ -26,7 +26,7 @@ def item(function: Callable[[], list[str]]) -> Callable[[], list[str]]:
 
 
 def readable(paths: Iterator[str] | list[str]) -> list[str]:
-    """Those of the paths that can be read and hold something."""
+    """The paths that can be read and are not empty, with their content."""
     found = []
     for path in paths:
         try:
@@ -41,7 +41,7 @@ def readable(paths: Iterator[str] | list[str]) -> list[str]:
     return found
 
 
-def unlike(name: str, seen: object, expected: object) -> list[str]:
+def difference(name: str, seen: object, expected: object) -> list[str]:
     return [] if seen == expected else [f"{name} is {seen!r}"]
 
 
@@ -150,52 +150,52 @@ def a3_unusual_socket_families() -> list[str]:
     return opened
 
 
-# A9: what tells one machine, user or moment from another
+# A9: properties that identify a machine, a user or a time
 
 
 @item
 def a9_hostname() -> list[str]:
-    return unlike("hostname", socket.gethostname(), "waders")
+    return difference("hostname", socket.gethostname(), "waders")
 
 
 @item
 def a9_domain_name() -> list[str]:
     name = ctypes.create_string_buffer(65)
     ctypes.CDLL(None).getdomainname(name, 65)
-    return unlike("domain name", name.value.decode(), "(none)") if name.value else []
+    return difference("domain name", name.value.decode(), "(none)") if name.value else []
 
 
 @item
 def a9_user() -> list[str]:
-    return unlike("uid, gid and name", (os.getuid(), os.getgid(), getpass.getuser()), (1000, 1000, "waders"))
+    return difference("uid, gid and name", (os.getuid(), os.getgid(), getpass.getuser()), (1000, 1000, "waders"))
 
 
 @item
 def a9_home_and_scratch() -> list[str]:
     seen = os.environ.get("HOME"), os.environ.get("TMPDIR")
-    return unlike("HOME and TMPDIR", seen, ("/home/waders", "/tmp"))
+    return difference("HOME and TMPDIR", seen, ("/home/waders", "/tmp"))
 
 
 @item
 def a9_time_zone() -> list[str]:
-    return unlike("time zone", time.tzname, ("UTC", "UTC"))
+    return difference("time zone", time.tzname, ("UTC", "UTC"))
 
 
 @item
 def a9_locale() -> list[str]:
-    return unlike("LANG", os.environ.get("LANG"), "C.UTF-8")
+    return difference("LANG", os.environ.get("LANG"), "C.UTF-8")
 
 
 @item
 def a9_umask() -> list[str]:
     mask = os.umask(0o022)
     os.umask(mask)
-    return unlike("umask", oct(mask), oct(0o022))
+    return difference("umask", oct(mask), oct(0o022))
 
 
 @item
 def a9_limits() -> list[str]:
-    return unlike("core file limit", resource.getrlimit(resource.RLIMIT_CORE), (0, 0))
+    return difference("core file limit", resource.getrlimit(resource.RLIMIT_CORE), (0, 0))
 
 
 @item

@@ -1,4 +1,4 @@
-//! The grammar of the command line, one sentence a test.
+//! Tests of the grammar of the command line.
 
 use serde_json::json;
 
@@ -26,7 +26,7 @@ fn check_help(line: &str, topics: &[&str], advanced: bool) {
 }
 
 #[test]
-fn goals_flags_specs_and_passthrough_are_told_apart() {
+fn goals_flags_specs_and_passthrough_are_distinguished() {
     check("test --debug src/a:: -- -k foo --bar", "test | test.debug=true | src/a:: | -k foo --bar");
     check("fmt lint ::", "fmt lint |  | :: | ");
     check("list src list tools", "list |  | src tools | ");
@@ -34,7 +34,7 @@ fn goals_flags_specs_and_passthrough_are_told_apart() {
 }
 
 #[test]
-fn what_looks_like_a_path_or_exists_is_a_spec() {
+fn a_word_with_path_characters_or_an_existing_path_is_a_spec() {
     check("list src a/b c.py x: *.py //:r#k", "list |  | src a/b c.py x: *.py //:r#k | ");
     assert!(matches!(read("list nowhere"), Err(Error::UnknownGoals { .. })));
 }
@@ -51,7 +51,7 @@ fn excluding_specs_begin_with_a_minus_or_an_exclamation_mark() {
 }
 
 #[test]
-fn after_a_spec_only_global_flags_are_short() {
+fn after_a_spec_only_global_flags_need_no_prefix() {
     check("test :: --tag=a --test-debug", "test | GLOBAL.tag=a test.debug=true | :: | ");
     let error = read("test :: --debug").unwrap_err();
     assert_eq!(error.to_string(), "unknown flag: `--debug`");
@@ -61,7 +61,7 @@ fn after_a_spec_only_global_flags_are_short() {
 #[test]
 fn a_flag_and_its_value_are_one_word() {
     let error = read("list --tag a ::").unwrap_err();
-    assert_eq!(error.to_string(), "flag `--tag` has no value");
+    assert_eq!(error.to_string(), "missing value of flag `--tag`");
     assert_eq!(error.hint().unwrap(), "write `--tag=VALUE`, without a space");
 }
 
@@ -77,7 +77,7 @@ fn aliases_are_replaced_before_the_dashes_only() {
 }
 
 #[test]
-fn old_names_are_todays() {
+fn old_names_are_replaced_by_current_names() {
     check("dependees --transitive ::", "dependents | dependents.transitive=true | :: | ");
     check(
         "test --changed-since=a --changed-dependees=direct",
@@ -87,7 +87,7 @@ fn old_names_are_todays() {
 }
 
 #[test]
-fn unknown_words_are_named_with_a_neighbour() {
+fn unknown_words_are_reported_with_a_suggestion() {
     let error = read("tset lnit ::").unwrap_err();
     assert_eq!(error.to_string(), "unknown goals: `tset`, `lnit`");
     assert!(error.hint().unwrap().starts_with("did you mean `test`?"));
@@ -95,7 +95,7 @@ fn unknown_words_are_named_with_a_neighbour() {
 }
 
 #[test]
-fn help_is_asked_for_in_many_ways() {
+fn help_has_several_spellings() {
     check_help("help", &[], false);
     check_help("test --help", &["test"], false);
     check_help("-h lint", &["lint"], false);
@@ -110,7 +110,7 @@ fn help_is_asked_for_in_many_ways() {
 }
 
 #[test]
-fn a_goal_of_words_takes_any() {
+fn completions_accepts_any_word() {
     check("completions bash", "completions |  | bash | ");
 }
 
@@ -133,11 +133,11 @@ fn flags_that_name_settings_files_are_found_early() {
 }
 
 #[test]
-fn without_a_goal_there_is_advice_unless_there_is_no_word_at_all() {
+fn a_missing_goal_is_an_error_unless_the_command_line_is_empty() {
     for line in ["::", "src", "--level=debug", "-ldebug src/a.py", "-- x"] {
         let error = read(line).unwrap_err();
         assert_eq!(error, Error::NoGoal, "{line}");
-        assert!(error.hint().unwrap().contains("`goals`"), "{line}");
+        assert!(error.hint().unwrap().contains("`help goals`"), "{line}");
     }
     assert_eq!(read("").unwrap(), Args::default());
     assert!(matches!(read("src --no-such-flag"), Err(Error::UnknownFlags { .. })));

@@ -1,11 +1,11 @@
-//! Precedence, merging and messages, on settings files in a real directory.
+//! Precedence, merging and messages, with settings files in a temporary directory.
 
 use serde_json::json;
 
 use super::*;
 use crate::config::Environment;
 
-/// A repository with settings files, an environment and flags.
+/// The inputs of a test: settings files, environment variables, flags and arguments after `--`.
 #[derive(Default)]
 struct Case<'a> {
     files: &'a [(&'a str, &'a str)],
@@ -31,7 +31,7 @@ impl Case<'_> {
         };
         let flags: Vec<Flag> = self.flags.iter().map(flag).collect();
         let passthrough: Vec<String> = self.passthrough.iter().map(|word| (*word).to_owned()).collect();
-        let settings = Settings::read(environment, dir.path().to_owned(), &flags)?;
+        let settings = SettingsSources::read(environment, dir.path().to_owned(), &flags)?;
         Config::load(&settings, &flags, &passthrough)
     }
 
@@ -45,23 +45,23 @@ impl Case<'_> {
     }
 }
 
-fn of_files<'a>(files: &'a [(&'a str, &'a str)]) -> Case<'a> {
+fn with_files<'a>(files: &'a [(&'a str, &'a str)]) -> Case<'a> {
     Case { files, ..Case::default() }
 }
 
-fn of_file(text: &str) -> (Config, Vec<Warning>) {
-    of_files(&[("pants.toml", text)]).load().unwrap()
+fn load_file(text: &str) -> (Config, Vec<Warning>) {
+    with_files(&[("pants.toml", text)]).load().unwrap()
 }
 
 #[test]
-fn without_any_source_the_default_holds() {
+fn without_any_source_the_default_is_used() {
     Case::default().check("test", "output", json!("failed"));
     Case::default().check("test", "report_dir", json!("dist/test/reports"));
     Case::default().check("python", "interpreter_constraints", Value::Null);
 }
 
 #[test]
-fn flags_outrank_the_environment_which_outranks_rc_files_which_outrank_all_others() {
+fn flags_override_the_environment_which_overrides_rc_files_which_override_other_files() {
     let files = [
         ("pants.toml", "[test]\noutput = 'none'\ntimeout_default = 1\nattempts_default = 1\nshard = '1'"),
         ("waders.toml", "[test]\nshard = '2'"),
@@ -87,7 +87,7 @@ fn flags_outrank_the_environment_which_outranks_rc_files_which_outrank_all_other
 }
 
 #[test]
-fn rc_files_can_be_turned_off() {
+fn rc_files_can_be_disabled() {
     let files = [("pants.toml", ""), (".pants.rc", "[test]\noutput = 'all'")];
     let vars = [("PANTS_PANTSRC", "false")];
     Case { files: &files, vars: &vars, ..Case::default() }.check("test", "output", json!("failed"));
@@ -113,7 +113,7 @@ fn a_named_settings_file_must_exist() {
 }
 
 #[test]
-fn lists_grow_through_the_sources() {
+fn lists_are_extended_by_each_source() {
     let files = [("pants.toml", "[GLOBAL]\npants_ignore.add = ['a']\n[test]\nextra_env_vars = ['A']")];
     let case = Case {
         files: &files,
@@ -128,7 +128,7 @@ fn lists_grow_through_the_sources() {
 #[test]
 fn a_later_file_replaces_a_list() {
     let files = [("pants.toml", "[pytest]\nargs = ['-v', \"-m 'not slow'\"]"), ("ci.toml", "[pytest]\nargs = ['-q']")];
-    of_files(&files).check("pytest", "args", json!(["-v", "-m", "not slow"]));
+    with_files(&files).check("pytest", "args", json!(["-v", "-m", "not slow"]));
     Case { files: &files, vars: &[("PANTS_CONFIG_FILES", "ci.toml")], ..Case::default() }.check(
         "pytest",
         "args",
@@ -137,7 +137,7 @@ fn a_later_file_replaces_a_list() {
 }
 
 #[test]
-fn what_follows_the_dashes_goes_to_the_options_that_want_it() {
+fn arguments_after_two_dashes_are_appended_to_passthrough_options() {
     let files = [("pants.toml", "[pytest]\nargs = ['-v']")];
     let case = Case { files: &files, passthrough: &["-k", "a b"], ..Case::default() };
     case.check("pytest", "args", json!(["-v", "-k", "a b"]));
@@ -146,7 +146,7 @@ fn what_follows_the_dashes_goes_to_the_options_that_want_it() {
 }
 
 #[test]
-fn placeholders_stand_for_seeds_defaults_and_neighbours() {
+fn placeholders_refer_to_built_in_names_defaults_and_the_same_section() {
     let text = "[DEFAULT]\nbase = '%(homedir)s/x'\n[GLOBAL]\nlogdir = '%(base)s/%(env.WHO)s'\n\
                 [pytest]\njunit_family = 'f'\nconfig = '%(junit_family)s'\n\
                 [test]\nextra_env_vars = ['ROOT=%(buildroot)s']";
@@ -154,28 +154,28 @@ fn placeholders_stand_for_seeds_defaults_and_neighbours() {
     case.check("GLOBAL", "logdir", json!("/home/u/x/me"));
     case.check("pytest", "config", json!("f"));
     case.check("test", "extra_env_vars", json!(["ROOT=/src"]));
-    let (config, _) = of_file("[GLOBAL]\nlocal_execution_root_dir = '%(buildroot)s/.tmp'");
+    let (config, _) = load_file("[GLOBAL]\nlocal_execution_root_dir = '%(buildroot)s/.tmp'");
     let dir = config.text("GLOBAL", "local_execution_root_dir").unwrap();
     assert!(dir.starts_with('/') && dir.ends_with("/.tmp") && !dir.starts_with("/src"), "{dir}");
 }
 
 #[test]
-fn an_unknown_placeholder_says_where_it_stands() {
-    let error = of_files(&[("pants.toml", "[test]\n\nshard = '%(env.NOPE)s'")]).error();
-    assert_eq!(error.to_string(), "pants.toml:3:1: option `shard` of `[test]`: `%(env.NOPE)s` stands for nothing");
+fn an_unknown_placeholder_is_reported_with_its_position() {
+    let error = with_files(&[("pants.toml", "[test]\n\nshard = '%(env.NOPE)s'")]).error();
+    assert_eq!(error.to_string(), "pants.toml:3:1: option `shard` of `[test]`: `%(env.NOPE)s` is not defined");
     assert_eq!(error.hint().unwrap(), "set the environment variable `NOPE`");
 }
 
 #[test]
-fn default_stands_in_for_every_section() {
-    let (config, warnings) = of_file("[DEFAULT]\nskip = true\n[black]\nskip = false");
+fn the_default_section_applies_to_every_section() {
+    let (config, warnings) = load_file("[DEFAULT]\nskip = true\n[black]\nskip = false");
     assert!(config.flag("mypy", "skip") && !config.flag("black", "skip"));
     assert_eq!(warnings, []);
 }
 
 #[test]
-fn dicts_come_as_tables_or_text() {
-    let (config, _) = of_file(
+fn dicts_are_read_from_tables_and_text() {
+    let (config, _) = load_file(
         "[python]\nresolves_to_interpreter_constraints = \"{'k': ['>=3.9']}\"\n[python.resolves]\nb = '1'\na = '2'",
     );
     assert_eq!(
@@ -186,23 +186,23 @@ fn dicts_come_as_tables_or_text() {
 }
 
 #[test]
-fn values_may_stand_in_files() {
+fn values_are_read_from_files() {
     let files =
         [("pants.toml", "[docker]\nbuild_args = '@args.json'\n[test]\nshard = '@?gone'"), ("args.json", "[\"A=1\"]")];
-    of_files(&files).check("docker", "build_args", json!(["A=1"]));
-    of_files(&files).check("test", "shard", json!(""));
+    with_files(&files).check("docker", "build_args", json!(["A=1"]));
+    with_files(&files).check("test", "shard", json!(""));
 }
 
 #[test]
-fn old_names_count_as_todays_and_todays_win() {
-    let (config, warnings) = of_file(
+fn old_names_are_accepted_and_current_names_have_precedence() {
+    let (config, warnings) = load_file(
         "[python-setup]\nenable_resolves = true\n[pytest]\ntimeout_default = 300\n[GLOBAL]\nprocess_cleanup = false",
     );
     assert!(config.flag("python", "enable_resolves"));
     assert_eq!(config.integer("test", "timeout_default"), Some(300));
     assert_eq!(config.text("GLOBAL", "keep_sandboxes"), Some("always"));
     assert_eq!(warnings, []);
-    let (config, _) = of_file("[pytest]\ntimeout_default = 300\n[test]\ntimeout_default = 1");
+    let (config, _) = load_file("[pytest]\ntimeout_default = 300\n[test]\ntimeout_default = 1");
     assert_eq!(config.integer("test", "timeout_default"), Some(1));
 }
 
@@ -218,8 +218,8 @@ fn environment_variables_have_several_names() {
 }
 
 #[test]
-fn unknown_settings_are_one_warning() {
-    let (_, warnings) = of_file("[towncirer]\nx = 1\n[test]\noutptu = 'all'\n[go-golang]\nskip = true");
+fn unknown_settings_cause_one_warning() {
+    let (_, warnings) = load_file("[towncirer]\nx = 1\n[test]\noutptu = 'all'\n[go-golang]\nskip = true");
     assert_eq!(warnings.len(), 1);
     let message = &warnings[0].message;
     assert!(
@@ -227,12 +227,12 @@ fn unknown_settings_are_one_warning() {
         "{message}"
     );
     assert!(message.contains("[towncirer]") && !message.contains("golang"), "{message}");
-    assert_eq!(of_file("[GLOBAL]\nverify_config = false\n[towncirer]").1, []);
+    assert_eq!(load_file("[GLOBAL]\nverify_config = false\n[towncirer]").1, []);
 }
 
 #[test]
-fn a_wrong_value_says_where_what_and_how() {
-    let error = of_files(&[("pants.toml", "[test]\noutput = 'fail'")]).error();
+fn an_invalid_value_is_reported_with_origin_option_and_expected_values() {
+    let error = with_files(&[("pants.toml", "[test]\noutput = 'fail'")]).error();
     assert_eq!(
         error.to_string(),
         "pants.toml:2:1: option `output` of `[test]`: `fail` is not one of `all`, `failed`, `none`"
@@ -244,11 +244,11 @@ fn a_wrong_value_says_where_what_and_how() {
 }
 
 #[test]
-fn broken_settings_files_say_where() {
+fn syntax_errors_are_reported_with_their_position() {
     for (text, start) in
         [("[test\n", "pants.toml:1:"), ("[test]\nx = \n", "pants.toml:2:"), ("x = 1\n", "pants.toml:1:1")]
     {
-        let error = of_files(&[("pants.toml", text)]).error();
+        let error = with_files(&[("pants.toml", text)]).error();
         assert!(error.to_string().starts_with(start), "{error}");
     }
 }

@@ -1,229 +1,290 @@
-//! The goals and their options, and the sections that choose what goals work on.
+//! The goals and their options, and the sections that select targets and files.
 
 use super::entry::Kind::{Bool, Text, Texts};
 use super::entry::{
     Entry, Scope, choice, dict, entry, goal, inert, integer, off, on, subsystem, text, text_or, texts, texts_or, words,
 };
 
+/// Goals and selection.
 pub const SCOPES: &[Scope] = &[
     goal(
         "list",
         "List targets.",
-        &[off("documented", "Only targets with a description, with it."), JSON, SEP, OUTPUT_FILE],
+        &[off("documented", "List only targets with a description, and show the description."), JSON, SEP, OUTPUT_FILE],
     ),
-    goal("filter", "List targets; an older name of `list`.", &[JSON, SEP, OUTPUT_FILE]),
-    goal("dependencies", "What targets depend on.", DEPENDENCIES),
-    goal("dependents", "What depends on targets.", DEPENDENCIES),
-    goal("paths", "How one target comes to depend on another.", &[FROM, TO, OUTPUT_FILE]),
-    goal("peek", "Targets with all their fields, as JSON.", PEEK),
-    goal("filedeps", "The source and BUILD files of targets.", FILEDEPS),
-    goal("roots", "The source roots.", &[JSON, SEP, OUTPUT_FILE]),
-    goal("count-loc", "Count lines of code.", &[off("json", "As JSON. Only Waders has it."), OUTPUT_FILE]),
-    goal("graph", "Targets and their dependencies as a picture. Only Waders has it.", GRAPH),
-    goal("py-constraints", "Interpreter constraints of targets.", &[off("summary", "As CSV."), OUTPUT_FILE]),
-    goal("lint", "Find what linters find, and what formatters would change.", LINT),
+    goal("filter", "List targets. An older name of `list`.", &[JSON, SEP, OUTPUT_FILE]),
+    goal("dependencies", "List the dependencies of targets.", DEPENDENCIES),
+    goal("dependents", "List the targets that depend on targets.", DEPENDENCIES),
+    goal("paths", "List the dependency paths between two targets.", &[FROM, TO, OUTPUT_FILE]),
+    goal("peek", "Print targets with all their fields as JSON.", PEEK),
+    goal("filedeps", "List the source files and BUILD files of targets.", FILEDEPS),
+    goal("roots", "List the source roots.", &[JSON, SEP, OUTPUT_FILE]),
+    goal(
+        "count-loc",
+        "Count lines of code.",
+        &[off("json", "Print the counts as JSON. This option is specific to Waders."), OUTPUT_FILE],
+    ),
+    goal("graph", "Print a graph of targets and their dependencies. This goal is specific to Waders.", GRAPH),
+    goal(
+        "py-constraints",
+        "Print the interpreter constraints of targets.",
+        &[off("summary", "Print a summary of all targets as CSV."), OUTPUT_FILE],
+    ),
+    goal("lint", "Run linters, and check whether formatters would change files.", LINT),
     goal("fmt", "Format sources in place.", &[ONLY, BATCH_SIZE, TIMEOUT, RESULTS, inert("per_file_caching", Bool)]),
-    goal("fix", "Fix and format sources in place.", &[ONLY, BATCH_SIZE, SKIP_FORMATTERS, TIMEOUT, RESULTS]),
+    goal(
+        "fix",
+        "Run fixers and formatters on sources in place.",
+        &[ONLY, BATCH_SIZE, SKIP_FORMATTERS, TIMEOUT, RESULTS],
+    ),
     goal(
         "check",
-        "Check types.",
+        "Run type checkers.",
         &[
             ONLY,
             RESULTS,
             SARIF,
-            off("force", "Check everything again, from nothing."),
-            off("verify", "Then check once more from nothing, and fail where that finds something else."),
+            off("force", "Check everything again without cached results and incremental state."),
+            off(
+                "verify",
+                "Repeat the check without cached results and incremental state, and fail if the results differ.",
+            ),
         ],
     ),
     goal("test", "Run tests.", TEST),
-    goal("package", "Build what can be distributed into the dist directory.", &[]),
+    goal("package", "Build distributable packages in the dist directory.", &[]),
     goal(
         "publish",
-        "Package and publish.",
+        "Build packages and publish them.",
         &[
-            text("output", "Write a JSON record of what was published."),
-            off("noninteractive_process_output", "Show the output of programs that publish."),
+            text("output", "A file to which a JSON record of the published packages is written."),
+            off("noninteractive_process_output", "Show the output of the publishing programs."),
         ],
     ),
     goal(
         "run",
         "Run one target.",
         &[
-            words("args", "Arguments for the program.").passed_through(),
-            off("debug_adapter", "Run under the debug adapter."),
-            off("restartable", "Restart when files change."),
-            off("cleanup", "Remove the sandbox afterwards."),
+            words("args", "Arguments for the program. Arguments after `--` are appended.").passed_through(),
+            off("debug_adapter", "Run the program under the debug adapter."),
+            off("restartable", "Restart the program when files change."),
+            off("cleanup", "Remove the sandbox after the program has ended."),
         ],
     ),
     goal(
         "repl",
-        "An interpreter with targets importable.",
+        "Start an interpreter that can import the targets.",
         &[
-            text("shell", "`python` or `ipython`."),
-            words("args", "Arguments for the interpreter.").passed_through(),
-            off("restartable", "Restart when files change."),
+            text("shell", "The interpreter to start: `python` or `ipython`."),
+            words("args", "Arguments for the interpreter. Arguments after `--` are appended.").passed_through(),
+            off("restartable", "Restart the program when files change."),
             inert("run_in_workspace", Bool),
         ],
     ),
-    goal("export", "Write virtual environments for editors.", EXPORT),
+    goal("export", "Create virtual environments, for example for editors.", EXPORT),
     goal(
         "generate-lockfiles",
-        "Resolve requirements into lockfiles.",
+        "Resolve requirements and write lockfiles.",
         &[
-            texts("resolve", "Only these resolves."),
-            text("custom_command", "What lockfile headers say to run."),
-            on("diff", "Show what changed."),
-            off("diff_include_unchanged", "Also show what did not."),
-            off("sync", "Change as few versions as the requirements need."),
+            texts("resolve", "Use only these resolves."),
+            text("custom_command", "The command that the headers of lockfiles recommend for regeneration."),
+            on("diff", "Show the differences between the old and the new lockfile."),
+            off("diff_include_unchanged", "Include unchanged packages in the differences."),
+            off("sync", "Keep the locked versions as far as the requirements permit."),
         ],
     ),
-    goal("tailor", "Write missing BUILD targets.", TAILOR),
+    goal("tailor", "Add missing targets to BUILD files.", TAILOR),
     goal(
         "update-build-files",
-        "Format BUILD files and bring them up to date.",
+        "Format BUILD files and replace deprecated names.",
         &[
-            off("check", "Only say what would change; exit code 1 if anything would."),
-            on("fmt", "Format them."),
-            choice("formatter", &["black", "yapf", "ruff", "buildifier"], "\"black\"", "With which formatter."),
-            on("fix_safe_deprecations", "Replace old names that have an equal new one."),
+            off("check", "Report the changes without making them. The exit code is 1 if there are any."),
+            on("fmt", "Format the BUILD files."),
+            choice(
+                "formatter",
+                &["black", "yapf", "ruff", "buildifier"],
+                "\"black\"",
+                "The formatter for BUILD files.",
+            ),
+            on("fix_safe_deprecations", "Replace deprecated names that have an equivalent new name."),
             inert("fix_python_macros", Bool),
         ],
     ),
     goal("version", "Print the version.", &[]),
-    goal("completions", "Print a completion script: `completions bash`, `zsh`, `fish`.", &[]),
-    goal("complete", "Completions for a command line.", &[]),
+    goal(
+        "completions",
+        "Print a completion script for a shell: `completions bash`, `completions zsh` or `completions fish`.",
+        &[],
+    ),
+    goal("complete", "Print completions for a command line. Used by completion scripts.", &[]),
     goal("experimental-deploy", "Deploy targets.", &[inert("dry_run", Bool), inert("publish_dependencies", Bool)]),
     goal(
         "python-dump-source-analysis",
-        "What inference reads from sources.",
+        "Print what dependency inference reads from sources.",
         &[inert("analysis_flavor", Text), inert("output_file", Text)],
     ),
     goal("export-codegen", "Write generated sources.", &[]),
     goal("experimental-bsp", "Serve the Build Server Protocol.", &[]),
-    goal("experimental-explorer", "Serve a browser.", &[]),
-    goal("go-generate", "Run Go's generators.", &[]),
+    goal("experimental-explorer", "Start the Pants explorer.", &[]),
+    goal("go-generate", "Run the generators of Go.", &[]),
     goal("generate-snapshots", "Update test snapshots.", &[]),
     subsystem(
         "changed",
-        "Choose targets by what changed in git.",
+        "Select targets by the changes in git.",
         &[
-            text("since", "Files changed since this commit."),
-            text("diffspec", "Files changed in this range."),
-            choice("dependents", &["none", "direct", "transitive"], "\"none\"", "Also what depends on them."),
+            text("since", "Select the files that have changed since this commit."),
+            text("diffspec", "Select the files that have changed in this range of commits."),
+            choice(
+                "dependents",
+                &["none", "direct", "transitive"],
+                "\"none\"",
+                "Also select the targets that depend on the changed targets.",
+            ),
         ],
     ),
     subsystem(
         "filter",
-        "Narrow the targets that arguments name.",
+        "Filter the targets that the arguments select.",
         &[
-            texts("target_type", "By target type; `-t` is all others."),
-            choice("granularity", &["all", "file", "BUILD"], "\"all\"", "Only generated ones, or only written ones."),
-            texts("address_regex", "By address."),
-            texts("tag_regex", "By tag."),
+            texts("target_type", "Select by target type. `-type` selects all other types."),
+            choice(
+                "granularity",
+                &["all", "file", "BUILD"],
+                "\"all\"",
+                "Select all targets, only generated targets (`file`), or only targets in BUILD files (`BUILD`).",
+            ),
+            texts("address_regex", "Select by address, with regular expressions."),
+            texts("tag_regex", "Select by tag, with regular expressions."),
         ],
     ),
-    subsystem("cli", "The command line.", &[dict("alias", "Words and flags that stand for others.")]),
+    subsystem(
+        "cli",
+        "Settings of the command line.",
+        &[dict("alias", "Aliases: a name, and the words and flags that replace it.")],
+    ),
     subsystem(
         "source",
-        "Where import paths begin.",
+        "Source roots: the directories in which import paths begin.",
         &[
-            texts_or("root_patterns", ROOT_PATTERNS, "Source roots; a leading `/` anchors at the build root."),
-            texts("marker_filenames", "A file of such a name marks a source root."),
+            texts_or(
+                "root_patterns",
+                ROOT_PATTERNS,
+                "Patterns of source roots. A leading `/` anchors a pattern at the build root.",
+            ),
+            texts("marker_filenames", "Names of files that mark their directory as a source root."),
         ],
     ),
     subsystem(
         "subprocess-environment",
-        "What every step's environment has.",
-        &[texts_or("env_vars", ENV_VARS, "`NAME=value`, or `NAME` to copy it.").read_inside()],
+        "The environment variables of every step.",
+        &[texts_or(
+            "env_vars",
+            ENV_VARS,
+            "Environment variables: `NAME=value`, or `NAME` for the value of the current environment.",
+        )
+        .used_in_sandbox()],
     ),
     subsystem(
         "environments-preview",
         "Named environments.",
         &[
-            dict("names", "Name to target address."),
-            dict("platforms_to_local_environment", "Platform to name."),
+            dict("names", "A mapping from names to the addresses of targets."),
+            dict("platforms_to_local_environment", "A mapping from platforms to names of environments."),
             inert("remote_execution_extra_platform_properties", Texts),
         ],
     ),
     subsystem(
         "regex-lint",
-        "Patterns that files must or must not have.",
+        "Patterns that files must contain or must not contain.",
         &[
-            dict("config", "`required_matches`, `path_patterns`, `content_patterns`."),
-            off("skip", "Leave it out."),
+            dict(
+                "config",
+                "The configuration, with the keys `required_matches`, `path_patterns` and `content_patterns`.",
+            ),
+            off("skip", "Disable this check."),
             choice(
                 "detail_level",
                 &["none", "summary", "nonmatching", "names", "all"],
                 "\"nonmatching\"",
-                "How much to say.",
+                "The level of detail of the report.",
             ),
         ],
     ),
     subsystem(
         "visibility",
-        "Who may depend on whom.",
-        &[on("enforce", "Refuse dependencies that the rules forbid."), off("skip", "Leave out of `lint`.")],
+        "Visibility rules: which targets can depend on which.",
+        &[
+            on("enforce", "Report dependencies that the rules forbid as errors."),
+            off("skip", "Leave this check out of `lint`."),
+        ],
     ),
     subsystem(
         "stats",
-        "Counters at the end.",
+        "Statistics at the end of a run.",
         &[
-            off("log", "Print them."),
-            off("memory_summary", "With memory."),
-            text("output_file", "Write them there."),
-            choice("format", &["text", "jsonlines"], "\"text\"", "How."),
+            off("log", "Print the statistics."),
+            off("memory_summary", "Include the use of memory."),
+            text("output_file", "A file to which the statistics are written."),
+            choice("format", &["text", "jsonlines"], "\"text\"", "The format of the statistics."),
         ],
     ),
 ];
 
-const SEP: Entry = text_or("sep", "\"\\\\n\"", "What stands between the lines.");
-const JSON: Entry = off("json", "As one JSON list. Only Waders has it.");
-const RESULTS: Entry = off("json", "Print results as JSON. Only Waders has it.");
-const OUTPUT_FILE: Entry = text("output_file", "Write to this file rather than to standard output.");
-const FROM: Entry = text("from", "The target to start from.");
-const TO: Entry = text("to", "The target to reach.");
-const ONLY: Entry = texts("only", "Only these tools.");
-const BATCH_SIZE: Entry = integer("batch_size", "128", "How many files one process gets at most.");
-const SKIP_FORMATTERS: Entry = off("skip_formatters", "Leave formatters out.");
-const SKIP_FIXERS: Entry = off("skip_fixers", "Leave fixers out.");
+const SEP: Entry = text_or("sep", "\"\\\\n\"", "The separator between lines.");
+const JSON: Entry = off("json", "Print one JSON list. This option is specific to Waders.");
+const RESULTS: Entry = off("json", "Print the results as JSON. This option is specific to Waders.");
+const OUTPUT_FILE: Entry = text("output_file", "Write the output to this file instead of standard output.");
+const FROM: Entry = text("from", "The target at which the paths begin.");
+const TO: Entry = text("to", "The target at which the paths end.");
+const ONLY: Entry = texts("only", "Run only these tools.");
+const BATCH_SIZE: Entry = integer("batch_size", "128", "The maximum number of files for one process.");
+const SKIP_FORMATTERS: Entry = off("skip_formatters", "Do not run formatters.");
+const SKIP_FIXERS: Entry = off("skip_fixers", "Do not run fixers.");
 const ROOT_PATTERNS: &str =
     r#"["/", "src", "src/python", "src/py", "src/thrift", "src/protobuf", "src/protos", "src/scala", "src/java"]"#;
 const ENV_VARS: &str = r#"["LANG", "LC_CTYPE", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR"]"#;
 
 const DEPENDENCIES: &[Entry] = &[
-    off("transitive", "Also theirs, and so on."),
-    off("closed", "Also the targets themselves."),
-    choice("format", &["text", "json"], "\"text\"", "As lines or as JSON."),
+    off("transitive", "Include transitive dependencies or dependents."),
+    off("closed", "Include the targets themselves."),
+    choice("format", &["text", "json"], "\"text\"", "The output format."),
     inert("type", Text),
     SEP,
     OUTPUT_FILE,
 ];
 
 const PEEK: &[Entry] = &[
-    off("exclude_defaults", "Leave out fields that were not set."),
-    off("include_dep_rules", "With visibility rules."),
-    off("include_additional_info", "With what plugins add."),
+    off("exclude_defaults", "Leave out fields that are not set."),
+    off("include_dep_rules", "Include visibility rules."),
+    off("include_additional_info", "Include additional information of plugins."),
     OUTPUT_FILE,
 ];
 
 const GRAPH: &[Entry] = &[
-    choice("format", &["dot", "html", "json"], "\"dot\"", "For Graphviz, as a page for a browser, or for scripts."),
-    off("transitive", "Also what the dependencies depend on."),
+    choice(
+        "format",
+        &["dot", "html", "json"],
+        "\"dot\"",
+        "The output format: for Graphviz, as a web page, or for scripts.",
+    ),
+    off("transitive", "Include transitive dependencies."),
     OUTPUT_FILE,
 ];
 
 const FILEDEPS: &[Entry] = &[
-    off("absolute", "Absolute paths."),
-    off("globs", "The globs rather than the files."),
-    off("transitive", "Also of dependencies."),
+    off("absolute", "Print absolute paths."),
+    off("globs", "Print the globs of targets instead of the files."),
+    off("transitive", "Include the files of transitive dependencies."),
     JSON,
     SEP,
     OUTPUT_FILE,
 ];
 
-const TIMEOUT: Entry = integer("timeout", "null", "Seconds that one process of a tool may take.");
-const SARIF: Entry =
-    text("sarif", "Write findings as SARIF 2.1.0 to this file; `{distdir}` stands for the dist directory.");
+const TIMEOUT: Entry = integer("timeout", "null", "The time limit for one process of a tool, in seconds.");
+const SARIF: Entry = text(
+    "sarif",
+    "A file to which findings are written in SARIF 2.1.0. `{distdir}` is replaced by the dist directory.",
+);
 const LINT: &[Entry] = &[
     ONLY,
     SKIP_FORMATTERS,
@@ -237,46 +298,60 @@ const LINT: &[Entry] = &[
 ];
 
 const TEST: &[Entry] = &[
-    off("debug", "One after another in the foreground with the terminal; never cached."),
-    off("debug_adapter", "Debug under the debug adapter."),
-    off("force", "Run again in spite of kept results."),
-    choice("output", &["all", "failed", "none"], "\"failed\"", "Whose output to show."),
+    off("debug", "Run one test file in the foreground with access to the terminal. The result is not cached."),
+    off("debug_adapter", "Run the test under the debug adapter."),
+    off("force", "Run tests again even if their results are cached."),
+    choice("output", &["all", "failed", "none"], "\"failed\"", "The tests whose output is shown."),
     off("use_coverage", "Measure coverage."),
     off("open_coverage", "Open the coverage report."),
-    off("report", "Copy JUnit reports to the report directory."),
-    text_or("report_dir", "\"{distdir}/test/reports\"", "The report directory."),
-    text_or("shard", "\"\"", "`k/n`: only the k-th of n parts, counted from 0."),
-    on("timeouts", "Heed timeouts."),
-    integer("timeout_default", "null", "Seconds for a test file that sets none."),
-    integer("timeout_maximum", "null", "Seconds that no test file may exceed."),
-    integer("attempts_default", "1", "How often a failing test file is tried."),
-    integer("batch_size", "128", "How many files of one batch tag share a process."),
-    texts("extra_env_vars", "`NAME=value`, or `NAME` to copy it.").read_inside(),
-    texts("extra_inputs", "Files that every test may read beyond its dependencies, as globs. Only Waders has it."),
-    off("json", "Results as JSON on standard output. Only Waders has it."),
-    entry("show_rerun_command", Bool, "null", "Show what runs the failed tests again; by default where `CI` is set."),
+    off("report", "Write JUnit reports to the report directory."),
+    text_or("report_dir", "\"{distdir}/test/reports\"", "The directory for JUnit reports."),
+    text_or("shard", "\"\"", "Run one of several parts of the tests: `k/n` is part k of n, with k from 0."),
+    on("timeouts", "Apply timeouts."),
+    integer("timeout_default", "null", "The timeout in seconds of test files that do not set one."),
+    integer("timeout_maximum", "null", "The maximum timeout in seconds of any test file."),
+    integer("attempts_default", "1", "The maximum number of attempts for a test file that fails."),
+    integer("batch_size", "128", "The maximum number of test files with the same batch tag in one process."),
+    texts("extra_env_vars", "Environment variables: `NAME=value`, or `NAME` for the value of the current environment.")
+        .used_in_sandbox(),
+    texts(
+        "extra_inputs",
+        "Files that every test can read in addition to its dependencies, as globs. This option is specific to Waders.",
+    ),
+    off("json", "Print the results as JSON. This option is specific to Waders."),
+    entry(
+        "show_rerun_command",
+        Bool,
+        "null",
+        "Show the command that runs the failed tests again. By default, it is shown if `CI` is set.",
+    ),
     inert("experimental_report_test_result_info", Bool),
-    off("show_all_batch_targets", "Name every file of a batch."),
+    off("show_all_batch_targets", "List all files of a batch."),
 ];
 
 const EXPORT: &[Entry] = &[
-    texts("resolve", "Only these resolves."),
-    texts("bin", "These tools' binaries."),
-    choice("py_resolve_format", RESOLVE_FORMATS, "\"mutable_virtualenv\"", "A copy, or links into the store."),
-    texts("py_editable_in_resolve", "Resolves whose own distributions are installed as editable."),
-    texts("py_generated_sources_in_resolve", "Resolves that get generated sources."),
-    on("py_hermetic_scripts", "Scripts ignore the user's Python settings."),
-    texts("py_non_hermetic_scripts_in_resolve", "Except in these resolves."),
+    texts("resolve", "Use only these resolves."),
+    texts("bin", "The tools whose binaries are exported."),
+    choice(
+        "py_resolve_format",
+        RESOLVE_FORMATS,
+        "\"mutable_virtualenv\"",
+        "The form of the environments: a writable copy, or links into the store.",
+    ),
+    texts("py_editable_in_resolve", "Resolves in which the distributions of the repository are installed as editable."),
+    texts("py_generated_sources_in_resolve", "Resolves that include generated sources."),
+    on("py_hermetic_scripts", "Make scripts ignore the Python settings of the user."),
+    texts("py_non_hermetic_scripts_in_resolve", "Resolves to which `py_hermetic_scripts` does not apply."),
 ];
 
 const RESOLVE_FORMATS: &[&str] = &["mutable_virtualenv", "symlinked_immutable_virtualenv"];
 
 const TAILOR: &[Entry] = &[
-    off("check", "Only say what would change; exit code 1 if anything would."),
-    text_or("build_file_name", "\"BUILD\"", "The name of new BUILD files."),
-    text("build_file_header", "How new BUILD files begin."),
-    text_or("build_file_indent", "\"    \"", "One step of indentation."),
-    dict("alias_mapping", "Target type to the macro to write for it."),
-    texts("ignore_paths", "Globs to leave alone."),
-    texts("ignore_adding_targets", "Targets to leave out, as `dir:name`."),
+    off("check", "Report the changes without making them. The exit code is 1 if there are any."),
+    text_or("build_file_name", "\"BUILD\"", "The file name of new BUILD files."),
+    text("build_file_header", "The header of new BUILD files."),
+    text_or("build_file_indent", "\"    \"", "The indentation of one level."),
+    dict("alias_mapping", "A mapping from target types to the macros that are written instead."),
+    texts("ignore_paths", "Files to ignore, as globs."),
+    texts("ignore_adding_targets", "Targets that are not added, as `dir:name`."),
 ];

@@ -1,35 +1,39 @@
-//! The sections of backends around Python (docker, shell, adhoc), of plugins that are emulated, and those that are only
-//! accepted.
+//! Sections of other backends (docker, shell, adhoc), of emulated plugins, and sections that are accepted and ignored.
 
 use super::entry::Kind::{Bool, Dict, Text, Texts};
 use super::entry::{Entry, Scope, accepted, dict, inert, off, on, subsystem, text, text_or, texts, texts_or, words};
 
+/// Sections of other backends.
 pub const SCOPES: &[Scope] = &[
-    subsystem("docker", "Images.", DOCKER),
-    subsystem("dockerfile-parser", "Reads Dockerfiles.", PARSER),
+    subsystem("docker", "Docker images.", DOCKER),
+    subsystem("dockerfile-parser", "The parser of Dockerfiles.", PARSER),
     subsystem("shell-setup", "Shell sources.", SHELL),
     subsystem("shell", "Shell sources.", SHELL),
     subsystem("adhoc-tool", "Commands as targets.", &[inert("log_level", Text)]),
     subsystem(
         "system-binaries",
-        "Programs of the machine.",
+        "Programs of this machine.",
         &[texts_or(
             "system_binary_paths",
             r#"["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"]"#,
-            "Where they are.",
+            "The directories of these programs.",
         )],
     ),
     subsystem(
         "platform-specific-resources",
-        "Resources that differ by platform.",
-        &[text("target", "The platform: `linux_x86_64`, `linux_arm64`, `macos_x86_64`, `macos_arm64`.")],
+        "Resources that depend on the platform.",
+        &[text("target", "The platform: `linux_x86_64`, `linux_arm64`, `macos_x86_64` or `macos_arm64`.")],
     ),
-    subsystem("anonymous-telemetry", "Nothing is ever sent.", &[inert("enabled", Bool), inert("repo_id", Text)]),
+    subsystem(
+        "anonymous-telemetry",
+        "Telemetry of Pants. Waders never sends any.",
+        &[inert("enabled", Bool), inert("repo_id", Text)],
+    ),
     subsystem("build-files", "BUILD files.", &[inert("tailor", Bool)]),
     subsystem(
         "preamble",
-        "How files begin.",
-        &[dict("template_by_globs", "Glob to text."), off("skip", "Leave it out.")],
+        "Required headers of files.",
+        &[dict("template_by_globs", "A mapping from globs to headers."), off("skip", "Disable this check.")],
     ),
     accepted("antlr"),
     accepted("aws-lambda"),
@@ -75,8 +79,8 @@ pub const SCOPES: &[Scope] = &[
     accepted("python-build-standalone-python-provider"),
     subsystem(
         "python-thrift",
-        "Python from Thrift.",
-        &[on("infer_runtime_dependency", "Depend on the runtime."), inert("options", Texts)],
+        "Python code from Thrift.",
+        &[on("infer_runtime_dependency", "Infer a dependency on the runtime library."), inert("options", Texts)],
     ),
     accepted("scala"),
     accepted("scala-infer"),
@@ -97,7 +101,10 @@ pub const SCOPES: &[Scope] = &[
     subsystem(
         "thrift",
         "Thrift sources.",
-        &[on("dependency_inference", "Read their includes."), on("tailor", "`tailor` adds targets for them.")],
+        &[
+            on("dependency_inference", "Infer dependencies from includes."),
+            on("tailor", "Let `tailor` add targets for these files."),
+        ],
     ),
     accepted("thrift-python"),
     accepted("tsc"),
@@ -108,22 +115,25 @@ pub const SCOPES: &[Scope] = &[
 ];
 
 const DOCKER: &[Entry] = &[
-    text_or("default_repository", "\"{name}\"", "The repository part of names."),
-    text_or("default_context_root", "\"\"", "Where build contexts begin."),
-    dict("registries", "Alias to registry."),
-    words("build_args", "`NAME=value` for every build."),
-    texts("env_vars", "`NAME=value`, or `NAME` to copy it, for docker itself."),
-    text("build_target_stage", "The stage to build."),
+    text_or("default_repository", "\"{name}\"", "The repository part of image names."),
+    text_or("default_context_root", "\"\"", "The root directory of build contexts."),
+    dict("registries", "A mapping from aliases to registries."),
+    words("build_args", "Build arguments for every build, as `NAME=value`."),
+    texts(
+        "env_vars",
+        "Environment variables of docker: `NAME=value`, or `NAME` for the value of the current environment.",
+    ),
+    text("build_target_stage", "The stage of the Dockerfile to build."),
     off("use_buildx", "Build with BuildKit."),
-    off("build_verbose", "Show build output."),
-    off("build_no_cache", "Build every layer again."),
+    off("build_verbose", "Show the output of builds."),
+    off("build_no_cache", "Build every layer without the layer cache."),
     words("run_args", "Arguments for running images."),
-    dict("build_hosts", "Host names to address, for builds."),
-    off("publish_noninteractively", "Publish without the terminal."),
+    dict("build_hosts", "A mapping from host names to addresses for builds."),
+    off("publish_noninteractively", "Publish without access to the terminal."),
     texts("tools", "Programs that docker needs."),
-    texts("optional_tools", "Programs that docker may use."),
-    texts_or("executable_search_paths", r#"["<PATH>"]"#, "Where programs are looked for."),
-    on("tailor", "`tailor` adds targets for images."),
+    texts("optional_tools", "Optional programs that docker can use."),
+    texts_or("executable_search_paths", r#"["<PATH>"]"#, "The search path for programs."),
+    on("tailor", "Let `tailor` add targets for images."),
     inert("default_context_root_from_source", Bool),
     inert("experimental_enable_podman", Bool),
     inert("engine", Dict),
@@ -132,7 +142,7 @@ const DOCKER: &[Entry] = &[
 ];
 
 const PARSER: &[Entry] = &[
-    on("use_rust_parser", "Read by Rust."),
+    on("use_rust_parser", "Use the parser in Rust."),
     inert("version", Text),
     inert("lockfile", Text),
     inert("extra_requirements", Texts),
@@ -142,9 +152,9 @@ const PARSER: &[Entry] = &[
 ];
 
 const SHELL: &[Entry] = &[
-    texts_or("executable_search_paths", r#"["<PATH>"]"#, "Where programs are looked for."),
-    on("dependency_inference", "Dependencies from `source` lines."),
-    on("tailor_sources", "`tailor` adds targets for scripts."),
-    on("tailor_shunit2_tests", "`tailor` adds targets for tests."),
-    on("tailor", "Both of them, before Pants 2.25."),
+    texts_or("executable_search_paths", r#"["<PATH>"]"#, "The search path for programs."),
+    on("dependency_inference", "Infer dependencies from `source` commands."),
+    on("tailor_sources", "Let `tailor` add targets for scripts."),
+    on("tailor_shunit2_tests", "Let `tailor` add targets for tests."),
+    on("tailor", "Let `tailor` add targets for scripts and tests, for Pants before 2.25."),
 ];

@@ -1,14 +1,19 @@
-//! Old names of goals, sections and options, and what they are called now. Nothing here says how a name is read.
+//! Old names of goals, sections and options, and their current names. `settings` applies them.
 
 use super::Table;
 
-/// An option that moved. `values` translates the old value where it differs, as (old, new).
+/// An option that was renamed or moved.
 #[derive(Clone, Copy, Debug)]
 pub struct Renamed {
+    /// The old scope.
     pub scope: &'static str,
+    /// The old name.
     pub option: &'static str,
+    /// The current scope.
     pub now_scope: &'static str,
+    /// The current name.
     pub now_option: &'static str,
+    /// Old values that were renamed too, as (old, current).
     pub values: &'static [(&'static str, &'static str)],
 }
 
@@ -21,6 +26,7 @@ const fn moved(
     Renamed { scope, option, now_scope, now_option, values: &[] }
 }
 
+/// Renamed options.
 pub const OPTIONS: &[Renamed] = &[
     moved("pytest", "timeouts", "test", "timeouts"),
     moved("pytest", "timeout_default", "test", "timeout_default"),
@@ -47,23 +53,26 @@ pub const OPTIONS: &[Renamed] = &[
     },
 ];
 
-/// Sections whose name changed as a whole.
+/// Renamed sections, as (old, current).
 pub const SCOPES: &[(&str, &str)] =
     &[("python-setup", "python"), ("download-pex-bin", "pex-cli"), ("dependees", "dependents")];
 
+/// Renamed goals, as (old, current).
 pub const GOALS: &[(&str, &str)] =
     &[("dependees", "dependents"), ("validate", "lint"), ("deploy", "experimental-deploy")];
 
-/// The goal that a word names, by its name today.
+/// The current name of the goal that a word names.
 pub fn goal(word: &str) -> Option<&'static str> {
     let now = GOALS.iter().find(|(old, _)| *old == word).map_or(word, |(_, now)| now);
     Table::get().section(now).filter(|section| section.is_goal).map(|section| section.name)
 }
 
+/// The current name of a section.
 pub fn scope(name: &str) -> &str {
     SCOPES.iter().find(|(old, _)| *old == name).map_or(name, |(_, now)| now)
 }
 
+/// The rename of an option, if this is an old name.
 pub fn option(scope: &str, option: &str) -> Option<&'static Renamed> {
     OPTIONS.iter().find(|renamed| renamed.scope == scope && renamed.option == option)
 }
@@ -73,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_new_name_is_in_the_table_and_no_old_one_is() {
+    fn current_names_are_in_the_table_and_old_names_are_not() {
         let table = Table::get();
         for renamed in OPTIONS {
             assert!(table.row(renamed.now_scope, renamed.now_option).is_some(), "{renamed:?}");
@@ -85,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn old_goals_are_known() {
+    fn old_names_of_goals_are_accepted() {
         assert_eq!(goal("dependees"), Some("dependents"));
         assert_eq!(goal("pytest"), None);
     }

@@ -1,9 +1,10 @@
-//! The sections that only Waders has, usually in `waders.toml`.
+//! Sections that are specific to Waders, usually in `waders.toml`.
 
 use super::entry::{Entry, Scope, choice, global, integer, off, size, subsystem, text, texts, texts_or};
 
+/// Sections that are specific to Waders.
 pub const SCOPES: &[Scope] = &[
-    subsystem("system", "The system tree that every sandbox has as `/usr`.", SYSTEM),
+    subsystem("system", "The system tree, which is mounted in every sandbox as `/usr`.", SYSTEM),
     subsystem(
         "toolchain",
         "The pinned interpreters.",
@@ -11,61 +12,70 @@ pub const SCOPES: &[Scope] = &[
             texts_or(
                 "providers",
                 r#"["debian", "standalone", "host"]"#,
-                "Who may provide an interpreter, the first that can.",
+                "The providers of interpreters in order of preference.",
             ),
             text(
                 "standalone_url_template",
-                "Where standalone builds are, with `{version}`, `{build}` and `{arch}` to fill in.",
+                "The URL of standalone builds. `{version}`, `{build}` and `{arch}` are replaced.",
             ),
             texts(
                 "standalone_versions",
-                "The standalone builds to choose from, as `3.12.7+20241016` or without the build.",
+                "The available standalone builds, as `3.12.7+20241016` or without the build number.",
             ),
         ],
     ),
-    subsystem("sandbox", "The walls around every step.", SANDBOX),
+    subsystem("sandbox", "The isolation and the limits of every step.", SANDBOX),
     subsystem(
         "reading",
-        "What becomes of BUILD and settings files that are not wholly understood.",
+        "The handling of errors and unknown names in BUILD files and settings files.",
         &[
             choice(
                 "broken_files",
                 &["report", "stop"],
                 "\"report\"",
-                "After a mistake in a BUILD file: go on with what does not touch its directory, or stop every goal.",
+                "The effect of an error in a BUILD file: continue with all other directories (`report`), or stop every goal (`stop`).",
             ),
             choice(
                 "unknown",
                 &["warn", "error"],
                 "\"warn\"",
-                "Sections, options, backends, plugins, target types and fields that nobody here knows.",
+                "The severity of unknown sections, options, backends, plugins, target types and fields.",
             ),
         ],
     ),
     subsystem(
         "store",
-        "Where results are kept.",
-        &[text("dir", "The directory; by default `waders` in the user's cache directory.")],
+        "The store, which contains cached results.",
+        &[text(
+            "dir",
+            "The directory of the store. It is private to its owner. The default is `waders` in the cache directory of the user.",
+        )],
     ),
-    global("", &[off("frozen", "Refuse to change `waders.lock`; always so where `CI` is set.")]),
+    global("", &[off("frozen", "Do not change `waders.lock`. Always in effect if `CI` is set.")]),
 ];
 
 const SYSTEM: &[Entry] = &[
-    texts("packages", "Packages of the system tree, in place of the small default."),
-    text("mirror", "The package mirror; by default the one of this machine's apt sources."),
-    text("snapshot_mirror", "A mirror that keeps packages which left the archive."),
-    text("suite", "The release, as `bookworm`; by default the one that has the interpreter."),
-    text("keyring", "Keys that may sign the index; by default those of this machine."),
+    texts("packages", "The packages of the system tree, instead of the small default set."),
+    text("mirror", "The URL of the package mirror. The default is taken from the apt sources of this machine."),
+    text("snapshot_mirror", "The URL of a mirror with packages that are no longer in the archive."),
+    text(
+        "suite",
+        "The Debian release, such as `bookworm`. By default, it is the release that contains the interpreter.",
+    ),
+    text(
+        "keyring",
+        "A file with the keys that can sign the package index. The default is the keyring of this machine.",
+    ),
 ];
 
 const SANDBOX: &[Entry] = &[
-    choice("isolation", &["full", "no-landlock"], "\"full\"", "The weakest walls that will do."),
-    size("scratch_size", "2147483648", "How large `/tmp` may grow."),
-    integer("scratch_inodes", "200000", "How many files `/tmp` may hold."),
-    size("memory", "null", "Memory of one step, where the kernel lets us limit it."),
-    integer("processes", "4096", "Processes and threads of one step."),
-    integer("open_files", "65536", "Open files of one process."),
-    size("file_size", "17179869184", "The largest file that a step may write."),
-    integer("grace", "30", "Seconds that a test gets to clean up after an interrupt or a timeout."),
-    off("allow_network", "Let targets tagged `requires-network` use the network."),
+    choice("isolation", &["full", "no-landlock"], "\"full\"", "The minimum isolation level."),
+    size("scratch_size", "2147483648", "The size limit of `/tmp`."),
+    integer("scratch_inodes", "200000", "The maximum number of files in `/tmp`."),
+    size("memory", "null", "The memory limit of one step, if cgroup limits are available."),
+    integer("processes", "4096", "The maximum number of processes and threads of one step."),
+    integer("open_files", "65536", "The maximum number of open files of one process."),
+    size("file_size", "17179869184", "The size limit of files that a step writes."),
+    integer("grace", "30", "The time in seconds for a test to clean up after an interrupt or a timeout."),
+    off("allow_network", "Give targets with the tag `requires-network` access to the network."),
 ];

@@ -10,7 +10,7 @@ use crate::goals::call_results::{CallResults, keep_reports};
 use crate::prepare;
 use crate::prepare::calls::enabled::enabled_calls;
 use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
-use crate::report::tool_result::Asked;
+use crate::report::tool_result::Mode;
 use crate::session::reuse::reused_or;
 use crate::session::{Session, Verdict};
 use crate::tools::Kind;
@@ -30,11 +30,11 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if session.services.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }
-    results.print(session, Asked::Tell);
+    results.print(session, Mode::Report);
     if let Some(advice) = advice::advice(session, &results) {
         session.ui.summary(&advice);
     }
-    let mut verdict = results.verdict(Asked::Tell);
+    let mut verdict = results.verdict(Mode::Report);
     if verify {
         let from_nothing = check(session, &enabled, true)?.outcomes;
         if session.services.was_interrupted() {

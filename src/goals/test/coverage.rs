@@ -9,7 +9,7 @@ use crate::base::{Digest, RelPath};
 use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::engine::executor::Results;
 use crate::goals::Error;
-use crate::plan::coverage_run::{self, ALSO, Format, MEASURED};
+use crate::plan::coverage_run::{self, Format, MEASURED, UNIMPORTED};
 use crate::prepare::images::Images;
 use crate::prepare::test::PlannedTest;
 use crate::prepare::test::coverage::Coverage;
@@ -77,7 +77,7 @@ fn collect_data(
     if !coverage.also.is_empty() {
         let text: String = coverage.also.iter().map(|file| format!("{file}\n")).collect();
         let node = Node::File { digest: store.put(text.as_bytes())?, executable: false };
-        nodes.insert(RelPath::parse(ALSO)?, node);
+        nodes.insert(RelPath::parse(UNIMPORTED)?, node);
     }
     Ok(Some(store.put_tree(&Tree { nodes })?))
 }

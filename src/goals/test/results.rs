@@ -5,7 +5,7 @@ use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::prepare::test::PlannedTest;
-use crate::report::summary::{self, Output};
+use crate::report::summary::{self, OutputMode};
 use crate::report::{TestResult, json, junit, test_result};
 use crate::session::failure::{self, Failure};
 use crate::session::{Session, Verdict};
@@ -43,7 +43,7 @@ pub fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[TestResult]
     let failed = results.iter().filter(|result| result.has_failed()).count();
     match failure::common_kind(&failures) {
         Some(kind) if failures.len() == failed => Verdict::Prevented(kind),
-        _ => Verdict::of_exit_code(test_result::exit_code(results)),
+        _ => Verdict::from_exit_code(test_result::exit_code(results)),
     }
 }
 
@@ -77,7 +77,7 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes:
 pub fn print(session: &Session, results: &[TestResult]) {
     let colour = session.ui.terminal.colour;
     let settings = TestSettings::parse(session.config());
-    let output = Output::parse(&settings.output);
+    let output = OutputMode::parse(&settings.output);
     for result in results.iter().filter(|result| output.shows(result) && !result.was_not_run()) {
         session.ui.summary(&summary::output_block(result, colour));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::action::StepId;
-use crate::engine::{Kept, StepResult};
+use crate::engine::{ActionCache, Cached, StepResult};
 use crate::goals::test::TestOutcomes;
 use crate::prepare::test::PlannedTest;
 use crate::session::reuse::Reusable;
@@ -20,7 +20,7 @@ pub struct StoredTest {
     names: Vec<String>,
     timeout: Option<Duration>,
     empty_is_fine: bool,
-    kept: Kept,
+    cached: Cached,
 }
 
 impl Reusable for TestOutcomes {
@@ -37,7 +37,7 @@ impl Reusable for TestOutcomes {
                 names: test.names.clone(),
                 timeout: test.timeout,
                 empty_is_fine: test.empty_is_fine,
-                kept: result.kept.clone()?,
+                cached: result.cached.clone()?,
             })
         };
         Ok(self.tests.iter().map(test).collect())
@@ -46,12 +46,12 @@ impl Reusable for TestOutcomes {
     fn from_stored(
         stored: Vec<StoredTest>,
         _: &Session,
-        store: &Store,
+        cache: &dyn ActionCache,
         _: &Trace,
     ) -> Result<Option<TestOutcomes>, Error> {
         let mut done = TestOutcomes::default();
-        for StoredTest { names, timeout, empty_is_fine, kept } in stored {
-            let Some(result) = StepResult::again(store, &kept)? else { return Ok(None) };
+        for StoredTest { names, timeout, empty_is_fine, cached } in stored {
+            let Some(result) = StepResult::read_again(cache, &cached)? else { return Ok(None) };
             let step = StepId::new(done.tests.len());
             done.outcomes.insert(step, Ok(result));
             done.tests.push(PlannedTest { names, timeout, empty_is_fine, step: Ok(step) });

@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn every_target_is_in_exactly_one_shard() {
         for name in ["a", "b", "c", "d"] {
-            let address = Address::of(&RelPath::parse("src").unwrap(), name);
+            let address = Address::new(&RelPath::parse("src").unwrap(), name);
             let holding = (0..3).filter(|number| Shard { number: *number, count: 3 }.contains(&address)).count();
             assert_eq!(holding, 1, "{name}");
         }

@@ -10,7 +10,7 @@ use crate::config::typed::ToolSettings;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::{self, Dependencies, SourceRoots};
 use crate::plan::config_files::ConfigFiles;
-use crate::plan::landmarks::Landmarks;
+use crate::plan::package_markers::PackageMarkers;
 use crate::plan::requirements::{self, Wanted};
 use crate::prepare::Error;
 use crate::prepare::calls::{EnabledCall, PartitionedCall};
@@ -53,7 +53,7 @@ pub struct BatchInputs<'r> {
     store: Arc<Store>,
     sources: Arc<Sources>,
     closures: Option<Closures<'r>>,
-    landmarks: OnceLock<Landmarks>,
+    landmarks: OnceLock<PackageMarkers>,
     config_files: ConfigFiles<'r>,
     empty_file: Node,
 }
@@ -102,7 +102,7 @@ impl<'r> BatchInputs<'r> {
             others.extend(closure.files.iter().map(|file| (*file).clone()));
             source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
             let requirements = closure.requirements.iter().copied();
-            wanted = Some(requirements::wanted(&self.repository.graph, requirements, config)?);
+            wanted = Some(requirements::collect(&self.repository.graph, requirements, config)?);
         }
         let landmarks = self.landmarks(enabled, files()).into_iter();
         // Where a path has several nodes, the last one is used.
@@ -112,7 +112,7 @@ impl<'r> BatchInputs<'r> {
         }
         let others = fingerprint(&nodes);
         nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
-        let tree = self.store.name_tree(&Tree { nodes: nodes.into_iter().collect() })?;
+        let tree = self.store.put_tree_lazily(&Tree { nodes: nodes.into_iter().collect() })?;
         Ok(BatchInput { tree, others, source_roots, wanted })
     }
 
@@ -122,7 +122,7 @@ impl<'r> BatchInputs<'r> {
         enabled: &EnabledCall,
         files: impl Iterator<Item = &'f RelPath>,
     ) -> BTreeSet<RelPath> {
-        let mut found = self.config_files.of(&enabled.tool, config, files);
+        let mut found = self.config_files.find(&enabled.tool, config, files);
         let extra = ToolSettings::parse(config, &enabled.tool.scope).extra_files;
         found.extend(extra.iter().filter_map(|path| RelPath::parse(path).ok()));
         found
@@ -151,9 +151,9 @@ impl<'r> BatchInputs<'r> {
         }
         for plugin in plugins(config, enabled) {
             let graph = &self.repository.graph;
-            let named = targets::dependencies::named(graph, &plugin, &RelPath::root());
-            let named = named.map_err(|error| targets::select::Error::Target(error.about(&plugin)))?;
-            roots.extend(named.iter().flat_map(|address| targets::dependencies::expanded(graph, address)));
+            let named = targets::dependencies::find_targets(graph, &plugin, &RelPath::root());
+            let named = named.map_err(|error| targets::select::Error::Target(error.with_spec(&plugin)))?;
+            roots.extend(named.iter().flat_map(|address| targets::dependencies::expand_generators(graph, address)));
         }
         Ok(roots)
     }
@@ -165,12 +165,12 @@ impl<'r> BatchInputs<'r> {
         }
         let landmarks = self.landmarks.get_or_init(|| {
             // A generator has the same sources as the targets that it generates.
-            let is_generator = |target: &Target| Kind::of(&target.kind).is_some_and(Kind::is_generator);
+            let is_generator = |target: &Target| Kind::find(&target.kind).is_some_and(Kind::is_generator);
             let is_python = |target: &&Target| kind::is_python(&target.kind) && !is_generator(target);
             let targets = self.repository.graph.targets().filter(is_python);
-            Landmarks::new(targets.flat_map(|target| &target.sources), &|dir| self.repository.roots.of_dir(dir))
+            PackageMarkers::new(targets.flat_map(|target| &target.sources), &|dir| self.repository.roots.of_dir(dir))
         });
-        landmarks.around(files)
+        landmarks.for_files(files)
     }
 }
 
@@ -179,7 +179,7 @@ fn fingerprint(nodes: &[(RelPath, Node)]) -> Digest {
     let nodes: BTreeMap<&RelPath, &Node> = nodes.iter().map(|(file, node)| (file, node)).collect();
     let mut text = String::new();
     for (file, node) in nodes {
-        text.push_str(&format!("{}\0{node:?}\0", file.as_str()));
+        text.push_str(&format!("{}\0{}\0", file.as_str(), node.to_text()));
     }
     Digest::of(text.as_bytes())
 }

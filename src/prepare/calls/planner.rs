@@ -100,11 +100,12 @@ impl CallPlanner<'_, '_> {
             label: label(&call.name, files),
             files: files.to_vec(),
             input_root: Source::Tree(input.tree),
-            fits: input.others,
+            context: input.others,
             images,
             source_roots: input.source_roots,
         };
-        let options = ToolOptions { timeout: self.settings.timeout, ..ToolOptions::of(tool, self.planner.config()) };
+        let options =
+            ToolOptions { timeout: self.settings.timeout, ..ToolOptions::from_config(tool, self.planner.config()) };
         Ok(self.planner.add(tool_run::action(tool, call, &options, &batch)))
     }
 
@@ -139,7 +140,7 @@ impl CallPlanner<'_, '_> {
                 newest = Some((version, constraints));
             }
         }
-        let fits = |version: &Version| admitted.as_ref().is_none_or(|admitted| admitted.allow(&version.to_string()));
+        let fits = |version: &Version| admitted.as_ref().is_none_or(|admitted| admitted.allows(&version.to_string()));
         match (newest, supported) {
             (Some((version, constraints)), _) if fits(&version) => Ok(constraints),
             (_, Some(python)) => Ok(vec![format!("CPython{python}")]),

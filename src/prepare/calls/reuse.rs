@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::StepId;
 use crate::base::{Digest, RelPath};
-use crate::engine::{Kept, StepResult};
+use crate::engine::{ActionCache, Cached, StepResult};
 use crate::prepare::calls::{CallOutcomes, EnabledCall, PlannedBatch, PlannedCall};
 use crate::session::reuse::Reusable;
 use crate::session::{Error, Session, failure};
@@ -38,7 +38,7 @@ struct StoredBatch {
     files: Vec<usize>,
     partition: Option<String>,
     timeout: Option<Duration>,
-    kept: Kept,
+    cached: Cached,
 }
 
 impl Reusable for CallOutcomes {
@@ -60,7 +60,7 @@ impl Reusable for CallOutcomes {
                 files: indices(observations, session.build_root(), &batch.files)?,
                 partition: batch.partition.clone(),
                 timeout: batch.timeout,
-                kept: result.kept.clone()?,
+                cached: result.cached.clone()?,
             })
         };
         let call = |call: &PlannedCall| {
@@ -79,7 +79,7 @@ impl Reusable for CallOutcomes {
     fn from_stored(
         stored: StoredOutcomes,
         session: &Session,
-        store: &Store,
+        cache: &dyn ActionCache,
         trace: &Trace,
     ) -> Result<Option<CallOutcomes>, Error> {
         let mut found = CallOutcomes::default();
@@ -87,8 +87,8 @@ impl Reusable for CallOutcomes {
             let Some(tool) = tools::named(&scope) else { return Ok(None) };
             let Some(call) = tool.calls.get(place).cloned() else { return Ok(None) };
             let mut planned = Vec::new();
-            for StoredBatch { files, partition, timeout, kept } in batches {
-                let Some(result) = StepResult::again(store, &kept)? else { return Ok(None) };
+            for StoredBatch { files, partition, timeout, cached } in batches {
+                let Some(result) = StepResult::read_again(cache, &cached)? else { return Ok(None) };
                 let file = |index: usize| relative(trace.path(index)?, session.build_root());
                 let Some(files) = files.into_iter().map(file).collect() else { return Ok(None) };
                 let step = StepId::new(found.outcomes.len());

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::action::{Source, StepId};
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::config::typed::ToolSettings;
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::check_run::{self, CheckRun};
-use crate::plan::config_files::{ConfigFiles, named};
+use crate::plan::config_files::{ConfigFiles, configured_files};
 use crate::plan::{requirements, tool_run};
 use crate::prepare::Error;
 use crate::prepare::Planner;
@@ -85,9 +85,9 @@ impl CheckPlanner<'_, '_> {
         self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
         let context = self.planner.session.context.clone();
         let config = &context.config;
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), config)?;
+        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), config)?;
         let settings = ConfigFiles::new(&context.build_root, graph.files(), context.tracker.clone());
-        let settings = settings.of(tool, config, []);
+        let settings = settings.find(tool, config, []);
         let (mypy, plugins) = match checker.call.runner {
             Some(Runner::Mypy) => self.plan_mypy(checker, constraints, &settings, files)?,
             _ => (mypy::none(), mypy::Plugins::default()),
@@ -95,7 +95,7 @@ impl CheckPlanner<'_, '_> {
         let stubs = mypy::pin_extra_stubs(&mut self.planner, tool, constraints)?;
         let mut images = self.planner.images(constraints, tool, plugins.wanted)?;
         let requirements = self.planner.requirements_image(constraints, wanted, stubs)?;
-        images.insert(check_run::REQUIREMENTS.to_owned(), requirements);
+        images.insert(sandbox_paths::REQUIREMENTS.to_owned(), requirements);
         let run = CheckRun {
             label: format!("{} ({})", checker.call.name, key.describe()),
             call: &checker.call,
@@ -103,7 +103,7 @@ impl CheckPlanner<'_, '_> {
             files: files.to_vec(),
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
-            config: named(tool, config)
+            config: configured_files(tool, config)
                 .iter()
                 .flat_map(|file| tool.config_args.iter().map(move |word| word.replace("{}", file.as_str())))
                 .collect(),
@@ -146,7 +146,7 @@ impl CheckPlanner<'_, '_> {
         for (file, node) in self.sources.nodes(all)? {
             nodes.push((file.clone(), node?));
         }
-        Ok(store.name_tree(&Tree { nodes: nodes.into_iter().chain(written).collect() })?)
+        Ok(store.put_tree_lazily(&Tree { nodes: nodes.into_iter().chain(written).collect() })?)
     }
 
     fn warn_definitions(&self) {
@@ -169,7 +169,7 @@ fn has_reports(session: &Session, checker: &EnabledCall, closure: &Closure<'_>, 
         String::from_utf8_lossy(&bytes).contains(tool_run::REPORTS)
     };
     (args.iter().any(|word| word.contains(tool_run::REPORTS)) || settings.iter().any(names_it))
-        && tool_run::leaves_reports_alone(closure.files.iter().copied())
+        && tool_run::has_no_reports_dir(closure.files.iter().copied())
 }
 
 /// The settings file for pyright, made from the user's. A `pyrightconfig.json` is preferred to a section of a shared file.

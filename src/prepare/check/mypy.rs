@@ -52,9 +52,15 @@ pub struct Plugins {
     pub wanted: Option<Wanted>,
 }
 
+/// A digest of what a state depends on besides the sources: settings, plugins and, where they matter, the named files.
+fn state_inputs(settings: &[String], plugins: Digest, named: &[RelPath]) -> Digest {
+    let named: Vec<&str> = named.iter().map(RelPath::as_str).collect();
+    Digest::of(serde_json::json!([settings, plugins, named]).to_string().as_bytes())
+}
+
 /// The value for checkers other than mypy.
 pub fn none() -> Mypy {
-    Mypy { python_version: None, plugin_roots: Vec::new(), remembers: false, fits: Digest::of(b"") }
+    Mypy { python_version: None, plugin_roots: Vec::new(), incremental: false, state_inputs: Digest::of(b"") }
 }
 
 impl CheckPlanner<'_, '_> {
@@ -80,8 +86,8 @@ impl CheckPlanner<'_, '_> {
         let mypy = Mypy {
             python_version: python_version(session.config(), &args, constraints, &texts),
             plugin_roots,
-            remembers: untracked.is_none() && MypySettings::parse(session.config()).is_incremental,
-            fits: Digest::of(format!("{texts:?}\n{plugin_tree}\n{named:?}").as_bytes()),
+            incremental: untracked.is_none() && MypySettings::parse(session.config()).is_incremental,
+            state_inputs: state_inputs(&texts, plugin_tree, named),
         };
         Ok((mypy, plugins))
     }
@@ -94,7 +100,7 @@ impl CheckPlanner<'_, '_> {
         let graph = self.planner.session.load_graph()?;
         let roots = source_plugins(self.planner.session, scope)?;
         let closure = self.closures.of(&roots, Follow::All);
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), self.planner.config())?;
+        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
         let files = closure.files.iter().map(|file| (*file).clone()).collect();
         let source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
         Ok((source_roots, Plugins { files, wanted: Some(wanted) }))
@@ -153,7 +159,7 @@ fn python_version(config: &Config, args: &[String], constraints: &[String], sett
     }
     let constraints = Constraints::parse(constraints).ok()?;
     let universe = PythonSettings::parse(config).interpreter_versions_universe.into_iter();
-    let allows = |minor: &String| (0..=99).any(|patch| constraints.allow(&format!("{minor}.{patch}")));
+    let allows = |minor: &String| (0..=99).any(|patch| constraints.allows(&format!("{minor}.{patch}")));
     universe.filter(|minor| minor.starts_with("3.")).find(allows)
 }
 

@@ -56,7 +56,7 @@ mod tests {
 
     fn target(name: &str, fields: &[(&str, Value)]) -> Target {
         Target {
-            address: Address::of(&RelPath::root(), name),
+            address: Address::new(&RelPath::root(), name),
             kind: "python_test".to_owned(),
             fields: fields.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
             sources: Vec::new(),

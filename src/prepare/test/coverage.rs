@@ -40,7 +40,7 @@ pub fn measured(session: &Session) -> Option<CoverageOptions> {
     let tool = tools::named("coverage-py").expect("coverage is described");
     TestSettings::parse(config).use_coverage.then(|| CoverageOptions {
         measured: CoverageSettings::parse(config).filter,
-        config: config_files::named(&tool, config).pop_first(),
+        config: config_files::configured_files(&tool, config).pop_first(),
     })
 }
 
@@ -60,11 +60,11 @@ pub fn untested_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
 /// Which reports are written. `also` is the result of `untested_files`.
 pub fn report_options(session: &Session, also: &[RelPath]) -> Result<ReportOptions, Error> {
     let settings = CoverageSettings::parse(session.config());
-    let format = |name: &String| Format::named(name).ok_or_else(|| Error::CoverageFormat(name.clone()));
+    let format = |name: &String| Format::from_name(name).ok_or_else(|| Error::CoverageFormat(name.clone()));
     Ok(ReportOptions {
         formats: settings.report.iter().map(format).collect::<Result<_, _>>()?,
         config: measured(session).and_then(|options| options.config),
         fail_under: settings.fail_under,
-        also: !also.is_empty(),
+        unimported: !also.is_empty(),
     })
 }

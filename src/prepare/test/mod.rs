@@ -127,7 +127,7 @@ impl TestPlanner<'_, '_> {
             .map(|target| target.sources.first().cloned().ok_or_else(|| Error::NoSource(target.address.clone())));
         let files = files.collect::<Result<Vec<RelPath>, Error>>()?;
         let graph = self.planner.session.load_graph()?;
-        let wanted = requirements::wanted(&graph, closure.requirements.iter().copied(), self.planner.config())?;
+        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
         let images = self.planner.images(&settings.constraints, &self.pytest, Some(wanted))?;
         let workers = workers(self.planner.session, &settings, &files);
         self.require_plugins(&settings, workers)?;
@@ -143,7 +143,7 @@ impl TestPlanner<'_, '_> {
             attempts: self.settings.attempts,
             workers,
             network: settings.network,
-            keep: settings.keep,
+            cacheable: settings.keep,
         };
         Ok(self.planner.add(test_run::action(&test, &self.options)))
     }
@@ -165,7 +165,7 @@ impl TestPlanner<'_, '_> {
         files.extend(self.extra_inputs.iter().cloned());
         for scope in ["coverage-py", "pytest"] {
             let tool = tools::named(scope).expect("both are described");
-            files.extend(self.config_files.of(&tool, self.planner.config(), tests));
+            files.extend(self.config_files.find(&tool, self.planner.config(), tests));
         }
         if self.options.coverage.is_some() {
             self.measured_files.extend(files.difference(&self.measured_files).cloned().collect::<Vec<_>>());
@@ -189,7 +189,7 @@ fn pytest_options(session: &Session) -> PytestOptions {
     PytestOptions {
         empty_is_fine: allows_empty(&settings),
         args: settings.args,
-        config: config_files::named(&pytest, config).pop_first(),
+        config: config_files::configured_files(&pytest, config).pop_first(),
         junit_family: settings.junit_family,
         coverage: coverage::measured(session),
         slot_variable: settings.execution_slot_var,

@@ -1,73 +1,73 @@
-//! What the directories of a workspace held when they were last listed, by what stat(2) says of them: a directory's times
-//! change with every name that comes or goes. What is kept of a listing is the caller's matter.
+//! The directory cache: the entries of a checkout's directories, valid while the stat(2) metadata of the directory is unchanged.
+//! The kernel updates the times of a directory when an entry is added or removed. The format of the entries is up to the caller.
 
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use super::pack::{Pack, Record};
-use super::record_file::Place;
+use super::path_records::{PathRecords, Record};
+use super::record_file::RecordFilePath;
 use crate::base::RelPath;
 use crate::store::error::Result;
 use crate::store::layout::{Store, lock};
 use crate::tracked::FileStamp;
 
-/// Shared by any number of threads.
+/// The cached listings of one checkout. It can be shared by any number of threads.
 #[derive(Debug)]
-pub struct Listings {
-    place: Place,
-    known: Pack,
-    /// Which of the known ones were asked for: the others are of directories that are gone.
-    asked: Vec<AtomicBool>,
-    learnt: Mutex<Vec<(RelPath, FileStamp, Vec<u8>)>>,
+pub struct DirectoryCache {
+    file: RecordFilePath,
+    loaded: PathRecords,
+    /// For each loaded record, whether it was used. Unused records are dropped: their directories no longer exist.
+    used: Vec<AtomicBool>,
+    added: Mutex<Vec<(RelPath, FileStamp, Vec<u8>)>>,
 }
 
-impl Listings {
-    /// What was learnt of a directory that still has this stamp.
-    pub fn known(&self, dir: &RelPath, stamp: &FileStamp) -> Option<&[u8]> {
-        let place = self.known.place(dir.as_str().as_bytes())?;
-        let record = self.known.record(place).filter(|record| record.stamp == stamp.to_bytes())?;
-        self.asked.get(place)?.store(true, Ordering::Relaxed);
+impl DirectoryCache {
+    /// The cached listing of a directory, if the directory still has this stamp.
+    pub fn get(&self, dir: &RelPath, stamp: &FileStamp) -> Option<&[u8]> {
+        let position = self.loaded.position(dir.as_str().as_bytes())?;
+        let record = self.loaded.record_at(position).filter(|record| record.stamp == stamp.to_bytes())?;
+        self.used.get(position)?.store(true, Ordering::Relaxed);
         Some(record.note)
     }
 
-    /// Keeps a listing. `stamp` is from before the directory was read, `listed_at` the time of that stat: what could have
-    /// changed unseen in between or right after is not kept.
-    pub fn learn(&self, dir: RelPath, stamp: FileStamp, listed_at: SystemTime, listing: Vec<u8>) {
+    /// Adds a listing. `stamp` was taken before the directory was read, at the time `listed_at`. A directory that changed so
+    /// recently that a later change could leave the same stamp is not cached.
+    pub fn insert(&self, dir: RelPath, stamp: FileStamp, listed_at: SystemTime, listing: Vec<u8>) {
         if stamp.is_settled(listed_at) {
-            lock(&self.learnt).push((dir, stamp, listing));
+            lock(&self.added).push((dir, stamp, listing));
         }
     }
 }
 
 impl Store {
-    /// Of the directories below `root`, an absolute path.
-    pub fn listings(&self, root: &Path) -> Result<Listings> {
-        let place = self.known_place(root, "directories");
-        let known = self.load_pack(&place)?;
-        let asked = (0..known.len()).map(|_| AtomicBool::new(false)).collect();
-        Ok(Listings { place, known, asked, learnt: Mutex::default() })
+    /// Loads the directory cache of the checkout at `root`, an absolute path.
+    pub fn directory_cache(&self, root: &Path) -> Result<DirectoryCache> {
+        let file = self.record_file_path(root, "directories");
+        let loaded = self.load_path_records(&file)?;
+        let used = (0..loaded.len()).map(|_| AtomicBool::new(false)).collect();
+        Ok(DirectoryCache { file, loaded, used, added: Mutex::default() })
     }
 
-    /// For the next run. Does nothing where little was learnt.
-    pub fn save_listings(&self, listings: &Listings) -> Result<()> {
-        let learnt = std::mem::take(&mut *lock(&listings.learnt));
-        if !listings.known.lacks(learnt.len()) {
+    /// Saves a directory cache for the next run. Does nothing if only a few listings were added.
+    pub fn save_directory_cache(&self, cache: &DirectoryCache) -> Result<()> {
+        let added = std::mem::take(&mut *lock(&cache.added));
+        if !cache.loaded.should_rewrite(added.len()) {
             return Ok(());
         }
-        let asked = listings.known.records().zip(&listings.asked).filter(|(_, asked)| asked.load(Ordering::Relaxed));
-        let learnt = learnt.iter().map(|(dir, stamp, listing)| Record {
+        let used = cache.loaded.records().zip(&cache.used).filter(|(_, used)| used.load(Ordering::Relaxed));
+        let added = added.iter().map(|(dir, stamp, listing)| Record {
             path: dir.as_str().as_bytes(),
             stamp: stamp.to_bytes(),
             hash: [0; 32],
             note: listing,
             stored: false,
         });
-        let mut records: Vec<Record<'_>> = asked.map(|(record, _)| record).chain(learnt).collect();
+        let mut records: Vec<Record<'_>> = used.map(|(record, _)| record).chain(added).collect();
         records.sort_by_key(|record| record.path);
         records.dedup_by_key(|record| record.path);
-        self.publish_pack(&listings.place, &[0; 32], &records)
+        self.publish_path_records(&cache.file, &[0; 32], &records)
     }
 }
 
@@ -83,43 +83,43 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_is_known_until_a_name_comes_or_goes() {
+    fn a_listing_is_cached_until_an_entry_is_added_or_removed() {
         let here = tempfile::tempdir().unwrap();
         let store = Store::open(&here.path().join("store")).unwrap();
         let root = here.path().join("root");
         fs::create_dir_all(root.join("a")).unwrap();
         let stamp = || FileStamp::from_metadata(&fs::metadata(root.join("a")).unwrap());
-        let learn = |age: Duration| {
-            let listings = store.listings(&root).unwrap();
-            listings.learn(dir("a"), stamp(), SystemTime::now() + age, b"names".to_vec());
-            store.save_listings(&listings).unwrap();
-            store.listings(&root).unwrap().known(&dir("a"), &stamp()).map(<[u8]>::to_vec)
+        let insert = |age: Duration| {
+            let cache = store.directory_cache(&root).unwrap();
+            cache.insert(dir("a"), stamp(), SystemTime::now() + age, b"names".to_vec());
+            store.save_directory_cache(&cache).unwrap();
+            store.directory_cache(&root).unwrap().get(&dir("a"), &stamp()).map(<[u8]>::to_vec)
         };
-        assert_eq!(learn(Duration::ZERO), None, "it changed just now");
-        assert_eq!(learn(Duration::from_secs(1)).as_deref(), Some(b"names".as_slice()));
-        let known = || store.listings(&root).unwrap().known(&dir("a"), &stamp()).is_some();
-        assert!(known());
+        assert_eq!(insert(Duration::ZERO), None, "it has just changed");
+        assert_eq!(insert(Duration::from_secs(1)).as_deref(), Some(b"names".as_slice()));
+        let is_cached = || store.directory_cache(&root).unwrap().get(&dir("a"), &stamp()).is_some();
+        assert!(is_cached());
         fs::write(root.join("a/new"), "").unwrap();
-        assert!(!known());
-        assert!(store.listings(&here.path().join("other")).unwrap().known(&dir("a"), &stamp()).is_none());
+        assert!(!is_cached());
+        assert!(store.directory_cache(&here.path().join("other")).unwrap().get(&dir("a"), &stamp()).is_none());
     }
 
     #[test]
-    fn directories_that_nobody_asks_for_are_forgotten() {
+    fn unused_directories_are_dropped() {
         let here = tempfile::tempdir().unwrap();
         let store = Store::open(&here.path().join("store")).unwrap();
         let stamp = FileStamp::from_metadata(&fs::metadata(here.path()).unwrap());
         let later = SystemTime::now() + Duration::from_secs(1);
-        let learn = |learnt: &[&str], asked: &[&str]| {
-            let listings = store.listings(here.path()).unwrap();
-            learnt.iter().for_each(|path| listings.learn(dir(path), stamp, later, path.as_bytes().to_vec()));
-            asked.iter().for_each(|path| assert!(listings.known(&dir(path), &stamp).is_some()));
-            store.save_listings(&listings).unwrap();
-            let known = store.listings(here.path()).unwrap().known;
-            known.records().map(|record| String::from_utf8_lossy(record.path).into_owned()).collect::<Vec<_>>()
+        let insert = |added: &[&str], used: &[&str]| {
+            let cache = store.directory_cache(here.path()).unwrap();
+            added.iter().for_each(|path| cache.insert(dir(path), stamp, later, path.as_bytes().to_vec()));
+            used.iter().for_each(|path| assert!(cache.get(&dir(path), &stamp).is_some()));
+            store.save_directory_cache(&cache).unwrap();
+            let loaded = store.directory_cache(here.path()).unwrap().loaded;
+            loaded.records().map(|record| String::from_utf8_lossy(record.path).into_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(learn(&["b", "a"], &[]), ["a", "b"]);
-        assert_eq!(learn(&[], &["a"]), ["a", "b"], "nothing new: nothing is written");
-        assert_eq!(learn(&["c"], &["a"]), ["a", "c"]);
+        assert_eq!(insert(&["b", "a"], &[]), ["a", "b"]);
+        assert_eq!(insert(&[], &["a"]), ["a", "b"], "nothing is written if nothing is added");
+        assert_eq!(insert(&["c"], &["a"]), ["a", "c"]);
     }
 }

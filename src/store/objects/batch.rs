@@ -1,5 +1,5 @@
-//! Many objects published at once: all are written, then synced together, then renamed into place. Nothing is visible
-//! before `commit`, and nothing stays of a batch that is dropped.
+//! Batches: many objects are written, then synced together, then renamed to their final paths. No object is visible before
+//! `commit`, and a batch that is dropped leaves no files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,13 +18,13 @@ use crate::base::Digest;
 use crate::store::error::{Error, Result};
 use crate::store::layout::{self, Store, lock};
 
-/// Content up to this size is hashed before it is written, so that what the store holds is not written again.
+/// Content up to this size is hashed in memory first, so that content that the store already has is not written again.
 const IN_MEMORY_BYTES: u64 = 1 << 20;
 
-/// Written but not yet published: where each object lies in `tmp/`.
+/// The paths in `tmp/` of objects that are written but not yet published.
 pub(in crate::store) type Pending = BTreeMap<(Form, Digest), PathBuf>;
 
-/// Shared by any number of threads.
+/// Objects that are published together. It can be shared by any number of threads.
 #[derive(Debug)]
 pub struct Batch<'s> {
     store: &'s Store,
@@ -32,23 +32,24 @@ pub struct Batch<'s> {
 }
 
 impl Store {
+    /// An empty batch.
     pub fn batch(&self) -> Batch<'_> {
         Batch { store: self, pending: Mutex::default() }
     }
 
-    /// Sync, rename, sync: a crash leaves each object whole or absent.
+    /// Syncs, renames and syncs again, so that after a crash each object is either complete or absent.
     pub(in crate::store) fn publish(&self, pending: &Pending) -> Result<()> {
-        durable::sync(self.session.dir(), pending.values())?;
+        durable::sync(self.tmp.dir(), pending.values())?;
         failpoint::reach("batch: synced");
         let mut changed = BTreeSet::new();
         for ((form, digest), from) in pending {
             let to = form.path(&self.root, *digest);
-            let shelf = to.parent().expect("an object lies in a directory");
-            if publish_file(from, &to, shelf)? == Shelf::New {
-                changed.extend(shelf.parent().map(Path::to_owned));
+            let dir = to.parent().expect("an object path has a parent directory");
+            if publish_file(from, &to, dir)? == Parent::Created {
+                changed.extend(dir.parent().map(Path::to_owned));
             }
             failpoint::reach("batch: renamed");
-            changed.insert(shelf.to_owned());
+            changed.insert(dir.to_owned());
         }
         durable::sync(&self.root, changed.iter())?;
         failpoint::reach("batch: done");
@@ -57,36 +58,37 @@ impl Store {
 }
 
 impl Batch<'_> {
+    /// Adds a blob.
     pub fn put(&self, bytes: &[u8], executable: bool) -> Result<Digest> {
         self.add(bytes, Form::blob(executable))
     }
 
-    /// Stores what the reader gives up to its end. `name` is what errors call it.
+    /// Adds a blob with all bytes of the reader. Errors refer to the reader by `name`.
     pub fn put_reader(&self, mut reader: impl Read, name: &Path, executable: bool) -> Result<Digest> {
         let mut head = Vec::new();
         let read = reader.by_ref().take(IN_MEMORY_BYTES).read_to_end(&mut head);
         if (read.map_err(Error::io("read", name))? as u64) < IN_MEMORY_BYTES {
             return self.put(&head, executable);
         }
-        let path = self.store.session.fresh();
+        let path = self.store.tmp.fresh_path();
         let form = Form::blob(executable);
         let copied = copy_hashing(io::Cursor::new(head).chain(reader), name, &path, form.mode());
         let digest = copied.inspect_err(|_| drop(fs::remove_file(&path)))?;
-        if self.holds(digest, form)? {
+        if self.contains(digest, form)? {
             fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         } else {
-            self.enter(digest, form, path);
+            self.add_pending(digest, form, path);
         }
         Ok(digest)
     }
 
-    /// Stores a file's content. The digest is of the bytes that were stored, whatever happens to the file meanwhile.
+    /// Adds a blob with the content of a file. The digest is that of the stored bytes, even if the file changes during the call.
     pub fn put_file(&self, path: &Path, executable: bool) -> Result<Digest> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         self.put_reader(file, path, executable)
     }
 
-    /// Publishes everything: afterwards it survives a power cut.
+    /// Publishes all objects. Afterwards they survive a power failure.
     pub fn commit(self) -> Result<()> {
         let pending = std::mem::take(&mut *lock(&self.pending));
         let outcome = self.store.publish(&pending);
@@ -102,23 +104,23 @@ impl Batch<'_> {
 
     fn add(&self, bytes: &[u8], form: Form) -> Result<Digest> {
         let digest = Digest::of(bytes);
-        if !self.holds(digest, form)? {
-            let path = self.store.session.fresh();
+        if !self.contains(digest, form)? {
+            let path = self.store.tmp.fresh_path();
             durable::write(&path, bytes, form.mode()).inspect_err(|_| drop(fs::remove_file(&path)))?;
             failpoint::reach("batch: written");
-            self.enter(digest, form, path);
+            self.add_pending(digest, form, path);
         }
         Ok(digest)
     }
 
-    fn holds(&self, digest: Digest, form: Form) -> Result<bool> {
+    fn contains(&self, digest: Digest, form: Form) -> Result<bool> {
         Ok(lock(&self.pending).contains_key(&(form, digest)) || self.store.locate(digest, form)?.is_some())
     }
 
-    fn enter(&self, digest: Digest, form: Form, path: PathBuf) {
+    fn add_pending(&self, digest: Digest, form: Form, path: PathBuf) {
         let twin = lock(&self.pending).insert((form, digest), path);
         if let Some(twin) = twin {
-            // Two threads wrote the same bytes. The session's removal tries again.
+            // Two threads wrote the same bytes. If the removal fails, dropping the `TmpDir` tries again.
             let _ = fs::remove_file(twin);
         }
     }
@@ -130,40 +132,42 @@ impl Drop for Batch<'_> {
     }
 }
 
-/// The session's own removal tries again, so a failure here is no news.
+/// Removes the files of a batch. Errors are ignored, since dropping the `TmpDir` tries again.
 fn discard(pending: &Pending) {
     for path in pending.values() {
         let _ = fs::remove_file(path);
     }
 }
 
+/// Whether the parent directory of a published object is new, so that its own parent must be synced too.
 #[derive(PartialEq, Eq)]
-enum Shelf {
-    New,
-    Old,
+enum Parent {
+    Created,
+    Existing,
 }
 
-/// What another process published meanwhile stays: by content it is the same, and its inode may be being linked.
-fn publish_file(from: &Path, to: &Path, shelf: &Path) -> Result<Shelf> {
+/// Moves an object to its final path `to` in the directory `dir`. An object that another process has published in the meantime is
+/// kept: it has the same content, and its inode may be in use for hard links.
+fn publish_file(from: &Path, to: &Path, dir: &Path) -> Result<Parent> {
     match rename_new(from, to) {
         Err(Errno::ENOENT) => {
-            layout::make_dir(shelf)?;
-            rename_new(from, to).map(|()| Shelf::New).map_err(Error::os("rename", to))
+            layout::make_dir(dir)?;
+            rename_new(from, to).map(|()| Parent::Created).map_err(Error::os("rename", to))
         }
-        renamed => renamed.map(|()| Shelf::Old).map_err(Error::os("rename", to)),
+        renamed => renamed.map(|()| Parent::Existing).map_err(Error::os("rename", to)),
     }
 }
 
 fn rename_new(from: &Path, to: &Path) -> nix::Result<()> {
     match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
         Err(Errno::EEXIST) => nix::unistd::unlink(from),
-        // rename(2): some file systems do not know the flag.
+        // renameat2(2): some file systems do not support the flag.
         Err(Errno::EINVAL) => renameat(AT_FDCWD, from, AT_FDCWD, to),
         renamed => renamed,
     }
 }
 
-/// Hashes exactly the bytes that are written.
+/// Writes all bytes of the reader to the new file `to` and returns the digest of the written bytes.
 pub(in crate::store) fn copy_hashing(mut from: impl Read, name: &Path, to: &Path, mode: u32) -> Result<Digest> {
     let mut file = durable::create(to)?;
     let mut hasher = blake3::Hasher::new();

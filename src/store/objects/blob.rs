@@ -1,4 +1,4 @@
-//! Single blobs in and out. Many at once are a `Batch`.
+//! Writing and reading of single blobs. `batch` writes many at once.
 
 use std::fs;
 use std::fs::File;
@@ -12,6 +12,7 @@ use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
 impl Store {
+    /// Stores a blob.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest> {
         let batch = self.batch();
         let digest = batch.put(bytes, false)?;
@@ -19,6 +20,7 @@ impl Store {
         Ok(digest)
     }
 
+    /// Stores a blob with all bytes of the reader.
     pub fn put_reader(&self, reader: impl Read) -> Result<Digest> {
         let batch = self.batch();
         let digest = batch.put_reader(reader, Path::new("stream"), false)?;
@@ -26,7 +28,7 @@ impl Store {
         Ok(digest)
     }
 
-    /// The digest is of the bytes that were stored, whatever happens to the file meanwhile.
+    /// Stores a blob with the content of a file. The digest is that of the stored bytes, even if the file changes during the call.
     pub fn put_file(&self, path: &Path) -> Result<Digest> {
         let batch = self.batch();
         let digest = batch.put_file(path, false)?;
@@ -34,7 +36,7 @@ impl Store {
         Ok(digest)
     }
 
-    /// The bytes, hashed on the way out. `Error::Missing` if they are not there or not right.
+    /// The verified bytes of a blob. `Error::Missing` if the blob is missing or damaged.
     pub fn get(&self, digest: Digest) -> Result<Vec<u8>> {
         for form in [Form::Plain, Form::Executable] {
             if let Some(bytes) = self.read(digest, form)? {
@@ -44,7 +46,7 @@ impl Store {
         Err(Error::Missing(digest))
     }
 
-    /// A handle to the content, checked by its stat data only. For content too large to `get`.
+    /// Opens a blob for reading, for content that is too large for `get`. Only its metadata is verified.
     pub fn open_blob(&self, digest: Digest) -> Result<File> {
         for form in [Form::Plain, Form::Executable] {
             if let Some((file, _)) = self.open_object(digest, form)? {
@@ -54,15 +56,16 @@ impl Store {
         Err(Error::Missing(digest))
     }
 
+    /// Whether the store has a blob. Only its metadata is verified.
     pub fn contains(&self, digest: Digest) -> Result<bool> {
         Ok(self.locate_blob(digest)?.is_some())
     }
 
-    /// Reads a whole object and hashes it; wrong bytes are set aside and `None`.
+    /// Reads a whole object and verifies its hash. A damaged object is quarantined and yields `None`.
     pub(in crate::store) fn read(&self, digest: Digest, form: Form) -> Result<Option<Vec<u8>>> {
         let Some((file, path)) = self.open_object(digest, form)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        // One byte more than announced, to notice what is too long without reading all of it.
+        // One byte more than expected detects a file that is too long without reading all of it.
         file.take(digest.size_bytes().saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         if Digest::of(&bytes) == digest {
             return Ok(Some(bytes));
@@ -71,7 +74,7 @@ impl Store {
         Ok(None)
     }
 
-    /// An object that is there and sound by its stat data. Another process may set it aside at any moment.
+    /// Opens an object whose metadata is as expected. Another process can quarantine it at any time, so a missing file is not an error.
     fn open_object(&self, digest: Digest, form: Form) -> Result<Option<(File, PathBuf)>> {
         let Some(path) = self.locate(digest, form)? else { return Ok(None) };
         match File::open(&path) {
@@ -80,19 +83,19 @@ impl Store {
         }
     }
 
-    /// The directory that all contents lie below.
-    pub fn blob_shelf(&self) -> PathBuf {
+    /// The directory that contains all blobs.
+    pub fn blob_root(&self) -> PathBuf {
         self.root.join("blob")
     }
 
-    /// Where below `blob_shelf` this content lies, for it to be copied: in which mode it lies there does not matter.
-    pub fn below_blob_shelf(&self, digest: Digest) -> Result<String> {
+    /// The path of a blob relative to `blob_root`, for copying. The mode of the file can be that of either form.
+    pub fn relative_blob_path(&self, digest: Digest) -> Result<String> {
         let path = self.locate_blob(digest)?.ok_or(Error::Missing(digest))?;
-        let below = path.strip_prefix(self.blob_shelf()).unwrap_or(&path);
+        let below = path.strip_prefix(self.blob_root()).unwrap_or(&path);
         Ok(below.to_string_lossy().into_owned())
     }
 
-    /// In either form.
+    /// The path of a blob in either form.
     fn locate_blob(&self, digest: Digest) -> Result<Option<PathBuf>> {
         match self.locate(digest, Form::Plain)? {
             None => self.locate(digest, Form::Executable),
@@ -100,14 +103,14 @@ impl Store {
         }
     }
 
-    /// The path of a blob in the wanted form, made from the other form if only that is there.
+    /// The path of a blob in the wanted form. It is copied from the other form if necessary.
     pub(in crate::store) fn blob_path(&self, digest: Digest, executable: bool) -> Result<PathBuf> {
         let (wanted, other) = (Form::blob(executable), Form::blob(!executable));
         if let Some(path) = self.locate(digest, wanted)? {
             return Ok(path);
         }
         let Some((file, source)) = self.open_object(digest, other)? else { return Err(Error::Missing(digest)) };
-        let made = self.session.fresh();
+        let made = self.tmp.fresh_path();
         let copied = copy_hashing(file, &source, &made, wanted.mode());
         if copied.inspect_err(|_| drop(fs::remove_file(&made)))? != digest {
             let _ = fs::remove_file(&made);

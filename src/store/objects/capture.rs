@@ -1,5 +1,5 @@
-//! Directory to tree: what a process left, taken into the store through directory handles. Follows no link, opens no
-//! device, and refuses whatever a tree cannot or must not hold.
+//! Capturing: stores a directory that a process wrote as a tree, through directory handles. It follows no link, opens no device,
+//! and refuses entries that a tree cannot represent or must not contain.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -19,11 +19,14 @@ use crate::base::{Digest, RelPath};
 use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
+/// Limits of a captured directory. Exceeding one is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CaptureLimits {
+    /// Levels of directories.
     pub depth: usize,
+    /// Files, directories and links together.
     pub entries: usize,
-    /// Sum of the files' sizes.
+    /// Sum of the sizes of all files.
     pub bytes: u64,
 }
 
@@ -34,8 +37,8 @@ impl Default for CaptureLimits {
 }
 
 impl Store {
-    /// The tree of everything below `dir`. Call it only after every process that could write there is dead. Contents
-    /// are copied, so a handle that survived somewhere cannot change what is stored.
+    /// Stores everything below `dir` as a tree. All processes that can write there must have ended. Contents are copied, so a file
+    /// handle that is still open elsewhere cannot change the stored bytes.
     pub fn capture(&self, dir: &Path, limits: &CaptureLimits) -> Result<Digest> {
         let batch = self.batch();
         let digest = batch.capture(dir, limits)?;
@@ -45,19 +48,19 @@ impl Store {
 }
 
 impl Batch<'_> {
-    /// As `Store::capture`, but published with the batch. A `Scratch` dropped before the commit costs less, since what
-    /// is removed early enough is never written to the disk.
+    /// Like `Store::capture`, but published with the batch. It is cheaper to drop a `Scratch` before the commit, since files that are
+    /// removed early are never written to the disk.
     pub fn capture(&self, dir: &Path, limits: &CaptureLimits) -> Result<Digest> {
-        self.capture_beside(dir, limits, Tree::default())
+        self.capture_with(dir, limits, Tree::default())
     }
 
-    /// With these nodes, whose blobs are in the store, in the same tree.
-    pub fn capture_beside(&self, dir: &Path, limits: &CaptureLimits, beside: Tree) -> Result<Digest> {
+    /// Like `capture`, with additional nodes in the same tree. Their blobs must be in the store.
+    pub fn capture_with(&self, dir: &Path, limits: &CaptureLimits, extra: Tree) -> Result<Digest> {
         let root = File::open(dir).map_err(Error::io("open", dir))?;
-        let mut capture = Capture { batch: self, root: root.into(), limits, entries: 0, bytes: 0, tree: beside };
+        let mut capture = Capture { batch: self, root: root.into(), limits, entries: 0, bytes: 0, tree: extra };
         capture.walk()?;
-        if let Some((path, target)) = links::first_that_leaves(&capture.tree) {
-            return Err(refuse(path, &format!("it is a link to `{target}`, which is outside of the captured tree")));
+        if let Some((path, target)) = links::first_escaping(&capture.tree) {
+            return Err(refuse(path, &format!("it is a link to `{target}`, which is outside the captured directory")));
         }
         self.put_tree(&capture.tree)
     }
@@ -73,7 +76,7 @@ struct Capture<'c> {
 }
 
 impl Capture<'_> {
-    /// Directories wait in a list and are opened from the root again, so that no depth needs a stack or many handles.
+    /// Directories are queued and opened again from the root, so that a deep directory needs neither recursion nor many handles.
     fn walk(&mut self) -> Result<()> {
         let mut left = vec![RelPath::root()];
         while let Some(path) = left.pop() {
@@ -102,10 +105,10 @@ impl Capture<'_> {
             }
             self.entries += 1;
             if self.entries > self.limits.entries {
-                return Err(refuse(path, &format!("more than {} entries were left", self.limits.entries)));
+                return Err(refuse(path, &format!("there are more than {} entries", self.limits.entries)));
             }
             let text = name.to_str().map_err(|_| {
-                refuse(path, &format!("it holds the name `{}`, which is not UTF-8", name.to_bytes().escape_ascii()))
+                refuse(path, &format!("it contains the name `{}`, which is not UTF-8", name.to_bytes().escape_ascii()))
             })?;
             let path = path.push(text).map_err(|error| refuse(path, &error.to_string()))?;
             self.enter(&handle, name, path, left)?;
@@ -114,7 +117,7 @@ impl Capture<'_> {
     }
 
     fn enter(&mut self, dir: &OwnedFd, name: &CStr, path: RelPath, left: &mut Vec<RelPath>) -> Result<()> {
-        let stat = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(failed("look at", &path))?;
+        let stat = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(failed("read the metadata of", &path))?;
         refuse_mode(&stat, &path)?;
         match kind(&stat) {
             SFlag::S_IFDIR => left.push(path),
@@ -136,16 +139,16 @@ impl Capture<'_> {
     }
 
     fn file(&mut self, dir: &OwnedFd, name: &CStr, path: &RelPath) -> Result<Node> {
-        // Not blocking: should the name be swapped for a FIFO right now, the open returns and the stat below refuses.
+        // If the name is replaced by a FIFO now, a non-blocking open still returns, and the check below refuses the FIFO.
         let fd = open_beneath(dir, name, OFlag::O_NONBLOCK | OFlag::O_NOCTTY).map_err(failed("open", path))?;
-        let stat = fstat(&fd).map_err(failed("look at", path))?;
+        let stat = fstat(&fd).map_err(failed("read the metadata of", path))?;
         refuse_mode(&stat, path)?;
         if kind(&stat) != SFlag::S_IFREG {
             return Err(refuse(path, "it changed while it was captured"));
         }
         refuse_attributes(&fd, path)?;
         let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-        let too_much = || refuse(path, &format!("the files left exceed {} bytes in sum", self.limits.bytes));
+        let too_much = || refuse(path, &format!("the sum of all files exceeds {} bytes", self.limits.bytes));
         let sum = self.bytes.checked_add(size).filter(|sum| *sum <= self.limits.bytes).ok_or_else(too_much)?;
         self.bytes = sum;
         let executable = stat.st_mode & 0o100 != 0;
@@ -179,16 +182,19 @@ fn refuse_mode(stat: &FileStat, path: &RelPath) -> Result<()> {
     if kind(stat) != SFlag::S_IFDIR && stat.st_mode & 0o6000 != 0 {
         return Err(refuse(path, "it has a setuid or setgid bit"));
     }
-    // Root could read it, others could not: refused for both, so that the result does not depend on who runs this.
+    // Root could read it and other users could not. It is refused for all, so that the result does not depend on the user.
     let wanted = if kind(stat) == SFlag::S_IFDIR { 0o500 } else { 0o400 };
     if !is_link && stat.st_mode & wanted != wanted {
-        return Err(refuse(path, &format!("its mode {:o} keeps its owner from reading it", stat.st_mode & 0o7777)));
+        return Err(refuse(
+            path,
+            &format!("its mode {:o} does not permit the owner to read it", stat.st_mode & 0o7777),
+        ));
     }
     Ok(())
 }
 
-/// Attributes are not part of a tree. Those that carry meaning are refused rather than lost; labels that the host's
-/// security modules put on every file are not the step's and are left behind.
+/// Extended attributes are not part of a tree. Attributes that a process can set are refused rather than lost. Labels that security
+/// modules of the host add to all files are ignored.
 fn refuse_attributes(fd: &OwnedFd, path: &RelPath) -> Result<()> {
     let mut names = [0; 4096];
     let length = match rustix::fs::flistxattr(fd, &mut names) {
@@ -198,13 +204,13 @@ fn refuse_attributes(fd: &OwnedFd, path: &RelPath) -> Result<()> {
         Err(errno) => return Err(Error::io("list the attributes of", path)(errno.into())),
     };
     let mut names = names[..length].split(|byte| *byte == 0).map(String::from_utf8_lossy);
-    let meant = |name: &str| {
+    let is_refused = |name: &str| {
         name.starts_with("user.")
             || name.starts_with("trusted.")
             || name.starts_with("system.posix_acl_")
             || name == "security.capability"
     };
-    match names.find(|name| meant(name)) {
+    match names.find(|name| is_refused(name)) {
         Some(name) => Err(refuse(path, &format!("it has the extended attribute `{name}`"))),
         None => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! What a hostile or careless process may leave behind, and what becomes of it.
+//! Capturing directories that hostile or careless processes wrote.
 
 use std::fs;
 use std::fs::Permissions;
@@ -18,19 +18,19 @@ fn open_store() -> (tempfile::TempDir, Store) {
     (dir, store)
 }
 
-/// Captures what `leave` leaves; it must be refused with a message that names the path and says why.
-fn refused(leave: impl FnOnce(&Path), at: &str, why: &str) {
+/// Asserts that a directory that `write` filled is refused, with a message that names the path `at` and the reason.
+fn refused(write: impl FnOnce(&Path), at: &str, why: &str) {
     let (_dir, store) = open_store();
     let scratch = store.scratch().unwrap();
     fs::create_dir(scratch.path().join("sub")).unwrap();
     fs::write(scratch.path().join("sub/fine"), "fine").unwrap();
-    leave(scratch.path());
+    write(scratch.path());
     let limits = CaptureLimits { depth: 20, entries: 100, bytes: 1 << 30 };
     match store.capture(scratch.path(), &limits) {
-        Err(Error::Refused { path, why: said }) => assert!(path == at && said.contains(why), "`{path}`: {said}"),
+        Err(Error::Refused { path, why: found }) => assert!(path == at && found.contains(why), "`{path}`: {found}"),
         other => panic!("expected a refusal of `{at}` ({why}), got {other:?}"),
     }
-    assert_eq!(store.verify().unwrap().objects, 0, "something of a refused directory was published");
+    assert_eq!(store.verify().unwrap().objects, 0, "an object of a refused directory was published");
 }
 
 fn is_root() -> bool {
@@ -62,18 +62,18 @@ fn special_files_are_refused() {
 }
 
 #[test]
-fn modes_that_give_rights_or_hide_are_refused() {
+fn setuid_setgid_and_unreadable_modes_are_refused() {
     let chmod = |name: &'static str, mode: u32| {
         move |dir: &Path| fs::set_permissions(dir.join(name), Permissions::from_mode(mode)).unwrap()
     };
     refused(chmod("sub/fine", 0o4755), "sub/fine", "setuid");
     refused(chmod("sub/fine", 0o2755), "sub/fine", "setgid");
-    refused(chmod("sub/fine", 0o000), "sub/fine", "keeps its owner from reading");
-    refused(chmod("sub", 0o300), "sub", "keeps its owner from reading");
+    refused(chmod("sub/fine", 0o000), "sub/fine", "does not permit the owner to read");
+    refused(chmod("sub", 0o300), "sub", "does not permit the owner to read");
 }
 
 #[test]
-fn attributes_that_carry_meaning_are_refused() {
+fn extended_attributes_are_refused() {
     let flags = rustix::fs::XattrFlags::empty();
     let probe = tempfile::NamedTempFile::new().unwrap();
     if let Err(errno) = rustix::fs::setxattr(probe.path(), "user.waders", b"x", flags) {
@@ -89,7 +89,7 @@ fn attributes_that_carry_meaning_are_refused() {
 }
 
 #[test]
-fn names_that_are_not_text_are_refused() {
+fn names_that_are_not_utf8_are_refused() {
     use std::os::unix::ffi::OsStrExt;
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
     refused(|dir| fs::write(dir.join("sub").join(name), "").unwrap(), "sub", r"`caf\xe9`");
@@ -97,7 +97,7 @@ fn names_that_are_not_text_are_refused() {
 }
 
 #[test]
-fn odd_but_valid_names_are_kept() {
+fn unusual_valid_names_are_captured() {
     let (_dir, store) = open_store();
     let scratch = store.scratch().unwrap();
     for name in ["--bind", "@file", "$(x)", "a\nb", "…", ".hidden", "a\\b"] {
@@ -108,13 +108,13 @@ fn odd_but_valid_names_are_kept() {
 }
 
 #[test]
-fn too_many_too_large_and_too_deep_are_refused_at_once() {
+fn the_limits_are_enforced() {
     let many = |dir: &Path| (0..200).for_each(|n| fs::write(dir.join("sub").join(n.to_string()), "").unwrap());
     refused(many, "sub", "more than 100 entries");
     refused(|dir| fs::File::create(dir.join("tebibyte")).unwrap().set_len(1 << 40).unwrap(), "tebibyte", "bytes");
     let deep = |dir: &Path| {
         let mut at = std::fs::File::open(dir).unwrap();
-        // Deeper than a path can name: PATH_MAX is 4096.
+        // Deeper than any path can express: PATH_MAX is 4096.
         for _ in 0..5000 {
             mkdirat(&at, "d", Mode::S_IRWXU).unwrap();
             at = nix::fcntl::openat(&at, "d", OFlag::O_DIRECTORY, Mode::empty()).unwrap().into();
@@ -124,7 +124,7 @@ fn too_many_too_large_and_too_deep_are_refused_at_once() {
 }
 
 #[test]
-fn hard_links_become_two_files_of_one_content() {
+fn hard_links_become_separate_files() {
     let (_dir, store) = open_store();
     let scratch = store.scratch().unwrap();
     fs::write(scratch.path().join("a"), "same").unwrap();
@@ -135,7 +135,7 @@ fn hard_links_become_two_files_of_one_content() {
 }
 
 #[test]
-fn a_handle_that_survived_cannot_change_what_is_stored() {
+fn an_open_handle_cannot_change_stored_bytes() {
     use std::os::unix::fs::FileExt;
     let (_dir, store) = open_store();
     let scratch = store.scratch().unwrap();
@@ -147,9 +147,9 @@ fn a_handle_that_survived_cannot_change_what_is_stored() {
     assert!(store.get(Digest::of(&content)).unwrap() == content);
 }
 
-/// Swaps a file and a directory for links to a secret, over and over, while they are captured.
+/// Repeatedly exchanges a file and a directory with links to a secret while they are captured.
 #[test]
-fn a_link_swapped_in_during_capture_is_never_followed() {
+fn a_link_that_appears_during_capture_is_not_followed() {
     let (dir, store) = open_store();
     let secret = dir.path().join("secret");
     fs::create_dir(&secret).unwrap();

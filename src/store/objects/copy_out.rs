@@ -1,4 +1,4 @@
-//! Tree to directory, for people: ordinary writable files that are theirs. Images for sandboxes are `image`.
+//! Copying a tree into a directory as ordinary writable files of the user. `image` composes read-only images for sandboxes.
 
 use std::fs;
 use std::fs::{File, Permissions};
@@ -15,8 +15,8 @@ use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
 impl Store {
-    /// Copies a tree's files into `dest`, which is made if it is missing. Files and links already there under the same
-    /// names are replaced, other things stay; nothing is written through a link that lies there.
+    /// Copies the files of a tree into `dest`, which is created if it is missing. Existing files and links with the same names are
+    /// replaced; other files are kept. Existing links are never followed.
     pub fn copy_out(&self, tree: Digest, dest: &Path) -> Result<()> {
         fs::create_dir_all(dest).map_err(Error::io("create", dest))?;
         self.copy_level(tree, dest, 0)
@@ -35,7 +35,7 @@ impl Store {
                 }
                 Entry::File { digest, executable } => self.copy_file(digest, executable, &path)?,
                 Entry::Symlink(target) => {
-                    put(beside(&path, |fresh: &Path| symlink(&target, fresh))?, &path)?;
+                    replace(create_temporary(&path, |fresh: &Path| symlink(&target, fresh))?, &path)?;
                 }
             }
         }
@@ -44,27 +44,27 @@ impl Store {
 
     fn copy_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
         let mut from = self.open_blob(digest)?;
-        let mut to = beside(path, |fresh: &Path| File::create_new(fresh))?;
+        let mut to = create_temporary(path, |fresh: &Path| File::create_new(fresh))?;
         io::copy(&mut from, to.as_file_mut()).map_err(Error::io("write", path))?;
         let mode = if executable { 0o755 } else { 0o644 };
         to.as_file().set_permissions(Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
-        put(to, path)
+        replace(to, path)
     }
 }
 
-/// Makes something under a fresh name in the directory of `path`.
-fn beside<T>(path: &Path, make: impl FnMut(&Path) -> io::Result<T>) -> Result<NamedTempFile<T>> {
+/// Creates a file or link with a unique name in the directory of `path`.
+fn create_temporary<T>(path: &Path, make: impl FnMut(&Path) -> io::Result<T>) -> Result<NamedTempFile<T>> {
     let dir = path.parent().unwrap_or(path);
     tempfile::Builder::new().make_in(dir, make).map_err(Error::io("create", path))
 }
 
-/// In the place of whatever file or link is there, at one stroke: another run may copy the same. A directory in the way
-/// is an error.
-fn put<T>(made: NamedTempFile<T>, path: &Path) -> Result<()> {
+/// Replaces a file or link at `path` with one rename, since another process can copy the same tree. An existing directory is an
+/// error.
+fn replace<T>(made: NamedTempFile<T>, path: &Path) -> Result<()> {
     made.persist(path).map(drop).map_err(|failed| Error::io("replace", path)(failed.error))
 }
 
-/// A link to a directory would lead the files elsewhere.
+/// Creates a directory. A link to a directory is replaced, since files would otherwise be written outside `dest`.
 fn make_real_dir(path: &Path) -> Result<()> {
     let is_real_dir = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
     if is_real_dir() {

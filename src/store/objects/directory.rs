@@ -1,5 +1,5 @@
-//! One level of a tree and its bytes: the Remote Execution API's `Directory` message in canonical form. Storing the
-//! bytes is `trees`.
+//! One directory level of a tree and its encoding: the canonical `Directory` message of the Remote Execution API. `trees` stores the
+//! messages.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,31 @@ use prost::Message;
 
 use crate::base::Digest;
 
-/// A directory's entries by name. Names are single clean components.
+/// The entries of a directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Directory {
+    /// Entries by name. A name is a single path component.
     pub entries: BTreeMap<String, Entry>,
 }
 
+/// One entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    File { digest: Digest, executable: bool },
+    /// A file with the digest of its blob.
+    File {
+        /// The digest of the blob.
+        digest: Digest,
+        /// Whether its owner can execute it.
+        executable: bool,
+    },
+    /// A subdirectory with the digest of its message.
     Directory(Digest),
+    /// A symbolic link with its target.
     Symlink(String),
 }
 
 impl Directory {
-    /// The only bytes that stand for this directory: each list sorted by name, no field that holds its default.
+    /// The canonical encoding: each list is sorted by name, and fields with default values are omitted.
     pub fn encode(&self) -> Vec<u8> {
         let mut message = wire::Directory::default();
         for (name, entry) in &self.entries {
@@ -42,7 +52,7 @@ impl Directory {
         message.encode_to_vec()
     }
 
-    /// Refuses every message that `encode` cannot have written; says why.
+    /// Decodes a message. Every message that `encode` cannot produce is an error with the reason.
     pub fn decode(bytes: &[u8]) -> Result<Directory, String> {
         let message = wire::Directory::decode(bytes).map_err(|error| error.to_string())?;
         let mut directory = Directory::default();
@@ -58,15 +68,15 @@ impl Directory {
             directory.add(link.name, Entry::Symlink(link.target))?;
         }
         if directory.encode() != bytes {
-            return Err("it is not in canonical form (order, or fields that are unknown here)".to_owned());
+            return Err("it is not in canonical form: a list is not sorted, or it contains an unknown field".to_owned());
         }
         Ok(directory)
     }
 
-    /// Refuses names that are no clean component, a second entry of one name, and links to nothing.
+    /// Adds an entry. Invalid names, duplicate names and links without a target are errors with the reason.
     pub fn add(&mut self, name: String, entry: Entry) -> Result<(), String> {
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(format!("`{}` is no name for an entry", name.escape_debug()));
+            return Err(format!("invalid entry name `{}`", name.escape_debug()));
         }
         if let Entry::Symlink(target) = &entry
             && (target.is_empty() || target.contains('\0'))
@@ -75,7 +85,7 @@ impl Directory {
         }
         match self.entries.insert(name.clone(), entry) {
             None => Ok(()),
-            Some(_) => Err(format!("it has two entries named `{name}`")),
+            Some(_) => Err(format!("it has two entries with the name `{name}`")),
         }
     }
 }
@@ -87,7 +97,7 @@ fn parse_digest(name: &str, digest: Option<wire::Digest>) -> Result<Digest, Stri
     Ok(Digest::new(*hash.as_bytes(), size_bytes))
 }
 
-/// The messages of `build.bazel.remote.execution.v2`, as far as a canonical tree holds them.
+/// The messages of `build.bazel.remote.execution.v2`, with the fields that a canonical tree uses.
 pub(in crate::store) mod wire {
     pub use crate::base::wire::Digest;
 
@@ -145,14 +155,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_directory_survives_its_message(entries in prop::collection::btree_map("[a-z…-]{1,5}", entry(), 0..9)) {
+        fn an_encoded_directory_is_decoded_again(entries in prop::collection::btree_map("[a-z…-]{1,5}", entry(), 0..9)) {
             let directory = Directory { entries };
             prop_assert_eq!(Directory::decode(&directory.encode()), Ok(directory));
         }
 
-        /// One directory, one message: otherwise one tree would have two digests.
+        /// Each directory has exactly one encoding. Otherwise a tree could have two digests.
         #[test]
-        fn a_message_that_is_accepted_is_the_only_one(
+        fn every_accepted_message_is_canonical(
             entries in prop::collection::btree_map("[a-c]{1,2}", entry(), 1..5),
             at in 0_usize..1000,
             flip in 1_u8..=255,

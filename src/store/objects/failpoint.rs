@@ -1,4 +1,4 @@
-//! Places where a test may kill the process, to see what a crash leaves behind. Release builds hold none of this.
+//! Failpoints: a test can kill the process at named points, to examine the state after a crash. Release builds do nothing here.
 
 #[cfg(debug_assertions)]
 static ARMED: std::sync::Mutex<Option<(String, u32)>> = std::sync::Mutex::new(None);
@@ -9,6 +9,7 @@ pub fn arm(name: &str, nth: u32) {
     *ARMED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some((name.to_owned(), nth));
 }
 
+/// Marks the failpoint `name`.
 pub(in crate::store) fn reach(name: &'static str) {
     #[cfg(debug_assertions)]
     {
@@ -19,7 +20,7 @@ pub(in crate::store) fn reach(name: &'static str) {
         }
         *left = left.saturating_sub(1);
         if *left == 0 {
-            // Nothing can be done if the kill fails: the test that waits for it will say so.
+            // An error is ignored: the test detects that the process was not killed.
             let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
         }
     }

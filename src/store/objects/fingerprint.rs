@@ -1,4 +1,4 @@
-//! The SHA-256 digest of a tree of files: the name that a server with SHA-256, such as the one of Pants, has for it.
+//! The SHA-256 digest of a tree of files, as a Remote Execution API server with SHA-256 computes it. Pants prints the same digest.
 //! Nothing is stored.
 
 use std::collections::BTreeMap;
@@ -9,23 +9,26 @@ use sha2::{Digest, Sha256};
 use crate::base::RelPath;
 use crate::store::objects::directory::wire;
 
-/// What such a server knows about a file.
+/// The digest of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hashed {
-    /// In hexadecimal.
+pub struct HashedFile {
+    /// The hash in hexadecimal.
     pub sha256: String,
+    /// The size of the content.
     pub size_bytes: u64,
+    /// Whether its owner can execute it.
     pub executable: bool,
 }
 
-impl Hashed {
-    pub fn of(content: &[u8], executable: bool) -> Hashed {
-        Hashed { sha256: hex(content), size_bytes: content.len() as u64, executable }
+impl HashedFile {
+    /// The digest of a file with this content.
+    pub fn from_content(content: &[u8], executable: bool) -> HashedFile {
+        HashedFile { sha256: hex(content), size_bytes: content.len() as u64, executable }
     }
 }
 
-/// Of a tree of these files; paths that are no tree (`a` and `a/b`) have a digest all the same.
-pub fn fingerprint(files: &BTreeMap<RelPath, Hashed>) -> String {
+/// The digest of a tree of these files, in hexadecimal. Paths that cannot form a tree, such as `a` and `a/b`, are not an error.
+pub fn fingerprint(files: &BTreeMap<RelPath, HashedFile>) -> String {
     let mut top = Dir::default();
     for (path, file) in files {
         top.add(path.as_str(), file);
@@ -35,12 +38,12 @@ pub fn fingerprint(files: &BTreeMap<RelPath, Hashed>) -> String {
 
 #[derive(Default)]
 struct Dir<'a> {
-    files: BTreeMap<&'a str, &'a Hashed>,
+    files: BTreeMap<&'a str, &'a HashedFile>,
     dirs: BTreeMap<&'a str, Dir<'a>>,
 }
 
 impl<'a> Dir<'a> {
-    fn add(&mut self, path: &'a str, file: &'a Hashed) {
+    fn add(&mut self, path: &'a str, file: &'a HashedFile) {
         match path.split_once('/') {
             Some((dir, rest)) => self.dirs.entry(dir).or_default().add(rest, file),
             None => drop(self.files.insert(path, file)),
@@ -51,7 +54,7 @@ impl<'a> Dir<'a> {
         let digest = |hash: String, size_bytes: u64| {
             Some(wire::Digest { hash, size_bytes: i64::try_from(size_bytes).unwrap_or(i64::MAX) })
         };
-        let file = |(name, file): (&&str, &&Hashed)| wire::FileNode {
+        let file = |(name, file): (&&str, &&HashedFile)| wire::FileNode {
             name: (*name).to_owned(),
             digest: digest(file.sha256.clone(), file.size_bytes),
             is_executable: file.executable,
@@ -77,9 +80,9 @@ mod tests {
     fn a_tree_has_the_digest_that_pants_prints() {
         let none = BTreeMap::new();
         assert_eq!(fingerprint(&none), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-        // `requirements.txt` in the root, as real Pants 2.17.1 answered for the fixture `graph.in`.
+        // `requirements.txt` in the root, as Pants 2.17.1 prints it for the fixture `graph.in`.
         let path = RelPath::parse("requirements.txt").expect("clean");
-        let one = BTreeMap::from([(path, Hashed::of(b"Py-YAML>=6\n", false))]);
+        let one = BTreeMap::from([(path, HashedFile::from_content(b"Py-YAML>=6\n", false))]);
         assert_eq!(fingerprint(&one), "7742638b4cebc297ceafc4771a0644b0f8546c571e02f5fe125f459354d6b8ed");
     }
 }

@@ -1,5 +1,5 @@
-//! Tree to directory: read-only, composed of hardlinks to blobs, published by one rename. Writes only below `image/`
-//! and `tmp/`; checking an image that is already there is `image_check`.
+//! Images: trees as read-only directories of hard links to blobs, published by one rename. Writes only below `image/` and `tmp/`.
+//! `image_check` verifies an existing image.
 
 use std::fs;
 use std::fs::{DirBuilder, File, Permissions};
@@ -26,44 +26,48 @@ use crate::store::layout::{Store, lock};
 /// The mode of every directory of an image.
 pub(in crate::store) const DIRECTORY_MODE: u32 = 0o555;
 
-/// Another process may set a blob aside, and a third one publish it again, between the look and the link.
+/// The number of attempts to link a blob. Between locating and linking it, another process can quarantine it and a third one can
+/// publish it again.
 const LINK_TRIES: usize = 16;
 
 impl Store {
-    /// A directory that holds exactly this tree, to be bound read-only. It is checked entry by entry on its first use
-    /// in a process, and made anew if anything is wrong. `Error::Missing` names a blob or level that is not there.
+    /// The path of a directory with exactly this tree, for a read-only mount. At its first use in a process an existing image is
+    /// verified entry by entry, and rebuilt if it differs. `Error::Missing` if a blob or a level is missing.
     pub fn materialize(&self, tree: Digest) -> Result<PathBuf> {
-        let gate = lock(&self.images).entry(tree).or_default().clone();
-        let mut known_good = lock(&gate);
-        let home = self.root.join("image").join(tree.hex());
-        let root = home.join("root");
-        if *known_good && root.is_dir() {
+        let entry = lock(&self.images).entry(tree).or_default().clone();
+        let mut is_verified = lock(&entry);
+        let image = self.root.join("image").join(tree.hex());
+        let root = image.join("root");
+        if *is_verified && root.is_dir() {
             return Ok(root);
         }
-        let present = inode(&home)?;
+        let present = inode(&image)?;
         if present.is_some() {
             match self.image_fault(tree, &root)? {
                 None => {
-                    *known_good = true;
+                    *is_verified = true;
                     return Ok(root);
                 }
-                Some(fault) => self.note(format!("image `{}` is made anew: {fault}", home.display())),
+                Some(fault) => {
+                    self.add_notice(format!("the image `{}` is damaged and is rebuilt: {fault}", image.display()))
+                }
             }
         }
-        let made = self.session.fresh();
+        let made = self.tmp.fresh_path();
         self.compose(tree, &made).inspect_err(|_| drop(remove_tree(&made)))?;
         failpoint::reach("image: composed");
-        publish(&made, &home, present)?;
+        publish(&made, &image, present)?;
         failpoint::reach("image: published");
-        *known_good = true;
+        *is_verified = true;
         Ok(root)
     }
 
-    /// The image lies in `root` below its home, since renaming a directory needs write permission on it.
-    fn compose(&self, tree: Digest, home: &Path) -> Result<()> {
-        fs::create_dir(home).map_err(Error::io("create", home))?;
-        fs::set_permissions(home, Permissions::from_mode(0o755)).map_err(Error::io("set the mode of", home))?;
-        self.compose_level(tree, &home.join("root"), 0)
+    /// Composes an image in the subdirectory `root` of `image`. The extra level is necessary because renaming a directory needs write
+    /// permission on it.
+    fn compose(&self, tree: Digest, image: &Path) -> Result<()> {
+        fs::create_dir(image).map_err(Error::io("create", image))?;
+        fs::set_permissions(image, Permissions::from_mode(0o755)).map_err(Error::io("set the mode of", image))?;
+        self.compose_level(tree, &image.join("root"), 0)
     }
 
     fn compose_level(&self, tree: Digest, at: &Path, depth: usize) -> Result<()> {
@@ -88,8 +92,9 @@ impl Store {
         fix_time(at, UtimensatFlags::FollowSymlink)
     }
 
-    /// A link where the file system allows one more, else a copy: ext4 allows 65,000 links to a file, and empty
-    /// `__init__.py` files are all one blob; others have no links at all, or none to a file of another user (link(2)).
+    /// Creates a hard link to a blob, or a copy if the file system does not permit the link. ext4 permits 65,000 links to a file,
+    /// and all empty `__init__.py` files are the same blob. Other file systems permit none, or none to a file of another user
+    /// (link(2)).
     fn compose_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
         let mut blob = self.blob_path(digest, executable)?;
         let mut linked = fs::hard_link(&blob, path);
@@ -101,7 +106,7 @@ impl Store {
             linked = fs::hard_link(&blob, path);
         }
         match linked {
-            Err(error) if is_no_link(&error) => {}
+            Err(error) if is_link_refused(&error) => {}
             linked => return linked.map_err(Error::io("link", path)),
         }
         let file = File::open(&blob).map_err(Error::io("open", &blob))?;
@@ -110,47 +115,47 @@ impl Store {
             self.rehash(&blob, digest, form)?;
             return Err(Error::Missing(digest));
         }
-        // A check of the image sees sizes and times only, which a power cut may leave right over lost content.
+        // Verifying an image checks sizes and times only. After a power failure these can be correct although the content is lost.
         durable::sync(&self.root, [path.to_owned()].iter())
     }
 }
 
-/// Without a `faulty` image, whoever renames first wins, and a later one finds the same image there. A faulty one is
-/// exchanged for the new one, so that no other process ever finds nothing.
-fn publish(made: &Path, home: &Path, faulty: Option<u64>) -> Result<()> {
-    let Some(faulty) = faulty else { return publish_first(made, home) };
-    match renameat2(AT_FDCWD, made, AT_FDCWD, home, RenameFlags::RENAME_EXCHANGE) {
+/// Publishes an image. If none exists, the first process that renames wins, and later ones find an equal image. A `faulty` image,
+/// given by its inode, is exchanged with the new one, so that other processes always find one.
+fn publish(made: &Path, image: &Path, faulty: Option<u64>) -> Result<()> {
+    let Some(faulty) = faulty else { return publish_first(made, image) };
+    match renameat2(AT_FDCWD, made, AT_FDCWD, image, RenameFlags::RENAME_EXCHANGE) {
         Ok(()) => {}
-        // rename(2): some file systems cannot exchange.
+        // renameat2(2): some file systems do not support the exchange.
         Err(Errno::EINVAL) => {
             let old = made.with_extension("old");
-            fs::rename(home, &old).map_err(Error::io("move away", home))?;
-            // The session's removal tries again, here and below.
+            fs::rename(image, &old).map_err(Error::io("move", image))?;
+            // Here and below, dropping the `TmpDir` tries again.
             let _ = remove_tree(&old);
-            return publish_first(made, home);
+            return publish_first(made, image);
         }
-        Err(Errno::ENOENT) => return publish_first(made, home),
-        Err(errno) => return Err(Error::os("exchange", home)(errno)),
+        Err(Errno::ENOENT) => return publish_first(made, image),
+        Err(errno) => return Err(Error::os("exchange", image)(errno)),
     }
     if inode(made)? != Some(faulty) {
-        // Another process was faster. Its image may be in use already: back with it.
-        let back = renameat2(AT_FDCWD, made, AT_FDCWD, home, RenameFlags::RENAME_EXCHANGE);
-        back.map_err(Error::os("exchange", home))?;
+        // Another process has already replaced the image, and it can be in use: undo the exchange.
+        let back = renameat2(AT_FDCWD, made, AT_FDCWD, image, RenameFlags::RENAME_EXCHANGE);
+        back.map_err(Error::os("exchange", image))?;
     }
     let _ = remove_tree(made);
     Ok(())
 }
 
-fn publish_first(made: &Path, home: &Path) -> Result<()> {
-    match fs::rename(made, home) {
+fn publish_first(made: &Path, image: &Path) -> Result<()> {
+    match fs::rename(made, image) {
         Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
             remove_tree(made)
         }
-        renamed => renamed.map_err(Error::io("rename", home)),
+        renamed => renamed.map_err(Error::io("rename", image)),
     }
 }
 
-fn is_no_link(error: &io::Error) -> bool {
+fn is_link_refused(error: &io::Error) -> bool {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
     matches!(error.kind(), TooManyLinks | CrossesDevices | PermissionDenied | Unsupported)
 }
@@ -158,7 +163,7 @@ fn is_no_link(error: &io::Error) -> bool {
 fn inode(path: &Path) -> Result<Option<u64>> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        metadata => metadata.map(|metadata| Some(metadata.ino())).map_err(Error::io("look at", path)),
+        metadata => metadata.map(|metadata| Some(metadata.ino())).map_err(Error::io("read the metadata of", path)),
     }
 }
 
@@ -167,7 +172,7 @@ fn fix_time(path: &Path, follow: UtimensatFlags) -> Result<()> {
     utimensat(AT_FDCWD, path, &time, &time, follow).map_err(Error::os("set the time of", path))
 }
 
-/// Used by `image_check`: whether a directory or link has the fixed time.
+/// Whether a directory or link has the fixed modification time.
 pub(in crate::store) fn has_fixed_time(metadata: &fs::Metadata) -> bool {
     (metadata.mtime(), metadata.mtime_nsec()) == (durable::FIXED_MTIME_SECONDS, 0)
 }

@@ -1,5 +1,5 @@
-//! Whether a directory holds exactly a tree: every entry's kind, size, mode, time and link target, and nothing else.
-//! Contents are not read: `verify` does that.
+//! Verifies that an image matches its tree: the kind, size, mode, time and link target of every entry, and that there are no other
+//! entries. Contents are not read: `verify` does that.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,15 +17,15 @@ use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
 impl Store {
-    /// What is wrong with the image at `root`; `None` if nothing is.
+    /// The first difference between the image at `root` and its tree; `None` if there is none.
     pub(in crate::store) fn image_fault(&self, tree: Digest, root: &Path) -> Result<Option<String>> {
         match self.level_fault(tree, root, 0) {
-            // Part of it is missing, or another process is replacing it right now.
+            // A part of the image is missing, or another process is replacing it now.
             Err(Error::Io { path, source, .. })
                 if path.starts_with(root)
                     && matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
             {
-                Ok(Some(format!("`{}` is gone", path.display())))
+                Ok(Some(format!("`{}` is missing", path.display())))
             }
             fault => fault,
         }
@@ -35,10 +35,10 @@ impl Store {
         if depth > MAX_DEPTH {
             return Err(malformed(tree, "it is too deep"));
         }
-        let wrong = |what: &str| Ok(Some(format!("`{}` {what}", at.display())));
-        let metadata = fs::symlink_metadata(at).map_err(Error::io("look at", at))?;
+        let differs = |what: &str| Ok(Some(format!("`{}` {what}", at.display())));
+        let metadata = fs::symlink_metadata(at).map_err(Error::io("read the metadata of", at))?;
         if !metadata.is_dir() || metadata.mode() & 0o7777 != DIRECTORY_MODE || !has_fixed_time(&metadata) {
-            return wrong("is not as it was made");
+            return differs("has another kind, mode or time");
         }
         let mut found = BTreeMap::new();
         for entry in fs::read_dir(at).map_err(Error::io("list", at))? {
@@ -48,7 +48,7 @@ impl Store {
         for (name, entry) in &self.directory(tree)?.entries {
             let path = at.join(name);
             let Some(found) = found.remove(std::ffi::OsStr::new(name)) else {
-                return Ok(Some(format!("`{}` is gone", path.display())));
+                return Ok(Some(format!("`{}` is missing", path.display())));
             };
             let fault = match entry {
                 Entry::Directory(tree) => self.level_fault(*tree, &path, depth + 1)?,
@@ -59,15 +59,15 @@ impl Store {
             }
         }
         match found.keys().next() {
-            Some(extra) => wrong(&format!("holds `{}`, which was not there", extra.display())),
+            Some(extra) => differs(&format!("contains the additional entry `{}`", extra.display())),
             None => Ok(None),
         }
     }
 }
 
 fn entry_fault(entry: &Entry, found: &fs::DirEntry, path: &Path) -> Result<Option<String>> {
-    let metadata = found.metadata().map_err(Error::io("look at", path))?;
-    let sound = match entry {
+    let metadata = found.metadata().map_err(Error::io("read the metadata of", path))?;
+    let is_intact = match entry {
         Entry::File { digest, executable } => {
             durable::is_sealed(&metadata, digest.size_bytes(), Form::blob(*executable).mode())
         }
@@ -78,5 +78,5 @@ fn entry_fault(entry: &Entry, found: &fs::DirEntry, path: &Path) -> Result<Optio
         }
         Entry::Directory(_) => metadata.is_dir(),
     };
-    Ok((!sound).then(|| format!("`{}` was changed", path.display())))
+    Ok((!is_intact).then(|| format!("`{}` was modified", path.display())))
 }

@@ -1,26 +1,26 @@
-//! Whether a symlink of a tree stays inside it, whatever other links of the tree it passes through. No files here.
+//! Detects symbolic links that leave their tree, directly or through other links of the tree. Works on trees as values, not on files.
 
 use crate::base::RelPath;
 use crate::store::tree::{Node, Tree};
 
-/// As many links as Linux follows in one path (path_resolution(7)).
+/// The number of links that Linux follows in one path (path_resolution(7)).
 const MAX_FOLLOWED: usize = 40;
 
-/// The first symlink whose target, followed as the kernel would, is absolute or climbs out of the tree. Dangling links
-/// and loops stay inside.
-pub fn first_that_leaves(tree: &Tree) -> Option<(&RelPath, &str)> {
+/// The first symbolic link whose target is absolute or outside the tree when it is resolved as the kernel does, with the target.
+/// Dangling links and loops are allowed.
+pub fn first_escaping(tree: &Tree) -> Option<(&RelPath, &str)> {
     tree.nodes.iter().find_map(|(path, node)| match node {
-        Node::Symlink { target } if leaves(tree, path, target) => Some((path, target.as_str())),
+        Node::Symlink { target } if escapes(tree, path, target) => Some((path, target.as_str())),
         _ => None,
     })
 }
 
-fn leaves(tree: &Tree, link: &RelPath, target: &str) -> bool {
+fn escapes(tree: &Tree, link: &RelPath, target: &str) -> bool {
     if target.starts_with('/') {
         return true;
     }
     let mut at: Vec<String> = link.parent().unwrap_or_default().components().map(str::to_owned).collect();
-    // The rest of the way, next component last.
+    // The remaining components, the next one last.
     let mut left: Vec<String> = reversed(target);
     let mut followed = 0;
     while let Some(part) = left.pop() {
@@ -61,27 +61,27 @@ fn link_at<'t>(tree: &'t Tree, at: &[String]) -> Option<&'t str> {
 mod tests {
     use super::*;
 
-    fn check(links: &[(&str, &str)], leaving: Option<&str>) {
+    fn check(links: &[(&str, &str)], escaping: Option<&str>) {
         let path = |text: &str| RelPath::parse(text).unwrap();
         let node = |target: &str| Node::Symlink { target: target.to_owned() };
         let tree = Tree { nodes: links.iter().map(|(at, target)| (path(at), node(target))).collect() };
-        assert_eq!(first_that_leaves(&tree).map(|(path, _)| path.as_str()), leaving, "{links:?}");
+        assert_eq!(first_escaping(&tree).map(|(path, _)| path.as_str()), escaping, "{links:?}");
     }
 
     #[test]
-    fn links_that_stay_inside_pass() {
+    fn links_inside_the_tree_are_allowed() {
         check(&[("a/b", "../c"), ("d", "a/./b"), ("e", "nowhere"), ("f", "f"), ("g/h", "..")], None);
     }
 
     #[test]
-    fn links_that_leave_are_found() {
+    fn escaping_links_are_detected() {
         check(&[("a", "/etc/passwd")], Some("a"));
         check(&[("a/b", "../../c")], Some("a/b"));
         check(&[("a", "b/../../c")], Some("a"));
     }
 
     #[test]
-    fn a_link_that_leaves_through_another_link_is_found() {
+    fn a_link_that_escapes_through_another_link_is_detected() {
         check(&[("sub/up", ".."), ("sub/out", "up/../x")], Some("sub/out"));
     }
 }

@@ -1,4 +1,4 @@
-//! Several trees laid over each other. Only levels where two parts meet are read; everything else keeps its digest.
+//! Merging of trees. Only levels that several parts share are read; other subtrees keep their digests.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::base::{Digest, RelPath};
 use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
-/// A part as seen from one level: what is left of its path, and the tree that lies there.
+/// A part relative to one level: the remaining components of its path, and its tree.
 #[derive(Clone)]
 struct Part<'p> {
     below: Vec<&'p str>,
@@ -17,12 +17,13 @@ struct Part<'p> {
 }
 
 impl Store {
-    /// One tree with each part at its path. Equal files may meet; different ones are `Error::Conflict`.
+    /// One tree with each part at its path. Several parts can have equal files at the same path; different files are
+    /// `Error::Conflict`.
     pub fn merge(&self, parts: &[(RelPath, Digest)]) -> Result<Digest> {
         let parts: Vec<_> =
             parts.iter().map(|(path, tree)| Part { below: path.components().collect(), tree: *tree }).collect();
         for part in &parts {
-            self.write_named(part.tree)?;
+            self.write_lazy_tree(part.tree)?;
         }
         let batch = self.batch();
         let digest = merge_level(self, &batch, &mut Vec::new(), parts)?;
@@ -49,7 +50,7 @@ fn merge_level<'p>(store: &Store, batch: &Batch<'_>, at: &mut Vec<String>, parts
         for (name, entry) in store.directory(part.tree)?.entries {
             match entry {
                 Entry::Directory(tree) => below.entry(name).or_default().push(Part { below: Vec::new(), tree }),
-                entry => lay(&mut merged, at, name, entry)?,
+                entry => add_entry(&mut merged, at, name, entry)?,
             }
         }
     }
@@ -57,18 +58,18 @@ fn merge_level<'p>(store: &Store, batch: &Batch<'_>, at: &mut Vec<String>, parts
         at.push(name.clone());
         let digest = merge_level(store, batch, at, parts)?;
         at.pop();
-        lay(&mut merged, at, name, Entry::Directory(digest))?;
+        add_entry(&mut merged, at, name, Entry::Directory(digest))?;
     }
     batch.put_directory(&merged.encode())
 }
 
-/// The digest of a level that needs no reading, because all its parts are the same whole tree.
+/// The digest of a level whose parts are all the same tree, so that it need not be read.
 fn all_one(parts: &[Part<'_>]) -> Option<Digest> {
     let first = parts.first()?;
     parts.iter().all(|part| part.below.is_empty() && part.tree == first.tree).then_some(first.tree)
 }
 
-fn lay(merged: &mut Directory, at: &[String], name: String, entry: Entry) -> Result<()> {
+fn add_entry(merged: &mut Directory, at: &[String], name: String, entry: Entry) -> Result<()> {
     match merged.entries.get(&name) {
         Some(present) if *present == entry => Ok(()),
         Some(_) => {

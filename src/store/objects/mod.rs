@@ -1,5 +1,5 @@
-//! Content-addressed objects: blobs, trees and materialized images, how they are written, verified and read back. The
-//! index that maps keys to objects is `store::index`.
+//! Content-addressed objects: blobs, trees and materialized images, and how they are written, verified and read. The index that
+//! maps keys to objects is `store::index`.
 
 pub mod archive;
 pub mod batch;

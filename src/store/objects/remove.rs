@@ -1,4 +1,5 @@
-//! Removing a directory with all it holds, through directory handles. Follows no link, whatever is swapped meanwhile.
+//! Removal of a directory and its contents through directory handles. It follows no link, even if entries are exchanged during the
+//! removal.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -14,10 +15,10 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::store::error::{Error, Result};
 
-/// Removes `path`, be it a directory of any depth, a file or a link. Nothing there is fine.
+/// Removes `path`: a directory of any depth, a file or a link. A missing path is not an error.
 ///
-/// Subdirectories are moved up to the top before they are emptied, so that a tree of any depth needs two open
-/// directories and no recursion.
+/// Subdirectories are moved to the top before they are emptied, so that any depth needs only two open directories and no
+/// recursion.
 pub fn remove_tree(path: &Path) -> Result<()> {
     let failed = |errno: Errno| Error::io("remove", path)(errno.into());
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -52,9 +53,9 @@ fn empty(parent: &File, name: &CStr) -> nix::Result<()> {
     Ok(())
 }
 
-/// Removes all entries of `dir`; directories that hold something are moved to `top` and their new names returned.
+/// Removes all entries of `dir`. Directories that are not empty are moved to `top`; their new names are returned.
 fn clear(dir: &impl AsFd, top: &impl AsFd, next: &mut u64) -> nix::Result<Vec<std::ffi::CString>> {
-    // Names are read before anything changes: what readdir(3) gives of a directory that changes is unspecified.
+    // All names are read before the first removal: the result of readdir(3) is unspecified if the directory changes.
     let listing = openat(dir, c".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
     let entries = Dir::from_fd(listing)?.into_iter().collect::<nix::Result<Vec<_>>>()?;
     let mut moved = Vec::new();
@@ -76,7 +77,7 @@ fn clear(dir: &impl AsFd, top: &impl AsFd, next: &mut u64) -> nix::Result<Vec<st
     Ok(moved)
 }
 
-/// Moves a directory to a free name of `top`. Moving needs write permission on the moved directory itself.
+/// Moves a directory to `top` under a free name, which is returned. This needs write permission on the moved directory itself.
 fn lift(dir: &impl AsFd, name: &CStr, top: &impl AsFd, next: &mut u64) -> nix::Result<std::ffi::CString> {
     fchmodat(dir, name, Mode::S_IRWXU, FchmodatFlags::NoFollowSymlink)?;
     loop {
@@ -89,7 +90,7 @@ fn lift(dir: &impl AsFd, name: &CStr, top: &impl AsFd, next: &mut u64) -> nix::R
     }
 }
 
-/// Opens a directory whatever its mode was.
+/// Opens a directory after making it accessible to its owner.
 fn enter(parent: &impl AsFd, name: &CStr) -> nix::Result<std::os::fd::OwnedFd> {
     fchmodat(parent, name, Mode::S_IRWXU, FchmodatFlags::NoFollowSymlink)?;
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;

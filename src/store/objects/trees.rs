@@ -1,4 +1,4 @@
-//! Whole trees in and out of the store: `Tree` to `Directory` messages and back. Merging is `merge`.
+//! Writing and reading of whole trees: converts `Tree` to `Directory` messages and back. `merge` combines trees.
 
 use super::batch::Batch;
 use super::directory::{Directory, Entry};
@@ -8,20 +8,21 @@ use crate::base::{Digest, RelPath};
 use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
-/// Deeper trees are refused: nothing real is, and every walk here may recurse.
+/// The maximum depth of a tree. Functions of this room can therefore recurse over levels.
 pub const MAX_DEPTH: usize = 256;
 
-/// Trees with more nodes are refused, since a few messages that name each other can stand for any number.
+/// The maximum number of nodes. A few messages that refer to each other several times can describe an exponential number.
 const MAX_NODES: usize = 4_000_000;
 
 impl Batch<'_> {
-    /// Adds the tree's messages; the blobs it names are the caller's. The digest is that of the root's message.
+    /// Adds the messages of a tree. Its blobs must be stored by the caller. The digest is that of the message of the root.
     pub fn put_tree(&self, tree: &Tree) -> Result<Digest> {
         put_levels(tree, &mut |directory| self.put_directory(&directory.encode()))
     }
 }
 
 impl Store {
+    /// Stores the messages of a tree. Its blobs must be stored by the caller.
     pub fn put_tree(&self, tree: &Tree) -> Result<Digest> {
         let batch = self.batch();
         let digest = batch.put_tree(tree)?;
@@ -29,7 +30,7 @@ impl Store {
         Ok(digest)
     }
 
-    /// The whole tree, flat. Whether its blobs are there is not looked at.
+    /// A whole tree. Its blobs are not verified.
     pub fn tree(&self, digest: Digest) -> Result<Tree> {
         let mut tree = Tree::default();
         let mut left = vec![(RelPath::root(), digest)];
@@ -55,8 +56,8 @@ impl Store {
         Ok(tree)
     }
 
-    /// Whether every level and every content is there.
-    pub fn is_whole(&self, digest: Digest) -> Result<bool> {
+    /// Whether all levels and all blobs of a tree are in the store.
+    pub fn is_complete(&self, digest: Digest) -> Result<bool> {
         let tree = match self.tree(digest) {
             Err(Error::Missing(_)) => return Ok(false),
             tree => tree?,
@@ -71,14 +72,14 @@ impl Store {
 
     /// One level of a tree.
     pub fn directory(&self, digest: Digest) -> Result<Directory> {
-        let bytes = match self.named_level(digest) {
+        let bytes = match self.lazy_level(digest) {
             Some(bytes) => bytes,
             None => self.read(digest, Form::Tree)?.ok_or(Error::Missing(digest))?,
         };
         Directory::decode(&bytes).map_err(|why| malformed(digest, &why))
     }
 
-    /// What lies at a path of a tree; `None` if nothing does. The root is `Entry::Directory` of the tree itself.
+    /// The entry at a path of a tree; `None` if there is none. The root yields `Entry::Directory` with the tree itself.
     pub fn lookup(&self, tree: Digest, path: &RelPath) -> Result<Option<Entry>> {
         let mut found = Entry::Directory(tree);
         for name in path.components() {
@@ -91,7 +92,7 @@ impl Store {
         Ok(Some(found))
     }
 
-    /// The tree below a directory of a tree; `None` if no directory is there.
+    /// The subtree at a path of a tree; `None` if there is no directory.
     pub fn subtree(&self, tree: Digest, path: &RelPath) -> Result<Option<Digest>> {
         Ok(match self.lookup(tree, path)? {
             Some(Entry::Directory(digest)) => Some(digest),
@@ -100,13 +101,13 @@ impl Store {
     }
 }
 
-/// The levels of a tree from the lowest up, each given to `put`, which tells its digest; that of the root.
+/// Passes the levels of a tree to `put`, the deepest first, and returns the digest of the root. `put` returns the digest of a level.
 pub(in crate::store) fn put_levels(tree: &Tree, put: &mut dyn FnMut(&Directory) -> Result<Digest>) -> Result<Digest> {
     let nodes: Vec<(&str, &Node)> = tree.nodes.iter().map(|(path, node)| (path.as_str(), node)).collect();
     put_level(put, &nodes, 0, 0)
 }
 
-/// `nodes` share their first `depth` components, which with a slash after each are `skip` bytes.
+/// One level. All `nodes` share their first `depth` components; these and their slashes are `skip` bytes.
 fn put_level(
     put: &mut dyn FnMut(&Directory) -> Result<Digest>,
     nodes: &[(&str, &Node)],
@@ -122,9 +123,9 @@ fn put_level(
     let mut rest = nodes;
     while let Some((path, node)) = rest.first() {
         let Some(below) = path.get(skip..).filter(|below| !below.is_empty()) else {
-            // The level itself as a node: only a directory can hold others or be the root.
+            // The node is the level itself: only a directory can contain other nodes or be the root.
             if **node != Node::EmptyDirectory {
-                return Err(refuse("something lies below a file, or the root is one".to_owned()));
+                return Err(refuse("a file has other nodes below it, or the root is a file".to_owned()));
             }
             rest = &rest[1..];
             continue;

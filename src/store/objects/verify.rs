@@ -1,4 +1,4 @@
-//! A full check: every object read and hashed. What is damaged is set aside as everywhere else.
+//! Verification of the whole store: every object is read and hashed. Damaged objects are quarantined as usual.
 
 use std::fs;
 use std::path::Path;
@@ -8,19 +8,23 @@ use crate::base::Digest;
 use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
+/// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
+    /// Number of intact objects.
     pub objects: u64,
+    /// Sum of their sizes.
     pub bytes: u64,
-    /// Names of objects that were damaged and are set aside.
+    /// Names of damaged objects, which were quarantined.
     pub damaged: Vec<String>,
 }
 
 impl Store {
+    /// Verifies every blob and every tree message.
     pub fn verify(&self) -> Result<Verified> {
         let mut verified = Verified::default();
-        for (shelf, is_tree) in [("blob", false), ("tree", true)] {
-            for dir in sorted(&self.root.join(shelf))? {
+        for (kind, is_tree) in [("blob", false), ("tree", true)] {
+            for dir in sorted(&self.root.join(kind))? {
                 for path in sorted(&dir)? {
                     self.verify_object(&path, is_tree, &mut verified)?;
                 }
@@ -36,14 +40,14 @@ impl Store {
             (Some(hex), false) => (hex, Form::Executable),
             (None, false) => (name.as_str(), Form::Plain),
         };
-        let metadata = fs::symlink_metadata(path).map_err(Error::io("look at", path))?;
+        let metadata = fs::symlink_metadata(path).map_err(Error::io("read the metadata of", path))?;
         let hash = blake3::Hash::from_hex(hex).ok().filter(|_| metadata.is_file());
         let digest = hash.map(|hash| Digest::new(*hash.as_bytes(), metadata.len()));
-        let sound = match digest {
+        let is_intact = match digest {
             Some(digest) if form.path(&self.root, digest) == path => self.rehash(path, digest, form)?,
-            _ => self.set_aside(path, None).map(|()| false)?,
+            _ => self.quarantine(path, None).map(|()| false)?,
         };
-        if sound {
+        if is_intact {
             verified.objects += 1;
             verified.bytes += metadata.len();
         } else {

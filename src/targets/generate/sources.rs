@@ -1,26 +1,26 @@
-//! The source files of one declaration: its globs to files, and what is wrong with them.
+//! The source files of one declaration: resolves its globs and reports those that match no file.
 
 use super::Generation;
 use crate::base::RelPath;
 use crate::base::glob;
 use crate::build_file::{Diagnostic, Topic, Value};
 use crate::targets::defaults::Fields;
-use crate::targets::kind::{Each, Kind, Sources};
+use crate::targets::kind::{GenerateFrom, Kind, Sources};
 
-const IGNORED: &str = "`.gitignore` or `[GLOBAL].pants_ignore` leaves that file out";
+const IGNORED: &str = "`.gitignore` or `[GLOBAL].pants_ignore` excludes it";
 
 impl Generation<'_> {
     pub(super) fn sources(&mut self, kind: &Kind, fields: &Fields, dir: &RelPath) -> Vec<RelPath> {
         match (kind.sources, fields.get("source"), fields.get("sources")) {
             (Sources::None, ..) => Vec::new(),
             (Sources::One, Some(Value::Str(source)), _) => self.one_source(source, dir),
-            // Its instructions stand in the BUILD file.
+            // The field `instructions` replaces the Dockerfile.
             (Sources::One, Some(Value::None), _) if kind.name == "docker_image" => Vec::new(),
             (Sources::One, None | Some(Value::None), _) => {
                 let default = kind.default_sources.first().and_then(|name| dir.push(name).ok());
-                let required = kind.each == Each::Requirement;
+                let required = kind.generates_from == GenerateFrom::Requirement;
                 match default {
-                    Some(file) if self.world.files.contains(&file) => vec![file],
+                    Some(file) if self.context.files.contains(&file) => vec![file],
                     Some(file) if required => {
                         self.error(format!("there is no file `{file}`"));
                         Vec::new()
@@ -28,22 +28,22 @@ impl Generation<'_> {
                     _ => Vec::new(),
                 }
             }
-            // `http_source(…)` and the like: a file, but none of this repository.
+            // `http_source(…)` and other objects are files outside this repository.
             (Sources::One, Some(_), _) => Vec::new(),
             (Sources::Many, _, Some(sources @ (Value::List(_) | Value::Tuple(_)))) => {
                 let globs = sources.strings();
                 let found = self.glob(&globs, dir);
-                self.unmatched(&globs, &found, dir);
+                self.report_unmatched_sources(&globs, &found, dir);
                 found
             }
             (Sources::Many, ..) => self.glob(kind.default_sources, dir),
         }
     }
 
-    pub(super) fn sources_of_unknown(&mut self, fields: &Fields, dir: &RelPath) -> Vec<RelPath> {
+    pub(super) fn resolve_unknown_sources(&mut self, fields: &Fields, dir: &RelPath) -> Vec<RelPath> {
         match (fields.get("source"), fields.get("sources")) {
             (Some(Value::Str(source)), _) => {
-                dir.resolve(source).into_iter().filter(|file| self.world.files.contains(file)).collect()
+                dir.resolve(source).into_iter().filter(|file| self.context.files.contains(file)).collect()
             }
             (_, Some(sources)) => self.glob(&sources.strings(), dir),
             _ => Vec::new(),
@@ -52,17 +52,17 @@ impl Generation<'_> {
 
     fn one_source(&mut self, source: &str, dir: &RelPath) -> Vec<RelPath> {
         match dir.push(source) {
-            Ok(file) if self.world.files.contains(&file) => return vec![file],
-            Ok(file) if self.is_ignored(&file) => self.unmatched_glob(format!("`{file}`: {IGNORED}")),
-            Ok(file) => self.unmatched_glob(format!("there is no file `{file}`")),
+            Ok(file) if self.context.files.contains(&file) => return vec![file],
+            Ok(file) if self.is_ignored(&file) => self.report_unmatched_glob(format!("`{file}`: {IGNORED}")),
+            Ok(file) => self.report_unmatched_glob(format!("there is no file `{file}`")),
             Err(error) => self.error(error.to_string()),
         }
         Vec::new()
     }
 
     fn glob(&mut self, globs: &[&str], dir: &RelPath) -> Vec<RelPath> {
-        match self.world.globs.get(globs) {
-            Ok(compiled) => self.world.files.matching(dir, &compiled),
+        match self.context.globs.get(globs) {
+            Ok(compiled) => self.context.files.matching(dir, &compiled),
             Err(error) => {
                 self.error(error.to_string());
                 Vec::new()
@@ -70,16 +70,16 @@ impl Generation<'_> {
         }
     }
 
-    /// Whether a file that was not found is there all the same.
+    /// Whether a file that is not in the list exists on disk, which means that it is ignored.
     fn is_ignored(&self, file: &RelPath) -> bool {
-        self.world.tracker.is_file(&file.to_path(self.world.root))
+        self.context.tracker.is_file(&file.to_path(self.context.root))
     }
 
-    /// A file named in `sources` that is not there, or globs that match nothing at all.
-    fn unmatched(&mut self, globs: &[&str], found: &[RelPath], dir: &RelPath) {
+    /// Reports files in `sources` that do not exist, and globs if no file matches any of them.
+    fn report_unmatched_sources(&mut self, globs: &[&str], found: &[RelPath], dir: &RelPath) {
         let literals = globs.iter().filter(|glob| glob::is_literal(glob) && !glob.starts_with('!'));
         let missing: Vec<&str> = literals
-            .filter(|name| dir.push(name).is_ok_and(|file| !self.world.files.contains(&file)))
+            .filter(|name| dir.push(name).is_ok_and(|file| !self.context.files.contains(&file)))
             .copied()
             .collect();
         for name in missing {
@@ -87,16 +87,16 @@ impl Generation<'_> {
                 Ok(file) if self.is_ignored(&file) => IGNORED,
                 _ => "there is no such file",
             };
-            self.unmatched_glob(format!("`sources` names `{name}`, but {why} in `{dir}`"));
+            self.report_unmatched_glob(format!("`sources` names `{name}`, but {why} in `{dir}`"));
         }
         if found.is_empty() && globs.iter().any(|glob| !glob::is_literal(glob)) {
-            self.unmatched_glob(format!("`sources` matches no file in `{dir}`: {}", globs.join(", ")));
+            self.report_unmatched_glob(format!("`sources` matches no file in `{dir}`: {}", globs.join(", ")));
         }
     }
 
-    /// As serious as `[GLOBAL] unmatched_build_file_globs` has it.
-    pub(super) fn unmatched_glob(&mut self, message: String) {
-        if let Some(severity) = self.world.settings.unmatched_globs {
+    /// Reports unmatched sources with the severity of `[GLOBAL] unmatched_build_file_globs`.
+    pub(super) fn report_unmatched_glob(&mut self, message: String) {
+        if let Some(severity) = self.context.settings.unmatched_glob_severity {
             let found = Diagnostic::error(self.build_file, self.place, message);
             self.diagnostics.push(Diagnostic { severity, topic: Topic::Unmatched, ..found });
         }

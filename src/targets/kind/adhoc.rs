@@ -1,36 +1,39 @@
-//! Programs that make files, and programs of the machine.
+//! Target types `adhoc_tool` and `system_binary`.
 
 use super::core::{ENVIRONMENT, NO_SOURCES};
-use super::field::{Field, Shape, addresses, field, no_texts, off, text};
+use super::field::{Field, Shape, addresses, empty_string_list, field, flag_off, string};
 use super::shell::{EXECUTION, EXTRA_ENV_VARS, LOG_OUTPUT, NEWER, OUTPUTS, TIMEOUT, WORKDIR};
-use super::{Groups, Kind, plain};
+use super::{FieldGroups, Kind, plain};
 
 const BACKEND: &str = "pants.backend.experimental.adhoc";
 
+/// The target types of this module.
 pub const KINDS: &[Kind] = &[
-    plain("adhoc_tool", "A program that makes files.", &[TOOL, OUTPUTS, NEWER]).alone().of_backend(BACKEND),
-    plain("system_binary", "A program of the machine.", BINARY).alone().of_backend(BACKEND),
+    plain("adhoc_tool", "Runs a program that generates files.", &[TOOL, OUTPUTS, NEWER])
+        .without_dependencies()
+        .in_backend(BACKEND),
+    plain("system_binary", "A program installed on this machine.", BINARY).without_dependencies().in_backend(BACKEND),
 ];
 
 const TOOL: &[Field] = &[
     NO_SOURCES,
-    no_texts("args", "Its arguments."),
+    empty_string_list("args", "The arguments of the program."),
     ENVIRONMENT,
     EXECUTION,
     EXTRA_ENV_VARS,
     LOG_OUTPUT,
-    field("runnable", Shape::Address, "null", "The program.").needed(),
-    text("stderr", "The file for its errors."),
-    text("stdout", "The file for what it prints."),
+    field("runnable", Shape::Address, "null", "The address of the program to run.").required(),
+    string("stderr", "The file to which standard error is written."),
+    string("stdout", "The file to which standard output is written."),
     TIMEOUT,
     WORKDIR,
 ];
 
-const BINARY: Groups = &[&[
-    text("binary_name", "Its name.").needed(),
-    no_texts("extra_search_paths", "Where else to look for it."),
-    text("fingerprint", "What it has to print about itself, as a regular expression."),
-    no_texts("fingerprint_args", "Arguments with which it prints that."),
-    addresses("fingerprint_dependencies", "Programs that it needs for that."),
-    off("log_fingerprinting_errors", "Show why it was passed over.").rare(),
+const BINARY: FieldGroups = &[&[
+    string("binary_name", "The name of the program.").required(),
+    empty_string_list("extra_search_paths", "More directories to search for the program."),
+    string("fingerprint", "A regular expression that the program's output must match, such as its version."),
+    empty_string_list("fingerprint_args", "The arguments with which the program prints that output."),
+    addresses("fingerprint_dependencies", "Programs that it needs to print that output."),
+    flag_off("log_fingerprinting_errors", "Log why a candidate program was rejected.").hidden(),
 ]];

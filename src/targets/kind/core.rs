@@ -1,98 +1,115 @@
-//! Target types that are always there: files, resources, archives, aliases, environments, lockfiles.
+//! Target types that need no backend: files, resources, archives, aliases, environments, lockfiles.
 
-use super::field::{Field, Shape, addresses, field, no_texts, off, text, texts};
-use super::{Groups, Kind, many, one, plain};
+use super::field::{Field, Shape, addresses, empty_string_list, field, flag_off, string, string_list};
+use super::{FieldGroups, Kind, file_generator, plain, single_source};
 
+/// The field `environment`.
 pub const ENVIRONMENT: Field =
-    field("environment", Shape::Text, "\"__local__\"", "The environment that the target is built in.");
-pub const OUTPUT_PATH: Field = text("output_path", "Where the result goes in the dist directory.");
+    field("environment", Shape::String, "\"__local__\"", "The environment in which the target is built.");
+/// The field `output_path`.
+pub const OUTPUT_PATH: Field = string("output_path", "The path of the output, relative to the dist directory.");
 
+/// The target types of this module.
 pub const KINDS: &[Kind] = &[
-    one("_generator_sources_helper", "The file that a generator of requirements reads.", &[]).alone(),
-    one("_lockfile", "The lockfile of a resolve.", &[]),
-    many("_lockfiles", "_lockfile", "Stands for the lockfile of a resolve.", &[]),
-    plain("archive", "A zip or tar file of packages and files.", ARCHIVE).alone(),
-    plain("docker_environment", "Steps run in a Docker image.", DOCKER_ENVIRONMENT).alone().open(),
-    plain("experimental_workspace_environment", "Steps run in the workspace.", &[]).alone().open(),
-    plain("experimental_wrap_as_resources", "What other targets make, as resources.", WRAP).alone(),
-    one("file", "A file that stays at its place in the repository.", &[]),
-    many("files", "file", "A `file` for each file.", &[]),
+    single_source("_generator_sources_helper", "The file from which a generator reads requirements.", &[])
+        .without_dependencies(),
+    single_source("_lockfile", "The lockfile of a resolve.", &[]),
+    file_generator("_lockfiles", "_lockfile", "A `_lockfile` for the lockfile of a resolve.", &[]),
+    plain("archive", "A ZIP or tar archive of packages and files.", ARCHIVE).without_dependencies(),
+    plain("docker_environment", "An environment that runs steps in a Docker image.", DOCKER_ENVIRONMENT)
+        .without_dependencies()
+        .open_ended(),
+    plain("experimental_workspace_environment", "An environment that runs steps in the workspace.", &[])
+        .without_dependencies()
+        .open_ended(),
+    plain("experimental_wrap_as_resources", "The outputs of other targets, as resources.", WRAP).without_dependencies(),
+    single_source("file", "A file that keeps its path in the repository.", &[]),
+    file_generator("files", "file", "A `file` for each file.", &[]),
     plain("generic_target", "An older name of `target`.", &[]),
-    plain("local_environment", "Steps run on this machine.", LOCAL_ENVIRONMENT).alone().open(),
-    plain("relocated_files", "Files under another path.", RELOCATED).alone(),
-    plain("remote_environment", "Steps run on other machines.", REMOTE_ENVIRONMENT).alone().open(),
-    one("resource", "A file that is loaded from beside the code.", &[]),
-    many("resources", "resource", "A `resource` for each file.", &[]),
-    plain("target", "Another name for some targets.", &[]),
+    plain("local_environment", "An environment that runs steps on this machine.", LOCAL_ENVIRONMENT)
+        .without_dependencies()
+        .open_ended(),
+    plain("relocated_files", "Files at another path.", RELOCATED).without_dependencies(),
+    plain("remote_environment", "An environment that runs steps on remote machines.", REMOTE_ENVIRONMENT)
+        .without_dependencies()
+        .open_ended(),
+    single_source("resource", "A file that code loads as a resource.", &[]),
+    file_generator("resources", "resource", "A `resource` for each file.", &[]),
+    plain("target", "An alias for a group of targets.", &[]),
 ];
 
-const ARCHIVE: Groups = &[&[
-    ENVIRONMENT.rare(),
-    addresses("files", "What goes in as it is."),
-    field("format", Shape::OneOf(&["tar", "tar.bz2", "tar.gz", "tar.xz", "zip"]), "null", "The kind of archive.")
-        .needed(),
+const ARCHIVE: FieldGroups = &[&[
+    ENVIRONMENT.hidden(),
+    addresses("files", "Files to include in the archive."),
+    field("format", Shape::OneOf(&["tar", "tar.bz2", "tar.gz", "tar.xz", "zip"]), "null", "The format of the archive.")
+        .required(),
     OUTPUT_PATH,
-    addresses("packages", "What is built and goes in."),
+    addresses("packages", "Packages to build and to include in the archive."),
 ]];
 
-/// The sources that such a target makes are its own: none in the repository.
-pub const NO_SOURCES: Field = text("_sources", "Made by the target itself.").raw();
+/// For targets that generate their sources, which are therefore not files of the repository.
+pub const NO_SOURCES: Field = string("_sources", "Generated by the target itself.").raw();
 
-pub const WRAP: Groups = &[&[
+/// Fields of the types `experimental_wrap_as_…`.
+pub const WRAP: FieldGroups = &[&[
     NO_SOURCES,
-    addresses("inputs", "The targets whose outputs are meant.").needed(),
-    texts("outputs", "Only these of their outputs, as globs."),
+    addresses("inputs", "The targets whose outputs to use.").required(),
+    string_list("outputs", "Globs that select some of their outputs."),
 ]];
 
-const RELOCATED: Groups = &[&[
+const RELOCATED: FieldGroups = &[&[
     NO_SOURCES,
-    text("dest", "The path that replaces `src`.").needed(),
-    addresses("files_targets", "The files that are meant.").needed(),
-    text("src", "The path that is replaced.").needed(),
+    string("dest", "The path that replaces `src`.").required(),
+    addresses("files_targets", "The targets of the files to move.").required(),
+    string("src", "The path that is replaced.").required(),
 ]];
 
-const FALLBACK: Field = text("fallback_environment", "Used where this one cannot be.");
+const FALLBACK: Field = string("fallback_environment", "The environment to use if this one is unavailable.");
 
-/// Settings that an environment may have of its own.
+/// Options that an environment can override.
 const OPTIONS: &[Field] = &[
-    no_texts("docker_env_vars", "Its `[docker] env_vars`.").with(DOCKER),
-    texts("docker_executable_search_paths", "Its `[docker] executable_search_paths`.").with(DOCKER),
-    texts("pex_executable_search_paths", "Its `[pex] executable_search_paths`.").with(PYTHON),
-    texts("python_bootstrap_names", "Its `[python-bootstrap] names`.").with(PYTHON),
-    texts("python_bootstrap_search_path", "Its `[python-bootstrap] search_path`.").with(PYTHON),
-    texts("python_native_code_cpp_flags", "Its `[python-native-code] cpp_flags`.").with(PYTHON),
-    texts("python_native_code_ld_flags", "Its `[python-native-code] ld_flags`.").with(PYTHON),
-    texts("shell_setup_executable_search_paths", "Its `[shell-setup] executable_search_paths`.").with(SHELL),
-    texts("subprocess_environment_env_vars", "Its `[subprocess-environment] env_vars`."),
-    texts("test_extra_env_vars", "Its `[test] extra_env_vars`."),
+    empty_string_list("docker_env_vars", "Overrides `[docker] env_vars`.").with_backends(DOCKER),
+    string_list("docker_executable_search_paths", "Overrides `[docker] executable_search_paths`.")
+        .with_backends(DOCKER),
+    string_list("pex_executable_search_paths", "Overrides `[pex] executable_search_paths`.").with_backends(PYTHON),
+    string_list("python_bootstrap_names", "Overrides `[python-bootstrap] names`.").with_backends(PYTHON),
+    string_list("python_bootstrap_search_path", "Overrides `[python-bootstrap] search_path`.").with_backends(PYTHON),
+    string_list("python_native_code_cpp_flags", "Overrides `[python-native-code] cpp_flags`.").with_backends(PYTHON),
+    string_list("python_native_code_ld_flags", "Overrides `[python-native-code] ld_flags`.").with_backends(PYTHON),
+    string_list("shell_setup_executable_search_paths", "Overrides `[shell-setup] executable_search_paths`.")
+        .with_backends(SHELL),
+    string_list("subprocess_environment_env_vars", "Overrides `[subprocess-environment] env_vars`."),
+    string_list("test_extra_env_vars", "Overrides `[test] extra_env_vars`."),
 ];
 
 const DOCKER: &[&str] = &["pants.backend.docker"];
 const PYTHON: &[&str] = &["pants.backend.python"];
 const SHELL: &[&str] = &["pants.backend.shell"];
 
-const LOCAL_ENVIRONMENT: Groups = &[
+const LOCAL_ENVIRONMENT: FieldGroups = &[
     OPTIONS,
     &[
         field(
             "compatible_platforms",
-            Shape::Texts,
+            Shape::StringList,
             "[\"linux_arm64\", \"linux_x86_64\", \"macos_arm64\", \"macos_x86_64\"]",
-            "The platforms that it is for.",
+            "The platforms that support this environment.",
         ),
         FALLBACK,
     ],
 ];
 
-const DOCKER_ENVIRONMENT: Groups =
-    &[OPTIONS, &[text("image", "The image.").needed(), text("platform", "The platform of the image."), FALLBACK]];
+const DOCKER_ENVIRONMENT: FieldGroups = &[
+    OPTIONS,
+    &[string("image", "The Docker image.").required(), string("platform", "The platform of the image."), FALLBACK],
+];
 
-const REMOTE_ENVIRONMENT: Groups = &[
+const REMOTE_ENVIRONMENT: FieldGroups = &[
     OPTIONS,
     &[
-        off("cache_binary_discovery", "Keep what programs were found there."),
-        field("platform", Shape::Text, "\"linux_x86_64\"", "The platform of the machines."),
-        no_texts("extra_platform_properties", "What else to ask of them."),
+        flag_off("cache_binary_discovery", "Cache the search for programs on the remote machines."),
+        field("platform", Shape::String, "\"linux_x86_64\"", "The platform of the remote machines."),
+        empty_string_list("extra_platform_properties", "More platform properties for the remote execution service."),
         FALLBACK,
     ],
 ];

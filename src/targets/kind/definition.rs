@@ -1,7 +1,7 @@
-//! Interface definitions: Protocol Buffers and Thrift. Code is generated from them.
+//! Target types of interface definitions from which code is generated: Protocol Buffers and Thrift.
 
-use super::field::{Field, off, skip, text, texts};
-use super::{Groups, Kind, many, one};
+use super::field::{Field, flag_off, skip, string, string_list};
+use super::{FieldGroups, Kind, file_generator, single_source};
 
 const PROTOBUF_PYTHON: &str = "pants.backend.codegen.protobuf.python";
 const THRIFT_PYTHON: &str = "pants.backend.codegen.thrift.apache.python";
@@ -19,42 +19,45 @@ const SCROOGE: &[&str] = &[
     "pants.backend.experimental.codegen.thrift.scrooge.scala",
 ];
 
+/// The target types of this module.
 pub const KINDS: &[Kind] = &[
-    one("protobuf_source", "A file of Protocol Buffers.", PROTOBUF).of_backend(PROTOBUF_PYTHON),
-    many("protobuf_sources", "protobuf_source", "A `protobuf_source` for each file.", &["*.proto"])
-        .of_backend(PROTOBUF_PYTHON),
-    one("thrift_source", "A file of Thrift.", THRIFT).of_backend(THRIFT_PYTHON),
-    many("thrift_sources", "thrift_source", "A `thrift_source` for each file.", &["*.thrift"])
-        .of_backend(THRIFT_PYTHON),
+    single_source("protobuf_source", "A Protocol Buffers file.", PROTOBUF).in_backend(PROTOBUF_PYTHON),
+    file_generator("protobuf_sources", "protobuf_source", "A `protobuf_source` for each file.", &["*.proto"])
+        .in_backend(PROTOBUF_PYTHON),
+    single_source("thrift_source", "A Thrift file.", THRIFT).in_backend(THRIFT_PYTHON),
+    file_generator("thrift_sources", "thrift_source", "A `thrift_source` for each file.", &["*.thrift"])
+        .in_backend(THRIFT_PYTHON),
 ];
 
-const JVM_JDK: Field = text("jvm_jdk", "The JDK of the Java or Scala that is made of it.").with(JVM).copied();
+const JVM_JDK: Field = string("jvm_jdk", "The JDK for the generated Java or Scala code.").with_backends(JVM).copied();
 const JVM_RESOLVE: Field =
-    text("jvm_resolve", "The resolve of the Java or Scala that is made of it.").with(JVM).copied();
+    string("jvm_resolve", "The resolve of the generated Java or Scala code.").with_backends(JVM).copied();
 
-const PROTOBUF: Groups = &[&[
-    text("go_mod_address", "The `go_mod` of the Go that is made of it.").with(GO).copied(),
-    off("grpc", "Also make its services."),
+const PROTOBUF: FieldGroups = &[&[
+    string("go_mod_address", "The address of the `go_mod` target for the generated Go code.")
+        .with_backends(GO)
+        .copied(),
+    flag_off("grpc", "Also generate gRPC services."),
     JVM_JDK,
     JVM_RESOLVE,
-    texts("python_interpreter_constraints", "Which interpreters the Python runs on that is made of it.")
-        .with(&[PROTOBUF_PYTHON])
+    string_list("python_interpreter_constraints", "Interpreter constraints of the generated Python code.")
+        .with_backends(&[PROTOBUF_PYTHON])
         .copied(),
-    text("python_resolve", "The resolve of the Python that is made of it; else `[python].default_resolve`.")
-        .with(&[PROTOBUF_PYTHON])
+    string("python_resolve", "The resolve of the generated Python code; by default `[python].default_resolve`.")
+        .with_backends(&[PROTOBUF_PYTHON])
         .copied(),
-    text("python_source_root", "Below which source root the Python is made; else below its own.")
-        .with(&[PROTOBUF_PYTHON])
+    string("python_source_root", "The source root of the generated Python code; by default that of the file.")
+        .with_backends(&[PROTOBUF_PYTHON])
         .copied(),
     skip("skip_buf_format", BUF),
     skip("skip_buf_lint", BUF),
 ]];
 
-const THRIFT: Groups = &[&[
-    off("finagle", "Also make Finagle's classes.").with(SCROOGE).copied(),
+const THRIFT: FieldGroups = &[&[
+    flag_off("finagle", "Also generate Finagle classes.").with_backends(SCROOGE).copied(),
     JVM_JDK,
     JVM_RESOLVE,
-    text("python_resolve", "The resolve of the Python that is made of it; else `[python].default_resolve`.")
-        .with(&[THRIFT_PYTHON])
+    string("python_resolve", "The resolve of the generated Python code; by default `[python].default_resolve`.")
+        .with_backends(&[THRIFT_PYTHON])
         .copied(),
 ]];

@@ -1,30 +1,36 @@
-//! Images of containers.
+//! Target types of container images.
 
 use super::core::OUTPUT_PATH;
-use super::field::{Shape, dict, field, no_texts, off, skip, text, texts};
+use super::field::{Shape, dict, empty_string_list, field, flag_off, skip, string, string_list};
 use super::python::RESTARTABLE;
-use super::{Groups, Kind, one};
+use super::{FieldGroups, Kind, single_source};
 
+/// The target types of this module.
 pub const KINDS: &[Kind] =
-    &[Kind { default_sources: &["Dockerfile"], ..one("docker_image", "An image of a container.", IMAGE) }
-        .open()
-        .of_backend("pants.backend.docker")];
+    &[Kind { default_sources: &["Dockerfile"], ..single_source("docker_image", "A container image.", IMAGE) }
+        .open_ended()
+        .in_backend("pants.backend.docker")];
 
-const IMAGE: Groups = &[&[
-    text("context_root", "Where paths of the Dockerfile begin."),
-    no_texts("extra_build_args", "`NAME=value` for the build."),
-    dict("image_labels", "Labels."),
-    field("image_tags", Shape::Texts, "[\"latest\"]", "Tags."),
-    texts("instructions", "The Dockerfile, a line each."),
+const IMAGE: FieldGroups = &[&[
+    string("context_root", "The root of the build context."),
+    empty_string_list("extra_build_args", "Build arguments, as `NAME=value`."),
+    dict("image_labels", "Labels of the image."),
+    field("image_tags", Shape::StringList, "[\"latest\"]", "Tags of the image."),
+    string_list("instructions", "The lines of the Dockerfile, instead of a file."),
     OUTPUT_PATH,
-    off("pull", "Fetch base images anew."),
-    field("registries", Shape::Texts, "[\"<all default registries>\"]", "Where `publish` sends it."),
-    text("repository", "The name of the image."),
+    flag_off("pull", "Pull base images again for every build."),
+    field(
+        "registries",
+        Shape::StringList,
+        "[\"<all default registries>\"]",
+        "The registries to which `publish` pushes the image.",
+    ),
+    string("repository", "The repository name of the image."),
     RESTARTABLE,
-    dict("secrets", "Name to the file of a secret."),
+    dict("secrets", "Secrets of the build: names and files."),
     skip("skip_hadolint", &["pants.backend.docker.lint.hadolint"]),
-    off("skip_push", "`publish` leaves it alone."),
-    off("squash", "Make one layer."),
-    no_texts("ssh", "Agents to forward."),
-    text("target_stage", "The stage to build."),
+    flag_off("skip_push", "`publish` does not push the image."),
+    flag_off("squash", "Squash the image into one layer."),
+    empty_string_list("ssh", "SSH agents to forward to the build."),
+    string("target_stage", "The build stage to build."),
 ]];

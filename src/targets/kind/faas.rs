@@ -1,46 +1,53 @@
-//! Functions of cloud providers. They load, depend on what they start and answer to goals that read; Waders does not build
-//! them yet.
+//! Target types of cloud functions. They load and have dependencies, and goals that only read targets support them.
+//! Waders does not build them yet.
 
 use super::core::{ENVIRONMENT, OUTPUT_PATH};
-use super::field::{Field, Shape, addresses, field, on, text, texts};
+use super::field::{Field, Shape, addresses, field, flag_on, string, string_list};
 use super::python::RESOLVE;
-use super::{Groups, Kind, plain};
+use super::{FieldGroups, Kind, plain};
 
 const AWS: &str = "pants.backend.awslambda.python";
 const GOOGLE: &str = "pants.backend.google_cloud_function.python";
 
+/// The target types of this module.
 pub const KINDS: &[Kind] = &[
-    plain("python_aws_lambda_function", "A function for AWS Lambda.", FUNCTION).of_backend(AWS),
-    plain("python_aws_lambda_layer", "What functions for AWS Lambda share.", LAYER).of_backend(AWS),
-    plain("python_awslambda", "An older name of `python_aws_lambda_function`.", FUNCTION).of_backend(AWS),
-    plain("python_google_cloud_function", "A function for Google Cloud.", CLOUD_FUNCTION).of_backend(GOOGLE),
+    plain("python_aws_lambda_function", "A function for AWS Lambda.", FUNCTION).in_backend(AWS),
+    plain("python_aws_lambda_layer", "A layer of dependencies that AWS Lambda functions share.", LAYER).in_backend(AWS),
+    plain("python_awslambda", "An older name of `python_aws_lambda_function`.", FUNCTION).in_backend(AWS),
+    plain("python_google_cloud_function", "A function for Google Cloud.", CLOUD_FUNCTION).in_backend(GOOGLE),
 ];
 
-const HANDLER: Field = text("handler", "What it starts: `file.py:function`, `module:function`.").needed();
+const HANDLER: Field = string("handler", "The function to call: `file.py:function` or `module:function`.").required();
 
 const PACKAGE: &[Field] = &[
-    addresses("complete_platforms", "Files that describe the platforms it is for."),
+    addresses("complete_platforms", "Files that describe the target platforms."),
     ENVIRONMENT,
     OUTPUT_PATH,
     RESOLVE,
-    text("runtime", "The provider's name of the interpreter."),
+    string("runtime", "The provider's name of the Python runtime."),
 ];
 
-/// Of versions that were not looked at: shown where they are set.
+/// Fields of newer Pants versions, whose defaults are not verified. They are shown only if they are set.
 const NEWER: &[Field] = &[
-    text("layout", "One file, or a directory.").rare(),
-    texts("pex3_venv_create_extra_args", "More arguments for pex.").rare(),
-    texts("pex_build_extra_args", "More arguments for pex.").rare(),
-    addresses("uv_platforms", "Files that describe the platforms it is for.").rare(),
+    string("layout", "The layout of the output: one file, or a directory.").hidden(),
+    string_list("pex3_venv_create_extra_args", "More command line arguments for Pex.").hidden(),
+    string_list("pex_build_extra_args", "More command line arguments for Pex.").hidden(),
+    addresses("uv_platforms", "Files that describe the target platforms.").hidden(),
 ];
 
-const ARCHITECTURE: Field = text("architecture", "The machine it is for.").rare();
-const INCLUDE_REQUIREMENTS: Field = on("include_requirements", "Put its requirements in.");
+const ARCHITECTURE: Field = string("architecture", "The machine architecture of the function.").hidden();
+const INCLUDE_REQUIREMENTS: Field = flag_on("include_requirements", "Include third-party requirements.");
 
-const FUNCTION: Groups = &[&[HANDLER, INCLUDE_REQUIREMENTS, ARCHITECTURE], PACKAGE, NEWER];
+const FUNCTION: FieldGroups = &[&[HANDLER, INCLUDE_REQUIREMENTS, ARCHITECTURE], PACKAGE, NEWER];
 
-const LAYER: Groups =
-    &[&[INCLUDE_REQUIREMENTS, on("include_sources", "Put its sources in."), ARCHITECTURE], PACKAGE, NEWER];
+const LAYER: FieldGroups = &[
+    &[INCLUDE_REQUIREMENTS, flag_on("include_sources", "Include first-party sources."), ARCHITECTURE],
+    PACKAGE,
+    NEWER,
+];
 
-const CLOUD_FUNCTION: Groups =
-    &[&[HANDLER, field("type", Shape::OneOf(&["event", "http"]), "null", "What calls it.").needed()], PACKAGE, NEWER];
+const CLOUD_FUNCTION: FieldGroups = &[
+    &[HANDLER, field("type", Shape::OneOf(&["event", "http"]), "null", "The trigger of the function.").required()],
+    PACKAGE,
+    NEWER,
+];

@@ -1,71 +1,90 @@
-//! The shape of a field of a target type, and short words to write fields with. The fields themselves stand with their
-//! types, beside this file.
+//! Fields of target types: their value types, defaults and availability, and constructors for the tables of fields. The
+//! tables are in the sibling modules, with their target types.
 
-/// What a BUILD file may say.
+/// The type of a field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    Text,
-    Texts,
+    /// A string.
+    String,
+    /// A list of strings.
+    StringList,
+    /// `True` or `False`.
     Bool,
+    /// A number.
     Number,
+    /// A dict.
     Dict,
-    /// Of targets, as in `dependencies`.
-    Addresses,
+    /// A list of addresses of targets, as in `dependencies`.
+    AddressList,
+    /// The address of one target.
     Address,
+    /// One of these strings.
     OneOf(&'static [&'static str]),
-    /// `python_artifact(…)` and its like.
+    /// An object such as `python_artifact(…)`.
     Object,
+    /// Any value.
     Any,
 }
 
+/// A field of a target type.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
+    /// The name in BUILD files.
     pub name: &'static str,
+    /// The type of its value.
     pub shape: Shape,
-    /// As JSON, as `peek` prints it.
+    /// The default value as JSON, as `peek` prints it.
     pub default: &'static str,
+    /// One sentence for help pages.
     pub help: &'static str,
+    /// Whether it must be set.
     pub required: bool,
-    /// The field exists where one of these backends is enabled; always, if there are none.
+    /// The field exists if one of these backends is enabled, or always if the list is empty.
     pub backends: &'static [&'static str],
-    /// A generator keeps it and hands it on too.
+    /// Whether a generator both has the field itself and passes it to the targets that it generates.
     pub copied: bool,
-    /// `peek` shows it as `NAME_raw`: what becomes of it stands under another name.
+    /// Whether `peek` shows the field as `NAME_raw`, because it shows a resolved value under the plain name.
     pub raw: bool,
-    /// The Pants versions that have it, as the minor number of 2.x, from and up to.
+    /// The first and last minor version of Pants 2.x that has the field.
     pub versions: (u32, u32),
 }
 
-/// No version of Pants is as new.
+/// Greater than the minor version of any Pants release.
 const NEVER: u32 = u32::MAX;
 
 impl Field {
+    /// The field exists since Pants 2.`minor`.
     pub const fn since(self, minor: u32) -> Field {
         Field { versions: (minor, self.versions.1), ..self }
     }
 
+    /// The field exists up to Pants 2.`minor`.
     pub const fn until(self, minor: u32) -> Field {
         Field { versions: (self.versions.0, minor), ..self }
     }
 
-    /// Of a plugin or of a version not looked at: `peek` shows it where it is set.
-    pub const fn rare(self) -> Field {
+    /// A field of a plugin or of a Pants version with unverified defaults: `peek` shows it only if it is set.
+    pub const fn hidden(self) -> Field {
         self.since(NEVER)
     }
 
-    pub const fn with(self, backends: &'static [&'static str]) -> Field {
+    /// The field exists only with one of these backends.
+    pub const fn with_backends(self, backends: &'static [&'static str]) -> Field {
         Field { backends, ..self }
     }
 
+    /// A generator both has the field and passes it on.
     pub const fn copied(self) -> Field {
         Field { copied: true, ..self }
     }
 
+    /// `peek` shows the field as `NAME_raw`.
     pub const fn raw(self) -> Field {
         Field { raw: true, ..self }
     }
 
-    pub const fn needed(self) -> Field {
+    /// The field must be set.
+    pub const fn required(self) -> Field {
         Field { required: true, ..self }
     }
 
@@ -77,49 +96,58 @@ impl Field {
     }
 }
 
+/// A field of any shape. `default` is JSON.
 pub const fn field(name: &'static str, shape: Shape, default: &'static str, help: &'static str) -> Field {
     let (required, copied, raw, versions) = (false, false, false, (0, NEVER - 1));
     Field { name, shape, default, help, required, backends: &[], copied, raw, versions }
 }
 
-pub const fn text(name: &'static str, help: &'static str) -> Field {
-    field(name, Shape::Text, "null", help)
+/// A string without a default.
+pub const fn string(name: &'static str, help: &'static str) -> Field {
+    field(name, Shape::String, "null", help)
 }
 
-pub const fn texts(name: &'static str, help: &'static str) -> Field {
-    field(name, Shape::Texts, "null", help)
+/// A list of strings without a default.
+pub const fn string_list(name: &'static str, help: &'static str) -> Field {
+    field(name, Shape::StringList, "null", help)
 }
 
-pub const fn no_texts(name: &'static str, help: &'static str) -> Field {
-    field(name, Shape::Texts, "[]", help)
+/// A list of strings that is empty by default.
+pub const fn empty_string_list(name: &'static str, help: &'static str) -> Field {
+    field(name, Shape::StringList, "[]", help)
 }
 
-pub const fn off(name: &'static str, help: &'static str) -> Field {
+/// A boolean that is false by default.
+pub const fn flag_off(name: &'static str, help: &'static str) -> Field {
     field(name, Shape::Bool, "false", help)
 }
 
-pub const fn on(name: &'static str, help: &'static str) -> Field {
+/// A boolean that is true by default.
+pub const fn flag_on(name: &'static str, help: &'static str) -> Field {
     field(name, Shape::Bool, "true", help)
 }
 
-/// True, false, or left to a setting.
-pub const fn either(name: &'static str, help: &'static str) -> Field {
+/// A boolean whose default is an option.
+pub const fn optional_flag(name: &'static str, help: &'static str) -> Field {
     field(name, Shape::Bool, "null", help)
 }
 
+/// A number without a default.
 pub const fn number(name: &'static str, help: &'static str) -> Field {
     field(name, Shape::Number, "null", help)
 }
 
+/// A dict without a default.
 pub const fn dict(name: &'static str, help: &'static str) -> Field {
     field(name, Shape::Dict, "null", help)
 }
 
+/// A list of addresses without a default.
 pub const fn addresses(name: &'static str, help: &'static str) -> Field {
-    field(name, Shape::Addresses, "null", help)
+    field(name, Shape::AddressList, "null", help)
 }
 
-/// A linter, formatter or checker may be told to leave a target alone.
+/// A field that excludes the target from a linter, formatter or checker.
 pub const fn skip(name: &'static str, backends: &'static [&'static str]) -> Field {
-    off(name, "This tool leaves the target alone.").with(backends).copied()
+    flag_off(name, "Excludes the target from this tool.").with_backends(backends).copied()
 }

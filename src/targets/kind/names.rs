@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn every_name_is_in_the_tables() {
         for name in ALL {
-            assert!(Kind::of(name).is_some(), "{name}");
+            assert!(Kind::find(name).is_some(), "{name}");
         }
     }
 }

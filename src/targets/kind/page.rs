@@ -1,4 +1,4 @@
-//! What the table of target types says to people: help pages, and the same as JSON. Where they are shown is `cli`'s.
+//! Help pages of target types, and the same data as JSON. The module `cli` prints them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Field, Kind, Shape, kinds};
 
-/// Name and help of each type that a BUILD file may name.
+/// Name and help of each target type that BUILD files can use.
 pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
-    written().map(|kind| (kind.name, kind.help))
+    writable_kinds().map(|kind| (kind.name, kind.help))
 }
 
-/// The page of a target type.
+/// The help page of a target type. `None` if the type is unknown.
 pub fn page(name: &str) -> Option<String> {
-    let kind = Kind::of(name).filter(|kind| !kind.name.starts_with('_'))?;
+    let kind = Kind::find(name).filter(|kind| !kind.name.starts_with('_'))?;
     let mut out = format!("{}\n\nUsage: {}(name=…, …) in a BUILD file\n", kind.help, kind.name);
     if !kind.backend.is_empty() {
         out += &format!("Backend: {}\n", kind.backend);
@@ -22,22 +22,22 @@ pub fn page(name: &str) -> Option<String> {
         out += &format!("Generates: {}\n", kind.generates);
     }
     out += "\nFields:\n";
-    for (name, what, help) in rows(kind) {
+    for (name, value_description, help) in rows(kind) {
         out += format!("  {name:<32} {help}").trim_end();
-        out += &format!(" [{what}]\n");
+        out += &format!(" [{value_description}]\n");
     }
-    if kind.open {
-        out += "\nOther fields are kept as they are.\n";
+    if kind.open_ended {
+        out += "\nOther fields are accepted without validation.\n";
     }
     Some(out)
 }
 
-/// All of it, by name.
-pub fn json_of_all() -> Json {
+/// All target types and their fields, by name.
+pub fn to_json() -> Json {
     let field = |field: &Field| {
         let default: Json = serde_json::from_str(field.default).unwrap_or_default();
         let value = json!({
-            "kind": shape(field.shape), "default": default, "help": field.help, "required": field.required,
+            "kind": shape_name(field.shape), "default": default, "help": field.help, "required": field.required,
             "backends": field.backends,
         });
         (field.name.to_owned(), value)
@@ -50,82 +50,103 @@ pub fn json_of_all() -> Json {
         });
         (kind.name.to_owned(), value)
     };
-    written().map(kind).collect::<Map<_, _>>().into()
+    writable_kinds().map(kind).collect::<Map<_, _>>().into()
 }
 
-/// Every backend of Pants that a type or field belongs to, with what it brings.
+/// All backends that define target types or fields, with the names that they define.
 pub fn backends() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let mut brings: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for kind in written() {
+    let mut contents: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for kind in writable_kinds() {
         if !kind.backend.is_empty() {
-            brings.entry(kind.backend).or_default().insert(kind.name);
+            contents.entry(kind.backend).or_default().insert(kind.name);
         }
         for field in kind.fields() {
             for backend in field.backends {
-                brings.entry(backend).or_default().insert(field.name);
+                contents.entry(backend).or_default().insert(field.name);
             }
         }
     }
-    brings.into_iter().map(|(backend, names)| (backend, names.into_iter().collect())).collect()
+    contents.into_iter().map(|(backend, names)| (backend, names.into_iter().collect())).collect()
 }
 
-fn written() -> impl Iterator<Item = &'static Kind> {
+fn writable_kinds() -> impl Iterator<Item = &'static Kind> {
     kinds().filter(|kind| !kind.name.starts_with('_'))
 }
 
-/// Name, what may be written with its default, and help; sorted.
+/// Name, type with default, and help of each field, sorted by name.
 fn rows(kind: &'static Kind) -> Vec<(&'static str, String, &'static str)> {
     let mut rows = vec![
-        ("description", "text".to_owned(), "What it is, for people: `list --documented` shows it."),
-        ("tags", "texts".to_owned(), "Words that `--tag` selects by."),
+        ("description", "string".to_owned(), "A description of the target. `list --documented` shows it."),
+        ("tags", "list of strings".to_owned(), "Tags, by which `--tag` selects targets."),
     ];
-    if kind.depends || Kind::of(kind.generates).is_some_and(|generated| generated.depends) {
-        rows.push(("dependencies", "addresses".to_owned(), "What it needs beyond what is inferred; `!` excludes."));
+    if kind.has_dependencies || Kind::find(kind.generates).is_some_and(|generated| generated.has_dependencies) {
+        rows.push((
+            "dependencies",
+            "list of addresses".to_owned(),
+            "Dependencies in addition to the inferred ones; `!` excludes one.",
+        ));
     }
     if kind.is_generator() {
-        rows.push(("overrides", "dict".to_owned(), "Name to fields that differ for what it generates."));
+        rows.push(("overrides", "dict".to_owned(), "Fields that differ for single generated targets, by name."));
     }
     if !kind.source_field().is_empty() {
         let default = Json::from(kind.default_sources).to_string();
-        let what = if kind.default_sources.is_empty() { "required".to_owned() } else { format!("default: {default}") };
-        rows.push((kind.source_field(), what, "Its files, from the directory of the BUILD file."));
+        let value_description =
+            if kind.default_sources.is_empty() { "required".to_owned() } else { format!("default: {default}") };
+        rows.push((
+            kind.source_field(),
+            value_description,
+            "The source files, relative to the directory of the BUILD file.",
+        ));
     }
-    // What is named with an underscore is Pants' own.
+    // Names that begin with an underscore are internal to Pants.
     let fields = kind.fields().chain(kind.generated_fields()).filter(|field| !field.name.starts_with('_'));
     let (skips, fields): (Vec<&Field>, Vec<&Field>) =
         fields.partition(|field| super::is_skip(field.name) && field.copied);
-    rows.extend(fields.into_iter().map(|field| (field.name, what(field), field.help)));
+    rows.extend(fields.into_iter().map(|field| (field.name, value_description(field), field.help)));
     if !skips.is_empty() {
         let tools: Vec<&str> = skips.iter().filter_map(|field| field.name.strip_prefix("skip_")).collect();
-        rows.push(("skip_…", tools.join(" | "), "This linter, formatter or checker leaves the target alone."));
+        rows.push(("skip_…", tools.join(" | "), "Excludes the target from this linter, formatter or checker."));
     }
     rows.sort_by_key(|(name, ..)| *name);
     rows
 }
 
-fn what(field: &Field) -> String {
-    let mut what = shape(field.shape);
+/// The type of a field, its default value or that it is required, and its first backend.
+fn value_description(field: &Field) -> String {
+    let mut text = described_shape(field.shape);
     match field.default {
-        _ if field.required => what += ", required",
+        _ if field.required => text += ", required",
         "null" | "[]" | "{}" => {}
-        "true" => what += ", default: True",
-        "false" => what += ", default: False",
-        default => what += &format!(", default: {default}"),
+        "true" => text += ", default: True",
+        "false" => text += ", default: False",
+        default => text += &format!(", default: {default}"),
     }
     if let [backend, ..] = field.backends {
-        what += &format!(", with {backend}");
+        text += &format!(", with {backend}");
     }
-    what
+    text
 }
 
-fn shape(shape: Shape) -> String {
+/// The type of a field in words, for help pages.
+fn described_shape(shape: Shape) -> String {
     match shape {
-        Shape::Text => "text".to_owned(),
-        Shape::Texts => "texts".to_owned(),
+        Shape::String => "string".to_owned(),
+        Shape::StringList => "list of strings".to_owned(),
+        Shape::AddressList => "list of addresses".to_owned(),
+        other => shape_name(other),
+    }
+}
+
+/// The name of a type in the JSON output.
+fn shape_name(shape: Shape) -> String {
+    match shape {
+        Shape::String => "text".to_owned(),
+        Shape::StringList => "texts".to_owned(),
         Shape::Bool => "True or False".to_owned(),
         Shape::Number => "number".to_owned(),
         Shape::Dict => "dict".to_owned(),
-        Shape::Addresses => "addresses".to_owned(),
+        Shape::AddressList => "addresses".to_owned(),
         Shape::Address => "address".to_owned(),
         Shape::Object => "object".to_owned(),
         Shape::Any => "anything".to_owned(),
@@ -152,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn backends_bring_types_and_fields() {
+    fn backends_define_types_and_fields() {
         let backends = backends();
         assert!(backends["pants.backend.python"].contains(&"python_test"));
         assert_eq!(backends["pants.backend.python.lint.black"], ["skip_black"]);

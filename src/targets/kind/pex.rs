@@ -1,64 +1,78 @@
-//! Executable packages of Python code: `pex_binary` and what generates it. Their fields are many, so they stand apart.
+//! Target types of executable Python packages: `pex_binary` and its generator. Other Python types are in `python`.
 
 use super::core::{ENVIRONMENT, OUTPUT_PATH};
-use super::field::{Field, Shape, addresses, dict, either, field, no_texts, off, on, text, texts};
+use super::field::{
+    Field, Shape, addresses, dict, empty_string_list, field, flag_off, flag_on, optional_flag, string, string_list,
+};
 use super::python::{CONSTRAINTS, RESOLVE, RESTARTABLE};
-use super::{Each, Kind, plain};
+use super::{GenerateFrom, Kind, plain};
 
 const BACKEND: &str = "pants.backend.python";
 
+/// The target types of this module.
 pub const KINDS: &[Kind] = &[
     Kind {
-        each: Each::EntryPoint,
+        generates_from: GenerateFrom::EntryPoint,
         generates: "pex_binary",
         ..plain("pex_binaries", "A `pex_binary` for each entry point.", &[&[ENTRY_POINTS]])
     }
-    .alone()
-    .of_backend(BACKEND),
-    plain("pex_binary", "A Python program as one file.", &[PROGRAM, PEX, SCIE]).of_backend(BACKEND),
+    .without_dependencies()
+    .in_backend(BACKEND),
+    plain("pex_binary", "A Python program packaged as a PEX file.", &[PROGRAM, PEX, SCIE]).in_backend(BACKEND),
 ];
 
-const ENTRY_POINTS: Field = texts("entry_points", "What each program starts.");
+const ENTRY_POINTS: Field = string_list("entry_points", "The entry point of each program.");
 
 const PROGRAM: &[Field] = &[
-    texts("args", "Arguments that it always gets."),
-    text("entry_point", "What it starts: `file.py`, `file.py:function`, `module:function`."),
-    dict("env", "Variables that it always has."),
-    text("executable", "The script that it starts.").since(20),
-    text("script", "The script of a requirement that it starts."),
+    string_list("args", "Arguments that the program always gets."),
+    string("entry_point", "The entry point: `file.py`, `file.py:function` or `module:function`."),
+    dict("env", "Environment variables that the program always gets."),
+    string("executable", "The first-party script to run.").since(20),
+    string("script", "The script of a requirement to run."),
 ];
 
 const PEX: &[Field] = &[
-    choice("check", &["none", "warn", "error"], "\"warn\"", "Whether other interpreters may read it.").since(20),
-    addresses("complete_platforms", "Files that describe the platforms it is for."),
-    on("compress", "Compress it.").since(32),
-    either("emit_warnings", "It warns when it starts."),
+    choice("check", &["none", "warn", "error"], "\"warn\"", "How to check that other interpreters can run the file.")
+        .since(20),
+    addresses("complete_platforms", "Files that describe the target platforms."),
+    flag_on("compress", "Compress the PEX file.").since(32),
+    optional_flag("emit_warnings", "Print warnings of Pex at startup."),
     ENVIRONMENT,
-    choice("execution_mode", &["zipapp", "venv"], "\"zipapp\"", "How it unpacks itself."),
-    no_texts("extra_build_args", "More arguments for pex.").since(21),
-    off("ignore_errors", "Go on in spite of requirements that do not fit."),
-    on("include_requirements", "Put its requirements in."),
-    on("include_sources", "Put its sources in."),
-    off("include_tools", "Put pex's tools in."),
-    choice("inherit_path", &["false", "fallback", "prefer"], "null", "Whether it sees the interpreter's packages."),
+    choice("execution_mode", &["zipapp", "venv"], "\"zipapp\"", "How the program is unpacked to run."),
+    empty_string_list("extra_build_args", "More command line arguments for Pex.").since(21),
+    flag_off("ignore_errors", "Ignore errors in resolving requirements."),
+    flag_on("include_requirements", "Include third-party requirements."),
+    flag_on("include_sources", "Include first-party sources."),
+    flag_off("include_tools", "Include the tools of Pex."),
+    choice(
+        "inherit_path",
+        &["false", "fallback", "prefer"],
+        "null",
+        "Whether the program can import packages of the interpreter.",
+    ),
     CONSTRAINTS,
-    choice("layout", &["zipapp", "packed", "loose"], "\"zipapp\"", "One file, or a directory."),
+    choice(
+        "layout",
+        &["zipapp", "packed", "loose"],
+        "\"zipapp\"",
+        "The layout of the output: one file, or a directory.",
+    ),
     OUTPUT_PATH,
-    texts("platforms", "The platforms it is for.").until(21),
+    string_list("platforms", "The target platforms.").until(21),
     RESOLVE,
-    either("resolve_local_platforms", "Look for an interpreter for each platform.").until(23),
+    optional_flag("resolve_local_platforms", "Search a local interpreter for each platform.").until(23),
     RESTARTABLE,
-    addresses("runtime_package_dependencies", "What is built and put beside it.").rare(),
-    off("sh_boot", "A shell script finds the interpreter.").since(20),
-    text("shebang", "Its first line."),
-    on("strip_pex_env", "What it starts does not see pex's variables."),
-    addresses("uv_platforms", "Files that describe the platforms it is for.").rare(),
-    off("validate_entry_point", "See that the entry point can be imported.").since(33),
-    on("venv_hermetic_scripts", "Scripts see no other packages."),
-    off("venv_site_packages_copies", "Copy files rather than link them."),
+    addresses("runtime_package_dependencies", "Packages to build and to place next to the program.").hidden(),
+    flag_off("sh_boot", "Start with a shell script, which finds the interpreter.").since(20),
+    string("shebang", "The shebang line."),
+    flag_on("strip_pex_env", "Remove variables of Pex from the environment of the program."),
+    addresses("uv_platforms", "Files that describe the target platforms.").hidden(),
+    flag_off("validate_entry_point", "Check that the entry point can be imported.").since(33),
+    flag_on("venv_hermetic_scripts", "Isolate scripts from packages outside the venv."),
+    flag_off("venv_site_packages_copies", "Copy files into the venv instead of linking them."),
 ];
 
-/// Of versions that were not looked at: shown where they are set.
+/// Fields of newer Pants versions, whose defaults are not verified. They are shown only if they are set.
 const SCIE: &[Field] = &[
     scie("scie"),
     scie("scie_args"),
@@ -87,7 +101,7 @@ const SCIE: &[Field] = &[
 ];
 
 const fn scie(name: &'static str) -> Field {
-    field(name, Shape::Any, "null", "About the interpreter that comes with it.").rare()
+    field(name, Shape::Any, "null", "An option of the interpreter that is bundled with the program.").hidden()
 }
 
 const fn choice(

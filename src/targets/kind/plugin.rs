@@ -1,12 +1,22 @@
-//! Target types of plugins in repositories that are known by name: another type, with sources of its own. A plugin's code
-//! is never run.
+//! Target types of plugins of known repositories, described by other types and default sources. Code of plugins is
+//! never run.
 
-use super::{Kind, many, plain};
+use super::{Kind, file_generator, plain};
 
+/// The target types of this module.
 pub const KINDS: &[Kind] = &[
-    many("pack_metadata", "resource", "A `resource` for each file of a pack that is no code.", &PACK_METADATA).open(),
-    many("pack_metadata_in_git_submodule", "resource", "A pack that may not be checked out.", &PACK_METADATA).open(),
-    plain("packs_glob", "The packs in the directories below, but for those that `!` names.", &[]).open().gathers(),
+    file_generator("pack_metadata", "resource", "A `resource` for each metadata file of a pack.", &PACK_METADATA)
+        .open_ended(),
+    file_generator(
+        "pack_metadata_in_git_submodule",
+        "resource",
+        "A pack in a Git submodule, which may not be checked out.",
+        &PACK_METADATA,
+    )
+    .open_ended(),
+    plain("packs_glob", "All packs in subdirectories, except those excluded by `!`.", &[])
+        .open_ended()
+        .includes_subdirectories(),
 ];
 
 const PACK_METADATA: [&str; 8] = [

@@ -1,8 +1,9 @@
-//! The fields by which Python code is kept from linters, formatters and checkers, each with the backends that have the
-//! tool: their names changed over the years.
+//! Fields that exclude Python code from linters, formatters and checkers, with the backends of each tool. Some backends
+//! were renamed between Pants versions.
 
 use super::field::{Field, skip};
 
+/// One field for each tool, sorted by name.
 pub const SKIPS: &[Field] = &[
     skip(
         "skip_add_trailing_comma",

@@ -1,33 +1,43 @@
-//! Shell code, its tests, and commands.
+//! Target types of shell code, shell tests and shell commands.
 
 use super::core::{ENVIRONMENT, NO_SOURCES};
-use super::field::{Field, Shape, addresses, dict, field, no_texts, off, skip, text, texts};
+use super::field::{Field, Shape, addresses, dict, empty_string_list, field, flag_off, skip, string, string_list};
 use super::python::RESTARTABLE;
-use super::{Groups, Kind, many, one, plain};
+use super::{FieldGroups, Kind, file_generator, plain, single_source};
 
 const BACKEND: &str = "pants.backend.shell";
 
+/// The target types of this module.
 pub const KINDS: &[Kind] = &[
-    plain("experimental_run_shell_command", "An older name of `run_shell_command`.", RUN).alone().of_backend(BACKEND),
-    plain("experimental_shell_command", "An older name of `shell_command`.", COMMAND).alone().of_backend(BACKEND),
+    plain("experimental_run_shell_command", "An older name of `run_shell_command`.", RUN)
+        .without_dependencies()
+        .in_backend(BACKEND),
+    plain("experimental_shell_command", "An older name of `shell_command`.", COMMAND)
+        .without_dependencies()
+        .in_backend(BACKEND),
     plain("experimental_test_shell_command", "An older name of `test_shell_command`.", TEST)
-        .alone()
-        .of_backend(BACKEND),
-    plain("run_shell_command", "A command that `run` starts.", RUN).alone().of_backend(BACKEND),
-    plain("shell_command", "A command that makes files.", COMMAND).alone().of_backend(BACKEND),
-    one("shell_source", "A file of shell code.", &[&[ENVIRONMENT.rare(), RESTARTABLE.rare()], SKIPS])
-        .of_backend(BACKEND),
-    many(
+        .without_dependencies()
+        .in_backend(BACKEND),
+    plain("run_shell_command", "A shell command for the goal `run`.", RUN).without_dependencies().in_backend(BACKEND),
+    plain("shell_command", "A shell command that generates files.", COMMAND).without_dependencies().in_backend(BACKEND),
+    single_source("shell_source", "A shell script.", &[&[ENVIRONMENT.hidden(), RESTARTABLE.hidden()], SKIPS])
+        .in_backend(BACKEND),
+    file_generator(
         "shell_sources",
         "shell_source",
         "A `shell_source` for each file.",
         &["*.sh", "!*_test.sh", "!test_*.sh", "!tests.sh"],
     )
-    .of_backend(BACKEND),
-    one("shunit2_test", "A file of tests for shunit2.", SHUNIT2).of_backend(BACKEND),
-    many("shunit2_tests", "shunit2_test", "A `shunit2_test` for each file.", &["*_test.sh", "test_*.sh", "tests.sh"])
-        .of_backend(BACKEND),
-    plain("test_shell_command", "A command that is a test.", TEST).alone().of_backend(BACKEND),
+    .in_backend(BACKEND),
+    single_source("shunit2_test", "A test file for shUnit2.", SHUNIT2).in_backend(BACKEND),
+    file_generator(
+        "shunit2_tests",
+        "shunit2_test",
+        "A `shunit2_test` for each file.",
+        &["*_test.sh", "test_*.sh", "tests.sh"],
+    )
+    .in_backend(BACKEND),
+    plain("test_shell_command", "A shell command that is a test.", TEST).without_dependencies().in_backend(BACKEND),
 ];
 
 const SKIPS: &[Field] = &[
@@ -35,84 +45,95 @@ const SKIPS: &[Field] = &[
     skip("skip_shfmt", &["pants.backend.shell.lint.shfmt"]),
 ];
 
-const SHUNIT2: Groups = &[
+const SHUNIT2: FieldGroups = &[
     &[
-        ENVIRONMENT.rare(),
-        texts("extra_env_vars", "`NAME=value`, or `NAME` to copy it.").rare(),
-        addresses("runtime_package_dependencies", "What is built and put beside it."),
-        text("shell", "Which shell runs it; else its first line says."),
-        off("skip_tests", "It is not run."),
-        field("timeout", Shape::Number, "null", "Seconds."),
+        ENVIRONMENT.hidden(),
+        string_list("extra_env_vars", "Environment variables: `NAME=value`, or `NAME` to copy the value.").hidden(),
+        addresses("runtime_package_dependencies", "Packages to build and to place next to the test."),
+        string("shell", "The shell that runs the test; by default that of the shebang line."),
+        flag_off("skip_tests", "Do not run the test."),
+        field("timeout", Shape::Number, "null", "Timeout in seconds."),
     ],
     SKIPS,
 ];
 
-const LINE: Field = text("command", "What the shell runs.").needed();
-pub const TIMEOUT: Field = field("timeout", Shape::Number, "30", "Seconds.");
-pub const WORKDIR: Field = field("workdir", Shape::Text, "\".\"", "Where it runs: `.` is its directory, `/` the root.");
-pub const LOG_OUTPUT: Field = off("log_output", "Show what it prints.");
-pub const EXTRA_ENV_VARS: Field = texts("extra_env_vars", "`NAME=value`, or `NAME` to copy it.");
-pub const EXECUTION: Field = addresses("execution_dependencies", "What it finds where it runs.");
-const TOOLS: Field = no_texts("tools", "Programs of the machine that it needs.");
+const LINE: Field = string("command", "The shell command.").required();
+/// The field `timeout`.
+pub const TIMEOUT: Field = field("timeout", Shape::Number, "30", "Timeout in seconds.");
+/// The field `workdir`.
+pub const WORKDIR: Field = field(
+    "workdir",
+    Shape::String,
+    "\".\"",
+    "The working directory: `.` is the directory of the BUILD file, `/` the build root.",
+);
+/// The field `log_output`.
+pub const LOG_OUTPUT: Field = flag_off("log_output", "Log the output of the command.");
+/// The field `extra_env_vars`.
+pub const EXTRA_ENV_VARS: Field =
+    string_list("extra_env_vars", "Environment variables: `NAME=value`, or `NAME` to copy the value.");
+/// The field `execution_dependencies`.
+pub const EXECUTION: Field = addresses("execution_dependencies", "Targets whose files the command needs.");
+const TOOLS: Field = empty_string_list("tools", "Programs of this machine that the command needs.");
 
-/// What a step leaves and what it is run with, whoever starts it.
+/// Fields about outputs and programs, common to all types that run commands.
 pub const OUTPUTS: &[Field] = &[
-    addresses("output_dependencies", "What those need who use its outputs.").raw(),
-    no_texts("output_directories", "Directories that it leaves."),
-    no_texts("output_files", "Files that it leaves."),
-    field("root_output_directory", Shape::Text, "\"/\"", "Where paths of its outputs begin."),
-    addresses("runnable_dependencies", "Programs that it may start."),
+    addresses("output_dependencies", "Dependencies of the targets that use the outputs.").raw(),
+    empty_string_list("output_directories", "Directories that the command writes."),
+    empty_string_list("output_files", "Files that the command writes."),
+    field("root_output_directory", Shape::String, "\"/\"", "The root of the output paths."),
+    addresses("runnable_dependencies", "Programs that the command may run."),
 ];
 
-/// Of newer versions: shown where they are set.
+/// Fields of newer Pants versions, whose defaults are not verified. They are shown only if they are set.
 pub const NEWER: &[Field] = &[
-    text("cache_scope", "How long its result is kept.").rare(),
-    dict("named_caches", "Directories that are kept.").rare(),
-    text("outputs_match_mode", "Whether all outputs have to be there.").rare(),
-    text("path_env_modify", "Where shims go in the path.").rare(),
-    texts("workspace_invalidation_sources", "Files that make it run again.").rare(),
+    string("cache_scope", "How long the result is cached.").hidden(),
+    dict("named_caches", "Cache directories that persist between runs.").hidden(),
+    string("outputs_match_mode", "Whether all outputs must exist.").hidden(),
+    string("path_env_modify", "Where to insert shims in `PATH`.").hidden(),
+    string_list("workspace_invalidation_sources", "Files whose changes invalidate the cached result.").hidden(),
 ];
 
-const COMMAND: Groups = &[
+const COMMAND: FieldGroups = &[
     &[NO_SOURCES, LINE, ENVIRONMENT, EXECUTION, EXTRA_ENV_VARS, LOG_OUTPUT, TIMEOUT, TOOLS, WORKDIR],
     OUTPUTS,
     NEWER,
     &[
-        texts("outputs", "What it leaves; an older form.").rare(),
-        text("stderr", "The file for its errors.").rare(),
-        text("stdout", "The file for what it prints.").rare(),
+        string_list("outputs", "An older form of the output fields.").hidden(),
+        string("stderr", "The file to which standard error is written.").hidden(),
+        string("stdout", "The file to which standard output is written.").hidden(),
     ],
 ];
 
-const TEST: Groups = &[
+const TEST: FieldGroups = &[
     &[NO_SOURCES, LINE, ENVIRONMENT, EXECUTION, EXTRA_ENV_VARS, LOG_OUTPUT, TIMEOUT, TOOLS, WORKDIR],
-    &[off("skip_tests", "It is not run.")],
+    &[flag_off("skip_tests", "Do not run the test.")],
     NEWER,
     RARE_OUTPUTS,
 ];
 
-const RUN: Groups = &[
-    &[LINE, EXECUTION, WORKDIR, addresses("runnable_dependencies", "Programs that it may start.")],
+const RUN: FieldGroups = &[
+    &[LINE, EXECUTION, WORKDIR, addresses("runnable_dependencies", "Programs that the command may run.")],
     &[
-        ENVIRONMENT.rare(),
-        EXTRA_ENV_VARS.rare(),
-        LOG_OUTPUT.rare(),
-        TIMEOUT.rare(),
-        TOOLS.rare(),
-        addresses("output_dependencies", "Means nothing here.").rare(),
-        no_texts("output_directories", "Means nothing here.").rare(),
-        no_texts("output_files", "Means nothing here.").rare(),
-        texts("outputs", "Means nothing here.").rare(),
-        text("root_output_directory", "Means nothing here.").rare(),
+        ENVIRONMENT.hidden(),
+        EXTRA_ENV_VARS.hidden(),
+        LOG_OUTPUT.hidden(),
+        TIMEOUT.hidden(),
+        TOOLS.hidden(),
+        addresses("output_dependencies", "Ignored for this type.").hidden(),
+        empty_string_list("output_directories", "Ignored for this type.").hidden(),
+        empty_string_list("output_files", "Ignored for this type.").hidden(),
+        string_list("outputs", "Ignored for this type.").hidden(),
+        string("root_output_directory", "Ignored for this type.").hidden(),
     ],
     NEWER,
 ];
 
 const RARE_OUTPUTS: &[Field] = &[
-    addresses("output_dependencies", "Means nothing here.").rare(),
-    no_texts("output_directories", "Files that it leaves.").rare(),
-    no_texts("output_files", "Files that it leaves.").rare(),
-    texts("outputs", "Files that it leaves.").rare(),
-    text("root_output_directory", "Where paths of its outputs begin.").rare(),
-    addresses("runnable_dependencies", "Programs that it may start.").rare(),
+    addresses("output_dependencies", "Ignored for this type.").hidden(),
+    empty_string_list("output_directories", "Files that the command writes.").hidden(),
+    empty_string_list("output_files", "Files that the command writes.").hidden(),
+    string_list("outputs", "Files that the command writes.").hidden(),
+    string("root_output_directory", "The root of the output paths.").hidden(),
+    addresses("runnable_dependencies", "Programs that the command may run.").hidden(),
 ];

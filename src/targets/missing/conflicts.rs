@@ -1,5 +1,5 @@
-//! Missing targets among those that are there: names that are taken, files that have an owner, and what settings leave
-//! out.
+//! Resolves conflicts between missing and existing targets: names in use, files with an owner, and targets that
+//! settings exclude. Finding missing targets is in the parent module.
 
 use std::collections::BTreeSet;
 
@@ -9,36 +9,41 @@ use crate::base::RelPath;
 use crate::base::glob::{self, Globs};
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, TailorSettings};
-use crate::targets::missing::{Missing, Written};
+use crate::targets::missing::{FieldValue, MissingTarget};
 use crate::targets::{Address, TargetGraph};
 
 /// What is to be written, sorted: with the names that macros give, no name twice, no file owned twice, and without what
 /// settings leave out.
-pub fn settled(missing: Vec<Missing>, graph: &TargetGraph, config: &Config) -> Result<Vec<Missing>, glob::Error> {
+pub fn resolve_conflicts(
+    missing: Vec<MissingTarget>,
+    graph: &TargetGraph,
+    config: &Config,
+) -> Result<Vec<MissingTarget>, glob::Error> {
     let settings = TailorSettings::parse(config);
-    let mut missing: Vec<Missing> = missing.into_iter().map(|missing| aliased(missing, &settings)).collect();
+    let mut missing: Vec<MissingTarget> = missing.into_iter().map(|missing| apply_alias(missing, &settings)).collect();
     sort(&mut missing);
     rename(&mut missing, graph);
     sort(&mut missing);
     for missing in &mut missing {
         restrict(missing, graph)?;
     }
-    let left_out = LeftOut::of(config, settings)?;
-    missing.retain(|missing| !left_out.holds(missing));
+    let exclusions = Exclusions::from_config(config, settings)?;
+    missing.retain(|missing| !exclusions.excludes(missing));
     Ok(missing)
 }
 
-fn sort(missing: &mut [Missing]) {
+fn sort(missing: &mut [MissingTarget]) {
     missing.sort_by(|left, right| left.sort_key().cmp(&right.sort_key()));
 }
 
-fn aliased(missing: Missing, settings: &TailorSettings) -> Missing {
+fn apply_alias(missing: MissingTarget, settings: &TailorSettings) -> MissingTarget {
     let kind = settings.alias_mapping.get(&missing.kind).cloned();
-    Missing { kind: kind.unwrap_or(missing.kind), ..missing }
+    MissingTarget { kind: kind.unwrap_or(missing.kind), ..missing }
 }
 
-/// A taken name gets a number. In the root, where there is no default name, the first is `root`; as Pants does it.
-fn rename(missing: &mut [Missing], graph: &TargetGraph) {
+/// Appends a number to names that are in use. In the build root, which has no default name, the first name is `root`.
+/// Same algorithm as in Pants.
+fn rename(missing: &mut [MissingTarget], graph: &TargetGraph) {
     let mut taken: BTreeSet<(RelPath, String)> = BTreeSet::new();
     let written = graph.targets().filter(|target| target.generator.is_none());
     taken.extend(written.map(|target| (target.address.dir.clone(), target.address.name.clone())));
@@ -55,8 +60,8 @@ fn rename(missing: &mut [Missing], graph: &TargetGraph) {
     }
 }
 
-/// Where the default globs would also have files of other targets, the files are listed instead.
-fn restrict(missing: &mut Missing, graph: &TargetGraph) -> Result<(), glob::Error> {
+/// Lists the files explicitly if the default globs would match files of other targets.
+fn restrict(missing: &mut MissingTarget, graph: &TargetGraph) -> Result<(), glob::Error> {
     let globs = Globs::compile(missing.globs.iter().map(String::as_str))?;
     let files = graph.files().matching(&missing.dir, &globs);
     let is_written = |address: &&Address| graph.get(address).is_some_and(|target| target.generator.is_none());
@@ -68,27 +73,28 @@ fn restrict(missing: &mut Missing, graph: &TargetGraph) -> Result<(), glob::Erro
     let kind = &missing.kind;
     missing.comments = vec![format!("NOTE: Sources restricted from the default for {kind} due to conflict with")];
     missing.comments.extend(owners.iter().map(|owner| format!("  - {owner}")));
-    missing.fields.push(("sources", Written::Texts(missing.files.clone())));
+    missing.fields.push(("sources", FieldValue::Texts(missing.files.clone())));
     Ok(())
 }
 
-/// `[tailor] ignore_paths` and `ignore_adding_targets`, and BUILD files that nobody would read.
-struct LeftOut {
+/// Targets that are not added: `[tailor] ignore_paths` and `ignore_adding_targets`, and BUILD files that `[GLOBAL]
+/// build_ignore` excludes from loading.
+struct Exclusions {
     build_file_name: String,
     paths: Globs,
     unread: Gitignore,
     addresses: Vec<String>,
 }
 
-impl LeftOut {
-    fn of(config: &Config, settings: TailorSettings) -> Result<LeftOut, glob::Error> {
+impl Exclusions {
+    fn from_config(config: &Config, settings: TailorSettings) -> Result<Exclusions, glob::Error> {
         let unread = GlobalSettings::parse(config).build_ignore;
         let mut builder = GitignoreBuilder::new("");
         for pattern in &unread {
-            // As when loading: a pattern that git cannot read ignores nothing.
+            // As in loading, an invalid pattern ignores nothing.
             drop(builder.add_line(None, pattern));
         }
-        Ok(LeftOut {
+        Ok(Exclusions {
             build_file_name: settings.build_file_name,
             paths: Globs::compile(settings.ignore_paths.iter().map(String::as_str))?,
             unread: builder.build().unwrap_or_else(|_| Gitignore::empty()),
@@ -96,7 +102,7 @@ impl LeftOut {
         })
     }
 
-    fn holds(&self, missing: &Missing) -> bool {
+    fn excludes(&self, missing: &MissingTarget) -> bool {
         let Ok(file) = missing.dir.push(&self.build_file_name) else { return true };
         self.paths.matches(file.as_str())
             || self.unread.matched_path_or_any_parents(file.as_str(), false).is_ignore()

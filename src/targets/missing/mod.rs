@@ -1,5 +1,5 @@
-//! Targets that are missing: files that no target owns call for them, and this says which, under which names. Who
-//! writes them into BUILD files is `goals`' business, and binaries are `python`'s.
+//! Finds missing targets for files without an owner, as the goal `tailor` of Pants does, and chooses their names. BUILD
+//! files are written in `goals`, and missing binaries are found in `inference`.
 
 mod conflicts;
 mod rules;
@@ -13,45 +13,49 @@ use crate::config::Config;
 use crate::config::typed::{GlobalSettings, PythonSettings};
 use crate::targets::TargetGraph;
 use crate::targets::requirements::{self, Parsed};
-use crate::targets::settings::is_since;
+use crate::targets::settings::is_release_at_least;
 
-pub use conflicts::settled;
-use rules::{DirRule, FAMILIES, FILE_RULES, Family, FileRule, Fit, default_sources};
-pub use rules::{PYTHON, is_in_use};
-pub use stanza::{Missing, Written, appended};
+pub use conflicts::resolve_conflicts;
+use rules::{ContentRule, DirRule, FAMILIES, FILE_RULES, FileRule, RuleFamily, default_sources};
+pub use rules::{PYTHON, is_backend_enabled};
+pub use stanza::{FieldValue, MissingTarget, append_targets};
 
-/// Where to look, and what is known.
-pub struct Input<'a> {
+/// The directories to search, and what the search uses.
+pub struct SearchInput<'a> {
+    /// All existing targets.
     pub graph: &'a TargetGraph,
+    /// Options of the section `tailor` and of the backends.
     pub config: &'a Config,
-    /// These directories and none below.
+    /// The directories to search. Their subdirectories are not searched.
     pub dirs: &'a BTreeSet<RelPath>,
-    /// A file's bytes; none for one that cannot be read.
+    /// Reads a file. `None` if it cannot be read.
     pub read: &'a dyn Fn(&RelPath) -> Option<Vec<u8>>,
 }
 
-/// What was found, before names are settled.
+/// MissingTarget targets, before name conflicts are resolved.
 #[derive(Debug, Default)]
-pub struct Found {
-    pub missing: Vec<Missing>,
-    /// Files that would call for a target if they could be read, and why they cannot.
+pub struct SearchResult {
+    /// Targets to add.
+    pub missing: Vec<MissingTarget>,
+    /// Files that may need a target but cannot be read or parsed, and the reason.
     pub unreadable: Vec<(RelPath, String)>,
 }
 
-pub fn find(input: &Input) -> Result<Found, crate::base::glob::Error> {
-    let mut found = Found::default();
-    for family in FAMILIES.iter().filter(|family| is_in_use(input.config, family.backends)) {
-        found.missing.extend(of_family(input, family)?);
+/// Finds missing targets. An error is an invalid glob in an option.
+pub fn find_missing(input: &SearchInput) -> Result<SearchResult, crate::base::glob::Error> {
+    let mut found = SearchResult::default();
+    for family in FAMILIES.iter().filter(|family| is_backend_enabled(input.config, family.backends)) {
+        found.missing.extend(apply_family(input, family)?);
     }
     for rule in FILE_RULES {
-        if is_in_use(input.config, rule.backends) && input.config.flag(rule.option.0, rule.option.1) {
-            of_files(input, rule, &mut found)?;
+        if is_backend_enabled(input.config, rule.backends) && input.config.flag(rule.option.0, rule.option.1) {
+            apply_file_rule(input, rule, &mut found)?;
         }
     }
     Ok(found)
 }
 
-fn of_family(input: &Input, family: &Family) -> Result<Vec<Missing>, crate::base::glob::Error> {
+fn apply_family(input: &SearchInput, family: &RuleFamily) -> Result<Vec<MissingTarget>, crate::base::glob::Error> {
     let rules: Vec<(&DirRule, Globs)> =
         family.rules.iter().map(|rule| Ok((rule, rule.globs(input.config)?))).collect::<Result<_, _>>()?;
     let mut missing = Vec::new();
@@ -64,21 +68,21 @@ fn of_family(input: &Input, family: &Family) -> Result<Vec<Missing>, crate::base
         }
         for (index, files) in files {
             let (rule, _) = rules[index];
-            if rule.is_wanted(input.config) && !is_idle(input, dir, rule, &files) {
-                missing.push(of_dir(dir, rule, files));
+            if rule.is_wanted(input.config) && !is_empty_init_only(input, dir, rule, &files) {
+                missing.push(target_for_dir(dir, rule, files));
             }
         }
     }
     Ok(missing)
 }
 
-fn unowned<'a>(input: &Input<'a>, dir: &RelPath) -> impl Iterator<Item = &'a str> {
+fn unowned<'a>(input: &SearchInput<'a>, dir: &RelPath) -> impl Iterator<Item = &'a str> {
     let graph = input.graph;
     graph.files().in_dir(dir).filter(|file| graph.owners(file).is_empty()).filter_map(|file| file.file_name())
 }
 
-/// Whether a directory's only source is an `__init__.py` without content.
-fn is_idle(input: &Input, dir: &RelPath, rule: &DirRule, files: &[String]) -> bool {
+/// Whether the only source of a directory is an empty `__init__.py`.
+fn is_empty_init_only(input: &SearchInput, dir: &RelPath, rule: &DirRule, files: &[String]) -> bool {
     let [file] = files else { return false };
     if rule.kind != "python_sources"
         || !matches!(file.as_str(), "__init__.py" | "__init__.pyi")
@@ -90,9 +94,9 @@ fn is_idle(input: &Input, dir: &RelPath, rule: &DirRule, files: &[String]) -> bo
     content.is_some_and(|content| content.iter().all(u8::is_ascii_whitespace))
 }
 
-fn of_dir(dir: &RelPath, rule: &DirRule, mut files: Vec<String>) -> Missing {
+fn target_for_dir(dir: &RelPath, rule: &DirRule, mut files: Vec<String>) -> MissingTarget {
     files.sort();
-    Missing {
+    MissingTarget {
         dir: dir.clone(),
         name: rule.name.or(dir.file_name()).unwrap_or_default().to_owned(),
         kind: rule.kind.to_owned(),
@@ -103,13 +107,17 @@ fn of_dir(dir: &RelPath, rule: &DirRule, mut files: Vec<String>) -> Missing {
     }
 }
 
-fn of_files(input: &Input, rule: &FileRule, found: &mut Found) -> Result<(), crate::base::glob::Error> {
+fn apply_file_rule(
+    input: &SearchInput,
+    rule: &FileRule,
+    found: &mut SearchResult,
+) -> Result<(), crate::base::glob::Error> {
     let globs = Globs::compile([rule.file])?;
     for dir in input.dirs {
         for name in unowned(input, dir).filter(|name| globs.matches(name)) {
             let Ok(file) = dir.push(name) else { continue };
-            match is_fit(input, rule, &file) {
-                Ok(true) => found.missing.push(of_file(dir, rule, name)),
+            match matches_content_rule(input, rule, &file) {
+                Ok(true) => found.missing.push(target_for_file(dir, rule, name)),
                 Ok(false) => {}
                 Err(why) => found.unreadable.push((file, why)),
             }
@@ -118,31 +126,31 @@ fn of_files(input: &Input, rule: &FileRule, found: &mut Found) -> Result<(), cra
     Ok(())
 }
 
-fn is_fit(input: &Input, rule: &FileRule, file: &RelPath) -> Result<bool, String> {
-    if rule.fit == Fit::Anything {
+fn matches_content_rule(input: &SearchInput, rule: &FileRule, file: &RelPath) -> Result<bool, String> {
+    if rule.content == ContentRule::Anything {
         return Ok(true);
     }
     let version = GlobalSettings::parse(input.config).pants_version;
-    if rule.fit == Fit::ProjectRequirements && !is_since(version.as_deref(), (2, 18)) {
+    if rule.content == ContentRule::ProjectRequirements && !is_release_at_least(version.as_deref(), (2, 18)) {
         return Ok(false);
     }
     let Some(content) = (input.read)(file) else { return Err("it cannot be read".to_owned()) };
     let Ok(text) = String::from_utf8(content) else { return Err("it is not UTF-8".to_owned()) };
-    if matches!(rule.fit, Fit::RequirementsWith(mark) if !text.contains(mark)) {
+    if matches!(rule.content, ContentRule::RequirementsWith(mark) if !text.contains(mark)) {
         return Ok(false);
     }
     let Parsed { requirements, refused } = requirements::parse(rule.kind, file.file_name().unwrap_or_default(), &text);
-    match (rule.fit, refused.first()) {
-        (Fit::ProjectRequirements, refused) => Ok(!requirements.is_empty() && refused.is_none()),
+    match (rule.content, refused.first()) {
+        (ContentRule::ProjectRequirements, refused) => Ok(!requirements.is_empty() && refused.is_none()),
         (_, Some((place, why))) => Err(format!("line {}: {why}", place.line)),
         (_, None) => Ok(true),
     }
 }
 
-fn of_file(dir: &RelPath, rule: &FileRule, name: &str) -> Missing {
+fn target_for_file(dir: &RelPath, rule: &FileRule, name: &str) -> MissingTarget {
     let is_default = default_sources(rule.kind).contains(&name);
-    let source = (!is_default).then(|| ("source", Written::Text(name.to_owned())));
-    Missing {
+    let source = (!is_default).then(|| ("source", FieldValue::Text(name.to_owned())));
+    MissingTarget {
         dir: dir.clone(),
         name: rule.name.to_owned(),
         kind: rule.kind.to_owned(),

@@ -1,36 +1,41 @@
-//! Which files call for which targets, as two tables: directories that get one target for all their files of a kind,
-//! and files that get a target each.
+//! Which files need which targets, as two tables: rules for one target per directory, and rules for one target per
+//! file. Their evaluation is in the parent module.
 
 use crate::base::glob::Globs;
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, ShellSetupSettings};
 use crate::targets::kind::Kind;
 
-/// A directory with files of this kind gets one target for them.
+/// One target for all matching files of a directory.
 pub struct DirRule {
+    /// The target type.
     pub kind: &'static str,
-    /// None: the directory's own name.
+    /// The name of the target. `None` means the name of the directory.
     pub name: Option<&'static str>,
+    /// Globs of file names.
     pub files: FileGlobs,
+    /// Section and name of the option that enables the rule.
     pub option: (&'static str, &'static str),
 }
 
+/// Globs of file names.
 pub enum FileGlobs {
-    /// The default sources of the kind.
-    OfKind,
-    These(&'static [&'static str]),
-    /// A list among the settings.
+    /// The default sources of the target type.
+    DefaultSources,
+    /// A fixed list.
+    Fixed(&'static [&'static str]),
+    /// The list option with this section and name.
     Setting(&'static str, &'static str),
 }
 
-/// Rules of one backend: of those that match a file, the first has it.
-pub struct Family {
+/// The rules of one backend. GenerateFrom file counts for the first rule that matches it.
+pub struct RuleFamily {
     pub backends: &'static [&'static str],
     pub rules: &'static [DirRule],
 }
 
-pub const FAMILIES: &[Family] = &[
-    Family {
+pub const FAMILIES: &[RuleFamily] = &[
+    RuleFamily {
         backends: PYTHON,
         rules: &[
             DirRule {
@@ -48,67 +53,74 @@ pub const FAMILIES: &[Family] = &[
             DirRule {
                 kind: "python_sources",
                 name: None,
-                files: FileGlobs::These(&["*.py", "*.pyi"]),
+                files: FileGlobs::Fixed(&["*.py", "*.pyi"]),
                 option: ("python", "tailor_source_targets"),
             },
         ],
     },
-    Family {
+    RuleFamily {
         backends: &["pants.backend.shell"],
         rules: &[
             DirRule {
                 kind: "shunit2_tests",
                 name: Some("tests"),
-                files: FileGlobs::OfKind,
+                files: FileGlobs::DefaultSources,
                 option: ("shell-setup", "tailor_shunit2_tests"),
             },
             DirRule {
                 kind: "shell_sources",
                 name: None,
-                files: FileGlobs::These(&["*.sh"]),
+                files: FileGlobs::Fixed(&["*.sh"]),
                 option: ("shell-setup", "tailor_sources"),
             },
         ],
     },
-    Family {
+    RuleFamily {
         backends: &["pants.backend.codegen.protobuf", "pants.backend.experimental.codegen.protobuf"],
         rules: &[DirRule {
             kind: "protobuf_sources",
             name: None,
-            files: FileGlobs::OfKind,
+            files: FileGlobs::DefaultSources,
             option: ("protoc", "tailor"),
         }],
     },
-    Family {
+    RuleFamily {
         backends: &["pants.backend.codegen.thrift", "pants.backend.experimental.codegen.thrift"],
         rules: &[DirRule {
             kind: "thrift_sources",
             name: None,
-            files: FileGlobs::OfKind,
+            files: FileGlobs::DefaultSources,
             option: ("thrift", "tailor"),
         }],
     },
 ];
 
-/// Each file of such a name gets a target, if what it holds is fit.
+/// One target for each file whose name matches and whose content satisfies a rule.
 pub struct FileRule {
+    /// The backends, one of which must be enabled.
     pub backends: &'static [&'static str],
+    /// The target type.
     pub kind: &'static str,
+    /// The name of the target.
     pub name: &'static str,
+    /// A glob of the file's name.
     pub file: &'static str,
+    /// Section and name of the option that enables the rule.
     pub option: (&'static str, &'static str),
-    pub fit: Fit,
+    /// The condition on the file's content.
+    pub content: ContentRule,
 }
 
-/// What a file must hold.
+/// A condition on the content of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
+pub enum ContentRule {
+    /// No condition.
     Anything,
-    /// Requirements that can be read; others are warned about.
+    /// Valid requirements. Invalid ones are reported as a warning.
     Requirements,
-    /// Requirements, if it mentions this at all.
+    /// Valid requirements, if the file contains this text.
     RequirementsWith(&'static str),
-    /// At least one requirement, as PEP 621 writes them. Pants has it since 2.18.
+    /// At least one requirement in the format of PEP 621. Supported by Pants since 2.18.
     ProjectRequirements,
 }
 
@@ -119,58 +131,60 @@ pub const FILE_RULES: &[FileRule] = &[
         name: "py_typed",
         file: "py.typed",
         option: ("python", "tailor_py_typed_targets"),
-        fit: Fit::Anything,
+        content: ContentRule::Anything,
     },
-    requirements("python_requirements", "reqs", "*requirements*.txt", Fit::Requirements),
-    requirements("pipenv_requirements", "pipenv", "Pipfile.lock", Fit::Requirements),
-    requirements("python_requirements", "reqs", "pyproject.toml", Fit::ProjectRequirements),
-    requirements("poetry_requirements", "poetry", "pyproject.toml", Fit::RequirementsWith("[tool.poetry")),
+    requirements("python_requirements", "reqs", "*requirements*.txt", ContentRule::Requirements),
+    requirements("pipenv_requirements", "pipenv", "Pipfile.lock", ContentRule::Requirements),
+    requirements("python_requirements", "reqs", "pyproject.toml", ContentRule::ProjectRequirements),
+    requirements("poetry_requirements", "poetry", "pyproject.toml", ContentRule::RequirementsWith("[tool.poetry")),
     FileRule {
         backends: &["pants.backend.docker"],
         kind: "docker_image",
         name: "docker",
         file: "*Dockerfile*",
         option: ("docker", "tailor"),
-        fit: Fit::Anything,
+        content: ContentRule::Anything,
     },
 ];
 
-const fn requirements(kind: &'static str, name: &'static str, file: &'static str, fit: Fit) -> FileRule {
-    FileRule { backends: PYTHON, kind, name, file, option: ("python", "tailor_requirements_targets"), fit }
+const fn requirements(kind: &'static str, name: &'static str, file: &'static str, content: ContentRule) -> FileRule {
+    FileRule { backends: PYTHON, kind, name, file, option: ("python", "tailor_requirements_targets"), content }
 }
 
+/// The backends of Python.
 pub const PYTHON: &[&str] = &["pants.backend.python", "pants.backend.experimental.python"];
 
-/// Whether a backend is in use, or one below it. Python is where no backend is named.
-pub fn is_in_use(config: &Config, backends: &[&str]) -> bool {
-    let in_use = GlobalSettings::parse(config).backend_packages;
+/// Whether one of the backends, or one below it, is enabled. If `backend_packages` is empty, the backend of Python
+/// counts as enabled.
+pub fn is_backend_enabled(config: &Config, backends: &[&str]) -> bool {
+    let enabled = GlobalSettings::parse(config).backend_packages;
     let below = |used: &str, backend: &str| {
         used.strip_prefix(backend).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    match in_use.is_empty() {
+    match enabled.is_empty() {
         true => backends == PYTHON,
-        false => in_use.iter().any(|used| backends.iter().any(|backend| below(used, backend))),
+        false => enabled.iter().any(|used| backends.iter().any(|backend| below(used, backend))),
     }
 }
 
 impl DirRule {
     pub fn is_wanted(&self, config: &Config) -> bool {
-        // Before Pants 2.25 one option spoke for all of shell.
+        // Before Pants 2.25, one option controlled all rules of the shell backend.
         config.flag(self.option.0, self.option.1)
             && (self.option.0 != ShellSetupSettings::SECTION || ShellSetupSettings::parse(config).tailor)
     }
 
     pub fn globs(&self, config: &Config) -> Result<Globs, crate::base::glob::Error> {
         match &self.files {
-            FileGlobs::OfKind => Globs::compile(default_sources(self.kind).iter().copied()),
-            FileGlobs::These(globs) => Globs::compile(globs.iter().copied()),
+            FileGlobs::DefaultSources => Globs::compile(default_sources(self.kind).iter().copied()),
+            FileGlobs::Fixed(globs) => Globs::compile(globs.iter().copied()),
             FileGlobs::Setting(scope, option) => Globs::compile(config.list(scope, option)),
         }
     }
 }
 
 pub fn default_sources(kind: &str) -> &'static [&'static str] {
-    Kind::of(kind).map_or(&[], |kind| kind.default_sources)
+    Kind::find(kind).map_or(&[], |kind| kind.default_sources)
 }
 
 #[cfg(test)]
@@ -180,25 +194,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_names_a_known_kind_and_an_option() {
+    fn every_rule_has_a_known_target_type_and_an_option() {
         let config = Config::default();
         let dir_rules = FAMILIES.iter().flat_map(|family| family.rules);
         let named = dir_rules.map(|rule| (rule.kind, rule.option));
         for (kind, (scope, option)) in named.chain(FILE_RULES.iter().map(|rule| (rule.kind, rule.option))) {
-            assert!(Kind::of(kind).is_some(), "{kind}");
+            assert!(Kind::find(kind).is_some(), "{kind}");
             assert!(config.flag(scope, option), "[{scope}] {option} is on unless set otherwise");
         }
     }
 
     #[test]
-    fn a_backend_is_in_use_when_one_below_it_is() {
+    fn a_backend_is_enabled_if_one_below_it_is() {
         let check = |used: &[&str], backend: &str, expected: bool| {
             let config = Config::of([("GLOBAL", "backend_packages", json!(used))]);
-            assert_eq!(is_in_use(&config, &[backend]), expected, "{used:?} {backend}");
+            assert_eq!(is_backend_enabled(&config, &[backend]), expected, "{used:?} {backend}");
         };
         check(&["pants.backend.codegen.protobuf.python"], "pants.backend.codegen.protobuf", true);
         check(&["pants.backend.shell.lint.shfmt"], "pants.backend.shell", true);
         check(&["pants.backend.shellfish"], "pants.backend.shell", false);
-        assert!(is_in_use(&Config::default(), PYTHON) && !is_in_use(&Config::default(), &["pants.backend.shell"]));
+        assert!(
+            is_backend_enabled(&Config::default(), PYTHON)
+                && !is_backend_enabled(&Config::default(), &["pants.backend.shell"])
+        );
     }
 }

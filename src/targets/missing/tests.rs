@@ -1,9 +1,9 @@
-//! Small repositories, and what is missing in them.
+//! Missing targets in small repositories.
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::targets::{Files, World, load};
+use crate::targets::{Files, LoadContext, load};
 
 struct Repository {
     root: tempfile::TempDir,
@@ -26,19 +26,19 @@ impl Repository {
         self
     }
 
-    fn settled(&self) -> (Vec<Missing>, Vec<(RelPath, String)>) {
+    fn resolve_conflicts(&self) -> (Vec<MissingTarget>, Vec<(RelPath, String)>) {
         let config = Config::of(self.options.clone());
-        let graph = load(self.root.path(), &config, &World::with(&|_| None)).graph;
+        let graph = load(self.root.path(), &config, &LoadContext::new(&|_| None)).graph;
         let dirs = graph.files().iter().filter_map(RelPath::parent).collect();
         let read = |file: &RelPath| std::fs::read(file.to_path(self.root.path())).ok();
-        let found = find(&Input { graph: &graph, config: &config, dirs: &dirs, read: &read }).unwrap();
-        (settled(found.missing, &graph, &config).unwrap(), found.unreadable)
+        let found = find_missing(&SearchInput { graph: &graph, config: &config, dirs: &dirs, read: &read }).unwrap();
+        (resolve_conflicts(found.missing, &graph, &config).unwrap(), found.unreadable)
     }
 
     /// `kind dir:name`, sorted.
     #[track_caller]
-    fn lacks(&self, expected: &[&str]) {
-        let (missing, unreadable) = self.settled();
+    fn check_missing(&self, expected: &[&str]) {
+        let (missing, unreadable) = self.resolve_conflicts();
         let shown: Vec<String> =
             missing.iter().map(|missing| format!("{} {}", missing.kind, missing.address())).collect();
         assert_eq!(shown, expected, "{unreadable:?}");
@@ -46,9 +46,9 @@ impl Repository {
 }
 
 #[test]
-fn sources_tests_and_utilities_get_a_target_each() {
+fn sources_tests_and_test_utilities_get_one_target_each() {
     let files = [("a/x.py", ""), ("a/x_test.py", ""), ("a/conftest.py", ""), ("a/y.pyi", ""), ("b/tests.py", "")];
-    repository(&files).lacks(&[
+    repository(&files).check_missing(&[
         "python_sources a:a",
         "python_test_utils a:test_utils",
         "python_tests a:tests",
@@ -57,21 +57,21 @@ fn sources_tests_and_utilities_get_a_target_each() {
 }
 
 #[test]
-fn a_file_with_an_owner_of_any_type_is_left_alone() {
+fn files_with_an_owner_of_any_type_need_no_target() {
     let files = [("BUILD", "files(name='all', sources=['a/*.py'])"), ("a/x.py", ""), ("a/sub/y.py", "")];
-    repository(&files).lacks(&["python_sources a/sub:sub"]);
+    repository(&files).check_missing(&["python_sources a/sub:sub"]);
 }
 
 #[test]
-fn an_empty_init_file_alone_calls_for_nothing() {
+fn a_single_empty_init_file_needs_no_target() {
     let files = [("a/__init__.py", " \n"), ("b/__init__.py", "x = 1"), ("c/__init__.py", ""), ("c/x.py", "")];
-    repository(&files).lacks(&["python_sources b:b", "python_sources c:c"]);
+    repository(&files).check_missing(&["python_sources b:b", "python_sources c:c"]);
     let heeds = repository(&files).set("python", "tailor_ignore_empty_init_files", json!(false));
-    heeds.lacks(&["python_sources a:a", "python_sources b:b", "python_sources c:c"]);
+    heeds.check_missing(&["python_sources a:a", "python_sources b:b", "python_sources c:c"]);
 }
 
 #[test]
-fn what_a_requirements_file_is_decides_its_target() {
+fn the_format_of_a_requirements_file_decides_its_target_type() {
     let files = [
         ("a/requirements.txt", "x==1\n"),
         ("a/dev-requirements.txt", "y\n"),
@@ -80,7 +80,7 @@ fn what_a_requirements_file_is_decides_its_target() {
         ("d/Pipfile.lock", "{}"),
         ("e/pyproject.toml", "[tool.black]\n"),
     ];
-    repository(&files).lacks(&[
+    repository(&files).check_missing(&[
         "python_requirements a:reqs",
         "python_requirements a:reqs0",
         "poetry_requirements b:poetry",
@@ -88,18 +88,18 @@ fn what_a_requirements_file_is_decides_its_target() {
         "pipenv_requirements d:pipenv",
     ]);
     let old = repository(&files[3..4]).set("GLOBAL", "pants_version", json!("2.17.1"));
-    old.lacks(&[]);
+    old.check_missing(&[]);
 }
 
 #[test]
-fn requirements_that_cannot_be_read_are_told() {
-    let (missing, unreadable) = repository(&[("a/requirements.txt", "git+https://h.invalid/y\n")]).settled();
+fn invalid_requirements_are_reported() {
+    let (missing, unreadable) = repository(&[("a/requirements.txt", "git+https://h.invalid/y\n")]).resolve_conflicts();
     assert!(missing.is_empty());
     assert!(unreadable[0].1.starts_with("line 1: "), "{unreadable:?}");
 }
 
 #[test]
-fn other_backends_have_to_be_in_use() {
+fn targets_of_other_backends_need_the_backend() {
     let files = [
         ("a/x.sh", ""),
         ("a/x_test.sh", ""),
@@ -108,7 +108,7 @@ fn other_backends_have_to_be_in_use() {
         ("a/p.proto", ""),
         ("a/t.thrift", ""),
     ];
-    repository(&files).lacks(&[]);
+    repository(&files).check_missing(&[]);
     let backends = [
         "pants.backend.shell",
         "pants.backend.docker",
@@ -124,7 +124,7 @@ fn other_backends_have_to_be_in_use() {
         "thrift_sources a:a1",
         "shunit2_tests a:tests",
     ];
-    let (missing, _) = all.settled();
+    let (missing, _) = all.resolve_conflicts();
     let mut shown: Vec<String> =
         missing.iter().map(|missing| format!("{} {}", missing.kind, missing.address())).collect();
     shown.sort();
@@ -134,48 +134,52 @@ fn other_backends_have_to_be_in_use() {
 }
 
 #[test]
-fn options_switch_kinds_off() {
+fn options_disable_rules() {
     let files = [("a/x.py", ""), ("a/requirements.txt", ""), ("a/py.typed", "")];
-    repository(&files).lacks(&["python_sources a:a", "resource a:py_typed", "python_requirements a:reqs"]);
+    repository(&files).check_missing(&["python_sources a:a", "resource a:py_typed", "python_requirements a:reqs"]);
     let off = repository(&files)
         .set("python", "tailor_source_targets", json!(false))
         .set("python", "tailor_requirements_targets", json!(false))
         .set("python", "tailor_py_typed_targets", json!(false));
-    off.lacks(&[]);
+    off.check_missing(&[]);
 }
 
 #[test]
-fn names_that_are_taken_get_a_number_and_the_root_has_a_name() {
+fn names_in_use_get_a_number_and_the_root_has_a_default_name() {
     let files =
         [("BUILD", "target(name='root')"), ("a/BUILD", "target(name='tests')"), ("a/test_x.py", ""), ("x.py", "")];
-    repository(&files).lacks(&["python_sources //:0", "python_tests a:tests0"]);
+    repository(&files).check_missing(&["python_sources //:0", "python_tests a:tests0"]);
     let files = [("x.py", ""), ("test_x.py", ""), ("requirements.txt", "")];
-    repository(&files).lacks(&["python_requirements //:reqs0", "python_sources //:root", "python_tests //:tests0"]);
+    repository(&files).check_missing(&[
+        "python_requirements //:reqs0",
+        "python_sources //:root",
+        "python_tests //:tests0",
+    ]);
 }
 
 #[test]
-fn files_of_others_are_not_owned_twice() {
+fn files_of_other_targets_are_excluded_from_the_sources() {
     let files = [("a/BUILD", "python_source(name='x', source='x.py')"), ("a/x.py", ""), ("a/y.py", ""), ("a/z.py", "")];
-    let (missing, _) = repository(&files).settled();
-    let sources = Written::Texts(vec!["y.py".to_owned(), "z.py".to_owned()]);
+    let (missing, _) = repository(&files).resolve_conflicts();
+    let sources = FieldValue::Texts(vec!["y.py".to_owned(), "z.py".to_owned()]);
     assert_eq!(missing[0].fields, [("sources", sources)]);
     assert_eq!(missing[0].comments[1], "  - a:x");
 }
 
 #[test]
-fn settings_leave_out_and_rename() {
+fn settings_exclude_and_rename_targets() {
     let files = [("a/x.py", ""), ("b/x.py", ""), ("c/test_x.py", ""), ("c/x.py", ""), ("d/x.py", "")];
     let set = repository(&files)
         .set("tailor", "ignore_paths", json!(["a/**"]))
         .set("tailor", "ignore_adding_targets", json!(["b:b"]))
         .set("tailor", "alias_mapping", json!({"python_tests": "our_tests"}))
         .set("GLOBAL", "build_ignore", json!(["/d/"]));
-    set.lacks(&["python_sources c:c", "our_tests c:tests"]);
+    set.check_missing(&["python_sources c:c", "our_tests c:tests"]);
 }
 
 #[test]
-fn a_repository_without_files_lacks_nothing() {
-    let (graph, config) = (TargetGraph::over(Files::of(Vec::new())), Config::default());
-    let input = Input { graph: &graph, config: &config, dirs: &BTreeSet::new(), read: &|_| None };
-    assert!(find(&input).unwrap().missing.is_empty());
+fn an_empty_repository_has_no_missing_targets() {
+    let (graph, config) = (TargetGraph::from_files(Files::from_paths(Vec::new())), Config::default());
+    let input = SearchInput { graph: &graph, config: &config, dirs: &BTreeSet::new(), read: &|_| None };
+    assert!(find_missing(&input).unwrap().missing.is_empty());
 }

@@ -1,8 +1,8 @@
-//! Visibility rules: what the targets of a directory may depend on, and who may depend on them. Declared values to
-//! rules, and two targets to a ruling. Where dependencies come from is not known here.
+//! Visibility rules: which targets the targets of a directory may depend on, and which targets may depend on them.
+//! Parses declared rules and checks single dependencies; collecting the dependencies is the task of the caller.
 
+mod display;
 mod pattern;
-mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,18 +13,21 @@ use crate::build_file::{Diagnostic, RulesCall, Value};
 use crate::targets::graph::Rules;
 use crate::targets::{Address, Target, TargetGraph};
 
-use pattern::{Observation, Pattern};
+use pattern::{Pattern, TargetAttributes};
 
-/// What a rule makes of a dependency.
+/// The action of a rule on a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// The dependency is allowed.
     Allow,
+    /// The dependency is allowed with a warning.
     Warn,
+    /// The dependency is an error.
     Deny,
 }
 
 impl Action {
-    /// As it stands before a pattern.
+    /// The prefix of a pattern that means this action.
     fn sign(self) -> &'static str {
         match self {
             Action::Allow => "",
@@ -34,10 +37,12 @@ impl Action {
     }
 }
 
-/// The two lists of rules that a BUILD file can declare.
+/// The two kinds of rules that a BUILD file can declare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
+    /// Rules about the dependencies of a target.
     Dependencies,
+    /// Rules about the dependents of a target.
     Dependents,
 }
 
@@ -50,23 +55,23 @@ impl Side {
     }
 }
 
-/// Every directory's rules, inherited ones included. Empty where no file declares any.
+/// The rules of all directories, including inherited ones. Empty if no BUILD file declares any.
 #[derive(Clone, Debug, Default)]
 pub struct Visibility {
-    /// Whether a backend is enabled that gives rules their meaning.
-    is_in_use: bool,
+    /// Whether a backend is enabled that enforces the rules.
+    is_enabled: bool,
     dirs: BTreeMap<RelPath, Dir>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Dir {
-    dependencies: Option<Arc<Book>>,
-    dependents: Option<Arc<Book>>,
+    dependencies: Option<Arc<DirRules>>,
+    dependents: Option<Arc<DirRules>>,
 }
 
-/// The rules that apply in a directory, and the call that declared the first of them.
+/// The rule sets of one kind that apply in a directory, and the position of the call that declares them.
 #[derive(Debug)]
-struct Book {
+struct DirRules {
     file: RelPath,
     place: Place,
     sets: Vec<Arc<RuleSet>>,
@@ -86,40 +91,43 @@ struct Rule {
     pattern: Pattern,
 }
 
-/// A target with the rules about it, found once for all dependencies that it is an end of.
-pub struct End<'v> {
+/// A target with the rules that apply to it, selected once for all its dependencies and dependents.
+pub struct Endpoint<'v> {
     target: &'v Target,
-    seen: Observation<'v>,
-    /// About what it depends on.
-    out: Option<Page<'v>>,
-    /// About what depends on it.
-    into: Option<Page<'v>>,
+    attributes: TargetAttributes<'v>,
+    /// The rules about its dependencies.
+    dependency_rules: Option<TargetRules<'v>>,
+    /// The rules about its dependents.
+    dependent_rules: Option<TargetRules<'v>>,
 }
 
-/// The rules that apply to a target, and of their sets the one that is about it.
-struct Page<'v> {
-    book: &'v Book,
+/// The rules of the directory of a target, and the rule set whose selectors match the target.
+struct TargetRules<'v> {
+    rules: &'v DirRules,
     set: Option<&'v RuleSet>,
 }
 
-/// What one side says of a dependency.
-struct Word<'v> {
+/// The decision of one side about a dependency.
+struct Decision<'v> {
     side: Side,
-    book: &'v Book,
-    /// The rule that decided; none where no rule is about it.
+    rules: &'v DirRules,
+    /// The deciding rule. `None` if no rule matches.
     rule: Option<&'v Rule>,
 }
 
 impl Visibility {
-    pub fn in_use() -> Visibility {
-        Visibility { is_in_use: true, ..Visibility::default() }
+    /// No rules yet, with enforcement enabled.
+    pub fn enabled() -> Visibility {
+        Visibility { is_enabled: true, ..Visibility::default() }
     }
 
-    pub fn is_in_use(&self) -> bool {
-        self.is_in_use
+    /// Whether a backend is enabled that enforces the rules.
+    pub fn is_enabled(&self) -> bool {
+        self.is_enabled
     }
 
-    /// Reads the calls of one directory's BUILD files. Directories come sorted, so that those above are known.
+    /// Parses the rules in the BUILD files of one directory. Must be called in sorted order of directories, since rules
+    /// are inherited. Returns errors about invalid rules.
     pub fn declare<'f>(
         &mut self,
         dir: &RelPath,
@@ -129,24 +137,26 @@ impl Visibility {
         let mut diagnostics = Vec::new();
         let (mut dependencies, mut dependents) = (None, None);
         for (file, rules) in files {
-            let mut read =
-                |side: Side, calls: &[RulesCall], book: &mut Option<Arc<Book>>, inherited: &Option<Arc<Book>>| {
-                    for call in calls {
-                        match Book::read(file, dir, call, inherited.as_deref()) {
-                            Ok(None) => {}
-                            Ok(Some(_)) if book.is_some() => {
-                                let message = format!("`{}` is called a second time in this directory", side.symbol());
-                                let hint = "give all rule sets to one call";
-                                diagnostics.push(Diagnostic::error(file, call.place, message).hint(hint));
-                            }
-                            Ok(Some(read)) => *book = Some(Arc::new(read)),
-                            Err(why) => {
-                                let message = format!("`{}`: {why}", side.symbol());
-                                diagnostics.push(Diagnostic::error(file, call.place, message));
-                            }
+            let mut read = |side: Side,
+                            calls: &[RulesCall],
+                            rules: &mut Option<Arc<DirRules>>,
+                            inherited: &Option<Arc<DirRules>>| {
+                for call in calls {
+                    match DirRules::read(file, dir, call, inherited.as_deref()) {
+                        Ok(None) => {}
+                        Ok(Some(_)) if rules.is_some() => {
+                            let message = format!("`{}` is called more than once in this directory", side.symbol());
+                            let hint = "pass all rule sets to one call";
+                            diagnostics.push(Diagnostic::error(file, call.place, message).hint(hint));
+                        }
+                        Ok(Some(read)) => *rules = Some(Arc::new(read)),
+                        Err(why) => {
+                            let message = format!("`{}`: {why}", side.symbol());
+                            diagnostics.push(Diagnostic::error(file, call.place, message));
                         }
                     }
-                };
+                }
+            };
             read(Side::Dependencies, &rules.dependencies, &mut dependencies, &above.dependencies);
             read(Side::Dependents, &rules.dependents, &mut dependents, &above.dependents);
         }
@@ -158,31 +168,39 @@ impl Visibility {
         diagnostics
     }
 
+    /// Whether there are no rules at all.
     pub fn is_empty(&self) -> bool {
         self.dirs.is_empty()
     }
 
-    /// A target as one end of dependencies. As in Pants, rules see it as it was written: a generated one has the type
-    /// and the tags of its generator.
-    pub fn end<'g>(&'g self, graph: &'g TargetGraph, target: &'g Target) -> End<'g> {
-        let (dir, seen) = (self.dir_of(graph, target), seen(graph, target));
-        let page = |book: Option<&'g Arc<Book>>| book.map(|book| book.page(&seen));
-        let (out, into) =
-            (page(dir.and_then(|dir| dir.dependencies.as_ref())), page(dir.and_then(|dir| dir.dependents.as_ref())));
-        End { target, out, into, seen }
+    /// A target as one end of dependencies. As in Pants, rules match a generated target by the type and the tags of its
+    /// generator.
+    pub fn end<'g>(&'g self, graph: &'g TargetGraph, target: &'g Target) -> Endpoint<'g> {
+        let (dir, attributes) = (self.find_dir(graph, target), attributes(graph, target));
+        let target_rules = |rules: Option<&'g Arc<DirRules>>| rules.map(|rules| rules.select_rules(&attributes));
+        let (dependency_rules, dependent_rules) = (
+            target_rules(dir.and_then(|dir| dir.dependencies.as_ref())),
+            target_rules(dir.and_then(|dir| dir.dependents.as_ref())),
+        );
+        Endpoint { target, dependency_rules, dependent_rules, attributes }
     }
 
-    /// The rules of the directory that the target's file is in, if it has BUILD files; else of the one it is written in.
-    fn dir_of(&self, graph: &TargetGraph, target: &Target) -> Option<&Dir> {
+    /// The rules of the directory of the target's file if that has BUILD files, else of the directory that declares it.
+    fn find_dir(&self, graph: &TargetGraph, target: &Target) -> Option<&Dir> {
         let resident = target.address.resident_dir();
         let dir = if graph.has_build_file(&resident) { &resident } else { &target.address.dir };
         self.dirs.get(dir).or_else(|| dir.ancestors().find_map(|above| self.dirs.get(&above)))
     }
 }
 
-impl Book {
-    /// A call without any rule set says nothing.
-    fn read(file: &RelPath, dir: &RelPath, call: &RulesCall, inherited: Option<&Book>) -> Result<Option<Book>, String> {
+impl DirRules {
+    /// Parses one call. `None` for a call without rule sets, which has no effect.
+    fn read(
+        file: &RelPath,
+        dir: &RelPath,
+        call: &RulesCall,
+        inherited: Option<&DirRules>,
+    ) -> Result<Option<DirRules>, String> {
         let is_set = |value: &&Value| {
             !matches!(value, Value::None | Value::Bool(false)) && value.items().is_none_or(|items| !items.is_empty())
         };
@@ -194,33 +212,39 @@ impl Book {
             return Ok(None);
         }
         if call.extend {
-            sets.extend(inherited.into_iter().flat_map(|book| book.sets.iter().cloned()));
+            sets.extend(inherited.into_iter().flat_map(|rules| rules.sets.iter().cloned()));
         }
-        Ok(Some(Book { file: file.clone(), place: call.place, sets }))
+        Ok(Some(DirRules { file: file.clone(), place: call.place, sets }))
     }
 
-    /// The first set whose selectors fit decides.
-    fn page(&self, own: &Observation<'_>) -> Page<'_> {
+    /// Selects the first rule set with a matching selector.
+    fn select_rules(&self, own: &TargetAttributes<'_>) -> TargetRules<'_> {
         let set = self.sets.iter().find(|set| set.selectors.iter().any(|selector| selector.matches(own, &own.dir)));
-        Page { book: self, set: set.map(Arc::as_ref) }
+        TargetRules { rules: self, set: set.map(Arc::as_ref) }
     }
 }
 
-impl<'v> Page<'v> {
-    /// In a set, the first rule that fits decides.
-    fn word(&self, side: Side, own: &Observation<'_>, other: &Observation<'_>) -> Word<'v> {
+impl<'v> TargetRules<'v> {
+    /// Applies the first matching rule of the set.
+    fn decide(&self, side: Side, own: &TargetAttributes<'_>, other: &TargetAttributes<'_>) -> Decision<'v> {
         let rule = self.set.and_then(|set| set.rules.iter().find(|rule| rule.pattern.matches(other, &own.dir)));
-        Word { side, book: self.book, rule }
+        Decision { side, rules: self.rules, rule }
     }
 }
 
-impl End<'_> {
-    /// What is to be told of this target's dependency on another: an error where it is denied, a warning where a rule
-    /// says so.
-    pub fn ruling(&self, to: &End<'_>) -> Option<Diagnostic> {
-        let out = self.out.as_ref().map(|page| page.word(Side::Dependencies, &self.seen, &to.seen));
-        let into = to.into.as_ref().map(|page| page.word(Side::Dependents, &to.seen, &self.seen));
-        let action = |word: &Option<Word>| word.as_ref().map_or(Action::Allow, Word::action);
+impl Endpoint<'_> {
+    /// Checks a dependency of this target on another. Returns an error if a rule denies it, a warning if a rule says
+    /// so, and `None` if it is allowed.
+    pub fn check_dependency(&self, to: &Endpoint<'_>) -> Option<Diagnostic> {
+        let out = self
+            .dependency_rules
+            .as_ref()
+            .map(|target_rules| target_rules.decide(Side::Dependencies, &self.attributes, &to.attributes));
+        let into = to
+            .dependent_rules
+            .as_ref()
+            .map(|target_rules| target_rules.decide(Side::Dependents, &to.attributes, &self.attributes));
+        let action = |decision: &Option<Decision>| decision.as_ref().map_or(Action::Allow, Decision::action);
         let (worst, deciding) = match (action(&out), action(&into)) {
             (Action::Deny, _) => (Action::Deny, &out),
             (_, Action::Deny) => (Action::Deny, &into),
@@ -228,15 +252,15 @@ impl End<'_> {
             (_, Action::Warn) => (Action::Warn, &into),
             _ => return None,
         };
-        let book = deciding.as_ref()?.book;
-        let words: Vec<String> = [&out, &into].into_iter().flatten().map(Word::to_string).collect();
-        let (from, to) = (named(&self.seen, self.target), named(&to.seen, to.target));
+        let rules = deciding.as_ref()?.rules;
+        let decisions: Vec<String> = [&out, &into].into_iter().flatten().map(Decision::to_string).collect();
+        let (from, to) = (describe_target(&self.attributes, self.target), describe_target(&to.attributes, to.target));
         let verb = if worst == Action::Warn { "should not" } else { "may not" };
-        let message = format!("{from} {verb} depend on {to}: {}", words.join("; "));
+        let message = format!("{from} {verb} depend on {to}: {}", decisions.join("; "));
         Some(match worst {
-            Action::Warn => Diagnostic::warning(&book.file, book.place, message),
-            _ => Diagnostic::error(&book.file, book.place, message).hint(
-                "allow it in these rules, or remove the dependency; `--no-visibility-enforce` looks away for once",
+            Action::Warn => Diagnostic::warning(&rules.file, rules.place, message),
+            _ => Diagnostic::error(&rules.file, rules.place, message).hint(
+                "allow it in these rules, or remove the dependency; `--no-visibility-enforce` disables the check for one run",
             ),
         })
     }
@@ -244,21 +268,21 @@ impl End<'_> {
 
 impl RuleSet {
     fn read(value: &Value, file: &RelPath, dir: &RelPath) -> Result<RuleSet, String> {
-        let refuse = || "a rule set is a tuple of a selector and one rule or more".to_owned();
+        let refuse = || "a rule set must be a tuple of a selector and at least one rule".to_owned();
         let items = value.items().filter(|items| items.len() > 1).ok_or_else(refuse)?;
         let (selectors, rules) = items.split_at(1);
         let mut set = RuleSet { file: file.clone(), selectors: Vec::new(), rules: Vec::new() };
-        for selector in flattened(selectors)? {
+        for selector in flatten(selectors)? {
             set.selectors.push(Pattern::read(&selector, dir)?);
         }
-        for rule in flattened(rules)? {
+        for rule in flatten(rules)? {
             let (action, pattern) = match &rule {
                 Value::Str(text) => match text.chars().next() {
                     Some('!') => (Action::Deny, Value::Str(text[1..].to_owned())),
                     Some('?') => (Action::Warn, Value::Str(text[1..].to_owned())),
                     _ => (Action::Allow, rule.clone()),
                 },
-                _ => (action_of(&rule)?, rule.clone()),
+                _ => (parse_action(&rule)?, rule.clone()),
             };
             set.rules.push(Rule { action, pattern: Pattern::read(&pattern, dir)? });
         }
@@ -266,18 +290,18 @@ impl RuleSet {
     }
 }
 
-/// The action that a rule names which is written as a dict.
-fn action_of(rule: &Value) -> Result<Action, String> {
+/// The action of a rule that is written as a dict.
+fn parse_action(rule: &Value) -> Result<Action, String> {
     match pattern::entry(rule, "action").and_then(Value::as_str) {
         None | Some("allow") => Ok(Action::Allow),
         Some("warn") => Ok(Action::Warn),
         Some("deny") => Ok(Action::Deny),
-        Some(other) => Err(format!("`{other}` is no action: there are `allow`, `warn` and `deny`")),
+        Some(other) => Err(format!("unknown action `{other}`: use `allow`, `warn` or `deny`")),
     }
 }
 
-/// Lists in lists as one; texts of several lines as several; what is empty or begins with `#` left out.
-fn flattened(values: &[Value]) -> Result<Vec<Value>, String> {
+/// Flattens nested lists and splits strings into lines. Empty lines and comments are omitted.
+fn flatten(values: &[Value]) -> Result<Vec<Value>, String> {
     let mut out = Vec::new();
     for value in values {
         match value {
@@ -286,52 +310,52 @@ fn flattened(values: &[Value]) -> Result<Vec<Value>, String> {
                 out.extend(lines.map(|line| Value::Str(line.to_owned())));
             }
             Value::Dict(_) => out.push(value.clone()),
-            Value::List(items) | Value::Tuple(items) => out.extend(flattened(items)?),
+            Value::List(items) | Value::Tuple(items) => out.extend(flatten(items)?),
             Value::None => {}
-            _ => return Err("selectors and rules are texts and dicts".to_owned()),
+            _ => return Err("selectors and rules must be strings or dicts".to_owned()),
         }
     }
     Ok(out)
 }
 
-impl Word<'_> {
-    /// Rules that say nothing of a target deny it.
+impl Decision<'_> {
+    /// The action of the deciding rule. A dependency that no rule matches is denied.
     fn action(&self) -> Action {
         self.rule.map_or(Action::Deny, |rule| rule.action)
     }
 }
 
-impl std::fmt::Display for Word<'_> {
+impl std::fmt::Display for Decision<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Word { side, book, rule } = self;
+        let Decision { side, rules, rule } = self;
         match rule {
             Some(rule) => {
                 write!(out, "rule `{}{}`", rule.action.sign(), rule.pattern)?;
             }
             None => write!(out, "no rule")?,
         }
-        write!(out, " of `{}` at {}:{}", side.symbol(), book.file, book.place)
+        write!(out, " of `{}` at {}:{}", side.symbol(), rules.file, rules.place)
     }
 }
 
-fn named(seen: &Observation<'_>, target: &Target) -> String {
-    format!("the `{}` {}", seen.kind, target.address)
+fn describe_target(attributes: &TargetAttributes<'_>, target: &Target) -> String {
+    format!("the `{}` {}", attributes.kind, target.address)
 }
 
-/// A target as rules see it.
-fn seen<'g>(graph: &'g TargetGraph, target: &'g Target) -> Observation<'g> {
+/// The attributes of a target that rules match.
+fn attributes<'g>(graph: &'g TargetGraph, target: &'g Target) -> TargetAttributes<'g> {
     let written = target.generator.as_ref().and_then(|generator| graph.get(generator)).unwrap_or(target);
-    Observation {
+    TargetAttributes {
         kind: &written.kind,
         name: &target.address.name,
-        path: path_of(&target.address),
+        path: rule_path(&target.address),
         dir: target.address.resident_dir(),
         tags: written.fields.get("tags").map(Value::strings).unwrap_or_default(),
     }
 }
 
-/// A file's path; of what else is generated its address as a path; of the rest the directory.
-fn path_of(address: &Address) -> String {
+/// The path that rules match: that of the file, for other generated targets the address as a path, else the directory.
+fn rule_path(address: &Address) -> String {
     match (address.file_path(), &address.generated) {
         (Some(file), _) => file.to_string(),
         (None, Some(_)) => address.to_string().replace(':', "/").trim_start_matches('/').to_owned(),

@@ -1,5 +1,5 @@
-//! One pattern of a visibility rule: `src/lib/**`, `<python_sources>[/x:name](tag)`, or the same as a dict. Text to
-//! regular expressions; which rule wins is decided above.
+//! Patterns of visibility rules: `src/lib/**`, `<python_sources>[/x:name](tag)`, or the same as a dict. Parses and
+//! matches them. Which rule takes precedence is decided in the parent module.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -9,20 +9,21 @@ use regex::Regex;
 use crate::base::RelPath;
 use crate::build_file::Value;
 
-/// A target as patterns see it.
-pub struct Observation<'a> {
+/// The attributes of a target that patterns match.
+pub struct TargetAttributes<'a> {
     pub kind: &'a str,
     pub name: &'a str,
     pub path: String,
-    /// Where relative paths of the target's own rules begin.
+    /// The directory to which relative paths in the target's own rules refer.
     pub dir: RelPath,
     pub tags: Vec<&'a str>,
 }
 
+/// One pattern. A target matches if it matches all parts that are set.
 #[derive(Debug)]
 pub struct Pattern {
     written: String,
-    /// As Pants shows it.
+    /// The form that Pants shows.
     pub canonical: String,
     kind: Option<Glob>,
     path: Option<PathPattern>,
@@ -34,12 +35,12 @@ pub struct Pattern {
 struct PathPattern {
     anchor: Anchor,
     glob: Glob,
-    /// As Pants shows it.
+    /// The form that Pants shows.
     canonical: String,
 }
 
-/// What a pattern has for a type, a path, a name or a tag. Rules are asked about every dependency of a repository, and
-/// most of them are of a shape that needs no regular expression.
+/// A glob for a type, a path, a name or a tag. Rules are matched with every dependency of a repository, and most globs
+/// have a shape that needs no regular expression.
 #[derive(Debug)]
 struct Glob(Shape);
 
@@ -47,40 +48,41 @@ struct Glob(Shape);
 enum Shape {
     Any,
     Exact(String),
-    /// `src/lib/**`: a directory, and what is in it.
+    /// `src/lib/**`: a directory and everything below it.
     Below(String),
-    /// `reqs#*`: no slash follows.
-    Begins(String),
+    /// `reqs#*`: a prefix without a slash after it.
+    Prefix(String),
     Other(LazyRegex),
 }
 
-/// Compiled when something is first matched with it: most goals look at few rules, or at none.
+/// A regular expression that is compiled on first use: most goals match few rules or none.
 #[derive(Debug)]
 struct LazyRegex {
     text: String,
     compiled: OnceLock<Regex>,
 }
 
-/// In bytes. What is made of a pattern this long stays far below the size at which `regex` refuses to compile.
+/// Limit on the length of a pattern in bytes. The regular expression for such a pattern stays far below the size limit
+/// of the crate `regex`.
 const MAX_PATTERN: usize = 4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Anchor {
-    /// `//x`, and `/x` once the directory of the declaring BUILD file stands before it.
+    /// `//x`, and `/x` after the directory of the declaring BUILD file is prepended.
     Root,
-    /// `./x`, `../x`: from the directory of the target whose rules these are, so many levels up.
+    /// `./x`, `../x`: relative to the directory of the target whose rules these are, `up` levels above it.
     Own { up: usize },
-    /// Anywhere in a path, at the beginning of a word.
+    /// Matches anywhere in a path, at the beginning of a word.
     Floating,
 }
 
 impl Pattern {
-    /// `dir` is the directory of the declaring BUILD file.
+    /// Parses a pattern. `dir` is the directory of the declaring BUILD file.
     pub fn read(value: &Value, dir: &RelPath) -> Result<Pattern, String> {
         let (written, parts) = match value {
-            Value::Str(text) => (text.clone(), parts_of(text)),
-            Value::Dict(_) => (shown(value), parts_of_dict(value)?),
-            _ => return Err("a pattern is a text or a dict".to_owned()),
+            Value::Str(text) => (text.clone(), parse_parts(text)),
+            Value::Dict(_) => (format_dict(value), parse_dict(value)?),
+            _ => return Err("a pattern must be a string or a dict".to_owned()),
         };
         let Parts { kind, path, name, tags } = parts;
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -97,18 +99,18 @@ impl Pattern {
             canonical,
         };
         match pattern.kind.is_none() && pattern.path.is_none() && pattern.name.is_none() && pattern.tags.is_empty() {
-            true => Err(format!("`{}` selects nothing", pattern.written)),
+            true => Err(format!("`{}` is empty and matches nothing", pattern.written)),
             false => Ok(pattern),
         }
     }
 
-    /// `own` is the directory of the target whose rules these are.
-    pub fn matches(&self, seen: &Observation<'_>, own: &RelPath) -> bool {
+    /// Whether a target matches. `own` is the directory of the target whose rules these are.
+    pub fn matches(&self, attributes: &TargetAttributes<'_>, own: &RelPath) -> bool {
         let all = |glob: &Option<Glob>, text| glob.as_ref().is_none_or(|glob| glob.is_match(text));
-        all(&self.kind, seen.kind)
-            && all(&self.name, seen.name)
-            && self.path.as_ref().is_none_or(|path| path.matches(&seen.path, own))
-            && self.tags.iter().all(|wanted| seen.tags.iter().any(|tag| wanted.is_match(tag)))
+        all(&self.kind, attributes.kind)
+            && all(&self.name, attributes.name)
+            && self.path.as_ref().is_none_or(|path| path.matches(&attributes.path, own))
+            && self.tags.iter().all(|wanted| attributes.tags.iter().any(|tag| wanted.is_match(tag)))
     }
 }
 
@@ -158,7 +160,7 @@ impl PathPattern {
     }
 }
 
-/// What of a path is below a directory.
+/// The part of a path below a directory.
 fn below<'p>(path: &'p str, dir: &str) -> Option<&'p str> {
     match path.strip_prefix(dir)? {
         rest if dir.is_empty() || rest.is_empty() => Some(rest),
@@ -166,7 +168,7 @@ fn below<'p>(path: &'p str, dir: &str) -> Option<&'p str> {
     }
 }
 
-/// `<type>[path:name](tag, tag)`, or `path:name` where there is nothing else.
+/// `<type>[path:name](tag, tag)`, or `path:name` if there are no other parts.
 fn canonical(kind: &Option<String>, path: &Option<PathPattern>, name: &Option<String>, tags: &[String]) -> String {
     let path = path.as_ref().map_or("", |path| &path.canonical);
     let name = name.as_ref().map(|name| format!(":{name}")).unwrap_or_default();
@@ -188,8 +190,9 @@ struct Parts {
     tags: Vec<String>,
 }
 
-/// A text that begins like a path is `path:name`; any other holds `<type>`, `[path:name]` and `(tag, tag)`.
-fn parts_of(text: &str) -> Parts {
+/// Parses a pattern. A string that begins like a path is `path:name`; any other may contain `<type>`, `[path:name]` and
+/// `(tag, tag)`.
+fn parse_parts(text: &str) -> Parts {
     let path_and_name = |text: &str| match text.split_once(':') {
         Some((path, name)) => (Some(path.to_owned()), Some(name.to_owned())),
         None => (Some(text.to_owned()), None),
@@ -211,38 +214,38 @@ fn parts_of(text: &str) -> Parts {
         match close {
             '>' => parts.kind = Some(inner[..end].to_owned()),
             ']' => (parts.path, parts.name) = path_and_name(&inner[..end]),
-            _ => parts.tags = listed(&inner[..end]),
+            _ => parts.tags = parse_tags(&inner[..end]),
         }
         rest = &inner[end + 1..];
     }
     parts
 }
 
-fn parts_of_dict(dict: &Value) -> Result<Parts, String> {
+fn parse_dict(dict: &Value) -> Result<Parts, String> {
     let text = |key| entry(dict, key).and_then(Value::as_str).map(str::to_owned);
     let tags = match entry(dict, "tags") {
         None | Some(Value::None) => Vec::new(),
-        Some(Value::Str(text)) => listed(text),
+        Some(Value::Str(text)) => parse_tags(text),
         Some(tags @ (Value::List(_) | Value::Tuple(_))) => {
             tags.strings().into_iter().map(|tag| tag.trim().to_owned()).collect()
         }
-        Some(_) => return Err("`tags` of a pattern is a text or a list of texts".to_owned()),
+        Some(_) => return Err("`tags` of a pattern must be a string or a list of strings".to_owned()),
     };
     Ok(Parts { kind: text("type"), path: text("path"), name: text("name"), tags })
 }
 
-fn listed(text: &str) -> Vec<String> {
+fn parse_tags(text: &str) -> Vec<String> {
     text.split(',').map(|tag| tag.trim().to_owned()).collect()
 }
 
-/// The value of a dict's key.
+/// The value of a key in a dict.
 pub fn entry<'v>(dict: &'v Value, key: &str) -> Option<&'v Value> {
     let Value::Dict(pairs) = dict else { return None };
     pairs.iter().find(|(known, _)| known.as_str() == Some(key)).map(|(_, value)| value)
 }
 
-/// A dict as the text that would mean the same.
-fn shown(dict: &Value) -> String {
+/// A pattern in dict form as the equivalent string.
+fn format_dict(dict: &Value) -> String {
     let part = |key, open: &str, close: &str| match entry(dict, key).and_then(Value::as_str) {
         Some(text) => format!("{open}{text}{close}"),
         None => String::new(),
@@ -254,7 +257,7 @@ fn shown(dict: &Value) -> String {
     format!("{}{place}{tags}", part("type", "<", ">"))
 }
 
-/// Without `.`, empty parts and what `..` takes back; climbs at the beginning stay.
+/// Removes `.`, empty parts, and parts that a following `..` cancels. A leading `..` is preserved.
 fn normalized(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -267,8 +270,9 @@ fn normalized(path: &str) -> String {
     parts.join("/")
 }
 
-/// `*` stays in one segment; `**` crosses them and takes a slash beside it along. The end is anchored.
-fn regex_of(glob: &str) -> String {
+/// The regular expression of a glob, anchored at the end. `*` matches within one path segment. `**` matches across
+/// segments and includes an adjacent slash.
+fn build_regex(glob: &str) -> String {
     let mut out = String::new();
     let mut rest = glob;
     while let Some(first) = rest.chars().next() {
@@ -290,18 +294,18 @@ fn regex_of(glob: &str) -> String {
 }
 
 impl Glob {
-    /// One that has to match from the beginning, as all but floating ones do.
+    /// A glob that must match from the beginning.
     fn anchored(glob: &str) -> Result<Glob, String> {
         let literal = |text: &str| (!text.contains('*')).then(|| text.to_owned());
-        let begins = || glob.strip_suffix('*').and_then(literal);
+        let prefix = || glob.strip_suffix('*').and_then(literal);
         let shape = if let Some(exact) = literal(glob) {
             Shape::Exact(exact)
         } else if let Some(dir) = glob.strip_suffix("/**").and_then(literal) {
             Shape::Below(dir)
-        } else if let Some(begin) = begins() {
-            Shape::Begins(begin)
+        } else if let Some(begin) = prefix() {
+            Shape::Prefix(begin)
         } else {
-            Shape::Other(LazyRegex::new(format!("^{}", regex_of(glob))))
+            Shape::Other(LazyRegex::new(format!("^{}", build_regex(glob))))
         };
         Glob::new(shape, glob)
     }
@@ -310,9 +314,9 @@ impl Glob {
         let shape = match glob {
             "*" | "**" => Shape::Any,
             _ if glob.starts_with(char::is_alphanumeric) => {
-                Shape::Other(LazyRegex::new(format!(r"/?\b{}", regex_of(glob))))
+                Shape::Other(LazyRegex::new(format!(r"/?\b{}", build_regex(glob))))
             }
-            _ => Shape::Other(LazyRegex::new(regex_of(glob))),
+            _ => Shape::Other(LazyRegex::new(build_regex(glob))),
         };
         Glob::new(shape, glob)
     }
@@ -320,7 +324,7 @@ impl Glob {
     fn new(shape: Shape, written: &str) -> Result<Glob, String> {
         match written.len() <= MAX_PATTERN {
             true => Ok(Glob(shape)),
-            false => Err(format!("`{}…` is too large a pattern", written.chars().take(80).collect::<String>())),
+            false => Err(format!("the pattern `{}…` is too long", written.chars().take(80).collect::<String>())),
         }
     }
 
@@ -329,7 +333,7 @@ impl Glob {
             Shape::Any => true,
             Shape::Exact(exact) => text == exact,
             Shape::Below(dir) => text.strip_prefix(&**dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-            Shape::Begins(begin) => text.strip_prefix(&**begin).is_some_and(|rest| !rest.contains('/')),
+            Shape::Prefix(begin) => text.strip_prefix(&**begin).is_some_and(|rest| !rest.contains('/')),
             Shape::Other(regex) => regex.is_match(text),
         }
     }
@@ -341,7 +345,7 @@ impl LazyRegex {
     }
 
     fn is_match(&self, text: &str) -> bool {
-        let compile = || Regex::new(&self.text).expect("escaped text, and short");
+        let compile = || Regex::new(&self.text).expect("the glob is escaped and its length is limited");
         self.compiled.get_or_init(compile).is_match(text)
     }
 }
@@ -351,14 +355,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shape_matches_what_its_regular_expression_would() {
+    fn every_shape_matches_the_same_texts_as_its_regular_expression() {
         let globs = ["", "a", "a/b", "a/**", "a*", "a/*", "*", "**", "/**", "a/**/b", "**/b", "reqs#*", "a**", "*b"];
         let texts = ["", "a", "ab", "a/", "a/b", "a/b/c", "b", "b/a", "reqs#x", "reqs#x/y", "reqs#", "/a"];
         for glob in globs {
-            let regex = Regex::new(&format!("^{}", regex_of(glob))).unwrap();
+            let regex = Regex::new(&format!("^{}", build_regex(glob))).unwrap();
             let floating = Regex::new(&match glob.starts_with(char::is_alphanumeric) {
-                true => format!(r"/?\b{}", regex_of(glob)),
-                false => regex_of(glob),
+                true => format!(r"/?\b{}", build_regex(glob)),
+                false => build_regex(glob),
             });
             for text in texts {
                 assert_eq!(Glob::anchored(glob).unwrap().is_match(text), regex.is_match(text), "{glob} on {text}");
@@ -369,14 +373,14 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_patterns_can_be_compiled_and_longer_ones_are_refused() {
+    fn patterns_up_to_the_limit_compile_and_longer_ones_are_refused() {
         for part in ["*", "*a", "**", "**/", "/**", "é"] {
             let longest = part.repeat(MAX_PATTERN / part.len());
-            // Compiles them, or panics.
-            LazyRegex::new(format!("^{}", regex_of(&longest))).is_match("x/y");
+            // Panics if the pattern does not compile.
+            LazyRegex::new(format!("^{}", build_regex(&longest))).is_match("x/y");
             Glob::anchored(&longest).unwrap().is_match("x/y");
             let refused = Glob::anchored(&format!("{longest}{part}{part}")).unwrap_err();
-            assert!(refused.ends_with("…` is too large a pattern"), "{refused}");
+            assert!(refused.ends_with("…` is too long"), "{refused}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Which packages are needed so that the wanted ones work. Pure. No maintainer script runs, so what only those scripts
-//! need is left out.
+//! The dependencies of packages, transitively. Pure. Maintainer scripts are never run, so packages that only those scripts
+//! need are left out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,7 +9,7 @@ use super::index::{Index, Package, malformed};
 use super::relation::{Alternative, Relation, relations};
 use crate::toolchain::Error;
 
-/// Asked for by many packages, used by their maintainer scripts alone.
+/// Dependencies of many packages that only their maintainer scripts use.
 const SCRIPT_ONLY: [&str; 10] = [
     "adduser",
     "cdebconf",
@@ -23,42 +23,42 @@ const SCRIPT_ONLY: [&str; 10] = [
     "ucf",
 ];
 
-/// The same for single dependencies.
+/// Single dependencies, from and to, that only maintainer scripts use.
 const SCRIPT_EDGES: [(&str, &str); 1] = [("ca-certificates", "openssl")];
 
-/// The packages to add to `present` (name to version), by name. Of alternatives, one that is already there is taken, else
-/// the first that the index has.
+/// The packages to add to `present` (versions by name) for the packages in `wanted`, by name. Of several alternatives, a
+/// present one is preferred, otherwise the first in the index is added.
 pub fn closure<'i, 't>(
     index: &'i Index<'t>,
     wanted: &[String],
     present: &'i BTreeMap<String, Version>,
 ) -> Result<BTreeMap<&'t str, &'i Package<'t>>, Error> {
-    let mut chosen = Chosen { index, present, added: BTreeMap::new(), queue: VecDeque::new() };
+    let mut closure = Closure { index, present, added: BTreeMap::new(), queue: VecDeque::new() };
     for name in BTreeSet::from_iter(wanted) {
         if !present.contains_key(name) {
             let unknown = || Error::UnknownPackage { package: name.clone() };
             let package = index.package(name).or_else(|| index.package(index.providers(name).first()?.package));
-            chosen.add(package.ok_or_else(unknown)?);
+            closure.add(package.ok_or_else(unknown)?);
         }
     }
-    while let Some(package) = chosen.queue.pop_front() {
+    while let Some(package) = closure.queue.pop_front() {
         for field in ["Pre-Depends", "Depends"] {
             for relation in relations(package.field(field)).map_err(|_| malformed(package.name, field))? {
-                chosen.satisfy(package, &relation)?;
+                closure.satisfy(package, &relation)?;
             }
         }
     }
-    Ok(chosen.added)
+    Ok(closure.added)
 }
 
-struct Chosen<'i, 't> {
+struct Closure<'i, 't> {
     index: &'i Index<'t>,
     present: &'i BTreeMap<String, Version>,
     added: BTreeMap<&'t str, &'i Package<'t>>,
     queue: VecDeque<&'i Package<'t>>,
 }
 
-impl<'i, 't> Chosen<'i, 't> {
+impl<'i, 't> Closure<'i, 't> {
     fn add(&mut self, package: &'i Package<'t>) {
         if self.added.insert(package.name, package).is_none() {
             self.queue.push_back(package);
@@ -79,25 +79,25 @@ impl<'i, 't> Chosen<'i, 't> {
             }
             None => Err(Error::Unsatisfied {
                 package: package.name.to_owned(),
-                asks: relation.alternatives.iter().map(|one| one.package).collect::<Vec<_>>().join(" | "),
-                present: relation.alternatives.iter().find_map(|one| Some(self.present.get(one.package)?.to_string())),
+                dependency: relation.alternatives.iter().map(|one| one.package).collect::<Vec<_>>().join(" | "),
+                locked: relation.alternatives.iter().find_map(|one| Some(self.present.get(one.package)?.to_string())),
             }),
         }
     }
 
     fn has(&self, alternative: &Alternative<'_>) -> bool {
-        let there = |name: &str| self.present.contains_key(name) || self.added.contains_key(name);
+        let is_included = |name: &str| self.present.contains_key(name) || self.added.contains_key(name);
         let present = self.present.get(alternative.package).is_some_and(|version| alternative.allows(version));
         present
             || self.added.get(alternative.package).is_some_and(|package| fits(alternative, package))
-            || self.providers(alternative).any(|package| there(package.name))
+            || self.providers(alternative).any(|package| is_included(package.name))
     }
 
     fn offer(&self, alternative: &Alternative<'_>) -> Option<&'i Package<'t>> {
-        // What is present has its version for good.
-        let free = |package: &&'i Package<'t>| !self.present.contains_key(package.name);
+        // The version of a present package is fixed.
+        let is_absent = |package: &&'i Package<'t>| !self.present.contains_key(package.name);
         let real = self.index.package(alternative.package).filter(|package| fits(alternative, package));
-        real.filter(free).or_else(|| self.providers(alternative).find(free))
+        real.filter(is_absent).or_else(|| self.providers(alternative).find(is_absent))
     }
 
     fn providers(&self, alternative: &Alternative<'_>) -> impl Iterator<Item = &'i Package<'t>> {
@@ -143,26 +143,26 @@ Package: strict\nVersion: 1\nDepends: awk (>= 2)\n";
     }
 
     #[test]
-    fn everything_needed_is_added_once_and_cycles_end() {
+    fn each_dependency_is_added_once_and_cycles_end() {
         check(&["app"], &[], "app libc libgcc mawk tool");
         check(&["libc", "libgcc"], &[], "libc libgcc");
         check(&["awk"], &[], "mawk");
     }
 
     #[test]
-    fn what_is_there_is_not_added_again() {
+    fn present_packages_are_not_added() {
         check(&["app", "libc"], &[("libc", "2"), ("gawk", "5")], "app tool");
     }
 
     #[test]
-    fn what_cannot_be_had_is_named() {
-        check(&["nonsense"], &[], "the archive has no package `nonsense`");
-        check(&["broken"], &[], "package `broken` needs `nothing-there`, which the archive does not offer");
-        check(&["strict"], &[], "package `strict` needs `awk`, which the archive does not offer");
+    fn missing_packages_are_named() {
+        check(&["nonsense"], &[], "package `nonsense` is not in the package archive");
+        check(&["broken"], &[], "package `broken` depends on `nothing-there`, which is not in the package archive");
+        check(&["strict"], &[], "package `strict` depends on `awk`, which is not in the package archive");
         check(
             &["app"],
             &[("libc", "1")],
-            "package `app` needs another version of `libc` than `1`, which is already locked",
+            "package `app` depends on another version of `libc` than the locked version `1`",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A small archive of packages, made and signed in a test.
+//! A small signed package archive for tests.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,15 +11,19 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use sha2::{Digest as _, Sha256};
 
+/// A package of the archive.
 pub struct Package<'p> {
+    /// The field `Package`.
     pub name: &'p str,
+    /// The field `Version`.
     pub version: &'p str,
+    /// The field `Depends`.
     pub depends: &'p str,
-    /// Path and content.
+    /// Paths and contents.
     pub files: &'p [(&'p str, &'p str)],
 }
 
-/// A key that is always the same for the same seed.
+/// Generates a key. Equal seeds give equal keys.
 pub fn key(seed: u64) -> SignedSecretKey {
     let mut params = SecretKeyParamsBuilder::default();
     params
@@ -30,19 +34,21 @@ pub fn key(seed: u64) -> SignedSecretKey {
     params.build().unwrap().generate(StdRng::seed_from_u64(seed)).unwrap()
 }
 
+/// Writes the public key to a keyring file.
 pub fn write_keyring(path: &Path, key: &SignedSecretKey) {
     let mut bytes = Vec::new();
     SignedPublicKey::from(key.clone()).to_writer(&mut bytes).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
+/// Signs a text (RFC 4880, section 7).
 pub fn sign(text: &str, key: &SignedSecretKey) -> String {
     let signed =
         CleartextSignedMessage::sign(StdRng::seed_from_u64(7), text, &key.primary_key, &Password::empty()).unwrap();
     signed.to_armored_string(Default::default()).unwrap()
 }
 
-/// Writes `dists/test` and `pool`; what lay there before stays where it is not overwritten.
+/// Writes `dists/test` and `pool`. Existing files with other names remain.
 pub fn write_archive(root: &Path, packages: &[Package<'_>], key: &SignedSecretKey) {
     let mut index = String::new();
     for package in packages {

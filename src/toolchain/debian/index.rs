@@ -1,4 +1,4 @@
-//! What a suite offers: its `Packages` file as a value. Choosing among it is `closure`.
+//! The packages of a suite: a parsed `Packages` file. Dependencies are resolved in `closure`.
 
 use std::collections::BTreeMap;
 
@@ -7,34 +7,39 @@ use debversion::Version;
 use super::paragraph::{Paragraph, paragraphs};
 use crate::toolchain::Error;
 
-/// Packages by name, borrowed from the index's text.
+/// The packages of a suite, borrowed from the text of the file.
 pub struct Index<'t> {
     packages: BTreeMap<&'t str, Package<'t>>,
-    /// Virtual name to the packages that provide it, best first.
+    /// The packages that provide a virtual package, by its name and in order of preference.
     providers: BTreeMap<&'t str, Vec<Provider<'t>>>,
 }
 
+/// A package of the index.
 pub struct Package<'t> {
+    /// The field `Package`.
     pub name: &'t str,
-    /// Read when it is compared: see `version`.
+    /// The field `Version`, which is parsed only for comparisons: see [`Package::version`].
     pub version_text: &'t str,
     fields: Paragraph<'t>,
 }
 
+/// A package that provides a virtual package.
 pub struct Provider<'t> {
+    /// Its name.
     pub package: &'t str,
-    /// Only a provider that says a version satisfies a versioned dependency.
+    /// The provided version. Without one, the package does not satisfy versioned dependencies (deb-control(5)).
     pub version: Option<&'t str>,
 }
 
 impl<'t> Index<'t> {
+    /// Parses a `Packages` file.
     pub fn parse(text: &'t str) -> Result<Index<'t>, Error> {
         let mut packages: BTreeMap<&str, Package<'_>> = BTreeMap::new();
         for fields in paragraphs(text) {
             let Some(name) = fields.get("Package") else { continue };
             let version_text = fields.get("Version").ok_or_else(|| malformed(name, "Version"))?;
             let package = Package { name, version_text, fields };
-            // The higher version wins where a suite has two.
+            // A suite may have several versions of a package; the highest is used.
             match packages.get(name) {
                 Some(other) if other.version()? >= package.version()? => {}
                 _ => drop(packages.insert(name, package)),
@@ -44,35 +49,39 @@ impl<'t> Index<'t> {
         Ok(Index { packages, providers })
     }
 
+    /// The package of this name.
     pub fn package(&self, name: &str) -> Option<&Package<'t>> {
         self.packages.get(name)
     }
 
+    /// All packages, sorted by name.
     pub fn packages(&self) -> impl Iterator<Item = &Package<'t>> {
         self.packages.values()
     }
 
+    /// The providers of a virtual package, in order of preference.
     pub fn providers(&self, name: &str) -> &[Provider<'t>] {
         self.providers.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
 impl<'t> Package<'t> {
+    /// The parsed version.
     pub fn version(&self) -> Result<Version, Error> {
         self.version_text.parse().map_err(|_| malformed(self.name, "Version"))
     }
 
-    /// An empty text where there is no such field.
+    /// The value of a field; empty if it is missing.
     pub fn field(&self, name: &str) -> &'t str {
         self.fields.get(name).unwrap_or_default()
     }
 
-    /// As `field`, for what an index must say.
+    /// The value of a mandatory field; an error if it is missing or empty.
     pub fn require(&self, name: &'static str) -> Result<&'t str, Error> {
         self.fields.get(name).filter(|value| !value.is_empty()).ok_or_else(|| malformed(self.name, name))
     }
 
-    /// From `required`, which every system has, to `optional`.
+    /// The position of the field `Priority`, from `required` to `optional`.
     fn rank(&self) -> usize {
         const PRIORITIES: [&str; 3] = ["required", "important", "standard"];
         let priority = self.field("Priority");
@@ -80,8 +89,9 @@ impl<'t> Package<'t> {
     }
 }
 
+/// The error about a field that is missing or invalid.
 pub fn malformed(package: &str, field: &str) -> Error {
-    Error::Index { why: format!("package `{package}` has no readable `{field}`") }
+    Error::Index { why: format!("missing or invalid field `{field}` of package `{package}`") }
 }
 
 fn providers<'t>(packages: &BTreeMap<&'t str, Package<'t>>) -> Result<BTreeMap<&'t str, Vec<Provider<'t>>>, Error> {

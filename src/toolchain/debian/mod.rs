@@ -1,4 +1,5 @@
-//! The provider `debian`: packages of a suite's signed index, resolved once, then fetched by hash. No package's script runs.
+//! The provider `debian`: packages from a suite's signed index, resolved when the lock is written and later downloaded by
+//! hash. Maintainer scripts are never run.
 
 mod closure;
 #[cfg(test)]
@@ -25,36 +26,39 @@ use crate::base::Digest;
 use crate::net::{Client, Expected};
 use crate::store::{Store, Tree};
 
+/// Far more than the size of any `InRelease` file.
 const HEAD_LIMIT_BYTES: u64 = 16 << 20;
+/// Far more than the size of any unpacked index.
 const INDEX_LIMIT_BYTES: u64 = 1 << 30;
 
-/// What the user and the machine say about archives of packages.
+/// The package archive and its keys, from options and from this machine.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// `[system] mirror`: the directory that holds `dists/` and `pool/`.
+pub struct DebianSettings {
+    /// The option `[system] mirror`: the address of the directory with `dists/` and `pool/`.
     pub mirror: Option<String>,
-    /// `[system] snapshot_mirror`: asked for what has left the mirror.
+    /// The option `[system] snapshot_mirror`: a mirror of packages that are no longer in the archive.
     pub snapshot_mirror: Option<String>,
-    /// `[system] suite`.
+    /// The option `[system] suite`.
     pub suite: Option<String>,
-    /// `[system] keyring`.
+    /// The option `[system] keyring`.
     pub keyring: Option<PathBuf>,
-    /// apt's own files: `sources::files`.
+    /// The sources of apt, see [`sources::files`].
     pub apt_sources: Vec<SourcesFile>,
-    /// `VERSION_CODENAME` of os-release(5).
+    /// The machine's release: `VERSION_CODENAME` of os-release(5).
     pub codename: Option<String>,
-    /// Where the machine keeps its archive keyrings.
+    /// The directories of the machine's archive keyrings.
     pub keyring_dirs: Vec<PathBuf>,
 }
 
-/// A suite at lock time: what it offers, believed because its head is signed and everything else is hashed there.
+/// The verified index of a suite. The signed head contains the hash of the index.
 pub struct Archive {
     release: Release,
     packages: String,
 }
 
 impl Archive {
-    pub fn open(settings: &Settings, net: &Client, platform: &str) -> Result<Archive, Error> {
+    /// Downloads and verifies the index.
+    pub fn open(settings: &DebianSettings, net: &Client, platform: &str) -> Result<Archive, Error> {
         let architecture = architecture(platform)?;
         let source = source(settings)?;
         let keys = keys(settings, &source)?;
@@ -66,12 +70,12 @@ impl Archive {
         Ok(Archive { release, packages })
     }
 
-    /// `12.11`, or the suite's name where the archive has no numbers.
+    /// The version of the distribution, such as `12.11`, or the suite's name if there is none.
     pub fn version(&self) -> &str {
         if self.release.version.is_empty() { &self.release.codename } else { &self.release.version }
     }
 
-    /// The packages to add to what is locked already, so that the wanted ones work.
+    /// Resolves the dependencies of the packages in `wanted`. Returns the files to add to those in `present`.
     pub fn resolve(&self, wanted: &[String], present: &[LockedFile]) -> Result<Vec<LockedFile>, Error> {
         let index = Index::parse(&self.packages)?;
         let version = |file: &LockedFile| file.version.parse().map_err(|_| malformed(&file.name, "Version"));
@@ -81,7 +85,7 @@ impl Archive {
         packages.into_values().map(locked_file).collect()
     }
 
-    /// The interpreters on offer: package to full version, `python3.11` to `3.11.2`.
+    /// The interpreters of the suite: the full version of each package, such as `3.11.2` of `python3.11`.
     pub fn interpreters(&self) -> Result<BTreeMap<String, String>, Error> {
         let index = Index::parse(&self.packages)?;
         let minor = |name: &str| name.strip_prefix("python3.").is_some_and(|minor| minor.parse::<u32>().is_ok());
@@ -89,11 +93,11 @@ impl Archive {
         Ok(offered.map(|package| (package.name.to_owned(), upstream(package.version_text))).collect())
     }
 
-    /// What an interpreter's package needs beside it to be whole, as far as the suite has it.
+    /// The packages of a complete interpreter, as far as the suite has them. `interpreter` is the name of its package.
     pub fn interpreter_packages(&self, interpreter: &str) -> Result<Vec<String>, Error> {
         let index = Index::parse(&self.packages)?;
         let minor = interpreter.trim_start_matches("python");
-        // `distutils`, which upstream has up to 3.11; here only for the release's own interpreter.
+        // Debian packages `distutils`, part of Python up to 3.11, separately, and only for the release's default interpreter.
         let distutils = format!("{interpreter}-distutils");
         let provider = index.providers(&distutils).first().map(|provider| provider.package.to_owned());
         let command = index.package("python3-minimal").filter(|package| package.field("Pre-Depends").contains(minor));
@@ -104,9 +108,10 @@ impl Archive {
     }
 }
 
-/// The merged tree of locked packages, fetched by hash. With `reuse`, packages that were unpacked before are not fetched.
+/// Downloads locked packages by hash and merges them into one tree. With `reuse`, packages that were unpacked before are not
+/// downloaded.
 pub fn unpack(
-    settings: &Settings,
+    settings: &DebianSettings,
     net: &Client,
     store: &Store,
     files: &[LockedFile],
@@ -122,7 +127,7 @@ pub fn unpack(
 
 fn unpack_one(mirrors: &[String], net: &Client, store: &Store, file: &LockedFile, reuse: bool) -> Result<Tree, Error> {
     let key = *blake3::hash(format!("unpacked deb 1 {}", file.sha256).as_bytes()).as_bytes();
-    if let Some(known) = store.recall(&key)?.filter(|_| reuse) {
+    if let Some(known) = store.index_get(&key)?.filter(|_| reuse) {
         let digest = String::from_utf8(known).ok().and_then(|text| text.parse::<Digest>().ok());
         if let Some(tree) = digest.and_then(|digest| store.tree(digest).ok()) {
             return Ok(tree);
@@ -131,11 +136,11 @@ fn unpack_one(mirrors: &[String], net: &Client, store: &Store, file: &LockedFile
     let bytes = fetch(mirrors, net, file)?;
     let digest = store.unpack_deb(Cursor::new(bytes));
     let digest = digest.map_err(|source| Error::Unpack { package: file.name.clone(), source })?;
-    store.remember(&key, digest.to_string().as_bytes())?;
+    store.index_put(&key, digest.to_string().as_bytes())?;
     Ok(store.tree(digest)?)
 }
 
-/// From the first mirror that has it; the error is the first mirror's.
+/// Downloads a file from the first mirror that has it; the error is that of the first mirror.
 fn fetch(mirrors: &[String], net: &Client, file: &LockedFile) -> Result<Vec<u8>, Error> {
     let expected = Expected { sha256: file.sha256.clone(), size_bytes: Some(file.size) };
     let mut first_error = None;
@@ -150,13 +155,13 @@ fn fetch(mirrors: &[String], net: &Client, file: &LockedFile) -> Result<Vec<u8>,
     Err(Error::PackageGone { package: file.name.clone(), version: file.version.clone(), source })
 }
 
-fn mirrors(settings: &Settings) -> Result<Vec<String>, Error> {
+fn mirrors(settings: &DebianSettings) -> Result<Vec<String>, Error> {
     let snapshot = settings.snapshot_mirror.clone();
     Ok([source(settings)?.mirror].into_iter().chain(snapshot).collect())
 }
 
-/// What the settings name, completed by what apt uses here.
-fn source(settings: &Settings) -> Result<Source, Error> {
+/// The archive that the settings name. Missing settings are taken from apt's sources.
+fn source(settings: &DebianSettings) -> Result<Source, Error> {
     let known = sources::sources(&settings.apt_sources, settings.codename.as_deref());
     let suite = |source: &&Source| settings.suite.as_ref().is_none_or(|suite| source.suite == *suite);
     let from_apt = known.iter().find(suite).or(known.first()).cloned();
@@ -167,13 +172,13 @@ fn source(settings: &Settings) -> Result<Source, Error> {
     Ok(Source { mirror: mirror.clone(), suite, signed_by: SignedBy::Default, named_by })
 }
 
-fn keys(settings: &Settings, source: &Source) -> Result<Vec<pgp::composed::SignedPublicKey>, Error> {
+fn keys(settings: &DebianSettings, source: &Source) -> Result<Vec<pgp::composed::SignedPublicKey>, Error> {
     let files = match (&settings.keyring, &source.signed_by) {
         (Some(keyring), _) => vec![keyring.clone()],
         (None, SignedBy::Files(files)) => files.clone(),
         (None, SignedBy::Inline(text)) => {
             return release::keys(text.as_bytes())
-                .map_err(|why| Error::Signature { why: format!("{} names no usable key: {why}", source.named_by) });
+                .map_err(|why| Error::Signature { why: format!("{} contains no usable key: {why}", source.named_by) });
         }
         (None, SignedBy::Default) => settings.keyring_dirs.iter().flat_map(|dir| keyrings(dir)).collect(),
     };
@@ -183,13 +188,13 @@ fn keys(settings: &Settings, source: &Source) -> Result<Vec<pgp::composed::Signe
     let mut keys = Vec::new();
     for path in files {
         let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
-        let refuse = |why| Error::Signature { why: format!("the keyring `{}` is not usable: {why}", path.display()) };
+        let refuse = |why| Error::Signature { why: format!("the keyring `{}` cannot be used: {why}", path.display()) };
         keys.extend(release::keys(&bytes).map_err(refuse)?);
     }
     Ok(keys)
 }
 
-/// Archive keyrings of a directory, by name; those of removed keys are not for trust.
+/// The archive keyrings in a directory, sorted by name. Keyrings of removed keys are not trusted.
 fn keyrings(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries
@@ -208,8 +213,7 @@ fn packages(release: &Release, net: &Client, dir: &str, architecture: &str) -> R
     let forms = ["xz", "gz"].map(|form| (form, format!("main/binary-{architecture}/Packages.{form}")));
     let found = forms.iter().find_map(|(form, path)| Some((*form, path, release.files.get(path)?)));
     let refuse = |why: String| Error::Index { why };
-    let (form, path, (sha256, size)) =
-        found.ok_or_else(|| refuse(format!("it has no packages for `{architecture}`")))?;
+    let (form, path, (sha256, size)) = found.ok_or_else(|| refuse(format!("no packages for `{architecture}`")))?;
     let mut packed = Vec::new();
     let expected = Expected { sha256: sha256.clone(), size_bytes: Some(*size) };
     net.download(&format!("{dir}/{path}"), &expected, &mut packed)?;
@@ -221,13 +225,13 @@ fn packages(release: &Release, net: &Client, dir: &str, architecture: &str) -> R
             reader.take(INDEX_LIMIT_BYTES).read_to_end(&mut plain).map(drop).map_err(|error| error.to_string())
         }
     };
-    unpacked.map_err(|why| refuse(format!("`{path}` cannot be unpacked: {why}")))?;
+    unpacked.map_err(|why| refuse(format!("cannot unpack `{path}`: {why}")))?;
     String::from_utf8(plain).map_err(|error| refuse(error.to_string()))
 }
 
 fn locked_file(package: &index::Package<'_>) -> Result<LockedFile, Error> {
     let path = package.require("Filename")?;
-    // It is joined to a mirror's address.
+    // The path is appended to a mirror's address.
     let path = crate::base::RelPath::parse(path).map_err(|_| malformed(package.name, "Filename"))?;
     Ok(LockedFile {
         name: package.name.to_owned(),
@@ -238,7 +242,7 @@ fn locked_file(package: &index::Package<'_>) -> Result<LockedFile, Error> {
     })
 }
 
-/// `3.11.2-6+deb12u8` to `3.11.2`; also without epoch and Debian's own suffixes.
+/// The upstream version in a Debian version (deb-version(7)): `3.11.2` in `3.11.2-6+deb12u8`.
 fn upstream(version: &str) -> String {
     let version = version.split_once(':').map_or(version, |(_, rest)| rest);
     let version = version.rsplit_once('-').map_or(version, |(upstream, _)| upstream);

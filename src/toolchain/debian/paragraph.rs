@@ -1,13 +1,13 @@
-//! Debian's control syntax (deb822(5)): paragraphs of `Name: value` fields, borrowed from the text, since an index holds
-//! 60,000 of them.
+//! Debian's control syntax (deb822(5)): paragraphs of `Name: value` fields. They are borrowed from the text, since an index
+//! has about 60,000 of them.
 
-/// One paragraph. Looking a field up walks its lines: a paragraph is short and read once.
+/// A paragraph. A lookup scans its lines, since a paragraph is short and read once.
 #[derive(Clone, Copy, Debug)]
 pub struct Paragraph<'t> {
     text: &'t str,
 }
 
-/// The paragraphs of a text, which blank lines divide.
+/// The paragraphs of a text, which are separated by empty lines.
 pub fn paragraphs(text: &str) -> impl Iterator<Item = Paragraph<'_>> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -23,11 +23,12 @@ pub fn paragraphs(text: &str) -> impl Iterator<Item = Paragraph<'_>> {
 }
 
 impl<'t> Paragraph<'t> {
-    /// The value, with its continuation lines as they stand.
+    /// The value of a field, including its continuation lines.
     pub fn get(&self, name: &str) -> Option<&'t str> {
         self.find(|found| found == name)
     }
 
+    /// Like [`Paragraph::get`], but ignores the case of the name.
     pub fn get_any_case(&self, name: &str) -> Option<&'t str> {
         self.find(|found| found.eq_ignore_ascii_case(name))
     }
@@ -46,7 +47,7 @@ impl<'t> Paragraph<'t> {
     }
 }
 
-/// Where the field at the head of `text` ends: before the first line that does not continue it.
+/// The end of the field at the start of `text`: the first line that does not continue it.
 fn value_end(text: &str) -> usize {
     let mut end = 0;
     for (at, line) in text.split_inclusive('\n').enumerate() {
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_found_with_their_continuation() {
+    fn fields_include_their_continuation_lines() {
         let text = "\nA: 1\nAb: x\n y\n z\n#A: no\nC:\n\nA: 2\n\n\nD: 4";
         let all: Vec<_> = paragraphs(text).collect();
         assert_eq!(all.len(), 3);

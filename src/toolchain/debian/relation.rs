@@ -1,30 +1,40 @@
-//! What a package asks of others (deb-control(5), "Depends"): alternatives with versions.
+//! The dependencies of a package (deb-control(5), "Depends"): alternatives with versions.
 
 use debversion::Version;
 
-/// `a (>= 1) | b`: any one will do.
+/// A dependency such as `a (>= 1) | b`, which any of its alternatives satisfies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation<'t> {
+    /// In order of preference.
     pub alternatives: Vec<Alternative<'t>>,
 }
 
+/// A package, optionally with a condition on its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alternative<'t> {
+    /// The name of a package or virtual package.
     pub package: &'t str,
-    /// Unread until it is compared: an index holds 100,000 of them, and few are asked for.
+    /// Parsed only for comparisons, since an index has about 100,000 of them and few are compared.
     pub version: Option<(Operator, &'t str)>,
 }
 
+/// A comparison of versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
+    /// `<<`
     Before,
+    /// `<=`
     AtMost,
+    /// `=`
     Exactly,
+    /// `>=`
     AtLeast,
+    /// `>>`
     After,
 }
 
 impl Alternative<'_> {
+    /// True if this version satisfies the condition.
     pub fn allows(&self, version: &Version) -> bool {
         let Some((operator, wanted)) = self.version else { return true };
         let Ok(wanted) = wanted.parse::<Version>() else { return false };
@@ -38,7 +48,7 @@ impl Alternative<'_> {
     }
 }
 
-/// A whole field; the error is the part that cannot be read.
+/// Parses a whole field; the error is the invalid part.
 pub fn relations(field: &str) -> Result<Vec<Relation<'_>>, String> {
     let parts = field.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts
@@ -49,7 +59,7 @@ pub fn relations(field: &str) -> Result<Vec<Relation<'_>>, String> {
         .collect()
 }
 
-/// `name:any (>= 1.0) [amd64]`. The architecture is settled by the index that is read.
+/// Parses `name:any (>= 1.0) [amd64]`. Architectures are ignored, since an index is for one architecture.
 fn alternative(text: &str) -> Option<Alternative<'_>> {
     let text = text.split('[').next().unwrap_or_default().trim();
     let (name, version) = match text.split_once('(') {
@@ -69,7 +79,7 @@ fn constraint(text: &str) -> Option<(Operator, &str)> {
         (">=", Operator::AtLeast),
         (">>", Operator::After),
         ("=", Operator::Exactly),
-        // Obsolete spellings, which mean "or equal".
+        // Obsolete spellings of `<=` and `>=`.
         ("<", Operator::AtMost),
         (">", Operator::AtLeast),
     ];
@@ -104,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told() {
+    fn invalid_fields_are_refused() {
         for field in ["a (>= 1", "a (~ 1)", "a (>=)", "a b", "| a"] {
             assert!(relations(field).is_err(), "{field}");
         }

@@ -1,4 +1,4 @@
-//! The signed head of an archive, `InRelease`: its signature, and the hashes that it vouches for.
+//! The signed head of an archive, `InRelease`: its signature and the hashes of the other files.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use pgp::types::KeyDetails as _;
 use super::paragraph::paragraphs;
 use crate::toolchain::Error;
 
-/// What the archive says of itself, believed because it is signed.
+/// The verified content of the head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// `bookworm`, also where the suite was asked for as `stable`.
+    /// The name of the release, such as `bookworm`, even if the suite is configured as `stable`.
     pub codename: String,
-    /// `12.15`; empty where the archive has none.
+    /// The version of the release, such as `12.15`; may be empty.
     pub version: String,
-    /// Path below `dists/<suite>/` to sha256 and size.
+    /// The SHA-256 and size in bytes of each file, by path relative to `dists/<suite>/`.
     pub files: BTreeMap<String, (String, u64)>,
 }
 
-/// The keys that a keyring file holds, binary or armoured. Keys of kinds that are not known are left out.
+/// The keys in a keyring file, binary or armoured. Keys of unsupported types are ignored.
 pub fn keys(keyring: &[u8]) -> Result<Vec<SignedPublicKey>, String> {
     let (found, _) = PublicOrSecret::from_reader_many(keyring).map_err(|error| error.to_string())?;
     let keys = found.filter_map(|key| match key {
@@ -31,7 +31,7 @@ pub fn keys(keyring: &[u8]) -> Result<Vec<SignedPublicKey>, String> {
     Ok(keys.collect())
 }
 
-/// Reads only text that one of the keys, or a signing subkey bound to it, has signed.
+/// Verifies that one of the keys, or a signing subkey bound to it, signed the text, and parses it.
 pub fn verify(in_release: &[u8], keys: &[SignedPublicKey]) -> Result<Release, Error> {
     let refuse = |why: String| Error::Signature { why };
     let text = std::str::from_utf8(in_release).map_err(|error| refuse(error.to_string()))?;
@@ -44,13 +44,13 @@ pub fn verify(in_release: &[u8], keys: &[SignedPublicKey]) -> Result<Release, Er
             .map(|fingerprint| format!("`{fingerprint}`"))
             .collect();
         signers.dedup();
-        let signers = if signers.is_empty() { "no key that it names".to_owned() } else { signers.join(", ") };
+        let signers = if signers.is_empty() { "an unnamed key".to_owned() } else { signers.join(", ") };
         return Err(refuse(format!(
-            "signed by {signers}, and none of the {} trusted keys made a valid signature",
+            "it is signed by {signers}, and none of the {} trusted keys made a valid signature",
             keys.len()
         )));
     }
-    // Exactly the text that was signed, rather than the file that it came in.
+    // Only the signed text is parsed: the file may contain other text around it.
     release(&message.signed_text().replace("\r\n", "\n"))
 }
 
@@ -76,11 +76,11 @@ fn has_signed(key: &SignedPublicKey, message: &CleartextSignedMessage) -> bool {
     })
 }
 
-/// Made with a sound hash, while the key was valid. What an expired key signed in its time stays valid, since archives of
-/// old releases do.
+/// True if the signature uses a secure hash and was made while the key was valid. It remains valid after the key expired,
+/// since the archives of old releases are not signed again.
 fn is_sound(signature: &Signature, key_created: u32, lifetime: Option<u32>) -> bool {
-    let sound = [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512];
-    if !signature.hash_alg().is_some_and(|hash| sound.contains(&hash)) {
+    let secure = [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512];
+    if !signature.hash_alg().is_some_and(|hash| secure.contains(&hash)) {
         return false;
     }
     let Some(made) = signature.created().map(|time| time.as_secs()) else { return false };
@@ -89,7 +89,7 @@ fn is_sound(signature: &Signature, key_created: u32, lifetime: Option<u32>) -> b
     made >= key_created && !expired
 }
 
-/// The longest that a self-signature grants; later ones extend a key.
+/// The lifetime of a key in seconds: the longest of its self-signatures, since later ones extend it.
 fn key_lifetime(key: &SignedPublicKey) -> Option<u32> {
     let by_user = key.details.users.iter().flat_map(|user| &user.signatures);
     let own = by_user.chain(&key.details.direct_signatures);
@@ -101,20 +101,24 @@ fn key_lifetime(key: &SignedPublicKey) -> Option<u32> {
 }
 
 fn release(text: &str) -> Result<Release, Error> {
-    let refuse = |why: &str| Error::Index { why: format!("its release file {why}") };
+    let refuse = |why: &str| Error::Index { why: format!("the release file {why}") };
     let fields = paragraphs(text).next().ok_or_else(|| refuse("is empty"))?;
-    let list = fields.get("SHA256").ok_or_else(|| refuse("lists no `SHA256` hashes"))?;
+    let list = fields.get("SHA256").ok_or_else(|| refuse("has no field `SHA256`"))?;
     let mut files = BTreeMap::new();
     for line in list.lines().filter(|line| !line.trim().is_empty()) {
         let mut words = line.split_whitespace();
         let (Some(sha256), Some(size), Some(path)) = (words.next(), words.next(), words.next()) else {
-            return Err(refuse(&format!("has the unreadable line `{line}`")));
+            return Err(refuse(&format!("has the invalid line `{line}`")));
         };
-        let size = size.parse().map_err(|_| refuse(&format!("has the unreadable line `{line}`")))?;
+        let size = size.parse().map_err(|_| refuse(&format!("has the invalid line `{line}`")))?;
         files.insert(path.to_owned(), (sha256.to_ascii_lowercase(), size));
     }
     let field = |name: &str| fields.get(name).unwrap_or_default().to_owned();
-    let codename = fields.get("Codename").or(fields.get("Suite")).ok_or_else(|| refuse("names no suite"))?.to_owned();
+    let codename = fields
+        .get("Codename")
+        .or(fields.get("Suite"))
+        .ok_or_else(|| refuse("has neither the field `Codename` nor `Suite`"))?
+        .to_owned();
     Ok(Release { codename, version: field("Version"), files })
 }
 
@@ -123,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_are_read() {
+    fn the_hashes_of_a_head_are_parsed() {
         let text = "Origin: x\nCodename: bookworm\nVersion: 12.1\nMD5Sum:\n 00 1 a\nSHA256:\n AB 12 main/Packages.xz\n cd 3 b\n";
         let release = release(text).unwrap();
         assert_eq!((release.codename.as_str(), release.version.as_str()), ("bookworm", "12.1"));
@@ -132,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_unsigned_is_believed() {
+    fn unsigned_text_is_refused() {
         for text in ["", "Codename: x\nSHA256:\n", "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nCodename: x\n"]
         {
             assert!(matches!(verify(text.as_bytes(), &[]), Err(Error::Signature { .. })), "{text}");

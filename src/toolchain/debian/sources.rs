@@ -1,38 +1,45 @@
-//! apt's own settings: which mirror, suite and keyring this machine uses. Both forms (sources.list(5)); only what is
-//! needed to find one archive.
+//! The sources of apt (sources.list(5)), in both formats: the mirror, suite and keyring that this machine uses. Only the
+//! options that are needed to find one archive are supported.
 
 use std::path::{Path, PathBuf};
 
 use super::paragraph::paragraphs;
 use crate::tracked::Tracker;
 
-/// An archive of packages: where it is and who signs it.
+/// A package archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The directory that holds `dists/` and `pool/`.
+    /// The address of the directory with `dists/` and `pool/`.
     pub mirror: String,
+    /// Such as `bookworm`.
     pub suite: String,
+    /// The keys that it is signed with.
     pub signed_by: SignedBy,
-    /// The setting that names it, for messages.
+    /// The setting that names the archive, for messages.
     pub named_by: String,
 }
 
+/// The keys of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignedBy {
-    /// Nothing is said: the machine's own archive keyrings are meant.
+    /// The machine's archive keyrings, since the option is not set.
     Default,
+    /// Keyring files.
     Files(Vec<PathBuf>),
-    /// An armoured key in the settings themselves.
+    /// An armoured key in the option itself.
     Inline(String),
 }
 
+/// A file of apt's sources.
 #[derive(Clone, Debug)]
 pub struct SourcesFile {
+    /// Where it was found.
     pub path: PathBuf,
+    /// Its content.
     pub text: String,
 }
 
-/// The files that apt reads below its directory (`/etc/apt`), in its order. Files that cannot be read are left out.
+/// Reads the sources below apt's directory (`/etc/apt`), in apt's order. Unreadable files are ignored.
 pub fn files(tracker: &Tracker, apt_dir: &Path) -> Vec<SourcesFile> {
     let mut paths = vec![apt_dir.join("sources.list")];
     let parts = tracker.read_dir(&apt_dir.join("sources.list.d")).into_iter().flatten().flatten();
@@ -43,8 +50,8 @@ pub fn files(tracker: &Tracker, apt_dir: &Path) -> Vec<SourcesFile> {
     paths.into_iter().filter_map(read).collect()
 }
 
-/// The archives with a component `main`, overlays (`-updates`, `-security` …) left out. Those of the suite `codename`, the
-/// machine's own release, come first, since other vendors' archives may be listed before it.
+/// The archives with the component `main`, without overlays such as `-updates` and `-security`. Those of the suite
+/// `codename`, the machine's own release, come first, since apt may list other vendors' archives before them.
 pub fn sources(files: &[SourcesFile], codename: Option<&str>) -> Vec<Source> {
     let mut sources: Vec<Source> = files
         .iter()
@@ -77,7 +84,7 @@ fn deb822(file: &SourcesFile) -> Vec<Source> {
     sources
 }
 
-/// A key block has its lines indented, and its empty lines as dots.
+/// In an inline key, the lines are indented and empty lines are written as dots.
 fn signed_by(value: &str) -> SignedBy {
     if value.contains("-----BEGIN") {
         let lines = value.lines().map(|line| line.trim()).map(|line| if line == "." { "" } else { line });
@@ -130,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_are_read_and_overlays_left_out() {
+    fn both_formats_are_read_and_overlays_ignored() {
         let text = "# mine\nTypes: deb deb-src\nURIs: http://m.example.invalid/debian\nSuites: bookworm bookworm-updates\n\
                     # a comment\nComponents: main contrib\n\nTypes: deb-src\nURIs: http://s.example.invalid\nSuites: bookworm\nComponents: main\n";
         check("/a.sources", text, &[("http://m.example.invalid/debian", "bookworm")]);
@@ -141,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn disabled_archives_and_other_components_do_not_count() {
+    fn disabled_archives_and_other_components_are_ignored() {
         let text = "Enabled: no\nTypes: deb\nURIs: http://m.example.invalid\nSuites: bookworm\nComponents: main\n";
         check("/a.sources", text, &[]);
         check("/a.list", "deb http://m.example.invalid bookworm stable\n", &[]);
@@ -155,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_files_or_stand_in_the_settings() {
+    fn keys_are_files_or_inline() {
         assert_eq!(signed_by("/a.gpg,/b.gpg"), SignedBy::Files(vec!["/a.gpg".into(), "/b.gpg".into()]));
         assert_eq!(signed_by(""), SignedBy::Default);
         let inline = signed_by("\n -----BEGIN PGP\n .\n abc\n");

@@ -13,14 +13,14 @@ def tree(root):
     return {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def test_a_synthetic_repository_is_the_same_every_time_and_as_large_as_asked(tmp_path):
+def test_a_synthetic_repository_is_deterministic_and_has_the_requested_size(tmp_path):
     synthetic.write(tmp_path / "one", 137)
     synthetic.write(tmp_path / "two", 137)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     assert len(list((tmp_path / "one").rglob("*.py"))) == 137
 
 
-def test_every_synthetic_module_parses_and_imports_only_modules_that_are_there():
+def test_every_synthetic_module_parses_and_imports_only_existing_modules():
     modules = {synthetic.module_of(number) for number in range(300)}
     for number in range(300):
         for statement in ast.parse(synthetic.text_of(number)).body:
@@ -32,18 +32,18 @@ def test_the_synthetic_graph_has_no_cycle():
     assert all(other < number for number in range(2000) for other in synthetic.imported_by(number))
 
 
-def test_a_process_is_measured_alone(tmp_path):
+def test_only_the_started_process_is_measured(tmp_path):
     measured = graph.run([sys.executable, "-c", "b'x' * 50_000_000"], tmp_path, dict(os.environ))
     assert measured.seconds > 0 and measured.cpu_seconds > 0
     assert 50e6 < measured.max_rss_bytes < 500e6
 
 
-def test_a_goal_that_fails_is_not_timed_as_if_it_had_worked(tmp_path):
+def test_a_failing_goal_is_an_error(tmp_path):
     with pytest.raises(CommandFailed, match="exit 3"):
         graph.run(["/bin/sh", "-c", "exit 3"], tmp_path, {})
 
 
-def test_an_edit_is_made_in_the_copy_only(tmp_path):
+def test_an_edit_changes_only_the_copy(tmp_path):
     synthetic.write(tmp_path / "original", 20)
     before = tree(tmp_path / "original")
     (tmp_path / "work").mkdir()
@@ -53,7 +53,7 @@ def test_an_edit_is_made_in_the_copy_only(tmp_path):
     assert tree(checkout.root) != before
 
 
-def test_even_growth_is_a_straight_line():
+def test_proportional_growth_is_a_straight_line():
     picture = plot.svg({"a": [(1000, 0.1), (10_000, 1.0), (100_000, 10.0)]}, "files", "seconds")
     (line,) = [part for part in picture.splitlines() if part.startswith("<polyline")]
     points = [tuple(map(float, point.split(","))) for point in line.split('"')[1].split()]

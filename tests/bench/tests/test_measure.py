@@ -20,7 +20,7 @@ def test_warm_up_rounds_are_not_counted():
     assert len(measured.ours.seconds) == len(measured.theirs.seconds) == 3
 
 
-def test_the_ratio_says_how_many_times_faster_we_are():
+def test_the_ratio_is_the_speed_up_of_ours():
     measured = Pair("ratio", ours=Sample((1.0, 2.0, 3.0)), theirs=Sample((20.0, 22.0, 18.0)))
     assert measured.ratio == 10.0
     assert measured.pessimistic_ratio == 6.0
@@ -31,11 +31,11 @@ def test_a_sample_without_measurements_is_refused():
         Sample(())
 
 
-def test_no_rounds_are_refused():
+def test_zero_rounds_are_refused():
     with pytest.raises(ValueError):
         pair("none", lambda: None, lambda: None, rounds=0)
 
 
-def test_a_command_that_fails_is_not_timed_as_if_it_had_worked():
+def test_a_failing_command_is_an_error():
     with pytest.raises(CommandFailed, match="exit 3"):
         run_command(["/bin/sh", "-c", "exit 3"])

@@ -1,1 +1,1 @@
-"""Side-by-side benchmarks of Waders against its peers: measure in pairs, tell ratios."""
+"""Side-by-side benchmarks of Waders and other tools: both are measured in pairs and compared by their ratio."""

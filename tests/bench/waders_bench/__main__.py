@@ -1,4 +1,4 @@
-"""Measures Waders against its peers on this machine and prints Markdown.
+"""Measures Waders and other tools on this machine and prints tables in Markdown.
 
 python -m waders_bench sandbox --bench target/release/examples/bench
 python -m waders_bench cached --waders target/release/waders --pants ./pants --repository ../example-python
@@ -23,7 +23,7 @@ from waders_bench.measure import CommandFailed, Pair, pair, run_command
 
 
 def cached(waders: str, pants: str, repository: str, rounds: int) -> list[Pair]:
-    """`test ::` with nothing changed: ours without a daemon, theirs with its daemon warm."""
+    """`test ::` with nothing changed: Waders without a daemon, Pants with a warm daemon."""
 
     def run(command: str) -> None:
         run_command([*shlex.split(command), "test", "::"], cwd=repository, env=dict(os.environ))
@@ -32,7 +32,7 @@ def cached(waders: str, pants: str, repository: str, rounds: int) -> list[Pair]:
 
 
 def growth(args: argparse.Namespace) -> list[graph.Figures]:
-    """On synthetic repositories of each size, and on a copy of a real one."""
+    """Measures on synthetic repositories of each size and on a copy of a real one."""
     rows: list[graph.Figures] = []
     with tempfile.TemporaryDirectory() as directory:
         for checkout in graph.synthetic_checkouts(Path(directory), args.sizes):
@@ -51,38 +51,38 @@ def growth(args: argparse.Namespace) -> list[graph.Figures]:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="waders_bench", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    what = parser.add_subparsers(dest="what", required=True)
-    sandboxes = what.add_parser("sandbox", help="against bubblewrap")
+    scenario = parser.add_subparsers(dest="scenario", required=True)
+    sandboxes = scenario.add_parser("sandbox", help="a sandbox of Waders and one of bubblewrap")
     sandboxes.add_argument("--bench", type=Path, required=True, help="the example `bench` of the sandbox crate")
     sandboxes.add_argument("--runs", type=int, default=200)
-    tests = what.add_parser("cached", help="a cached `test ::` against Pants")
+    tests = scenario.add_parser("cached", help="a cached `test ::` of Waders and of Pants")
     tests.add_argument("--waders", required=True)
     tests.add_argument("--pants", required=True)
     tests.add_argument("--repository", required=True)
-    contest = what.add_parser("by-hand", help="a goal against the tool that it runs, or against the same goal of Pants")
-    contest.add_argument("--repository", type=Path, required=True)
-    contest.add_argument("--ours", required=True, help="`{run}` stands for a number that no other run had")
-    contest.add_argument("--ours-from-nothing", help="the same with nothing kept; else `--ours`")
-    contest.add_argument("--theirs", required=True)
-    contest.add_argument("--theirs-from-nothing")
-    contest.add_argument("--their-cache", type=Path, help="a directory to remove before they begin from nothing")
-    contest.add_argument(
+    by_hand_parser = scenario.add_parser("by-hand", help="a goal and the tool that it runs, or the same goal of Pants")
+    by_hand_parser.add_argument("--repository", type=Path, required=True)
+    by_hand_parser.add_argument("--ours", required=True, help="the command; `{run}` becomes a number unique to the run")
+    by_hand_parser.add_argument("--ours-from-nothing", help="the command without any cache; default: `--ours`")
+    by_hand_parser.add_argument("--theirs", required=True)
+    by_hand_parser.add_argument("--theirs-from-nothing")
+    by_hand_parser.add_argument("--their-cache", type=Path, help="a directory to remove before a run from nothing")
+    by_hand_parser.add_argument(
         "--edit", action="append", default=[], help="a file to edit in each round, below the repository"
     )
-    contest.add_argument("--rounds-from-nothing", type=int, default=1)
-    edited = what.add_parser("edits", help="whether `check` finds the same from nothing after random edits")
+    by_hand_parser.add_argument("--rounds-from-nothing", type=int, default=1)
+    edited = scenario.add_parser("edits", help="findings of `check` with and without its cache")
     edited.add_argument("--waders", required=True)
     edited.add_argument("--repository", type=Path, required=True)
     edited.add_argument("--spec", default="::")
     edited.add_argument("--files", required=True, help="a glob of the files to edit, below the repository")
-    edited.add_argument("--store", type=Path, required=True, help="a directory that may hold toolchains already")
+    edited.add_argument("--store", type=Path, required=True, help="a directory that may already contain toolchains")
     edited.add_argument("--sequences", type=int, default=50)
     edited.add_argument("--seed", type=int, default=1)
-    graphs = what.add_parser("graph", help="goals that answer from the graph, as repositories grow")
+    graphs = scenario.add_parser("graph", help="goals that read the graph, on repositories of several sizes")
     graphs.add_argument("--waders", required=True)
     graphs.add_argument("--sizes", type=sizes, default=[], help="of synthetic repositories, in files: 1000,10000")
-    graphs.add_argument("--repository", type=Path, help="a real one, which is copied")
-    graphs.add_argument("--svg", type=Path, help="where to put a picture of the growth")
+    graphs.add_argument("--repository", type=Path, help="a real repository, which is copied")
+    graphs.add_argument("--svg", type=Path, help="the file for a plot of the growth")
     return parser.parse_args(argv)
 
 
@@ -94,15 +94,13 @@ def after_edits(args: argparse.Namespace) -> int:
         )
     for text in outcome.differing:
         print(text)
-    print(
-        f"{args.sequences} sequences, {outcome.steps} steps: {len(outcome.differing)} found something else from nothing"
-    )
-    print(f"remembering {outcome.remembering_seconds:.0f} s, from nothing {outcome.from_nothing_seconds:.0f} s")
+    print(f"{args.sequences} sequences, {outcome.steps} steps: {len(outcome.differing)} differ without the cache")
+    print(f"with the cache {outcome.cached_seconds:.0f} s, without {outcome.uncached_seconds:.0f} s")
     return 1 if outcome.differing else 0
 
 
 def against_by_hand(args: argparse.Namespace) -> list[Pair]:
-    contest = by_hand.Contest(
+    comparison = by_hand.Comparison(
         args.repository,
         args.ours,
         args.ours_from_nothing or args.ours,
@@ -110,7 +108,7 @@ def against_by_hand(args: argparse.Namespace) -> list[Pair]:
         args.theirs_from_nothing or args.theirs,
         args.their_cache,
     )
-    return by_hand.compare(contest, args.edit, args.rounds, args.rounds_from_nothing)
+    return by_hand.compare(comparison, args.edit, args.rounds, args.rounds_from_nothing)
 
 
 def sizes(text: str) -> list[int]:
@@ -120,15 +118,15 @@ def sizes(text: str) -> list[int]:
 def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     try:
-        if args.what == "edits":
+        if args.scenario == "edits":
             return after_edits(args)
-        if args.what == "graph":
+        if args.scenario == "graph":
             print(table.figures(growth(args)))
             return 0
-        if args.what == "sandbox":
+        if args.scenario == "sandbox":
             with tempfile.TemporaryDirectory() as directory:
                 rows = sandbox.compare(args.bench, Path(directory), args.rounds, args.runs)
-        elif args.what == "by-hand":
+        elif args.scenario == "by-hand":
             rows = against_by_hand(args)
         else:
             rows = cached(args.waders, args.pants, args.repository, args.rounds)

@@ -1,4 +1,4 @@
-"""A goal of Waders against the tool that it runs, by hand, in turns: from nothing, unchanged, after edits."""
+"""A goal of Waders and a direct run of the tool that it uses, in turns: from nothing, unchanged, after edits."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from waders_bench.measure import CommandFailed, Pair, pair
 
 
 @dataclass
-class Contest:
-    """The two sides, on one checkout. In the commands `{run}` stands for a number that no other run had."""
+class Comparison:
+    """The two commands to compare in a repository. `{run}` in a command becomes a number unique to the run."""
 
     repository: Path
     ours: str
     ours_from_nothing: str
     theirs: str
     theirs_from_nothing: str
-    # Where they keep what they know; removed before they begin from nothing.
+    # The cache directory of the other tool, which is removed before it starts from nothing.
     their_cache: Path | None = None
     runs: int = 0
     exit_code: int | None = None
 
     def run(self, command: str) -> None:
-        """Findings are no failure, but both sides have to end alike."""
+        """Runs a command. Findings are not a failure, but all runs must have the same exit code."""
         self.runs += 1
         argv = shlex.split(command.replace("{run}", str(self.runs)))
         done = subprocess.run(argv, cwd=self.repository, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -36,37 +36,37 @@ class Contest:
             self.exit_code = done.returncode
         if done.returncode != self.exit_code:
             output = f"{done.stdout[-1000:]}{done.stderr[-1000:]}"
-            raise CommandFailed(f"{command}: exit {done.returncode}, not {self.exit_code} as before\n{output}")
+            raise CommandFailed(f"{command}: exit {done.returncode}, but {self.exit_code} before\n{output}")
 
-    def forget_theirs(self) -> None:
+    def remove_their_cache(self) -> None:
         if self.their_cache:
             shutil.rmtree(self.their_cache, ignore_errors=True)
 
 
-def compare(contest: Contest, edited: Sequence[str], rounds: int, rounds_from_nothing: int) -> list[Pair]:
-    """The edited files are as before in the end."""
+def compare(comparison: Comparison, edited: Sequence[str], rounds: int, rounds_from_nothing: int) -> list[Pair]:
+    """Measures the comparison from nothing, with nothing changed, and after edits. Restores the edited files."""
 
     def run(command: str) -> Callable[[], None]:
-        return lambda: contest.run(command)
+        return lambda: comparison.run(command)
 
     rows = [
         pair(
             "from nothing",
-            run(contest.ours_from_nothing),
-            run(contest.theirs_from_nothing),
+            run(comparison.ours_from_nothing),
+            run(comparison.theirs_from_nothing),
             rounds_from_nothing,
             warm_up=0,
-            before=contest.forget_theirs,
+            before=comparison.remove_their_cache,
         )
     ]
-    rows.append(pair("nothing changed", run(contest.ours), run(contest.theirs), rounds))
+    rows.append(pair("nothing changed", run(comparison.ours), run(comparison.theirs), rounds))
     for name in edited:
-        file = contest.repository / name
+        file = comparison.repository / name
         before = file.read_bytes()
         try:
             edit = Edit(file)
             rows.append(
-                pair(f"`{name}` edited", run(contest.ours), run(contest.theirs), rounds, warm_up=0, before=edit)
+                pair(f"`{name}` edited", run(comparison.ours), run(comparison.theirs), rounds, warm_up=0, before=edit)
             )
         finally:
             file.write_bytes(before)
@@ -75,7 +75,7 @@ def compare(contest: Contest, edited: Sequence[str], rounds: int, rounds_from_no
 
 @dataclass
 class Edit:
-    """Adds a name to a module, some time before the next command, as a person would."""
+    """Adds a name to a module, then waits as long as it takes a person to run the next command."""
 
     file: Path
     edits: int = 0

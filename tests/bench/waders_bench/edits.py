@@ -1,6 +1,7 @@
-"""Random edits of a repository: what `check` finds with what it remembers must be what it finds from nothing.
+"""Random edits of a repository: `check` with its cache must find the same as without it.
 
-Works in a copy of the repository and in a store of its own. Every step applies an edit, checks twice and compares.
+The edits are made in a copy of the repository, and the store is separate. Every step applies an edit, checks twice and
+compares the findings.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ Edit = Callable[[random.Random, list[str]], list[str]]
 class Outcome:
     steps: int = 0
     differing: list[str] = field(default_factory=list)
-    remembering_seconds: float = 0.0
-    from_nothing_seconds: float = 0.0
+    cached_seconds: float = 0.0
+    uncached_seconds: float = 0.0
 
 
 def delete_line(chance: random.Random, lines: list[str]) -> list[str]:
@@ -45,7 +46,7 @@ def missing_import(chance: random.Random, lines: list[str]) -> list[str]:
 
 
 def another_type(chance: random.Random, lines: list[str]) -> list[str]:
-    """Of an argument, an attribute or a result: what others rely on."""
+    """Changes the type of an argument, an attribute or a result, on which other modules rely."""
     pattern = re.compile(r"(: |-> )(" + "|".join(map(re.escape, TYPES)) + r")\b")
     found = [number for number, line in enumerate(lines) if pattern.search(line)]
     if not found:
@@ -65,7 +66,7 @@ def another_name(chance: random.Random, lines: list[str]) -> list[str]:
 
 
 def same_length(chance: random.Random, lines: list[str]) -> list[str]:
-    """A file of the same size and date is not the same file."""
+    """Changes a type without changing the size of the file."""
     for number in chance.sample(range(len(lines)), len(lines)):
         for old, new in [("int", "str"), ("str", "int"), ("True", "None")]:
             if re.search(rf": {old}\b|-> {old}\b", lines[number]):
@@ -73,13 +74,13 @@ def same_length(chance: random.Random, lines: list[str]) -> list[str]:
     return wrong_value(chance, lines)
 
 
-def more_function(chance: random.Random, lines: list[str]) -> list[str]:
+def add_function(chance: random.Random, lines: list[str]) -> list[str]:
     name, value = f"more_{chance.randrange(10_000)}", chance.choice(["a", "str(a)", "a.nothing"])
     return [*lines, "", f"def {name}(a: {chance.choice(TYPES)}) -> {chance.choice(TYPES)}:", f"    return {value}"]
 
 
-def less_function(chance: random.Random, lines: list[str]) -> list[str]:
-    """With all that stands deeper below it."""
+def remove_function(chance: random.Random, lines: list[str]) -> list[str]:
+    """Removes a function with its body."""
     found = [number for number, line in enumerate(lines) if re.match(r"\s*(async )?def \w+", line)]
     if not found:
         return delete_line(chance, lines)
@@ -102,26 +103,26 @@ EDITS: Sequence[Edit] = [
     another_type,
     another_name,
     same_length,
-    more_function,
-    less_function,
+    add_function,
+    remove_function,
     broken_syntax,
 ]
 
 
-def stub(chance: random.Random, path: Path) -> str:
-    """Beside a module, which it hides; or no longer."""
-    beside = path.with_suffix(".pyi")
-    if beside.exists():
-        beside.unlink()
-        return f"{beside.name} deleted"
+def toggle_stub(chance: random.Random, path: Path) -> str:
+    """Adds a stub for a module, which hides the module, or deletes it."""
+    stub = path.with_suffix(".pyi")
+    if stub.exists():
+        stub.unlink()
+        return f"{stub.name} deleted"
     names = re.findall(r"^(?:def|class) (\w+)", path.read_text(), re.MULTILINE)
     known = [f"{name}: {chance.choice(TYPES)}\n" for name in names if chance.random() < 0.8]
-    beside.write_text("".join(known))
-    return f"{beside.name} added"
+    stub.write_text("".join(known))
+    return f"{stub.name} added"
 
 
-def more_module(chance: random.Random, path: Path) -> str:
-    """That another one imports, and which imports that one."""
+def add_module(chance: random.Random, path: Path) -> str:
+    """Adds a module that imports an existing one and is imported by it."""
     module = f"more_{chance.randrange(5)}"
     (path.parent / f"{module}.py").write_text(f"from . import {path.stem}\nvalue: {chance.choice(TYPES)} = 1\n")
     path.write_text(path.read_text() + f"\nfrom . import {module}\nof_more: int = {module}.value\n")
@@ -129,7 +130,7 @@ def more_module(chance: random.Random, path: Path) -> str:
 
 
 def edit(chance: random.Random, copy: Path, original: Path, files: Sequence[str]) -> str:
-    """One edit, by name: mostly of one file's text, sometimes a file that goes or comes back, or all of them back."""
+    """Makes one edit and returns its description: of a file's text, or the deletion or restoration of files."""
     name = chance.choice(files)
     path = copy / name
     kind = chance.random()
@@ -139,17 +140,17 @@ def edit(chance: random.Random, copy: Path, original: Path, files: Sequence[str]
                 more.unlink()
         for each in files:
             shutil.copyfile(original / each, copy / each)
-        return "everything as it was"
+        return "everything restored"
     if kind < 0.2 or not path.exists():
         shutil.copyfile(original / name, path)
-        return f"{name} as it was"
+        return f"{name} restored"
     if kind < 0.25:
         path.unlink()
         return f"{name} deleted"
     if kind < 0.3:
-        return stub(chance, path)
+        return toggle_stub(chance, path)
     if kind < 0.35:
-        return more_module(chance, path)
+        return add_module(chance, path)
     lines = path.read_text().splitlines()
     how = chance.choice(EDITS)
     path.write_text("\n".join(how(chance, lines) if lines else ["x: int = 1"]) + "\n")
@@ -157,7 +158,7 @@ def edit(chance: random.Random, copy: Path, original: Path, files: Sequence[str]
 
 
 def findings(text: str) -> list[str]:
-    """What a run told, without what tells of the run itself."""
+    """The findings in the output of a run, without its progress and times."""
     lines = [line for line in text.splitlines() if not line.startswith(("Completed:", "Still running"))]
     return [re.sub(r" in \d+\.\d+s( \(cached locally\))?", "", line) for line in lines]
 
@@ -184,13 +185,13 @@ def compare(
         for _ in range(chance.randint(2, 5)):
             history.append(edit(chance, copy, repository, files))
             code, found, seconds = check(waders, copy, store, spec, [])
-            true_code, truth, true_seconds = check(waders, copy, store, spec, ["--mypy-cache-mode=none"])
+            expected_code, expected, uncached_seconds = check(waders, copy, store, spec, ["--mypy-cache-mode=none"])
             outcome.steps += 1
-            outcome.remembering_seconds += seconds
-            outcome.from_nothing_seconds += true_seconds
-            if (code, found) != (true_code, truth):
-                only = [f"-{line}" for line in found if line not in truth]
-                only += [f"+{line}" for line in truth if line not in found]
-                told = only or ["(the order)"]
-                outcome.differing.append("\n".join([f"sequence {sequence}: {'; '.join(history)}", *told]))
+            outcome.cached_seconds += seconds
+            outcome.uncached_seconds += uncached_seconds
+            if (code, found) != (expected_code, expected):
+                difference = [f"-{line}" for line in found if line not in expected]
+                difference += [f"+{line}" for line in expected if line not in found]
+                difference = difference or ["(the order)"]
+                outcome.differing.append("\n".join([f"sequence {sequence}: {'; '.join(history)}", *difference]))
     return outcome

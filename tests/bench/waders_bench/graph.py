@@ -1,4 +1,4 @@
-"""The goals that answer from the graph: how long they take, and how much memory, from nothing, warm, after one edit."""
+"""The time and memory of goals that read the graph: from nothing, with a warm cache, after one edit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEPENDENCIES = ("dependencies", "--transitive", "::")
 
 @dataclass(frozen=True)
 class Run:
-    """What one process took. The memory is at least that of this program, from which it was started."""
+    """The resources that a process used. The memory is at least that of this program, which forked the process."""
 
     seconds: float
     cpu_seconds: float
@@ -28,7 +28,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Figures:
-    """One command on one repository."""
+    """The runs of one command in one repository."""
 
     what: str
     files: int
@@ -48,7 +48,7 @@ class Figures:
 
 
 class Checkout:
-    """A copy of a repository that may be edited, with a cache of its own."""
+    """A copy of a repository with its own cache. The copy may be edited."""
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root = root
@@ -58,11 +58,11 @@ class Checkout:
     def python_files(self) -> list[Path]:
         return sorted(path for path in self.root.rglob("*.py") if ".git" not in path.parts)
 
-    def forget(self) -> None:
+    def remove_cache(self) -> None:
         shutil.rmtree(self.cache, ignore_errors=True)
 
     def edit(self) -> None:
-        """Appends a line to the file in the middle, as a person would: some time before the next command."""
+        """Appends a line to the middle file, then waits as long as it takes a person to run the next command."""
         files = self.python_files()
         self.edits += 1
         with files[len(files) // 2].open("a") as file:
@@ -102,7 +102,7 @@ def measure(program: str, checkout: Checkout, rounds: int) -> list[Figures]:
     checkout.run(program, LIST)
     return [
         figures("`list ::`", LIST, nothing),
-        figures("`dependencies --transitive ::`, empty index", DEPENDENCIES, checkout.forget),
+        figures("`dependencies --transitive ::`, empty index", DEPENDENCIES, checkout.remove_cache),
         figures("`dependencies --transitive ::`, nothing changed", DEPENDENCIES, nothing),
         figures("`dependencies --transitive ::`, after one edit", DEPENDENCIES, checkout.edit),
     ]

@@ -1,4 +1,4 @@
-"""Times of commands, measured in turns so that a noisy machine disturbs both sides alike."""
+"""Times of commands, measured in turns so that other load on the machine affects both sides equally."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Pair:
-    """Ours and theirs, measured in the same run."""
+    """The samples of Waders and of another tool, measured in turns."""
 
     name: str
     ours: Sample
@@ -42,17 +42,17 @@ class Pair:
 
     @property
     def ratio(self) -> float:
-        """How many times faster we are, by medians."""
+        """The speed-up of ours over theirs, by medians."""
         return self.theirs.median / self.ours.median
 
     @property
     def pessimistic_ratio(self) -> float:
-        """The same with our slowest and their fastest run."""
+        """The speed-up of our slowest run over their fastest."""
         return self.theirs.minimum / self.ours.maximum
 
 
 class CommandFailed(Exception):
-    """A benchmarked command did not do what is being timed."""
+    """A measured command failed."""
 
 
 def run_command(argv: Sequence[str], cwd: str | None = None, env: dict[str, str] | None = None) -> None:
@@ -76,7 +76,7 @@ def pair(
     clock: Callable[[], float] = time.perf_counter,
     before: Callable[[], None] = lambda: None,
 ) -> Pair:
-    """Runs ours, theirs, ours, theirs …, `before` ahead of each round; the first `warm_up` rounds are not counted."""
+    """Runs ours and theirs in turns, and `before` ahead of each round. The first `warm_up` rounds are not counted."""
     if rounds < 1:
         raise ValueError("a benchmark needs at least one round")
     ours_seconds: list[float] = []

@@ -1,4 +1,4 @@
-"""Growth as a picture: lines over two logarithmic axes, where what grows evenly is straight and rises by one in one."""
+"""A plot of growth with two logarithmic axes: proportional growth is a straight line with slope 1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def decades(values: Sequence[float]) -> tuple[int, int]:
-    """The powers of ten that hold all values between them."""
+    """The exponents of the powers of ten that enclose all values."""
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     return low, max(high, low + 1)
 

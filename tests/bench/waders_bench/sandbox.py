@@ -1,4 +1,4 @@
-"""The cost of a sandbox: one trivial static program, in ours and in bubblewrap, in turns."""
+"""The cost of a sandbox: one trivial static program in a sandbox of Waders and of bubblewrap, in turns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from waders_bench.measure import CommandFailed, Pair, Sample, run_command, seconds_of
 
-# Does nothing, and needs no library: what is left is the sandbox.
+# Does nothing and needs no library, so only the cost of the sandbox remains.
 PROGRAM = """
 void _start(void) { __asm__ volatile("mov $60, %eax; xor %edi, %edi; syscall"); }
 """
@@ -29,7 +29,7 @@ def bubblewrap(program: Path) -> list[str]:
 
 
 def ours_seconds(bench: Path, program: Path, runs: int, pause_us: int) -> float:
-    """The median of a burst through one spawner."""
+    """The median time of several runs with one spawner."""
     done = subprocess.run([str(bench), str(program), str(runs), str(pause_us)], capture_output=True, text=True)
     if done.returncode != 0:
         raise CommandFailed(f"{bench}: exit {done.returncode}\n{done.stderr[-2000:]}")
@@ -41,7 +41,7 @@ def median_seconds(report: str) -> float:
 
 
 def compare(bench: Path, directory: Path, rounds: int, runs: int) -> list[Pair]:
-    """Prepared: the next sandbox may be made while the step before runs. Back to back: it may not."""
+    """Measures with and without time to prepare the next sandbox between two runs."""
     program = build_program(directory)
     pairs = []
     for name, pause_us in (("trivial action, prepared", 5000), ("trivial action, back to back", 0)):

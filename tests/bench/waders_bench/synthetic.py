@@ -1,4 +1,4 @@
-"""Repositories of any size, the same bytes every time: what grows is measured on them."""
+"""Deterministic repositories of any size, to measure how costs grow."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def find(things: list[Thing{number}], name: str) -> Thing{number} | None:
 
 
 def write(root: Path, files: int) -> None:
-    """A repository with so many `.py` files: packages of twenty modules, of which every fifth is a test."""
+    """Writes a repository with this number of `.py` files: packages of twenty modules, every fifth of them a test."""
     (root / "src").mkdir(parents=True)
     (root / "pants.toml").write_text(SETTINGS)
     (root / "requirements.txt").write_text("".join(f"{name}>=1\n" for name in REQUIREMENTS))
@@ -68,7 +68,7 @@ def module_of(number: int) -> str:
 
 
 def imported_by(number: int) -> list[int]:
-    """Up to six earlier modules that are no tests, near and far: a graph without cycles."""
+    """The modules that a module imports: up to six earlier ones that are not tests, so that the graph has no cycles."""
     earlier = (number - 1, number - 2, number // 2, number // 3, number - 23, number * 7 // 11)
     return sorted({other for other in earlier if 0 <= other < number and other % MODULES_IN_A_PACKAGE % 5 != 4})
 

@@ -1,4 +1,4 @@
-"""Measurements as Markdown."""
+"""Tables of measurements in Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from waders_bench.measure import Pair, Sample
 
 
 def duration(seconds: float) -> str:
-    """Three significant digits with the unit that fits: `1.23 s`, `45.6 ms`, `789 µs`."""
+    """Renders three significant digits with a suitable unit: `1.23 s`, `45.6 ms`, `789 µs`."""
     for factor, unit in ((1.0, "s"), (1e-3, "ms")):
         if seconds >= factor:
             return f"{significant(seconds / factor)} {unit}"

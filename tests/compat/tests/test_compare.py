@@ -26,18 +26,18 @@ def shares_of(theirs, ours):
         ("", "", 0, (), ()),
     ],
 )
-def test_lines_are_equal_however_they_are_ordered(theirs, ours, equal, missing, surplus):
+def test_the_order_of_lines_is_ignored(theirs, ours, equal, missing, surplus):
     (lines,) = compare(LIST, theirs, ours).shares
     assert (lines.equal, lines.missing, lines.surplus) == (equal, missing, surplus)
 
 
-def test_a_hundred_percent_means_that_nothing_differs():
+def test_only_equal_items_are_100_percent():
     almost = share("lines", map(str, range(100_000)), map(str, range(99_999)))
     assert almost.percent == 99.99
     assert share("lines", [], []).percent == 100.0
 
 
-def test_edges_and_fields_of_a_peek_are_counted_apart():
+def test_edges_and_fields_of_peek_are_counted_separately():
     found = shares_of(
         [target("a", dependencies=["b", "c"], tags=[]), target("b", dependencies=[], tags=["x"])],
         [target("a", dependencies=["b"], tags=[]), target("b", dependencies=[], tags=["y"])],
@@ -48,19 +48,19 @@ def test_edges_and_fields_of_a_peek_are_counted_apart():
     assert found["equal fields"].surplus == ('b tags = ["y"]',)
 
 
-def test_a_target_of_one_side_only_is_missed_once():
+def test_a_target_of_only_one_side_is_counted_once():
     found = shares_of([target("a", dependencies=["b"]), target("b")], [target("b"), target("c")])
     assert found["equal targets"].missing == ("a",)
     assert found["equal targets"].surplus == ("c",)
     assert found["equal edges"].all == 0
 
 
-def test_a_field_that_one_side_leaves_out_differs_from_one_that_is_null():
+def test_a_missing_field_differs_from_null():
     assert shares_of([target("a", tags=None)], [target("a")])["equal fields"].missing == ("a tags = null",)
 
 
 @pytest.mark.parametrize("text", ["", "[", "[1]", '[{"target_type": "x"}]', '{"a": {"b": 1}}'])
-def test_what_is_no_peek_is_trouble_rather_than_a_crash(text):
+def test_invalid_output_of_peek_is_a_failure(text):
     comparison = compare(PEEK, "[]", text)
-    assert comparison.trouble is not None
+    assert comparison.failure is not None
     assert not comparison.is_equal

@@ -1,1 +1,1 @@
-"""Answers of Waders beside those of real Pants."""
+"""Comparison of the output of Waders with that of Pants."""

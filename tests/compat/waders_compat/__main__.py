@@ -1,9 +1,9 @@
-"""Asks Waders and real Pants the same about a checkout, and prints the share of equal lines and the differing ones.
+"""Runs the same goals of Waders and Pants in a checkout and prints the share of equal lines and the differing lines.
 
     python -m waders_compat --waders target/release/waders --pants pants --checkout ../example-python
     python -m waders_compat --waders target/release/waders --recorded ../recorded/example-python --checkout …
 
-Exit code: 0 when everything is equal, 1 when something differs, 2 when something could not be asked.
+Exit code: 0 if everything is equal, 1 if something differs, 2 if a goal could not be run.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from pathlib import Path
 
 from waders_compat import report
 from waders_compat.compare import Comparison, compare
-from waders_compat.question import Question, chosen, usual
+from waders_compat.question import Question, default_questions, select
 from waders_compat.side import NoAnswer, Program, Recording, Side, settings
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="waders_compat", description=__doc__.splitlines()[0])
-    parser.add_argument("--checkout", type=Path, required=True, help="the repository that both look at")
-    parser.add_argument("--waders", required=True, help="how to run Waders")
+    parser.add_argument("--checkout", type=Path, required=True, help="the repository")
+    parser.add_argument("--waders", required=True, help="the command of Waders")
     theirs = parser.add_mutually_exclusive_group(required=True)
-    theirs.add_argument("--pants", help="how to run Pants")
-    theirs.add_argument("--recorded", type=Path, help="what Pants printed: a directory with INDEX.tsv, or a peek file")
+    theirs.add_argument("--pants", help="the command of Pants")
+    theirs.add_argument("--recorded", type=Path, help="output of Pants: a directory with INDEX.tsv, or a peek file")
     parser.add_argument("--waders-settings", type=Path, help="a file of NAME=value lines for Waders' environment")
     parser.add_argument("--pants-settings", type=Path, help="a file of NAME=value lines for Pants' environment")
-    parser.add_argument("--since", help="also ask what changed since this commit")
-    parser.add_argument("--show", type=int, default=10, help="how many differing lines of a side to print")
+    parser.add_argument("--since", help="also compare the targets that changed since this commit")
+    parser.add_argument("--show", type=int, default=10, help="the number of differing lines to print for each side")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("names", nargs="*", help="ask only these: list, peek, roots …")
+    parser.add_argument("names", nargs="*", help="compare only these goals: list, peek, roots …")
     return parser.parse_args(argv)
 
 
@@ -41,11 +41,12 @@ def program(command: str, checkout: Path, file: Path | None) -> Program:
 
 
 def ask(question: Question, pants: Side, waders: Side) -> Comparison:
-    """A program that ends badly without a word on standard output has no answer; one with doubts has."""
+    """Compares the output of both sides. A program that fails without any output has no answer."""
     theirs, ours = pants.answer(question), waders.answer(question)
     for name, answer in (("Pants", theirs), ("Waders", ours)):
         if answer.exit_code != 0 and not answer.text:
-            return Comparison(question, (), f"{name} ends with {answer.exit_code}: {answer.messages.strip()[-1000:]}")
+            messages = answer.messages.strip()[-1000:]
+            return Comparison(question, (), f"{name} failed with exit code {answer.exit_code}: {messages}")
     return compare(question, theirs.text, ours.text)
 
 
@@ -57,8 +58,8 @@ def compare_all(args: argparse.Namespace) -> list[Comparison]:
         questions = pants.questions()
     else:
         pants = program(args.pants, args.checkout, args.pants_settings)
-        questions = usual(args.since)
-    return [ask(question, pants, waders) for question in chosen(questions, args.names)]
+        questions = default_questions(args.since)
+    return [ask(question, pants, waders) for question in select(questions, args.names)]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -69,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(report.as_json(comparisons, args.show) if args.json else report.text(comparisons, args.show))
-    if any(comparison.trouble is not None for comparison in comparisons):
+    if any(comparison.failure is not None for comparison in comparisons):
         return 2
     return 0 if all(comparison.is_equal for comparison in comparisons) else 1
 

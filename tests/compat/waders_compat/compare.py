@@ -1,4 +1,4 @@
-"""Two answers to one question. Nothing is run here, so every rule can be tried on made-up text."""
+"""Compares two answers to a question. Nothing is run here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waders_compat.share import Share, share
 
 Targets = dict[str, dict[str, Any]]
 
-# What a target depends on is compared as edges.
+# The field that is compared as edges.
 EDGES = "dependencies"
 
 
@@ -20,12 +20,12 @@ EDGES = "dependencies"
 class Comparison:
     question: Question
     shares: tuple[Share, ...]
-    # Why there is nothing to compare, if there is not.
-    trouble: str | None = None
+    # The reason why the answers cannot be compared.
+    failure: str | None = None
 
     @property
     def is_equal(self) -> bool:
-        return self.trouble is None and all(share.equal == share.all for share in self.shares)
+        return self.failure is None and all(share.equal == share.all for share in self.shares)
 
 
 def compare(question: Question, theirs: str, ours: str) -> Comparison:
@@ -34,7 +34,7 @@ def compare(question: Question, theirs: str, ours: str) -> Comparison:
     try:
         return Comparison(question, peeks(targets(theirs), targets(ours)))
     except (ValueError, KeyError, TypeError) as error:
-        return Comparison(question, (), f"not what `peek` prints: {error}")
+        return Comparison(question, (), f"invalid output of `peek`: {error}")
 
 
 def targets(text: str) -> Targets:
@@ -42,7 +42,7 @@ def targets(text: str) -> Targets:
 
 
 def peeks(theirs: Targets, ours: Targets) -> tuple[Share, ...]:
-    """Targets as such; then, of those that both have: edges, targets all of whose edges are equal, and fields."""
+    """Compares targets and, of the targets that both sides have, their edges, their sets of edges, and their fields."""
     both = theirs.keys() & ours.keys()
     same_edges = [address for address in both if edges_of(theirs[address]) == edges_of(ours[address])]
     return (
@@ -62,7 +62,7 @@ def edges(targets: Targets, addresses: Iterable[str]) -> Iterator[str]:
 
 
 def fields(targets: Targets, addresses: Iterable[str]) -> Iterator[str]:
-    """One a line, as `address field = value`."""
+    """The fields of targets as `address field = value`."""
     for address in addresses:
         for field, value in targets[address].items():
             if field != EDGES:

@@ -1,4 +1,4 @@
-"""What is asked of both sides: command lines of graph goals. Who answers them is in `side`."""
+"""The questions to both sides: command lines of goals that read the graph. The sides are in `side`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GOALS = ("list", "peek", "dependencies", "dependents", "dependees", "filedeps", 
 
 @dataclass(frozen=True)
 class Question:
-    """`name` is also the stem of a recorded answer's file."""
+    """A command line. `name` is also the stem of the file with a recorded answer."""
 
     name: str
     words: tuple[str, ...]
@@ -24,8 +24,8 @@ class Question:
         return any(word in GOALS for word in self.words)
 
 
-def usual(since: str | None) -> list[Question]:
-    """Everything about a repository, and about what changed since a commit if one is given."""
+def default_questions(since: str | None) -> list[Question]:
+    """Questions about a whole repository and, if a commit is given, about the targets that changed since it."""
     questions = [
         Question("list", ("list", "::")),
         Question("peek", ("peek", "::")),
@@ -45,19 +45,19 @@ def usual(since: str | None) -> list[Question]:
     return questions
 
 
-def of_index(text: str) -> list[Question]:
-    """Of a recording's `INDEX.tsv`: a name, a tab, and the command line with the program's name before it."""
+def parse_index(text: str) -> list[Question]:
+    """Parses the `INDEX.tsv` of a recording: lines with a name, a tab, and the command line with the program's name."""
     rows = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
     questions = (Question(name, tuple(command.split()[1:])) for name, command in rows)
     return [question for question in questions if question.is_about_the_graph]
 
 
-def chosen(questions: Iterable[Question], names: Iterable[str]) -> list[Question]:
-    """Those of the given names, or all when no name is given."""
+def select(questions: Iterable[Question], names: Iterable[str]) -> list[Question]:
+    """The questions of the given names, or all if no name is given."""
     wanted = set(names)
     questions = list(questions)
     unknown = wanted - {question.name for question in questions}
     if unknown:
         known = ", ".join(question.name for question in questions)
-        raise ValueError(f"no question is named {', '.join(sorted(unknown))}; there are {known}")
+        raise ValueError(f"unknown names: {', '.join(sorted(unknown))}; known names: {known}")
     return [question for question in questions if not wanted or question.name in wanted]

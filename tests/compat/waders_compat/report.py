@@ -1,4 +1,4 @@
-"""Comparisons for people and for programs."""
+"""Reports of comparisons as text and as JSON."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from waders_compat.compare import Comparison
 
 
 def text(comparisons: Iterable[Comparison], most: int) -> str:
-    """A line for each share; below it at most `most` of the lines that one side lacks."""
+    """A line for each share, followed by at most `most` lines that only one side printed."""
     return "\n".join(line for comparison in comparisons for line in _lines(comparison, most))
 
 
 def _lines(comparison: Comparison, most: int) -> Iterator[str]:
     command = f"`{' '.join(comparison.question.words)}`"
-    if comparison.trouble is not None:
-        yield f"{command}: nothing to compare: {comparison.trouble}"
+    if comparison.failure is not None:
+        yield f"{command}: not compared: {comparison.failure}"
     for share in comparison.shares:
         yield f"{command}: {share.equal} of {share.all} {share.what} ({share.percent:.2f} %)"
         yield from _bounded("only Pants ", share.missing, most)
@@ -47,7 +47,7 @@ def as_json(comparisons: Iterable[Comparison], most: int) -> str:
         {
             "name": comparison.question.name,
             "command": list(comparison.question.words),
-            "trouble": comparison.trouble,
+            "failure": comparison.failure,
             "shares": shares(comparison),
         }
         for comparison in comparisons

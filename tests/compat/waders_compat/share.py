@@ -1,4 +1,4 @@
-"""How much of what either side says both say. Lines, edges and fields are all compared like this."""
+"""The share of items that both sides have. Lines, edges and fields are compared like this."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Share:
-    """`missing` is said by Pants only, `surplus` by Waders only; both sorted, with repetitions."""
+    """Only Pants has the items in `missing`, only Waders those in `surplus`; both are sorted, with repetitions."""
 
     what: str
     equal: int
@@ -22,13 +22,13 @@ class Share:
 
     @property
     def percent(self) -> float:
-        """Rounded down to hundredths, so that 100 means that nothing differs."""
+        """The share in percent, rounded down to hundredths, so that 100 means that nothing differs."""
         return 100.0 if self.all == 0 else self.equal * 10_000 // self.all / 100
 
 
 def share(what: str, theirs: Iterable[str], ours: Iterable[str]) -> Share:
-    """As multisets: the order of lines is not looked at, how often one is said is."""
-    # `iter`: a dictionary would be taken for counts.
+    """Compares multisets: the order of items is ignored, their number is not."""
+    # `Counter` would interpret a dictionary as counts.
     expected, found = Counter(iter(theirs)), Counter(iter(ours))
     return Share(
         what,

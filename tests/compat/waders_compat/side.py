@@ -1,4 +1,4 @@
-"""The two sides of a comparison: a program that is run in the checkout, or what was recorded of one earlier."""
+"""The two sides of a comparison: a program that is run in the checkout, or its recorded output."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from waders_compat.question import Question, of_index
+from waders_compat.question import Question, parse_index
 
 
 class NoAnswer(Exception):
-    """A side could not be asked."""
+    """A side has no answer to a question."""
 
 
 @dataclass(frozen=True)
 class Answer:
     text: str
     exit_code: int = 0
-    # What it said beside its answer.
+    # Standard error.
     messages: str = ""
 
 
@@ -30,7 +30,7 @@ class Side(Protocol):
 
 @dataclass(frozen=True)
 class Program:
-    """A command, and what its environment has beyond ours."""
+    """A command with additional environment variables."""
 
     command: Sequence[str]
     checkout: Path
@@ -47,20 +47,20 @@ class Program:
 
 @dataclass(frozen=True)
 class Recording:
-    """A directory that holds `INDEX.tsv` and `NAME.out` or `NAME.out.zst`, or one file with the answer of `peek ::`."""
+    """A directory with `INDEX.tsv` and `NAME.out` or `NAME.out.zst`, or one file with the output of `peek ::`."""
 
     path: Path
 
     def questions(self) -> list[Question]:
         if self.path.is_file():
             return [Question("peek", ("peek", "::"))]
-        index = of_index((self.path / "INDEX.tsv").read_text())
+        index = parse_index((self.path / "INDEX.tsv").read_text())
         return [question for question in index if self.file_of(question) is not None]
 
     def answer(self, question: Question) -> Answer:
         file = self.file_of(question)
         if file is None:
-            raise NoAnswer(f"{self.path} holds no answer to `{' '.join(question.words)}`")
+            raise NoAnswer(f"{self.path} contains no answer to `{' '.join(question.words)}`")
         return Answer(read(file))
 
     def file_of(self, question: Question) -> Path | None:
@@ -85,5 +85,5 @@ def settings(text: str) -> dict[str, str]:
     pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
     wrong = [name for name, equals, _ in pairs if not equals]
     if wrong:
-        raise ValueError(f"`{wrong[0]}` is no `NAME=value`")
+        raise ValueError(f"`{wrong[0]}` is not of the form `NAME=value`")
     return {name: value for name, _, value in pairs}

@@ -8,7 +8,7 @@ use std::path::Path;
 use waders::base::RelPath;
 use waders::config::Config;
 use waders::inference::{Extent, Input, Settings, SourceRoots, infer};
-use waders::targets::{self, Diagnostic, World};
+use waders::targets::{self, Diagnostic, LoadContext};
 
 const DIR: &str = "src/app";
 const FILES: [&str; 8] =
@@ -34,7 +34,7 @@ fn ground() -> tempfile::TempDir {
 fn check_in(root: &Path, text: &[u8]) {
     std::fs::write(root.join(DIR).join("BUILD"), text).unwrap();
     let config = Config::of([]);
-    let loaded = targets::load(root, &config, &World::with(&|_| None));
+    let loaded = targets::load(root, &config, &LoadContext::new(&|_| None));
     let mut diagnostics: Vec<Diagnostic> = loaded.all_diagnostics().cloned().collect();
     let graph = loaded.graph;
     let settings = Settings::of(&config).unwrap();

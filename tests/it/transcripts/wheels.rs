@@ -1,4 +1,4 @@
-//! Tiny wheels, sound and otherwise, and the locks that name them.
+//! Small wheels, valid and damaged ones, and the lockfiles that refer to them.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 
-/// Distribution, the file in it, and what is done to the bytes.
+/// The distribution, the file in it, and the damage.
 const WHEELS: [(&str, &str, Damage); 3] = [
     ("fixture_sound", "fixture_sound.py", Damage::None),
     ("fixture_truncated", "fixture_truncated.py", Damage::Truncated),
@@ -20,6 +20,7 @@ enum Damage {
     Truncated,
 }
 
+/// Writes all wheels to a directory.
 pub fn write_all(dir: &Path) {
     fs::create_dir_all(dir).unwrap();
     for (name, member, damage) in WHEELS {
@@ -31,7 +32,7 @@ pub fn write_all(dir: &Path) {
     }
 }
 
-/// `@WHEELS@` becomes the directory's address, `@SHA256:fixture_sound@` the hash of that wheel.
+/// Replaces `@WHEELS@` by the address of the directory and `@SHA256:fixture_sound@` by the hash of that wheel.
 pub fn fill_in(text: String, dir: &Path) -> String {
     let mut text = text.replace("@WHEELS@", &format!("file://{}", dir.display()));
     for (name, ..) in WHEELS {
@@ -52,7 +53,7 @@ fn wheel(name: &str, member: &str) -> Vec<u8> {
         (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")),
         (
             format!("{info}/WHEEL"),
-            "Wheel-Version: 1.0\nGenerator: us\nRoot-Is-Purelib: true\nTag: py3-none-any\n".into(),
+            "Wheel-Version: 1.0\nGenerator: fixture\nRoot-Is-Purelib: true\nTag: py3-none-any\n".into(),
         ),
     ];
     let mut record = String::new();

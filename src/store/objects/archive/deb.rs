@@ -1,5 +1,5 @@
-//! Debian packages into the store: the data member only, no maintainer script. Signatures and hashes of packages are
-//! checked by whoever fetched them.
+//! Unpacks Debian packages into the store: only the data member; maintainer scripts are not run. The caller verifies signatures and
+//! hashes.
 
 use std::io::Read;
 
@@ -36,5 +36,8 @@ fn check_version(name: &str, member: &mut impl Read) -> Result<()> {
     if version.starts_with("2.") {
         return Ok(());
     }
-    Err(refuse("the Debian package", "it does not begin with `debian-binary` of version 2: it is no such package"))
+    Err(refuse(
+        "the Debian package",
+        "it is not a Debian package: it does not begin with the member `debian-binary` with version 2",
+    ))
 }

@@ -1,4 +1,4 @@
-//! Compression found by its magic bytes and undone, with the limits that stop a bomb.
+//! Decompression. The format is detected by its magic bytes, and limits protect against decompression bombs.
 
 use std::cell::Cell;
 use std::fs;
@@ -12,7 +12,7 @@ use super::{RATIO_FROM_BYTES, UnpackLimits, refuse, unreadable, xz};
 use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
-/// The plain bytes of `reader`, which may be gzip, xz, zstd or not compressed.
+/// The decompressed bytes of `reader`, which can be gzip, xz, zstd or uncompressed.
 pub fn open<'r>(store: &Store, mut reader: impl Read + 'r, limits: UnpackLimits) -> Result<Plain<'r>> {
     let mut magic = Vec::new();
     reader.by_ref().take(6).read_to_end(&mut magic).map_err(unreadable("the archive", "its head"))?;
@@ -28,18 +28,18 @@ pub fn open<'r>(store: &Store, mut reader: impl Read + 'r, limits: UnpackLimits)
     Ok(Plain { inner: source, read: 0, zeros: 0, packed: Some(packed), limits })
 }
 
-/// Counts what comes out, and ends in an error beyond the limits.
+/// Decompressed bytes. Reading fails when a limit is exceeded.
 pub struct Plain<'r> {
     inner: Box<dyn Read + 'r>,
     read: u64,
-    /// How many zero bytes were read last.
+    /// The number of zero bytes at the end of the bytes that were read so far.
     zeros: u64,
     packed: Option<Rc<Cell<u64>>>,
     limits: UnpackLimits,
 }
 
 impl Plain<'_> {
-    /// Reads what is left, so that checksums at the end are looked at. Whether the whole ended in `count` zeros.
+    /// Reads the remaining bytes, so that a checksum at the end is verified. Returns whether the data ends with `count` zero bytes.
     pub fn drain(&mut self, count: u64) -> io::Result<bool> {
         io::copy(self, &mut io::sink())?;
         Ok(self.zeros >= count)
@@ -55,7 +55,7 @@ impl Read for Plain<'_> {
             Some(last) => self.zeros = (count - last - 1) as u64,
         }
         if self.read > self.limits.bytes {
-            return Err(io::Error::other(format!("it holds more than {} bytes", self.limits.bytes)));
+            return Err(io::Error::other(format!("it contains more than {} bytes", self.limits.bytes)));
         }
         let packed = self.packed.as_ref().map_or(self.read, |packed| packed.get());
         if self.read > RATIO_FROM_BYTES && self.read / packed.max(1) > self.limits.ratio {
@@ -78,7 +78,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Any number of frames; each frame's checksum is compared, which the decoder leaves to its user.
+/// Decoder for any number of zstd frames. It compares the checksum of each frame, which `ruzstd` leaves to the caller.
 struct Zstd<R> {
     source: BufReader<R>,
     decoder: FrameDecoder,
@@ -131,12 +131,12 @@ fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// Through a nameless file: the decoder writes, and whoever unpacks wants to read.
+/// Decompresses into an unlinked temporary file: the decoder can only write, and the caller needs a reader.
 fn unpack_xz(store: &Store, source: impl Read, limits: UnpackLimits) -> Result<BufReader<fs::File>> {
     let mut packed = Vec::new();
     source.take(limits.bytes).read_to_end(&mut packed).map_err(unreadable("the archive", "its content"))?;
     let limit = (packed.len() as u64).saturating_mul(limits.ratio).max(RATIO_FROM_BYTES).min(limits.bytes);
-    let path = store.session.fresh();
+    let path = store.tmp.fresh_path();
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
     let file = file.map_err(Error::io("create", &path))?;
     fs::remove_file(&path).map_err(Error::io("remove", &path))?;
@@ -154,7 +154,7 @@ fn unpack_xz(store: &Store, source: impl Read, limits: UnpackLimits) -> Result<B
     Ok(BufReader::new(file))
 }
 
-/// Remembers why writing failed, so that a full disk is not taken for a damaged archive.
+/// Records a write error, so that a full disk is not reported as a damaged archive.
 struct Sink {
     file: fs::File,
     failed: Option<io::Error>,

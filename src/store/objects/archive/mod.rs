@@ -1,5 +1,5 @@
-//! Archives unpacked into the store, never to a path, and nothing of them on failure. Zip files and wheels are not
-//! here: what a wheel means is Python's business.
+//! Unpacking of archives into the store, never to a path. If it fails, nothing is stored. Zip files and wheels are in the room
+//! `packaging`.
 
 mod deb;
 mod decompress;
@@ -12,29 +12,31 @@ use std::io;
 
 use crate::store::error::Error;
 
-/// How an archive becomes a tree.
+/// Options for unpacking an archive into a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unpacking {
-    /// Leading path components to drop; what has no more than these is left out.
+    /// Number of leading path components to remove. Entries with no further component are left out.
     pub strip_components: usize,
-    /// Whether `/x` as a link's target means the root of the archive, as in a system tree; else it is refused.
+    /// Whether absolute link targets are relative to the root of the archive, as in a system tree. Otherwise they are refused.
     pub absolute_links_from_root: bool,
-    /// Whether devices and FIFOs are left out; else they are refused.
+    /// Whether devices and FIFOs are left out. Otherwise they are refused.
     pub skip_special: bool,
+    /// The limits.
     pub limits: UnpackLimits,
 }
 
-/// More than this is taken for a bomb.
+/// Limits that protect against decompression bombs. Exceeding one is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnpackLimits {
+    /// Number of entries.
     pub entries: usize,
-    /// The archive after decompression.
+    /// Size of the decompressed archive.
     pub bytes: u64,
-    /// Decompressed bytes for each compressed one, once there are more than `RATIO_FROM_BYTES`.
+    /// Ratio of the decompressed to the compressed size. It applies only to more than 16 MiB of decompressed bytes.
     pub ratio: u64,
 }
 
-/// Small archives may compress as well as they like.
+/// Below this size the ratio is not limited, since small archives can have any ratio.
 const RATIO_FROM_BYTES: u64 = 16 << 20;
 
 impl Default for Unpacking {
@@ -45,11 +47,12 @@ impl Default for Unpacking {
 }
 
 impl Unpacking {
+    /// Removes leading path components.
     pub fn stripped(strip_components: usize) -> Unpacking {
         Unpacking { strip_components, ..Unpacking::default() }
     }
 
-    /// For packages that together make the root of a system.
+    /// For packages that together form the root of a system.
     pub fn system() -> Unpacking {
         Unpacking { absolute_links_from_root: true, ..Unpacking::default() }
     }
@@ -59,7 +62,7 @@ fn refuse(archive: &'static str, why: impl Into<String>) -> Error {
     Error::Archive { archive, why: why.into(), source: None }
 }
 
-/// For `map_err`: reading the archive failed, because its bytes ended or made no sense.
+/// For `map_err`: the archive cannot be read, because it is truncated or malformed.
 fn unreadable(archive: &'static str, what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::Archive { archive, why: format!("{} cannot be read", what.into()), source: Some(source) }
 }

@@ -1,4 +1,4 @@
-//! Tar archives into the store: plain, gzip, xz or zstd, with PAX and GNU long names and links inside the archive.
+//! Unpacks tar archives into the store: uncompressed, gzip, xz or zstd, with long names (PAX and GNU) and links inside the archive.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -14,21 +14,24 @@ use crate::store::objects::batch::Batch;
 use crate::store::objects::links;
 use crate::store::tree::{Node, Tree};
 
-/// Two blocks of zeros end an archive; some writers make it one.
+/// An archive ends with two blocks of zeros. Some programs write only one.
 const END_BYTES: u64 = 512;
 
 impl Store {
-    /// The tree that a tar archive holds. Owners, times and attributes are left behind; of the mode only whether the
-    /// owner may execute stays.
+    /// Stores the contents of a tar archive as a tree. Owners, times and attributes are ignored; of the mode, only the execute bit of
+    /// the owner is used.
     pub fn unpack_tar(&self, reader: impl Read, unpacking: &Unpacking) -> Result<Digest> {
         let mut plain = decompress::open(self, reader, unpacking.limits)?;
         let batch = self.batch();
         let tree = read_archive(&mut plain, &batch, unpacking)?;
         if !plain.drain(END_BYTES).map_err(unreadable("the tar archive", "its end"))? {
-            return Err(refuse("the tar archive", "it has no end: it is truncated"));
+            return Err(refuse("the tar archive", "it is truncated"));
         }
-        if let Some((path, target)) = links::first_that_leaves(&tree) {
-            return Err(refuse("the tar archive", format!("the link `{path}` leads outside, to `{target}`")));
+        if let Some((path, target)) = links::first_escaping(&tree) {
+            return Err(refuse(
+                "the tar archive",
+                format!("the link `{path}` points outside the archive, to `{target}`"),
+            ));
         }
         let digest = batch.put_tree(&tree)?;
         batch.commit()?;
@@ -43,19 +46,19 @@ fn read_archive(plain: &mut Plain<'_>, batch: &Batch<'_>, unpacking: &Unpacking)
     for (count, entry) in entries.enumerate() {
         let mut entry = entry.map_err(unreadable("the tar archive", format!("entry {}", count + 1)))?;
         if count >= unpacking.limits.entries {
-            return Err(refuse("the tar archive", format!("it holds more than {count} entries")));
+            return Err(refuse("the tar archive", format!("it contains more than {count} entries")));
         }
         let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|error| {
             refuse("the tar archive", format!("the name `{}` is not UTF-8", error.as_bytes().escape_ascii()))
         })?;
         let Some(path) = inner_path(&name, unpacking)? else { continue };
         let Some(node) = read_entry(&mut entry, &path, &tree, batch, unpacking)? else { continue };
-        lay(&mut tree, path, node)?;
+        add_node(&mut tree, path, node)?;
     }
     Ok(tree)
 }
 
-/// The path in the tree; `None` for what is stripped away.
+/// The path in the tree; `None` if all components are removed.
 fn inner_path(name: &str, unpacking: &Unpacking) -> Result<Option<RelPath>> {
     let path = RelPath::parse(name).map_err(|error| refuse("the tar archive", error.to_string()))?;
     let count = path.components().count();
@@ -66,7 +69,7 @@ fn inner_path(name: &str, unpacking: &Unpacking) -> Result<Option<RelPath>> {
     RelPath::parse(&kept).map(Some).map_err(|error| refuse("the tar archive", error.to_string()))
 }
 
-/// `None` for what leaves no trace in the tree.
+/// The node of an entry; `None` for entries that are not part of the tree.
 fn read_entry(
     entry: &mut Entry<'_, &mut Plain<'_>>,
     path: &RelPath,
@@ -89,7 +92,7 @@ fn read_entry(
                 Some(node @ Node::File { .. }) => Ok(Some(node.clone())),
                 _ => Err(refuse(
                     "the tar archive",
-                    format!("`{path}` is a hard link to `{name}`, which is no earlier file"),
+                    format!("`{path}` is a hard link to `{name}`, which is not an earlier file"),
                 )),
             }
         }
@@ -99,7 +102,7 @@ fn read_entry(
         EntryType::Fifo => Err(refuse("the tar archive", format!("`{path}` is a FIFO"))),
         other => Err(refuse(
             "the tar archive",
-            format!("`{path}` is of an unknown kind (`{}`)", other.as_byte().escape_ascii()),
+            format!("`{path}` has the unsupported entry type `{}`", other.as_byte().escape_ascii()),
         )),
     }
 }
@@ -128,8 +131,7 @@ fn link_name(entry: &Entry<'_, &mut Plain<'_>>, path: &RelPath) -> Result<String
         .map_err(|_| refuse("the tar archive", format!("`{path}` is a link to a name that is not UTF-8")))
 }
 
-/// A target that is absolute in the archive's own system, as seen from the link: `/lib/x` from `usr/lib/y` is
-/// `../../lib/x`.
+/// Converts an absolute target to one that is relative to the link: `/lib/x` for the link `usr/lib/y` becomes `../../lib/x`.
 fn relative(link: &RelPath, target: &str) -> String {
     let Some(inner) = target.strip_prefix('/') else { return target.to_owned() };
     let up = "../".repeat(link.components().count().saturating_sub(1));
@@ -137,11 +139,12 @@ fn relative(link: &RelPath, target: &str) -> String {
     if up.is_empty() && inner.is_empty() { ".".to_owned() } else { format!("{up}{inner}") }
 }
 
-/// The same entry twice is fine; two different ones of a name are refused, since readers disagree which one counts.
-fn lay(tree: &mut Tree, path: RelPath, node: Node) -> Result<()> {
+/// Adds an entry. A repeated equal entry is allowed. Different entries with the same name are refused, since programs disagree about
+/// which one is valid.
+fn add_node(tree: &mut Tree, path: RelPath, node: Node) -> Result<()> {
     match tree.nodes.get(&path) {
         Some(present) if *present != node => {
-            Err(refuse("the tar archive", format!("it holds two different entries named `{path}`")))
+            Err(refuse("the tar archive", format!("it contains two different entries with the name `{path}`")))
         }
         Some(_) => Ok(()),
         None => {

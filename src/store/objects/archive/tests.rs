@@ -1,4 +1,4 @@
-//! Archives as people make them, and as attackers do.
+//! Unpacking of valid, damaged and hostile archives.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ fn open_store() -> (tempfile::TempDir, Store) {
     (dir, store)
 }
 
-/// Writes names as they are, so that hostile ones can be made too.
+/// Appends an entry with an unchecked name, so that hostile names are possible.
 fn entry(builder: &mut Builder<Vec<u8>>, kind: EntryType, name: &str, link: &str, content: &[u8]) {
     let mut header = Header::new_gnu();
     header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
@@ -47,8 +47,8 @@ fn unpack_into(store: &Store, bytes: &[u8], unpacking: &Unpacking) -> Result<Tre
     let unpacked = store.unpack_tar(bytes, unpacking);
     let Err(error) = unpacked else { return store.tree(unpacked?) };
     let verified = store.verify().unwrap();
-    assert_eq!(verified.objects, 0, "something of a refused archive was published");
-    assert_eq!(fs::read_dir(store.session.dir()).unwrap().count(), 0, "something of a refused archive stays in tmp");
+    assert_eq!(verified.objects, 0, "an object of a refused archive was published");
+    assert_eq!(fs::read_dir(store.tmp.dir()).unwrap().count(), 0, "a file of a refused archive is left in tmp");
     Err(error)
 }
 
@@ -98,7 +98,7 @@ fn xz(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn every_compression_gives_the_same_tree() {
+fn every_compression_yields_the_same_tree() {
     for packed in [sample(), gzip(&sample()), zstd(&sample()), xz(&sample())] {
         assert_eq!(unpack(&packed, &Unpacking::stripped(1)).unwrap(), sample_tree());
     }
@@ -107,11 +107,11 @@ fn every_compression_gives_the_same_tree() {
 }
 
 #[test]
-fn any_cut_of_an_archive_is_refused() {
+fn a_truncated_archive_is_refused() {
     let (_dir, store) = open_store();
     for packed in [sample(), gzip(&sample()), zstd(&sample()), xz(&sample())] {
         for part in 0..10 {
-            // One block of zeros is end enough for a plain archive: it has two.
+            // An uncompressed archive has two blocks of zeros at its end, and one is sufficient.
             let end = (packed.len() - 1024.min(packed.len() / 10)) * part / 10;
             assert!(unpack_into(&store, &packed[..end], &Unpacking::default()).is_err(), "{end} of {}", packed.len());
         }
@@ -119,8 +119,8 @@ fn any_cut_of_an_archive_is_refused() {
 }
 
 #[test]
-fn a_flipped_byte_of_a_compressed_archive_is_noticed() {
-    // The encoder at hand writes xz without a checksum.
+fn a_flipped_byte_of_a_compressed_archive_is_detected() {
+    // The encoder of these tests writes xz without a checksum.
     for mut packed in [gzip(&sample()), zstd(&sample())] {
         let middle = packed.len() / 2;
         packed[middle] ^= 0x10;
@@ -129,7 +129,7 @@ fn a_flipped_byte_of_a_compressed_archive_is_noticed() {
 }
 
 #[test]
-fn long_names_survive() {
+fn long_names_are_supported() {
     let name = format!("{}/file", ["directory"; 30].join("/"));
     let mut builder = Builder::new(Vec::new());
     let mut header = Header::new_gnu();
@@ -148,21 +148,21 @@ fn names_that_leave_the_root_are_refused() {
 }
 
 #[test]
-fn links_that_leave_are_refused() {
-    refused(&[(EntryType::Symlink, "a", "/etc")], "leads outside");
-    refused(&[(EntryType::Symlink, "a/b", "../../x")], "leads outside");
-    refused(&[(EntryType::Symlink, "d/up", ".."), (EntryType::Symlink, "d/x", "up/../y")], "leads outside");
+fn escaping_links_are_refused() {
+    refused(&[(EntryType::Symlink, "a", "/etc")], "points outside");
+    refused(&[(EntryType::Symlink, "a/b", "../../x")], "points outside");
+    refused(&[(EntryType::Symlink, "d/up", ".."), (EntryType::Symlink, "d/x", "up/../y")], "points outside");
     refused(&[(EntryType::Link, "a", "../x")], "`..`");
-    refused(&[(EntryType::Link, "a", "nowhere")], "no earlier file");
+    refused(&[(EntryType::Link, "a", "nowhere")], "not an earlier file");
 }
 
 #[test]
-fn a_file_through_a_link_is_refused() {
-    refused(&[(EntryType::Symlink, "a", "b"), (EntryType::Regular, "a/x", "")], "below a file");
+fn a_file_below_a_link_is_refused() {
+    refused(&[(EntryType::Symlink, "a", "b"), (EntryType::Regular, "a/x", "")], "other nodes below");
 }
 
 #[test]
-fn two_entries_of_one_name_must_be_equal() {
+fn repeated_entries_must_be_equal() {
     refused(&[(EntryType::Regular, "a", "1"), (EntryType::Regular, "a", "2")], "two different entries");
     let twice = tar(&[(EntryType::Regular, "a", "1"), (EntryType::Regular, "./a", "1")]);
     assert_eq!(unpack(&twice, &Unpacking::default()).unwrap().nodes.len(), 1);
@@ -178,7 +178,7 @@ fn special_files_are_refused_or_left_out() {
 }
 
 #[test]
-fn absolute_links_of_a_system_become_relative() {
+fn absolute_links_of_a_system_tree_become_relative() {
     let links = tar(&[
         (EntryType::Symlink, "usr/lib/x", "/lib/y"),
         (EntryType::Symlink, "root", "/"),
@@ -190,7 +190,7 @@ fn absolute_links_of_a_system_become_relative() {
 }
 
 #[test]
-fn bombs_are_refused() {
+fn decompression_bombs_are_refused() {
     let limits = UnpackLimits { entries: 2, bytes: 1 << 20, ratio: 200 };
     let unpacking = Unpacking { limits, ..Unpacking::default() };
     let many = tar(&[(EntryType::Regular, "a", ""), (EntryType::Regular, "b", ""), (EntryType::Regular, "c", "")]);
@@ -215,7 +215,7 @@ fn deb(members: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn a_package_gives_its_data_member() {
+fn the_data_member_of_a_package_is_unpacked() {
     let (_dir, store) = open_store();
     let data = xz(&sample());
     let package = deb(&[("debian-binary", b"2.0\n"), ("control.tar.xz", b"unread"), ("data.tar.xz", &data)]);
@@ -227,7 +227,7 @@ fn a_package_gives_its_data_member() {
 }
 
 #[test]
-fn what_is_no_package_is_refused() {
+fn an_invalid_package_is_refused() {
     let (_dir, store) = open_store();
     let data = sample();
     let cut = deb(&[("debian-binary", b"2.0\n"), ("data.tar", &data)]);
@@ -248,7 +248,7 @@ fn what_is_no_package_is_refused() {
 #[ignore = "needs real packages"]
 fn real_packages_unpack() {
     let Ok(dir) = std::env::var("WADERS_TEST_DEBS") else {
-        eprintln!("skipped: `WADERS_TEST_DEBS` names no directory");
+        eprintln!("skipped: `WADERS_TEST_DEBS` is not set");
         return;
     };
     let (_dir, store) = open_store();
@@ -269,9 +269,9 @@ fn real_packages_unpack() {
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
 
-    /// Whatever a few flipped bytes make of an archive, it is a tree or an error, never a panic or a hang.
+    /// An archive with a few flipped bytes yields a tree or an error, never a panic or a hang.
     #[test]
-    fn mangled_archives_do_no_harm(
+    fn corrupted_archives_do_not_panic(
         flips in proptest::collection::vec((0_usize..10_000, 1_u8..=255), 1..6),
         form in 0..4,
     ) {

@@ -1,17 +1,17 @@
-//! XZ streams: how large one is, told from its chunk headers without decoding, and the decoding. The decoder keeps a
-//! whole block in memory, so a bomb must be noticed before.
+//! XZ streams: computes the decompressed size from the chunk headers, and decodes. The decoder holds a whole block in memory, so a
+//! decompression bomb must be detected before decoding.
 
 use std::io::{self, Write};
 
 use super::refuse;
 use crate::store::error::{Error, Result};
 
-/// Decodes `bytes` into `out`; refuses what would become larger than `limit_bytes`.
+/// Decodes `bytes` into `out`. A stream with a decompressed size above `limit_bytes` is refused.
 pub fn decode(bytes: &[u8], limit_bytes: u64, out: &mut impl Write) -> Result<()> {
     match unpacked_bytes(bytes) {
         None => return Err(refuse("the xz stream", "it is truncated or malformed")),
         Some(size) if size > limit_bytes => {
-            return Err(refuse("the xz stream", format!("it unpacks to {size} bytes, more than is allowed")));
+            return Err(refuse("the xz stream", format!("its decompressed size of {size} bytes exceeds the limit")));
         }
         Some(_) => {}
     }
@@ -31,8 +31,8 @@ pub fn decode(bytes: &[u8], limit_bytes: u64, out: &mut impl Write) -> Result<()
     }
 }
 
-/// The sum of the sizes that all LZMA2 chunks announce (the xz file format, 3; LZMA2 control bytes as in its
-/// reference decoder). `None` if the headers make no sense. The decoder gives no chunk more than it announces.
+/// The sum of the decompressed sizes in all LZMA2 chunk headers (section 3 of the xz file format; control bytes as in the reference
+/// decoder). `None` if a header is malformed. The decoder never produces more bytes for a chunk than its header declares.
 fn unpacked_bytes(bytes: &[u8]) -> Option<u64> {
     let check_bytes = match bytes.get(7)? & 0x0f {
         0 => 0,
@@ -56,7 +56,7 @@ fn unpacked_bytes(bytes: &[u8]) -> Option<u64> {
     }
 }
 
-/// Where a block's chunks end, and the bytes they unpack to.
+/// The end of the chunks of a block, and their decompressed size.
 fn block(bytes: &[u8], start: usize) -> Option<(usize, u64)> {
     let (mut at, mut sum) = (start, 0_u64);
     let word = |at: usize| Some(usize::from(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?])));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_larger_than_allowed_is_not_decoded() {
+    fn a_stream_above_the_limit_is_not_decoded() {
         let mut out = Vec::new();
         assert!(decode(&xz(&[0; 1000]), 999, &mut out).is_err());
         assert!(out.is_empty());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn any_cut_of_a_stream_is_refused() {
+    fn a_truncated_stream_is_refused() {
         let packed = xz(b"some text that is long enough to be cut anywhere");
         for end in 0..packed.len() {
             assert!(decode(&packed[..end], 1 << 20, &mut Vec::new()).is_err(), "{end}");

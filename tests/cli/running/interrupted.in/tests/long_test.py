@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def set_up():
-    # The number tells those who look from outside that the test is there.
+    # The number identifies this process from outside the sandbox.
     subprocess.Popen(["sleep", "1000." + os.environ["TRANSCRIPTS_RUN"]], start_new_session=True)
     yield
     if "STUBBORN" in os.environ:

@@ -1,1 +1,1 @@
-# What is checked differs from run to run.
+# Tests replace the content of this file for each run.

@@ -1,0 +1,47 @@
+//! The isolation and the limits that the machine enforces. They are part of every action key, so that a result obtained with
+//! weaker isolation or other limits is never used in place of another. The enforcement is in the crate `sandbox`.
+
+use std::collections::BTreeMap;
+
+/// The environment in which commands run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// The isolation level: `full`, `no-landlock` or `none`.
+    pub isolation: &'static str,
+    /// The limits of each step.
+    pub limits: Limits,
+}
+
+/// The limits of one step. All are hashed, because a step that reaches a limit can behave differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The size of each scratch file system, and the space for additions to the sources.
+    pub scratch_bytes: u64,
+    /// The number of files in each scratch file system, and of additions to the sources.
+    pub scratch_inodes: u64,
+    /// The number of processes and threads.
+    pub processes: u64,
+    /// The number of open files of one process.
+    pub open_files: u64,
+    /// The size of the largest file that the step may write.
+    pub file_bytes: u64,
+    /// The memory of all processes together, if it is limited.
+    pub memory_bytes: Option<u64>,
+}
+
+impl Platform {
+    /// The platform properties of the Remote Execution API that represent this platform, by name.
+    pub fn properties(&self) -> BTreeMap<String, String> {
+        let limits = &self.limits;
+        let mut properties = BTreeMap::from([
+            ("isolation".to_owned(), self.isolation.to_owned()),
+            ("limit:scratch-bytes".to_owned(), limits.scratch_bytes.to_string()),
+            ("limit:scratch-inodes".to_owned(), limits.scratch_inodes.to_string()),
+            ("limit:processes".to_owned(), limits.processes.to_string()),
+            ("limit:open-files".to_owned(), limits.open_files.to_string()),
+            ("limit:file-bytes".to_owned(), limits.file_bytes.to_string()),
+        ]);
+        properties.extend(limits.memory_bytes.map(|bytes| ("limit:memory-bytes".to_owned(), bytes.to_string())));
+        properties
+    }
+}

@@ -1,0 +1,98 @@
+//! How a step is carried out and whether its result is cached. Nothing here is part of the action key, because none of it can
+//! change the bytes of a successful result.
+
+use std::time::Duration;
+
+use crate::action::outcome::Exit;
+use crate::base::{Digest, RelPath};
+
+/// How a step is carried out.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The step's name in progress and errors.
+    pub label: String,
+    /// Wall clock time. A step that exceeds it fails, and failures are not cached.
+    pub timeout: Option<Duration>,
+    /// The number of times that the step is tried until it succeeds, at least 1.
+    pub attempts: u32,
+    /// How the action cache is used.
+    pub cache: CachePolicy,
+    /// The environment variable that receives the number of the execution slot, from 0. The planner guarantees that results do
+    /// not depend on it.
+    pub slot_variable: Option<String>,
+    /// Set for a step that can use several cores.
+    pub core_share: Option<CoreShare>,
+    /// Set for a tool that keeps incremental state.
+    pub incremental: Option<Incremental>,
+    /// Set for a tool that checks each file independently.
+    pub per_file: Option<PerFile>,
+}
+
+impl Policy {
+    /// One attempt without a timeout, cached if the exit code is 0.
+    pub fn new(label: String) -> Policy {
+        Policy {
+            label,
+            timeout: None,
+            attempts: 1,
+            cache: CachePolicy { read: true, write: true, success_codes: vec![0] },
+            slot_variable: None,
+            core_share: None,
+            incremental: None,
+            per_file: None,
+        }
+    }
+
+    /// Whether a result counts as successful.
+    pub fn is_success(&self, exit: Exit) -> bool {
+        matches!(exit, Exit::Code(code) if self.cache.success_codes.contains(&code))
+    }
+}
+
+/// How a step uses the action cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// Whether an earlier result may be used.
+    pub read: bool,
+    /// Whether a successful result is stored for later runs.
+    pub write: bool,
+    /// Exit codes of successful results, usually only 0. Others are never cached, and cause another attempt.
+    pub success_codes: Vec<i32>,
+}
+
+/// The number of cores that a step may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoreShare {
+    /// The environment variable that receives the number of processes. It is 0 if all slots are in use: then the step works in
+    /// a single process.
+    pub variable: String,
+    /// The upper limit of that number.
+    pub at_most: usize,
+}
+
+/// A tool that keeps incremental state between runs. Its findings must not depend on the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incremental {
+    /// The absolute mount point of the state that the step starts from. Nothing is mounted if there is no state.
+    pub state_at: String,
+    /// The directory below `/out` where the step writes its new state. A symbolic link into `state_at` takes over that file of
+    /// the earlier state.
+    pub state_out: RelPath,
+    /// The digest of the inputs that a state depends on, apart from the images: mainly settings files. A state is used only if
+    /// they are unchanged.
+    pub state_inputs: Digest,
+    /// Whether to start without a state and replace all earlier ones.
+    pub discard_state: bool,
+}
+
+/// A tool that checks each file independently, so that files known to be clean can be dropped from `argv`. Its findings about
+/// a file must not depend on the other files in `argv`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PerFile {
+    /// The number of arguments at the end of `argv` that are files of the input root.
+    pub files: usize,
+    /// The digest of everything in the input root except these files: mainly settings files.
+    pub context: Digest,
+    /// A regular expression for output lines that report no finding.
+    pub ignored_output: Option<String>,
+}

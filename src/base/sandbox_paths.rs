@@ -1,0 +1,35 @@
+//! The paths that every sandbox has. Steps, their images and the code that reads their output agree on them here.
+
+/// A private copy of the input root; the working directory of a step is here or below.
+pub const SRC: &str = "/src";
+/// What a step leaves here is captured as its output.
+pub const OUT: &str = "/out";
+/// The venv image: a tool, the requirements of targets, or both.
+pub const DEPS: &str = "/deps";
+/// The interpreter of the venv image.
+pub const DEPS_PYTHON: &str = "/deps/bin/python";
+/// Interpreters that are not part of the system tree.
+pub const TOOLCHAIN: &str = "/toolchain";
+/// The requirements of sources, for a checker whose own packages are at [`DEPS`].
+pub const REQUIREMENTS: &str = "/requirements";
+/// The incremental state that a step starts from.
+pub const STATE: &str = "/state";
+/// Scratch space, discarded with the sandbox.
+pub const TMP: &str = "/tmp";
+/// The home directory, empty and discarded with the sandbox.
+pub const HOME: &str = "/home/waders";
+
+/// A file or directory of the repository, as a step sees it. `path` is relative to the build root.
+pub fn in_src(path: &str) -> String {
+    if path.is_empty() { SRC.to_owned() } else { format!("{SRC}/{path}") }
+}
+
+/// A file or directory of the output, as a step sees it. `path` is relative to the output root.
+pub fn in_out(path: &str) -> String {
+    format!("{OUT}/{path}")
+}
+
+/// A program of the venv image.
+pub fn in_deps_bin(program: &str) -> String {
+    format!("{DEPS}/bin/{program}")
+}

@@ -1,0 +1,12 @@
+//! The local action cache and the local runner: outcomes in the store's index, actions in sandboxes of this machine.
+
+pub mod action_cache;
+mod incremental;
+pub mod index;
+mod output;
+mod per_file;
+mod request;
+pub mod runner;
+
+pub use action_cache::LocalActionCache;
+pub use runner::LocalRunner;

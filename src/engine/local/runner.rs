@@ -1,0 +1,165 @@
+//! The local runner: materializes the inputs of an action, runs it in a sandbox of this machine and captures its output. When
+//! an action runs is decided in `executor`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use waders_sandbox::{Isolation, Mount, Request, Spawner};
+
+use crate::action::{Action, Exit, Outcome, Platform};
+use crate::base::Digest;
+use crate::engine::local::incremental::{self, StartingState, State};
+use crate::engine::local::output::{Captured, Output};
+use crate::engine::local::request;
+use crate::engine::runner::Running;
+use crate::engine::{CancelLevel, Error, Run, Runner};
+use crate::store::Store;
+
+/// How this machine isolates steps.
+#[derive(Clone, Debug)]
+pub struct LocalSettings {
+    /// The isolation and limits that are part of action keys.
+    pub platform: Platform,
+    /// The isolation level in `platform`.
+    pub isolation: Isolation,
+    /// The time that a step has to clean up after SIGINT.
+    pub grace: Duration,
+}
+
+/// Runs actions in sandboxes of this machine.
+pub struct LocalRunner {
+    store: Arc<Store>,
+    settings: LocalSettings,
+    /// Started with the first process, because often everything is cached.
+    spawner: OnceCell<Spawner>,
+}
+
+/// The outcome of one attempt and its new incremental state.
+struct Attempt {
+    outcome: Outcome,
+    state: Option<Digest>,
+}
+
+impl LocalRunner {
+    /// A runner that has not started its spawner yet.
+    pub fn new(store: Arc<Store>, settings: LocalSettings) -> LocalRunner {
+        LocalRunner { store, settings, spawner: OnceCell::new() }
+    }
+
+    /// The spawner. The first call starts it, which takes a few milliseconds.
+    async fn spawner(&self) -> Result<&Spawner, waders_sandbox::Error> {
+        let start = || async {
+            let started = tokio::task::spawn_blocking(Spawner::start).await;
+            started.unwrap_or(Err(waders_sandbox::Error::SpawnerGone))
+        };
+        self.spawner.get_or_try_init(start).await
+    }
+
+    async fn run_attempts(&self, run: Run<'_>) -> Result<Outcome, Error> {
+        let Action { policy, .. } = run.action;
+        // The spawner starts while the inputs are materialized. Its errors are reported when it is used.
+        let mounts = async {
+            tokio::task::block_in_place(|| {
+                request::mount_inputs(&self.store, &self.settings.platform.limits, run.inputs)
+            })
+        };
+        let (_, mounts) = tokio::join!(self.spawner(), mounts);
+        let mounts = mounts?;
+        let mut start = policy.incremental.as_ref().zip(run.state_key).and_then(|(incremental, key)| {
+            tokio::task::block_in_place(|| incremental::choose(&self.store, incremental, &key, run.inputs.root))
+        });
+        let mut attempt = 1;
+        loop {
+            let Attempt { mut outcome, state } = self.attempt(&run, &mounts, start.as_ref()).await?;
+            outcome.attempts = attempt;
+            let success = policy.is_success(outcome.exit);
+            if let (true, Some(tree), Some(incremental), Some(key)) =
+                (success, state, &policy.incremental, run.state_key)
+            {
+                incremental::add(&self.store, incremental, &key, State { sources: run.inputs.root, tree })?;
+            }
+            if success || outcome.exit == Exit::Interrupted {
+                return Ok(outcome);
+            }
+            // The state may have caused the failure, so only an attempt without a state counts.
+            if start.take().is_none() {
+                if attempt >= policy.attempts {
+                    return Ok(outcome);
+                }
+                attempt += 1;
+            }
+        }
+    }
+
+    async fn attempt(&self, run: &Run<'_>, mounts: &[Mount], start: Option<&StartingState>) -> Result<Attempt, Error> {
+        let policy = &run.action.policy;
+        let output = Output::create(&self.store, run.action)?;
+        let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
+        let request = request::request(&self.settings, run.action, &mounts, &output.dir, run.slot);
+        let ended = self.process(run, request, &output).await?;
+        if ended.exit != waders_sandbox::Exit::Code(0) {
+            output.refuse_full_disk()?;
+        }
+        let started_from = start.map(|start| start.tree);
+        let captured =
+            tokio::task::block_in_place(|| output.capture(&self.store, policy.incremental.as_ref(), started_from));
+        let Captured { stdout, stderr, output, state } =
+            captured.map_err(|source| Error::Capture { label: policy.label.clone(), source })?;
+        let outcome = Outcome {
+            exit: exit(ended.exit),
+            stdout,
+            stderr,
+            output,
+            wall: ended.wall,
+            max_rss_bytes: ended.max_rss_bytes,
+            attempts: 1,
+            started_from,
+        };
+        Ok(Attempt { outcome, state })
+    }
+
+    /// Runs the process and waits for its end. Forwards requests to stop.
+    async fn process(
+        &self,
+        run: &Run<'_>,
+        request: Request,
+        output: &Output,
+    ) -> Result<waders_sandbox::Outcome, Error> {
+        let failed = |source| Error::Sandbox { label: run.action.policy.label.clone(), source };
+        let (stdout, stderr) = output.streams(run.action.command.terminal)?;
+        let (sender, mut ended) = tokio::sync::oneshot::channel();
+        let done = move |outcome| drop(sender.send(outcome));
+        let spawner = self.spawner().await.map_err(failed)?;
+        let step = spawner.start_step(&request, stdout, stderr, run.slot.others_to_start(), done).map_err(failed)?;
+        let mut level = CancelLevel::None;
+        loop {
+            tokio::select! {
+                outcome = &mut ended => {
+                    let lost = |_| Error::Bug("the spawner lost a process".to_owned());
+                    return outcome.map_err(lost)?.map_err(failed);
+                }
+                raised = run.cancellation.exceeds(level) => {
+                    level = raised;
+                    if level == CancelLevel::Kill { step.kill() } else { step.interrupt() }
+                }
+            }
+        }
+    }
+}
+
+impl Runner for LocalRunner {
+    fn run<'r>(&'r self, run: Run<'r>) -> Running<'r> {
+        Box::pin(self.run_attempts(run))
+    }
+}
+
+fn exit(exit: waders_sandbox::Exit) -> Exit {
+    match exit {
+        waders_sandbox::Exit::Code(code) => Exit::Code(code),
+        waders_sandbox::Exit::Signal(signal) => Exit::Signal(signal),
+        waders_sandbox::Exit::TimedOut => Exit::TimedOut,
+        waders_sandbox::Exit::Interrupted => Exit::Interrupted,
+        waders_sandbox::Exit::OutOfMemory => Exit::OutOfMemory,
+    }
+}

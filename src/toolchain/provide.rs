@@ -1,0 +1,227 @@
+//! Provides the toolchain of a request from the lock and the store. If everything is locked and stored, which is the usual
+//! case, this reads only a few directory messages.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::debian::{self, Archive};
+use super::lock::{Lock, Provider, Record};
+use super::{
+    Constraints, Error, Offer, ProviderContext, Request, Toolchain, host, prefix, select_interpreter, standalone,
+};
+use crate::base::{Digest, RelPath, sandbox_paths};
+use crate::store::{self, Entry};
+
+/// The directories of a toolchain's tree that are mounted, besides those in `toolchain/`.
+const MOUNTS: [&str; 2] = ["usr", "etc/ssl"];
+
+/// Provides the locked toolchain of a request and makes its trees available in the store. Unless the lock is frozen, missing
+/// records are added to it; the caller saves it afterwards.
+pub fn provide(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
+    let records = locked_records(lock, request, context)?;
+    match compose(&records, context) {
+        Err(Error::Store(store::Error::Missing(_))) => {
+            recreate_trees(&records, context, true)?;
+            compose(&records, context)
+        }
+        composed => composed,
+    }
+}
+
+/// Like [`provide`], but downloads and unpacks everything again: for a store in which files of a tree are missing.
+pub fn restore(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
+    let records = locked_records(lock, request, context)?;
+    recreate_trees(&records, context, false)?;
+    compose(&records, context)
+}
+
+/// The record of the system tree and, if the request has constraints, that of the interpreter.
+fn locked_records(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Vec<Record>, Error> {
+    let system = system_record(lock, request, context)?;
+    let python = request.python.as_ref().map(|constraints| python_record(lock, request, constraints, &system, context));
+    [Some(Ok(system)), python].into_iter().flatten().collect()
+}
+
+fn system_record(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Record, Error> {
+    let mut packages = request.packages.clone();
+    packages.sort();
+    packages.dedup();
+    let is_on_platform = |record: &Record| record.platform == request.platform;
+    let locked = lock.records().iter().find(|record| record.name == "system" && is_on_platform(record));
+    if let Some(record) = locked.filter(|record| record.wanted == packages) {
+        return Ok(record.clone());
+    }
+    if context.frozen {
+        let packages = packages.join(" ");
+        let why = match locked {
+            Some(record) => {
+                let locked = record.wanted.join(" ");
+                format!("is out of date: its system tree was locked for `{locked}`, but `{packages}` is configured")
+            }
+            None if lock.records().is_empty() => "is missing".to_owned(),
+            None => format!("is out of date: it has no system tree for `{}`", request.platform),
+        };
+        return Err(Error::Frozen { why });
+    }
+    let archive = context.archive(&request.platform)?;
+    let files = archive.resolve(&packages, &[])?;
+    let tree = debian::unpack(&context.settings.debian, context.net, context.store, &files, true)?;
+    let record = Record {
+        name: "system".to_owned(),
+        version: archive.version().to_owned(),
+        platform: request.platform.clone(),
+        provider: Provider::Debian,
+        wanted: packages,
+        tree: context.store.put_tree(&tree)?,
+        files,
+    };
+    // The interpreters of the other providers were resolved against the old system tree.
+    lock.retain(|record| {
+        !is_on_platform(record) || (record.name != "system" && record.provider == Provider::Standalone)
+    });
+    lock.insert(record.clone());
+    Ok(record)
+}
+
+fn python_record(
+    lock: &mut Lock,
+    request: &Request,
+    constraints: &Constraints,
+    system: &Record,
+    context: &ProviderContext<'_>,
+) -> Result<Record, Error> {
+    let key = constraints.key();
+    let is_python = |record: &&Record| record.name == "python" && record.platform == request.platform;
+    if let Some(record) = lock.records().iter().filter(is_python).find(|record| record.wanted.contains(&key)) {
+        return Ok(record.clone());
+    }
+    if context.frozen {
+        return Err(Error::Frozen { why: format!("is out of date: it has no interpreter for `{key}`") });
+    }
+    let offers = offers(&request.platform, context)?;
+    let (provider, version) = select_interpreter(constraints, &offers)?;
+    let is_selected = |record: &&Record| record.provider == provider && record.version == version;
+    let locked = lock.records().iter().filter(is_python).find(is_selected).cloned();
+    let mut record = match locked {
+        Some(record) => record,
+        None => lock_python(provider, &version, system, context)?,
+    };
+    record.wanted.push(key);
+    record.wanted.sort();
+    lock.insert(record.clone());
+    Ok(record)
+}
+
+fn offers(platform: &str, context: &ProviderContext<'_>) -> Result<Vec<Offer>, Error> {
+    let settings = context.settings;
+    let offer = |provider: &Provider| {
+        let versions = match provider {
+            Provider::Debian => context.archive(platform)?.interpreters()?.into_values().collect(),
+            Provider::Standalone => settings.standalone.offered_versions(),
+            Provider::Host => host::find_interpreters(&settings.host).into_iter().map(|found| found.version).collect(),
+        };
+        Ok(Offer { provider: *provider, versions })
+    };
+    settings.providers.iter().map(offer).collect()
+}
+
+fn lock_python(
+    provider: Provider,
+    version: &str,
+    system: &Record,
+    context: &ProviderContext<'_>,
+) -> Result<Record, Error> {
+    let ProviderContext { store, net, settings, .. } = *context;
+    let (files, tree) = match provider {
+        Provider::Debian => {
+            let archive = context.archive(&system.platform)?;
+            let packages = archive.interpreter_packages(&format!("python{}", prefix::minor(version)))?;
+            let files = archive.resolve(&packages, &system.files)?;
+            let tree = debian::unpack(&settings.debian, net, store, &files, true)?;
+            (files, store.put_tree(&tree)?)
+        }
+        Provider::Standalone => {
+            let (file, tree) = standalone::lock(&settings.standalone, net, store, version, &system.platform)?;
+            (vec![file], tree)
+        }
+        Provider::Host => (Vec::new(), copy_host(version, system, context)?),
+    };
+    let (name, version, platform) = ("python".to_owned(), version.to_owned(), system.platform.clone());
+    Ok(Record { name, version, platform, provider, wanted: Vec::new(), tree, files })
+}
+
+fn copy_host(version: &str, system: &Record, context: &ProviderContext<'_>) -> Result<Digest, Error> {
+    let found = host::find_interpreters(&context.settings.host).into_iter().find(|found| found.version == version);
+    let found = found.ok_or_else(|| Error::HostGone { version: version.to_owned() })?;
+    host::copy(context.store, &found, system.tree)
+}
+
+/// Creates the trees of locked toolchains in the store again and checks that they have the locked digests. With `reuse`,
+/// packages that are still unpacked in the store are not downloaded.
+fn recreate_trees(records: &[Record], context: &ProviderContext<'_>, reuse: bool) -> Result<(), Error> {
+    let ProviderContext { store, net, settings, .. } = *context;
+    let system = records.iter().find(|record| record.name == "system");
+    for record in records {
+        let got = match (record.provider, record.files.first(), system) {
+            (Provider::Standalone, Some(file), _) => {
+                standalone::restore(&settings.standalone, net, store, file, &record.platform)?
+            }
+            (Provider::Host, _, Some(system)) => copy_host(&record.version, system, context)?,
+            _ => store.put_tree(&debian::unpack(&settings.debian, net, store, &record.files, reuse)?)?,
+        };
+        if got != record.tree {
+            let toolchain = format!("{} {}", record.name, record.version);
+            return Err(Error::Differs { toolchain, expected: Box::new(record.tree), got: Box::new(got) });
+        }
+    }
+    Ok(())
+}
+
+fn compose(records: &[Record], context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
+    let store = context.store;
+    let parts: Vec<_> = records.iter().map(|record| (RelPath::root(), record.tree)).collect();
+    let digest = store.merge(&parts)?;
+    let mut mounts = BTreeMap::new();
+    for path in MOUNTS {
+        let tree = store.subtree(digest, &RelPath::parse(path).expect("constants are clean"))?;
+        mounts.extend(tree.map(|tree| (format!("/{path}"), tree)));
+    }
+    if let Some(Entry::Directory(dir)) =
+        store.lookup(digest, &RelPath::parse("toolchain").expect("constants are clean"))?
+    {
+        for (name, entry) in store.directory(dir)?.entries {
+            if let Entry::Directory(tree) = entry {
+                mounts.insert(format!("{}/{name}", sandbox_paths::TOOLCHAIN), tree);
+            }
+        }
+    }
+    let python = records.iter().find(|record| record.name == "python");
+    Ok(Toolchain {
+        mounts,
+        python: python.map(interpreter_path),
+        python_version: python.map(|record| record.version.clone()),
+        digest,
+        portable: records.iter().all(|record| record.provider != Provider::Host),
+    })
+}
+
+fn interpreter_path(record: &Record) -> PathBuf {
+    let minor = prefix::minor(&record.version);
+    match record.provider {
+        Provider::Debian => PathBuf::from(format!("/usr/bin/python{minor}")),
+        Provider::Standalone | Provider::Host => {
+            PathBuf::from(format!("{}/bin/python{minor}", prefix::mount_point(&minor)))
+        }
+    }
+}
+
+impl ProviderContext<'_> {
+    /// The archive is opened once, since its index is large.
+    fn archive(&self, platform: &str) -> Result<&Archive, Error> {
+        if let Some(archive) = self.archive.get() {
+            return Ok(archive);
+        }
+        let archive = Archive::open(&self.settings.debian, self.net, platform)?;
+        Ok(self.archive.get_or_init(|| archive))
+    }
+}

@@ -1,0 +1,190 @@
+//! A copy of the fixture repositories with everything that transcripts need: locks, wheels, and a store that they share.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::transcripts::wheels;
+
+/// A copy of the fixture repositories of one kind.
+pub struct Workspace {
+    /// `reading` or `running`.
+    kind: &'static str,
+    dir: tempfile::TempDir,
+    env: Vec<(String, String)>,
+}
+
+const WADERS: &str = env!("CARGO_BIN_EXE_waders");
+
+impl Workspace {
+    /// Copies the repositories. `kind` is `reading` or `running`.
+    pub fn new(kind: &'static str) -> Workspace {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let wheels = dir.path().join("wheels");
+        wheels::write_all(&wheels);
+        copy(&source(kind), dir.path(), &|text| wheels::fill_in(text, &wheels));
+        let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock");
+        for entry in fs::read_dir(dir.path()).unwrap().flatten() {
+            let is_repository = entry.path().join("pants.toml").exists();
+            if is_repository && !entry.path().join("without-lock").exists() {
+                fs::copy(&lock, entry.path().join("waders.lock")).unwrap();
+            }
+        }
+        let env = env(&wheels);
+        Workspace { kind, dir, env }
+    }
+
+    /// The copy of a fixture repository.
+    pub fn repository(&self, name: &str) -> PathBuf {
+        self.dir.path().join(format!("{name}.in"))
+    }
+
+    /// A command that runs this program in a repository.
+    pub fn waders(&self, repository: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(WADERS);
+        command.args(args).current_dir(self.repository(repository)).envs(self.env.iter().cloned());
+        command
+    }
+
+    /// A workspace for goals that run steps. If steps cannot run on this machine, prints the reason and returns `None`.
+    pub fn running() -> Option<Workspace> {
+        let workspace = Workspace::new("running");
+        match workspace.reason_to_skip() {
+            None => Some(workspace),
+            Some(reason) => {
+                println!("skipped: {reason}");
+                None
+            }
+        }
+    }
+
+    /// The reason why steps cannot run on this machine, if any. The first call also downloads the toolchain into the store.
+    fn reason_to_skip(&self) -> Option<String> {
+        static REASON: OnceLock<Option<String>> = OnceLock::new();
+        let probe = || {
+            let test = |repository, spec| {
+                let mut command = self.waders(repository, &["test", spec]);
+                command.env("WADERS_TEST_EXTRA_ENV_VARS", "[]").output().unwrap()
+            };
+            let Output { status, stderr, .. } = test("daily", "::");
+            // Its wheel is compiled here, since the transcripts expect a store with the compiled wheel.
+            test("locks", "tests/sound_test.py");
+            let unavailable = [69, 71].contains(&status.code().unwrap_or_default());
+            unavailable.then(|| String::from_utf8_lossy(&stderr).into_owned())
+        };
+        REASON.get_or_init(probe).clone()
+    }
+
+    /// Runs the commands of every transcript and compares their output.
+    pub fn check_transcripts(&self) {
+        let cases = trycmd::TestCases::new();
+        cases.register_bin("waders", PathBuf::from(WADERS));
+        for (name, path) in programs() {
+            cases.register_bin(name, path);
+        }
+        for (name, value) in &self.env {
+            cases.env(name, value);
+        }
+        cases.insert_var("[WHEELS]", format!("file://{}", self.dir.path().join("wheels").display())).unwrap();
+        cases.insert_var("[STORE]", store().join("waders").display().to_string()).unwrap();
+        cases.case(self.dir.path().join("*.trycmd"));
+        cases.run();
+        self.save_overwritten_transcripts();
+    }
+
+    /// With `TRYCMD=overwrite`, copies the new transcripts to the source directory, redacted.
+    fn save_overwritten_transcripts(&self) {
+        if std::env::var("TRYCMD").is_ok_and(|mode| mode == "overwrite") {
+            for entry in fs::read_dir(self.dir.path()).unwrap().flatten() {
+                if entry.path().extension().is_some_and(|extension| extension == "trycmd") {
+                    let transcript = fs::read_to_string(entry.path()).unwrap();
+                    fs::write(source(self.kind).join(entry.file_name()), redact(&transcript)).unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// Replaces durations and versions by `[..]`, and lines about steps by `...` if their number or order varies.
+fn redact(transcript: &str) -> String {
+    let mut text = transcript.to_owned();
+    for (pattern, replacement) in [
+        (r" in \d+\.\d\ds", " in [..]s"),
+        (r#""seconds": \d+(\.\d+)?"#, r#""seconds": [..]"#),
+        (r"(?m)^platform linux .*$", "platform linux [..]"),
+        (r"(?m)^plugins: .*$", "plugins: [..]"),
+        (r"(?m)(looked at `[^`]+`).*$", "$1[..]"),
+        (r"(?m)package `[^`]+`( \([^)]+\))?$", "package `[..]"),
+        (r"(?m)cannot reach `http://(?:[^1].*)$", "cannot reach [..]"),
+        (r"/waders/tmp/\w+`", "/waders/tmp/[..]`"),
+        (r"(?m)^((Completed|Failed): .*\n){2,}", "...\n"),
+        // These lines are missing if the results of the tools are cached.
+        (r"(?m)^Completed: (black|flake8|isort|mypy|pyright|ruff).*\n", "...\n"),
+        (r"(?m)^([✓✕+] (black|flake8|isort|mypy|pyrefly|pyright|pyupgrade|ruff|ty)( \w+)+) in .*$", "$1 in [..]"),
+        (r"(?m)^(.*\n)?Completed: compile .*\n(Completed: .*\n)*", "${1}...\n"),
+    ] {
+        text = regex::Regex::new(pattern).unwrap().replace_all(&text, replacement).into_owned();
+    }
+    text
+}
+
+fn source(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli").join(kind)
+}
+
+/// The cache directory of all transcripts. It persists between test runs, so that downloads are made once.
+pub fn store() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("transcripts/cache")
+}
+
+/// Variables that override the caller's environment, which names the sources of packages.
+fn env(wheels: &Path) -> Vec<(String, String)> {
+    let inherited = |name: &str| std::env::var(name).unwrap_or_default();
+    let bin = Path::new(WADERS).parent().unwrap();
+    // A different value for each test run, so that results of earlier runs are not reused.
+    let run = now_nanos();
+    [
+        ("CI", String::new()),
+        ("PATH", format!("{}:{}:{}", bin.display(), conditions().display(), inherited("PATH"))),
+        ("PIP_FIND_LINKS", format!("{} {}", inherited("PIP_FIND_LINKS"), wheels.display())),
+        ("WADERS_TEST_EXTRA_ENV_VARS", format!("+['TRANSCRIPTS_RUN={run}']")),
+        ("XDG_CACHE_HOME", store().display().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+pub fn now_nanos() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()
+}
+
+/// The directory of programs that run a command under unusual conditions.
+fn conditions() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/conditions")
+}
+
+fn programs() -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(conditions()).unwrap().flatten();
+    let conditions = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    let standard = ["cat", "env", "ls", "rm"].map(|name| (name.to_owned(), Path::new("/usr/bin").join(name)));
+    conditions.chain(standard).collect()
+}
+
+fn copy(from: &Path, to: &Path, fill_in: &dyn Fn(String) -> String) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy(&source, &target, fill_in);
+        } else if source.ends_with("run.py") {
+            // Different content for each test run, so that findings of earlier runs are not reused.
+            fs::write(target, format!("# {}\n", now_nanos())).unwrap();
+        } else if source.extension().is_some_and(|extension| extension == "lock") {
+            fs::write(target, fill_in(fs::read_to_string(source).unwrap())).unwrap();
+        } else {
+            fs::copy(source, target).unwrap();
+        }
+    }
+}
