@@ -11,7 +11,9 @@ use crate::tools::{self, Call, Kind, Tool};
 /// One way in which a goal calls a tool.
 #[derive(Clone, Debug)]
 pub struct EnabledCall {
+    /// The tool.
     pub tool: Tool,
+    /// How the goal calls it.
     pub call: Call,
 }
 
