@@ -147,7 +147,7 @@ fn reach(session: &mut Session) -> Result<PackageSources, Error> {
     }
     let names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
     let vars = &session.environment().vars;
-    reach.proxies = names.iter().filter_map(|name| Some((name.to_string(), vars.get(*name)?.clone()))).collect();
+    reach.proxies = names.iter().filter_map(|name| Some((name.to_string(), vars.get(name)?.clone()))).collect();
     Ok(reach)
 }
 
