@@ -33,7 +33,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 fn counts(session: &Session, files: &[RelPath]) -> BTreeMap<&'static str, LineCount> {
     let count = |file: &RelPath| {
         let language = Language::from_file_name(file.file_name()?)?;
-        let text = std::fs::read_to_string(file.to_path(session.build_root())).ok()?;
+        let text = session.context.tracker.read_to_string(&file.to_path(session.build_root())).ok()?;
         Some((language.name, language.count(&text)))
     };
     let found: Vec<(&str, LineCount)> = files.par_iter().filter_map(count).collect();

@@ -16,15 +16,15 @@ const GOAL: &str = "dependents";
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
     let DependentsSettings { transitive, closed, json } = DependentsSettings::parse(session.config());
-    let asked = Mode { transitive, closed };
+    let query = Query { transitive, closed };
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
-    let found = asked.find(&graph, &dependencies, &selected);
+    let found = query.find(&graph, &dependencies, &selected);
     // Targets that could not be loaded may depend on anything.
     session.report_load_errors(|_| true);
     session.report_inference(&dependencies, &found.iter().chain(&selected).cloned().collect())?;
     if json {
         let each = |address: &Address| {
-            let found = asked.find(&graph, &dependencies, std::slice::from_ref(address));
+            let found = query.find(&graph, &dependencies, std::slice::from_ref(address));
             let mut found: Vec<String> = found.iter().map(Address::to_string).collect();
             found.sort();
             (address.to_string(), Value::from(found))
@@ -38,12 +38,12 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 /// The flags of the goal.
-struct Mode {
+struct Query {
     transitive: bool,
     closed: bool,
 }
 
-impl Mode {
+impl Query {
     /// The dependents, in the order of lists.
     fn find(&self, graph: &TargetGraph, dependencies: &Dependencies, addresses: &[Address]) -> Vec<Address> {
         let targets = self.expand(graph, addresses);

@@ -33,13 +33,28 @@ pub enum Error {
     Glob(#[from] base::glob::Error),
     /// A file of the repository cannot be read.
     #[error("cannot read `{file}`")]
-    ReadFile { file: base::RelPath, source: std::io::Error },
+    ReadFile {
+        /// The file.
+        file: base::RelPath,
+        /// The reason.
+        source: std::io::Error,
+    },
     /// A file for results cannot be written.
     #[error("cannot write `{}`", path.display())]
-    Output { path: PathBuf, source: std::io::Error },
+    Output {
+        /// The file, absolute.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
     /// A goal of a backend that is not enabled.
     #[error("`{goal}` belongs to the backend `{backend}`, which is not enabled")]
-    NeedsBackend { goal: &'static str, backend: &'static str },
+    NeedsBackend {
+        /// The name of the goal.
+        goal: &'static str,
+        /// The backend that has it.
+        backend: &'static str,
+    },
     /// `py-constraints --summary` with specs.
     #[error("`py-constraints --summary` covers the whole repository and takes no specs")]
     SummaryOfAll,
@@ -51,7 +66,12 @@ pub enum Error {
     NoBuildFormatter(String),
     /// `tailor` would write files that are not BUILD files.
     #[error("`[tailor] build_file_name` is `{name}`, which does not match `[GLOBAL] build_patterns`: `{patterns}`")]
-    BuildFileName { name: String, patterns: String },
+    BuildFileName {
+        /// The name of the option.
+        name: String,
+        /// The patterns, joined.
+        patterns: String,
+    },
     /// `--test-debug` with several test files.
     #[error("`--test-debug` runs one test file at a time, but the command line selects {0}")]
     DebugOne(usize),
@@ -63,7 +83,12 @@ pub enum Error {
     Shard(String),
     /// coverage failed.
     #[error("cannot create the coverage report: {exit}\n{stderr}")]
-    NoCoverageReport { exit: Exit, stderr: String },
+    NoCoverageReport {
+        /// How coverage ended.
+        exit: Exit,
+        /// What coverage wrote.
+        stderr: String,
+    },
 }
 
 /// Errors that reach goals through the session's services.

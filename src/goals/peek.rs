@@ -18,6 +18,7 @@ use crate::store::{HashedFile, fingerprint};
 use crate::targets::kind::{Kind, Sources};
 use crate::targets::visibility::Side;
 use crate::targets::{Address, EnabledBackends, Target, TargetGraph, field_values};
+use crate::tracked::Tracker;
 
 const GOAL: &str = "peek";
 
@@ -28,7 +29,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     session.report_inference(&dependencies, &selected.iter().cloned().collect())?;
     let targets: Vec<&Target> = selected.iter().filter_map(|address| graph.get(address)).collect();
     let peek = Peek {
-        files: hashed(session.build_root(), &targets),
+        files: hashed(&session.context.tracker, session.build_root(), &targets),
         graph: &graph,
         dependencies: &dependencies,
         enabled: EnabledBackends::from_config(session.config()),
@@ -102,12 +103,12 @@ impl Peek<'_> {
 }
 
 /// Hashes each source once: a generator has the same sources as the targets that it generates.
-fn hashed<'a>(root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, HashedFile> {
+fn hashed<'a>(tracker: &Tracker, root: &Path, targets: &[&'a Target]) -> HashMap<&'a RelPath, HashedFile> {
     let files: BTreeSet<&RelPath> = targets.iter().flat_map(|target| &target.sources).collect();
     let read = |file: &'a RelPath| {
         let path = file.to_path(root);
-        let executable = std::fs::metadata(&path).ok()?.permissions().mode() & 0o100 != 0;
-        Some((file, HashedFile::from_content(&std::fs::read(&path).ok()?, executable)))
+        let executable = tracker.metadata(&path).ok()?.permissions().mode() & 0o100 != 0;
+        Some((file, HashedFile::from_content(&tracker.read(&path).ok()?, executable)))
     };
     files.into_par_iter().filter_map(read).collect()
 }

@@ -1,7 +1,6 @@
 //! `tailor`: adds missing targets to BUILD files. `targets::missing` finds them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
@@ -67,7 +66,8 @@ fn find_missing(session: &mut Session) -> Result<Vec<MissingTarget>, Error> {
     let dirs: BTreeSet<RelPath> = session.select_files()?.iter().filter_map(RelPath::parent).collect();
     let (graph, roots) = (session.load_graph()?, session.find_source_roots()?);
     let root = session.build_root().to_owned();
-    let read = |file: &RelPath| fs::read(file.to_path(&root)).ok();
+    let tracker = session.context.tracker.clone();
+    let read = |file: &RelPath| tracker.read(&file.to_path(&root)).ok();
     let input = missing::SearchInput { graph: &graph, config: session.config(), dirs: &dirs, read: &read };
     let SearchResult { mut missing, unreadable } = missing::find_missing(&input)?;
     missing.extend(inference::missing_binaries::find(&input, &roots));
@@ -88,7 +88,8 @@ fn by_build_file(
     let mut order = Vec::new();
     for missing in missing {
         let mut file = missing.dir.push(name)?;
-        if file.to_path(session.build_root()).is_dir() {
+        let metadata = session.context.tracker.metadata(&file.to_path(session.build_root()));
+        if metadata.is_ok_and(|metadata| metadata.is_dir()) {
             // A directory has the name; Pants avoids it in the same way.
             file = missing.dir.push(&format!("{name}.pants"))?;
         }
@@ -104,7 +105,7 @@ fn by_build_file(
 /// Adds targets to a BUILD file, unless `check` is set. Returns whether the file is new.
 fn add(session: &Session, file: &RelPath, missing: &[MissingTarget], settings: &TailorSettings) -> Result<bool, Error> {
     let path = file.to_path(session.build_root());
-    let now = match fs::read_to_string(&path) {
+    let now = match session.context.tracker.read_to_string(&path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(source) => return Err(Error::ReadFile { file: file.clone(), source }),

@@ -2,7 +2,6 @@
 //! names.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
@@ -71,7 +70,8 @@ fn read(session: &mut Session) -> Result<Updates, Error> {
     let mut updates = Updates::new();
     for file in files.into_iter().filter(|file| graph.is_build_file(file)) {
         let path = file.to_path(session.build_root());
-        let was = fs::read(path).map_err(|source| Error::ReadFile { file: file.clone(), source })?;
+        let was =
+            session.context.tracker.read(&path).map_err(|source| Error::ReadFile { file: file.clone(), source })?;
         updates.insert(file, Update { now: was.clone(), was, changes: Vec::new() });
     }
     Ok(updates)
@@ -147,7 +147,7 @@ fn macros(session: &mut Session) -> Result<BTreeSet<String>, Error> {
     let globs = Globs::compile(session.context.global().prelude_globs.iter().map(String::as_str))?;
     let mut names = BTreeSet::new();
     for file in graph.files().matching(&RelPath::root(), &globs) {
-        let text = fs::read(file.to_path(session.build_root())).unwrap_or_default();
+        let text = session.context.tracker.read(&file.to_path(session.build_root())).unwrap_or_default();
         names.extend(parsed(&file, &text).map(|prelude| defined_names(&prelude)).unwrap_or_default());
     }
     Ok(names)

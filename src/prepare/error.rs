@@ -31,25 +31,61 @@ pub enum Error {
     Index(#[from] index::Error),
     /// `--frozen` or CI, and requirements that no lock has.
     #[error("the requirements of {owner} are not pinned by `{file}`")]
-    FrozenRequirements { owner: String, file: String },
+    FrozenRequirements {
+        /// Whose requirements they are, in words.
+        owner: String,
+        /// The lock in the build root.
+        file: String,
+    },
     /// uv failed.
     #[error("cannot pin the requirements of {owner}: {exit}\n{stderr}")]
-    NotPinned { owner: String, exit: Exit, stderr: String },
+    NotPinned {
+        /// Whose requirements they are, in words.
+        owner: String,
+        /// How uv ended.
+        exit: Exit,
+        /// What uv wrote.
+        stderr: String,
+    },
     /// An option that needs a package which the tool's lock does not have.
     #[error("`{wanted_by}` needs `{plugin}`, which is not among the packages of `{tool}`")]
-    NoPlugin { plugin: &'static str, wanted_by: &'static str, tool: String, remedy: String },
+    NoPlugin {
+        /// The package.
+        plugin: &'static str,
+        /// The option.
+        wanted_by: &'static str,
+        /// The scope of the tool.
+        tool: String,
+        /// The hint.
+        remedy: String,
+    },
     /// A goal without tools.
     #[error("no enabled backend provides a tool for the goal `{goal}`")]
-    NoTool { goal: String },
+    NoTool {
+        /// The name of the goal.
+        goal: String,
+    },
     /// `--only` with an unknown name.
     #[error("`--{goal}-only={name}` does not name an enabled tool")]
-    NoSuchTool { goal: String, name: String, known: Vec<String> },
+    NoSuchTool {
+        /// The name of the goal.
+        goal: String,
+        /// The unknown name.
+        name: String,
+        /// The names of enabled tools.
+        known: Vec<String>,
+    },
     /// A tool's option that lists globs.
     #[error("globs of files that a tool works on")]
     ToolGlobs(#[source] base::glob::Error),
     /// A settings file of a tool.
     #[error("`{}` cannot be used: {why}", path.display())]
-    Settings { path: PathBuf, why: String },
+    Settings {
+        /// Relative to the build root.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
     /// A test target without a file.
     #[error("{0} has no source file")]
     NoSource(Address),
@@ -61,7 +97,12 @@ pub enum Error {
     NeedsGenerated(Vec<String>),
     /// A target with a tag that the settings do not allow.
     #[error("{target} is tagged `{tag}`, which is not allowed here")]
-    Tag { target: Address, tag: &'static str },
+    Tag {
+        /// The target.
+        target: Address,
+        /// The tag.
+        tag: &'static str,
+    },
     /// The globs of an option.
     #[error("`[test] extra_inputs`")]
     ExtraInputs(#[source] base::glob::Error),

@@ -131,16 +131,18 @@ fn reach(session: &mut Session) -> Result<PackageSources, Error> {
         indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(),
         ..PackageSources::default()
     };
+    let tracker = session.context.tracker.clone();
+    let is_dir = |path: &str| tracker.metadata(Path::new(path)).is_ok_and(|metadata| metadata.is_dir());
     for place in indexes.find_links {
         match place.url.strip_prefix("file://").or_else(|| place.url.strip_prefix('/').map(|_| place.url.as_str())) {
             // Like pip, ignores a directory that does not exist.
-            Some(dir) if Path::new(dir).is_dir() => reach.wheelhouses.push(wheelhouse(session, Path::new(dir))?),
+            Some(dir) if is_dir(dir) => reach.wheelhouses.push(wheelhouse(session, Path::new(dir))?),
             Some(_) => {}
             None => reach.find_links.push(place.url),
         }
     }
     let bundle = session.context.ca_bundle().unwrap_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
-    if let Ok(bytes) = std::fs::read(bundle) {
+    if let Ok(bytes) = tracker.read(&bundle) {
         reach.certificates = Some(file_tree(session, "ca.pem", &bytes)?);
     }
     let names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];

@@ -17,8 +17,11 @@ pub struct ChangedSettings {
 /// Which dependents of changed targets are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DependentsOfChanged {
+    /// None.
     None,
+    /// Those that depend on a changed target directly.
     Direct,
+    /// Also those that depend on these, and so on.
     Transitive,
 }
 
@@ -54,6 +57,7 @@ pub struct FilterSettings {
 /// Whether only generated or only written targets are selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GranularityChoice {
+    /// Both.
     All,
     /// Targets that own at most one file.
     File,

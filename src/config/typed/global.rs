@@ -57,8 +57,11 @@ pub struct GlobalSettings {
 /// How to treat a glob that matches nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnmatchedGlobs {
+    /// Accept it.
     Ignore,
+    /// Report a warning.
     Warn,
+    /// Report an error.
     Error,
 }
 

@@ -32,7 +32,9 @@ pub struct SandboxSettings {
 /// The weakest isolation that is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IsolationChoice {
+    /// Everything.
     Full,
+    /// Everything but Landlock.
     NoLandlock,
 }
 

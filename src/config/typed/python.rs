@@ -92,17 +92,22 @@ pub struct PythonInferSettings {
 /// Which `__init__.py` files above a source are dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InitFiles {
+    /// All of them.
     Always,
     /// Those that contain more than white space.
     ContentOnly,
+    /// None.
     Never,
 }
 
 /// How to treat an import that no target provides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnownedDependency {
+    /// Accept it.
     Ignore,
+    /// Report a warning.
     Warn,
+    /// Report an error.
     Error,
 }
 

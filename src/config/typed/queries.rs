@@ -176,6 +176,7 @@ impl PyConstraintsSettings {
 pub struct GraphSettings {
     /// Whether dependencies of dependencies are drawn.
     pub transitive: bool,
+    /// The format of the output.
     pub format: GraphFormat,
 }
 

@@ -91,6 +91,7 @@ impl TestSettings {
 pub struct PytestSettings {
     /// Whether no test runs.
     pub skip: bool,
+    /// Arguments of pytest.
     pub args: Vec<String>,
     /// The format of JUnit reports.
     pub junit_family: String,

@@ -8,6 +8,7 @@ use crate::config::Config;
 pub struct ToolSettings {
     /// Whether the tool is left out.
     pub skip: bool,
+    /// Arguments of its program.
     pub args: Vec<String>,
     /// The settings files to use, relative to the build root; empty to look for them.
     pub config: Vec<String>,

@@ -11,7 +11,9 @@ use crate::tools::{self, Call, Kind, Tool};
 /// One way in which a goal calls a tool.
 #[derive(Clone, Debug)]
 pub struct EnabledCall {
+    /// The tool.
     pub tool: Tool,
+    /// How the goal calls it.
     pub call: Call,
 }
 
@@ -42,7 +44,7 @@ fn enabled_by_backends(config: &Config) -> Vec<EnabledCall> {
     let calls: Vec<EnabledCall> = tools::all().flat_map(EnabledCall::all_of).collect();
     let mut order: Vec<usize> = Vec::new();
     for backend in GlobalSettings::parse(config).backend_packages {
-        let of_backend = |index: &usize| calls[*index].call.backends.iter().any(|known| *known == backend);
+        let of_backend = |index: &usize| calls[*index].call.backends.contains(&backend);
         let new: Vec<usize> = (0..calls.len()).filter(of_backend).filter(|index| !order.contains(index)).collect();
         order.extend(new);
     }

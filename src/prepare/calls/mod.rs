@@ -30,21 +30,27 @@ pub type Contents = BTreeMap<RelPath, Node>;
 
 /// The processes of several calls, planned.
 pub struct PlannedCalls {
+    /// The steps of all processes and of what they need.
     pub graph: ActionGraph,
+    /// In the order given.
     pub calls: Vec<PlannedCall>,
 }
 
 /// The processes of one call.
 pub struct PlannedCall {
+    /// The call.
     pub enabled: EnabledCall,
+    /// A process for each batch of files.
     pub batches: Vec<PlannedBatch>,
 }
 
 /// One process.
 pub struct PlannedBatch {
+    /// The files that the process works on, sorted.
     pub files: Vec<RelPath>,
     /// Describes the partition of the files; `None` if the call has only one.
     pub partition: Option<String>,
+    /// The timeout of the process; `None` for no limit.
     pub timeout: Option<Duration>,
     /// The step, or why it could not be planned.
     pub step: Result<StepId, Failure>,
@@ -53,7 +59,9 @@ pub struct PlannedBatch {
 /// The outcomes of all calls of a goal.
 #[derive(Default)]
 pub struct CallOutcomes {
+    /// The calls, whose batches name their steps.
     pub calls: Vec<PlannedCall>,
+    /// The outcomes by step.
     pub outcomes: Results,
     /// The files that fixers and formatters were given.
     pub contents: Contents,

@@ -17,12 +17,14 @@ use crate::tools::{Call, Partition};
 pub struct PartitionKey {
     /// Interpreter constraints; empty where the tool's own interpreter is used.
     pub constraints: Vec<String>,
+    /// The resolve; `None` where the call does not depend on it.
     pub resolve: Option<String>,
 }
 
 /// The files of one call by partition, each with the targets that own it, if any.
 #[derive(Clone, Debug, Default)]
 pub struct Partitions {
+    /// The files of each partition.
     pub by_key: BTreeMap<PartitionKey, BTreeMap<RelPath, Vec<Address>>>,
     /// The interpreter constraints of all targets.
     pub constraints: BTreeSet<Vec<String>>,
@@ -31,7 +33,9 @@ pub struct Partitions {
 /// A call and its files.
 #[derive(Clone, Debug)]
 pub struct PartitionedCall {
+    /// The call.
     pub enabled: EnabledCall,
+    /// Its files.
     pub partitions: Partitions,
 }
 

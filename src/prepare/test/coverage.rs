@@ -16,11 +16,13 @@ use crate::tools;
 
 /// What coverage reports need besides the tests' measurements.
 pub struct Coverage {
+    /// What the process that writes reports mounts.
     pub images: Images,
     /// The tree of all tests' files and of `also`.
     pub sources: Digest,
     /// Sources that are part of the report though no test imports them.
     pub also: Vec<RelPath>,
+    /// Which reports are written.
     pub options: ReportOptions,
 }
 

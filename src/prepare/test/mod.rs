@@ -31,7 +31,9 @@ use crate::tools::{self, Tool};
 
 /// The processes of all tests, planned.
 pub struct PlannedTests {
+    /// The steps of all processes and of what they need.
     pub graph: ActionGraph,
+    /// In the order given.
     pub tests: Vec<PlannedTest>,
     /// What coverage reports need; `None` if coverage is not measured.
     pub coverage: Option<Coverage>,
@@ -41,6 +43,7 @@ pub struct PlannedTests {
 pub struct PlannedTest {
     /// The addresses of the targets.
     pub names: Vec<String>,
+    /// The timeout of the process; `None` for no limit.
     pub timeout: Option<Duration>,
     /// Whether pytest's exit code for "no tests were collected" counts as success.
     pub empty_is_fine: bool,
