@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::inference;
-use crate::report::{self, ExitCode};
+use crate::report::ExitCode;
 use crate::{base, config, engine, net, store, targets, toolchain};
 
 #[derive(Debug, thiserror::Error)]
