@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod built_in_locks;
+mod dependencies;
 mod edges;
 mod garbled;
 mod golden;
