@@ -91,7 +91,7 @@ fn report_interrupt(session: &Session) -> u8 {
     Verdict::Interrupted.exit_code()
 }
 
-/// Shows an error that ends the run before there is a session.
+/// Reports an error that ends the run before a session exists.
 fn failed(error: &dyn std::error::Error, hint: Option<&str>, colour: bool, code: ExitCode) -> u8 {
     eprint!("{}", Message::from_error(error, hint).render(colour));
     code.number()

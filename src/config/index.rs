@@ -109,7 +109,7 @@ pub fn default_index() -> IndexUrl {
 /// The file with trusted certificates, from the first of these variables that is set.
 pub fn ca_bundle(vars: &Variables) -> Option<PathBuf> {
     let names = ["SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
-    names.iter().find_map(|name| vars.get(*name).filter(|path| !path.is_empty())).map(PathBuf::from)
+    names.iter().find_map(|name| vars.get(name).filter(|path| !path.is_empty())).map(PathBuf::from)
 }
 
 /// Network settings from environment variables.
@@ -128,7 +128,7 @@ pub struct Network {
 /// The variables that curl, pip and uv have in common. Lower-case names have precedence, since a CGI server can set `HTTP_PROXY`
 /// from a request header.
 pub fn network(vars: &Variables) -> Network {
-    let var = |names: &[&str]| names.iter().find_map(|name| vars.get(*name)).filter(|value| !value.is_empty()).cloned();
+    let var = |names: &[&str]| names.iter().find_map(|name| vars.get(name)).filter(|value| !value.is_empty()).cloned();
     let no_proxy = var(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
     let hosts = no_proxy.split(',').map(str::trim).filter(|host| !host.is_empty());
     Network {
@@ -174,7 +174,7 @@ fn from_pip_vars(vars: &Variables) -> Indexes {
 fn words(vars: &Variables, names: &[&str]) -> Vec<IndexUrl> {
     let mut places = Vec::new();
     for name in names {
-        let value = vars.get(*name).map(String::as_str).unwrap_or_default();
+        let value = vars.get(name).map(String::as_str).unwrap_or_default();
         let separates = |c: char| c.is_whitespace() || (c == ',' && name.starts_with("UV_"));
         for word in value.split(separates).filter(|word| !word.is_empty()) {
             places.push(IndexUrl { url: address(word, None), named_by: format!("`{name}`") });

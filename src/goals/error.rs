@@ -24,7 +24,7 @@ pub enum Error {
     Report(#[from] report::junit::Error),
     /// Interpreter constraints that no interpreter meets.
     #[error(transparent)]
-    Constraints(#[from] inference::constraints::Impossible),
+    Constraints(#[from] inference::constraints::Incompatible),
     /// `[regex-lint]`.
     #[error(transparent)]
     RegexLint(#[from] tools::regex_lint::Error),
@@ -135,7 +135,7 @@ impl Error {
             Error::Session(error) => return error.hint(),
             Error::Prepare(error) => return error.hint(),
             Error::Rewrite(error) => return error.hint(),
-            Error::RegexLint(error) => return error.hint().map(str::to_owned),
+            Error::RegexLint(error) => return error.hint(),
             Error::NeedsBackend { .. } => "add it to `backend_packages` in the section `[GLOBAL]` of `pants.toml`",
             Error::SummaryOfAll => "remove the specs or the flag",
             Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",

@@ -48,7 +48,7 @@ fn picture(
     };
     let mut picture = Drawing::default();
     for address in drawn {
-        let direct = dependencies.listed(graph, address);
+        let direct = dependencies.in_pants_order(graph, address);
         for other in direct.iter().filter(|other| !drawn.contains(**other)) {
             picture.nodes.insert(other.to_string(), node(other, Vec::new()));
         }

@@ -51,7 +51,7 @@ struct Peek<'a> {
 impl Peek<'_> {
     fn target(&self, target: &Target) -> Json {
         let mut fields = field_values(target, &self.enabled, !self.settings.exclude_defaults);
-        let dependencies = self.dependencies.listed(self.graph, &target.address);
+        let dependencies = self.dependencies.in_pants_order(self.graph, &target.address);
         if self.settings.include_dep_rules {
             fields.extend(self.rules(target, &dependencies));
         }

@@ -3,7 +3,7 @@
 use crate::config::typed::{PyConstraintsSettings, PythonSettings};
 use crate::goals::Error;
 use crate::goals::output;
-use crate::inference::constraints::{Interpreters, merged, printed};
+use crate::inference::constraints::{InterpreterConstraints, merge, to_text};
 use crate::session::{Session, Verdict};
 use crate::targets::{Address, Target};
 
@@ -29,7 +29,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if default.is_empty() {
         default.push(DEFAULT);
     }
-    let interpreters = Interpreters { graph: &graph, dependencies: &dependencies, default };
+    let interpreters = InterpreterConstraints { graph: &graph, dependencies: &dependencies, default };
     let text = match settings.summary {
         true => summary(&interpreters)?,
         false => table(&interpreters, &selected)?,
@@ -41,18 +41,18 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
-fn table(interpreters: &Interpreters<'_>, selected: &[Address]) -> Result<String, Error> {
-    let found = interpreters.by_constraints(selected);
+fn table(interpreters: &InterpreterConstraints<'_>, selected: &[Address]) -> Result<String, Error> {
+    let found = interpreters.group_closure(selected);
     if found.is_empty() {
         return Ok(String::new());
     }
-    let mut out = format!("Final merged constraints: {}\n", printed(&merged(found.keys())?));
+    let mut out = format!("Final merged constraints: {}\n", to_text(&merge(found.keys())?));
     if selected.len() > 1 {
         out += "  (The interpreters on which all of these could run together, even if they never do.\n  \
                 `py-constraints --summary` lists each target.)";
     }
     for (constraints, addresses) in &found {
-        out += &format!("\n{}\n", printed(constraints));
+        out += &format!("\n{}\n", to_text(constraints));
         let mut addresses: Vec<&Address> = addresses.iter().collect();
         addresses.sort_by(|left, right| left.list_order(right));
         addresses.iter().for_each(|address| out += &format!("  {address}\n"));
@@ -61,17 +61,17 @@ fn table(interpreters: &Interpreters<'_>, selected: &[Address]) -> Result<String
 }
 
 /// A row for every target of the repository, as CSV.
-fn summary(interpreters: &Interpreters<'_>) -> Result<String, Error> {
+fn summary(interpreters: &InterpreterConstraints<'_>) -> Result<String, Error> {
     let mut out = "Target,Constraints,Transitive Constraints,# Dependencies,# Dependents\r\n".to_owned();
     let mut targets: Vec<&Target> = interpreters.graph.targets().collect();
     targets.sort_by(|left, right| left.address.list_order(&right.address));
     for target in targets {
-        let Some(own) = interpreters.of(target) else { continue };
+        let Some(own) = interpreters.for_target(target) else { continue };
         let address = std::slice::from_ref(&target.address);
-        let all = merged(interpreters.by_constraints(address).keys())?;
-        let needed = interpreters.dependencies.needed(address).len();
+        let all = merge(interpreters.group_closure(address).keys())?;
+        let needed = interpreters.dependencies.transitive_without_special(address).len();
         let dependents = interpreters.dependencies.transitive_dependents(address).len();
-        let fields = [target.address.to_string(), printed(&own), printed(&all)].map(|field| quoted(&field));
+        let fields = [target.address.to_string(), to_text(&own), to_text(&all)].map(|field| quoted(&field));
         out += &format!("{},{needed},{dependents}\r\n", fields.join(","));
     }
     Ok(out)

@@ -18,7 +18,7 @@ pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     if settings.config.is_empty() || !is_chosen || settings.skip {
         return Ok(None);
     }
-    let detail = Detail::of(&settings.detail_level);
+    let detail = Detail::from_name(&settings.detail_level);
     let rules = Rules::parse(&settings.config)?;
     let mut checked = Vec::new();
     for file in session.select_files()? {

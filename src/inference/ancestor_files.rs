@@ -1,26 +1,28 @@
-//! Files that matter to everything below their folder without being imported: `__init__.py` and `conftest.py`.
-//! Their folders reach up to the build root, past the source root.
+//! Files that affect everything below their directory without being imported: `__init__.py` and `conftest.py`. They are
+//! looked up to the build root, beyond the source root. Imports are not handled here.
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::inference::module_map::is_python_source;
-use crate::inference::numbered::{Number, Numbered};
 use crate::inference::settings::InitFiles;
+use crate::inference::target_index::{TargetId, TargetIndex};
 
-/// What lies in a folder and above it. Owners of any resolve.
+/// The files in a directory and above it. Owners are of any resolve.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AncestorFiles {
-    pub inits: Vec<Number>,
-    pub conftests: Vec<Number>,
-    /// Each would be run by pytest, and no target says so.
+    /// The owners of `__init__.py` files.
+    pub inits: Vec<TargetId>,
+    /// The owners of `conftest.py` files.
+    pub conftests: Vec<TargetId>,
+    /// `conftest.py` files that pytest would run although no target owns them.
     pub unowned_conftests: Vec<RelPath>,
 }
 
-/// For every folder that holds a Python source of some target.
-pub fn ancestor_files(
-    targets: &Numbered<'_>,
+/// Finds the ancestor files of every directory that contains a Python source of a target, and of the directories above.
+pub fn find_ancestor_files(
+    targets: &TargetIndex<'_>,
     init_files: InitFiles,
     is_blank: &(dyn Fn(&RelPath) -> bool + Sync),
 ) -> FxHashMap<RelPath, AncestorFiles> {
@@ -47,7 +49,7 @@ pub fn ancestor_files(
 }
 
 fn in_dir(
-    targets: &Numbered<'_>,
+    targets: &TargetIndex<'_>,
     dir: &RelPath,
     init_files: InitFiles,
     is_blank: &(dyn Fn(&RelPath) -> bool + Sync),

@@ -1,128 +1,133 @@
-//! What a sandbox needs for some targets: the files of all that they depend on, the requirements, the import path.
-//! Answers are lists of references: a repository's tests ask a thousand times for thousands of files.
+//! Closures of targets: the files, requirements and import path that a sandbox needs for them. Inference itself is done
+//! in `infer`. A closure holds references, because a run may compute thousands of closures with thousands of files each.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::base::RelPath;
-use crate::inference::definition::Language;
 use crate::inference::dependencies::Dependencies;
+use crate::inference::interface_definition::Language;
 use crate::inference::module_map::{is_python_source, resolve_of};
-use crate::inference::numbered::Number;
-use crate::inference::settings::Settings;
+use crate::inference::settings::InferenceSettings;
 use crate::inference::source_root::SourceRoots;
+use crate::inference::target_index::TargetId;
 use crate::targets::kind;
 use crate::targets::{Address, Files, Target, TargetGraph, Value};
 
-/// All closures of one graph, as far as its dependencies were asked for. Made once, asked often.
+/// Computes closures in one graph. Built once; each query is then cheap. Knows the targets whose dependencies were
+/// inferred.
 pub struct Closures<'a> {
     graph: &'a TargetGraph,
     dependencies: &'a Dependencies,
-    settings: &'a Settings,
+    settings: &'a InferenceSettings,
     /// Sorted.
     files: Vec<RelPath>,
     /// Sorted.
     source_roots: Vec<RelPath>,
-    /// By the numbers of `dependencies`.
-    holdings: Vec<Holding<'a>>,
+    /// By target id.
+    contributions: Vec<Contribution<'a>>,
 }
 
-/// Sorted lists without repetition.
+/// What some targets need at run time. All lists are sorted and without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closure<'a> {
-    /// Sources, resources and files, and every `__init__.py` above a Python source, owned or not.
+    /// Sources, resources and files, and every `__init__.py` above a Python source, with or without an owner.
     pub files: Vec<&'a RelPath>,
     /// The `python_requirement` targets.
     pub requirements: Vec<&'a Address>,
-    /// What those ask for: `requests>=2; python_version > "3"`.
+    /// The requirement strings of these targets: `requests>=2; python_version > "3"`.
     pub requirement_texts: BTreeSet<&'a str>,
-    /// What goes on the import path.
+    /// The source roots to be put on the import path.
     pub source_roots: Vec<&'a RelPath>,
-    /// The resolves of all that is Python: more than one cannot be installed together.
+    /// The resolves of all Python targets. Packages of several resolves cannot be installed together.
     pub resolves: BTreeSet<&'a str>,
-    /// `python_distribution`s among the dependencies: to be built and installed rather than put on the path.
+    /// `python_distribution` targets among the dependencies, to be built and installed rather than put on the path.
     pub distributions: Vec<&'a Address>,
-    /// Interface definitions: Python would have to be generated from them, which nobody does yet.
+    /// Interface definitions that Python code has to be generated from. Code generation is not implemented yet.
     pub definitions: Vec<&'a Address>,
-    /// What the roots themselves name to be built and put beside them: `runtime_package_dependencies` and the like.
+    /// Packages that the root targets need as built files: `runtime_package_dependencies` and the like.
     pub packages: Vec<&'a Address>,
-    /// Files that `relocated_files` targets put elsewhere: from, to.
+    /// The files of `relocated_files` targets: original path, new path.
     pub relocated: BTreeSet<(&'a RelPath, RelPath)>,
 }
 
+/// How far a closure follows dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follow {
+    /// Follow all dependencies.
     All,
-    /// Not into what another package of the closure is made of: for packaging.
+    /// Stop at packages other than the roots: a package does not contain the contents of another one.
     UpToPackages,
 }
 
+/// What one target contributes to closures.
 #[derive(Default)]
-struct Holding<'a> {
+struct Contribution<'a> {
     target: Option<&'a Target>,
-    /// Places in `files`.
+    /// Indexes in `Closures::files`.
     files: Vec<usize>,
-    /// A place in `source_roots`.
+    /// An index in `Closures::source_roots`.
     source_root: Option<usize>,
 }
 
 impl<'a> Closures<'a> {
+    /// Collects the files and source roots of all targets in `dependencies`.
     pub fn new(
         graph: &'a TargetGraph,
         dependencies: &'a Dependencies,
-        settings: &'a Settings,
+        settings: &'a InferenceSettings,
         roots: &SourceRoots,
     ) -> Closures<'a> {
-        let known = graph.targets().filter_map(|target| Some((dependencies.known(&target.address)?, target)));
-        let known: Vec<(Number, &Target)> = known.collect();
-        let held: Vec<&Target> = known.iter().map(|(_, target)| *target).filter(|target| is_held(target)).collect();
-        let inits = inits(&held, graph.files());
-        let sources = held.iter().flat_map(|target| &target.sources);
+        let known = graph.targets().filter_map(|target| Some((dependencies.inferred_id(&target.address)?, target)));
+        let known: Vec<(TargetId, &Target)> = known.collect();
+        let with_files: Vec<&Target> =
+            known.iter().map(|(_, target)| *target).filter(|target| contributes_files(target)).collect();
+        let inits = init_files_by_dir(&with_files, graph.files());
+        let sources = with_files.iter().flat_map(|target| &target.sources);
         let all: BTreeSet<&RelPath> = sources.chain(inits.values().flatten()).collect();
         let files: Vec<RelPath> = all.into_iter().cloned().collect();
-        let places: HashMap<&RelPath, usize> = files.iter().zip(0..).collect();
-        let root_of_dir = source_roots_of_dirs(&held, roots);
+        let indexes: HashMap<&RelPath, usize> = files.iter().zip(0..).collect();
+        let root_of_dir = source_roots_by_dir(&with_files, roots);
         let distinct: BTreeSet<&RelPath> = root_of_dir.values().flatten().collect();
         let source_roots: Vec<RelPath> = distinct.into_iter().cloned().collect();
-        let mut holdings: Vec<Holding<'a>> = Vec::new();
-        holdings.resize_with(dependencies.len(), Holding::default);
-        for (number, target) in known {
-            let holding = &mut holdings[number as usize];
-            holding.target = Some(target);
-            if !is_held(target) {
+        let mut contributions: Vec<Contribution<'a>> = Vec::new();
+        contributions.resize_with(dependencies.len(), Contribution::default);
+        for (id, target) in known {
+            let contribution = &mut contributions[id as usize];
+            contribution.target = Some(target);
+            if !contributes_files(target) {
                 continue;
             }
             for source in &target.sources {
                 let dir = source.parent().unwrap_or_default();
                 let above = inits.get(&dir).into_iter().flatten().filter(|_| is_python(source));
-                holding.files.extend(above.chain([source]).map(|file| places[file]));
-                let root = root_of_dir.get(&dir).and_then(Option::as_ref).filter(|_| target.kind != kind::FILE);
-                let place = root.and_then(|root| source_roots.binary_search(root).ok());
-                holding.source_root = holding.source_root.or(place);
+                contribution.files.extend(above.chain([source]).map(|file| indexes[file]));
+                let root = root_of_dir.get(&dir).and_then(Option::as_ref).filter(|_| target.kind != "file");
+                let index = root.and_then(|root| source_roots.binary_search(root).ok());
+                contribution.source_root = contribution.source_root.or(index);
             }
         }
-        Closures { graph, dependencies, settings, files, source_roots, holdings }
+        Closures { graph, dependencies, settings, files, source_roots, contributions }
     }
 
-    /// Of these targets and all that they need. Addresses that are no targets add nothing.
-    pub fn of<'r>(&self, roots: impl IntoIterator<Item = &'r Address>, follow: Follow) -> Closure<'_> {
-        let roots: Vec<Number> = roots.into_iter().filter_map(|root| self.dependencies.number(root)).collect();
-        let is_followed =
-            |number| follow == Follow::All || roots.contains(&number) || !self.target(number).is_some_and(is_package);
-        let mut members = self.dependencies.reached(&roots, is_followed);
+    /// The closure of these targets, the targets themselves included. Unknown addresses are ignored.
+    pub fn compute<'r>(&self, roots: impl IntoIterator<Item = &'r Address>, follow: Follow) -> Closure<'_> {
+        let roots: Vec<TargetId> = roots.into_iter().filter_map(|root| self.dependencies.id(root)).collect();
+        let is_followed = |id| follow == Follow::All || roots.contains(&id) || !self.target(id).is_some_and(is_package);
+        let mut members = self.dependencies.reachable(&roots, is_followed);
         members.extend(&roots);
         members.sort_unstable();
         members.dedup();
         let mut closure = Closure::default();
         let mut files = vec![false; self.files.len()];
         let mut source_roots = vec![false; self.source_roots.len()];
-        for target in members.iter().map(|number| &self.holdings[*number as usize]) {
-            target.files.iter().for_each(|place| files[*place] = true);
-            target.source_root.iter().for_each(|place| source_roots[*place] = true);
+        for contribution in members.iter().map(|id| &self.contributions[*id as usize]) {
+            contribution.files.iter().for_each(|index| files[*index] = true);
+            contribution.source_root.iter().for_each(|index| source_roots[*index] = true);
         }
-        closure.files = chosen(&self.files, &files);
-        closure.source_roots = chosen(&self.source_roots, &source_roots);
-        for number in &members {
-            let Some(target) = self.target(*number) else { continue };
+        closure.files = select(&self.files, &files);
+        closure.source_roots = select(&self.source_roots, &source_roots);
+        for id in &members {
+            let Some(target) = self.target(*id) else { continue };
             match target.kind.as_str() {
                 kind::PYTHON_REQUIREMENT => {
                     closure.requirements.push(&target.address);
@@ -130,11 +135,11 @@ impl<'a> Closures<'a> {
                         .requirement_texts
                         .extend(target.fields.get("requirements").map(Value::strings).unwrap_or_default());
                 }
-                kind::PYTHON_DISTRIBUTION if !roots.contains(number) => closure.distributions.push(&target.address),
-                kind::RELOCATED_FILES => closure.relocated.extend(self.relocated(target)),
+                "python_distribution" if !roots.contains(id) => closure.distributions.push(&target.address),
+                "relocated_files" => closure.relocated.extend(self.relocated(target)),
                 _ => {}
             }
-            if Language::of(target).is_some_and(|language| self.settings.generated(language).python) {
+            if Language::from_target(target).is_some_and(|language| self.settings.codegen(language).python) {
                 closure.definitions.push(&target.address);
             }
             if is_python_source(target) || matches!(target.kind.as_str(), kind::PYTHON_REQUIREMENT | kind::PEX_BINARY) {
@@ -158,8 +163,8 @@ impl<'a> Closures<'a> {
         files.filter_map(|file| Some((file, to.join(&file.strip_prefix(&from)?)))).collect()
     }
 
-    fn target(&self, number: Number) -> Option<&'a Target> {
-        self.holdings[number as usize].target
+    fn target(&self, id: TargetId) -> Option<&'a Target> {
+        self.contributions[id as usize].target
     }
 
     fn is_package(&self, address: &Address) -> bool {
@@ -167,13 +172,14 @@ impl<'a> Closures<'a> {
     }
 }
 
-fn chosen<'a>(all: &'a [RelPath], chosen: &[bool]) -> Vec<&'a RelPath> {
-    all.iter().zip(chosen).filter(|(_, chosen)| **chosen).map(|(path, _)| path).collect()
+/// The paths whose flag is set.
+fn select<'a>(paths: &'a [RelPath], flags: &[bool]) -> Vec<&'a RelPath> {
+    paths.iter().zip(flags).filter(|(_, flag)| **flag).map(|(path, _)| path).collect()
 }
 
-/// Do the target's sources go into sandboxes?
-fn is_held(target: &Target) -> bool {
-    is_python_source(target) || matches!(target.kind.as_str(), kind::RESOURCE | kind::FILE)
+/// Whether the target's sources are put into sandboxes.
+fn contributes_files(target: &Target) -> bool {
+    is_python_source(target) || matches!(target.kind.as_str(), "resource" | "file")
 }
 
 fn is_package(target: &Target) -> bool {
@@ -184,9 +190,9 @@ fn is_python(file: &RelPath) -> bool {
     matches!(file.extension(), Some("py" | "pyi"))
 }
 
-/// For each folder with Python sources, the `__init__.py` files in it and above it.
-fn inits(held: &[&Target], files: &Files) -> BTreeMap<RelPath, Vec<RelPath>> {
-    let sources = held.iter().flat_map(|target| &target.sources).filter(|source| is_python(source));
+/// For each directory with Python sources, the `__init__.py` files in it and above it.
+fn init_files_by_dir(targets: &[&Target], files: &Files) -> BTreeMap<RelPath, Vec<RelPath>> {
+    let sources = targets.iter().flat_map(|target| &target.sources).filter(|source| is_python(source));
     let dirs: BTreeSet<RelPath> = sources.filter_map(RelPath::parent).collect();
     let mut own: BTreeMap<RelPath, Vec<RelPath>> = BTreeMap::new();
     for dir in dirs.iter().flat_map(|dir| std::iter::once(dir.clone()).chain(dir.ancestors())) {
@@ -202,10 +208,10 @@ fn inits(held: &[&Target], files: &Files) -> BTreeMap<RelPath, Vec<RelPath>> {
     dirs.iter().map(|dir| (dir.clone(), all_above(dir))).collect()
 }
 
-fn source_roots_of_dirs(held: &[&Target], roots: &SourceRoots) -> HashMap<RelPath, Option<RelPath>> {
-    let mut of_dir = HashMap::new();
-    for dir in held.iter().flat_map(|target| &target.sources).filter_map(RelPath::parent) {
-        of_dir.entry(dir).or_insert_with_key(|dir| roots.of_dir(dir));
+fn source_roots_by_dir(targets: &[&Target], roots: &SourceRoots) -> HashMap<RelPath, Option<RelPath>> {
+    let mut by_dir = HashMap::new();
+    for dir in targets.iter().flat_map(|target| &target.sources).filter_map(RelPath::parent) {
+        by_dir.entry(dir).or_insert_with_key(|dir| roots.find_for_dir(dir));
     }
-    of_dir
+    by_dir
 }

@@ -1,5 +1,5 @@
-//! Interpreter constraints of targets, and what several of them come to together: alternatives within a target, all of
-//! them across targets. Which interpreter fits them is the toolchain's.
+//! Interpreter constraints of targets and their combination: the constraints of one target are alternatives, those of
+//! different targets must all hold. The interpreter itself is selected in `toolchain`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,69 +7,77 @@ use crate::inference::Dependencies;
 use crate::targets::requirement_text::canonical;
 use crate::targets::{Address, Kind, Target, TargetGraph, Value};
 
-/// Alternatives, sorted: `CPython<4,>=3.9`.
+/// Alternative constraints, such as `CPython<4,>=3.9`.
 pub type Constraints = BTreeSet<String>;
 
+/// The constraints of several targets that no interpreter can satisfy.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("no interpreter is of both kinds: {}", .0.join(" and "))]
-pub struct Impossible(Vec<String>);
+#[error("incompatible interpreter constraints: {}", .0.join(" and "))]
+pub struct Incompatible(Vec<String>);
 
-pub struct Interpreters<'a> {
+/// Looks up the interpreter constraints of targets.
+pub struct InterpreterConstraints<'a> {
+    /// All targets.
     pub graph: &'a TargetGraph,
+    /// The dependencies of all targets that are queried.
     pub dependencies: &'a Dependencies,
-    /// Of `[python] interpreter_constraints`.
+    /// `[python] interpreter_constraints`.
     pub default: Vec<&'a str>,
 }
 
-impl Interpreters<'_> {
-    /// None for a target that runs on no interpreter.
-    pub fn of(&self, target: &Target) -> Option<Constraints> {
+impl InterpreterConstraints<'_> {
+    /// The constraints of a target; `None` for target types without an interpreter.
+    pub fn for_target(&self, target: &Target) -> Option<Constraints> {
         let kind = Kind::find(&target.kind).filter(|kind| !kind.is_generator())?;
         kind.fields().find(|field| field.name == "interpreter_constraints")?;
         let own = target.fields.get("interpreter_constraints").map(Value::strings).filter(|own| !own.is_empty());
         Some(own.unwrap_or_else(|| self.default.clone()).into_iter().map(with_interpreter).collect())
     }
 
-    /// The targets and what they need, by their constraints.
-    pub fn by_constraints(&self, addresses: &[Address]) -> BTreeMap<Constraints, BTreeSet<Address>> {
+    /// Groups the targets and their dependencies by constraints.
+    pub fn group_closure(&self, addresses: &[Address]) -> BTreeMap<Constraints, BTreeSet<Address>> {
         let mut found: BTreeMap<Constraints, BTreeSet<Address>> = BTreeMap::new();
         for target in self.closure(addresses).iter().filter_map(|address| self.graph.get(address)) {
-            if let Some(constraints) = self.of(target) {
+            if let Some(constraints) = self.for_target(target) {
                 found.entry(constraints).or_default().insert(target.address.clone());
             }
         }
         found
     }
 
-    /// With the targets themselves; what is only built for them is left out.
+    /// The targets and their transitive dependencies, without special-cased ones.
     pub fn closure(&self, addresses: &[Address]) -> BTreeSet<Address> {
-        let mut closure = self.dependencies.needed(addresses);
+        let mut closure = self.dependencies.transitive_without_special(addresses);
         closure.extend(addresses.iter().cloned());
         closure
     }
 }
 
-/// Every choice of one alternative each, all of it together.
-pub fn merged<'c>(all: impl IntoIterator<Item = &'c Constraints>) -> Result<Constraints, Impossible> {
+/// The conjunction of several constraints: every combination of one alternative from each.
+pub fn merge<'c>(all: impl IntoIterator<Item = &'c Constraints>) -> Result<Constraints, Incompatible> {
     let different: BTreeSet<&Constraints> = all.into_iter().filter(|one| !one.is_empty()).collect();
     let mut merged: Option<Constraints> = None;
     for next in &different {
         merged = Some(match merged {
             None => (*next).clone(),
-            Some(before) => before.iter().flat_map(|left| next.iter().filter_map(|right| both(left, right))).collect(),
+            Some(before) => {
+                before.iter().flat_map(|left| next.iter().filter_map(|right| intersect(left, right))).collect()
+            }
         });
     }
     match merged {
-        Some(merged) if merged.is_empty() => Err(Impossible(different.into_iter().map(printed).collect())),
+        Some(merged) if merged.is_empty() => Err(Incompatible(different.into_iter().map(to_text).collect())),
         merged => Ok(merged.unwrap_or_default()),
     }
 }
 
-pub fn printed(constraints: &Constraints) -> String {
+/// The alternatives as Pants prints them: joined by ` OR `.
+pub fn to_text(constraints: &Constraints) -> String {
     constraints.iter().cloned().collect::<Vec<_>>().join(" OR ")
 }
 
-fn both(left: &str, right: &str) -> Option<String> {
+/// The constraint that holds where both hold; `None` if they name different implementations.
+fn intersect(left: &str, right: &str) -> Option<String> {
     let (name, specifiers) = split(left);
     let (other, more) = split(right);
     let comma = if specifiers.is_empty() || more.is_empty() { "" } else { "," };
@@ -80,7 +88,7 @@ fn split(constraint: &str) -> (&str, &str) {
     constraint.split_at(constraint.find(['<', '>', '=', '!', '~']).unwrap_or(constraint.len()))
 }
 
-/// `>=3.9` is about CPython.
+/// A constraint without an implementation, such as `>=3.9`, is one for CPython.
 fn with_interpreter(constraint: &str) -> String {
     let constraint = constraint.trim();
     match constraint.starts_with(|first: char| first.is_alphabetic()) {
@@ -99,12 +107,12 @@ mod tests {
 
     fn check(all: &[&[&str]], expected: &str) {
         let all: Vec<Constraints> = all.iter().map(|constraints| set(constraints)).collect();
-        let merged = merged(&all).map_or_else(|error| error.to_string(), |merged| printed(&merged));
+        let merged = merge(&all).map_or_else(|error| error.to_string(), |merged| to_text(&merged));
         assert_eq!(merged, expected);
     }
 
     #[test]
-    fn alternatives_of_one_target_meet_those_of_another() {
+    fn alternatives_of_targets_are_combined() {
         check(&[&[">=3.9,<4"]], "CPython<4,>=3.9");
         check(&[&["CPython>=3.9"], &["CPython>=3.9"]], "CPython>=3.9");
         check(&[&["CPython>=2.7", "CPython<=3"], &["CPython==3.6.*"]], "CPython<=3,==3.6.* OR CPython==3.6.*,>=2.7");
@@ -113,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn interpreters_that_nothing_is_both_of_are_named() {
-        check(&[&["PyPy"], &["CPython"]], "no interpreter is of both kinds: CPython and PyPy");
+    fn different_implementations_are_incompatible() {
+        check(&[&["PyPy"], &["CPython"]], "incompatible interpreter constraints: CPython and PyPy");
     }
 }

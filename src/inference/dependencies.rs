@@ -1,243 +1,249 @@
-//! What depends on what, once it is known: direct and transitive, forwards and backwards. How it came to be known is
-//! `infer`'s.
+//! The dependency graph: direct and transitive dependencies and dependents of targets. How dependencies are found is
+//! implemented in `infer`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::inference::numbered::Number;
+use crate::inference::target_index::TargetId;
 use crate::targets::{Address, Diagnostic, Kind, TargetGraph, TargetPositions};
 
+/// The inferred dependencies of targets.
 #[derive(Debug, Default)]
 pub struct Dependencies {
-    /// Sorted; a target's number is its place here.
+    /// Sorted; the id of a target is its index here.
     addresses: Vec<Address>,
-    numbers: Arc<TargetPositions>,
-    /// Of the targets that were asked about and of all that those need.
+    ids: Arc<TargetPositions>,
+    /// By target id; `None` if the dependencies of the target were not inferred.
     edges: Vec<Option<Edges>>,
-    /// What is in doubt, with the target that it is about. A goal that needs the dependencies of a target with an
-    /// error cannot go on.
+    /// Problems found during inference, with the target concerned. A goal that needs the dependencies of a target with
+    /// an error must stop.
     pub diagnostics: Vec<(Address, Diagnostic)>,
 }
 
-/// Each list is sorted and without repetition.
+/// The dependencies of one target. All lists are sorted and without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Edges {
-    pub direct: Vec<Number>,
-    /// The direct ones with the generators that were named, where that is not the same.
-    pub named: Option<Vec<Number>>,
-    /// Needed by the target itself, built or copied in their own way; a closure does not follow them.
-    pub special: Vec<Number>,
-    /// What `!!` takes out of every closure that the target is in.
-    pub excluded: Vec<Number>,
+    /// Explicit and inferred dependencies, with target generators replaced by the targets that they generate.
+    pub direct: Vec<TargetId>,
+    /// The same with target generators as written, if that is a different list.
+    pub unexpanded: Option<Vec<TargetId>>,
+    /// Special-cased dependencies: used by the target in its own way and not followed by closures.
+    pub special: Vec<TargetId>,
+    /// Targets excluded with `!!` from every closure that contains this target.
+    pub excluded: Vec<TargetId>,
 }
 
 impl Dependencies {
     pub(crate) fn new(
         addresses: Vec<Address>,
-        numbers: Arc<TargetPositions>,
+        ids: Arc<TargetPositions>,
         edges: Vec<Option<Edges>>,
         diagnostics: Vec<(Address, Diagnostic)>,
     ) -> Dependencies {
-        Dependencies { addresses, numbers, edges, diagnostics }
+        Dependencies { addresses, ids, edges, diagnostics }
     }
 
-    /// Sorted. What `dependencies` and `peek` show: special ones too.
+    /// The direct dependencies that the goals `dependencies` and `peek` show, special-cased ones included; sorted.
     pub fn direct(&self, address: &Address) -> Vec<&Address> {
         let Some(edges) = self.edges_of(address) else { return Vec::new() };
-        let mut numbers: Vec<Number> = edges.direct.iter().chain(&edges.special).copied().collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.into_iter().map(|number| self.address(number)).collect()
+        let mut ids: Vec<TargetId> = edges.direct.iter().chain(&edges.special).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().map(|id| self.address(id)).collect()
     }
 
-    /// Those that are written and inferred, with generators as they were named; no special ones. By number.
-    pub fn named(&self, number: Number) -> &[Number] {
-        let edges = self.edges(number);
-        edges.named.as_ref().unwrap_or(&edges.direct)
+    /// The explicit and inferred dependencies with target generators as written; without special-cased ones.
+    pub fn unexpanded(&self, id: TargetId) -> &[TargetId] {
+        let edges = self.edges(id);
+        edges.unexpanded.as_ref().unwrap_or(&edges.direct)
     }
 
-    /// The same in the order in which Pants walks and `peek` prints them: first what is named or inferred, then what
-    /// named generators stand for.
-    pub fn listed(&self, graph: &TargetGraph, address: &Address) -> Vec<&Address> {
+    /// The direct dependencies in the order in which Pants traverses and `peek` prints them: first those that are
+    /// written or inferred, then those that come from target generators.
+    pub fn in_pants_order(&self, graph: &TargetGraph, address: &Address) -> Vec<&Address> {
         let Some(edges) = self.edges_of(address) else { return Vec::new() };
         let is_generator = |address: &Address| {
             let kind = graph.get(address).and_then(|target| Kind::find(&target.kind));
             kind.is_some_and(Kind::is_generator)
         };
-        let named = |address: &Address| {
-            let number = self.number(address).filter(|_| edges.named.is_some());
-            !is_generator(address) && number.is_none_or(|number| edges.written().any(|written| *written == number))
+        let is_written = |address: &Address| {
+            let id = self.id(address).filter(|_| edges.unexpanded.is_some());
+            !is_generator(address) && id.is_none_or(|id| edges.written().any(|written| *written == id))
         };
-        let (mut listed, mut expanded): (Vec<&Address>, Vec<&Address>) =
-            self.direct(address).into_iter().partition(|address| named(address));
-        listed.sort_by(|left, right| left.list_order(right));
-        // A generator that makes nothing stands for itself.
+        let (mut ordered, mut expanded): (Vec<&Address>, Vec<&Address>) =
+            self.direct(address).into_iter().partition(|address| is_written(address));
+        ordered.sort_by(|left, right| left.list_order(right));
+        // A target generator that generates no targets is listed itself.
         let generator = |address: &'_ Address| {
             let generator = graph.get(address).and_then(|target| target.generator.clone());
             generator.unwrap_or_else(|| address.clone())
         };
         expanded
             .sort_by(|left, right| generator(left).list_order(&generator(right)).then_with(|| left.list_order(right)));
-        listed.extend(expanded);
-        listed
+        ordered.extend(expanded);
+        ordered
     }
 
-    /// Sorted: those that only the target itself uses (`runtime_package_dependencies`, an archive's `packages` …).
+    /// The special-cased dependencies (`runtime_package_dependencies`, an archive's `packages` …); sorted.
     pub fn special(&self, address: &Address) -> Vec<&Address> {
         let edges = self.edges_of(address).map(|edges| edges.special.as_slice()).unwrap_or_default();
-        edges.iter().map(|number| self.address(*number)).collect()
+        edges.iter().map(|id| self.address(*id)).collect()
     }
 
-    /// All that the roots need, special ones too; a root only if something needs it. What a `!!` on the way names is
-    /// left out; what that needs in turn stays, as in Pants.
+    /// All transitive dependencies of the roots, special-cased ones included. A root is included only if a target depends
+    /// on it. Targets excluded with `!!` are removed, but their own dependencies stay, as in Pants.
     pub fn transitive<'a>(&self, roots: impl IntoIterator<Item = &'a Address>) -> BTreeSet<Address> {
-        let roots: Vec<Number> = roots.into_iter().filter_map(|root| self.number(root)).collect();
-        let next = |number: Number| {
-            let edges = self.edges(number);
+        let roots: Vec<TargetId> = roots.into_iter().filter_map(|root| self.id(root)).collect();
+        let next = |id: TargetId| {
+            let edges = self.edges(id);
             edges.direct.iter().chain(&edges.special)
         };
         let found = reach(self.edges.len(), &roots, next);
         let found = self.without_excluded(&roots, found);
-        found.into_iter().map(|number| self.address(number).clone()).collect()
+        found.into_iter().map(|id| self.address(id).clone()).collect()
     }
 
-    /// What the roots need without special ones: what would be in their sandboxes.
-    pub fn needed(&self, roots: &[Address]) -> BTreeSet<Address> {
-        let roots: Vec<Number> = roots.iter().filter_map(|root| self.number(root)).collect();
-        self.reached(&roots, |_| true).into_iter().map(|number| self.address(number).clone()).collect()
+    /// The transitive dependencies without special-cased ones: the targets that the sandboxes of the roots contain.
+    pub fn transitive_without_special(&self, roots: &[Address]) -> BTreeSet<Address> {
+        let roots: Vec<TargetId> = roots.iter().filter_map(|root| self.id(root)).collect();
+        self.reachable(&roots, |_| true).into_iter().map(|id| self.address(id).clone()).collect()
     }
 
-    /// Sorted. Who names the target or was inferred to need it; of a file's target, not those who name its generator.
+    /// The targets that name `address` or were inferred to depend on it; sorted. A dependent of a target generator does
+    /// not count as a dependent of the generated targets.
     pub fn dependents<'a>(&'a self, address: &'a Address) -> Vec<&'a Address> {
         self.dependents_of_all([address]).into_iter().collect()
     }
 
-    /// Who depends on any of these directly and is not one of them.
+    /// The targets that directly depend on any of these, without these themselves.
     pub fn dependents_of_all<'a>(&'a self, addresses: impl IntoIterator<Item = &'a Address>) -> BTreeSet<&'a Address> {
-        let wanted: BTreeSet<Number> = addresses.into_iter().filter_map(|address| self.number(address)).collect();
-        let depends = |edges: &Edges| edges.written().any(|number| wanted.contains(number));
-        let dependents = self.all_edges().filter(|(number, edges)| !wanted.contains(number) && depends(edges));
-        dependents.map(|(number, _)| self.address(number)).collect()
+        let wanted: BTreeSet<TargetId> = addresses.into_iter().filter_map(|address| self.id(address)).collect();
+        let depends = |edges: &Edges| edges.written().any(|id| wanted.contains(id));
+        let dependents = self.all_edges().filter(|(id, edges)| !wanted.contains(id) && depends(edges));
+        dependents.map(|(id, _)| self.address(id)).collect()
     }
 
-    /// Who depends on any of these directly or through others, and is not one of them.
+    /// The targets that directly or indirectly depend on any of these, without these themselves.
     pub fn transitive_dependents<'a>(
         &'a self,
         addresses: impl IntoIterator<Item = &'a Address>,
     ) -> BTreeSet<&'a Address> {
-        let mut backwards: Vec<Vec<Number>> = vec![Vec::new(); self.edges.len()];
+        let mut backwards: Vec<Vec<TargetId>> = vec![Vec::new(); self.edges.len()];
         for (dependent, edges) in self.all_edges() {
-            edges.written().for_each(|number| backwards[*number as usize].push(dependent));
+            edges.written().for_each(|id| backwards[*id as usize].push(dependent));
         }
-        let roots: Vec<Number> = addresses.into_iter().filter_map(|address| self.number(address)).collect();
-        let found = reach(self.edges.len(), &roots, |number| backwards[number as usize].iter());
-        found.into_iter().filter(|number| !roots.contains(number)).map(|number| self.address(number)).collect()
+        let roots: Vec<TargetId> = addresses.into_iter().filter_map(|address| self.id(address)).collect();
+        let found = reach(self.edges.len(), &roots, |id| backwards[id as usize].iter());
+        found.into_iter().filter(|id| !roots.contains(id)).map(|id| self.address(id)).collect()
     }
 
-    /// By number: whether the target can reach this one, by any number of steps.
-    pub(crate) fn reaching(&self, to: Number) -> Vec<bool> {
-        let mut backwards: Vec<Vec<Number>> = vec![Vec::new(); self.edges.len()];
+    /// By target id: whether the target directly or indirectly depends on `to`.
+    pub(crate) fn targets_reaching(&self, to: TargetId) -> Vec<bool> {
+        let mut backwards: Vec<Vec<TargetId>> = vec![Vec::new(); self.edges.len()];
         for (dependent, edges) in self.all_edges() {
-            edges.direct.iter().chain(&edges.special).for_each(|number| backwards[*number as usize].push(dependent));
+            edges.direct.iter().chain(&edges.special).for_each(|id| backwards[*id as usize].push(dependent));
         }
         let mut reaching = vec![false; self.edges.len()];
-        for number in reach(self.edges.len(), &[to], |number| backwards[number as usize].iter()) {
-            reaching[number as usize] = true;
+        for id in reach(self.edges.len(), &[to], |id| backwards[id as usize].iter()) {
+            reaching[id as usize] = true;
         }
         reaching
     }
 
-    /// Of all targets, sorted.
+    /// The addresses of all targets, sorted.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
-    /// Of targets.
+    /// The number of targets.
     pub fn len(&self) -> usize {
         self.addresses.len()
     }
 
+    /// Whether there are no targets.
     pub fn is_empty(&self) -> bool {
         self.addresses.is_empty()
     }
 
-    pub(crate) fn number(&self, address: &Address) -> Option<Number> {
-        self.numbers.get(address).copied()
+    pub(crate) fn id(&self, address: &Address) -> Option<TargetId> {
+        self.ids.get(address).copied()
     }
 
-    /// Whether those of every target were asked for.
-    pub fn are_whole(&self) -> bool {
+    /// Whether the dependencies of every target were inferred.
+    pub fn is_complete(&self) -> bool {
         self.edges.iter().all(Option::is_some)
     }
 
-    /// Whether all that an address depends on was asked for, however indirectly. What is no target depends on nothing.
-    pub fn cover(&self, address: &Address) -> bool {
-        self.number(address).is_none_or(|number| self.edges[number as usize].is_some())
+    /// Whether the dependencies of this target, direct and transitive, were inferred. True for unknown addresses.
+    pub fn is_inferred(&self, address: &Address) -> bool {
+        self.id(address).is_none_or(|id| self.edges[id as usize].is_some())
     }
 
-    /// The number of a target whose dependencies were asked for.
-    pub(crate) fn known(&self, address: &Address) -> Option<Number> {
-        self.number(address).filter(|number| self.edges[*number as usize].is_some())
+    /// The id of a target whose dependencies were inferred.
+    pub(crate) fn inferred_id(&self, address: &Address) -> Option<TargetId> {
+        self.id(address).filter(|id| self.edges[*id as usize].is_some())
     }
 
-    pub(crate) fn address(&self, number: Number) -> &Address {
-        &self.addresses[number as usize]
+    pub(crate) fn address(&self, id: TargetId) -> &Address {
+        &self.addresses[id as usize]
     }
 
-    /// Sorted; what goes into a sandbox. `follow`: whether a target's own dependencies are of interest.
-    pub(crate) fn reached(&self, roots: &[Number], follow: impl Fn(Number) -> bool) -> Vec<Number> {
-        let next = |number| if follow(number) { self.edges(number).direct.iter() } else { [].iter() };
+    /// The targets that the roots depend on, without special-cased dependencies; sorted. `follow` decides whether the
+    /// dependencies of a target are followed.
+    pub(crate) fn reachable(&self, roots: &[TargetId], follow: impl Fn(TargetId) -> bool) -> Vec<TargetId> {
+        let next = |id| if follow(id) { self.edges(id).direct.iter() } else { [].iter() };
         self.without_excluded(roots, reach(self.edges.len(), roots, next))
     }
 
-    fn without_excluded(&self, roots: &[Number], mut found: Vec<Number>) -> Vec<Number> {
-        let excluded = roots.iter().chain(&found).flat_map(|number| &self.edges(*number).excluded);
-        let excluded: BTreeSet<Number> = excluded.copied().collect();
-        found.retain(|number| !excluded.contains(number));
+    fn without_excluded(&self, roots: &[TargetId], mut found: Vec<TargetId>) -> Vec<TargetId> {
+        let excluded = roots.iter().chain(&found).flat_map(|id| &self.edges(*id).excluded);
+        let excluded: BTreeSet<TargetId> = excluded.copied().collect();
+        found.retain(|id| !excluded.contains(id));
         found
     }
 
     fn edges_of(&self, address: &Address) -> Option<&Edges> {
-        Some(self.edges(self.number(address)?))
+        Some(self.edges(self.id(address)?))
     }
 
-    fn edges(&self, number: Number) -> &Edges {
-        static NONE: Edges = Edges { direct: Vec::new(), named: None, special: Vec::new(), excluded: Vec::new() };
-        let edges = self.edges[number as usize].as_ref();
-        debug_assert!(edges.is_some(), "nobody asked what {} depends on", self.address(number));
+    fn edges(&self, id: TargetId) -> &Edges {
+        static NONE: Edges = Edges { direct: Vec::new(), unexpanded: None, special: Vec::new(), excluded: Vec::new() };
+        let edges = self.edges[id as usize].as_ref();
+        debug_assert!(edges.is_some(), "the dependencies of {} were not inferred", self.address(id));
         edges.unwrap_or(&NONE)
     }
 
-    /// To look at them backwards: those of every target have to be known.
-    fn all_edges(&self) -> impl Iterator<Item = (Number, &Edges)> {
-        (0..).zip(&self.edges).map(|(number, _)| (number, self.edges(number)))
+    /// The edges of all targets. The dependencies of every target must have been inferred.
+    fn all_edges(&self) -> impl Iterator<Item = (TargetId, &Edges)> {
+        (0..).zip(&self.edges).map(|(id, _)| (id, self.edges(id)))
     }
 }
 
 impl Edges {
-    fn written(&self) -> impl Iterator<Item = &Number> {
-        self.named.as_ref().unwrap_or(&self.direct).iter().chain(&self.special)
+    /// The dependencies as written, special-cased ones included.
+    fn written(&self) -> impl Iterator<Item = &TargetId> {
+        self.unexpanded.as_ref().unwrap_or(&self.direct).iter().chain(&self.special)
     }
 }
 
-/// All that can be reached from the roots by at least one step, sorted. Cycles are welcome.
-fn reach<'a, I: Iterator<Item = &'a Number>>(
+/// All targets that can be reached from the roots in at least one step, sorted. Cycles are allowed.
+fn reach<'a, I: Iterator<Item = &'a TargetId>>(
     count: usize,
-    roots: &[Number],
-    next: impl Fn(Number) -> I,
-) -> Vec<Number> {
+    roots: &[TargetId],
+    next: impl Fn(TargetId) -> I,
+) -> Vec<TargetId> {
     let mut seen = vec![false; count];
-    let mut walked = vec![false; count];
-    let mut left: Vec<Number> = roots.to_vec();
-    while let Some(number) = left.pop() {
-        if std::mem::replace(&mut walked[number as usize], true) {
+    let mut expanded = vec![false; count];
+    let mut pending: Vec<TargetId> = roots.to_vec();
+    while let Some(id) = pending.pop() {
+        if std::mem::replace(&mut expanded[id as usize], true) {
             continue;
         }
-        for neighbour in next(number) {
+        for neighbour in next(id) {
             if !std::mem::replace(&mut seen[*neighbour as usize], true) {
-                left.push(*neighbour);
+                pending.push(*neighbour);
             }
         }
     }
-    (0..).zip(seen).filter(|(_, seen)| *seen).map(|(number, _)| number).collect()
+    (0..).zip(seen).filter(|(_, seen)| *seen).map(|(id, _)| id).collect()
 }

@@ -1,19 +1,21 @@
-//! A Dockerfile, as far as it says what the image is made of: text in, arguments, bases and copied paths out. Which
-//! targets those are is `images`' business.
+//! Parses the parts of a Dockerfile that dependencies follow from: arguments, base images and copied paths. Works on text
+//! alone; `docker_images` finds the targets.
 
 use std::collections::BTreeMap;
 
+/// The relevant parts of a Dockerfile.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Dockerfile {
-    /// `ARG`s with a default.
+    /// Build arguments (`ARG`) with their default values.
     args: BTreeMap<String, String>,
-    /// `ARG`s that are a whole base image or a whole copied path.
+    /// Build arguments that are used as a whole base image or a whole copied path.
     used: Vec<String>,
-    /// What `COPY` takes from the build context, as written.
+    /// The paths that `COPY` copies from the build context, as written.
     pub copied: Vec<String>,
 }
 
 impl Dockerfile {
+    /// Parses the text of a Dockerfile. Unknown instructions are ignored.
     pub fn parse(text: &str) -> Dockerfile {
         let mut file = Dockerfile::default();
         for line in instructions(text) {
@@ -30,10 +32,10 @@ impl Dockerfile {
         file
     }
 
-    /// The addresses that arguments name, those of `given` before the file's own defaults.
+    /// The addresses in the values of used arguments. Values in `given` take precedence over the defaults in the file.
     pub fn addresses<'a>(&'a self, given: &BTreeMap<&str, &'a str>) -> Vec<&'a str> {
         let named = self.used.iter().filter_map(|name| {
-            // Only what is an address in the file may be another one from outside, as in Pants.
+            // As in Pants, a given value counts only if the default in the file is an address.
             let own = self.args.get(name).filter(|value| is_address(value))?;
             Some(given.get(name.as_str()).copied().unwrap_or(own))
         });
@@ -46,7 +48,7 @@ impl Dockerfile {
         }
     }
 
-    /// Without those from other stages.
+    /// Records copied paths, except those from other build stages.
     fn copy(&mut self, rest: &str) {
         let words: Vec<String> = words(rest).collect();
         let flags = words.iter().take_while(|word| word.starts_with("--")).count();
@@ -60,7 +62,7 @@ impl Dockerfile {
     }
 }
 
-/// Each on one line, without comments.
+/// The instructions, each joined into one line, without comments.
 fn instructions(text: &str) -> Vec<String> {
     let escape = if text.lines().take(2).any(|line| line.replace(' ', "") == "#escape=`") { '`' } else { '\\' };
     let (mut all, mut open) = (Vec::new(), String::new());
@@ -74,7 +76,7 @@ fn instructions(text: &str) -> Vec<String> {
     all
 }
 
-/// Words, or a JSON list of them after flags.
+/// The arguments of an instruction: words, or flags followed by a JSON list of words.
 fn words(rest: &str) -> impl Iterator<Item = String> {
     let (flags, list) = match rest.find('[') {
         Some(at) if rest[..at].split_whitespace().all(|word| word.starts_with("--")) => rest.split_at(at),
@@ -85,14 +87,15 @@ fn words(rest: &str) -> impl Iterator<Item = String> {
     flags.into_iter().chain(list)
 }
 
-/// `$NAME` or `${NAME}`.
+/// The name of the argument if the word is `$NAME` or `${NAME}`.
 fn arg_of(word: &str) -> Option<String> {
     let name = word.strip_prefix('$')?;
     let name = name.strip_prefix('{').map_or(Some(name), |name| name.strip_suffix('}'))?;
     (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')).then(|| name.to_owned())
 }
 
-/// `dir:name`, `:name`: not `python:3.12`, which only looks like it, so that unknown ones are no mistake.
+/// Whether a value has the form of an address: `dir:name` or `:name`. Image names such as `python:3.12` have it too, so an
+/// unknown address is not an error.
 fn is_address(value: &str) -> bool {
     let value = value.strip_prefix("//").unwrap_or(value);
     value.split_once(':').is_some_and(|(dir, name)| {
@@ -111,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_that_is_an_argument_may_be_an_address() {
+    fn an_argument_used_as_base_image_may_be_an_address() {
         check("ARG BASE=\"src/base:image\"\nFROM --platform=x $BASE AS build\n", &[], &["src/base:image"], &[]);
         check("ARG BASE=:base\nfrom ${BASE}\n", &[], &[":base"], &[]);
         check("ARG BASE=:base\nFROM ${BASE}:1\n", &[], &[], &[]);
@@ -121,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn copied_paths_are_those_of_the_context() {
+    fn only_paths_of_the_build_context_are_recorded() {
         check("COPY a.pex b.pex /bin/\n", &[], &[], &["a.pex", "b.pex"]);
         check("COPY --chown=1 [\"a b.pex\", \"/bin/\"]\n", &[], &[], &["a b.pex"]);
         check("COPY --from=build /x /y\n", &[], &[], &[]);

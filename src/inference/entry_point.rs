@@ -1,30 +1,34 @@
-//! Entry points as fields write them: `main.py:run`, `app.main`, `app.main:run`, `:bin`.
+//! Parses entry points as they are written in fields: `main.py:run`, `app.main`, `app.main:run`, `:bin`. Does not look up
+//! the modules.
 
 use crate::base::RelPath;
 use crate::inference::module_map::module_name;
 use crate::inference::source_root::SourceRoots;
 use crate::targets::{Target, Value};
 
+/// The module of an entry point.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Module {
+    /// The full module name.
     pub name: String,
-    /// Written as a file, below the BUILD file's folder.
+    /// Whether it was written as a path relative to the directory of the BUILD file.
     pub is_file: bool,
 }
 
-/// The module of a `pex_binary`'s entry point; nothing for a file that leaves the repository or has no source root.
-pub fn module(written: &str, dir: &RelPath, roots: &SourceRoots) -> Option<Module> {
+/// The module of a `pex_binary`'s entry point; `None` for a file outside the repository or without a source root.
+pub fn parse_module(written: &str, dir: &RelPath, roots: &SourceRoots) -> Option<Module> {
     let module = written.split(':').next().unwrap_or_default().trim();
     if !module.ends_with(".py") {
         return Some(Module { name: module.to_owned(), is_file: false });
     }
     let file = dir.resolve(module).ok()?;
-    let stripped = file.strip_prefix(&roots.of_file(&file)?)?;
+    let stripped = file.strip_prefix(&roots.find_for_file(&file)?)?;
     Some(Module { name: module_name(stripped.as_str()), is_file: true })
 }
 
-/// All entry points of a `python_distribution`: its field's, then those among the arguments of what it provides.
-pub fn of_distribution(target: &Target) -> Vec<String> {
+/// All entry points of a `python_distribution`: those of the field `entry_points`, then those in the arguments of
+/// `provides`.
+pub fn distribution_entry_points(target: &Target) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(groups) = target.fields.get("entry_points") {
         collect(groups, &mut found);
@@ -36,9 +40,9 @@ pub fn of_distribution(target: &Target) -> Vec<String> {
     found
 }
 
-/// The entry points that a `python_distribution` offers to stevedore: namespace, and what it names there. Only those of
-/// its field, whose groups are written `stevedore_namespace("…")`.
-pub fn of_extension(target: &Target) -> Vec<(&str, String)> {
+/// The stevedore extensions of a `python_distribution`, as pairs of namespace and entry point. Only groups of the field
+/// `entry_points` that are written `stevedore_namespace("…")` count.
+pub fn stevedore_entry_points(target: &Target) -> Vec<(&str, String)> {
     let Some(Value::Dict(groups)) = target.fields.get("entry_points") else { return Vec::new() };
     let mut found = Vec::new();
     for (group, entries) in groups {
@@ -53,12 +57,12 @@ pub fn of_extension(target: &Target) -> Vec<(&str, String)> {
     found
 }
 
-/// The module of an entry point that is one: `app.main:run [extra]`.
+/// The module name in an entry point such as `app.main:run [extra]`.
 pub fn module_part(written: &str) -> &str {
     written.split([':', '[']).next().unwrap_or_default().trim()
 }
 
-/// A `pex_binary` rather than a module.
+/// Whether the entry point is the address of a `pex_binary` rather than a module.
 pub fn is_address(written: &str) -> bool {
     written.starts_with(':') || written.contains('/')
 }
@@ -89,11 +93,11 @@ mod tests {
         let roots = SourceRoots::new(&["src"], &[], &[]).expect("patterns");
         let dir = RelPath::parse("src/app").expect("clean");
         let expected = expected.map(|(name, is_file)| Module { name: name.to_owned(), is_file });
-        assert_eq!(module(written, &dir, &roots), expected, "{written}");
+        assert_eq!(parse_module(written, &dir, &roots), expected, "{written}");
     }
 
     #[test]
-    fn files_and_modules_are_told_apart() {
+    fn files_and_modules_are_distinguished() {
         check("main.py", Some(("app.main", true)));
         check("sub/main.py:run", Some(("app.sub.main", true)));
         check("__init__.py", Some(("app", true)));

@@ -1,19 +1,21 @@
-//! What a target's own fields name: addresses to numbers.
+//! Resolves the addresses in the fields of a target: explicit dependencies and special-cased ones. Dependencies that
+//! follow from sources are found in `infer`.
 
 use std::collections::BTreeSet;
 
 use crate::base::RelPath;
 use crate::inference::entry_point;
-use crate::inference::numbered::{Number, Numbered};
-use crate::inference::settings::Settings;
+use crate::inference::settings::InferenceSettings;
+use crate::inference::target_index::{TargetId, TargetIndex};
 use crate::targets::dependencies::{self, Error};
 use crate::targets::kind;
 use crate::targets::{Kind, Target, Value};
 
-/// What the target depends on.
+/// Fields that hold dependencies.
 const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
 
-/// What only the target itself uses; a closure does not follow them.
+/// Fields that hold addresses for the target's own use (Pants calls them special-cased dependencies). Closures do not
+/// follow them.
 const SPECIAL_FIELDS: [&str; 10] = [
     "complete_platforms",
     "execution_dependencies",
@@ -27,67 +29,74 @@ const SPECIAL_FIELDS: [&str; 10] = [
     "uv_platforms",
 ];
 
+/// The addresses in a target's fields, resolved to ids.
 #[derive(Debug, Default)]
 pub struct Explicit {
-    pub includes: Vec<Number>,
-    /// The includes before generators were replaced.
-    pub named: Vec<Number>,
-    /// `!`, and `!!` too.
-    pub excludes: Vec<Number>,
-    /// `!!`
-    pub transitive_excludes: Vec<Number>,
-    pub special: Vec<Number>,
+    /// Dependencies, with target generators replaced by the targets that they generate.
+    pub includes: Vec<TargetId>,
+    /// Dependencies as written, target generators included.
+    pub unexpanded: Vec<TargetId>,
+    /// Targets excluded with `!` or `!!`.
+    pub excludes: Vec<TargetId>,
+    /// Targets excluded with `!!`.
+    pub transitive_excludes: Vec<TargetId>,
+    /// Special-cased dependencies.
+    pub special: Vec<TargetId>,
+    /// Addresses that could not be resolved.
     pub errors: Vec<Error>,
 }
 
-pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) -> Explicit {
+/// Resolves the addresses in the fields of `target`.
+pub fn resolve_explicit(targets: &TargetIndex<'_>, target: &Target, settings: &InferenceSettings) -> Explicit {
     let mut explicit = Explicit::default();
     let texts = |field: &&str| target.fields.get(*field).map(Value::strings).unwrap_or_default();
     for written in DEPENDENCY_FIELDS.iter().flat_map(texts) {
         let bare = written.trim_start_matches('!');
-        match named(targets, target, bare) {
-            Ok(named) => match written.len() - bare.len() {
+        match resolve_address(targets, target, bare) {
+            Ok(ids) => match written.len() - bare.len() {
                 0 => {
-                    explicit.includes.extend(replaced(targets, &named));
-                    explicit.named.extend(named);
+                    explicit.includes.extend(expand_generators(targets, &ids));
+                    explicit.unexpanded.extend(ids);
                 }
-                1 => explicit.excludes.extend(replaced(targets, &named)),
+                1 => explicit.excludes.extend(expand_generators(targets, &ids)),
                 _ => {
-                    explicit.excludes.extend(replaced(targets, &named));
-                    explicit.transitive_excludes.extend(replaced(targets, &named));
+                    explicit.excludes.extend(expand_generators(targets, &ids));
+                    explicit.transitive_excludes.extend(expand_generators(targets, &ids));
                 }
             },
-            // Whoever needs a lockfile that is not there will say so; its target is only an aid to find what changed.
+            // The target of a lockfile only serves `--changed-since`. Steps that need a missing lockfile report it.
             Err(_) if target.kind == kind::PYTHON_REQUIREMENT && written.ends_with("_lockfile") => {}
             Err(error) => explicit.errors.push(error),
         }
     }
     if Kind::find(&target.kind).is_some_and(|kind| kind.includes_subdirectories) {
-        for dir in dirs_within(targets, target) {
-            match named(targets, target, &format!("//{dir}")) {
-                Ok(named) if replaced(targets, &named).all(|number| explicit.excludes.contains(&number)) => {}
-                Ok(named) => {
-                    explicit.includes.extend(replaced(targets, &named));
-                    explicit.named.extend(named);
+        for dir in subdirs_with_build_file(targets, target) {
+            match resolve_address(targets, target, &format!("//{dir}")) {
+                Ok(ids) if expand_generators(targets, &ids).all(|id| explicit.excludes.contains(&id)) => {}
+                Ok(ids) => {
+                    explicit.includes.extend(expand_generators(targets, &ids));
+                    explicit.unexpanded.extend(ids);
                 }
                 Err(error) => explicit.errors.push(error),
             }
         }
     }
-    // Other languages have fields of these names that hold no addresses: a `jvm_artifact` has `packages`.
+    // In target types of other languages, fields of these names may not hold addresses: `packages` of `jvm_artifact`.
     let special = if Kind::find(&target.kind).is_some_and(|kind| !kind.open_ended) { &SPECIAL_FIELDS[..] } else { &[] };
     for written in special.iter().flat_map(texts) {
-        match named(targets, target, written) {
-            Ok(named) => explicit.special.extend(replaced(targets, &named)),
+        match resolve_address(targets, target, written) {
+            Ok(ids) => explicit.special.extend(expand_generators(targets, &ids)),
             Err(error) => explicit.errors.push(error),
         }
     }
     if settings.entry_points && target.kind == kind::PYTHON_DISTRIBUTION {
-        for written in entry_point::of_distribution(target).iter().filter(|written| entry_point::is_address(written)) {
-            match named(targets, target, written) {
-                Ok(named) => {
-                    explicit.includes.extend(&named);
-                    explicit.named.extend(named);
+        for written in
+            entry_point::distribution_entry_points(target).iter().filter(|written| entry_point::is_address(written))
+        {
+            match resolve_address(targets, target, written) {
+                Ok(ids) => {
+                    explicit.includes.extend(&ids);
+                    explicit.unexpanded.extend(ids);
                 }
                 Err(error) => explicit.errors.push(error),
             }
@@ -96,23 +105,22 @@ pub fn explicit(targets: &Numbered<'_>, target: &Target, settings: &Settings) ->
     explicit
 }
 
-/// The directories in that of a target that have a BUILD file.
-fn dirs_within(targets: &Numbered<'_>, target: &Target) -> BTreeSet<RelPath> {
+/// The subdirectories of the target's directory that contain a BUILD file.
+fn subdirs_with_build_file(targets: &TargetIndex<'_>, target: &Target) -> BTreeSet<RelPath> {
     let dirs = targets.graph.build_files().filter_map(|(file, _)| file.parent());
     dirs.filter(|dir| dir.parent().as_ref() == Some(&target.address.dir)).collect()
 }
 
-fn named(targets: &Numbered<'_>, from: &Target, written: &str) -> Result<Vec<Number>, Error> {
-    let named = dependencies::resolve(targets.graph, from, written)?;
-    Ok(named.iter().filter_map(|address| targets.number(address)).collect())
+fn resolve_address(targets: &TargetIndex<'_>, from: &Target, written: &str) -> Result<Vec<TargetId>, Error> {
+    let addresses = dependencies::resolve(targets.graph, from, written)?;
+    Ok(addresses.iter().filter_map(|address| targets.id(address)).collect())
 }
 
-/// Each generator by what it generates, if that is anything.
-fn replaced<'a>(targets: &'a Numbered<'_>, named: &'a [Number]) -> impl Iterator<Item = Number> + 'a {
-    named
-        .iter()
-        .flat_map(|number| match targets.generated_by(*number) {
-            [] => std::slice::from_ref(number),
+/// Replaces each target generator by the targets that it generates, unless it generates none.
+fn expand_generators<'a>(targets: &'a TargetIndex<'_>, ids: &'a [TargetId]) -> impl Iterator<Item = TargetId> + 'a {
+    ids.iter()
+        .flat_map(|id| match targets.generated_by(*id) {
+            [] => std::slice::from_ref(id),
             generated => generated,
         })
         .copied()

@@ -1,4 +1,4 @@
-//! A small repository in memory, for the tests of this room. Not the reading of BUILD files: targets are declared.
+//! A small repository in memory for the tests of inference. Targets are declared in code; no BUILD files are parsed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::config::Config;
-use crate::inference::{Dependencies, Extent, Input, Settings, SourceRoots, imports, infer};
+use crate::inference::{Dependencies, Extent, InferenceInput, InferenceSettings, SourceRoots, infer, parse_imports};
 use crate::targets::address::Parts;
 use crate::targets::{Address, Files, Target, TargetGraph, Value};
 
@@ -22,7 +22,8 @@ pub fn path(text: &str) -> RelPath {
     RelPath::parse(text).expect("clean")
 }
 
-/// `a/b.py` is the file's target in its own folder; `a:x` is one by name; `#` and `@` as users write them.
+/// Parses a short form of an address: `a/b.py` is a file's target declared in the directory of the file, `a:x` a target by
+/// name. `#` and `@` have their usual meaning.
 pub fn address(text: &str) -> Address {
     let (text, parameters) = text.split_once('@').unwrap_or((text, ""));
     let parameters = parameters.split(',').filter_map(|pair| pair.split_once('='));
@@ -36,7 +37,8 @@ pub fn address(text: &str) -> Address {
     Parts { file: file.strip_prefix(&dir), name: "all".to_owned(), dir, generated, parameters }.into()
 }
 
-pub fn shown(address: &Address) -> String {
+/// The short form of an address, as `address` parses it.
+pub fn to_text(address: &Address) -> String {
     let mut text = match &address.file {
         Some(file) => address.dir.join(file).to_string(),
         None => format!("{}:{}", address.dir.as_str(), address.name),
@@ -82,7 +84,7 @@ impl Repository {
         self.target("python_requirement", name, &[("requirements", Value::List(vec![Value::Str(project)]))])
     }
 
-    /// As in a `dependencies` field.
+    /// Sets the field `dependencies`.
     pub fn depends(self, name: &str, written: &[&str]) -> Repository {
         self.field(name, "dependencies", written)
     }
@@ -114,8 +116,8 @@ impl Repository {
         self
     }
 
-    pub fn settings(&self) -> Settings {
-        Settings::of(&Config::of(self.options.clone())).expect("settings")
+    pub fn settings(&self) -> InferenceSettings {
+        InferenceSettings::from_config(&Config::of(self.options.clone())).expect("settings")
     }
 
     pub fn roots(&self) -> SourceRoots {
@@ -130,12 +132,12 @@ impl Repository {
         let settings = self.settings();
         let read = |path: &RelPath| {
             let text = self.files.get(path)?;
-            Some((path.clone(), Arc::new(imports(text.as_bytes(), settings.wants_strings()))))
+            Some((path.clone(), Arc::new(parse_imports(text.as_bytes(), settings.needs_strings()))))
         };
         let read = |paths: &[RelPath]| Ok::<_, Infallible>(paths.iter().filter_map(read).collect());
         let texts = |path: &RelPath| self.files.get(path).cloned();
         let (graph, roots) = (self.graph(), self.roots());
-        let input = Input { graph: &graph, roots: &roots, settings: &settings, imports: &read, texts: &texts };
+        let input = InferenceInput { graph: &graph, roots: &roots, settings: &settings, imports: &read, texts: &texts };
         let Ok(dependencies) = infer(&input, extent);
         dependencies
     }
@@ -143,19 +145,19 @@ impl Repository {
     #[track_caller]
     pub fn check(self, from: &str, expected: &[&str]) -> Repository {
         let dependencies = self.infer();
-        let found: Vec<String> = dependencies.direct(&address(from)).into_iter().map(shown).collect();
+        let found: Vec<String> = dependencies.direct(&address(from)).into_iter().map(to_text).collect();
         assert_eq!(found, expected, "dependencies of {from}; {:?}", dependencies.diagnostics);
         let alone = self.infer_from(Extent::From(&BTreeSet::from([address(from)])));
         let all = |dependencies: &Dependencies| dependencies.transitive([&address(from)]);
-        assert_eq!(all(&alone), all(&dependencies), "dependencies of {from}, if nobody asks about anything else");
+        assert_eq!(all(&alone), all(&dependencies), "dependencies of {from}, inferred for this target alone");
         self
     }
 
     #[track_caller]
-    pub fn check_told(self, expected: &[&str]) -> Repository {
-        let told: Vec<String> =
+    pub fn check_diagnostics(self, expected: &[&str]) -> Repository {
+        let messages: Vec<String> =
             self.infer().diagnostics.into_iter().map(|(_, diagnostic)| diagnostic.message).collect();
-        assert_eq!(told, expected);
+        assert_eq!(messages, expected);
         self
     }
 }

@@ -1,5 +1,5 @@
-//! What a Python file imports, read off its text alone, so that the answer can be kept under the content's digest.
-//! Whose module an import is stays with `owners`; where the file lives matters only to `Import::absolute`.
+//! Finds the imports of a Python file. The result depends on the contents alone, so that it can be cached by digest.
+//! `Import::absolute` takes the location of the file into account; owners are found in `owners`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,39 +10,44 @@ use ruff_python_parser::parse_unchecked_source;
 use ruff_text_size::{Ranged, TextRange};
 use serde::{Deserialize, Serialize};
 
-use crate::inference::nesting;
+use crate::inference::parse_limits;
 use crate::inference::source_text::{decode, line_starts};
 
-/// Grows whenever the same text would give another answer, or other bytes: an index of kept `Imports` is keyed by it.
+/// Part of the key of cached `Imports`. Must be incremented when the same text gives a different result or encoding.
 pub const IMPORTS_VERSION: u32 = 2;
 
 const NO_INFER: &str = "# pants: no-infer-dep";
 
+/// The imports of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imports {
-    /// Sorted by place; one entry for each module and kind.
+    /// Sorted by position; one entry for each module and kind.
     pub found: Vec<Import>,
-    /// Nothing but white space: an `__init__.py` that nobody needs.
+    /// The file contains only white space. An `__init__.py` like this is not a dependency.
     pub blank: bool,
-    /// The line of the first syntax error. What was found around it still counts.
+    /// The line of the first syntax error. Imports in the rest of the file are still found.
     pub syntax_error: Option<u32>,
-    /// Too large or too deeply nested to be read.
+    /// The file was not parsed, because it is too large or too deeply nested.
     pub unread: bool,
 }
 
+/// An import, or a string that may stand for one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
-    /// As written, relative ones with their dots: `a.b`, `..sibling.Name`; for an asset, the string.
+    /// The module as written, relative ones with their dots: `a.b`, `..sibling.Name`. For an asset, the string.
     pub module: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: u32,
-    /// The program says that it copes without: no complaint when nobody owns it.
+    /// The program handles a missing module. A weak import without an owner is not reported.
     pub weak: bool,
+    /// The form of the import.
     pub kind: ImportKind,
 }
 
+/// The form of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ImportKind {
+    /// An import statement or a call of `__import__`.
     Import,
     /// A string that looks like a dotted name.
     String,
@@ -51,8 +56,8 @@ pub enum ImportKind {
 }
 
 impl Import {
-    /// The full module name, for a file in `package` (the parts of its directory below the source root).
-    /// A name with more dots than there are packages stays as written.
+    /// The full module name, for a file in `package` (the directory below the source root as a dotted name).
+    /// A relative import beyond the top-level package is returned as written.
     pub fn absolute<'a>(&'a self, package: &str) -> Cow<'a, str> {
         let name = self.module.trim_start_matches('.');
         let level = self.module.len() - name.len();
@@ -69,43 +74,48 @@ impl Import {
     }
 }
 
-/// Never fails: a syntax error costs at most the statements around it. `strings`: also collect the strings that
-/// string imports and assets are made of.
-pub fn imports(content: &[u8], strings: bool) -> Imports {
+/// Finds the imports of a file. Never fails: after a syntax error, at most the surrounding statements are missed.
+/// `strings`: also collect the strings for string imports and assets.
+pub fn parse_imports(content: &[u8], strings: bool) -> Imports {
     let blank = content.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b'\x0b');
     let text = decode(content);
-    let unread = !nesting::is_parsable(&text);
+    let unread = !parse_limits::is_parsable(&text);
     if blank || unread {
         return Imports { blank, unread, ..Imports::default() };
     }
     let parsed = parse_unchecked_source(&text, PySourceType::Python);
-    let mut reader = Reader::new(&text, parsed.tokens());
-    reader.statements(parsed.suite());
-    reader.calls_and_strings(parsed.tokens(), strings);
+    let mut reader = ImportReader::new(&text, parsed.tokens());
+    reader.visit_statements(parsed.suite());
+    reader.visit_tokens(parsed.tokens(), strings);
     let syntax_error = parsed.errors().first().map(|error| reader.line(error.range().start().to_usize()));
     let found = reader.finish();
-    if !nesting::is_droppable(parsed.tokens()) {
-        // Such a file is a curiosity; its tree is given up rather than freed by a recursion that overflows.
+    if !parse_limits::is_droppable(parsed.tokens()) {
+        // Dropping such a tree would overflow the stack. Files like this are rare, so the memory is leaked.
         std::mem::forget(parsed);
     }
     Imports { found, blank, syntax_error, unread }
 }
 
-struct Reader<'a> {
+struct ImportReader<'a> {
     text: &'a str,
     line_starts: Vec<usize>,
-    /// Lines that hold the pragma.
+    /// Lines with the pragma `# pants: no-infer-dep`.
     ignored: Vec<u32>,
-    /// Bodies that cope with an `ImportError`.
+    /// Bodies of statements that handle an `ImportError`.
     weak: Vec<TextRange>,
     /// Offset, module, kind.
     found: Vec<(usize, String, ImportKind)>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(text: &'a str, tokens: &[Token]) -> Reader<'a> {
-        let mut reader =
-            Reader { text, line_starts: line_starts(text), ignored: Vec::new(), weak: Vec::new(), found: Vec::new() };
+impl<'a> ImportReader<'a> {
+    fn new(text: &'a str, tokens: &[Token]) -> ImportReader<'a> {
+        let mut reader = ImportReader {
+            text,
+            line_starts: line_starts(text),
+            ignored: Vec::new(),
+            weak: Vec::new(),
+            found: Vec::new(),
+        };
         if text.contains(NO_INFER) {
             let comments = tokens.iter().filter(|token| token.kind() == TokenKind::Comment);
             let pragmas = comments.filter(|token| text[token.range()].contains(NO_INFER));
@@ -129,10 +139,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// With a list of what is left rather than by recursion: the nesting is the user's.
-    fn statements(&mut self, suite: &[Stmt]) {
-        let mut left: Vec<&Stmt> = suite.iter().collect();
-        while let Some(statement) = left.pop() {
+    /// Visits all statements with an explicit stack instead of recursion, because the nesting depth is not bounded.
+    fn visit_statements(&mut self, suite: &[Stmt]) {
+        let mut pending: Vec<&Stmt> = suite.iter().collect();
+        while let Some(statement) = pending.pop() {
             match statement {
                 Stmt::Import(import) if !self.is_ignored(import.range) => {
                     for alias in &import.names {
@@ -143,35 +153,35 @@ impl<'a> Reader<'a> {
                     let dots = ".".repeat(usize::try_from(import.level).unwrap_or(usize::MAX).min(1_000));
                     let from = format!("{dots}{}", import.module.as_deref().unwrap_or_default());
                     for alias in &import.names {
-                        self.add(alias.range, imported(&from, alias), ImportKind::Import);
+                        self.add(alias.range, imported_name(&from, alias), ImportKind::Import);
                     }
                 }
                 Stmt::Try(statement) => {
-                    self.weak.extend(tried(statement));
-                    left.extend(statement.body.iter().chain(&statement.orelse).chain(&statement.finalbody));
+                    self.weak.extend(body_with_import_error_handler(statement));
+                    pending.extend(statement.body.iter().chain(&statement.orelse).chain(&statement.finalbody));
                     let handlers = statement.handlers.iter();
-                    left.extend(handlers.flat_map(|ExceptHandler::ExceptHandler(handler)| &handler.body));
+                    pending.extend(handlers.flat_map(|ExceptHandler::ExceptHandler(handler)| &handler.body));
                 }
                 Stmt::With(statement) => {
-                    self.weak.extend(suppressed(statement));
-                    left.extend(&statement.body);
+                    self.weak.extend(body_with_suppressed_import_error(statement));
+                    pending.extend(&statement.body);
                 }
-                Stmt::FunctionDef(statement) => left.extend(&statement.body),
-                Stmt::ClassDef(statement) => left.extend(&statement.body),
-                Stmt::For(statement) => left.extend(statement.body.iter().chain(&statement.orelse)),
-                Stmt::While(statement) => left.extend(statement.body.iter().chain(&statement.orelse)),
+                Stmt::FunctionDef(statement) => pending.extend(&statement.body),
+                Stmt::ClassDef(statement) => pending.extend(&statement.body),
+                Stmt::For(statement) => pending.extend(statement.body.iter().chain(&statement.orelse)),
+                Stmt::While(statement) => pending.extend(statement.body.iter().chain(&statement.orelse)),
                 Stmt::If(statement) => {
-                    left.extend(&statement.body);
-                    left.extend(statement.elif_else_clauses.iter().flat_map(|clause| &clause.body));
+                    pending.extend(&statement.body);
+                    pending.extend(statement.elif_else_clauses.iter().flat_map(|clause| &clause.body));
                 }
-                Stmt::Match(statement) => left.extend(statement.cases.iter().flat_map(|case| &case.body)),
+                Stmt::Match(statement) => pending.extend(statement.cases.iter().flat_map(|case| &case.body)),
                 _ => {}
             }
         }
     }
 
-    /// Read off the tokens: they are flat, however deep the expressions.
-    fn calls_and_strings(&mut self, tokens: &[Token], strings: bool) {
+    /// Finds calls of `__import__` and strings in the tokens, because tokens are not nested.
+    fn visit_tokens(&mut self, tokens: &[Token], strings: bool) {
         if !strings && !self.text.contains("__import__") {
             return;
         }
@@ -200,7 +210,7 @@ impl<'a> Reader<'a> {
             if self.is_import_call(&tokens[..first], tokens.get(next)) {
                 self.add(range, value, ImportKind::Import);
             } else if strings && interpolated == 0 {
-                self.string(range, value);
+                self.add_string(range, value);
             }
         }
     }
@@ -211,7 +221,7 @@ impl<'a> Reader<'a> {
         parenthesis.kind() == TokenKind::Lpar && &self.text[name.range()] == "__import__" && after.is_some_and(ends)
     }
 
-    fn string(&mut self, range: TextRange, value: String) {
+    fn add_string(&mut self, range: TextRange, value: String) {
         if value.is_empty() || value.chars().any(char::is_whitespace) {
             return;
         }
@@ -222,15 +232,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One entry a module: the first place, and weak only where every place is.
+    /// Merges the imports of each module and kind: the first position counts, and the result is weak only if all are.
     fn finish(mut self) -> Vec<Import> {
         self.found.sort();
         let mut found: Vec<Import> = Vec::new();
-        let mut places: HashMap<(String, ImportKind), usize> = HashMap::new();
+        let mut indexes: HashMap<(String, ImportKind), usize> = HashMap::new();
         for (offset, module, kind) in std::mem::take(&mut self.found) {
             let weak = kind != ImportKind::Import || self.weak.iter().any(|body| body.contains(offset_of(offset)));
-            let place = *places.entry((module.clone(), kind)).or_insert(found.len());
-            match found.get_mut(place) {
+            let index = *indexes.entry((module.clone(), kind)).or_insert(found.len());
+            match found.get_mut(index) {
                 Some(earlier) => earlier.weak &= weak,
                 None => found.push(Import { module, line: self.line(offset), weak, kind }),
             }
@@ -239,7 +249,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn imported(from: &str, alias: &Alias) -> String {
+/// The full name that `from … import …` refers to.
+fn imported_name(from: &str, alias: &Alias) -> String {
     match alias.name.as_str() {
         "*" => from.to_owned(),
         name if from.ends_with('.') => format!("{from}{name}"),
@@ -247,8 +258,8 @@ fn imported(from: &str, alias: &Alias) -> String {
     }
 }
 
-/// The body, if one of the handlers names `ImportError`.
-fn tried(statement: &StmtTry) -> Option<TextRange> {
+/// The body of a `try` statement, if one of its handlers names `ImportError`.
+fn body_with_import_error_handler(statement: &StmtTry) -> Option<TextRange> {
     let catches = |ExceptHandler::ExceptHandler(handler): &ExceptHandler| match handler.type_.as_deref() {
         Some(Expr::Tuple(tuple)) => tuple.elts.iter().any(is_import_error),
         Some(Expr::List(list)) => list.elts.iter().any(is_import_error),
@@ -261,7 +272,7 @@ fn tried(statement: &StmtTry) -> Option<TextRange> {
 }
 
 /// The body of `with suppress(ImportError):`.
-fn suppressed(statement: &StmtWith) -> Option<TextRange> {
+fn body_with_suppressed_import_error(statement: &StmtWith) -> Option<TextRange> {
     let suppresses = |expression: &Expr| {
         let Expr::Call(call) = expression else { return false };
         let name = match &*call.func {
@@ -279,7 +290,7 @@ fn is_import_error(expression: &Expr) -> bool {
     matches!(expression, Expr::Name(name) if name.id.as_str() == "ImportError")
 }
 
-/// What a string token stands for; nothing for bytes and for strings with a backslash, which no module name has.
+/// The value of a string token; `None` for bytes and for strings with a backslash, which no module name contains.
 fn literal(token: &str) -> Option<&str> {
     let quote = token.find(['"', '\''])?;
     let (prefix, quoted) = token.split_at(quote);
@@ -301,14 +312,14 @@ fn is_identifier(word: &str) -> bool {
 }
 
 fn offset_of(offset: usize) -> ruff_text_size::TextSize {
-    ruff_text_size::TextSize::try_from(offset).expect("a file longer than 32 MB is not read")
+    ruff_text_size::TextSize::try_from(offset).expect("longer files are not parsed")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// `expected`: `module:line`, with `?` when weak, `"` for strings and `/` for assets.
+    /// `expected`: `module:line`, followed by `?` for weak imports, `"` for strings and `/` for assets.
     fn check(text: &str, expected: &[&str]) {
         let shown = |import: &Import| {
             let mark = match import.kind {
@@ -319,7 +330,7 @@ mod tests {
             };
             format!("{}:{}{mark}", import.module, import.line)
         };
-        let found: Vec<String> = imports(text.as_bytes(), true).found.iter().map(shown).collect();
+        let found: Vec<String> = parse_imports(text.as_bytes(), true).found.iter().map(shown).collect();
         assert_eq!(found, expected, "{text}");
     }
 
@@ -335,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn imports_are_found_at_any_depth() {
+    fn imports_are_found_at_every_depth() {
         check("def f():\n  class A:\n    async def g(self):\n      import a", &["a:4"]);
         check("if TYPE_CHECKING:\n  import a\nelif x:\n  import b\nelse:\n  import c", &["a:2", "b:4", "c:6"]);
         check("match x:\n  case 1:\n    import a\n", &["a:3"]);
@@ -345,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_copes_without_imports_weakly() {
+    fn an_import_with_a_handled_import_error_is_weak() {
         check("try:\n  import a\nexcept ImportError:\n  import b\nelse:\n  import c", &["a:2?", "b:4", "c:6"]);
         check("try: import a\nexcept (KeyError, ImportError) as e: pass", &["a:1?"]);
         check("try:\n  import a\nexcept ModuleNotFoundError:\n  pass", &["a:2"]);
@@ -358,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strong_import_wins_over_a_weak_one() {
+    fn a_strong_import_takes_precedence_over_a_weak_one() {
         check("try:\n  import a\nexcept ImportError: pass\nimport a", &["a:2"]);
     }
 
@@ -384,20 +395,20 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_left_alone_unless_wanted() {
-        assert_eq!(imports(b"x = 'a.b.c'\nimport d", false).found.len(), 1);
+    fn strings_are_ignored_unless_requested() {
+        assert_eq!(parse_imports(b"x = 'a.b.c'\nimport d", false).found.len(), 1);
     }
 
     #[test]
-    fn a_syntax_error_costs_only_its_neighbourhood() {
-        let read = imports(b"import a\nprint 'hello'\nx = (\n\ndef f(:\nimport b\n", false);
+    fn imports_are_found_around_a_syntax_error() {
+        let read = parse_imports(b"import a\nprint 'hello'\nx = (\n\ndef f(:\nimport b\n", false);
         assert!(read.found.iter().any(|import| import.module == "a"));
         assert_eq!(read.syntax_error, Some(2));
         check("try:\n  import a\nexcept ImportError, e:\n  import b\n", &["a:2?", "b:4"]);
     }
 
     #[test]
-    fn relative_imports_follow_the_package() {
+    fn relative_imports_are_resolved_against_the_package() {
         let absolute = |module: &str, package: &str| {
             let import = Import { module: module.to_owned(), line: 1, weak: false, kind: ImportKind::Import };
             import.absolute(package).into_owned()
@@ -414,7 +425,7 @@ mod tests {
     #[test]
     fn other_encodings_and_line_ends_are_read() {
         let found =
-            |content: &[u8]| imports(content, false).found.into_iter().map(|import| (import.module, import.line));
+            |content: &[u8]| parse_imports(content, false).found.into_iter().map(|import| (import.module, import.line));
         assert!(found(b"# -*- coding: latin-1 -*-\nx = '\xe9'\nimport a\n").eq([("a".to_owned(), 3)]));
         assert!(found(b"\xef\xbb\xbfimport a").eq([("a".to_owned(), 1)]));
         assert!(found(b"x = '\xff\xfe'\rimport a\r\nimport b").eq([("a".to_owned(), 2), ("b".to_owned(), 3)]));
@@ -422,13 +433,13 @@ mod tests {
 
     #[test]
     fn blank_means_white_space_only() {
-        assert!(imports(b" \r\n\t\x0c\x0b", false).blank);
-        assert!(imports(b"", false).blank);
-        assert!(!imports(b"# comment", false).blank);
+        assert!(parse_imports(b" \r\n\t\x0c\x0b", false).blank);
+        assert!(parse_imports(b"", false).blank);
+        assert!(!parse_imports(b"# comment", false).blank);
     }
 
     #[test]
-    fn deep_nesting_neither_overflows_nor_hides_the_rest() {
+    fn deep_nesting_neither_overflows_the_stack_nor_hides_other_imports() {
         let deep = |unit: &str, end: &str| format!("x = {}1{}\nimport a\n", unit.repeat(10_000), end.repeat(10_000));
         for (unit, end) in
             [("[", "]"), ("(", ")"), ("-", ""), ("not ", ""), ("a + ", ""), ("a.", ""), ("lambda a, b: ", "")]
@@ -436,7 +447,7 @@ mod tests {
             let text = deep(unit, end);
             let small = std::thread::Builder::new().stack_size(2 << 20);
             let read =
-                small.spawn(move || imports(text.as_bytes(), true)).expect("thread").join().expect("no overflow");
+                small.spawn(move || parse_imports(text.as_bytes(), true)).expect("thread").join().expect("no overflow");
             assert!(read.found.iter().any(|import| import.module == "a") || read.syntax_error.is_some(), "{unit}");
         }
         let nested: String = (0..2_000).map(|depth| format!("{}if 1:\n", " ".repeat(depth))).collect();

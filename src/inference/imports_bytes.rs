@@ -1,10 +1,12 @@
-//! `Imports` as bytes, for an index that keeps them by content. That the bytes are those that were written is for the
-//! index to see to; others give nothing, or other imports, and never a panic.
+//! Encodes `Imports` as bytes for an index keyed by content. The index must verify the integrity of the bytes: damaged
+//! bytes decode to `None` or to wrong imports, but never panic.
 //!
 //! ```text
-//! flags 1 (blank, unread)   syntax error's line, 0 for none   count      numbers are varints: 7 bits a byte, low first
-//! count times: line   kind and weak 1   length and text of the module
+//! flags (1 byte: blank, unread)   line of the syntax error, 0 if none   count
+//! count times: line   kind and weak flag (1 byte)   length and text of the module
 //! ```
+//!
+//! Numbers are varints: 7 bits per byte, low bits first.
 
 use crate::inference::imports::{Import, ImportKind, Imports};
 
@@ -12,6 +14,7 @@ const BLANK: u8 = 1;
 const UNREAD: u8 = 2;
 const WEAK: u8 = 4;
 
+/// Encodes imports.
 pub fn to_bytes(imports: &Imports) -> Vec<u8> {
     let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
     let mut bytes = vec![flag(imports.blank, BLANK) | flag(imports.unread, UNREAD)];
@@ -31,12 +34,13 @@ pub fn to_bytes(imports: &Imports) -> Vec<u8> {
     bytes
 }
 
+/// Decodes imports; `None` if the bytes are not an encoding of imports.
 pub fn from_bytes(bytes: &[u8]) -> Option<Imports> {
-    let mut rest = Rest(bytes);
+    let mut rest = Remaining(bytes);
     let flags = rest.byte()?;
     let syntax_error = u32::try_from(rest.number()?).ok().filter(|line| *line > 0);
     let count = rest.number()?;
-    // Each takes at least three bytes: a count that lies reserves no memory.
+    // Each import takes at least three bytes, which bounds the allocation for a wrong count.
     let mut found = Vec::with_capacity(usize::try_from(count).ok()?.min(bytes.len() / 3));
     for _ in 0..count {
         let line = u32::try_from(rest.number()?).ok()?;
@@ -64,10 +68,10 @@ fn put(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number.to_le_bytes()[0]);
 }
 
-/// What is left to read.
-struct Rest<'b>(&'b [u8]);
+/// The bytes that are not decoded yet.
+struct Remaining<'b>(&'b [u8]);
 
-impl<'b> Rest<'b> {
+impl<'b> Remaining<'b> {
     fn take(&mut self, len: usize) -> Option<&'b [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
@@ -94,18 +98,19 @@ impl<'b> Rest<'b> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::imports::imports;
+    use crate::inference::imports::parse_imports;
 
-    fn some() -> Imports {
+    fn sample() -> Imports {
         let text =
             "import os\nfrom . import x\ntry:\n  import y\nexcept ImportError: pass\nA = 'a.b.c', 'a/b.txt'\nif\n";
-        imports(text.as_bytes(), true)
+        parse_imports(text.as_bytes(), true)
     }
 
     #[test]
-    fn what_is_written_reads_back() {
+    fn encoded_imports_decode_to_the_same() {
         let long = Import { module: "m".repeat(1_000), line: 70_000, weak: true, kind: ImportKind::Asset };
-        for imports in [some(), Imports::default(), imports(b" ", false), Imports { unread: true, ..some() }] {
+        let unread = Imports { unread: true, ..sample() };
+        for imports in [sample(), Imports::default(), parse_imports(b" ", false), unread] {
             assert_eq!(from_bytes(&to_bytes(&imports)).as_ref(), Some(&imports));
         }
         let imports = Imports { found: vec![long], ..Imports::default() };
@@ -113,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_never_panic_and_what_is_cut_off_is_nothing() {
-        let bytes = to_bytes(&some());
+    fn damaged_bytes_never_panic_and_truncated_ones_are_rejected() {
+        let bytes = to_bytes(&sample());
         for at in 0..bytes.len() {
             assert_eq!(from_bytes(&bytes[..at]), None, "cut at {at}");
             for value in [0, 1, 0x7f, 0x80, 0xff] {

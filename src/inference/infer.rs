@@ -1,8 +1,9 @@
-//! Every target's dependencies: written, generated, and read off its sources. Reading files is the caller's; here
-//! everything is looked up in memory.
+//! Infers the dependencies of targets: those written in BUILD files, generated targets, and those that follow from
+//! sources. Does not read files; the caller passes readers, and everything else is looked up in memory.
 
-mod definitions;
+mod diagnostics;
 mod entry_points;
+mod interface_definitions;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,126 +12,131 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
-use crate::base::text::Place;
-use crate::inference::ancestor_files::{AncestorFiles, ancestor_files};
-use crate::inference::definition::Language;
-use crate::inference::definitions::Definitions;
+use crate::inference::ancestor_files::{AncestorFiles, find_ancestor_files};
+use crate::inference::definition_index::DefinitionIndex;
 use crate::inference::dependencies::{Dependencies, Edges};
+use crate::inference::docker_images::{self, Packages};
 use crate::inference::entry_point;
-use crate::inference::explicit::explicit;
-use crate::inference::images::{self, Packages};
+use crate::inference::explicit::resolve_explicit;
 use crate::inference::imports::{Import, ImportKind, Imports};
-use crate::inference::module_map::{Home, ModuleMap, is_python_source, resolve_of};
-use crate::inference::numbered::{Number, Numbered};
+use crate::inference::interface_definition::Language;
+use crate::inference::module_map::{ModuleMap, PackageLocation, is_python_source, resolve_of};
 use crate::inference::owners::{Owners, owners};
-use crate::inference::settings::{InitFiles, Settings, Unowned};
+use crate::inference::settings::{InferenceSettings, InitFiles};
+use crate::inference::shell_sources::find_sourced_files;
 use crate::inference::source_root::SourceRoots;
-use crate::inference::sourced::sourced;
 use crate::inference::stdlib::is_stdlib;
-use crate::targets::kind;
+use crate::inference::target_index::{TargetId, TargetIndex};
 use crate::targets::{Address, Diagnostic, Severity, Target, TargetGraph, dependencies};
 
-/// What each of some files imports.
-pub type ByFile = HashMap<RelPath, Arc<Imports>>;
+/// The imports of files, by file.
+pub type ImportsByFile = HashMap<RelPath, Arc<Imports>>;
 
-/// What inference looks at, with the error of its readers.
-pub struct Input<'a, E> {
+/// What inference works on. `E` is the error type of the import reader.
+pub struct InferenceInput<'a, E> {
+    /// All targets of the repository.
     pub graph: &'a TargetGraph,
+    /// The source roots of the repository.
     pub roots: &'a SourceRoots,
-    pub settings: &'a Settings,
-    /// Of many files at once, from an index or by reading them; without those that cannot be read.
-    pub imports: &'a (dyn Fn(&[RelPath]) -> Result<ByFile, E> + Sync),
-    /// The text of a Dockerfile, a shell script or an interface definition.
+    /// The options that control inference.
+    pub settings: &'a InferenceSettings,
+    /// Returns the imports of many files at once, from an index or by parsing. Omits files that cannot be read.
+    pub imports: &'a (dyn Fn(&[RelPath]) -> Result<ImportsByFile, E> + Sync),
+    /// Returns the text of a Dockerfile, a shell script or an interface definition; `None` if it cannot be read.
     pub texts: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
 }
 
-/// Whose dependencies are wanted.
+/// The targets whose dependencies are inferred.
 #[derive(Clone, Copy, Debug)]
 pub enum Extent<'a> {
+    /// All targets.
     Everything,
-    /// Of these targets, and of all that they need.
+    /// These targets and all their dependencies, direct and transitive.
     From(&'a BTreeSet<Address>),
 }
 
-pub fn infer<E: Send>(input: &Input<'_, E>, extent: Extent<'_>) -> Result<Dependencies, E> {
-    let targets = Numbered::new(input.graph);
-    let mut left: Vec<Number> = match extent {
-        Extent::Everything => targets.iter().map(|(number, _)| number).collect(),
-        Extent::From(roots) => roots.iter().filter_map(|root| targets.number(root)).collect(),
+/// Infers the dependencies of the targets in `extent`. Fails only if `input.imports` fails; problems in the repository
+/// become diagnostics of the result.
+pub fn infer<E: Send>(input: &InferenceInput<'_, E>, extent: Extent<'_>) -> Result<Dependencies, E> {
+    let targets = TargetIndex::new(input.graph);
+    let mut pending: Vec<TargetId> = match extent {
+        Extent::Everything => targets.iter().map(|(id, _)| id).collect(),
+        Extent::From(roots) => roots.iter().filter_map(|root| targets.id(root)).collect(),
     };
-    let inits = inits_to_read(input.settings, &targets);
-    let first = sorted(sources(&targets, &left).chain(inits).collect());
-    let definitions = Definitions::read(&targets, input.roots, input.texts);
+    let init_files = init_files_to_read(input.settings, &targets);
+    let first = sorted(sources(&targets, &pending).chain(init_files).collect());
+    let definitions = DefinitionIndex::read(&targets, input.roots, input.texts);
     let map = || ModuleMap::new(&targets, input.settings, input.roots, &definitions);
-    // Reading files and going through all targets take about the same time.
+    // Reading the files takes about as long as indexing all targets, so both run in parallel.
     let (imports, map) = rayon::join(|| (input.imports)(&first), map);
     let mut imports = imports?;
     let is_blank = |file: &RelPath| imports.get(file).is_some_and(|imports| imports.blank);
     let mut inference = Inference {
         map,
-        ancestor_files: ancestor_files(&targets, input.settings.init_files, &is_blank),
+        ancestor_files: find_ancestor_files(&targets, input.settings.init_files, &is_blank),
         imports: HashMap::new(),
-        extensions: extensions(&targets),
-        assets: assets(input.settings, &targets),
-        packages: Packages::of(&targets),
+        extensions: index_extensions(&targets),
+        assets: index_assets(input.settings, &targets),
+        packages: Packages::collect(&targets),
         definitions,
         targets,
         roots: input.roots,
         settings: input.settings,
         texts: input.texts,
     };
-    // Step by step: all that the last step found to be needed is read together, and looked at together.
+    // Breadth first: the targets found in one round are read and processed together in the next one.
     let mut edges: Vec<Option<Edges>> = vec![None; inference.targets.len()];
-    let mut doubts = Vec::new();
-    while !left.is_empty() {
+    let mut diagnostics = Vec::new();
+    while !pending.is_empty() {
         inference.imports.extend(std::mem::take(&mut imports));
-        let found: Vec<(Edges, Vec<Diagnostic>)> =
-            left.par_iter().with_min_len(16).map(|number| inference.of(*number)).collect();
-        let mut needed = Vec::new();
-        for (number, (found, diagnostics)) in left.drain(..).zip(found) {
-            needed.extend(found.direct.iter().chain(&found.special));
-            doubts.extend(diagnostics.into_iter().map(|diagnostic| (number, diagnostic)));
-            edges[number as usize] = Some(found);
+        let inferred: Vec<(Edges, Vec<Diagnostic>)> =
+            pending.par_iter().with_min_len(16).map(|id| inference.infer_target(*id)).collect();
+        let mut found = Vec::new();
+        for (id, (target_edges, target_diagnostics)) in pending.drain(..).zip(inferred) {
+            found.extend(target_edges.direct.iter().chain(&target_edges.special));
+            diagnostics.extend(target_diagnostics.into_iter().map(|diagnostic| (id, diagnostic)));
+            edges[id as usize] = Some(target_edges);
         }
-        left = sorted(needed).into_iter().filter(|number| edges[*number as usize].is_none()).collect();
-        let unread = sources(&inference.targets, &left).filter(|file| !inference.imports.contains_key(file));
+        pending = sorted(found).into_iter().filter(|id| edges[*id as usize].is_none()).collect();
+        let unread = sources(&inference.targets, &pending).filter(|file| !inference.imports.contains_key(file));
         let unread = sorted(unread.collect());
         if !unread.is_empty() {
             imports = (input.imports)(&unread)?;
         }
     }
-    doubts.sort_by_key(|(number, _)| *number);
-    let address = |number| inference.targets.get(number).address.clone();
-    let doubts = doubts.into_iter().map(|(number, doubt)| (address(number), doubt)).collect();
+    diagnostics.sort_by_key(|(id, _)| *id);
+    let address = |id| inference.targets.get(id).address.clone();
+    let diagnostics = diagnostics.into_iter().map(|(id, diagnostic)| (address(id), diagnostic)).collect();
     let addresses = inference.targets.iter().map(|(_, target)| target.address.clone()).collect();
-    Ok(Dependencies::new(addresses, input.graph.positions().clone(), edges, doubts))
+    Ok(Dependencies::new(addresses, input.graph.positions().clone(), edges, diagnostics))
 }
 
+/// The indexes that inference looks targets up in.
 struct Inference<'a> {
     roots: &'a SourceRoots,
-    settings: &'a Settings,
+    settings: &'a InferenceSettings,
     texts: &'a (dyn Fn(&RelPath) -> Option<String> + Sync),
-    targets: Numbered<'a>,
+    targets: TargetIndex<'a>,
     map: ModuleMap,
-    imports: ByFile,
-    /// By folder.
+    imports: ImportsByFile,
+    /// By directory.
     ancestor_files: FxHashMap<RelPath, AncestorFiles>,
-    /// Stevedore namespace, to the entry points in it.
+    /// Entry points of `python_distribution` targets, by stevedore namespace.
     extensions: FxHashMap<&'a str, Vec<String>>,
-    /// Resources and files, by their one source.
-    assets: FxHashMap<&'a RelPath, Vec<Number>>,
+    /// `resource` and `file` targets, by source.
+    assets: FxHashMap<&'a RelPath, Vec<TargetId>>,
     packages: Packages,
-    definitions: Definitions,
+    definitions: DefinitionIndex,
 }
 
-/// The Python files of these targets. By the target's type: a script may have no ending.
-fn sources(targets: &Numbered<'_>, numbers: &[Number]) -> impl Iterator<Item = RelPath> {
-    let targets = numbers.iter().map(|number| targets.get(*number));
+/// The Python files of these targets. Decided by target type, because a script may have no extension.
+fn sources(targets: &TargetIndex<'_>, ids: &[TargetId]) -> impl Iterator<Item = RelPath> {
+    let targets = ids.iter().map(|id| targets.get(*id));
     targets.filter(|target| is_python_source(target)).flat_map(|target| target.sources.iter().cloned())
 }
 
-/// Those whose being blank matters to everything below them.
-fn inits_to_read(settings: &Settings, targets: &Numbered<'_>) -> Vec<RelPath> {
+/// The `__init__.py` files that must be read to know whether they are blank.
+fn init_files_to_read(settings: &InferenceSettings, targets: &TargetIndex<'_>) -> Vec<RelPath> {
     if settings.init_files != InitFiles::ContentOnly {
         return Vec::new();
     }
@@ -138,22 +144,20 @@ fn inits_to_read(settings: &Settings, targets: &Numbered<'_>) -> Vec<RelPath> {
     sources.filter(|file| matches!(file.file_name(), Some("__init__.py" | "__init__.pyi"))).cloned().collect()
 }
 
-fn assets<'a>(settings: &Settings, targets: &Numbered<'a>) -> FxHashMap<&'a RelPath, Vec<Number>> {
-    let mut assets: FxHashMap<&RelPath, Vec<Number>> = FxHashMap::default();
+fn index_assets<'a>(settings: &InferenceSettings, targets: &TargetIndex<'a>) -> FxHashMap<&'a RelPath, Vec<TargetId>> {
+    let mut assets: FxHashMap<&RelPath, Vec<TargetId>> = FxHashMap::default();
     if settings.assets {
-        for (number, target) in
-            targets.iter().filter(|(_, target)| matches!(target.kind.as_str(), kind::RESOURCE | kind::FILE))
-        {
-            target.sources.iter().for_each(|source| assets.entry(source).or_default().push(number));
+        for (id, target) in targets.iter().filter(|(_, target)| matches!(target.kind.as_str(), "resource" | "file")) {
+            target.sources.iter().for_each(|source| assets.entry(source).or_default().push(id));
         }
     }
     assets
 }
 
-fn extensions<'a>(targets: &Numbered<'a>) -> FxHashMap<&'a str, Vec<String>> {
+fn index_extensions<'a>(targets: &TargetIndex<'a>) -> FxHashMap<&'a str, Vec<String>> {
     let mut extensions: FxHashMap<&str, Vec<String>> = FxHashMap::default();
-    for (_, target) in targets.iter().filter(|(_, target)| target.kind == kind::PYTHON_DISTRIBUTION) {
-        for (namespace, written) in entry_point::of_extension(target) {
+    for (_, target) in targets.iter().filter(|(_, target)| target.kind == "python_distribution") {
+        for (namespace, written) in entry_point::stevedore_entry_points(target) {
             if !entry_point::is_address(&written) {
                 extensions.entry(namespace).or_default().push(written);
             }
@@ -162,27 +166,14 @@ fn extensions<'a>(targets: &Numbered<'a>) -> FxHashMap<&'a str, Vec<String>> {
     extensions
 }
 
-/// One target's, while they are collected.
-struct Found<'a> {
+/// The dependencies of one target while they are collected.
+struct Collected<'a> {
     target: &'a Target,
     resolve: &'a str,
-    inferred: Vec<Number>,
-    includes: Vec<Number>,
-    excludes: Vec<Number>,
+    inferred: Vec<TargetId>,
+    includes: Vec<TargetId>,
+    excludes: Vec<TargetId>,
     diagnostics: Vec<Diagnostic>,
-}
-
-impl Found<'_> {
-    /// `line`: in the target's source; else it is about the declaration.
-    fn tell(&mut self, severity: Severity, line: Option<u32>, message: String, hint: Option<String>) {
-        let source = self.target.sources.first().zip(line);
-        let (file, place) = match source {
-            Some((source, line)) => (source, Place { line: line as usize, column: 1 }),
-            None => (&self.target.build_file, self.target.place),
-        };
-        let diagnostic = Diagnostic { severity, hint, ..Diagnostic::error(file, place, message) };
-        self.diagnostics.push(diagnostic);
-    }
 }
 
 fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
@@ -191,24 +182,24 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
     list
 }
 
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+/// The message of an error followed by those of its causes.
+fn error_chain(error: &dyn std::error::Error) -> String {
     match error.source() {
-        Some(source) => format!("{error}: {}", chain(source)),
+        Some(source) => format!("{error}: {}", error_chain(source)),
         None => error.to_string(),
     }
 }
 
 impl<'a> Inference<'a> {
-    fn of(&self, number: Number) -> (Edges, Vec<Diagnostic>) {
-        let target = self.targets.get(number);
-        let generated = self.targets.generated_by(number);
+    fn infer_target(&self, id: TargetId) -> (Edges, Vec<Diagnostic>) {
+        let target = self.targets.get(id);
+        let generated = self.targets.generated_by(id);
         if !generated.is_empty() {
             return (Edges { direct: generated.to_vec(), ..Edges::default() }, Vec::new());
         }
         let resolve = resolve_of(target, self.settings);
-        let explicit = explicit(&self.targets, target, self.settings);
-        let mut found = Found {
+        let explicit = resolve_explicit(&self.targets, target, self.settings);
+        let mut collected = Collected {
             target,
             resolve,
             inferred: Vec::new(),
@@ -217,86 +208,87 @@ impl<'a> Inference<'a> {
             diagnostics: Vec::new(),
         };
         for error in explicit.errors {
-            found.tell(Severity::Error, None, chain(&error), error.hint().map(str::to_owned));
+            collected.report(Severity::Error, None, error_chain(&error), error.hint().map(str::to_owned));
         }
-        self.implied(&mut found, number);
-        // A file that imports its own names depends on itself, as in Pants.
+        self.infer_by_kind(&mut collected, id);
+        // A file that imports a name from itself depends on itself, as in Pants.
         let plugins = &self.settings.plugins;
-        let done_without = |number: &&Number| plugins.excludes(target, &self.targets.get(**number).address);
-        found.excludes.extend(found.inferred.iter().filter(done_without).copied().collect::<Vec<_>>());
-        let Found { inferred, includes, excludes, diagnostics, .. } = found;
-        let kept = |numbers: &[Number]| {
-            let numbers = numbers.iter().chain(&inferred).copied();
-            sorted(numbers.filter(|number| !excludes.contains(number)).collect())
+        let is_excluded = |id: &&TargetId| plugins.excludes(target, &self.targets.get(**id).address);
+        collected.excludes.extend(collected.inferred.iter().filter(is_excluded).copied().collect::<Vec<_>>());
+        let Collected { inferred, includes, excludes, diagnostics, .. } = collected;
+        let with_inferred = |ids: &[TargetId]| {
+            let ids = ids.iter().chain(&inferred).copied();
+            sorted(ids.filter(|id| !excludes.contains(id)).collect())
         };
-        let has_generators = explicit.named.iter().any(|number| !includes.contains(number));
+        let has_generators = explicit.unexpanded.iter().any(|id| !includes.contains(id));
         let edges = Edges {
-            direct: kept(&includes),
-            named: has_generators.then(|| kept(&explicit.named)),
+            direct: with_inferred(&includes),
+            unexpanded: has_generators.then(|| with_inferred(&explicit.unexpanded)),
             special: sorted(explicit.special),
             excluded: sorted(explicit.transitive_excludes),
         };
         (edges, diagnostics)
     }
 
-    fn implied(&self, found: &mut Found<'a>, number: Number) {
-        match found.target.kind.as_str() {
-            kind::PEX_BINARY if self.settings.entry_points => self.of_start(found, "entry_point"),
-            kind::PYTHON_AWSLAMBDA | kind::PYTHON_AWS_LAMBDA_FUNCTION | kind::PYTHON_GOOGLE_CLOUD_FUNCTION
+    fn infer_by_kind(&self, collected: &mut Collected<'a>, id: TargetId) {
+        match collected.target.kind.as_str() {
+            "pex_binary" if self.settings.entry_points => self.infer_entry_point_field(collected, "entry_point"),
+            "python_awslambda" | "python_aws_lambda_function" | "python_google_cloud_function"
                 if self.settings.entry_points =>
             {
-                self.of_start(found, "handler")
+                self.infer_entry_point_field(collected, "handler")
             }
-            kind::PYTHON_DISTRIBUTION if self.settings.entry_points => self.of_distribution(found),
-            kind::PLATFORM_RESOURCES => self.of_platform(found),
-            kind::DOCKER_IMAGE => self.of_image(found),
-            kind::SHELL_SOURCE | kind::SHUNIT2_TEST if self.settings.shell => self.of_script(found),
-            _ if is_python_source(found.target) => {
-                self.of_source(found);
-                self.of_extensions(found);
+            "python_distribution" if self.settings.entry_points => self.infer_distribution(collected),
+            "platform_resources" => self.infer_platform_resources(collected),
+            "docker_image" => self.infer_docker_image(collected),
+            "shell_source" | "shunit2_test" if self.settings.shell => self.infer_script(collected),
+            _ if is_python_source(collected.target) => {
+                self.infer_source(collected);
+                self.infer_extensions(collected);
             }
             _ => {
-                if let Some(language) = Language::of(found.target) {
-                    self.of_definition(found, number, language);
+                if let Some(language) = Language::from_target(collected.target) {
+                    self.infer_definition(collected, id, language);
                 }
             }
         }
     }
 
-    fn of_source(&self, found: &mut Found<'a>) {
-        for source in &found.target.sources {
+    fn infer_source(&self, collected: &mut Collected<'a>) {
+        for source in &collected.target.sources {
             let Some(dir) = source.parent() else { continue };
             if let Some(imports) = self.imports.get(source) {
-                self.of_imports(found, source, &dir, imports);
+                self.infer_imports(collected, source, &dir, imports);
             }
-            self.of_ancestor_files(found, source, &dir);
+            self.infer_ancestor_files(collected, source, &dir);
         }
     }
 
-    fn of_imports(&self, found: &mut Found<'a>, source: &RelPath, dir: &RelPath, imports: &Imports) {
+    fn infer_imports(&self, collected: &mut Collected<'a>, source: &RelPath, dir: &RelPath, imports: &Imports) {
         if imports.unread {
-            let message = format!("`{source}` is too large or too deeply nested to look for imports in it");
-            found.tell(Severity::Warning, None, message, None);
+            let message = format!("cannot read the imports of `{source}`: the file is too large or too deeply nested");
+            collected.report(Severity::Warning, None, message, None);
         }
-        let home = self.map.home(dir);
+        let location = self.map.location(dir);
         let mut unowned = Vec::new();
         for import in &imports.found {
             match import.kind {
-                ImportKind::Asset => self.of_asset(found, dir, import),
-                _ if !self.is_wanted(import) => {}
+                ImportKind::Asset => self.infer_asset(collected, dir, import),
+                _ if !self.is_enabled(import) => {}
                 _ => {
-                    let module = import.absolute(home.map_or("", |home| &home.package));
-                    if !self.of_module(found, home, &module, import) {
+                    let module = import.absolute(location.map_or("", |location| &location.package));
+                    if !self.infer_module(collected, location, &module, import) {
                         unowned.push((import.line, module.into_owned()));
                     }
                 }
             }
         }
         unowned.sort();
-        self.tell_unowned(found, &unowned);
+        self.report_unowned(collected, &unowned);
     }
 
-    fn is_wanted(&self, import: &Import) -> bool {
+    /// Whether the settings enable inference from imports of this kind.
+    fn is_enabled(&self, import: &Import) -> bool {
         let settings = self.settings;
         if import.kind == ImportKind::Import {
             return settings.imports;
@@ -306,166 +298,136 @@ impl<'a> Inference<'a> {
             && !settings.string_import_ignore.is_match(&import.module)
     }
 
-    /// False: nobody owns the module, and that is worth telling.
-    fn of_module(&self, found: &mut Found<'a>, home: Option<&Home>, module: &str, import: &Import) -> bool {
-        let near = home.map(|home| &home.source_root).filter(|_| self.settings.by_source_root);
-        let mut candidates = match owners(&self.targets, &self.map, module, Some(found.resolve), near) {
+    /// Returns false if no target owns the module and the import must be reported as unowned.
+    fn infer_module(
+        &self,
+        collected: &mut Collected<'a>,
+        location: Option<&PackageLocation>,
+        module: &str,
+        import: &Import,
+    ) -> bool {
+        let near = location.map(|location| &location.source_root).filter(|_| self.settings.by_source_root);
+        let mut candidates = match owners(&self.targets, &self.map, module, Some(collected.resolve), near) {
             Owners::Known(owners) => {
-                found.inferred.extend(owners);
+                collected.inferred.extend(owners);
                 return true;
             }
             Owners::Ambiguous(candidates) => candidates,
             Owners::None => Vec::new(),
         };
         if !candidates.is_empty() {
-            if candidates.iter().any(|candidate| found.includes.contains(candidate)) {
+            if candidates.iter().any(|candidate| collected.includes.contains(candidate)) {
                 return true;
             }
-            candidates.retain(|candidate| !found.excludes.contains(candidate));
+            candidates.retain(|candidate| !collected.excludes.contains(candidate));
             if let [owner] = candidates[..] {
-                found.inferred.push(owner);
+                collected.inferred.push(owner);
                 return true;
             }
-            // Nobody is taken, so that where an unowned import is an error this is one too.
-            let severity = self.unowned_severity().filter(|_| !self.is_dispensable(module, import));
+            // An ambiguous import has no dependency either: it is an error where unowned imports are errors.
+            let severity = self.unowned_severity().filter(|_| !self.may_be_unowned(module, import));
             let severity = severity.unwrap_or(Severity::Warning);
-            self.tell_ambiguous(found, severity, &format!("module `{module}`"), &candidates, Some(import.line));
+            self.report_ambiguous(collected, severity, &format!("module `{module}`"), &candidates, Some(import.line));
             return true;
         }
-        self.is_dispensable(module, import)
+        self.may_be_unowned(module, import)
     }
 
-    /// Is it no loss if nobody owns the module?
-    fn is_dispensable(&self, module: &str, import: &Import) -> bool {
+    /// Whether the module needs no owner: the import is weak, in the standard library, or ignored by the settings.
+    fn may_be_unowned(&self, module: &str, import: &Import) -> bool {
         let ignored = &self.settings.ignored_unowned;
         let is_below =
             |prefix: &String| module.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         import.weak || is_stdlib(module) || ignored.iter().any(is_below)
     }
 
-    fn of_asset(&self, found: &mut Found<'a>, dir: &RelPath, import: &Import) {
+    fn infer_asset(&self, collected: &mut Collected<'a>, dir: &RelPath, import: &Import) {
         let settings = self.settings;
         if !settings.assets || import.module.matches('/').count() < settings.assets_min_slashes {
             return;
         }
         let Ok(path) = RelPath::parse(&import.module) else { return };
         let of_kind = |path: &RelPath, kind: &str| {
-            let numbers = self.assets.get(path).into_iter().flatten().copied();
-            numbers.filter(|number| self.targets.get(*number).kind == kind).collect::<Vec<_>>()
+            let ids = self.assets.get(path).into_iter().flatten().copied();
+            ids.filter(|id| self.targets.get(*id).kind == kind).collect::<Vec<_>>()
         };
-        let mut candidates = of_kind(&dir.join(&path), kind::RESOURCE);
-        candidates.extend(of_kind(&path, kind::FILE));
-        self.take_one(found, candidates, &format!("asset `{path}`"), Some(import.line));
+        let mut candidates = of_kind(&dir.join(&path), "resource");
+        candidates.extend(of_kind(&path, "file"));
+        self.add_unambiguous(collected, candidates, &format!("asset `{path}`"), Some(import.line));
     }
 
-    /// The only candidate, or the only one that is not excluded, unless one of several is written anyway.
-    fn take_one(&self, found: &mut Found<'a>, mut candidates: Vec<Number>, what: &str, line: Option<u32>) {
+    /// Adds the only candidate, or the only one that is not excluded. Adds none if one of several candidates is already
+    /// an explicit dependency.
+    fn add_unambiguous(
+        &self,
+        collected: &mut Collected<'a>,
+        mut candidates: Vec<TargetId>,
+        what: &str,
+        line: Option<u32>,
+    ) {
         if candidates.len() > 1 {
-            if candidates.iter().any(|candidate| found.includes.contains(candidate)) {
+            if candidates.iter().any(|candidate| collected.includes.contains(candidate)) {
                 return;
             }
-            candidates.retain(|candidate| !found.excludes.contains(candidate));
+            candidates.retain(|candidate| !collected.excludes.contains(candidate));
         }
         match candidates[..] {
             [] => {}
-            [owner] => found.inferred.push(owner),
-            _ => self.tell_ambiguous(found, Severity::Warning, what, &candidates, line),
+            [owner] => collected.inferred.push(owner),
+            _ => self.report_ambiguous(collected, Severity::Warning, what, &candidates, line),
         }
     }
 
-    fn of_ancestor_files(&self, found: &mut Found<'a>, source: &RelPath, dir: &RelPath) {
+    fn infer_ancestor_files(&self, collected: &mut Collected<'a>, source: &RelPath, dir: &RelPath) {
         let Some(above) = self.ancestor_files.get(dir) else { return };
-        let shares = |owner: &Number| resolve_of(self.targets.get(*owner), self.settings) == found.resolve;
+        let shares = |owner: &TargetId| resolve_of(self.targets.get(*owner), self.settings) == collected.resolve;
         if matches!(source.extension(), Some("py" | "pyi")) {
             let inits = above.inits.iter().filter(|owner| !self.targets.get(**owner).sources.contains(source));
-            found.inferred.extend(inits.copied().filter(shares));
+            collected.inferred.extend(inits.copied().filter(shares));
         }
-        if found.target.kind != kind::PYTHON_TEST || !self.settings.conftests {
+        if collected.target.kind != "python_test" || !self.settings.conftests {
             return;
         }
-        found.inferred.extend(above.conftests.iter().copied().filter(shares));
+        collected.inferred.extend(above.conftests.iter().copied().filter(shares));
         for conftest in &above.unowned_conftests {
             let message = format!("`{conftest}` applies to `{source}`, but no target owns it");
-            let hint = "declare `python_test_utils()` in the BUILD file beside it";
-            found.tell(Severity::Error, None, message, Some(hint.to_owned()));
+            let hint = "declare `python_test_utils()` in the BUILD file of its directory";
+            collected.report(Severity::Error, None, message, Some(hint.to_owned()));
         }
     }
 
-    fn of_platform(&self, found: &mut Found<'a>) {
-        let Some(written) = self.settings.plugins.resources(found.target) else { return };
-        match dependencies::resolve(self.targets.graph, found.target, written) {
-            Ok(named) => found.inferred.extend(named.iter().filter_map(|address| self.targets.number(address))),
-            Err(error) => found.tell(Severity::Error, None, chain(&error), error.hint().map(str::to_owned)),
+    fn infer_platform_resources(&self, collected: &mut Collected<'a>) {
+        let Some(written) = self.settings.plugins.platform_resources(collected.target) else { return };
+        match dependencies::resolve(self.targets.graph, collected.target, written) {
+            Ok(addresses) => collected.inferred.extend(addresses.iter().filter_map(|address| self.targets.id(address))),
+            Err(error) => {
+                collected.report(Severity::Error, None, error_chain(&error), error.hint().map(str::to_owned));
+            }
         }
     }
 
-    fn of_image(&self, found: &mut Found<'a>) {
-        let source = || found.target.sources.first().and_then(|source| (self.texts)(source));
-        let Some(text) = images::instructions(found.target).or_else(source) else { return };
-        let build_args = &self.settings.build_args;
-        found.inferred.extend(images::implied(found.target, &text, build_args, &self.targets, &self.packages));
+    fn infer_docker_image(&self, collected: &mut Collected<'a>) {
+        let source = || collected.target.sources.first().and_then(|source| (self.texts)(source));
+        let Some(text) = docker_images::instructions(collected.target).or_else(source) else { return };
+        let build_args = &self.settings.docker_build_args;
+        collected.inferred.extend(docker_images::find_packages(
+            collected.target,
+            &text,
+            build_args,
+            &self.targets,
+            &self.packages,
+        ));
     }
 
-    fn of_script(&self, found: &mut Found<'a>) {
-        let text = found.target.sources.first().and_then(|source| (self.texts)(source));
-        for path in text.map(|text| sourced(&text)).unwrap_or_default() {
-            let is_script = |owner: &Number| {
-                matches!(self.targets.get(*owner).kind.as_str(), kind::SHELL_SOURCE | kind::SHUNIT2_TEST)
-            };
+    fn infer_script(&self, collected: &mut Collected<'a>) {
+        let text = collected.target.sources.first().and_then(|source| (self.texts)(source));
+        for path in text.map(|text| find_sourced_files(&text)).unwrap_or_default() {
+            let is_script =
+                |owner: &TargetId| matches!(self.targets.get(*owner).kind.as_str(), "shell_source" | "shunit2_test");
             let mut owners = self.targets.owners(&path).iter().copied().filter(is_script);
             if let (Some(owner), None) = (owners.next(), owners.next()) {
-                found.inferred.push(owner);
+                collected.inferred.push(owner);
             }
-        }
-    }
-
-    fn tell_ambiguous(
-        &self,
-        found: &mut Found<'a>,
-        severity: Severity,
-        what: &str,
-        candidates: &[Number],
-        line: Option<u32>,
-    ) {
-        let names: Vec<String> =
-            candidates.iter().map(|number| format!("`{}`", self.targets.get(*number).address)).collect();
-        let message = format!("{what} may come from any of {}: none is taken", names.join(", "));
-        let hint = "name the right one in `dependencies`, or exclude the others with `!`";
-        found.tell(severity, line, message, Some(hint.to_owned()));
-    }
-
-    /// One message a target: a file that lacks one requirement often imports many names of it.
-    fn tell_unowned(&self, found: &mut Found<'a>, unowned: &[(u32, String)]) {
-        let Some(severity) = self.unowned_severity() else { return };
-        let (message, line) = match unowned {
-            [] => return,
-            [(line, module)] => (format!("no target provides the imported module `{module}`"), *line),
-            [(line, _), ..] => {
-                let modules: Vec<String> =
-                    unowned.iter().map(|(line, module)| format!("`{module}` (line {line})")).collect();
-                (format!("no target provides the imported modules {}", modules.join(", ")), *line)
-            }
-        };
-        let has =
-            |resolve: &str, module: &str| owners(&self.targets, &self.map, module, Some(resolve), None) != Owners::None;
-        let resolves = self.map.resolves().map(|(name, _)| name).filter(|name| *name != found.resolve);
-        let elsewhere: Vec<String> = resolves
-            .flat_map(|resolve| unowned.iter().map(move |(_, module)| (resolve, module)))
-            .filter(|(resolve, module)| has(resolve, module))
-            .map(|(resolve, module)| format!("`{resolve}` has `{module}`"))
-            .collect();
-        let hint = match elsewhere.is_empty() {
-            true => "declare what provides it, or add `# pants: no-infer-dep` to the line".to_owned(),
-            false => format!("the target is in the resolve `{}`; {}", found.resolve, elsewhere.join(", ")),
-        };
-        found.tell(severity, Some(line), message, Some(hint));
-    }
-
-    fn unowned_severity(&self) -> Option<Severity> {
-        match self.settings.unowned {
-            Unowned::Ignore => None,
-            Unowned::Warn => Some(Severity::Warning),
-            Unowned::Error => Some(Severity::Error),
         }
     }
 }

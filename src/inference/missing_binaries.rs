@@ -1,4 +1,4 @@
-//! Modules that are meant to be run and that no `pex_binary` starts with. Other missing targets are `target`'s.
+//! Finds executable modules without a `pex_binary`, for the goal `tailor`. Other missing targets are found in `targets`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -14,18 +14,19 @@ use crate::targets::TargetGraph;
 use crate::targets::kind;
 use crate::targets::missing::{FieldValue, MissingTarget, PYTHON, SearchInput, is_backend_enabled};
 
-/// A `pex_binary` for each `__main__.py` and each file that guards its end by `__name__ == "__main__"`.
+/// Returns a `pex_binary` for each `__main__.py`, and for each file with the guard `if __name__ == "__main__":`, that is
+/// not the entry point of one already.
 pub fn find(input: &SearchInput, roots: &SourceRoots) -> Vec<MissingTarget> {
     if !PythonSettings::parse(input.config).tailor_pex_binary_targets || !is_backend_enabled(input.config, PYTHON) {
         return Vec::new();
     }
-    let module = |file: &RelPath| Some(module_name(file.strip_prefix(&roots.of_file(file)?)?.as_str()));
+    let module = |file: &RelPath| Some(module_name(file.strip_prefix(&roots.find_for_file(file)?)?.as_str()));
     let python = |file: &&RelPath| matches!(file.extension(), Some("py" | "pyi"));
     let files = input.dirs.iter().flat_map(|dir| input.graph.files().in_dir(dir)).filter(python);
     let runnable = files.filter(|file| is_runnable(input, file));
     let runnable: BTreeMap<String, &RelPath> = runnable.filter_map(|file| Some((module(file)?, file))).collect();
-    let started = started(input.graph, roots, runnable.values().copied());
-    runnable.iter().filter(|(module, _)| !started.contains(*module)).filter_map(|(_, file)| missing(file)).collect()
+    let covered = entry_point_modules(input.graph, roots, runnable.values().copied());
+    runnable.iter().filter(|(module, _)| !covered.contains(*module)).filter_map(|(_, file)| missing(file)).collect()
 }
 
 fn is_runnable(input: &SearchInput, file: &RelPath) -> bool {
@@ -35,13 +36,17 @@ fn is_runnable(input: &SearchInput, file: &RelPath) -> bool {
     file.file_name() == Some("__main__.py") || (input.read)(file).is_some_and(|content| GUARD.is_match(&content))
 }
 
-/// The modules that binaries start with, of those in the directories of `files` and above.
-fn started<'f>(graph: &TargetGraph, roots: &SourceRoots, files: impl Iterator<Item = &'f RelPath>) -> BTreeSet<String> {
+/// The entry point modules of the binaries that are declared in the directories of `files` or above them.
+fn entry_point_modules<'f>(
+    graph: &TargetGraph,
+    roots: &SourceRoots,
+    files: impl Iterator<Item = &'f RelPath>,
+) -> BTreeSet<String> {
     let dirs: BTreeSet<RelPath> = files.flat_map(RelPath::ancestors).collect();
     let binaries =
         graph.targets().filter(|target| target.kind == kind::PEX_BINARY && dirs.contains(&target.address.dir));
     let written = binaries.filter_map(|target| {
-        entry_point::module(target.fields.get("entry_point")?.as_str()?, &target.address.dir, roots)
+        entry_point::parse_module(target.fields.get("entry_point")?.as_str()?, &target.address.dir, roots)
     });
     written.map(|module| module.name).collect()
 }
@@ -71,10 +76,10 @@ mod tests {
         RelPath::parse(text).unwrap()
     }
 
-    /// Each file with its content, and the entry points of binaries in `src/app`.
-    fn check(files: &[(&str, &str)], started: &[&str], expected: &[&str]) {
+    /// `files` are paths with contents, `entry_points` those of existing binaries in `src/app`.
+    fn check(files: &[(&str, &str)], entry_points: &[&str], expected: &[&str]) {
         let mut graph = TargetGraph::from_files(Files::from_paths(files.iter().map(|(file, _)| path(file)).collect()));
-        for entry_point in started {
+        for entry_point in entry_points {
             graph.insert(Target {
                 address: Address::new(&path("src/app"), entry_point),
                 kind: "pex_binary".to_owned(),
@@ -100,22 +105,22 @@ mod tests {
     const GUARDED: &str = "x = 1\nif __name__ == '__main__':  # run\n    main()\n";
 
     #[test]
-    fn what_is_meant_to_be_run_gets_a_binary() {
+    fn executable_modules_get_a_binary() {
         let files = [("src/app/__main__.py", ""), ("src/app/cli.py", GUARDED), ("src/app/lib.py", "print(1)")];
         check(&files, &[], &["src/app:__main__", "src/app:cli"]);
         check(&[("src/app/cli.py", "  if __name__ == '__main__':\n")], &[], &[]);
     }
 
     #[test]
-    fn a_module_that_a_binary_starts_with_needs_no_other() {
-        for started in ["cli.py", "app.cli", "app.cli:main", "cli.py:main"] {
-            check(&[("src/app/cli.py", GUARDED)], &[started], &[]);
+    fn an_entry_point_of_a_binary_needs_no_second_binary() {
+        for entry_point in ["cli.py", "app.cli", "app.cli:main", "cli.py:main"] {
+            check(&[("src/app/cli.py", GUARDED)], &[entry_point], &[]);
         }
         check(&[("src/app/cli.py", GUARDED)], &["app.other"], &["src/app:cli"]);
     }
 
     #[test]
-    fn a_file_without_source_root_has_no_module() {
+    fn a_file_without_a_source_root_gets_no_binary() {
         check(&[("scripts/cli.py", GUARDED)], &[], &[]);
     }
 }

@@ -1,5 +1,4 @@
-//! Module names to the targets that provide them, for each resolve. Which of several providers an import means is
-//! for `owners` to say.
+//! Maps module names to the targets that provide them, for each resolve. `owners` chooses between several providers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,83 +7,92 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::base::RelPath;
-use crate::inference::definition::Language;
-use crate::inference::definitions::Definitions;
-use crate::inference::numbered::{Number, Numbered};
-use crate::inference::settings::Settings;
+use crate::inference::definition_index::DefinitionIndex;
+use crate::inference::interface_definition::Language;
+use crate::inference::settings::InferenceSettings;
 use crate::inference::source_root::SourceRoots;
+use crate::inference::target_index::{TargetId, TargetIndex};
 use crate::inference::third_party::{Provides, modules_of, normalize, project_name};
 use crate::targets::kind;
 use crate::targets::{Target, Value};
 
+/// The modules of all resolves.
 #[derive(Debug, Default)]
 pub struct ModuleMap {
-    resolves: BTreeMap<String, Modules>,
-    homes: FxHashMap<RelPath, Arc<Home>>,
+    resolves: BTreeMap<String, ResolveModules>,
+    /// By directory.
+    locations: FxHashMap<RelPath, Arc<PackageLocation>>,
 }
 
-/// One resolve's. Code of the repository and of requirements apart: lookups climb differently.
+/// The modules of one resolve. First-party and third-party modules are separate, because lookups treat them differently.
 #[derive(Debug, Default)]
-pub struct Modules {
+pub struct ResolveModules {
+    /// Modules of the repository, by full name.
     pub first_party: FxHashMap<String, Vec<Provider>>,
+    /// Modules of requirements, by full name.
     pub third_party: FxHashMap<String, Vec<Provider>>,
-    /// What comes before the first dot of those.
-    pub third_party_begins: FxHashSet<String>,
+    /// The top-level names of the third-party modules.
+    pub third_party_top_levels: FxHashSet<String>,
 }
 
+/// A target that provides a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Provider {
-    pub target: Number,
+    /// The target.
+    pub target: TargetId,
+    /// Whether it provides the module itself or its type stubs.
     pub provides: Provides,
 }
 
-/// Where the files of a folder stand in Python's eyes.
+/// The package that the Python files of a directory belong to.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Home {
+pub struct PackageLocation {
+    /// The source root of the directory.
     pub source_root: RelPath,
-    /// The folder below the source root, as a dotted name.
+    /// The path of the directory below the source root, as a dotted name.
     pub package: String,
 }
 
 impl ModuleMap {
+    /// Maps the modules of all targets.
     pub fn new(
-        targets: &Numbered<'_>,
-        settings: &Settings,
+        targets: &TargetIndex<'_>,
+        settings: &InferenceSettings,
         roots: &SourceRoots,
-        definitions: &Definitions,
+        definitions: &DefinitionIndex,
     ) -> ModuleMap {
-        let homes = homes(targets, roots);
-        let mut resolves: BTreeMap<String, Modules> = BTreeMap::new();
-        let of_sources = |(_, target): &(Number, &Target)| {
+        let locations = locate_packages(targets, roots);
+        let mut resolves: BTreeMap<String, ResolveModules> = BTreeMap::new();
+        let source_modules = |(_, target): &(TargetId, &Target)| {
             let sources = target.sources.iter().filter(|_| is_python_source(target));
-            sources.filter_map(|source| module_of(source, &homes)).collect()
+            sources.filter_map(|source| module_of(source, &locations)).collect()
         };
-        let all: Vec<(Number, &Target)> = targets.iter().collect();
-        let of_sources: Vec<Vec<(String, Provides)>> = all.par_iter().map(of_sources).collect();
-        for ((number, target), of_sources) in all.into_iter().zip(of_sources) {
+        let all: Vec<(TargetId, &Target)> = targets.iter().collect();
+        let source_modules: Vec<Vec<(String, Provides)>> = all.par_iter().map(source_modules).collect();
+        for ((id, target), source_modules) in all.into_iter().zip(source_modules) {
             let resolve = resolve_of(target, settings);
             if is_python_source(target) {
-                let modules = of_resolve(&mut resolves, resolve);
-                for (module, provides) in of_sources {
-                    let provider = Provider { target: number, provides };
+                let modules = modules_of_resolve(&mut resolves, resolve);
+                for (module, provides) in source_modules {
+                    let provider = Provider { target: id, provides };
                     modules.first_party.entry(module).or_default().push(provider);
                 }
             } else if target.kind == kind::VCS_VERSION {
                 if let Some(module) = generated_module(target, roots) {
-                    let modules = of_resolve(&mut resolves, resolve);
-                    modules.first_party.entry(module).or_default().push(code_of(number));
+                    let modules = modules_of_resolve(&mut resolves, resolve);
+                    modules.first_party.entry(module).or_default().push(code_provider(id));
                 }
-            } else if Language::of(target).is_some() {
-                for module in definitions.modules(number, target, settings) {
-                    let modules = of_resolve(&mut resolves, resolve);
-                    modules.first_party.entry(module).or_default().push(code_of(number));
+            } else if Language::from_target(target).is_some() {
+                for module in definitions.modules(id, target, settings) {
+                    let modules = modules_of_resolve(&mut resolves, resolve);
+                    modules.first_party.entry(module).or_default().push(code_provider(id));
                 }
-            } else if target.kind == kind::PYTHON_REQUIREMENT {
-                let modules = of_resolve(&mut resolves, resolve);
-                for (provides, module) in required(targets, target) {
-                    let provider = Provider { target: number, provides };
-                    if !modules.third_party_begins.contains(first_word(&module)) {
-                        modules.third_party_begins.insert(first_word(&module).to_owned());
+            } else if target.kind == "python_requirement" {
+                let modules = modules_of_resolve(&mut resolves, resolve);
+                for (provides, module) in required_modules(targets, target) {
+                    let provider = Provider { target: id, provides };
+                    if !modules.third_party_top_levels.contains(top_level_name(&module)) {
+                        modules.third_party_top_levels.insert(top_level_name(&module).to_owned());
                     }
                     let providers = modules.third_party.entry(module).or_default();
                     if !providers.contains(&provider) {
@@ -93,31 +101,32 @@ impl ModuleMap {
                 }
             }
         }
-        ModuleMap { resolves, homes }
+        ModuleMap { resolves, locations }
     }
 
-    /// `None`: nobody is in that resolve.
-    pub fn resolve(&self, name: &str) -> Option<&Modules> {
+    /// The modules of a resolve; `None` if no target uses it.
+    pub fn resolve(&self, name: &str) -> Option<&ResolveModules> {
         self.resolves.get(name)
     }
 
-    /// Sorted by name.
-    pub fn resolves(&self) -> impl Iterator<Item = (&str, &Modules)> {
+    /// All resolves with their modules, sorted by name.
+    pub fn resolves(&self) -> impl Iterator<Item = (&str, &ResolveModules)> {
         self.resolves.iter().map(|(name, modules)| (name.as_str(), modules))
     }
 
-    /// Nothing for a folder without Python sources or without a source root.
-    pub fn home(&self, dir: &RelPath) -> Option<&Home> {
-        self.homes.get(dir).map(Arc::as_ref)
+    /// The package location of a directory; `None` if it has no Python sources or no source root.
+    pub fn location(&self, dir: &RelPath) -> Option<&PackageLocation> {
+        self.locations.get(dir).map(Arc::as_ref)
     }
 }
 
+/// Whether the target has Python sources that can be imported or run.
 pub fn is_python_source(target: &Target) -> bool {
     matches!(target.kind.as_str(), kind::PYTHON_SOURCE | kind::PYTHON_TEST)
 }
 
-/// The resolve that a target is in; one name for all where resolves are off.
-pub fn resolve_of<'a>(target: &'a Target, settings: &'a Settings) -> &'a str {
+/// The name of the resolve that a target uses; the default resolve if resolves are disabled.
+pub fn resolve_of<'a>(target: &'a Target, settings: &'a InferenceSettings) -> &'a str {
     if !settings.enable_resolves {
         return &settings.default_resolve;
     }
@@ -125,24 +134,25 @@ pub fn resolve_of<'a>(target: &'a Target, settings: &'a Settings) -> &'a str {
     target.fields.get(field).and_then(Value::as_str).unwrap_or(&settings.default_resolve)
 }
 
-/// Is Python made of what the target has, which is something else?
+/// Whether Python code is generated from the target.
 fn is_generating(target: &Target) -> bool {
-    target.kind == kind::VCS_VERSION || Language::of(target).is_some()
+    target.kind == "vcs_version" || Language::from_target(target).is_some()
 }
 
-fn of_resolve<'r>(resolves: &'r mut BTreeMap<String, Modules>, resolve: &str) -> &'r mut Modules {
+/// The modules of a resolve, to be extended.
+fn modules_of_resolve<'r>(resolves: &'r mut BTreeMap<String, ResolveModules>, resolve: &str) -> &'r mut ResolveModules {
     if !resolves.contains_key(resolve) {
-        resolves.insert(resolve.to_owned(), Modules::default());
+        resolves.insert(resolve.to_owned(), ResolveModules::default());
     }
-    resolves.get_mut(resolve).expect("it was put there where it was missing")
+    resolves.get_mut(resolve).expect("inserted above if it was missing")
 }
 
-fn code_of(target: Number) -> Provider {
+fn code_provider(target: TargetId) -> Provider {
     Provider { target, provides: Provides::Code }
 }
 
-/// Of a dotted name.
-pub fn first_word(module: &str) -> &str {
+/// The first component of a dotted name.
+pub fn top_level_name(module: &str) -> &str {
     module.split('.').next().unwrap_or(module)
 }
 
@@ -158,11 +168,11 @@ pub fn module_name(stripped: &str) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
-fn module_of(source: &RelPath, homes: &FxHashMap<RelPath, Arc<Home>>) -> Option<(String, Provides)> {
-    let home = homes.get(&source.parent()?)?;
+fn module_of(source: &RelPath, locations: &FxHashMap<RelPath, Arc<PackageLocation>>) -> Option<(String, Provides)> {
+    let location = locations.get(&source.parent()?)?;
     let name = module_name(source.file_name()?);
     let provides = if source.extension() == Some("pyi") { Provides::Stubs } else { Provides::Code };
-    let module = match (home.package.as_str(), name) {
+    let module = match (location.package.as_str(), name) {
         ("", name) => name,
         (package, name) if name.is_empty() => package.to_owned(),
         (package, name) => format!("{package}.{name}"),
@@ -170,56 +180,58 @@ fn module_of(source: &RelPath, homes: &FxHashMap<RelPath, Arc<Home>>) -> Option<
     Some((module, provides))
 }
 
-/// The module that a `vcs_version` writes: its file is named from the build root, and is in no directory of ours.
+/// The module that a `vcs_version` target generates. The path of the file is relative to the build root, and the file
+/// does not exist in the repository.
 fn generated_module(target: &Target, roots: &SourceRoots) -> Option<String> {
     let file = RelPath::parse(target.fields.get("generate_to")?.as_str()?).ok()?;
-    let stripped = file.strip_prefix(&roots.of_dir(&file.parent()?)?)?;
+    let stripped = file.strip_prefix(&roots.find_for_dir(&file.parent()?)?)?;
     (file.extension() == Some("py")).then(|| module_name(stripped.as_str()))
 }
 
-fn homes(targets: &Numbered<'_>, roots: &SourceRoots) -> FxHashMap<RelPath, Arc<Home>> {
+fn locate_packages(targets: &TargetIndex<'_>, roots: &SourceRoots) -> FxHashMap<RelPath, Arc<PackageLocation>> {
     let sources = targets.iter().filter(|(_, target)| is_python_source(target)).flat_map(|(_, target)| &target.sources);
     let mut dirs: Vec<&str> = sources.map(RelPath::dir_text).collect();
-    // Neighbours mostly lie in one directory.
+    // Consecutive sources are mostly in the same directory.
     dirs.dedup();
     dirs.sort_unstable();
     dirs.dedup();
-    let home = |dir: &str| {
+    let location = |dir: &str| {
         let dir = RelPath::parse(dir).ok()?;
-        let source_root = roots.of_dir(&dir)?;
+        let source_root = roots.find_for_dir(&dir)?;
         let package = dir.strip_prefix(&source_root)?.as_str().replace('/', ".");
-        Some((dir, Arc::new(Home { source_root, package })))
+        Some((dir, Arc::new(PackageLocation { source_root, package })))
     };
-    dirs.into_par_iter().filter_map(home).collect()
+    dirs.into_par_iter().filter_map(location).collect()
 }
 
-/// What a `python_requirement` provides: as it says, else as its generator's mappings say, else by its name.
-fn required(targets: &Numbered<'_>, target: &Target) -> Vec<(Provides, String)> {
-    let said = |field| target.fields.get(field).map(Value::strings).unwrap_or_default();
+/// The modules that a `python_requirement` provides: those of its own fields, else of its generator's mappings, else those
+/// derived from its name.
+fn required_modules(targets: &TargetIndex<'_>, target: &Target) -> Vec<(Provides, String)> {
+    let strings = |field| target.fields.get(field).map(Value::strings).unwrap_or_default();
     for (field, provides) in [("modules", Provides::Code), ("type_stub_modules", Provides::Stubs)] {
-        let modules = said(field);
+        let modules = strings(field);
         if !modules.is_empty() {
             return modules.into_iter().map(|module| (provides, module.to_owned())).collect();
         }
     }
     let generator = target.generator.as_ref().and_then(|generator| targets.graph.get(generator));
-    let requirements = said("requirements");
+    let requirements = strings("requirements");
     let mut provided = Vec::new();
     for requirement in requirements {
-        let mapped = generator.and_then(|generator| mapped(generator, project_name(requirement)));
+        let mapped = generator.and_then(|generator| mapped_modules(generator, project_name(requirement)));
         let (provides, modules) = mapped.unwrap_or_else(|| modules_of(requirement));
         provided.extend(modules.into_iter().map(|module| (provides, module)));
     }
     provided
 }
 
-fn mapped(generator: &Target, project: &str) -> Option<(Provides, Vec<String>)> {
+fn mapped_modules(generator: &Target, project: &str) -> Option<(Provides, Vec<String>)> {
     let project = normalize(project);
     let mappings = [("module_mapping", Provides::Code), ("type_stubs_module_mapping", Provides::Stubs)];
     mappings.into_iter().find_map(|(field, provides)| {
         let Some(Value::Dict(entries)) = generator.fields.get(field) else { return None };
-        let is_meant = |key: &Value| key.as_str().is_some_and(|key| normalize(key) == project);
-        let (_, modules) = entries.iter().find(|(key, _)| is_meant(key))?;
+        let matches = |key: &Value| key.as_str().is_some_and(|key| normalize(key) == project);
+        let (_, modules) = entries.iter().find(|(key, _)| matches(key))?;
         let modules: Vec<String> = modules.strings().into_iter().map(str::to_owned).collect();
         (!modules.is_empty()).then_some((provides, modules))
     })
@@ -234,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_named_by_its_path() {
+    fn module_names_follow_paths() {
         check("a/b.py", "a.b");
         check("a/b.pyi", "a.b");
         check("a/b/__init__.py", "a.b");

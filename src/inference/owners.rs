@@ -1,26 +1,30 @@
-//! Which targets an imported module means. Pure lookups: nothing is read, and nobody is told.
+//! Finds the targets that own an imported module. Only lookups in memory; diagnostics are reported by `infer`.
 
 use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
-use crate::inference::module_map::{ModuleMap, Modules, Provider, first_word};
-use crate::inference::numbered::{Number, Numbered};
+use crate::inference::module_map::{ModuleMap, Provider, ResolveModules, top_level_name};
+use crate::inference::target_index::{TargetId, TargetIndex};
 use crate::inference::third_party::Provides;
 
-/// Up to one provider of code and one of stubs, or all candidates when one side has several.
+/// The owners of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owners {
+    /// No target provides the module.
     None,
-    Known(Vec<Number>),
-    Ambiguous(Vec<Number>),
+    /// At most one target that provides the code and one that provides the type stubs.
+    Known(Vec<TargetId>),
+    /// All candidates; several provide the code, or several provide the stubs.
+    Ambiguous(Vec<TargetId>),
 }
 
-/// A provider, and how many names were cut off the module's end until it was found.
+/// A provider, and the number of components removed from the end of the module name before it was found.
 type Candidate = (usize, Provider);
 
-/// `resolve`: `None` looks into all. `near`: between equals, the targets that share the longest path with it.
+/// Finds the owners of `module` in `resolve`, or in all resolves if that is `None`. `near`: if several targets are equally
+/// good, those in the directories that share the longest path with it are preferred.
 pub fn owners(
-    targets: &Numbered<'_>,
+    targets: &TargetIndex<'_>,
     map: &ModuleMap,
     module: &str,
     resolve: Option<&str>,
@@ -48,17 +52,17 @@ pub fn owners(
     }
 }
 
-/// The requirements that have the code of a module or of its nearest ancestor, whatever the repository itself has.
+/// The requirements that provide the code of a module or of its nearest ancestor. First-party modules are ignored.
 pub fn requirements(
-    targets: &Numbered<'_>,
+    targets: &TargetIndex<'_>,
     map: &ModuleMap,
     module: &str,
     resolve: &str,
     near: Option<&RelPath>,
-) -> Vec<Number> {
+) -> Vec<TargetId> {
     let mut candidates = Vec::new();
     if let Some(modules) = map.resolve(resolve) {
-        climb_third_party(modules, module, &mut candidates);
+        find_third_party(modules, module, &mut candidates);
     }
     let nearest = nearest_name(&candidates, Provides::Code);
     match near.filter(|_| nearest.len() > 1) {
@@ -67,21 +71,22 @@ pub fn requirements(
     }
 }
 
-/// In the repository the module itself or else its parent (a name imported from it); among requirements every ancestor.
-fn look_up(modules: &Modules, module: &str, candidates: &mut Vec<Candidate>) {
-    climb_third_party(modules, module, candidates);
-    climb(&modules.first_party, module, 2, candidates);
+/// First-party code is looked up by the module name or its parent (the module may be a name imported from the parent);
+/// requirements also by every other ancestor.
+fn look_up(modules: &ResolveModules, module: &str, candidates: &mut Vec<Candidate>) {
+    find_third_party(modules, module, candidates);
+    find_nearest(&modules.first_party, module, 2, candidates);
 }
 
-/// Most modules are the repository's own: their first word tells that no requirement has them.
-fn climb_third_party(modules: &Modules, module: &str, candidates: &mut Vec<Candidate>) {
-    if modules.third_party_begins.contains(first_word(module)) {
-        climb(&modules.third_party, module, usize::MAX, candidates);
+/// Checks the top-level name first, because most modules are first-party.
+fn find_third_party(modules: &ResolveModules, module: &str, candidates: &mut Vec<Candidate>) {
+    if modules.third_party_top_levels.contains(top_level_name(module)) {
+        find_nearest(&modules.third_party, module, usize::MAX, candidates);
     }
 }
 
-/// The providers of the first name that has any, of the module and so many of its ancestors in all.
-fn climb(names: &FxHashMap<String, Vec<Provider>>, module: &str, steps: usize, candidates: &mut Vec<Candidate>) {
+/// Adds the providers of the module or of its nearest ancestor that has any. Tries at most `steps` names.
+fn find_nearest(names: &FxHashMap<String, Vec<Provider>>, module: &str, steps: usize, candidates: &mut Vec<Candidate>) {
     let ancestors = std::iter::successors(Some(module), |name| name.rsplit_once('.').map(|(parent, _)| parent));
     for (cut, name) in ancestors.take(steps).enumerate() {
         if let Some(providers) = names.get(name) {
@@ -91,17 +96,17 @@ fn climb(names: &FxHashMap<String, Vec<Provider>>, module: &str, steps: usize, c
     }
 }
 
-fn nearest_name(candidates: &[Candidate], provides: Provides) -> Vec<Number> {
-    let fitting = || candidates.iter().filter(|(_, provider)| provider.provides == provides);
-    let nearest = fitting().map(|(cut, _)| *cut).min();
-    fitting().filter(|(cut, _)| Some(*cut) == nearest).map(|(_, provider)| provider.target).collect()
+fn nearest_name(candidates: &[Candidate], provides: Provides) -> Vec<TargetId> {
+    let matching = || candidates.iter().filter(|(_, provider)| provider.provides == provides);
+    let nearest = matching().map(|(cut, _)| *cut).min();
+    matching().filter(|(cut, _)| Some(*cut) == nearest).map(|(_, provider)| provider.target).collect()
 }
 
-fn nearest_place(targets: &Numbered<'_>, candidates: Vec<Number>, near: &RelPath) -> Vec<Number> {
-    let shared = |number: &Number| {
-        let dir = &targets.get(*number).address.dir;
+fn nearest_place(targets: &TargetIndex<'_>, candidates: Vec<TargetId>, near: &RelPath) -> Vec<TargetId> {
+    let shared = |id: &TargetId| {
+        let dir = &targets.get(*id).address.dir;
         dir.components().zip(near.components()).take_while(|(one, other)| one == other).count()
     };
     let most = candidates.iter().map(shared).max();
-    candidates.into_iter().filter(|number| Some(shared(number)) == most).collect()
+    candidates.into_iter().filter(|id| Some(shared(id)) == most).collect()
 }

@@ -1,62 +1,65 @@
-//! How one target comes to depend on another: the paths between them, the shortest first. Breadth first, each edge
-//! walked on from once, so that there are no more steps than pairs of edges that meet. Which paths are found, and in
-//! which order, is as in Pants.
+//! The dependency paths between two targets, shortest first. The search is breadth first and continues only once from
+//! each edge, so that the number of steps is bounded by the number of pairs of adjacent edges. It finds the same paths in
+//! the same order as Pants. Printing is done by the goal `paths`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::inference::Dependencies;
-use crate::inference::numbered::Number;
+use crate::inference::target_index::TargetId;
 use crate::targets::{Address, TargetGraph};
 
+/// Finds dependency paths in one graph.
 pub struct Paths<'a> {
     graph: &'a TargetGraph,
     dependencies: &'a Dependencies,
-    /// By target, what it depends on, in the order of walking.
-    next: HashMap<Number, Vec<Number>>,
-    /// Of the ends asked for so far, who can reach them.
-    reaching: BTreeMap<Number, Vec<bool>>,
+    /// Cache: the dependencies of a target in the order of traversal.
+    next: HashMap<TargetId, Vec<TargetId>>,
+    /// Cache: for the end of a path, which targets can reach it, by target id.
+    reaching: BTreeMap<TargetId, Vec<bool>>,
 }
 
-/// A target on a path, and the step before it.
+/// A target on a path, and the index of the previous step.
 struct Step {
-    target: Number,
-    before: Option<usize>,
+    target: TargetId,
+    previous: Option<usize>,
 }
 
 impl<'a> Paths<'a> {
+    /// Prepares a search; `dependencies` must be complete for the targets that will be searched.
     pub fn new(graph: &'a TargetGraph, dependencies: &'a Dependencies) -> Paths<'a> {
         Paths { graph, dependencies, next: HashMap::new(), reaching: BTreeMap::new() }
     }
 
+    /// All dependency paths from one target to another. A target has a path of length one to itself.
     pub fn between(&mut self, from: &Address, to: &Address) -> Vec<Vec<&'a Address>> {
-        let (Some(from), Some(to)) = (self.dependencies.number(from), self.dependencies.number(to)) else {
+        let (Some(from), Some(to)) = (self.dependencies.id(from), self.dependencies.id(to)) else {
             return Vec::new();
         };
         if from == to {
             return vec![vec![self.dependencies.address(from)]];
         }
         let dependencies = self.dependencies;
-        self.reaching.entry(to).or_insert_with(|| dependencies.reaching(to));
+        self.reaching.entry(to).or_insert_with(|| dependencies.targets_reaching(to));
         if !self.reaching[&to][from as usize] {
             return Vec::new();
         }
-        self.walk(from, to)
+        self.search(from, to)
     }
 
-    /// Only towards targets that can reach the end: the others are on no path.
-    fn walk(&mut self, from: Number, to: Number) -> Vec<Vec<&'a Address>> {
+    /// Skips targets that cannot reach the end, because they are on no path.
+    fn search(&mut self, from: TargetId, to: TargetId) -> Vec<Vec<&'a Address>> {
         let mut found = Vec::new();
-        let mut walked: HashSet<(Option<Number>, Number)> = HashSet::new();
-        let mut steps = vec![Step { target: from, before: None }];
+        let mut visited: HashSet<(Option<TargetId>, TargetId)> = HashSet::new();
+        let mut steps = vec![Step { target: from, previous: None }];
         let mut at = 0;
-        while let Some(Step { target, before }) = steps.get(at) {
-            let (target, edge) = (*target, (before.map(|before| steps[before].target), *target));
-            if walked.insert(edge) {
+        while let Some(Step { target, previous }) = steps.get(at) {
+            let (target, edge) = (*target, (previous.map(|previous| steps[previous].target), *target));
+            if visited.insert(edge) {
                 for next in self.next(target) {
                     if next == to {
                         found.push(self.path(&steps, at, to));
                     } else if self.reaching[&to][next as usize] {
-                        steps.push(Step { target: next, before: Some(at) });
+                        steps.push(Step { target: next, previous: Some(at) });
                     }
                 }
             }
@@ -65,21 +68,21 @@ impl<'a> Paths<'a> {
         found
     }
 
-    fn next(&mut self, target: Number) -> Vec<Number> {
+    fn next(&mut self, target: TargetId) -> Vec<TargetId> {
         let (graph, dependencies) = (self.graph, self.dependencies);
-        let listed = || {
-            let listed = dependencies.listed(graph, dependencies.address(target));
-            listed.into_iter().filter_map(|address| dependencies.number(address)).collect()
+        let ordered = || {
+            let ordered = dependencies.in_pants_order(graph, dependencies.address(target));
+            ordered.into_iter().filter_map(|address| dependencies.id(address)).collect()
         };
-        self.next.entry(target).or_insert_with(listed).clone()
+        self.next.entry(target).or_insert_with(ordered).clone()
     }
 
-    fn path(&self, steps: &[Step], last: usize, to: Number) -> Vec<&'a Address> {
+    fn path(&self, steps: &[Step], last: usize, to: TargetId) -> Vec<&'a Address> {
         let mut path = vec![self.dependencies.address(to)];
         let mut at = Some(last);
         while let Some(step) = at {
             path.push(self.dependencies.address(steps[step].target));
-            at = steps[step].before;
+            at = steps[step].previous;
         }
         path.reverse();
         path

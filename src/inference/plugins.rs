@@ -1,5 +1,4 @@
-//! What plugins that are known by name add to dependencies, and take away from them. What is theirs by settings stands in
-//! `config::plugins`.
+//! Dependencies that known plugins add or remove. The table of plugins is in `config::plugins`.
 
 use crate::config::Config;
 use crate::config::plugins::{self, Exclude};
@@ -7,40 +6,41 @@ use crate::config::typed::PlatformResourcesSettings;
 use crate::targets::kind;
 use crate::targets::{Address, Target, Value};
 
-/// The plugins of a repository, as far as they have to do with dependencies.
+/// The enabled plugins that change dependencies.
 #[derive(Clone, Debug, Default)]
 pub struct Plugins {
     excludes: Vec<&'static Exclude>,
-    /// `linux_x86_64`.
+    /// The platform for `platform_resources`, such as `linux_x86_64`.
     platform: String,
 }
 
 impl Plugins {
-    pub fn of(config: &Config) -> Plugins {
-        let platform = PlatformResourcesSettings::parse(config).target.unwrap_or_else(host);
+    /// Reads the enabled plugins from the configuration.
+    pub fn from_config(config: &Config) -> Plugins {
+        let platform = PlatformResourcesSettings::parse(config).target.unwrap_or_else(host_platform);
         Plugins { excludes: plugins::in_use(config).filter_map(|plugin| plugin.exclude.as_ref()).collect(), platform }
     }
 
-    /// Whether a source does without an owner of what it imports.
+    /// Whether a plugin removes the dependency of `source` on `owner`.
     pub fn excludes(&self, source: &Target, owner: &Address) -> bool {
         let tags = source.fields.get("tags").map(Value::strings).unwrap_or_default();
-        let is_meant =
+        let matches =
             |exclude: &&&Exclude| source.kind == kind::PYTHON_SOURCE && tags.contains(&exclude.tagged.as_str());
         let dir = owner.dir.as_str();
-        let mut meant = self.excludes.iter().filter(is_meant);
-        meant.any(|exclude| dir.starts_with(&exclude.below) && !dir.starts_with(&exclude.but_not_below))
+        let mut matching = self.excludes.iter().filter(matches);
+        matching.any(|exclude| dir.starts_with(&exclude.below) && !dir.starts_with(&exclude.but_not_below))
     }
 
-    /// The address that `platform_resources` names for the platform, if any.
-    pub fn resources<'t>(&self, target: &'t Target) -> Option<&'t str> {
+    /// The address that a `platform_resources` target names for the platform, if any.
+    pub fn platform_resources<'t>(&self, target: &'t Target) -> Option<&'t str> {
         let Some(Value::Dict(platforms)) = target.fields.get("dependency_map") else { return None };
         let (_, address) = platforms.iter().find(|(platform, _)| platform.as_str() == Some(&self.platform))?;
         address.as_str()
     }
 }
 
-/// As Pants calls this machine's platform.
-fn host() -> String {
+/// Pants' name of the host platform.
+fn host_platform() -> String {
     let system = if cfg!(target_os = "macos") { "macos" } else { "linux" };
     let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     format!("{system}_{machine}")
@@ -71,8 +71,9 @@ mod tests {
     }
 
     #[test]
-    fn accelerators_do_without_the_core() {
-        let plugins = Plugins::of(&Config::of([("GLOBAL", "backend_packages", json!(["accelerator_wheels"]))]));
+    fn the_accelerator_plugin_removes_core_dependencies() {
+        let plugins =
+            Plugins::from_config(&Config::of([("GLOBAL", "backend_packages", json!(["accelerator_wheels"]))]));
         let source = target("python_source", "tags", Value::List(vec![text("accelerator")]));
         let owner = |dir| Address::new(&RelPath::parse(dir).expect("clean"), "lib");
         assert!(plugins.excludes(&source, &owner("src/ai/backend/common")));
@@ -80,16 +81,21 @@ mod tests {
         assert!(!plugins.excludes(&source, &owner("")));
         let other = target("python_source", "tags", Value::List(vec![text("other")]));
         assert!(!plugins.excludes(&other, &owner("src/ai/backend/common")));
-        assert!(!Plugins::of(&Config::default()).excludes(&source, &owner("src/ai/backend/common")));
+        assert!(!Plugins::from_config(&Config::default()).excludes(&source, &owner("src/ai/backend/common")));
     }
 
     #[test]
-    fn resources_are_those_of_the_platform() {
-        let map = Value::Dict(vec![(text("linux_arm64"), text(":arm")), (text(&host()), text(":host"))]);
+    fn platform_resources_depend_on_the_platform() {
+        let map = Value::Dict(vec![(text("linux_arm64"), text(":arm")), (text(&host_platform()), text(":host"))]);
         let target = target("platform_resources", "dependency_map", map);
-        assert_eq!(Plugins::of(&Config::default()).resources(&target), Some(":host"));
+        assert_eq!(Plugins::from_config(&Config::default()).platform_resources(&target), Some(":host"));
         let config = |platform| Config::of([("platform-specific-resources", "target", json!(platform))]);
-        assert_eq!(Plugins::of(&config("linux_arm64")).resources(&target), Some(":arm"));
-        assert_eq!(Plugins::of(&config("macos_x86_64")).resources(&target).filter(|_| host() != "macos_x86_64"), None);
+        assert_eq!(Plugins::from_config(&config("linux_arm64")).platform_resources(&target), Some(":arm"));
+        assert_eq!(
+            Plugins::from_config(&config("macos_x86_64"))
+                .platform_resources(&target)
+                .filter(|_| host_platform() != "macos_x86_64"),
+            None
+        );
     }
 }

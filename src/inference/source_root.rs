@@ -1,5 +1,5 @@
-//! Source roots: where the packages of a file begin. Decided from paths alone: patterns, and the folders that hold a
-//! marker file.
+//! Source roots: the directories below which paths are module names. Found from paths alone, by patterns and marker
+//! files. Does not read files.
 
 use std::collections::BTreeSet;
 
@@ -8,15 +8,17 @@ use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 
+/// The source roots of a repository.
 #[derive(Clone, Debug, Default)]
 pub struct SourceRoots {
     patterns: Vec<Pattern>,
+    /// Directories with a marker file.
     marked: BTreeSet<RelPath>,
-    /// Of the folders that hold files: asked for each folder many times over.
-    known: FxHashMap<RelPath, Option<RelPath>>,
+    /// Cache: the source root of each directory that contains files. It is looked up many times for each directory.
+    by_dir: FxHashMap<RelPath, Option<RelPath>>,
 }
 
-/// Matches from the right: `src` is any folder of that name, `/src` only the one at the top.
+/// Matches the end of a path: `src` matches every directory of that name, `/src` only the one in the build root.
 #[derive(Clone, Debug)]
 struct Pattern {
     anchored: bool,
@@ -25,19 +27,21 @@ struct Pattern {
 
 #[derive(Clone, Debug)]
 enum Component {
-    Word(String),
+    Literal(String),
     Glob(Box<GlobMatcher>),
 }
 
+/// An invalid pattern in the settings.
 #[derive(Debug, thiserror::Error)]
-#[error("`{pattern}` in `[source] root_patterns` is not a pattern")]
+#[error("invalid pattern `{pattern}` in `[source] root_patterns`")]
 pub struct Error {
     pattern: String,
     source: globset::Error,
 }
 
 impl SourceRoots {
-    /// `patterns` and `markers` as in `[source] root_patterns` and `marker_filenames`.
+    /// `patterns` and `markers` are the values of `[source] root_patterns` and `[source] marker_filenames`, `files` all
+    /// files of the repository.
     pub fn new<'a>(
         patterns: &[&str],
         markers: &[&str],
@@ -52,48 +56,50 @@ impl SourceRoots {
             if markers.contains(&name) {
                 marked.extend(file.parent());
             }
-            // Neighbours mostly lie in one folder.
+            // Consecutive files are mostly in the same directory.
             if last.replace(dir) != Some(dir) {
                 dirs.extend(file.parent());
             }
         }
-        let mut roots = SourceRoots { patterns, marked, known: FxHashMap::default() };
+        let mut roots = SourceRoots { patterns, marked, by_dir: FxHashMap::default() };
         for dir in dirs {
-            roots.learn(&dir);
+            roots.cache_root(&dir);
         }
         Ok(roots)
     }
 
-    fn learn(&mut self, dir: &RelPath) -> Option<RelPath> {
-        if let Some(known) = self.known.get(dir) {
-            return known.clone();
+    fn cache_root(&mut self, dir: &RelPath) -> Option<RelPath> {
+        if let Some(root) = self.by_dir.get(dir) {
+            return root.clone();
         }
         let root = match (self.is_root(dir), dir.parent()) {
             (true, _) => Some(dir.clone()),
-            (false, Some(above)) => self.learn(&above),
+            (false, Some(parent)) => self.cache_root(&parent),
             (false, None) => None,
         };
-        self.known.insert(dir.clone(), root.clone());
+        self.by_dir.insert(dir.clone(), root.clone());
         root
     }
 
+    /// Whether this directory is a source root.
     pub fn is_root(&self, dir: &RelPath) -> bool {
         self.marked.contains(dir) || self.patterns.iter().any(|pattern| pattern.matches(dir))
     }
 
-    /// The nearest source root that is or holds `dir`.
-    pub fn of_dir(&self, dir: &RelPath) -> Option<RelPath> {
-        match self.known.get(dir) {
-            Some(known) => known.clone(),
+    /// The source root of a directory: the directory itself or its nearest ancestor that is a source root.
+    pub fn find_for_dir(&self, dir: &RelPath) -> Option<RelPath> {
+        match self.by_dir.get(dir) {
+            Some(root) => root.clone(),
             None => std::iter::once(dir.clone()).chain(dir.ancestors()).find(|dir| self.is_root(dir)),
         }
     }
 
-    pub fn of_file(&self, file: &RelPath) -> Option<RelPath> {
-        self.of_dir(&file.parent()?)
+    /// The source root of a file.
+    pub fn find_for_file(&self, file: &RelPath) -> Option<RelPath> {
+        self.find_for_dir(&file.parent()?)
     }
 
-    /// All source roots among the folders that hold `files`, sorted.
+    /// All source roots among the ancestors of `files`, sorted.
     pub fn roots<'a>(&self, files: impl IntoIterator<Item = &'a RelPath>) -> BTreeSet<RelPath> {
         let mut seen = BTreeSet::new();
         for file in files {
@@ -112,7 +118,7 @@ impl Pattern {
         let parts = pattern.split('/').filter(|part| !matches!(*part, "" | "."));
         let components = parts.map(|part| {
             if !part.contains(['*', '?', '[']) {
-                return Ok(Component::Word(part.to_owned()));
+                return Ok(Component::Literal(part.to_owned()));
             }
             let glob = GlobBuilder::new(part).literal_separator(true).build();
             let glob = glob.map_err(|source| Error { pattern: pattern.to_owned(), source })?;
@@ -123,16 +129,17 @@ impl Pattern {
 
     fn matches(&self, dir: &RelPath) -> bool {
         let depth = dir.components().count();
-        // Only `/` means the build root; no name does.
-        let fits = if self.anchored || self.components.is_empty() {
+        // Only the pattern `/` matches the build root, because the build root has no name.
+        let depth_matches = if self.anchored || self.components.is_empty() {
             depth == self.components.len()
         } else {
             depth >= self.components.len()
         };
-        fits && self.components.iter().rev().zip(dir.components().rev()).all(|(component, name)| match component {
-            Component::Word(word) => word == name,
-            Component::Glob(glob) => glob.is_match(name),
-        })
+        depth_matches
+            && self.components.iter().rev().zip(dir.components().rev()).all(|(component, name)| match component {
+                Component::Literal(literal) => literal == name,
+                Component::Glob(glob) => glob.is_match(name),
+            })
     }
 }
 
@@ -144,10 +151,10 @@ mod tests {
         RelPath::parse(text).expect("clean")
     }
 
-    /// `expected`: the root, or nothing.
+    /// `expected` is the source root of `file`.
     fn check(patterns: &[&str], file: &str, expected: Option<&str>) {
         let roots = SourceRoots::new(patterns, &[], &[]).expect("patterns");
-        assert_eq!(roots.of_file(&path(file)), expected.map(path), "{patterns:?} {file}");
+        assert_eq!(roots.find_for_file(&path(file)), expected.map(path), "{patterns:?} {file}");
     }
 
     #[test]
@@ -170,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stays_in_its_segment() {
+    fn a_star_does_not_match_slashes() {
         check(&["packages/*"], "packages/one/pkg/a.py", Some("packages/one"));
         check(&["lib-*"], "x/lib-a/b/a.py", Some("x/lib-a"));
     }
@@ -179,12 +186,12 @@ mod tests {
     fn a_marker_file_makes_a_root() {
         let files = [path("a/b/setup.py"), path("a/b/pkg/m.py"), path("c/m.py")];
         let roots = SourceRoots::new(&["/c"], &["setup.py"], &files).expect("patterns");
-        assert_eq!(roots.of_file(&files[1]), Some(path("a/b")));
+        assert_eq!(roots.find_for_file(&files[1]), Some(path("a/b")));
         assert_eq!(roots.roots(&files), BTreeSet::from([path("a/b"), path("c")]));
     }
 
     #[test]
-    fn a_broken_pattern_is_named() {
+    fn an_invalid_pattern_is_reported() {
         let error = SourceRoots::new(&["src/["], &[], &[]).expect_err("unclosed");
         assert!(error.to_string().contains("`src/[`"), "{error}");
     }

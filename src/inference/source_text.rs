@@ -1,12 +1,12 @@
-//! The bytes of a Python file as text. No parsing.
+//! Decodes Python source files: bytes to text, and text to lines. Does not parse.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-/// PEP 263, as far as imports need it: UTF-8 (with or without BOM), else each byte is the character of its number.
-/// That keeps the ASCII of every encoding that Python accepts for source files.
+/// Decodes a source file (PEP 263) as far as imports need it: as UTF-8 with or without BOM, otherwise as Latin-1. Latin-1
+/// preserves the ASCII characters of every encoding that Python accepts for source files.
 pub fn decode(content: &[u8]) -> Cow<'_, str> {
     static CODING: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?-u)\A(?:[ \t\x0c]*(?:#[^\n]*)?\r?\n)?[ \t\x0c]*#[^\n]*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)")
@@ -26,7 +26,7 @@ fn is_utf8(encoding: &[u8]) -> bool {
     prefix.eq_ignore_ascii_case(b"utf-8") || prefix.eq_ignore_ascii_case(b"utf_8")
 }
 
-/// Offsets. `\n`, `\r\n` and `\r` end a line, as in Python.
+/// The byte offsets at which lines start. `\n`, `\r\n` and `\r` end a line, as in Python.
 pub fn line_starts(text: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let ends = (0..bytes.len()).filter(|at| match bytes[*at] {
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn the_declared_encoding_counts() {
+    fn the_declared_encoding_is_used() {
         check("# coding: latin-1\né".as_bytes(), "# coding: latin-1\nÃ©");
         check("# coding: utf8\né".as_bytes(), "# coding: utf8\né");
         check("# vim: set fileencoding=UTF-8 :\né".as_bytes(), "# vim: set fileencoding=UTF-8 :\né");
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_are_text() {
+    fn all_bytes_can_be_decoded() {
         check(b"\xef\xbb\xbfx", "x");
         check(b"\xff\x00", "ÿ\0");
     }

@@ -1,9 +1,10 @@
-//! The top-level modules of every Python from 2.7 on: nobody has to own them. The list is data, `stdlib.txt`.
+//! The top-level modules of the standard libraries of all Python versions since 2.7, which need no owner. The list is
+//! in `stdlib.txt`.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-/// Is `module`, or the package that it begins with, part of the standard library of some Python?
+/// Whether the top-level package of `module` is part of the standard library of some Python version.
 pub fn is_stdlib(module: &str) -> bool {
     static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("stdlib.txt").lines().collect());
     NAMES.contains(module.split('.').next().unwrap_or(module))
@@ -14,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn old_and_new_names_are_known() {
+    fn old_and_new_modules_are_recognised() {
         for module in ["os.path", "urllib2", "tomllib", "__future__.annotations", "xml.etree.ElementTree", "_winreg"] {
             assert!(is_stdlib(module), "{module}");
         }

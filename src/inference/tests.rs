@@ -1,24 +1,24 @@
-//! Inference and closures on small repositories that hold each rule.
+//! Tests of inference and closures on small repositories, one for each rule.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::fixture::{address, path, repository, shown};
+use super::fixture::{address, path, repository, to_text};
 use super::*;
 use crate::targets::{Object, Severity, Value};
 
 #[test]
-fn a_name_is_looked_for_in_its_module_and_no_further() {
+fn an_imported_name_is_looked_up_in_its_module_only() {
     repository()
         .source("src/a/b.py", "")
         .source("src/m.py", "from a.b import C\nimport a\nfrom a.b.c import D")
         .check("src/m.py", &["src/a/b.py"])
-        .check_told(&["no target provides the imported modules `a` (line 2), `a.b.c.D` (line 3)"]);
+        .check_diagnostics(&["no target provides the imported modules `a` (line 2), `a.b.c.D` (line 3)"]);
 }
 
 #[test]
-fn a_package_does_not_stand_for_its_modules() {
+fn importing_a_package_does_not_depend_on_its_modules() {
     repository()
         .source("src/a/__init__.py", "x = 1")
         .source("src/a/b.py", "")
@@ -37,18 +37,18 @@ fn a_requirement_is_found_by_any_ancestor() {
 }
 
 #[test]
-fn stubs_come_along_with_the_code() {
+fn stubs_are_dependencies_together_with_the_code() {
     repository()
         .requirement(":r#PyYAML")
         .requirement(":r#types-PyYAML")
         .source("m.py", "import yaml")
         .check("m.py", &[":r#PyYAML", ":r#types-PyYAML"])
-        .check_told(&[]);
+        .check_diagnostics(&[]);
     repository().source("a.py", "").source("a.pyi", "").source("m.py", "import a").check("m.py", &["a.py", "a.pyi"]);
 }
 
 #[test]
-fn the_nearest_name_wins_between_repository_and_requirements() {
+fn the_longest_matching_module_name_wins_between_first_and_third_party() {
     repository()
         .requirement(":r#company")
         .source("src/company/tool.py", "")
@@ -65,34 +65,34 @@ fn an_explicit_mapping_replaces_the_default() {
         .target("python_requirements", ":r", &[("module_mapping", modules)])
         .requirement(":r#PyYAML")
         .generated_from(":r", &[":r#PyYAML"]);
-    repository.check("m.py", &[":r#PyYAML"]).check_told(&["no target provides the imported module `yaml`"]);
+    repository.check("m.py", &[":r#PyYAML"]).check_diagnostics(&["no target provides the imported module `yaml`"]);
 }
 
 #[test]
-fn ambiguity_is_told_and_can_be_settled() {
+fn ambiguity_is_reported_and_can_be_resolved() {
     let two = || repository().source("src/a.py", "").source("lib/src/a.py", "").source("src/m.py", "import a");
-    let told = "module `a` may come from any of";
+    let expected = "module `a` is ambiguous: provided by ";
     let dependencies = two().infer();
     assert!(dependencies.direct(&address("src/m.py")).is_empty());
-    assert!(dependencies.diagnostics[0].1.message.starts_with(told), "{:?}", dependencies.diagnostics);
-    assert_eq!(dependencies.diagnostics.len(), 1, "not unowned as well");
+    assert!(dependencies.diagnostics[0].1.message.starts_with(expected), "{:?}", dependencies.diagnostics);
+    assert_eq!(dependencies.diagnostics.len(), 1, "not reported as unowned as well");
     let strict = two().option("python-infer", "unowned_dependency_behavior", json!("error")).infer();
     assert_eq!(strict.diagnostics[0].1.severity, Severity::Error);
-    two().depends("src/m.py", &["src/a.py:all"]).check("src/m.py", &["src/a.py"]).check_told(&[]);
-    two().depends("src/m.py", &["!src/a.py:all"]).check("src/m.py", &["lib/src/a.py"]).check_told(&[]);
+    two().depends("src/m.py", &["src/a.py:all"]).check("src/m.py", &["src/a.py"]).check_diagnostics(&[]);
+    two().depends("src/m.py", &["!src/a.py:all"]).check("src/m.py", &["lib/src/a.py"]).check_diagnostics(&[]);
     two()
         .option("python-infer", "ambiguity_resolution", json!("by_source_root"))
         .check("src/m.py", &["src/a.py"])
-        .check_told(&[]);
+        .check_diagnostics(&[]);
 }
 
 #[test]
-fn unowned_imports_are_told_as_the_settings_say() {
+fn unowned_imports_are_reported_as_configured() {
     let one =
         || repository().source("m.py", "import os\nimport nobody.x\ntry:\n  import weak\nexcept ImportError: pass");
-    one().check_told(&["no target provides the imported module `nobody.x`"]);
-    one().option("python-infer", "ignored_unowned_imports", json!(["nobody"])).check_told(&[]);
-    one().option("python-infer", "unowned_dependency_behavior", json!("ignore")).check_told(&[]);
+    one().check_diagnostics(&["no target provides the imported module `nobody.x`"]);
+    one().option("python-infer", "ignored_unowned_imports", json!(["nobody"])).check_diagnostics(&[]);
+    one().option("python-infer", "unowned_dependency_behavior", json!("ignore")).check_diagnostics(&[]);
     let error = one().option("python-infer", "unowned_dependency_behavior", json!("error")).infer();
     let (target, diagnostic) = &error.diagnostics[0];
     assert_eq!(*target, address("m.py"));
@@ -101,7 +101,7 @@ fn unowned_imports_are_told_as_the_settings_say() {
 }
 
 #[test]
-fn a_weak_import_with_an_owner_counts() {
+fn a_weak_import_with_an_owner_is_a_dependency() {
     repository()
         .source("a.py", "")
         .source("m.py", "try:\n  import a\nexcept ImportError:\n  a = None")
@@ -130,11 +130,14 @@ fn imports_stay_in_their_resolve() {
     let dependencies = one().file("n.py", "import requests").target("python_source", "n.py", &in_c).infer();
     assert!(dependencies.direct(&address("n.py")).is_empty());
     let hint = dependencies.diagnostics[0].1.hint.clone().expect("a hint");
-    assert_eq!(hint, "the target is in the resolve `c`; `a` has `requests`, `b` has `requests`");
+    assert_eq!(
+        hint,
+        "the target uses the resolve `c`; `requests` is in the resolve `a`, `requests` is in the resolve `b`"
+    );
 }
 
 #[test]
-fn of_parametrized_targets_the_one_that_agrees_is_meant() {
+fn a_dependency_on_a_parametrized_target_selects_the_same_resolve() {
     let both = |name: &str| {
         ["a", "b"].map(|resolve| (format!("{name}@resolve={resolve}"), [("resolve", Value::Str(resolve.to_owned()))]))
     };
@@ -149,7 +152,7 @@ fn of_parametrized_targets_the_one_that_agrees_is_meant() {
 }
 
 #[test]
-fn init_files_above_count_when_they_hold_something() {
+fn non_blank_init_files_above_are_dependencies() {
     let one = || {
         repository()
             .source("__init__.py", "x = 1")
@@ -165,7 +168,7 @@ fn init_files_above_count_when_they_hold_something() {
 }
 
 #[test]
-fn conftests_above_count_for_tests_only() {
+fn conftests_above_are_dependencies_of_tests_only() {
     repository()
         .source("conftest.py", "")
         .source("tests/conftest.py", "")
@@ -176,11 +179,11 @@ fn conftests_above_count_for_tests_only() {
 }
 
 #[test]
-fn a_conftest_that_nobody_owns_is_an_error() {
+fn a_conftest_without_an_owner_is_an_error() {
     repository()
         .file("tests/conftest.py", "")
         .test("tests/test_x.py", "")
-        .check_told(&["`tests/conftest.py` applies to `tests/test_x.py`, but no target owns it"]);
+        .check_diagnostics(&["`tests/conftest.py` applies to `tests/test_x.py`, but no target owns it"]);
 }
 
 #[test]
@@ -206,7 +209,7 @@ fn entry_points_are_dependencies() {
 }
 
 #[test]
-fn tests_depend_on_the_extensions_of_their_namespaces() {
+fn tests_depend_on_the_extensions_of_their_stevedore_namespaces() {
     let group = |name: &str| {
         let positional = vec![Value::Str(name.to_owned())];
         Value::Object(Box::new(Object { kind: "stevedore_namespace".to_owned(), positional, named: vec![] }))
@@ -224,7 +227,7 @@ fn tests_depend_on_the_extensions_of_their_namespaces() {
 }
 
 #[test]
-fn strings_count_when_asked_for() {
+fn strings_are_dependencies_if_enabled() {
     let one = || {
         repository()
             .source("a/b/c.py", "")
@@ -232,12 +235,12 @@ fn strings_count_when_asked_for() {
             .target("resource", "data/x.json", &[])
     };
     one().check("m.py", &[]);
-    one().option("python-infer", "string_imports", json!(true)).check("m.py", &["a/b/c.py"]).check_told(&[]);
+    one().option("python-infer", "string_imports", json!(true)).check("m.py", &["a/b/c.py"]).check_diagnostics(&[]);
     one().option("python-infer", "assets", json!(true)).check("m.py", &["data/x.json"]);
 }
 
 #[test]
-fn a_generator_stands_for_what_it_generates() {
+fn a_target_generator_stands_for_its_generated_targets() {
     repository()
         .source("lib/a.py", "")
         .source("lib/b.py", "")
@@ -250,13 +253,13 @@ fn a_generator_stands_for_what_it_generates() {
 }
 
 #[test]
-fn a_dependency_on_nothing_is_an_error() {
+fn a_dependency_on_an_unknown_address_is_an_error() {
     let dependencies = repository().source("m.py", "").depends("m.py", &["lib:gone"]).infer();
     assert_eq!(dependencies.diagnostics[0].1.severity, Severity::Error);
 }
 
 #[test]
-fn cycles_end_and_exclusions_hold_in_closures() {
+fn closures_handle_cycles_and_exclusions() {
     let one = repository()
         .source("a.py", "import b")
         .source("b.py", "import a\nimport c")
@@ -265,19 +268,19 @@ fn cycles_end_and_exclusions_hold_in_closures() {
         .target("pex_binary", ":bin", &[("entry_point", Value::Str("a".to_owned()))])
         .depends(":bin", &["!!c.py:all"]);
     let dependencies = one.infer();
-    let all = |root: &str| dependencies.transitive([&address(root)]).iter().map(shown).collect::<Vec<_>>();
+    let all = |root: &str| dependencies.transitive([&address(root)]).iter().map(to_text).collect::<Vec<_>>();
     assert_eq!(all("a.py"), ["a.py", "b.py", "c.py", "d.py"]);
     assert_eq!(all("c.py"), ["d.py"]);
     assert_eq!(all(":bin"), ["a.py", "b.py", "d.py"]);
-    let dependents = |root: &str| dependencies.dependents(&address(root)).into_iter().map(shown).collect::<Vec<_>>();
+    let dependents = |root: &str| dependencies.dependents(&address(root)).into_iter().map(to_text).collect::<Vec<_>>();
     assert_eq!(dependents("b.py"), ["a.py"]);
     let far = address("d.py");
-    let dependents: Vec<String> = dependencies.transitive_dependents([&far]).into_iter().map(shown).collect();
+    let dependents: Vec<String> = dependencies.transitive_dependents([&far]).into_iter().map(to_text).collect();
     assert_eq!(dependents, [":bin", "a.py", "b.py", "c.py"]);
 }
 
 #[test]
-fn a_closure_holds_what_a_sandbox_needs() {
+fn a_closure_contains_what_a_sandbox_needs() {
     let one = repository()
         .requirement(":r#PyYAML")
         .requirement(":r#unused")
@@ -295,7 +298,7 @@ fn a_closure_holds_what_a_sandbox_needs() {
         .field("tests/test_m.py", "runtime_package_dependencies", &["//:bin"]);
     let (graph, dependencies, settings) = (one.graph(), one.infer(), one.settings());
     let closures = Closures::new(&graph, &dependencies, &settings, &one.roots());
-    let of_test = closures.of([&address("tests/test_m.py")], Follow::All);
+    let of_test = closures.compute([&address("tests/test_m.py")], Follow::All);
     let files: Vec<&str> = of_test.files.iter().map(|path| path.as_str()).collect();
     assert_eq!(
         files,
@@ -313,21 +316,21 @@ fn a_closure_holds_what_a_sandbox_needs() {
     assert_eq!(of_test.source_roots, [&path(""), &path("src")]);
     assert_eq!(of_test.packages, [&address(":bin")]);
     assert_eq!(of_test.resolves, BTreeSet::from(["python-default"]));
-    let package = closures.of([&address(":bin")], Follow::UpToPackages);
+    let package = closures.compute([&address(":bin")], Follow::UpToPackages);
     assert!(!package.files.contains(&&path("src/other.py")));
-    assert!(closures.of([&address(":bin")], Follow::All).files.contains(&&path("src/other.py")));
+    assert!(closures.compute([&address(":bin")], Follow::All).files.contains(&&path("src/other.py")));
 }
 
 #[test]
-fn a_file_that_cannot_be_read_for_imports_is_told() {
+fn a_file_whose_imports_cannot_be_read_is_reported() {
     let deep = "(".repeat(100_000);
-    let told = "`m.py` is too large or too deeply nested to look for imports in it";
-    repository().source("m.py", &deep).check_told(&[told]);
+    let message = "cannot read the imports of `m.py`: the file is too large or too deeply nested";
+    repository().source("m.py", &deep).check_diagnostics(&[message]);
 }
 
-/// Broken in ten thousand ways: nothing panics, and what is found has a place in the file.
+/// Ten thousand random mutations: nothing panics, and every import has a line of the file.
 #[test]
-fn mutilated_files_are_survived() {
+fn mutated_files_cause_no_panic() {
     let bytes = "try:\n  from .a import (b, # pants: no-infer-dep\n c)\nexcept (ImportError,): f'{x!r:>{y}}' 'é'\n\
                  @d\nclass C[T]:\n  def f(self, /, *, k=__import__('m')): return [lambda: \"\"\"s.t\"\"\" for _ in ()]\n"
         .as_bytes();
@@ -348,13 +351,13 @@ fn mutilated_files_are_survived() {
             }
         }
         let lines = u32::try_from(content.len()).unwrap_or_default() + 1;
-        let read = imports(&content, true);
+        let read = parse_imports(&content, true);
         assert!(read.found.iter().all(|import| (1..=lines).contains(&import.line)), "{content:?}");
     }
 }
 
 #[test]
-fn relocated_files_keep_their_origin() {
+fn relocated_files_are_listed_with_their_original_paths() {
     let text = |text: &str| Value::Str(text.to_owned());
     let one = repository()
         .target("file", "data/in/x.txt", &[])
@@ -364,13 +367,13 @@ fn relocated_files_keep_their_origin() {
         .depends("test_m.py", &[":moved"]);
     let (graph, dependencies, settings) = (one.graph(), one.infer(), one.settings());
     let closures = Closures::new(&graph, &dependencies, &settings, &one.roots());
-    let of_test = closures.of([&address("test_m.py")], Follow::All);
+    let of_test = closures.compute([&address("test_m.py")], Follow::All);
     assert_eq!(of_test.relocated, BTreeSet::from([(&path("data/in/x.txt"), path("resources/in/x.txt"))]));
     assert_eq!(of_test.files, [&path("test_m.py")]);
 }
 
 #[test]
-fn no_address_leads_nowhere() {
+fn an_unknown_address_has_no_dependencies() {
     let dependencies = repository().infer();
     assert!(dependencies.direct(&address("m.py")).is_empty());
     assert!(dependencies.transitive([&address("m.py")]).is_empty());

@@ -1,19 +1,21 @@
-//! Which modules a requirement provides, when the repository does not say: a table (`default_modules.toml`) and the
-//! habits of names.
+//! The modules that a requirement provides by default: a table (`default_modules.toml`) and naming conventions. Mappings
+//! in the repository take precedence; they are applied in `module_map`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// What somebody provides for a module: the code, or only its type stubs.
+/// What a target provides for a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Provides {
+    /// The module itself.
     Code,
+    /// Only its type stubs.
     Stubs,
 }
 
-/// The modules of a requirement (`requests[security]>=2; python_version > "3"`) by its project's name.
+/// The modules that a requirement such as `requests[security]>=2; python_version > "3"` provides, found by project name.
 pub fn modules_of(requirement: &str) -> (Provides, Vec<String>) {
     let name = project_name(requirement);
     let project = normalize(name);
@@ -23,13 +25,13 @@ pub fn modules_of(requirement: &str) -> (Provides, Vec<String>) {
     if let Some(modules) = TABLE.stubs.get(&project) {
         return (Provides::Stubs, modules.clone());
     }
-    if let Some(module) = stubbed(&project) {
+    if let Some(module) = stubbed_module(&project) {
         return (Provides::Stubs, vec![module]);
     }
-    (Provides::Code, by_habit(&project).unwrap_or_else(|| vec![name.to_lowercase().replace('-', "_")]))
+    (Provides::Code, modules_by_convention(&project).unwrap_or_else(|| vec![name.to_lowercase().replace('-', "_")]))
 }
 
-/// The name at the start of a requirement, as written.
+/// The project name at the start of a requirement, as written.
 pub fn project_name(requirement: &str) -> &str {
     let requirement = requirement.trim_start();
     let is_part = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
@@ -37,7 +39,7 @@ pub fn project_name(requirement: &str) -> &str {
     &requirement[..end]
 }
 
-/// PEP 503.
+/// The normalized project name (PEP 503).
 pub fn normalize(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let parts: Vec<&str> = lower.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect();
@@ -53,15 +55,15 @@ struct Table {
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| toml::from_str(include_str!("default_modules.toml")).expect("a test parses the table"));
 
-/// `types-X`, `stubs-X`, `X-types` and `X-stubs` are stubs for `X`.
-fn stubbed(project: &str) -> Option<String> {
+/// The module that a stub project is for: `types-X`, `stubs-X`, `X-types` and `X-stubs` provide stubs for `X`.
+fn stubbed_module(project: &str) -> Option<String> {
     let rest = ["types-", "stubs-"].iter().find_map(|prefix| project.strip_prefix(prefix));
     let rest = rest.or_else(|| ["-types", "-stubs"].iter().find_map(|suffix| project.strip_suffix(suffix)));
     rest.map(|rest| rest.replace('-', "_"))
 }
 
-/// Families of projects that name their modules alike.
-fn by_habit(project: &str) -> Option<Vec<String>> {
+/// The modules of projects that follow the naming convention of a project family.
+fn modules_by_convention(project: &str) -> Option<Vec<String>> {
     let underscored = |rest: &str| rest.replace('-', "_");
     if project.starts_with("azure-") {
         return Some(vec![project.replace('-', ".")]);
@@ -80,7 +82,7 @@ fn by_habit(project: &str) -> Option<Vec<String>> {
         return Some(vec![format!("opentelemetry.instrumentation.{}", underscored(rest))]);
     }
     if let Some(rest) = project.strip_prefix("django-") {
-        // Either is common, and nobody else provides the longer one.
+        // Both names are common, and no other project provides the longer one.
         return Some(vec![underscored(rest), underscored(project)]);
     }
     project.strip_prefix("python-").map(|rest| vec![underscored(rest)])
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_knows_odd_names() {
+    fn the_table_maps_irregular_names() {
         check("PyYAML>=5", &["yaml"]);
         check("scikit_learn", &["sklearn"]);
         check("attrs==22.1", &["attr", "attrs"]);
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_their_modules_with_dots_kept() {
+    fn other_projects_provide_the_module_of_their_name() {
         check("requests[security]~=2.0", &["requests"]);
         check("ruamel.yaml", &["ruamel.yaml"]);
         check("zope.event @ https://example.invalid/zope.whl", &["zope.event"]);
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn families_follow_their_habits() {
+    fn project_families_follow_their_conventions() {
         check("azure-storage-blob", &["azure.storage.blob"]);
         check("oslo.config", &["oslo_config"]);
         check("oslo-config", &["oslo_config"]);
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn stubs_are_told_from_code() {
+    fn stub_projects_are_recognised() {
         check_stubs("types-PyYAML", &["yaml"]);
         check_stubs("types-requests", &["requests"]);
         check_stubs("pandas-stubs", &["pandas"]);
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_sorted_and_normalised() {
+    fn table_keys_are_normalised_and_map_to_modules() {
         for table in [&TABLE.modules, &TABLE.stubs] {
             assert!(table.keys().all(|name| *name == normalize(name)));
             assert!(table.values().all(|modules| !modules.is_empty()));

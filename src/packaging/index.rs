@@ -1,63 +1,105 @@
-//! Which file of an index's listing a lock means that names hashes only. Getting the listing is not done here.
+//! Finds the file in an index's listing for a lockfile that contains only hashes. Does not download the listing.
 
 use uv_normalize::PackageName;
 
 use crate::packaging::environment::Environment;
 use crate::packaging::resolve::best_file;
 
-/// A file as a listing shows it.
+/// A file in a listing.
 #[derive(Clone, Copy, Debug)]
-pub struct Listed<'a> {
+pub struct ListedFile<'a> {
+    /// The name of the file.
     pub file_name: &'a str,
+    /// The hash in hexadecimal digits, if the index lists one.
     pub sha256: Option<&'a str>,
 }
 
+/// The file that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Located {
+pub struct LocatedFile {
+    /// The name of the file.
     pub file_name: String,
+    /// The hash in lower-case hexadecimal digits.
     pub sha256: String,
+    /// Whether the file is a wheel rather than a source distribution.
     pub is_wheel: bool,
 }
 
+/// Why no file was found.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    #[error("the index's listing of `{package}` gives no sha256 hashes, and the lock names `{package}` by hash only")]
-    NoHashes { package: PackageName },
+    /// The listing cannot be matched with the lockfile.
+    #[error("the index lists no sha256 hashes for `{package}`, and the lockfile identifies its files only by hash")]
+    NoHashes {
+        /// The package.
+        package: PackageName,
+    },
+    /// No listed file is locked.
     #[error(
-        "none of the {listed} files that the index lists for `{package}` has one of the {wanted} hashes of the lock"
+        "none of the {listed} files that the index lists for `{package}` matches one of the {wanted} locked hashes"
     )]
-    NotListed { package: PackageName, listed: usize, wanted: usize },
-    #[error("`{package}` has no file for {environment}: the lock means `{}`", files.join("`, `"))]
-    NoneFits { package: PackageName, environment: String, files: Vec<String> },
+    NoMatchingHash {
+        /// The package.
+        package: PackageName,
+        /// The number of files in the listing.
+        listed: usize,
+        /// The number of hashes in the lockfile.
+        wanted: usize,
+    },
+    /// None of the locked files can be installed.
+    #[error("`{package}` has no file that is compatible with {tag}: the locked files are `{}`", files.join("`, `"))]
+    NoCompatibleFile {
+        /// The package.
+        package: PackageName,
+        /// The most specific wheel tag of the interpreter.
+        tag: String,
+        /// The files with a locked hash.
+        files: Vec<String>,
+    },
 }
 
-/// The best file for the environment among those that have one of the hashes.
+impl Error {
+    /// What the user can do about the error.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::NoCompatibleFile { .. } => {
+                "lock a version that has a file for this interpreter, or change the interpreter constraints"
+            }
+            Error::NoHashes { .. } | Error::NoMatchingHash { .. } => {
+                "configure an index that provides it: set `PIP_INDEX_URL`, or use the settings of pip or uv"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// Finds the best file for `environment` among those with one of the locked hashes.
 pub fn locate<'a>(
     package: &PackageName,
-    page: impl IntoIterator<Item = Listed<'a>>,
+    page: impl IntoIterator<Item = ListedFile<'a>>,
     hashes: &[String],
     environment: &Environment,
-) -> Result<Located, Error> {
-    let page: Vec<Listed<'a>> = page.into_iter().collect();
-    let is_meant = |file: &&Listed<'a>| {
+) -> Result<LocatedFile, Error> {
+    let page: Vec<ListedFile<'a>> = page.into_iter().collect();
+    let has_locked_hash = |file: &&ListedFile<'a>| {
         file.sha256.is_some_and(|sha256| hashes.iter().any(|hash| hash.eq_ignore_ascii_case(sha256)))
     };
-    let meant: Vec<&Listed<'a>> = page.iter().filter(is_meant).collect();
-    if meant.is_empty() {
+    let matching: Vec<&ListedFile<'a>> = page.iter().filter(has_locked_hash).collect();
+    if matching.is_empty() {
         return Err(match page.iter().any(|file| file.sha256.is_some()) || page.is_empty() {
-            true => Error::NotListed { package: package.clone(), listed: page.len(), wanted: hashes.len() },
+            true => Error::NoMatchingHash { package: package.clone(), listed: page.len(), wanted: hashes.len() },
             false => Error::NoHashes { package: package.clone() },
         });
     }
-    let best = best_file(package, meant.iter().map(|file| file.file_name), environment.tags());
+    let best = best_file(package, matching.iter().map(|file| file.file_name), environment.tags());
     let found = best.and_then(|(name, is_wheel)| {
-        let sha256 = meant.iter().find(|file| file.file_name == name)?.sha256?.to_ascii_lowercase();
-        Some(Located { file_name: name.to_owned(), sha256, is_wheel })
+        let sha256 = matching.iter().find(|file| file.file_name == name)?.sha256?.to_ascii_lowercase();
+        Some(LocatedFile { file_name: name.to_owned(), sha256, is_wheel })
     });
-    found.ok_or_else(|| Error::NoneFits {
+    found.ok_or_else(|| Error::NoCompatibleFile {
         package: package.clone(),
-        environment: environment.wanted(),
-        files: meant.iter().map(|file| file.file_name.to_owned()).collect(),
+        tag: environment.tag(),
+        files: matching.iter().map(|file| file.file_name.to_owned()).collect(),
     })
 }
 
@@ -68,7 +110,7 @@ mod tests {
     fn check(page: &[(&str, Option<&str>)], hashes: &[&str], expected: Result<&str, &str>) {
         let package = PackageName::from_owned("six".to_owned()).expect("name");
         let environment = Environment::linux_x86_64("3.12.1", (2, 36)).expect("version");
-        let page = page.iter().map(|(file_name, sha256)| Listed { file_name, sha256: *sha256 });
+        let page = page.iter().map(|(file_name, sha256)| ListedFile { file_name, sha256: *sha256 });
         let hashes: Vec<String> = hashes.iter().map(ToString::to_string).collect();
         let located = locate(&package, page, &hashes, &environment).map_err(|error| error.to_string());
         assert_eq!(located.map(|located| located.file_name), expected.map(str::to_owned).map_err(str::to_owned));
@@ -86,22 +128,22 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_that_cannot_tell_says_why() {
+    fn a_listing_without_a_usable_file_is_an_error() {
         check(
             &[("six-1-py3-none-any.whl", Some("aa"))],
             &["ff"],
-            Err("none of the 1 files that the index lists for `six` has one of the 1 hashes of the lock"),
+            Err("none of the 1 files that the index lists for `six` matches one of the 1 locked hashes"),
         );
         check(
             &[("six-1-py3-none-any.whl", None)],
             &["ff"],
-            Err("the index's listing of `six` gives no sha256 hashes, and the lock names `six` by hash only"),
+            Err("the index lists no sha256 hashes for `six`, and the lockfile identifies its files only by hash"),
         );
         check(
             &[("six-1-cp39-cp39-win_amd64.whl", Some("ff"))],
             &["ff"],
-            Err("`six` has no file for cp312-cp312-manylinux_2_36_x86_64 or anything older or more general: \
-                 the lock means `six-1-cp39-cp39-win_amd64.whl`"),
+            Err("`six` has no file that is compatible with cp312-cp312-manylinux_2_36_x86_64: \
+                 the locked files are `six-1-cp39-cp39-win_amd64.whl`"),
         );
     }
 }

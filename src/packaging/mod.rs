@@ -1,5 +1,5 @@
-//! Python packages: requirements, lockfiles, which files of a lockfile a step needs, wheels, and the venv image that they
-//! make. The functions that the engine is given by name are here too. No process is started and nothing is fetched here.
+//! Python packages: requirements, lockfiles, the selection of locked files, wheels, and venv images. Also contains the
+//! unpackers and recipes that the engine calls by name. Does not start processes and does not download files.
 
 pub mod environment;
 pub mod index;

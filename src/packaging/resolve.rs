@@ -1,5 +1,5 @@
-//! What of a lock a step needs: from requirements along the lock's edges to packages, and for each the best file for
-//! one environment. The versions were settled when the lock was made: nothing is searched here.
+//! Selects the locked packages that a step needs: follows requirements through the lockfile, and chooses the best file of
+//! each package for one environment. Versions are pinned by the lockfile; nothing is resolved again here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,120 +11,167 @@ use uv_platform_tags::{TagCompatibility, Tags};
 
 use crate::packaging::environment::Environment;
 use crate::packaging::lockfile::{Artifact, Lock, Package};
-use crate::packaging::requirement::{Requirement, admits};
+use crate::packaging::requirement::{Requirement, allows_version};
 
-/// A package that is to be installed.
+/// A package to be installed. Serialized selections are cached in the store, so their field names must not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chosen {
+pub struct SelectedPackage {
+    /// The normalized name.
     pub name: PackageName,
+    /// The locked version.
     pub version: Version,
-    pub pick: Pick,
-    /// The label of the lock it was found in.
+    /// The file to be installed.
+    #[serde(rename = "pick")]
+    pub artifact: ArtifactChoice,
+    /// The label of the lockfile.
     pub lock: String,
 }
 
+/// The file of a package that is installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pick {
+pub enum ArtifactChoice {
+    /// A compatible wheel.
     Wheel(Artifact),
-    /// No wheel fits: this has to be built.
+    /// No wheel is compatible: a source distribution that has to be built.
     Sdist(Artifact),
-    /// The lock names hashes only: the index's listing tells which file fits, see `index::locate`.
-    Listed(Vec<String>),
+    /// The lockfile contains only hashes, in hexadecimal digits. `index::locate` finds the file.
+    #[serde(rename = "Listed")]
+    Hashes(Vec<String>),
 }
 
-/// What one lock chose and another had already settled.
+/// Two lockfiles pin different versions of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shadowed {
-    pub kept: Chosen,
-    pub dropped: Chosen,
+pub struct VersionConflict {
+    /// The version that is installed.
+    pub kept: SelectedPackage,
+    /// The version that is ignored.
+    pub dropped: SelectedPackage,
 }
 
+/// Why the packages cannot be selected.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    #[error("{lock} was made for Python {locked}, not for {python}")]
-    Python { lock: String, locked: String, python: Version },
-    #[error("{lock} does not hold `{requirement}`{}: {}", by(required_by), offer(locked))]
-    NotLocked { lock: String, requirement: String, required_by: Option<String>, locked: Vec<String> },
+    /// The lockfile does not support the interpreter.
+    #[error("{lock} was generated for Python {locked}, not for {python}")]
+    Python {
+        /// The label of the lockfile.
+        lock: String,
+        /// The supported versions.
+        locked: String,
+        /// The version of the interpreter.
+        python: Version,
+    },
+    /// The lockfile contains no package that satisfies a requirement.
+    #[error("{lock} does not contain `{requirement}`{}: {}", describe_dependent(required_by), describe_locked(locked))]
+    NotLocked {
+        /// The label of the lockfile.
+        lock: String,
+        /// The requirement.
+        requirement: String,
+        /// The locked package that has the requirement, if it is not one of the targets.
+        required_by: Option<String>,
+        /// The locked packages of that name.
+        locked: Vec<String>,
+    },
+    /// Packages without a compatible file.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     NoFile(Vec<NoFile>),
 }
 
 impl Error {
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Error::Python { .. } => "make the lock for these interpreter constraints: run `generate-lockfiles`",
-            Error::NotLocked { .. } => "run `generate-lockfiles` so that the lock holds what the BUILD files ask for",
+    /// What the user can do about the error.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Python { .. } => "run `generate-lockfiles` to lock packages for these interpreter constraints",
+            Error::NotLocked { .. } => {
+                "run `generate-lockfiles` so that the lockfile contains all requirements of the BUILD files"
+            }
             Error::NoFile(_) => {
                 "lock a version that has a file for this interpreter, or change the interpreter constraints"
             }
-        }
+        };
+        Some(hint.to_owned())
     }
 }
 
+/// A locked package without a compatible file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{lock}: `{name}` {version} has no file for {wanted}: {why}")]
+#[error("{lock}: `{name}` {version} has no file that is compatible with {tag}: {why}")]
 pub struct NoFile {
+    /// The label of the lockfile.
     pub lock: String,
+    /// The package.
     pub name: PackageName,
+    /// Its locked version.
     pub version: Version,
-    /// The interpreter's own tag.
-    pub wanted: String,
+    /// The most specific wheel tag of the interpreter.
+    pub tag: String,
+    /// The files in the lockfile, or why there are none.
     pub why: String,
 }
 
-/// What these requirements need, sorted by name. A lock without edges is taken whole, since it cannot be cut.
-pub fn resolve(lock: &Lock, requirements: &[Requirement], environment: &Environment) -> Result<Vec<Chosen>, Error> {
-    let mut walk = Walk::new(lock, environment)?;
+/// Selects the packages that satisfy these requirements and all their dependencies, sorted by name. A lockfile without
+/// dependency information is used completely.
+pub fn resolve(
+    lock: &Lock,
+    requirements: &[Requirement],
+    environment: &Environment,
+) -> Result<Vec<SelectedPackage>, Error> {
+    let mut traversal = LockTraversal::new(lock, environment)?;
     for requirement in requirements {
-        walk.require(requirement, &[], None)?;
+        traversal.require(requirement, &[], None)?;
     }
     if !lock.has_edges {
-        walk.take_all();
+        traversal.select_all();
     }
-    walk.follow_edges()?;
-    pick_files(&walk)
+    traversal.follow_edges()?;
+    choose_artifacts(&traversal)
 }
 
-/// Everything that the lock was made for, as far as it holds for this environment.
-pub fn resolve_whole(lock: &Lock, environment: &Environment) -> Result<Vec<Chosen>, Error> {
+/// Selects all packages of the lockfile that apply to this environment.
+pub fn resolve_whole(lock: &Lock, environment: &Environment) -> Result<Vec<SelectedPackage>, Error> {
     if lock.has_edges && !lock.roots.is_empty() {
         return resolve(lock, &lock.roots, environment);
     }
-    let mut walk = Walk::new(lock, environment)?;
-    walk.take_all();
-    pick_files(&walk)
+    let mut traversal = LockTraversal::new(lock, environment)?;
+    traversal.select_all();
+    choose_artifacts(&traversal)
 }
 
-/// Both, sorted by name; where both have a package, the first one's version stands (a tool's lock before the user's).
-pub fn combine(first: Vec<Chosen>, second: Vec<Chosen>) -> (Vec<Chosen>, Vec<Shadowed>) {
-    let mut all: BTreeMap<PackageName, Chosen> =
-        first.into_iter().map(|chosen| (chosen.name.clone(), chosen)).collect();
-    let mut shadowed = Vec::new();
-    for chosen in second {
-        match all.get(&chosen.name) {
-            None => drop(all.insert(chosen.name.clone(), chosen)),
-            Some(kept) if kept.version == chosen.version => {}
-            Some(kept) => shadowed.push(Shadowed { kept: kept.clone(), dropped: chosen }),
+/// Merges two selections, sorted by name. If both contain a package, the version of the first one is kept: the lockfile of
+/// a tool takes precedence over the user's.
+pub fn combine(
+    first: Vec<SelectedPackage>,
+    second: Vec<SelectedPackage>,
+) -> (Vec<SelectedPackage>, Vec<VersionConflict>) {
+    let mut all: BTreeMap<PackageName, SelectedPackage> =
+        first.into_iter().map(|package| (package.name.clone(), package)).collect();
+    let mut conflicts = Vec::new();
+    for package in second {
+        match all.get(&package.name) {
+            None => drop(all.insert(package.name.clone(), package)),
+            Some(kept) if kept.version == package.version => {}
+            Some(kept) => conflicts.push(VersionConflict { kept: kept.clone(), dropped: package }),
         }
     }
-    (all.into_values().collect(), shadowed)
+    (all.into_values().collect(), conflicts)
 }
 
-struct Walk<'a> {
+struct LockTraversal<'a> {
     lock: &'a Lock,
     environment: &'a Environment,
-    /// The entries that hold in this environment.
+    /// The entries that apply to this environment.
     entries: BTreeMap<&'a PackageName, Vec<&'a Package>>,
-    chosen: BTreeMap<&'a PackageName, &'a Package>,
-    /// Packages whose edges are still to be followed, each alone and with each extra that was asked for.
-    ahead: Vec<(&'a Package, Option<ExtraName>)>,
+    selected: BTreeMap<&'a PackageName, &'a Package>,
+    /// Packages whose dependencies are not followed yet, each without extras and with each requested extra.
+    pending: Vec<(&'a Package, Option<ExtraName>)>,
     seen: BTreeSet<(&'a PackageName, Option<ExtraName>)>,
 }
 
-impl<'a> Walk<'a> {
-    fn new(lock: &'a Lock, environment: &'a Environment) -> Result<Walk<'a>, Error> {
+impl<'a> LockTraversal<'a> {
+    fn new(lock: &'a Lock, environment: &'a Environment) -> Result<LockTraversal<'a>, Error> {
         let python = environment.python();
-        if !lock.requires_python.is_empty() && !lock.requires_python.iter().any(|admitted| admitted.contains(python)) {
+        if !lock.requires_python.is_empty() && !lock.requires_python.iter().any(|allowed| allowed.contains(python)) {
             let locked: Vec<String> = lock.requires_python.iter().map(ToString::to_string).collect();
             return Err(Error::Python {
                 lock: lock.label.clone(),
@@ -133,11 +180,11 @@ impl<'a> Walk<'a> {
             });
         }
         let mut entries: BTreeMap<&PackageName, Vec<&Package>> = BTreeMap::new();
-        for package in lock.packages.iter().filter(|package| holds(package, environment)) {
+        for package in lock.packages.iter().filter(|package| applies_to(package, environment)) {
             entries.entry(&package.name).or_default().push(package);
         }
-        let (chosen, ahead, seen) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        Ok(Walk { lock, environment, entries, chosen, ahead, seen })
+        let (selected, pending, seen) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        Ok(LockTraversal { lock, environment, entries, selected, pending, seen })
     }
 
     fn require(&mut self, requirement: &Requirement, extras: &[ExtraName], by: Option<&Package>) -> Result<(), Error> {
@@ -145,39 +192,41 @@ impl<'a> Walk<'a> {
         if skipped || !requirement.marker.evaluate(self.environment.markers(), extras) {
             return Ok(());
         }
-        let package = self.entry(requirement, by)?;
-        self.chosen.insert(&package.name, package);
-        let asked = requirement.extras.iter().cloned().map(Some);
-        for extra in std::iter::once(None).chain(asked) {
+        let package = self.find_entry(requirement, by)?;
+        self.selected.insert(&package.name, package);
+        let extras = requirement.extras.iter().cloned().map(Some);
+        for extra in std::iter::once(None).chain(extras) {
             if self.seen.insert((&package.name, extra.clone())) {
-                self.ahead.push((package, extra));
+                self.pending.push((package, extra));
             }
         }
         Ok(())
     }
 
-    /// What users ask for must be satisfied. Between locked packages the lock's word stands, since overrides may have
-    /// settled another version than they ask for; their specifiers only tell apart entries of one name.
-    fn entry(&self, requirement: &Requirement, by: Option<&Package>) -> Result<&'a Package, Error> {
+    /// Finds the entry for a requirement. Requirements of the user must be satisfied. Between locked packages the lockfile
+    /// takes precedence, because overrides may pin a version that does not satisfy a specifier; there, specifiers only
+    /// select between several entries of a package.
+    fn find_entry(&self, requirement: &Requirement, by: Option<&Package>) -> Result<&'a Package, Error> {
         let entries = self.entries.get(&requirement.name).map(Vec::as_slice).unwrap_or_default();
-        let fits = |package: &&&Package| admits(requirement, &package.version) || (by.is_some() && entries.len() == 1);
-        let settled = self.chosen.get(&requirement.name).filter(fits).copied();
-        let best = || entries.iter().filter(fits).max_by_key(|package| &package.version).copied();
-        settled.or_else(best).ok_or_else(|| Error::NotLocked {
+        let matches =
+            |package: &&&Package| allows_version(requirement, &package.version) || (by.is_some() && entries.len() == 1);
+        let selected = self.selected.get(&requirement.name).filter(matches).copied();
+        let newest = || entries.iter().filter(matches).max_by_key(|package| &package.version).copied();
+        selected.or_else(newest).ok_or_else(|| Error::NotLocked {
             lock: self.lock.label.clone(),
             requirement: requirement.to_string(),
             required_by: by.map(|package| package.name.to_string()),
-            locked: self.all_entries(&requirement.name),
+            locked: self.locked_versions(&requirement.name),
         })
     }
 
-    fn all_entries(&self, name: &PackageName) -> Vec<String> {
+    fn locked_versions(&self, name: &PackageName) -> Vec<String> {
         let packages = self.lock.packages.iter().filter(|package| package.name == *name);
         packages.map(|package| format!("{name} {}", package.version)).collect()
     }
 
     fn follow_edges(&mut self) -> Result<(), Error> {
-        while let Some((package, extra)) = self.ahead.pop() {
+        while let Some((package, extra)) = self.pending.pop() {
             for requirement in &package.requires {
                 self.require(requirement, extra.as_slice(), Some(package))?;
             }
@@ -185,66 +234,67 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn take_all(&mut self) {
+    fn select_all(&mut self) {
         for (name, packages) in &self.entries {
             let newest = packages.iter().max_by_key(|package| &package.version);
-            self.chosen.extend(newest.map(|package| (*name, *package)));
+            self.selected.extend(newest.map(|package| (*name, *package)));
         }
     }
 }
 
-fn holds(package: &Package, environment: &Environment) -> bool {
+fn applies_to(package: &Package, environment: &Environment) -> bool {
     let platform = package.platform_tag.as_ref().map(|tag| WheelFilename::from_stem(&format!("any-0-{tag}")));
     package.marker.evaluate_pep751(environment.markers(), &[], &[])
-        && package.requires_python.as_ref().is_none_or(|admitted| admitted.contains(environment.python()))
+        && package.requires_python.as_ref().is_none_or(|allowed| allowed.contains(environment.python()))
         && platform.is_none_or(|name| name.is_ok_and(|name| name.is_compatible(environment.tags())))
 }
 
-fn pick_files(walk: &Walk<'_>) -> Result<Vec<Chosen>, Error> {
-    let mut chosen = Vec::new();
+fn choose_artifacts(traversal: &LockTraversal<'_>) -> Result<Vec<SelectedPackage>, Error> {
+    let mut selected = Vec::new();
     let mut missing = Vec::new();
-    for package in walk.chosen.values() {
-        match pick(package, walk.environment.tags()) {
-            Ok(pick) => chosen.push(Chosen {
+    for package in traversal.selected.values() {
+        match choose_artifact(package, traversal.environment.tags()) {
+            Ok(artifact) => selected.push(SelectedPackage {
                 name: package.name.clone(),
                 version: package.version.clone(),
-                pick,
-                lock: walk.lock.label.clone(),
+                artifact,
+                lock: traversal.lock.label.clone(),
             }),
             Err(why) => missing.push(NoFile {
-                lock: walk.lock.label.clone(),
+                lock: traversal.lock.label.clone(),
                 name: package.name.clone(),
                 version: package.version.clone(),
-                wanted: walk.environment.wanted(),
+                tag: traversal.environment.tag(),
                 why,
             }),
         }
     }
-    if missing.is_empty() { Ok(chosen) } else { Err(Error::NoFile(missing)) }
+    if missing.is_empty() { Ok(selected) } else { Err(Error::NoFile(missing)) }
 }
 
-fn pick(package: &Package, tags: &Tags) -> Result<Pick, String> {
+/// Chooses the file of a package; the error says which files there are.
+fn choose_artifact(package: &Package, tags: &Tags) -> Result<ArtifactChoice, String> {
     let named = |artifact: &Artifact| artifact.file_name.clone();
     if !package.artifacts.is_empty() && package.artifacts.iter().all(|artifact| artifact.file_name.is_none()) {
-        return Ok(Pick::Listed(package.artifacts.iter().map(|artifact| artifact.sha256.clone()).collect()));
+        return Ok(ArtifactChoice::Hashes(package.artifacts.iter().map(|artifact| artifact.sha256.clone()).collect()));
     }
     let names: Vec<String> = package.artifacts.iter().filter_map(named).collect();
     let artifact =
         |name: &str| package.artifacts.iter().find(|artifact| artifact.file_name.as_deref() == Some(name)).cloned();
     match best_file(&package.name, names.iter().map(String::as_str), tags) {
-        Some((name, true)) => artifact(name).map(Pick::Wheel),
-        Some((name, false)) => artifact(name).map(Pick::Sdist),
+        Some((name, true)) => artifact(name).map(ArtifactChoice::Wheel),
+        Some((name, false)) => artifact(name).map(ArtifactChoice::Sdist),
         None => None,
     }
     .ok_or_else(|| match &package.unavailable {
         Some(why) => why.clone(),
-        None if names.is_empty() => "the lock lists none".to_owned(),
-        None => format!("the lock lists `{}`", names.join("`, `")),
+        None if names.is_empty() => "the lockfile lists no files".to_owned(),
+        None => format!("the lockfile lists `{}`", names.join("`, `")),
     })
 }
 
-/// The wheel with the best tags, the highest build number among equals; else a source distribution. With whether it
-/// is a wheel.
+/// The best of some files, and whether it is a wheel: the wheel with the best tags and the highest build number, else a
+/// source distribution.
 pub(super) fn best_file<'a>(
     package: &PackageName,
     names: impl Iterator<Item = &'a str>,
@@ -264,17 +314,20 @@ pub(super) fn best_file<'a>(
         }
     }
     let wheel = wheels.into_iter().max().map(|(_, _, name)| (name, true));
-    // `.tar.gz` sorts before `.zip`, and is what build tools have written for years.
+    // `.tar.gz` is preferred to `.zip`, because current build tools write it.
     wheel
         .or_else(|| sdists.into_iter().min_by_key(|name| (!name.ends_with(".tar.gz"), *name)).map(|name| (name, false)))
 }
 
-fn by(required_by: &Option<String>) -> String {
+fn describe_dependent(required_by: &Option<String>) -> String {
     required_by.as_ref().map(|package| format!(", which `{package}` requires")).unwrap_or_default()
 }
 
-fn offer(locked: &[String]) -> String {
-    if locked.is_empty() { "it has no such package".to_owned() } else { format!("it has `{}`", locked.join("`, `")) }
+fn describe_locked(locked: &[String]) -> String {
+    match locked {
+        [] => "it has no such package".to_owned(),
+        locked => format!("it contains `{}`", locked.join("`, `")),
+    }
 }
 
 #[cfg(test)]
@@ -283,7 +336,7 @@ mod tests {
     use crate::packaging::lockfile;
     use crate::packaging::requirement::parse;
 
-    /// `name version | requirement, requirement | file, file`, a line each.
+    /// Each line of `packages` has the form `name version | requirement, requirement | file, file`.
     fn lock(packages: &str) -> Lock {
         let quoted = |texts: &str| -> Vec<String> {
             texts.split(", ").map(str::trim).filter(|text| !text.is_empty()).map(|text| format!("\"{text}\"")).collect()
@@ -315,14 +368,14 @@ mod tests {
 
     fn names(packages: &str, roots: &[&str], python: &str) -> Result<Vec<String>, String> {
         let roots: Vec<Requirement> = roots.iter().map(|text| parse(text).expect("requirement")).collect();
-        let chosen = resolve(&lock(packages), &roots, &environment(python)).map_err(|error| error.to_string())?;
-        Ok(chosen.iter().map(|chosen| format!("{} {}", chosen.name, chosen.version)).collect())
+        let selected = resolve(&lock(packages), &roots, &environment(python)).map_err(|error| error.to_string())?;
+        Ok(selected.iter().map(|package| format!("{} {}", package.name, package.version)).collect())
     }
 
-    fn file(files: &str, python: &str) -> Result<Pick, String> {
+    fn file(files: &str, python: &str) -> Result<ArtifactChoice, String> {
         let roots = [parse("a").expect("requirement")];
-        let chosen = resolve(&lock(&format!("a 1 | | {files}")), &roots, &environment(python));
-        chosen.map(|chosen| chosen[0].pick.clone()).map_err(|error| error.to_string())
+        let selected = resolve(&lock(&format!("a 1 | | {files}")), &roots, &environment(python));
+        selected.map(|selected| selected[0].artifact.clone()).map_err(|error| error.to_string())
     }
 
     const GRAPH: &str = "
@@ -333,36 +386,39 @@ mod tests {
         unrelated 1 | | unrelated-1-py3-none-any.whl";
 
     #[test]
-    fn edges_are_followed_under_markers_and_extras_and_around_cycles() {
+    fn dependencies_are_followed_with_markers_extras_and_cycles() {
         assert_eq!(names(GRAPH, &["app"], "3.12.1"), Ok(vec!["app 1".into(), "lib 2".into(), "speed 3".into()]));
         assert_eq!(names(GRAPH, &["lib"], "3.9.1").map(|names| names.contains(&"old 1".to_owned())), Ok(true));
         assert_eq!(names(GRAPH, &["lib; python_version < '3'"], "3.12.1"), Ok(vec![]));
     }
 
     #[test]
-    fn what_the_lock_does_not_hold_is_named_with_who_wants_it() {
+    fn a_missing_package_is_reported_with_its_dependent() {
         let check =
             |roots: &[&str], expected: &str| assert_eq!(names(GRAPH, roots, "3.12.1"), Err(expected.to_owned()));
-        check(&["flask>=2"], "a.lock does not hold `flask>=2`: it has no such package");
-        check(&["lib>=3"], "a.lock does not hold `lib>=3`: it has `lib 2`");
+        check(&["flask>=2"], "a.lock does not contain `flask>=2`: it has no such package");
+        check(&["lib>=3"], "a.lock does not contain `lib>=3`: it contains `lib 2`");
         check(
             &["lib[docs]"],
-            "a.lock does not hold `docs ; extra == 'docs'`, which `lib` requires: it has no such package",
+            "a.lock does not contain `docs ; extra == 'docs'`, which `lib` requires: it has no such package",
         );
     }
 
     #[test]
-    fn an_interpreter_that_the_lock_was_not_made_for_is_refused() {
-        assert_eq!(names(GRAPH, &["app"], "3.8.18"), Err("a.lock was made for Python >=3.9, not for 3.8.18".into()));
+    fn an_unsupported_interpreter_is_rejected() {
+        let expected = "a.lock was generated for Python >=3.9, not for 3.8.18";
+        assert_eq!(names(GRAPH, &["app"], "3.8.18"), Err(expected.into()));
     }
 
     #[test]
-    fn the_wheel_with_the_best_tags_is_picked() {
+    fn the_wheel_with_the_best_tags_is_chosen() {
         let files = "a-1.tar.gz, a-1-py3-none-any.whl, a-1-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl, \
                      a-1-cp312-cp312-manylinux_2_39_x86_64.whl, a-1-cp312-cp312-musllinux_1_1_x86_64.whl, \
                      a-1-cp39-abi3-manylinux2014_x86_64.whl";
         let check = |python: &str, expected: &str| match file(files, python) {
-            Ok(Pick::Wheel(artifact)) => assert_eq!(artifact.file_name.as_deref(), Some(expected), "{python}"),
+            Ok(ArtifactChoice::Wheel(artifact)) => {
+                assert_eq!(artifact.file_name.as_deref(), Some(expected), "{python}")
+            }
             other => panic!("{python}: {other:?}"),
         };
         check("3.12.1", "a-1-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl");
@@ -371,27 +427,38 @@ mod tests {
 
     #[test]
     fn a_source_distribution_is_the_last_resort() {
-        let pick = file("a-1-cp39-cp39-win_amd64.whl, a-1.zip, a-1.tar.gz", "3.12.1").expect("sdist");
-        assert!(matches!(pick, Pick::Sdist(artifact) if artifact.file_name.as_deref() == Some("a-1.tar.gz")));
+        let artifact = file("a-1-cp39-cp39-win_amd64.whl, a-1.zip, a-1.tar.gz", "3.12.1").expect("sdist");
+        assert!(
+            matches!(artifact, ArtifactChoice::Sdist(artifact) if artifact.file_name.as_deref() == Some("a-1.tar.gz"))
+        );
     }
 
     #[test]
-    fn without_a_file_that_fits_the_message_lists_what_there_is() {
+    fn a_package_without_a_compatible_file_is_reported_with_its_files() {
         assert_eq!(
             file("a-1-cp39-cp39-win_amd64.whl", "3.12.1"),
-            Err("a.lock: `a` 1 has no file for cp312-cp312-manylinux_2_36_x86_64 or anything older or more general: \
-                 the lock lists `a-1-cp39-cp39-win_amd64.whl`"
+            Err("a.lock: `a` 1 has no file that is compatible with cp312-cp312-manylinux_2_36_x86_64: \
+                 the lockfile lists `a-1-cp39-cp39-win_amd64.whl`"
                 .into())
         );
     }
 
     #[test]
-    fn of_two_locks_the_first_ones_version_stands() {
-        let all = |packages: &str| resolve_whole(&lock(packages), &environment("3.12.1")).expect("chosen");
-        let (chosen, shadowed) =
+    fn serialized_selections_keep_their_field_names() {
+        let selected = resolve_whole(&lock("a 1 | | a-1-py3-none-any.whl"), &environment("3.12.1")).expect("selected");
+        let json = serde_json::to_value(&selected[0]).expect("serializable");
+        assert_eq!(json["pick"]["Wheel"]["file_name"], "a-1-py3-none-any.whl");
+        let hashes = serde_json::to_value(ArtifactChoice::Hashes(vec!["0a".to_owned()])).expect("serializable");
+        assert_eq!(hashes, serde_json::json!({ "Listed": ["0a"] }));
+    }
+
+    #[test]
+    fn the_version_of_the_first_lockfile_is_kept() {
+        let all = |packages: &str| resolve_whole(&lock(packages), &environment("3.12.1")).expect("selected");
+        let (selected, conflicts) =
             combine(all("a 2 | | a-2-py3-none-any.whl"), all(&format!("a 1 | | a-1-py3-none-any.whl\n{GRAPH}")));
-        assert_eq!(chosen[0].version.to_string(), "2");
-        assert_eq!(shadowed[0].dropped.version.to_string(), "1");
-        assert_eq!(chosen.len(), 6);
+        assert_eq!(selected[0].version.to_string(), "2");
+        assert_eq!(conflicts[0].dropped.version.to_string(), "1");
+        assert_eq!(selected.len(), 6);
     }
 }

@@ -1,4 +1,5 @@
-//! How fetched bytes become trees: the functions that the engine is given, by the names that `Fetch` steps use.
+//! Unpackers: functions that turn a downloaded file into a tree. `Fetch` steps refer to them by name. Downloading is done
+//! by the engine.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,15 +11,15 @@ use crate::store::{Store, Unpacking};
 
 type Result = std::result::Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Turns a downloaded file, whose published name is given, into a tree of the store.
+/// Unpacks a downloaded file into the store and returns its tree. The last argument is the published file name.
 pub type Unpacker = fn(&Store, &Path, &str) -> Result;
 
-/// Every unpacker by its name. The number in a name is raised when its trees change.
+/// All unpackers by name. The number in a name must be incremented when the resulting trees change.
 pub fn all() -> BTreeMap<&'static str, Unpacker> {
     BTreeMap::from([("sdist-1", sdist as Unpacker), ("wheel-1", wheel)])
 }
 
-/// What the one directory of a source distribution holds.
+/// The contents of the single top-level directory of a source distribution.
 fn sdist(store: &Store, path: &Path, _file_name: &str) -> Result {
     Ok(store.unpack_tar(File::open(path)?, &Unpacking { strip_components: 1, ..Unpacking::default() })?)
 }

@@ -1,17 +1,18 @@
-//! The venv image: what stands at `/deps` in a sandbox, composed of wheels' trees without unpacking anything again.
-//! What a wheel's tree holds is `wheel`'s.
+//! Composes venv images from the trees of wheels, without unpacking the wheels again. A venv image is mounted at `/deps`
+//! in sandboxes. The trees of wheels are created in `wheel`.
 //!
 //! ```text
-//! bin/python          a link to the pinned interpreter; `python3` and `python3.12` are links to it
+//! bin/python          a link to the pinned interpreter; `python3` and `python3.12` are links to this
 //! bin/…               scripts
 //! lib/python3.12/site-packages/…
 //! include/site/python3.12/…
 //! pyvenv.cfg
 //! ```
 //!
-//! Where two wheels want different files at one path, the first one's file stays, as it would be found first on a
-//! path of separate directories; the caller decides the order (a tool's wheels before the user's) and hears of each
-//! conflict. Bytecode is taken only for sources of the same wheel, since it is never checked against its source.
+//! If two wheels contain different files at the same path, the file of the first wheel is used, as it would be found first
+//! on an import path of separate directories. The caller decides the order (a tool's wheels before the user's) and
+//! receives a list of conflicts. Bytecode is installed only for sources of the same wheel, because the interpreter does
+//! not check it against its source.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,84 +22,90 @@ use crate::store::{self, Node, Store, Tree};
 
 /// Where the image is mounted.
 pub const ROOT: &str = sandbox_paths::DEPS;
-/// The image's interpreter, for the first line of scripts.
-pub const PYTHON: &str = sandbox_paths::DEPS_PYTHON;
+/// The path of the image's interpreter, for the first line of scripts.
+pub const PYTHON: &str = "/deps/bin/python";
 
 const COMPILE: &str = include_str!("venv/compile_sources.py");
 const BUILD: &str = include_str!("venv/build_sdist.py");
 
-/// Puts first-party source roots behind the standard library and the packages, as Pants does: on `PYTHONPATH` a
-/// first-party `platform.py` would hide the real one.
+/// Appends first-party source roots after the standard library and the packages, as Pants does. On `PYTHONPATH`, a
+/// first-party `platform.py` would shadow the standard module.
 const SOURCE_ROOTS: &str =
     "import os, sys; sys.path.extend(filter(None, os.environ.get('WADERS_SOURCE_ROOTS', '').split(':')))\n";
 
-/// A wheel's tree (`wheel::unpack`) and, if it was compiled, the tree that the process of `compile_argv` made.
+/// One wheel of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Part {
+pub struct Layer {
+    /// The tree of the wheel, from `wheel::unpack`.
     pub wheel: Digest,
+    /// The output tree of the process of `compile_argv`, if the wheel was compiled.
     pub bytecode: Option<Digest>,
 }
 
+/// A composed venv image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
+    /// The files of the image.
     pub tree: Digest,
     /// Sorted by path.
     pub conflicts: Vec<Conflict>,
 }
 
-/// A part, by its position, had another file for a path than an earlier part, or than the image itself (`None`): the
-/// earlier file stayed.
+/// A file that was dropped because an earlier layer has a different file at its path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict {
+    /// The path in the image.
     pub path: RelPath,
+    /// The index of the layer whose file is used; `None` for a file of the image itself.
     pub kept: Option<usize>,
+    /// The index of the layer whose file was dropped.
     pub dropped: usize,
 }
 
-/// The image of these parts for an interpreter, given by its absolute path inside the sandbox.
+/// Composes an image for an interpreter, which is given by its absolute path in the sandbox.
 pub fn compose(
     store: &Store,
     interpreter: &str,
     environment: &Environment,
-    parts: &[Part],
+    layers: &[Layer],
 ) -> Result<Image, store::Error> {
     let skeleton = skeleton(store, interpreter, environment)?;
-    let lib = places(environment);
-    let mut laid = vec![(RelPath::root(), skeleton)];
-    for part in parts {
-        for tree in [Some(part.wheel), part.bytecode].into_iter().flatten() {
-            for (from, to) in &lib {
-                laid.extend(store.subtree(tree, from)?.map(|subtree| (to.clone(), subtree)));
+    let directories = install_directories(environment);
+    let mut trees = vec![(RelPath::root(), skeleton)];
+    for layer in layers {
+        for tree in [Some(layer.wheel), layer.bytecode].into_iter().flatten() {
+            for (from, to) in &directories {
+                trees.extend(store.subtree(tree, from)?.map(|subtree| (to.clone(), subtree)));
             }
         }
     }
-    match store.merge(&laid) {
+    match store.merge(&trees) {
         Ok(tree) => Ok(Image { tree, conflicts: Vec::new() }),
-        Err(store::Error::Conflict { .. }) => compose_file_by_file(store, skeleton, &lib, parts),
+        Err(store::Error::Conflict { .. }) => compose_file_by_file(store, skeleton, &directories, layers),
         Err(error) => Err(error),
     }
 }
 
-/// Compiles the sources in one directory into another as if they lay in a third (that of a venv image, if the tree
-/// captured of `out` is to be a `Part`'s bytecode). The process must see a fixed `PYTHONHASHSEED`, since constant sets
-/// are written in the order of their hashes.
-pub fn compile_argv(interpreter: &str, sources: &str, out: &str, lie_at: &str) -> Vec<String> {
-    [interpreter, "-s", "-S", "-B", "-c", COMPILE, sources, out, lie_at].map(str::to_owned).to_vec()
+/// The command that compiles the sources in one directory and writes the bytecode to another. `installed_at` is the
+/// directory in the venv image where the sources will be imported from. The environment must contain a fixed
+/// `PYTHONHASHSEED`, because constant sets are written in the order of their hashes.
+pub fn compile_argv(interpreter: &str, sources: &str, out: &str, installed_at: &str) -> Vec<String> {
+    [interpreter, "-s", "-S", "-B", "-c", COMPILE, sources, out, installed_at].map(str::to_owned).to_vec()
 }
 
-/// Builds the unpacked source distribution in the current directory, such that the tree captured of `out` is laid out
-/// as a wheel's. `python` is that of an image that holds the build backend and all that the build requires: nothing is
-/// downloaded. The process must see a fixed `SOURCE_DATE_EPOCH` and `PYTHONHASHSEED`.
+/// The command that builds the unpacked source distribution in the current directory and writes a tree with the layout of
+/// an unpacked wheel to `out`. `python` is the interpreter of an image with the build backend and all build requirements;
+/// nothing is downloaded. The environment must contain a fixed `SOURCE_DATE_EPOCH` and `PYTHONHASHSEED`.
 pub fn build_argv(python: &str, out: &str) -> Vec<String> {
     [python, "-s", "-B", "-c", BUILD, out, PYTHON].map(str::to_owned).to_vec()
 }
 
-/// `lib/python3.12/site-packages`, below `ROOT`.
+/// The path of `site-packages` below `ROOT`, such as `lib/python3.12/site-packages`.
 pub fn site_packages(environment: &Environment) -> RelPath {
-    clean(&format!("lib/{}/site-packages", environment.python_name()))
+    rel_path(&format!("lib/{}/site-packages", environment.python_name()))
 }
 
-/// What belongs to no wheel.
+/// The files of the image that belong to no wheel.
 fn skeleton(store: &Store, interpreter: &str, environment: &Environment) -> Result<Digest, store::Error> {
     let home = interpreter.rsplit_once('/').map_or("/", |(home, _)| home);
     let config = format!("home = {home}\ninclude-system-site-packages = false\nversion = {}\n", environment.python());
@@ -106,50 +113,50 @@ fn skeleton(store: &Store, interpreter: &str, environment: &Environment) -> Resu
     let source_roots = Node::File { digest: batch.put(SOURCE_ROOTS.as_bytes(), false)?, executable: false };
     let link = |target: &str| Node::Symlink { target: target.to_owned() };
     let nodes = BTreeMap::from([
-        (clean("pyvenv.cfg"), Node::File { digest: batch.put(config.as_bytes(), false)?, executable: false }),
-        (clean("bin/python"), link(interpreter)),
-        (clean("bin/python3"), link("python")),
-        (clean(&format!("bin/{}", environment.python_name())), link("python")),
-        (site_packages(environment).join(&clean("waders_source_roots.pth")), source_roots),
+        (rel_path("pyvenv.cfg"), Node::File { digest: batch.put(config.as_bytes(), false)?, executable: false }),
+        (rel_path("bin/python"), link(interpreter)),
+        (rel_path("bin/python3"), link("python")),
+        (rel_path(&format!("bin/{}", environment.python_name())), link("python")),
+        (site_packages(environment).join(&rel_path("waders_source_roots.pth")), source_roots),
     ]);
     let digest = batch.put_tree(&Tree { nodes })?;
     batch.commit()?;
     Ok(digest)
 }
 
-/// Where the directories of a wheel's tree go.
-fn places(environment: &Environment) -> [(RelPath, RelPath); 4] {
+/// The directories of a wheel's tree, and where they are installed.
+fn install_directories(environment: &Environment) -> [(RelPath, RelPath); 4] {
     [
-        (clean("site-packages"), site_packages(environment)),
-        (clean("bin"), clean("bin")),
-        (clean("data"), RelPath::root()),
-        (clean("include"), clean(&format!("include/site/{}", environment.python_name()))),
+        (rel_path("site-packages"), site_packages(environment)),
+        (rel_path("bin"), rel_path("bin")),
+        (rel_path("data"), RelPath::root()),
+        (rel_path("include"), rel_path(&format!("include/site/{}", environment.python_name()))),
     ]
 }
 
-/// The slow way, for wheels that overlap.
+/// Composes an image one file at a time. This is slower, but it handles wheels with conflicting files.
 fn compose_file_by_file(
     store: &Store,
     skeleton: Digest,
-    places: &[(RelPath, RelPath)],
-    parts: &[Part],
+    directories: &[(RelPath, RelPath)],
+    layers: &[Layer],
 ) -> Result<Image, store::Error> {
     let mut overlay = Overlay::default();
     overlay.nodes.extend(store.tree(skeleton)?.nodes);
-    for (index, part) in parts.iter().enumerate() {
-        for (path, node) in moved(store.tree(part.wheel)?, places) {
-            overlay.lay(index, path, node);
+    for (index, layer) in layers.iter().enumerate() {
+        for (path, node) in installed(store.tree(layer.wheel)?, directories) {
+            overlay.add(index, path, node);
         }
-        let bytecode = part.bytecode.map(|bytecode| store.tree(bytecode)).transpose()?.unwrap_or_default();
-        for (path, node) in moved(bytecode, places) {
+        let bytecode = layer.bytecode.map(|bytecode| store.tree(bytecode)).transpose()?.unwrap_or_default();
+        for (path, node) in installed(bytecode, directories) {
             if source_of(&path)
                 .is_some_and(|source| overlay.owners.get(&source).is_some_and(|owners| owners.contains(&index)))
             {
-                overlay.lay(index, path, node);
+                overlay.add(index, path, node);
             }
         }
     }
-    // A directory that something was laid into is no longer empty.
+    // A directory with files in it is no longer an empty directory.
     let filled: BTreeSet<RelPath> =
         overlay.nodes.keys().flat_map(|path| path.ancestors().collect::<Vec<_>>()).collect();
     overlay.nodes.retain(|path, node| *node != Node::EmptyDirectory || !filled.contains(path));
@@ -158,31 +165,33 @@ fn compose_file_by_file(
     Ok(Image { tree, conflicts: overlay.conflicts })
 }
 
+/// The files of an image while layers are added.
 #[derive(Default)]
 struct Overlay {
     nodes: BTreeMap<RelPath, Node>,
-    /// Which parts had this very file.
+    /// The layers that have exactly this file.
     owners: BTreeMap<RelPath, BTreeSet<usize>>,
     conflicts: Vec<Conflict>,
 }
 
 impl Overlay {
-    fn lay(&mut self, part: usize, path: RelPath, node: Node) {
-        match self.in_the_way(&path, &node) {
-            Some(there) => {
-                let owners = self.owners.get(&there).and_then(BTreeSet::first);
-                self.conflicts.push(Conflict { path, kept: owners.copied(), dropped: part });
+    fn add(&mut self, layer: usize, path: RelPath, node: Node) {
+        match self.find_conflict(&path, &node) {
+            Some(existing) => {
+                let owners = self.owners.get(&existing).and_then(BTreeSet::first);
+                self.conflicts.push(Conflict { path, kept: owners.copied(), dropped: layer });
             }
             None => {
-                self.owners.entry(path.clone()).or_default().insert(part);
+                self.owners.entry(path.clone()).or_default().insert(layer);
                 self.nodes.insert(path, node);
             }
         }
     }
 
-    /// Another file at the path, a file where a directory would be needed, or a directory where the file would lie.
-    fn in_the_way(&self, path: &RelPath, node: &Node) -> Option<RelPath> {
-        if self.nodes.get(path).is_some_and(|there| there != node) {
+    /// The path that conflicts with a new node: a different file at the same path, a file at a parent directory of the
+    /// path, or a file below the path.
+    fn find_conflict(&self, path: &RelPath, node: &Node) -> Option<RelPath> {
+        if self.nodes.get(path).is_some_and(|existing| existing != node) {
             return Some(path.clone());
         }
         let is_file = |path: &RelPath| self.nodes.get(path).is_some_and(|node| *node != Node::EmptyDirectory);
@@ -192,20 +201,21 @@ impl Overlay {
     }
 }
 
-fn moved(tree: Tree, places: &[(RelPath, RelPath)]) -> impl Iterator<Item = (RelPath, Node)> {
+/// The nodes of a wheel's tree at their installed paths.
+fn installed(tree: Tree, directories: &[(RelPath, RelPath)]) -> impl Iterator<Item = (RelPath, Node)> {
     tree.nodes.into_iter().filter_map(move |(path, node)| {
-        places.iter().find_map(|(from, to)| path.strip_prefix(from).map(|rest| (to.join(&rest), node.clone())))
+        directories.iter().find_map(|(from, to)| path.strip_prefix(from).map(|rest| (to.join(&rest), node.clone())))
     })
 }
 
-/// `a/__pycache__/b.cpython-312.pyc` was made of `a/b.py`.
+/// The source of a bytecode file: `a/b.py` for `a/__pycache__/b.cpython-312.pyc`.
 fn source_of(bytecode: &RelPath) -> Option<RelPath> {
     let stem = bytecode.file_name()?.strip_suffix(".pyc")?.rsplit_once('.')?.0;
     bytecode.parent()?.parent()?.push(&format!("{stem}.py")).ok()
 }
 
-fn clean(path: &str) -> RelPath {
-    RelPath::parse(path).expect("made of clean names")
+fn rel_path(path: &str) -> RelPath {
+    RelPath::parse(path).expect("composed of valid names")
 }
 
 #[cfg(test)]

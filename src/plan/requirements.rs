@@ -12,7 +12,7 @@ use crate::base::{Digest, RelPath};
 use crate::config::Config;
 use crate::config::typed::{PythonSettings, ToolSettings};
 use crate::packaging::lockfile::{self, Lock};
-use crate::packaging::resolve::{self, Chosen};
+use crate::packaging::resolve::{self, SelectedPackage};
 use crate::packaging::{Environment, Requirement, requirement};
 use crate::targets::{Address, TargetGraph};
 use crate::tools::Tool;
@@ -70,8 +70,8 @@ impl Error {
     /// How the user can correct the error.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::Lock(error) => error.hint().map(str::to_owned),
-            Error::Resolve(error) => Some(error.hint().to_owned()),
+            Error::Lock(error) => error.hint(),
+            Error::Resolve(error) => error.hint(),
             Error::UnknownResolve { known, .. } => {
                 Some(format!("resolves in `[python.resolves]`: {}", known.join(", ")))
             }
@@ -175,7 +175,7 @@ pub fn select_user_packages(
     wanted: &Wanted,
     whole: bool,
     environment: &Environment,
-) -> Result<Vec<Chosen>, Error> {
+) -> Result<Vec<SelectedPackage>, Error> {
     if wanted.requirements.is_empty() && !whole {
         return Ok(Vec::new());
     }
@@ -199,14 +199,14 @@ pub fn user_packages_key(locks: &Locks, wanted: &Wanted, whole: bool, environmen
 }
 
 fn platform(environment: &Environment) -> Value {
-    json!([environment.python().to_string(), environment.wanted()])
+    json!([environment.python().to_string(), environment.key_text()])
 }
 
 /// The packages that a tool's section selects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToolPackages {
     /// Packages of a lockfile.
-    Locked(Vec<Chosen>),
+    Locked(Vec<SelectedPackage>),
     /// Requirements that the built-in lock does not satisfy, for which no other lockfile is configured: canonical requirement
     /// strings, which must be locked first.
     Unlocked(BTreeSet<String>),

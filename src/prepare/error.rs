@@ -141,7 +141,7 @@ impl Error {
             Error::Shared(error) => error.kind(),
             Error::Requirements(requirements::Error::Lock(_) | requirements::Error::Resolve(_)) => Kind::Lock,
             Error::FrozenRequirements { .. } => Kind::Lock,
-            Error::Index(index::Error::NoneFits { .. }) => Kind::Mistake,
+            Error::Index(index::Error::NoCompatibleFile { .. }) => Kind::Mistake,
             Error::Index(_) => Kind::Unavailable,
             _ => Kind::Mistake,
         }
@@ -153,7 +153,7 @@ impl Error {
             Error::Session(error) => return error.hint(),
             Error::Shared(error) => return error.hint(),
             Error::Requirements(error) => return error.hint(),
-            Error::Index(index::Error::NoneFits { .. }) => {
+            Error::Index(index::Error::NoCompatibleFile { .. }) => {
                 "lock a version that has a file for this interpreter, or change the interpreter constraints"
             }
             Error::Index(_) => session::error::INDEX_HINT,

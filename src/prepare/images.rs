@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::action::Source;
 use crate::config::typed::PythonSettings;
-use crate::packaging::resolve::{self, Chosen, Shadowed};
+use crate::packaging::resolve::{self, SelectedPackage, VersionConflict};
 use crate::packaging::venv;
 use crate::plan::requirements::{self, Wanted};
 use crate::plan::venv::Distribution;
@@ -94,7 +94,7 @@ impl Planner<'_> {
     }
 
     /// The packages that requirements of targets resolve to.
-    fn required_packages(&mut self, constraints: &[String], wanted: &Wanted) -> Result<Vec<Chosen>, Error> {
+    fn required_packages(&mut self, constraints: &[String], wanted: &Wanted) -> Result<Vec<SelectedPackage>, Error> {
         let unlocked = match wanted.resolve {
             None if !wanted.requirements.is_empty() => Some(locks::repository_lock(self.session, constraints)?),
             _ => None,
@@ -109,9 +109,9 @@ impl Planner<'_> {
     }
 
     /// Both lists of packages; where both have a package, that of `first` is used, which is reported.
-    fn combine(&mut self, first: Vec<Chosen>, second: Vec<Chosen>) -> Vec<Chosen> {
+    fn combine(&mut self, first: Vec<SelectedPackage>, second: Vec<SelectedPackage>) -> Vec<SelectedPackage> {
         let (chosen, shadowed) = resolve::combine(first, second);
-        for Shadowed { kept, dropped } in shadowed {
+        for VersionConflict { kept, dropped } in shadowed {
             let (name, version, lock) = (&kept.name, &kept.version, &kept.lock);
             let warning = format!("`{name}` {version} from {lock} replaces {} from {}", dropped.version, dropped.lock);
             if self.warned.insert(warning.clone()) {

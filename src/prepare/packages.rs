@@ -11,9 +11,9 @@ use crate::action::Location;
 use crate::config::index::Indexes;
 use crate::net::{Client, FileLink, project_url};
 use crate::packaging::Environment;
-use crate::packaging::index::{self, Listed};
+use crate::packaging::index::{self, ListedFile};
 use crate::packaging::lockfile::Artifact;
-use crate::packaging::resolve::{Chosen, Pick};
+use crate::packaging::resolve::{ArtifactChoice, SelectedPackage};
 use crate::plan::venv::Distribution;
 use crate::prepare::Error;
 use crate::session::Session;
@@ -30,7 +30,7 @@ pub struct Packages {
 
 /// A file that an index lists, as it is cached.
 #[derive(Serialize, Deserialize)]
-struct ListedFile {
+struct CachedFile {
     file_name: String,
     sha256: String,
 }
@@ -52,18 +52,18 @@ impl Packages {
     }
 
     /// The files to install, in the order given.
-    pub fn distributions(&self, chosen: &[Chosen]) -> Result<Vec<Distribution>, Error> {
+    pub fn distributions(&self, chosen: &[SelectedPackage]) -> Result<Vec<Distribution>, Error> {
         chosen.iter().map(|chosen| self.distribution(chosen)).collect()
     }
 
-    fn distribution(&self, chosen: &Chosen) -> Result<Distribution, Error> {
+    fn distribution(&self, chosen: &SelectedPackage) -> Result<Distribution, Error> {
         let project = chosen.name.as_ref();
-        match &chosen.pick {
-            Pick::Wheel(artifact) | Pick::Sdist(artifact) => match &artifact.file_name {
+        match &chosen.artifact {
+            ArtifactChoice::Wheel(artifact) | ArtifactChoice::Sdist(artifact) => match &artifact.file_name {
                 Some(file_name) => Ok(self.locate_named(project, file_name, artifact)),
                 None => self.find_listed(chosen, std::slice::from_ref(&artifact.sha256)),
             },
-            Pick::Listed(hashes) => self.find_listed(chosen, hashes),
+            ArtifactChoice::Hashes(hashes) => self.find_listed(chosen, hashes),
         }
     }
 
@@ -80,9 +80,9 @@ impl Packages {
     }
 
     /// The best of the listed files that have one of these hashes.
-    fn find_listed(&self, chosen: &Chosen, hashes: &[String]) -> Result<Distribution, Error> {
+    fn find_listed(&self, chosen: &SelectedPackage, hashes: &[String]) -> Result<Distribution, Error> {
         let project = chosen.name.as_ref();
-        let question = serde_json::json!(["listed-1", project, hashes, self.environment.wanted()]);
+        let question = serde_json::json!(["listed-1", project, hashes, self.environment.key_text()]);
         let file = memoized(&self.store, Some(question), || self.search_indexes(chosen, hashes))?;
         let pages = self.pages(project);
         let listing = |page| Location::Listing { page, file_name: file.file_name.clone() };
@@ -94,7 +94,7 @@ impl Packages {
         })
     }
 
-    fn search_indexes(&self, chosen: &Chosen, hashes: &[String]) -> Result<ListedFile, Error> {
+    fn search_indexes(&self, chosen: &SelectedPackage, hashes: &[String]) -> Result<CachedFile, Error> {
         let mut links: Vec<FileLink> = Vec::new();
         for page in self.pages(chosen.name.as_ref()) {
             match self.client.listing(&page) {
@@ -104,9 +104,9 @@ impl Packages {
                 Err(error) => return Err(error.into()),
             }
         }
-        let listed = links.iter().map(|link| Listed { file_name: &link.file_name, sha256: link.sha256.as_deref() });
+        let listed = links.iter().map(|link| ListedFile { file_name: &link.file_name, sha256: link.sha256.as_deref() });
         let located = index::locate(&chosen.name, listed, hashes, &self.environment)?;
-        Ok(ListedFile { file_name: located.file_name, sha256: located.sha256 })
+        Ok(CachedFile { file_name: located.file_name, sha256: located.sha256 })
     }
 
     /// The pages that may list files of a project.

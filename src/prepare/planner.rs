@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::action::{Action, ActionGraph, Source, Step, StepId};
 use crate::base::Digest;
 use crate::config::Config;
-use crate::packaging::resolve::Chosen;
+use crate::packaging::resolve::SelectedPackage;
 use crate::plan::requirements::Locks;
 use crate::prepare::Error;
 use crate::prepare::images::Importable;
@@ -29,7 +29,7 @@ pub struct Planner<'s> {
     /// By interpreter constraints.
     pub(super) interpreters: BTreeMap<Vec<String>, Shared<PlannedInterpreter>>,
     /// The packages of tools, by interpreter constraints and scope.
-    pub(super) tool_packages: BTreeMap<(Vec<String>, String), Shared<Vec<Chosen>>>,
+    pub(super) tool_packages: BTreeMap<(Vec<String>, String), Shared<Vec<SelectedPackage>>>,
     /// Venv images, by interpreter constraints and contents.
     pub(super) venv_images: BTreeMap<(Vec<String>, Importable), Shared<Source>>,
     /// Warnings that were reported.

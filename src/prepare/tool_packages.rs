@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::typed::ToolSettings;
-use crate::packaging::resolve::{self, Chosen};
+use crate::packaging::resolve::{self, SelectedPackage};
 use crate::plan::requirements::{self, ToolPackages};
 use crate::prepare::Error;
 use crate::prepare::Planner;
@@ -16,7 +16,7 @@ use crate::tools::Tool;
 
 impl Planner<'_> {
     /// The packages of a tool.
-    pub fn tool_packages(&mut self, constraints: &[String], tool: &Tool) -> Result<Vec<Chosen>, Error> {
+    pub fn tool_packages(&mut self, constraints: &[String], tool: &Tool) -> Result<Vec<SelectedPackage>, Error> {
         let key = (constraints.to_vec(), tool.scope.clone());
         if !self.tool_packages.contains_key(&key) {
             let chosen = self.resolve_tool(constraints, tool).map_err(Arc::new);
@@ -60,7 +60,7 @@ impl Planner<'_> {
         Err(Error::NoPlugin { plugin, wanted_by, tool: tool.scope.clone(), remedy })
     }
 
-    fn resolve_tool(&mut self, constraints: &[String], tool: &Tool) -> Result<Vec<Chosen>, Error> {
+    fn resolve_tool(&mut self, constraints: &[String], tool: &Tool) -> Result<Vec<SelectedPackage>, Error> {
         let environment = self.environment(constraints)?;
         let context = self.session.context.clone();
         let question = requirements::tool_packages_key(&self.locks, tool, &context.config, &environment);

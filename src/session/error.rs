@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::inference;
-use crate::report::{self, ExitCode};
+use crate::report::ExitCode;
 use crate::{base, config, engine, net, store, targets, toolchain};
 
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum Error {
     #[error("no home directory for the store")]
     NoHome,
     #[error(transparent)]
-    Log(#[from] report::log::Error),
+    Log(#[from] crate::report::log::Error),
     #[error("cannot start threads")]
     Threads(#[source] std::io::Error),
     #[error("no Python version configured: `interpreter_constraints` is not set")]

@@ -15,7 +15,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// It could not be prepared.
+    /// The step could not be prepared.
     pub fn from_preparation(error: &dyn std::error::Error, hint: Option<String>, kind: Kind) -> Failure {
         Failure { message: lines(error, hint), kind }
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_all_have_in_common_is_a_common_kind() {
+    fn a_kind_is_common_only_if_all_failures_have_it() {
         let store = Failure::from_preparation(&full(), None, Kind::Store);
         let not_started = Failure::not_started("it was not started");
         assert_eq!(common_kind([&store, &store]), Some(Kind::Store));

@@ -9,8 +9,8 @@ use crate::base::RelPath;
 use crate::build_file::BuildFile;
 use crate::session::{Error, Session, evaluate};
 use crate::store;
-use crate::targets::files::DirectoryCache;
-use crate::targets::{self, Diagnostic, LoadContext, Loaded, Topic};
+
+use crate::targets::{self, Diagnostic, DirectoryCache, LoadContext, Loaded, Topic};
 use crate::tracked::FileStamp;
 
 pub fn load(session: &mut Session) -> Result<Loaded, Error> {

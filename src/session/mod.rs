@@ -120,7 +120,7 @@ impl Session {
     /// The dependencies of every target, declared and inferred. Reads all sources.
     pub fn infer_all(&mut self) -> Result<Arc<Dependencies>, Error> {
         match &self.repository.dependencies {
-            Some(dependencies) if dependencies.are_whole() => Ok(dependencies.clone()),
+            Some(dependencies) if dependencies.is_complete() => Ok(dependencies.clone()),
             _ => self.infer(Extent::Everything),
         }
     }
@@ -129,7 +129,7 @@ impl Session {
     /// on a part of a repository, and reading the rest takes longer than they do.
     pub fn infer_for(&mut self, roots: &BTreeSet<Address>) -> Result<Arc<Dependencies>, Error> {
         match &self.repository.dependencies {
-            Some(dependencies) if roots.iter().all(|root| dependencies.cover(root)) => Ok(dependencies.clone()),
+            Some(dependencies) if roots.iter().all(|root| dependencies.is_inferred(root)) => Ok(dependencies.clone()),
             _ => self.infer(Extent::From(roots)),
         }
     }
@@ -138,10 +138,10 @@ impl Session {
         let (graph, roots) = (self.load_graph()?, self.find_source_roots()?);
         let sources = self.services.open_sources()?;
         let context = &self.context;
-        let input = inference::Input {
+        let input = inference::InferenceInput {
             graph: &graph,
             roots: &roots,
-            settings: &inference::Settings::of(&context.config)?,
+            settings: &inference::InferenceSettings::from_config(&context.config)?,
             imports: &|files| sources.imports(files),
             texts: &|file| context.tracker.read_to_string(&file.to_path(&context.build_root)).ok(),
         };

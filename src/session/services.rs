@@ -61,7 +61,7 @@ impl Services {
         if let Some(sources) = &self.sources {
             return Ok(sources.clone());
         }
-        let strings = inference::Settings::of(&self.context.config)?.wants_strings();
+        let strings = inference::InferenceSettings::from_config(&self.context.config)?.needs_strings();
         let (store, tracker) = (self.open_store()?, self.context.tracker.clone());
         let sources = Sources::open(store, tracker, &self.context.build_root, strings, !self.verifies_sources)?;
         let sources = Arc::new(sources);

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::base::{Digest, RelPath};
-use crate::inference::imports::{IMPORTS_VERSION, Imports, imports};
+use crate::inference::imports::{IMPORTS_VERSION, Imports, parse_imports};
 use crate::inference::imports_bytes;
 use crate::store::{Batch, Node, StatCache, Store, Tree};
 use crate::targets::Files;
@@ -119,7 +119,7 @@ impl Sources {
             return Some(Found { looked, digest, imports, bytes, is_new: false });
         }
         let content = self.tracker.read(&looked.file.to_path(&self.root)).ok()?;
-        let imports = imports(&content, self.strings);
+        let imports = parse_imports(&content, self.strings);
         let bytes = imports_bytes::to_bytes(&imports);
         // Stored for the content that was read: an editor may have changed the file since it was hashed.
         Some(Found { looked, digest: Digest::of(&content), imports, bytes, is_new: true })

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::config::typed::VisibilitySettings;
 use crate::inference::Dependencies;
-use crate::inference::numbered::Number;
+use crate::inference::target_index::TargetId;
 use crate::session::{Error, Session};
 use crate::targets::visibility::Endpoint;
 use crate::targets::{Address, Diagnostic, Kind, Target};
@@ -19,19 +19,19 @@ pub fn check(session: &mut Session, dependencies: &Dependencies, about: &BTreeSe
         return Ok(());
     }
     let ends: Vec<OnceLock<Option<Endpoint>>> = (0..dependencies.len()).map(|_| OnceLock::new()).collect();
-    let end = |number: Number| {
+    let end = |number: TargetId| {
         let found = || graph.get(dependencies.address(number)).map(|target| graph.visibility().end(&graph, target));
         ends[number as usize].get_or_init(found).as_ref()
     };
     // As in Pants: nobody wrote the dependencies of a generator on what it generates.
     let is_generator = |from: &Target| Kind::find(&from.kind).is_some_and(Kind::is_generator);
-    let asked: Vec<Number> = about
+    let asked: Vec<TargetId> = about
         .iter()
         .filter(|address| graph.get(address).is_some_and(|from| !is_generator(from)))
-        .filter_map(|address| dependencies.number(address))
+        .filter_map(|address| dependencies.id(address))
         .collect();
-    let of = |from: &Number| {
-        let to = dependencies.named(*from).iter().filter_map(|to| end(*to));
+    let of = |from: &TargetId| {
+        let to = dependencies.unexpanded(*from).iter().filter_map(|to| end(*to));
         end(*from).map(|from| to.filter_map(|to| from.check_dependency(to)).collect::<Vec<_>>()).unwrap_or_default()
     };
     let rulings: Vec<Diagnostic> = asked.par_iter().flat_map_iter(of).collect();

@@ -2,7 +2,6 @@
 //! Reads no files, and lists a directory only if its cached listing is outdated.
 
 use std::fs;
-use std::fs::Metadata;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -12,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
+use crate::targets::DirectoryCache;
 use crate::tracked::Tracker;
 
 /// Prefix of the temporary files that goals write before they rename them into place. Such files are never sources,
@@ -58,25 +58,6 @@ struct Dir {
     below: Range<usize>,
     /// Indexes in `all` of the files directly in the directory.
     own: Vec<usize>,
-}
-
-/// A cache of directory listings. Implementations must return a listing only while the directory's entries are
-/// unchanged.
-pub trait DirectoryCache: Sync {
-    /// The listing that was inserted for a directory with the same metadata.
-    fn get(&self, dir: &RelPath, now: &Metadata) -> Option<&[u8]>;
-    /// Caches a listing. `then` is the metadata of the directory from before it was listed, and `at` the time at which
-    /// that metadata was read.
-    fn insert(&self, dir: &RelPath, then: &Metadata, at: SystemTime, listing: Vec<u8>);
-}
-
-/// Caches nothing.
-impl DirectoryCache for () {
-    fn get(&self, _: &RelPath, _: &Metadata) -> Option<&[u8]> {
-        None
-    }
-
-    fn insert(&self, _: &RelPath, _: &Metadata, _: SystemTime, _: Vec<u8>) {}
 }
 
 impl Files {
@@ -380,6 +361,8 @@ impl Walk<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Metadata;
+
     use super::*;
 
     fn tree(files: &[&str]) -> tempfile::TempDir {

@@ -16,13 +16,12 @@ use crate::config::Config;
 use crate::targets::build_files;
 use crate::targets::consolidate::consolidate;
 use crate::targets::defaults::Defaults;
-use crate::targets::files::DirectoryCache;
 use crate::targets::generate::{GenerateContext, Generation, lockfile_target_name};
 use crate::targets::globs::GlobCache;
 use crate::targets::graph::Rules;
 use crate::targets::settings::LoadSettings;
 use crate::targets::visibility::Visibility;
-use crate::targets::{Address, Files, Target, TargetGraph};
+use crate::targets::{Address, DirectoryCache, Files, Target, TargetGraph};
 use crate::tracked::Tracker;
 
 const START: Place = Place { line: 1, column: 1 };

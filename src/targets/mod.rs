@@ -7,6 +7,7 @@ mod changed;
 mod consolidate;
 mod defaults;
 pub mod dependencies;
+mod directory_cache;
 mod field_values;
 pub mod files;
 pub mod filter;
@@ -30,6 +31,7 @@ pub use crate::build_file::{Diagnostic, Object, Severity, Topic, Value};
 
 pub use address::Address;
 pub use changed::changed;
+pub use directory_cache::DirectoryCache;
 pub use field_values::{EnabledBackends, field_values, to_json as value_to_json};
 pub use files::Files;
 pub use graph::{Target, TargetGraph, TargetPositions};

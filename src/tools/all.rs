@@ -1,8 +1,10 @@
-//! All tools there are, and the locks that belong to none. A new tool is one file, its lock and one line here.
+//! The list of all tools, and the built-in lockfiles that belong to no tool. A new tool needs a description, a lockfile
+//! and a line here. How tools are run is decided in `plan`.
 
 use crate::tools::Tool;
 
-/// Description and built-in lock; without a lock the tool comes with another one. By name.
+/// The description and built-in lockfile of each tool, sorted by name. A tool without a lockfile is installed with another
+/// tool.
 const TOOLS: [(&str, &str); 24] = [
     (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
     (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
@@ -30,19 +32,21 @@ const TOOLS: [(&str, &str); 24] = [
     (include_str!("yapf.toml"), include_str!("yapf.lock")),
 ];
 
-/// The backends that source distributions are built with.
+/// The built-in lockfile of the build backends for source distributions.
 pub const SDIST_LOCK: &str = include_str!("sdist.lock");
 
-/// The resolver of repositories without lockfiles.
+/// The built-in lockfile of uv, which pins the requirements of repositories without lockfiles.
 pub const UV_LOCK: &str = include_str!("uv.lock");
 
+/// The tool with this settings section.
 pub fn named(scope: &str) -> Option<Tool> {
     all().find(|tool| tool.scope == scope)
 }
 
+/// All tools, sorted by name.
 pub fn all() -> impl Iterator<Item = Tool> {
     TOOLS.iter().map(|(text, lock)| {
-        let tool: Tool = toml::from_str(text).expect("every description is parsed by a test");
+        let tool: Tool = toml::from_str(text).expect("a test parses every description");
         Tool { lock, ..tool }
     })
 }
@@ -58,7 +62,7 @@ mod tests {
     const PLACEHOLDERS: [&str; 3] = ["{config}", "{args}", "{files}"];
 
     #[test]
-    fn every_tool_has_a_section_of_settings() {
+    fn every_tool_has_a_settings_section() {
         for tool in all() {
             let section = Table::get().section(&tool.scope);
             assert!(section.is_some_and(|section| section.kind == ScopeKind::Tool), "{}", tool.scope);
@@ -68,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn every_backend_that_enables_a_tool_is_known_to_the_settings() {
+    fn every_backend_that_enables_a_tool_is_a_known_backend() {
         let backends: Vec<String> = all().flat_map(|tool| tool.calls).flat_map(|call| call.backends).collect();
         let unknown: Vec<&String> =
             backends.iter().filter(|backend| !crate::config::backends::is_known(backend)).collect();
@@ -76,20 +80,21 @@ mod tests {
     }
 
     #[test]
-    fn every_call_is_whole() {
+    fn every_call_is_complete() {
         for (tool, call) in all().flat_map(|tool| tool.calls.clone().into_iter().map(move |call| (tool.clone(), call)))
         {
             let name = &call.name;
             assert!(!tool.lock.is_empty() && !call.backends.is_empty(), "{name}");
-            let works_on = [!call.targets.is_empty(), call.globs.is_some(), call.build_files];
-            assert_eq!(works_on.iter().filter(|works| **works).count(), 1, "{name} works on one kind of thing");
+            let inputs = [!call.targets.is_empty(), call.globs.is_some(), call.build_files];
+            assert_eq!(inputs.iter().filter(|is_set| **is_set).count(), 1, "{name} has exactly one kind of input");
             assert!(!call.kind.rewrites() || call.argv.last().is_some_and(|word| word == "{files}"), "{name}");
             assert!(call.globs.iter().all(|option| Table::get().row(&tool.scope, option).is_some()), "{name}");
             let words: BTreeSet<&str> = call.argv.iter().map(String::as_str).collect();
             assert!(words.contains("{files}") && words.contains("{args}"), "{name}");
             assert_eq!(words.contains("{config}"), !tool.config_args.is_empty(), "{name}");
-            let of_checkers = ["{python}", "{root}", "{roots}"];
-            let plain = |word: &str| of_checkers.iter().fold(word.to_owned(), |word, part| word.replace(part, ""));
+            let checker_placeholders = ["{python}", "{root}", "{roots}"];
+            let plain =
+                |word: &str| checker_placeholders.iter().fold(word.to_owned(), |word, part| word.replace(part, ""));
             let plain: Vec<String> = match call.kind {
                 Kind::Checker => words.iter().map(|word| plain(word)).collect(),
                 _ => words.iter().map(|word| word.to_string()).collect(),
@@ -105,8 +110,8 @@ mod tests {
             let patterns = call.findings.iter().chain(&call.chatter).map(|text| regex::Regex::new(text).unwrap());
             let patterns: Vec<regex::Regex> = patterns.collect();
             let named: BTreeSet<&str> = patterns.iter().flat_map(|pattern| pattern.capture_names()).flatten().collect();
-            let is_told = named.contains("file") && named.contains("message");
-            assert_eq!(is_told, !call.kind.rewrites(), "{}", call.name);
+            let has_findings = named.contains("file") && named.contains("message");
+            assert_eq!(has_findings, !call.kind.rewrites(), "{}", call.name);
         }
     }
 }

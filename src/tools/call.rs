@@ -1,67 +1,71 @@
-//! One way in which goals call a tool: on which files, with which words, and what its exit code means.
+//! One way in which goals run a tool: its input files, its command line, and the interpretation of its result. Commands
+//! are composed and results are parsed elsewhere.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+/// One way in which goals run a tool, as described in the `[[calls]]` of a `.toml` file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
-    /// As summary lines show it, and as `--only` knows it: `ruff check`.
+    /// The name in summaries and for `--only`: `ruff check`.
     pub name: String,
-    /// What else `--only` may say.
+    /// Further names for `--only`.
     #[serde(default)]
     pub only: Vec<String>,
+    /// What the call does.
     pub kind: Kind,
-    /// Any one of these in `backend_packages` switches it on.
+    /// The backends that enable the call. One of them in `backend_packages` is sufficient.
     pub backends: Vec<String>,
-    /// The program below `/deps/bin` and its words. A word in braces stands for others: `{config}`, `{args}`, `{files}`.
-    /// In a checker's words `{python}` is the interpreter that has the requirements, `{roots}` the quoted source roots, and
-    /// a word with `{root}` is there once for each.
+    /// The program in `/deps/bin` and its arguments. The placeholders `{config}`, `{args}` and `{files}` are replaced by any
+    /// number of arguments. For checkers, `{python}` is the interpreter with the requirements, `{roots}` are the quoted
+    /// source roots, and an argument with `{root}` is repeated for each source root.
     pub argv: Vec<String>,
-    /// What its environment has beside the constants.
+    /// Further environment variables.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// A Python program that tells when it ran: it is run with a clock that stands.
+    /// Whether to run the tool, a Python program, with a fixed clock, because its output contains the time of the run.
     #[serde(default)]
     pub fixed_clock: bool,
-    /// What is peculiar about running it.
+    /// Special treatment by `plan`, if any.
     pub runner: Option<Runner>,
+    /// Which files one process sees.
     pub partition: Partition,
-    /// Of one that rewrites: the linter that finds what it would change, so that `lint` need not ask it too.
+    /// For a fixer: the linter that reports what it would change, so that `lint` does not run the fixer.
     pub linted_by: Option<String>,
-    /// What it finds in a file does not depend on the others of its batch.
+    /// Whether files are checked independently of the others in the batch.
     #[serde(default)]
     pub alone: bool,
-    /// It classifies modules as first-party by their location, and so receives package markers.
+    /// Whether the tool recognises first-party code by its location and therefore needs landmarks.
     #[serde(default)]
-    pub tells_own_code: bool,
-    /// It also sees, and does not work on, what its files name directly.
+    pub needs_landmarks: bool,
+    /// Whether the sandbox also contains the direct dependencies of the files. They are not passed to the tool.
     #[serde(default)]
     pub sees_dependencies: bool,
-    /// The target types whose sources it works on.
+    /// The target types whose sources are the input.
     #[serde(default)]
     pub targets: Vec<String>,
-    /// The option of the section that has globs: then it works on files, whoever owns them.
+    /// The option that contains globs. If set, the input is the matching files, regardless of their owners.
     pub globs: Option<String>,
-    /// The option that has globs of files to leave out.
+    /// The option that contains globs of files to exclude.
     pub except_globs: Option<String>,
-    /// It works on BUILD files.
+    /// Whether the input is BUILD files.
     #[serde(default)]
     pub build_files: bool,
-    /// A target with one of these fields set is left out.
+    /// Fields that exclude a target if they are set.
     #[serde(default)]
     pub skip_fields: Vec<String>,
-    /// Exit codes of a run that did its work and found something. Any other than these and 0 means that it failed to.
+    /// Exit codes of a successful run with findings. Every other code except 0 means that the run failed.
     #[serde(default)]
     pub finding_codes: Vec<i32>,
-    /// How it tells findings: regular expressions, as `report::finding` describes them.
+    /// Regular expressions for findings in the output, as described in `report::finding`.
     #[serde(default)]
     pub findings: Vec<String>,
-    /// Its number for the first column of a line.
+    /// The number of the first column of a line in findings.
     #[serde(default = "one")]
     pub first_column: u32,
-    /// Lines of its output that say nothing, or what differs from run to run: a regular expression.
+    /// A regular expression for output lines without information, or with information that changes from run to run.
     pub chatter: Option<String>,
 }
 
@@ -69,28 +73,32 @@ fn one() -> u32 {
     1
 }
 
+/// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
+    /// Reports findings.
     Linter,
-    /// Rewrites, and may change what the code means.
+    /// Rewrites files and may change the meaning of the code.
     Fixer,
-    /// Rewrites, and changes only how the code looks.
+    /// Rewrites files without changing the meaning of the code.
     Formatter,
+    /// Checks types with all dependencies.
     Checker,
 }
 
-/// Behaviour that is no data; it lives in `plan`.
+/// Special treatment that cannot be described as data. It is implemented in `plan`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Runner {
-    /// Through `mypy_run.py`, which keeps what mypy has worked out, and orders its findings.
+    /// Run by `mypy_run.py`, which saves mypy's incremental state and sorts the findings.
     Mypy,
-    /// With a settings file of ours that has the user's settings and the source roots.
+    /// Run with a generated settings file that contains the user's settings and the source roots.
     Pyright,
 }
 
 impl Kind {
+    /// Whether calls of this kind change files.
     pub fn rewrites(self) -> bool {
         matches!(self, Kind::Fixer | Kind::Formatter)
     }
@@ -100,10 +108,11 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Partition {
-    /// Those of its batch and no others; one interpreter for all.
+    /// Only the files of its batch. All batches use the same interpreter.
     Files,
-    /// Those of its batch, all for the same interpreter constraints.
+    /// Only the files of its batch, which have the same interpreter constraints.
     Constraints,
-    /// Also what its files depend on, and their requirements; all of one resolve and the same interpreter constraints.
+    /// The files of its batch, their dependencies and requirements. All files have the same resolve and the same interpreter
+    /// constraints.
     Closure,
 }

@@ -1,4 +1,5 @@
-//! The tools that goals run, as data: a `.toml` file each, and beside it the lock of its default version.
+//! The tools that goals run, described as data: a `.toml` file for each tool, and a `.lock` file with its default version.
+//! Does not run tools.
 
 mod all;
 mod call;

@@ -1,5 +1,5 @@
-//! `[regex-lint]`: what files of some paths must or must not hold. The one linter that is no program: patterns and text
-//! in, findings out. Reading the files is `goals`' business.
+//! `[regex-lint]`: a built-in linter that checks files against regular expressions. Works on text; the goal reads the
+//! files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,53 +7,85 @@ use fancy_regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The section of the settings, and the name of the linter.
+/// The name of the settings section and of the linter.
 pub const NAME: &str = "regex-lint";
 
+/// Why the linter cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("`[regex-lint] config` cannot be understood")]
+    /// The configuration has an unexpected structure.
+    #[error("invalid value of `[regex-lint] config`")]
     Config(#[source] serde_json::Error),
-    #[error("`required_matches` in `[regex-lint] config` names `{0}`, which is no path pattern")]
+    /// `required_matches` names an unknown path pattern.
+    #[error("unknown path pattern `{0}` in `required_matches` of `[regex-lint] config`")]
     PathPattern(String),
-    #[error("`required_matches` in `[regex-lint] config` names `{0}`, which is no content pattern")]
+    /// `required_matches` names an unknown content pattern.
+    #[error("unknown content pattern `{0}` in `required_matches` of `[regex-lint] config`")]
     ContentPattern(String),
-    #[error("`{name}` in `[regex-lint] config` is no pattern")]
-    Regex { name: String, source: Box<fancy_regex::Error> },
-    #[error("`{name}` in `[regex-lint] config` cannot be matched on `{path}`")]
-    Match { name: String, path: String, source: Box<fancy_regex::Error> },
-    #[error("`{0}` in `[regex-lint] config` is no encoding that is known")]
+    /// The regular expression of a pattern is invalid.
+    #[error("invalid regular expression of the pattern `{name}` in `[regex-lint] config`")]
+    Regex {
+        /// The name of the pattern.
+        name: String,
+        /// The error of the parser.
+        source: Box<fancy_regex::Error>,
+    },
+    /// Matching failed, for example because it needs too many steps.
+    #[error("cannot match the pattern `{name}` in `[regex-lint] config` on `{path}`")]
+    Match {
+        /// The name of the pattern.
+        name: String,
+        /// The path of the file.
+        path: String,
+        /// The error of the matcher.
+        source: Box<fancy_regex::Error>,
+    },
+    /// A path pattern names an unsupported encoding.
+    #[error("unsupported encoding `{0}` in `[regex-lint] config`")]
     Encoding(String),
+    /// A file cannot be decoded.
     #[error("`{path}` is not {encoding}")]
-    NotText { path: String, encoding: &'static str },
-    #[error("`{0}` matches path patterns of different encodings")]
+    NotText {
+        /// The path of the file.
+        path: String,
+        /// The name of the encoding.
+        encoding: &'static str,
+    },
+    /// A file matches path patterns that disagree about its encoding.
+    #[error("`{0}` matches path patterns with different encodings")]
     Encodings(String),
 }
 
 impl Error {
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Error::Encoding(_) => Some("known encodings: utf8, latin-1, ascii"),
-            Error::NotText { .. } => {
-                Some("set `content_encoding` of the path pattern, or let the pattern leave it out")
-            }
-            _ => None,
-        }
+    /// What the user can do about the error.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Encoding(_) => "supported encodings: utf8, latin-1, ascii",
+            Error::NotText { .. } => "set `content_encoding` of the path pattern, or exclude the file from the pattern",
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 
-/// `[regex-lint] detail_level`.
+/// The detail of the report: `[regex-lint] detail_level`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
+    /// Print nothing.
     None,
+    /// Print the numbers of files.
     Summary,
+    /// Print the files that fail, and the numbers of files.
     NonMatching,
+    /// Print the names of the files that fail.
     Names,
+    /// Print all files, and the numbers of files.
     All,
 }
 
 impl Detail {
-    pub fn of(name: &str) -> Detail {
+    /// Parses the value of the option; unknown values mean `NonMatching`, the default.
+    pub fn from_name(name: &str) -> Detail {
         match name {
             "none" => Detail::None,
             "summary" => Detail::Summary,
@@ -64,17 +96,18 @@ impl Detail {
     }
 }
 
+/// `[regex-lint] config` as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct ConfigDocument {
     required_matches: Map<String, Value>,
-    path_patterns: Vec<WrittenPattern>,
-    content_patterns: Vec<WrittenPattern>,
+    path_patterns: Vec<PatternDocument>,
+    content_patterns: Vec<PatternDocument>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenPattern {
+struct PatternDocument {
     name: String,
     pattern: String,
     #[serde(default)]
@@ -82,6 +115,7 @@ struct WrittenPattern {
     content_encoding: Option<String>,
 }
 
+/// The rules of the linter: compiled patterns, and which contents each path requires.
 #[derive(Debug)]
 pub struct Rules {
     paths: Vec<PathRule>,
@@ -92,7 +126,7 @@ pub struct Rules {
 struct PathRule {
     path: Pattern,
     encoding: Encoding,
-    /// Names of content patterns.
+    /// Names of the required content patterns.
     required: Vec<String>,
 }
 
@@ -110,31 +144,34 @@ enum Encoding {
     Ascii,
 }
 
-/// What a file must hold, by the names of content patterns.
+/// The content patterns that a file must match.
 #[derive(Debug)]
 pub struct Required<'r> {
     patterns: Vec<&'r Pattern>,
     encoding: Encoding,
 }
 
-/// One file's result: names of content patterns.
+/// The result for one file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Checked {
+    /// The path of the file.
     pub path: String,
+    /// The names of the patterns that it matches.
     pub matching: Vec<String>,
+    /// The names of the patterns that it does not match.
     pub other: Vec<String>,
 }
 
 impl Rules {
-    /// `config` as `[regex-lint] config` has it.
+    /// Parses the value of `[regex-lint] config`.
     pub fn parse(config: &Map<String, Value>) -> Result<Rules, Error> {
-        let written: Written = serde_json::from_value(Value::Object(config.clone())).map_err(Error::Config)?;
+        let written: ConfigDocument = serde_json::from_value(Value::Object(config.clone())).map_err(Error::Config)?;
         let contents =
             written.content_patterns.into_iter().map(|written| Ok((written.name.clone(), pattern(written)?)));
         let contents: BTreeMap<String, Pattern> = contents.collect::<Result<_, _>>()?;
         let mut known = BTreeMap::new();
         for path in written.path_patterns {
-            let encoding = Encoding::of(path.content_encoding.as_deref().unwrap_or("utf8"))?;
+            let encoding = Encoding::from_name(path.content_encoding.as_deref().unwrap_or("utf8"))?;
             known.insert(path.name.clone(), (pattern(path)?, encoding));
         }
         let mut paths = Vec::new();
@@ -149,12 +186,12 @@ impl Rules {
         Ok(Rules { paths, contents })
     }
 
-    /// What a file of this path must hold; none if nothing is asked of it.
+    /// The patterns that a file of this path must match; `None` if there are none.
     pub fn required(&self, path: &str) -> Result<Option<Required<'_>>, Error> {
         let mut found: Option<Required> = None;
         let mut seen = BTreeSet::new();
         for rule in &self.paths {
-            if !rule.path.holds(path, path)? {
+            if !rule.path.is_satisfied(path, path)? {
                 continue;
             }
             let found = found.get_or_insert(Required { patterns: Vec::new(), encoding: rule.encoding });
@@ -169,19 +206,20 @@ impl Rules {
 }
 
 impl Required<'_> {
+    /// Checks the contents of a file.
     pub fn check(&self, path: &str, content: &[u8]) -> Result<Checked, Error> {
         let text = self.encoding.decode(content);
         let text = text.ok_or_else(|| Error::NotText { path: path.to_owned(), encoding: self.encoding.name() })?;
         let mut checked = Checked { path: path.to_owned(), matching: Vec::new(), other: Vec::new() };
         for pattern in &self.patterns {
-            let names = if pattern.holds(&text, path)? { &mut checked.matching } else { &mut checked.other };
+            let names = if pattern.is_satisfied(&text, path)? { &mut checked.matching } else { &mut checked.other };
             names.push(pattern.name.clone());
         }
         Ok(checked)
     }
 }
 
-/// What to print, and whether all is well.
+/// The text to print, and whether all files match their patterns.
 pub fn report(checked: &[Checked], detail: Detail) -> (String, bool) {
     let failed = checked.iter().filter(|checked| !checked.other.is_empty()).count();
     let mut text: String = checked.iter().filter_map(|checked| checked.line(detail)).collect();
@@ -214,22 +252,22 @@ impl Checked {
     }
 }
 
-fn pattern(written: WrittenPattern) -> Result<Pattern, Error> {
+fn pattern(written: PatternDocument) -> Result<Pattern, Error> {
     let regex = Regex::new(&from_python(&written.pattern));
     let regex = regex.map_err(|source| Error::Regex { name: written.name.clone(), source: Box::new(source) })?;
     Ok(Pattern { name: written.name, regex, inverted: written.inverted })
 }
 
 impl Pattern {
-    /// Anywhere in the text.
-    fn holds(&self, text: &str, path: &str) -> Result<bool, Error> {
+    /// Whether the regular expression matches anywhere in the text, or nowhere if the pattern is inverted.
+    fn is_satisfied(&self, text: &str, path: &str) -> Result<bool, Error> {
         let found = self.regex.is_match(text);
         let failed = |source| Error::Match { name: self.name.clone(), path: path.to_owned(), source: Box::new(source) };
         Ok(found.map_err(failed)? != self.inverted)
     }
 }
 
-/// Patterns are Python's: without `(?m)`, `$` is also before a last line feed, and `\Z` is the very end.
+/// Translates Python's syntax: without `(?m)`, `$` also matches before a final line feed, and `\Z` matches at the end only.
 fn from_python(pattern: &str) -> String {
     let lines = pattern
         .split("(?")
@@ -258,7 +296,7 @@ fn from_python(pattern: &str) -> String {
 }
 
 impl Encoding {
-    fn of(name: &str) -> Result<Encoding, Error> {
+    fn from_name(name: &str) -> Result<Encoding, Error> {
         match name.to_ascii_lowercase().replace(['-', '_', ' '], "").as_str() {
             "utf8" | "u8" => Ok(Encoding::Utf8),
             "latin1" | "iso88591" | "l1" => Ok(Encoding::Latin1),
@@ -294,7 +332,8 @@ mod tests {
         Rules::parse(config.as_object().unwrap())
     }
 
-    fn of_python(pattern: &str, inverted: bool) -> Rules {
+    /// Rules with one content pattern for Python files.
+    fn python_rules(pattern: &str, inverted: bool) -> Rules {
         let config = json!({
             "required_matches": {"python": ["wanted"]},
             "path_patterns": [{"name": "python", "pattern": r"\.py$"}],
@@ -304,13 +343,13 @@ mod tests {
     }
 
     fn check(pattern: &str, content: &str, expected: bool) {
-        let rules = of_python(pattern, false);
+        let rules = python_rules(pattern, false);
         let checked = rules.required("a.py").unwrap().unwrap().check("a.py", content.as_bytes()).unwrap();
         assert_eq!(checked.other.is_empty(), expected, "{pattern} on {content:?}");
     }
 
     #[test]
-    fn patterns_are_those_of_python() {
+    fn patterns_have_python_semantics() {
         check("^# Copyright", "# Copyright 2020\n", true);
         check("^# Copyright", "\n# Copyright 2020\n", false);
         check("(?m)^# Copyright", "\n# Copyright 2020\n", true);
@@ -326,8 +365,8 @@ mod tests {
     }
 
     #[test]
-    fn an_inverted_pattern_must_not_be_there() {
-        let rules = of_python("print", true);
+    fn an_inverted_pattern_must_not_match() {
+        let rules = python_rules("print", true);
         let required = rules.required("a.py").unwrap().unwrap();
         assert_eq!(required.check("a.py", b"print()").unwrap().other, ["wanted"]);
         assert_eq!(required.check("a.py", b"x").unwrap().matching, ["wanted"]);
@@ -335,29 +374,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_depends_on_the_level() {
+    fn the_report_depends_on_the_detail_level() {
         let file = |path: &str, matching: &[&str], other: &[&str]| Checked {
             path: path.to_owned(),
             matching: matching.iter().map(|name| (*name).to_owned()).collect(),
             other: other.iter().map(|name| (*name).to_owned()).collect(),
         };
         let checked = [file("a.py", &["x"], &["y", "z"]), file("b.py", &["x", "y"], &[])];
-        let say = |detail| {
-            let (text, is_well) = report(&checked, detail);
-            assert!(!is_well);
+        let text_at = |detail| {
+            let (text, passed) = report(&checked, detail);
+            assert!(!passed);
             text
         };
-        let bad = "X a.py: Matched: x Didn't match: y,z\n";
-        let sums = "1 files matched all required patterns.\n1 files failed to match at least one required pattern.\n";
-        assert_eq!(say(Detail::None), "");
-        assert_eq!(say(Detail::Names), "a.py\n");
-        assert_eq!(say(Detail::Summary), sums);
-        assert_eq!(say(Detail::NonMatching), format!("{bad}\n{sums}"));
-        assert_eq!(say(Detail::All), format!("{bad}V b.py: Matched: x,y\n\n{sums}"));
+        let failing = "X a.py: Matched: x Didn't match: y,z\n";
+        let summary =
+            "1 files matched all required patterns.\n1 files failed to match at least one required pattern.\n";
+        assert_eq!(text_at(Detail::None), "");
+        assert_eq!(text_at(Detail::Names), "a.py\n");
+        assert_eq!(text_at(Detail::Summary), summary);
+        assert_eq!(text_at(Detail::NonMatching), format!("{failing}\n{summary}"));
+        assert_eq!(text_at(Detail::All), format!("{failing}V b.py: Matched: x,y\n\n{summary}"));
     }
 
     #[test]
-    fn mistakes_in_the_settings_are_named() {
+    fn errors_in_the_settings_are_reported() {
         let config = |required: Value, path: Value, content: Value| {
             let config = json!({"required_matches": required, "path_patterns": [path], "content_patterns": [content]});
             rules(config).unwrap_err().to_string()
@@ -371,8 +411,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_text_is_named() {
-        let rules = of_python("x", false);
+    fn a_file_that_cannot_be_decoded_is_reported() {
+        let rules = python_rules("x", false);
         let error = rules.required("a.py").unwrap().unwrap().check("a.py", b"\xff").unwrap_err();
         assert_eq!(error.to_string(), "`a.py` is not UTF-8");
     }

@@ -1,59 +1,68 @@
-//! One tool: its section of settings, its packages, its settings files, its built-in lock. How goals call it is `call`.
+//! The description of a tool: its settings section, packages, settings files and built-in lockfile. The ways to run it are
+//! described in `call`.
 
 use serde::Deserialize;
 
 use crate::tools::Call;
 
+/// A tool, as described in a `.toml` file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
-    /// The name of its section, and its own.
+    /// The name of the settings section, which is also the name of the tool.
     pub scope: String,
-    /// The distribution that has it, where that is called otherwise.
+    /// The distribution that contains the tool, if it has another name.
     pub package: Option<String>,
-    /// What `version` of the section lacks to be one of that distribution: `.*` where this adds a number of its own.
+    /// A suffix that turns the option `version` into a version of the distribution: `.*` if the distribution appends its own
+    /// number.
     #[serde(default)]
     pub version_suffix: String,
-    /// The interpreters that the built-in lock is for, where those are not all.
+    /// The interpreters that the built-in lockfile supports; `None` means all.
     pub python: Option<String>,
+    /// Where settings files are searched for.
     #[serde(default)]
     pub config_dirs: ConfigDirs,
+    /// The settings files.
     #[serde(default)]
     pub config_files: Vec<ConfigFile>,
-    /// The words that hand over the file that `config` of the section names; `{}` stands for its path.
+    /// The arguments that pass the file named by the option `config`; `{}` stands for its path.
     #[serde(default)]
     pub config_args: Vec<String>,
-    /// How many files a process gets at most, unless the user wants fewer: for one whose start weighs more than its work on
-    /// as many files as the goal's `batch_size` is by default.
+    /// The maximum number of files for one process, unless the user sets a smaller one. For tools that take long to start,
+    /// it is larger than the default of the goal's `batch_size`.
     pub batch_size: Option<usize>,
-    /// In the order of names where several are enabled by one backend.
+    /// The ways to run the tool. Calls that are enabled by the same backend are sorted by name.
     #[serde(default)]
     pub calls: Vec<Call>,
-    /// The text of the lock of the default version: hash-pinned requirements. Without it, it comes with another tool.
+    /// The text of the built-in lockfile, which contains hash-pinned requirements. Empty if the tool is installed with
+    /// another one.
     #[serde(skip)]
     pub lock: &'static str,
 }
 
-/// Where a tool's settings files are looked for.
+/// Where the settings files of a tool are searched for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConfigDirs {
+    /// In the build root.
     #[default]
     Root,
-    /// The build root and every directory that a source lies in or below.
+    /// In the directories of the sources and all their ancestors.
     Sources,
 }
 
+/// A settings file of a tool.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
+    /// The file name.
     pub name: String,
-    /// The file is the tool's only if it holds this text.
+    /// If set, the file is used only if it contains this text.
     pub section: Option<String>,
 }
 
 impl Tool {
-    /// The name of the distribution that has it.
+    /// The name of the distribution that contains the tool.
     pub fn package(&self) -> &str {
         self.package.as_deref().unwrap_or(&self.scope)
     }

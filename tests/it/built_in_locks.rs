@@ -1,12 +1,12 @@
-//! The locks that Waders brings have a wheel for every interpreter they are for.
+//! The built-in lockfiles contain a wheel for every interpreter that they support.
 
 use waders::packaging::Environment;
-use waders::packaging::resolve::{Pick, resolve_whole};
+use waders::packaging::resolve::{ArtifactChoice, resolve_whole};
 use waders::plan::requirements;
 use waders::tools;
 
 #[test]
-fn built_in_locks_have_a_wheel_for_every_interpreter() {
+fn built_in_lockfiles_have_a_wheel_for_every_supported_interpreter() {
     check("sdists", tools::SDIST_LOCK, None);
     check("uv", tools::UV_LOCK, None);
     for tool in tools::all().filter(|tool| !tool.lock.is_empty()) {
@@ -22,10 +22,10 @@ fn check(name: &str, text: &str, pythons: Option<&str>) {
         if admitted.is_some_and(|admitted| !admitted.contains(environment.python())) {
             continue;
         }
-        let chosen = resolve_whole(&lock, &environment).expect(python);
-        assert!(!chosen.is_empty(), "{name}");
-        for chosen in chosen {
-            assert!(matches!(chosen.pick, Pick::Wheel(_)), "{name} for {python}: {chosen:?}");
+        let selected = resolve_whole(&lock, &environment).expect(python);
+        assert!(!selected.is_empty(), "{name}");
+        for package in selected {
+            assert!(matches!(package.artifact, ArtifactChoice::Wheel(_)), "{name} for {python}: {package:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Dependencies are compared with what real Pants printed (`peek ::`) for public repositories. Where those are, and why
-//! they are not here, is said in `golden`.
+//! Compares dependencies with recordings of real Pants (`peek ::`) for public repositories. `golden` describes where the
+//! recordings are, and compares the targets themselves.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -11,16 +11,17 @@ use rayon::prelude::*;
 use serde_json::Value as Json;
 use waders::base::RelPath;
 use waders::inference::{
-    Closures, Dependencies, Extent, Follow, Imports, Input, Settings, SourceRoots, imports, infer,
+    Closures, Dependencies, Extent, Follow, Imports, InferenceInput, InferenceSettings, SourceRoots, infer,
+    parse_imports,
 };
 use waders::targets::{self, LoadContext, TargetGraph};
 
 use super::golden::config_of;
 
 #[test]
-fn dependencies_are_those_of_real_pants() {
+fn dependencies_match_real_pants() {
     let (Ok(golden), Ok(checkouts)) = (std::env::var("WADERS_GOLDEN"), std::env::var("WADERS_CHECKOUTS")) else {
-        println!("skipped: WADERS_GOLDEN and WADERS_CHECKOUTS name no recordings");
+        println!("skipped: WADERS_GOLDEN and WADERS_CHECKOUTS are not set");
         return;
     };
     let verbose = std::env::var("WADERS_GOLDEN_VERBOSE").is_ok();
@@ -36,9 +37,9 @@ fn dependencies_are_those_of_real_pants() {
             continue;
         }
         let peek: Vec<Json> = serde_json::from_slice(&std::fs::read(file).expect("recording")).expect("JSON");
-        let (dependencies, took) = dependencies(&checkout);
+        let (dependencies, timings) = infer_all(&checkout);
         let (score, differences) = compare(&dependencies, &peek);
-        println!("{stem}: {score}, {took}, {} diagnostics", dependencies.diagnostics.len());
+        println!("{stem}: {score}, {timings}, {} diagnostics", dependencies.diagnostics.len());
         for (_, diagnostic) in dependencies.diagnostics.iter().filter(|_| verbose) {
             println!("    {:?} {diagnostic} ({})", diagnostic.severity, diagnostic.hint.as_deref().unwrap_or_default());
         }
@@ -49,25 +50,26 @@ fn dependencies_are_those_of_real_pants() {
         total.add(&score);
     }
     println!("total: {total}");
-    assert!(total.edges == 0 || total.equal_edges * 100 >= total.edges * 99, "fewer than 99 of 100 edges are equal");
+    assert!(total.edges == 0 || total.equal_edges * 100 >= total.edges * 99, "less than 99 % of the edges are equal");
 }
 
-fn dependencies(checkout: &Path) -> (Dependencies, String) {
+/// The dependencies of all targets of a checkout, and how long each phase took.
+fn infer_all(checkout: &Path) -> (Dependencies, String) {
     let config = config_of(checkout);
     let start = Instant::now();
     let graph = targets::load(checkout, &config, &LoadContext::new(&|_| None)).graph;
     let loaded = start.elapsed();
-    // Shell inference was off when they were recorded.
-    let mut settings = Settings::of(&config).expect("settings");
+    // Inference for shell scripts was disabled when the recordings were made.
+    let mut settings = InferenceSettings::from_config(&config).expect("settings");
     settings.shell = false;
-    let kept: RwLock<HashMap<RelPath, Arc<Imports>>> = RwLock::default();
+    let cache: RwLock<HashMap<RelPath, Arc<Imports>>> = RwLock::default();
     let read = |path: &RelPath| {
-        if let Some(imports) = kept.read().expect("no panic").get(path) {
+        if let Some(imports) = cache.read().expect("no panic").get(path) {
             return Some(imports.clone());
         }
         let content = std::fs::read(path.to_path(checkout)).ok()?;
-        let imports = Arc::new(imports(&content, settings.wants_strings()));
-        kept.write().expect("no panic").insert(path.clone(), imports.clone());
+        let imports = Arc::new(parse_imports(&content, settings.needs_strings()));
+        cache.write().expect("no panic").insert(path.clone(), imports.clone());
         Some(imports)
     };
     let read_all = |paths: &[RelPath]| {
@@ -77,7 +79,7 @@ fn dependencies(checkout: &Path) -> (Dependencies, String) {
     let roots = roots(&config, &graph);
     let start = Instant::now();
     let texts = |path: &RelPath| std::fs::read_to_string(path.to_path(checkout)).ok();
-    let input = Input { graph: &graph, roots: &roots, settings: &settings, imports: &read_all, texts: &texts };
+    let input = InferenceInput { graph: &graph, roots: &roots, settings: &settings, imports: &read_all, texts: &texts };
     let Ok(_) = infer(&input, Extent::Everything);
     let inferred = start.elapsed();
     let start = Instant::now();
@@ -86,16 +88,16 @@ fn dependencies(checkout: &Path) -> (Dependencies, String) {
     let start = Instant::now();
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
     let tests: Vec<_> = graph.targets().filter(|target| target.kind == "python_test").collect();
-    let files: usize = tests.iter().map(|test| closures.of([&test.address], Follow::All).files.len()).sum();
-    let took = format!(
-        "loaded in {} ms, inferred in {} ms, again with kept imports in {} ms, {} closures ({files} files) in {} ms",
+    let files: usize = tests.iter().map(|test| closures.compute([&test.address], Follow::All).files.len()).sum();
+    let timings = format!(
+        "loaded in {} ms, inferred in {} ms, again with cached imports in {} ms, {} closures ({files} files) in {} ms",
         loaded.as_millis(),
         inferred.as_millis(),
         inferred_again.as_millis(),
         tests.len(),
         start.elapsed().as_millis()
     );
-    (dependencies, took)
+    (dependencies, timings)
 }
 
 fn roots(config: &waders::config::Config, graph: &TargetGraph) -> SourceRoots {
@@ -128,13 +130,13 @@ impl Score {
 impl std::fmt::Display for Score {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Score { edges, equal_edges, targets, equal_targets } = self;
-        write!(out, "{equal_edges} of {edges} edges, all of {equal_targets} of {targets} targets")
+        write!(out, "{equal_edges} of {edges} edges equal, {equal_targets} of {targets} targets equal")
     }
 }
 
 type Differences = BTreeMap<String, Vec<String>>;
 
-/// Edges that either side has; targets that both have.
+/// Counts the edges of either side and the targets of both, and lists the differences by kind.
 fn compare(dependencies: &Dependencies, peek: &[Json]) -> (Score, Differences) {
     let known: BTreeMap<String, &targets::Address> =
         dependencies.addresses().iter().map(|address| (address.to_string(), address)).collect();
@@ -144,7 +146,7 @@ fn compare(dependencies: &Dependencies, peek: &[Json]) -> (Score, Differences) {
         let name = theirs["address"].as_str().unwrap_or_default();
         let kind = theirs["target_type"].as_str().unwrap_or_default();
         let Some(address) = known.get(name) else {
-            differences.entry(format!("no target of type {kind}")).or_default().push(name.to_owned());
+            differences.entry(format!("missing targets of type {kind}")).or_default().push(name.to_owned());
             continue;
         };
         let expected: BTreeSet<String> = theirs["dependencies"]
@@ -160,26 +162,33 @@ fn compare(dependencies: &Dependencies, peek: &[Json]) -> (Score, Differences) {
         score.edges += expected.union(&found).count();
         score.equal_edges += expected.intersection(&found).count();
         for missing in expected.difference(&found) {
-            differences.entry(format!("{kind} misses")).or_default().push(format!("{name} -> {missing}"));
+            differences
+                .entry(format!("missing dependencies of {kind}"))
+                .or_default()
+                .push(format!("{name} -> {missing}"));
         }
-        for surplus in found.difference(&expected) {
-            differences.entry(format!("{kind} has more")).or_default().push(format!("{name} -> {surplus}"));
+        for unexpected in found.difference(&expected) {
+            differences
+                .entry(format!("unexpected dependencies of {kind}"))
+                .or_default()
+                .push(format!("{name} -> {unexpected}"));
         }
     }
     (score, differences)
 }
 
-/// Transcripts of `dependencies` and `dependents`: `<repository>/INDEX.tsv` names the command behind each `<name>.out`.
+/// Compares with recorded output of `dependencies` and `dependents`. `<repository>/INDEX.tsv` contains a line with the
+/// name and the command of each recording `<name>.out`.
 #[test]
-fn closures_are_those_of_real_pants() {
+fn recorded_answers_match_real_pants() {
     let (Ok(transcripts), Ok(checkouts)) = (std::env::var("WADERS_TRANSCRIPTS"), std::env::var("WADERS_CHECKOUTS"))
     else {
-        println!("skipped: WADERS_TRANSCRIPTS and WADERS_CHECKOUTS name no recordings");
+        println!("skipped: WADERS_TRANSCRIPTS and WADERS_CHECKOUTS are not set");
         return;
     };
     let (mut equal, mut all) = (0, 0);
     for repository in std::fs::read_dir(transcripts).expect("transcripts").flatten() {
-        let (dependencies, _) = dependencies(&Path::new(&checkouts).join(repository.file_name()));
+        let (dependencies, _) = infer_all(&Path::new(&checkouts).join(repository.file_name()));
         let index = std::fs::read_to_string(repository.path().join("INDEX.tsv")).expect("an index");
         for (name, command) in index.lines().filter_map(|line| line.split_once('\t')) {
             let Ok(recorded) = std::fs::read_to_string(repository.path().join(format!("{name}.out"))) else { continue };
@@ -189,15 +198,19 @@ fn closures_are_those_of_real_pants() {
             all += 1;
             equal += usize::from(found == recorded);
             if found != recorded {
-                let more: Vec<_> = found.difference(&recorded).take(3).collect();
-                let less: Vec<_> = recorded.difference(&found).take(3).collect();
-                println!("{command}: {} lines, recorded {}; more {more:?}, less {less:?}", found.len(), recorded.len());
+                let unexpected: Vec<_> = found.difference(&recorded).take(3).collect();
+                let missing: Vec<_> = recorded.difference(&found).take(3).collect();
+                let (count, expected) = (found.len(), recorded.len());
+                println!(
+                    "{command}: {count} lines, expected {expected}; unexpected {unexpected:?}, missing {missing:?}"
+                );
             }
         }
     }
     println!("{equal} of {all} answers equal");
 }
 
+/// The output of a command; `None` if the command is not supported here.
 fn answer(dependencies: &Dependencies, command: &str) -> Option<Vec<String>> {
     let words: Vec<&str> = command.split(' ').collect();
     let ["pants", goal, options @ .., spec] = &words[..] else { return None };

@@ -1,6 +1,6 @@
-//! What loads is compared with what real Pants printed (`peek ::`) for public repositories: addresses, types, sources
-//! and written dependencies. The repositories are not here: `WADERS_GOLDEN` names a directory that holds
-//! `<owner>__<name>.json` files, `WADERS_CHECKOUTS` one with a checkout `<name>` of each.
+//! Compares loaded targets with recordings of real Pants (`peek ::`) for public repositories: addresses, types, sources
+//! and explicit dependencies. The repositories and recordings are not part of this project: `WADERS_GOLDEN` names a
+//! directory with recordings `<owner>__<name>.json`, `WADERS_CHECKOUTS` one with a checkout `<name>` of each repository.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,9 +13,9 @@ use waders::config::{Config, Environment};
 use waders::targets::{self, Address, LoadContext, Target, TargetGraph};
 
 #[test]
-fn targets_are_those_of_real_pants() {
+fn targets_match_real_pants() {
     let (Ok(golden), Ok(checkouts)) = (std::env::var("WADERS_GOLDEN"), std::env::var("WADERS_CHECKOUTS")) else {
-        println!("skipped: WADERS_GOLDEN and WADERS_CHECKOUTS name no recordings");
+        println!("skipped: WADERS_GOLDEN and WADERS_CHECKOUTS are not set");
         return;
     };
     let verbose = std::env::var("WADERS_GOLDEN_VERBOSE").is_ok();
@@ -42,7 +42,7 @@ fn targets_are_those_of_real_pants() {
         total.add(&score);
     }
     println!("total: {total}");
-    assert!(total.expected == 0 || total.equal * 100 >= total.expected * 99, "fewer than 99 of 100 targets are equal");
+    assert!(total.expected == 0 || total.equal * 100 >= total.expected * 99, "less than 99 % of the targets are equal");
 }
 
 #[derive(Default)]
@@ -65,7 +65,7 @@ impl Score {
 impl std::fmt::Display for Score {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Score { expected, addresses, equal, surplus } = self;
-        write!(out, "{addresses} of {expected} addresses, {equal} equal in all, {surplus} too many")
+        write!(out, "{addresses} of {expected} addresses found, {equal} targets equal, {surplus} unexpected")
     }
 }
 
@@ -93,7 +93,7 @@ fn compare(graph: &TargetGraph, peek: &[Json], verbose: bool) -> Score {
     for address in ours.keys().filter(|address| !expected.contains(address.as_str())) {
         score.surplus += 1;
         if verbose {
-            println!("    too many: {address}");
+            println!("    unexpected {address}");
         }
     }
     score
@@ -102,7 +102,7 @@ fn compare(graph: &TargetGraph, peek: &[Json], verbose: bool) -> Score {
 fn differences(graph: &TargetGraph, target: &Target, theirs: &Json) -> Vec<String> {
     let mut differences = Vec::new();
     if theirs["target_type"] != target.kind.as_str() {
-        differences.push(format!("type {} is {}", theirs["target_type"], target.kind));
+        differences.push(format!("type: expected {}, found {}", theirs["target_type"], target.kind));
     }
     let list = |json: &Json| {
         let mut list: Vec<String> =
@@ -114,7 +114,7 @@ fn differences(graph: &TargetGraph, target: &Target, theirs: &Json) -> Vec<Strin
         let mut sources: Vec<String> = target.sources.iter().map(|file| file.as_str().to_owned()).collect();
         sources.sort();
         if list(&theirs["sources"]) != sources {
-            differences.push(format!("sources {} are {sources:?}", theirs["sources"]));
+            differences.push(format!("sources: expected {}, found {sources:?}", theirs["sources"]));
         }
     }
     if theirs.get("dependencies_raw").is_some() {
@@ -122,27 +122,27 @@ fn differences(graph: &TargetGraph, target: &Target, theirs: &Json) -> Vec<Strin
         let mut written: Vec<String> = written.into_iter().map(str::to_owned).collect();
         written.sort();
         if list(&theirs["dependencies_raw"]) != written {
-            differences.push(format!("dependencies {} are {written:?}", theirs["dependencies_raw"]));
+            differences.push(format!("dependencies: expected {}, found {written:?}", theirs["dependencies_raw"]));
         }
     }
     let explicit = targets::dependencies::explicit(graph, target);
     differences.extend(explicit.errors.iter().map(ToString::to_string));
     let all: Vec<String> = list(&theirs["dependencies"]);
     let absent = explicit.include.iter().map(Address::to_string).filter(|address| !all.contains(address));
-    differences.extend(absent.map(|address| format!("`{address}` is no dependency")));
+    differences.extend(absent.map(|address| format!("`{address}` is not a dependency in Pants")));
     for (field, value) in &target.fields {
         let key = if field == "source" || field == "sources" { format!("{field}_raw") } else { field.clone() };
         let (Some(theirs), Some(ours)) = (theirs.get(&key), json_of(value)) else { continue };
         let normalized = matches!(field.as_str(), "dependencies" | "requirements" | "entry_point" | "overrides")
             || field.ends_with("_mapping");
         if !normalized && theirs != &ours {
-            differences.push(format!("{field} {theirs} is {ours}"));
+            differences.push(format!("{field}: expected {theirs}, found {ours}"));
         }
     }
     differences
 }
 
-/// What `peek` would print of a value; none for objects.
+/// A value as `peek` prints it; `None` for objects.
 fn json_of(value: &Value) -> Option<Json> {
     Some(match value {
         Value::None => Json::Null,
@@ -159,18 +159,18 @@ fn json_of(value: &Value) -> Option<Json> {
     })
 }
 
-/// As a user has it, but for the version that the recordings were made with.
+/// The configuration of a checkout, with the Pants version of the recordings.
 pub fn config_of(checkout: &Path) -> Config {
     let vars = [("PANTS_VERSION".to_owned(), "2.17.1".to_owned())].into_iter().collect();
     let environment = Environment { vars, cwd: checkout.to_owned(), ..Environment::default() };
     invocation::read(&["list".to_owned()], environment).expect("settings").config
 }
 
-/// `list ::` in Pants' order, for recordings that are lists.
+/// Compares the order of `list ::` with a recording.
 #[test]
-fn lists_are_in_the_order_of_real_pants() {
+fn lists_have_the_order_of_real_pants() {
     let (Ok(list), Ok(checkout)) = (std::env::var("WADERS_GOLDEN_LIST"), std::env::var("WADERS_CHECKOUT")) else {
-        println!("skipped: WADERS_GOLDEN_LIST and WADERS_CHECKOUT name no recording");
+        println!("skipped: WADERS_GOLDEN_LIST and WADERS_CHECKOUT are not set");
         return;
     };
     let checkout = Path::new(&checkout);
@@ -183,7 +183,7 @@ fn lists_are_in_the_order_of_real_pants() {
     let common: Vec<&str> = ours.iter().map(String::as_str).filter(|address| known.contains(address)).collect();
     let ours: std::collections::BTreeSet<&str> = common.iter().copied().collect();
     let expected: Vec<&str> = theirs.iter().copied().filter(|address| ours.contains(address)).collect();
-    println!("{} of {} addresses", common.len(), theirs.len());
+    println!("{} of {} addresses found", common.len(), theirs.len());
     for address in theirs.iter().filter(|address| !ours.contains(*address)) {
         println!("    missing {address}");
     }
@@ -192,7 +192,7 @@ fn lists_are_in_the_order_of_real_pants() {
 }
 
 #[test]
-#[ignore = "a profile, not a check"]
+#[ignore = "measures time and asserts nothing"]
 fn loading_time() {
     let checkout = std::env::var("WADERS_CHECKOUT").expect("a checkout");
     let checkout = Path::new(&checkout);

@@ -1,6 +1,7 @@
-//! BUILD files, settings and lockfiles, mutated: whatever they become, they are read or refused with a place, and soon.
-//! The seeds are the fuzzer's (`fuzz/seeds`, a folder a kind); what it found once stays there, and is tried here as it is.
-//! The mutations are the same every time. `WADERS_MUTATIONS` sets their number.
+//! Mutation tests of the parsers for BUILD files, settings and lockfiles: every input is accepted or rejected with a
+//! location, without a panic and in limited time. The seeds are those of the fuzzer (`fuzz/seeds`, one directory for each
+//! kind of file). Inputs that once caused a failure are kept as seeds; they are tried unchanged as well. The mutations are
+//! deterministic; `WADERS_MUTATIONS` sets their number.
 
 mod build_file;
 mod lockfile;
@@ -13,22 +14,24 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 #[test]
-fn mutated_build_files_are_read_or_refused_with_a_place() {
+fn mutated_build_files_are_accepted_or_rejected_with_a_location() {
     check("build_file", build_file::check);
 }
 
 #[test]
-fn mutated_settings_are_read_or_refused_with_a_place() {
+fn mutated_settings_are_accepted_or_rejected_with_a_location() {
     check("pants_toml", pants_toml::check);
 }
 
 #[test]
-fn mutated_lockfiles_are_read_or_refused_with_a_place() {
+fn mutated_lockfiles_are_accepted_or_rejected_with_a_location() {
     check("lockfile", lockfile::check);
 }
 
+/// The default number of mutations.
 const MUTATIONS: u64 = 1_000;
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit for one input.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 fn check(kind: &str, property: fn(&[u8])) {
     let seeds = seeds(kind);
@@ -41,14 +44,14 @@ fn check(kind: &str, property: fn(&[u8])) {
     });
 }
 
-/// On failure the input is shown, so that it can be made a seed.
+/// Checks one input. A failure prints the input, so that it can be added to the seeds.
 fn attempt(property: fn(&[u8]), input: &[u8]) {
     let started = Instant::now();
-    let is_kept = catch_unwind(|| property(input)).is_ok();
-    assert!(is_kept && started.elapsed() < PATIENCE, "this input:\n{}", input.escape_ascii());
+    let holds = catch_unwind(|| property(input)).is_ok();
+    assert!(holds && started.elapsed() < TIME_LIMIT, "failed for this input:\n{}", input.escape_ascii());
 }
 
-/// In the order of their names.
+/// The seeds of a kind of file, in the order of their names.
 fn seeds(kind: &str) -> Vec<Vec<u8>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(kind);
     let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -56,6 +59,7 @@ fn seeds(kind: &str) -> Vec<Vec<u8>> {
     paths.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
+/// Texts that mutations insert.
 const SNIPPETS: [&str; 28] = [
     "(",
     ")",
@@ -106,7 +110,7 @@ fn mutated(seed: &[u8], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// A small generator of its own: the run is the same every time.
+/// A pseudorandom generator with a fixed sequence, so that every run is the same.
 struct Random(u64);
 
 impl Random {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use waders::base::Digest;
 use waders::inference::imports::IMPORTS_VERSION;
-use waders::inference::{imports, imports_bytes};
+use waders::inference::{imports_bytes, parse_imports};
 use waders::store::Store;
 
 /// `m/a.py` imports either `m/b.py` or `m/c.py`. Both import statements have the same length.

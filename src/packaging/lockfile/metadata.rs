@@ -1,74 +1,92 @@
-//! What Pants wrote about a lockfile, in its header or beside it, and whether the lock still stands for what is asked.
+//! The metadata that Pants writes in the header of a lockfile or in a sidecar file, and the check whether a lockfile is
+//! stale. Lockfiles are not regenerated here.
 
 use serde::Deserialize;
 
 use super::{Error, File, Problem};
-use crate::packaging::requirement::{self, Requirement, canonical, covers, parse_constraint};
+use crate::packaging::requirement::{self, Requirement, canonical, is_superset, parse_constraint};
 use uv_pep440::VersionSpecifiers;
 
 const BEGIN: &str = "--- BEGIN PANTS LOCKFILE METADATA: DO NOT EDIT OR REMOVE ---";
 const END: &str = "--- END PANTS LOCKFILE METADATA ---";
 
+/// Pants' lockfile metadata: the inputs that the lockfile was generated from. The fields are named as in the file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Metadata {
-    /// 3 for Pants 2.13 to 2.28, up to 8 for 2.32; 1 where it is missing.
+    /// The version of the metadata: 3 for Pants 2.13 to 2.28, up to 8 for 2.32; 1 if absent.
     pub version: Option<u32>,
+    /// The interpreter constraints, as alternatives.
     pub valid_for_interpreter_constraints: Vec<String>,
-    /// Absent in the oldest versions.
+    /// The requirements; absent in the oldest versions.
     pub generated_with_requirements: Option<Vec<String>>,
+    /// The manylinux platform.
     pub manylinux: Option<String>,
+    /// Constraints on the versions of packages.
     pub requirement_constraints: Vec<String>,
+    /// Packages that must be installed from wheels.
     pub only_binary: Vec<String>,
+    /// Packages that must be built from source distributions.
     pub no_binary: Vec<String>,
+    /// Packages that are excluded from the resolve.
     pub excludes: Vec<String>,
+    /// Requirements that replace those of other packages.
     pub overrides: Vec<String>,
+    /// Indexes of particular packages.
     pub sources: Vec<String>,
 }
 
-/// A reason why a lock no longer stands for what is asked of it.
+/// A reason why a lockfile is stale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Staleness {
-    /// The lock was not made with this requirement.
+    /// The lockfile was generated without this requirement.
     Requirement(String),
-    /// The lock was made for these constraints, which do not admit all that is asked.
-    Constraints { locked: Vec<String>, asked: Vec<String> },
+    /// The lockfile was generated for other interpreter constraints, which do not include all required versions.
+    Constraints {
+        /// The constraints of the lockfile.
+        locked: Vec<String>,
+        /// The required constraints.
+        required: Vec<String>,
+    },
 }
 
 impl std::fmt::Display for Staleness {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Staleness::Requirement(requirement) => write!(out, "it was made without the requirement `{requirement}`"),
-            Staleness::Constraints { locked, asked } => write!(
+            Staleness::Requirement(requirement) => {
+                write!(out, "the lockfile was generated without the requirement `{requirement}`")
+            }
+            Staleness::Constraints { locked, required } => write!(
                 out,
-                "it was made for the interpreter constraints `{}`, which do not cover `{}`",
+                "the lockfile was generated for the interpreter constraints `{}`, which do not include `{}`",
                 locked.join(" OR "),
-                asked.join(" OR ")
+                required.join(" OR ")
             ),
         }
     }
 }
 
 impl Metadata {
-    /// Compares sets of requirements rather than the whole list: a change of what is not consumed changes nothing.
+    /// The reasons why the lockfile is stale for the requirements that a step consumes. Other requirements do not matter,
+    /// so that adding one does not make the lockfile stale for all steps.
     pub fn staleness(
         &self,
         consumed: &[Requirement],
         constraints: &[String],
     ) -> Result<Vec<Staleness>, requirement::Error> {
         let mut stale = Vec::new();
-        if let Some(made_with) = &self.generated_with_requirements {
-            let made_with: Vec<String> = made_with
+        if let Some(generated_with) = &self.generated_with_requirements {
+            let generated_with: Vec<String> = generated_with
                 .iter()
                 .map(|text| requirement::parse(text).map_or_else(|_| text.clone(), |parsed| canonical(&parsed)))
                 .collect();
-            let missing = consumed.iter().map(canonical).filter(|text| !made_with.contains(text));
+            let missing = consumed.iter().map(canonical).filter(|text| !generated_with.contains(text));
             stale.extend(missing.map(Staleness::Requirement));
         }
         let locked = parse_all(&self.valid_for_interpreter_constraints)?;
-        if !covers(&locked, &parse_all(constraints)?) {
+        if !is_superset(&locked, &parse_all(constraints)?) {
             let locked = self.valid_for_interpreter_constraints.clone();
-            stale.push(Staleness::Constraints { locked, asked: constraints.to_vec() });
+            stale.push(Staleness::Constraints { locked, required: constraints.to_vec() });
         }
         Ok(stale)
     }
@@ -78,7 +96,7 @@ fn parse_all(constraints: &[String]) -> Result<Vec<VersionSpecifiers>, requireme
     constraints.iter().map(|text| parse_constraint(text)).collect()
 }
 
-/// The header's JSON stands in `//` or `#` comments between two fixed lines.
+/// Reads the JSON metadata from the `//` or `#` comments between two fixed lines of the lockfile.
 pub(super) fn read_header(file: &File<'_>) -> Result<Option<Metadata>, Error> {
     let Some(begin) = file.text.find(BEGIN) else { return Ok(None) };
     let Some(length) = file.text[begin..].find(END) else {
@@ -99,7 +117,7 @@ fn uncomment(line: &str) -> &str {
 }
 
 fn malformed(why: String) -> Problem {
-    Problem::Malformed { format: "Pants' lockfile metadata", why }
+    Problem::Malformed { format: "Pants lockfile metadata", why }
 }
 
 #[cfg(test)]
@@ -124,38 +142,35 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_stands_for_what_it_was_made_with() {
+    fn a_lockfile_is_stale_for_other_requirements_and_constraints() {
         check(&["flask>=2,<3"], &["==3.10.*"], &[]);
         check(
             &["flask>=2,<4"],
             &[],
             &[
-                "it was made without the requirement `flask<4,>=2`",
-                "it was made for the interpreter constraints `CPython>=3.9,<3.12`, which do not cover ``",
+                "the lockfile was generated without the requirement `flask<4,>=2`",
+                "the lockfile was generated for the interpreter constraints `CPython>=3.9,<3.12`, which do not include ``",
             ],
         );
         check(
             &[],
             &["==3.12.*"],
-            &["it was made for the interpreter constraints `CPython>=3.9,<3.12`, which do not cover `==3.12.*`"],
+            &["the lockfile was generated for the interpreter constraints `CPython>=3.9,<3.12`, which do not include \
+                 `==3.12.*`"],
         );
     }
 
     #[test]
-    fn a_sidecar_wins_over_the_header() {
+    fn a_sidecar_takes_precedence_over_the_header() {
         let sidecar = r#"{"version": 8, "generated_with_requirements": ["six"]}"#;
         let lock = super::super::parse("a.lock", &header("\"attrs\"", ""), Some(sidecar)).expect("readable");
         assert_eq!(lock.metadata.expect("metadata").generated_with_requirements, Some(vec!["six".to_owned()]));
     }
 
     #[test]
-    fn a_broken_header_is_refused_with_its_place() {
+    fn a_malformed_header_is_reported_with_its_location() {
         let text = format!("// made by hand\n// {BEGIN}\n// {{\n{{\"locked_resolves\": []}}");
         let error = super::super::parse("a.lock", &text, None).expect_err("no end");
-        assert!(
-            error
-                .to_string()
-                .starts_with("a.lock:2:4: this is not a lockfile in the format of Pants' lockfile metadata")
-        );
+        assert!(error.to_string().starts_with("a.lock:2:4: invalid Pants lockfile metadata: "), "{error}");
     }
 }

@@ -1,5 +1,5 @@
-//! Lockfiles of every format in one shape. Which of their packages a step needs is `resolve`'s; fetching is nobody's
-//! here.
+//! Reads lockfiles of all supported formats into one data structure. The packages of a step are selected in `resolve`;
+//! nothing is downloaded here.
 
 pub mod metadata;
 mod pex;
@@ -22,71 +22,100 @@ use crate::tracked::Tracker;
 
 pub use metadata::{Metadata, Staleness};
 
+/// A lockfile.
 #[derive(Clone, Debug)]
 pub struct Lock {
-    /// What people call it: its path, or `the built-in lock of `pytest``.
+    /// The name for messages: the path of the file, or ``the built-in lock of `pytest` ``.
     pub label: String,
-    /// In the file's order. A name may occur more than once, under markers that exclude each other.
+    /// In the order of the file. A name may occur more than once, with markers that exclude each other.
     pub packages: Vec<Package>,
-    /// What it was made from, where the format says so.
+    /// The requirements that the lockfile was generated from, if the format records them.
     pub roots: Vec<Requirement>,
-    /// The Pythons it was made for; any of them. Empty: all.
+    /// The supported Python versions, as alternatives; empty means all.
     pub requires_python: Vec<VersionSpecifiers>,
-    /// Whether packages say what they require. Where they do not, the lock can only be used whole.
+    /// Whether the format records the dependencies of packages. Otherwise the lockfile can only be used completely.
     pub has_edges: bool,
-    /// Dependencies that were left out on purpose.
+    /// Dependencies that were excluded when the lockfile was generated.
     pub excluded: BTreeSet<PackageName>,
-    /// What Pants wrote about it.
+    /// The metadata that Pants wrote.
     pub metadata: Option<Metadata>,
 }
 
+/// A locked package.
 #[derive(Clone, Debug)]
 pub struct Package {
+    /// The normalized name.
     pub name: PackageName,
+    /// The locked version.
     pub version: Version,
+    /// Its dependencies, if the format records them.
     pub requires: Vec<Requirement>,
+    /// The Python versions that it supports.
     pub requires_python: Option<VersionSpecifiers>,
-    /// Where this entry holds at all.
+    /// The environments that this entry applies to.
     pub marker: MarkerTree,
-    /// `cp39-cp39-manylinux_2_17_x86_64`, in a lock that was made for one platform.
+    /// The platform of a lockfile for a single platform, such as `cp39-cp39-manylinux_2_17_x86_64`.
     pub platform_tag: Option<String>,
+    /// The files that provide this version.
     pub artifacts: Vec<Artifact>,
-    /// Why there may be nothing to fetch: it comes from version control or from a directory.
+    /// Why there may be no file to download: the package comes from version control or a local directory.
     pub unavailable: Option<String>,
 }
 
-/// One file that is as good as the others of its package.
+/// A file of a package. Serialized selections contain it, so its field names must not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
-    /// Absent in hash-pinned requirements: the index's listing tells it, see `index::locate`.
+    /// Absent in hash-pinned requirements, where `index::locate` finds it.
     pub file_name: Option<String>,
+    /// The URL, if the lockfile contains one.
     pub url: Option<String>,
     /// 64 lower-case hexadecimal digits.
     pub sha256: String,
+    /// The size, if the lockfile contains it.
     pub size_bytes: Option<u64>,
 }
 
+/// A lockfile that cannot be used.
 #[derive(Debug)]
 pub struct Error {
+    /// The name of the lockfile, as in `Lock::label`.
     pub label: String,
+    /// The location of the problem in the file.
     pub place: Option<Place>,
+    /// The problem.
     pub problem: Problem,
 }
 
+/// The problem with a lockfile.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    #[error("there is no such lockfile")]
+    /// The file does not exist.
+    #[error("no such lockfile")]
     Missing,
-    #[error("the lockfile cannot be read")]
+    /// The file cannot be read.
+    #[error("cannot read the lockfile")]
     Unreadable(#[source] std::io::Error),
-    #[error("a merge left its conflict marker `{0}` here")]
+    /// The file contains a merge conflict marker.
+    #[error("unresolved merge conflict marker `{0}`")]
     Conflict(String),
-    #[error("this is not a lockfile in the format of {format}: {why}")]
-    Malformed { format: &'static str, why: String },
+    /// The file violates its format.
+    #[error("invalid {format}: {why}")]
+    Malformed {
+        /// The name of the format.
+        format: &'static str,
+        /// The message of the parser.
+        why: String,
+    },
+    /// The file uses a feature that is not supported.
     #[error("{0} is not supported")]
     Unsupported(String),
-    #[error("`{package}` has no sha256 hash, so nothing says what may be installed")]
-    NoHash { package: String },
+    /// A file of a package has no hash.
+    #[error("`{package}` has no sha256 hash, so its files cannot be verified")]
+    NoHash {
+        /// The package.
+        package: String,
+    },
+    /// An invalid requirement or interpreter constraint.
     #[error(transparent)]
     Requirement(#[from] requirement::Error),
 }
@@ -100,7 +129,7 @@ impl std::fmt::Display for Error {
     }
 }
 
-/// The problem is told in the message, so that the chain goes on below it.
+/// `Display` already includes the problem, so the source is the cause of the problem.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.problem.source()
@@ -108,26 +137,26 @@ impl std::error::Error for Error {
 }
 
 impl Error {
-    pub fn hint(&self) -> Option<&'static str> {
-        match self.problem {
-            Problem::Missing => Some("run `generate-lockfiles`, or name the right path in `[python.resolves]`"),
-            Problem::Conflict(_) => Some("settle the merge, or run `generate-lockfiles` for this resolve"),
-            Problem::NoHash { .. } => {
-                Some("make the lock again with hashes (`generate-lockfiles`, `--generate-hashes`)")
-            }
-            _ => None,
-        }
+    /// What the user can do about the error.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self.problem {
+            Problem::Missing => "run `generate-lockfiles`, or correct the path in `[python.resolves]`",
+            Problem::Conflict(_) => "resolve the merge conflict, or run `generate-lockfiles` for this resolve",
+            Problem::NoHash { .. } => "regenerate the lockfile with hashes (`generate-lockfiles`, `--generate-hashes`)",
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 
-/// The sidecar of a lockfile: `<path>.metadata`.
+/// The path of a lockfile's metadata sidecar: `<path>.metadata`.
 fn sidecar_of(file: PathBuf) -> PathBuf {
     let mut sidecar = file.into_os_string();
     sidecar.push(".metadata");
     sidecar.into()
 }
 
-/// Stands for the bytes that `load` would read; none where there are none.
+/// A digest of everything that `load` would read; `None` if there is no lockfile.
 pub fn fingerprint(tracker: &Tracker, build_root: &Path, path: &RelPath) -> Option<Digest> {
     let file = path.to_path(build_root);
     let text = Digest::of(&tracker.read(&file).ok()?);
@@ -135,7 +164,7 @@ pub fn fingerprint(tracker: &Tracker, build_root: &Path, path: &RelPath) -> Opti
     Some(Digest::of(format!("{path} {text} {}", sidecar.unwrap_or_default()).as_bytes()))
 }
 
-/// Reads a lockfile and, if there is one, the sidecar `<path>.metadata`.
+/// Reads a lockfile and its sidecar `<path>.metadata`, if there is one.
 pub fn load(tracker: &Tracker, build_root: &Path, path: &RelPath) -> Result<Lock, Error> {
     let fail = |problem| Error { label: path.to_string(), place: None, problem };
     let read = |path: &Path| match tracker.read_to_string(path) {
@@ -149,11 +178,11 @@ pub fn load(tracker: &Tracker, build_root: &Path, path: &RelPath) -> Result<Lock
     parse(path.as_str(), &text, sidecar.as_deref())
 }
 
-/// The format is told by the text: names and endings of lockfiles say little.
+/// Parses a lockfile. The format is detected from the text, because the names of lockfiles are not reliable.
 pub fn parse(label: &str, text: &str, sidecar: Option<&str>) -> Result<Lock, Error> {
     let file = File { label, text };
     file.refuse_conflict_markers()?;
-    let mut lock = match format(text) {
+    let mut lock = match detect_format(text) {
         Format::Pex => pex::read(&file)?,
         Format::Uv => uv::read(&file)?,
         Format::Pylock => pylock::read(&file)?,
@@ -173,7 +202,7 @@ enum Format {
     Requirements,
 }
 
-fn format(text: &str) -> Format {
+fn detect_format(text: &str) -> Format {
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
     if lines().next().is_some_and(|line| line.starts_with('{')) {
         return Format::Pex;
@@ -182,7 +211,7 @@ fn format(text: &str) -> Format {
         match line {
             "[[package]]" => return Format::Uv,
             "[[packages]]" => return Format::Pylock,
-            // Nothing locked: the keys at the head tell.
+            // A lockfile without packages is recognised by its first keys.
             line if line.starts_with("lock-version") => return Format::Pylock,
             line if line.starts_with("requires-python =") => return Format::Uv,
             _ => {}
@@ -191,7 +220,7 @@ fn format(text: &str) -> Format {
     Format::Requirements
 }
 
-/// A lockfile's text while it is read, and where in it something stands.
+/// The text of a lockfile that is being read. Creates errors with locations.
 struct File<'a> {
     label: &'a str,
     text: &'a str,
@@ -202,7 +231,7 @@ impl File<'_> {
         Error { label: self.label.to_owned(), place: Some(Place::of(self.text, offset)), problem }
     }
 
-    /// At the first place where `needle` stands; at the file's start if it is written in another way.
+    /// An error at the first occurrence of `needle`, or at the start of the file if the text is spelled differently there.
     fn error_near(&self, needle: &str, problem: Problem) -> Error {
         self.error_at(self.text.find(needle).unwrap_or(0), problem)
     }
@@ -227,7 +256,7 @@ impl File<'_> {
     }
 }
 
-/// The last component of a url's path, percent-decoded.
+/// The last component of a URL's path, percent-decoded.
 fn file_name_of(url: &str) -> Option<String> {
     let path = url.split(['#', '?']).next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
@@ -249,7 +278,7 @@ fn file_name_of(url: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|name| !name.is_empty() && !name.contains('/'))
 }
 
-/// `sha256:` and its digits, or the digits alone; in small letters.
+/// The digits of a hash with or without the prefix `sha256:`, in lower case.
 fn sha256_of(text: &str) -> Option<String> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     let is_hash = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -261,18 +290,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_lockfile_is_named_with_its_remedy() {
+    fn a_missing_lockfile_is_reported_with_a_hint() {
         let path = RelPath::parse("3rdparty/default.lock").expect("clean");
         let error = load(&Tracker::default(), Path::new("/nowhere"), &path).expect_err("missing");
-        assert_eq!(error.to_string(), "3rdparty/default.lock: there is no such lockfile");
+        assert_eq!(error.to_string(), "3rdparty/default.lock: no such lockfile");
         assert!(error.hint().expect("hint").contains("generate-lockfiles"));
     }
 
     #[test]
-    fn a_conflict_marker_is_named_with_its_line() {
+    fn a_conflict_marker_is_reported_with_its_location() {
         let text = "{\n<<<<<<< HEAD\n}\n";
         let error = parse("a.lock", text, None).expect_err("conflict");
-        assert_eq!(error.to_string(), "a.lock:2:1: a merge left its conflict marker `<<<<<<<` here");
+        assert_eq!(error.to_string(), "a.lock:2:1: unresolved merge conflict marker `<<<<<<<`");
     }
 
     #[test]
@@ -286,7 +315,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_makes_a_reader_panic(text in "[ -~\n\"\\[\\]{}=;#é]{0,200}", format in 0..4_usize) {
+        fn no_text_makes_a_parser_panic(text in "[ -~\n\"\\[\\]{}=;#é]{0,200}", format in 0..4_usize) {
             let heads = ["{\"locked_resolves\": [", "version = 1\n[[package]]\n", "lock-version = \"1.0\"\n[[packages]]\n", ""];
             drop(parse("a.lock", &format!("{}{text}", heads[format]), Some(&text)));
             drop(requirement::parse_published(&text));

@@ -1,4 +1,4 @@
-//! PEX lockfiles: JSON, alone or below Pants' `//` header.
+//! Reads PEX lockfiles: JSON, with or without Pants' `//` header, which is read in `metadata`.
 
 use serde::Deserialize;
 use uv_normalize::PackageName;
@@ -8,7 +8,7 @@ use uv_pep508::MarkerTree;
 use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
 use crate::packaging::requirement::{self, parse_constraint};
 
-const FORMAT: &str = "PEX (JSON)";
+const FORMAT: &str = "PEX lockfile";
 
 #[derive(Deserialize)]
 struct Document {
@@ -73,7 +73,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
     })
 }
 
-/// Comment lines become empty ones, so that the parser's places are the file's.
+/// Replaces comment lines by empty ones, so that the line numbers of the parser are those of the file.
 fn document(file: &File<'_>) -> Result<Document, Error> {
     let json: Vec<&str> =
         file.text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line }).collect();
@@ -94,9 +94,9 @@ fn package(file: &File<'_>, locked: &LockedRequirement) -> Result<Package, Error
     let (artifacts, unavailable) = artifacts(locked).map_err(near)?;
     Ok(Package {
         name: PackageName::from_owned(locked.project_name.clone()).map_err(|error| malformed(error.to_string()))?,
-        version: locked.version.parse().map_err(|_| malformed(format!("`{}` is not a version", locked.version)))?,
+        version: locked.version.parse().map_err(|_| malformed(format!("invalid version `{}`", locked.version)))?,
         requires: requires.collect::<Result<_, _>>().map_err(|error| near(error.into()))?,
-        // Old packages say things that no longer parse; the lock has chosen them all the same.
+        // The metadata of old packages may contain obsolete specifiers; the package is locked nevertheless.
         requires_python: requires_python.and_then(Result::ok),
         marker: MarkerTree::TRUE,
         platform_tag: None,
@@ -111,7 +111,7 @@ fn artifacts(locked: &LockedRequirement) -> Result<(Vec<Artifact>, Option<String
     for artifact in &locked.artifacts {
         let url = &artifact.url;
         if ["git+", "hg+", "svn+", "bzr+"].iter().any(|scheme| url.starts_with(scheme)) {
-            unavailable = Some(format!("it comes from version control (`{url}`)"));
+            unavailable = Some(format!("it is installed from version control (`{url}`)"));
             continue;
         }
         let sha256 = (artifact.algorithm == "sha256").then(|| sha256_of(&artifact.hash)).flatten();
@@ -120,14 +120,14 @@ fn artifacts(locked: &LockedRequirement) -> Result<(Vec<Artifact>, Option<String
             Some(name) => {
                 artifacts.push(Artifact { file_name: Some(name), url: Some(url.clone()), sha256, size_bytes: None })
             }
-            None => unavailable = Some(format!("`{url}` names no file")),
+            None => unavailable = Some(format!("the URL `{url}` contains no file name")),
         }
     }
     Ok((artifacts, unavailable))
 }
 
 fn marker(file: &File<'_>, text: &str) -> Result<MarkerTree, Error> {
-    let why = || format!("`{text}` is not a marker");
+    let why = || format!("invalid marker `{text}`");
     text.parse().map_err(|_| file.error_near(text, Problem::Malformed { format: FORMAT, why: why() }))
 }
 
@@ -160,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_hash_is_refused_with_its_place() {
+    fn an_insecure_hash_is_rejected_with_its_location() {
         let error = parse("a.lock", &lock_of(&entry("md5", "https://example.invalid/six.whl")), None).expect_err("md5");
-        assert_eq!(error.to_string(), "a.lock:2:64: `Six` has no sha256 hash, so nothing says what may be installed");
+        assert_eq!(error.to_string(), "a.lock:2:64: `Six` has no sha256 hash, so its files cannot be verified");
     }
 
     #[test]
-    fn what_comes_from_version_control_is_kept_with_the_reason() {
+    fn a_package_from_version_control_is_read_as_unavailable() {
         let lock =
             parse("a.lock", &lock_of(&entry("sha256", "git+https://example.invalid/six")), None).expect("readable");
         assert!(lock.packages[0].artifacts.is_empty());
@@ -174,12 +174,9 @@ mod tests {
     }
 
     #[test]
-    fn broken_json_is_refused_with_its_place() {
+    fn malformed_json_is_rejected_with_its_location() {
         let error = parse("a.lock", "// header\n{\n  \"locked_resolves\": [,]\n}", None).expect_err("broken");
-        assert_eq!(
-            error.to_string(),
-            "a.lock:3:23: this is not a lockfile in the format of PEX (JSON): expected value"
-        );
+        assert_eq!(error.to_string(), "a.lock:3:23: invalid PEX lockfile: expected value");
         let error = parse("a.lock", "{}", None).expect_err("not a lock");
         assert!(error.to_string().contains("missing field `locked_resolves`"), "{error}");
     }

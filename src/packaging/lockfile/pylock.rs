@@ -1,4 +1,4 @@
-//! `pylock.toml` (PEP 751): a flat list, each entry under its own marker.
+//! Reads `pylock.toml` (PEP 751): a flat list of packages, each with its own marker.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use uv_pep508::MarkerTree;
 use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
 use crate::packaging::requirement;
 
-const FORMAT: &str = "pylock.toml (PEP 751)";
+const FORMAT: &str = "pylock.toml lockfile";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -62,7 +62,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
         packages,
         roots: Vec::new(),
         requires_python: requires_python.transpose()?.into_iter().collect(),
-        // `dependencies` is informational and may be missing: the markers alone say what is installed.
+        // `dependencies` is informational and may be missing: the markers alone determine what is installed.
         has_edges: false,
         excluded: BTreeSet::new(),
         metadata: None,
@@ -73,12 +73,12 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
     let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
     let malformed = |why: String| near(Problem::Malformed { format: FORMAT, why });
     let unavailable = match (&locked.vcs, &locked.directory) {
-        (Some(_), _) => Some("it comes from version control".to_owned()),
-        (_, Some(_)) => Some("it comes from a directory of the machine that made the lock".to_owned()),
+        (Some(_), _) => Some("it is installed from version control".to_owned()),
+        (_, Some(_)) => Some("it is installed from a local directory".to_owned()),
         _ => None,
     };
     let version = match &locked.version {
-        Some(version) => version.parse().map_err(|_| malformed(format!("`{version}` is not a version")))?,
+        Some(version) => version.parse().map_err(|_| malformed(format!("invalid version `{version}`")))?,
         None => Version::new([0]),
     };
     let marker = locked.marker.as_deref().map(str::parse::<MarkerTree>).transpose();
@@ -90,8 +90,10 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
         version,
         requires: Vec::new(),
         requires_python: requires_python
-            .map_err(|_| malformed("`requires-python` holds no version specifiers".to_owned()))?,
-        marker: marker.map_err(|_| malformed("`marker` holds no marker".to_owned()))?.unwrap_or(MarkerTree::TRUE),
+            .map_err(|_| malformed("`requires-python` contains invalid version specifiers".to_owned()))?,
+        marker: marker
+            .map_err(|_| malformed("`marker` contains an invalid marker".to_owned()))?
+            .unwrap_or(MarkerTree::TRUE),
         platform_tag: None,
         artifacts: artifacts.collect::<Result<_, _>>()?,
         unavailable,
@@ -129,14 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_version_and_a_missing_hash_are_refused() {
+    fn an_unknown_version_and_a_missing_hash_are_rejected() {
         let error = parse("pylock.toml", "lock-version = \"2.0\"\n", None).expect_err("future");
         assert_eq!(error.to_string(), "pylock.toml:1:1: version 2.0 of pylock.toml is not supported");
         let text = "lock-version = \"1.0\"\n[[packages]]\nname = \"six\"\nversion = \"1\"\nsdist = { url = \"https://example.invalid/six-1.tar.gz\" }\n";
         let error = parse("pylock.toml", text, None).expect_err("no hash");
-        assert_eq!(
-            error.to_string(),
-            "pylock.toml:3:1: `six` has no sha256 hash, so nothing says what may be installed"
-        );
+        assert_eq!(error.to_string(), "pylock.toml:3:1: `six` has no sha256 hash, so its files cannot be verified");
     }
 }

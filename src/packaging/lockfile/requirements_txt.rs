@@ -1,7 +1,8 @@
-//! Hash-pinned requirements, as `pip` and `uv` write them: a flat list, each entry under its own marker.
+//! Reads hash-pinned requirements, as written by pip and uv: a flat list of packages, each with its own marker. Options
+//! that name indexes are ignored here.
 //!
-//! Such a file does not say how the hashed files are called. The built-in locks do, in a comment line for each hash
-//! below an entry (`# file: six-1.16.0-py3-none-any.whl`), in the order of the hashes.
+//! Such a file contains no file names. The built-in lockfiles add them as comment lines below an entry, one for each hash
+//! in the same order: `# file: six-1.16.0-py3-none-any.whl`.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +13,10 @@ use uv_pep508::{MarkerTree, VersionOrUrl};
 use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
 use crate::packaging::requirement::{self, Requirement};
 
-const FORMAT: &str = "hash-pinned requirements";
+const FORMAT: &str = "hash-pinned requirements file";
 const FILE_COMMENT: &str = "# file:";
 
-/// Options that say where files are had from, or how: the settings' business.
+/// Options about indexes and downloads, which are configured in the settings instead.
 const IGNORED: [&str; 13] = [
     "-i",
     "--index-url",
@@ -32,7 +33,7 @@ const IGNORED: [&str; 13] = [
     "--use-feature",
 ];
 
-/// One entry or option: its continued lines joined, without comments.
+/// An entry or option, with continuation lines joined and comments removed.
 struct LogicalLine {
     offset: usize,
     text: String,
@@ -96,9 +97,9 @@ fn package(line: &LogicalLine) -> Result<Package, Problem> {
     }
     let marker = std::mem::replace(&mut requirement.marker, MarkerTree::TRUE);
     let (version, url) = pin(&requirement)?;
-    let names = line.file_names.len() == hashes.len();
+    let has_names = line.file_names.len() == hashes.len();
     let artifacts = hashes.into_iter().enumerate().map(|(index, sha256)| Artifact {
-        file_name: if names { line.file_names.get(index).cloned() } else { url.as_deref().and_then(file_name_of) },
+        file_name: if has_names { line.file_names.get(index).cloned() } else { url.as_deref().and_then(file_name_of) },
         url: url.clone(),
         sha256,
         size_bytes: None,
@@ -120,13 +121,13 @@ fn hashes(options: &str) -> Result<Vec<String>, Problem> {
     for option in options.split(" --").map(str::trim).filter(|option| !option.is_empty()) {
         let value = option.strip_prefix("hash").map(|value| value.trim_start_matches(['=', ' ']));
         let value = value.ok_or_else(|| Problem::Unsupported(format!("`--{option}` of a requirement")))?;
-        // Other algorithms may stand beside sha256; alone they are no hash to us.
+        // Hashes of other algorithms are ignored.
         hashes.extend(value.strip_prefix("sha256:").and_then(sha256_of));
     }
     Ok(hashes)
 }
 
-/// `==1.2.3` exactly, or a url whose file name tells the version.
+/// The pinned version, and the URL if the requirement has one. A URL requirement takes its version from the file name.
 fn pin(requirement: &Requirement) -> Result<(Version, Option<String>), Problem> {
     let name = &requirement.name;
     match &requirement.version_or_url {
@@ -187,19 +188,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_locked_is_refused_with_its_place() {
+    fn unlocked_requirements_are_rejected_with_their_location() {
         let check = |text: &str, expected: &str| assert_eq!(read(text).expect_err(text), expected);
-        check("\nsix==1.0\n", "reqs.txt:2:1: `six` has no sha256 hash, so nothing says what may be installed");
-        check(
-            "six==1.0 --hash=md5:00\n",
-            "reqs.txt:1:1: `six` has no sha256 hash, so nothing says what may be installed",
-        );
+        check("\nsix==1.0\n", "reqs.txt:2:1: `six` has no sha256 hash, so its files cannot be verified");
+        check("six==1.0 --hash=md5:00\n", "reqs.txt:1:1: `six` has no sha256 hash, so its files cannot be verified");
         check(
             "six>=1.0 --hash=sha256:HASH\n",
-            "reqs.txt:1:1: this is not a lockfile in the format of hash-pinned requirements: `six>=1.0` is not pinned with `==`",
+            "reqs.txt:1:1: invalid hash-pinned requirements file: `six>=1.0` is not pinned with `==`",
         );
         check("-r other.txt\n", "reqs.txt:1:1: `-r` in a lockfile is not supported");
         check("-e .\n", "reqs.txt:1:1: `-e` in a lockfile is not supported");
-        assert!(read("???\n").expect_err("no requirement").starts_with("reqs.txt:1:1: `???` is not a requirement"));
+        assert!(read("???\n").expect_err("no requirement").starts_with("reqs.txt:1:1: invalid requirement `???`"));
     }
 }

@@ -1,4 +1,5 @@
-//! `uv.lock`: TOML, one table a package, dependencies by name with markers.
+//! Reads `uv.lock`: TOML with one table for each package, and dependencies by name with markers. Poetry's lockfile, which
+//! looks alike, is rejected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use uv_pep508::MarkerTree;
 use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
 use crate::packaging::requirement::{self, Requirement};
 
-const FORMAT: &str = "uv";
+const FORMAT: &str = "uv lockfile";
 
 #[derive(Deserialize)]
 struct Document {
@@ -26,10 +27,10 @@ struct Document {
 #[serde(rename_all = "kebab-case")]
 struct Locked {
     name: String,
-    /// Absent for a project whose version is computed.
+    /// Absent for a project with a dynamic version.
     version: Option<String>,
     source: Source,
-    /// Where this version holds, if the lock has several.
+    /// The environments that this version applies to, if the lockfile contains several versions.
     #[serde(default)]
     resolution_markers: Vec<String>,
     #[serde(default)]
@@ -82,7 +83,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
     let mut packages = Vec::new();
     let mut roots = Vec::new();
     for locked in &document.package {
-        // The project that the lock was made for is not installed: what it depends on is what the lock is for.
+        // The project that was locked is not installed itself; its dependencies are the roots.
         if let Source::Virtual(_) | Source::Editable(_) = &locked.source {
             roots.extend(requires(file, locked)?);
         } else {
@@ -112,17 +113,15 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
     let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
     let malformed = |why: String| near(Problem::Malformed { format: FORMAT, why });
     let unavailable = match &locked.source {
-        Source::Git(from) => Some(format!("it comes from version control (`{from}`)")),
-        Source::Directory(from) | Source::Path(from) => {
-            Some(format!("it comes from `{from}` of the machine that made the lock"))
-        }
+        Source::Git(from) => Some(format!("it is installed from version control (`{from}`)")),
+        Source::Directory(from) | Source::Path(from) => Some(format!("it is installed from the local path `{from}`")),
         Source::Registry(_) | Source::Url(_) | Source::Editable(_) | Source::Virtual(_) => None,
     };
     let version = locked.version.as_deref().unwrap_or("0");
     let artifacts = if unavailable.is_some() { Vec::new() } else { artifacts(locked).map_err(near)? };
     Ok(Package {
         name: PackageName::from_owned(locked.name.clone()).map_err(|error| malformed(error.to_string()))?,
-        version: version.parse().map_err(|_| malformed(format!("`{version}` is not a version")))?,
+        version: version.parse().map_err(|_| malformed(format!("invalid version `{version}`")))?,
         requires: requires(file, locked)?,
         requires_python: None,
         marker: any_of(file, &locked.resolution_markers)?,
@@ -185,7 +184,7 @@ fn any_of(file: &File<'_>, markers: &[String]) -> Result<MarkerTree, Error> {
     }
     markers.iter().try_fold(MarkerTree::FALSE, |any, text| {
         let refuse =
-            |_| file.error_near(text, Problem::Malformed { format: FORMAT, why: format!("`{text}` is not a marker") });
+            |_| file.error_near(text, Problem::Malformed { format: FORMAT, why: format!("invalid marker `{text}`") });
         Ok(any.or(text.parse::<MarkerTree>().map_err(refuse)?))
     })
 }
@@ -232,22 +231,22 @@ hiredis = [{ name = "hiredis", version = "1.0" }]
     }
 
     #[test]
-    fn a_file_without_a_hash_is_refused_with_its_place() {
+    fn a_file_without_a_hash_is_rejected_with_its_location() {
         let text = lock_of(
             "[[package]]\nname = \"six\"\nversion = \"1\"\nsource = { registry = \"r\" }\nsdist = { url = \"https://example.invalid/six-1.tar.gz\" }\n",
         );
         let error = parse("uv.lock", &text, None).expect_err("no hash");
-        assert_eq!(error.to_string(), "uv.lock:6:1: `six` has no sha256 hash, so nothing says what may be installed");
+        assert_eq!(error.to_string(), "uv.lock:6:1: `six` has no sha256 hash, so its files cannot be verified");
     }
 
     #[test]
-    fn broken_toml_is_refused_with_its_place() {
+    fn malformed_toml_is_rejected_with_its_location() {
         let error = parse("uv.lock", &lock_of("[[package]]\nname = \n"), None).expect_err("broken");
-        assert!(error.to_string().starts_with("uv.lock:6:8: this is not a lockfile in the format of uv: "), "{error}");
+        assert!(error.to_string().starts_with("uv.lock:6:8: invalid uv lockfile: "), "{error}");
     }
 
     #[test]
-    fn a_lock_of_poetry_or_of_the_future_is_refused_by_name() {
+    fn poetry_lockfiles_and_newer_versions_are_rejected_by_name() {
         let error = parse("poetry.lock", "[[package]]\nname = \"a\"\n[metadata]\ncontent-hash = \"0\"\n", None);
         assert_eq!(error.expect_err("poetry").to_string(), "poetry.lock:4:1: a lockfile of Poetry is not supported");
         let error = parse("uv.lock", "version = 2\nrequires-python = \">=3.9\"\n", None).expect_err("future");
@@ -255,7 +254,7 @@ hiredis = [{ name = "hiredis", version = "1.0" }]
     }
 
     #[test]
-    fn versions_for_different_pythons_keep_their_markers() {
+    fn versions_for_different_interpreters_have_their_markers() {
         let text = lock_of(
             "[[package]]\nname = \"n\"\nversion = \"1\"\nsource = { registry = \"r\" }\nresolution-markers = [\"python_full_version < '3.10'\"]\n\
              [[package]]\nname = \"n\"\nversion = \"2\"\nsource = { git = \"https://example.invalid/n\" }\n",

@@ -1,4 +1,4 @@
-//! Images of made wheels, and what real interpreters make of them.
+//! Tests of images composed of small wheels, and of images used by real interpreters.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,14 +26,14 @@ fn tree(store: &Store, files: &[(&str, &str)]) -> Digest {
 /// Paths and contents.
 type Files<'a> = &'a [(&'a str, &'a str)];
 
-/// Every part's files and bytecode files, and what the image then holds besides the skeleton.
-fn check(parts: &[(Files<'_>, Files<'_>)], expected: &[(&str, &str)], conflicts: &[(&str, Option<usize>, usize)]) {
+/// `layers` are the files and bytecode files of each wheel, `expected` the files of the image without the skeleton.
+fn check(layers: &[(Files<'_>, Files<'_>)], expected: &[(&str, &str)], conflicts: &[(&str, Option<usize>, usize)]) {
     let (_dir, store) = open();
-    let parts: Vec<Part> = parts
+    let layers: Vec<Layer> = layers
         .iter()
-        .map(|(wheel, bytecode)| Part { wheel: tree(&store, wheel), bytecode: Some(tree(&store, bytecode)) })
+        .map(|(wheel, bytecode)| Layer { wheel: tree(&store, wheel), bytecode: Some(tree(&store, bytecode)) })
         .collect();
-    let image = compose(&store, "/usr/bin/python3.12", &environment(), &parts).expect("image");
+    let image = compose(&store, "/usr/bin/python3.12", &environment(), &layers).expect("image");
     let nodes = store.tree(image.tree).expect("tree").nodes;
     let files: Vec<(String, String)> = nodes
         .into_iter()
@@ -49,13 +49,13 @@ fn check(parts: &[(Files<'_>, Files<'_>)], expected: &[(&str, &str)], conflicts:
     assert_eq!(found, conflicts);
 }
 
-/// The files that belong to no wheel.
+/// Whether a file belongs to no wheel.
 fn is_skeleton(path: &RelPath) -> bool {
     matches!(path.file_name(), Some("pyvenv.cfg" | "waders_source_roots.pth"))
 }
 
 #[test]
-fn wheels_are_laid_side_by_side() {
+fn wheels_are_merged() {
     check(
         &[
             (
@@ -82,7 +82,7 @@ fn wheels_are_laid_side_by_side() {
 }
 
 #[test]
-fn of_different_files_the_first_stays_with_its_own_bytecode() {
+fn the_file_of_the_first_wheel_is_kept_with_its_bytecode() {
     check(
         &[
             (
@@ -130,7 +130,7 @@ fn a_wheel_cannot_replace_the_interpreter() {
     );
 }
 
-/// The interpreter on this machine's path and its version, such as `3.11.2`.
+/// The interpreter on the host's path and its version, such as `3.11.2`.
 fn real_python() -> Option<(String, String)> {
     let script = "import sys; print(sys.executable, '.'.join(map(str, sys.version_info[:3])))";
     let output = Command::new("python3").args(["-I", "-c", script]).output().ok()?;
@@ -163,15 +163,15 @@ fn files_below(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn an_interpreter_takes_the_image_for_a_venv() {
-    let Some((python, version)) = real_python() else { return println!("skipped: there is no python3") };
+fn an_interpreter_recognises_the_image_as_a_venv() {
+    let Some((python, version)) = real_python() else { return println!("skipped: `python3` is missing") };
     let (_dir, store) = open();
     let environment = Environment::linux_x86_64(&version, (2, 36)).expect("version");
     let files = [
         ("site-packages/demo.py", "x = 7\n"),
         ("site-packages/demo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"),
     ];
-    let parts = [Part { wheel: tree(&store, &files), bytecode: None }];
+    let parts = [Layer { wheel: tree(&store, &files), bytecode: None }];
     let image = compose(&store, &python, &environment, &parts).expect("image");
     let root = store.materialize(image.tree).expect("materialized");
     let script = "import demo, sys, importlib.metadata as m; print(demo.x, m.version('demo'), sys.prefix, sys.prefix != sys.base_prefix)";
@@ -180,8 +180,8 @@ fn an_interpreter_takes_the_image_for_a_venv() {
 }
 
 #[test]
-fn bytecode_depends_on_neither_place_nor_time() {
-    let Some((python, version)) = real_python() else { return println!("skipped: there is no python3") };
+fn bytecode_depends_on_neither_location_nor_time() {
+    let Some((python, version)) = real_python() else { return println!("skipped: `python3` is missing") };
     let environment = Environment::linux_x86_64(&version, (2, 36)).expect("version");
     let compiled = |source_dir: &Path| {
         let out = tempfile::tempdir().expect("a directory");
@@ -204,17 +204,17 @@ fn bytecode_depends_on_neither_place_nor_time() {
     std::thread::sleep(std::time::Duration::from_millis(20));
     assert_eq!(first, compiled(&other.path().join("much/further/down")));
     let (path, bytes) = first.first_key_value().expect("one file");
-    assert_eq!(first.len(), 1, "what does not compile is left out");
+    assert_eq!(first.len(), 1, "files that do not compile are skipped");
     assert!(path.starts_with("site-packages/demo/__pycache__"));
-    assert_eq!(bytes[4..8], [1, 0, 0, 0], "by hash, unchecked");
+    assert_eq!(bytes[4..8], [1, 0, 0, 0], "the flags of unchecked hash-based bytecode");
     let installed = format!("{ROOT}/lib/{}/site-packages/demo/__init__.py", environment.python_name());
     assert!(bytes.windows(installed.len()).any(|window| window == installed.as_bytes()));
 }
 
-/// A backend of the tests' own stands in the source distribution, so that no other need be there.
+/// The source distribution contains its own build backend, so that the test needs no other.
 #[test]
-fn a_source_distribution_becomes_a_wheels_tree() {
-    let Some((python, _)) = real_python() else { return println!("skipped: there is no python3") };
+fn a_source_distribution_is_built_into_the_tree_of_a_wheel() {
+    let Some((python, _)) = real_python() else { return println!("skipped: `python3` is missing") };
     let (source, out) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
     let backend = r##"
 import os, zipfile
@@ -230,7 +230,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 "##;
     std::fs::create_dir(source.path().join("backend")).expect("a directory");
     std::fs::write(source.path().join("backend/own.py"), backend).expect("written");
-    // Modules of the sources must not stand in for the interpreter's.
+    // Modules of the source distribution must not shadow those of the interpreter.
     std::fs::write(source.path().join("zipfile.py"), "raise SystemExit('shadowed')").expect("written");
     let system = "[build-system]\nrequires = []\nbuild-backend = 'own'\nbackend-path = ['backend']\n";
     std::fs::write(source.path().join("pyproject.toml"), system).expect("written");

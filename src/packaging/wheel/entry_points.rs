@@ -1,16 +1,17 @@
-//! `entry_points.txt`: the commands that a package wants to be called by, and the scripts that call them.
+//! Parses `entry_points.txt` and generates the scripts for its console and GUI scripts. Other entry points are ignored.
 
 use super::Refusal;
 
 /// A script to be written as `bin/<name>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
+    /// The file name.
     pub name: String,
     module: String,
     attribute: String,
 }
 
-/// The entries of `console_scripts` and `gui_scripts`, in the file's order.
+/// The entries of `console_scripts` and `gui_scripts`, in the order of the file.
 pub fn scripts(text: &str) -> Result<Vec<Script>, Refusal> {
     let mut scripts = Vec::new();
     let mut in_scripts = false;
@@ -25,7 +26,7 @@ pub fn scripts(text: &str) -> Result<Vec<Script>, Refusal> {
 }
 
 impl Script {
-    /// The name and the object were checked when they were read, so that nothing but a call can stand here.
+    /// The text of the script. Module and attribute were validated by `scripts`, so the text contains nothing but a call.
     pub fn text(&self, python: &str) -> String {
         let (module, attribute) = (&self.module, &self.attribute);
         let first = attribute.split('.').next().unwrap_or_default();
@@ -37,7 +38,7 @@ impl Script {
 
 fn script(line: &str) -> Result<Script, Refusal> {
     let refuse = |why: &str| Refusal::EntryPoint { entry: line.to_owned(), why: why.to_owned() };
-    let (name, object) = line.split_once('=').ok_or_else(|| refuse("has no `=`"))?;
+    let (name, object) = line.split_once('=').ok_or_else(|| refuse("`=` is missing"))?;
     let name = name.trim();
     if name.is_empty()
         || name == "."
@@ -45,14 +46,15 @@ fn script(line: &str) -> Result<Script, Refusal> {
         || name.contains(['/', '\\'])
         || name.chars().any(char::is_control)
     {
-        return Err(refuse("is no file name"));
+        return Err(refuse("the name is not a valid file name"));
     }
-    // Extras in brackets are an old form; they are installed or not, whatever stands here.
+    // Extras in brackets are obsolete and have no effect.
     let object = object.split('[').next().unwrap_or_default().trim();
-    let (module, attribute) = object.split_once(':').ok_or_else(|| refuse("names no `module:object`"))?;
+    let malformed = || refuse("the object is not of the form `module:attribute`");
+    let (module, attribute) = object.split_once(':').ok_or_else(malformed)?;
     let (module, attribute) = (module.trim(), attribute.trim());
     if !is_dotted_name(module) || !is_dotted_name(attribute) {
-        return Err(refuse("names no `module:object`"));
+        return Err(malformed());
     }
     Ok(Script { name: name.to_owned(), module: module.to_owned(), attribute: attribute.to_owned() })
 }
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_scripts_are_read() {
+    fn only_console_and_gui_scripts_are_read() {
         let text =
             "[pytest11]\nx = a.b\n[console_scripts]\n# c\nrun = a.b:main.go [extra]\n\n[gui_scripts]\nshow=a:b\n";
         let names: Vec<String> = scripts(text).expect("readable").into_iter().map(|script| script.name).collect();
@@ -87,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_are_no_name_or_no_call_are_refused() {
+    fn entries_with_an_invalid_name_or_object_are_rejected() {
         for entry in [
             "../x = a:b",
             "a/b = a:b",

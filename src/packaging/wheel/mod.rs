@@ -1,10 +1,10 @@
-//! A wheel's bytes to a tree, verified: its zip structure, its RECORD, its names. The tree is independent of the
-//! interpreter; `venv` puts it in place. Nothing is written but into the store.
+//! Unpacks a wheel into a tree and verifies its zip structure, its RECORD and its file names. The tree does not depend on
+//! the interpreter; `venv` installs it. Writes only to the store.
 //!
 //! ```text
 //! site-packages/…   the packages and the `.dist-info` directory
 //! bin/…             scripts and console scripts, for the interpreter of the venv image
-//! data/…            what goes to the venv's root
+//! data/…            files for the root of the venv
 //! include/<name>/…  headers
 //! ```
 
@@ -24,56 +24,81 @@ use crate::base::{Digest, RelPath};
 use crate::packaging::venv;
 use crate::store::{self, Batch, Node, Store, Tree};
 use record::Record;
-use zip::Member;
+use zip::{Fault, Member};
 
 pub use zip::Limits;
 
-/// A wheel in the store.
+/// An unpacked wheel in the store.
 #[derive(Clone, Debug)]
 pub struct Wheel {
+    /// The normalized name of the package.
     pub name: PackageName,
+    /// The version of the package.
     pub version: Version,
+    /// The unpacked files.
     pub tree: Digest,
-    /// `.pth` files: the interpreter runs what they hold whenever it starts.
+    /// Top-level `.pth` files. The interpreter executes their `import` lines at startup.
     pub pth: Vec<RelPath>,
 }
 
-/// Nothing of a refused wheel is used.
+/// A rejected wheel. No part of it is used.
 #[derive(Debug)]
 pub struct Error {
+    /// The file name of the wheel.
     pub wheel: String,
+    /// The member of the zip file that the error is about, if any.
     pub member: Option<String>,
+    /// Why the wheel was rejected.
     pub refusal: Refusal,
 }
 
+/// Why a wheel was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    #[error("this is not how a wheel is called: {0}")]
+    /// The file name is not that of a wheel.
+    #[error("invalid wheel file name: {0}")]
     FileName(String),
-    #[error("it cannot be read")]
+    /// An I/O error.
+    #[error("cannot read the wheel")]
     Unread(#[source] std::io::Error),
-    #[error("it cannot be stored")]
+    /// An error of the store.
+    #[error("cannot store the contents of the wheel")]
     Unstored(#[source] Box<store::Error>),
-    #[error("two readers may see different files: {0}")]
+    /// Two zip readers could see different contents.
+    #[error("ambiguous zip structure: {0}")]
     Structure(&'static str),
-    #[error("its name {0}")]
+    /// The path of a member is unsafe.
+    #[error("the path {0}")]
     Name(&'static str),
-    #[error("its name occurs twice")]
+    /// Two members have the same path.
+    #[error("duplicate member")]
     Duplicate,
-    #[error("it is {0}")]
+    /// A member is neither a file nor a directory.
+    #[error("unsupported member type: {0}")]
     Kind(&'static str),
-    #[error("it cannot be unpacked: {0}")]
+    /// The zip file uses a feature that wheels do not need.
+    #[error("unsupported zip feature: {0}")]
     Unsupported(&'static str),
-    #[error("it is damaged: {0}")]
+    /// Contents that contradict their declaration.
+    #[error("damaged data: {0}")]
     Damaged(&'static str),
-    #[error("it is too large to be meant: {0}")]
+    /// A limit is exceeded.
+    #[error("exceeds the size limit: {0}")]
     TooLarge(String),
-    #[error("it does not agree with its RECORD: {0}")]
+    /// The files differ from RECORD.
+    #[error("mismatch with RECORD: {0}")]
     Record(String),
-    #[error("it is not laid out as a wheel: {0}")]
+    /// The files are not those of a wheel.
+    #[error("invalid wheel layout: {0}")]
     Layout(String),
-    #[error("the entry point `{entry}` {why}")]
-    EntryPoint { entry: String, why: String },
+    /// An entry point that cannot become a script.
+    #[error("invalid entry point `{entry}`: {why}")]
+    EntryPoint {
+        /// The line of `entry_points.txt`.
+        entry: String,
+        /// The problem.
+        why: String,
+    },
 }
 
 impl std::fmt::Display for Error {
@@ -85,20 +110,17 @@ impl std::fmt::Display for Error {
     }
 }
 
-/// The refusal is told in the message, so that the chain goes on below it.
+/// `Display` already includes the refusal, so the source is the cause of the refusal.
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.refusal.source()
     }
 }
 
-/// Wheels packed by tools made for Java have files here that RECORD does not know and no Python program looks for.
+/// Wheels that are packed by Java tools contain files here that are missing from RECORD and that no Python program uses.
 const JAVA_MANIFESTS: &str = "META-INF/";
 
-/// A refusal and the member it is about, if it is about one.
-type Fault = (Option<String>, Refusal);
-
-/// `file_name` as the lock has it: what the wheel says of itself must agree with it.
+/// Unpacks and verifies a wheel. `file_name` is the name in the lockfile; the metadata in the wheel must agree with it.
 pub fn unpack(store: &Store, file_name: &str, file: &mut (impl Read + Seek), limits: &Limits) -> Result<Wheel, Error> {
     let refuse = |(member, refusal)| Error { wheel: file_name.to_owned(), member, refusal };
     let parsed = file_name.parse::<WheelFilename>();
@@ -133,9 +155,9 @@ fn unpack_as(
         }
         let fail = |refusal| (Some(member.name.clone()), refusal);
         let content = zip::content(file, member)?;
-        record.strike(&member.name, &dist_info, &content).map_err(fail)?;
+        record.check(&member.name, &dist_info, &content).map_err(fail)?;
         if !record::is_record_itself(&member.name, &dist_info) && !is_bytecode(&member.name) {
-            install.member(member, &dist_info, expected, content).map_err(fail)?;
+            install.add_member(member, &dist_info, expected, content).map_err(fail)?;
         }
     }
     record.finish(&dist_info).map_err(|(path, refusal)| (Some(path), refusal))?;
@@ -144,23 +166,23 @@ fn unpack_as(
     if members.iter().any(|member| member.name == entry_points) {
         let scripts = entry_points::scripts(&text_of(file, &members, &entry_points)?);
         for script in scripts.map_err(|refusal| (Some(entry_points), refusal))? {
-            install.script(&script).map_err(whole)?;
+            install.add_script(&script).map_err(whole)?;
         }
     }
     install.finish(&dist_info).map_err(whole)?;
     Ok(Tree { nodes: install.files })
 }
 
-/// A package's files on their way into a tree.
+/// The installed files of a package while they are collected.
 struct Install<'b> {
     files: BTreeMap<RelPath, Node>,
-    /// Lines of the installed RECORD.
+    /// The lines of the installed RECORD.
     rows: BTreeMap<RelPath, String>,
     batch: &'b Batch<'b>,
 }
 
 impl Install<'_> {
-    fn member(
+    fn add_member(
         &mut self,
         member: &Member,
         dist_info: &str,
@@ -169,35 +191,33 @@ impl Install<'_> {
     ) -> Result<(), Refusal> {
         let data = format!("{}.data/", dist_info.strip_suffix(".dist-info").unwrap_or(dist_info));
         let Some(rest) = member.name.strip_prefix(&data) else {
-            return self.file("site-packages", &member.name, &content, member.executable);
+            return self.add_file("site-packages", &member.name, &content, member.executable);
         };
         let (scheme, path) = rest.split_once('/').unwrap_or((rest, ""));
         match scheme {
             _ if path.is_empty() => {
-                Err(Refusal::Layout("it lies outside the kinds of data a wheel may have".to_owned()))
+                Err(Refusal::Layout("the file is not in a scheme directory of the `.data` directory".to_owned()))
             }
-            "purelib" | "platlib" => self.file("site-packages", path, &content, member.executable),
-            "scripts" => self.file("bin", path, &with_interpreter(content), true),
-            "headers" => self.file(&format!("include/{}", wheel.name), path, &content, false),
-            "data" => self.file("data", path, &content, member.executable),
-            _ => Err(Refusal::Layout(format!("`{scheme}` is no kind of data a wheel may have"))),
+            "purelib" | "platlib" => self.add_file("site-packages", path, &content, member.executable),
+            "scripts" => self.add_file("bin", path, &with_interpreter(content), true),
+            "headers" => self.add_file(&format!("include/{}", wheel.name), path, &content, false),
+            "data" => self.add_file("data", path, &content, member.executable),
+            _ => Err(Refusal::Layout(format!("unknown scheme `{scheme}` in the `.data` directory"))),
         }
     }
 
-    /// A console script replaces a file of that name, as with other installers.
-    fn script(&mut self, script: &entry_points::Script) -> Result<(), Refusal> {
+    /// Adds a console script. It replaces a file of the same name, as with other installers.
+    fn add_script(&mut self, script: &entry_points::Script) -> Result<(), Refusal> {
         let text = script.text(venv::PYTHON);
         self.files.remove(&rel_path(&format!("bin/{}", script.name))?);
-        self.file("bin", &script.name, text.as_bytes(), true)
+        self.add_file("bin", &script.name, text.as_bytes(), true)
     }
 
-    fn file(&mut self, root: &str, path: &str, content: &[u8], executable: bool) -> Result<(), Refusal> {
+    fn add_file(&mut self, root: &str, path: &str, content: &[u8], executable: bool) -> Result<(), Refusal> {
         let path = rel_path(&format!("{root}/{path}"))?;
         let node = Node::File { digest: self.batch.put(content, executable).map_err(unstored)?, executable };
         if self.files.get(&path).is_some_and(|other| *other != node) {
-            return Err(Refusal::Layout(format!(
-                "it would be installed as `{path}`, which the wheel installs already"
-            )));
+            return Err(Refusal::Layout(format!("`{path}` would be installed twice with different contents")));
         }
         if let Some(installed) = installed_path(&path) {
             self.rows.insert(path.clone(), record::row(&installed, content));
@@ -207,20 +227,20 @@ impl Install<'_> {
     }
 
     fn finish(&mut self, dist_info: &str) -> Result<(), Refusal> {
-        self.file("site-packages", &format!("{dist_info}/INSTALLER"), b"waders\n", false)?;
+        self.add_file("site-packages", &format!("{dist_info}/INSTALLER"), b"waders\n", false)?;
         let mut text: String = self.rows.values().map(String::as_str).collect();
         text += &record::row_without_hash(&format!("{dist_info}/RECORD"));
-        self.file("site-packages", &format!("{dist_info}/RECORD"), text.as_bytes(), false)?;
+        self.add_file("site-packages", &format!("{dist_info}/RECORD"), text.as_bytes(), false)?;
         let parents: Vec<RelPath> = self.files.keys().flat_map(|path| path.ancestors().collect::<Vec<_>>()).collect();
         match parents.into_iter().find(|parent| self.files.contains_key(parent)) {
-            Some(path) => Err(Refusal::Layout(format!("`{path}` would be a file and a directory"))),
+            Some(path) => Err(Refusal::Layout(format!("`{path}` is both a file and a directory"))),
             None => Ok(()),
         }
     }
 }
 
-/// As RECORD names it, from `lib/pythonX.Y/site-packages`. Headers lie under the interpreter's version, which a
-/// wheel's tree does not know: they are left out.
+/// The path of an installed file as listed in RECORD: relative to `lib/pythonX.Y/site-packages`. Headers are omitted,
+/// because their installed path contains the interpreter's version, which is not known yet.
 fn installed_path(path: &RelPath) -> Option<String> {
     let (root, rest) = path.as_str().split_once('/')?;
     match root {
@@ -231,7 +251,7 @@ fn installed_path(path: &RelPath) -> Option<String> {
     }
 }
 
-/// The one `.dist-info` directory, which must be that of the package the file name tells.
+/// The only `.dist-info` directory; it must agree with the wheel's file name.
 fn dist_info(members: &[Member], expected: &WheelFilename) -> Result<String, Fault> {
     let tops = members.iter().filter_map(|member| member.name.split_once('/').map(|(top, _)| top));
     let mut found: Vec<&str> = tops.filter(|top| top.ends_with(".dist-info")).collect();
@@ -239,11 +259,11 @@ fn dist_info(members: &[Member], expected: &WheelFilename) -> Result<String, Fau
     found.dedup();
     let layout = |why: String| (None, Refusal::Layout(why));
     let [dist_info] = found[..] else {
-        return Err(layout(format!("it has {} `.dist-info` directories where it should have one", found.len())));
+        return Err(layout(format!("expected one `.dist-info` directory, found {}", found.len())));
     };
     let stem = dist_info.strip_suffix(".dist-info").unwrap_or(dist_info);
     let agrees = stem.rsplit_once('-').is_some_and(|(name, version)| agrees(name, version, expected));
-    if agrees { Ok(dist_info.to_owned()) } else { Err(layout(format!("`{dist_info}` belongs to another package"))) }
+    if agrees { Ok(dist_info.to_owned()) } else { Err(layout(format!("`{dist_info}` does not match the file name"))) }
 }
 
 fn agrees(name: &str, version: &str, expected: &WheelFilename) -> bool {
@@ -253,23 +273,23 @@ fn agrees(name: &str, version: &str, expected: &WheelFilename) -> bool {
 
 fn check_wheel_version(wheel: &str) -> Result<(), Refusal> {
     let version =
-        header(wheel, "Wheel-Version").ok_or_else(|| Refusal::Layout("WHEEL gives no `Wheel-Version`".to_owned()))?;
+        header(wheel, "Wheel-Version").ok_or_else(|| Refusal::Layout("WHEEL has no `Wheel-Version`".to_owned()))?;
     match version.split('.').next() {
         Some("1") => Ok(()),
-        _ => Err(Refusal::Layout(format!("its wheel version is `{version}`, and only 1 is known"))),
+        _ => Err(Refusal::Layout(format!("unsupported wheel version `{version}`: only version 1 is supported"))),
     }
 }
 
 fn check_metadata(metadata: &str, expected: &WheelFilename) -> Result<(), Refusal> {
-    let said = header(metadata, "Name").zip(header(metadata, "Version"));
-    let (name, version) = said.ok_or_else(|| Refusal::Layout("METADATA gives no name or no version".to_owned()))?;
+    let headers = header(metadata, "Name").zip(header(metadata, "Version"));
+    let (name, version) = headers.ok_or_else(|| Refusal::Layout("METADATA has no name or no version".to_owned()))?;
     match agrees(name, version, expected) {
         true => Ok(()),
-        false => Err(Refusal::Layout(format!("METADATA calls it `{name}` `{version}`"))),
+        false => Err(Refusal::Layout(format!("METADATA names the package `{name}` `{version}`"))),
     }
 }
 
-/// The first such header, before the empty line that ends them.
+/// The value of the first header of this name. The headers end at the first empty line.
 fn header<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let headers = text.lines().take_while(|line| !line.trim().is_empty());
     let pairs = headers.filter_map(|line| line.split_once(':'));
@@ -278,12 +298,12 @@ fn header<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 
 fn text_of(file: &mut (impl Read + Seek), members: &[Member], name: &str) -> Result<String, Fault> {
     let member = members.iter().find(|member| member.name == name);
-    let member = member.ok_or_else(|| (None, Refusal::Layout(format!("it has no `{name}`"))))?;
+    let member = member.ok_or_else(|| (None, Refusal::Layout(format!("`{name}` is missing"))))?;
     let content = zip::content(file, member)?;
-    String::from_utf8(content).map_err(|_| (Some(name.to_owned()), Refusal::Damaged("it is not UTF-8")))
+    String::from_utf8(content).map_err(|_| (Some(name.to_owned()), Refusal::Damaged("the text is not UTF-8")))
 }
 
-/// `#!python` stands for the interpreter that runs the package. Whatever follows on that line is dropped.
+/// Replaces a first line that begins with `#!python`, the placeholder for the interpreter, including its arguments.
 fn with_interpreter(script: Vec<u8>) -> Vec<u8> {
     if !script.starts_with(b"#!python") {
         return script;
@@ -292,7 +312,7 @@ fn with_interpreter(script: Vec<u8>) -> Vec<u8> {
     [b"#!", venv::PYTHON.as_bytes(), script.get(line_end..).unwrap_or_default()].concat()
 }
 
-/// Bytecode that a wheel brings carries times of the machine that built it; it is made anew from the sources.
+/// Whether a member is bytecode. Bytecode in wheels contains timestamps of the build, so sources are compiled again.
 fn is_bytecode(name: &str) -> bool {
     name.ends_with(".pyc") && name.contains("__pycache__/")
 }

@@ -1,4 +1,5 @@
-//! RECORD: the list of a wheel's files with their hashes, checked for a wheel and written for an installed one.
+//! RECORD: the list of a wheel's files with their hashes. Checks it for a wheel, and formats it for an installed package.
+//! Does not read the wheel itself.
 
 use std::collections::BTreeMap;
 
@@ -6,74 +7,75 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::Refusal;
 
-/// A wheel's RECORD. Files are struck off as they are seen; none may be left over.
+/// The rows of a wheel's RECORD that have not been checked yet.
 pub struct Record {
     rows: BTreeMap<String, Row>,
 }
 
 struct Row {
-    /// `sha256=…`, empty for RECORD itself and its signatures.
+    /// `sha256=…`; empty for RECORD itself and its signatures.
     hash: String,
     size: String,
 }
 
 impl Record {
+    /// Parses the text of RECORD.
     pub fn parse(text: &str) -> Result<Record, Refusal> {
         let mut rows = BTreeMap::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let refuse = |why: &str| Refusal::Record(format!("line {} of RECORD {why}", index + 1));
-            let fields = fields(line).ok_or_else(|| refuse("is no list of values"))?;
-            let [path, hash, size] = <[String; 3]>::try_from(fields).map_err(|_| refuse("has not three values"))?;
+            let fields = fields(line).ok_or_else(|| refuse("is not valid CSV"))?;
+            let [path, hash, size] =
+                <[String; 3]>::try_from(fields).map_err(|_| refuse("does not have three values"))?;
             if rows.insert(path, Row { hash, size }).is_some() {
-                return Err(refuse("names a file for the second time"));
+                return Err(refuse("lists a file for the second time"));
             }
         }
         Ok(Record { rows })
     }
 
+    /// Whether an unchecked row lists this path.
     pub fn lists(&self, path: &str) -> bool {
         self.rows.contains_key(path)
     }
 
-    /// Checks one file of the wheel. RECORD and its signatures cannot hold their own hashes.
-    pub fn strike(&mut self, path: &str, dist_info: &str, content: &[u8]) -> Result<(), Refusal> {
+    /// Checks one file of the wheel and removes its row. RECORD and its signatures cannot contain their own hashes.
+    pub fn check(&mut self, path: &str, dist_info: &str, content: &[u8]) -> Result<(), Refusal> {
         let row = self.rows.remove(path);
         if is_record_itself(path, dist_info) {
             return Ok(());
         }
-        let row = row.ok_or_else(|| Refusal::Record("it is not listed in RECORD".to_owned()))?;
+        let row = row.ok_or_else(|| Refusal::Record("the file is not listed".to_owned()))?;
         let (algorithm, hash) = row.hash.split_once('=').unwrap_or((&row.hash, ""));
         let actual = match algorithm {
             "sha256" => base64(&Sha256::digest(content)),
             "sha384" => base64(&Sha384::digest(content)),
             "sha512" => base64(&Sha512::digest(content)),
-            "" => return Err(Refusal::Record("RECORD gives no hash for it".to_owned())),
+            "" => return Err(Refusal::Record("the file is listed without a hash".to_owned())),
             other => {
-                return Err(Refusal::Record(format!(
-                    "RECORD gives a hash of the kind `{other}`, which proves nothing"
-                )));
+                return Err(Refusal::Record(format!("the file is listed with the insecure hash algorithm `{other}`")));
             }
         };
         if hash.trim_end_matches('=') != actual {
-            return Err(Refusal::Record(format!("its {algorithm} is `{actual}`, RECORD says `{hash}`")));
+            return Err(Refusal::Record(format!("the {algorithm} is `{actual}`, but `{hash}` is listed")));
         }
         if !row.size.is_empty() && row.size != content.len().to_string() {
-            return Err(Refusal::Record(format!("its size is {}, RECORD says `{}`", content.len(), row.size)));
+            return Err(Refusal::Record(format!("the size is {}, but `{}` is listed", content.len(), row.size)));
         }
         Ok(())
     }
 
-    /// What RECORD lists and the wheel does not hold.
+    /// Fails if a listed file is missing from the wheel. The error contains the path of the file.
     pub fn finish(self, dist_info: &str) -> Result<(), (String, Refusal)> {
-        let left = self.rows.into_keys().find(|path| !is_record_itself(path, dist_info));
-        match left {
-            Some(path) => Err((path, Refusal::Record("RECORD lists it, but it is not in the wheel".to_owned()))),
+        let missing = self.rows.into_keys().find(|path| !is_record_itself(path, dist_info));
+        match missing {
+            Some(path) => Err((path, Refusal::Record("the file is listed, but missing from the wheel".to_owned()))),
             None => Ok(()),
         }
     }
 }
 
-/// One line of an installed package's RECORD.
+/// A line of an installed package's RECORD.
 pub fn row(path: &str, content: &[u8]) -> String {
     format!("{},sha256={},{}\n", quoted(path), base64(&Sha256::digest(content)), content.len())
 }
@@ -83,12 +85,13 @@ pub fn row_without_hash(path: &str) -> String {
     format!("{},,\n", quoted(path))
 }
 
+/// Whether a path is that of RECORD or of a signature of it.
 pub fn is_record_itself(path: &str, dist_info: &str) -> bool {
     let name = path.strip_prefix(dist_info).and_then(|rest| rest.strip_prefix('/'));
     name.is_some_and(|name| matches!(name, "RECORD" | "RECORD.jws" | "RECORD.p7s"))
 }
 
-/// RFC 4180: values may stand in quotes, in which a quote is doubled.
+/// Splits a CSV line (RFC 4180): values may be quoted, and quotes in them are doubled.
 fn fields(line: &str) -> Option<Vec<String>> {
     let mut fields = Vec::new();
     let mut rest = line;
@@ -127,7 +130,7 @@ fn quoted(path: &str) -> String {
     if path.contains([',', '"']) { format!("\"{}\"", path.replace('"', "\"\"")) } else { path.to_owned() }
 }
 
-/// RFC 4648, section 5, without padding.
+/// URL-safe Base64 without padding (RFC 4648, section 5).
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -144,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_the_one_of_urls() {
+    fn base64_is_url_safe_without_padding() {
         let check = |bytes: &[u8], expected: &str| assert_eq!(base64(bytes), expected);
         check(b"", "");
         check(b"f", "Zg");
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_paths_survive() {
+    fn quoted_paths_are_parsed_and_formatted() {
         assert_eq!(fields("\"a,\"\"b\"\"\",sha256=x,1"), Some(vec!["a,\"b\"".into(), "sha256=x".into(), "1".into()]));
         assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
         assert_eq!(fields("\"a"), None);

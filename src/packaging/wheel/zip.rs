@@ -1,32 +1,36 @@
-//! The members of a zip file, read so that no two readers can disagree about them. What a wheel makes of them is not
-//! known here.
+//! Reads the members of a zip file, and rejects files that other readers could interpret differently. The layout of wheels
+//! is not known here.
 //!
-//! A zip file says most things twice, and readers differ in what they believe (the local header or the central
-//! directory, the first or the last end record, what stands between members). Only files in which both agree, and
-//! in which every byte has exactly one place, are read: members one after the other from the first byte, then the
-//! central directory, then the end record, without a comment. That is what wheel builders write.
-//! The format: APPNOTE.TXT 6.3.10, sections 4.3 to 4.5.
+//! A zip file contains most information twice, and readers differ in which copy they use (the local header or the central
+//! directory, the first or the last end record, data between members). This reader therefore requires that both copies
+//! agree and that every byte is accounted for: the members from the first byte on without gaps, then the central
+//! directory, then the end record without a comment. Wheel builders write exactly this.
+//! Format: APPNOTE.TXT 6.3.10, sections 4.3 to 4.5.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::Refusal;
 
-/// How much a zip file may hold. Declared sizes are held to it before anything is unpacked.
+/// Limits for a zip file. Declared sizes are checked before anything is unpacked.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// The number of members.
     pub members: u64,
+    /// The size of one unpacked member.
     pub member_bytes: u64,
+    /// The size of all unpacked members.
     pub total_bytes: u64,
-    /// How many times larger than the file its content may be, beyond `free_bytes`.
+    /// The ratio of the unpacked size, less `free_bytes`, to the size of the file.
     pub ratio: u64,
+    /// The part of the unpacked size that `ratio` does not apply to.
     pub free_bytes: u64,
-    /// Components of a member's path.
+    /// The number of components in the path of a member.
     pub depth: usize,
 }
 
 impl Default for Limits {
-    /// Twenty times what the largest wheels of the public index hold.
+    /// About twenty times the values of the largest wheels in the public index.
     fn default() -> Limits {
         Limits {
             members: 500_000,
@@ -39,11 +43,16 @@ impl Default for Limits {
     }
 }
 
+/// A member of a zip file.
 #[derive(Clone, Debug)]
 pub struct Member {
+    /// The path; that of a directory ends with `/`.
     pub name: String,
+    /// Whether the member is a directory.
     pub is_directory: bool,
+    /// Whether an execute permission is set.
     pub executable: bool,
+    /// The unpacked size.
     pub size_bytes: u64,
     deflated: bool,
     crc32: u32,
@@ -54,19 +63,19 @@ pub struct Member {
     flags: u16,
 }
 
-/// A refusal and the member it is about.
+/// A refusal, and the member that it is about, if any.
 pub type Fault = (Option<String>, Refusal);
 
-/// In the order of the central directory.
+/// Reads and verifies the headers of all members. They are returned in the order of the central directory.
 pub fn members(file: &mut (impl Read + Seek), limits: &Limits) -> Result<Vec<Member>, Fault> {
     let file_bytes = file.seek(SeekFrom::End(0)).map_err(unread)?;
     let end = end_record(file, file_bytes)?;
     if end.members > limits.members {
-        return Err((None, Refusal::TooLarge(format!("it has {} members, more than {}", end.members, limits.members))));
+        return Err((None, Refusal::TooLarge(format!("{} members, the limit is {}", end.members, limits.members))));
     }
-    // 46 bytes is the least a member takes; what its names and extras may add fits in memory.
+    // A member takes at least 46 bytes. The allowance for names and extra fields still fits in memory.
     if end.directory_bytes > 46 * end.members + (256 << 20) {
-        return Err(structure("its central directory is larger than its members account for"));
+        return Err(structure("the central directory is larger than its members require"));
     }
     let directory = read_at(file, end.directory_at, end.directory_bytes)?;
     let mut rest = Bytes(&directory);
@@ -75,7 +84,7 @@ pub fn members(file: &mut (impl Read + Seek), limits: &Limits) -> Result<Vec<Mem
         members.push(central_header(&mut rest)?);
     }
     if !rest.0.is_empty() {
-        return Err(structure("its central directory holds more than its members"));
+        return Err(structure("the central directory contains data after its last member"));
     }
     check_names(&members, limits)?;
     check_sizes(&members, file_bytes, limits)?;
@@ -83,7 +92,7 @@ pub fn members(file: &mut (impl Read + Seek), limits: &Limits) -> Result<Vec<Mem
     Ok(members)
 }
 
-/// The content, of the declared size and checksum.
+/// The unpacked contents of a member. Size and checksum are verified.
 pub fn content(file: &mut (impl Read + Seek), member: &Member) -> Result<Vec<u8>, Fault> {
     let fail = |refusal| (Some(member.name.clone()), refusal);
     let packed = read_at(file, member.data_at, member.compressed_bytes)?;
@@ -91,21 +100,19 @@ pub fn content(file: &mut (impl Read + Seek), member: &Member) -> Result<Vec<u8>
         let mut decoder = flate2::bufread::DeflateDecoder::new(packed.as_slice());
         let mut content = Vec::new();
         let read = decoder.by_ref().take(member.size_bytes + 1).read_to_end(&mut content);
-        read.map_err(|_| fail(Refusal::Damaged("its compressed data cannot be unpacked")))?;
+        read.map_err(|_| fail(Refusal::Damaged("the compressed data is invalid")))?;
         if decoder.total_in() != member.compressed_bytes {
-            return Err(fail(Refusal::Damaged(
-                "its compressed data is followed by other data, or is longer than it says",
-            )));
+            return Err(fail(Refusal::Damaged("the compressed data does not have the declared size")));
         }
         content
     } else {
         packed
     };
     if content.len() as u64 != member.size_bytes {
-        return Err(fail(Refusal::Damaged("its size is not the declared one")));
+        return Err(fail(Refusal::Damaged("the size differs from the declared size")));
     }
     if crc32fast::hash(&content) != member.crc32 {
-        return Err(fail(Refusal::Damaged("its checksum is not the declared one")));
+        return Err(fail(Refusal::Damaged("the checksum differs from the declared checksum")));
     }
     Ok(content)
 }
@@ -121,42 +128,45 @@ const LOCATOR_BYTES: u64 = 20;
 const END_64_BYTES: u64 = 56;
 
 fn end_record(file: &mut (impl Read + Seek), file_bytes: u64) -> Result<End, Fault> {
-    let end_at = file_bytes.checked_sub(END_BYTES).ok_or_else(|| structure("it is too short for a zip file"))?;
+    let end_at = file_bytes.checked_sub(END_BYTES).ok_or_else(|| structure("the file is too short for a zip file"))?;
     let bytes = read_at(file, end_at, END_BYTES)?;
     let mut bytes = Bytes(&bytes);
     if bytes.u32()? != 0x0605_4b50 {
-        return Err(structure("it does not end with a zip file's end record: it is cut off, or something follows"));
+        return Err(structure(
+            "the file does not end with a zip end record: it is truncated, or data follows the record",
+        ));
     }
     let (disk, directory_disk) = (bytes.u16()?, bytes.u16()?);
     let (on_disk, members) = (bytes.u16()?, bytes.u16()?);
     let (directory_bytes, directory_at, comment) = (bytes.u32()?, bytes.u32()?, bytes.u16()?);
     if disk != 0 || directory_disk != 0 || on_disk != members || comment != 0 {
-        return Err(structure("its end record speaks of several disks, or of a comment that is not there"));
+        return Err(structure("the end record declares several disks or a comment"));
     }
     let end =
         End { members: members.into(), directory_at: directory_at.into(), directory_bytes: directory_bytes.into() };
     let (end, next_at) = end_record_64(file, end_at, end)?;
-    // Sums that overflow cannot be equal to a place in the file.
+    // A sum that overflows cannot be an offset in the file.
     if end.directory_at.checked_add(end.directory_bytes) != Some(next_at) {
-        return Err(structure("its central directory is not where the end record says, right before it"));
+        return Err(structure("the central directory is not directly before the end record"));
     }
     Ok(end)
 }
 
-/// Large files have a second end record, with a locator between it and the first.
+/// Reads the zip64 end record of a large file, which precedes the end record and has a locator between them. Also returns
+/// the offset at which the central directory must end.
 fn end_record_64(file: &mut (impl Read + Seek), end_at: u64, end: End) -> Result<(End, u64), Fault> {
-    let lies = || structure("its two end records disagree");
+    let contradiction = || structure("the two end records disagree");
     let saturated = end.members == 0xffff || end.directory_at == 0xffff_ffff || end.directory_bytes == 0xffff_ffff;
     let locator_at = end_at.checked_sub(LOCATOR_BYTES);
     let locator = locator_at.map(|at| read_at(file, at, LOCATOR_BYTES)).transpose()?.unwrap_or_default();
     let mut locator = Bytes(&locator);
     if locator.0.is_empty() || locator.u32()? != 0x0706_4b50 {
-        return if saturated { Err(lies()) } else { Ok((end, end_at)) };
+        return if saturated { Err(contradiction()) } else { Ok((end, end_at)) };
     }
     let (disk, record_at, disks) = (locator.u32()?, locator.u64()?, locator.u32()?);
     let record_ends_at = locator_at.unwrap_or_default();
     if disk != 0 || disks != 1 || record_at.checked_add(END_64_BYTES) != Some(record_ends_at) {
-        return Err(lies());
+        return Err(contradiction());
     }
     let record = read_at(file, record_at, END_64_BYTES)?;
     let mut record = Bytes(&record);
@@ -174,14 +184,14 @@ fn end_record_64(file: &mut (impl Read + Seek), end_at: u64, end: End) -> Result
         || on_disk != members
         || !agree
     {
-        return Err(lies());
+        return Err(contradiction());
     }
     Ok((End { members, directory_at, directory_bytes }, record_at))
 }
 
 fn central_header(rest: &mut Bytes<'_>) -> Result<Member, Fault> {
     if rest.u32()? != 0x0201_4b50 {
-        return Err(structure("its central directory holds something that is no member"));
+        return Err(structure("the central directory contains an invalid member header"));
     }
     let (_versions, flags, method) = (rest.u32()?, rest.u16()?, rest.u16()?);
     let (_time, crc32, compressed, size) = (rest.u32()?, rest.u32()?, rest.u32()?, rest.u32()?);
@@ -193,22 +203,22 @@ fn central_header(rest: &mut Bytes<'_>) -> Result<Member, Fault> {
     rest.take(comment_bytes.into())?;
     let [size_bytes, compressed_bytes, header_at] = widen(extra, [size, compressed, header_at]).map_err(fail)?;
     if disk != 0 || flags & 0x2041 != 0 {
-        return Err(fail(Refusal::Unsupported("it is encrypted, or on another disk")));
+        return Err(fail(Refusal::Unsupported("encryption or several disks")));
     }
     let deflated = match method {
         0 => false,
         8 => true,
-        _ => return Err(fail(Refusal::Unsupported("its compression is neither `stored` nor `deflate`"))),
+        _ => return Err(fail(Refusal::Unsupported("a compression method other than `stored` and `deflate`"))),
     };
     let mode = attributes >> 16;
     let is_directory = name.ends_with('/');
     match (mode & 0o170_000, is_directory) {
         (0, _) | (0o100_000, false) | (0o040_000, true) => {}
-        (0o120_000, _) => return Err(fail(Refusal::Kind("a symbolic link"))),
-        _ => return Err(fail(Refusal::Kind("neither a file nor a directory, or not the one its name says"))),
+        (0o120_000, _) => return Err(fail(Refusal::Kind("symbolic link"))),
+        _ => return Err(fail(Refusal::Kind("neither a file nor a directory, or inconsistent with the name"))),
     }
     if !deflated && size_bytes != compressed_bytes || is_directory && size_bytes != 0 {
-        return Err(fail(Refusal::Damaged("its sizes contradict each other")));
+        return Err(fail(Refusal::Damaged("the declared sizes are inconsistent")));
     }
     Ok(Member {
         is_directory,
@@ -234,10 +244,10 @@ fn member_name(bytes: &[u8], flags: u16) -> Result<String, Fault> {
     }
 }
 
-/// The values that did not fit in 32 bits stand in an extra field, in this order. Some writers put the others there
-/// too; then they must be the same.
+/// Replaces values that do not fit in 32 bits by those in the zip64 extra field, which is in the same order. If a writer
+/// repeats the other values there as well, they must be the same.
 fn widen<const N: usize>(extra: &[u8], small: [u32; N]) -> Result<[u64; N], Refusal> {
-    let lies = || Refusal::Damaged("its extra fields contradict its header");
+    let contradiction = || Refusal::Damaged("the extra fields contradict the header");
     let large = large_values(extra)?;
     let is_open = |value: u64| value == 0xffff_ffff;
     let mut wide = small.map(u64::from);
@@ -248,26 +258,26 @@ fn widen<const N: usize>(extra: &[u8], small: [u32; N]) -> Result<[u64; N], Refu
         if all && large.0.is_empty() && !is_open(*value) {
             break;
         }
-        let said = large.u64().map_err(|_| lies())?;
-        if !is_open(*value) && said != *value {
-            return Err(lies());
+        let declared = large.u64().map_err(|_| contradiction())?;
+        if !is_open(*value) && declared != *value {
+            return Err(contradiction());
         }
-        *value = said;
+        *value = declared;
     }
-    if large.0.is_empty() { Ok(wide) } else { Err(lies()) }
+    if large.0.is_empty() { Ok(wide) } else { Err(contradiction()) }
 }
 
-/// The one extra field that holds them, if any.
+/// The contents of the zip64 extra field; empty if there is none.
 fn large_values(extra: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let lies = || Refusal::Damaged("its extra fields contradict its header");
+    let contradiction = || Refusal::Damaged("the extra fields contradict the header");
     let mut large = None;
     let mut rest = Bytes(extra);
     while !rest.0.is_empty() {
-        let (id, length) = (rest.u16().map_err(|_| lies())?, rest.u16().map_err(|_| lies())?);
-        match (id, rest.take(length.into()).map_err(|_| lies())?) {
-            (0x0001, _) if large.is_some() => return Err(lies()),
+        let (id, length) = (rest.u16().map_err(|_| contradiction())?, rest.u16().map_err(|_| contradiction())?);
+        match (id, rest.take(length.into()).map_err(|_| contradiction())?) {
+            (0x0001, _) if large.is_some() => return Err(contradiction()),
             (0x0001, value) => large = Some(value.to_vec()),
-            (0x7075, _) => return Err(Refusal::Damaged("it has a second name in its extra fields")),
+            (0x7075, _) => return Err(Refusal::Damaged("an extra field declares a second name")),
             _ => {}
         }
     }
@@ -289,7 +299,7 @@ fn check_names(members: &[Member], limits: &Limits) -> Result<(), Fault> {
     for member in members {
         let mut parents = member.name.match_indices('/').map(|(end, _)| &member.name[..end]);
         if parents.any(|parent| files.contains(parent)) {
-            return Err((Some(member.name.clone()), Refusal::Name("has a file among its directories")));
+            return Err((Some(member.name.clone()), Refusal::Name("has a file as a parent directory")));
         }
     }
     Ok(())
@@ -300,16 +310,16 @@ fn check_name(name: &str, limits: &Limits) -> Result<(), &'static str> {
         return Err("is absolute");
     }
     if name.contains('\\') {
-        return Err("holds a backslash");
+        return Err("contains a backslash");
     }
     if name.chars().any(char::is_control) {
-        return Err("holds a control character");
+        return Err("contains a control character");
     }
     if name.as_bytes().get(1) == Some(&b':') {
         return Err("starts with a drive letter");
     }
     if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err("holds `..`, `.` or nothing between two slashes");
+        return Err("contains `..`, `.` or an empty component");
     }
     if name.split('/').count() > limits.depth || name.len() > 4000 || name.split('/').any(|part| part.len() > 255) {
         return Err("is too long or too deep");
@@ -321,44 +331,41 @@ fn check_sizes(members: &[Member], file_bytes: u64, limits: &Limits) -> Result<(
     let mut total = 0_u64;
     for member in members {
         if member.size_bytes > limits.member_bytes || member.compressed_bytes > file_bytes {
-            let what = format!("it declares {} bytes", member.size_bytes.max(member.compressed_bytes));
+            let what = format!("{} bytes are declared", member.size_bytes.max(member.compressed_bytes));
             return Err((Some(member.name.clone()), Refusal::TooLarge(what)));
         }
         total = total.saturating_add(member.size_bytes);
     }
     if total > limits.total_bytes || total > limits.free_bytes.saturating_add(limits.ratio.saturating_mul(file_bytes)) {
-        return Err((None, Refusal::TooLarge(format!("{file_bytes} bytes would become {total}"))));
+        return Err((None, Refusal::TooLarge(format!("{file_bytes} bytes would expand to {total} bytes"))));
     }
     Ok(())
 }
 
-/// Every byte before the central directory belongs to exactly one member, and each header repeats what the directory
-/// says.
+/// Checks that every byte before the central directory belongs to exactly one member, and that each local header agrees
+/// with the central directory.
 fn check_local_headers(file: &mut (impl Read + Seek), members: &mut [Member], directory_at: u64) -> Result<(), Fault> {
-    let mut by_place: Vec<usize> = (0..members.len()).collect();
-    by_place.sort_by_key(|index| members[*index].header_at);
+    let mut by_offset: Vec<usize> = (0..members.len()).collect();
+    by_offset.sort_by_key(|index| members[*index].header_at);
     let mut expected = 0;
-    for (position, index) in by_place.iter().enumerate() {
-        let next_at = by_place.get(position + 1).map_or(directory_at, |next| members[*next].header_at);
+    for (position, index) in by_offset.iter().enumerate() {
+        let next_at = by_offset.get(position + 1).map_or(directory_at, |next| members[*next].header_at);
         let member = &mut members[*index];
         let fail = |refusal| (Some(member.name.clone()), refusal);
         if member.header_at != expected || next_at < member.header_at {
-            return Err(fail(Refusal::Structure("it overlaps another member, or unaccounted data stands before it")));
+            return Err(fail(Refusal::Structure("the member overlaps another one, or unaccounted data precedes it")));
         }
         let data_at = local_header(file, member)?;
         let data_ends_at = data_at.checked_add(member.compressed_bytes).filter(|end| *end <= next_at);
-        let data_ends_at = data_ends_at.ok_or_else(|| fail(Refusal::Structure("its data overlaps what follows")))?;
+        let data_ends_at = data_ends_at.ok_or_else(|| fail(Refusal::Structure("the data overlaps the next member")))?;
         check_descriptor(file, member, data_ends_at, next_at)?;
         members[*index].data_at = data_at;
         expected = next_at;
     }
-    if expected == directory_at {
-        Ok(())
-    } else {
-        Err(structure("unaccounted data stands before its central directory"))
-    }
+    if expected == directory_at { Ok(()) } else { Err(structure("unaccounted data precedes the central directory")) }
 }
 
+/// Checks a local header and returns the offset of the member's data.
 fn local_header(file: &mut (impl Read + Seek), member: &Member) -> Result<u64, Fault> {
     let fail = |refusal| (Some(member.name.clone()), refusal);
     let header = read_at(file, member.header_at, 30)?;
@@ -374,31 +381,32 @@ fn local_header(file: &mut (impl Read + Seek), member: &Member) -> Result<u64, F
         && flags == member.flags
         && method == if member.deflated { 8 } else { 0 }
         && name == member.name.as_bytes();
-    let said = (crc32, compressed, size);
-    let known = (member.crc32, member.compressed_bytes, member.size_bytes);
-    // With a descriptor behind the data, the header may leave them open.
-    if !same || (said != known && !(member.has_descriptor && said == (0, 0, 0))) {
-        return Err(fail(Refusal::Structure("its local header differs from the central directory")));
+    let declared = (crc32, compressed, size);
+    let expected = (member.crc32, member.compressed_bytes, member.size_bytes);
+    // If a data descriptor follows the data, the header may contain zeros instead.
+    if !same || (declared != expected && !(member.has_descriptor && declared == (0, 0, 0))) {
+        return Err(fail(Refusal::Structure("the local header differs from the central directory")));
     }
     Ok(member.header_at + 30 + name_bytes + extra_bytes)
 }
 
-/// Sizes of 4 or 8 bytes, with or without a signature: whichever fills the gap must say what the directory says.
+/// Checks the data descriptor between `from` and `to`. Its sizes have 4 or 8 bytes, and its signature is optional; the
+/// variant follows from the length.
 fn check_descriptor(file: &mut (impl Read + Seek), member: &Member, from: u64, to: u64) -> Result<(), Fault> {
-    let lies =
-        || (Some(member.name.clone()), Refusal::Structure("its data descriptor differs from the central directory"));
+    let contradiction =
+        || (Some(member.name.clone()), Refusal::Structure("the data descriptor differs from the central directory"));
     let gap = to - from;
     if !member.has_descriptor {
-        let refuse = || (Some(member.name.clone()), Refusal::Structure("unaccounted data follows it"));
+        let refuse = || (Some(member.name.clone()), Refusal::Structure("unaccounted data follows the member"));
         return if gap == 0 { Ok(()) } else { Err(refuse()) };
     }
     if ![12, 16, 20, 24].contains(&gap) {
-        return Err(lies());
+        return Err(contradiction());
     }
     let bytes = read_at(file, from, gap)?;
     let mut bytes = Bytes(&bytes);
     if (gap == 16 || gap == 24) && bytes.u32()? != 0x0807_4b50 {
-        return Err(lies());
+        return Err(contradiction());
     }
     let crc32 = bytes.u32()?;
     let (compressed, size) =
@@ -406,17 +414,17 @@ fn check_descriptor(file: &mut (impl Read + Seek), member: &Member, from: u64, t
     if (crc32, compressed, size) == (member.crc32, member.compressed_bytes, member.size_bytes) {
         Ok(())
     } else {
-        Err(lies())
+        Err(contradiction())
     }
 }
 
-/// Little-endian numbers from the front of a slice.
+/// Reads little-endian numbers from the start of a slice.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
     fn take(&mut self, count: u64) -> Result<&'a [u8], Fault> {
         let count = usize::try_from(count).ok().filter(|count| *count <= self.0.len());
-        let (taken, rest) = self.0.split_at(count.ok_or_else(|| structure("it ends in the middle of a header"))?);
+        let (taken, rest) = self.0.split_at(count.ok_or_else(|| structure("a header is truncated"))?);
         self.0 = rest;
         Ok(taken)
     }
@@ -442,7 +450,11 @@ fn read_at(file: &mut (impl Read + Seek), at: u64, bytes: u64) -> Result<Vec<u8>
     file.seek(SeekFrom::Start(at)).map_err(unread)?;
     let mut content = Vec::new();
     file.take(bytes).read_to_end(&mut content).map_err(unread)?;
-    if content.len() as u64 == bytes { Ok(content) } else { Err(structure("it ends before what it says it holds")) }
+    if content.len() as u64 == bytes {
+        Ok(content)
+    } else {
+        Err(structure("the file is shorter than its headers declare"))
+    }
 }
 
 fn structure(why: &'static str) -> Fault {

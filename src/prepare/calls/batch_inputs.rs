@@ -25,7 +25,7 @@ use crate::tools::Partition;
 pub struct RepositoryInputs {
     graph: Arc<TargetGraph>,
     dependencies: Option<Arc<Dependencies>>,
-    settings: inference::Settings,
+    settings: inference::InferenceSettings,
     roots: Arc<SourceRoots>,
 }
 
@@ -41,7 +41,7 @@ impl RepositoryInputs {
         Ok(RepositoryInputs {
             graph: session.load_graph()?,
             dependencies: if needed { Some(session.infer_all()?) } else { None },
-            settings: inference::Settings::of(session.config())?,
+            settings: inference::InferenceSettings::from_config(session.config())?,
             roots: session.find_source_roots()?,
         })
     }
@@ -97,7 +97,7 @@ impl<'r> BatchInputs<'r> {
         let (mut source_roots, mut wanted) = (Vec::new(), None);
         let roots = self.closure_roots(config, enabled, targets)?;
         if !roots.is_empty() {
-            let closure = self.closures.as_ref().map(|closures| closures.of(roots.iter(), Follow::All));
+            let closure = self.closures.as_ref().map(|closures| closures.compute(roots.iter(), Follow::All));
             let closure: Closure<'_> = closure.unwrap_or_default();
             others.extend(closure.files.iter().map(|file| (*file).clone()));
             source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
@@ -160,7 +160,7 @@ impl<'r> BatchInputs<'r> {
 
     /// Files that a tool tells first-party code by, if it does.
     fn landmarks<'f>(&self, enabled: &EnabledCall, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
-        if !enabled.call.tells_own_code {
+        if !enabled.call.needs_landmarks {
             return Vec::new();
         }
         let landmarks = self.landmarks.get_or_init(|| {
@@ -168,7 +168,9 @@ impl<'r> BatchInputs<'r> {
             let is_generator = |target: &Target| Kind::find(&target.kind).is_some_and(Kind::is_generator);
             let is_python = |target: &&Target| kind::is_python(&target.kind) && !is_generator(target);
             let targets = self.repository.graph.targets().filter(is_python);
-            PackageMarkers::new(targets.flat_map(|target| &target.sources), &|dir| self.repository.roots.of_dir(dir))
+            PackageMarkers::new(targets.flat_map(|target| &target.sources), &|dir| {
+                self.repository.roots.find_for_dir(dir)
+            })
         });
         landmarks.for_files(files)
     }

@@ -111,7 +111,7 @@ impl Partitions {
         selection: &Selection,
         call: &Call,
     ) -> Result<Partitions, Error> {
-        let settings = inference::Settings::of(config)?;
+        let settings = inference::InferenceSettings::from_config(config)?;
         let default = toolchains::default_constraints(config);
         let mut all_constraints: BTreeSet<Vec<String>> = BTreeSet::new();
         let mut by_key: BTreeMap<PartitionKey, Vec<(&RelPath, &Address)>> = BTreeMap::new();

@@ -34,7 +34,7 @@ pub fn plan(session: &mut Session, calls: &[PartitionedCall], force: bool) -> Re
         roots.extend(mypy::source_plugins(session, &checker.tool.scope).unwrap_or_default());
     }
     let dependencies = session.infer_for(&roots)?;
-    let settings = inference::Settings::of(session.config())?;
+    let settings = inference::InferenceSettings::from_config(session.config())?;
     let source_roots = session.find_source_roots()?;
     let closures = Closures::new(&graph, &dependencies, &settings, &source_roots);
     let reported = selected.iter().cloned().chain(dependencies.transitive(&selected)).collect();
@@ -81,7 +81,7 @@ impl CheckPlanner<'_, '_> {
         let (tool, constraints) = (&checker.tool, &key.constraints);
         let graph = self.planner.session.load_graph()?;
         let closures = self.closures;
-        let closure = closures.of(targets.iter().copied(), Follow::All);
+        let closure = closures.compute(targets.iter().copied(), Follow::All);
         self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
         let context = self.planner.session.context.clone();
         let config = &context.config;

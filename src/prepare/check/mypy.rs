@@ -99,7 +99,7 @@ impl CheckPlanner<'_, '_> {
         }
         let graph = self.planner.session.load_graph()?;
         let roots = source_plugins(self.planner.session, scope)?;
-        let closure = self.closures.of(&roots, Follow::All);
+        let closure = self.closures.compute(&roots, Follow::All);
         let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
         let files = closure.files.iter().map(|file| (*file).clone()).collect();
         let source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();

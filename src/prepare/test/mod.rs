@@ -55,7 +55,7 @@ pub struct PlannedTest {
 pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Error> {
     let graph = session.load_graph()?;
     let dependencies = session.infer_for(&tests.iter().cloned().collect())?;
-    let settings = inference::Settings::of(session.config())?;
+    let settings = inference::InferenceSettings::from_config(session.config())?;
     let roots = session.find_source_roots()?;
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
     session.report_inference(&dependencies, &tests.iter().cloned().chain(dependencies.transitive(tests)).collect())?;
@@ -100,7 +100,7 @@ impl TestPlanner<'_, '_> {
     fn plan_batch(&mut self, batch: TestBatch<'_>, closures: &Closures<'_>) -> Result<PlannedTest, Error> {
         let addresses: Vec<Address> = batch.targets.iter().map(|target| target.address.clone()).collect();
         let timeout = total_timeout(&self.settings, &batch.targets);
-        let closure = closures.of(&addresses, Follow::All);
+        let closure = closures.compute(&addresses, Follow::All);
         let step = match self.plan_process(batch, timeout, &closure) {
             // A missing plugin concerns all tests.
             Err(error @ Error::NoPlugin { .. }) => return Err(error),

@@ -152,12 +152,12 @@ impl Kind {
     }
 }
 
-/// Whether a type is one of Python's own: their names begin with `python_`.
+/// Whether a target type is one of the Python backend: their names begin with `python_`.
 pub fn is_python(kind: &str) -> bool {
     kind.starts_with("python_")
 }
 
-/// Sorted by name.
+/// All target types, sorted by name.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
     table().values().copied()
 }

@@ -1,5 +1,5 @@
-//! A lockfile of any format, whatever it holds: it is read and chosen from, or refused with a place. What stands below
-//! the line `--- sidecar` is its sidecar. Used by the test of mutations and by the fuzzer.
+//! The property of lockfiles: any text is parsed and resolved, or rejected with a location. Text below the line
+//! `--- sidecar` is the metadata sidecar of the lockfile. Used by the mutation tests and by the fuzzer.
 
 use waders::packaging::Environment;
 use waders::packaging::lockfile::parse;
@@ -18,8 +18,8 @@ pub fn check(text: &[u8]) {
             drop(resolve_whole(&lock, &environment));
         }
         Err(error) => {
-            let place = error.place.unwrap_or_else(|| panic!("no place: {error}"));
-            assert!((1..=lines).contains(&place.line) && place.column > 0, "{error}: in {lines} lines");
+            let place = error.place.unwrap_or_else(|| panic!("no location: {error}"));
+            assert!((1..=lines).contains(&place.line) && place.column > 0, "{error}: in a file of {lines} lines");
         }
     }
 }

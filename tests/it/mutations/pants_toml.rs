@@ -1,16 +1,16 @@
-//! A settings file, whatever it holds: it is read, or refused with a place. Used by the test of mutations and by the
-//! fuzzer.
+//! The property of settings files: any text is accepted, or rejected with a location. Used by the mutation tests and by
+//! the fuzzer.
 
 use std::path::Path;
 
 use waders::cli::invocation;
 use waders::config::Environment;
-use waders::inference::{Settings, SourceRoots};
+use waders::inference::{InferenceSettings, SourceRoots};
 use waders::report::Message;
 
 pub fn check(text: &[u8]) {
-    thread_local!(static GROUND: tempfile::TempDir = tempfile::tempdir().unwrap());
-    GROUND.with(|ground| check_in(ground.path(), text));
+    thread_local!(static REPOSITORY: tempfile::TempDir = tempfile::tempdir().unwrap());
+    REPOSITORY.with(|repository| check_in(repository.path(), text));
 }
 
 fn check_in(root: &Path, text: &[u8]) {
@@ -20,14 +20,14 @@ fn check_in(root: &Path, text: &[u8]) {
         Environment { vars, home: Some("/home/u".into()), cwd: root.to_owned(), ..Environment::default() };
     match invocation::read(&["list".to_owned(), "::".to_owned()], environment) {
         Ok(invocation) => {
-            drop(Settings::of(&invocation.config));
+            drop(InferenceSettings::from_config(&invocation.config));
             let patterns = invocation.config.list("source", "root_patterns");
             drop(SourceRoots::new(&patterns, &invocation.config.list("source", "marker_filenames"), []));
         }
         Err(error) => {
             let message = Message::from_error(&error, error.hint().as_deref()).render(false);
-            let has_place = message.contains("pants.toml") || message.contains("[cli.alias]");
-            assert!(has_place, "{message}");
+            let has_location = message.contains("pants.toml") || message.contains("[cli.alias]");
+            assert!(has_location, "{message}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The files that a shell script sources: text in, paths out. Which target owns them is `infer`'s.
+//! Finds the files that a shell script sources. Works on text alone; `infer` finds the targets that own the files.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -7,8 +7,9 @@ use regex::Regex;
 
 use crate::base::RelPath;
 
-/// As shellcheck finds them: paths from the build root that are written out, and those of its directive for others.
-pub fn sourced(text: &str) -> BTreeSet<RelPath> {
+/// The files that `text` sources, relative to the build root. Follows shellcheck: literal paths are recognised, and a
+/// `# shellcheck source=` directive names the file for a path with variables.
+pub fn find_sourced_files(text: &str) -> BTreeSet<RelPath> {
     static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
         let command = r#"(?:^|[;&|({!]|\b(?:then|do|else))[ \t]*(?:source|\.)[ \t]+(?:"([^"$`]+)"|'([^']+)'|([^\s"'$`;&|()<>]+))"#;
         Regex::new(command).expect("a pattern that tests compile")
@@ -30,12 +31,12 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        let found = sourced(text);
+        let found = find_sourced_files(text);
         assert_eq!(found.iter().map(RelPath::as_str).collect::<Vec<_>>(), expected, "{text}");
     }
 
     #[test]
-    fn written_out_paths_are_found_wherever_a_command_may_stand() {
+    fn literal_paths_are_found_in_every_command_position() {
         check("source a/x.sh\n. ./b.sh", &["a/x.sh", "b.sh"]);
         check("  if true; then source 'a b.sh'; fi", &["a b.sh"]);
         check("[ -f x.sh ] && . \"x.sh\" arg", &["x.sh"]);
@@ -43,12 +44,12 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_it_is_none() {
+    fn similar_text_is_not_a_source_command() {
         check("echo source a.sh\n# source b.sh\nresource c.sh\nsource $DIR/d.sh\n./run.sh e.sh\nsource ../f.sh", &[]);
     }
 
     #[test]
-    fn a_directive_says_what_a_variable_means() {
+    fn a_directive_names_the_file_for_a_path_with_variables() {
         check("# shellcheck source=lib/x.sh\nsource \"$LIB/x.sh\"", &["lib/x.sh"]);
         check("# shellcheck disable=SC1 source=x.sh", &["x.sh"]);
         check("# shellcheck source=/dev/null\n. $X", &[]);

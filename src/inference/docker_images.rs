@@ -1,14 +1,14 @@
-//! What a `docker_image` depends on beyond what is written: the images it starts from, and the packages that its
-//! Dockerfile copies by the names they get when they are built.
+//! Infers the dependencies of `docker_image` targets: their base images, and the packages that the Dockerfile copies by
+//! their output paths. Parsing is done in `dockerfile`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::inference::dockerfile::Dockerfile;
-use crate::inference::numbered::{Number, Numbered};
+use crate::inference::target_index::{TargetId, TargetIndex};
 use crate::targets::kind;
 use crate::targets::{Address, Target, Value, dependencies};
 
-/// The types that `package` makes a file or an image of.
+/// The target types that the goal `package` builds.
 const PACKAGES: [&str; 11] = [
     kind::ARCHIVE,
     kind::DOCKER_IMAGE,
@@ -23,34 +23,37 @@ const PACKAGES: [&str; 11] = [
     kind::SCIE_BINARY,
 ];
 
-/// All packages, by the path of what is made of them. What has a default path is there without its ending.
+/// All packages, by output path.
 #[derive(Debug, Default)]
 pub struct Packages {
-    set: HashMap<String, Vec<Number>>,
-    by_default: HashMap<String, Vec<Number>>,
+    /// By `output_path`.
+    by_output_path: HashMap<String, Vec<TargetId>>,
+    /// By default output path without extension, for targets that set no `output_path`.
+    by_default_path: HashMap<String, Vec<TargetId>>,
 }
 
 impl Packages {
-    pub fn of(targets: &Numbered<'_>) -> Packages {
+    /// Collects the packages among all targets.
+    pub fn collect(targets: &TargetIndex<'_>) -> Packages {
         let mut packages = Packages::default();
-        for (number, target) in targets.iter().filter(|(_, target)| PACKAGES.contains(&target.kind.as_str())) {
+        for (id, target) in targets.iter().filter(|(_, target)| PACKAGES.contains(&target.kind.as_str())) {
             match target.fields.get("output_path").and_then(Value::as_str) {
-                Some(path) => packages.set.entry(path.to_owned()).or_default().push(number),
-                None => packages.by_default.entry(default_path(&target.address)).or_default().push(number),
+                Some(path) => packages.by_output_path.entry(path.to_owned()).or_default().push(id),
+                None => packages.by_default_path.entry(default_path(&target.address)).or_default().push(id),
             }
         }
         packages
     }
 
-    fn at(&self, path: &str) -> impl Iterator<Item = Number> {
+    fn at(&self, path: &str) -> impl Iterator<Item = TargetId> {
         let path = path.strip_prefix("./").unwrap_or(path);
         let bare = path.rsplit_once('.').filter(|(_, ending)| !ending.contains('/')).map(|(bare, _)| bare);
-        let without_ending = [Some(path), bare].into_iter().flatten().filter_map(|path| self.by_default.get(path));
-        self.set.get(path).into_iter().chain(without_ending).flatten().copied()
+        let without_ending = [Some(path), bare].into_iter().flatten().filter_map(|path| self.by_default_path.get(path));
+        self.by_output_path.get(path).into_iter().chain(without_ending).flatten().copied()
     }
 }
 
-/// `src.app/main`, as Pants names it.
+/// The default output path without extension, as Pants defines it: `src.app/main`.
 fn default_path(address: &Address) -> String {
     let name = address.generated.as_ref().map_or(address.name.clone(), |generated| generated.replace('.', "_"));
     let parameters: Vec<String> = address.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -60,20 +63,21 @@ fn default_path(address: &Address) -> String {
     if dir.is_empty() { file } else { format!("{dir}/{file}") }
 }
 
-/// The text of an image's Dockerfile where the BUILD file has it.
+/// The text of a Dockerfile that is written in the BUILD file, in the field `instructions`.
 pub fn instructions(image: &Target) -> Option<String> {
     let instructions = image.fields.get("instructions")?.items()?;
     Some(instructions.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"))
 }
 
-/// `build_args` are those of the settings, as `NAME=value`.
-pub fn implied(
+/// Finds the packages that an image depends on. `text` is its Dockerfile; `build_args` are the default build arguments as
+/// `NAME=value`.
+pub fn find_packages(
     image: &Target,
     text: &str,
     build_args: &[String],
-    targets: &Numbered<'_>,
+    targets: &TargetIndex<'_>,
     packages: &Packages,
-) -> Vec<Number> {
+) -> Vec<TargetId> {
     let file = Dockerfile::parse(text);
     let own = image.fields.get("extra_build_args").map(Value::strings).unwrap_or_default();
     let given: BTreeMap<&str, &str> =
@@ -82,10 +86,10 @@ pub fn implied(
         .addresses(&given)
         .into_iter()
         .filter_map(|written| dependencies::resolve(targets.graph, image, written).ok());
-    let named = named.flatten().filter_map(|address| targets.number(&address));
-    let is_package = |number: &Number| PACKAGES.contains(&targets.get(*number).kind.as_str());
+    let named = named.flatten().filter_map(|address| targets.id(&address));
+    let is_package = |id: &TargetId| PACKAGES.contains(&targets.get(*id).kind.as_str());
     let copied = file.copied.iter().flat_map(|path| packages.at(path));
-    named.filter(is_package).chain(copied).filter(|number| targets.get(*number).address != image.address).collect()
+    named.filter(is_package).chain(copied).filter(|id| targets.get(*id).address != image.address).collect()
 }
 
 #[cfg(test)]
@@ -111,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_depends_on_the_image_that_it_starts_from() {
+    fn an_image_depends_on_its_base_image() {
         let repository = repository()
             .target("docker_image", "docker:base", &[])
             .target("docker_image", "docker:other", &[])
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_depends_on_what_it_sources() {
+    fn a_script_depends_on_the_files_that_it_sources() {
         repository()
             .target("shell_source", "lib/x.sh", &[])
             .file("app/run.sh", "source lib/x.sh\n. nowhere.sh\n")

@@ -1,27 +1,27 @@
-//! How deep a file nests, before recursions over it find out. Estimates from above; nothing is parsed here.
+//! Limits that protect recursive code from deeply nested files. The nesting depth is estimated from above, without
+//! parsing.
 
 use ruff_python_ast::token::{Token, TokenKind};
 
-/// Longer files are data rather than code.
+/// Longer files are assumed to be data and are not parsed.
 const MAX_BYTES: usize = 32 << 20;
-/// The parser grows its stack with the nesting. Python itself refuses anything near this.
+/// The parser grows its stack with the nesting depth. CPython rejects files that are nested much less deeply.
 const MAX_NESTING: usize = 50_000;
-/// Freeing a tree recurses as deep as the tree; a small thread's stack (2 MB) holds several times this many levels.
+/// Dropping a syntax tree recurses to the depth of the tree. A thread's stack of 2 MB holds several times this many levels.
 const MAX_DROP_DEPTH: usize = 2_000;
 
-/// Can the parser be asked to read this text?
+/// Whether the parser can safely read this text.
 pub fn is_parsable(text: &str) -> bool {
-    text.len() <= MAX_BYTES && depth_of_brackets(text.as_bytes()) <= MAX_NESTING
+    text.len() <= MAX_BYTES && estimate_parser_depth(text.as_bytes()) <= MAX_NESTING
 }
 
-/// Can the tree of these tokens be freed by recursion?
+/// Whether the syntax tree of these tokens can be dropped by recursion.
 pub fn is_droppable(tokens: &[Token]) -> bool {
-    depth_of_tree(tokens) <= MAX_DROP_DEPTH
+    estimate_tree_depth(tokens) <= MAX_DROP_DEPTH
 }
 
-/// An upper estimate of how deep the parser would recurse: open brackets, and what may be an operator since the
-/// last comma or line.
-fn depth_of_brackets(text: &[u8]) -> usize {
+/// An upper bound of the parser's recursion depth: open brackets, plus possible operators since the last comma or line.
+fn estimate_parser_depth(text: &[u8]) -> usize {
     let (mut open, mut operators, mut deepest) = (0_usize, 0_usize, 0_usize);
     for byte in text {
         match byte {
@@ -37,8 +37,9 @@ fn depth_of_brackets(text: &[u8]) -> usize {
     deepest
 }
 
-/// An upper estimate of how deep the tree is: the tokens of each open bracket's current element, and the indentation.
-fn depth_of_tree(tokens: &[Token]) -> usize {
+/// An upper bound of the depth of the syntax tree: the tokens of the current element of each open bracket, plus the
+/// indentation.
+fn estimate_tree_depth(tokens: &[Token]) -> usize {
     let (mut open, mut total, mut indentation, mut deepest) = (vec![0_usize], 0_usize, 0_usize, 0_usize);
     let mut lambdas = 0_usize;
     for token in tokens {
@@ -46,7 +47,7 @@ fn depth_of_tree(tokens: &[Token]) -> usize {
             TokenKind::Indent => indentation += 1,
             TokenKind::Dedent => indentation = indentation.saturating_sub(1),
             TokenKind::Newline => (open, total, lambdas) = (vec![0], 0, 0),
-            // The commas of its parameters do not end it.
+            // The commas between its parameters do not end a lambda.
             TokenKind::Lambda => lambdas += 1,
             TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => open.push(0),
             TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace if open.len() > 1 => {
@@ -69,14 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_parser_should_be_asked_is_known() {
+    fn deep_nesting_and_huge_files_are_not_parsable() {
         assert!(!is_parsable(&"(".repeat(1_000_000)));
         assert!(!is_parsable(&"not ".repeat(1_000_000)));
         assert!(!is_parsable(&"x".repeat(MAX_BYTES + 1)));
     }
 
     #[test]
-    fn long_is_not_deep() {
+    fn a_long_flat_file_is_parsable() {
         assert!(is_parsable(&"x = 1 + 2 - 3\n".repeat(100_000)));
         assert!(is_parsable(&format!("X = [{}]", "-1, ".repeat(1_000_000))));
     }

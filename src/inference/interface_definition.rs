@@ -1,5 +1,5 @@
-//! One interface definition, a `.proto` or `.thrift` file: text in, what it imports and which Python modules are made of
-//! it out. Whose it is stands in `definitions`.
+//! Parses one interface definition, a `.proto` or `.thrift` file: its imports, and the Python modules generated from it.
+//! Works on text alone; `definition_index` knows which targets own the files.
 
 use std::sync::LazyLock;
 
@@ -8,40 +8,50 @@ use regex::Regex;
 use crate::targets::Target;
 use crate::targets::kind;
 
+/// An interface definition language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Language {
+    /// Protocol buffers (`.proto`).
     Protobuf,
+    /// Apache Thrift (`.thrift`).
     Thrift,
 }
 
+/// One parsed interface definition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
-    /// Paths of other definitions, from some source root.
+    /// The definitions that it imports, in the order of the file.
     pub imports: Vec<Import>,
-    /// The package that Thrift's `namespace py` asks for.
+    /// The package that Thrift's `namespace py` names.
     namespace: Option<String>,
 }
 
+/// An import of another definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
+    /// The path of the imported file, relative to a source root.
     pub path: String,
-    /// From 1.
+    /// The line of the import, from 1.
     pub line: u32,
 }
 
-/// A way to make services of a protocol buffer.
+/// A protoc plugin that generates a further module for a protocol buffer with services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grpc {
+pub struct GrpcPlugin {
+    /// Replaces `.proto` in the name of the generated module.
     pub suffix: &'static str,
+    /// The library that the generated module imports.
     pub runtime: &'static str,
 }
 
-pub const GRPCIO: Grpc = Grpc { suffix: "_pb2_grpc", runtime: "grpc" };
-pub const GRPCLIB: Grpc = Grpc { suffix: "_grpc", runtime: "grpclib" };
+/// The plugin of the `grpcio` project.
+pub const GRPCIO: GrpcPlugin = GrpcPlugin { suffix: "_pb2_grpc", runtime: "grpc" };
+/// The plugin of the `grpclib` project.
+pub const GRPCLIB: GrpcPlugin = GrpcPlugin { suffix: "_grpc", runtime: "grpclib" };
 
 impl Language {
-    /// Nothing for a target that is no definition.
-    pub fn of(target: &Target) -> Option<Language> {
+    /// The language of a target; `None` if the target is not an interface definition.
+    pub fn from_target(target: &Target) -> Option<Language> {
         match target.kind.as_str() {
             kind::PROTOBUF_SOURCE => Some(Language::Protobuf),
             kind::THRIFT_SOURCE => Some(Language::Thrift),
@@ -49,7 +59,7 @@ impl Language {
         }
     }
 
-    /// The section of settings for the Python that is made of it.
+    /// The settings section for Python code generation.
     pub fn scope(self) -> &'static str {
         match self {
             Language::Protobuf => "python-protobuf",
@@ -57,7 +67,7 @@ impl Language {
         }
     }
 
-    /// The module that all generated code imports.
+    /// The runtime module that all generated code imports.
     pub fn runtime(self) -> &'static str {
         match self {
             Language::Protobuf => "google.protobuf",
@@ -67,7 +77,7 @@ impl Language {
 }
 
 impl Definition {
-    /// Found by patterns, as in Pants: a comment that looks like an import is one.
+    /// Finds imports with regular expressions, as Pants does. An import in a comment is therefore found as well.
     pub fn parse(language: Language, text: &str) -> Definition {
         static PROTOBUF: LazyLock<Regex> = LazyLock::new(|| {
             let import = r#"import\s*(?:\spublic|\sweak)?\s*['"](.+?\.proto)['"]\s*;"#;
@@ -86,15 +96,15 @@ impl Definition {
         }
     }
 
-    /// `stripped`: the file below its source root. `grpc`: the services that are asked for.
-    pub fn modules(&self, language: Language, stripped: &str, grpc: &[Grpc]) -> Vec<String> {
+    /// The names of the generated Python modules. `path` is relative to the source root; `grpc` are the enabled plugins.
+    pub fn modules(&self, language: Language, path: &str, grpc: &[GrpcPlugin]) -> Vec<String> {
         match language {
             Language::Protobuf => {
                 let suffixes = std::iter::once("_pb2").chain(grpc.iter().map(|grpc| grpc.suffix));
-                suffixes.map(|suffix| stripped.replace(".proto", suffix).replace('/', ".")).collect()
+                suffixes.map(|suffix| path.replace(".proto", suffix).replace('/', ".")).collect()
             }
             Language::Thrift => {
-                let name = stripped.rsplit('/').next().unwrap_or(stripped);
+                let name = path.rsplit('/').next().unwrap_or(path);
                 let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
                 let package = self.namespace.as_deref().unwrap_or(stem);
                 ["ttypes", "constants"].map(|module| format!("{package}.{module}")).into()
@@ -127,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn imports_of_protocol_buffers_are_found() {
+    fn protobuf_imports_are_found() {
         let check = |text, imports: &[&str]| check(Language::Protobuf, text, imports, &["a.b.x"]);
         check("import \"a/b.proto\";\nimport 'c.proto' ;", &["a/b.proto", "c.proto"]);
         check("import public \"a.proto\"; import weak \"b.proto\";", &["a.proto", "b.proto"]);
@@ -136,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn an_import_has_its_line() {
+    fn imports_have_line_numbers() {
         let definition = Definition::parse(Language::Protobuf, "\nimport 'a.proto';\n\nimport 'b.proto';");
         assert_eq!(definition.imports.iter().map(|import| import.line).collect::<Vec<_>>(), [2, 4]);
     }
 
     #[test]
-    fn includes_and_the_namespace_of_thrift_are_found() {
+    fn thrift_includes_and_namespaces_are_found() {
         let check = |text, imports: &[&str], package: &str| {
             let modules = ["ttypes", "constants"].map(|module| format!("{package}.{module}"));
             check(Language::Thrift, text, imports, &[&modules[0], &modules[1]]);
@@ -152,8 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn modules_follow_the_path_of_a_protocol_buffer() {
-        let modules = |grpc: &[Grpc]| Definition::default().modules(Language::Protobuf, "a/b.proto", grpc);
+    fn protobuf_modules_are_named_after_the_path() {
+        let modules = |grpc: &[GrpcPlugin]| Definition::default().modules(Language::Protobuf, "a/b.proto", grpc);
         assert_eq!(modules(&[]), ["a.b_pb2"]);
         assert_eq!(modules(&[GRPCIO, GRPCLIB]), ["a.b_pb2", "a.b_pb2_grpc", "a.b_grpc"]);
     }
