@@ -14,10 +14,10 @@
 //!
 //! | room | lives there | may use |
 //! |---|---|---|
-//! | `base` | digest, relative path, glob, text | - |
+//! | `base` | digest, relative path, glob, positions in text | - |
 //! | `tracked` | the files and variables that a plan read, each read recorded | base |
-//! | `store` | blobs, trees, images, archives, the index; what is known of one checkout | base tracked |
-//! | `net` | HTTP with the user's TLS, proxy and index settings; listings of files | base |
+//! | `store` | blobs, trees, images, archives, the index; the recorded state of one checkout | base tracked |
+//! | `net` | HTTP with the user's TLS, proxy and index settings; file listings | base |
 //! | `action` | command, policy, graph, key, outcome, event | base |
 //! | `engine` | executor, action cache, runner, fetch, cancellation | base store net action |
 //! | `config` | option table, loading, precedence, interpolation, typed settings | base tracked |
@@ -33,6 +33,8 @@
 //! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action engine config build_file targets inference packaging toolchain tools plan report session |
 //! | `goals` | one small file for each goal | base tracked store action engine config build_file targets inference packaging tools plan report session prepare |
 //! | `cli` | arguments, dispatch, exit codes, completions | base config targets report session goals |
+
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod action;
 pub mod base;

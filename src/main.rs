@@ -8,6 +8,7 @@ use waders::config::Environment;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+#[expect(clippy::print_stderr, reason = "no user interface exists without an environment")]
 fn main() {
     // This must come first: the program is also its own spawner, which must be single-threaded.
     waders_sandbox::spawner_main_if_asked();

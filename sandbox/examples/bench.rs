@@ -3,6 +3,8 @@
 //!
 //! `bench <static program on the host> [runs] [pause in µs]`: during a pause the spawner can prepare the next sandbox.
 
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;

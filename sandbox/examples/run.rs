@@ -3,6 +3,8 @@
 //! `run [ro:<host>:<inside> | rw:<host>:<inside> | tmp:<inside> | env:<NAME=value>]… -- <program> [argument]…`
 //! The sandbox always contains the host's `/usr`, an empty `/tmp` and an empty HOME.
 
+#![allow(clippy::print_stderr)]
+
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::process::ExitCode;

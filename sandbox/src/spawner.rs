@@ -25,6 +25,7 @@ const UNISOLATED_SPAWNER_ARG: &str = "--waders-unisolated-spawner";
 
 /// Turns this process into a spawner if [`Spawner::start`] started it as one, and then does not return; otherwise does
 /// nothing. Must be the first statement of `main`, before any thread starts.
+#[expect(clippy::print_stderr, reason = "the spawner has no other way to report why it ends")]
 pub fn spawner_main_if_asked() {
     let unisolated = match std::env::args_os().nth(1) {
         Some(arg) if arg == OsStr::new(SPAWNER_ARG) => false,
@@ -243,6 +244,7 @@ struct Process {
 }
 
 impl Process {
+    #[expect(clippy::disallowed_methods, reason = "the spawner starts the containers in which steps run")]
     fn start(program: &Path, arg: &str) -> Result<Process, Error> {
         let (socket, theirs) = wire::socket_pair()?;
         let mut child = Command::new(program)

@@ -1,5 +1,7 @@
 //! Runs the goals of a command line one after the other until one fails, or shows help or completions.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "no user interface exists before a run starts")]
+
 use std::io::IsTerminal;
 use std::time::Instant;
 
@@ -68,6 +70,7 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
             session.ui.error(&format!("goal `{name}` is not implemented yet"), Some(&hint));
             return ExitCode::Failure.number();
         };
+        #[expect(clippy::disallowed_methods, reason = "the log contains the duration of each goal")]
         let started = Instant::now();
         let result = goal(session);
         let seconds = started.elapsed().as_secs_f64();

@@ -19,6 +19,7 @@ pub struct Environment {
 
 impl Environment {
     /// The environment of this process. Variables that are not UTF-8 are left out, since no setting can use them.
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
     pub fn from_process() -> std::io::Result<Environment> {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))

@@ -10,7 +10,7 @@ const MAX_DEPTH: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unexpected {
     /// The expected syntax.
-    pub wanted: &'static str,
+    pub expected: &'static str,
     /// The byte offset of the error.
     pub offset: usize,
 }
@@ -52,8 +52,8 @@ impl<'a> Reader<'a> {
         Reader { text, at: 0 }
     }
 
-    fn refuse<T>(&self, wanted: &'static str) -> Result<T, Unexpected> {
-        Err(Unexpected { wanted, offset: self.at })
+    fn refuse<T>(&self, expected: &'static str) -> Result<T, Unexpected> {
+        Err(Unexpected { expected, offset: self.at })
     }
 
     /// Skips white space and returns the next character.
@@ -63,10 +63,10 @@ impl<'a> Reader<'a> {
         self.text[self.at..].chars().next()
     }
 
-    fn take(&mut self, wanted: char) -> bool {
-        let found = self.next_char() == Some(wanted);
+    fn take(&mut self, expected: char) -> bool {
+        let found = self.next_char() == Some(expected);
         if found {
-            self.at += wanted.len_utf8();
+            self.at += expected.len_utf8();
         }
         found
     }

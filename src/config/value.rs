@@ -70,8 +70,8 @@ fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidValue> {
 }
 
 fn scalar(kind: Kind, value: &Value) -> Result<Value, InvalidValue> {
-    let wanted = describe(kind);
-    let refuse = || invalid(format!("{} is not {wanted}", show(value)));
+    let expected = describe(kind);
+    let refuse = || invalid(format!("{} is not {expected}", show(value)));
     match (kind, value) {
         (Kind::Bool, Value::Bool(_)) => Ok(value.clone()),
         (Kind::Bool, Value::String(text)) => match text.to_ascii_lowercase().as_str() {
@@ -91,7 +91,7 @@ fn scalar(kind: Kind, value: &Value) -> Result<Value, InvalidValue> {
         (Kind::Choice(choices), Value::String(text)) if choices.contains(&text.as_str()) => Ok(value.clone()),
         (Kind::Choice(choices), Value::String(text)) => {
             let hint = nearest(text, choices.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-            Err(InvalidValue { message: format!("{} is not {wanted}", show(value)), hint })
+            Err(InvalidValue { message: format!("{} is not {expected}", show(value)), hint })
         }
         _ => refuse(),
     }
@@ -178,7 +178,7 @@ fn dict_edits(value: &Value) -> Result<Vec<Edit>, InvalidValue> {
 fn unexpected_text(text: &str, unexpected: &literal::Unexpected) -> String {
     let rest: String = text[unexpected.offset..].chars().take(20).collect();
     let found = if rest.is_empty() { "the end".to_owned() } else { format!("`{rest}`") };
-    format!("`{}` is not a valid value: expected {}, found {found}", shorten(text), unexpected.wanted)
+    format!("`{}` is not a valid value: expected {}, found {found}", shorten(text), unexpected.expected)
 }
 
 fn show(value: &Value) -> String {

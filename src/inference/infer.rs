@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use crate::targets::kind;
 use crate::base::RelPath;
 use crate::inference::ancestor_files::{AncestorFiles, find_ancestor_files};
 use crate::inference::definition_index::DefinitionIndex;
@@ -156,7 +157,7 @@ fn index_assets<'a>(settings: &InferenceSettings, targets: &TargetIndex<'a>) -> 
 
 fn index_extensions<'a>(targets: &TargetIndex<'a>) -> FxHashMap<&'a str, Vec<String>> {
     let mut extensions: FxHashMap<&str, Vec<String>> = FxHashMap::default();
-    for (_, target) in targets.iter().filter(|(_, target)| target.kind == "python_distribution") {
+    for (_, target) in targets.iter().filter(|(_, target)| target.kind == kind::PYTHON_DISTRIBUTION) {
         for (namespace, written) in entry_point::stevedore_entry_points(target) {
             if !entry_point::is_address(&written) {
                 extensions.entry(namespace).or_default().push(written);

@@ -87,7 +87,7 @@ impl ModuleMap {
                     let modules = modules_of_resolve(&mut resolves, resolve);
                     modules.first_party.entry(module).or_default().push(code_provider(id));
                 }
-            } else if target.kind == "python_requirement" {
+            } else if target.kind == kind::PYTHON_REQUIREMENT {
                 let modules = modules_of_resolve(&mut resolves, resolve);
                 for (provides, module) in required_modules(targets, target) {
                     let provider = Provider { target: id, provides };

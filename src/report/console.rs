@@ -85,6 +85,7 @@ impl Console {
     }
 
     /// Shows what happened to a step.
+    #[expect(clippy::disallowed_methods, reason = "progress shows how long steps run")]
     pub fn event(&self, event: &Event) {
         self.screen().event(event, Instant::now());
     }
@@ -120,6 +121,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Reports long-running steps once a second, until its sender is dropped.
+#[expect(clippy::disallowed_methods, reason = "progress shows how long steps run")]
 fn ticker(screen: &Arc<Mutex<Screen>>) -> Ticker {
     let (stop, stopped) = channel::<()>();
     let screen = Arc::clone(screen);

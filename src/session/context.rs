@@ -56,11 +56,11 @@ impl Context {
     /// Where the log goes: to the configured directory, else to the work directory of a repository that has one, and in CI,
     /// which keeps it as an artifact.
     pub fn log_settings(&self, colour: bool) -> LogSettings {
-        let level = self.config.text("GLOBAL", "level").and_then(|level| level.parse().ok());
-        let workdir = self.build_root.join(self.config.text("GLOBAL", "pants_workdir").unwrap_or(".pants.d"));
-        let configured = self.config.text("GLOBAL", "logdir").map(|dir| self.build_root.join(dir));
+        let global = self.global();
+        let workdir = self.build_root.join(&global.work_dir);
+        let configured = global.log_dir.map(|dir| self.build_root.join(dir));
         LogSettings {
-            level: level.unwrap_or(LevelFilter::INFO),
+            level: global.level.parse().unwrap_or(LevelFilter::INFO),
             filter: self.environment.var("WADERS_LOG").map(str::to_owned),
             dir: configured.or_else(|| self.environment.is_ci().then(|| workdir.clone())),
             workdir,

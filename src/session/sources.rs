@@ -87,6 +87,7 @@ impl Sources {
         if let Some((digest, note)) = self.stats.digest_and_note(file, &stamp) {
             return Ok(Looked { file, stamp, digest, imports: imports_bytes::from_bytes(note) });
         }
+        #[expect(clippy::disallowed_methods, reason = "a file that changed recently may change again unnoticed")]
         let hashed_at = SystemTime::now();
         let digest = Digest::of(&self.tracker.read(&path).map_err(unreadable(file))?);
         self.stats.insert(file.clone(), stamp, digest, hashed_at, false);
@@ -184,6 +185,7 @@ impl Sources {
         {
             return Ok(Node::File { digest, executable });
         }
+        #[expect(clippy::disallowed_methods, reason = "a file that changed recently may change again unnoticed")]
         let hashed_at = SystemTime::now();
         let digest = batch.put_file(&path, false).map_err(|error| match error {
             // An error of the file, not of the store.

@@ -249,6 +249,10 @@ impl Walk<'_> {
     /// The entries of a directory, from the cache or from the file system.
     fn names(&self, dir: &RelPath, skipped_entries: &mut Vec<String>) -> std::io::Result<Vec<(RelPath, EntryKind)>> {
         let path = dir.to_path(self.root);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "recent changes of a directory make its cached entries unreliable"
+        )]
         let (now, metadata) = (SystemTime::now(), self.tracker.metadata(&path)?);
         let cached = self.cache.get(dir, &metadata);
         if let Some(names) = cached.and_then(|listing| self.decode_listing(dir, listing)) {

@@ -146,9 +146,9 @@ fn an_index_with_another_hash_than_the_head_lists_is_refused() {
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, bytes).unwrap();
-    assert!(fixture.error(false).contains("has the sha256"));
+    assert!(fixture.error(false).contains("has the SHA-256 hash"));
     fs::write(&path, "").unwrap();
-    assert!(fixture.error(false).contains("holds 0 bytes"));
+    assert!(fixture.error(false).contains("has 0 bytes instead of the expected"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The integration tests, in one binary: a module for each promise that involves several rooms.
-// `allow-unwrap-in-tests` does not apply to helper functions of integration tests.
-#![allow(clippy::unwrap_used)]
+// The settings for tests in `.clippy.toml` do not apply to helper functions of integration tests.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod arbitrary_arguments;
 mod built_in_locks;

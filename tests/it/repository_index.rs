@@ -243,7 +243,7 @@ fn the_imports_of_known_content_are_reused() {
     repository.import("c");
     repository.check("c");
     // Wrong imports are stored for the original content. The output `c` then proves that they are reused.
-    let (old, wrong) = (Digest::of(source("b").as_bytes()), imports(source("c").as_bytes(), false));
+    let (old, wrong) = (Digest::of(source("b").as_bytes()), parse_imports(source("c").as_bytes(), false));
     let store = Store::open(&repository.store()).unwrap();
     let kind = format!("imports-{IMPORTS_VERSION}");
     assert_eq!(store.notes(&kind, &[old]).unwrap().len(), 1);

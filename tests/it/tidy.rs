@@ -1,24 +1,28 @@
-//! House rules as a test: the room table in `src/lib.rs`, file sizes and headers, and what is allowed only in some places.
-//! Reads this repository's own sources; each rule is a function from text to complaints, tried on made-up text below.
+//! The rules of this repository as tests: the room table in `src/lib.rs`, file sizes and headers, and words that are allowed
+//! only in some files. Each rule is a function from text to violations, which is tested with made-up text below. The rules
+//! on vocabulary are in `vocabulary`.
+
+mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const MAX_LINES: usize = 500;
 
-/// Below the root: sources that the rules are for.
+/// The directories of the sources.
 const SOURCES: [&str; 4] = ["src", "sandbox", "tests", "fuzz"];
 
-/// Everything that is committed and read as text.
+/// The directories of all committed text files.
 const COMMITTED: [&str; 5] = ["src", "sandbox", "tests", "fuzz", "docs"];
 
-/// A word, and the only places (a file, or a directory with a slash) that may hold it.
+/// A word that is allowed only in some places.
 struct Confined {
     word: String,
+    /// Files, directories (with a final slash) and ends of paths (with an initial slash).
     places: &'static [&'static str],
 }
 
-/// The words are put together here, so that this file does not hold them.
+/// The words are concatenated, so that this file does not contain them.
 fn confined() -> Vec<Confined> {
     let word = |parts: [&str; 2], places| Confined { word: parts.concat(), places };
     vec![
@@ -31,9 +35,10 @@ fn confined() -> Vec<Confined> {
     ]
 }
 
-/// The right wing, which plans nothing; settings, whose values are part of every key; and what shows or writes results.
-/// Everywhere else a file that is read must be read through `tracked`, or a later run would not see that it changed.
-const UNTRACKED: [&str; 13] = [
+/// Where files may be read without a tracker: in the right wing, which plans nothing; in settings, whose values are part of
+/// every key; in the rooms that report or write results; and in the providers of toolchains, whose results are pinned by
+/// `waders.lock`. Elsewhere files must be read through `tracked`, or a later run would not notice that they changed.
+const UNTRACKED: [&str; 15] = [
     "src/main.rs",
     "src/base/",
     "src/tracked/",
@@ -47,21 +52,23 @@ const UNTRACKED: [&str; 13] = [
     "src/packaging/unpackers.rs",
     "src/session/rewrite.rs",
     "src/session/reuse.rs",
+    "src/toolchain/debian/mod.rs",
+    "src/toolchain/host.rs",
 ];
 
-/// Has the kinds of names that it listed, and notes every directory and link itself.
+/// Reads directories itself and records every directory and link with the tracker.
 const WALK: &str = "src/targets/files.rs";
 
-/// The words for a look past that room.
-fn looks() -> Vec<String> {
-    let of_files =
+/// The calls that read files without a tracker.
+fn untracked_calls() -> Vec<String> {
+    let functions =
         ["read(", "read_to_string(", "read_dir(", "metadata(", "symlink_metadata(", "canonicalize(", "exists("];
-    let of_paths = ["is_file()", "is_dir()", "exists()", "try_exists()", "canonicalize()", "read_dir()", "metadata()"];
-    let of_files = of_files.map(|word| format!("fs::{word}"));
-    of_files.into_iter().chain(of_paths.map(|word| format!(".{word}"))).chain(["File::open(".to_owned()]).collect()
+    let methods = ["is_file()", "is_dir()", "exists()", "try_exists()", "canonicalize()", "read_dir()", "metadata()"];
+    let functions = functions.map(|word| format!("fs::{word}"));
+    functions.into_iter().chain(methods.map(|word| format!(".{word}"))).chain(["File::open(".to_owned()]).collect()
 }
 
-/// Never, anywhere: hosts of package registries, unfinished work.
+/// Words that are not allowed anywhere: hosts of package registries, marks of unfinished work.
 fn forbidden() -> Vec<String> {
     let word = |parts: [&str; 2]| parts.concat();
     vec![
@@ -83,25 +90,30 @@ fn forbidden() -> Vec<String> {
 type Rooms = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn the_house_keeps_its_rules() {
+fn the_repository_follows_its_rules() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut complaints = Vec::new();
+    let mut violations = Vec::new();
     let rooms = room_table(&std::fs::read_to_string(root.join("src/lib.rs")).unwrap());
-    complaints.extend(cycles(&rooms));
+    violations.extend(cycles(&rooms));
+    violations.extend(unlisted_rooms(&rooms, &directories(&root.join("src"))));
+    violations.extend(missing_rooms(&rooms, &std::fs::read_to_string(root.join("docs/architecture.md")).unwrap()));
     for (path, text) in files(root, &SOURCES, &["rs"]) {
-        complaints.extend(shape(&path, &text));
-        complaints.extend(confinement(&path, &text));
-        complaints.extend(imports(&rooms, &path, &text));
-        complaints.extend(unnoted(&path, &text));
-        complaints.extend(untyped_options(&path, &text));
+        violations.extend(header(&path, &text));
+        violations.extend(confined_words(&path, &text));
+        violations.extend(imports(&rooms, &path, &text));
+        violations.extend(untracked_reads(&path, &text));
+        violations.extend(untyped_options(&path, &text));
     }
     for (path, text) in files(root, &COMMITTED, &["rs", "md", "toml", "py", "sh"]) {
-        complaints.extend(bans(&path, &text));
+        violations.extend(forbidden_words(&path, &text));
     }
-    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+    for (path, text) in files(root, &SOURCES, &["rs", "py", "sh", "trycmd"]) {
+        violations.extend(length(&path, &text));
+    }
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
-/// The rows `| `room` | what | may use |` of the crate's header.
+/// The rows `| `room` | lives there | may use |` of the crate's header.
 fn room_table(header: &str) -> Rooms {
     let row = |line: &str| {
         let cells: Vec<&str> = line.strip_prefix("//! |")?.split('|').map(str::trim).collect();
@@ -112,7 +124,7 @@ fn room_table(header: &str) -> Rooms {
     header.lines().filter_map(row).collect()
 }
 
-/// Rooms that may use each other, however indirectly.
+/// Rooms that may use themselves through other rooms.
 fn cycles(rooms: &Rooms) -> Vec<String> {
     let reaches_itself = |room: &&String| {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -123,24 +135,41 @@ fn cycles(rooms: &Rooms) -> Vec<String> {
         }
         seen.contains(room.as_str())
     };
-    rooms.keys().filter(reaches_itself).map(|room| format!("src/lib.rs: room `{room}` comes to use itself")).collect()
+    rooms
+        .keys()
+        .filter(reaches_itself)
+        .map(|room| format!("src/lib.rs: room `{room}` uses itself through other rooms"))
+        .collect()
 }
 
-/// Uses of a room that the table does not allow, wherever `crate::room` stands.
+/// Differences between the rooms of the table and the directories in `src`.
+fn unlisted_rooms(rooms: &Rooms, directories: &BTreeSet<String>) -> Vec<String> {
+    let unlisted = directories.iter().filter(|dir| !rooms.contains_key(*dir));
+    let missing = rooms.keys().filter(|room| !directories.contains(*room));
+    let unlisted = unlisted.map(|dir| format!("src/{dir}: not in the room table of src/lib.rs"));
+    unlisted.chain(missing.map(|room| format!("src/lib.rs: room `{room}` has no directory in src"))).collect()
+}
+
+/// Rooms that a document does not mention.
+fn missing_rooms(rooms: &Rooms, document: &str) -> Vec<String> {
+    let missing = rooms.keys().filter(|room| !document.contains(&format!("`{room}`")));
+    missing.map(|room| format!("docs/architecture.md: room `{room}` is not mentioned")).collect()
+}
+
+/// Uses of a room, as `crate::room`, that the table does not allow.
 fn imports(rooms: &Rooms, path: &str, text: &str) -> Vec<String> {
-    let Some(inside) = path.strip_prefix("src/").and_then(|rest| rest.split_once('/')) else { return Vec::new() };
-    let (room, _) = inside;
+    let Some((room, _)) = path.strip_prefix("src/").and_then(|rest| rest.split_once('/')) else { return Vec::new() };
     let Some(may_use) = rooms.get(room) else {
         return vec![format!("{path}: room `{room}` is not in the table of src/lib.rs")];
     };
     let code: String = code_lines(text).map(|(number, line)| format!("{number:>9}{line}\n")).collect();
-    let mut complaints = Vec::new();
+    let mut violations = Vec::new();
     for (at, used) in rooms_used(&code).filter(|(_, used)| *used != room && !may_use.contains(*used)) {
         let line_start = code[..at].rfind('\n').map_or(0, |newline| newline + 1);
         let number = code[line_start..line_start + 9].trim();
-        complaints.push(format!("{path}:{number}: room `{room}` may not use `{used}`"));
+        violations.push(format!("{path}:{number}: room `{room}` may not use `{used}`"));
     }
-    complaints
+    violations
 }
 
 /// `crate::a::…` and `crate::{a, b::{…}, c}`, with the offset of each.
@@ -152,7 +181,7 @@ fn rooms_used(code: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The first words of the parts of `{a, b::{…}, c}`; rows of the text begin with a number that is no word.
+/// The first names of the parts of `{a, b::{…}, c}`. Each line of the text begins with its number, which is skipped.
 fn group(text: &str) -> Vec<&str> {
     let mut depth = 0;
     let mut names = Vec::new();
@@ -178,20 +207,17 @@ fn word_at(text: &str) -> &str {
     &text[..end]
 }
 
-fn shape(path: &str, text: &str) -> Vec<String> {
+fn length(path: &str, text: &str) -> Option<String> {
     let lines = text.lines().count();
-    let mut complaints = Vec::new();
-    if lines > MAX_LINES {
-        complaints.push(format!("{path}: {lines} lines; a file holds one noun and at most {MAX_LINES}"));
-    }
-    if !text.starts_with("//!") {
-        complaints.push(format!("{path}: no `//!` at its head that says what lives here"));
-    }
-    complaints
+    (lines > MAX_LINES).then(|| format!("{path}: {lines} lines; a file has at most {MAX_LINES}"))
 }
 
-fn confinement(path: &str, text: &str) -> Vec<String> {
-    let mut complaints = Vec::new();
+fn header(path: &str, text: &str) -> Option<String> {
+    (!text.starts_with("//!")).then(|| format!("{path}: no `//!` at the start that says what the file contains"))
+}
+
+fn confined_words(path: &str, text: &str) -> Vec<String> {
+    let mut violations = Vec::new();
     for rule in confined() {
         let is_place = |place: &&str| {
             path == *place
@@ -201,34 +227,34 @@ fn confinement(path: &str, text: &str) -> Vec<String> {
         if rule.places.iter().any(is_place) {
             continue;
         }
-        let guilty = code_lines(text).filter(|(_, line)| line.contains(&rule.word));
-        complaints.extend(guilty.map(|(number, _)| format!("{path}:{number}: `{}` is not for this place", rule.word)));
+        let hits = code_lines(text).filter(|(_, line)| line.contains(&rule.word));
+        violations.extend(hits.map(|(number, _)| format!("{path}:{number}: `{}` is not allowed here", rule.word)));
     }
-    complaints
+    violations
 }
 
-/// Looks at files that no trace would hold; tests, which come last, may do what they like.
-fn unnoted(path: &str, text: &str) -> Vec<String> {
+/// Reads of files without a tracker. Tests, which come last in a file, are exempt.
+fn untracked_reads(path: &str, text: &str) -> Vec<String> {
     let is_exempt = UNTRACKED.iter().any(|place| path.starts_with(place)) || path == WALK;
     if !path.starts_with("src/") || is_exempt || path.ends_with("tests.rs") {
         return Vec::new();
     }
-    let words = looks();
-    let lines = code_lines(text).take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
-    let guilty = lines.flat_map(|(number, line)| {
-        words.iter().filter(move |word| line.contains(word.as_str())).map(move |word| (number, word))
+    let calls = untracked_calls();
+    let lines = production_lines(text);
+    let hits = lines.flat_map(|(number, line)| {
+        calls.iter().filter(move |call| line.contains(call.as_str())).map(move |call| (number, call))
     });
-    guilty.map(|(number, word)| format!("{path}:{number}: `{word}` reads a file untracked: use a `Tracker`")).collect()
+    hits.map(|(number, call)| format!("{path}:{number}: `{call}` reads a file without a `Tracker`")).collect()
 }
 
-/// Names of options outside `config`: everyone else uses its typed settings, so that a misspelt name is found by the compiler.
-/// Tests, which come last, may name options.
+/// Names of options outside `config`. The other rooms use its typed settings, so that the compiler finds misspelt names.
+/// Tests, which come last in a file, are exempt.
 fn untyped_options(path: &str, text: &str) -> Vec<String> {
     let readers = ["flag", "text", "list", "integer", "value", "dict", "number", "is_default"];
     if !path.starts_with("src/") || path.starts_with("src/config/") || path.ends_with("tests.rs") {
         return Vec::new();
     }
-    let lines = code_lines(text).take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
+    let lines = production_lines(text);
     let reads = |line: &str, call: String| {
         let mut arguments = line.split(call.as_str()).skip(1).map(|rest| rest.split(')').next().unwrap_or(rest));
         arguments.any(|arguments| arguments.contains('"'))
@@ -237,26 +263,35 @@ fn untyped_options(path: &str, text: &str) -> Vec<String> {
         let calls = readers.iter().flat_map(|reader| [format!("config.{reader}("), format!("config().{reader}(")]);
         calls.into_iter().any(|call| reads(line, call))
     };
-    let guilty = lines.filter(|(_, line)| names_option(line));
-    guilty.map(|(number, _)| format!("{path}:{number}: names an option: use a struct of `config::typed`")).collect()
+    let hits = lines.filter(|(_, line)| names_option(line));
+    hits.map(|(number, _)| format!("{path}:{number}: names an option: use a struct of `config::typed`")).collect()
 }
 
-fn bans(path: &str, text: &str) -> Vec<String> {
-    let mut complaints = Vec::new();
+fn forbidden_words(path: &str, text: &str) -> Vec<String> {
+    let mut violations = Vec::new();
     for word in forbidden() {
-        let guilty = text.lines().enumerate().filter(|(_, line)| line.contains(&word));
-        complaints.extend(guilty.map(|(number, _)| format!("{path}:{}: `{word}` is for no place", number + 1)));
+        let hits = text.lines().enumerate().filter(|(_, line)| line.contains(&word));
+        violations.extend(hits.map(|(number, _)| format!("{path}:{}: `{word}` is not allowed", number + 1)));
     }
-    complaints
+    violations
 }
 
-/// Lines that are no comment, numbered from 1.
+/// The lines that are not comments, numbered from 1.
 fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
     lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-/// Paths from the root with their text, in order.
+/// The lines before the test module, which comes last in a file. Test modules in files of their own do not end them.
+fn production_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_test_module =
+        |tail: &str| tail.lines().nth(1).is_some_and(|line| line.contains("mod ") && line.ends_with('{'));
+    let mut starts = text.match_indices("#[cfg(test)]\n").map(|(at, _)| at);
+    let end = starts.find(|at| is_test_module(&text[*at..])).unwrap_or(text.len());
+    code_lines(&text[..end])
+}
+
+/// The files below `dirs` with their text, sorted by path. Paths are relative to the root.
 fn files(root: &Path, dirs: &[&str], extensions: &[&str]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut open: Vec<_> = dirs.iter().map(|dir| root.join(dir)).collect();
@@ -267,7 +302,7 @@ fn files(root: &Path, dirs: &[&str], extensions: &[&str]) -> Vec<(String, String
             if path.is_dir() && !path.is_symlink() {
                 open.push(path);
             } else if extensions.contains(&extension) {
-                // Fixtures may be anything; what is no text holds no word.
+                // Fixtures may be binary.
                 let Ok(text) = std::fs::read_to_string(&path) else { continue };
                 found.push((path.strip_prefix(root).unwrap().display().to_string(), text));
             }
@@ -277,6 +312,13 @@ fn files(root: &Path, dirs: &[&str], extensions: &[&str]) -> Vec<(String, String
     found
 }
 
+/// The names of the subdirectories of a directory.
+fn directories(dir: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    let directories = entries.filter(|entry| entry.path().is_dir());
+    directories.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
 fn made_up() -> Rooms {
     room_table(
         "//! | room | lives there | may use |\n//! |---|---|---|\n//! | `base` | x | - |\n//! | `store` | y | base |\n",
@@ -284,7 +326,7 @@ fn made_up() -> Rooms {
 }
 
 #[test]
-fn a_use_that_the_table_does_not_allow_is_found() {
+fn uses_that_the_table_does_not_allow_are_found() {
     let check = |path: &str, line: &str, expected: usize| {
         assert_eq!(imports(&made_up(), path, line).len(), expected, "{path}: {line}");
     };
@@ -307,33 +349,48 @@ fn rooms_that_use_each_other_are_found() {
 }
 
 #[test]
-fn a_file_without_a_head_or_an_end_is_found() {
-    assert_eq!(shape("a.rs", "//! A.\n"), Vec::<String>::new());
-    assert_eq!(shape("a.rs", "fn a() {}\n").len(), 1);
-    assert_eq!(shape("a.rs", &"//! A.\n".repeat(MAX_LINES + 1)).len(), 1);
+fn rooms_without_a_row_a_directory_or_a_mention_are_found() {
+    let dirs = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(unlisted_rooms(&made_up(), &dirs(&["base", "store"])), Vec::<String>::new());
+    assert_eq!(unlisted_rooms(&made_up(), &dirs(&["base", "store", "cellar"])).len(), 1);
+    assert_eq!(unlisted_rooms(&made_up(), &dirs(&["base"])).len(), 1);
+    assert_eq!(missing_rooms(&made_up(), "`base` and `store`"), Vec::<String>::new());
+    assert_eq!(missing_rooms(&made_up(), "`base` and the store").len(), 1);
 }
 
 #[test]
-fn words_out_of_place_are_found() {
+fn files_without_a_header_and_long_files_are_found() {
+    assert_eq!((header("a.rs", "//! A.\n"), length("a.rs", "//! A.\n")), (None, None));
+    assert!(header("a.rs", "fn a() {}\n").is_some());
+    assert!(length("a.rs", &"//! A.\n".repeat(MAX_LINES + 1)).is_some());
+}
+
+#[test]
+fn misplaced_words_are_found() {
     for rule in confined() {
         let text = format!("let x = {} y", rule.word);
-        assert_eq!(confinement("src/base/a.rs", &text).len(), 1, "{text}");
-        assert_eq!(confinement("src/base/a.rs", &format!("// {text}")).len(), 0, "{text}");
+        assert_eq!(confined_words("src/base/a.rs", &text).len(), 1, "{text}");
+        assert_eq!(confined_words("src/base/a.rs", &format!("// {text}")).len(), 0, "{text}");
         let place = rule.places[0];
         let path = if place.ends_with('/') { format!("{place}a.rs") } else { place.to_owned() };
-        assert_eq!(confinement(&path, &text).len(), 0, "{text}");
+        assert_eq!(confined_words(&path, &text).len(), 0, "{text}");
     }
 }
 
 #[test]
-fn looks_that_are_not_noted_are_found() {
-    for word in looks() {
-        let text = format!("    let x = a{word}b);");
-        assert_eq!(unnoted("src/plan/a.rs", &text).len(), 1, "{text}");
-        assert_eq!(unnoted("src/prepare/calls/a.rs", &format!("#[cfg(test)]\n{text}")).len(), 0, "{text}");
-        assert_eq!(unnoted("src/store/a.rs", &text).len() + unnoted(WALK, &text).len(), 0, "{text}");
+fn untracked_reads_are_found() {
+    for call in untracked_calls() {
+        let text = format!("    let x = a{call}b);");
+        assert_eq!(untracked_reads("src/plan/a.rs", &text).len(), 1, "{text}");
+        assert_eq!(
+            untracked_reads("src/prepare/calls/a.rs", &format!("#[cfg(test)]\nmod tests {{\n{text}")).len(),
+            0,
+            "{text}"
+        );
+        assert_eq!(untracked_reads("src/plan/a.rs", &format!("#[cfg(test)]\nmod tests;\n{text}")).len(), 1, "{text}");
+        assert_eq!(untracked_reads("src/store/a.rs", &text).len() + untracked_reads(WALK, &text).len(), 0, "{text}");
     }
-    assert_eq!(unnoted("src/plan/a.rs", "let x = tracker.read(&path);").len(), 0);
+    assert_eq!(untracked_reads("src/plan/a.rs", "let x = tracker.read(&path);").len(), 0);
 }
 
 #[test]
@@ -342,7 +399,11 @@ fn options_that_are_named_outside_config_are_found() {
         [r#"config.flag("test", "force")"#, r#"session.config().text(GOAL, "sep")"#, r#"self.config.list(s, "a")"#]
     {
         assert_eq!(untyped_options("src/goals/a.rs", line).len(), 1, "{line}");
-        assert_eq!(untyped_options("src/goals/a.rs", &format!("#[cfg(test)]\n{line}")).len(), 0, "{line}");
+        assert_eq!(
+            untyped_options("src/goals/a.rs", &format!("#[cfg(test)]\nmod tests {{\n{line}")).len(),
+            0,
+            "{line}"
+        );
         assert_eq!(untyped_options("src/config/a.rs", line).len(), 0, "{line}");
     }
     assert_eq!(untyped_options("src/tools/a.rs", "config.list(&tool.scope, option)").len(), 0);
@@ -350,8 +411,8 @@ fn options_that_are_named_outside_config_are_found() {
 }
 
 #[test]
-fn words_for_no_place_are_found() {
+fn forbidden_words_are_found() {
     for word in forbidden() {
-        assert_eq!(bans("docs/a.md", &format!("see {word} there")).len(), 1, "{word}");
+        assert_eq!(forbidden_words("docs/a.md", &format!("see {word} there")).len(), 1, "{word}");
     }
 }

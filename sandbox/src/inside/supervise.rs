@@ -1,6 +1,8 @@
 //! Supervision of a running step by init: deadline, cancellation, and the end of every process. Reports the outcome
 //! only after no process of the step is left. The setup before exec is elsewhere.
 
+#![expect(clippy::disallowed_methods, reason = "the deadline and the wall time of a step need a clock")]
+
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};

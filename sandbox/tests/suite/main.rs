@@ -5,7 +5,7 @@
 //! All tests run as the current user and, if that is root, once more as an ordinary user.
 
 // Clippy recognises tests by `#[test]`, which a test binary with its own `main` does not use.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod fixtures;
 mod harness;

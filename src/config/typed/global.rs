@@ -24,6 +24,10 @@ pub struct GlobalSettings {
     pub dist_dir: String,
     /// The directory for working files, relative to the build root unless it is absolute.
     pub work_dir: String,
+    /// The directory of the log file, relative to the build root unless it is absolute.
+    pub log_dir: Option<String>,
+    /// The level of the log: `trace`, `debug`, `info`, `warn` or `error`.
+    pub level: String,
     /// The file of certificates that the user trusts.
     pub ca_certs_path: Option<PathBuf>,
     /// How many steps run at the same time; by default as many as there are cores.
@@ -77,6 +81,8 @@ impl GlobalSettings {
             colors: section.switch("colors"),
             dist_dir: section.text_or("pants_distdir", "dist"),
             work_dir: section.text_or("pants_workdir", ".pants.d"),
+            log_dir: section.text("logdir"),
+            level: section.text_or("level", "info"),
             ca_certs_path: section.text("ca_certs_path").map(PathBuf::from),
             parallelism: section.count("process_execution_local_parallelism"),
             build_patterns: section.texts("build_patterns"),

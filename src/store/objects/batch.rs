@@ -118,10 +118,10 @@ impl Batch<'_> {
     }
 
     fn add_pending(&self, digest: Digest, form: Form, path: PathBuf) {
-        let twin = lock(&self.pending).insert((form, digest), path);
-        if let Some(twin) = twin {
+        let duplicate = lock(&self.pending).insert((form, digest), path);
+        if let Some(duplicate) = duplicate {
             // Two threads wrote the same bytes. If the removal fails, dropping the `TmpDir` tries again.
-            let _ = fs::remove_file(twin);
+            let _ = fs::remove_file(duplicate);
         }
     }
 }

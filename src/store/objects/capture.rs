@@ -183,8 +183,8 @@ fn refuse_mode(stat: &FileStat, path: &RelPath) -> Result<()> {
         return Err(refuse(path, "it has a setuid or setgid bit"));
     }
     // Root could read it and other users could not. It is refused for all, so that the result does not depend on the user.
-    let wanted = if kind(stat) == SFlag::S_IFDIR { 0o500 } else { 0o400 };
-    if !is_link && stat.st_mode & wanted != wanted {
+    let required = if kind(stat) == SFlag::S_IFDIR { 0o500 } else { 0o400 };
+    if !is_link && stat.st_mode & required != required {
         return Err(refuse(
             path,
             &format!("its mode {:o} does not permit the owner to read it", stat.st_mode & 0o7777),

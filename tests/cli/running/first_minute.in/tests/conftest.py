@@ -1,6 +1,0 @@
-import pytest
-
-
-@pytest.fixture
-def name():
-    return "ada lovelace"
