@@ -11,7 +11,6 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use crate::targets::kind;
 use crate::base::RelPath;
 use crate::inference::ancestor_files::{AncestorFiles, find_ancestor_files};
 use crate::inference::definition_index::DefinitionIndex;
@@ -28,6 +27,7 @@ use crate::inference::shell_sources::find_sourced_files;
 use crate::inference::source_root::SourceRoots;
 use crate::inference::stdlib::is_stdlib;
 use crate::inference::target_index::{TargetId, TargetIndex};
+use crate::targets::kind;
 use crate::targets::{Address, Diagnostic, Severity, Target, TargetGraph, dependencies};
 
 /// The imports of files, by file.

@@ -20,9 +20,9 @@ pub fn check(text: &[u8]) {
 }
 
 /// A small repository in which only the BUILD file is missing.
-fn ground() -> tempfile::TempDir {
-    let ground = tempfile::tempdir().unwrap();
-    let dir = ground.path().join(DIR);
+fn repository() -> tempfile::TempDir {
+    let repository = tempfile::tempdir().unwrap();
+    let dir = repository.path().join(DIR);
     std::fs::create_dir_all(dir.join("sub")).unwrap();
     for file in FILES {
         let text = if file == "requirements.txt" { "requests[x]>=2 ; sys_platform == 'linux'\nPyYAML\n" } else { "" };
