@@ -89,7 +89,7 @@ fn by_build_file(
     for missing in missing {
         let mut file = missing.dir.push(name)?;
         let metadata = session.context.tracker.metadata(&file.to_path(session.build_root()));
-        if metadata.is_ok_and(|metadata| metadata.is_dir()) {
+        if metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
             // A directory has the name; Pants avoids it in the same way.
             file = missing.dir.push(&format!("{name}.pants"))?;
         }

@@ -132,7 +132,7 @@ fn reach(session: &mut Session) -> Result<PackageSources, Error> {
         ..PackageSources::default()
     };
     let tracker = session.context.tracker.clone();
-    let is_dir = |path: &str| tracker.metadata(Path::new(path)).is_ok_and(|metadata| metadata.is_dir());
+    let is_dir = |path: &str| tracker.metadata(Path::new(path)).as_ref().is_ok_and(std::fs::Metadata::is_dir);
     for place in indexes.find_links {
         match place.url.strip_prefix("file://").or_else(|| place.url.strip_prefix('/').map(|_| place.url.as_str())) {
             // Like pip, ignores a directory that does not exist.
