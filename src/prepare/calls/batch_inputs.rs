@@ -158,7 +158,7 @@ impl<'r> BatchInputs<'r> {
         Ok(roots)
     }
 
-    /// Files that a tool tells first-party code by, if it does.
+    /// The files by which a tool recognises first-party code, if it needs them.
     fn landmarks<'f>(&self, enabled: &EnabledCall, files: impl Iterator<Item = &'f RelPath>) -> Vec<&RelPath> {
         if !enabled.call.needs_landmarks {
             return Vec::new();

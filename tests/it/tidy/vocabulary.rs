@@ -26,7 +26,6 @@ const WORDS: [(&str, &str); 8] = [
 const EXCEPTIONS: [(&str, &str, &str); 1] = [("docs/formats.md", "told", "a field of stored traces")];
 
 #[test]
-#[ignore = "rooms that still contain such words are being revised"]
 fn no_private_vocabulary_is_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let in_root = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());

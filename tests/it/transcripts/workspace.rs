@@ -115,7 +115,7 @@ fn redact(transcript: &str) -> String {
         (r#""seconds": \d+(\.\d+)?"#, r#""seconds": [..]"#),
         (r"(?m)^platform linux .*$", "platform linux [..]"),
         (r"(?m)^plugins: .*$", "plugins: [..]"),
-        (r"(?m)(looked at `[^`]+`).*$", "$1[..]"),
+        (r"(?m)(\(tried `[^`]+`).*$", "$1[..]"),
         (r"(?m)package `[^`]+`( \([^)]+\))?$", "package `[..]"),
         (r"(?m)cannot reach `http://(?:[^1].*)$", "cannot reach [..]"),
         (r"/waders/tmp/\w+`", "/waders/tmp/[..]`"),
