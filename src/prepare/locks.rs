@@ -53,7 +53,7 @@ pub fn tool_lock(
 fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lock>, Error> {
     let inputs = Digest::of(format!("{:?}\n{:?}", request.constraints, request.requirements).as_bytes()).hex();
     let head = format!(
-        "# Written by Waders: every requirement of {}, pinned. Commit it; delete it to pin anew.\n# inputs: {inputs}\n",
+        "# Written by Waders: every requirement of {}, pinned. Commit it; delete it to pin them again.\n# inputs: {inputs}\n",
         request.owner
     );
     let path = session.build_root().join(&request.file);

@@ -53,7 +53,7 @@ fn matching(session: &Session, graph: &TargetGraph, specs: Vec<String>) -> Resul
     Ok(kept)
 }
 
-/// What is broken where specs look is told before they are: it explains what is not found.
+/// Reports load errors in the directories of the specs first, since they explain why a spec matches nothing.
 fn tell_broken(session: &mut Session, graph: &TargetGraph, specs: &[String]) -> Result<(), Error> {
     let root = session.build_root().to_string_lossy().into_owned();
     let cwd = session.context.cwd()?;

@@ -242,6 +242,8 @@ fn untracked_reads(path: &str, text: &str) -> Vec<String> {
     let calls = untracked_calls();
     let lines = production_lines(text);
     let hits = lines.flat_map(|(number, line)| {
+        // These methods of `Metadata` read nothing.
+        let line = line.replace("metadata.is_dir()", "").replace("metadata.is_file()", "");
         calls.iter().filter(move |call| line.contains(call.as_str())).map(move |call| (number, call))
     });
     hits.map(|(number, call)| format!("{path}:{number}: `{call}` reads a file without a `Tracker`")).collect()
@@ -390,7 +392,11 @@ fn untracked_reads_are_found() {
         assert_eq!(untracked_reads("src/plan/a.rs", &format!("#[cfg(test)]\nmod tests;\n{text}")).len(), 1, "{text}");
         assert_eq!(untracked_reads("src/store/a.rs", &text).len() + untracked_reads(WALK, &text).len(), 0, "{text}");
     }
-    assert_eq!(untracked_reads("src/plan/a.rs", "let x = tracker.read(&path);").len(), 0);
+    for line in
+        ["let x = tracker.read(&path);", "let x = tracker.metadata(&path).is_ok_and(|metadata| metadata.is_dir());"]
+    {
+        assert_eq!(untracked_reads("src/plan/a.rs", line).len(), 0, "{line}");
+    }
 }
 
 #[test]
