@@ -1,6 +1,7 @@
 //! Types that every room uses: digests, relative paths, globs, positions in text. No I/O here.
 
 pub mod digest;
+mod error_kind;
 pub mod glob;
 pub mod line_count;
 pub mod rel_path;
@@ -10,5 +11,6 @@ pub mod text;
 pub mod wire;
 
 pub use digest::Digest;
+pub use error_kind::ErrorKind;
 pub use rel_path::RelPath;
 pub use severity::Severity;

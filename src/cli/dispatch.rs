@@ -41,7 +41,7 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
     let Invocation { args, config, build_root, environment, warnings } = invocation;
     let mut session = match Session::new(config, environment, build_root, args.specs, terminal) {
         Ok(session) => session,
-        Err(error) => return failed(&error, error.hint().as_deref(), terminal.colour, error.kind().exit_code()),
+        Err(error) => return failed(&error, error.hint().as_deref(), terminal.colour, error.kind().into()),
     };
     for warning in warnings {
         session.ui.report(Message::new(Severity::Warning, &warning.message, warning.hint.as_deref()));

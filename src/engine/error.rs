@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::action::Exit;
-use crate::base::Digest;
+use crate::base::{Digest, ErrorKind};
 use crate::{net, store};
+
+const DAMAGED_ARCHIVE_HINT: &str = "the file has the locked hash, so it was already damaged when it was locked: find out why, \
+                                    then lock another file or version";
 
 /// Why a step could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +142,41 @@ impl Error {
         match self {
             Error::Needs { cause, .. } => cause.root(),
             error => error,
+        }
+    }
+
+    /// The kind of the error at the root, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        let storage_failed = |error| store::Error::storage_failure(error).is_some();
+        match self.root() {
+            Error::Store(_) | Error::Prepare { .. } => ErrorKind::Store,
+            Error::Sandbox { .. } => ErrorKind::Sandbox,
+            Error::Fetch { source, .. } => source.kind(),
+            Error::NotListed { .. } | Error::NotProvided { .. } => ErrorKind::Unavailable,
+            Error::Capture { source, .. } if storage_failed(source) => ErrorKind::Store,
+            Error::Unpack { source, .. } | Error::Derive { source, .. } if storage_failed(&**source) => {
+                ErrorKind::Store
+            }
+            Error::Unpack { .. } => ErrorKind::WrongBytes,
+            Error::Bug(_) => ErrorKind::Bug,
+            _ => ErrorKind::Mistake,
+        }
+    }
+
+    /// What the user can do about the error at the root.
+    pub fn hint(&self) -> Option<String> {
+        match self.root() {
+            Error::Store(error) | Error::Capture { source: error, .. } => error.hint(),
+            Error::Sandbox { source, .. } => source.hint().map(str::to_owned),
+            Error::Fetch { source, .. } => source.hint(None),
+            Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Some(store::NO_SPACE_HINT.to_owned())
+            }
+            Error::NotListed { .. } | Error::NotProvided { .. } => Some(net::INDEX_HINT.to_owned()),
+            Error::Unpack { source, .. } => store::Error::storage_failure(&**source)
+                .map_or(Some(DAMAGED_ARCHIVE_HINT.to_owned()), store::Error::hint),
+            Error::Derive { source, .. } => store::Error::storage_failure(&**source).and_then(store::Error::hint),
+            _ => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::action::Exit;
 use crate::base;
-use crate::session::{self, Kind};
+use crate::session;
 use crate::{inference, prepare, report, tools};
 
 /// Why a goal cannot do what it is asked.
@@ -121,11 +121,11 @@ impl Error {
     }
 
     /// The kind of error, which decides the exit code.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Session(error) => error.kind(),
             Error::Prepare(error) => error.kind(),
-            _ => Kind::Mistake,
+            _ => ErrorKind::Mistake,
         }
     }
 

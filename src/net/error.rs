@@ -3,6 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::ErrorKind;
+
+/// What to do if no index provides a file.
+pub const INDEX_HINT: &str = "configure an index that provides it: `PIP_INDEX_URL`, pip's or uv's settings";
+
 /// An error of the network, of a server or of the settings for either.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages describe the fields")]
@@ -72,6 +77,14 @@ impl Error {
             Error::Truncated { .. } => true,
             Error::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
             _ => false,
+        }
+    }
+
+    /// The kind of error, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::WrongHash { .. } | Error::WrongSize { .. } => ErrorKind::WrongBytes,
+            _ => ErrorKind::Unavailable,
         }
     }
 

@@ -11,7 +11,7 @@ mod response;
 pub mod server;
 
 pub use client::{Client, Expected, Page, Part};
-pub use error::Error;
+pub use error::{Error, INDEX_HINT};
 pub use listing::{FileLink, directory, listing, project_url};
 pub use location::{file_name, for_display, parse, without_credentials};
 

@@ -7,8 +7,8 @@ use crate::action::Exit;
 use crate::base;
 use crate::packaging::{environment, index};
 use crate::plan::requirements;
+use crate::session;
 use crate::session::failure::Failure;
-use crate::session::{self, Kind};
 use crate::targets::Address;
 
 /// Why something cannot be planned.
@@ -135,15 +135,15 @@ through_session!(
 
 impl Error {
     /// The kind of error, which decides the exit code.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Session(error) => error.kind(),
             Error::Shared(error) => error.kind(),
-            Error::Requirements(requirements::Error::Lock(_) | requirements::Error::Resolve(_)) => Kind::Lock,
-            Error::FrozenRequirements { .. } => Kind::Lock,
-            Error::Index(index::Error::NoCompatibleFile { .. }) => Kind::Mistake,
-            Error::Index(_) => Kind::Unavailable,
-            _ => Kind::Mistake,
+            Error::Requirements(requirements::Error::Lock(_) | requirements::Error::Resolve(_)) => ErrorKind::Lock,
+            Error::FrozenRequirements { .. } => ErrorKind::Lock,
+            Error::Index(index::Error::NoCompatibleFile { .. }) => ErrorKind::Mistake,
+            Error::Index(_) => ErrorKind::Unavailable,
+            _ => ErrorKind::Mistake,
         }
     }
 
@@ -156,7 +156,7 @@ impl Error {
             Error::Index(index::Error::NoCompatibleFile { .. }) => {
                 "lock a version that has a file for this interpreter, or change the interpreter constraints"
             }
-            Error::Index(_) => session::error::INDEX_HINT,
+            Error::Index(_) => crate::net::INDEX_HINT,
             Error::FrozenRequirements { .. } => {
                 "run the same command once without `--frozen` and `CI`, then commit that file"
             }

@@ -1,5 +1,7 @@
 //! The exit codes of the process. A test checks that `docs/exit-codes.md` contains the table below.
 
+use crate::base::ErrorKind;
+
 /// The exit codes of Waders itself, as opposed to those of goals and tools. [`markdown`] explains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExitCode {
@@ -56,6 +58,20 @@ const TABLE: [(ExitCode, u8, &str); 9] = [
         "A lockfile is missing or out of date and must not be changed (`--frozen`, or `CI` is set).",
     ),
 ];
+
+impl From<ErrorKind> for ExitCode {
+    fn from(kind: ErrorKind) -> ExitCode {
+        match kind {
+            ErrorKind::Mistake => ExitCode::Failure,
+            ErrorKind::Unavailable => ExitCode::Unavailable,
+            ErrorKind::Bug => ExitCode::Bug,
+            ErrorKind::Sandbox => ExitCode::SandboxRefused,
+            ErrorKind::Store => ExitCode::StoreUnwritable,
+            ErrorKind::WrongBytes => ExitCode::WrongBytes,
+            ErrorKind::Lock => ExitCode::LockOutOfDate,
+        }
+    }
+}
 
 impl ExitCode {
     /// The number that the process exits with.

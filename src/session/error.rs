@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::base::ErrorKind;
 use crate::inference;
-use crate::report::ExitCode;
 use crate::{base, config, engine, net, store, targets, toolchain};
 
 #[derive(Debug, thiserror::Error)]
@@ -68,51 +68,21 @@ impl From<engine::Error> for Error {
     }
 }
 
-/// What the caller of this process needs to tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// In settings, BUILD files or arguments, or a failure as Pants has them.
-    Mistake,
-    /// Something to fetch could not be had.
-    Unavailable,
-    Bug,
-    /// This machine cannot isolate steps.
-    Sandbox,
-    /// The store cannot be written.
-    Store,
-    /// Bytes do not have the hash that was known before.
-    WrongBytes,
-    /// A lock is missing or does not fit.
-    Lock,
-}
-
-impl Kind {
-    pub fn exit_code(self) -> ExitCode {
-        match self {
-            Kind::Mistake => ExitCode::Failure,
-            Kind::Unavailable => ExitCode::Unavailable,
-            Kind::Bug => ExitCode::Bug,
-            Kind::Sandbox => ExitCode::SandboxRefused,
-            Kind::Store => ExitCode::StoreUnwritable,
-            Kind::WrongBytes => ExitCode::WrongBytes,
-            Kind::Lock => ExitCode::LockOutOfDate,
-        }
-    }
-}
-
 impl Error {
-    pub fn kind(&self) -> Kind {
+    /// The kind of error, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Store(_) | Error::NoHome => Kind::Store,
-            Error::Net(error) => net_kind(error),
-            Error::Sandbox(_) => Kind::Sandbox,
-            Error::Toolchain(error) => toolchain_kind(error),
-            Error::Sources(super::sources::Error::Store(_)) => Kind::Store,
-            Error::Step(error) => step_kind(error),
-            _ => Kind::Mistake,
+            Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => error.kind(),
+            Error::NoHome => ErrorKind::Store,
+            Error::Net(error) => error.kind(),
+            Error::Sandbox(_) => ErrorKind::Sandbox,
+            Error::Toolchain(error) => error.kind(),
+            Error::Step(error) => error.kind(),
+            _ => ErrorKind::Mistake,
         }
     }
 
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Select(error) => return error.hint().map(str::to_owned),
@@ -124,8 +94,8 @@ impl Error {
             Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
-            Error::Toolchain(error) => return stored(error).and_then(store::Error::hint).or_else(|| error.hint()),
-            Error::Step(error) => return step_hint(error),
+            Error::Toolchain(error) => return error.hint(),
+            Error::Step(error) => return error.hint(),
             Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return error.hint(),
             Error::NoConstraints => {
                 "set it in the section `[python]` of `pants.toml`, such as `interpreter_constraints = [\"CPython==3.11.*\"]`"
@@ -134,84 +104,5 @@ impl Error {
             _ => return None,
         };
         Some(advice.to_owned())
-    }
-}
-
-fn net_kind(error: &net::Error) -> Kind {
-    match error {
-        net::Error::WrongHash { .. } | net::Error::WrongSize { .. } => Kind::WrongBytes,
-        _ => Kind::Unavailable,
-    }
-}
-
-fn toolchain_kind(error: &toolchain::Error) -> Kind {
-    match error {
-        toolchain::Error::Net(error) | toolchain::Error::PackageGone { source: error, .. } => net_kind(error),
-        toolchain::Error::Store(error) | toolchain::Error::Unpack { source: error, .. } if stored(error).is_some() => {
-            Kind::Store
-        }
-        toolchain::Error::Store(_) => Kind::Store,
-        toolchain::Error::Archive { source, .. } => net_kind(source),
-        toolchain::Error::Frozen { .. } => Kind::Lock,
-        toolchain::Error::Differs { .. } | toolchain::Error::Signature { .. } => Kind::WrongBytes,
-        _ => Kind::Mistake,
-    }
-}
-
-/// What the user can do about a step that could not be carried out.
-pub(super) fn step_hint(error: &engine::Error) -> Option<String> {
-    match error.root() {
-        engine::Error::Store(error) | engine::Error::Capture { source: error, .. } => error.hint(),
-        engine::Error::Sandbox { source, .. } => source.hint().map(str::to_owned),
-        engine::Error::Fetch { source, .. } => source.hint(None),
-        engine::Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-            Some(store::NO_SPACE_HINT.to_owned())
-        }
-        engine::Error::NotListed { .. } | engine::Error::NotProvided { .. } => Some(INDEX_HINT.to_owned()),
-        engine::Error::Unpack { source, .. } => stored(&**source).map_or(Some(ARCHIVE.to_owned()), store::Error::hint),
-        engine::Error::Derive { source, .. } => stored(&**source).and_then(store::Error::hint),
-        _ => None,
-    }
-}
-
-/// The store's own error, if that is what lies below.
-fn stored<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e store::Error> {
-    let mut error = Some(error);
-    while let Some(found) = error {
-        let boxed = found.downcast_ref::<Box<store::Error>>().map(|boxed| &**boxed);
-        if let Some(store) = found.downcast_ref::<store::Error>().or(boxed)
-            && matches!(
-                store,
-                store::Error::Io { .. }
-                    | store::Error::Full { .. }
-                    | store::Error::ForeignOwner { .. }
-                    | store::Error::Index { .. }
-            )
-        {
-            return Some(store);
-        }
-        error = found.source();
-    }
-    None
-}
-
-/// What to do where no index provides a file.
-pub const INDEX_HINT: &str = "configure an index that provides it: `PIP_INDEX_URL`, pip's or uv's settings";
-const ARCHIVE: &str = "the file has the locked hash, so it was already damaged when it was locked: find out why, then lock \
-                       another file or version";
-
-pub(super) fn step_kind(error: &engine::Error) -> Kind {
-    match error.root() {
-        engine::Error::Store(_) | engine::Error::Prepare { .. } => Kind::Store,
-        engine::Error::Sandbox { .. } => Kind::Sandbox,
-        engine::Error::Fetch { source, .. } => net_kind(source),
-        engine::Error::NotListed { .. } | engine::Error::NotProvided { .. } => Kind::Unavailable,
-        engine::Error::Capture { source, .. } if stored(source).is_some() => Kind::Store,
-        engine::Error::Unpack { source, .. } | engine::Error::Derive { source, .. } if stored(&**source).is_some() => {
-            Kind::Store
-        }
-        engine::Error::Unpack { .. } => Kind::WrongBytes,
-        engine::Error::Bug(_) => Kind::Bug,
-        _ => Kind::Mistake,
     }
 }

@@ -1,22 +1,21 @@
 //! Why a step did not run: a message and an error kind. Steps that ran and failed are outcomes, not failures.
 
 use crate::action::{Origin, Outcome, StepId};
+use crate::base::ErrorKind;
 use crate::engine::executor::Results;
 use crate::engine::{self, StepResult};
-use crate::session::Kind;
-use crate::session::error::{step_hint, step_kind};
 
 /// Why a step did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The error, its causes and a hint, one on each line.
     pub message: String,
-    pub kind: Kind,
+    pub kind: ErrorKind,
 }
 
 impl Failure {
     /// The step could not be prepared.
-    pub fn from_preparation(error: &dyn std::error::Error, hint: Option<String>, kind: Kind) -> Failure {
+    pub fn from_preparation(error: &dyn std::error::Error, hint: Option<String>, kind: ErrorKind) -> Failure {
         Failure { message: lines(error, hint), kind }
     }
 
@@ -25,15 +24,15 @@ impl Failure {
     pub fn from_step(error: &engine::Error) -> Failure {
         let message = match error.root() {
             // The name of the step is irrelevant: this machine can run none.
-            engine::Error::Sandbox { source, .. } if source.hint().is_some() => lines(source, step_hint(error)),
-            root => lines(root, step_hint(error)),
+            engine::Error::Sandbox { source, .. } if source.hint().is_some() => lines(source, error.hint()),
+            root => lines(root, error.hint()),
         };
-        Failure { message, kind: step_kind(error) }
+        Failure { message, kind: error.kind() }
     }
 
     /// The step was not started.
     pub fn not_started(message: &str) -> Failure {
-        Failure { message: message.to_owned(), kind: Kind::Mistake }
+        Failure { message: message.to_owned(), kind: ErrorKind::Mistake }
     }
 }
 
@@ -54,7 +53,7 @@ pub fn ran<'r>(
 }
 
 /// The kind that all failures have in common, if there is one.
-pub fn common_kind<'f>(failures: impl IntoIterator<Item = &'f Failure>) -> Option<Kind> {
+pub fn common_kind<'f>(failures: impl IntoIterator<Item = &'f Failure>) -> Option<ErrorKind> {
     let mut kinds = failures.into_iter().map(|failure| failure.kind);
     let first = kinds.next()?;
     kinds.all(|kind| kind == first).then_some(first)
@@ -93,14 +92,14 @@ mod tests {
         let lines: Vec<&str> = failure.message.lines().collect();
         assert_eq!(lines[..2], ["no space left in `/store`", "  caused by: no storage space"]);
         assert!(lines[2].starts_with("hint: free some space"), "{lines:?}");
-        assert_eq!(failure.kind, Kind::Store);
+        assert_eq!(failure.kind, ErrorKind::Store);
     }
 
     #[test]
     fn a_kind_is_common_only_if_all_failures_have_it() {
-        let store = Failure::from_preparation(&full(), None, Kind::Store);
+        let store = Failure::from_preparation(&full(), None, ErrorKind::Store);
         let not_started = Failure::not_started("it was not started");
-        assert_eq!(common_kind([&store, &store]), Some(Kind::Store));
+        assert_eq!(common_kind([&store, &store]), Some(ErrorKind::Store));
         assert_eq!(common_kind([&store, &not_started]), None);
         assert_eq!(common_kind([]), None);
     }

@@ -34,7 +34,7 @@ use crate::targets::{Address, LoadError, TargetGraph};
 use crate::tracked::Tracker;
 
 pub use context::Context;
-pub use error::{Error, Kind};
+pub use error::Error;
 pub use repository::Repository;
 pub use services::Services;
 pub use ui::{Terminal, Ui};

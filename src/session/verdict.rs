@@ -1,7 +1,7 @@
 //! The verdict of a goal. Findings of a tool are a verdict, not an error: the goal did what it was asked to do.
 
+use crate::base::ErrorKind;
 use crate::report::{ExitCode, exit_code};
-use crate::session::Kind;
 
 /// How a goal ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub enum Verdict {
     /// With the exit code of the tool.
     Bad(i32),
     /// The goal could not do its work, for one kind of reason, which is already reported.
-    Prevented(Kind),
+    Prevented(ErrorKind),
     /// The user stopped it.
     Interrupted,
 }
@@ -26,7 +26,7 @@ impl Verdict {
         match self {
             Verdict::Good => ExitCode::Success.number(),
             Verdict::Bad(code) => exit_code::from_tool(code),
-            Verdict::Prevented(kind) => kind.exit_code().number(),
+            Verdict::Prevented(kind) => ExitCode::from(kind).number(),
             Verdict::Interrupted => ExitCode::Failure.number(),
         }
     }
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn the_exit_code_is_that_of_the_error_kind_or_of_the_tool() {
-        let codes = [Verdict::Good, Verdict::Bad(30), Verdict::Bad(-15), Verdict::Prevented(Kind::Store)];
+        let codes = [Verdict::Good, Verdict::Bad(30), Verdict::Bad(-15), Verdict::Prevented(ErrorKind::Store)];
         assert_eq!(codes.map(Verdict::exit_code), [0, 30, 241, 73]);
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::base::Digest;
+use crate::base::{Digest, ErrorKind};
 
 /// The result of an operation of the store.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -58,6 +58,33 @@ impl Error {
             Error::Missing(digest) => Some(*digest),
             _ => None,
         }
+    }
+
+    /// The kind of error, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Archive { .. } => ErrorKind::WrongBytes,
+            _ => ErrorKind::Store,
+        }
+    }
+
+    /// The failure of the file system or of the index among an error and its causes, if there is one: the machine is the
+    /// reason, not the contents.
+    pub fn storage_failure<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Error> {
+        let mut error = Some(error);
+        while let Some(found) = error {
+            let boxed = found.downcast_ref::<Box<Error>>().map(|boxed| &**boxed);
+            if let Some(store) = found.downcast_ref::<Error>().or(boxed)
+                && matches!(
+                    store,
+                    Error::Io { .. } | Error::Full { .. } | Error::ForeignOwner { .. } | Error::Index { .. }
+                )
+            {
+                return Some(store);
+            }
+            error = found.source();
+        }
+        None
     }
 
     /// What the user can do.

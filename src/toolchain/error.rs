@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::base::Digest;
+use crate::base::{Digest, ErrorKind};
 use crate::{net, store};
 
 /// Why a toolchain cannot be provided.
@@ -102,10 +102,23 @@ impl Error {
         move |source| Error::Io { tried, path, source }
     }
 
+    /// The kind of error, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Net(source) | Error::PackageGone { source, .. } | Error::Archive { source, .. } => source.kind(),
+            Error::Store(source) | Error::Unpack { source, .. } => source.kind(),
+            Error::Frozen { .. } => ErrorKind::Lock,
+            Error::Differs { .. } | Error::Signature { .. } => ErrorKind::WrongBytes,
+            _ => ErrorKind::Mistake,
+        }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let advice = match self {
             Error::Net(error) => return error.hint(None),
+            Error::Store(error) => return error.hint(),
+            Error::Unpack { source, .. } => return source.hint(),
             Error::Archive { named_by, source } => return source.hint(Some(named_by)),
             Error::Frozen { .. } => "run the same command once without `--frozen` and `CI`, then commit `waders.lock`",
             Error::LockSyntax { .. } => {

@@ -144,6 +144,44 @@ fn sample_tree() -> Tree {
     Tree { nodes: nodes.into() }
 }
 
+/// The rows of the table of version constants: the constant, its values, and the files that define them.
+fn documented_constants() -> Vec<(String, Vec<String>, Vec<String>)> {
+    let document = include_str!("../../docs/formats.md");
+    let (_, table) = document.split_once("## Version constants").unwrap();
+    let names = |cell: &str| cell.split(',').map(|name| name.trim().trim_matches('`').to_owned()).collect::<Vec<_>>();
+    let rows = table.lines().filter(|line| line.contains("`src/"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        (cells[2].trim_matches('`').to_owned(), names(cells[3]), names(cells[4]))
+    })
+    .collect()
+}
+
+#[test]
+fn the_documented_version_constants_are_those_of_the_code() {
+    let constants = documented_constants();
+    assert!(constants.len() >= 15, "{constants:?}");
+    for (constant, values, files) in constants {
+        let read = |file: &String| {
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file))
+                .unwrap_or_else(|error| panic!("{file}: {error}"))
+        };
+        let code: String = files.iter().map(read).collect();
+        for value in values.iter().filter(|value| !value.is_empty()) {
+            // A constant without a name of its own is a word of the code, such as `wheel-1`.
+            let is_defined = match value.parse::<u32>() {
+                Ok(_) if constant.contains(' ') || constant.contains('-') => code.contains(&constant),
+                Ok(number) => code.lines().any(|line| {
+                    line.contains(&constant)
+                        && line.split(|char: char| !char.is_ascii_digit()).any(|word| word == number.to_string())
+                }),
+                Err(_) => code.contains(value),
+            };
+            assert!(is_defined, "{constant} = {value} is not in {files:?}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "writes the samples of the current versions"]
 fn write_samples() {

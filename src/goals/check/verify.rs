@@ -8,7 +8,7 @@ use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::goals::call_results::strip_sandbox_root;
 use crate::prepare::calls::PlannedCall;
-use crate::session::{Kind, Session, Verdict, failure};
+use crate::session::{Session, Verdict, failure};
 
 /// Good if both runs have the same findings; differences are reported. `from_nothing` are the outcomes without incremental
 /// state, which have already replaced those in the cache.
@@ -43,7 +43,7 @@ pub fn verify(
             Some("the incremental state was discarded; please report this with the lines below"),
         );
         session.ui.text(&differences(&text(found.stdout)?, &text(truth.stdout)?, [found.exit, truth.exit]));
-        worst = Verdict::Prevented(Kind::Bug);
+        worst = Verdict::Prevented(ErrorKind::Bug);
     }
     if compared > 0 && worst == Verdict::Good {
         session.ui.summary("verified: the checkers report the same without incremental state.");

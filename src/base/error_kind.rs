@@ -1,0 +1,21 @@
+//! The kinds of errors that the caller of the process can tell apart. Each room's error type answers `kind()`; `report` gives
+//! each kind an exit code.
+
+/// What the caller of this process needs to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// A mistake in settings, BUILD files or arguments, or a failure for which Pants exits with 1.
+    Mistake,
+    /// A download failed.
+    Unavailable,
+    /// A defect of Waders.
+    Bug,
+    /// This machine cannot isolate steps.
+    Sandbox,
+    /// The store cannot be used.
+    Store,
+    /// Bytes do not have the expected hash, or an archive is damaged.
+    WrongBytes,
+    /// A lockfile is missing or out of date, and must not be changed.
+    Lock,
+}
