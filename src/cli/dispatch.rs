@@ -82,7 +82,7 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
             Err(error) if error.is_interrupt() => return report_interrupt(session),
             Err(error) => {
                 session.ui.report(Message::from_error(&error, error.hint().as_deref()));
-                return error.kind().exit_code().number();
+                return ExitCode::from(error.kind()).number();
             }
         }
     }

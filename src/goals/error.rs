@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::action::Exit;
-use crate::base;
+use crate::base::{self, ErrorKind};
 use crate::session;
 use crate::{inference, prepare, report, tools};
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::action::Exit;
-use crate::base::Digest;
+use crate::base::{Digest, ErrorKind};
 use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::goals::call_results::strip_sandbox_root;
