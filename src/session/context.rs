@@ -17,7 +17,9 @@ use crate::tracked::Tracker;
 /// Shared by all parts of a session.
 #[derive(Debug)]
 pub struct Context {
+    /// The merged settings.
     pub config: Config,
+    /// The environment of the process.
     pub environment: Environment,
     /// Absolute.
     pub build_root: PathBuf,

@@ -8,56 +8,83 @@ use crate::base::ErrorKind;
 use crate::inference;
 use crate::{base, config, engine, net, store, targets, toolchain};
 
+/// Why the session refuses something.
+#[allow(missing_docs, reason = "the messages describe the fields")]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The specs select nothing, or are invalid.
     #[error(transparent)]
     Select(#[from] targets::select::Error),
+    /// A filter is invalid.
     #[error(transparent)]
     Filter(#[from] targets::filter::Error),
+    /// git cannot say which files changed.
     #[error("cannot determine which files changed")]
     Git(#[from] super::git::Error),
+    /// Specs and a selection by changes at once; the specs.
     #[error("`--changed-since` and `--changed-diffspec` cannot be combined with specs: `{}`", .0.join(" "))]
     SpecsAndChanged(Vec<String>),
+    /// A file of `--spec-files` cannot be read.
     #[error("cannot read `{}`, which `--spec-files` names", path.display())]
     SpecFile { path: PathBuf, source: std::io::Error },
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A download failed.
     #[error(transparent)]
     Net(#[from] net::Error),
+    /// This machine cannot isolate steps.
     #[error(transparent)]
     Sandbox(#[from] waders_sandbox::Error),
+    /// A toolchain cannot be provided.
     #[error(transparent)]
     Toolchain(#[from] toolchain::Error),
+    /// A source file cannot be read or stored.
     #[error(transparent)]
     Sources(#[from] super::sources::Error),
+    /// The settings of inference are invalid.
     #[error(transparent)]
     Inference(#[from] inference::settings::Error),
+    /// The source roots are invalid.
     #[error(transparent)]
     SourceRoots(#[from] inference::source_root::Error),
+    /// The settings of package indexes are invalid.
     #[error(transparent)]
     Indexes(#[from] config::index::Error),
+    /// A path does not lie in the repository.
     #[error(transparent)]
     Path(#[from] base::rel_path::ParseError),
+    /// A step could not be carried out.
     #[error("{}", .0.whole())]
     Step(Arc<engine::Error>),
+    /// Standard output or a report cannot be written.
     #[error("cannot write `{}`", path.display())]
     Output { path: PathBuf, source: std::io::Error },
+    /// Neither the settings nor the environment name a place for the store.
     #[error("no home directory for the store")]
     NoHome,
+    /// The log cannot be set up.
     #[error(transparent)]
     Log(#[from] crate::report::log::Error),
+    /// The runtime cannot start.
     #[error("cannot start threads")]
     Threads(#[source] std::io::Error),
+    /// `interpreter_constraints` is not set.
     #[error("no Python version configured: `interpreter_constraints` is not set")]
     NoConstraints,
+    /// The toolchain contains no interpreter.
     #[error("the toolchain has no interpreter")]
     NoInterpreter,
+    /// The evaluation of BUILD files by Python failed; the message of Python.
     #[error("Python cannot evaluate BUILD files: {0}")]
     NotInterpreted(String),
+    /// The number of errors in BUILD files.
     #[error("BUILD files have {0} errors")]
     Broken(usize),
+    /// The number of dependencies that visibility rules forbid.
     #[error("visibility rules forbid {0} of the dependencies")]
     Forbidden(usize),
+    /// The user stopped the run.
     #[error("interrupted by user")]
     Interrupted,
 }

@@ -10,6 +10,7 @@ use crate::engine::{self, StepResult};
 pub struct Failure {
     /// The error, its causes and a hint, one on each line.
     pub message: String,
+    /// The kind of the error.
     pub kind: ErrorKind,
 }
 

@@ -42,9 +42,13 @@ pub use verdict::Verdict;
 
 /// One run of the program.
 pub struct Session {
+    /// The settings and the environment of the run.
     pub context: Arc<Context>,
+    /// What is known of the repository.
     pub repository: Repository,
+    /// The store, the toolchains and the network, opened on demand.
     pub services: Services,
+    /// The output streams and the messages.
     pub ui: Ui,
 }
 

@@ -12,21 +12,29 @@ use tempfile::NamedTempFile;
 use crate::base::{Digest, RelPath};
 use crate::targets::files::UNFINISHED_PREFIX;
 
+/// Why a file of the repository could not be replaced.
+#[allow(missing_docs, reason = "the messages describe the fields")]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// An operation on the file failed; `what` is a verb.
     #[error("cannot {what} `{file}`")]
     Io { what: &'static str, file: RelPath, source: io::Error },
+    /// The file is read-only.
     #[error("`{0}` is read-only")]
     ReadOnly(RelPath),
+    /// The file was changed during the run.
     #[error("`{0}` was changed during the run; it is left as it is")]
     Changed(RelPath),
+    /// The file was deleted during the run.
     #[error("`{0}` was deleted during the run; it is not written again")]
     Deleted(RelPath),
+    /// The file lies outside the repository.
     #[error("`{0}` is a link out of the repository; it is left as it is")]
     Outside(RelPath),
 }
 
 impl Error {
+    /// The file that could not be replaced.
     pub fn file(&self) -> &RelPath {
         match self {
             Error::Io { file, .. } => file,
@@ -34,6 +42,7 @@ impl Error {
         }
     }
 
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::ReadOnly(file) => Some(format!("run `chmod u+w {file}` if it may be changed")),

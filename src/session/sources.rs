@@ -16,14 +16,19 @@ use crate::store::{Batch, Node, StatCache, Store, Tree};
 use crate::targets::Files;
 use crate::tracked::{FileStamp, Tracker};
 
+/// Why the contents of source files are not available.
+#[allow(missing_docs, reason = "the messages describe the fields")]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A file cannot be read.
     #[error("cannot read `{file}`")]
     Read { file: RelPath, source: std::io::Error },
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
 }
 
+/// The source files of the repository, with the hashes that are already known.
 pub struct Sources {
     tracker: Tracker,
     root: PathBuf,

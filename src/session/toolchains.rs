@@ -70,6 +70,7 @@ pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain
     Ok(toolchain)
 }
 
+/// The interpreter of a toolchain. `None` if the toolchain is only a system tree.
 pub fn interpreter(toolchain: &Toolchain) -> Option<Interpreter> {
     let version = toolchain.python_version.clone()?;
     let minor = version.rsplit_once('.')?.0.to_owned();

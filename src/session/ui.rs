@@ -11,13 +11,17 @@ use crate::session::Error;
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
+    /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// Whether output is coloured.
     pub colour: bool,
 }
 
 /// The one console of the process, and everything that was reported on it.
 pub struct Ui {
+    /// What is known of the terminal.
     pub terminal: Terminal,
+    /// Progress and messages on standard error.
     pub console: Arc<Console>,
     diagnostics: Diagnostics,
 }

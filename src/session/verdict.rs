@@ -6,6 +6,7 @@ use crate::report::{ExitCode, exit_code};
 /// How a goal ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// The goal succeeded.
     Good,
     /// With the exit code of the tool.
     Bad(i32),
