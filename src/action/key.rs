@@ -152,23 +152,11 @@ mod tests {
         Inputs { root: Digest::of(b""), images: BTreeMap::from([("/usr".to_owned(), Digest::of(b"usr"))]) }
     }
 
-    fn platform() -> Platform {
-        let limits = Limits {
-            scratch_bytes: 1,
-            scratch_inodes: 2,
-            processes: 3,
-            open_files: 4,
-            file_bytes: 5,
-            memory_bytes: None,
-        };
-        Platform { isolation: "full", limits }
-    }
-
     /// Whether the key of a changed action differs from that of the original.
     fn differs(change: impl FnOnce(&mut Command, &mut Inputs, &mut Platform)) -> bool {
-        let (mut changed, mut changed_inputs, mut changed_platform) = (action().command, inputs(), platform());
+        let (mut changed, mut changed_inputs, mut changed_platform) = (action().command, inputs(), Platform::sample());
         change(&mut changed, &mut changed_inputs, &mut changed_platform);
-        key(&changed, &changed_inputs, &changed_platform) != key(&action().command, &inputs(), &platform())
+        key(&changed, &changed_inputs, &changed_platform) != key(&action().command, &inputs(), &Platform::sample())
     }
 
     #[test]
@@ -202,7 +190,7 @@ mod tests {
         let key_for = |dir: &str| {
             let mut command = action().command;
             command.outputs_at.insert("/src/reports".to_owned(), RelPath::parse(dir).unwrap());
-            key(&command, &inputs(), &platform())
+            key(&command, &inputs(), &Platform::sample())
         };
         assert_ne!(key_for("reports"), key_for("other"));
     }
@@ -220,7 +208,7 @@ mod tests {
             action.policy.incremental = Some(incremental(text));
             action
         };
-        let key_of = |action: &Action, inputs: &Inputs| state_key(action, inputs, &platform()).unwrap();
+        let key_of = |action: &Action, inputs: &Inputs| state_key(action, inputs, &Platform::sample()).unwrap();
         let original = key_of(&with(b"settings"), &inputs());
         assert_eq!(key_of(&with(b"settings"), &Inputs { root: Digest::of(b"edited"), ..inputs() }), original);
         assert_ne!(key_of(&with(b"other settings"), &inputs()), original);
@@ -228,15 +216,15 @@ mod tests {
         let mut other = with(b"settings");
         other.command.argv = vec!["/usr/bin/false".to_owned()];
         assert_ne!(key_of(&other, &inputs()), original);
-        assert_ne!(key(&action().command, &inputs(), &platform()), original);
-        assert_eq!(state_key(&action(), &inputs(), &platform()), None);
+        assert_ne!(key(&action().command, &inputs(), &Platform::sample()), original);
+        assert_eq!(state_key(&action(), &inputs(), &Platform::sample()), None);
     }
 
     #[test]
     fn the_boundaries_between_arguments_change_the_key() {
         let key_of = |argv: &[&str]| {
             let argv = argv.iter().map(|word| word.to_string()).collect();
-            key(&Command { argv, ..action().command }, &inputs(), &platform())
+            key(&Command { argv, ..action().command }, &inputs(), &Platform::sample())
         };
         assert_ne!(key_of(&["ab", "c"]), key_of(&["a", "bc"]));
     }

@@ -44,4 +44,18 @@ impl Platform {
         properties.extend(limits.memory_bytes.map(|bytes| ("limit:memory-bytes".to_owned(), bytes.to_string())));
         properties
     }
+
+    /// A platform for tests, with a different value for each limit.
+    #[cfg(test)]
+    pub fn sample() -> Platform {
+        let limits = Limits {
+            scratch_bytes: 1,
+            scratch_inodes: 2,
+            processes: 3,
+            open_files: 4,
+            file_bytes: 5,
+            memory_bytes: None,
+        };
+        Platform { isolation: "full", limits }
+    }
 }

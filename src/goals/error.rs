@@ -91,18 +91,8 @@ pub enum Error {
     },
 }
 
-/// Errors that reach goals through the session's services.
-macro_rules! through_session {
-    ($($error:ty),+ $(,)?) => {
-        $(impl From<$error> for Error {
-            fn from(error: $error) -> Error {
-                Error::Session(error.into())
-            }
-        })+
-    };
-}
-
-through_session!(
+// Errors that reach goals through the session's services.
+session::error::wrap_as_session!(
     session::Error,
     crate::store::Error,
     inference::settings::Error,

@@ -111,18 +111,8 @@ pub enum Error {
     CoverageFormat(String),
 }
 
-/// Errors that reach planning through the session's services.
-macro_rules! through_session {
-    ($($error:ty),+ $(,)?) => {
-        $(impl From<$error> for Error {
-            fn from(error: $error) -> Error {
-                Error::Session(error.into())
-            }
-        })+
-    };
-}
-
-through_session!(
+// Errors that reach planning through the session's services.
+session::error::wrap_as_session!(
     session::Error,
     session::sources::Error,
     crate::store::Error,

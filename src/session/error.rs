@@ -89,6 +89,18 @@ pub enum Error {
     Interrupted,
 }
 
+/// Implements `From` for an error type with a variant `Session`, for each error that is converted to a [`session::Error`](Error).
+macro_rules! wrap_as_session {
+    ($($error:ty),+ $(,)?) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Error {
+                Error::Session(error.into())
+            }
+        })+
+    };
+}
+pub(crate) use wrap_as_session;
+
 impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Error {
         Error::Step(Arc::new(error))

@@ -160,19 +160,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::action::{Limits, Source};
-
-    fn platform() -> Platform {
-        let limits = Limits {
-            scratch_bytes: 1,
-            scratch_inodes: 1,
-            processes: 1,
-            open_files: 1,
-            file_bytes: 1,
-            memory_bytes: None,
-        };
-        Platform { isolation: "full", limits }
-    }
+    use crate::action::Source;
 
     /// A store and an action on three of its files.
     struct Fixture {
@@ -213,14 +201,14 @@ mod tests {
             let output = self.store.put_tree_lazily(&Tree { nodes }).unwrap();
             let stdout = self.store.put(stdout.as_bytes()).unwrap();
             let outcome = Outcome { exit: Exit::Code(exit), stdout, output, ..clean_outcome(&self.store).unwrap() };
-            record(&self.store, &self.action, &self.action, &self.inputs(), &platform(), &outcome).unwrap();
+            record(&self.store, &self.action, &self.action, &self.inputs(), &Platform::sample(), &outcome).unwrap();
         }
 
         /// The arguments of the process that still has to run, or `all` or `none`.
         fn remaining(&self) -> String {
             let inputs = self.inputs();
-            let key = key(&self.action.command, &inputs, &platform());
-            match remaining(&self.store, &self.action, &inputs, &platform(), &key).unwrap() {
+            let key = key(&self.action.command, &inputs, &Platform::sample());
+            match remaining(&self.store, &self.action, &inputs, &Platform::sample(), &key).unwrap() {
                 Remaining::All => "all".to_owned(),
                 Remaining::Some(action) => action.command.argv.join(" "),
                 Remaining::None => "none".to_owned(),
