@@ -1,0 +1,133 @@
+//! The output directory and the standard streams of a process, on the host, and how they are captured in the store. How they
+//! are mounted is in `request`.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Seek};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::action::{Action, Incremental};
+use crate::base::Digest;
+use crate::engine::Error;
+use crate::engine::local::incremental;
+use crate::store::{self, Batch, CaptureLimits, Scratch, Store};
+
+/// A file system with less free space counts as full. It need not be 0, because programs remove files that they could not
+/// write completely.
+const FULL_BELOW_BYTES: u64 = 4 << 20;
+
+/// The places where one attempt writes.
+pub(super) struct Output {
+    scratch: Scratch,
+    /// The output directory.
+    pub dir: PathBuf,
+    stdout: File,
+    stderr: File,
+}
+
+/// The captured output of one attempt.
+pub(super) struct Captured {
+    /// The blob of standard output.
+    pub stdout: Digest,
+    /// The blob of standard error.
+    pub stderr: Digest,
+    /// The tree of the output directory.
+    pub output: Digest,
+    /// The tree of the new incremental state, if the tool wrote one.
+    pub state: Option<Digest>,
+}
+
+impl Output {
+    /// Creates an empty output directory with the directories that the action's mounts need, and empty files for its streams.
+    pub(super) fn create(store: &Store, action: &Action) -> Result<Output, Error> {
+        let scratch = store.scratch()?;
+        let failed = |source| Error::Prepare { path: scratch.path().to_owned(), source };
+        let dir = scratch.path().join("out");
+        fs::create_dir(&dir).map_err(failed)?;
+        for mounted in action.command.outputs_at.values() {
+            fs::create_dir_all(mounted.to_path(&dir)).map_err(failed)?;
+        }
+        if let Some(incremental) = &action.policy.incremental {
+            create_open_dir(&incremental.state_out.to_path(&dir)).map_err(failed)?;
+        }
+        let (stdout, stderr) =
+            (unnamed_file(scratch.path()).map_err(failed)?, unnamed_file(scratch.path()).map_err(failed)?);
+        Ok(Output { scratch, dir, stdout, stderr })
+    }
+
+    /// The standard output and standard error of the process: files, or the caller's own if the process has the terminal.
+    pub(super) fn streams(&self, terminal: bool) -> Result<(OwnedFd, OwnedFd), Error> {
+        let streams = match terminal {
+            true => (io::stdout().as_fd().try_clone_to_owned(), io::stderr().as_fd().try_clone_to_owned()),
+            false => (self.stdout.as_fd().try_clone_to_owned(), self.stderr.as_fd().try_clone_to_owned()),
+        };
+        let failed = |source| Error::Prepare { path: self.scratch.path().to_owned(), source };
+        Ok((streams.0.map_err(failed)?, streams.1.map_err(failed)?))
+    }
+
+    /// Returns an error if the disk is full, for a process that failed: the full disk may be the reason, and the process may
+    /// have been unable to report it.
+    pub(super) fn refuse_full_disk(&self) -> Result<(), Error> {
+        let path = self.scratch.path();
+        let free_bytes = rustix::fs::statvfs(path).map_or(u64::MAX, |disk| disk.f_bavail * disk.f_frsize);
+        if free_bytes >= FULL_BELOW_BYTES {
+            return Ok(());
+        }
+        Err(Error::Store(store::Error::Full { path: path.to_owned(), source: io::ErrorKind::StorageFull.into() }))
+    }
+
+    /// Captures everything in one batch, because each commit waits for the disk. `started_from` is the state that the process
+    /// started from.
+    pub(super) fn capture(
+        mut self,
+        store: &Store,
+        incremental: Option<&Incremental>,
+        started_from: Option<Digest>,
+    ) -> store::Result<Captured> {
+        let batch = store.batch();
+        // An error is ignored: without a state, the next run only takes longer.
+        let state = incremental
+            .and_then(|incremental| capture_state(store, &batch, &self.scratch, incremental, started_from).ok());
+        let stdout = put_stream(&batch, &mut self.stdout, "standard output")?;
+        let stderr = put_stream(&batch, &mut self.stderr, "standard error")?;
+        let output = batch.capture(&self.dir, &CaptureLimits::default())?;
+        batch.commit()?;
+        Ok(Captured { stdout, stderr, output, state })
+    }
+}
+
+fn put_stream(batch: &Batch<'_>, file: &mut File, name: &str) -> store::Result<Digest> {
+    let rewound = file.rewind().map(|()| file);
+    let file = rewound.map_err(|source| store::Error::Io { tried: "read", path: name.into(), source })?;
+    batch.put_reader(file, Path::new(name), false)
+}
+
+/// Captures the new state after moving it out of the output directory, because it is not part of the result.
+fn capture_state(
+    store: &Store,
+    batch: &Batch<'_>,
+    scratch: &Scratch,
+    incremental: &Incremental,
+    started_from: Option<Digest>,
+) -> store::Result<Digest> {
+    let (from, to) = (incremental.state_out.to_path(&scratch.path().join("out")), scratch.path().join("state"));
+    let moved = fs::rename(&from, &to);
+    moved.map_err(|source| store::Error::Io { tried: "move", path: from, source })?;
+    incremental::capture(store, batch, &to, incremental, started_from)
+}
+
+/// Creates a file without a name on the host, so that a process cannot read its path from the descriptor.
+fn unnamed_file(dir: &Path) -> io::Result<File> {
+    let path = dir.join("stream");
+    let file = File::options().read(true).append(true).create_new(true).open(&path)?;
+    fs::remove_file(&path)?;
+    Ok(file)
+}
+
+/// Creates a directory to which every user may write. If the caller is root, the sandbox runs as another user, who owns only
+/// the mounted directories. Other users of the host cannot reach the directory, because the root of the store is private.
+fn create_open_dir(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    fs::set_permissions(dir, Permissions::from_mode(0o777))
+}

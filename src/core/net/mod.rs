@@ -1,0 +1,55 @@
+//! HTTP with the user's TLS and proxy settings, retries, and file listings of package indexes. All calls block. This room
+//! neither selects nor stores files, and it names no host: callers pass every address.
+
+mod client;
+mod error;
+mod html;
+mod listing;
+mod location;
+mod response;
+#[cfg(any(test, feature = "testing"))]
+pub mod server;
+
+pub use client::{Client, Expected, Page, Part};
+pub use error::{Error, INDEX_HINT};
+pub use listing::{FileLink, directory, listing, project_url};
+pub use location::{file_name, for_display, parse, without_credentials};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of the HTTP client. The defaults use no proxy; `config` supplies the user's settings.
+#[derive(Clone, Debug)]
+pub struct NetworkSettings {
+    /// A PEM file with all trusted certificates. Without it, the verifier of the platform is used.
+    pub ca_bundle: Option<PathBuf>,
+    /// The proxy for `http:` URLs.
+    pub http_proxy: Option<String>,
+    /// The proxy for `https:` URLs.
+    pub https_proxy: Option<String>,
+    /// Hosts that are reached without a proxy: `host`, `.suffix`, `*.suffix` or `*`.
+    pub no_proxy: Vec<String>,
+    /// The number of attempts if the errors are transient.
+    pub attempts: u32,
+    /// The delay before the second attempt. It doubles with each further attempt.
+    pub retry_delay: Duration,
+    /// The time limit for connecting.
+    pub connect_timeout: Duration,
+    /// The time limit for a single read, not for the whole transfer.
+    pub idle_timeout: Duration,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> NetworkSettings {
+        NetworkSettings {
+            ca_bundle: None,
+            http_proxy: None,
+            https_proxy: None,
+            no_proxy: Vec::new(),
+            attempts: 4,
+            retry_delay: Duration::from_millis(300),
+            connect_timeout: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Durable writes, and the fixed metadata of published files. Publishing is implemented by `batch` and `image`.
+
+use std::fs::{File, FileTimes, Metadata, OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::store::error::{Error, Result};
+
+/// The modification time of all published files, 1980-01-01T00:00:00Z: the earliest time that zip files, and so wheels, can
+/// represent.
+pub const FIXED_MTIME_SECONDS: i64 = 315_532_800;
+
+/// From this number of files, one `syncfs` is cheaper than one `fsync` for each.
+const SYNC_ALL_FROM: usize = 48;
+
+/// Creates a file that must not exist yet.
+pub(crate) fn create(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.map_err(Error::io("create", path))
+}
+
+/// Creates a sealed file with these bytes.
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let mut file = create(path)?;
+    file.write_all(bytes).map_err(Error::io("write", path))?;
+    seal(&file, path, mode)
+}
+
+/// Sets the final mode and the fixed modification time of a file, after the last write to it.
+pub(crate) fn seal(file: &File, path: &Path, mode: u32) -> Result<()> {
+    file.set_permissions(Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(FIXED_MTIME_SECONDS.unsigned_abs());
+    file.set_times(FileTimes::new().set_modified(time)).map_err(Error::io("set the time of", path))
+}
+
+/// Whether the metadata of a regular file is still as `seal` set it.
+pub(crate) fn is_sealed(metadata: &Metadata, size_bytes: u64, mode: u32) -> bool {
+    metadata.is_file()
+        && metadata.len() == size_bytes
+        && metadata.mode() & 0o7777 == mode
+        && metadata.mtime() == FIXED_MTIME_SECONDS
+        && metadata.mtime_nsec() == 0
+}
+
+/// Syncs files and directories of one file system to the disk. `any_dir` is any directory of that file system.
+pub(crate) fn sync<'p>(any_dir: &Path, paths: impl ExactSizeIterator<Item = &'p PathBuf>) -> Result<()> {
+    if paths.len() >= SYNC_ALL_FROM {
+        let dir = File::open(any_dir).map_err(Error::io("open", any_dir))?;
+        return nix::unistd::syncfs(&dir).map_err(Error::os("sync the file system of", any_dir));
+    }
+    for path in paths {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        file.sync_all().map_err(Error::io("sync", path))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Content-addressed objects: blobs, trees and materialized images, and how they are written, verified and read. The index that
+//! maps keys to objects is `store::index`.
+
+pub(super) mod archive;
+pub(super) mod batch;
+mod blob;
+pub(super) mod capture;
+mod copy_out;
+pub(super) mod directory;
+pub(super) mod durable;
+pub mod failpoint;
+pub(super) mod fingerprint;
+mod image;
+mod image_check;
+pub(super) mod lazy_trees;
+mod links;
+mod merge;
+mod object_path;
+pub(super) mod remove;
+pub mod tree;
+mod trees;
+pub(super) mod verify;

@@ -1,8 +1,0 @@
-//! The recorded state of one checkout of a repository: stat data and digests of its files, the entries of its directories, and
-//! traces of earlier runs. Losing it costs time but never makes a result wrong.
-
-pub mod directory_cache;
-mod path_records;
-mod record_file;
-pub mod stat_cache;
-pub mod traces;
