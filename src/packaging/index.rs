@@ -2,6 +2,7 @@
 
 use uv_normalize::PackageName;
 
+use crate::base::ErrorKind;
 use crate::packaging::environment::Environment;
 use crate::packaging::resolve::best_file;
 
@@ -59,6 +60,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The kind of error, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::NoCompatibleFile { .. } => ErrorKind::Mistake,
+            Error::NoHashes { .. } | Error::NoMatchingHash { .. } => ErrorKind::Unavailable,
+        }
+    }
+
     /// What the user can do about the error.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -66,7 +75,7 @@ impl Error {
                 "lock a version that has a file for this interpreter, or change the interpreter constraints"
             }
             Error::NoHashes { .. } | Error::NoMatchingHash { .. } => {
-                "configure an index that provides it: set `PIP_INDEX_URL`, or use the settings of pip or uv"
+                "configure an index that provides it: `PIP_INDEX_URL`, pip's or uv's settings"
             }
         };
         Some(hint.to_owned())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, ErrorKind, RelPath};
 use crate::config::Config;
 use crate::config::typed::{PythonSettings, ToolSettings};
 use crate::packaging::lockfile::{self, Lock};
@@ -67,6 +67,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The kind of error, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Lock(_) | Error::Resolve(_) => ErrorKind::Lock,
+            _ => ErrorKind::Mistake,
+        }
+    }
+
     /// How the user can correct the error.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -129,10 +129,9 @@ impl Error {
         match self {
             Error::Session(error) => error.kind(),
             Error::Shared(error) => error.kind(),
-            Error::Requirements(requirements::Error::Lock(_) | requirements::Error::Resolve(_)) => ErrorKind::Lock,
+            Error::Requirements(error) => error.kind(),
             Error::FrozenRequirements { .. } => ErrorKind::Lock,
-            Error::Index(index::Error::NoCompatibleFile { .. }) => ErrorKind::Mistake,
-            Error::Index(_) => ErrorKind::Unavailable,
+            Error::Index(error) => error.kind(),
             _ => ErrorKind::Mistake,
         }
     }
@@ -143,10 +142,7 @@ impl Error {
             Error::Session(error) => return error.hint(),
             Error::Shared(error) => return error.hint(),
             Error::Requirements(error) => return error.hint(),
-            Error::Index(index::Error::NoCompatibleFile { .. }) => {
-                "lock a version that has a file for this interpreter, or change the interpreter constraints"
-            }
-            Error::Index(_) => crate::net::INDEX_HINT,
+            Error::Index(error) => return error.hint(),
             Error::FrozenRequirements { .. } => {
                 "run the same command once without `--frozen` and `CI`, then commit that file"
             }

@@ -111,7 +111,8 @@ impl Error {
     /// The kind of error, which decides the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => error.kind(),
+            Error::Store(error) => error.kind(),
+            Error::Sources(error) => error.kind(),
             Error::NoHome => ErrorKind::Store,
             Error::Net(error) => error.kind(),
             Error::Sandbox(_) => ErrorKind::Sandbox,
@@ -135,7 +136,8 @@ impl Error {
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return error.hint(),
             Error::Step(error) => return error.hint(),
-            Error::Store(error) | Error::Sources(super::sources::Error::Store(error)) => return error.hint(),
+            Error::Store(error) => return error.hint(),
+            Error::Sources(error) => return error.hint(),
             Error::NoConstraints => {
                 "set it in the section `[python]` of `pants.toml`, such as `interpreter_constraints = [\"CPython==3.11.*\"]`"
             }

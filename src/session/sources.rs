@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, ErrorKind, RelPath};
 use crate::inference::imports::{IMPORTS_VERSION, Imports, parse_imports};
 use crate::inference::imports_bytes;
 use crate::store::{Batch, Node, StatCache, Store, Tree};
@@ -26,6 +26,24 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
+}
+
+impl Error {
+    /// The kind of error, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Read { .. } => ErrorKind::Mistake,
+            Error::Store(error) => error.kind(),
+        }
+    }
+
+    /// What the user can do about the error.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Read { .. } => None,
+            Error::Store(error) => error.hint(),
+        }
+    }
 }
 
 /// The source files of the repository, with the hashes that are already known.

@@ -1,7 +1,7 @@
 //! The kinds of errors that the caller of the process can tell apart. Each room's error type answers `kind()`; `report` gives
 //! each kind an exit code.
 
-/// What the caller of this process needs to tell apart.
+/// What the caller of this process needs to tell apart. An error type without `kind()` contains only mistakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// A mistake in settings, BUILD files or arguments, or a failure for which Pants exits with 1.
