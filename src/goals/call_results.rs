@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::{Origin, Outcome};
-use crate::base::{Digest, RelPath, sandbox_paths};
+use crate::base::{Digest, RelPath, replace_file, sandbox_paths};
 use crate::config::typed::ToolGoalSettings;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
@@ -114,7 +114,7 @@ impl CallResults {
         if let Some(file) = ToolGoalSettings::parse(session.config(), goal).sarif {
             let path = session.context.output_path(&file);
             let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-            let written = written.and_then(|()| std::fs::write(&path, sarif::render(&self.list())));
+            let written = written.and_then(|()| replace_file(&path, sarif::render(&self.list()).as_bytes()));
             written.map_err(|source| Error::Output { path, source })?;
         }
         self.print_json(session, goal, verdict)

@@ -1,5 +1,6 @@
 //! Prints the data of a goal to standard output, or to the file that `--output-file` names.
 
+use crate::base::replace_file;
 use crate::config::typed::OutputSettings;
 use crate::goals::Error;
 use crate::report;
@@ -31,7 +32,7 @@ pub fn text(session: &Session, goal: &str, text: &str) -> Result<(), Error> {
     match OutputSettings::parse(session.config(), goal).output_file {
         Some(file) => {
             let path = session.build_root().join(file);
-            std::fs::write(&path, text).map_err(|source| Error::Output { path, source })
+            replace_file(&path, text.as_bytes()).map_err(|source| Error::Output { path, source })
         }
         None => Ok(session.ui.print(text)?),
     }

@@ -37,6 +37,12 @@ pub enum Error {
         /// The lock in the build root.
         file: String,
     },
+    /// A lock of requirements that is incomplete or was edited.
+    #[error("`{file}` does not have the content that was written to it")]
+    DamagedLock {
+        /// The lock in the build root.
+        file: String,
+    },
     /// uv failed.
     #[error("cannot pin the requirements of {owner}: {exit}\n{stderr}")]
     NotPinned {
@@ -130,7 +136,7 @@ impl Error {
             Error::Session(error) => error.kind(),
             Error::Shared(error) => error.kind(),
             Error::Requirements(error) => error.kind(),
-            Error::FrozenRequirements { .. } => ErrorKind::Lock,
+            Error::FrozenRequirements { .. } | Error::DamagedLock { .. } => ErrorKind::Lock,
             Error::Index(error) => error.kind(),
             _ => ErrorKind::Mistake,
         }
@@ -145,6 +151,9 @@ impl Error {
             Error::Index(error) => return error.hint(),
             Error::FrozenRequirements { .. } => {
                 "run the same command once without `--frozen` and `CI`, then commit that file"
+            }
+            Error::DamagedLock { .. } => {
+                "restore that file from version control, or delete it to pin the requirements again"
             }
             Error::NoPlugin { remedy, .. } => remedy,
             Error::NoTool { goal } if goal == "check" => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::action::{ActionGraph, Exit, Source, Step};
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, replace_file};
 use crate::packaging::lockfile::{self, Lock};
 use crate::packaging::recipes;
 use crate::packaging::{Environment, resolve};
@@ -59,19 +59,50 @@ fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lo
     let path = session.build_root().join(&request.file);
     let parse =
         |text: &str| lockfile::parse(&request.file, text, None).map(Arc::new).map_err(requirements::Error::from);
-    if let Ok(text) = session.context.tracker.read_to_string(&path)
-        && text.starts_with(&head)
-    {
-        return Ok(parse(&text)?);
+    if let Ok(text) = session.context.tracker.read_to_string(&path) {
+        match check_content(&head, &text) {
+            Content::Complete => return Ok(parse(&text)?),
+            Content::Damaged => return Err(Error::DamagedLock { file: request.file.clone() }),
+            Content::OtherInputs => {}
+        }
     }
     if session.context.is_frozen() {
         return Err(Error::FrozenRequirements { owner: request.owner.clone(), file: request.file.clone() });
     }
-    let text = head + &pin(session, request)?;
-    std::fs::write(&path, &text).map_err(|source| session::Error::Output { path, source })?;
+    let text = lock_text(&head, &pin(session, request)?);
+    replace_file(&path, text.as_bytes()).map_err(|source| session::Error::Output { path, source })?;
     let advice = "commit it, so that everybody tests with the same packages";
     session.ui.note(&format!("wrote `{}`", request.file), Some(advice));
     Ok(parse(&text)?)
+}
+
+/// Introduces the line with the hash of all following lines, by which an incomplete file is noticed.
+const CONTENT_HASH: &str = "# content: ";
+
+/// Whether a lock file can be used.
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    /// It was written for the same requirements and is unchanged.
+    Complete,
+    /// It was written for the same requirements, but lines are missing or were changed.
+    Damaged,
+    /// It was written for other requirements, or by a version that wrote no hash.
+    OtherInputs,
+}
+
+/// The text of a lock file: its first two lines, the hash of the pins, and the pins.
+fn lock_text(head: &str, pins: &str) -> String {
+    format!("{head}{CONTENT_HASH}{}\n{pins}", Digest::of(pins.as_bytes()).hex())
+}
+
+fn check_content(head: &str, text: &str) -> Content {
+    let Some(rest) = text.strip_prefix(head).and_then(|rest| rest.strip_prefix(CONTENT_HASH)) else {
+        return Content::OtherInputs;
+    };
+    match rest.split_once('\n') {
+        Some((hash, pins)) if Digest::of(pins.as_bytes()).hex() == hash => Content::Complete,
+        _ => Content::Damaged,
+    }
 }
 
 /// The requirements of all requirement targets, as they are written.
@@ -160,4 +191,29 @@ fn wheelhouse(session: &mut Session, dir: &Path) -> Result<Digest, Error> {
         tree.nodes.insert(RelPath::parse(&link.file_name)?, Node::File { digest, executable: false });
     }
     Ok(store.put_tree(&tree)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_was_cut_or_edited_is_not_used() {
+        let head = "# Written by Waders\n# inputs: 12\n";
+        let text = lock_text(head, "six==1.16.0 --hash=sha256:00\nattrs==22.1 --hash=sha256:11\n");
+        assert_eq!(check_content(head, &text), Content::Complete);
+        let pins = text.find("six").unwrap();
+        for end in pins..text.len() {
+            assert_eq!(check_content(head, &text[..end]), Content::Damaged, "{:?}", &text[..end]);
+        }
+        assert_eq!(check_content(head, &text.replace("1.16.0", "1.15.0")), Content::Damaged);
+        assert_eq!(check_content(head, &(text.clone() + "more==1.0 --hash=sha256:22\n")), Content::Damaged);
+    }
+
+    #[test]
+    fn a_lock_of_other_requirements_is_replaced() {
+        let text = lock_text("# Written by Waders\n# inputs: 12\n", "six==1.16.0\n");
+        assert_eq!(check_content("# Written by Waders\n# inputs: 13\n", &text), Content::OtherInputs);
+        assert_eq!(check_content("# Written by Waders\n# inputs: 12\n", ""), Content::OtherInputs);
+    }
 }

@@ -1,10 +1,10 @@
 //! JUnit reports: the test runner's own report if it wrote one, otherwise a generated report that gives the reason.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use crate::base::replace_report;
 use crate::report::summary::without_escapes;
 use crate::report::{Status, TestResult};
 
@@ -87,13 +87,7 @@ fn synthesized(result: &TestResult) -> String {
 
 fn write_file(dir: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(bytes)?;
-    // Reports are readable by every user; `tempfile` creates files with mode 0600.
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(mode)?;
-    file.persist(path)?;
-    Ok(())
+    replace_report(path, bytes)
 }
 
 #[cfg(test)]

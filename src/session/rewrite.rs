@@ -1,16 +1,15 @@
 //! Replaces a file of the user's repository: completely or not at all, and never over an edit that was made in the
-//! meantime. The only place that writes files of users. The new content comes from goals.
+//! meantime. The only place that changes sources and BUILD files of users. The new content comes from goals.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::io;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::NamedTempFile;
 
-use crate::base::{Digest, RelPath};
-use crate::targets::files::UNFINISHED_PREFIX;
+use crate::base::{Digest, RelPath, UNFINISHED_PREFIX, write_temporary};
 
 /// Why a file of the repository could not be replaced.
 #[allow(missing_docs, reason = "the messages describe the fields")]
@@ -67,7 +66,7 @@ fn create(root: &Path, file: &RelPath, next: &[u8]) -> Result<(), Error> {
     let dir = real(root, file, &file.parent().unwrap_or_default())?;
     let _shared = share(&dir);
     let path = dir.join(file.file_name().unwrap_or_default());
-    let whole = written(&dir, next).map_err(at("write"))?;
+    let whole = synced_temporary(&dir, next).map_err(at("write"))?;
     match whole.persist_noclobber(&path) {
         Ok(_) => synced(&dir).map_err(at("write")),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Changed(file.clone())),
@@ -91,7 +90,7 @@ fn replace(root: &Path, file: &RelPath, expected: Digest, next: &[u8]) -> Result
     let old = writable(&path, file)?;
     let dir = path.parent().unwrap_or(root);
     let _shared = share(dir);
-    let whole = written(dir, next).map_err(at("write"))?;
+    let whole = synced_temporary(dir, next).map_err(at("write"))?;
     copy_owner_and_mode(whole.as_file(), &old).map_err(at("set the mode of"))?;
     exchange(whole, &path, expected)
         .map_err(at("replace"))?
@@ -142,10 +141,8 @@ fn sweep(dir: &Path) {
     }
 }
 
-fn written(dir: &Path, next: &[u8]) -> io::Result<NamedTempFile> {
-    let ordinary = fs::Permissions::from_mode(0o666);
-    let mut whole = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).permissions(ordinary).tempfile_in(dir)?;
-    whole.write_all(next)?;
+fn synced_temporary(dir: &Path, next: &[u8]) -> io::Result<NamedTempFile> {
+    let whole = write_temporary(dir, next)?;
     whole.as_file().sync_all()?;
     Ok(whole)
 }
@@ -189,7 +186,7 @@ fn synced(dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -251,7 +248,7 @@ mod tests {
     fn an_edit_made_at_the_last_moment_is_put_back() {
         let root = repository();
         let path = root.path().join("app/BUILD");
-        let whole = written(&root.path().join("app"), b"new").unwrap();
+        let whole = write_temporary(&root.path().join("app"), b"new").unwrap();
         assert!(!exchange(whole, &path, Digest::of(b"older")).unwrap());
         assert_eq!(read(root.path(), "app/BUILD"), "old");
         assert_eq!(names(&root.path().join("app")), ["BUILD"]);

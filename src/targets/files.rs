@@ -10,13 +10,9 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 
 use crate::base::glob::Globs;
-use crate::base::{Digest, RelPath};
+use crate::base::{Digest, RelPath, UNFINISHED_PREFIX};
 use crate::targets::DirectoryCache;
 use crate::tracked::Tracker;
-
-/// Prefix of the temporary files that goals write before they rename them into place. Such files are never sources,
-/// even if a killed run left one behind.
-pub const UNFINISHED_PREFIX: &str = ".waders-rewrite-";
 
 /// The repository cannot be walked.
 #[derive(Debug, thiserror::Error)]

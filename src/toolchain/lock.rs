@@ -2,13 +2,13 @@
 //! file names, versions, hashes and sizes, never a host name or a path of a machine.
 
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::base::Digest;
+use crate::base::{Digest, replace_file};
 use crate::tracked::Tracker;
 
 /// The version of the file format.
@@ -97,14 +97,7 @@ impl Lock {
         if tracker.read_to_string(path).is_ok_and(|old| old == text) {
             return Ok(false);
         }
-        let dir = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(dir).map_err(Error::io("write in", dir))?;
-        file.write_all(text.as_bytes()).map_err(Error::io("write", path))?;
-        // `tempfile` creates files with mode 0600, but this one is committed.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        file.as_file().set_permissions(mode).map_err(Error::io("write", path))?;
-        file.as_file().sync_all().map_err(Error::io("write", path))?;
-        file.persist(path).map_err(|error| Error::io("write", path)(error.error))?;
+        replace_file(path, text.as_bytes()).map_err(Error::io("write", path))?;
         Ok(true)
     }
 
@@ -132,6 +125,11 @@ impl Lock {
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         if file.format != FORMAT {
             return Err(format!("its format is {}, but this version of Waders supports only {FORMAT}", file.format));
+        }
+        // A file that was cut between two of a record's keys is still valid TOML.
+        let is_cut = |record: &&Record| record.files.is_empty() && record.provider != Provider::Host;
+        if let Some(record) = file.toolchain.iter().find(is_cut) {
+            return Err(format!("the record `{} {}` has no files", record.name, record.version));
         }
         let mut records = file.toolchain;
         records.sort();
@@ -239,7 +237,7 @@ mod tests {
         for record in [
             record("system", "12.1"),
             record("python", "3.9.1"),
-            Record { files: vec![], ..record("python", "3.11.2") },
+            Record { files: vec![], provider: Provider::Host, ..record("python", "3.11.2") },
         ] {
             lock.insert(record);
         }
@@ -267,6 +265,11 @@ mod tests {
         assert!(Lock::parse("format = 2").unwrap_err().contains("format is 2"));
         assert!(Lock::parse("format = 1\nfuture = 1").is_err());
         assert!(Lock::parse(&Lock::default().to_string()).is_ok());
+        let mut lock = Lock::default();
+        lock.insert(record("system", "12.1"));
+        let text = lock.to_string();
+        let cut = &text[..text.find("files = ").unwrap()];
+        assert!(Lock::parse(cut).unwrap_err().contains("`system 12.1` has no files"), "{:?}", Lock::parse(cut));
     }
 
     #[test]
