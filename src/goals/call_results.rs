@@ -14,6 +14,7 @@ use crate::plan::tool_run::REPORTS;
 use crate::prepare::calls::{Contents, PlannedBatch, PlannedCall};
 use crate::report::finding::FindingPatterns;
 use crate::report::junit::path_safe;
+use crate::report::limits::PARSED_BYTES;
 use crate::report::tool_result::{Mode, ToolResult, ToolRun};
 use crate::report::{Status, github, json, sarif, tool_summary};
 use crate::session::failure::{self, Failure};
@@ -146,7 +147,7 @@ fn read_run(
         if digest.size_bytes() == 0 {
             return Ok(String::new());
         }
-        let text = strip_sandbox_root(&String::from_utf8_lossy(&store.get(digest)?));
+        let text = strip_sandbox_root(&store.excerpt(digest, PARSED_BYTES)?);
         Ok::<_, Error>(patterns.remove_noise(text))
     };
     let timeout = batch.timeout.unwrap_or(Duration::ZERO);

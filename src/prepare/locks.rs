@@ -15,6 +15,7 @@ use crate::plan::requirements;
 use crate::plan::venv::Venvs;
 use crate::prepare::Error;
 use crate::prepare::packages::Packages;
+use crate::report::limits::SHOWN_BYTES;
 use crate::session::{self, Session, execute, toolchains};
 use crate::store::{Node, Tree};
 use crate::targets::TargetGraph;
@@ -134,7 +135,7 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
     let done = results.remove(&step).ok_or(session::Error::Interrupted)?.map_err(session::Error::Step)?;
     let (_, outcome) = done.outcome.ok_or(session::Error::Interrupted)?;
     if outcome.exit != Exit::Code(0) {
-        let stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
+        let stderr = store.excerpt(outcome.stderr, SHOWN_BYTES)?;
         return Err(Error::NotPinned { owner: request.owner.clone(), exit: outcome.exit, stderr });
     }
     let output = RelPath::parse(lock_run::OUTPUT).expect("the path is clean");

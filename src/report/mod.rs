@@ -9,6 +9,7 @@ pub mod github;
 pub mod graph;
 pub mod json;
 pub mod junit;
+pub mod limits;
 pub mod log;
 mod pretty_json;
 mod running;

@@ -9,6 +9,7 @@ use crate::build_file::BuildFile;
 use crate::build_file::interpret::{self, EvaluationRequest, EvaluationResponse};
 use crate::plan::interpret_run::{self, ANSWER, PROGRAM, QUESTION};
 use crate::plan::interpreter::Interpreter;
+use crate::report::limits::SHOWN_BYTES;
 use crate::session::{Error, Session, execute, toolchains};
 use crate::store::{Node, Tree};
 
@@ -56,7 +57,7 @@ fn ask_once(
         Exit::Code(0) => {}
         Exit::Interrupted => return Err(Error::Interrupted),
         exit => {
-            let stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
+            let stderr = store.excerpt(outcome.stderr, SHOWN_BYTES)?;
             return Err(Error::NotInterpreted(format!("{exit}\n{stderr}")));
         }
     }

@@ -24,6 +24,9 @@ use crate::store::Store;
 /// The number of concurrent downloads. More do not speed up downloads from one host, and with fewer it is sometimes idle.
 const DOWNLOADS: usize = 8;
 
+/// Of the standard error of a step that another one needs, this much is part of the error message.
+const STDERR_BYTES: usize = 64 << 10;
+
 /// The result of a step: its tree, and for a process its outcome.
 #[derive(Clone, Debug)]
 pub struct StepResult {
@@ -153,12 +156,8 @@ impl Execution {
         })?;
         match &result.outcome {
             Some((_, outcome)) if !self.is_success(need, outcome) => {
-                let stderr = self.engine.store.get(outcome.stderr).unwrap_or_default();
-                Err(Error::NeedFailed {
-                    label: label(),
-                    exit: outcome.exit,
-                    stderr: String::from_utf8_lossy(&stderr).into(),
-                })
+                let stderr = self.engine.store.excerpt(outcome.stderr, STDERR_BYTES).unwrap_or_default();
+                Err(Error::NeedFailed { label: label(), exit: outcome.exit, stderr })
             }
             _ => Ok(result.tree),
         }

@@ -8,6 +8,7 @@ use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::goals::call_results::strip_sandbox_root;
 use crate::prepare::calls::PlannedCall;
+use crate::report::limits::PARSED_BYTES;
 use crate::session::{Session, Verdict, failure};
 
 /// Good if both runs have the same findings; differences are reported. `from_nothing` are the outcomes without incremental
@@ -19,7 +20,7 @@ pub fn verify(
     from_nothing: &Results,
 ) -> Result<Verdict, Error> {
     let store = session.services.open_store()?;
-    let text = |digest: Digest| Ok::<_, Error>(strip_sandbox_root(&String::from_utf8_lossy(&store.get(digest)?)));
+    let text = |digest: Digest| Ok::<_, Error>(strip_sandbox_root(&store.excerpt(digest, PARSED_BYTES)?));
     let (mut compared, mut worst) = (0, Verdict::Good);
     for (call, batch) in calls.iter().flat_map(|call| call.batches.iter().map(move |batch| (call, batch))) {
         // A process that did not run in the first place is reported already.

@@ -14,6 +14,7 @@ use crate::prepare::images::Images;
 use crate::prepare::test::PlannedTest;
 use crate::prepare::test::coverage::Coverage;
 use crate::report::junit::path_safe;
+use crate::report::limits::PARSED_BYTES;
 use crate::session::{self, Session, execute};
 use crate::store::{Node, Store, Tree};
 
@@ -102,8 +103,7 @@ fn built_images(images: &Images, outcomes: &Results) -> Result<Images, Error> {
 }
 
 fn texts(store: &Store, outcome: &Outcome) -> Result<[String; 2], Error> {
-    let text = |digest| Ok::<_, Error>(String::from_utf8_lossy(&store.get(digest)?).into_owned());
-    Ok([text(outcome.stdout)?, text(outcome.stderr)?])
+    Ok([store.excerpt(outcome.stdout, PARSED_BYTES)?, store.excerpt(outcome.stderr, PARSED_BYTES)?])
 }
 
 fn output_dir(session: &Session) -> PathBuf {

@@ -1,10 +1,11 @@
 //! The results of tests: read from the store, printed, and written to the directory for results.
 
-use crate::base::RelPath;
+use crate::base::{Digest, RelPath};
 use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::prepare::test::PlannedTest;
+use crate::report::limits::{JUNIT_BYTES, SHOWN_BYTES};
 use crate::report::summary::{self, OutputMode};
 use crate::report::{TestResult, json, junit, test_result};
 use crate::session::failure::{self, Failure};
@@ -14,26 +15,49 @@ use crate::store::{Node, Store};
 /// Reads the results, in the order of the tests.
 pub fn results(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
     let store = session.services.open_store()?;
-    let mut results = tests.iter().map(|test| result(&store, test, outcomes)).collect::<Result<Vec<_>, _>>()?;
-    if TestSettings::parse(session.config()).show_all_batch_targets {
+    let settings = TestSettings::parse(session.config());
+    let output = OutputMode::parse(&settings.output);
+    // An output that nobody sees is not read, since there may be many and large ones.
+    let needs_output = |result: &TestResult| output.shows(result) || settings.report || result.has_failed();
+    let mut results =
+        tests.iter().map(|test| result(&store, test, outcomes, &needs_output)).collect::<Result<Vec<_>, _>>()?;
+    if settings.show_all_batch_targets {
         results.iter_mut().for_each(|result| result.name = result.addresses.join(", "));
     }
     Ok(results)
 }
 
-fn result(store: &Store, test: &PlannedTest, outcomes: &Results) -> Result<TestResult, Error> {
+fn result(
+    store: &Store,
+    test: &PlannedTest,
+    outcomes: &Results,
+    needs_output: &dyn Fn(&TestResult) -> bool,
+) -> Result<TestResult, Error> {
     let (done, origin, outcome) = match failure::ran(&test.step, outcomes) {
         Ok(ran) => ran,
         Err(failure) => return Ok(TestResult::not_run(&test.names, &failure.message)),
     };
     let mut result = TestResult::new(&test.names, outcome, origin, test.timeout, test.empty_is_fine);
-    result.stdout = String::from_utf8_lossy(&store.get(outcome.stdout)?).into_owned();
-    result.stderr = String::from_utf8_lossy(&store.get(outcome.stderr)?).into_owned();
+    if needs_output(&result) {
+        result.stdout = store.excerpt(outcome.stdout, SHOWN_BYTES)?;
+        result.stderr = store.excerpt(outcome.stderr, SHOWN_BYTES)?;
+    }
     let report = RelPath::parse("junit.xml").expect("the path is clean");
     if let Some(Node::File { digest, .. }) = store.tree(done.tree)?.nodes.get(&report) {
-        result.junit = Some(store.get(*digest)?);
+        match digest.size_bytes() {
+            0..=JUNIT_BYTES => result.junit = Some(store.get(*digest)?),
+            size => result.stderr += &too_large(store, *digest, size)?,
+        }
     }
     Ok(result)
+}
+
+fn too_large(store: &Store, report: Digest, size_bytes: u64) -> Result<String, Error> {
+    let path = store.blob_root().join(store.relative_blob_path(report)?);
+    Ok(format!(
+        "\n[the report of the test runner has {size_bytes} bytes and is not copied; it is in `{}`]\n",
+        path.display()
+    ))
 }
 
 /// Good, or bad with the exit code of the worst test. If every failed test did not run, and for the same kind of reason, that

@@ -2,9 +2,9 @@
 //! are mounted is in `request`.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::action::{Action, Incremental};
@@ -16,6 +16,10 @@ use crate::store::{self, Batch, CaptureLimits, Scratch, Store};
 /// A file system with less free space counts as full. It need not be 0, because programs remove files that they could not
 /// write completely.
 const FULL_BELOW_BYTES: u64 = 4 << 20;
+
+/// The largest standard output or standard error that is stored as a whole. Without a limit, a process in an endless loop
+/// would fill the store.
+pub const STREAM_BYTES: u64 = 1 << 30;
 
 /// The places where one attempt writes.
 pub(super) struct Output {
@@ -89,18 +93,42 @@ impl Output {
         // An error is ignored: without a state, the next run only takes longer.
         let state = incremental
             .and_then(|incremental| capture_state(store, &batch, &self.scratch, incremental, started_from).ok());
-        let stdout = put_stream(&batch, &mut self.stdout, "standard output")?;
-        let stderr = put_stream(&batch, &mut self.stderr, "standard error")?;
+        let stdout = put_stream(&batch, &mut self.stdout, "standard output", STREAM_BYTES)?;
+        let stderr = put_stream(&batch, &mut self.stderr, "standard error", STREAM_BYTES)?;
         let output = batch.capture(&self.dir, &CaptureLimits::default())?;
         batch.commit()?;
         Ok(Captured { stdout, stderr, output, state })
     }
 }
 
-fn put_stream(batch: &Batch<'_>, file: &mut File, name: &str) -> store::Result<Digest> {
-    let rewound = file.rewind().map(|()| file);
-    let file = rewound.map_err(|source| store::Error::Io { tried: "read", path: name.into(), source })?;
-    batch.put_reader(file, Path::new(name), false)
+/// Stores a stream. If it has more than `limit_bytes`, its middle is replaced by a line with the number of omitted bytes.
+fn put_stream(batch: &Batch<'_>, file: &mut File, name: &str, limit_bytes: u64) -> store::Result<Digest> {
+    let failed = |source| store::Error::Io { tried: "read", path: name.into(), source };
+    let size_bytes = file.seek(io::SeekFrom::End(0)).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    if size_bytes <= limit_bytes {
+        return batch.put_reader(file, Path::new(name), false);
+    }
+    let half = limit_bytes / 2;
+    let omitted = size_bytes - 2 * half;
+    let notice = format!("\n[{omitted} bytes were not stored: the output has more than {limit_bytes} bytes]\n");
+    let file: &File = file;
+    let tail = Tail { file, at: size_bytes - half };
+    batch.put_reader(file.take(half).chain(notice.as_bytes()).chain(tail), Path::new(name), false)
+}
+
+/// Reads a file from an offset of its own to the end.
+struct Tail<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Read for Tail<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
 }
 
 /// Captures the new state after moving it out of the output directory, because it is not part of the result.
@@ -130,4 +158,27 @@ fn unnamed_file(dir: &Path) -> io::Result<File> {
 fn create_open_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     fs::set_permissions(dir, Permissions::from_mode(0o777))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_above_the_limit_is_stored_without_its_middle() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let mut stream = unnamed_file(dir.path()).unwrap();
+        stream.write_all(b"beginning, middle, end").unwrap();
+        let mut stored = |limit_bytes| {
+            let batch = store.batch();
+            let digest = put_stream(&batch, &mut stream, "standard output", limit_bytes).unwrap();
+            batch.commit().unwrap();
+            String::from_utf8(store.get(digest).unwrap()).unwrap()
+        };
+        assert_eq!(stored(22), "beginning, middle, end");
+        assert_eq!(stored(6), "beg\n[16 bytes were not stored: the output has more than 6 bytes]\nend");
+    }
 }

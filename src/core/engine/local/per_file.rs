@@ -146,9 +146,15 @@ fn split<'a>(command: &'a Command, per_file: &PerFile) -> (&'a [String], &'a [St
     command.argv.split_at(command.argv.len().saturating_sub(per_file.files))
 }
 
+/// A larger output is not searched for lines that report a finding: it counts as one.
+const IGNORED_BYTES: u64 = 16 << 20;
+
 fn reports_nothing(store: &Store, per_file: &PerFile, text: Digest) -> Result<bool> {
     if text.size_bytes() == 0 {
         return Ok(true);
+    }
+    if text.size_bytes() > IGNORED_BYTES {
+        return Ok(false);
     }
     let ignored = per_file.ignored_output.as_deref().map(|regex| RegexBuilder::new(regex).multi_line(true).build());
     let Some(Ok(ignored)) = ignored else { return Ok(false) };

@@ -11,6 +11,16 @@ use crate::base::Digest;
 use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
+/// An object whose metadata is as expected.
+pub(in crate::store) struct Opened {
+    /// Open for reading.
+    pub(in crate::store) file: File,
+    /// Its path.
+    pub(in crate::store) path: PathBuf,
+    /// Its form.
+    pub(in crate::store) form: Form,
+}
+
 impl Store {
     /// Stores a blob.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest> {
@@ -48,17 +58,33 @@ impl Store {
 
     /// Opens a blob for reading, for content that is too large for `get`. Only its metadata is verified.
     pub fn open_blob(&self, digest: Digest) -> Result<File> {
+        Ok(self.open_any_form(digest)?.ok_or(Error::Missing(digest))?.file)
+    }
+
+    /// Opens a blob in the first form that exists.
+    pub(in crate::store) fn open_any_form(&self, digest: Digest) -> Result<Option<Opened>> {
         for form in [Form::Plain, Form::Executable] {
-            if let Some((file, _)) = self.open_object(digest, form)? {
-                return Ok(file);
+            if let Some((file, path)) = self.open_object(digest, form)? {
+                return Ok(Some(Opened { file, path, form }));
             }
         }
-        Err(Error::Missing(digest))
+        Ok(None)
     }
 
     /// Whether the store has a blob. Only its metadata is verified.
     pub fn contains(&self, digest: Digest) -> Result<bool> {
         Ok(self.locate_blob(digest)?.is_some())
+    }
+
+    /// Reads and hashes a blob in every form that exists; damaged ones are quarantined. Returns whether an intact one is left.
+    pub fn verify_blob(&self, digest: Digest) -> Result<bool> {
+        let mut is_intact = false;
+        for form in [Form::Plain, Form::Executable] {
+            if let Some(path) = self.locate(digest, form)? {
+                is_intact |= self.rehash(&path, digest, form)?;
+            }
+        }
+        Ok(is_intact)
     }
 
     /// Reads a whole object and verifies its hash. A damaged object is quarantined and yields `None`.

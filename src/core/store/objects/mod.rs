@@ -8,6 +8,7 @@ pub(super) mod capture;
 mod copy_out;
 pub(super) mod directory;
 pub(super) mod durable;
+mod excerpt;
 pub mod failpoint;
 pub(super) mod fingerprint;
 mod image;
