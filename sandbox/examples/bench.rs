@@ -61,6 +61,7 @@ fn request(program: &std::path::Path) -> Result<Request, &'static str> {
             open_files: 256,
             file_bytes: 1 << 20,
             memory_bytes: None,
+            process_memory_bytes: None,
         },
         isolation: Isolation::Full,
         stdio: Stdio::Captured,

@@ -44,6 +44,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             open_files: 1024,
             file_bytes: 1 << 33,
             memory_bytes: None,
+            process_memory_bytes: None,
         },
         isolation: Isolation::Full,
         stdio: Stdio::Inherited,

@@ -40,11 +40,22 @@ impl Cgroup {
         let dir = parent.join(format!("{PREFIX}{}-{pid}", getpid()));
         fs::create_dir(&dir).with_context(|| format!("create the control group `{}`", dir.display()))?;
         let group = Cgroup { dir, version };
+        match group.enclose(pid, memory_bytes) {
+            Ok(()) => Ok(group),
+            Err(error) => {
+                group.remove();
+                Err(error)
+            }
+        }
+    }
+
+    /// Sets the limit first, so that the process is never in a group without one.
+    fn enclose(&self, pid: Pid, memory_bytes: u64) -> Result<(), Error> {
         let write = |file: &str, text: String| {
-            let path = group.dir.join(file);
+            let path = self.dir.join(file);
             fs::write(&path, text).with_context(|| format!("write `{}`", path.display()))
         };
-        match version {
+        match self.version {
             Version::One => write("memory.limit_in_bytes", memory_bytes.to_string())?,
             Version::Two => {
                 write("memory.max", memory_bytes.to_string())?;
@@ -53,8 +64,17 @@ impl Cgroup {
                 let _ = write("memory.swap.max", "0".to_owned());
             }
         }
-        write("cgroup.procs", pid.to_string())?;
-        Ok(group)
+        write("cgroup.procs", pid.to_string())
+    }
+
+    /// Whether the group still has a limit. The owner of the parent group can disable the controller at any time.
+    pub(crate) fn is_limited(&self) -> bool {
+        let (file, unlimited) = match self.version {
+            // Version 1 shows the largest multiple of the page size.
+            Version::One => ("memory.limit_in_bytes", "9223372036854771712"),
+            Version::Two => ("memory.max", "max"),
+        };
+        fs::read_to_string(self.dir.join(file)).is_ok_and(|text| text.trim_end() != unlimited)
     }
 
     /// Tries to remove the group. Returns false if it still contains processes.
@@ -88,15 +108,21 @@ pub(crate) fn remove_stale() {
     }
 }
 
-/// Returns this process's own control group if groups with a memory limit can be created in it.
+/// Returns a control group in which groups with a memory limit can be created: this process's own, or in version 2 also
+/// the one above it. There, a group that contains processes cannot limit the memory of groups below it, unless it is the
+/// root: cgroups(7).
 fn find_parent() -> Result<(PathBuf, Version), Unsupported> {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let two = text.lines().find_map(|line| line.strip_prefix("0::/"));
     for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
-        let Some(dir) = two.map(|group| Path::new(root).join(group)) else { continue };
-        let control = fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
-        if control.split_whitespace().any(|name| name == "memory") && is_writable(&dir) {
-            return Ok((dir, Version::Two));
+        let Some(own) = two.map(|group| Path::new(root).join(group)) else { continue };
+        let limits_memory = |dir: &&Path| {
+            let control = fs::read_to_string(dir.join("cgroup.subtree_control")).unwrap_or_default();
+            control.split_whitespace().any(|name| name == "memory") && is_writable(dir)
+        };
+        let above = own.parent().filter(|dir| dir.starts_with(root) && is_writable(&dir.join("cgroup.procs")));
+        if let Some(dir) = [Some(own.as_path()), above].into_iter().flatten().find(limits_memory) {
+            return Ok((dir.to_owned(), Version::Two));
         }
     }
     let one = text.lines().find_map(|line| {
@@ -109,10 +135,32 @@ fn find_parent() -> Result<(PathBuf, Version), Unsupported> {
     Err(Unsupported {
         feature: "memory limit".to_owned(),
         reason: "no control group with the `memory` controller is delegated to this process".to_owned(),
-        remedy: "run under `systemd-run --user --scope -p Delegate=yes`, or set no memory limit".to_owned(),
+        remedy:
+            "run under `systemd-run --user --scope -p Delegate=yes`, or limit the memory of each process instead of \
+                 the whole step"
+                .to_owned(),
     })
 }
 
-fn is_writable(dir: &Path) -> bool {
-    access(dir, AccessFlags::W_OK).is_ok()
+fn is_writable(path: &Path) -> bool {
+    access(path, AccessFlags::W_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::print_stderr, reason = "reports that the test was skipped")]
+    fn a_group_that_cannot_be_completed_is_removed() {
+        let (parent, _) = match find_parent() {
+            Ok(found) => found,
+            Err(unsupported) => return eprintln!("skipped: {unsupported}"),
+        };
+        // No process has this id: it is above the largest possible one.
+        let nobody = Pid::from_raw(i32::MAX);
+        assert!(Cgroup::with_memory_limit(nobody, 1 << 30).is_err());
+        let name = format!("{PREFIX}{}-{nobody}", getpid());
+        assert!(!parent.join(name).exists());
+    }
 }

@@ -4,6 +4,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sched::CloneFlags;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use crate::cgroup::Cgroup;
@@ -60,18 +62,37 @@ impl Container {
         if profile.network != Network::Host {
             flags |= CloneFlags::CLONE_NEWNET;
         }
-        let mut container =
-            Container::clone_init(flags, |socket| inside::run_init(socket, profile.network, host, filter))?;
-        // Without a delegated control group the outcome reports that no memory limit was in force.
-        container.cgroup = profile.memory_bytes.and_then(|bytes| Cgroup::with_memory_limit(container.init, bytes).ok());
-        host.write_id_maps(container.init)?;
-        wire::send(container.socket.as_fd(), &Order::Mapped, &[])?;
-        Ok(container)
+        let container = Container::clone_init(flags, |socket| inside::run_init(socket, profile.network, host, filter))?;
+        container.complete(profile.memory_bytes, |container| {
+            host.write_id_maps(container.init)?;
+            wire::send(container.socket.as_fd(), &Order::Mapped, &[])
+        })
     }
 
     /// Starts a supervisor without any namespace, for `Isolation::None`.
-    pub(crate) fn start_unisolated() -> Result<Container, Error> {
-        Container::clone_init(CloneFlags::empty(), |socket| inside::run_unisolated_init(socket))
+    pub(crate) fn start_unisolated(memory_bytes: Option<u64>) -> Result<Container, Error> {
+        let container = Container::clone_init(CloneFlags::empty(), |socket| inside::run_unisolated_init(socket))?;
+        container.complete(memory_bytes, |_| Ok(()))
+    }
+
+    /// Limits the memory of a container that has just been cloned, then prepares it. On failure, no process and no
+    /// control group is left.
+    fn complete(
+        mut self,
+        memory_bytes: Option<u64>,
+        prepare: impl FnOnce(&Container) -> Result<(), Error>,
+    ) -> Result<Container, Error> {
+        let limited = memory_bytes.map(|bytes| Cgroup::with_memory_limit(self.init, bytes)).transpose();
+        match limited.map(|cgroup| self.cgroup = cgroup).and_then(|()| prepare(&self)) {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                // ESRCH and ECHILD: it has already ended.
+                let _ = kill(self.init, Signal::SIGKILL);
+                let _ = waitpid(self.init, None);
+                self.cgroup.as_ref().map(Cgroup::remove);
+                Err(error)
+            }
+        }
     }
 
     fn clone_init(flags: CloneFlags, run: impl FnOnce(OwnedFd)) -> Result<Container, Error> {
@@ -139,7 +160,7 @@ impl Container {
             Some((Report(result), _)) => result?,
             None => Outcome::unmeasured(exit_if_killed()?, self.isolation),
         };
-        outcome.memory_limited = self.cgroup.is_some();
+        outcome.memory_limited = self.cgroup.as_ref().is_some_and(Cgroup::is_limited);
         if outcome.exit == Exit::Signal(libc::SIGKILL) {
             outcome.exit = exit_if_killed().unwrap_or(outcome.exit);
         }

@@ -23,6 +23,14 @@ pub enum Error {
     /// This machine cannot isolate the step as the request demands. [`Error::hint`] returns the remedy.
     #[error("cannot isolate the step: {0}")]
     Unsupported(Unsupported),
+    /// A file that should be copied has other content than the request describes: its storage is damaged.
+    #[error("the original of `{path}` is damaged: {why}")]
+    DamagedSource {
+        /// Relative to the mount point.
+        path: String,
+        /// The difference.
+        why: String,
+    },
     /// The container was set up, but execve(2) refused the program.
     #[error("cannot execute `{program}` in the sandbox")]
     Exec {

@@ -74,6 +74,7 @@ fn trial_request(isolation: Isolation) -> Request {
             open_files: 64,
             file_bytes: 0,
             memory_bytes: None,
+            process_memory_bytes: None,
         },
         isolation,
         stdio: Stdio::Captured,

@@ -26,6 +26,7 @@
 
 mod cgroup;
 mod container;
+mod enforceable;
 mod error;
 mod host;
 mod inside;

@@ -34,7 +34,8 @@ pub struct Outcome {
     pub cpu: Duration,
     /// Peak resident memory of the largest single process, in bytes.
     pub max_rss_bytes: u64,
-    /// Whether [`Limits::memory_bytes`](crate::Limits::memory_bytes) was enforced; false if the request sets no limit.
+    /// Whether [`Limits::memory_bytes`](crate::Limits::memory_bytes) was in force until the end. False if the request sets no
+    /// limit, or if another program disabled the control group during the step.
     pub memory_limited: bool,
 }
 

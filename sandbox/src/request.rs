@@ -82,6 +82,8 @@ pub enum TreeEntry {
         from: String,
         /// The size in bytes. A shorter original is an error.
         size_bytes: u64,
+        /// The BLAKE3 hash in hexadecimal. An original with another content is an error. `None` accepts any content.
+        blake3: Option<String>,
         /// Mode 0755 if true, otherwise 0644.
         executable: bool,
     },
@@ -129,9 +131,12 @@ pub struct Limits {
     pub open_files: u64,
     /// Size of the largest single file, in bytes (RLIMIT_FSIZE).
     pub file_bytes: u64,
-    /// Resident memory of the whole sandbox, in bytes. Enforced where a control group is delegated to the caller;
-    /// [`Outcome::memory_limited`](crate::Outcome::memory_limited) reports whether it was.
+    /// Resident memory of the whole sandbox, in bytes. Requires a control group that is delegated to the caller: without
+    /// one, the request is refused.
     pub memory_bytes: Option<u64>,
+    /// Private writable memory of each process, in bytes (RLIMIT_DATA), which every machine can enforce. A process that
+    /// reaches the limit cannot allocate more, but is not killed.
+    pub process_memory_bytes: Option<u64>,
 }
 
 /// Where standard input comes from. Standard output and error always go to the files passed with the request.

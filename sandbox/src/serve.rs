@@ -212,7 +212,7 @@ impl Server {
             }
             Some(Ok(host)) => start_container(host, profile, &self.filter),
             Some(Err(unsupported)) => Err(Error::Unsupported(unsupported.clone())),
-            None => Container::start_unisolated(),
+            None => Container::start_unisolated(profile.memory_bytes),
         }
     }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use crate::base::{RelPath, sandbox_paths};
 use crate::tracked::Variables;
 
-/// 1980-01-01T00:00:00Z, the earliest time that zip files can represent. Every input has it as its modification time.
-const SOURCE_DATE_EPOCH: &str = "315532800";
+/// 1980-01-03T00:00:00Z, the modification time of every input: zip files can represent it in every time zone.
+const SOURCE_DATE_EPOCH: &str = "315705600";
 
 /// The variables of every step. Variables that the user requests are added to them and take precedence.
 pub fn base() -> BTreeMap<String, String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use waders_sandbox::Isolation;
 
-use crate::action::{Limits, Platform};
+use crate::action::Limits;
 use crate::config::typed::{IsolationChoice, SandboxSettings};
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::{LocalActionCache, LocalRunner};
@@ -124,9 +124,9 @@ impl Services {
 
     fn local_settings(&self) -> LocalSettings {
         let sandbox = SandboxSettings::parse(&self.context.config);
-        let (isolation, name) = match sandbox.isolation {
-            IsolationChoice::NoLandlock => (Isolation::NoLandlock, "no-landlock"),
-            IsolationChoice::Full => (Isolation::Full, "full"),
+        let isolation = match sandbox.isolation {
+            IsolationChoice::NoLandlock => Isolation::NoLandlock,
+            IsolationChoice::Full => Isolation::Full,
         };
         let limits = Limits {
             scratch_bytes: sandbox.scratch_bytes,
@@ -135,8 +135,9 @@ impl Services {
             open_files: sandbox.open_files,
             file_bytes: sandbox.file_bytes,
             memory_bytes: sandbox.memory_bytes,
+            process_memory_bytes: sandbox.process_memory_bytes,
         };
-        LocalSettings { platform: Platform { isolation: name, limits }, isolation, grace: sandbox.grace }
+        LocalSettings::new(isolation, limits, sandbox.grace)
     }
 
     /// The number of processes at once: as configured, else the number of cores.

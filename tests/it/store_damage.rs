@@ -115,7 +115,7 @@ fn a_blob_with_a_flipped_bit_is_never_returned() {
 #[test]
 fn an_intact_blob_with_changed_metadata_is_restored() {
     let stored = Stored::new();
-    let (path, fixed) = (stored.blob_path(), SystemTime::UNIX_EPOCH + Duration::from_secs(315_532_800));
+    let (path, fixed) = (stored.blob_path(), SystemTime::UNIX_EPOCH + Duration::from_secs(315_705_600));
     for mode in [0o444, 0o644, 0o000] {
         overwrite(&path, CONTENT);
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();

@@ -44,7 +44,7 @@ pub(super) fn copy_entries(
         if path.split('/').any(|name| matches!(name, "" | "." | "..")) {
             return Err(Error::Request(format!("entry `{path}` is not a relative path without `.` and `..`")));
         }
-        copier.create_entry(path, entry).with_context(|| format!("create `{path}` in a copied tree"))?;
+        copier.create_entry(path, entry)?;
     }
     copier.close_dirs(0).context("complete a copied tree")
 }
@@ -59,7 +59,17 @@ struct Copier<'s> {
 
 impl Copier<'_> {
     /// `path` has no empty component, `.` or `..`.
-    fn create_entry(&mut self, path: &str, entry: &TreeEntry) -> io::Result<()> {
+    fn create_entry(&mut self, path: &str, entry: &TreeEntry) -> Result<(), Error> {
+        let damaged = |why| Error::DamagedSource { path: path.to_owned(), why };
+        match self.try_create_entry(path, entry) {
+            Ok(None) => Ok(()),
+            Ok(Some(fault)) => Err(damaged(fault)),
+            Err(error) => Err(error).with_context(|| format!("create `{path}` in a copied tree")),
+        }
+    }
+
+    /// Returns how the content of the original differs from the request, if it does.
+    fn try_create_entry(&mut self, path: &str, entry: &TreeEntry) -> io::Result<Option<String>> {
         let mut names: Vec<&str> = path.split('/').collect();
         let name = match entry {
             TreeEntry::Directory => None,
@@ -72,21 +82,25 @@ impl Copier<'_> {
         }
         let dir = self.open_dirs.last().map(|(_, dir)| dir.as_fd()).expect("the top is closed last");
         match (entry, name) {
-            (TreeEntry::File { from, size_bytes, executable }, Some(name)) => {
+            (TreeEntry::File { from, size_bytes, executable, blake3 }, Some(name)) => {
                 let mode = if *executable { 0o755 } else { 0o644 };
                 let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
                 let mut file = File::from(openat(dir, name, flags, Mode::from_bits_truncate(mode))?);
                 if *size_bytes > 0 {
                     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
                     let from = File::from(openat(self.source, from.as_str(), flags, Mode::empty())?);
-                    copy_bytes(from, &mut file, *size_bytes, &mut self.buffer)?;
+                    let hash = copy_bytes(from, &mut file, *size_bytes, &mut self.buffer)?;
+                    let Some(hash) = hash else { return Ok(Some(format!("it has fewer than {size_bytes} bytes"))) };
+                    if blake3.as_ref().is_some_and(|expected| hash.to_hex().as_str() != expected) {
+                        return Ok(Some(format!("its hash is `{hash}`")));
+                    }
                 }
                 futimens(&file, &self.time, &self.time)?;
             }
             (TreeEntry::Symlink { target }, Some(name)) => symlinkat(target.as_str(), dir, name)?,
             _ => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     fn enter_new_dir(&mut self, name: &str) -> io::Result<()> {
@@ -112,14 +126,16 @@ fn open_dir(at: BorrowedFd<'_>, name: &str) -> nix::Result<OwnedFd> {
     openat(at, name, flags, Mode::empty())
 }
 
-/// Copies exactly `size_bytes`. A shorter file is an error, because it is not the file that the request describes.
-fn copy_bytes(mut from: File, to: &mut File, size_bytes: u64, buffer: &mut [u8]) -> io::Result<()> {
+/// Copies exactly `size_bytes` and returns their hash, or `None` if the file is shorter.
+fn copy_bytes(mut from: File, to: &mut File, size_bytes: u64, buffer: &mut [u8]) -> io::Result<Option<blake3::Hash>> {
+    let mut hasher = blake3::Hasher::new();
     let mut left = size_bytes;
     while left > 0 {
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         match from.read(&mut buffer[..wanted]) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(0) => return Ok(None),
             Ok(count) => {
+                hasher.update(&buffer[..count]);
                 to.write_all(&buffer[..count])?;
                 left -= count as u64;
             }
@@ -127,5 +143,5 @@ fn copy_bytes(mut from: File, to: &mut File, size_bytes: u64, buffer: &mut [u8])
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(Some(hasher.finalize()))
 }

@@ -58,10 +58,15 @@ pub(super) fn bring_loopback_up() -> Result<(), Error> {
     }
 }
 
-/// Children see monotonic and boot clocks that start near zero: time_namespaces(7).
+/// The monotonic and boot clocks of every container start at this number of seconds, 11.6 days. A program that compares
+/// the clock with an initial value of 0 works as on a machine that has been running for a while, and the milliseconds
+/// still fit in 31 bits.
+const CLOCK_START_SECONDS: i64 = 1_000_000;
+
+/// Sets the offsets of the clocks that children see: time_namespaces(7).
 pub(super) fn reset_clocks() -> Result<(), Error> {
     unshare(CloneFlags::from_bits_retain(libc::CLONE_NEWTIME)).context("create a time namespace")?;
-    let seconds = |clock| clock_gettime(clock).map(|time| -time.tv_sec()).context("read a clock");
+    let seconds = |clock| clock_gettime(clock).map(|time| CLOCK_START_SECONDS - time.tv_sec()).context("read a clock");
     let (monotonic, boot) = (seconds(ClockId::CLOCK_MONOTONIC)?, seconds(ClockId::CLOCK_BOOTTIME)?);
     write("/proc/self/timens_offsets", &format!("monotonic {monotonic} 0\nboottime {boot} 0\n"))
 }

@@ -110,7 +110,7 @@ fn create_mount_point(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Erro
 
 /// `/tmp` has the usual mode, writable for all and with the sticky bit.
 fn scratch_mode(at: &Path) -> &'static str {
-    if at == Path::new("/tmp") { "1777" } else { "0755" }
+    if ["/tmp", "/dev/shm"].iter().any(|shared| at == Path::new(shared)) { "1777" } else { "0755" }
 }
 
 fn c_path(path: &Path) -> Result<CString, Error> {

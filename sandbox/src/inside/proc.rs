@@ -42,7 +42,7 @@ const FILES: [(&str, &str); 17] = [
     ("sys/kernel/pid_max", "4194304\n"),
     ("sys/net/core/somaxconn", "4096\n"),
     ("sys/vm/overcommit_memory", "0\n"),
-    ("uptime", "1.00 1.00\n"),
+    ("uptime", "1000000.00 1000000.00\n"),
     ("vmstat", "pswpin 0\npswpout 0\n"),
     ("version", "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
 ];
@@ -140,7 +140,7 @@ fn cpuinfo(cpus: usize) -> String {
 fn stat(cpus: usize) -> String {
     let per_cpu: String = (0..cpus).map(|cpu| format!("cpu{cpu} 0 0 0 100 0 0 0 0 0 0\n")).collect();
     format!(
-        "cpu  0 0 0 {} 0 0 0 0 0 0\n{per_cpu}intr 0\nctxt 0\nbtime 315532800\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n",
+        "cpu  0 0 0 {} 0 0 0 0 0 0\n{per_cpu}intr 0\nctxt 0\nbtime 315705600\nprocesses 1\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n",
         100 * cpus
     )
 }

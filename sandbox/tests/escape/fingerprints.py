@@ -22,8 +22,8 @@ EXPECTED = {
     "encoding": (locale.getpreferredencoding(False), "UTF-8"),
     "core": (resource.getrlimit(resource.RLIMIT_CORE), (0, 0)),
     "stack": (resource.getrlimit(resource.RLIMIT_STACK)[0], 8 << 20),
-    "open files": (resource.getrlimit(resource.RLIMIT_NOFILE), (1024, 1024)),
-    "uptime": (open("/proc/uptime").read(), "1.00 1.00\n"),
+    "uptime": (open("/proc/uptime").read(), "1000000.00 1000000.00\n"),
+    "ids": ([open(f"/proc/self/{file}").read().split() for file in ["uid_map", "gid_map"]], [["1000", "64999", "1"]] * 2),
     "load": (open("/proc/loadavg").read(), "0.00 0.00 0.00 1/1 1\n"),
     "command line": (open("/proc/cmdline").read(), "quiet\n"),
     "version": (open("/proc/version").read(), "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
@@ -36,13 +36,34 @@ EXPECTED = {
     "MAC": (open("/sys/class/net/lo/address").read() if os.path.exists("/sys") else "", ""),
     "resolver": (open("/etc/resolv.conf").read(), ""),
 }
+LIMITS = {
+    "AS": (-1, -1),
+    "CORE": (0, 0),
+    "CPU": (-1, -1),
+    "DATA": (-1, -1),
+    "FSIZE": (1 << 30, 1 << 30),
+    "MEMLOCK": (8 << 20, 8 << 20),
+    "MSGQUEUE": (819200, 819200),
+    "NICE": (0, 0),
+    "NOFILE": (1024, 1024),
+    "NPROC": (65, 65),
+    "RSS": (-1, -1),
+    "RTPRIO": (0, 0),
+    "RTTIME": (-1, -1),
+    "SIGPENDING": (2048, 2048),
+    "STACK": (8 << 20, -1),
+}
+RTTIME = 15  # Python has no name for it.
+for name, expected in LIMITS.items():
+    EXPECTED[f"limit {name}"] = (resource.getrlimit(getattr(resource, f"RLIMIT_{name}", RTTIME)), expected)
+
 for name, (found, expected) in EXPECTED.items():
     if found != expected:
         print(f"{name}: {found!r}, expected {expected!r}")
 
 for clock, name in [(time.CLOCK_MONOTONIC, "monotonic"), (time.CLOCK_BOOTTIME, "boot"), (time.CLOCK_MONOTONIC_RAW, "raw")]:
-    if time.clock_gettime(clock) > 600:
-        print(f"the {name} clock shows the host's uptime: {time.clock_gettime(clock)}")
+    if not 1_000_000 <= time.clock_gettime(clock) < 1_000_600:
+        print(f"the {name} clock does not start at 1,000,000 s: {time.clock_gettime(clock)}")
 if "MemTotal:       16777216 kB" not in open("/proc/meminfo").read():
     print("meminfo is the host's")
 if "vendor_id\t: waders" not in open("/proc/cpuinfo").read():

@@ -101,7 +101,7 @@ fn list_entries(root: &Path) -> BTreeMap<String, TreeEntry> {
                 TreeEntry::Symlink { target: fs::read_link(&path).unwrap().to_str().unwrap().to_owned() }
             } else {
                 let executable = meta.permissions().mode() & 0o100 != 0;
-                TreeEntry::File { from: name.clone(), size_bytes: meta.len(), executable }
+                TreeEntry::File { from: name.clone(), size_bytes: meta.len(), executable, blake3: None }
             };
             entries.insert(name, entry);
         }
@@ -121,6 +121,7 @@ pub fn limits() -> Limits {
         open_files: 1024,
         file_bytes: 1 << 30,
         memory_bytes: None,
+        process_memory_bytes: None,
     }
 }
 

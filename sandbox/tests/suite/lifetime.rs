@@ -35,6 +35,9 @@ pub fn add(suite: &mut Suite) {
     suite.test("an interactive step reads from the caller's terminal but does not control it", terminal);
     suite.test("resource usage includes all processes", usage);
     suite.add("exceeding the memory limit is reported as such", out_of_memory);
+    suite.add("a memory limit that cannot be enforced is refused", unenforceable_memory_limit);
+    suite.test("the memory of each process can be limited on every machine", process_memory);
+    suite.add("a lower hard limit of the caller is the limit that is reported and enforced", lower_hard_limit);
     suite.test("a step without isolation has a cleared environment and leaves no process", no_isolation);
 }
 
@@ -198,6 +201,9 @@ pub fn run_role(args: &[String]) -> Option<ExitCode> {
         let outcome = spawner().run(&request, stdout, stderr).unwrap().wait().unwrap();
         return Some(if outcome.exit == Exit::Code(0) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
+    if args == ["--low-limit"] {
+        return Some(print_low_limit());
+    }
     let [role, marker] = args else { return None };
     if role != "--caller" {
         return None;
@@ -299,6 +305,71 @@ fn out_of_memory() -> TestResult {
     wait_until(|| count_cgroups(spawner().pid()) == 0);
     stale_cgroup(&enough);
     TestResult::Passed
+}
+
+fn unenforceable_memory_limit() -> TestResult {
+    let Err(unsupported) = &spawner().kernel().memory_limit else {
+        return TestResult::Skipped("a control group is delegated to this user".to_owned());
+    };
+    let mut request = python("print('ran')");
+    for isolation in [Isolation::Full, Isolation::None] {
+        request.isolation = isolation;
+        if isolation == Isolation::None {
+            request.mounts.clear();
+            request.cwd = "/".into();
+        }
+        request.limits.memory_bytes = Some(500 << 20);
+        let (outcome, output) = run(&request);
+        assert!(matches!(&outcome, Err(Error::Unsupported(found)) if found == unsupported), "{outcome:?}");
+        assert_eq!(output, "");
+        request.limits.memory_bytes = None;
+        assert_eq!(succeed(&request), "ran\n");
+    }
+    wait_until(|| children(spawner().pid()).iter().all(|state| *state != 'Z'));
+    TestResult::Passed
+}
+
+fn process_memory() {
+    let mut request = python("try:\n    x = bytearray(600 << 20)\nexcept MemoryError:\n    print('refused')");
+    assert_eq!(succeed(&request), "");
+    request.limits.process_memory_bytes = Some(300 << 20);
+    assert_eq!(succeed(&request), "refused\n");
+}
+
+/// Root can raise hard limits, so this is about an ordinary user.
+fn lower_hard_limit() -> TestResult {
+    if nix::unistd::geteuid().is_root() {
+        return TestResult::Skipped("root can raise hard limits".to_owned());
+    }
+    let output = Command::new("/bin/sh")
+        .args(["-c", "ulimit -n 200; exec \"$0\" --low-limit"])
+        .arg(std::env::current_exe().unwrap())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text, "200\n200 200\n", "{}", String::from_utf8_lossy(&output.stderr));
+    TestResult::Passed
+}
+
+fn print_low_limit() -> ExitCode {
+    let code = "import resource\nprint(*resource.getrlimit(resource.RLIMIT_NOFILE))";
+    let mut request = python(code);
+    request.limits = request.limits.enforceable();
+    println!("{}", request.limits.open_files);
+    print!("{}", succeed(&request));
+    ExitCode::SUCCESS
+}
+
+/// Returns the states of the children of a process: `Z` for one that nobody has waited for.
+fn children(parent: u32) -> Vec<char> {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let stats = processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
+    let state = |stat: String| {
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+        let state = fields.next()?.chars().next()?;
+        (fields.next()? == parent.to_string()).then_some(state)
+    };
+    stats.filter_map(state).collect()
 }
 
 /// A new spawner removes the control groups of a killed one.

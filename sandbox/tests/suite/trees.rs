@@ -108,7 +108,7 @@ fn copied_entries(temp: &SharedTempDir, entries: &[(&str, TreeEntry)]) -> Mount 
 }
 
 fn file(from: &str, size_bytes: u64) -> TreeEntry {
-    TreeEntry::File { from: from.to_owned(), size_bytes, executable: false }
+    TreeEntry::File { from: from.to_owned(), size_bytes, executable: false, blake3: None }
 }
 
 fn exact_entries() {
@@ -126,12 +126,26 @@ fn exact_entries() {
 
 fn different_originals() {
     let temp = SharedTempDir::new();
-    for entry in [file("seven", 8), file("none", 1), file("../source/../../etc/hostname", 1 << 20)] {
+    let hashed = |blake3: &str| TreeEntry::File {
+        from: "seven".to_owned(),
+        size_bytes: 7,
+        executable: false,
+        blake3: Some(blake3.to_owned()),
+    };
+    let mut intact = python("print(open('/src/a/x').read())");
+    intact.mounts.push(copied_entries(&temp, &[("a/x", hashed(blake3::hash(b"content").to_hex().as_str()))]));
+    assert_eq!(succeed(&intact), "content\n");
+    for (entry, expected) in [
+        (file("seven", 8), "the original of `a/x` is damaged: it has fewer than 8 bytes"),
+        (hashed(blake3::hash(b"c0ntent").to_hex().as_str()), "the original of `a/x` is damaged: its hash is "),
+        (file("none", 1), "create `a/x`"),
+        (file("../source/../../etc/hostname", 1 << 20), "`a/x`"),
+    ] {
         let mut request = python("print('ran')");
         request.mounts.push(copied_entries(&temp, &[("a/x", entry.clone())]));
         let (outcome, output) = run(&request);
         let error = chain(&outcome.expect_err(&format!("{entry:?} {output}")));
-        assert!(error.contains("create `a/x`") && output.is_empty(), "{error} {output}");
+        assert!(error.contains(expected) && output.is_empty(), "{error} {output}");
     }
 }
 

@@ -70,9 +70,23 @@ const SYSTEM: &[Entry] = &[
 
 const SANDBOX: &[Entry] = &[
     choice("isolation", &["full", "no-landlock"], "\"full\"", "The minimum isolation level."),
-    size("scratch_size", "2147483648", "The size limit of `/tmp`."),
+    size(
+        "scratch_size",
+        "2147483648",
+        "The size limit of each of `/tmp`, the home directory and `/dev/shm`, and of what a step adds to its sources.",
+    ),
     integer("scratch_inodes", "200000", "The maximum number of files in `/tmp`."),
-    size("memory", "null", "The memory limit of one step, if cgroup limits are available."),
+    size(
+        "memory",
+        "null",
+        "The memory limit of all processes of one step. It needs a control group that is delegated to the user; without \
+         one, no step runs.",
+    ),
+    size(
+        "process_memory",
+        "null",
+        "The limit on the private writable memory of one process (`RLIMIT_DATA`), which every machine can enforce.",
+    ),
     integer("processes", "4096", "The maximum number of processes and threads of one step."),
     integer("open_files", "65536", "The maximum number of open files of one process."),
     size("file_size", "17179869184", "The size limit of files that a step writes."),

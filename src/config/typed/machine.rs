@@ -15,7 +15,7 @@ pub struct SandboxSettings {
     pub allow_network: bool,
     /// How long a test may take to clean up after an interrupt or a timeout.
     pub grace: Duration,
-    /// The size of `/tmp`.
+    /// The size of `/tmp`, of `HOME`, of `/dev/shm`, and of additions to the sources.
     pub scratch_bytes: u64,
     /// The number of files in `/tmp`.
     pub scratch_inodes: u64,
@@ -27,6 +27,8 @@ pub struct SandboxSettings {
     pub file_bytes: u64,
     /// The memory; unlimited if `None`.
     pub memory_bytes: Option<u64>,
+    /// The private writable memory of one process; unlimited if `None`.
+    pub process_memory_bytes: Option<u64>,
 }
 
 /// The weakest isolation that is accepted.
@@ -55,6 +57,7 @@ impl SandboxSettings {
             open_files: section.count("open_files").unwrap_or(65_536),
             file_bytes: section.count("file_size").unwrap_or(16 << 30),
             memory_bytes: section.count("memory"),
+            process_memory_bytes: section.count("process_memory"),
         }
     }
 }

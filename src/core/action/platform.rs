@@ -27,6 +27,8 @@ pub struct Limits {
     pub file_bytes: u64,
     /// The memory of all processes together, if it is limited.
     pub memory_bytes: Option<u64>,
+    /// The private writable memory of each process, if it is limited.
+    pub process_memory_bytes: Option<u64>,
 }
 
 impl Platform {
@@ -41,7 +43,11 @@ impl Platform {
             ("limit:open-files".to_owned(), limits.open_files.to_string()),
             ("limit:file-bytes".to_owned(), limits.file_bytes.to_string()),
         ]);
-        properties.extend(limits.memory_bytes.map(|bytes| ("limit:memory-bytes".to_owned(), bytes.to_string())));
+        for (name, limit) in
+            [("memory-bytes", limits.memory_bytes), ("process-memory-bytes", limits.process_memory_bytes)]
+        {
+            properties.extend(limit.map(|bytes| (format!("limit:{name}"), bytes.to_string())));
+        }
         properties
     }
 
@@ -55,6 +61,7 @@ impl Platform {
             open_files: 4,
             file_bytes: 5,
             memory_bytes: None,
+            process_memory_bytes: None,
         };
         Platform { isolation: "full", limits }
     }

@@ -16,6 +16,8 @@ pub const REQUIREMENTS: &str = "/requirements";
 pub const STATE: &str = "/state";
 /// Scratch space, discarded with the sandbox.
 pub const TMP: &str = "/tmp";
+/// POSIX shared memory, discarded with the sandbox.
+pub const SHARED_MEMORY: &str = "/dev/shm";
 /// The home directory, empty and discarded with the sandbox.
 pub const HOME: &str = "/home/waders";
 

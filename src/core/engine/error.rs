@@ -24,6 +24,12 @@ pub enum Error {
         /// The cause.
         source: waders_sandbox::Error,
     },
+    /// Another program disabled the control group of a process with a memory limit.
+    #[error("the memory limit of `{label}` was removed while it ran")]
+    LimitRemoved {
+        /// The step.
+        label: String,
+    },
     /// The output of a process could not be captured.
     #[error("could not store the output of `{label}`")]
     Capture {
@@ -150,7 +156,7 @@ impl Error {
         let storage_failed = |error| store::Error::storage_failure(error).is_some();
         match self.root() {
             Error::Store(_) | Error::Prepare { .. } => ErrorKind::Store,
-            Error::Sandbox { .. } => ErrorKind::Sandbox,
+            Error::Sandbox { .. } | Error::LimitRemoved { .. } => ErrorKind::Sandbox,
             Error::Fetch { source, .. } => source.kind(),
             Error::NotListed { .. } | Error::NotProvided { .. } => ErrorKind::Unavailable,
             Error::Capture { source, .. } if storage_failed(source) => ErrorKind::Store,

@@ -70,7 +70,7 @@ fn an_image_contains_its_tree_and_is_reused() {
     assert_eq!(fs::read_to_string(image.join("src/app.py")).unwrap(), "print()");
     assert_eq!(fs::metadata(image.join("src/run.sh")).unwrap().mode() & 0o7777, 0o555);
     assert_eq!(fs::metadata(image.join("src")).unwrap().mode() & 0o7777, 0o555);
-    assert_eq!(fs::metadata(image.join("src/app.py")).unwrap().mtime(), 315_532_800);
+    assert_eq!(fs::metadata(image.join("src/app.py")).unwrap().mtime(), 315_705_600);
     let inode = fs::metadata(&image).unwrap().ino();
     let again = Store::open(store.root()).unwrap();
     assert_eq!(again.materialize(tree).unwrap(), image);

@@ -184,6 +184,11 @@ mod tests {
         check(libc::SYS_ioctl, [0, libc::TIOCSTI, 0, 0, 0, 0], libc::EPERM);
         check(libc::SYS_ioctl, [0, libc::TIOCSTI | 1 << 32, 0, 0, 0, 0], libc::EPERM);
         check(libc::SYS_ioctl, [0, libc::TCGETS, 0, 0, 0, 0], 0);
+        check(libc::SYS_prlimit64, [1, libc::RLIMIT_CPU as u64, 0x1000, 0, 0, 0], libc::EPERM);
+        check(libc::SYS_prlimit64, [0, libc::RLIMIT_CPU as u64, 0x1000, 0, 0, 0], 0);
+        check(libc::SYS_prlimit64, [12, libc::RLIMIT_CPU as u64, 0x1000, 0, 0, 0], 0);
+        check(libc::SYS_setpriority, [libc::PRIO_PROCESS as u64, 1, 19, 0, 0, 0], libc::EPERM);
+        check(libc::SYS_setpriority, [libc::PRIO_PROCESS as u64, 0, 19, 0, 0, 0], 0);
         check(libc::SYS_personality, [0xffff_ffff, 0, 0, 0, 0, 0], 0);
         check(libc::SYS_personality, [0x0400_0000, 0, 0, 0, 0, 0], libc::EPERM);
     }

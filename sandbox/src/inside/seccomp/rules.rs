@@ -39,6 +39,12 @@ const SOCKET_TYPE_MASK: u32 = 0xf;
 const SOCK_RAW: u32 = libc::SOCK_RAW as u32;
 /// The obsolete SOCK_PACKET of socket(2).
 const SOCK_PACKET: u32 = 10;
+// <sys/resource.h>: getpriority(2). `libc` gives them different types on different targets.
+const PRIO_PROCESS: u32 = 0;
+const PRIO_USER: u32 = 2;
+// ioprio_set(2).
+const IOPRIO_WHO_PROCESS: u32 = 1;
+const IOPRIO_WHO_USER: u32 = 3;
 /// ioctl_console(2).
 const TIOCLINUX: u32 = 0x541c;
 /// The allowed arguments of personality(2): PER_LINUX and PER_LINUX32, each with and without UNAME26, then
@@ -156,9 +162,32 @@ pub(super) fn rules() -> Vec<Rule> {
     // Both can insert input into the caller's terminal (CVE-2017-5226).
     all.push(rule(libc::SYS_ioctl, [(1, Test::Equals(libc::TIOCSTI as u32))], EPERM));
     all.push(rule(libc::SYS_ioctl, [(1, Test::Equals(TIOCLINUX))], EPERM));
+    add_init_rules(&mut all);
     add_socket_rules(&mut all);
     add_mode_rules(&mut all);
     all
+}
+
+/// Denies changes of the limits and priorities of init (pid 1), which runs as the same user as the step.
+fn add_init_rules(all: &mut Vec<Rule>) {
+    let init = |argument| (argument, Test::Equals(1));
+    for call in [
+        libc::SYS_migrate_pages,
+        libc::SYS_move_pages,
+        libc::SYS_prlimit64,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setattr,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setscheduler,
+    ] {
+        all.push(rule(call, [init(0)], EPERM));
+    }
+    // The first argument selects a process, a process group or all processes of a user: init's group is 0 here, and the
+    // user's processes include init.
+    all.push(rule(libc::SYS_setpriority, [(0, Test::Equals(PRIO_PROCESS)), init(1)], EPERM));
+    all.push(rule(libc::SYS_setpriority, [(0, Test::Equals(PRIO_USER))], EPERM));
+    all.push(rule(libc::SYS_ioprio_set, [(0, Test::Equals(IOPRIO_WHO_PROCESS)), init(1)], EPERM));
+    all.push(rule(libc::SYS_ioprio_set, [(0, Test::Equals(IOPRIO_WHO_USER))], EPERM));
 }
 
 /// Netlink is allowed only for NETLINK_ROUTE, through which name resolution lists the network interfaces.

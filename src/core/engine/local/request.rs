@@ -41,7 +41,7 @@ fn sources(store: &Store, limits: &action::Limits, root: Digest) -> Result<Mount
         let entry = match node {
             Node::File { digest, executable } => {
                 let (from, size_bytes) = (store.relative_blob_path(digest)?, digest.size_bytes());
-                TreeEntry::File { from, size_bytes, executable }
+                TreeEntry::File { from, size_bytes, executable, blake3: Some(digest.hex()) }
             }
             Node::Symlink { target } => TreeEntry::Symlink { target },
             Node::EmptyDirectory => TreeEntry::Directory,
@@ -72,7 +72,7 @@ pub(super) fn request(
     let writable = |at: &str, source| Mount { at: at.into(), kind: MountKind::Writable { source } };
     mounts.push(writable(sandbox_paths::OUT, out.to_owned()));
     mounts.extend(command.outputs_at.iter().map(|(at, dir)| writable(at, dir.to_path(out))));
-    for at in [sandbox_paths::TMP, sandbox_paths::HOME] {
+    for at in [sandbox_paths::TMP, sandbox_paths::HOME, sandbox_paths::SHARED_MEMORY] {
         let kind = MountKind::Scratch { bytes: limits.scratch_bytes, inodes: limits.scratch_inodes };
         mounts.push(Mount { at: at.into(), kind });
     }
@@ -101,6 +101,18 @@ fn environment(action: &Action, slot: &Slot<'_>) -> BTreeMap<String, String> {
     env
 }
 
+/// The limits that steps really get: an ordinary user cannot exceed his own hard limits.
+pub fn enforceable(limits: action::Limits) -> action::Limits {
+    let possible = sandbox_limits(&limits, None, Duration::ZERO).enforceable();
+    action::Limits {
+        processes: possible.processes,
+        open_files: possible.open_files,
+        file_bytes: possible.file_bytes,
+        process_memory_bytes: possible.process_memory_bytes,
+        ..limits
+    }
+}
+
 fn sandbox_limits(limits: &action::Limits, timeout: Option<Duration>, grace: Duration) -> Limits {
     Limits {
         timeout,
@@ -109,5 +121,6 @@ fn sandbox_limits(limits: &action::Limits, timeout: Option<Duration>, grace: Dur
         open_files: limits.open_files,
         file_bytes: limits.file_bytes,
         memory_bytes: limits.memory_bytes,
+        process_memory_bytes: limits.process_memory_bytes,
     }
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use waders_sandbox::{Isolation, Mount, Request, Spawner};
 
-use crate::action::{Action, Exit, Outcome, Platform};
-use crate::base::Digest;
+use crate::action::{Action, Exit, Limits, Outcome, Platform};
+use crate::base::{Digest, RelPath};
 use crate::engine::local::incremental::{self, StartingState, State};
 use crate::engine::local::output::{Captured, Output};
 use crate::engine::local::request;
 use crate::engine::runner::Running;
 use crate::engine::{CancelLevel, Error, Run, Runner};
-use crate::store::Store;
+use crate::store::{self, Node, Store};
 
 /// How this machine isolates steps.
 #[derive(Clone, Debug)]
@@ -39,6 +39,19 @@ pub struct LocalRunner {
 struct Attempt {
     outcome: Outcome,
     state: Option<Digest>,
+}
+
+impl LocalSettings {
+    /// Settings with the limits that this process can enforce, which are lower than `limits` if its own hard limits are.
+    pub fn new(isolation: Isolation, limits: Limits, grace: Duration) -> LocalSettings {
+        let name = match isolation {
+            Isolation::Full => "full",
+            Isolation::NoLandlock => "no-landlock",
+            Isolation::None => "none",
+        };
+        let platform = Platform { isolation: name, limits: request::enforceable(limits) };
+        LocalSettings { platform, isolation, grace }
+    }
 }
 
 impl LocalRunner {
@@ -97,7 +110,10 @@ impl LocalRunner {
         let output = Output::create(&self.store, run.action)?;
         let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
         let request = request::request(&self.settings, run.action, &mounts, &output.dir, run.slot);
-        let ended = self.process(run, request, &output).await?;
+        let ended = self.process(run, request, &output).await.map_err(|error| self.find_lost_source(run, error))?;
+        if self.settings.platform.limits.memory_bytes.is_some() && !ended.memory_limited {
+            return Err(Error::LimitRemoved { label: policy.label.clone() });
+        }
         if ended.exit != waders_sandbox::Exit::Code(0) {
             output.refuse_full_disk()?;
         }
@@ -117,6 +133,23 @@ impl LocalRunner {
             started_from,
         };
         Ok(Attempt { outcome, state })
+    }
+
+    /// If the sandbox found a source damaged while it copied it, the store's copy is quarantined and is now missing.
+    fn find_lost_source(&self, run: &Run<'_>, error: Error) -> Error {
+        let Error::Sandbox { source: waders_sandbox::Error::DamagedSource { path, .. }, .. } = &error else {
+            return error;
+        };
+        let Ok(path) = RelPath::parse(path) else { return error };
+        let root = self.store.tree(run.inputs.root);
+        let digest = root.map(|root| root.nodes.get(&path).and_then(Node::content));
+        match digest
+            .and_then(|digest| digest.map_or(Ok(None), |digest| Ok(Some((digest, self.store.verify_blob(digest)?)))))
+        {
+            Ok(Some((digest, false))) => Error::Store(store::Error::Missing(digest)),
+            Ok(_) => error,
+            Err(source) => Error::Store(source),
+        }
     }
 
     /// Runs the process and waits for its end. Forwards requests to stop.

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::store::error::{Error, Result};
 
-/// The modification time of all published files, 1980-01-01T00:00:00Z: the earliest time that zip files, and so wheels, can
-/// represent.
-pub const FIXED_MTIME_SECONDS: i64 = 315_532_800;
+/// The modification time of all published files, 1980-01-03T00:00:00Z. Zip files, and so wheels, represent local times
+/// from 1980-01-01 on; two days later, it is 1980 in every time zone.
+pub const FIXED_MTIME_SECONDS: i64 = 315_705_600;
 
 /// From this number of files, one `syncfs` is cheaper than one `fsync` for each.
 const SYNC_ALL_FROM: usize = 48;
