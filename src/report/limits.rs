@@ -1,5 +1,5 @@
-//! How much of a process's output is held in memory, shown and reported. The store has all of it (up to
-//! `engine::local::STREAM_BYTES`), and what is left out is replaced by a line that names the file there.
+//! How much of a process's output is held in memory, shown and reported. The store has all of it, up to
+//! a limit of `engine::local`, and what is left out is replaced by a line that names the file there.
 
 /// Of each standard output and standard error that is only shown, in bytes.
 pub const SHOWN_BYTES: usize = 1 << 20;

@@ -116,6 +116,8 @@ fn key(session: &Session, goal: &str) -> Option<Digest> {
         environment.cwd.to_string_lossy(),
         environment.home.as_deref().map(|home| home.to_string_lossy()),
         environment.user,
+        // A result that was obtained under the limits of one shell is not reported for another.
+        session.services.platform().properties(),
         session.ui.reported(),
     ]);
     Some(Digest::of(run.to_string().as_bytes()))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use waders_sandbox::Isolation;
 
-use crate::action::Limits;
+use crate::action::{Limits, Platform};
 use crate::config::typed::{IsolationChoice, SandboxSettings};
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::{LocalActionCache, LocalRunner};
@@ -120,6 +120,11 @@ impl Services {
     /// Forgets the contents of source files: a goal changed some.
     pub fn forget_sources(&mut self) {
         self.sources = None;
+    }
+
+    /// The isolation and the limits of steps on this machine.
+    pub fn platform(&self) -> Platform {
+        self.local_settings().platform
     }
 
     fn local_settings(&self) -> LocalSettings {

@@ -6,6 +6,7 @@ use std::fs;
 use std::fs::{File, FileTimes, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use waders::base::{Digest, RelPath};
@@ -110,6 +111,76 @@ fn a_blob_with_a_flipped_bit_is_never_returned() {
     flip_bit(&stored.blob_path());
     assert_eq!(stored.store.verify().unwrap().damaged, [stored.blob.hex()]);
     assert!(matches!(stored.store.materialize(stored.tree), Err(Error::Missing(_))));
+}
+
+#[test]
+fn a_flipped_bit_is_found_when_a_blob_is_copied_out() {
+    let stored = Stored::new();
+    flip_bit(&stored.blob_path());
+    let dest = tempfile::tempdir().unwrap();
+    let copied = stored.store.copy_out(stored.tree, dest.path());
+    assert!(matches!(copied, Err(Error::Missing(digest)) if digest == stored.blob), "{copied:?}");
+    assert!(!dest.path().join("sub/file").exists());
+    assert_eq!(stored.quarantined(), 1);
+}
+
+/// Asserts that scrubbing finds `damage` to an image, and that the next process rebuilds the image.
+fn assert_scrub_finds(damage: impl Fn(&Path)) {
+    let stored = Stored::new();
+    let image = stored.store.materialize(stored.tree).unwrap();
+    assert_eq!(stored.store.scrub(u64::MAX, &AtomicBool::new(false)).unwrap().damaged, [""; 0]);
+    damage(&image.join("sub/file"));
+    let scrubbed = stored.store.scrub(u64::MAX, &AtomicBool::new(false)).unwrap();
+    assert_eq!(scrubbed.damaged, [stored.blob.hex()]);
+    let again = Store::open(stored.store.root()).unwrap();
+    again.put(CONTENT).unwrap();
+    let image = again.materialize(stored.tree).unwrap();
+    assert_eq!(fs::read(image.join("sub/file")).unwrap(), CONTENT);
+    assert!(again.take_notices().iter().any(|notice| notice.contains("is rebuilt")));
+}
+
+#[test]
+fn a_flipped_bit_in_an_image_is_found_by_the_scrub() {
+    assert_scrub_finds(flip_bit);
+    // A file of an image can also be a copy of its blob.
+    assert_scrub_finds(|path| {
+        let dir = path.parent().unwrap();
+        fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
+        let modified = fs::metadata(path).unwrap().modified().unwrap();
+        fs::copy(path, path.with_extension("copy")).unwrap();
+        fs::rename(path.with_extension("copy"), path).unwrap();
+        for touched in [path, dir] {
+            File::open(touched).unwrap().set_times(FileTimes::new().set_modified(modified)).unwrap();
+        }
+        fs::set_permissions(dir, Permissions::from_mode(0o555)).unwrap();
+        flip_bit(path);
+    });
+}
+
+#[test]
+fn the_scrub_continues_where_the_last_one_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    let contents: Vec<Vec<u8>> = (0..50).map(|number| format!("content {number}").into_bytes()).collect();
+    for content in &contents {
+        store.put(content).unwrap();
+    }
+    let running = AtomicBool::new(false);
+    assert_eq!(store.scrub(u64::MAX, &running).unwrap().objects, 50);
+    let mut objects = 0;
+    let mut calls = 0;
+    while objects < 50 {
+        let scrubbed = store.scrub(1, &running).unwrap();
+        assert!((1..50).contains(&scrubbed.objects), "{scrubbed:?}");
+        objects += scrubbed.objects;
+        calls += 1;
+    }
+    // Each part was verified once, so the position came round to the start exactly now.
+    let blob = Digest::of(&contents[7]);
+    flip_bit(&store.root().join("blob").join(&blob.hex()[..2]).join(blob.hex()));
+    let damaged: Vec<String> = (0..calls).flat_map(|_| store.scrub(1, &running).unwrap().damaged).collect();
+    assert_eq!((objects, damaged), (50, vec![blob.hex()]));
+    assert_eq!(store.scrub(u64::MAX, &AtomicBool::new(true)).unwrap().objects, 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, futimens, mkdirat};
 use nix::sys::time::TimeSpec;
@@ -88,7 +89,10 @@ impl Copier<'_> {
                 let mut file = File::from(openat(dir, name, flags, Mode::from_bits_truncate(mode))?);
                 if *size_bytes > 0 {
                     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-                    let from = File::from(openat(self.source, from.as_str(), flags, Mode::empty())?);
+                    let from = match openat(self.source, from.as_str(), flags, Mode::empty()) {
+                        Err(Errno::ENOENT) => return Ok(Some("it does not exist".to_owned())),
+                        opened => File::from(opened?),
+                    };
                     let hash = copy_bytes(from, &mut file, *size_bytes, &mut self.buffer)?;
                     let Some(hash) = hash else { return Ok(Some(format!("it has fewer than {size_bytes} bytes"))) };
                     if blake3.as_ref().is_some_and(|expected| hash.to_hex().as_str() != expected) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -80,6 +80,11 @@ fn a_damaged_blob_is_replaced_and_never_used() {
     assert!(again.status.success(), "{}", stderr(&again));
     assert!(!fs::read_to_string(damaged).unwrap().contains("assert False"), "the blob is repaired");
 
+    let rotten = rot(&cache.path().join("waders/blob"), "def test_writes_the_word");
+    let again = waders(&["test", "--test-force", "::"]);
+    assert!(again.status.success() && stderr(&again).contains("is damaged"), "{}", stderr(&again));
+    assert!(fs::read_to_string(rotten).unwrap().contains("def test_writes_the_word"), "the blob is repaired");
+
     let damaged =
         damage(&cache.path().join("waders/blob"), "# PYTHON_ARGCOMPLETE_OK\n\"\"\"pytest: unit and functional testing");
     let again = waders(&["test", "--test-force", "::"]);
@@ -135,11 +140,28 @@ fn a_linter_runs_only_on_files_that_are_not_known_to_be_clean() {
 
 /// Damages the blob that contains these words by appending a line. Returns its path.
 fn damage(blobs: &Path, words: &str) -> PathBuf {
-    let files = fs::read_dir(blobs).unwrap().flatten().flat_map(|dir| fs::read_dir(dir.path()).unwrap().flatten());
-    let contains_words = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains(words));
-    let path = files.map(|file| file.path()).find(contains_words);
-    let path = path.unwrap_or_else(|| panic!("no blob contains `{words}`"));
+    let path = find_blob(blobs, words);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     fs::File::options().append(true).open(&path).unwrap().write_all(b"\nassert False\n").unwrap();
     path
+}
+
+/// Changes the first byte of `words` in a blob, but not the blob's metadata, as a failing disk does.
+fn rot(blobs: &Path, words: &str) -> PathBuf {
+    let path = find_blob(blobs, words);
+    let at = fs::read_to_string(&path).unwrap().find(words).unwrap();
+    let metadata = fs::metadata(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(b"?", at as u64).unwrap();
+    file.set_modified(metadata.modified().unwrap()).unwrap();
+    file.set_permissions(metadata.permissions()).unwrap();
+    path
+}
+
+fn find_blob(blobs: &Path, words: &str) -> PathBuf {
+    let files = fs::read_dir(blobs).unwrap().flatten().flat_map(|dir| fs::read_dir(dir.path()).unwrap().flatten());
+    let contains_words = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains(words));
+    let path = files.map(|file| file.path()).find(contains_words);
+    path.unwrap_or_else(|| panic!("no blob contains `{words}`"))
 }

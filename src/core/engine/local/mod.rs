@@ -7,6 +7,7 @@ mod output;
 mod per_file;
 mod request;
 pub mod runner;
+mod scrub;
 
 pub use action_cache::LocalActionCache;
 pub use runner::LocalRunner;

@@ -19,7 +19,7 @@ const FULL_BELOW_BYTES: u64 = 4 << 20;
 
 /// The largest standard output or standard error that is stored as a whole. Without a limit, a process in an endless loop
 /// would fill the store.
-pub const STREAM_BYTES: u64 = 1 << 30;
+const STREAM_BYTES: u64 = 1 << 30;
 
 /// The places where one attempt writes.
 pub(super) struct Output {

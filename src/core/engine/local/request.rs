@@ -102,7 +102,7 @@ fn environment(action: &Action, slot: &Slot<'_>) -> BTreeMap<String, String> {
 }
 
 /// The limits that steps really get: an ordinary user cannot exceed his own hard limits.
-pub fn enforceable(limits: action::Limits) -> action::Limits {
+pub(super) fn enforceable(limits: action::Limits) -> action::Limits {
     let possible = sandbox_limits(&limits, None, Duration::ZERO).enforceable();
     action::Limits {
         processes: possible.processes,

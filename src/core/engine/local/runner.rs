@@ -1,7 +1,7 @@
 //! The local runner: materializes the inputs of an action, runs it in a sandbox of this machine and captures its output. When
 //! an action runs is decided in `executor`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -12,6 +12,7 @@ use crate::base::{Digest, RelPath};
 use crate::engine::local::incremental::{self, StartingState, State};
 use crate::engine::local::output::{Captured, Output};
 use crate::engine::local::request;
+use crate::engine::local::scrub::Scrub;
 use crate::engine::runner::Running;
 use crate::engine::{CancelLevel, Error, Run, Runner};
 use crate::store::{self, Node, Store};
@@ -33,6 +34,8 @@ pub struct LocalRunner {
     settings: LocalSettings,
     /// Started with the first process, because often everything is cached.
     spawner: OnceCell<Spawner>,
+    /// Started with the first process, too.
+    scrub: OnceLock<Scrub>,
 }
 
 /// The outcome of one attempt and its new incremental state.
@@ -57,7 +60,7 @@ impl LocalSettings {
 impl LocalRunner {
     /// A runner that has not started its spawner yet.
     pub fn new(store: Arc<Store>, settings: LocalSettings) -> LocalRunner {
-        LocalRunner { store, settings, spawner: OnceCell::new() }
+        LocalRunner { store, settings, spawner: OnceCell::new(), scrub: OnceLock::new() }
     }
 
     /// The spawner. The first call starts it, which takes a few milliseconds.
@@ -71,6 +74,7 @@ impl LocalRunner {
 
     async fn run_attempts(&self, run: Run<'_>) -> Result<Outcome, Error> {
         let Action { policy, .. } = run.action;
+        self.scrub.get_or_init(|| Scrub::start(self.store.clone()));
         // The spawner starts while the inputs are materialized. Its errors are reported when it is used.
         let mounts = async {
             tokio::task::block_in_place(|| {

@@ -168,8 +168,15 @@ fn rename_new(from: &Path, to: &Path) -> nix::Result<()> {
 }
 
 /// Writes all bytes of the reader to the new file `to` and returns the digest of the written bytes.
-pub(in crate::store) fn copy_hashing(mut from: impl Read, name: &Path, to: &Path, mode: u32) -> Result<Digest> {
-    let mut file = durable::create(to)?;
+pub(in crate::store) fn copy_hashing(from: impl Read, name: &Path, to: &Path, mode: u32) -> Result<Digest> {
+    let file = durable::create(to)?;
+    let digest = write_hashing(from, name, &file, to)?;
+    durable::seal(&file, to, mode)?;
+    Ok(digest)
+}
+
+/// Writes all bytes of the reader to an open file and returns their digest. `name` and `to` are only for errors.
+pub(in crate::store) fn write_hashing(mut from: impl Read, name: &Path, mut file: &File, to: &Path) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {
@@ -178,11 +185,9 @@ pub(in crate::store) fn copy_hashing(mut from: impl Read, name: &Path, to: &Path
             count => count.map_err(Error::io("read", name))?,
         };
         if count == 0 {
-            break;
+            return Ok(Digest::new(*hasher.finalize().as_bytes(), hasher.count()));
         }
         hasher.update(&buffer[..count]);
         file.write_all(&buffer[..count]).map_err(Error::io("write", to))?;
     }
-    durable::seal(&file, to, mode)?;
-    Ok(Digest::new(*hasher.finalize().as_bytes(), hasher.count()))
 }

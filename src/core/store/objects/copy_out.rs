@@ -8,6 +8,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use super::batch::write_hashing;
+use super::blob::Opened;
 use super::directory::Entry;
 use super::trees::{MAX_DEPTH, malformed};
 use crate::base::Digest;
@@ -16,7 +18,8 @@ use crate::store::layout::Store;
 
 impl Store {
     /// Copies the files of a tree into `dest`, which is created if it is missing. Existing files and links with the same names are
-    /// replaced; other files are kept. Existing links are never followed.
+    /// replaced; other files are kept. Existing links are never followed. The content of each file is verified before it replaces
+    /// another.
     pub fn copy_out(&self, tree: Digest, dest: &Path) -> Result<()> {
         fs::create_dir_all(dest).map_err(Error::io("create", dest))?;
         self.copy_level(tree, dest, 0)
@@ -43,9 +46,14 @@ impl Store {
     }
 
     fn copy_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
-        let mut from = self.open_blob(digest)?;
-        let mut to = create_temporary(path, |fresh: &Path| File::create_new(fresh))?;
-        io::copy(&mut from, to.as_file_mut()).map_err(Error::io("write", path))?;
+        let Some(Opened { file, path: blob, form }) = self.open_any_form(digest)? else {
+            return Err(Error::Missing(digest));
+        };
+        let to = create_temporary(path, |fresh: &Path| File::create_new(fresh))?;
+        if write_hashing(file, &blob, to.as_file(), path)? != digest {
+            self.rehash(&blob, digest, form)?;
+            return Err(Error::Missing(digest));
+        }
         let mode = if executable { 0o755 } else { 0o644 };
         to.as_file().set_permissions(Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
         replace(to, path)

@@ -18,6 +18,7 @@ mod links;
 mod merge;
 mod object_path;
 pub(super) mod remove;
+mod scrub;
 pub mod tree;
 mod trees;
 pub(super) mod verify;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::durable;
 use crate::base::Digest;
@@ -90,12 +91,21 @@ impl Store {
         if inode.is_some_and(|inode| inode != moved.ino()) {
             return fs::rename(&quarantined, path).map_err(Error::io("restore", path));
         }
+        if moved.is_file() {
+            mark_damaged(&quarantined);
+        }
         self.add_notice(format!("`{}` is damaged and was moved to `{}`", path.display(), quarantined.display()));
         Ok(())
     }
 }
 
-fn hash_file(file: &File, path: &Path) -> Result<Digest> {
+/// Changes the modification time of a damaged file. It may also be part of images, as a hard link: their next check then finds
+/// it. An error is ignored, since the next scrub of the image's files tries again.
+pub(in crate::store) fn mark_damaged(path: &Path) {
+    let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH));
+}
+
+pub(in crate::store) fn hash_file(file: &File, path: &Path) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file).map_err(Error::io("read", path))?;
     Ok(Digest::new(*hasher.finalize().as_bytes(), hasher.count()))

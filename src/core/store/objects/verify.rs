@@ -1,4 +1,5 @@
-//! Verification of the whole store: every object is read and hashed. Damaged objects are quarantined as usual.
+//! Verification of the whole store: every object is read and hashed. Damaged objects are quarantined as usual. `scrub` verifies
+//! a part of the store each time it is called.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +34,7 @@ impl Store {
         Ok(verified)
     }
 
-    fn verify_object(&self, path: &Path, is_tree: bool, verified: &mut Verified) -> Result<()> {
+    pub(in crate::store) fn verify_object(&self, path: &Path, is_tree: bool, verified: &mut Verified) -> Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (hex, form) = match (name.strip_suffix("-x"), is_tree) {
             (_, true) => (name.as_str(), Form::Tree),
@@ -57,7 +58,8 @@ impl Store {
     }
 }
 
-fn sorted(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
+/// The paths of a directory's entries, sorted.
+pub(in crate::store) fn sorted(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
     let entries = fs::read_dir(dir).map_err(Error::io("list", dir))?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>();
     let mut paths = paths.map_err(Error::io("list", dir))?;
