@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::action::{Event, Exit, Origin, StepId};
+use crate::report::escapes::without_escapes;
 use crate::report::running::Running;
 
 /// The number of running steps that the dynamic display shows.
@@ -34,6 +35,8 @@ struct Screen {
     display: Option<Display>,
     running: Running,
     failed: usize,
+    /// Whether escape sequences are written, such as the colours of a tool's output.
+    colour: bool,
     /// Where plain lines go.
     out: Box<dyn Write + Send>,
 }
@@ -47,13 +50,14 @@ struct Display {
 }
 
 impl Console {
-    /// With `dynamic`, progress is a dynamic display; without it, long-running steps are reported in plain lines.
-    pub fn new(dynamic: bool) -> Console {
-        Console::with(dynamic, Box::new(std::io::stderr()))
+    /// With `dynamic`, progress is a dynamic display; without it, long-running steps are reported in plain lines. Without
+    /// `colour`, escape sequences are removed from everything that is written.
+    pub fn new(dynamic: bool, colour: bool) -> Console {
+        Console::with(dynamic, colour, Box::new(std::io::stderr()))
     }
 
-    fn with(dynamic: bool, out: Box<dyn Write + Send>) -> Console {
-        let screen = Screen { display: None, running: Running::default(), failed: 0, out };
+    fn with(dynamic: bool, colour: bool, out: Box<dyn Write + Send>) -> Console {
+        let screen = Screen { display: None, running: Running::default(), failed: 0, colour, out };
         Console { dynamic, screen: Arc::new(Mutex::new(screen)), ticker: Mutex::default() }
     }
 
@@ -176,9 +180,10 @@ impl Screen {
 
     /// Failing to write to standard error must not stop the run.
     fn line(&mut self, text: &str) {
+        let text = if self.colour { text.into() } else { without_escapes(text) };
         match &self.display {
             // A hidden display discards what is printed through it.
-            Some(display) if !display.all.is_hidden() => drop(display.all.println(text)),
+            Some(display) if !display.all.is_hidden() => drop(display.all.println(&*text)),
             _ => drop(writeln!(self.out, "{text}")),
         }
     }
@@ -261,14 +266,14 @@ mod tests {
     #[test]
     fn plain_lines_report_the_steps_that_ran_or_failed() {
         let buffer = Buffer::default();
-        let console = Console::with(false, Box::new(buffer.clone()));
+        let console = Console::with(false, false, Box::new(buffer.clone()));
         console.begin(4);
         console.event(&Event::Started { id: StepId::new(0), label: "test a".into() });
         console.event(&finished(0, "test a", Origin::Ran));
         console.event(&finished(1, "test b", Origin::Cached));
         console.event(&Event::Done { id: StepId::new(2), label: "fetch c".into() });
         console.event(&Event::Failed { id: StepId::new(3), label: "fetch d".into(), message: "not found".into() });
-        console.text("a note\nin two lines\n");
+        console.text("a \u{1b}]8;;x\u{1b}\\note\u{1b}]8;;\u{1b}\\\nin two lines\n");
         console.end();
         let written = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
         assert_eq!(written, "Completed: test a in 1.50s\nFailed: fetch d\na note\nin two lines\n");
@@ -276,7 +281,7 @@ mod tests {
 
     #[test]
     fn events_may_arrive_in_any_order_and_from_any_thread() {
-        let console = Console::with(true, Box::new(std::io::sink()));
+        let console = Console::with(true, true, Box::new(std::io::sink()));
         console.begin(40);
         std::thread::scope(|scope| {
             for number in 0..20 {
@@ -303,6 +308,6 @@ mod tests {
                 Ok(())
             }
         }
-        Console::with(false, Box::new(Closed)).line("hello");
+        Console::with(false, false, Box::new(Closed)).line("hello");
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod console;
 pub mod diagnostics;
+mod escapes;
 pub mod exit_code;
 pub mod finding;
 pub mod github;
@@ -10,6 +11,7 @@ pub mod graph;
 pub mod json;
 pub mod junit;
 pub mod log;
+pub mod missing;
 mod pretty_json;
 mod running;
 pub mod sarif;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use crate::report::Status;
+use crate::report::escapes::without_escapes;
 use crate::report::status::elapsed;
-use crate::report::summary::without_escapes;
 use crate::report::tool_result::{Mode, ToolResult, ToolRun};
 
 /// Renders `✓ black succeeded in 0.31s.`, `✕ flake8 failed in 1.23s (cached locally).` or `+ isort made changes.`, without a
@@ -64,7 +64,7 @@ fn output_block(result: &ToolResult, run: &ToolRun, mode: Mode, colour: bool) ->
 fn joined(texts: [&str; 2], colour: bool) -> String {
     let mut out = String::new();
     for text in texts {
-        let text = if colour { text.to_owned() } else { without_escapes(text) };
+        let text = if colour { text.into() } else { without_escapes(text) };
         let text = text.trim_matches('\n');
         if !text.is_empty() {
             writeln!(out, "{text}").expect("a String takes all writes");

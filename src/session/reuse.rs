@@ -20,7 +20,7 @@ use crate::store::{Store, Trace};
 use crate::tracked::{FileStamp, Observation};
 
 /// Raised when stored results change their form or meaning.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// The result of a goal before any of it is reported.
 pub trait Reusable: Sized {

@@ -29,7 +29,7 @@ pub struct Ui {
 impl Ui {
     /// `dynamic`: whether the user wants a dynamic display, where the terminal can show it.
     pub fn new(terminal: Terminal, dynamic: bool) -> Ui {
-        let console = Arc::new(Console::new(terminal.stderr_is_terminal && dynamic));
+        let console = Arc::new(Console::new(terminal.stderr_is_terminal && dynamic, terminal.colour));
         Ui { terminal, console, diagnostics: Diagnostics::default() }
     }
 

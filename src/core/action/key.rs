@@ -12,7 +12,7 @@ use crate::action::step::Action;
 use crate::base::{Digest, sandbox_paths};
 
 /// Raised when a change of this program can change the result of an action with the same key.
-const FORMAT: &str = "3";
+const FORMAT: &str = "4";
 
 /// The input trees of an action, all computed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -258,7 +258,7 @@ impl Execution {
     ) -> Result<StepResult, Error> {
         let (cache, platform) = (&self.engine.cache, &self.engine.platform);
         let Action { command, policy } = action;
-        let slot = self.slots.take().await;
+        let slot = self.slots.take(policy.slots).await;
         self.refuse_if_cancelled()?;
         let label: Arc<str> = policy.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use waders_sandbox::{Isolation, Mount, Request, Spawner};
 
-use crate::action::{Action, Exit, Outcome, Platform};
+use crate::action::{Action, Exit, Outcome, Platform, Policy};
 use crate::base::Digest;
 use crate::engine::local::incremental::{self, StartingState, State};
 use crate::engine::local::output::{Captured, Output};
@@ -107,7 +107,7 @@ impl LocalRunner {
         let Captured { stdout, stderr, output, state } =
             captured.map_err(|source| Error::Capture { label: policy.label.clone(), source })?;
         let outcome = Outcome {
-            exit: exit(ended.exit),
+            exit: self.checked_exit(exit(ended.exit), policy, output)?,
             stdout,
             stderr,
             output,
@@ -117,6 +117,16 @@ impl LocalRunner {
             started_from,
         };
         Ok(Attempt { outcome, state })
+    }
+
+    /// The exit of a process with this output tree. A success without the required output is a failure.
+    fn checked_exit(&self, exit: Exit, policy: &Policy, output: Digest) -> Result<Exit, Error> {
+        match &policy.required_output {
+            Some(required) if policy.is_success(exit) && self.store.lookup(output, required)?.is_none() => {
+                Ok(Exit::MissingOutput)
+            }
+            _ => Ok(exit),
+        }
     }
 
     /// Runs the process and waits for its end. Forwards requests to stop.
