@@ -113,13 +113,13 @@ impl PytestWords {
 fn is_short_option(word: &str) -> bool {
     let Some(letters) = word.strip_prefix('-') else { return false };
     let is_repeated = |letter: char| !letters.is_empty() && letters.chars().all(|other| other == letter);
-    let has_value = |option: &&str| word.starts_with(*option) && letters.len() <= 3 && letters.is_ascii();
+    let has_value = |option: &str| word.starts_with(option) && letters.len() <= 3 && letters.is_ascii();
     let is_plain = letters.len() == 1 && letters.starts_with(|letter: char| letter.is_ascii_alphabetic());
     is_plain
         || is_repeated('v')
         || is_repeated('q')
         || is_repeated('s')
-        || WITH_VALUE.iter().any(|option| has_value(&option))
+        || WITH_VALUE.iter().any(|option| has_value(option))
 }
 
 fn is_long_option(word: &str) -> bool {

@@ -21,12 +21,19 @@ pub enum Missing {
     Network,
 }
 
-/// The kinds of [`Missing`], with the patterns of their messages. The first group is the name.
-static PATTERNS: LazyLock<Vec<(fn(&str) -> Missing, Regex)>> = LazyLock::new(|| {
+/// The message of one kind of [`Missing`].
+struct Pattern {
+    kind: fn(&str) -> Missing,
+    /// The first group is the name.
+    message: Regex,
+}
+
+static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let path: fn(&str) -> Missing = |name| Missing::Path(name.to_owned());
     let program: fn(&str) -> Missing = |name| Missing::Program(name.to_owned());
     let library: fn(&str) -> Missing = |name| Missing::Library(name.to_owned());
     let module: fn(&str) -> Missing = |name| Missing::Module(name.to_owned());
+    let network: fn(&str) -> Missing = |_| Missing::Network;
     let patterns = [
         // Python's errors, and `python FILE`.
         (path, r"No such file or directory: b?'([^'\n]+)'"),
@@ -34,28 +41,27 @@ static PATTERNS: LazyLock<Vec<(fn(&str) -> Missing, Regex)>> = LazyLock::new(|| 
         (path, r"can't open file '([^'\n]+)'"),
         // Programs of coreutils, such as `cat`.
         (path, r"(?m)^(?:E +)?[\w.+-]+: (?:cannot \w+ )?['‘]?([\w./+-]+)['’]?: No such file or directory"),
-        // Shells, `env` in the first line of a script, and `shutil.which` as tests often report it.
+        // Shells, and `env` in the first line of a script.
         (program, r"(?m)^(?:E +)?(?:/\S*/)?\w*sh: (?:line )?\d+: ([\w.+-]+): (?:command )?not found"),
         (program, r"(?m)^(?:E +)?(?:/usr/bin/)?env: ['‘]?([\w.+-]+)['’]?: No such file or directory"),
         // The dynamic loader, and Python's import of an extension module.
         (library, r"([\w.+-]+\.so(?:\.\d+)*): cannot open shared object file"),
         (module, r"ModuleNotFoundError: No module named '([\w.]+)'"),
         // The resolver (gai_strerror(3)), the kernel, curl and git.
-        (
-            |_| Missing::Network,
-            r"(Temporary failure in name resolution|Name or service not known|Network is unreachable|Could not resolve host)",
-        ),
+        (network, r"(Temporary failure in name resolution|Name or service not known|Network is unreachable)"),
+        (network, r"(Could not resolve host)"),
     ];
-    patterns.map(|(kind, pattern)| (kind, Regex::new(pattern).expect("tests use every pattern"))).into()
+    let compile = |(kind, message)| Pattern { kind, message: Regex::new(message).expect("tests use every pattern") };
+    patterns.map(compile).into()
 });
 
 /// What was missing, without repetitions, in the order of the patterns and of the output.
 pub fn find(output: &str) -> Vec<Missing> {
     let output = without_escapes(output);
     let mut found = Vec::new();
-    for (kind, pattern) in PATTERNS.iter() {
-        for groups in pattern.captures_iter(&output) {
-            let missing = kind(&groups[1]);
+    for pattern in PATTERNS.iter() {
+        for groups in pattern.message.captures_iter(&output) {
+            let missing = (pattern.kind)(&groups[1]);
             if !found.contains(&missing) {
                 found.push(missing);
             }
