@@ -13,6 +13,7 @@ pub mod junit;
 pub mod log;
 pub mod missing;
 mod pretty_json;
+mod progress;
 mod running;
 pub mod sarif;
 mod status;

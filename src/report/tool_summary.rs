@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::action::Origin;
 use crate::report::Status;
 use crate::report::escapes::without_escapes;
 use crate::report::status::elapsed;
@@ -51,7 +52,9 @@ fn output_block(result: &ToolResult, run: &ToolRun, mode: Mode, colour: bool) ->
             let changed: String = run.changed.iter().map(|file| format!("  {file}\n")).collect();
             (!changed.is_empty()).then(|| (format!("{name} {verb}:"), changed))
         }
-        // The summary line reports success. Only warnings and findings are shown here.
+        // The summary line reports success. Only warnings and findings are shown here, and warnings only when the tool ran:
+        // on every cached run they would hide what is new.
+        Status::Passed if run.findings.is_empty() && run.origin == Some(Origin::Cached) => None,
         Status::Passed => {
             let output = joined([&run.stderr, if run.findings.is_empty() { "" } else { &run.stdout }], colour);
             (!output.is_empty()).then(|| (format!("{name} succeeded:"), output))

@@ -63,7 +63,9 @@ pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain
         python: Some(Constraints::parse(constraints)?),
     };
     let mut lock = Lock::load(&session.context.tracker, &path)?;
+    let phase = session.ui.console.phase("preparing the toolchain");
     let toolchain = provide(&mut lock, &request, &ProviderContext::new(&store, &client, &settings, frozen))?;
+    drop(phase);
     if !frozen && lock.save(&session.context.tracker, &path)? {
         let advice = "commit it, so that everyone builds with the same toolchain";
         session.ui.note(&format!("wrote `{LOCK}`"), Some(advice));
@@ -109,6 +111,7 @@ pub fn system_packages_advice(config: &Config, parts: &[SystemPart<'_>]) -> Vec<
             SystemPart::Library(name) => (format!("`{name}`"), package_of_library(name)),
         };
         match package {
+            Some(package) if packages.contains(&package) => {}
             Some(package) => {
                 known.push(format!("{text} (Debian package `{package}`)"));
                 packages.push(package);
