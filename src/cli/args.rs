@@ -4,6 +4,7 @@
 use crate::base::text::nearest;
 use crate::cli::alias::Aliases;
 use crate::cli::flag::{self, GLOBAL, Refused};
+use crate::cli::pytest_words::PytestWords;
 use crate::config::table::renamed;
 use crate::config::{Flag, Table};
 
@@ -63,6 +64,14 @@ pub enum Error {
         /// As written.
         flag: String,
     },
+    /// Options of pytest, or the name of a test in a file, among the specs of `test`.
+    #[error("`test` does not accept {}", quoted(.words))]
+    PytestWords {
+        /// In the order of the command line.
+        words: Vec<String>,
+        /// The line that was probably meant.
+        hint: String,
+    },
     /// Specs or flags without a goal.
     #[error("no goal specified")]
     NoGoal,
@@ -73,6 +82,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::UnknownGoals { hint, .. } | Error::UnknownFlags { hint, .. } => hint.clone(),
+            Error::PytestWords { hint, .. } => Some(hint.clone()),
             Error::NeedsValue { flag } => Some(format!("write `{flag}=VALUE`, without a space")),
             Error::NoGoal => {
                 Some("specify a goal, such as `test ::` or `list src::`; `help goals` lists all goals".to_owned())
@@ -84,7 +94,9 @@ impl Error {
 /// Parses `argv`, which does not include the program's name. `exists` answers whether a path exists, relative to the
 /// directory that specs are relative to.
 pub fn parse(argv: &[String], table: &Table, aliases: &Aliases, exists: &dyn Fn(&str) -> bool) -> Result<Args, Error> {
-    let mut reader = Reader { table, exists, args: Args::default(), context: GLOBAL, unknown: Unknown::default() };
+    let args = Args::default();
+    let (unknown, pytest) = (Unknown::default(), PytestWords::default());
+    let mut reader = Reader { table, exists, args, context: GLOBAL, unknown, pytest };
     let mut words = argv.iter();
     for word in words.by_ref() {
         if word == "--" {
@@ -115,6 +127,9 @@ pub const HELP_LISTS: [&str; 8] =
 /// Goals whose arguments are arbitrary words rather than specs.
 const WORD_GOALS: [&str; 2] = ["completions", "complete"];
 
+/// The short flags for help.
+const HELP_FLAGS: [&str; 2] = ["-h", "-V"];
+
 struct Reader<'a> {
     table: &'a Table,
     exists: &'a dyn Fn(&str) -> bool,
@@ -122,6 +137,7 @@ struct Reader<'a> {
     /// The goal whose flags need no prefix at this position.
     context: &'a str,
     unknown: Unknown<'a>,
+    pytest: PytestWords,
 }
 
 #[derive(Default)]
@@ -133,6 +149,9 @@ struct Unknown<'a> {
 
 impl Reader<'_> {
     fn word(&mut self, word: &str) -> Result<(), Error> {
+        if self.args.help.is_none() && self.is_for_pytest(word) {
+            return Ok(());
+        }
         if let Some(Help::Topics { topics, .. }) = &mut self.args.help
             && !word.starts_with('-')
         {
@@ -149,6 +168,14 @@ impl Reader<'_> {
             self.spec(word);
         }
         Ok(())
+    }
+
+    /// Takes the word if it is one for pytest rather than for the goal `test`.
+    fn is_for_pytest(&mut self, word: &str) -> bool {
+        let is_test = self.args.goals.iter().any(|goal| goal == "test");
+        let is_flag = || flag::read(self.table, word, self.context) != Err(Refused::Unknown);
+        let is_known = !self.pytest.expects_value() && (HELP_FLAGS.contains(&word) || is_flag());
+        is_test && !is_known && self.pytest.take(word, self.exists)
     }
 
     fn flag(&mut self, spelling: &str) -> Result<(), Error> {
@@ -206,6 +233,8 @@ impl Reader<'_> {
     }
 
     fn spec(&mut self, word: &str) {
+        let is_test = self.args.goals.iter().any(|goal| goal == "test");
+        let word = if is_test { self.pytest.take_node_id(word).unwrap_or(word) } else { word };
         let takes_words = self.args.goals.first().is_some_and(|goal| WORD_GOALS.contains(&goal.as_str()));
         let (excludes, rest) = word.strip_prefix(['-', '!']).map_or((false, word), |rest| (true, rest));
         if !takes_words && !excludes && !word.contains(['/', '\\', '.', ':', '*', '#']) && !(self.exists)(word) {
@@ -220,6 +249,10 @@ impl Reader<'_> {
         let Unknown { words, flags } = self.unknown;
         if self.args.help.is_some() {
             return Ok(self.args);
+        }
+        if !self.pytest.words().is_empty() {
+            let hint = self.pytest.hint(&self.args.specs);
+            return Err(Error::PytestWords { words: self.pytest.words().to_vec(), hint });
         }
         if let Some(first) = words.first() {
             let goals = self.table.goals().map(|goal| goal.name);

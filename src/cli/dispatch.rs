@@ -1,8 +1,6 @@
 //! Runs the goals of a command line one after the other until one fails, or shows help or completions.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "no user interface exists before a run starts")]
-
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
 use crate::base::Severity;
@@ -48,7 +46,7 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
     }
     // Without a goal, the overview is shown, and the exit code indicates that nothing was done.
     if args.goals.is_empty() {
-        print!("{}", help::overview(Table::get(), &goals::names()));
+        print(&help::overview(Table::get(), &goals::names()));
         return ExitCode::Failure.number();
     }
     tracing::info!(goals = ?args.goals, specs = ?session.context.specs, version = env!("CARGO_PKG_VERSION"), "run started");
@@ -96,39 +94,55 @@ fn report_interrupt(session: &Session) -> u8 {
 
 /// Reports an error that ends the run before a session exists.
 fn failed(error: &dyn std::error::Error, hint: Option<&str>, colour: bool, code: ExitCode) -> u8 {
-    eprint!("{}", Message::from_error(error, hint).render(colour));
+    print_error(&Message::from_error(error, hint).render(colour));
     code.number()
 }
 
 fn show_help(request: &Help) -> u8 {
     let (table, names) = (Table::get(), goals::names());
-    match request {
-        Help::Version => println!("{}", env!("CARGO_PKG_VERSION")),
-        Help::All => print!("{}", topics::all(table, &names)),
-        Help::Topics { topics, .. } if topics.is_empty() => print!("{}", help::overview(table, &names)),
+    let text = match request {
+        Help::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),
+        Help::All => topics::all(table, &names),
+        Help::Topics { topics, .. } if topics.is_empty() => help::overview(table, &names),
         Help::Topics { topics, advanced } => {
+            let mut pages = String::new();
             for topic in topics {
                 let Some(page) = topics::page(table, &names, topic, *advanced) else {
-                    eprintln!("error: unknown help topic: `{topic}`");
+                    print_error(&format!("error: unknown help topic: `{topic}`\n"));
                     if let Some(near) = topics::suggest(table, topic) {
-                        eprintln!("hint: did you mean `{near}`?");
+                        print_error(&format!("hint: did you mean `{near}`?\n"));
                     }
                     return ExitCode::Failure.number();
                 };
-                print!("{page}");
+                pages += &page;
             }
+            pages
         }
-    }
-    ExitCode::Success.number()
+    };
+    print(&text).number()
 }
 
 fn show_completions(invocation: &Invocation, colour: bool) -> u8 {
     let shell = invocation.args.specs.first().map_or("bash", String::as_str);
     match completions::script(Table::get(), &goals::names(), shell) {
-        Ok(script) => {
-            print!("{script}");
-            ExitCode::Success.number()
-        }
+        Ok(script) => print(&script).number(),
         Err(error) => failed(&error, error.hint().as_deref(), colour, ExitCode::Failure),
     }
+}
+
+/// Writes to standard output. A reader that closed its end, such as `head`, is not a failure.
+fn print(text: &str) -> ExitCode {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            print_error(&format!("error: cannot write to standard output\n  caused by: {error}\n"));
+            ExitCode::Failure
+        }
+        _ => ExitCode::Success,
+    }
+}
+
+/// Writes to standard error before a user interface exists. There is nowhere to report a failure.
+fn print_error(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

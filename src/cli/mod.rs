@@ -8,6 +8,7 @@ pub mod error;
 pub mod flag;
 pub mod help;
 pub mod invocation;
+mod pytest_words;
 #[cfg(test)]
 mod settings_page;
 pub mod topics;

@@ -72,9 +72,6 @@ pub enum Error {
         /// The patterns, joined.
         patterns: String,
     },
-    /// `--test-debug` with several test files.
-    #[error("`--test-debug` runs one test file at a time, but the command line selects {0}")]
-    DebugOne(usize),
     /// `--test-debug-adapter`.
     #[error("`--test-debug-adapter` is not implemented yet")]
     NoDebugAdapter,
@@ -132,7 +129,6 @@ impl Error {
             Error::NoBuildFormatter(_) => {
                 "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
             }
-            Error::DebugOne(_) => "name one file: `waders test --test-debug src/app/login_test.py`",
             Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             _ => return None,

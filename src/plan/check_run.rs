@@ -80,7 +80,7 @@ pub fn action(run: &CheckRun<'_>) -> Action {
 
 fn env(run: &CheckRun<'_>, is_mypy: bool) -> BTreeMap<String, String> {
     let mut env = environment::base();
-    env.extend(run.call.env.clone());
+    environment::add_requested(&mut env, &run.call.env);
     if is_mypy {
         let roots: Vec<&str> = run.source_roots.iter().map(from_build_root).collect();
         env.insert("MYPYPATH".to_owned(), roots.join(":"));

@@ -2,8 +2,9 @@
 
 It runs at the same paths as the tests, with the same sources in the current directory. The argument is JSON with
 `config` (a settings file or null), `data` (the directory of the tests' data files), `unimported` (a file that lists
-sources to count although no test imported them, or null), `out` (the output directory), `formats`, and `fail_under` (a
-percentage or null). The exit code is 2 if coverage is below `fail_under`. Equal data give equal reports, so no report
+sources to count although no test imported them, or null), `unimported_in_namespaces` (the same for sources outside of
+regular packages, which count only with `include_namespace_packages`), `out` (the output directory), `formats`, and
+`fail_under` (a percentage or null). The exit code is 2 if coverage is below `fail_under`. Equal data give equal reports, so no report
 contains the time at which it was written.
 """
 
@@ -59,9 +60,19 @@ def make_paths_relative(data_file):
     connection.close()
 
 
-def add_unimported(measured, path):
-    with open(path, encoding="utf-8") as stream:
-        names = stream.read().splitlines()
+def includes_namespaces(measured):
+    try:
+        return bool(measured.get_option("report:include_namespace_packages"))
+    except coverage.CoverageException:
+        # coverage 7.0 added the setting.
+        return False
+
+
+def add_unimported(measured, paths):
+    names = []
+    for path in paths:
+        with open(path, encoding="utf-8") as stream:
+            names += stream.read().splitlines()
     data = measured.get_data()
     new = [name for name in names if name not in data.measured_files()]
     if new and not data.has_arcs():
@@ -107,7 +118,10 @@ def main():
     measured.set_option("run:relative_files", True)
     measured.load()
     if settings["unimported"]:
-        add_unimported(measured, settings["unimported"])
+        lists = [settings["unimported"]]
+        if includes_namespaces(measured):
+            lists.append(settings["unimported_in_namespaces"])
+        add_unimported(measured, lists)
     measured.save()
     with open(os.devnull, "w") as devnull:
         total = measured.report(file=sys.stdout if "console" in formats else devnull, ignore_errors=True)

@@ -14,6 +14,8 @@ pub const TOO_LOW: i32 = 2;
 pub const MEASURED: &str = "measured";
 /// The list of sources that count although no test imported them, below the root of the data tree.
 pub const UNIMPORTED: &str = "unimported";
+/// Like [`UNIMPORTED`], the sources below directories without `__init__.py`. They count if coverage's own settings say so.
+pub const UNIMPORTED_IN_NAMESPACES: &str = "unimported-in-namespaces";
 
 /// The mount point of the data tree.
 const DATA: &str = "/data";
@@ -79,7 +81,7 @@ pub struct ReportOptions {
     pub config: Option<RelPath>,
     /// The required percentage. If it is `None`, coverage's own settings apply.
     pub fail_under: Option<f64>,
-    /// Whether the data tree contains [`UNIMPORTED`].
+    /// Whether the data tree contains [`UNIMPORTED`] and [`UNIMPORTED_IN_NAMESPACES`].
     pub unimported: bool,
 }
 
@@ -99,6 +101,7 @@ fn settings(options: &ReportOptions) -> String {
         "config": options.config.as_ref().map(RelPath::as_str),
         "data": format!("{DATA}/{MEASURED}"),
         "unimported": options.unimported.then(|| format!("{DATA}/{UNIMPORTED}")),
+        "unimported_in_namespaces": options.unimported.then(|| format!("{DATA}/{UNIMPORTED_IN_NAMESPACES}")),
         "out": sandbox_paths::OUT,
         "formats": options.formats.iter().map(|format| format.name()).collect::<Vec<_>>(),
         "fail_under": options.fail_under,

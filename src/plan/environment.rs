@@ -32,6 +32,18 @@ pub fn source_roots(roots: &[RelPath]) -> String {
     roots.iter().map(|root| sandbox_paths::in_src(root.as_str())).collect::<Vec<_>>().join(":")
 }
 
+/// Adds requested variables. A requested `PATH` is appended to the directory with the scripts of requirements, so that they
+/// are found first, as without a request.
+pub fn add_requested(env: &mut BTreeMap<String, String>, requested: &BTreeMap<String, String>) {
+    env.extend(requested.clone());
+    if let Some(path) = requested.get("PATH") {
+        let scripts = sandbox_paths::in_deps_bin("");
+        let scripts = scripts.trim_end_matches('/');
+        let others = path.split(':').filter(|dir| *dir != scripts);
+        env.insert("PATH".to_owned(), std::iter::once(scripts).chain(others).collect::<Vec<_>>().join(":"));
+    }
+}
+
 /// The variables that `entries` request: `NAME=value` sets a value, `NAME` takes the caller's value if there is one, and
 /// `PREFIX_*` takes all of the caller's variables that match.
 pub fn requested(entries: &[impl AsRef<str>], caller: &Variables) -> BTreeMap<String, String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::action::{Action, CachePolicy, Command, CoreShare, Policy, Source};
+use crate::action::{Action, CachePolicy, Command, Policy, Source};
 use crate::base::{RelPath, sandbox_paths};
 use crate::plan::environment;
 
@@ -46,16 +46,9 @@ pub struct CoverageOptions {
     pub config: Option<RelPath>,
 }
 
-/// How pytest-xdist distributes the tests of one process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Workers {
-    /// No workers: the tests run in pytest itself.
-    None,
-    /// As many as the machine has idle cores, up to this number.
-    Idle(usize),
-    /// This number of workers.
-    Exactly(u32),
-}
+/// The largest number of pytest-xdist workers of a process whose targets do not set `xdist_concurrency`. It is part of the
+/// action key, so it depends neither on the machine nor on its load.
+pub const DEFAULT_MAX_WORKERS: u32 = 4;
 
 /// Test files that share a process, and its inputs.
 #[derive(Clone, Debug)]
@@ -76,8 +69,8 @@ pub struct TestFiles {
     pub timeout: Option<Duration>,
     /// The number of attempts until the tests pass, at least 1.
     pub attempts: u32,
-    /// How the tests are distributed.
-    pub workers: Workers,
+    /// The number of pytest-xdist workers. If it is 0, the tests run in pytest itself.
+    pub workers: u32,
     /// Whether the tests may use the host's network.
     pub network: bool,
     /// Whether a success may be cached.
@@ -95,7 +88,11 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
     policy.attempts = if options.debug { 1 } else { test.attempts };
     policy.cache = cache(test, options);
     policy.slot_variable = options.slot_variable.clone().filter(|_| !options.debug);
-    policy.core_share = core_share(test, options);
+    if !options.debug {
+        policy.slots = test.workers.max(1);
+        // A test can end the process with exit code 0 before the other tests have run. pytest writes the report at its end.
+        policy.required_output = Some(RelPath::parse(JUNIT).expect("the path is clean"));
+    }
     Action { command, policy }
 }
 
@@ -110,11 +107,9 @@ fn argv(test: &TestFiles, options: &PytestOptions) -> Vec<String> {
         argv.push(format!("--junit-xml={}", sandbox_paths::in_out(JUNIT)));
         argv.push("-o".to_owned());
         argv.push(format!("junit_family={}", options.junit_family));
-        argv.extend(match test.workers {
-            Workers::None => Vec::new(),
-            Workers::Idle(_) => vec!["-n".to_owned(), "auto".to_owned()],
-            Workers::Exactly(count) => vec!["-n".to_owned(), count.to_string()],
-        });
+        if test.workers > 0 {
+            argv.extend(["-n".to_owned(), test.workers.to_string()]);
+        }
         argv.extend(options.coverage.iter().flat_map(coverage_args));
     }
     argv.extend(test.files.iter().map(ToString::to_string));
@@ -136,7 +131,7 @@ fn env(test: &TestFiles, options: &PytestOptions) -> BTreeMap<String, String> {
     if options.coverage.is_some() && !options.debug {
         env.insert("COVERAGE_FILE".to_owned(), sandbox_paths::in_out("coverage"));
     }
-    env.extend(test.env.clone());
+    environment::add_requested(&mut env, &test.env);
     env
 }
 
@@ -144,16 +139,6 @@ fn env(test: &TestFiles, options: &PytestOptions) -> BTreeMap<String, String> {
 fn outputs_at() -> BTreeMap<String, RelPath> {
     let extra = RelPath::parse(EXTRA_OUTPUT).expect("the path is clean");
     BTreeMap::from([(sandbox_paths::in_src(EXTRA_OUTPUT), extra)])
-}
-
-/// The number of workers that `-n auto` stands for. It is not part of the key.
-fn core_share(test: &TestFiles, options: &PytestOptions) -> Option<CoreShare> {
-    match test.workers {
-        Workers::Idle(at_most) if !options.debug => {
-            Some(CoreShare { variable: "PYTEST_XDIST_AUTO_NUM_WORKERS".to_owned(), at_most })
-        }
-        _ => None,
-    }
 }
 
 fn cache(test: &TestFiles, options: &PytestOptions) -> CachePolicy {
@@ -190,7 +175,7 @@ mod tests {
             env: BTreeMap::from([("HOME".to_owned(), "/requested".to_owned())]),
             timeout: Some(Duration::from_secs(60)),
             attempts: 3,
-            workers: Workers::Exactly(2),
+            workers: 2,
             network: false,
             cacheable: true,
         }
@@ -260,11 +245,25 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_idle_cores_is_not_in_the_arguments() {
-        let test = TestFiles { workers: Workers::Idle(12), ..test_file() };
-        let Action { command, policy } = action(&test, &PytestOptions::default());
-        assert!(command.argv.ends_with(&["-n", "auto", "src/app_test.py"].map(str::to_owned)), "{:?}", command.argv);
-        assert_eq!(policy.core_share.unwrap().at_most, 12);
+    fn a_process_with_workers_occupies_a_slot_for_each() {
+        let slots = |workers| action(&TestFiles { workers, ..test_file() }, &PytestOptions::default()).policy.slots;
+        assert_eq!([slots(0), slots(1), slots(3)], [1, 1, 3]);
+    }
+
+    #[test]
+    fn a_success_requires_the_report_except_while_debugging() {
+        let required =
+            |debug| action(&test_file(), &PytestOptions { debug, ..PytestOptions::default() }).policy.required_output;
+        assert_eq!(required(false).unwrap().as_str(), JUNIT);
+        assert_eq!(required(true), None);
+    }
+
+    #[test]
+    fn a_requested_path_follows_the_scripts_of_requirements() {
+        let mut test = test_file();
+        test.env.insert("PATH".to_owned(), "/opt/bin:/usr/bin".to_owned());
+        let env = action(&test, &PytestOptions::default()).command.env;
+        assert_eq!(env["PATH"], "/deps/bin:/opt/bin:/usr/bin");
     }
 
     #[test]

@@ -1,24 +1,22 @@
 //! Standard error: progress as a dynamic display on a terminal or as plain lines elsewhere, with messages above it. The
 //! wording of the messages is decided by the callers.
 
-use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::action::{Event, Exit, Origin, StepId};
+use crate::report::escapes::without_escapes;
+use crate::report::progress::{self, Display};
 use crate::report::running::Running;
 
-/// The number of running steps that the dynamic display shows.
-const SHOWN_STEPS: usize = 12;
 /// The number of failed steps that are reported as they happen.
 const NAMED_FAILURES: usize = 3;
-/// The time between two updates of the dynamic display.
-const REDRAW_INTERVAL: Duration = Duration::from_millis(120);
 
 /// The console of the process. It takes events and texts from any thread.
 pub struct Console {
@@ -32,41 +30,64 @@ type Ticker = (Sender<()>, JoinHandle<()>);
 
 struct Screen {
     display: Option<Display>,
+    /// What is done outside of steps; the innermost phase is last.
+    phases: Vec<String>,
+    /// The display of the innermost phase.
+    phase_bar: Option<ProgressBar>,
+    /// The number of received bytes.
+    received: Arc<AtomicU64>,
     running: Running,
     failed: usize,
+    /// Whether escape sequences are written, such as the colours of a tool's output.
+    colour: bool,
     /// Where plain lines go.
     out: Box<dyn Write + Send>,
 }
 
-/// The dynamic part: one line for all steps, one for each running step.
-struct Display {
-    all: MultiProgress,
-    overview: ProgressBar,
-    steps: BTreeMap<StepId, ProgressBar>,
-    cached: u64,
+/// What a run does outside of steps, such as loading targets. It is shown until this is dropped.
+pub struct Phase {
+    dynamic: bool,
+    screen: Arc<Mutex<Screen>>,
 }
 
 impl Console {
-    /// With `dynamic`, progress is a dynamic display; without it, long-running steps are reported in plain lines.
-    pub fn new(dynamic: bool) -> Console {
-        Console::with(dynamic, Box::new(std::io::stderr()))
+    /// With `dynamic`, progress is a dynamic display; without it, long-running steps are reported in plain lines. Without
+    /// `colour`, escape sequences are removed from everything that is written. `received` counts the bytes of downloads.
+    pub fn new(dynamic: bool, colour: bool, received: Arc<AtomicU64>) -> Console {
+        Console::with(dynamic, colour, received, Box::new(std::io::stderr()))
     }
 
-    fn with(dynamic: bool, out: Box<dyn Write + Send>) -> Console {
-        let screen = Screen { display: None, running: Running::default(), failed: 0, out };
+    fn with(dynamic: bool, colour: bool, received: Arc<AtomicU64>, out: Box<dyn Write + Send>) -> Console {
+        let screen = Screen {
+            display: None,
+            phases: Vec::new(),
+            phase_bar: None,
+            received,
+            running: Running::default(),
+            failed: 0,
+            colour,
+            out,
+        };
         Console { dynamic, screen: Arc::new(Mutex::new(screen)), ticker: Mutex::default() }
     }
 
-    /// Shows the progress of this number of steps until [`Console::end`].
-    pub fn begin(&self, steps: usize) {
+    /// Shows what the run does until the phase is dropped. While steps are shown, phases are not.
+    pub fn phase(&self, text: &str) -> Phase {
+        let mut screen = self.screen();
+        screen.phases.push(text.to_owned());
+        screen.show_phase(self.dynamic);
+        Phase { dynamic: self.dynamic, screen: self.screen.clone() }
+    }
+
+    /// Shows the progress of the steps, counting the wanted ones, until [`Console::end`].
+    pub fn begin(&self, wanted: &[StepId]) {
         self.end();
         let mut screen = self.screen();
         screen.running = Running::default();
         screen.failed = 0;
         if self.dynamic {
-            let display = Display::new();
-            display.overview.set_length(steps as u64);
-            screen.display = Some(display);
+            screen.hide_phase();
+            screen.display = Some(Display::new(wanted, &screen.received));
         } else {
             *self.ticker() = Some(ticker(&self.screen));
         }
@@ -79,9 +100,17 @@ impl Console {
             // A ticker that panicked has nothing left to report.
             let _ = thread.join();
         }
-        if let Some(display) = self.screen().display.take() {
+        let mut screen = self.screen();
+        if let Some(display) = screen.display.take() {
             display.clear();
+            screen.show_phase(self.dynamic);
         }
+    }
+
+    /// Clears everything that is displayed, because the process ends at once.
+    pub fn clear(&self) {
+        self.end();
+        self.screen().hide_phase();
     }
 
     /// Shows what happened to a step.
@@ -115,6 +144,14 @@ impl Drop for Console {
     }
 }
 
+impl Drop for Phase {
+    fn drop(&mut self) {
+        let mut screen = lock(&self.screen);
+        screen.phases.pop();
+        screen.show_phase(self.dynamic);
+    }
+}
+
 /// No invariant spans these locks, so a panic in another thread leaves the values consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -137,12 +174,26 @@ fn ticker(screen: &Arc<Mutex<Screen>>) -> Ticker {
 }
 
 impl Screen {
+    fn show_phase(&mut self, dynamic: bool) {
+        self.hide_phase();
+        let Some(phase) = self.phases.last().filter(|_| dynamic && self.display.is_none()) else { return };
+        self.phase_bar = Some(progress::phase_bar(phase, &self.received));
+    }
+
+    fn hide_phase(&mut self) {
+        if let Some(bar) = self.phase_bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
     fn event(&mut self, event: &Event, now: Instant) {
         match event {
             Event::Started { id, label } => {
                 self.running.start(*id, Arc::clone(label), now);
+                let running = self.running.len();
                 if let Some(display) = &mut self.display {
                     display.start(*id, label);
+                    display.update(running);
                 }
             }
             Event::Finished { id, label, origin, outcome } => {
@@ -152,7 +203,7 @@ impl Screen {
                     self.line(&format!("Completed: {label} in {:.2}s{exit}", outcome.wall.as_secs_f64()));
                 }
             }
-            Event::Done { id, .. } => self.end(*id, false),
+            Event::Done { id, .. } | Event::Dropped { id } => self.end(*id, false),
             // The reason is reported with the results: one reason may prevent many steps.
             Event::Failed { id, label, .. } => {
                 self.end(*id, false);
@@ -176,50 +227,13 @@ impl Screen {
 
     /// Failing to write to standard error must not stop the run.
     fn line(&mut self, text: &str) {
-        match &self.display {
+        let text = if self.colour { text.into() } else { without_escapes(text) };
+        match (&self.display, &self.phase_bar) {
             // A hidden display discards what is printed through it.
-            Some(display) if !display.all.is_hidden() => drop(display.all.println(text)),
+            (Some(display), _) if !display.is_hidden() => display.println(&text),
+            (None, Some(bar)) if !bar.is_hidden() => bar.println(&*text),
             _ => drop(writeln!(self.out, "{text}")),
         }
-    }
-}
-
-impl Display {
-    fn new() -> Display {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let overview = all.add(ProgressBar::new(0));
-        let template = "{pos}/{len} steps, {msg}{elapsed}";
-        overview.set_style(ProgressStyle::with_template(template).expect("a valid template"));
-        overview.enable_steady_tick(REDRAW_INTERVAL);
-        Display { all, overview, steps: BTreeMap::new(), cached: 0 }
-    }
-
-    fn start(&mut self, id: StepId, label: &str) {
-        if self.steps.len() >= SHOWN_STEPS || self.steps.contains_key(&id) {
-            return;
-        }
-        let bar = self.all.add(ProgressBar::new_spinner());
-        bar.set_style(ProgressStyle::with_template("  {spinner} {elapsed:>4} {wide_msg}").expect("a valid template"));
-        bar.set_message(label.to_owned());
-        bar.enable_steady_tick(REDRAW_INTERVAL);
-        self.steps.insert(id, bar);
-    }
-
-    fn end(&mut self, id: StepId, is_cached: bool, running: usize) {
-        if let Some(bar) = self.steps.remove(&id) {
-            bar.finish_and_clear();
-            self.all.remove(&bar);
-        }
-        self.cached += u64::from(is_cached);
-        self.overview.inc(1);
-        self.overview.set_message(format!("{} cached, {running} running, ", self.cached));
-    }
-
-    fn clear(&self) {
-        for bar in self.steps.values() {
-            bar.finish_and_clear();
-        }
-        self.overview.finish_and_clear();
     }
 }
 
@@ -261,14 +275,14 @@ mod tests {
     #[test]
     fn plain_lines_report_the_steps_that_ran_or_failed() {
         let buffer = Buffer::default();
-        let console = Console::with(false, Box::new(buffer.clone()));
-        console.begin(4);
+        let console = Console::with(false, false, Arc::default(), Box::new(buffer.clone()));
+        console.begin(&[0, 1, 2, 3].map(StepId::new));
         console.event(&Event::Started { id: StepId::new(0), label: "test a".into() });
         console.event(&finished(0, "test a", Origin::Ran));
         console.event(&finished(1, "test b", Origin::Cached));
         console.event(&Event::Done { id: StepId::new(2), label: "fetch c".into() });
         console.event(&Event::Failed { id: StepId::new(3), label: "fetch d".into(), message: "not found".into() });
-        console.text("a note\nin two lines\n");
+        console.text("a \u{1b}]8;;x\u{1b}\\note\u{1b}]8;;\u{1b}\\\nin two lines\n");
         console.end();
         let written = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
         assert_eq!(written, "Completed: test a in 1.50s\nFailed: fetch d\na note\nin two lines\n");
@@ -276,8 +290,8 @@ mod tests {
 
     #[test]
     fn events_may_arrive_in_any_order_and_from_any_thread() {
-        let console = Console::with(true, Box::new(std::io::sink()));
-        console.begin(40);
+        let console = Console::with(true, true, Arc::default(), Box::new(std::io::sink()));
+        console.begin(&[]);
         std::thread::scope(|scope| {
             for number in 0..20 {
                 let console = &console;
@@ -293,6 +307,27 @@ mod tests {
     }
 
     #[test]
+    fn only_requested_steps_are_counted_and_each_once() {
+        let console = Console::with(true, true, Arc::default(), Box::new(std::io::sink()));
+        let phase = console.phase("preparing");
+        console.begin(&[0, 1, 2].map(StepId::new));
+        console.event(&Event::Done { id: StepId::new(7), label: "fetch a".into() });
+        console.event(&finished(0, "a", Origin::Cached));
+        console.event(&finished(0, "a", Origin::Cached));
+        console.event(&Event::Dropped { id: StepId::new(1) });
+        {
+            let screen = console.screen();
+            let display = screen.display.as_ref().unwrap();
+            assert_eq!(display.counts(), (2, 3, "1 cached, 0 running, ".to_owned()));
+            assert!(screen.phase_bar.is_none());
+        }
+        console.end();
+        assert!(console.screen().phase_bar.is_some());
+        drop(phase);
+        assert!(console.screen().phase_bar.is_none());
+    }
+
+    #[test]
     fn a_closed_standard_error_does_not_stop_the_run() {
         struct Closed;
         impl Write for Closed {
@@ -303,6 +338,6 @@ mod tests {
                 Ok(())
             }
         }
-        Console::with(false, Box::new(Closed)).line("hello");
+        Console::with(false, false, Arc::default(), Box::new(Closed)).line("hello");
     }
 }

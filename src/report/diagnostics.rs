@@ -75,17 +75,31 @@ pub struct Diagnostics {
 struct Reported {
     all: Vec<Message>,
     seen: BTreeSet<Message>,
+    /// Those that were recorded and not shown.
+    unshown: BTreeSet<Message>,
 }
 
 impl Diagnostics {
-    /// Records a message. False if an equal message was recorded before: it must not be shown again.
+    /// Records a message. False if an equal message was shown before: it must not be shown again.
     pub fn record(&self, message: Message) -> bool {
         let mut reported = self.lock();
+        if reported.unshown.remove(&message) {
+            return true;
+        }
         let is_new = reported.seen.insert(message.clone());
         if is_new {
             reported.all.push(message);
         }
         is_new
+    }
+
+    /// Records a message that an earlier run showed. It is shown if it is reported again.
+    pub fn record_unshown(&self, message: Message) {
+        let mut reported = self.lock();
+        if reported.seen.insert(message.clone()) {
+            reported.unshown.insert(message.clone());
+            reported.all.push(message);
+        }
     }
 
     /// Everything recorded so far, in order.
@@ -126,5 +140,17 @@ mod tests {
         assert!(diagnostics.record(message("a")) && diagnostics.record(message("b")));
         assert!(!diagnostics.record(message("a")));
         assert_eq!(diagnostics.all(), [message("a"), message("b")]);
+    }
+
+    #[test]
+    fn a_message_of_an_earlier_run_is_shown_only_if_it_is_reported_again() {
+        let diagnostics = Diagnostics::default();
+        let message = Message::new(Severity::Warning, "a", None);
+        diagnostics.record_unshown(message.clone());
+        assert_eq!(diagnostics.all(), std::slice::from_ref(&message));
+        assert!(diagnostics.record(message.clone()));
+        diagnostics.record_unshown(message.clone());
+        assert!(!diagnostics.record(message.clone()));
+        assert_eq!(diagnostics.all(), [message]);
     }
 }

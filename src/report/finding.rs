@@ -5,7 +5,7 @@ use regex::{Captures, Regex, RegexBuilder};
 use serde::Serialize;
 
 use crate::base::text::without_lines;
-use crate::report::summary::without_escapes;
+use crate::report::escapes::without_escapes;
 
 /// A problem that a tool reported, with its location.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

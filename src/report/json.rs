@@ -1,7 +1,10 @@
 //! Results as JSON. The format is stable: new fields keep the schema version, any other change raises it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
+use crate::report::escapes::without_escapes;
 use crate::report::finding::Finding;
 use crate::report::status::StatusFields;
 use crate::report::test_result::TestResult;
@@ -50,8 +53,8 @@ struct Run<'a> {
     #[serde(flatten)]
     status: StatusFields,
     findings: &'a [Finding],
-    stdout: &'a str,
-    stderr: &'a str,
+    stdout: Cow<'a, str>,
+    stderr: Cow<'a, str>,
 }
 
 /// Renders the results of tests as one document, sorted by name, with a final newline.
@@ -90,8 +93,8 @@ fn run(run: &ToolRun) -> Run<'_> {
         partition: run.partition.as_deref(),
         status: StatusFields::new(&run.status, run.wall, run.origin),
         findings: &run.findings,
-        stdout: &run.stdout,
-        stderr: &run.stderr,
+        stdout: without_escapes(&run.stdout),
+        stderr: without_escapes(&run.stderr),
     }
 }
 

@@ -1,11 +1,12 @@
-//! JUnit reports: the test runner's own report if it wrote one, otherwise a generated report that gives the reason.
+//! JUnit reports: the test runner's own report if it wrote one, otherwise a generated report that gives the reason. A report
+//! never shows success for a process that failed.
 
 use std::path::{Path, PathBuf};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::base::replace_report;
-use crate::report::summary::without_escapes;
+use crate::report::escapes::without_escapes;
 use crate::report::{Status, TestResult};
 
 /// Why reports could not be written.
@@ -54,35 +55,70 @@ pub fn path_safe(address: &str) -> String {
     safe.trim_start_matches('.').to_owned()
 }
 
-/// The bytes of the report on a result.
+/// The bytes of the report on a result. The test runner's report is copied byte for byte unless the process failed and the
+/// report contains neither a failure nor an error: pytest ends so if it is interrupted at a timeout. A test suite with the
+/// error is then appended.
 pub fn xml(result: &TestResult) -> Vec<u8> {
+    let generated = || generate(result).into_bytes();
     match &result.junit {
-        Some(bytes) => bytes.clone(),
-        None => synthesized(result).into_bytes(),
+        None => generated(),
+        Some(bytes) if !result.has_failed() => bytes.clone(),
+        Some(bytes) => {
+            let text = String::from_utf8_lossy(bytes);
+            match text.trim_end().strip_suffix(ROOT_END) {
+                Some(_) if ["<failure", "<error"].iter().any(|element| text.contains(element)) => bytes.clone(),
+                Some(suites) => format!("{suites}{}{ROOT_END}\n", generated_suites(result)).into_bytes(),
+                // The process was killed while it wrote the report.
+                None => generated(),
+            }
+        }
     }
 }
 
-/// Contains neither a time stamp nor a host name, so that equal results give equal bytes.
-fn synthesized(result: &TestResult) -> String {
-    let mut status = match result.status {
-        Status::Passed => TestCaseStatus::success(),
-        Status::Skipped => TestCaseStatus::skipped(),
-        Status::Failed(_) => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        _ => TestCaseStatus::non_success(NonSuccessKind::Error),
-    };
-    let reason = result.status.reason();
-    if !reason.is_empty() {
-        status.set_message(reason).set_type(result.status.name());
-    }
-    let mut case = TestCase::new(result.name.clone(), status);
-    case.set_classname("waders").set_time(result.wall);
-    case.set_system_out(without_escapes(&result.stdout));
-    case.set_system_err(without_escapes(&result.stderr));
+/// The end of the root element of a report.
+const ROOT_END: &str = "</testsuites>";
+
+/// A report with one test case for each file. It contains neither a time stamp nor a host name, so that equal results give
+/// equal bytes.
+fn generate(result: &TestResult) -> String {
     let mut suite = TestSuite::new(result.name.clone());
-    suite.add_test_case(case);
+    for (index, address) in result.addresses.iter().enumerate() {
+        let mut case = TestCase::new(address.clone(), case_status(&result.status));
+        case.set_classname("waders");
+        if let Some(file) = result.files.get(index) {
+            case.extra.insert("file".into(), file.as_str().into());
+        }
+        // The files of a batch share the time and the output of one process.
+        if index == 0 {
+            case.set_time(result.wall);
+            case.set_system_out(without_escapes(&result.stdout).as_ref());
+            case.set_system_err(without_escapes(&result.stderr).as_ref());
+        }
+        suite.add_test_case(case);
+    }
     let mut report = Report::new("waders");
     report.add_test_suite(suite);
     report.to_string().expect("a report in memory can be written")
+}
+
+/// The elements below the root of the generated report.
+fn generated_suites(result: &TestResult) -> String {
+    let report = generate(result);
+    let begin = report.find("<testsuite ").unwrap_or(0);
+    report[begin..].trim_end().trim_end_matches(ROOT_END).to_owned()
+}
+
+fn case_status(status: &Status) -> TestCaseStatus {
+    let mut case = match status {
+        Status::Passed => TestCaseStatus::success(),
+        Status::Skipped => TestCaseStatus::skipped(),
+        _ => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    let reason = status.reason();
+    if !reason.is_empty() {
+        case.set_message(reason).set_type(status.name());
+    }
+    case
 }
 
 fn write_file(dir: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -114,13 +150,22 @@ mod tests {
         assert_eq!(file_name(&addresses), "batch-of-a.b_test.py.t+1-files.xml");
     }
 
+    const FAILED: &str = "<testsuites><testsuite><testcase><failure/></testcase></testsuite></testsuites>";
+    const GREEN: &str = r#"<testsuites><testsuite errors="0"><testcase name="a"/></testsuite></testsuites>"#;
+
+    fn with_junit(status: Status, junit: &str) -> TestResult {
+        TestResult { junit: Some(junit.into()), files: vec!["a/a_test.py".to_owned()], ..result("a:t", status) }
+    }
+
     #[test]
     fn the_report_of_the_test_runner_is_copied_byte_for_byte() {
+        for (status, junit) in [(Status::Failed(1), FAILED), (Status::Passed, GREEN), (Status::Passed, "<x/>")] {
+            assert_eq!(xml(&with_junit(status, junit)), junit.as_bytes());
+        }
         let dir = tempfile::tempdir().unwrap();
-        let failed = TestResult { junit: Some(b"<x/>".to_vec()), ..result("a:t", Status::Failed(1)) };
         let reports = dir.path().join("dist/test/reports");
-        write(&reports, &[failed]).unwrap();
-        assert_eq!(std::fs::read(reports.join("a.t.xml")).unwrap(), b"<x/>");
+        write(&reports, &[with_junit(Status::Failed(1), FAILED)]).unwrap();
+        assert_eq!(std::fs::read(reports.join("a.t.xml")).unwrap(), FAILED.as_bytes());
         assert_eq!(std::fs::read_dir(&reports).unwrap().count(), 1);
     }
 
@@ -136,6 +181,28 @@ mod tests {
         assert!(text.contains(r#"message="exceeded its timeout of 60.0 seconds" type="timed-out""#), "{text}");
         assert!(text.contains("so far") && text.contains("&amp; &lt;"), "{text}");
         assert_eq!(xml(&slow), xml(&slow));
+    }
+
+    #[test]
+    fn a_failed_process_is_an_error_also_if_the_report_shows_only_success() {
+        let error = r#"<error message="exceeded its timeout of 5.0 seconds" type="timed-out"/>"#;
+        let case = r#"<testcase name="a:t" classname="waders" time="1.234" file="a/a_test.py">"#;
+        for junit in [GREEN, "<testsuites><testsuite><testca"] {
+            let slow = with_junit(Status::TimedOut { after: Duration::from_secs(5) }, junit);
+            let text = String::from_utf8(xml(&slow)).unwrap();
+            assert!(text.contains(error) && text.contains(case), "{text}");
+            assert_eq!((text.matches(ROOT_END).count(), text.matches("<testsuites").count()), (1, 1), "{text}");
+            assert_eq!(text.contains(r#"<testcase name="a"/>"#), junit == GREEN, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_file_of_a_batch_that_did_not_run_is_an_error() {
+        let addresses = ["a.py:t".to_owned(), "b.py:t".to_owned()];
+        let text = String::from_utf8(xml(&TestResult::not_run(&addresses, "no interpreter"))).unwrap();
+        for wanted in [r#"errors="2""#, r#"name="a.py:t""#, r#"name="b.py:t""#, r#"message="no interpreter""#] {
+            assert!(text.contains(wanted), "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod console;
 pub mod diagnostics;
+mod escapes;
 pub mod exit_code;
 pub mod finding;
 pub mod github;
@@ -11,7 +12,9 @@ pub mod json;
 pub mod junit;
 pub mod limits;
 pub mod log;
+pub mod missing;
 mod pretty_json;
+mod progress;
 mod running;
 pub mod sarif;
 mod status;

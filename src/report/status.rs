@@ -29,6 +29,8 @@ pub enum Status {
     },
     /// The process reached its memory limit and was killed.
     OutOfMemory,
+    /// The process ended as if it had succeeded, but did not write its report.
+    NoReport,
     /// The user interrupted the run.
     Interrupted,
     /// The process did not start or its result could not be captured; the complete message.
@@ -45,6 +47,7 @@ impl Status {
             Exit::Signal(signal) => Status::Killed { signal },
             Exit::TimedOut => Status::TimedOut { after: timeout },
             Exit::OutOfMemory => Status::OutOfMemory,
+            Exit::MissingOutput => Status::NoReport,
             Exit::Interrupted => Status::Interrupted,
         }
     }
@@ -62,7 +65,7 @@ impl Status {
             Status::Killed { signal } => -signal,
             Status::TimedOut { .. } => -15,
             Status::OutOfMemory => -9,
-            Status::Interrupted | Status::NotRun(_) => 1,
+            Status::NoReport | Status::Interrupted | Status::NotRun(_) => 1,
         }
     }
 
@@ -76,6 +79,7 @@ impl Status {
             Status::Killed { .. } => "killed",
             Status::TimedOut { .. } => "timed-out",
             Status::OutOfMemory => "out-of-memory",
+            Status::NoReport => "no-report",
             Status::Interrupted => "interrupted",
             Status::NotRun(_) => "not-run",
         }
@@ -90,6 +94,7 @@ impl Status {
             Status::Killed { signal } => format!("killed by signal {signal}"),
             Status::TimedOut { after } => format!("exceeded its timeout of {:.1} seconds", after.as_secs_f64()),
             Status::OutOfMemory => "killed because its memory limit was reached".to_owned(),
+            Status::NoReport => "ended before it wrote its report".to_owned(),
             Status::Interrupted => "interrupted".to_owned(),
             Status::NotRun(message) => message.clone(),
         }

@@ -5,6 +5,9 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use crate::action::Origin;
+use crate::base::Severity;
+use crate::report::Message;
+use crate::report::escapes::without_escapes;
 use crate::report::status::{Status, elapsed};
 use crate::report::test_result::TestResult;
 
@@ -53,7 +56,7 @@ pub fn summary_line(result: &TestResult, colour: bool) -> String {
     format!("{style}{mark}{style:#} {} {verb}{attempts}{elapsed}.", result.name)
 }
 
-/// Renders the output of one test below a line with its name and status.
+/// Renders the output of one test below a line with its name and status, and above the notes about it.
 pub fn output_block(result: &TestResult, colour: bool) -> String {
     let bold = if colour { Style::new().bold() } else { Style::new() };
     let mut out = String::new();
@@ -67,6 +70,7 @@ pub fn output_block(result: &TestResult, colour: bool) -> String {
     writeln!(out, "{bold}{} {verdict}:{bold:#}", result.name).expect("a String takes all writes");
     push_text(&mut out, &result.stdout, colour);
     push_text(&mut out, &result.stderr, colour);
+    out.extend(result.notes.iter().map(|note| Message::new(Severity::Note, note, None).render(colour)));
     out
 }
 
@@ -127,32 +131,11 @@ pub fn rerun_text(command: &str, results: &[TestResult]) -> Option<String> {
 
 /// Tools always print colours, which are removed if the terminal shows none.
 fn push_text(out: &mut String, text: &str, colour: bool) {
-    let text = if colour { text.to_owned() } else { without_escapes(text) };
+    let text = if colour { text.into() } else { without_escapes(text) };
     out.push_str(text.trim_end_matches('\n'));
     if !text.trim_end_matches('\n').is_empty() {
         out.push('\n');
     }
-}
-
-/// Removes the escape sequences of ECMA-48: control sequences and those of two characters.
-pub fn without_escapes(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c != '\u{1b}' {
-            out.push(c);
-            continue;
-        }
-        if chars.next() == Some('[') {
-            // A control sequence ends with a byte from `@` to `~` (ECMA-48, section 5.4).
-            for c in chars.by_ref() {
-                if ('@'..='~').contains(&c) {
-                    break;
-                }
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -190,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn an_output_block_ends_with_the_notes() {
+        let failed = TestResult {
+            stdout: "E  no\n".into(),
+            notes: vec!["a".into(), "b".into()],
+            ..result("a:t", Status::Failed(1))
+        };
+        assert_eq!(output_block(&failed, false), "a:t failed (exit code 1):\nE  no\nnote: a\nnote: b\n");
+    }
+
+    #[test]
     fn totals_mention_only_what_occurred() {
         let cached = TestResult { origin: Some(Origin::Cached), ..result("a", Status::Passed) };
         let results =
@@ -222,12 +215,5 @@ mod tests {
             ]
         );
         assert_eq!(totals_line(&results), "1 passed, 8 not run");
-    }
-
-    #[test]
-    fn incomplete_escape_sequences_are_removed() {
-        for text in ["\u{1b}", "\u{1b}[", "\u{1b}[1;", "a\u{1b}]b"] {
-            assert!(!without_escapes(text).contains('\u{1b}'));
-        }
     }
 }

@@ -12,6 +12,8 @@ pub struct TestResult {
     pub name: String,
     /// The address of every test file, sorted.
     pub addresses: Vec<String>,
+    /// The file of each address, in the same order; empty if they are not known.
+    pub files: Vec<String>,
     /// How the process ended.
     pub status: Status,
     /// `None` if nothing ran.
@@ -24,6 +26,8 @@ pub struct TestResult {
     pub stdout: String,
     /// The process's standard error.
     pub stderr: String,
+    /// What the user can do about a failure, one line each.
+    pub notes: Vec<String>,
     /// The JUnit report that the test runner wrote.
     pub junit: Option<Vec<u8>>,
 }
@@ -52,12 +56,14 @@ impl TestResult {
         TestResult {
             name: name(addresses),
             addresses: addresses.to_vec(),
+            files: Vec::new(),
             status: Status::NotRun(message.to_owned()),
             origin: None,
             wall: Duration::ZERO,
             attempts: 1,
             stdout: String::new(),
             stderr: String::new(),
+            notes: Vec::new(),
             junit: None,
         }
     }

@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::action::Origin;
 use crate::report::Status;
+use crate::report::escapes::without_escapes;
 use crate::report::status::elapsed;
-use crate::report::summary::without_escapes;
 use crate::report::tool_result::{Mode, ToolResult, ToolRun};
 
 /// Renders `✓ black succeeded in 0.31s.`, `✕ flake8 failed in 1.23s (cached locally).` or `+ isort made changes.`, without a
@@ -51,7 +52,9 @@ fn output_block(result: &ToolResult, run: &ToolRun, mode: Mode, colour: bool) ->
             let changed: String = run.changed.iter().map(|file| format!("  {file}\n")).collect();
             (!changed.is_empty()).then(|| (format!("{name} {verb}:"), changed))
         }
-        // The summary line reports success. Only warnings and findings are shown here.
+        // The summary line reports success. Only warnings and findings are shown here, and warnings only when the tool ran:
+        // on every cached run they would hide what is new.
+        Status::Passed if run.findings.is_empty() && run.origin == Some(Origin::Cached) => None,
         Status::Passed => {
             let output = joined([&run.stderr, if run.findings.is_empty() { "" } else { &run.stdout }], colour);
             (!output.is_empty()).then(|| (format!("{name} succeeded:"), output))
@@ -64,7 +67,7 @@ fn output_block(result: &ToolResult, run: &ToolRun, mode: Mode, colour: bool) ->
 fn joined(texts: [&str; 2], colour: bool) -> String {
     let mut out = String::new();
     for text in texts {
-        let text = if colour { text.to_owned() } else { without_escapes(text) };
+        let text = if colour { text.into() } else { without_escapes(text) };
         let text = text.trim_matches('\n');
         if !text.is_empty() {
             writeln!(out, "{text}").expect("a String takes all writes");

@@ -2,6 +2,8 @@
 //! from these are given here; nothing is loaded, opened or downloaded.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tracing::level_filters::LevelFilter;
 
@@ -27,6 +29,8 @@ pub struct Context {
     pub specs: Vec<String>,
     /// Records the files that the run reads while it plans.
     pub tracker: Tracker,
+    /// The number of bytes that all clients of the run have received.
+    pub received_bytes: Arc<AtomicU64>,
 }
 
 impl Context {
@@ -90,6 +94,7 @@ impl Context {
             http_proxy: network.http_proxy,
             https_proxy: network.https_proxy,
             no_proxy: network.no_proxy,
+            received_bytes: self.received_bytes.clone(),
             ..net::NetworkSettings::default()
         })
     }

@@ -15,7 +15,7 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
     let cancellation = session.services.cancellation.clone();
     let console = session.ui.console.clone();
     if !quiet {
-        console.begin(wanted.len());
+        console.begin(wanted);
     }
     let events = {
         let console = console.clone();
@@ -67,7 +67,7 @@ pub fn listen_for_interrupts(services: &Services, ui: &Ui) {
 async fn listen(cancellation: Cancellation, console: Arc<Console>) {
     while tokio::signal::ctrl_c().await.is_ok() {
         if !cancellation.is_executing() {
-            console.end();
+            console.clear();
             console.line("Interrupted by user.");
             process::exit(ExitCode::Failure.number().into());
         }

@@ -61,10 +61,11 @@ impl Session {
         specs: Vec<String>,
         terminal: Terminal,
     ) -> Result<Session, Error> {
-        let context = Context { config, environment, build_root, specs, tracker: Tracker::default() };
+        let (tracker, received_bytes) = (Tracker::default(), Arc::default());
+        let context = Context { config, environment, build_root, specs, tracker, received_bytes };
         let context = Arc::new(context);
         crate::report::log::start(&context.log_settings(terminal.colour))?;
-        let ui = Ui::new(terminal, context.shows_progress());
+        let ui = Ui::new(terminal, context.shows_progress(), context.received_bytes.clone());
         let services = Services::new(context.clone())?;
         execute::listen_for_interrupts(&services, &ui);
         Ok(Session { repository: Repository::default(), services, ui, context })
@@ -91,7 +92,9 @@ impl Session {
         if let Some(graph) = &self.repository.graph {
             return Ok(graph.clone());
         }
+        let phase = self.ui.console.phase("loading targets");
         let loaded = load::load(self)?;
+        drop(phase);
         let graph = Arc::new(loaded.graph);
         self.repository.graph = Some(graph.clone());
         // Most goals ask for these tables next, while this thread still works on what was loaded.
@@ -149,7 +152,9 @@ impl Session {
             imports: &|files| sources.imports(files),
             texts: &|file| context.tracker.read_to_string(&file.to_path(&context.build_root)).ok(),
         };
+        let phase = self.ui.console.phase("inferring dependencies");
         let dependencies = Arc::new(inference::infer(&input, extent)?);
+        drop(phase);
         sources.save_present(graph.files())?;
         self.repository.dependencies = Some(dependencies.clone());
         Ok(dependencies)

@@ -2,7 +2,8 @@
 //! plan would be the same, so its outcomes are read from the cache and nothing is prepared.
 //!
 //! Only a flawless run is stored: no error in the repository, no interrupt, and whatever else the goal requires of its
-//! result. Messages that were reported while it was made are stored with it and reported again.
+//! result. Messages that were reported while it was made are stored with it. They count as reported, and are not shown again:
+//! a warning is shown when a goal plans, and not again until something has changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::store::{Store, Trace};
 use crate::tracked::{FileStamp, Observation};
 
 /// Raised when stored results change their form or meaning.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// The result of a goal before any of it is reported.
 pub trait Reusable: Sized {
@@ -65,7 +66,10 @@ pub fn reused_or<T: Reusable, E: From<Error>>(
         return Ok(result);
     }
     let reported_before = session.ui.reported().len();
-    let made = make(session)?;
+    let phase = session.ui.console.phase(&format!("preparing `{goal}`"));
+    let made = make(session);
+    drop(phase);
+    let made = made?;
     if !session.repository.is_sound() || session.services.was_interrupted() {
         return Ok(made);
     }
@@ -97,7 +101,7 @@ fn reuse<T: Reusable>(session: &Session, store: &Arc<Store>, key: &Digest) -> Re
     let cache = LocalActionCache::new(store.clone());
     let result = T::from_stored(result, session, &cache, &trace)?;
     if result.is_some() {
-        messages.into_iter().for_each(|message| session.ui.report(message));
+        messages.into_iter().for_each(|message| session.ui.recall(message));
     }
     Ok(result)
 }

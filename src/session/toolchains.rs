@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use crate::action::Source;
 use crate::config::Config;
-use crate::config::typed::{GlobalSettings, PythonSettings};
+use crate::config::typed::{GlobalSettings, PythonSettings, SystemSettings};
 use crate::plan::interpreter::Interpreter;
 use crate::session::{self, Error, Session};
 use crate::targets;
+use crate::toolchain::debian::providing::{package_of_library, package_of_program};
 use crate::toolchain::settings::{Machine, system_packages};
 use crate::toolchain::{self, Constraints, Lock, ProviderContext, Request, Toolchain, ToolchainSettings};
 
@@ -62,7 +63,9 @@ pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain
         python: Some(Constraints::parse(constraints)?),
     };
     let mut lock = Lock::load(&session.context.tracker, &path)?;
+    let phase = session.ui.console.phase("preparing the toolchain");
     let toolchain = provide(&mut lock, &request, &ProviderContext::new(&store, &client, &settings, frozen))?;
+    drop(phase);
     if !frozen && lock.save(&session.context.tracker, &path)? {
         let advice = "commit it, so that everyone builds with the same toolchain";
         session.ui.note(&format!("wrote `{LOCK}`"), Some(advice));
@@ -81,6 +84,60 @@ pub fn interpreter(toolchain: &Toolchain) -> Option<Interpreter> {
         minor,
         images: images.collect::<BTreeMap<_, _>>(),
     })
+}
+
+/// A part of the system tree.
+#[derive(Clone, Copy, Debug)]
+pub enum SystemPart<'a> {
+    /// A program, by its file name.
+    Program(&'a str),
+    /// A shared library, such as `libGL.so.1`.
+    Library(&'a str),
+}
+
+/// Whether the Debian package of a program is known.
+pub fn knows_program(program: &str) -> bool {
+    package_of_program(program).is_some()
+}
+
+/// How to add missing programs and libraries to the system tree: one line for those whose packages are known, and one for
+/// the others. The option replaces the default packages, so a repository that does not set it needs the whole list.
+pub fn system_packages_advice(config: &Config, parts: &[SystemPart<'_>]) -> Vec<String> {
+    let place = "in the section `[system]` of `waders.toml`";
+    let (mut known, mut unknown, mut packages) = (Vec::new(), Vec::new(), Vec::new());
+    for part in parts {
+        let (text, package) = match part {
+            SystemPart::Program(name) => (format!("`{name}`"), package_of_program(name).map(str::to_owned)),
+            SystemPart::Library(name) => (format!("`{name}`"), package_of_library(name)),
+        };
+        match package {
+            Some(package) if packages.contains(&package) => {}
+            Some(package) => {
+                known.push(format!("{text} (Debian package `{package}`)"));
+                packages.push(package);
+            }
+            None => unknown.push(text),
+        }
+    }
+    packages.sort();
+    packages.dedup();
+    let mut lines = Vec::new();
+    if !known.is_empty() {
+        let is_unset = SystemSettings::parse(config).packages.is_empty();
+        let defaults = if is_unset { system_packages(config) } else { Vec::new() };
+        let quoted: Vec<String> = defaults.iter().chain(&packages).map(|name| format!("\"{name}\"")).collect();
+        let quoted = quoted.join(", ");
+        let advice = match is_unset {
+            true => format!("set `packages = [{quoted}]` {place}"),
+            false => format!("add `{quoted}` to `packages` {place}"),
+        };
+        lines.push(format!("the sandbox does not contain {}: {advice}", known.join(", ")));
+    }
+    if !unknown.is_empty() {
+        let names = unknown.join(", ");
+        lines.push(format!("the sandbox does not contain {names}: add the Debian package to `packages` {place}"));
+    }
+    lines
 }
 
 /// Host resources that toolchain providers may use.

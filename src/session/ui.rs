@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::base::Severity;
 use crate::build_file::Diagnostic;
@@ -27,9 +28,10 @@ pub struct Ui {
 }
 
 impl Ui {
-    /// `dynamic`: whether the user wants a dynamic display, where the terminal can show it.
-    pub fn new(terminal: Terminal, dynamic: bool) -> Ui {
-        let console = Arc::new(Console::new(terminal.stderr_is_terminal && dynamic));
+    /// `dynamic`: whether the user wants a dynamic display, where the terminal can show it. `received` counts the bytes of
+    /// downloads.
+    pub fn new(terminal: Terminal, dynamic: bool, received: Arc<AtomicU64>) -> Ui {
+        let console = Arc::new(Console::new(terminal.stderr_is_terminal && dynamic, terminal.colour, received));
         Ui { terminal, console, diagnostics: Diagnostics::default() }
     }
 
@@ -69,6 +71,11 @@ impl Ui {
         if self.diagnostics.record(message) {
             self.console.text(&text);
         }
+    }
+
+    /// Records a message that an earlier run showed, and from which nothing has changed since. It is not shown again.
+    pub fn recall(&self, message: Message) {
+        self.diagnostics.record_unshown(message);
     }
 
     /// Everything that was reported so far, in order.

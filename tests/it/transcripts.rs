@@ -3,6 +3,7 @@
 //! settings. `TRYCMD=overwrite cargo test --test it transcripts` updates the transcripts.
 
 mod caching;
+mod closed_pipes;
 mod interruption;
 mod other_users;
 mod trace_reuse;

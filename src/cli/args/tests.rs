@@ -110,6 +110,19 @@ fn help_has_several_spellings() {
 }
 
 #[test]
+fn words_for_pytest_are_refused_after_the_goal_test() {
+    let error = read("test -v src:: -k login").unwrap_err();
+    assert_eq!(error.to_string(), "`test` does not accept `-v`, `-k`, `login`");
+    assert!(error.hint().unwrap().ends_with("write `test src:: -- -v -k login`"), "{error:?}");
+    let error = read("test --lf src/a_test.py::test_b").unwrap_err();
+    assert!(error.hint().unwrap().ends_with("write `test src/a_test.py -- --lf -k test_b`"), "{error:?}");
+    for line in ["list -v ::", "test -V", "test -h"] {
+        assert!(read(line).unwrap().help.is_some(), "{line}");
+    }
+    check("test --output=all -ldebug -src :: -- -k a", "test | test.output=all GLOBAL.level=debug | -src :: | -k a");
+}
+
+#[test]
 fn completions_accepts_any_word() {
     check("completions bash", "completions |  | bash | ");
 }

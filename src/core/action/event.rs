@@ -26,7 +26,7 @@ pub enum Event {
         /// The outcome of the process.
         outcome: Outcome,
     },
-    /// A step that only other steps need ended.
+    /// A step that only other steps need ended, or one without a process.
     Done {
         /// The step.
         id: StepId,
@@ -41,5 +41,10 @@ pub enum Event {
         label: Arc<str>,
         /// The error with its causes.
         message: String,
+    },
+    /// The step was not carried out, because a step that it needs failed or the user interrupted the run.
+    Dropped {
+        /// The step.
+        id: StepId,
     },
 }

@@ -9,7 +9,7 @@ use crate::action::step::{Action, Source, Step};
 pub type StepId = NodeIndex;
 
 /// Edges point from a step to the steps that use its output.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ActionGraph {
     steps: DiGraph<Step, ()>,
 }

@@ -15,5 +15,5 @@ pub use graph::{ActionGraph, StepId};
 pub use key::{EncodedAction, Inputs, key, state_key};
 pub use outcome::{Exit, Origin, Outcome};
 pub use platform::{Limits, Platform};
-pub use policy::{CachePolicy, CoreShare, Incremental, PerFile, Policy};
+pub use policy::{CachePolicy, Incremental, PerFile, Policy};
 pub use step::{Action, Derive, Fetch, Location, Source, Step};

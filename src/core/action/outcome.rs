@@ -19,6 +19,8 @@ pub enum Exit {
     Interrupted,
     /// It was killed at its memory limit.
     OutOfMemory,
+    /// It ended with the exit code of a success, but did not write its required output.
+    MissingOutput,
 }
 
 impl std::fmt::Display for Exit {
@@ -29,6 +31,7 @@ impl std::fmt::Display for Exit {
             Exit::TimedOut => out.write_str("timed out"),
             Exit::Interrupted => out.write_str("interrupted"),
             Exit::OutOfMemory => out.write_str("out of memory"),
+            Exit::MissingOutput => out.write_str("required output is missing"),
         }
     }
 }

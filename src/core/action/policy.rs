@@ -20,8 +20,11 @@ pub struct Policy {
     /// The environment variable that receives the number of the execution slot, from 0. The planner guarantees that results do
     /// not depend on it.
     pub slot_variable: Option<String>,
-    /// Set for a step that can use several cores.
-    pub core_share: Option<CoreShare>,
+    /// The number of slots that the step occupies, at least 1. A step that needs more than there are occupies all of them.
+    pub slots: u32,
+    /// A file below the output root that every successful process writes. A process that exits with a success code and did not
+    /// write it failed.
+    pub required_output: Option<RelPath>,
     /// Set for a tool that keeps incremental state.
     pub incremental: Option<Incremental>,
     /// Set for a tool that checks each file independently.
@@ -37,7 +40,8 @@ impl Policy {
             attempts: 1,
             cache: CachePolicy { read: true, write: true, success_codes: vec![0] },
             slot_variable: None,
-            core_share: None,
+            slots: 1,
+            required_output: None,
             incremental: None,
             per_file: None,
         }
@@ -58,16 +62,6 @@ pub struct CachePolicy {
     pub write: bool,
     /// Exit codes of successful results, usually only 0. Others are never cached, and cause another attempt.
     pub success_codes: Vec<i32>,
-}
-
-/// The number of cores that a step may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CoreShare {
-    /// The environment variable that receives the number of processes. It is 0 if all slots are in use: then the step works in
-    /// a single process.
-    pub variable: String,
-    /// The upper limit of that number.
-    pub at_most: usize,
 }
 
 /// A tool that keeps incremental state between runs. Its findings must not depend on the state.

@@ -113,19 +113,33 @@ impl Execution {
     }
 
     async fn compute(self: Arc<Self>, id: StepId) -> Result<StepResult, Error> {
-        let trees = self.clone().needs(id).await?;
+        let trees = match self.clone().needs(id).await {
+            Ok(trees) => trees,
+            Err(error) => {
+                (self.events)(Event::Dropped { id });
+                return Err(error);
+            }
+        };
         let result = self.carry_out(id, &trees).await;
         let result = match result {
             Err(error) if error.missing().is_some() => self.clone().restore(id, &trees, error).await,
             result => result,
         };
-        if let Err(error) = &result
-            && !matches!(error, Error::Interrupted | Error::Needs { .. })
-        {
-            tracing::error!(step = %self.label(id), "step failed: {}", error.whole());
-            (self.events)(Event::Failed { id, label: self.label(id), message: error.whole() });
-        }
+        self.report_result(id, &result);
         result
+    }
+
+    /// Reports the end of a step, unless `report_end` has reported it with its outcome.
+    fn report_result(&self, id: StepId, result: &Result<StepResult, Error>) {
+        match result {
+            Ok(StepResult { outcome: Some(_), .. }) => {}
+            Ok(_) => (self.events)(Event::Done { id, label: self.label(id) }),
+            Err(Error::Interrupted | Error::Needs { .. }) => (self.events)(Event::Dropped { id }),
+            Err(error) => {
+                tracing::error!(step = %self.label(id), "step failed: {}", error.whole());
+                (self.events)(Event::Failed { id, label: self.label(id), message: error.whole() });
+            }
+        }
     }
 
     /// The output trees of the steps that this one uses.
@@ -192,7 +206,6 @@ impl Execution {
             tree = download => tree?,
             _ = self.cancellation.exceeds(CancelLevel::None) => return Err(Error::Interrupted),
         };
-        (self.events)(Event::Done { id, label });
         Ok(StepResult::from_tree(tree))
     }
 
@@ -257,7 +270,7 @@ impl Execution {
     ) -> Result<StepResult, Error> {
         let (cache, platform) = (&self.engine.cache, &self.engine.platform);
         let Action { command, policy } = action;
-        let slot = self.slots.take().await;
+        let slot = self.slots.take(policy.slots).await;
         self.refuse_if_cancelled()?;
         let label: Arc<str> = policy.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });

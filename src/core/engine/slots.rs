@@ -1,4 +1,5 @@
-//! Execution slots: at most N processes run at once, each with a number from 0 to N-1 that is unique among them.
+//! Execution slots: at most N processes run at once, each with a number from 0 to N-1 that is unique among them. A step that
+//! starts several processes occupies several slots and has one number.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -8,13 +9,14 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The slots of one execution.
 pub(super) struct Slots {
+    count: u32,
     permits: Semaphore,
     free: Mutex<BTreeSet<usize>>,
     /// The number of requests for a slot whose process has not started yet.
     to_start: AtomicUsize,
 }
 
-/// One occupied slot. It is released when this is dropped.
+/// The occupied slots of one step. They are released when this is dropped.
 pub struct Slot<'a> {
     slots: &'a Slots,
     number: usize,
@@ -25,13 +27,20 @@ pub struct Slot<'a> {
 impl Slots {
     /// This number of slots, all free.
     pub(super) fn new(count: usize) -> Slots {
-        Slots { permits: Semaphore::new(count), free: Mutex::new((0..count).collect()), to_start: AtomicUsize::new(0) }
+        Slots {
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            permits: Semaphore::new(count),
+            free: Mutex::new((0..count).collect()),
+            to_start: AtomicUsize::new(0),
+        }
     }
 
-    /// Waits for a free slot and occupies it.
-    pub(super) async fn take(&self) -> Slot<'_> {
+    /// Waits until this number of slots is free, or all slots if there are fewer, and occupies them. Requests are served in
+    /// the order in which they are made.
+    pub(super) async fn take(&self, wanted: u32) -> Slot<'_> {
         self.to_start.fetch_add(1, Ordering::Relaxed);
-        let permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        let permit =
+            self.permits.acquire_many(wanted.clamp(1, self.count)).await.expect("the semaphore is never closed");
         let mut free = self.free.lock().expect("no holder of this lock panics");
         let number = free.pop_first().expect("there are as many numbers as permits");
         Slot { slots: self, number, has_started: AtomicBool::new(false), _permit: permit }
@@ -39,18 +48,13 @@ impl Slots {
 }
 
 impl Slot<'_> {
-    /// The number of unused slots.
-    pub fn idle(&self) -> usize {
-        self.slots.permits.available_permits()
-    }
-
     /// The number of other processes that are waiting to start. Must be called when the process of this slot starts.
     pub fn others_to_start(&self) -> usize {
         let own = usize::from(!self.has_started.swap(true, Ordering::Relaxed));
         self.slots.to_start.fetch_sub(own, Ordering::Relaxed) - own
     }
 
-    /// The number of the slot, from 0.
+    /// The number of the step's first slot, from 0.
     pub fn number(&self) -> usize {
         self.number
     }
@@ -70,12 +74,21 @@ mod tests {
     #[tokio::test]
     async fn numbers_are_dense_unique_and_reused() {
         let slots = Slots::new(2);
-        let first = slots.take().await;
-        let second = slots.take().await;
-        assert_eq!((first.number(), second.number(), second.idle()), (0, 1, 0));
+        let first = slots.take(1).await;
+        let second = slots.take(1).await;
+        assert_eq!((first.number(), second.number()), (0, 1));
         assert_eq!((first.others_to_start(), first.others_to_start()), (1, 1));
         drop(first);
-        assert_eq!((second.idle(), second.others_to_start()), (1, 0));
-        assert_eq!(slots.take().await.number(), 0);
+        assert_eq!(second.others_to_start(), 0);
+        assert_eq!(slots.take(1).await.number(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_needs_more_slots_than_there_are_occupies_all() {
+        let slots = Slots::new(2);
+        let whole = slots.take(5).await;
+        assert_eq!((whole.number(), slots.permits.available_permits()), (0, 0));
+        drop(whole);
+        assert_eq!(slots.permits.available_permits(), 2);
     }
 }

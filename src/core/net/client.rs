@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -89,6 +90,7 @@ impl Client {
             let mut response = self.open(&url, &[("accept", accept)])?;
             let mut body = Vec::new();
             response.copy(0, limit_bytes, |bytes| {
+                self.count(bytes);
                 body.extend_from_slice(bytes);
                 Ok(())
             })?;
@@ -109,6 +111,7 @@ impl Client {
             let mut response = self.open(&url, if got_bytes == 0 { &headers[..1] } else { &headers })?;
             let skip_bytes = got_bytes.saturating_sub(response.start);
             response.copy(skip_bytes, limit_bytes, |bytes| {
+                self.count(bytes);
                 out.write_all(bytes)?;
                 hasher.update(bytes);
                 got_bytes += bytes.len() as u64;
@@ -144,6 +147,10 @@ impl Client {
             })?;
             Ok(Some(Part { start: response.start, bytes, total_bytes }))
         })
+    }
+
+    fn count(&self, bytes: &[u8]) {
+        self.settings.received_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     }
 
     /// Repeats an attempt that fails with a transient error, with exponential backoff.
@@ -305,7 +312,9 @@ mod tests {
     fn a_download_is_checked_by_size_and_hash() {
         let server = serve(|_, _| reply(200, &[], b"hello"));
         let mut out = Vec::new();
-        assert_eq!(client().download(&server.url("/f"), &expected(b"hello"), &mut out).unwrap(), 5);
+        let client_of_hello = client();
+        assert_eq!(client_of_hello.download(&server.url("/f"), &expected(b"hello"), &mut out).unwrap(), 5);
+        assert_eq!(client_of_hello.settings.received_bytes.load(Ordering::Relaxed), 5);
         assert_eq!(out, b"hello");
         let wrong = client().download(&server.url("/f"), &expected(b"hullo"), &mut Vec::new());
         assert!(matches!(wrong, Err(Error::WrongHash { .. })), "{wrong:?}");

@@ -16,6 +16,8 @@ pub use listing::{FileLink, directory, listing, project_url};
 pub use location::{file_name, for_display, parse, without_credentials};
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// Settings of the HTTP client. The defaults use no proxy; `config` supplies the user's settings.
@@ -37,6 +39,8 @@ pub struct NetworkSettings {
     pub connect_timeout: Duration,
     /// The time limit for a single read, not for the whole transfer.
     pub idle_timeout: Duration,
+    /// The number of bytes that clients with these settings have received, without those of parts.
+    pub received_bytes: Arc<AtomicU64>,
 }
 
 impl Default for NetworkSettings {
@@ -50,6 +54,7 @@ impl Default for NetworkSettings {
             retry_delay: Duration::from_millis(300),
             connect_timeout: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(60),
+            received_bytes: Arc::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::base::{Digest, RelPath};
 use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::engine::executor::Results;
 use crate::goals::Error;
-use crate::plan::coverage_run::{self, Format, MEASURED, UNIMPORTED};
+use crate::plan::coverage_run::{self, Format, MEASURED, UNIMPORTED, UNIMPORTED_IN_NAMESPACES};
 use crate::prepare::images::Images;
 use crate::prepare::test::PlannedTest;
 use crate::prepare::test::coverage::Coverage;
@@ -75,10 +75,13 @@ fn collect_data(
     if nodes.is_empty() {
         return Ok(None);
     }
-    if !coverage.also.is_empty() {
-        let text: String = coverage.also.iter().map(|file| format!("{file}\n")).collect();
-        let node = Node::File { digest: store.put(text.as_bytes())?, executable: false };
-        nodes.insert(RelPath::parse(UNIMPORTED)?, node);
+    if coverage.options.unimported {
+        let lists = [(UNIMPORTED, &coverage.also.regular), (UNIMPORTED_IN_NAMESPACES, &coverage.also.in_namespaces)];
+        for (name, files) in lists {
+            let text: String = files.iter().map(|file| format!("{file}\n")).collect();
+            let node = Node::File { digest: store.put(text.as_bytes())?, executable: false };
+            nodes.insert(RelPath::parse(name)?, node);
+        }
     }
     Ok(Some(store.put_tree(&Tree { nodes })?))
 }

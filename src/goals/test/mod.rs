@@ -1,13 +1,15 @@
 //! `test`: one pytest process for each test file, each in its own sandbox. `selection` finds the files, `results` reports
-//! their outcomes, `coverage` writes coverage reports, and `reuse` stores the outcomes for a run in which nothing changed.
+//! their outcomes, `notes` explains failures, `coverage` writes coverage reports, and `reuse` stores the outcomes for a run in
+//! which nothing changed.
 //! The processes are planned in `prepare::test`.
 
 mod coverage;
+mod notes;
 mod results;
 mod reuse;
 mod selection;
 
-use crate::action::StepId;
+use crate::action::{ActionGraph, StepId};
 use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
 use crate::goals::Error;
@@ -30,10 +32,12 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     if done.tests.is_empty() {
         return Ok(Verdict::Good);
     }
-    let results = results::results(session, &done.tests, &done.outcomes)?;
+    let mut results = results::results(session, &done.tests, &done.outcomes)?;
     if debug {
+        results::print_debugged(session, &results);
         return Ok(verdict(session, &done, &results, true));
     }
+    notes::add(session, &done.tests, &mut results)?;
     results::write_reports(session, &results)?;
     results::keep_extra_output(session, &done.tests, &done.outcomes)?;
     results::print(session, &results);
@@ -77,16 +81,28 @@ fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> 
     if TestSettings::parse(session.config()).debug_adapter {
         return Err(Error::NoDebugAdapter);
     }
-    if debug && selection.tests.len() > 1 {
-        return Err(Error::DebugOne(selection.tests.len()));
-    }
     let once = |session: &mut Session| {
         let PlannedTests { graph, tests, coverage } = prepare::test::plan(session, &selection.tests)?;
         let mut steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
         steps.extend(coverage.iter().flat_map(Coverage::steps));
-        let outcomes = execute::execute(session, graph, &steps, debug)?;
+        let outcomes = match debug {
+            true => debug_in_turn(session, &graph, &steps)?,
+            false => execute::execute(session, graph, &steps, false)?,
+        };
         Ok::<_, Error>(((tests, coverage), outcomes))
     };
     let ((tests, coverage), outcomes) = execute::with_repair(session, once)?;
     Ok(TestOutcomes { tests, coverage, outcomes })
+}
+
+/// Runs the steps one after another, because each has the terminal.
+fn debug_in_turn(session: &mut Session, graph: &ActionGraph, steps: &[StepId]) -> Result<Results, Error> {
+    let mut outcomes = Results::new();
+    for step in steps {
+        if session.services.was_interrupted() {
+            break;
+        }
+        outcomes.extend(execute::execute(session, graph.clone(), &[*step], true)?);
+    }
+    Ok(outcomes)
 }

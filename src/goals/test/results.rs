@@ -4,10 +4,11 @@ use crate::base::{Digest, RelPath};
 use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
 use crate::goals::Error;
+use crate::plan::test_run::{EXTRA_OUTPUT, JUNIT};
 use crate::prepare::test::PlannedTest;
 use crate::report::limits::{JUNIT_BYTES, SHOWN_BYTES};
 use crate::report::summary::{self, OutputMode};
-use crate::report::{TestResult, json, junit, test_result};
+use crate::report::{Status, TestResult, json, junit, test_result};
 use crate::session::failure::{self, Failure};
 use crate::session::{Session, Verdict};
 use crate::store::{Node, Store};
@@ -35,14 +36,18 @@ fn result(
 ) -> Result<TestResult, Error> {
     let (done, origin, outcome) = match failure::ran(&test.step, outcomes) {
         Ok(ran) => ran,
-        Err(failure) => return Ok(TestResult::not_run(&test.names, &failure.message)),
+        Err(failure) => {
+            let files = test.files.clone();
+            return Ok(TestResult { files, ..TestResult::not_run(&test.names, &failure.message) });
+        }
     };
     let mut result = TestResult::new(&test.names, outcome, origin, test.timeout, test.empty_is_fine);
+    result.files = test.files.clone();
     if needs_output(&result) {
         result.stdout = store.excerpt(outcome.stdout, SHOWN_BYTES)?;
         result.stderr = store.excerpt(outcome.stderr, SHOWN_BYTES)?;
     }
-    let report = RelPath::parse("junit.xml").expect("the path is clean");
+    let report = RelPath::parse(JUNIT).expect("the path is clean");
     if let Some(Node::File { digest, .. }) = store.tree(done.tree)?.nodes.get(&report) {
         match digest.size_bytes() {
             0..=JUNIT_BYTES => result.junit = Some(store.get(*digest)?),
@@ -83,7 +88,7 @@ pub fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Er
 /// Copies what tests wrote to `extra-output/` to `dist/test/<address>/`.
 pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<(), Error> {
     let store = session.services.open_store()?;
-    let extra = RelPath::parse("extra-output").expect("the path is clean");
+    let extra = RelPath::parse(EXTRA_OUTPUT).expect("the path is clean");
     for test in tests {
         let Some(Ok(done)) = test.step.as_ref().ok().and_then(|step| outcomes.get(step)) else { continue };
         let Some(tree) = store.subtree(done.tree, &extra)? else { continue };
@@ -95,6 +100,18 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes:
         store.copy_out(tree, &dir)?;
     }
     Ok(())
+}
+
+/// Prints what the terminal did not show: why tests were not run, or were ended.
+pub fn print_debugged(session: &Session, results: &[TestResult]) {
+    for result in results.iter().filter(|result| !result.was_not_run()) {
+        if !matches!(result.status, Status::Passed | Status::Skipped | Status::Failed(_)) {
+            session.ui.summary(&format!("{} failed ({})", result.name, result.status.reason()));
+        }
+    }
+    for block in summary::not_run_blocks(results, session.ui.terminal.colour) {
+        session.ui.summary(&block);
+    }
 }
 
 /// Prints the output of tests, a line for each test, and the totals.

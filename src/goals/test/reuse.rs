@@ -18,6 +18,7 @@ use crate::tracked::Observation;
 #[derive(Serialize, Deserialize)]
 pub struct StoredTest {
     names: Vec<String>,
+    files: Vec<String>,
     timeout: Option<Duration>,
     empty_is_fine: bool,
     cached: Cached,
@@ -35,6 +36,7 @@ impl Reusable for TestOutcomes {
             let (result, ..) = failure::ran(&test.step, &self.outcomes).ok()?;
             Some(StoredTest {
                 names: test.names.clone(),
+                files: test.files.clone(),
                 timeout: test.timeout,
                 empty_is_fine: test.empty_is_fine,
                 cached: result.cached.clone()?,
@@ -50,11 +52,11 @@ impl Reusable for TestOutcomes {
         _: &Trace,
     ) -> Result<Option<TestOutcomes>, Error> {
         let mut done = TestOutcomes::default();
-        for StoredTest { names, timeout, empty_is_fine, cached } in stored {
+        for StoredTest { names, files, timeout, empty_is_fine, cached } in stored {
             let Some(result) = StepResult::read_again(cache, &cached)? else { return Ok(None) };
             let step = StepId::new(done.tests.len());
             done.outcomes.insert(step, Ok(result));
-            done.tests.push(PlannedTest { names, timeout, empty_is_fine, step: Ok(step) });
+            done.tests.push(PlannedTest { names, files, sources: None, timeout, empty_is_fine, step: Ok(step) });
         }
         Ok(Some(done))
     }

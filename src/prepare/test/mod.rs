@@ -17,7 +17,7 @@ use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::plan::config_files::{self, ConfigFiles};
 use crate::plan::requirements;
-use crate::plan::test_run::{self, PytestOptions, TestFiles, Workers};
+use crate::plan::test_run::{self, PytestOptions, TestFiles};
 use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::test::batches::{TestBatch, batches};
@@ -43,6 +43,10 @@ pub struct PlannedTests {
 pub struct PlannedTest {
     /// The addresses of the targets.
     pub names: Vec<String>,
+    /// The file of each target, in the same order.
+    pub files: Vec<String>,
+    /// The tree of its inputs; `None` if it could not be planned, or was not planned in this run.
+    pub sources: Option<Digest>,
     /// The timeout of the process; `None` for no limit.
     pub timeout: Option<Duration>,
     /// Whether pytest's exit code for "no tests were collected" counts as success.
@@ -101,22 +105,25 @@ impl TestPlanner<'_, '_> {
         let addresses: Vec<Address> = batch.targets.iter().map(|target| target.address.clone()).collect();
         let timeout = total_timeout(&self.settings, &batch.targets);
         let closure = closures.compute(&addresses, Follow::All);
-        let step = match self.plan_process(batch, timeout, &closure) {
+        let files = batch.targets.iter().flat_map(|target| target.sources.first()).map(ToString::to_string).collect();
+        let (step, sources) = match self.plan_process(batch, timeout, &closure) {
+            Ok((step, sources)) => (Ok(step), Some(sources)),
             // A missing plugin concerns all tests.
             Err(error @ Error::NoPlugin { .. }) => return Err(error),
-            step => step.map_err(|error| error.to_failure()),
+            Err(error) => (Err(error.to_failure()), None),
         };
         let empty_is_fine = self.options.empty_is_fine;
         let names = addresses.iter().map(ToString::to_string).collect();
-        Ok(PlannedTest { names, timeout, empty_is_fine, step })
+        Ok(PlannedTest { names, files, sources, timeout, empty_is_fine, step })
     }
 
+    /// The step of the process and the tree of its inputs.
     fn plan_process(
         &mut self,
         batch: TestBatch<'_>,
         timeout: Option<Duration>,
         closure: &Closure<'_>,
-    ) -> Result<StepId, Error> {
+    ) -> Result<(StepId, Digest), Error> {
         let settings = batch.settings?;
         if !closure.packages.is_empty() {
             return Err(Error::NeedsPackages(closure.packages.iter().map(ToString::to_string).collect()));
@@ -132,12 +139,13 @@ impl TestPlanner<'_, '_> {
         let graph = self.planner.session.load_graph()?;
         let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
         let images = self.planner.images(&settings.constraints, &self.pytest, Some(wanted))?;
-        let workers = workers(self.planner.session, &settings, &files);
+        let workers = settings.workers.unwrap_or_else(|| default_workers(self.planner.session, &files));
         self.require_plugins(&settings, workers)?;
         let addresses: Vec<String> = batch.targets.iter().map(|target| target.address.to_string()).collect();
+        let sources = self.tree(closure, &files)?;
         let test = TestFiles {
             label: crate::report::test_result::name(&addresses),
-            sources: Source::Tree(self.tree(closure, &files)?),
+            sources: Source::Tree(sources),
             files,
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
@@ -148,15 +156,15 @@ impl TestPlanner<'_, '_> {
             network: settings.network,
             cacheable: settings.keep,
         };
-        Ok(self.planner.add(test_run::action(&test, &self.options)))
+        Ok((self.planner.add(test_run::action(&test, &self.options)), sources))
     }
 
-    fn require_plugins(&mut self, settings: &ProcessSettings, workers: Workers) -> Result<(), Error> {
+    fn require_plugins(&mut self, settings: &ProcessSettings, workers: u32) -> Result<(), Error> {
         let (planner, constraints) = (&mut self.planner, &settings.constraints);
         if self.options.coverage.is_some() && !self.options.debug {
             planner.require_plugin(constraints, &self.pytest, "pytest-cov", "[test] use_coverage")?;
         }
-        if workers != Workers::None {
+        if workers > 0 {
             planner.require_plugin(constraints, &self.pytest, "pytest-xdist", "[pytest] xdist_enabled")?;
         }
         Ok(())
@@ -178,9 +186,9 @@ impl TestPlanner<'_, '_> {
 
     fn plan_coverage(&mut self) -> Result<Option<Coverage>, Error> {
         let Some(images) = self.planner.newest_images(&self.pytest)? else { return Ok(None) };
-        let also = coverage::untested_files(self.planner.session)?;
+        let also = coverage::unimported_files(self.planner.session)?;
         let options = coverage::report_options(self.planner.session, &also)?;
-        let files: BTreeSet<&RelPath> = self.measured_files.iter().chain(&also).collect();
+        let files: BTreeSet<&RelPath> = self.measured_files.iter().chain(also.files()).collect();
         Ok(Some(Coverage { images, sources: self.sources.tree(files)?, also, options }))
     }
 }
@@ -221,11 +229,11 @@ fn total_timeout(settings: &TestSettings, targets: &[&Target]) -> Option<Duratio
     targets.iter().map(|target| settings.timeout(own(target))).sum()
 }
 
-/// The number of xdist workers, at most one for each test.
-fn workers(session: &Session, settings: &ProcessSettings, files: &[RelPath]) -> Workers {
-    let Workers::Idle(_) = settings.workers else { return settings.workers };
+/// The number of xdist workers: one for each test, at least one, because a test may be imported or may require a worker.
+fn default_workers(session: &Session, files: &[RelPath]) -> u32 {
     let texts = files
         .iter()
         .filter_map(|file| session.context.tracker.read_to_string(&file.to_path(session.build_root())).ok());
-    Workers::Idle(texts.map(|text| test_run::count_tests(&text)).sum())
+    let tests: usize = texts.map(|text| test_run::count_tests(&text)).sum();
+    u32::try_from(tests).unwrap_or(u32::MAX).clamp(1, test_run::DEFAULT_MAX_WORKERS)
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use crate::config::typed::{PytestSettings, SandboxSettings, SubprocessEnvironmentSettings, TestSettings};
 use crate::plan::environment;
-use crate::plan::test_run::Workers;
 use crate::prepare::Error;
 use crate::session::{Session, toolchains};
 use crate::targets::Target;
@@ -20,8 +19,8 @@ pub struct ProcessSettings {
     pub constraints: Vec<String>,
     /// Environment variables that the user sets, by name.
     pub env: BTreeMap<String, String>,
-    /// `Idle` has no limit yet: the number of tests is not known here.
-    pub workers: Workers,
+    /// The number of xdist workers; `None` if it follows from the number of tests, which is not known here.
+    pub workers: Option<u32>,
     /// Whether the target is tagged `requires-network`, which the settings must allow.
     pub network: bool,
     /// Whether the result may be cached: the target is not tagged `no-cache`.
@@ -101,14 +100,12 @@ fn env(defaults: &ProcessDefaults, target: &Target) -> BTreeMap<String, String> 
 }
 
 /// The number of xdist workers; 0 in the target's field switches xdist off.
-fn workers(defaults: &ProcessDefaults, target: &Target) -> Workers {
+fn workers(defaults: &ProcessDefaults, target: &Target) -> Option<u32> {
     if !defaults.xdist_enabled || defaults.test.debug {
-        return Workers::None;
+        return Some(0);
     }
-    match target.fields.get("xdist_concurrency").and_then(|value| value.as_int()) {
-        None => Workers::Idle(usize::MAX),
-        Some(count) => u32::try_from(count).ok().filter(|count| *count > 0).map_or(Workers::None, Workers::Exactly),
-    }
+    let count = target.fields.get("xdist_concurrency").and_then(|value| value.as_int())?;
+    Some(u32::try_from(count).unwrap_or(0))
 }
 
 fn strings(target: &Target, field: &str) -> Vec<String> {

@@ -6,6 +6,7 @@ mod closure;
 pub mod fixture;
 mod index;
 mod paragraph;
+pub mod providing;
 mod relation;
 mod release;
 pub mod sources;

@@ -94,10 +94,6 @@ fn environment(action: &Action, slot: &Slot<'_>) -> BTreeMap<String, String> {
     if let Some(variable) = &action.policy.slot_variable {
         env.insert(variable.clone(), slot.number().to_string());
     }
-    if let Some(share) = &action.policy.core_share {
-        let processes = if slot.idle() == 0 { 0 } else { share.at_most.min(slot.idle() + 1) };
-        env.insert(share.variable.clone(), processes.to_string());
-    }
     env
 }
 

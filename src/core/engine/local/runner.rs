@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use waders_sandbox::{Isolation, Mount, Request, Spawner};
 
-use crate::action::{Action, Exit, Limits, Outcome, Platform};
+use crate::action::{Action, Exit, Limits, Outcome, Platform, Policy};
 use crate::base::{Digest, RelPath};
 use crate::engine::local::incremental::{self, StartingState, State};
 use crate::engine::local::output::{Captured, Output};
@@ -127,7 +127,7 @@ impl LocalRunner {
         let Captured { stdout, stderr, output, state } =
             captured.map_err(|source| Error::Capture { label: policy.label.clone(), source })?;
         let outcome = Outcome {
-            exit: exit(ended.exit),
+            exit: self.checked_exit(exit(ended.exit), policy, output)?,
             stdout,
             stderr,
             output,
@@ -153,6 +153,16 @@ impl LocalRunner {
             Ok(Some((digest, false))) => Error::Store(store::Error::Missing(digest)),
             Ok(_) => error,
             Err(source) => Error::Store(source),
+        }
+    }
+
+    /// The exit of a process with this output tree. A success without the required output is a failure.
+    fn checked_exit(&self, exit: Exit, policy: &Policy, output: Digest) -> Result<Exit, Error> {
+        match &policy.required_output {
+            Some(required) if policy.is_success(exit) && self.store.lookup(output, required)?.is_none() => {
+                Ok(Exit::MissingOutput)
+            }
+            _ => Ok(exit),
         }
     }
 

@@ -1,0 +1,5 @@
+import ctypes
+
+
+def test_library():
+    ctypes.CDLL("libGL.so.1")
