@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::action::Source;
 use crate::config::typed::PythonSettings;
+use crate::packaging::lockfile::Lock;
 use crate::packaging::resolve::{self, SelectedPackage, VersionConflict};
 use crate::packaging::venv;
 use crate::plan::requirements::{self, Wanted};
@@ -96,7 +97,7 @@ impl Planner<'_> {
     /// The packages that requirements of targets resolve to.
     fn required_packages(&mut self, constraints: &[String], wanted: &Wanted) -> Result<Vec<SelectedPackage>, Error> {
         let unlocked = match wanted.resolve {
-            None if !wanted.requirements.is_empty() => Some(locks::repository_lock(self.session, constraints)?),
+            None if !wanted.requirements.is_empty() => Some(self.repository_lock(constraints)?),
             _ => None,
         };
         let whole = PythonSettings::parse(self.config()).run_against_entire_lockfile;
@@ -106,6 +107,14 @@ impl Planner<'_> {
         let locks = &mut self.locks;
         let resolve = || Ok(requirements::select_user_packages(locks, unlocked, wanted, whole, &environment)?);
         memoized(&store, question, resolve)
+    }
+
+    fn repository_lock(&mut self, constraints: &[String]) -> Result<Arc<Lock>, Error> {
+        if !self.repository_locks.contains_key(constraints) {
+            let lock = locks::repository_lock(self.session, constraints).map_err(Arc::new);
+            self.repository_locks.insert(constraints.to_vec(), lock);
+        }
+        Ok(self.repository_locks[constraints].clone()?)
     }
 
     /// Both lists of packages; where both have a package, that of `first` is used, which is reported.
