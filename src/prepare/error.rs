@@ -37,6 +37,12 @@ pub enum Error {
         /// The lock in the build root.
         file: String,
     },
+    /// A lockfile that does not match its requirements, and which the settings do not permit.
+    #[error("{}", reasons.join("\n"))]
+    StaleLock {
+        /// The reasons, each with the path of the lockfile.
+        reasons: Vec<String>,
+    },
     /// uv failed.
     #[error("cannot pin the requirements of {owner}: {exit}\n{stderr}")]
     NotPinned {
@@ -123,6 +129,10 @@ session::error::wrap_as_session!(
     base::rel_path::ParseError,
 );
 
+/// The hint for a lockfile that does not match its requirements.
+pub(super) const STALE_LOCK_HINT: &str =
+    "run `generate-lockfiles`, or set `invalid_lockfile_behavior` in the section `[python]`";
+
 impl Error {
     /// The kind of error, which decides the exit code.
     pub fn kind(&self) -> ErrorKind {
@@ -130,7 +140,7 @@ impl Error {
             Error::Session(error) => error.kind(),
             Error::Shared(error) => error.kind(),
             Error::Requirements(error) => error.kind(),
-            Error::FrozenRequirements { .. } => ErrorKind::Lock,
+            Error::FrozenRequirements { .. } | Error::StaleLock { .. } => ErrorKind::Lock,
             Error::Index(error) => error.kind(),
             _ => ErrorKind::Mistake,
         }
@@ -146,6 +156,7 @@ impl Error {
             Error::FrozenRequirements { .. } => {
                 "run the same command once without `--frozen` and `CI`, then commit that file"
             }
+            Error::StaleLock { .. } => STALE_LOCK_HINT,
             Error::NoPlugin { remedy, .. } => remedy,
             Error::NoTool { goal } if goal == "check" => {
                 "name one in `backend_packages`, such as `pants.backend.python.typecheck.mypy`"

@@ -20,7 +20,7 @@ use crate::base::{Digest, RelPath};
 use crate::packaging::requirement::{self, Requirement};
 use crate::tracked::Tracker;
 
-pub use metadata::{Metadata, Staleness};
+pub use metadata::{Inputs, Metadata, Staleness};
 
 /// A lockfile.
 #[derive(Clone, Debug)]
