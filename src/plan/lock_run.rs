@@ -8,10 +8,14 @@ use crate::base::{Digest, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
 
-/// The file below the input root that lists the requirements, one on each line.
-pub const INPUT: &str = "requirements.in";
+/// The file below the input root that [`project`] returns.
+pub const INPUT: &str = "pyproject.toml";
 /// The file below the output root that contains the pinned requirements.
 pub const OUTPUT: &str = "requirements.txt";
+/// The file below the output root that contains the dependencies between the pinned packages, as uv's lockfile.
+pub const EDGES: &str = "uv.lock";
+
+const PIN: &str = include_str!("pin_requirements.py");
 
 /// The mount point of the trusted certificates.
 const CERTIFICATES: &str = "/certificates";
@@ -33,8 +37,9 @@ pub struct PackageSources {
 
 /// The action that pins requirements. `uv` is a venv image that contains uv, and `input` a tree that contains [`INPUT`]. The
 /// result is never cached, because the contents of an index change.
-pub fn action(interpreter: &Interpreter, uv: Source, input: Source, packages: &PackageSources) -> Action {
-    let mut action = interpreter.action("lock requirements".to_owned(), argv(interpreter, packages), input);
+pub fn action(interpreter: &Interpreter, minor: &str, uv: Source, input: Source, packages: &PackageSources) -> Action {
+    let argv = argv(interpreter, minor, packages);
+    let mut action = interpreter.action("lock requirements".to_owned(), argv, input);
     action.command.images.insert(venv::ROOT.to_owned(), uv);
     action.command.env.extend(packages.proxies.clone());
     if let Some(tree) = packages.certificates {
@@ -49,15 +54,27 @@ pub fn action(interpreter: &Interpreter, uv: Source, input: Source, packages: &P
     action
 }
 
-fn argv(interpreter: &Interpreter, packages: &PackageSources) -> Vec<String> {
+/// The text of a project with these requirements, for Python from the minor version `minor`, such as `3.9`.
+pub fn project<'r>(minor: &str, requirements: impl IntoIterator<Item = &'r String>) -> String {
+    // A string of JSON is also one of TOML.
+    let lines: String =
+        requirements.into_iter().map(|text| format!("    {},\n", serde_json::Value::from(text.as_str()))).collect();
+    format!(
+        "[project]\nname = \"waders-requirements\"\nversion = \"0\"\nrequires-python = \">={minor}\"\n\
+         dependencies = [\n{lines}]\n"
+    )
+}
+
+fn argv(interpreter: &Interpreter, minor: &str, packages: &PackageSources) -> Vec<String> {
     let uv = sandbox_paths::in_deps_bin("uv");
-    let output = sandbox_paths::in_out(OUTPUT);
     let cache = format!("{}/uv", sandbox_paths::TMP);
-    let fixed = ["pip", "compile", INPUT, "--output-file", &output, "--universal", "--generate-hashes", "--no-header"];
-    let more = ["--no-annotate", "--no-config", "--quiet", "--cache-dir", &cache, "--python-version"];
-    let mut argv = vec![uv];
-    argv.extend(fixed.iter().chain(&more).map(|word| word.to_string()));
-    argv.extend([interpreter.minor.clone(), "--python".to_owned(), interpreter.python.clone()]);
+    let script = [interpreter.python.as_str(), "-s", "-B", "-c", PIN, sandbox_paths::OUT, minor, uv.as_str()];
+    let options = ["--no-config", "--quiet", "--cache-dir", &cache, "--python", &interpreter.python];
+    let mut argv: Vec<String> = script.iter().chain(&options).map(|word| word.to_string()).collect();
+    if packages.indexes.is_empty() {
+        // Otherwise uv would use its default index.
+        argv.push("--no-index".to_owned());
+    }
     for (number, index) in packages.indexes.iter().enumerate() {
         argv.extend([if number == 0 { "--default-index" } else { "--index" }.to_owned(), index.clone()]);
     }

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::base::{Digest, ErrorKind, RelPath};
 use crate::config::Config;
-use crate::config::typed::{PythonSettings, ToolSettings};
-use crate::packaging::lockfile::{self, Lock};
+use crate::config::typed::{PythonSettings, ResolveSettings, ToolSettings};
+use crate::packaging::lockfile::{self, Inputs, Lock};
 use crate::packaging::resolve::{self, SelectedPackage};
 use crate::packaging::{Environment, Requirement, requirement};
 use crate::targets::{Address, TargetGraph};
@@ -100,19 +100,70 @@ pub struct Wanted {
     pub requirements: BTreeSet<String>,
 }
 
+impl Wanted {
+    fn parse(&self) -> Vec<Requirement> {
+        self.requirements.iter().filter_map(|text| requirement::parse(text).ok()).collect()
+    }
+}
+
 /// The lockfiles of a repository. Each is read once.
 pub struct Locks {
     tracker: Tracker,
     build_root: PathBuf,
     resolves: BTreeMap<String, String>,
+    settings: BTreeMap<String, ResolveSettings>,
     read: BTreeMap<RelPath, Arc<Lock>>,
+}
+
+/// Packages that were selected from a lockfile.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LockedPackages {
+    /// The packages.
+    pub packages: Vec<SelectedPackage>,
+    /// Why the lockfile does not match the requirements any more, one message for each reason.
+    pub stale: Vec<String>,
 }
 
 impl Locks {
     /// The resolves that `config` declares. Nothing is read yet.
     pub fn new(build_root: &Path, config: &Config, tracker: Tracker) -> Locks {
         let resolves = PythonSettings::parse(config).resolves;
-        Locks { tracker, build_root: build_root.to_owned(), resolves, read: BTreeMap::new() }
+        let settings = resolves.keys().map(|name| (name.clone(), ResolveSettings::parse(config, name))).collect();
+        Locks { tracker, build_root: build_root.to_owned(), resolves, settings, read: BTreeMap::new() }
+    }
+
+    /// The current settings of a resolve, for steps with these interpreter constraints.
+    fn inputs(&self, resolve: &str, constraints: &[String]) -> Inputs {
+        let settings = self.settings.get(resolve).cloned().unwrap_or_default();
+        let file = settings.constraints_file.and_then(|path| {
+            let path = RelPath::parse(&path).ok()?.to_path(&self.build_root);
+            self.tracker.read_to_string(&path).ok()
+        });
+        let lines = file.iter().flat_map(|text| text.lines());
+        let lines = lines.map(|line| line.split(" #").next().unwrap_or_default().trim());
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '-'])).map(str::to_owned).collect();
+        Inputs {
+            interpreter_constraints: constraints.to_vec(),
+            options: [lines, settings.only_binary, settings.no_binary, settings.excludes, settings.overrides],
+        }
+    }
+
+    /// Selects packages from the lockfile of a resolve: those of the requirements, or all if `whole`.
+    fn select(
+        &self,
+        lock: &Lock,
+        requirements: &[Requirement],
+        whole: bool,
+        inputs: &Inputs,
+        environment: &Environment,
+    ) -> Result<LockedPackages, Error> {
+        let packages = match whole {
+            true => resolve::resolve_whole(lock, environment)?,
+            false => resolve::resolve(lock, requirements, environment)?,
+        };
+        let stale = resolve::staleness(lock, requirements, inputs, environment)?;
+        let stale = stale.iter().map(|reason| format!("{}: {reason}", lock.label)).collect();
+        Ok(LockedPackages { packages, stale })
     }
 
     /// The lockfile of a resolve. `by` is the section or requirement that uses it, for an error.
@@ -175,35 +226,50 @@ pub fn collect<'a>(
     Ok(Wanted { resolve: resolves.pop_first(), requirements: texts })
 }
 
-/// Selects the packages of first-party sources from a lockfile: `lock` if it is given, else that of the resolve. With
-/// `whole`, selects all packages of the lockfile.
+/// Selects the packages of first-party sources from the lockfile of their resolve. With `whole`, selects all packages of the
+/// lockfile. `constraints` are the interpreter constraints of the sources.
 pub fn select_user_packages(
     locks: &mut Locks,
-    lock: Option<Arc<Lock>>,
+    wanted: &Wanted,
+    whole: bool,
+    constraints: &[String],
+    environment: &Environment,
+) -> Result<LockedPackages, Error> {
+    let Some(resolve) = wanted.resolve.as_deref().filter(|_| whole || !wanted.requirements.is_empty()) else {
+        return Ok(LockedPackages::default());
+    };
+    let lock = locks.load_resolve(resolve, "a requirement")?;
+    let inputs = locks.inputs(resolve, constraints);
+    locks.select(&lock, &wanted.parse(), whole, &inputs, environment)
+}
+
+/// Selects the packages of first-party sources from the lock that Waders made for the repository.
+pub fn select_pinned_packages(
+    lock: &Lock,
     wanted: &Wanted,
     whole: bool,
     environment: &Environment,
 ) -> Result<Vec<SelectedPackage>, Error> {
-    if wanted.requirements.is_empty() && !whole {
-        return Ok(Vec::new());
-    }
-    let lock = match (lock, &wanted.resolve) {
-        (Some(lock), _) => lock,
-        (None, Some(resolve)) => locks.load_resolve(resolve, "a requirement")?,
-        (None, None) => return Ok(Vec::new()),
-    };
-    if whole {
-        return Ok(resolve::resolve_whole(&lock, environment)?);
-    }
-    let requirements = wanted.requirements.iter().filter_map(|text| requirement::parse(text).ok());
-    Ok(resolve::resolve(&lock, &requirements.collect::<Vec<_>>(), environment)?)
+    Ok(match whole {
+        true => resolve::resolve_whole(lock, environment)?,
+        false => resolve::resolve(lock, &wanted.parse(), environment)?,
+    })
 }
 
 /// The cache key of `select_user_packages`: everything that determines its result. `None` if it cannot be cached, because the
-/// lockfile of the resolve is missing or another lock is used.
-pub fn user_packages_key(locks: &Locks, wanted: &Wanted, whole: bool, environment: &Environment) -> Option<Value> {
-    let lock = locks.fingerprint_resolve(wanted.resolve.as_deref()?)?;
-    Some(json!(["packages-1", lock, wanted.requirements, whole, platform(environment)]))
+/// lockfile is missing.
+pub fn user_packages_key(
+    locks: &Locks,
+    wanted: &Wanted,
+    whole: bool,
+    constraints: &[String],
+    environment: &Environment,
+) -> Option<Value> {
+    let resolve = wanted.resolve.as_deref()?;
+    let lock = locks.fingerprint_resolve(resolve)?;
+    let inputs = locks.inputs(resolve, constraints);
+    let inputs = json!([inputs.interpreter_constraints, inputs.options]);
+    Some(json!(["packages-2", lock, wanted.requirements, whole, inputs, platform(environment)]))
 }
 
 fn platform(environment: &Environment) -> Value {
@@ -214,23 +280,30 @@ fn platform(environment: &Environment) -> Value {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToolPackages {
     /// Packages of a lockfile.
-    Locked(Vec<SelectedPackage>),
+    Locked(LockedPackages),
     /// Requirements that the built-in lock does not satisfy, for which no other lockfile is configured: canonical requirement
     /// strings, which must be locked first.
     Unlocked(BTreeSet<String>),
 }
 
 /// The cache key of `select_tool_packages`: everything that determines its result. `None` if a lockfile is missing.
-pub fn tool_packages_key(locks: &Locks, tool: &Tool, config: &Config, environment: &Environment) -> Option<Value> {
+pub fn tool_packages_key(
+    locks: &Locks,
+    tool: &Tool,
+    config: &Config,
+    constraints: &[String],
+    environment: &Environment,
+) -> Option<Value> {
     let scope = &tool.scope;
     let tool_settings = ToolSettings::parse(config, scope);
-    let lock = match (&tool_settings.install_from_resolve, &tool_settings.lockfile) {
-        (Some(resolve), _) => locks.fingerprint_resolve(resolve)?,
-        (None, Some(path)) => locks.fingerprint(path)?,
-        (None, None) => Digest::of(tool.lock.as_bytes()),
+    let (lock, inputs) = match (&tool_settings.install_from_resolve, &tool_settings.lockfile) {
+        (Some(resolve), _) => (locks.fingerprint_resolve(resolve)?, locks.inputs(resolve, constraints)),
+        (None, Some(path)) => (locks.fingerprint(path)?, Inputs::default()),
+        (None, None) => (Digest::of(tool.lock.as_bytes()), Inputs::default()),
     };
+    let inputs = json!([inputs.interpreter_constraints, inputs.options]);
     let settings = [&tool_settings.requirements, &tool_settings.extra_requirements];
-    Some(json!(["tool-packages-1", scope, lock, settings, tool_settings.version, platform(environment)]))
+    Some(json!(["tool-packages-2", scope, lock, inputs, settings, tool_settings.version, platform(environment)]))
 }
 
 /// Selects the packages of a tool from the resolve or lockfile that its section configures, or else from the built-in lock if
@@ -239,6 +312,7 @@ pub fn select_tool_packages(
     locks: &mut Locks,
     tool: &Tool,
     config: &Config,
+    constraints: &[String],
     environment: &Environment,
 ) -> Result<ToolPackages, Error> {
     let section = format!("`[{}]`", tool.scope);
@@ -246,18 +320,21 @@ pub fn select_tool_packages(
     if let Some(resolve) = &settings.install_from_resolve {
         let lock = locks.load_resolve(resolve, &section)?;
         let requirements = resolve_requirements(tool, &settings)?;
-        return Ok(ToolPackages::Locked(match requirements.is_empty() {
-            true => resolve::resolve_whole(&lock, environment)?,
-            false => resolve::resolve(&lock, &requirements, environment)?,
-        }));
+        let inputs = locks.inputs(resolve, constraints);
+        let selected = locks.select(&lock, &requirements, requirements.is_empty(), &inputs, environment)?;
+        return Ok(ToolPackages::Locked(selected));
     }
+    let all_of = |lock: &Lock| {
+        let packages = resolve::resolve_whole(lock, environment)?;
+        Ok::<_, Error>(ToolPackages::Locked(LockedPackages { packages, stale: Vec::new() }))
+    };
     if let Some(path) = &settings.lockfile {
-        return Ok(ToolPackages::Locked(resolve::resolve_whole(locks.load(path)?.as_ref(), environment)?));
+        return all_of(locks.load(path)?.as_ref());
     }
     let lock = parse_built_in(&tool.scope, tool.lock)?;
     let requirements = version_requirements(tool, &settings)?;
     match resolve::resolve(&lock, &requirements, environment) {
-        Ok(_) => Ok(ToolPackages::Locked(resolve::resolve_whole(&lock, environment)?)),
+        Ok(_) => all_of(&lock),
         Err(resolve::Error::NotLocked { .. }) => {
             Ok(ToolPackages::Unlocked(requirements.iter().map(requirement::canonical).collect()))
         }
@@ -312,8 +389,9 @@ mod tests {
     fn check(config: Config, expected: &str) {
         let environment = Environment::linux_x86_64("3.11.2", (2, 36)).unwrap();
         let mut locks = Locks::new(Path::new("/nowhere"), &config, Tracker::default());
-        let found = match select_tool_packages(&mut locks, &tools::named("pytest").unwrap(), &config, &environment) {
-            Ok(ToolPackages::Locked(chosen)) => format!("built-in {}", chosen.len() > 3),
+        let found = match select_tool_packages(&mut locks, &tools::named("pytest").unwrap(), &config, &[], &environment)
+        {
+            Ok(ToolPackages::Locked(chosen)) => format!("built-in {}", chosen.packages.len() > 3),
             Ok(ToolPackages::Unlocked(requirements)) => requirements.into_iter().collect::<Vec<_>>().join(" "),
             Err(error) => error.to_string(),
         };

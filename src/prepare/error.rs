@@ -43,6 +43,12 @@ pub enum Error {
         /// The lock in the build root.
         file: String,
     },
+    /// A lockfile that does not match its requirements, and which the settings do not permit.
+    #[error("{}", reasons.join("\n"))]
+    StaleLock {
+        /// The reasons, each with the path of the lockfile.
+        reasons: Vec<String>,
+    },
     /// uv failed.
     #[error("cannot pin the requirements of {owner}: {exit}\n{stderr}")]
     NotPinned {
@@ -129,6 +135,10 @@ session::error::wrap_as_session!(
     base::rel_path::ParseError,
 );
 
+/// The hint for a lockfile that does not match its requirements.
+pub(super) const STALE_LOCK_HINT: &str =
+    "run `generate-lockfiles`, or set `invalid_lockfile_behavior` in the section `[python]`";
+
 impl Error {
     /// The kind of error, which decides the exit code.
     pub fn kind(&self) -> ErrorKind {
@@ -136,7 +146,7 @@ impl Error {
             Error::Session(error) => error.kind(),
             Error::Shared(error) => error.kind(),
             Error::Requirements(error) => error.kind(),
-            Error::FrozenRequirements { .. } | Error::DamagedLock { .. } => ErrorKind::Lock,
+            Error::FrozenRequirements { .. } | Error::DamagedLock { .. } | Error::StaleLock { .. } => ErrorKind::Lock,
             Error::Index(error) => error.kind(),
             _ => ErrorKind::Mistake,
         }
@@ -155,6 +165,7 @@ impl Error {
             Error::DamagedLock { .. } => {
                 "restore that file from version control, or delete it to pin the requirements again"
             }
+            Error::StaleLock { .. } => STALE_LOCK_HINT,
             Error::NoPlugin { remedy, .. } => remedy,
             Error::NoTool { goal } if goal == "check" => {
                 "name one in `backend_packages`, such as `pants.backend.python.typecheck.mypy`"

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::action::Source;
-use crate::config::typed::PythonSettings;
+use crate::config::typed::{InvalidLockfile, PythonSettings};
+use crate::packaging::lockfile::Lock;
 use crate::packaging::resolve::{self, SelectedPackage, VersionConflict};
 use crate::packaging::venv;
-use crate::plan::requirements::{self, Wanted};
+use crate::plan::requirements::{self, LockedPackages, Wanted};
 use crate::plan::venv::Distribution;
 use crate::prepare::Error;
 use crate::prepare::Planner;
+use crate::prepare::error::STALE_LOCK_HINT;
 use crate::prepare::interpreters::found;
 use crate::prepare::locks;
 use crate::prepare::packages::Packages;
@@ -95,17 +97,53 @@ impl Planner<'_> {
 
     /// The packages that requirements of targets resolve to.
     fn required_packages(&mut self, constraints: &[String], wanted: &Wanted) -> Result<Vec<SelectedPackage>, Error> {
-        let unlocked = match wanted.resolve {
-            None if !wanted.requirements.is_empty() => Some(locks::repository_lock(self.session, constraints)?),
-            _ => None,
-        };
         let whole = PythonSettings::parse(self.config()).run_against_entire_lockfile;
         let environment = self.environment(constraints)?;
-        let question = requirements::user_packages_key(&self.locks, wanted, whole, &environment);
+        if wanted.resolve.is_none() {
+            if wanted.requirements.is_empty() {
+                return Ok(Vec::new());
+            }
+            let lock = self.repository_lock(constraints)?;
+            return Ok(requirements::select_pinned_packages(&lock, wanted, whole, &environment)?);
+        }
+        let question = requirements::user_packages_key(&self.locks, wanted, whole, constraints, &environment);
         let store = self.session.services.open_store()?;
         let locks = &mut self.locks;
-        let resolve = || Ok(requirements::select_user_packages(locks, unlocked, wanted, whole, &environment)?);
-        memoized(&store, question, resolve)
+        let resolve = || {
+            let selected = requirements::select_user_packages(locks, wanted, whole, constraints, &environment);
+            Ok::<_, Error>(selected?)
+        };
+        let locked = memoized(&store, question, resolve)?;
+        self.accept_lock(locked)
+    }
+
+    /// The packages of a lockfile. If the lockfile does not match its requirements any more, this is a warning or an error,
+    /// as `[python] invalid_lockfile_behavior` says. If the user did not decide, it is an error where locks are frozen.
+    pub(super) fn accept_lock(&mut self, locked: LockedPackages) -> Result<Vec<SelectedPackage>, Error> {
+        let behavior = match PythonSettings::parse(self.config()).invalid_lockfile {
+            InvalidLockfile::Unset if self.session.context.is_frozen() => InvalidLockfile::Error,
+            behavior => behavior,
+        };
+        match behavior {
+            InvalidLockfile::Error if !locked.stale.is_empty() => Err(Error::StaleLock { reasons: locked.stale }),
+            InvalidLockfile::Ignore => Ok(locked.packages),
+            _ => {
+                for reason in locked.stale {
+                    if self.warned.insert(reason.clone()) {
+                        self.session.ui.warn_with_hint(&reason, STALE_LOCK_HINT);
+                    }
+                }
+                Ok(locked.packages)
+            }
+        }
+    }
+
+    fn repository_lock(&mut self, constraints: &[String]) -> Result<Arc<Lock>, Error> {
+        if !self.repository_locks.contains_key(constraints) {
+            let lock = locks::repository_lock(self.session, constraints).map_err(Arc::new);
+            self.repository_locks.insert(constraints.to_vec(), lock);
+        }
+        Ok(self.repository_locks[constraints].clone()?)
     }
 
     /// Both lists of packages; where both have a package, that of `first` is used, which is reported.

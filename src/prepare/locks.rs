@@ -22,11 +22,15 @@ use crate::targets::TargetGraph;
 use crate::targets::kind;
 use crate::tools;
 
+/// The form of the files. It is part of their hash of inputs, so that files of another form are written again.
+const FORM: &str = "2";
+
 /// Requirements to pin, and the file in the build root for the result, which has the form of a requirements.txt.
 struct PinRequest<'a> {
     file: String,
     /// Whose requirements they are, in words.
     owner: String,
+    /// The interpreter constraints of the step that needs the packages.
     constraints: &'a [String],
     requirements: BTreeSet<String>,
 }
@@ -50,9 +54,11 @@ pub fn tool_lock(
     load_or_pin(session, &PinRequest { file, owner, constraints, requirements })
 }
 
-/// The lock that the file holds if it was made for the same requirements; otherwise they are pinned now.
+/// The lock that the file holds if it was made for the same requirements and constraints; otherwise they are pinned now.
 fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lock>, Error> {
-    let inputs = Digest::of(format!("{:?}\n{:?}", request.constraints, request.requirements).as_bytes()).hex();
+    let constraints = all_constraints(session)?;
+    let inputs = format!("{FORM}\n{constraints:?}\n{:?}", request.requirements);
+    let inputs = Digest::of(inputs.as_bytes()).hex();
     let head = format!(
         "# Written by Waders: every requirement of {}, pinned. Commit it; delete it to pin them again.\n# inputs: {inputs}\n",
         request.owner
@@ -70,11 +76,12 @@ fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lo
     if session.context.is_frozen() {
         return Err(Error::FrozenRequirements { owner: request.owner.clone(), file: request.file.clone() });
     }
-    let text = lock_text(&head, &pin(session, request)?);
+    let text = lock_text(&head, &pin(session, request, &constraints)?);
+    let lock = parse(&text)?;
     replace_file(&path, text.as_bytes()).map_err(|source| session::Error::Output { path, source })?;
     let advice = "commit it, so that everybody tests with the same packages";
     session.ui.note(&format!("wrote `{}`", request.file), Some(advice));
-    Ok(parse(&text)?)
+    Ok(lock)
 }
 
 /// Introduces the line with the hash of all following lines, by which an incomplete file is noticed.
@@ -113,8 +120,28 @@ fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
     texts.flat_map(|value| value.strings()).map(str::to_owned).collect()
 }
 
-/// The text of a lock, as uv writes it.
-fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error> {
+/// All lists of interpreter constraints in the repository. A lock has to fit each of them: otherwise it would be written
+/// again and again by steps with different constraints.
+fn all_constraints(session: &mut Session) -> Result<BTreeSet<Vec<String>>, Error> {
+    let graph = session.load_graph()?;
+    let fields = graph.targets().filter_map(|target| target.fields.get("interpreter_constraints"));
+    let own = fields.map(|value| value.strings().into_iter().map(str::to_owned).collect());
+    let default = toolchains::default_constraints(session.config());
+    Ok(own.chain([default]).filter(|constraints: &Vec<String>| !constraints.is_empty()).collect())
+}
+
+/// The lowest minor version, such as `3.9`, of the interpreters for these constraints. Constraints without an interpreter are
+/// ignored, because the steps that need one report it; so is Python 2, which uv does not support.
+fn lowest_minor(session: &mut Session, constraints: &BTreeSet<Vec<String>>, minor: &str) -> String {
+    let interpreters = constraints.iter().filter_map(|constraints| toolchains::ensure(session, constraints).ok());
+    let minors: Vec<String> = interpreters.filter_map(|found| Some(toolchains::interpreter(&found)?.minor)).collect();
+    let number = |minor: &String| minor.split('.').map(|part| part.parse::<u32>().unwrap_or(0)).collect::<Vec<_>>();
+    let supported = minors.into_iter().filter(|minor| !minor.starts_with("2."));
+    supported.chain([minor.to_owned()]).min_by_key(number).expect("there is at least one")
+}
+
+/// The text of a lock: what uv writes, with the dependencies of each package.
+fn pin(session: &mut Session, request: &PinRequest<'_>, constraints: &BTreeSet<Vec<String>>) -> Result<String, Error> {
     let store = session.services.open_store()?;
     let empty = store.put_tree(&Tree::default())?;
     let toolchain = toolchains::ensure(session, request.constraints)?;
@@ -126,10 +153,11 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
 
     let mut graph = ActionGraph::default();
     let image = Venvs::new(interpreter.clone(), empty).compose(&mut graph, &distributions);
-    let lines: String = request.requirements.iter().map(|requirement| format!("{requirement}\n")).collect();
-    let input = file_tree(session, lock_run::INPUT, lines.as_bytes())?;
+    let minor = lowest_minor(session, constraints, &interpreter.minor);
+    let project = lock_run::project(&minor, &request.requirements);
+    let input = file_tree(session, lock_run::INPUT, project.as_bytes())?;
     let reach = reach(session)?;
-    let action = lock_run::action(&interpreter, Source::Output(image), Source::Tree(input), &reach);
+    let action = lock_run::action(&interpreter, &minor, Source::Output(image), Source::Tree(input), &reach);
     let step = graph.add(Step::Run(Box::new(action)));
     let mut results = execute::execute(session, graph, &[step], false)?;
     let done = results.remove(&step).ok_or(session::Error::Interrupted)?.map_err(session::Error::Step)?;
@@ -138,15 +166,16 @@ fn pin(session: &mut Session, request: &PinRequest<'_>) -> Result<String, Error>
         let stderr = store.excerpt(outcome.stderr, SHOWN_BYTES)?;
         return Err(Error::NotPinned { owner: request.owner.clone(), exit: outcome.exit, stderr });
     }
-    let output = RelPath::parse(lock_run::OUTPUT).expect("the path is clean");
-    match store.tree(done.tree)?.nodes.get(&output) {
+    let written = store.tree(done.tree)?;
+    let read = |path: &str| match written.nodes.get(&RelPath::parse(path).expect("the path is clean")) {
         Some(Node::File { digest, .. }) => Ok(String::from_utf8_lossy(&store.get(*digest)?).into_owned()),
-        _ => Err(Error::NotPinned {
-            owner: request.owner.clone(),
-            exit: outcome.exit,
-            stderr: "uv wrote no file".to_owned(),
-        }),
-    }
+        _ => {
+            let (owner, stderr) = (request.owner.clone(), format!("uv wrote no file `{path}`"));
+            Err(Error::NotPinned { owner, exit: outcome.exit, stderr })
+        }
+    };
+    let (pinned, edges) = (read(lock_run::OUTPUT)?, read(lock_run::EDGES)?);
+    Ok(lockfile::add_dependencies(&request.file, &pinned, &edges).map_err(requirements::Error::from)?)
 }
 
 /// The tree of one file.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::action::{Action, ActionGraph, Source, Step, StepId};
 use crate::base::Digest;
 use crate::config::Config;
+use crate::packaging::lockfile::Lock;
 use crate::packaging::resolve::SelectedPackage;
 use crate::plan::requirements::Locks;
 use crate::prepare::Error;
@@ -26,6 +27,8 @@ pub struct Planner<'s> {
     pub actions: ActionGraph,
     pub(super) empty_tree: Digest,
     pub(super) locks: Locks,
+    /// The lock of the repository's requirements, by interpreter constraints.
+    pub(super) repository_locks: BTreeMap<Vec<String>, Shared<Arc<Lock>>>,
     /// By interpreter constraints.
     pub(super) interpreters: BTreeMap<Vec<String>, Shared<PlannedInterpreter>>,
     /// The packages of tools, by interpreter constraints and scope.
@@ -46,6 +49,7 @@ impl<'s> Planner<'s> {
             actions: ActionGraph::default(),
             empty_tree,
             locks,
+            repository_locks: BTreeMap::new(),
             interpreters: BTreeMap::new(),
             tool_packages: BTreeMap::new(),
             venv_images: BTreeMap::new(),

@@ -63,13 +63,15 @@ impl Planner<'_> {
     fn resolve_tool(&mut self, constraints: &[String], tool: &Tool) -> Result<Vec<SelectedPackage>, Error> {
         let environment = self.environment(constraints)?;
         let context = self.session.context.clone();
-        let question = requirements::tool_packages_key(&self.locks, tool, &context.config, &environment);
+        let question = requirements::tool_packages_key(&self.locks, tool, &context.config, constraints, &environment);
         let store = self.session.services.open_store()?;
         let locks = &mut self.locks;
-        let resolve =
-            || Ok::<_, Error>(requirements::select_tool_packages(locks, tool, &context.config, &environment)?);
+        let resolve = || {
+            let config = &context.config;
+            Ok::<_, Error>(requirements::select_tool_packages(locks, tool, config, constraints, &environment)?)
+        };
         match memoized(&store, question, resolve)? {
-            ToolPackages::Locked(chosen) => Ok(chosen),
+            ToolPackages::Locked(locked) => self.accept_lock(locked),
             ToolPackages::Unlocked(requirements) => {
                 let lock = locks::tool_lock(self.session, &tool.scope, constraints, requirements)?;
                 Ok(resolve::resolve_whole(&lock, &environment).map_err(requirements::Error::from)?)

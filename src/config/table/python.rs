@@ -133,8 +133,8 @@ const PYTHON: &[Entry] = &[
     choice(
         "invalid_lockfile_behavior",
         &["error", "warn", "ignore"],
-        "\"error\"",
-        "What to do if a lockfile does not match its requirements.",
+        "null",
+        "What to do if a lockfile does not match its requirements. By default a warning, and an error if locks are frozen.",
     ),
     on("resolves_generate_lockfiles", "Let `generate-lockfiles` write lockfiles."),
     off("run_against_entire_lockfile", "Give every step all packages of its resolve."),

@@ -18,8 +18,8 @@ pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, Granular
 pub use global::{GlobalSettings, UnmatchedGlobs};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use python::{
-    DockerSettings, InitFiles, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings, PythonReposSettings,
-    PythonSettings, ThriftSettings, UnownedDependency,
+    DockerSettings, InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings,
+    PythonReposSettings, PythonSettings, ResolveSettings, ThriftSettings, UnownedDependency,
 };
 pub use queries::{
     CountLocSettings, DependenciesSettings, DependentsSettings, FiledepsSettings, GraphFormat, GraphSettings,

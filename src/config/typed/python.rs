@@ -24,6 +24,8 @@ pub struct PythonSettings {
     pub resolves: BTreeMap<String, String>,
     /// Resolve to its interpreter constraints.
     pub resolves_to_interpreter_constraints: BTreeMap<String, Vec<String>>,
+    /// What to do if a lockfile does not match its requirements.
+    pub invalid_lockfile: InvalidLockfile,
     /// Whether lockfiles are targets.
     pub enable_lockfile_targets: bool,
     /// Whether tests see all packages of a lockfile.
@@ -32,6 +34,60 @@ pub struct PythonSettings {
     pub tailor_ignore_empty_init_files: bool,
     /// Whether `tailor` adds `pex_binary` targets.
     pub tailor_pex_binary_targets: bool,
+}
+
+/// What to do if a lockfile does not match its requirements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidLockfile {
+    /// The user did not decide.
+    Unset,
+    /// Report an error.
+    Error,
+    /// Report a warning.
+    Warn,
+    /// Use the lockfile.
+    Ignore,
+}
+
+/// How the lockfile of a resolve is made: the options `[python] resolves_to_…`. Each list is sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResolveSettings {
+    /// The path of the constraints file.
+    pub constraints_file: Option<String>,
+    /// Packages that must be installed from wheels.
+    pub only_binary: Vec<String>,
+    /// Packages that must be built from source distributions.
+    pub no_binary: Vec<String>,
+    /// Requirements that are excluded.
+    pub excludes: Vec<String>,
+    /// Requirements that replace others.
+    pub overrides: Vec<String>,
+}
+
+impl ResolveSettings {
+    /// Parses the options for a resolve. The key `__default__` applies to resolves that an option does not name.
+    pub fn parse(config: &Config, resolve: &str) -> ResolveSettings {
+        let section = Section::new(config, "python");
+        let value = |option: &str| {
+            let values = section.dict(option);
+            values.get(resolve).or_else(|| values.get("__default__")).cloned()
+        };
+        let list = |option: &str| {
+            let value = value(option).unwrap_or_default();
+            let texts = value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned));
+            let mut texts: Vec<String> = texts.collect();
+            texts.sort();
+            texts
+        };
+        let file = value("resolves_to_constraints_file");
+        ResolveSettings {
+            constraints_file: file.and_then(|path| path.as_str().map(str::to_owned)),
+            only_binary: list("resolves_to_only_binary"),
+            no_binary: list("resolves_to_no_binary"),
+            excludes: list("resolves_to_excludes"),
+            overrides: list("resolves_to_overrides"),
+        }
+    }
 }
 
 impl PythonSettings {
@@ -52,6 +108,12 @@ impl PythonSettings {
                     Some((resolve.clone(), texts.collect()))
                 })
                 .collect(),
+            invalid_lockfile: match section.word("invalid_lockfile_behavior") {
+                Some("error") => InvalidLockfile::Error,
+                Some("warn") => InvalidLockfile::Warn,
+                Some("ignore") => InvalidLockfile::Ignore,
+                _ => InvalidLockfile::Unset,
+            },
             enable_lockfile_targets: section.flag_or("enable_lockfile_targets", true),
             run_against_entire_lockfile: section.flag("run_against_entire_lockfile"),
             tailor_ignore_empty_init_files: section.flag("tailor_ignore_empty_init_files"),

@@ -1,5 +1,7 @@
 //! The metadata that Pants writes in the header of a lockfile or in a sidecar file, and the check whether a lockfile is
-//! stale. Lockfiles are not regenerated here.
+//! stale according to it. Lockfiles are not regenerated here.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
@@ -36,6 +38,26 @@ pub struct Metadata {
     pub sources: Vec<String>,
 }
 
+/// The settings that a lockfile is generated with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Interpreter constraints, as alternatives.
+    pub interpreter_constraints: Vec<String>,
+    /// The values of [`Inputs::OPTIONS`], in the same order.
+    pub options: [Vec<String>; 5],
+}
+
+impl Inputs {
+    /// The options of `[python]` that change a lockfile.
+    pub const OPTIONS: [&str; 5] = [
+        "resolves_to_constraints_file",
+        "resolves_to_only_binary",
+        "resolves_to_no_binary",
+        "resolves_to_excludes",
+        "resolves_to_overrides",
+    ];
+}
+
 /// A reason why a lockfile is stale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Staleness {
@@ -47,6 +69,15 @@ pub enum Staleness {
         locked: Vec<String>,
         /// The required constraints.
         required: Vec<String>,
+    },
+    /// The lockfile was generated with another value of this option of `[python]`.
+    Option(&'static str),
+    /// No locked version satisfies the requirement.
+    Unsatisfied {
+        /// The requirement.
+        requirement: String,
+        /// The locked packages of that name.
+        locked: Vec<String>,
     },
 }
 
@@ -62,6 +93,15 @@ impl std::fmt::Display for Staleness {
                 locked.join(" OR "),
                 required.join(" OR ")
             ),
+            Staleness::Option(option) => {
+                write!(out, "the lockfile was generated with another value of `[python] {option}`")
+            }
+            Staleness::Unsatisfied { requirement, locked } if locked.is_empty() => {
+                write!(out, "the lockfile contains no package for the requirement `{requirement}`")
+            }
+            Staleness::Unsatisfied { requirement, locked } => {
+                write!(out, "the lockfile contains `{}`, but `{requirement}` is required", locked.join("`, `"))
+            }
         }
     }
 }
@@ -69,27 +109,49 @@ impl std::fmt::Display for Staleness {
 impl Metadata {
     /// The reasons why the lockfile is stale for the requirements that a step consumes. Other requirements do not matter,
     /// so that adding one does not make the lockfile stale for all steps.
-    pub fn staleness(
-        &self,
-        consumed: &[Requirement],
-        constraints: &[String],
-    ) -> Result<Vec<Staleness>, requirement::Error> {
+    pub fn staleness(&self, consumed: &[Requirement], inputs: &Inputs) -> Vec<Staleness> {
         let mut stale = Vec::new();
         if let Some(generated_with) = &self.generated_with_requirements {
-            let generated_with: Vec<String> = generated_with
-                .iter()
-                .map(|text| requirement::parse(text).map_or_else(|_| text.clone(), |parsed| canonical(&parsed)))
-                .collect();
+            let generated_with = canonical_texts(generated_with);
             let missing = consumed.iter().map(canonical).filter(|text| !generated_with.contains(text));
             stale.extend(missing.map(Staleness::Requirement));
         }
-        let locked = parse_all(&self.valid_for_interpreter_constraints)?;
-        if !is_superset(&locked, &parse_all(constraints)?) {
-            let locked = self.valid_for_interpreter_constraints.clone();
-            stale.push(Staleness::Constraints { locked, required: constraints.to_vec() });
+        if !self.supports(&inputs.interpreter_constraints) {
+            let (locked, required) =
+                (self.valid_for_interpreter_constraints.clone(), inputs.interpreter_constraints.clone());
+            stale.push(Staleness::Constraints { locked, required });
         }
-        Ok(stale)
+        stale.extend(self.changed_options(inputs).map(Staleness::Option));
+        stale
     }
+
+    /// Whether the lockfile was generated for all versions that these constraints allow. Constraints that cannot be
+    /// compared, such as those of another implementation, count as supported.
+    fn supports(&self, constraints: &[String]) -> bool {
+        match (parse_all(&self.valid_for_interpreter_constraints), parse_all(constraints)) {
+            (Ok(locked), Ok(required)) => is_superset(&locked, &required),
+            _ => true,
+        }
+    }
+
+    fn changed_options(&self, inputs: &Inputs) -> impl Iterator<Item = &'static str> {
+        let locked =
+            [&self.requirement_constraints, &self.only_binary, &self.no_binary, &self.excludes, &self.overrides];
+        // The versions of the metadata that introduced the fields.
+        let since = [3, 3, 3, 4, 4];
+        let version = self.version.unwrap_or(1);
+        let is_changed = move |index: &usize| {
+            let (locked, current) = (canonical_texts(locked[*index]), canonical_texts(&inputs.options[*index]));
+            version >= since[*index] && locked != current
+        };
+        (0..since.len()).filter(is_changed).map(|index| Inputs::OPTIONS[index]).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// The canonical texts of requirements; other texts, such as `:all:`, are unchanged.
+fn canonical_texts(texts: &[String]) -> BTreeSet<String> {
+    let canonical = |text: &String| requirement::parse(text).map_or_else(|_| text.clone(), |parsed| canonical(&parsed));
+    texts.iter().map(canonical).collect()
 }
 
 fn parse_all(constraints: &[String]) -> Result<Vec<VersionSpecifiers>, requirement::Error> {
@@ -137,7 +199,8 @@ mod tests {
         let consumed: Vec<Requirement> =
             consumed.iter().map(|text| requirement::parse(text).expect("requirement")).collect();
         let constraints: Vec<String> = constraints.iter().map(ToString::to_string).collect();
-        let stale = lock.metadata.expect("header").staleness(&consumed, &constraints).expect("constraints");
+        let inputs = Inputs { interpreter_constraints: constraints, ..Inputs::default() };
+        let stale = lock.metadata.expect("header").staleness(&consumed, &inputs);
         assert_eq!(stale.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
     }
 
@@ -158,6 +221,29 @@ mod tests {
             &["the lockfile was generated for the interpreter constraints `CPython>=3.9,<3.12`, which do not include \
                  `==3.12.*`"],
         );
+    }
+
+    #[test]
+    fn constraints_that_cannot_be_compared_do_not_make_a_lockfile_stale() {
+        check(&[], &["PyPy>=3.9"], &[]);
+    }
+
+    #[test]
+    fn a_lockfile_is_stale_if_an_option_changed_that_its_metadata_contains() {
+        let changed = |version: &str, inputs: [&[&str]; 5]| -> Vec<&str> {
+            let text = format!(
+                "{{{version}\"requirement_constraints\": [\"six==1.0\"], \"only_binary\": [\"Attrs\"], \"excludes\": [\"tomli\"]}}"
+            );
+            let metadata: Metadata = serde_json::from_str(&text).expect("metadata");
+            let options = inputs.map(|texts| texts.iter().map(ToString::to_string).collect());
+            let inputs = Inputs { options, ..Inputs::default() };
+            metadata.changed_options(&inputs).collect()
+        };
+        assert_eq!(changed("\"version\": 4,", [&["six ==1.0"], &["attrs"], &[], &["tomli"], &[]]), [""; 0]);
+        assert_eq!(changed("\"version\": 3,", [&["six==1.0"], &["attrs"], &[], &[], &[]]), [""; 0]);
+        let options = ["resolves_to_constraints_file", "resolves_to_no_binary", "resolves_to_excludes"];
+        assert_eq!(changed("\"version\": 4,", [&["six==2.0"], &["attrs"], &[":all:"], &[], &[]]), options);
+        assert_eq!(changed("", [&[], &[], &[":all:"], &[], &[]]), [""; 0]);
     }
 
     #[test]

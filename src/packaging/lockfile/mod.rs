@@ -20,7 +20,7 @@ use crate::base::{Digest, RelPath};
 use crate::packaging::requirement::{self, Requirement};
 use crate::tracked::Tracker;
 
-pub use metadata::{Metadata, Staleness};
+pub use metadata::{Inputs, Metadata, Staleness};
 
 /// A lockfile.
 #[derive(Clone, Debug)]
@@ -184,7 +184,7 @@ pub fn parse(label: &str, text: &str, sidecar: Option<&str>) -> Result<Lock, Err
     file.refuse_conflict_markers()?;
     let mut lock = match detect_format(text) {
         Format::Pex => pex::read(&file)?,
-        Format::Uv => uv::read(&file)?,
+        Format::Uv => uv::read(&file, true)?,
         Format::Pylock => pylock::read(&file)?,
         Format::Requirements => requirements_txt::read(&file)?,
     };
@@ -193,6 +193,13 @@ pub fn parse(label: &str, text: &str, sidecar: Option<&str>) -> Result<Lock, Err
         None => metadata::read_header(&file)?,
     };
     Ok(lock)
+}
+
+/// Adds the dependencies in `uv_lock`, the text of uv's lockfile, to hash-pinned requirements of the same packages. Each
+/// dependency becomes a comment below the entry of its dependent. `label` is the name for errors.
+pub fn add_dependencies(label: &str, requirements: &str, uv_lock: &str) -> Result<String, Error> {
+    let edges = uv::read(&File { label: "uv.lock", text: uv_lock }, false)?;
+    requirements_txt::add_dependencies(&File { label, text: requirements }, &edges)
 }
 
 enum Format {

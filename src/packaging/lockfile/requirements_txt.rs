@@ -1,8 +1,12 @@
 //! Reads hash-pinned requirements, as written by pip and uv: a flat list of packages, each with its own marker. Options
 //! that name indexes are ignored here.
 //!
-//! Such a file contains no file names. The built-in lockfiles add them as comment lines below an entry, one for each hash
-//! in the same order: `# file: six-1.16.0-py3-none-any.whl`.
+//! Such a file contains neither file names nor dependencies. The lockfiles of Waders add them as comment lines below an
+//! entry:
+//!
+//! - `# file: six-1.16.0-py3-none-any.whl`: one line for each hash, in the same order.
+//! - `# requires: six>=1.16 ; extra == 'name'`: one line for each dependency, or one empty `# requires:`. Dependencies are
+//!   used only if every entry has such a line.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +15,11 @@ use uv_pep440::{Operator, Version};
 use uv_pep508::{MarkerTree, VersionOrUrl};
 
 use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
-use crate::packaging::requirement::{self, Requirement};
+use crate::packaging::requirement::{self, Requirement, allows_version, canonical};
 
 const FORMAT: &str = "hash-pinned requirements file";
 const FILE_COMMENT: &str = "# file:";
+const REQUIRES_COMMENT: &str = "# requires:";
 
 /// Options about indexes and downloads, which are configured in the settings instead.
 const IGNORED: [&str; 13] = [
@@ -38,10 +43,13 @@ struct LogicalLine {
     offset: usize,
     text: String,
     file_names: Vec<String>,
+    /// The dependencies, if the entry has comments about them.
+    requires: Option<Vec<String>>,
 }
 
 pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
     let mut packages = Vec::new();
+    let mut has_edges = true;
     for line in logical_lines(file.text) {
         if line.text.starts_with('-') {
             let option = line.text.split([' ', '=']).next().unwrap_or_default();
@@ -51,16 +59,49 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
             continue;
         }
         packages.push(package(&line).map_err(|problem| file.error_at(line.offset, problem))?);
+        has_edges &= line.requires.is_some();
     }
     Ok(Lock {
         label: file.label.to_owned(),
+        has_edges: has_edges && !packages.is_empty(),
         packages,
         roots: Vec::new(),
         requires_python: Vec::new(),
-        has_edges: false,
         excluded: BTreeSet::new(),
         metadata: None,
     })
+}
+
+/// The text with the dependencies of each entry. An entry that `edges` does not contain gets none, so that the result is
+/// used as a whole.
+pub(super) fn add_dependencies(file: &File<'_>, edges: &Lock) -> Result<String, Error> {
+    let mut text = String::new();
+    let mut entry: Option<Requirement> = None;
+    let mut offset = 0;
+    for line in file.text.split_inclusive('\n') {
+        let content = line.trim_end().trim_end_matches('\\').trim_end();
+        if entry.is_none() && !content.is_empty() && !content.starts_with(['#', '-', ' ']) {
+            let (start, _) = content.split_once(" --").unwrap_or((content, ""));
+            entry = Some(requirement::parse(start).map_err(|error| file.error_at(offset, error.into()))?);
+        }
+        text.push_str(line);
+        offset += line.len();
+        if !line.trim_end().ends_with('\\')
+            && let Some(entry) = entry.take()
+        {
+            let is_entry = |package: &&Package| package.name == entry.name && allows_version(&entry, &package.version);
+            text.extend(edges.packages.iter().find(is_entry).map(requires_comments));
+        }
+    }
+    Ok(text)
+}
+
+fn requires_comments(package: &Package) -> String {
+    let comment = |text: &str| format!("    {REQUIRES_COMMENT}{text}\n");
+    match package.requires.as_slice() {
+        [] => comment(""),
+        requires => requires.iter().map(|required| comment(&format!(" {}", canonical(required)))).collect(),
+    }
 }
 
 fn logical_lines(text: &str) -> Vec<LogicalLine> {
@@ -73,13 +114,20 @@ fn logical_lines(text: &str) -> Vec<LogicalLine> {
             if let Some(entry) = lines.last_mut() {
                 entry.file_names.push(name.trim().to_owned());
             }
+        } else if let Some(requirement) = line.strip_prefix(REQUIRES_COMMENT) {
+            if let Some(entry) = lines.last_mut() {
+                let requirement = Some(requirement.trim()).filter(|requirement| !requirement.is_empty());
+                entry.requires.get_or_insert_default().extend(requirement.map(str::to_owned));
+            }
         } else if !line.starts_with('#') && !line.starts_with("//") {
             let line = line.split(" #").next().unwrap_or_default().trim_end();
             let content = line.strip_suffix('\\').unwrap_or(line).trim_end();
             match lines.last_mut() {
                 Some(entry) if continued => entry.text = format!("{} {content}", entry.text).trim().to_owned(),
                 _ if content.is_empty() => {}
-                _ => lines.push(LogicalLine { offset, text: content.to_owned(), file_names: Vec::new() }),
+                _ => {
+                    lines.push(LogicalLine { offset, text: content.to_owned(), file_names: Vec::new(), requires: None })
+                }
             }
             continued = line.ends_with('\\');
         }
@@ -97,6 +145,7 @@ fn package(line: &LogicalLine) -> Result<Package, Problem> {
     }
     let marker = std::mem::replace(&mut requirement.marker, MarkerTree::TRUE);
     let (version, url) = pin(&requirement)?;
+    let requires = line.requires.iter().flatten().map(|text| requirement::parse(text));
     let has_names = line.file_names.len() == hashes.len();
     let artifacts = hashes.into_iter().enumerate().map(|(index, sha256)| Artifact {
         file_name: if has_names { line.file_names.get(index).cloned() } else { url.as_deref().and_then(file_name_of) },
@@ -107,7 +156,7 @@ fn package(line: &LogicalLine) -> Result<Package, Problem> {
     Ok(Package {
         name: requirement.name.clone(),
         version,
-        requires: Vec::new(),
+        requires: requires.collect::<Result<_, _>>()?,
         requires_python: None,
         marker,
         platform_tag: None,
@@ -185,6 +234,34 @@ mod tests {
         assert_eq!(lock.packages[0].artifacts[0].file_name.as_deref(), Some("six-1.16.0-py3-none-any.whl"));
         assert_eq!(lock.packages[1].artifacts[0].file_name.as_deref(), Some("a-2.0-py3-none-any.whl"));
         assert_eq!(lock.packages[1].version.to_string(), "2.0");
+    }
+
+    #[test]
+    fn dependencies_are_added_as_comments_and_read_back() {
+        let uv_lock = "version = 1\n\
+            [[package]]\nname = \"app\"\nversion = \"1\"\nsource = { registry = \"r\" }\n\
+            dependencies = [{ name = \"six\", marker = \"sys_platform == 'linux'\" }]\n\
+            wheels = [{ path = \"app-1-py3-none-any.whl\" }]\n\
+            [package.optional-dependencies]\nfast = [{ name = \"speed\", extra = [\"b\", \"a\"] }]\n\
+            [[package]]\nname = \"six\"\nversion = \"2\"\nsource = { registry = \"r\" }\n";
+        let pinned = "app==1 \\\n    --hash=sha256:HASH\nsix==2 ; sys_platform == 'linux' \\\n    --hash=sha256:HASH\n";
+        let text = super::super::add_dependencies("a.lock", &pinned.replace("HASH", HASH), uv_lock).expect("readable");
+        let comments: Vec<&str> = text.lines().filter(|line| line.contains('#')).map(str::trim).collect();
+        let expected =
+            ["# requires: six ; sys_platform == 'linux'", "# requires: speed[a,b] ; extra == 'fast'", "# requires:"];
+        assert_eq!(comments, expected);
+        let lock = parse("a.lock", &text, None).expect("readable");
+        assert!(lock.has_edges);
+        assert_eq!(lock.packages[0].requires.len(), 2);
+    }
+
+    #[test]
+    fn dependencies_are_used_only_if_all_entries_have_them() {
+        let has_edges = |text: &str| read(text).expect("readable").has_edges;
+        let entry = "six==1 --hash=sha256:HASH\n    # requires:\n";
+        assert!(has_edges(entry));
+        assert!(!has_edges(&format!("{entry}attrs==1 --hash=sha256:HASH\n")));
+        assert!(!has_edges("# nothing is required\n"));
     }
 
     #[test]

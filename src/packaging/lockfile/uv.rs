@@ -72,7 +72,8 @@ struct Distribution {
     size: Option<u64>,
 }
 
-pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
+/// Reads the lockfile. Without `with_files`, the packages have no files: uv records no hashes of files in local directories.
+pub(super) fn read(file: &File<'_>, with_files: bool) -> Result<Lock, Error> {
     refuse_poetry(file)?;
     let document: Document = file.toml(FORMAT)?;
     if document.version != 1 {
@@ -87,7 +88,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
         if let Source::Virtual(_) | Source::Editable(_) = &locked.source {
             roots.extend(requires(file, locked)?);
         } else {
-            packages.push(package(file, locked)?);
+            packages.push(package(file, locked, with_files)?);
         }
     }
     let requires_python = document.requires_python.as_deref().map(|text| specifiers(file, text)).transpose()?;
@@ -109,7 +110,7 @@ fn refuse_poetry(file: &File<'_>) -> Result<(), Error> {
     }
 }
 
-fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
+fn package(file: &File<'_>, locked: &Locked, with_files: bool) -> Result<Package, Error> {
     let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
     let malformed = |why: String| near(Problem::Malformed { format: FORMAT, why });
     let unavailable = match &locked.source {
@@ -118,7 +119,8 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
         Source::Registry(_) | Source::Url(_) | Source::Editable(_) | Source::Virtual(_) => None,
     };
     let version = locked.version.as_deref().unwrap_or("0");
-    let artifacts = if unavailable.is_some() { Vec::new() } else { artifacts(locked).map_err(near)? };
+    let has_files = with_files && unavailable.is_none();
+    let artifacts = if has_files { artifacts(locked).map_err(near)? } else { Vec::new() };
     Ok(Package {
         name: PackageName::from_owned(locked.name.clone()).map_err(|error| malformed(error.to_string()))?,
         version: version.parse().map_err(|_| malformed(format!("invalid version `{version}`")))?,

@@ -8,11 +8,21 @@ use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 
 /// The distribution, the file in it, and the damage.
-const WHEELS: [(&str, &str, Damage); 3] = [
+const WHEELS: [(&str, &str, Damage); 7] = [
     ("fixture_sound", "fixture_sound.py", Damage::None),
     ("fixture_truncated", "fixture_truncated.py", Damage::Truncated),
     ("fixture_escaping", "../escaped.py", Damage::None),
+    ("fixture_app", "fixture_app.py", Damage::None),
+    ("fixture_base", "fixture_base.py", Damage::None),
+    ("fixture_fast", "fixture_fast.py", Damage::None),
+    ("fixture_alone", "fixture_alone.py", Damage::None),
 ];
+
+/// The metadata of a distribution with dependencies.
+const REQUIRES: [(&str, &str); 1] = [(
+    "fixture_app",
+    "Requires-Dist: fixture-base\nProvides-Extra: fast\nRequires-Dist: fixture-fast; extra == 'fast'\n",
+)];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Damage {
@@ -48,9 +58,10 @@ fn file_name(name: &str) -> String {
 
 fn wheel(name: &str, member: &str) -> Vec<u8> {
     let info = format!("{name}-1.0.dist-info");
+    let requires = REQUIRES.iter().find(|(dependent, _)| *dependent == name).map_or("", |(_, requires)| *requires);
     let files = [
         (member.to_owned(), "VALUE = 1\n".to_owned()),
-        (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")),
+        (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{requires}")),
         (
             format!("{info}/WHEEL"),
             "Wheel-Version: 1.0\nGenerator: fixture\nRoot-Is-Purelib: true\nTag: py3-none-any\n".into(),

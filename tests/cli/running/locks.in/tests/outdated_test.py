@@ -1,0 +1,5 @@
+import fixture_sound
+
+
+def test_value():
+    assert fixture_sound.VALUE == 1

@@ -1,0 +1,12 @@
+from importlib.util import find_spec
+
+import fixture_alone
+
+
+def is_visible(name):
+    return find_spec("fixture_" + name) is not None
+
+
+def test_only_required_packages_are_visible():
+    assert fixture_alone.VALUE == 1
+    assert [name for name in ("alone", "app", "base", "fast") if is_visible(name)] == ["alone"]
