@@ -12,6 +12,9 @@ use nix::unistd::{AccessFlags, Pid, access, getpid};
 use crate::error::Context;
 use crate::{Error, Unsupported};
 
+/// [`Unsupported::feature`] where no memory limit can be enforced.
+pub const MEMORY_LIMIT: &str = "memory limit";
+
 /// A group's name is this prefix, then the process ids of the spawner and of the container's init.
 const PREFIX: &str = "waders-";
 
@@ -133,12 +136,9 @@ fn find_parent() -> Result<(PathBuf, Version), Unsupported> {
         return Ok((dir, Version::One));
     }
     Err(Unsupported {
-        feature: "memory limit".to_owned(),
+        feature: MEMORY_LIMIT.to_owned(),
         reason: "no control group with the `memory` controller is delegated to this process".to_owned(),
-        remedy:
-            "run under `systemd-run --user --scope -p Delegate=yes`, or limit the memory of each process instead of \
-                 the whole step"
-                .to_owned(),
+        remedy: "run under `systemd-run --user --scope -p Delegate=yes`".to_owned(),
     })
 }
 

@@ -39,6 +39,7 @@ mod spawner;
 mod sys;
 mod wire;
 
+pub use cgroup::MEMORY_LIMIT;
 pub use error::{Cause, Error};
 pub use kernel::{Kernel, Unsupported, probe};
 pub use outcome::{Exit, Outcome};

@@ -38,7 +38,7 @@ pub enum Error {
         file: String,
     },
     /// A lock of requirements that is incomplete or was edited.
-    #[error("`{file}` does not have the content that was written to it")]
+    #[error("`{file}` is incomplete or was edited: its content does not match the hash in its third line")]
     DamagedLock {
         /// The lock in the build root.
         file: String,

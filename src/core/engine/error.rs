@@ -10,6 +10,8 @@ use crate::{net, store};
 const DAMAGED_ARCHIVE_HINT: &str = "the file has the locked hash, so it was already damaged when it was locked: find out why, \
                                     then lock another file or version";
 
+const PROCESS_MEMORY: &str = "`process_memory` instead of `memory` in the section `[sandbox]`";
+
 /// Why a step could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -173,7 +175,15 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self.root() {
             Error::Store(error) | Error::Capture { source: error, .. } => error.hint(),
+            Error::Sandbox { source: waders_sandbox::Error::Unsupported(missing), .. }
+                if missing.feature == waders_sandbox::MEMORY_LIMIT =>
+            {
+                Some(format!("{}, or set {PROCESS_MEMORY}", missing.remedy))
+            }
             Error::Sandbox { source, .. } => source.hint().map(str::to_owned),
+            Error::LimitRemoved { .. } => {
+                Some(format!("find out which program changes control groups, or set {PROCESS_MEMORY}"))
+            }
             Error::Fetch { source, .. } => source.hint(None),
             Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some(store::NO_SPACE_HINT.to_owned())

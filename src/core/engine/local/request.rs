@@ -12,11 +12,18 @@ use crate::action::{self, Action, Inputs};
 use crate::base::{Digest, sandbox_paths};
 use crate::engine::Error;
 use crate::engine::local::runner::LocalSettings;
+use crate::engine::local::verified_blobs::VerifiedBlobs;
 use crate::engine::slots::Slot;
 use crate::store::{FIXED_MTIME_SECONDS, Node, Store};
 
-/// The mounts of an action's inputs. Materializes the images; the sandbox copies the sources.
-pub(super) fn mount_inputs(store: &Store, limits: &action::Limits, inputs: &Inputs) -> Result<Vec<Mount>, Error> {
+/// The mounts of an action's inputs. Materializes the images; the sandbox copies the sources, and verifies those that are not yet
+/// in `verified`.
+pub(super) fn mount_inputs(
+    store: &Store,
+    limits: &action::Limits,
+    inputs: &Inputs,
+    verified: &VerifiedBlobs,
+) -> Result<Vec<Mount>, Error> {
     // Images are materialized concurrently, because an image of thousands of files is verified before its first use.
     let (images, sources) = thread::scope(|scope| {
         let image = |(at, tree): (&String, &Digest)| {
@@ -24,7 +31,7 @@ pub(super) fn mount_inputs(store: &Store, limits: &action::Limits, inputs: &Inpu
             Ok(Mount { at: at.into(), kind: MountKind::ReadOnly { source } })
         };
         let images: Vec<_> = inputs.images.iter().map(|input| scope.spawn(move || image(input))).collect();
-        let sources = sources(store, limits, inputs.root);
+        let sources = sources(store, limits, inputs.root, verified);
         (images.into_iter().map(join).collect::<Vec<Result<Mount, Error>>>(), sources)
     });
     images.into_iter().chain([sources]).collect()
@@ -35,13 +42,13 @@ fn join<T>(thread: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
 }
 
 /// The mount of the sources. They are copied, because a process may write to them.
-fn sources(store: &Store, limits: &action::Limits, root: Digest) -> Result<Mount, Error> {
+fn sources(store: &Store, limits: &action::Limits, root: Digest, verified: &VerifiedBlobs) -> Result<Mount, Error> {
     let mut entries = BTreeMap::new();
     for (path, node) in store.tree(root)?.nodes {
         let entry = match node {
             Node::File { digest, executable } => {
                 let (from, size_bytes) = (store.relative_blob_path(digest)?, digest.size_bytes());
-                TreeEntry::File { from, size_bytes, executable, blake3: Some(digest.hex()) }
+                TreeEntry::File { from, size_bytes, executable, blake3: verified.to_verify(digest.hex()) }
             }
             Node::Symlink { target } => TreeEntry::Symlink { target },
             Node::EmptyDirectory => TreeEntry::Directory,

@@ -13,6 +13,7 @@ use crate::engine::local::incremental::{self, StartingState, State};
 use crate::engine::local::output::{Captured, Output};
 use crate::engine::local::request;
 use crate::engine::local::scrub::Scrub;
+use crate::engine::local::verified_blobs::VerifiedBlobs;
 use crate::engine::runner::Running;
 use crate::engine::{CancelLevel, Error, Run, Runner};
 use crate::store::{self, Node, Store};
@@ -36,6 +37,7 @@ pub struct LocalRunner {
     spawner: OnceCell<Spawner>,
     /// Started with the first process, too.
     scrub: OnceLock<Scrub>,
+    verified: VerifiedBlobs,
 }
 
 /// The outcome of one attempt and its new incremental state.
@@ -60,7 +62,8 @@ impl LocalSettings {
 impl LocalRunner {
     /// A runner that has not started its spawner yet.
     pub fn new(store: Arc<Store>, settings: LocalSettings) -> LocalRunner {
-        LocalRunner { store, settings, spawner: OnceCell::new(), scrub: OnceLock::new() }
+        let (spawner, scrub, verified) = Default::default();
+        LocalRunner { store, settings, spawner, scrub, verified }
     }
 
     /// The spawner. The first call starts it, which takes a few milliseconds.
@@ -78,7 +81,7 @@ impl LocalRunner {
         // The spawner starts while the inputs are materialized. Its errors are reported when it is used.
         let mounts = async {
             tokio::task::block_in_place(|| {
-                request::mount_inputs(&self.store, &self.settings.platform.limits, run.inputs)
+                request::mount_inputs(&self.store, &self.settings.platform.limits, run.inputs, &self.verified)
             })
         };
         let (_, mounts) = tokio::join!(self.spawner(), mounts);
@@ -115,6 +118,7 @@ impl LocalRunner {
         let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
         let request = request::request(&self.settings, run.action, &mounts, &output.dir, run.slot);
         let ended = self.process(run, request, &output).await.map_err(|error| self.find_lost_source(run, error))?;
+        self.verified.add(&mounts);
         if self.settings.platform.limits.memory_bytes.is_some() && !ended.memory_limited {
             return Err(Error::LimitRemoved { label: policy.label.clone() });
         }
