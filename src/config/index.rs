@@ -98,6 +98,16 @@ pub fn discover(vars: &Variables, uv: &[ConfigFile], pip: &[ConfigFile]) -> Resu
     Ok(found)
 }
 
+/// The mirror of standalone interpreters in the settings of uv. Files are passed in ascending precedence.
+pub fn python_mirror(vars: &Variables, uv: &[ConfigFile]) -> Option<String> {
+    let in_file = |file: &ConfigFile| {
+        let table: toml::Table = file.text.parse().ok()?;
+        table.get("python-install-mirror")?.as_str().map(str::to_owned)
+    };
+    let var = vars.get("UV_PYTHON_INSTALL_MIRROR").filter(|mirror| !mirror.is_empty()).map(|mirror| mirror.to_string());
+    var.or_else(|| uv.iter().rev().find_map(in_file))
+}
+
 /// The default index of the crates of uv.
 pub fn default_index() -> IndexUrl {
     IndexUrl {

@@ -8,6 +8,11 @@ use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::environment;
 
+/// The images of a toolchain's trees, by mount point.
+pub fn images(mounts: &BTreeMap<String, Digest>) -> BTreeMap<String, Source> {
+    mounts.iter().map(|(at, tree)| (at.clone(), Source::Tree(*tree))).collect()
+}
+
 /// A Python interpreter and everything that it needs to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter {

@@ -11,6 +11,7 @@ pub mod interpreter;
 pub mod lock_run;
 pub mod package_markers;
 pub mod program;
+pub mod python_list_run;
 pub mod requirements;
 pub mod test_run;
 pub mod tool_run;

@@ -83,7 +83,7 @@ impl Venvs {
             return *part;
         }
         let tree = match distribution.is_wheel() {
-            true => fetch(graph, distribution, "wheel-1"),
+            true => fetch_wheel(graph, distribution),
             false => self.build(graph, distribution),
         };
         let part = [tree, self.compile(graph, distribution, tree)];
@@ -112,6 +112,11 @@ impl Venvs {
         action.command.images.insert(PART.to_owned(), Source::Output(tree));
         graph.add(Step::Run(Box::new(action)))
     }
+}
+
+/// The step that downloads and unpacks a wheel, without installing it.
+pub fn fetch_wheel(graph: &mut ActionGraph, wheel: &Distribution) -> StepId {
+    fetch(graph, wheel, "wheel-1")
 }
 
 fn fetch(graph: &mut ActionGraph, distribution: &Distribution, unpack: &'static str) -> StepId {

@@ -1,7 +1,6 @@
 //! From locked packages to files that can be fetched: which file, and from where. A lock that names only hashes is looked
 //! up in the index once; the result is cached, since the hashes pin it.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,15 +8,15 @@ use uv_normalize::PackageName;
 
 use crate::action::Location;
 use crate::config::index::Indexes;
-use crate::net::{Client, FileLink, project_url};
+use crate::net::{Client, FileLink};
 use crate::packaging::Environment;
 use crate::packaging::index::{self, ListedFile};
 use crate::packaging::lockfile::Artifact;
 use crate::packaging::resolve::{ArtifactChoice, SelectedPackage};
 use crate::plan::venv::Distribution;
 use crate::prepare::Error;
-use crate::session::Session;
 use crate::session::memo::memoized;
+use crate::session::{Session, package_pages};
 use crate::store::Store;
 
 /// Finds files for one interpreter.
@@ -111,15 +110,8 @@ impl Packages {
 
     /// The pages that may list files of a project.
     fn pages(&self, project: &str) -> impl Iterator<Item = String> {
-        let links = self.indexes.find_links.iter().map(|place| directory_url(&place.url));
-        let indexes = self.indexes.indexes.iter().map(|place| project_url(&place.url, project));
-        indexes.chain(links).collect::<Vec<_>>().into_iter()
+        package_pages(&self.indexes, project).into_iter()
     }
-}
-
-/// `find-links` may name a directory without a scheme.
-fn directory_url(place: &str) -> String {
-    if Path::new(place).is_absolute() { format!("file://{place}") } else { place.to_owned() }
 }
 
 /// Whether a file may belong to the project. A directory lists the files of many projects, and hashing all of them takes

@@ -103,12 +103,7 @@ impl Context {
     pub fn package_indexes(&self) -> Result<Indexes, Error> {
         let vars = &self.environment.vars;
         let home = self.environment.home.clone().unwrap_or_default();
-        let read = |path: PathBuf| {
-            let text = self.tracker.read_to_string(&path).ok()?;
-            Some(index::ConfigFile { path, text })
-        };
-        let uv: Vec<_> = index::uv_files(vars, &home).into_iter().filter_map(read).collect();
-        let pip: Vec<_> = index::pip_files(vars, &home).into_iter().filter_map(read).collect();
+        let (uv, pip) = (self.uv_files(), self.read_config_files(index::pip_files(vars, &home)));
         let mut found = index::discover(vars, &uv, &pip)?;
         let configured = PythonReposSettings::parse(&self.config);
         if let Some(indexes) = configured.indexes {
@@ -116,6 +111,25 @@ impl Context {
         }
         found.find_links.splice(0..0, places("find_links", configured.find_links));
         Ok(found)
+    }
+
+    /// The mirror of standalone interpreters in the user's settings of uv.
+    pub fn python_mirror(&self) -> Option<String> {
+        index::python_mirror(&self.environment.vars, &self.uv_files())
+    }
+
+    fn uv_files(&self) -> Vec<index::ConfigFile> {
+        let home = self.environment.home.clone().unwrap_or_default();
+        self.read_config_files(index::uv_files(&self.environment.vars, &home))
+    }
+
+    /// The files that exist.
+    fn read_config_files(&self, paths: Vec<PathBuf>) -> Vec<index::ConfigFile> {
+        let read = |path: PathBuf| {
+            let text = self.tracker.read_to_string(&path).ok()?;
+            Some(index::ConfigFile { path, text })
+        };
+        paths.into_iter().filter_map(read).collect()
     }
 
     /// The directory of the store.
@@ -127,6 +141,14 @@ impl Context {
         let cache = cache.or_else(|| self.environment.home.as_ref().map(|home| home.join(".cache")));
         Ok(cache.ok_or(Error::NoHome)?.join("waders"))
     }
+}
+
+/// The pages that may list the files of a project.
+pub fn package_pages(indexes: &Indexes, project: &str) -> Vec<String> {
+    // `find-links` may name a directory without a scheme.
+    let directory = |place: &str| if place.starts_with('/') { format!("file://{place}") } else { place.to_owned() };
+    let links = indexes.find_links.iter().map(|place| directory(&place.url));
+    indexes.indexes.iter().map(|place| net::project_url(&place.url, project)).chain(links).collect()
 }
 
 /// The URLs of an option of `[python-repos]`.

@@ -9,6 +9,7 @@ pub mod failure;
 mod git;
 mod load;
 pub mod memo;
+mod python_archives;
 mod repository;
 pub mod reuse;
 pub mod rewrite;
@@ -33,7 +34,7 @@ use crate::report::ExitCode;
 use crate::targets::{Address, LoadError, TargetGraph};
 use crate::tracked::Tracker;
 
-pub use context::Context;
+pub use context::{Context, package_pages};
 pub use error::Error;
 pub use repository::Repository;
 pub use services::Services;

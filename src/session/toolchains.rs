@@ -1,16 +1,15 @@
 //! The pinned system tree and interpreters of a run, installed as the settings require and recorded in `waders.lock`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::action::Source;
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, PythonSettings, SystemSettings};
-use crate::plan::interpreter::Interpreter;
-use crate::session::{self, Error, Session};
+use crate::plan::interpreter::{self, Interpreter};
+use crate::session::{self, Error, Session, python_archives};
 use crate::targets;
 use crate::toolchain::debian::providing::{package_of_library, package_of_program};
 use crate::toolchain::settings::{Machine, system_packages};
+use crate::toolchain::standalone::ListedArchive;
 use crate::toolchain::{self, Constraints, Lock, ProviderContext, Request, Toolchain, ToolchainSettings};
 
 /// The name of the lockfile in the build root.
@@ -52,37 +51,66 @@ pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain
     if constraints.is_empty() {
         return Err(Error::NoConstraints);
     }
-    let provide = if session.services.verifies_sources() { toolchain::restore } else { toolchain::provide };
     let path = session.build_root().join(LOCK);
-    let (store, client) = (session.services.open_store()?, session.context.http_client());
-    let settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
-    let frozen = session.context.is_frozen();
-    let request = Request {
-        platform: PLATFORM.to_owned(),
-        packages: system_packages(session.config()),
-        python: Some(Constraints::parse(constraints)?),
-    };
     let mut lock = Lock::load(&session.context.tracker, &path)?;
-    let phase = session.ui.console.phase("preparing the toolchain");
-    let toolchain = provide(&mut lock, &request, &ProviderContext::new(&store, &client, &settings, frozen))?;
-    drop(phase);
-    if !frozen && lock.save(&session.context.tracker, &path)? {
+    let mut settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
+    let python = Some(Constraints::parse(constraints)?);
+    let toolchain = match provide(session, &mut lock, &settings, python.clone()) {
+        Err(Error::Toolchain(toolchain::Error::NoArchiveList)) => {
+            settings.standalone.list = Some(list_archives(session, &mut lock, &settings)?);
+            provide(session, &mut lock, &settings, python)?
+        }
+        provided => provided?,
+    };
+    if !session.context.is_frozen() && lock.save(&session.context.tracker, &path)? {
         let advice = "commit it, so that everyone builds with the same toolchain";
         session.ui.note(&format!("wrote `{LOCK}`"), Some(advice));
     }
     Ok(toolchain)
 }
 
+/// Provides a toolchain and reports what the user should know about it.
+fn provide(
+    session: &mut Session,
+    lock: &mut Lock,
+    settings: &ToolchainSettings,
+    python: Option<Constraints>,
+) -> Result<Toolchain, Error> {
+    let provide = if session.services.verifies_sources() { toolchain::restore } else { toolchain::provide };
+    let (store, client) = (session.services.open_store()?, session.context.http_client());
+    let context = ProviderContext::new(&store, &client, settings, session.context.is_frozen());
+    let packages = system_packages(session.config());
+    let phase = session.ui.console.phase("preparing the toolchain");
+    let toolchain = provide(lock, &Request { platform: PLATFORM.to_owned(), packages, python }, &context)?;
+    drop(phase);
+    for notice in context.take_notices() {
+        session.ui.warn_with_hint(&notice.message, notice.hint);
+    }
+    Ok(toolchain)
+}
+
+/// The standalone interpreters that uv can download; none, with a warning, if uv cannot be asked.
+fn list_archives(
+    session: &mut Session,
+    lock: &mut Lock,
+    settings: &ToolchainSettings,
+) -> Result<Vec<ListedArchive>, Error> {
+    let system = provide(session, lock, settings, None)?;
+    python_archives::list(session, &system)?.or_else(|why| {
+        session.ui.warn(&format!("the list of standalone interpreters cannot be read: {why}"));
+        Ok(Vec::new())
+    })
+}
+
 /// The interpreter of a toolchain. `None` if the toolchain is only a system tree.
 pub fn interpreter(toolchain: &Toolchain) -> Option<Interpreter> {
     let version = toolchain.python_version.clone()?;
     let minor = version.rsplit_once('.')?.0.to_owned();
-    let images = toolchain.mounts.iter().map(|(at, tree)| (at.clone(), Source::Tree(*tree)));
     Some(Interpreter {
         python: toolchain.python.as_ref()?.to_str()?.to_owned(),
         version,
         minor,
-        images: images.collect::<BTreeMap<_, _>>(),
+        images: interpreter::images(&toolchain.mounts),
     })
 }
 
@@ -148,6 +176,7 @@ fn machine(context: &session::Context) -> Machine {
         home: environment.home.clone().unwrap_or_default(),
         path: std::env::split_paths(environment.var("PATH").unwrap_or_default()).collect(),
         pyenv_root: environment.var("PYENV_ROOT").map(PathBuf::from),
+        python_mirror: context.python_mirror(),
         tracker: context.tracker.clone(),
     }
 }

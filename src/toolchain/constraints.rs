@@ -1,7 +1,7 @@
-//! Interpreter constraints, and the selection of an interpreter: the lowest minor version that satisfies the constraints
-//! and that a provider offers. Pure.
+//! Interpreter constraints, and the selection of a version among those that a provider offers. Pure.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use uv_pep440::{Version, VersionSpecifiers};
@@ -60,18 +60,17 @@ impl Constraints {
     }
 }
 
-/// Selects a provider and a version: the lowest minor version, then the first provider in `offers`, then the highest patch
-/// version.
-pub fn select_interpreter(constraints: &Constraints, offers: &[Offer]) -> Result<(Provider, String), Error> {
-    let candidates = offers.iter().enumerate().flat_map(|(rank, offer)| {
-        let allowed = offer.versions.iter().filter(|version| constraints.allows(version));
-        allowed.filter_map(move |text| Some((Version::from_str(text).ok()?, rank, offer.provider, text)))
-    });
-    let best = candidates.min_by_key(|(version, rank, _, _)| (minor(version), *rank, Reverse(version.clone())));
-    match best {
-        Some((_, _, provider, version)) => Ok((provider, version.clone())),
-        None => Err(Error::NoInterpreter { constraints: constraints.key(), offered: describe(offers) }),
-    }
+/// Selects one of the offered versions: the lowest minor version that satisfies the constraints, and its highest patch
+/// version. `None` if no version satisfies them.
+pub fn select_version<'v>(constraints: &Constraints, versions: &'v [String]) -> Option<&'v String> {
+    let allowed = versions.iter().filter(|version| constraints.allows(version));
+    let parsed = allowed.filter_map(|text| Some((Version::from_str(text).ok()?, text)));
+    parsed.min_by_key(|(version, _)| (minor(version), Reverse(version.clone()))).map(|(_, text)| text)
+}
+
+/// The error if no offer satisfies the constraints.
+pub fn no_interpreter(constraints: &Constraints, offers: &[Offer]) -> Error {
+    Error::NoInterpreter { constraints: constraints.key(), offered: describe(offers) }
 }
 
 fn minor(version: &Version) -> (u64, u64) {
@@ -81,63 +80,68 @@ fn minor(version: &Version) -> (u64, u64) {
 
 fn describe(offers: &[Offer]) -> String {
     let descriptions = offers.iter().map(|offer| {
-        let versions = if offer.versions.is_empty() { "nothing".to_owned() } else { offer.versions.join(", ") };
+        let versions =
+            if offer.versions.is_empty() { "nothing".to_owned() } else { describe_versions(&offer.versions) };
         format!("`{}` offers {versions}", offer.provider.name())
     });
     descriptions.collect::<Vec<_>>().join("; ")
+}
+
+/// All versions, or only the minor versions if there are many.
+fn describe_versions(versions: &[String]) -> String {
+    const LIMIT: usize = 12;
+    if versions.len() <= LIMIT {
+        return versions.join(", ");
+    }
+    let minors: BTreeSet<_> = versions.iter().filter_map(|text| Some(minor(&Version::from_str(text).ok()?))).collect();
+    minors.iter().map(|(major, minor)| format!("{major}.{minor}.*")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn offers() -> Vec<Offer> {
-        let offer = |provider, versions: &[&str]| Offer {
-            provider,
-            versions: versions.iter().map(|v| v.to_string()).collect(),
-        };
-        vec![
-            offer(Provider::Debian, &["3.11.2"]),
-            offer(Provider::Standalone, &[]),
-            offer(Provider::Host, &["3.10.13", "3.11.7", "3.12.1", "3.12.4", "2.7.18"]),
-        ]
-    }
+    const VERSIONS: [&str; 5] = ["3.10.13", "3.11.7", "3.12.1", "3.12.4", "2.7.18"];
 
-    fn check(constraints: &[&str], expected: &str) {
+    fn check(constraints: &[&str], expected: Option<&str>) {
         let texts: Vec<String> = constraints.iter().map(|text| text.to_string()).collect();
-        let selected = Constraints::parse(&texts).and_then(|constraints| select_interpreter(&constraints, &offers()));
-        let selected = selected
-            .map_or_else(|error| error.to_string(), |(provider, version)| format!("{} {version}", provider.name()));
-        assert_eq!(selected, expected, "{constraints:?}");
+        let versions = VERSIONS.map(str::to_owned);
+        let constraints = Constraints::parse(&texts).unwrap();
+        assert_eq!(select_version(&constraints, &versions).map(String::as_str), expected, "{texts:?}");
     }
 
     #[test]
-    fn the_lowest_minor_wins_then_the_order_of_providers_then_the_highest_patch() {
-        check(&["CPython>=3.11,<4"], "debian 3.11.2");
-        check(&[">=3.9"], "host 3.10.13");
-        check(&["==3.12.*"], "host 3.12.4");
-        check(&["CPython==3.12.*", "CPython==3.11.*"], "debian 3.11.2");
-        check(&["CPython==2.7.*"], "host 2.7.18");
-        check(&["PyPy", "CPython >=3.11"], "debian 3.11.2");
-    }
-
-    #[test]
-    fn an_exact_version_comes_from_the_provider_that_offers_it() {
-        check(&["==3.11.7"], "host 3.11.7");
-        check(&["==3.12.1"], "host 3.12.1");
+    fn the_lowest_minor_wins_then_the_highest_patch() {
+        check(&["CPython>=3.11,<4"], Some("3.11.7"));
+        check(&[">=3.9"], Some("3.10.13"));
+        check(&["==3.12.*"], Some("3.12.4"));
+        check(&["CPython==3.12.*", "CPython==3.11.*"], Some("3.11.7"));
+        check(&["CPython==2.7.*"], Some("2.7.18"));
+        check(&["PyPy", "CPython >=3.12"], Some("3.12.4"));
+        check(&["==3.12.1"], Some("3.12.1"));
+        check(&["==3.11.9"], None);
+        check(&["PyPy"], None);
     }
 
     #[test]
     fn an_unsatisfied_constraint_is_reported_with_the_offers() {
-        let offered = "`debian` offers 3.11.2; `standalone` offers nothing; `host` offers 3.10.13, 3.11.7, 3.12.1, 3.12.4, 2.7.18";
-        check(&["==3.11.9"], &format!("no interpreter satisfies `==3.11.9`: {offered}"));
-        check(&["PyPy"], &format!("no interpreter satisfies `PyPy`: {offered}"));
+        let offer = |provider, versions: &[String]| Offer { provider, versions: versions.to_vec() };
+        let many: Vec<String> = (0..9).flat_map(|patch| [format!("3.9.{patch}"), format!("3.12.{patch}")]).collect();
+        let offers = [
+            offer(Provider::Debian, &["3.11.2".to_owned()]),
+            offer(Provider::Standalone, &many),
+            offer(Provider::Host, &[]),
+        ];
+        let error = no_interpreter(&Constraints::parse(&["==3.8.*".to_owned()]).unwrap(), &offers);
+        let offered = "`debian` offers 3.11.2; `standalone` offers 3.9.*, 3.12.*; `host` offers nothing";
+        assert_eq!(error.to_string(), format!("no interpreter satisfies `==3.8.*`: {offered}"));
     }
 
     #[test]
     fn invalid_constraints_are_refused() {
         for text in ["CPython 3.9", "Jython>=2", ">=x"] {
-            check(&[text], &format!("invalid interpreter constraint `{text}`"));
+            let error = Constraints::parse(&[text.to_owned()]).unwrap_err();
+            assert_eq!(error.to_string(), format!("invalid interpreter constraint `{text}`"));
         }
     }
 

@@ -86,6 +86,9 @@ pub enum Error {
     /// A required library does not exist.
     #[error("`{file}` requires `{library}`, which is neither in the system tree nor on this machine")]
     LibraryMissing { file: String, library: String },
+    /// The list of standalone archives has not been read.
+    #[error("the list of standalone interpreters has not been read")]
+    NoArchiveList,
     /// A standalone archive has unexpected content.
     #[error("cannot use the interpreter archive `{url}`: {why}")]
     Standalone { url: String, why: String },
@@ -138,12 +141,11 @@ impl Error {
             }
             Error::PackageGone { .. } => "check the network, and `mirror` in the section `[system]` of `waders.toml`",
             Error::NoInterpreter { .. } => {
-                "widen `interpreter_constraints`, install such an interpreter with pyenv (provider `host`), or set \
-                 `standalone_url_template` and `standalone_versions` in the section `[toolchain]`"
+                "widen `interpreter_constraints`, or install such an interpreter with pyenv (provider `host`)"
             }
             Error::HostGone { .. } => {
-                "install exactly this version, for example with pyenv, or delete its record from `waders.lock`; interpreters of \
-                 the provider `host` are not portable"
+                "delete its record from `waders.lock` to lock an interpreter of a portable provider, or install exactly this \
+                 version where the current user can read it, for example with pyenv"
             }
             Error::LibraryTooOld { .. } => {
                 "this interpreter was built for a newer system: set `suite` in the section `[system]` to a newer release"

@@ -18,11 +18,11 @@ mod system_tree;
 #[cfg(test)]
 mod tests;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use constraints::{Constraints, Offer, select_interpreter};
+pub use constraints::{Constraints, Offer};
 pub use error::Error;
 pub use lock::{Lock, LockedFile, Provider, Record};
 pub use provide::{provide, restore};
@@ -107,6 +107,7 @@ pub struct ProviderContext<'c> {
     /// Refuse to change the lock.
     pub frozen: bool,
     archive: OnceCell<Archive>,
+    notices: RefCell<Vec<Notice>>,
 }
 
 impl<'c> ProviderContext<'c> {
@@ -117,6 +118,20 @@ impl<'c> ProviderContext<'c> {
         settings: &'c ToolchainSettings,
         frozen: bool,
     ) -> ProviderContext<'c> {
-        ProviderContext { store, net, settings, frozen, archive: OnceCell::new() }
+        ProviderContext { store, net, settings, frozen, archive: OnceCell::new(), notices: RefCell::default() }
     }
+
+    /// What the user should know about the interpreters that were locked since the last call.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.notices.take()
+    }
+}
+
+/// A warning about an interpreter that was locked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The warning.
+    pub message: String,
+    /// What the user can do about it.
+    pub hint: &'static str,
 }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use super::debian::{self, Archive};
 use super::lock::{Lock, Provider, Record};
 use super::{
-    Constraints, Error, Offer, ProviderContext, Request, Toolchain, host, prefix, select_interpreter, standalone,
+    Constraints, Error, Notice, Offer, ProviderContext, Request, Toolchain, constraints, host, prefix, standalone,
 };
-use crate::base::{Digest, RelPath, sandbox_paths};
+use crate::base::{Digest, ErrorKind, RelPath, sandbox_paths};
 use crate::store::{self, Entry};
 
 /// The directories of a toolchain's tree that are mounted, besides those in `toolchain/`.
@@ -98,31 +98,81 @@ fn python_record(
     if context.frozen {
         return Err(Error::Frozen { why: format!("is out of date: it has no interpreter for `{key}`") });
     }
-    let offers = offers(&request.platform, context)?;
-    let (provider, version) = select_interpreter(constraints, &offers)?;
-    let is_selected = |record: &&Record| record.provider == provider && record.version == version;
-    let locked = lock.records().iter().filter(is_python).find(is_selected).cloned();
-    let mut record = match locked {
-        Some(record) => record,
-        None => lock_python(provider, &version, system, context)?,
-    };
+    let mut record = choose_python(lock, constraints, system, context)?;
     record.wanted.push(key);
     record.wanted.sort();
     lock.insert(record.clone());
     Ok(record)
 }
 
-fn offers(platform: &str, context: &ProviderContext<'_>) -> Result<Vec<Offer>, Error> {
+/// The interpreter of the first provider that offers a version for the constraints. Later providers are queried only if the
+/// earlier ones offer none, or if an archive cannot be downloaded.
+fn choose_python(
+    lock: &Lock,
+    constraints: &Constraints,
+    system: &Record,
+    context: &ProviderContext<'_>,
+) -> Result<Record, Error> {
+    let mut offers = Vec::new();
+    let mut unavailable: Option<Error> = None;
+    for provider in &context.settings.providers {
+        let offer = offer(*provider, &system.platform, context)?;
+        if let Some(version) = constraints::select_version(constraints, &offer.versions) {
+            let is_selected = |record: &&Record| {
+                record.name == "python"
+                    && record.platform == system.platform
+                    && record.provider == *provider
+                    && record.version == *version
+            };
+            if let Some(record) = lock.records().iter().find(is_selected) {
+                return Ok(record.clone());
+            }
+            match lock_python(*provider, version, system, context) {
+                Ok(record) => {
+                    context.notices.borrow_mut().extend(unavailable.as_ref().map(unavailable_notice));
+                    context.notices.borrow_mut().extend(portability_notice(&record));
+                    return Ok(record);
+                }
+                // Unlike the package archive, which every system tree needs, the server of standalone archives may be blocked.
+                Err(error) if *provider == Provider::Standalone && error.kind() == ErrorKind::Unavailable => {
+                    unavailable = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        offers.push(offer);
+    }
+    Err(unavailable.unwrap_or_else(|| constraints::no_interpreter(constraints, &offers)))
+}
+
+fn unavailable_notice(error: &Error) -> Notice {
+    let causes: Vec<String> = std::iter::successors(std::error::Error::source(error), |cause| cause.source())
+        .map(ToString::to_string)
+        .collect();
+    let message = [vec![format!("another provider is used: {error}")], causes].concat().join(": ");
+    Notice { message, hint: "check the network, or set `UV_PYTHON_INSTALL_MIRROR` to a mirror of the archives" }
+}
+
+/// A warning about an interpreter that other machines cannot provide.
+fn portability_notice(record: &Record) -> Option<Notice> {
+    (record.provider == Provider::Host).then(|| Notice {
+        message: format!(
+            "`waders.lock` contains Python {} as a copy of an interpreter of this machine: on other machines, and for users \
+             who cannot read that interpreter, the lock cannot be used",
+            record.version
+        ),
+        hint: "the providers `debian` and `standalone` are portable: see `[toolchain] providers`",
+    })
+}
+
+fn offer(provider: Provider, platform: &str, context: &ProviderContext<'_>) -> Result<Offer, Error> {
     let settings = context.settings;
-    let offer = |provider: &Provider| {
-        let versions = match provider {
-            Provider::Debian => context.archive(platform)?.interpreters()?.into_values().collect(),
-            Provider::Standalone => settings.standalone.offered_versions(),
-            Provider::Host => host::find_interpreters(&settings.host).into_iter().map(|found| found.version).collect(),
-        };
-        Ok(Offer { provider: *provider, versions })
+    let versions = match provider {
+        Provider::Debian => context.archive(platform)?.interpreters()?.into_values().collect(),
+        Provider::Standalone => settings.standalone.offered_versions(platform)?,
+        Provider::Host => host::find_interpreters(&settings.host).into_iter().map(|found| found.version).collect(),
     };
-    settings.providers.iter().map(offer).collect()
+    Ok(Offer { provider, versions })
 }
 
 fn lock_python(

@@ -20,6 +20,8 @@ pub struct Machine {
     pub path: Vec<PathBuf>,
     /// The value of `PYENV_ROOT`, if it is set.
     pub pyenv_root: Option<PathBuf>,
+    /// The mirror of standalone interpreters in the settings of uv, if it is set.
+    pub python_mirror: Option<String>,
     /// Records the files of the machine that are read.
     pub tracker: Tracker,
 }
@@ -44,6 +46,8 @@ impl ToolchainSettings {
             standalone: StandaloneSettings {
                 url_template: toolchain.standalone_url_template,
                 versions: toolchain.standalone_versions,
+                mirror: machine.python_mirror.clone(),
+                list: None,
             },
             host: HostSettings { versions_dirs: vec![versions_dir(machine)], path: machine.path.clone() },
         })
@@ -89,6 +93,7 @@ mod tests {
             home: root.join("home"),
             path: Vec::new(),
             pyenv_root: None,
+            python_mirror: None,
             tracker: Tracker::default(),
         }
     }

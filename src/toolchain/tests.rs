@@ -210,6 +210,7 @@ fn the_first_download_of_a_standalone_archive_is_locked() {
     fixture.settings.standalone = StandaloneSettings {
         url_template: Some(server.url("/{build}/cpython-{version}-{arch}.tar.gz")),
         versions: vec!["3.12.7+20241016".to_owned()],
+        ..StandaloneSettings::default()
     };
     let provided = fixture.provide_with(&["dash"], Some("==3.12.*"), false).unwrap();
     assert_eq!(provided.python, Some(PathBuf::from("/toolchain/python3.12/bin/python3.12")));
@@ -236,9 +237,87 @@ fn a_standalone_archive_without_the_interpreter_is_refused() {
     let mut fixture = Fixture::new();
     let (_, server) = serve_interpreter("python/bin/python3.11");
     let url_template = Some(server.url("/{version}.tar.gz"));
-    fixture.settings.standalone = StandaloneSettings { url_template, versions: vec!["3.12.7".to_owned()] };
+    let versions = vec!["3.12.7".to_owned()];
+    fixture.settings.standalone = StandaloneSettings { url_template, versions, ..StandaloneSettings::default() };
     let error = fixture.provide_with(&["dash"], Some("==3.12.*"), false).unwrap_err();
     assert!(error.to_string().contains("`bin/python3.12` is missing"), "{error}");
+}
+
+/// The list of uv with one archive, at the address of the server.
+fn list_of(server: &Server) -> Vec<standalone::ListedArchive> {
+    let entry = serde_json::json!({
+        "version": "3.12.7", "url": server.url("/20241016/cpython-3.12.7%2B20241016.tar.gz"), "os": "linux",
+        "arch": "x86_64", "libc": "gnu", "variant": "default", "implementation": "cpython",
+    });
+    standalone::parse_list(serde_json::json!([entry]).to_string().as_bytes()).unwrap()
+}
+
+/// A host interpreter that can be copied: its program needs no libraries.
+fn write_host_interpreter(fixture: &mut Fixture, version: &str) {
+    let minor = prefix::minor(version);
+    let prefix = fixture.path("versions").join(version);
+    for (path, content) in [
+        (format!("lib/python{minor}/os.py"), Vec::new()),
+        (format!("bin/python{minor}"), format!("\x7fELF\0{version}\0").into_bytes()),
+    ] {
+        let path = prefix.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    fixture.settings.host.versions_dirs = vec![fixture.path("versions")];
+}
+
+fn locked_provider(fixture: &Fixture) -> Provider {
+    fixture.lock.records().iter().find(|record| record.name == "python").unwrap().provider
+}
+
+#[test]
+fn an_archive_in_the_list_of_uv_is_locked_and_restored() {
+    let mut fixture = Fixture::new();
+    let error = fixture.provide_with(&["dash"], Some("==3.12.*"), false).unwrap_err();
+    assert!(matches!(error, Error::NoArchiveList));
+
+    let (_, server) = serve_interpreter("python/bin/python3.12");
+    fixture.settings.standalone.list = Some(list_of(&server));
+    let provided = fixture.provide_with(&["dash"], Some("==3.12.*"), false).unwrap();
+    assert_eq!(provided.python_version.as_deref(), Some("3.12.7"));
+    assert!(provided.portable);
+    assert!(!fixture.lock.to_string().contains("127.0.0.1"), "the lock names no host");
+
+    let (_, mirror) = serve_interpreter("python/bin/python3.12");
+    fixture.settings.standalone = StandaloneSettings { mirror: Some(mirror.url("/")), ..Default::default() };
+    fixture.use_empty_store();
+    assert_eq!(fixture.provide_with(&["dash"], Some("==3.12.*"), true).unwrap(), provided);
+    assert_eq!(mirror.requests()[0].path, "/20241016/cpython-3.12.7%2B20241016.tar.gz");
+}
+
+#[test]
+fn portable_providers_are_preferred_to_the_host() {
+    let mut fixture = Fixture::new();
+    write_host_interpreter(&mut fixture, "3.9.1");
+    fixture.provide_with(&["dash"], Some(">=3.9"), false).unwrap();
+    assert_eq!(locked_provider(&fixture), Provider::Debian);
+}
+
+#[test]
+fn the_host_is_used_with_a_warning_if_no_other_provider_can_be_used() {
+    let mut fixture = Fixture::new();
+    write_host_interpreter(&mut fixture, "3.12.1");
+    let server = Server::start(|_| reply(404, &[], b""));
+    fixture.settings.standalone.list = Some(list_of(&server));
+    let request = Request {
+        platform: "linux-x86_64".to_owned(),
+        packages: vec!["dash".to_owned()],
+        python: Some(Constraints::parse(&["==3.12.*".to_owned()]).unwrap()),
+    };
+    let context = ProviderContext::new(&fixture.store, &fixture.net, &fixture.settings, false);
+    let provided = provide(&mut fixture.lock, &request, &context).unwrap();
+    assert_eq!(provided.python_version.as_deref(), Some("3.12.1"));
+    let notices: Vec<String> = context.take_notices().into_iter().map(|notice| notice.message).collect();
+    assert!(notices[0].starts_with("another provider is used: "), "{notices:?}");
+    assert!(notices[1].starts_with("`waders.lock` contains Python 3.12.1 as a copy"), "{notices:?}");
+    provide(&mut fixture.lock, &request, &context).unwrap();
+    assert_eq!(context.take_notices(), [], "a locked interpreter causes no warning");
 }
 
 #[test]

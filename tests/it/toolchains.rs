@@ -27,7 +27,7 @@ fn settings(mirror: &str) -> ToolchainSettings {
             keyring_dirs: vec![PathBuf::from("/usr/share/keyrings")],
             ..debian::DebianSettings::default()
         },
-        standalone: standalone::StandaloneSettings::default(),
+        standalone: standalone::StandaloneSettings { list: Some(Vec::new()), ..Default::default() },
         host: host::HostSettings { versions_dirs: versions_dirs(), path: Vec::new() },
     }
 }

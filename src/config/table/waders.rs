@@ -16,11 +16,11 @@ pub const SCOPES: &[Scope] = &[
             ),
             text(
                 "standalone_url_template",
-                "The URL of standalone builds. `{version}`, `{build}` and `{arch}` are replaced.",
+                "The URL of standalone builds, instead of the list of uv. `{version}`, `{build}` and `{arch}` are replaced.",
             ),
             texts(
                 "standalone_versions",
-                "The available standalone builds, as `3.12.7+20241016` or without the build number.",
+                "The builds at `standalone_url_template`, as `3.12.7+20241016` or without the build number.",
             ),
         ],
     ),
