@@ -53,6 +53,9 @@ impl<'a> Evaluator<'a, '_> {
         if let Some(term) = frame.get(name) {
             return Ok(Some(term));
         }
+        if name == "PANTS_VERSION" {
+            return Ok(Some(Term::Version(self.context.pants_version.into())));
+        }
         if let Some(builtin) = builtins::BUILTIN_NAMES.iter().find(|known| **known == name) {
             return Ok(Some(Term::Builtin(builtin)));
         }
@@ -159,6 +162,7 @@ impl<'a> Evaluator<'a, '_> {
         let frame = Frame::inside(&function.frame);
         self.bind(function, &frame, positional, named, at)?;
         let caller = (self.source, self.consumed, self.call_site);
+        let is_outermost = self.call_site.is_none();
         (self.source, self.consumed, self.call_site) = (function.source, 0, self.call_site.or(Some(at)));
         let result = match function.body {
             Body::Expression(body) => self.expr(body, &frame),
@@ -170,7 +174,20 @@ impl<'a> Evaluator<'a, '_> {
             },
         };
         (self.source, self.consumed, self.call_site) = caller;
-        result
+        match result {
+            Err(Stop::Error(diagnostic)) if is_outermost => Err(Stop::Error(Box::new(self.at_call(*diagnostic, at)))),
+            result => result,
+        }
+    }
+
+    /// Moves an error inside a macro of a prelude to the call in the BUILD file: the macro alone does not show which
+    /// files are affected.
+    fn at_call(&self, diagnostic: Diagnostic, at: TextSize) -> Diagnostic {
+        if diagnostic.file == self.entry.file {
+            return diagnostic;
+        }
+        let inside = (diagnostic.file.clone(), diagnostic.place);
+        Diagnostic { file: self.out_file(), place: self.entry.place(at), ..diagnostic }.in_macro(Some(&inside))
     }
 
     fn bind(
@@ -242,6 +259,7 @@ impl<'a> Evaluator<'a, '_> {
         if !known {
             let file = &self.out_file();
             let warning = Diagnostic::unknown(file, place, "target type", &format!("`{kind}`"));
+            let warning = warning.in_macro(self.place_in_macro(at).as_ref());
             self.out.diagnostics.push(warning.did_you_mean((self.context.nearest_kind)(kind)));
         }
         let mut fields = self.fields(kind, named, at)?;
@@ -251,7 +269,8 @@ impl<'a> Evaluator<'a, '_> {
             Some(_) => return Err(self.error(at, format!("the name of a `{kind}` must be a string"))),
         };
         let defaults_before = self.out.defaults.len();
-        self.out.targets.push(TargetDecl { kind: kind.to_owned(), name, fields, place, defaults_before });
+        let (kind, macro_place) = (kind.to_owned(), self.place_in_macro(at));
+        self.out.targets.push(TargetDecl { kind, name, fields, place, macro_place, defaults_before });
         Ok(Term::None)
     }
 
@@ -330,6 +349,11 @@ impl<'a> Evaluator<'a, '_> {
     /// same for all its callers.
     fn place_of_call(&self, at: TextSize) -> crate::base::text::Place {
         self.entry.place(self.call_site.unwrap_or(at))
+    }
+
+    /// The position in the file of a prelude, while a macro of that file runs.
+    fn place_in_macro(&self, at: TextSize) -> Option<(crate::base::RelPath, crate::base::text::Place)> {
+        (self.source.file != self.entry.file).then(|| (self.source.file.clone(), self.source.place(at)))
     }
 
     fn out_file(&self) -> crate::base::RelPath {

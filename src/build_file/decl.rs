@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::build_file::{Diagnostic, Value};
 
@@ -19,6 +20,8 @@ pub struct TargetDecl {
     pub fields: BTreeMap<String, Value>,
     /// The position of the call in the BUILD file, even if a macro declares the target.
     pub place: Place,
+    /// The position of the call in the macro that declares the target, if a macro of a prelude does.
+    pub macro_place: Option<(RelPath, Place)>,
     /// Number of `__defaults__` calls before this declaration in the file. Later calls do not apply to it.
     pub defaults_before: usize,
 }

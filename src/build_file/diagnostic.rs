@@ -66,6 +66,14 @@ impl Diagnostic {
         self
     }
 
+    /// Adds the position inside a macro to the message, if a macro caused the diagnostic.
+    pub fn in_macro(mut self, inside: Option<&(RelPath, Place)>) -> Diagnostic {
+        if let Some((file, place)) = inside {
+            self.message.push_str(&format!(" (in a macro, at {file}:{place})"));
+        }
+        self
+    }
+
     /// Adds the hint `did you mean …` if there is a similar known name.
     pub fn did_you_mean(self, nearest: Option<&str>) -> Diagnostic {
         match nearest {

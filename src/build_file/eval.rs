@@ -31,6 +31,8 @@ pub struct Context<'c> {
     pub kinds: &'c (dyn Fn(&str) -> bool + Sync),
     /// The known target type that is most similar to an unknown name.
     pub nearest_kind: &'c (dyn Fn(&str) -> Option<&'static str> + Sync),
+    /// The value of `PANTS_VERSION`: the release of Pants that the repository is for.
+    pub pants_version: &'c str,
     /// Implements `env("NAME")`.
     pub env: &'c (dyn Fn(&str) -> Option<String> + Sync),
     /// Implements `open("path")`: takes a path from the build root; returns the text, or why it cannot be read.

@@ -9,7 +9,7 @@ const MAX_WIDTH: usize = 10_000;
 /// The text that `str()` returns.
 pub fn text(term: &Term<'_>) -> String {
     match term {
-        Term::Str(text) | Term::Path(text) | Term::Symbol(text) => text.to_string(),
+        Term::Str(text) | Term::Path(text) | Term::Version(text) | Term::Symbol(text) => text.to_string(),
         _ => repr(term),
     }
 }
@@ -55,6 +55,7 @@ fn write_repr(term: &Term<'_>, depth: usize, out: &mut String) {
             }
             out.push('}');
         }
+        Term::Version(text) => out.push_str(&format!("<Version({})>", quoted(text))),
         Term::Path(text) | Term::Symbol(text) | Term::File(text) => out.push_str(text),
         Term::Object(object) => out.push_str(&format!("{}(…)", object.kind)),
         Term::Builtin(name) => out.push_str(name),

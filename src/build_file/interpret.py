@@ -6,9 +6,11 @@ the request, the second that of the response. Both are JSON; `interpret.rs` desc
 
 import ast
 import builtins
+import functools
 import io
 import json
 import pathlib
+import re
 import sys
 import typing
 
@@ -51,6 +53,36 @@ class Field:
     """A field of a target type, as in `python_sources.tags.default`."""
 
     default = None
+
+
+@functools.total_ordering
+class Version:
+    """The release of Pants that the repository is for. It compares with strings by the order of versions (PEP 440)."""
+
+    STAGES = {"dev": -4, "a": -3, "b": -2, "rc": -1}
+
+    def __init__(self, text):
+        self.text = str(text)
+        release, *rest = re.split(r"[.-]?(?=dev|a|b|rc)", self.text, maxsplit=1)
+        self.release = tuple(int(number) for number in release.split("."))
+        stage, number = re.fullmatch(r"([a-z]+)\.?(\d*).*", rest[0]).groups() if rest else ("", "")
+        self.order = (tuple(self.release) + (0, 0, 0))[:3], self.STAGES.get(stage, 0), int(number or 0)
+
+    major = property(lambda self: self.order[0][0])
+    minor = property(lambda self: self.order[0][1])
+    micro = property(lambda self: self.order[0][2])
+
+    def __str__(self):
+        return self.text
+
+    def __hash__(self):
+        return hash(self.order)
+
+    def __eq__(self, other):
+        return self.order == Version(other).order
+
+    def __lt__(self, other):
+        return self.order < Version(other).order
 
 
 class Object:
@@ -98,6 +130,7 @@ class File:
             names[name] = Kind(name, True, self)
         for name in self.request["objects"]:
             names[name] = constructor(name)
+        names["PANTS_VERSION"] = Version(self.request["pants_version"])
         names["env"] = self.env
         names["build_file_dir"] = lambda: pathlib.PurePosixPath(self.path).parent
         names["__defaults__"] = self.set_defaults

@@ -24,6 +24,8 @@ pub struct EvaluationRequest {
     pub preludes: Vec<RelPath>,
     /// All known target types.
     pub kinds: Vec<&'static str>,
+    /// The value of `PANTS_VERSION`.
+    pub pants_version: String,
 }
 
 /// Inputs that an evaluation used but the request did not contain.
@@ -61,6 +63,7 @@ impl EvaluationRequest {
             "files": list(paths(&mut self.files.iter())),
             "preludes": list(paths(&mut self.preludes.iter())),
             "kinds": self.kinds,
+            "pants_version": self.pants_version,
             "objects": OBJECTS,
             "env": env,
             "open": list(paths(&mut open.iter())),
@@ -114,7 +117,8 @@ fn target_decl(json: &Json) -> Option<TargetDecl> {
         Some(name) => Some(name.as_str()?.to_owned()),
     };
     let kind = json["kind"].as_str()?.to_owned();
-    Some(TargetDecl { kind, name, fields, place: place(json)?, defaults_before: number(&json["after"])? })
+    let (place, defaults_before) = (place(json)?, number(&json["after"])?);
+    Some(TargetDecl { kind, name, fields, place, macro_place: None, defaults_before })
 }
 
 fn defaults_call(json: &Json) -> Option<DefaultsCall> {

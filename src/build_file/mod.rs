@@ -10,6 +10,7 @@ mod eval;
 mod expr;
 mod format;
 pub mod interpret;
+mod locate;
 mod methods;
 mod names;
 mod operators;
@@ -23,6 +24,7 @@ pub use crate::base::Severity;
 pub use decl::{BuildFile, DefaultsCall, GROUP_PREFIX, RulesCall, TargetDecl};
 pub use diagnostic::{Diagnostic, Topic};
 pub use eval::{Context, evaluate};
+pub use locate::locate;
 pub use source::{MAX_BYTES, Source, may_affect_subdirectories};
 pub use value::{Object, Value};
 

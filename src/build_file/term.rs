@@ -1,10 +1,13 @@
 //! The values of the evaluator. Unlike `Value`, they are mutable and callable, and live for one evaluation only.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::str::FromStr;
 
 use ruff_python_ast::{Expr, Parameters, Stmt};
+use uv_pep440::Version;
 
 use crate::build_file::source::Source;
 use crate::build_file::value::{self, Value};
@@ -30,6 +33,8 @@ pub enum Term<'a> {
     Path(Rc<str>),
     /// An open file, as `open()` returns it: its whole text.
     File(Rc<str>),
+    /// A release of Pants, which compares with strings by the order of versions.
+    Version(Rc<str>),
     /// The name of a target type or object constructor.
     Symbol(Rc<str>),
     Builtin(&'static str),
@@ -192,6 +197,7 @@ impl<'a> Term<'a> {
             Term::Object(_) => "object",
             Term::Path(_) => "path",
             Term::File(_) => "file",
+            Term::Version(_) => "version",
             Term::Symbol(_) => "target type",
             Term::Builtin(_) | Term::Method(_) | Term::Function(_) => "function",
         }
@@ -222,7 +228,7 @@ impl<'a> Term<'a> {
         equal(self, other, 0)
     }
 
-    pub fn compare(&self, other: &Term<'a>) -> Option<std::cmp::Ordering> {
+    pub fn compare(&self, other: &Term<'a>) -> Option<Ordering> {
         compare(self, other, 0)
     }
 
@@ -244,6 +250,10 @@ fn equal<'a>(left: &Term<'a>, right: &Term<'a>, depth: usize) -> bool {
         (Term::None, Term::None) => true,
         (Term::Str(left), Term::Str(right)) | (Term::Path(left), Term::Path(right)) => left == right,
         (Term::Symbol(left), Term::Symbol(right)) => left == right,
+        (Term::Version(left), Term::Version(right) | Term::Str(right)) => {
+            compare_versions(left, right).is_some_and(Ordering::is_eq)
+        }
+        (Term::Str(left), Term::Version(right)) => compare_versions(left, right).is_some_and(Ordering::is_eq),
         (Term::List(left), Term::List(right)) | (Term::Tuple(left), Term::Tuple(right)) => all(left, right),
         (Term::Set(left), Term::Set(right)) => {
             left.len() == right.len() && left.to_vec().iter().all(|item| right.contains(item))
@@ -259,13 +269,15 @@ fn equal<'a>(left: &Term<'a>, right: &Term<'a>, depth: usize) -> bool {
     }
 }
 
-fn compare<'a>(left: &Term<'a>, right: &Term<'a>, depth: usize) -> Option<std::cmp::Ordering> {
+fn compare<'a>(left: &Term<'a>, right: &Term<'a>, depth: usize) -> Option<Ordering> {
     if depth > MAX_DEPTH {
         return None;
     }
     match (left, right) {
         (Term::Str(left), Term::Str(right)) | (Term::Path(left), Term::Path(right)) => Some(left.cmp(right)),
         (Term::Int(left), Term::Int(right)) => Some(left.cmp(right)),
+        (Term::Version(left), Term::Version(right) | Term::Str(right)) => compare_versions(left, right),
+        (Term::Str(left), Term::Version(right)) => compare_versions(left, right),
         (Term::List(left), Term::List(right)) | (Term::Tuple(left), Term::Tuple(right)) => {
             let (left, right) = (left.0.borrow(), right.0.borrow());
             for (left, right) in left.iter().zip(right.iter()) {
@@ -280,6 +292,11 @@ fn compare<'a>(left: &Term<'a>, right: &Term<'a>, depth: usize) -> Option<std::c
     }
 }
 
+/// The order of two versions (PEP 440). `None` if one is invalid.
+fn compare_versions(left: &str, right: &str) -> Option<Ordering> {
+    Some(Version::from_str(left).ok()?.cmp(&Version::from_str(right).ok()?))
+}
+
 fn to_value(term: &Term<'_>, depth: usize) -> Option<Value> {
     if depth > MAX_DEPTH {
         return None;
@@ -290,7 +307,9 @@ fn to_value(term: &Term<'_>, depth: usize) -> Option<Value> {
         Term::Bool(value) => Value::Bool(*value),
         Term::Int(value) => Value::Int(*value),
         Term::Float(value) => Value::Float(*value),
-        Term::Str(text) | Term::Path(text) | Term::File(text) | Term::Symbol(text) => Value::Str(text.to_string()),
+        Term::Str(text) | Term::Path(text) | Term::File(text) | Term::Version(text) | Term::Symbol(text) => {
+            Value::Str(text.to_string())
+        }
         Term::List(items) | Term::Set(items) => Value::List(values(&items.0.borrow())?),
         Term::Tuple(items) => Value::Tuple(values(&items.0.borrow())?),
         Term::Dict(items) => {

@@ -59,6 +59,14 @@ impl Value {
         }
     }
 
+    /// An object.
+    pub fn as_object(&self) -> Option<&Object> {
+        match self {
+            Value::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
     /// The items of a list or tuple.
     pub fn items(&self) -> Option<&[Value]> {
         match self {

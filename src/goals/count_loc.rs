@@ -10,16 +10,14 @@ use crate::base::line_count::{Language, LineCount};
 use crate::config::typed::CountLocSettings;
 use crate::goals::Error;
 use crate::goals::output;
-use crate::session::{Session, Verdict, selection};
-use crate::{report, targets};
+use crate::report;
+use crate::session::{Session, Verdict};
 
 const GOAL: &str = "count-loc";
 
 /// Runs the goal.
 pub fn run(session: &mut Session) -> Result<Verdict, Error> {
-    let graph = session.load_graph()?;
-    let root = session.build_root().to_string_lossy().into_owned();
-    let files = targets::select::select_files(&graph, &selection::specs(session)?, &session.context.cwd()?, &root)?;
+    let files = session.select_files()?;
     let counts = counts(session, &files);
     let text = match CountLocSettings::parse(session.config()).json {
         true => report::pretty(&json(&counts), 2) + "\n",

@@ -1,6 +1,6 @@
 //! `tailor`: adds missing targets to BUILD files. `targets::missing` finds them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
@@ -63,7 +63,7 @@ fn check_name(session: &Session, name: &str) -> Result<(), Error> {
 
 /// The missing targets of the directories of selected files.
 fn find_missing(session: &mut Session) -> Result<Vec<MissingTarget>, Error> {
-    let dirs: BTreeSet<RelPath> = session.select_files()?.iter().filter_map(RelPath::parent).collect();
+    let dirs = selection::selected_dirs(session)?;
     let (graph, roots) = (session.load_graph()?, session.find_source_roots()?);
     let root = session.build_root().to_owned();
     let tracker = session.context.tracker.clone();

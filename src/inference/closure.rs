@@ -46,6 +46,8 @@ pub struct Closure<'a> {
     pub definitions: Vec<&'a Address>,
     /// Packages that the root targets need as built files: `runtime_package_dependencies` and the like.
     pub packages: Vec<&'a Address>,
+    /// Targets whose sources are outputs of a command or downloads. Their generation is not implemented yet.
+    pub generated: Vec<&'a Address>,
     /// The files of `relocated_files` targets: original path, new path.
     pub relocated: BTreeSet<(&'a RelPath, RelPath)>,
 }
@@ -142,6 +144,9 @@ impl<'a> Closures<'a> {
             if Language::from_target(target).is_some_and(|language| self.settings.codegen(language).python) {
                 closure.definitions.push(&target.address);
             }
+            if generates_sources(target) {
+                closure.generated.push(&target.address);
+            }
             if is_python_source(target) || matches!(target.kind.as_str(), kind::PYTHON_REQUIREMENT | kind::PEX_BINARY) {
                 closure.resolves.insert(resolve_of(target, self.settings));
             }
@@ -153,14 +158,28 @@ impl<'a> Closures<'a> {
     }
 
     fn relocated(&self, target: &Target) -> Vec<(&'a RelPath, RelPath)> {
+        self.outputs(target, 0)
+    }
+
+    /// The files that a target puts into sandboxes, with their paths there. Files that `relocated_files` moves may be moved
+    /// again.
+    fn outputs(&self, target: &Target, depth: usize) -> Vec<(&'a RelPath, RelPath)> {
+        let Some(target) = self.graph.get(&target.address) else { return Vec::new() };
+        if target.kind != "relocated_files" {
+            return target.sources.iter().map(|file| (file, file.clone())).collect();
+        }
+        if depth > MAX_RELOCATIONS {
+            return Vec::new();
+        }
         let dir = |field| {
             let text = target.fields.get(field).and_then(Value::as_str).unwrap_or_default();
-            RelPath::parse(text).unwrap_or_default()
+            RelPath::root().resolve(text).unwrap_or_default()
         };
         let (from, to) = (dir("src"), dir("dest"));
         let originals = self.dependencies.special(&target.address).into_iter();
-        let files = originals.filter_map(|original| self.graph.get(original)).flat_map(|original| &original.sources);
-        files.filter_map(|file| Some((file, to.join(&file.strip_prefix(&from)?)))).collect()
+        let originals = originals.filter_map(|original| self.graph.get(original));
+        let files = originals.flat_map(|original| self.outputs(original, depth + 1));
+        files.filter_map(|(file, path)| Some((file, to.join(&path.strip_prefix(&from)?)))).collect()
     }
 
     fn target(&self, id: TargetId) -> Option<&'a Target> {
@@ -169,6 +188,18 @@ impl<'a> Closures<'a> {
 
     fn is_package(&self, address: &Address) -> bool {
         self.graph.get(address).is_some_and(is_package)
+    }
+}
+
+/// Limit on `relocated_files` targets that move each other's files; a cycle ends there.
+const MAX_RELOCATIONS: usize = 16;
+
+/// Whether the files of a target do not exist in the repository: a command or a download makes them.
+fn generates_sources(target: &Target) -> bool {
+    let is_download = |field: &str| matches!(target.fields.get(field), Some(Value::Object(_)));
+    match target.kind.as_str() {
+        "adhoc_tool" | "experimental_shell_command" | "shell_command" | "vcs_version" => true,
+        kind => kind.starts_with("experimental_wrap_as_") || contributes_files(target) && is_download("source"),
     }
 }
 

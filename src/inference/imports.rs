@@ -14,7 +14,7 @@ use crate::inference::parse_limits;
 use crate::inference::source_text::{decode, line_starts};
 
 /// Part of the key of cached `Imports`. Must be incremented when the same text gives a different result or encoding.
-pub const IMPORTS_VERSION: u32 = 2;
+pub const IMPORTS_VERSION: u32 = 3;
 
 const NO_INFER: &str = "# pants: no-infer-dep";
 
@@ -99,8 +99,8 @@ pub fn parse_imports(content: &[u8], strings: bool) -> Imports {
 struct ImportReader<'a> {
     text: &'a str,
     line_starts: Vec<usize>,
-    /// Lines with the pragma `# pants: no-infer-dep`.
-    ignored: Vec<u32>,
+    /// The line and the offset of each comment with the pragma `# pants: no-infer-dep`.
+    pragmas: Vec<(u32, usize)>,
     /// Bodies of statements that handle an `ImportError`.
     weak: Vec<TextRange>,
     /// Offset, module, kind.
@@ -112,14 +112,15 @@ impl<'a> ImportReader<'a> {
         let mut reader = ImportReader {
             text,
             line_starts: line_starts(text),
-            ignored: Vec::new(),
+            pragmas: Vec::new(),
             weak: Vec::new(),
             found: Vec::new(),
         };
         if text.contains(NO_INFER) {
             let comments = tokens.iter().filter(|token| token.kind() == TokenKind::Comment);
             let pragmas = comments.filter(|token| text[token.range()].contains(NO_INFER));
-            reader.ignored = pragmas.map(|token| reader.line(token.start().to_usize())).collect();
+            let starts = pragmas.map(|token| token.start().to_usize());
+            reader.pragmas = starts.map(|start| (reader.line(start), start)).collect();
         }
         reader
     }
@@ -129,13 +130,39 @@ impl<'a> ImportReader<'a> {
         u32::try_from(line).unwrap_or(u32::MAX)
     }
 
+    /// The offset of the pragma on the line in which a part of the text ends.
+    fn pragma_after(&self, range: TextRange) -> Option<usize> {
+        if self.pragmas.is_empty() {
+            return None;
+        }
+        let line = self.line(range.end().to_usize());
+        let place = self.pragmas.binary_search_by_key(&line, |(line, _)| *line).ok()?;
+        Some(self.pragmas[place].1)
+    }
+
+    /// Whether a pragma follows a statement or a name directly. As in Pants, it does not concern other statements and names
+    /// that end on the same line.
     fn is_ignored(&self, range: TextRange) -> bool {
-        !self.ignored.is_empty() && self.ignored.binary_search(&self.line(range.end().to_usize())).is_ok()
+        let between = |pragma: usize| self.text.get(range.end().to_usize()..pragma);
+        self.pragma_after(range)
+            .and_then(between)
+            .is_some_and(|between| between.trim_matches([' ', '\t', ',', ';', '\x0c']).is_empty())
     }
 
     fn add(&mut self, range: TextRange, module: String, kind: ImportKind) {
+        self.found.push((range.start().to_usize(), module, kind));
+    }
+
+    fn add_name(&mut self, range: TextRange, module: String) {
         if !self.is_ignored(range) {
-            self.found.push((range.start().to_usize(), module, kind));
+            self.add(range, module, ImportKind::Import);
+        }
+    }
+
+    /// Adds an import or a string in an expression, which the pragma ignores anywhere on the line.
+    fn add_in_line(&mut self, range: TextRange, module: String, kind: ImportKind) {
+        if self.pragma_after(range).is_none() {
+            self.add(range, module, kind);
         }
     }
 
@@ -146,14 +173,14 @@ impl<'a> ImportReader<'a> {
             match statement {
                 Stmt::Import(import) if !self.is_ignored(import.range) => {
                     for alias in &import.names {
-                        self.add(alias.range, alias.name.to_string(), ImportKind::Import);
+                        self.add_name(alias.range, alias.name.to_string());
                     }
                 }
                 Stmt::ImportFrom(import) if !self.is_ignored(import.range) => {
                     let dots = ".".repeat(usize::try_from(import.level).unwrap_or(usize::MAX).min(1_000));
                     let from = format!("{dots}{}", import.module.as_deref().unwrap_or_default());
                     for alias in &import.names {
-                        self.add(alias.range, imported_name(&from, alias), ImportKind::Import);
+                        self.add_name(alias.range, imported_name(&from, alias));
                     }
                 }
                 Stmt::Try(statement) => {
@@ -208,7 +235,7 @@ impl<'a> ImportReader<'a> {
             };
             let range = tokens[first].range().cover(tokens[next - 1].range());
             if self.is_import_call(&tokens[..first], tokens.get(next)) {
-                self.add(range, value, ImportKind::Import);
+                self.add_in_line(range, value, ImportKind::Import);
             } else if strings && interpolated == 0 {
                 self.add_string(range, value);
             }
@@ -226,9 +253,9 @@ impl<'a> ImportReader<'a> {
             return;
         }
         if value.contains('/') {
-            self.add(range, value, ImportKind::Asset);
+            self.add_in_line(range, value, ImportKind::Asset);
         } else if is_dotted_name(&value) {
-            self.add(range, value, ImportKind::String);
+            self.add_in_line(range, value, ImportKind::String);
         }
     }
 
@@ -290,11 +317,11 @@ fn is_import_error(expression: &Expr) -> bool {
     matches!(expression, Expr::Name(name) if name.id.as_str() == "ImportError")
 }
 
-/// The value of a string token; `None` for bytes and for strings with a backslash, which no module name contains.
+/// The value of a string or bytes token; `None` if it has a backslash, which no module name contains.
 fn literal(token: &str) -> Option<&str> {
     let quote = token.find(['"', '\''])?;
-    let (prefix, quoted) = token.split_at(quote);
-    if prefix.contains(['b', 'B']) || quoted.contains('\\') {
+    let quoted = &token[quote..];
+    if quoted.contains('\\') {
         return None;
     }
     let width = if quoted.len() >= 6 && (quoted.starts_with("\"\"\"") || quoted.starts_with("'''")) { 3 } else { 1 };
@@ -379,6 +406,9 @@ mod tests {
         check("from a import (\n  b,  # pants: no-infer-dep\n  c,\n)", &["a.c:3"]);
         check("from a import (\n  b,\n  c,\n)  # pants: no-infer-dep", &[]);
         check("import a, \\\n  b  # pants: no-infer-dep # noqa", &[]);
+        check("from a import (\n  b, c,  # pants: no-infer-dep\n  d,\n)", &["a.b:2", "a.d:3"]);
+        check("import a; import b; # pants: no-infer-dep", &["a:1"]);
+        check("import a, b  # pants: no-infer-dep", &[]);
         check("x = 'a.b'  # pants: no-infer-dep\ny = '# pants: no-infer-dep'; import c", &["c:2"]);
     }
 
@@ -386,7 +416,7 @@ mod tests {
     fn strings_that_look_like_modules_and_paths_are_found() {
         check(
             "A = ['a.b.C', 'redis.Redis.x', r'd.e', 'no', 'a..b', 'a.1', 'with space.x', b'x.y', 'x\\.y']",
-            &["a.b.C:1\"", "redis.Redis.x:1\"", "d.e:1\""],
+            &["a.b.C:1\"", "redis.Redis.x:1\"", "d.e:1\"", "x.y:1\""],
         );
         check("A = ('a.'\n 'b')", &["a.b:1\""]);
         check("open('data/x.json')\nf'a/{b}'", &["data/x.json:1/"]);

@@ -209,7 +209,11 @@ impl<'a> Inference<'a> {
             diagnostics: Vec::new(),
         };
         for error in explicit.errors {
-            collected.report(Severity::Error, None, error_chain(&error), error.hint().map(str::to_owned));
+            let written = ["", "!", "!!"].map(|mark| format!("{mark}{}", error.written()));
+            let written: Vec<&str> = written.iter().map(String::as_str).collect();
+            let place = target.place_of((self.texts)(&target.build_file), &written);
+            let found = Diagnostic::error(&target.build_file, place, error_chain(&error));
+            collected.diagnostics.push(Diagnostic { hint: error.hint().map(str::to_owned), ..found });
         }
         self.infer_by_kind(&mut collected, id);
         // A file that imports a name from itself depends on itself, as in Pants.
@@ -242,6 +246,7 @@ impl<'a> Inference<'a> {
             "python_distribution" if self.settings.entry_points => self.infer_distribution(collected),
             "platform_resources" => self.infer_platform_resources(collected),
             "docker_image" => self.infer_docker_image(collected),
+            "relocated_files" => self.check_relocated_files(collected),
             "shell_source" | "shunit2_test" if self.settings.shell => self.infer_script(collected),
             _ if is_python_source(collected.target) => {
                 self.infer_source(collected);

@@ -104,6 +104,9 @@ pub enum Error {
     /// Tests that depend on packages, as addresses.
     #[error("the test needs built packages: `{}`", .0.join("`, `"))]
     NeedsPackages(Vec<String>),
+    /// Tests that depend on outputs of commands or on downloads, as addresses.
+    #[error("the test needs files that are not in the repository: those of `{}`", .0.join("`, `"))]
+    NeedsOutputs(Vec<String>),
     /// Sources that depend on generated code, as addresses of the definitions.
     #[error("Python code needs to be generated from `{}`", .0.join("`, `"))]
     NeedsGenerated(Vec<String>),
@@ -174,6 +177,9 @@ impl Error {
             Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
             Error::NeedsPackages(_) => {
                 "such tests are not supported yet: they need the goal `package`, which is not implemented yet"
+            }
+            Error::NeedsOutputs(_) => {
+                "outputs of commands and downloads are not supported yet: add the files to the repository, or remove the dependency"
             }
             Error::NeedsGenerated(_) => {
                 "code generators are not supported yet: commit the generated code as `python_sources`"

@@ -127,9 +127,7 @@ impl Error {
         let advice = match self {
             Error::Select(error) => return error.hint().map(str::to_owned),
             Error::Filter(error) => return error.hint(),
-            Error::Git(_) => {
-                "`--changed-since` and `--changed-diffspec` need git, and the build root in a git repository"
-            }
+            Error::Git(error) => error.hint(),
             Error::SpecsAndChanged(_) => "remove the specs or the flag",
             Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),

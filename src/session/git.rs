@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::base::RelPath;
 use crate::tracked::Tracker;
@@ -13,7 +13,35 @@ pub enum Error {
     #[error("`git` could not be started")]
     Start(#[source] std::io::Error),
     #[error("`git {command}` failed: {stderr}")]
-    Failed { command: String, stderr: String },
+    Failed { command: String, stderr: String, clone: CloneKind },
+}
+
+/// Why a clone may not have a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloneKind {
+    /// There is no git repository.
+    None,
+    /// The clone has a part of the history.
+    Shallow,
+    /// The clone has the whole history.
+    Full,
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Error::Failed { clone: CloneKind::Shallow, .. } => {
+                "this is a shallow clone, which may not have the commit: fetch more history, for instance with `git fetch --unshallow`, or with a greater fetch depth in CI"
+            }
+            Error::Failed { clone: CloneKind::Full, .. } => {
+                "the commit must exist in this clone: for a branch of the server, run `git fetch` first"
+            }
+            Error::Start(_) | Error::Failed { clone: CloneKind::None, .. } => {
+                "`--changed-since` and `--changed-diffspec` need git, and the build root in a git repository"
+            }
+        }
+    }
 }
 
 /// The changes to list.
@@ -32,38 +60,121 @@ pub fn changed_files(tracker: &Tracker, build_root: &Path, change: Change<'_>) -
     let mut files = BTreeSet::new();
     match change {
         Change::Since(commit) => {
-            files.extend(diff(build_root, &format!("{commit}...HEAD"))?);
-            files.extend(diff(build_root, "HEAD")?);
-            files.extend(listed(build_root, &["ls-files", "--others", "--exclude-standard", "-z"])?);
+            diff(tracker, build_root, &format!("{commit}...HEAD"), true, &mut files)?;
+            diff(tracker, build_root, "HEAD", true, &mut files)?;
+            files.extend(untracked(build_root)?);
         }
-        Change::Between(commits) if commits.contains("..") => files.extend(diff(build_root, commits)?),
-        Change::Between(commit) => files.extend(in_commit(build_root, commit)?),
+        Change::Between(commits) if commits.contains("..") => diff(tracker, build_root, commits, false, &mut files)?,
+        Change::Between(commit) => {
+            // The files that one commit changed.
+            let words = ["diff-tree", "-r", "--no-commit-id", "--end-of-options", commit, "--"];
+            raw_diff(tracker, build_root, &words, false, &mut files)?;
+        }
     }
     Ok(files.into_iter().collect())
 }
 
-/// The files that a commit changed.
-fn in_commit(build_root: &Path, commit: &str) -> Result<Vec<RelPath>, Error> {
-    let words = ["diff-tree", "-r", "--no-commit-id", "--name-only", "--no-renames", "--relative", "-z"];
-    listed(build_root, &[&words[..], &["--end-of-options", commit, "--"]].concat())
+fn untracked(dir: &Path) -> Result<Vec<RelPath>, Error> {
+    let output = git(dir, &["ls-files", "--others", "--exclude-standard", "-z"])?;
+    Ok(paths(&output).collect())
 }
 
-fn diff(build_root: &Path, commits: &str) -> Result<Vec<RelPath>, Error> {
+/// Adds the files that differ. `to_worktree`: the changes of submodules reach up to their present files.
+fn diff(
+    tracker: &Tracker,
+    dir: &Path,
+    commits: &str,
+    to_worktree: bool,
+    files: &mut BTreeSet<RelPath>,
+) -> Result<(), Error> {
     // `--end-of-options`: a commit that begins with `-` is not a flag.
-    let words = ["diff", "--name-only", "--no-renames", "--relative", "-z", "--end-of-options", commits, "--"];
-    listed(build_root, &words)
+    let words = ["diff", "--ignore-submodules=none", "--end-of-options", commits, "--"];
+    raw_diff(tracker, dir, &words, to_worktree, files)
 }
 
-/// The names that git prints, each ended by a zero byte. Names that are not UTF-8 cannot be sources, and are left out.
-#[expect(clippy::disallowed_methods, reason = "git is the only program that is run outside the sandbox")]
-fn listed(build_root: &Path, words: &[&str]) -> Result<Vec<RelPath>, Error> {
-    let output = Command::new("git").args(words).current_dir(build_root).output().map_err(Error::Start)?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Error::Failed { command: words.join(" "), stderr });
+/// Runs `diff` or `diff-tree`, and adds the files that its output names, those in submodules included.
+fn raw_diff(
+    tracker: &Tracker,
+    dir: &Path,
+    words: &[&str],
+    to_worktree: bool,
+    files: &mut BTreeSet<RelPath>,
+) -> Result<(), Error> {
+    let format = ["--raw", "--no-abbrev", "--no-renames", "--relative", "-z"];
+    let words = [&words[..1], &format, &words[1..]].concat();
+    let output = git(dir, &words)?;
+    // `:OLD_MODE NEW_MODE OLD_COMMIT NEW_COMMIT STATUS`, a zero byte, and the path.
+    let mut fields = output.split(|byte| *byte == 0);
+    while let (Some(what), Some(path)) = (fields.next(), fields.next()) {
+        let Some(path) = std::str::from_utf8(path).ok().and_then(|path| RelPath::parse(path).ok()) else { continue };
+        let what = String::from_utf8_lossy(what);
+        let columns: Vec<&str> = what.trim_start_matches(':').split(' ').collect();
+        match columns[..] {
+            [old_mode, new_mode, old, new, ..] if new_mode == SUBMODULE || old_mode == SUBMODULE => {
+                let old = (old_mode == SUBMODULE).then_some(old);
+                let new = (!to_worktree).then_some(new);
+                let inside = in_submodule(tracker, &path.to_path(dir), old, new)?;
+                files.extend(inside.iter().map(|file| path.join(file)));
+            }
+            _ => drop(files.insert(path)),
+        }
     }
-    let names = output.stdout.split(|byte| *byte == 0).filter_map(|name| std::str::from_utf8(name).ok());
-    Ok(names.filter(|name| !name.is_empty()).filter_map(|name| RelPath::parse(name).ok()).collect())
+    Ok(())
+}
+
+/// The mode of a submodule in git's trees.
+const SUBMODULE: &str = "160000";
+
+/// The files of a submodule that differ between two of its commits; without a `new` commit, up to its present files. All
+/// its files if it has no `old` commit, or a clone without that commit. None if it is not checked out.
+fn in_submodule(
+    tracker: &Tracker,
+    dir: &Path,
+    old: Option<&str>,
+    new: Option<&str>,
+) -> Result<BTreeSet<RelPath>, Error> {
+    let mut files = BTreeSet::new();
+    if tracker.metadata(&dir.join(".git")).is_err() {
+        return Ok(files);
+    }
+    let compared = match (old, new) {
+        (Some(old), Some(new)) => diff(tracker, dir, &format!("{old}..{new}"), false, &mut files).is_ok(),
+        (Some(old), None) => diff(tracker, dir, old, true, &mut files).is_ok(),
+        (None, _) => false,
+    };
+    if !compared {
+        files.extend(paths(&git(dir, &["ls-files", "-z"])?));
+    }
+    if new.is_none() {
+        files.extend(untracked(dir)?);
+    }
+    Ok(files)
+}
+
+/// The paths in an output of git, each ended by a zero byte. Names that are not UTF-8 cannot be sources, and are left out.
+fn paths(output: &[u8]) -> impl Iterator<Item = RelPath> {
+    let names = output.split(|byte| *byte == 0).filter_map(|name| std::str::from_utf8(name).ok());
+    names.filter(|name| !name.is_empty()).filter_map(|name| RelPath::parse(name).ok())
+}
+
+/// The standard output of a command of git.
+fn git(dir: &Path, words: &[&str]) -> Result<Vec<u8>, Error> {
+    let output = run(dir, words)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let clone = match run(dir, &["rev-parse", "--is-shallow-repository"]) {
+        Ok(answer) if answer.stdout.starts_with(b"true") => CloneKind::Shallow,
+        Ok(answer) if answer.status.success() => CloneKind::Full,
+        _ => CloneKind::None,
+    };
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(Error::Failed { command: words.join(" "), stderr, clone })
+}
+
+#[expect(clippy::disallowed_methods, reason = "git is the only program that is run outside the sandbox")]
+fn run(dir: &Path, words: &[&str]) -> Result<Output, Error> {
+    Command::new("git").args(words).current_dir(dir).output().map_err(Error::Start)
 }
 
 #[cfg(test)]
@@ -73,7 +184,7 @@ mod tests {
     /// A repository with one commit of `src/kept.py`, `src/gone.py` and `src/changed.py`, unless git is missing.
     fn repository() -> Option<tempfile::TempDir> {
         let dir = tempfile::tempdir().unwrap();
-        if !git(dir.path(), &["init", "-q"]) {
+        if !run_git(dir.path(), &["init", "-q"]) {
             println!("skipped: git is not installed");
             return None;
         }
@@ -86,10 +197,10 @@ mod tests {
     }
 
     fn commit(dir: &Path) {
-        assert!(git(dir, &["add", "-A"]) && git(dir, &["commit", "-q", "-m", "more"]));
+        assert!(run_git(dir, &["add", "-A"]) && run_git(dir, &["commit", "-q", "-m", "more"]));
     }
 
-    fn git(dir: &Path, words: &[&str]) -> bool {
+    fn run_git(dir: &Path, words: &[&str]) -> bool {
         let identity = ["-c", "user.name=a", "-c", "user.email=a@example.invalid", "-c", "commit.gpgsign=false"];
         let output = Command::new("git").args(identity).args(words).current_dir(dir).output();
         output.is_ok_and(|output| output.status.success())
@@ -144,6 +255,44 @@ mod tests {
             assert!(error.contains("bad revision"), "{error}");
         }
         assert!(!written.exists());
+    }
+
+    #[test]
+    fn changes_in_a_submodule_are_listed() {
+        let Some(module) = repository() else { return };
+        let Some(dir) = repository() else { return };
+        let url = module.path().to_string_lossy().into_owned();
+        let allow = "protocol.file.allow=always";
+        assert!(run_git(dir.path(), &["-c", allow, "submodule", "--quiet", "add", &url, "sub"]));
+        commit(dir.path());
+        check(dir.path(), Change::Since("HEAD"), &[]);
+        let sub = dir.path().join("sub");
+        std::fs::write(sub.join("src/changed.py"), "other").unwrap();
+        std::fs::write(sub.join("src/new.py"), "").unwrap();
+        check(dir.path(), Change::Since("HEAD"), &["sub/src/changed.py", "sub/src/new.py"]);
+        commit(&sub);
+        check(dir.path(), Change::Since("HEAD"), &["sub/src/changed.py", "sub/src/new.py"]);
+        commit(dir.path());
+        check(dir.path(), Change::Since("HEAD"), &[]);
+        for change in [Change::Since("HEAD~1"), Change::Between("HEAD~1..HEAD"), Change::Between("HEAD")] {
+            check(dir.path(), change, &["sub/src/changed.py", "sub/src/new.py"]);
+        }
+    }
+
+    #[test]
+    fn a_missing_commit_of_a_shallow_clone_has_a_fitting_hint() {
+        let Some(dir) = repository() else { return };
+        std::fs::write(dir.path().join("src/changed.py"), "other").unwrap();
+        commit(dir.path());
+        let clone = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", dir.path().display());
+        assert!(run_git(clone.path(), &["clone", "-q", "--depth=1", &url, "c"]));
+        let hint = |root: &Path, commit: &str| {
+            changed_files(&Tracker::default(), root, Change::Since(commit)).unwrap_err().hint()
+        };
+        assert!(hint(&clone.path().join("c"), "HEAD~1").contains("shallow clone"));
+        assert!(hint(dir.path(), "origin/none").contains("git fetch"));
+        assert!(hint(clone.path(), "HEAD").contains("need git"));
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> L
         env: &|name| vars.get(name).cloned(),
         python_results: answers,
         directory_cache: remembered.unwrap_or(&()),
+        is_ci: session.environment().is_ci(),
         tracker: session.context.tracker.clone(),
     };
     let loaded = targets::load(session.build_root(), session.config(), &context);

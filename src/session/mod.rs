@@ -143,22 +143,27 @@ impl Session {
     }
 
     fn infer(&mut self, extent: Extent<'_>) -> Result<Arc<Dependencies>, Error> {
-        let (graph, roots) = (self.load_graph()?, self.find_source_roots()?);
+        let graph = self.load_graph()?;
+        let dependencies = Arc::new(self.infer_in(&graph, extent)?);
+        self.services.open_sources()?.save_present(graph.files())?;
+        self.repository.dependencies = Some(dependencies.clone());
+        Ok(dependencies)
+    }
+
+    /// The dependencies in a graph with the files of this repository, which may have other targets.
+    fn infer_in(&mut self, graph: &TargetGraph, extent: Extent<'_>) -> Result<Dependencies, Error> {
+        let roots = self.find_source_roots()?;
         let sources = self.services.open_sources()?;
         let context = &self.context;
         let input = inference::InferenceInput {
-            graph: &graph,
+            graph,
             roots: &roots,
             settings: &inference::InferenceSettings::from_config(&context.config)?,
             imports: &|files| sources.imports(files),
             texts: &|file| context.tracker.read_to_string(&file.to_path(&context.build_root)).ok(),
         };
-        let phase = self.ui.console.phase("inferring dependencies");
-        let dependencies = Arc::new(inference::infer(&input, extent)?);
-        drop(phase);
-        sources.save_present(graph.files())?;
-        self.repository.dependencies = Some(dependencies.clone());
-        Ok(dependencies)
+        let _phase = self.ui.console.phase("inferring dependencies");
+        Ok(inference::infer(&input, extent)?)
     }
 
     /// The targets that the command line selects, in the order in which lists are printed.
@@ -198,8 +203,12 @@ impl Session {
     /// Reports what inference found doubtful about these targets, and their dependencies that visibility rules forbid:
     /// a forbidden one stops every goal.
     pub fn report_inference(&mut self, dependencies: &Dependencies, targets: &BTreeSet<Address>) -> Result<(), Error> {
+        // The targets of one generator repeat what concerns their common declaration.
+        let mut reported = BTreeSet::new();
         for (_, diagnostic) in dependencies.diagnostics.iter().filter(|(target, _)| targets.contains(target)) {
-            self.ui.report_diagnostic(diagnostic);
+            if reported.insert(diagnostic.to_string()) {
+                self.ui.report_diagnostic(diagnostic);
+            }
             self.repository.has_errors |= diagnostic.is_error();
         }
         let errors = self.repository.take_errors_of(targets);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::base::RelPath;
+use crate::base::glob::Globs;
 use crate::config::typed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice, UnmatchedGlobs};
+use crate::inference::{Dependencies, Extent};
 use crate::session::git::{self, Change};
 use crate::session::{Error, Session};
 use crate::targets::filter::{Filters, Granularity};
@@ -20,7 +22,7 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
             let files = git::changed_files(&session.context.tracker, session.build_root(), change)?;
             let dirs: BTreeSet<RelPath> = files.iter().filter_map(RelPath::parent).collect();
             session.report_load_errors(|broken| dirs.iter().any(|dir| broken.affects(dir)));
-            with_dependents(session, &graph, targets::changed(&graph, &files))?
+            with_dependents(session, &graph, &files)?
         }
         None => {
             tell_broken(session, &graph, &specs)?;
@@ -76,8 +78,10 @@ pub fn selected_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
         return Err(Error::SpecsAndChanged(specs));
     }
     let changed = git::changed_files(&session.context.tracker, session.build_root(), change)?;
-    let targets = with_dependents(session, &graph, targets::changed(&graph, &changed))?;
-    let sources = targets.iter().filter_map(|address| graph.get(address)).flat_map(|target| &target.sources);
+    let targets = with_dependents(session, &graph, &changed)?;
+    // A generator whose targets changed or depend on changes does not stand for all its files.
+    let targets = targets.iter().filter(|address| graph.generated_by(address).is_empty());
+    let sources = targets.filter_map(|address| graph.get(address)).flat_map(|target| &target.sources);
     let there = changed.iter().filter(|file| graph.files().contains(file));
     let files: BTreeSet<&RelPath> = there.chain(sources).collect();
     Ok(files.into_iter().cloned().collect())
@@ -88,11 +92,38 @@ pub fn says_what(session: &Session) -> Result<bool, Error> {
     Ok(change(&ChangedSettings::parse(session.config())).is_some() || !specs(session)?.is_empty())
 }
 
+/// The directories that the command line selects. A BUILD file that does not exist selects its directory, so that `tailor`
+/// can create the file.
+pub fn selected_dirs(session: &mut Session) -> Result<BTreeSet<RelPath>, Error> {
+    let graph = session.load_graph()?;
+    let settings = ChangedSettings::parse(session.config());
+    if let Some(change) = change(&settings) {
+        let files = git::changed_files(&session.context.tracker, session.build_root(), change)?;
+        let dirs = files.iter().filter_map(RelPath::parent).filter(|dir| graph.files().is_dir(dir));
+        let selected = selected_files(session)?;
+        return Ok(dirs.chain(selected.iter().filter_map(RelPath::parent)).collect());
+    }
+    let (specs, cwd) = (specs(session)?, session.context.cwd()?);
+    let root = session.build_root().to_string_lossy().into_owned();
+    tell_broken(session, &graph, &specs)?;
+    let patterns = session.context.global().build_patterns;
+    let patterns = Globs::compile(patterns.iter().map(String::as_str)).unwrap_or_default();
+    let is_build_file = |name: &str| patterns.matches(name);
+    let (missing, specs): (Vec<_>, Vec<_>) = specs
+        .into_iter()
+        .map(|spec| (targets::select::dir_of_missing_build_file(&graph, &spec, &cwd, &root, &is_build_file), spec))
+        .partition(|(dir, _)| dir.is_some());
+    let specs: Vec<String> = specs.into_iter().map(|(_, spec)| spec).collect();
+    let files = targets::select::select_files(&graph, &specs, &cwd, &root)?;
+    let missing = missing.into_iter().filter_map(|(dir, _)| dir);
+    Ok(files.iter().filter_map(RelPath::parent).chain(missing).collect())
+}
+
 /// The selected targets, and what the generators among them stand for, sorted.
 pub fn with_generated(session: &mut Session) -> Result<Vec<Address>, Error> {
     let graph = session.load_graph()?;
     let mut all = selected(session)?;
-    let generated = all.iter().flat_map(|address| graph.generated_by(address)).cloned().collect();
+    let generated = generated_for(session, &graph, &all);
     all.extend(filter_generated(session, &graph, generated)?);
     all.sort();
     all.dedup();
@@ -115,9 +146,19 @@ fn change(changed: &ChangedSettings) -> Option<Change<'_>> {
     between.or_else(|| changed.since.as_deref().map(Change::Since))
 }
 
-/// As Pants: who depends on what changed is added, but not the generators of what changed, which depend on it in name
-/// only.
-fn with_dependents(session: &mut Session, graph: &TargetGraph, changed: Vec<Address>) -> Result<Vec<Address>, Error> {
+/// The targets that these generators stand for. In a selection by changes they stand for none: the generated targets that
+/// changed are selected themselves, and their siblings did not change.
+pub fn generated_for(session: &Session, graph: &TargetGraph, generators: &[Address]) -> Vec<Address> {
+    if change(&ChangedSettings::parse(session.config())).is_some() {
+        return Vec::new();
+    }
+    generators.iter().flat_map(|address| graph.generated_by(address)).cloned().collect()
+}
+
+/// The targets that changes to files affect. As in Pants, who depends on them is added, but not the generators of what
+/// changed, which depend on it in name only. Who imported a deleted file depends on the change too.
+fn with_dependents(session: &mut Session, graph: &TargetGraph, files: &[RelPath]) -> Result<Vec<Address>, Error> {
+    let changed = targets::changed(graph, files);
     let transitive = match ChangedSettings::parse(session.config()).dependents {
         DependentsOfChanged::Transitive => true,
         DependentsOfChanged::Direct => false,
@@ -126,10 +167,15 @@ fn with_dependents(session: &mut Session, graph: &TargetGraph, changed: Vec<Addr
     // What is not declared may depend on anything.
     session.report_load_errors(|_| true);
     let dependencies = session.infer_all()?;
-    let dependents = match transitive {
-        true => dependencies.transitive_dependents(&changed),
-        false => dependencies.dependents_of_all(&changed),
-    };
+    let mut dependents = dependents_of(&dependencies, &changed, transitive);
+    let deleted: Vec<RelPath> = files.iter().filter(|file| !graph.files().contains(file)).cloned().collect();
+    let former = targets::with_deleted(graph, &deleted);
+    let before;
+    if let Some((former_graph, former)) = &former {
+        before = session.infer_in(former_graph, Extent::Everything)?;
+        let known = |address: &&Address| graph.get(address).is_some();
+        dependents.extend(dependents_of(&before, former, transitive).into_iter().filter(known));
+    }
     let generators: BTreeSet<&Address> =
         changed.iter().filter_map(|address| graph.get(address)?.generator.as_ref()).collect();
     let dependents = dependents.into_iter().filter(|address| !generators.contains(address));
@@ -137,6 +183,17 @@ fn with_dependents(session: &mut Session, graph: &TargetGraph, changed: Vec<Addr
     let mut all: Vec<Address> = all.into_iter().cloned().collect();
     all.sort_by(Address::list_order);
     Ok(all)
+}
+
+fn dependents_of<'d>(
+    dependencies: &'d Dependencies,
+    changed: impl IntoIterator<Item = &'d Address>,
+    transitive: bool,
+) -> BTreeSet<&'d Address> {
+    match transitive {
+        true => dependencies.transitive_dependents(changed),
+        false => dependencies.dependents_of_all(changed),
+    }
 }
 
 /// What filters leave of targets that selected generators stand for. The type and the place of writing are those of the

@@ -1,7 +1,7 @@
 //! The source files of the repository: their digests, computed again only if the metadata changed, and their imports,
 //! parsed again only if the content changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -160,6 +160,23 @@ impl Sources {
     pub fn tree<'f>(&self, files: impl IntoIterator<Item = &'f RelPath>) -> Result<Digest, Error> {
         let nodes = self.nodes(files)?.into_iter().map(|(file, node)| Ok((file.clone(), node?)));
         let nodes = nodes.collect::<Result<_, Error>>()?;
+        Ok(self.store.put_tree_lazily(&Tree { nodes })?)
+    }
+
+    /// The digest of a tree of these files, and of others at another path: the file, and its path in the tree.
+    pub fn tree_with_moved<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f RelPath>,
+        moved: &BTreeSet<(&RelPath, RelPath)>,
+    ) -> Result<Digest, Error> {
+        let mut nodes = BTreeMap::new();
+        let originals = self.nodes(moved.iter().map(|(file, _)| *file))?;
+        for ((_, path), (_, node)) in moved.iter().zip(originals) {
+            nodes.insert(path.clone(), node?);
+        }
+        for (file, node) in self.nodes(files)? {
+            nodes.insert(file.clone(), node?);
+        }
         Ok(self.store.put_tree_lazily(&Tree { nodes })?)
     }
 

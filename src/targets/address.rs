@@ -32,7 +32,7 @@ pub struct Parts {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseError {
     /// The text does not have the form of an address.
-    #[error("`{text}` is not an address: {why}")]
+    #[error("{why}")]
     Form {
         /// The whole text.
         text: String,
@@ -40,7 +40,7 @@ pub enum ParseError {
         why: &'static str,
     },
     /// The path part is invalid.
-    #[error("`{text}` is not an address")]
+    #[error("its path is invalid")]
     Path {
         /// The whole text.
         text: String,
@@ -186,28 +186,35 @@ pub struct Written {
 
 impl Written {
     /// Parses an address as in the field `dependencies` of a BUILD file in `dir`: `:x`, `./f.py` and `../a:x` are
-    /// relative to `dir`, all others to the build root.
-    pub fn parse(text: &str, dir: &RelPath) -> Result<Written, ParseError> {
+    /// relative to `dir`, all others to the build root. The path ends at the first `:`, `#` or `@`, unless a longer part of
+    /// the text is a path that `exists`: file names may contain these characters.
+    pub fn parse(text: &str, dir: &RelPath, exists: &dyn Fn(&RelPath) -> bool) -> Result<Written, ParseError> {
         let refuse = |why| ParseError::Form { text: text.to_owned(), why };
-        let (rest, parameters) = match text.split_once('@') {
+        let is_path = |path: &str| Written::parse_path(path, dir).is_ok_and(|path| exists(&path));
+        let (path, rest) = split_path(text, &is_path);
+        let (rest, parameters) = match rest.split_once('@') {
             Some((rest, parameters)) => (rest, parse_parameters(parameters).ok_or_else(|| refuse(PARAMETERS))?),
-            None => (text, BTreeMap::new()),
+            None => (rest, BTreeMap::new()),
         };
         let (rest, generated) = split_part(rest, '#');
-        let (path, name) = split_part(rest, ':');
+        let (_, name) = split_part(rest, ':');
         if text.is_empty() || name == Some("") || generated == Some("") {
             return Err(refuse("one of its parts is empty"));
         }
         if name.is_some_and(|name| name.contains(':')) {
             return Err(refuse("it has more than one colon"));
         }
+        let path = Written::parse_path(path, dir);
+        let path = path.map_err(|source| ParseError::Path { text: text.to_owned(), source })?;
+        Ok(Written { path, name: name.map(str::to_owned), generated: generated.map(str::to_owned), parameters })
+    }
+
+    fn parse_path(path: &str, dir: &RelPath) -> Result<RelPath, rel_path::ParseError> {
         let relative =
             path.is_empty() || path == "." || path == ".." || path.starts_with("./") || path.starts_with("../");
         let base = if relative { dir.clone() } else { RelPath::root() };
         let clean = path.strip_prefix("//").unwrap_or(path);
-        let path = if clean.starts_with('/') { RelPath::parse(clean) } else { base.resolve(clean) };
-        let path = path.map_err(|source| ParseError::Path { text: text.to_owned(), source })?;
-        Ok(Written { path, name: name.map(str::to_owned), generated: generated.map(str::to_owned), parameters })
+        if clean.starts_with('/') { RelPath::parse(clean) } else { base.resolve(clean) }
     }
 
     /// The address, given whether the path is a file. The default name is that of the directory.
@@ -232,6 +239,19 @@ impl Written {
 }
 
 const PARAMETERS: &str = "the part after `@` must be `key=value` pairs, separated by commas";
+
+/// Splits a text at the end of its path: the longest one that ends before `:`, `#` or `@` and for which `is_path` holds,
+/// or else the shortest.
+pub fn split_path<'t>(text: &'t str, is_path: &dyn Fn(&str) -> bool) -> (&'t str, &'t str) {
+    let ends: Vec<usize> = text.match_indices([':', '#', '@']).map(|(end, _)| end).collect();
+    // Nearly all addresses have at most one place where the path can end.
+    let known = match ends.len() {
+        0 => return (text, ""),
+        1 if !is_path(text) => None,
+        _ => ends.iter().copied().chain([text.len()]).rev().find(|end| *end > 0 && is_path(&text[..*end])),
+    };
+    text.split_at(known.unwrap_or(ends[0]))
+}
 
 fn split_part(text: &str, separator: char) -> (&str, Option<&str>) {
     text.split_once(separator).map_or((text, None), |(before, after)| (before, Some(after)))
@@ -279,7 +299,8 @@ mod tests {
     }
 
     fn check(text: &str, is_file: bool, expected: &str) {
-        let written = Written::parse(text, &path("src/app")).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let written =
+            Written::parse(text, &path("src/app"), &|_| false).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(written.resolve(is_file).expect(text).to_string(), expected, "{text}");
     }
 
@@ -306,12 +327,26 @@ mod tests {
     }
 
     #[test]
+    fn an_existing_path_may_contain_the_separators() {
+        let exists = |path: &RelPath| ["src/app/a@b.py", "c#d:e", "x", "x@y"].contains(&path.as_str());
+        let check = |text: &str, is_file: bool, expected: &str| {
+            let written = Written::parse(text, &path("src/app"), &exists).expect(text);
+            assert_eq!(written.resolve(is_file).expect(text).to_string(), expected, "{text}");
+        };
+        check("src/app/a@b.py", true, "src/app/a@b.py");
+        check("./a@b.py:lib@resolve=a", true, "src/app/a@b.py:lib@resolve=a");
+        check("c#d:e#generated", false, "c#d:e#generated");
+        check("x@y:z", false, "x@y:z");
+        check("x@k=v", false, "x@k=v");
+    }
+
+    #[test]
     fn invalid_addresses_are_refused() {
         for text in ["", "a:", "a:b:c", "a#", "../../../x", "a@b", "a@=c"] {
-            assert!(Written::parse(text, &path("src/app")).is_err(), "{text}");
+            assert!(Written::parse(text, &path("src/app"), &|_| false).is_err(), "{text}");
         }
-        assert!(Written::parse("//", &path("a")).expect("root").resolve(false).is_err());
-        assert!(Written::parse("a/f.py:../../../x", &path("")).expect("parts").resolve(true).is_err());
+        assert!(Written::parse("//", &path("a"), &|_| false).expect("root").resolve(false).is_err());
+        assert!(Written::parse("a/f.py:../../../x", &path(""), &|_| false).expect("parts").resolve(true).is_err());
     }
 
     #[test]

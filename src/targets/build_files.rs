@@ -41,7 +41,7 @@ pub fn evaluate_all(
         .into_par_iter()
         .map(|path| {
             let known = context.python_results.get(&path).cloned();
-            let file = known.unwrap_or_else(|| evaluate(root, &path, &preludes, context));
+            let file = known.unwrap_or_else(|| evaluate(root, &path, &preludes, settings, context));
             (path, file)
         })
         .collect();
@@ -53,6 +53,7 @@ pub fn evaluate_all(
         files: needs_python,
         preludes: preludes.iter().map(|prelude| prelude.file.clone()).collect(),
         kinds: kind::kinds().map(|kind| kind.name).collect(),
+        pants_version: settings.pants_version_or_newest().to_owned(),
     });
     EvaluatedFiles { files: evaluated, python_request }
 }
@@ -123,7 +124,13 @@ fn read(root: &Path, tracker: &Tracker, file: &RelPath) -> Result<Vec<u8>, Box<D
     tracker.read(&path).map_err(|error| refuse(error.to_string()))
 }
 
-fn evaluate(root: &Path, path: &RelPath, preludes: &[Source], context: &LoadContext) -> BuildFile {
+fn evaluate(
+    root: &Path,
+    path: &RelPath,
+    preludes: &[Source],
+    settings: &LoadSettings,
+    context: &LoadContext,
+) -> BuildFile {
     let failed = |diagnostic: Box<Diagnostic>, affects_subdirectories| BuildFile {
         diagnostics: vec![*diagnostic],
         affects_subdirectories,
@@ -148,6 +155,7 @@ fn evaluate(root: &Path, path: &RelPath, preludes: &[Source], context: &LoadCont
         dir: &path.parent().unwrap_or_default(),
         kinds: &|name| Kind::find(name).is_some(),
         nearest_kind: &kind::nearest,
+        pants_version: settings.pants_version_or_newest(),
         env: context.env,
         open: &open,
     };

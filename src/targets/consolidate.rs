@@ -7,20 +7,20 @@ use crate::build_file::{Diagnostic, Severity, Topic};
 
 /// Sorts diagnostics by file and position, and removes duplicates. Only the first of several warnings with the same
 /// message remains, and warnings about unknown names are merged by kind: a hundred files may use a plugin's target
-/// type. `unknown` is the severity of unknown names; errors are not merged.
-pub fn consolidate(mut diagnostics: Vec<Diagnostic>, unknown: Severity) -> Vec<Diagnostic> {
-    let names = |diagnostic: &Diagnostic| matches!(diagnostic.topic, Topic::Unknown { .. });
+/// type. `is_error` decides whether an unknown name of a kind, such as `target type`, is an error. Errors are not merged.
+pub fn consolidate(mut diagnostics: Vec<Diagnostic>, is_error: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
     diagnostics.sort_by(|left, right| by_place(left).cmp(&by_place(right)));
     // Every BUILD file evaluates the preludes again and repeats their diagnostics.
     diagnostics.dedup();
-    if unknown == Severity::Error {
-        diagnostics
-            .iter_mut()
-            .filter(|diagnostic| names(diagnostic))
-            .for_each(|diagnostic| diagnostic.severity = unknown);
-        return diagnostics;
+    for diagnostic in &mut diagnostics {
+        if matches!(diagnostic.topic, Topic::Unknown { what, .. } if is_error(what)) {
+            diagnostic.severity = Severity::Error;
+            let hint = "`[reading] unknown = \"warn\"` makes unknown names warnings";
+            diagnostic.hint.get_or_insert_with(|| hint.to_owned());
+        }
     }
-    let (unknown, rest): (Vec<_>, Vec<_>) = diagnostics.into_iter().partition(names);
+    let is_warning_about_name = |found: &Diagnostic| !found.is_error() && matches!(found.topic, Topic::Unknown { .. });
+    let (unknown, rest): (Vec<_>, Vec<_>) = diagnostics.into_iter().partition(is_warning_about_name);
     let mut all = [merge_unknown_names(unknown), merge_repeated(rest)].concat();
     all.sort_by(|left, right| by_place(left).cmp(&by_place(right)));
     all
@@ -111,7 +111,7 @@ mod tests {
     }
 
     fn shown(diagnostics: Vec<Diagnostic>) -> Vec<String> {
-        consolidate(diagnostics, Severity::Warning).iter().map(ToString::to_string).collect()
+        consolidate(diagnostics, |_| false).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_not_merged_if_they_are_errors() {
-        let found = consolidate(vec![unknown(2, "`a`"), unknown(1, "`a`")], Severity::Error);
+        let found = consolidate(vec![unknown(2, "`a`"), unknown(1, "`a`")], |_| true);
         assert!(found.len() == 2 && found.iter().all(Diagnostic::is_error));
     }
 

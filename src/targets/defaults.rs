@@ -1,10 +1,11 @@
 //! `__defaults__`: default fields of a directory and its subdirectories, for targets that do not set them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::RelPath;
 use crate::base::text;
 use crate::build_file::{DefaultsCall, Diagnostic, GROUP_PREFIX, Value};
+use crate::targets::field_types::{self, Mismatch};
 use crate::targets::kind::{self, COMMON, Kind};
 
 /// Field names and values.
@@ -32,6 +33,7 @@ impl Defaults {
     /// that it names, and only those.
     pub fn apply(&mut self, call: &DefaultsCall, file: &RelPath, diagnostics: &mut Vec<Diagnostic>) {
         let mut new = if call.extend { self.0.clone() } else { BTreeMap::new() };
+        check_types(call, file, diagnostics);
         if !call.all.is_empty() {
             for kind in kind::kinds() {
                 let taken = call.all.iter().filter(|(field, _)| is_set_by_all(kind, field)).cloned();
@@ -63,6 +65,22 @@ impl Defaults {
                 true => self.0.remove(&kind),
                 false => self.0.insert(kind, fields),
             };
+        }
+    }
+}
+
+/// Reports values of the wrong type, each once.
+fn check_types(call: &DefaultsCall, file: &RelPath, diagnostics: &mut Vec<Diagnostic>) {
+    let named = call.kinds.iter().flat_map(|(kinds, fields)| kinds.iter().map(move |kind| (kind.as_str(), fields)));
+    let all = kind::kinds().filter(|kind| !kind.open_ended).map(|kind| (kind.name, &call.all));
+    let mut reported = BTreeSet::new();
+    for (name, fields) in named.chain(all.filter(|(_, fields)| !fields.is_empty())) {
+        let Some(kind) = Kind::find(name) else { continue };
+        let fields = fields.iter().map(|(field, value)| (field, value));
+        for Mismatch { message, hint, path } in field_types::check_fields(kind, fields).mismatches {
+            if reported.insert(path) {
+                diagnostics.push(Diagnostic { hint, ..Diagnostic::error(file, call.place, message) });
+            }
         }
     }
 }

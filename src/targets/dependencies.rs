@@ -40,6 +40,13 @@ impl Error {
         }
     }
 
+    /// The text as the user wrote it, without `!`.
+    pub fn written(&self) -> &str {
+        match self {
+            Error::Address { written, .. } | Error::Unknown { written, .. } => written,
+        }
+    }
+
     /// A suggestion for the user, if there is one.
     pub fn hint(&self) -> Option<&str> {
         match self {
@@ -92,7 +99,7 @@ pub fn explicit_in_field(graph: &TargetGraph, target: &Target, field: &str) -> E
 
 /// Whether this is the address of a missing lockfile. Loading reports those once.
 fn is_missing_lockfile(graph: &TargetGraph, written: &str) -> bool {
-    let Ok(written) = Written::parse(written, &RelPath::root()) else { return false };
+    let Ok(written) = Written::parse(written, &RelPath::root(), &|_| false) else { return false };
     let (Some(dir), Some(name)) = (written.path.parent(), written.name) else { return false };
     let lockfile = graph.get(&Address::new(&dir, &name));
     lockfile.is_some_and(|target| target.kind == "_lockfiles" && target.sources.is_empty())
@@ -140,7 +147,7 @@ fn other_name(parameter: &str) -> &str {
 /// a parametrized target.
 pub fn find_targets(graph: &TargetGraph, text: &str, dir: &RelPath) -> Result<Vec<Address>, Error> {
     let refuse = |source| Error::Address { written: text.to_owned(), source };
-    let written = Written::parse(text, dir).map_err(refuse)?;
+    let written = Written::parse(text, dir, &|path| graph.files().has_path(path)).map_err(refuse)?;
     let is_file = graph.files().contains(&written.path);
     let address = written.resolve(is_file).map_err(refuse)?;
     let found: Vec<Address> = graph.parametrizations(&address).iter().map(|target| target.address.clone()).collect();

@@ -1,18 +1,22 @@
 //! Expands one declaration to its targets: parametrizations, and the targets that generators generate. The only files
-//! read here are files of requirements. Source globs are in `sources`.
+//! read here are files of requirements. Source globs are in `sources`, the validation of fields is in `checks`.
 
+mod checks;
 mod sources;
+mod variant;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use self::variant::Variant;
 use crate::base::RelPath;
 use crate::base::glob::Glob;
-use crate::base::text::{self, Place};
-use crate::build_file::{Diagnostic, GROUP_PREFIX, TargetDecl, Value};
+use crate::base::text::Place;
+use crate::build_file::{Diagnostic, TargetDecl, Topic, Value};
 use crate::targets::defaults::{Defaults, Fields};
+use crate::targets::first_party::Surroundings;
 use crate::targets::globs::GlobCache;
-use crate::targets::kind::{GenerateFrom, Kind, Sources};
+use crate::targets::kind::{GenerateFrom, Kind};
 use crate::targets::parametrize::{self, Parameters};
 use crate::targets::requirements::{self, Requirement, normalized};
 use crate::targets::settings::LoadSettings;
@@ -37,6 +41,8 @@ pub struct Generation<'a> {
     all_defaults: &'a Defaults,
     build_file: &'a RelPath,
     place: Place,
+    /// A field has a value of the wrong type.
+    has_wrong_types: bool,
     pub targets: Vec<Target>,
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -51,9 +57,27 @@ impl<'a> Generation<'a> {
         address: &Address,
     ) -> Generation<'a> {
         let (targets, diagnostics) = (Vec::new(), Vec::new());
-        let mut generation =
-            Generation { context, defaults, all_defaults, build_file, place: decl.place, targets, diagnostics };
+        let mut generation = Generation {
+            context,
+            defaults,
+            all_defaults,
+            build_file,
+            place: decl.place,
+            has_wrong_types: false,
+            targets,
+            diagnostics,
+        };
         generation.declare(decl, address);
+        if generation.has_wrong_types {
+            // Sources that match nothing may be a consequence.
+            generation.diagnostics.retain(|found| found.topic != Topic::Unmatched);
+        }
+        if let Some(inside) = &decl.macro_place {
+            let diagnostics = std::mem::take(&mut generation.diagnostics).into_iter();
+            generation.diagnostics = diagnostics
+                .map(|found| if found.file == *build_file { found.in_macro(Some(inside)) } else { found })
+                .collect();
+        }
         generation
     }
 
@@ -63,6 +87,9 @@ impl<'a> Generation<'a> {
             self.check_fields(kind, &decl.fields);
         }
         let fields = self.defaults.apply_to(&decl.kind, decl.fields.clone());
+        if let Some(kind) = kind {
+            self.check_required_fields(kind, &fields);
+        }
         match kind.filter(|kind| kind.is_generator()) {
             Some(kind) => self.generator(kind, fields, address),
             None => {
@@ -74,28 +101,6 @@ impl<'a> Generation<'a> {
                     self.push(&decl.kind, address.with_parameters(&parameters), fields, sources, None);
                 }
             }
-        }
-    }
-
-    /// Reports unknown fields and a missing required source field. Unknown fields are only a warning, since a newer
-    /// Pants or a plugin may define them.
-    fn check_fields(&mut self, kind: &Kind, fields: &Fields) {
-        let unknown = fields.keys().filter(|field| !field.starts_with(GROUP_PREFIX) && !kind.takes(field));
-        for field in unknown {
-            let name = format!("`{field}` of `{}`", kind.name);
-            let warning = Diagnostic::unknown(self.build_file, self.place, "field", &name);
-            self.diagnostics.push(warning.did_you_mean(text::nearest(field, kind.field_names())));
-        }
-        let required = match kind.sources {
-            Sources::One => "source",
-            Sources::Many => "sources",
-            Sources::None => return,
-        };
-        if !kind.open_ended
-            && kind.default_sources.is_empty()
-            && fields.get(required).is_none_or(|set| *set == Value::None)
-        {
-            self.error(format!("a `{}` needs the field `{required}`", kind.name));
         }
     }
 
@@ -111,7 +116,8 @@ impl<'a> Generation<'a> {
         };
         let mut all = generated_defaults.clone();
         all.extend(fields.clone());
-        for (parameters, all) in self.expand_parametrize(all) {
+        let variants = self.expand_parametrize(all);
+        for (parameters, all) in variants.clone() {
             let (mut own, mut template) = (Fields::new(), Fields::new());
             for (field, value) in all {
                 let set_here = fields.contains_key(&field) || !generated_defaults.contains_key(&field);
@@ -126,10 +132,11 @@ impl<'a> Generation<'a> {
             }
             let address = address.with_parameters(&parameters);
             let sources = self.sources(kind, &own, &address.dir);
+            let variant = Variant { parameters: &parameters, all: &variants };
             match kind.generates_from {
-                GenerateFrom::File => self.generate_for_files(kind, &own, &template, &address, &sources),
+                GenerateFrom::File => self.generate_for_files(kind, &own, &template, &address, &sources, variant),
                 GenerateFrom::Requirement => self.generate_for_requirements(kind, &own, &template, &address, &sources),
-                GenerateFrom::EntryPoint => self.generate_for_entry_points(kind, &own, &template, &address),
+                GenerateFrom::EntryPoint => self.generate_for_entry_points(kind, &own, &template, &address, variant),
                 GenerateFrom::Pants => self.generate_for_pants(kind, &own, &template, &address),
                 GenerateFrom::Nothing => {}
             }
@@ -159,6 +166,7 @@ impl<'a> Generation<'a> {
         template: &Fields,
         generator: &Address,
         sources: &[RelPath],
+        variant: Variant,
     ) {
         let mut overrides = self.overrides(own);
         let first = self.targets.len();
@@ -167,8 +175,10 @@ impl<'a> Generation<'a> {
             let mut fields = template.clone();
             fields.insert("source".to_owned(), Value::Str(file.as_str().to_owned()));
             self.override_fields(&mut overrides, &mut fields, |glob| glob.matches(file.as_str()), file.as_str());
+            let Some(overridden) = variant.overridden(&fields) else { continue };
             for (parameters, fields) in self.expand_parametrize(fields) {
-                let address = generator.with_file(file.clone()).with_parameters(&parameters);
+                let address =
+                    generator.with_file(file.clone()).with_parameters(&overridden).with_parameters(&parameters);
                 let path = generator.dir.join(&file);
                 self.push(kind.generates, address, fields, vec![path], Some(generator));
             }
@@ -248,7 +258,10 @@ impl<'a> Generation<'a> {
                 return Vec::new();
             }
         };
-        let parsed = requirements::parse(kind.name, file.file_name().unwrap_or_default(), &text);
+        let GenerateContext { tracker, root, files, .. } = self.context;
+        let read = |file: &RelPath| tracker.read_to_string(&file.to_path(root)).ok();
+        let surroundings = Surroundings { file, is_dir: &|dir| files.is_dir(dir), read: &read };
+        let parsed = requirements::parse(kind.name, &surroundings, &text);
         for (place, message) in parsed.refused {
             self.diagnostics.push(Diagnostic::error(file, place, message));
         }
@@ -259,15 +272,24 @@ impl<'a> Generation<'a> {
         requirements
     }
 
-    fn generate_for_entry_points(&mut self, kind: &Kind, own: &Fields, template: &Fields, generator: &Address) {
+    fn generate_for_entry_points(
+        &mut self,
+        kind: &Kind,
+        own: &Fields,
+        template: &Fields,
+        generator: &Address,
+        variant: Variant,
+    ) {
         let mut overrides = self.overrides(own);
         for entry_point in own.get("entry_points").map(Value::strings).unwrap_or_default() {
             let mut fields = template.clone();
             fields.insert("entry_point".to_owned(), Value::Str(entry_point.to_owned()));
             let same = |glob: &Glob| matches!(glob, Glob::Literal(literal) if literal == entry_point);
             self.override_fields(&mut overrides, &mut fields, same, entry_point);
+            let Some(overridden) = variant.overridden(&fields) else { continue };
             for (parameters, fields) in self.expand_parametrize(fields) {
-                let address = generator.with_generated(&entry_point.replace(':', "-")).with_parameters(&parameters);
+                let address = generator.with_generated(&entry_point.replace(':', "-"));
+                let address = address.with_parameters(&overridden).with_parameters(&parameters);
                 self.push(kind.generates, address, fields, Vec::new(), Some(generator));
             }
         }
@@ -434,10 +456,16 @@ fn override_requirement(fields: &mut Fields, set: &Value, dependencies: &[Value]
     }
 }
 
-/// Groups consecutive requirements of the same project: they become one target.
-fn group_by_project(requirements: &[Requirement]) -> impl Iterator<Item = (&str, Vec<String>)> {
-    requirements.chunk_by(|left, right| left.project == right.project).map(|group| {
-        let texts = group.iter().map(|requirement| requirement.text.clone());
-        (group[0].project.as_str(), texts.collect())
-    })
+/// Groups the requirements of the same project, in the order of their first one: they become one target.
+fn group_by_project(requirements: &[Requirement]) -> Vec<(&str, Vec<String>)> {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for Requirement { project, text } in requirements {
+        let place = *places.entry(project).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, texts)) => texts.push(text.clone()),
+            None => groups.push((project, vec![text.clone()])),
+        }
+    }
+    groups
 }

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::base::RelPath;
 use crate::base::text::Place;
-use crate::build_file::{RulesCall, Value};
+use crate::build_file::{RulesCall, Source, Value, locate};
 use crate::targets::address::Parts;
 use crate::targets::kind::{Kind, Sources};
 use crate::targets::visibility::Visibility;
@@ -41,6 +41,16 @@ impl Target {
         let field = ["entry_point", "handler"].into_iter().find_map(|field| self.fields.get(field)?.as_str())?;
         let path = field.split(':').next().filter(|path| path.ends_with(".py"))?;
         self.address.dir.push(path).ok()
+    }
+
+    /// The position of a string in the declaration, given the text of the BUILD file; that of the whole declaration if the
+    /// text does not contain the string there.
+    pub fn place_of(&self, build_file_text: Option<String>, strings: &[&str]) -> Place {
+        let source = build_file_text.and_then(|text| Source::parse(&self.build_file, text).ok());
+        let places = source.into_iter().flat_map(|source| {
+            strings.iter().filter_map(|text| locate(&source, self.place, &[text])).collect::<Vec<_>>()
+        });
+        places.into_iter().next().unwrap_or(self.place)
     }
 
     /// The globs of its sources, relative to the directory of the BUILD file: explicit ones, or the defaults of its

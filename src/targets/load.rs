@@ -13,6 +13,7 @@ use crate::base::text::Place;
 use crate::build_file::interpret::EvaluationRequest;
 use crate::build_file::{BuildFile, Diagnostic, TargetDecl, Value};
 use crate::config::Config;
+use crate::config::typed::UnknownNames;
 use crate::targets::build_files;
 use crate::targets::consolidate::consolidate;
 use crate::targets::defaults::Defaults;
@@ -24,6 +25,8 @@ use crate::targets::visibility::Visibility;
 use crate::targets::{Address, DirectoryCache, Files, Target, TargetGraph};
 use crate::tracked::Tracker;
 
+/// The kind of unknown name that is an error in CI.
+const TARGET_TYPE: &str = "target type";
 const START: Place = Place { line: 1, column: 1 };
 
 /// The result of loading a repository.
@@ -69,6 +72,8 @@ pub struct LoadContext<'w> {
     pub python_results: &'w BTreeMap<RelPath, BuildFile>,
     /// The cache of directory listings.
     pub directory_cache: &'w dyn DirectoryCache,
+    /// Whether a CI service runs this: unknown target types are errors.
+    pub is_ci: bool,
     /// Records the files that loading reads.
     pub tracker: Tracker,
 }
@@ -77,7 +82,13 @@ impl<'w> LoadContext<'w> {
     /// A context without results of Python and without a directory cache.
     pub fn new(env: &'w (dyn Fn(&str) -> Option<String> + Sync)) -> LoadContext<'w> {
         static NO_RESULTS: BTreeMap<RelPath, BuildFile> = BTreeMap::new();
-        LoadContext { env, python_results: &NO_RESULTS, directory_cache: &(), tracker: Tracker::default() }
+        LoadContext {
+            env,
+            python_results: &NO_RESULTS,
+            directory_cache: &(),
+            is_ci: false,
+            tracker: Tracker::default(),
+        }
     }
 }
 
@@ -127,7 +138,12 @@ pub fn load(root: &Path, config: &Config, context: &LoadContext) -> Loaded {
     }
     graph.insert_all(targets);
     let is_of_a_file = |found: &Diagnostic| found.is_error() && !found.file.is_root();
-    let (errors, diagnostics) = consolidate(diagnostics, settings.unknown_severity).into_iter().partition(is_of_a_file);
+    let is_unknown_an_error = |what: &str| match settings.unknown {
+        UnknownNames::Error => true,
+        UnknownNames::Warn => false,
+        UnknownNames::Auto => context.is_ci && what == TARGET_TYPE,
+    };
+    let (errors, diagnostics) = consolidate(diagnostics, is_unknown_an_error).into_iter().partition(is_of_a_file);
     let errors: Vec<Diagnostic> = errors;
     let errors = errors.into_iter().map(|diagnostic| {
         let own = || BTreeMap::from([(diagnostic.file.parent().unwrap_or_default(), false)]);

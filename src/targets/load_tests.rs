@@ -41,6 +41,7 @@ fn unsupported_code_is_requested_from_python_and_its_results_are_used() {
             env: &|_| None,
             python_results: &python_results,
             directory_cache: &(),
+            is_ci: false,
             tracker: Tracker::default(),
         },
     );
@@ -205,4 +206,38 @@ fn ignored_sources_and_missing_sources_have_different_messages() {
     check("files(name='f', sources=['gone'])", "`sources` names `gone`, but there is no such file in `a`");
     check("file(name='f', source='.dir/f')", &format!("`a/.dir/f`: {ignored}"));
     check("file(name='f', source='gone')", "there is no file `a/gone`");
+}
+
+#[test]
+fn an_error_in_a_macro_names_the_calling_file_and_the_place_in_the_macro() {
+    let config = Config::of([("GLOBAL", "build_file_prelude_globs", json!(["m.py"]))]);
+    let root = tempfile::tempdir().expect("temporary directory");
+    std::fs::create_dir(root.path().join("a")).expect("directory");
+    std::fs::write(
+        root.path().join("m.py"),
+        "def m(**kw):\n    target(name=nope)\ndef k(**kw):\n    target(tags=1, **kw)\n",
+    )
+    .expect("file");
+    std::fs::write(root.path().join("a/BUILD"), "\nm()\nk(name='x')\n").expect("file");
+    let loaded = load(root.path(), &config, &LoadContext::new(&|_| None));
+    let found: Vec<String> = loaded.errors.iter().map(|error| error.diagnostic.to_string()).collect();
+    let wrong = "a/BUILD:3:1: `tags` of `target` must be a list of strings, not `1` (in a macro, at m.py:4:5)";
+    assert_eq!(found, ["a/BUILD:2:1: unknown name `nope` (in a macro, at m.py:2:17)", wrong]);
+}
+
+#[test]
+fn an_unknown_target_type_is_an_error_in_ci_unless_the_setting_says_otherwise() {
+    let root = tempfile::tempdir().expect("temporary directory");
+    std::fs::write(root.path().join("BUILD"), "nothing(name='a')\ntarget(name='b', nothing=1)\n").expect("file");
+    let check = |setting: &str, is_ci: bool, expected: &[&str]| {
+        let config = Config::of([("reading", "unknown", json!(setting))]);
+        let loaded = load(root.path(), &config, &LoadContext { is_ci, ..LoadContext::new(&|_| None) });
+        let found: Vec<&str> = loaded.errors.iter().map(|error| error.diagnostic.message.as_str()).collect();
+        assert_eq!(found, expected, "{setting} {is_ci}");
+    };
+    let kind = "unknown target type `nothing`: it has no effect";
+    check("auto", false, &[]);
+    check("auto", true, &[kind]);
+    check("warn", true, &[]);
+    check("error", false, &[kind, "unknown field `nothing` of `target`: it has no effect"]);
 }

@@ -8,9 +8,11 @@ mod consolidate;
 mod defaults;
 pub mod dependencies;
 mod directory_cache;
+mod field_types;
 mod field_values;
 pub mod files;
 pub mod filter;
+mod first_party;
 mod generate;
 mod globs;
 pub mod graph;
@@ -30,7 +32,7 @@ pub mod visibility;
 pub use crate::build_file::{Diagnostic, Object, Severity, Topic, Value};
 
 pub use address::Address;
-pub use changed::changed;
+pub use changed::{changed, with_deleted};
 pub use directory_cache::DirectoryCache;
 pub use field_values::{EnabledBackends, field_values, to_json as value_to_json};
 pub use files::Files;
@@ -40,6 +42,8 @@ pub use load::{LoadContext, LoadError, Loaded, load};
 pub use select::select;
 pub use settings::is_release_at_least;
 
+#[cfg(test)]
+mod declaration_tests;
 #[cfg(test)]
 mod load_tests;
 #[cfg(test)]

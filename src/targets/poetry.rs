@@ -2,10 +2,11 @@
 
 use toml::{Table, Value};
 
+use crate::targets::first_party::Surroundings;
 use crate::targets::requirements::{Parsed, add, at};
 
 /// Adds the requirements of all dependency tables and groups to `parsed`.
-pub fn requirements(table: &Table, parsed: &mut Parsed) {
+pub fn requirements(table: &Table, surroundings: &Surroundings, parsed: &mut Parsed) {
     let groups = at(table, &["tool", "poetry", "group"]).and_then(Value::as_table);
     let groups = groups.into_iter().flatten().map(|(_, group)| group.get("dependencies"));
     let main = [at(table, &["tool", "poetry", "dependencies"]), at(table, &["tool", "poetry", "dev-dependencies"])];
@@ -13,9 +14,16 @@ pub fn requirements(table: &Table, parsed: &mut Parsed) {
         if name == "python" {
             continue;
         }
-        match entry {
-            Value::Array(entries) => entries.iter().for_each(|entry| add(&requirement_text(name, entry), parsed)),
-            entry => add(&requirement_text(name, entry), parsed),
+        let entries = match entry {
+            Value::Array(entries) => entries.iter().collect(),
+            entry => vec![entry],
+        };
+        // As in Pants, a directory of this repository is first-party.
+        let is_first_party = |entry: &Value| {
+            entry.get("path").and_then(Value::as_str).is_some_and(|path| surroundings.is_project_dir(path))
+        };
+        for entry in entries.into_iter().filter(|entry| !is_first_party(entry)) {
+            add(&requirement_text(name, entry), parsed);
         }
     }
 }
@@ -51,7 +59,20 @@ fn requirement_text(name: &str, entry: &Value) -> String {
 /// Converts `^1.2, !=1.3` to `>=1.2,<2.0,!=1.3`. Alternatives (`||`) have no PEP 440 form; only the first is used.
 fn versions(text: &str) -> String {
     let text = text.split("||").next().unwrap_or_default();
-    text.split(',').map(|part| version(part.trim())).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",")
+    let parts = text.split(',').flat_map(|part| split_at_spaces(part.trim()));
+    parts.map(|part| version(&part)).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",")
+}
+
+/// Splits `>=1 <2` into its constraints. The space in `>= 1` separates nothing.
+fn split_at_spaces(text: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match parts.last_mut().filter(|last| last.ends_with(['<', '>', '=', '!', '~', '^'])) {
+            Some(operator) => operator.push_str(word),
+            None => parts.push(word.to_owned()),
+        }
+    }
+    parts
 }
 
 fn version(text: &str) -> String {
@@ -98,9 +119,15 @@ fn python_marker(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::base::RelPath;
+
+    #[track_caller]
     fn check(line: &str, expected: &[&str]) {
         let text = format!("[tool.poetry.dependencies]\npython = '^3.9'\n{line}\n");
-        let parsed = crate::targets::requirements::parse("poetry_requirements", "pyproject.toml", &text);
+        let file = RelPath::parse("app/pyproject.toml").expect("clean");
+        let surroundings = Surroundings { file: &file, is_dir: &|dir| dir.as_str() == "lib", read: &|_| None };
+        let parsed = crate::targets::requirements::parse("poetry_requirements", &surroundings, &text);
         let found: Vec<&str> = parsed.requirements.iter().map(|requirement| requirement.text.as_str()).collect();
         assert_eq!(found, expected, "{:?}", parsed.refused);
     }
@@ -115,7 +142,14 @@ mod tests {
         check("a = '*'", &["a"]);
         check("a = '1.2.3'", &["a==1.2.3"]);
         check("a = '>= 1, < 2'", &["a>=1,<2"]);
-        check("a = '^'", &["a>=,<1"]);
+        check("a = '>=1.0 <2.0'", &["a>=1.0,<2.0"]);
+        check("a = '^'", &[]);
+    }
+
+    #[test]
+    fn a_directory_of_the_repository_is_first_party() {
+        check("a = {path = '../lib', develop = true}", &[]);
+        check("a = {path = '../../elsewhere'}", &["a @ file://../../elsewhere"]);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub fn select<S: AsRef<str>>(
     cwd: &RelPath,
     root: &str,
 ) -> Result<Vec<Address>, Error> {
-    let specs = specs.iter().map(|spec| Spec::parse(spec.as_ref(), cwd, root)).collect::<Result<Vec<_>, _>>()?;
+    let specs = parse_all(graph, specs, cwd, root)?;
     let (excludes, includes): (Vec<&Spec>, Vec<&Spec>) = specs.iter().partition(|spec| spec.exclude);
     let mut selected = Vec::new();
     for spec in includes {
@@ -62,6 +62,16 @@ pub fn select<S: AsRef<str>>(
     excluded.sort();
     selected.retain(|address| excluded.binary_search(address).is_err());
     Ok(selected)
+}
+
+fn parse_all<S: AsRef<str>>(
+    graph: &TargetGraph,
+    specs: &[S],
+    cwd: &RelPath,
+    root: &str,
+) -> Result<Vec<Spec>, spec::Error> {
+    let exists = |path: &RelPath| graph.files().has_path(path);
+    specs.iter().map(|spec| Spec::parse(spec.as_ref(), cwd, root, &exists)).collect()
 }
 
 /// Whether the error may affect what any of these specs selects.
@@ -83,15 +93,32 @@ pub fn is_affected_by<S: AsRef<str>>(
             // A file without an owner may be owned by a target that could not be loaded.
             error.affects(&dir) || (files.contains(path) && graph.owners(path).is_empty() && is_below(path))
         }
-        Form::Address(text) => Written::parse(text, &RelPath::root()).is_ok_and(|written| {
-            error.affects(&written.path) || (files.contains(&written.path) && is_below(&written.path))
-        }),
+        Form::Address(text) => {
+            Written::parse(text, &RelPath::root(), &|path| files.has_path(path)).is_ok_and(|written| {
+                error.affects(&written.path) || (files.contains(&written.path) && is_below(&written.path))
+            })
+        }
         Form::Glob(glob) => {
             match_glob(graph, glob).iter().any(|path| error.affects(&path.parent().unwrap_or_default()))
         }
     };
-    let specs = specs.iter().filter_map(|spec| Spec::parse(spec.as_ref(), cwd, root).ok());
+    let exists = |path: &RelPath| files.has_path(path);
+    let specs = specs.iter().filter_map(|spec| Spec::parse(spec.as_ref(), cwd, root, &exists).ok());
     specs.filter(|spec| !spec.exclude).any(reaches)
+}
+
+/// The directory of a BUILD file that a spec names and that does not exist.
+pub fn dir_of_missing_build_file(
+    graph: &TargetGraph,
+    spec: &str,
+    cwd: &RelPath,
+    root: &str,
+    is_build_file: &dyn Fn(&str) -> bool,
+) -> Option<RelPath> {
+    let spec = parse_all(graph, &[spec], cwd, root).ok()?.pop().filter(|spec| !spec.exclude)?;
+    let Form::Path(path) = spec.form else { return None };
+    let is_missing = !graph.files().has_path(&path) && path.file_name().is_some_and(is_build_file);
+    path.parent().filter(|dir| is_missing && graph.files().is_dir(dir))
 }
 
 /// The selected files, sorted, for goals that process files rather than targets.
@@ -101,7 +128,7 @@ pub fn select_files<S: AsRef<str>>(
     cwd: &RelPath,
     root: &str,
 ) -> Result<Vec<RelPath>, Error> {
-    let specs = specs.iter().map(|spec| Spec::parse(spec.as_ref(), cwd, root)).collect::<Result<Vec<_>, _>>()?;
+    let specs = parse_all(graph, specs, cwd, root)?;
     let mut selected = BTreeSet::new();
     for spec in specs.iter().filter(|spec| !spec.exclude) {
         selected.extend(match_files(graph, spec)?);

@@ -8,11 +8,14 @@ use crate::build_file::Severity;
 use crate::config::Config;
 use crate::config::typed::{
     GlobalSettings, ProtobufSettings, PythonInferSettings, PythonSettings, ReadingSettings, ThriftSettings,
-    UnmatchedGlobs,
+    UnknownNames, UnmatchedGlobs,
 };
 
 /// Backends that enable visibility rules.
 const VISIBILITY: [&str; 2] = ["pants.backend.experimental.visibility", "pants.backend.visibility"];
+
+/// The newest release of Pants whose BUILD files are known to load.
+const NEWEST_PANTS: &str = "2.34.0";
 
 /// Typed options for loading. Fields are named after their options.
 #[derive(Clone, Debug)]
@@ -33,8 +36,8 @@ pub struct LoadSettings {
     pub sibling_generators: Vec<&'static str>,
     /// Severity of sources in BUILD files that match no file. `None` ignores them.
     pub unmatched_glob_severity: Option<Severity>,
-    /// Severity of unknown target types and fields.
-    pub unknown_severity: Severity,
+    /// How to treat unknown target types and fields.
+    pub unknown: UnknownNames,
 }
 
 impl LoadSettings {
@@ -67,11 +70,13 @@ impl LoadSettings {
                 UnmatchedGlobs::Warn => Some(Severity::Warning),
                 UnmatchedGlobs::Error => Some(Severity::Error),
             },
-            unknown_severity: match ReadingSettings::parse(config).unknown_is_error {
-                true => Severity::Error,
-                false => Severity::Warning,
-            },
+            unknown: ReadingSettings::parse(config).unknown,
         }
+    }
+
+    /// The release of Pants that the repository is for. If it is not set, the newest one that Waders knows.
+    pub fn pants_version_or_newest(&self) -> &str {
+        self.pants_version.as_deref().unwrap_or(NEWEST_PANTS)
     }
 
     /// Whether targets of requirements have the project names as written. Before Pants 2.26, underscores became dashes.

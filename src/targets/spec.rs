@@ -2,6 +2,7 @@
 
 use crate::base::glob::{self, Glob};
 use crate::base::{RelPath, rel_path};
+use crate::targets::address::split_path;
 
 /// An invalid spec.
 #[derive(Debug, thiserror::Error)]
@@ -66,19 +67,22 @@ pub struct Spec {
 
 impl Spec {
     /// Parses a spec. `cwd` is the current directory relative to the build root; `root` is the absolute path of the
-    /// build root.
-    pub fn parse(text: &str, cwd: &RelPath, root: &str) -> Result<Spec, Error> {
+    /// build root. Paths that `exists` may contain the characters that separate the parts of a spec.
+    pub fn parse(text: &str, cwd: &RelPath, root: &str, exists: &dyn Fn(&RelPath) -> bool) -> Result<Spec, Error> {
         let (body, exclude) = match text.strip_prefix('-').or_else(|| text.strip_prefix('!')) {
             Some(body) => (body, true),
             None => (text, false),
         };
         let refuse = |why| Error::Form { spec: text.to_owned(), why };
-        let split = body.find([':', '#', '@']).unwrap_or(body.len());
-        let (path, rest) = body.split_at(split);
+        let path = |path: &str| from_root(path, cwd, root).and_then(|path| RelPath::parse(&path).ok());
+        let is_path = |text: &str| path(text).is_some_and(|path| exists(&path));
+        let (written, rest) = split_path(body, &is_path);
+        let is_known = is_path(written);
+        let path = written;
         let path = from_root(path, cwd, root).ok_or_else(|| Error::Outside { spec: text.to_owned() })?;
         let parse = |path: &str| RelPath::parse(path).map_err(|source| Error::Path { spec: text.to_owned(), source });
         let form = match rest {
-            "" if path.contains(['*', '?']) => {
+            "" if path.contains(['*', '?']) && !is_known => {
                 let glob = Glob::compile(&path).map_err(|source| Error::Glob { spec: text.to_owned(), source })?;
                 Form::Glob(glob)
             }

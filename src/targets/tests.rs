@@ -13,7 +13,7 @@ use crate::targets::address::{Parts, Written};
 use crate::targets::filter::{Filters, Granularity, filter};
 use crate::targets::{Address, Files, LoadContext, TargetGraph, changed, dependencies, load, requirements, select};
 
-type Loaded = (TargetGraph, Vec<Diagnostic>);
+pub(super) type Loaded = (TargetGraph, Vec<Diagnostic>);
 
 fn load_with(files: &[(&str, &str)], config: &Config) -> Loaded {
     let root = tempfile::tempdir().expect("temporary directory");
@@ -29,15 +29,15 @@ fn load_with(files: &[(&str, &str)], config: &Config) -> Loaded {
     (loaded.graph, diagnostics)
 }
 
-fn loaded(files: &[(&str, &str)]) -> Loaded {
+pub(super) fn loaded(files: &[(&str, &str)]) -> Loaded {
     load_with(files, &Config::default())
 }
 
-fn path(text: &str) -> RelPath {
+pub(super) fn path(text: &str) -> RelPath {
     RelPath::parse(text).expect("clean")
 }
 
-fn addresses(graph: &TargetGraph) -> Vec<String> {
+pub(super) fn addresses(graph: &TargetGraph) -> Vec<String> {
     graph.targets().map(|target| target.address.to_string()).collect()
 }
 
@@ -46,7 +46,7 @@ fn check(files: &[(&str, &str)], expected: &[&str]) {
     assert_eq!(addresses(&graph), expected, "{diagnostics:?}");
 }
 
-fn messages(diagnostics: &[Diagnostic]) -> Vec<String> {
+pub(super) fn messages(diagnostics: &[Diagnostic]) -> Vec<String> {
     let show = |diagnostic: &Diagnostic| match &diagnostic.hint {
         Some(hint) => format!("{diagnostic} ({hint})"),
         None => diagnostic.to_string(),
@@ -54,12 +54,12 @@ fn messages(diagnostics: &[Diagnostic]) -> Vec<String> {
     diagnostics.iter().map(show).collect()
 }
 
-fn field<'g>(graph: &'g TargetGraph, address: &str, field: &str) -> Option<&'g build_file::Value> {
+pub(super) fn field<'g>(graph: &'g TargetGraph, address: &str, field: &str) -> Option<&'g build_file::Value> {
     let target = graph.targets().find(|target| target.address.to_string() == address).expect(address);
     target.fields.get(field)
 }
 
-fn text(value: &str) -> build_file::Value {
+pub(super) fn text(value: &str) -> build_file::Value {
     build_file::Value::Str(value.to_owned())
 }
 
@@ -118,7 +118,8 @@ fn unknown_types_and_fields_load_with_a_warning() {
     assert_eq!(addresses(&graph), ["a:a", "a:x"]);
     assert!(diagnostics.iter().all(|diagnostic| !diagnostic.is_error()));
     assert_eq!(messages(&diagnostics)[0], "a/BUILD:1:1: unknown target type `md_book`: it has no effect");
-    let expected = "a/BUILD:2:1: unknown field `tiemout` of `python_tests`: it has no effect (did you mean `timeout`?)";
+    let expected =
+        "a/BUILD:2:14: unknown field `tiemout` of `python_tests`: it has no effect (did you mean `timeout`?)";
     assert_eq!(messages(&diagnostics)[1], expected);
 }
 
@@ -462,7 +463,7 @@ proptest! {
         let is_file = file.is_some();
         let address = Address::from(Parts { dir: path(&dir), file, name, generated, parameters });
         let printed = address.to_string();
-        let written = Written::parse(&printed, &path("elsewhere")).expect(&printed);
+        let written = Written::parse(&printed, &path("elsewhere"), &|_| false).expect(&printed);
         prop_assert_eq!(written.resolve(is_file), Ok(address), "{}", printed);
     }
 
@@ -476,10 +477,10 @@ proptest! {
     #[test]
     fn parsing_requirements_never_panics_on_arbitrary_text(text in "[a-z0-9.^~=<>!,|*\\[\\]{}\"' #@:/\n-]{0,40}") {
         for (generator, file) in [("python_requirements", "requirements.txt"), ("pipenv_requirements", "Pipfile.lock")] {
-            requirements::parse(generator, file, &text);
+            requirements::parse_alone(generator, file, &text);
         }
         let table = format!("a = '''{text}'''\nb = {{version = '''{text}''', python = '''{text}'''}}\n");
         let poetry = format!("[tool.poetry.dependencies]\n{table}");
-        requirements::parse("poetry_requirements", "pyproject.toml", &poetry);
+        requirements::parse_alone("poetry_requirements", "pyproject.toml", &poetry);
     }
 }

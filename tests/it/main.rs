@@ -4,6 +4,7 @@
 
 mod arbitrary_arguments;
 mod built_in_locks;
+mod changed_files;
 mod dependencies;
 mod edges;
 mod formats;

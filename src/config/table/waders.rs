@@ -37,9 +37,9 @@ pub const SCOPES: &[Scope] = &[
             ),
             choice(
                 "unknown",
-                &["warn", "error"],
-                "\"warn\"",
-                "The severity of unknown sections, options, backends, plugins, target types and fields.",
+                &["auto", "warn", "error"],
+                "\"auto\"",
+                "The severity of unknown sections, options, backends, plugins, target types and fields. With `auto`, unknown target types are errors if `CI` is set, and all others are warnings.",
             ),
         ],
     ),

@@ -25,7 +25,9 @@ pub use queries::{
     CountLocSettings, DependenciesSettings, DependentsSettings, FiledepsSettings, GraphFormat, GraphSettings,
     ListSettings, OutputSettings, PathsSettings, PeekSettings, PyConstraintsSettings,
 };
-pub use repository::{BrokenFiles, ReadingSettings, ShellSetupSettings, SourceSettings, VisibilitySettings};
+pub use repository::{
+    BrokenFiles, ReadingSettings, ShellSetupSettings, SourceSettings, UnknownNames, VisibilitySettings,
+};
 pub use rewriting::{TailorSettings, UpdateBuildFilesSettings};
 pub use test::{CoverageSettings, PytestSettings, SubprocessEnvironmentSettings, TestSettings};
 pub use tool::{MypySettings, ToolSettings};

@@ -28,8 +28,19 @@ impl SourceSettings {
 pub struct ReadingSettings {
     /// How to treat errors in BUILD files.
     pub broken_files: BrokenFiles,
-    /// Whether unknown target types and fields are errors rather than warnings.
-    pub unknown_is_error: bool,
+    /// How to treat unknown target types and fields.
+    pub unknown: UnknownNames,
+}
+
+/// How to treat unknown target types and fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownNames {
+    /// Unknown target types are errors if `CI` is set; everything else is a warning.
+    Auto,
+    /// All are warnings.
+    Warn,
+    /// All are errors.
+    Error,
 }
 
 /// How to treat errors in BUILD files.
@@ -50,7 +61,11 @@ impl ReadingSettings {
                 Some("stop") => BrokenFiles::Stop,
                 _ => BrokenFiles::Report,
             },
-            unknown_is_error: section.word("unknown") == Some("error"),
+            unknown: match section.word("unknown") {
+                Some("error") => UnknownNames::Error,
+                Some("warn") => UnknownNames::Warn,
+                _ => UnknownNames::Auto,
+            },
         }
     }
 }

@@ -15,11 +15,15 @@ pub struct Error {
     pub why: String,
 }
 
-/// A list of globs. A path matches if at least one include and no exclude matches it; the order is irrelevant.
+/// A list of globs. A path matches if at least one include and no exclude matches it; the order is irrelevant. As in Pants,
+/// excludes follow the rules of `.gitignore`: one that matches a directory excludes everything below it.
 #[derive(Clone, Debug, Default)]
 pub struct Globs {
     include: Patterns,
+    /// Excludes of files and directories.
     exclude: Patterns,
+    /// Excludes that end in a slash, without the slash.
+    exclude_dirs: Patterns,
     recursive: bool,
 }
 
@@ -87,6 +91,10 @@ impl Patterns {
         Ok(Patterns { literals, stars, wild: Some(set) })
     }
 
+    fn is_empty(&self) -> bool {
+        self.literals.is_empty() && self.stars.is_empty() && self.wild.is_none()
+    }
+
     fn matches(&self, path: &str) -> bool {
         self.literals.contains(path)
             || self.stars.iter().any(|star| star.matches(path))
@@ -97,16 +105,47 @@ impl Patterns {
 impl Globs {
     /// Compiles globs; those that begin with `!` are excludes.
     pub fn compile<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Globs, Error> {
+        Globs::compile_with(globs, |exclude| exclude.to_owned())
+    }
+
+    /// Compiles the globs of a BUILD file in the build root. There, as in a `.gitignore`, an exclude without a slash applies
+    /// at any depth.
+    pub fn compile_in_root<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Globs, Error> {
+        Globs::compile_with(globs, |exclude| match exclude.trim_end_matches('/').contains('/') {
+            true => exclude.to_owned(),
+            false => format!("**/{exclude}"),
+        })
+    }
+
+    fn compile_with<'a>(
+        globs: impl IntoIterator<Item = &'a str>,
+        anchored: impl Fn(&str) -> String,
+    ) -> Result<Globs, Error> {
         let (exclude, include): (Vec<&str>, Vec<&str>) = globs.into_iter().partition(|glob| glob.starts_with('!'));
         let include: Vec<&str> = include.into_iter().map(clean).collect();
         let recursive = include.iter().any(|glob| glob.contains('/') || *glob == "**");
-        let exclude = exclude.into_iter().map(|glob| clean(&glob[1..]));
-        Ok(Globs { recursive, exclude: Patterns::compile(exclude)?, include: Patterns::compile(include.into_iter())? })
+        let exclude: Vec<String> = exclude.into_iter().map(|glob| anchored(clean(&glob[1..]))).collect();
+        // A leading slash only anchors the exclude.
+        let exclude = exclude.iter().map(|glob| glob.strip_prefix('/').unwrap_or(glob));
+        let (dirs, any): (Vec<&str>, Vec<&str>) = exclude.partition(|glob| glob.ends_with('/'));
+        Ok(Globs {
+            recursive,
+            include: Patterns::compile(include.into_iter())?,
+            exclude: Patterns::compile(any.into_iter())?,
+            exclude_dirs: Patterns::compile(dirs.into_iter().map(|glob| glob.trim_end_matches('/')))?,
+        })
     }
 
     /// Whether `path` matches. It is relative to the same directory as the globs.
     pub fn matches(&self, path: &str) -> bool {
-        self.include.matches(path) && !self.exclude.matches(path)
+        self.include.matches(path) && !self.excludes(path)
+    }
+
+    fn excludes(&self, path: &str) -> bool {
+        let excludes_dir = |dir: &str| self.exclude.matches(dir) || self.exclude_dirs.matches(dir);
+        let has_excludes = !self.exclude.is_empty() || !self.exclude_dirs.is_empty();
+        has_excludes
+            && (self.exclude.matches(path) || path.match_indices('/').any(|(end, _)| excludes_dir(&path[..end])))
     }
 
     /// Whether a path in a subdirectory could match.
@@ -202,6 +241,31 @@ mod tests {
         check(&["!b.py", "*.py"], "b.py", false);
         check(&["*.py", "!test_*.py"], "test_a.py", false);
         check(&["*.py", "!test_*.py"], "a.py", true);
+    }
+
+    #[test]
+    fn an_exclude_that_matches_a_directory_excludes_everything_below_it() {
+        for exclude in
+            ["!tests/", "!tests", "!/tests", "!./tests", "!tests/*", "!tests/**", "!**/tests/*", "!**/tests/"]
+        {
+            check(&["**/*.py", exclude], "tests/deep/a.py", false);
+            check(&["**/*.py", exclude], "tests.py", true);
+            check(&["**/*.py", exclude], "a/tests/b.py", !exclude.starts_with("!**"));
+        }
+        check(&["**", "!tests/"], "tests", true);
+        check(&["**/*.py", "!test_*.py"], "a/test_b.py", true);
+    }
+
+    #[test]
+    fn an_exclude_without_a_slash_applies_at_any_depth_in_the_build_root() {
+        let check = |exclude: &str, path: &str, expected: bool| {
+            let globs = Globs::compile_in_root(["**/*.py", exclude]).expect("valid globs");
+            assert_eq!(globs.matches(path), expected, "{exclude} on {path}");
+        };
+        check("!test_*.py", "a/test_b.py", false);
+        check("!tests/", "a/tests/b.py", false);
+        check("!tests/*", "a/tests/b.py", true);
+        check("!/tests", "a/tests/b.py", true);
     }
 
     #[test]

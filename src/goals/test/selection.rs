@@ -22,7 +22,7 @@ pub fn tests(session: &mut Session) -> Result<Selection, Error> {
     let (generators, mut tests): (Vec<Address>, Vec<Address>) = selected
         .into_iter()
         .partition(|address| graph.get(address).is_some_and(|target| target.kind == kind::PYTHON_TESTS));
-    let generated = generators.iter().flat_map(|address| graph.generated_by(address)).cloned().collect();
+    let generated = selection::generated_for(session, &graph, &generators);
     tests.extend(selection::filter_generated(session, &graph, generated)?);
     tests.sort();
     tests.dedup();

@@ -1,11 +1,13 @@
 //! The diagnostics of inference: ambiguous and unowned imports. Which of them apply is decided in `infer`.
 
 use super::{Collected, Inference};
+use crate::base::RelPath;
 use crate::base::text::Place;
+use crate::inference::explicit::resolve_explicit;
 use crate::inference::owners::{Owners, owners};
 use crate::inference::settings::UnownedBehavior;
 use crate::inference::target_index::TargetId;
-use crate::targets::{Diagnostic, Severity};
+use crate::targets::{Diagnostic, Severity, Value};
 
 impl Collected<'_> {
     /// Adds a diagnostic about a line of the target's source, or about the target's declaration if `line` is `None`.
@@ -34,6 +36,25 @@ impl<'a> Inference<'a> {
         let message = format!("{what} is ambiguous: provided by {}; no dependency is inferred", names.join(", "));
         let hint = "add the right one to `dependencies`, or exclude the others with `!`";
         collected.report(severity, line, message, Some(hint.to_owned()));
+    }
+
+    /// Reports the files of a `relocated_files` target that are not below its `src`.
+    pub(super) fn check_relocated_files(&self, collected: &mut Collected<'a>) {
+        let target = collected.target;
+        let text = |field: &str| target.fields.get(field).and_then(Value::as_str).unwrap_or_default();
+        let Ok(from) = RelPath::root().resolve(text("src")) else { return };
+        let originals = resolve_explicit(&self.targets, target, self.settings).special;
+        let files = originals.iter().flat_map(|id| &self.targets.get(*id).sources);
+        let outside: Vec<String> =
+            files.filter(|file| !file.starts_with(&from)).map(|file| format!("`{file}`")).collect();
+        if !outside.is_empty() {
+            let message = format!(
+                "`{}` moves files below `{from}`; these are not below it and are left out: {}",
+                target.address,
+                outside.join(", ")
+            );
+            collected.report(Severity::Warning, None, message, None);
+        }
     }
 
     /// Reports all unowned imports of a target in one message, because one missing requirement often explains many.

@@ -26,7 +26,7 @@ use crate::prepare::test::process_settings::ProcessSettings;
 use crate::session::Session;
 use crate::session::failure::Failure;
 use crate::session::sources::Sources;
-use crate::targets::{Address, Target};
+use crate::targets::{Address, Target, Value};
 use crate::tools::{self, Tool};
 
 /// The processes of all tests, planned.
@@ -125,8 +125,12 @@ impl TestPlanner<'_, '_> {
         closure: &Closure<'_>,
     ) -> Result<(StepId, Digest), Error> {
         let settings = batch.settings?;
-        if !closure.packages.is_empty() {
-            return Err(Error::NeedsPackages(closure.packages.iter().map(ToString::to_string).collect()));
+        let needed = needed_packages(&batch.targets, closure);
+        if !needed.is_empty() {
+            return Err(Error::NeedsPackages(needed));
+        }
+        if !closure.generated.is_empty() {
+            return Err(Error::NeedsOutputs(closure.generated.iter().map(ToString::to_string).collect()));
         }
         if !closure.definitions.is_empty() {
             return Err(Error::NeedsGenerated(closure.definitions.iter().map(ToString::to_string).collect()));
@@ -181,7 +185,10 @@ impl TestPlanner<'_, '_> {
         if self.options.coverage.is_some() {
             self.measured_files.extend(files.difference(&self.measured_files).cloned().collect::<Vec<_>>());
         }
-        Ok(self.sources.tree(&files)?)
+        if closure.relocated.is_empty() {
+            return Ok(self.sources.tree(&files)?);
+        }
+        Ok(self.sources.tree_with_moved(&files, &closure.relocated)?)
     }
 
     fn plan_coverage(&mut self) -> Result<Option<Coverage>, Error> {
@@ -191,6 +198,19 @@ impl TestPlanner<'_, '_> {
         let files: BTreeSet<&RelPath> = self.measured_files.iter().chain(also.files()).collect();
         Ok(Some(Coverage { images, sources: self.sources.tree(files)?, also, options }))
     }
+}
+
+/// The packages that the tests need as built files: those of `runtime_package_dependencies`, distributions among the
+/// dependencies, and those whose entry points the tests need.
+fn needed_packages(tests: &[&Target], closure: &Closure<'_>) -> Vec<String> {
+    let mut needed: BTreeSet<String> =
+        closure.packages.iter().chain(&closure.distributions).map(ToString::to_string).collect();
+    for target in tests {
+        if let Some(Value::Dict(entry_points)) = target.fields.get("entry_point_dependencies") {
+            needed.extend(entry_points.iter().filter_map(|(distribution, _)| distribution.as_str()).map(str::to_owned));
+        }
+    }
+    needed.into_iter().collect()
 }
 
 fn pytest_options(session: &Session) -> PytestOptions {

@@ -1,7 +1,7 @@
 //! Target types of container images.
 
 use super::core::OUTPUT_PATH;
-use super::field::{Shape, dict, empty_string_list, field, flag_off, skip, string, string_list};
+use super::field::{Shape, empty_string_list, field, flag_off, skip, string, string_dict, string_list};
 use super::python::RESTARTABLE;
 use super::{FieldGroups, Kind, single_source};
 
@@ -14,7 +14,7 @@ pub const KINDS: &[Kind] =
 const IMAGE: FieldGroups = &[&[
     string("context_root", "The root of the build context."),
     empty_string_list("extra_build_args", "Build arguments, as `NAME=value`."),
-    dict("image_labels", "Labels of the image."),
+    string_dict("image_labels", "Labels of the image."),
     field("image_tags", Shape::StringList, "[\"latest\"]", "Tags of the image."),
     string_list("instructions", "The lines of the Dockerfile, instead of a file."),
     OUTPUT_PATH,
@@ -27,7 +27,7 @@ const IMAGE: FieldGroups = &[&[
     ),
     string("repository", "The repository name of the image."),
     RESTARTABLE,
-    dict("secrets", "Secrets of the build: names and files."),
+    string_dict("secrets", "Secrets of the build: names and files."),
     skip("skip_hadolint", &["pants.backend.docker.lint.hadolint"]),
     flag_off("skip_push", "`publish` does not push the image."),
     flag_off("squash", "Squash the image into one layer."),

@@ -10,10 +10,18 @@ pub enum Shape {
     StringList,
     /// `True` or `False`.
     Bool,
-    /// A number.
+    /// An integer that is at least 1.
     Number,
-    /// A dict.
+    /// An integer that is at least 0.
+    Count,
+    /// A dict with strings as keys.
     Dict,
+    /// A dict with strings as keys and values.
+    StringDict,
+    /// A dict with strings as keys and lists of strings as values.
+    ListDict,
+    /// The path of one file, or an object that describes a file, such as `http_source(…)`.
+    Source,
     /// A list of addresses of targets, as in `dependencies`.
     AddressList,
     /// The address of one target.
@@ -140,6 +148,16 @@ pub const fn number(name: &'static str, help: &'static str) -> Field {
 /// A dict without a default.
 pub const fn dict(name: &'static str, help: &'static str) -> Field {
     field(name, Shape::Dict, "null", help)
+}
+
+/// A dict of strings without a default.
+pub const fn string_dict(name: &'static str, help: &'static str) -> Field {
+    field(name, Shape::StringDict, "null", help)
+}
+
+/// A dict of lists of strings without a default.
+pub const fn list_dict(name: &'static str, help: &'static str) -> Field {
+    field(name, Shape::ListDict, "null", help)
 }
 
 /// A list of addresses without a default.

@@ -2,7 +2,7 @@
 //! dependencies, and goals that only read targets support them. Fields that are not listed are accepted without
 //! validation.
 
-use super::field::{Field, empty_string_list, string, string_list};
+use super::field::{Field, Shape, field, string, string_list};
 use super::{FieldGroups, Kind, Sources};
 
 /// The target types of this module.
@@ -37,7 +37,7 @@ pub const KINDS: &[Kind] = &[
     plain("nfpm_rpm_package", &[]),
     Kind {
         default_sources: &["package.json"],
-        ..single_source("package_json", &[&[empty_string_list("scripts", "")]])
+        ..single_source("package_json", &[&[field("scripts", Shape::Any, "[]", "")]])
     },
     plain("pyoxidizer_binary", PYOXIDIZER),
     plain("scala_artifact", &[]),
@@ -75,7 +75,7 @@ const JVM_ARTIFACT: FieldGroups = &[&[
     string("artifact", ""),
     string_list("excludes", ""),
     string("group", ""),
-    string("jar", "").raw(),
+    field("jar", Shape::Source, "null", "").raw(),
     string("jdk", ""),
     string("main", ""),
     string_list("packages", ""),

@@ -123,6 +123,26 @@ impl Kind {
         COMMON.iter().copied().chain(own).chain(overrides).chain(source)
     }
 
+    /// The type of a field's value. `None` if this type does not list the field.
+    pub fn shape_of(&self, field: &str) -> Option<Shape> {
+        match field {
+            "description" => Some(Shape::String),
+            "tags" => Some(Shape::StringList),
+            "dependencies" => Some(Shape::AddressList),
+            "source" if self.sources == Sources::One => Some(Shape::Source),
+            "sources" if self.sources == Sources::Many => Some(Shape::StringList),
+            _ => {
+                let listed = self.fields().chain(self.generated_fields()).find(|known| known.name == field);
+                listed.map(|field| field.shape).or_else(|| is_skip(field).then_some(Shape::Bool))
+            }
+        }
+    }
+
+    /// The fields of the type itself that must be set, except the source field.
+    pub fn required_fields(&self) -> impl Iterator<Item = &'static str> {
+        self.fields().filter(|field| field.required).map(|field| field.name)
+    }
+
     /// The name of the field that holds the sources. Empty if there is none.
     pub fn source_field(&self) -> &'static str {
         match self.sources {

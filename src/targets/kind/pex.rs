@@ -2,7 +2,8 @@
 
 use super::core::{ENVIRONMENT, OUTPUT_PATH};
 use super::field::{
-    Field, Shape, addresses, dict, empty_string_list, field, flag_off, flag_on, optional_flag, string, string_list,
+    Field, Shape, addresses, empty_string_list, field, flag_off, flag_on, optional_flag, string, string_dict,
+    string_list,
 };
 use super::python::{CONSTRAINTS, RESOLVE, RESTARTABLE};
 use super::{GenerateFrom, Kind, plain};
@@ -26,7 +27,7 @@ const ENTRY_POINTS: Field = string_list("entry_points", "The entry point of each
 const PROGRAM: &[Field] = &[
     string_list("args", "Arguments that the program always gets."),
     string("entry_point", "The entry point: `file.py`, `file.py:function` or `module:function`."),
-    dict("env", "Environment variables that the program always gets."),
+    string_dict("env", "Environment variables that the program always gets."),
     string("executable", "The first-party script to run.").since(20),
     string("script", "The script of a requirement to run."),
 ];

@@ -2,7 +2,7 @@
 
 use super::core::{ENVIRONMENT, WRAP};
 use super::field::{
-    Field, Shape, addresses, dict, field, flag_off, flag_on, number, optional_flag, string, string_list,
+    Field, Shape, addresses, dict, field, flag_off, flag_on, list_dict, number, optional_flag, string, string_list,
 };
 use super::python_lint::SKIPS;
 use super::{FieldGroups, GenerateFrom, Kind, file_generator, plain, single_source};
@@ -104,7 +104,8 @@ const SOURCE: FieldGroups = &[&[CONSTRAINTS, RESOLVE, RESTARTABLE, IN_SANDBOX], 
 const TEST: FieldGroups = &[
     &[
         string("batch_compatibility_tag", "Tests with the same tag may run in one process."),
-        addresses("entry_point_dependencies", "Distributions whose entry points the test needs.").hidden(),
+        list_dict("entry_point_dependencies", "Distributions whose entry points the test needs, and the groups.")
+            .hidden(),
         ENVIRONMENT,
         string_list("extra_env_vars", "Environment variables: `NAME=value`, or `NAME` to copy the value."),
         CONSTRAINTS,
@@ -116,7 +117,12 @@ const TEST: FieldGroups = &[
         string_list("stevedore_namespaces", "Stevedore namespaces whose entry points the test needs.")
             .with_backends(&["pants.backend.experimental.python.framework.stevedore"]),
         number("timeout", "Timeout in seconds; by default `[test].timeout_default`."),
-        number("xdist_concurrency", "Number of processes that run the tests of the file; 0 disables pytest-xdist."),
+        field(
+            "xdist_concurrency",
+            Shape::Count,
+            "null",
+            "Number of processes that run the tests of the file; 0 disables pytest-xdist.",
+        ),
     ],
     SKIPS,
 ];
@@ -132,8 +138,8 @@ const REQUIREMENT: FieldGroups = &[&[
 ]];
 
 const MAPPINGS: FieldGroups = &[&[
-    field("module_mapping", Shape::Dict, "{}", "Modules by project that provides them."),
-    field("type_stubs_module_mapping", Shape::Dict, "{}", "Modules by project that provides type stubs for them."),
+    field("module_mapping", Shape::ListDict, "{}", "Modules by project that provides them."),
+    field("type_stubs_module_mapping", Shape::ListDict, "{}", "Modules by project that provides type stubs for them."),
 ]];
 
 const PANTS_HELP: &str = "A `python_requirement` for Pants itself, for plugins.";
@@ -157,11 +163,11 @@ const DISTRIBUTION: FieldGroups = &[&[
     string_list("repositories", "The repositories to which `publish` uploads the distribution.").with_backends(TWINE),
     RESOLVE.hidden(),
     flag_on("sdist", "Build a source distribution."),
-    dict("sdist_config_settings", "Build settings of the source distribution."),
+    list_dict("sdist_config_settings", "Build settings of the source distribution."),
     flag_off("skip_twine", "`publish` does not upload the distribution.").with_backends(TWINE),
     flag_off("uses_mypyc", "The build needs mypyc.").with_backends(&["pants.backend.python.typecheck.mypy"]),
     flag_on("wheel", "Build a wheel."),
-    dict("wheel_config_settings", "Build settings of the wheel."),
+    list_dict("wheel_config_settings", "Build settings of the wheel."),
 ]];
 
 const VCS_VERSION: FieldGroups = &[&[

@@ -1,7 +1,9 @@
 //! Target types of shell code, shell tests and shell commands.
 
 use super::core::{ENVIRONMENT, NO_SOURCES};
-use super::field::{Field, Shape, addresses, dict, empty_string_list, field, flag_off, skip, string, string_list};
+use super::field::{
+    Field, Shape, addresses, empty_string_list, field, flag_off, skip, string, string_dict, string_list,
+};
 use super::python::RESTARTABLE;
 use super::{FieldGroups, Kind, file_generator, plain, single_source};
 
@@ -88,7 +90,7 @@ pub const OUTPUTS: &[Field] = &[
 /// Fields of newer Pants versions, whose defaults are not verified. They are shown only if they are set.
 pub const NEWER: &[Field] = &[
     string("cache_scope", "How long the result is cached.").hidden(),
-    dict("named_caches", "Cache directories that persist between runs.").hidden(),
+    string_dict("named_caches", "Cache directories that persist between runs.").hidden(),
     string("outputs_match_mode", "Whether all outputs must exist.").hidden(),
     string("path_env_modify", "Where to insert shims in `PATH`.").hidden(),
     string_list("workspace_invalidation_sources", "Files whose changes invalidate the cached result.").hidden(),

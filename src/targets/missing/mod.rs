@@ -12,6 +12,7 @@ use crate::base::glob::Globs;
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, PythonSettings};
 use crate::targets::TargetGraph;
+use crate::targets::first_party::Surroundings;
 use crate::targets::requirements::{self, Parsed};
 use crate::targets::settings::is_release_at_least;
 
@@ -139,7 +140,9 @@ fn matches_content_rule(input: &SearchInput, rule: &FileRule, file: &RelPath) ->
     if matches!(rule.content, ContentRule::RequirementsWith(mark) if !text.contains(mark)) {
         return Ok(false);
     }
-    let Parsed { requirements, refused } = requirements::parse(rule.kind, file.file_name().unwrap_or_default(), &text);
+    let read = |file: &RelPath| (input.read)(file).and_then(|content| String::from_utf8(content).ok());
+    let surroundings = Surroundings { file, is_dir: &|dir| input.graph.files().is_dir(dir), read: &read };
+    let Parsed { requirements, refused } = requirements::parse(rule.kind, &surroundings, &text);
     match (rule.content, refused.first()) {
         (ContentRule::ProjectRequirements, refused) => Ok(!requirements.is_empty() && refused.is_none()),
         (_, Some((place, why))) => Err(format!("line {}: {why}", place.line)),

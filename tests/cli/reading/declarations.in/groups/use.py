@@ -1,0 +1,4 @@
+import groups
+import pytest
+import requests
+import yaml

@@ -1,0 +1,2 @@
+def service(name):
+    python_sources(name=name, tags="service")
