@@ -22,6 +22,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("the caller can use what a step writes into a writable directory", left_behind);
     suite.test("the existing contents of a writable directory are writable", populated);
     suite.test("scratch space is empty at the start of each step", fresh_scratch);
+    suite.test("the size of shared memory can be set by the request", limited_shared_memory);
     suite.test("a mount below another mount is visible", nested);
     suite.test("the host's mounts and devices are not changed", host_unchanged);
 }
@@ -232,6 +233,16 @@ fn host_unchanged() {
     during.wait().0.unwrap();
     drop(spawner);
     assert_eq!(observe(), before);
+}
+
+fn limited_shared_memory() {
+    let mut request = python(
+        "import os, multiprocessing.shared_memory as shared\nstat = os.statvfs('/dev/shm')\n\
+         memory = shared.SharedMemory(create=True, size=1 << 20)\nmemory.buf[0] = 1\nmemory.close()\nmemory.unlink()\n\
+         print(stat.f_blocks * stat.f_frsize, oct(os.stat('/dev/shm').st_mode))",
+    );
+    request.mounts.push(scratch("/dev/shm"));
+    assert_eq!(succeed(&request), format!("{} 0o41777\n", 64 << 20));
 }
 
 fn nested() {

@@ -127,3 +127,27 @@ fn sandbox_limits(limits: &action::Limits, timeout: Option<Duration>, grace: Dur
         process_memory_bytes: limits.process_memory_bytes,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::{Command, Platform, Policy, Source};
+    use crate::engine::slots::Slots;
+
+    #[test]
+    fn the_scratch_size_bounds_every_directory_in_memory() {
+        let limits = Platform::sample().limits;
+        let settings = LocalSettings::new(waders_sandbox::Isolation::Full, limits.clone(), Duration::ZERO);
+        let command = Command::new(Vec::new(), BTreeMap::new(), Source::Tree(Digest::of(b"")), BTreeMap::new());
+        let action = Action { command, policy: Policy::new("step".to_owned()) };
+        let slots = Slots::new(1);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let request = request(&settings, &action, &[], Path::new("/out"), &runtime.block_on(slots.take(1)));
+        let scratch = request.mounts.iter().filter_map(|mount| match mount.kind {
+            MountKind::Scratch { bytes, inodes } => Some((mount.at.to_str().unwrap(), bytes, inodes)),
+            _ => None,
+        });
+        let expected = ["/tmp", "/home/waders", "/dev/shm"].map(|at| (at, limits.scratch_bytes, limits.scratch_inodes));
+        assert_eq!(scratch.collect::<Vec<_>>(), expected);
+    }
+}
