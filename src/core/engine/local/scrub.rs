@@ -20,11 +20,14 @@ impl Scrub {
     pub(super) fn start(store: Arc<Store>) -> Scrub {
         let stop = Arc::new(AtomicBool::new(false));
         let is_stopped = stop.clone();
-        let scrub = move || {
-            if let Err(error) = store.scrub(BUDGET_BYTES, &is_stopped) {
-                // A failing disk is reported by the step that needs the file.
-                tracing::warn!("the store was not verified: {error}");
+        // Also logged, because the run may end before the console shows the notices of the store.
+        let scrub = move || match store.scrub(BUDGET_BYTES, &is_stopped) {
+            Ok(verified) => {
+                let damaged = verified.damaged.iter();
+                damaged.for_each(|object| tracing::warn!("the stored object `{object}` was damaged"));
             }
+            // A failing disk is reported by the step that needs the file.
+            Err(error) => tracing::warn!("the store was not verified: {error}"),
         };
         // Without a thread, the next run verifies this part.
         Scrub { stop, thread: thread::Builder::new().name("scrub".to_owned()).spawn(scrub).ok() }
