@@ -71,6 +71,12 @@ mod tests {
     }
 
     #[test]
+    fn v_after_the_goal_test_does_not_request_the_version() {
+        let error = read_in(&[("pants.toml", "")], "test -v ::").unwrap_err();
+        assert!(error.hint().unwrap().ends_with("write `test :: -- -v`"), "{error}");
+    }
+
+    #[test]
     fn an_invalid_alias_stops_the_run() {
         let error = read_in(&[("pants.toml", "[cli.alias]\ntest = 'lint'")], "test").unwrap_err();
         assert!(error.to_string().contains("`test`"), "{error}");

@@ -4,6 +4,9 @@
 /// Short options of pytest that take a value, which may be the next word.
 const WITH_VALUE: [&str; 8] = ["-W", "-c", "-k", "-m", "-n", "-o", "-p", "-r"];
 
+/// This word is never an excluding spec: without the goal `test`, it is a request for the version.
+const VERBOSE: &str = "-v";
+
 /// Long options of pytest and its common plugins that users expect.
 const LONG: [&str; 38] = [
     "--basetemp",
@@ -62,7 +65,7 @@ impl PytestWords {
     pub fn take(&mut self, word: &str, exists: &dyn Fn(&str) -> bool) -> bool {
         if std::mem::take(&mut self.expects_value) {
             self.push(word, word);
-        } else if is_short_option(word) && !exists(&word[1..]) {
+        } else if word == VERBOSE || is_short_option(word) && !exists(&word[1..]) {
             self.expects_value = WITH_VALUE.contains(&word);
             self.push(word, word);
         } else if is_long_option(word) {
@@ -104,8 +107,18 @@ impl PytestWords {
         let specs = if specs.is_empty() { &all } else { specs };
         let words = ["test"].into_iter().chain(specs.iter().map(String::as_str)).chain(["--"]);
         let words = words.chain(self.args.iter().map(String::as_str));
-        let line = shlex::try_join(words).unwrap_or_else(|_| "test :: -- ARGUMENTS".to_owned());
+        let line = words.map(quoted).collect::<Vec<_>>().join(" ");
         format!("arguments after `--` are passed to pytest: write `{line}`")
+    }
+}
+
+/// The word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
+    match word.chars().all(is_plain) && !word.is_empty() {
+        true => word.to_owned(),
+        // A word with a NUL character cannot be an argument.
+        false => shlex::try_quote(word).map_or_else(|_| "ARGUMENT".to_owned(), Into::into),
     }
 }
 
@@ -150,7 +163,7 @@ mod tests {
         check("-k login src::", "`test src:: -- -k login`");
         check(":: -q -vv -rA -n4", "`test :: -- -q -vv -rA -n4`");
         check("-v", "`test :: -- -v`");
-        check("--maxfail=1 --lf a_test.py", "`test a_test.py -- '--maxfail=1' --lf`");
+        check("--maxfail=1 --lf a_test.py", "`test a_test.py -- --maxfail=1 --lf`");
     }
 
     #[test]

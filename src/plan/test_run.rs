@@ -13,6 +13,9 @@ pub const NOTHING_COLLECTED: i32 = 5;
 /// The JUnit report that pytest writes, below the output root.
 pub const JUNIT: &str = "junit.xml";
 
+/// Arguments with which pytest prints information, runs no tests and writes no report.
+const WITHOUT_TESTS: [&str; 5] = ["--help", "--markers", "--version", "-V", "-h"];
+
 /// The directory for files that tests produce, below the build root and below the output root.
 pub const EXTRA_OUTPUT: &str = "extra-output";
 
@@ -91,7 +94,8 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
     if !options.debug {
         policy.slots = test.workers.max(1);
         // A test can end the process with exit code 0 before the other tests have run. pytest writes the report at its end.
-        policy.required_output = Some(RelPath::parse(JUNIT).expect("the path is clean"));
+        let runs_tests = !options.args.iter().any(|arg| WITHOUT_TESTS.contains(&arg.as_str()));
+        policy.required_output = runs_tests.then(|| RelPath::parse(JUNIT).expect("the path is clean"));
     }
     Action { command, policy }
 }
@@ -251,11 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn a_success_requires_the_report_except_while_debugging() {
-        let required =
-            |debug| action(&test_file(), &PytestOptions { debug, ..PytestOptions::default() }).policy.required_output;
-        assert_eq!(required(false).unwrap().as_str(), JUNIT);
-        assert_eq!(required(true), None);
+    fn a_success_requires_the_report_unless_pytest_writes_none() {
+        let required = |debug, arg: &str| {
+            let options = PytestOptions { debug, args: vec![arg.to_owned()], ..PytestOptions::default() };
+            action(&test_file(), &options).policy.required_output
+        };
+        assert_eq!(required(false, "-v").unwrap().as_str(), JUNIT);
+        assert_eq!((required(true, "-v"), required(false, "--markers")), (None, None));
     }
 
     #[test]

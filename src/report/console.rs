@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 use crate::action::{Event, Exit, Origin, StepId};
 use crate::report::escapes::without_escapes;
 use crate::report::progress::{self, Display};
-use crate::report::running::Running;
+use crate::report::running::{Running, Task};
 
 /// The number of failed steps that are reported as they happen.
 const NAMED_FAILURES: usize = 3;
@@ -25,7 +25,7 @@ pub struct Console {
     ticker: Mutex<Option<Ticker>>,
 }
 
-/// The thread that reports long-running steps, and the sender that stops it when it is dropped.
+/// The thread that reports what has run for long, and the sender that stops it when it is dropped.
 type Ticker = (Sender<()>, JoinHandle<()>);
 
 struct Screen {
@@ -72,8 +72,12 @@ impl Console {
     }
 
     /// Shows what the run does until the phase is dropped. While steps are shown, phases are not.
+    #[expect(clippy::disallowed_methods, reason = "progress shows how long phases take")]
     pub fn phase(&self, text: &str) -> Phase {
+        self.start_ticker();
         let mut screen = self.screen();
+        let depth = screen.phases.len();
+        screen.running.start(Task::Phase(depth), text.into(), Instant::now());
         screen.phases.push(text.to_owned());
         screen.show_phase(self.dynamic);
         Phase { dynamic: self.dynamic, screen: self.screen.clone() }
@@ -82,25 +86,26 @@ impl Console {
     /// Shows the progress of the steps, counting the wanted ones, until [`Console::end`].
     pub fn begin(&self, wanted: &[StepId]) {
         self.end();
+        self.start_ticker();
         let mut screen = self.screen();
-        screen.running = Running::default();
         screen.failed = 0;
         if self.dynamic {
             screen.hide_phase();
             screen.display = Some(Display::new(wanted, &screen.received));
-        } else {
-            *self.ticker() = Some(ticker(&self.screen));
+        }
+    }
+
+    /// A dynamic display shows how long everything takes, so it needs no notices.
+    fn start_ticker(&self) {
+        if !self.dynamic {
+            self.ticker().get_or_insert_with(|| ticker(&self.screen));
         }
     }
 
     /// Clears the display of progress.
     pub fn end(&self) {
-        if let Some((stop, thread)) = self.ticker().take() {
-            drop(stop);
-            // A ticker that panicked has nothing left to report.
-            let _ = thread.join();
-        }
         let mut screen = self.screen();
+        screen.running.end_steps();
         if let Some(display) = screen.display.take() {
             display.clear();
             screen.show_phase(self.dynamic);
@@ -140,7 +145,12 @@ impl Console {
 
 impl Drop for Console {
     fn drop(&mut self) {
-        self.end();
+        self.clear();
+        if let Some((stop, thread)) = self.ticker().take() {
+            drop(stop);
+            // A ticker that panicked has nothing left to report.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -148,6 +158,8 @@ impl Drop for Phase {
     fn drop(&mut self) {
         let mut screen = lock(&self.screen);
         screen.phases.pop();
+        let depth = screen.phases.len();
+        screen.running.end(Task::Phase(depth));
         screen.show_phase(self.dynamic);
     }
 }
@@ -157,7 +169,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reports long-running steps once a second, until its sender is dropped.
+/// Reports what has run for long once a second, until its sender is dropped.
 #[expect(clippy::disallowed_methods, reason = "progress shows how long steps run")]
 fn ticker(screen: &Arc<Mutex<Screen>>) -> Ticker {
     let (stop, stopped) = channel::<()>();
@@ -189,8 +201,8 @@ impl Screen {
     fn event(&mut self, event: &Event, now: Instant) {
         match event {
             Event::Started { id, label } => {
-                self.running.start(*id, Arc::clone(label), now);
-                let running = self.running.len();
+                self.running.start(Task::Step(*id), Arc::clone(label), now);
+                let running = self.running.count_steps();
                 if let Some(display) = &mut self.display {
                     display.start(*id, label);
                     display.update(running);
@@ -218,8 +230,8 @@ impl Screen {
     }
 
     fn end(&mut self, id: StepId, is_cached: bool) {
-        self.running.end(id);
-        let running = self.running.len();
+        self.running.end(Task::Step(id));
+        let running = self.running.count_steps();
         if let Some(display) = &mut self.display {
             display.end(id, is_cached, running);
         }
@@ -303,7 +315,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(console.screen().running.len(), 0);
+        assert_eq!(console.screen().running.count_steps(), 0);
     }
 
     #[test]

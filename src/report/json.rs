@@ -36,6 +36,7 @@ struct Test<'a> {
     #[serde(flatten)]
     status: StatusFields,
     attempts: u32,
+    notes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -80,6 +81,7 @@ fn test(result: &TestResult) -> Test<'_> {
         addresses: &result.addresses,
         status: StatusFields::new(&result.status, result.wall, result.origin),
         attempts: result.attempts,
+        notes: &result.notes,
     }
 }
 
@@ -117,7 +119,7 @@ mod tests {
             document["tests"][1],
             json!({
                 "name": "b", "addresses": ["b"], "status": "failed", "exit_code": 1, "reason": "exit code 1",
-                "seconds": 1.234, "origin": "ran", "attempts": 1,
+                "seconds": 1.234, "origin": "ran", "attempts": 1, "notes": [],
             })
         );
     }

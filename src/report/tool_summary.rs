@@ -128,10 +128,13 @@ mod tests {
         let passed = ToolRun { stdout: "all is well\n".to_owned(), ..run(Status::Passed) };
         assert!(blocks(vec![passed.clone()]).is_empty());
         let warned = ToolRun { stderr: "old settings\n".to_owned(), ..passed.clone() };
-        assert_eq!(blocks(vec![warned]), ["flake8 succeeded:\nold settings\n"]);
+        assert_eq!(blocks(vec![warned.clone()]), ["flake8 succeeded:\nold settings\n"]);
         let finding = Finding::would_change("a.py", "flake8");
         let found = ToolRun { findings: vec![finding], stdout: "a.py: hm\n".to_owned(), ..passed };
-        assert_eq!(blocks(vec![found]), ["flake8 succeeded:\na.py: hm\n"]);
+        assert_eq!(blocks(vec![found.clone()]), ["flake8 succeeded:\na.py: hm\n"]);
+        let cached = |run| ToolRun { origin: Some(Origin::Cached), ..run };
+        assert!(blocks(vec![cached(warned)]).is_empty());
+        assert_eq!(blocks(vec![cached(found)]), ["flake8 succeeded:\na.py: hm\n"]);
     }
 
     #[test]

@@ -298,7 +298,10 @@ const LINT: &[Entry] = &[
 ];
 
 const TEST: &[Entry] = &[
-    off("debug", "Run one test file in the foreground with access to the terminal. The result is not cached."),
+    off(
+        "debug",
+        "Run test files one after another in the foreground, with access to the terminal. Results are not cached.",
+    ),
     off("debug_adapter", "Run the test under the debug adapter."),
     off("force", "Run tests again even if their results are cached."),
     choice("output", &["all", "failed", "none"], "\"failed\"", "The tests whose output is shown."),

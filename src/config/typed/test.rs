@@ -10,7 +10,7 @@ use crate::config::Config;
 pub struct TestSettings {
     /// Whether cached results are ignored.
     pub force: bool,
-    /// Whether one test runs in the foreground, with the terminal.
+    /// Whether tests run in the foreground, one after another, with the terminal.
     pub debug: bool,
     /// Whether a debug adapter is asked for.
     pub debug_adapter: bool,

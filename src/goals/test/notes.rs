@@ -2,6 +2,7 @@
 //! a test misses is named together with the line that declares it. A note is added only if the output shows the pattern.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::base::{RelPath, sandbox_paths};
 use crate::goals::Error;
@@ -54,8 +55,8 @@ fn find_target<'g>(graph: &'g TargetGraph, address: &str) -> Option<&'g Target> 
 
 struct Adviser<'a> {
     graph: &'a TargetGraph,
-    roots: std::sync::Arc<SourceRoots>,
-    store: std::sync::Arc<Store>,
+    roots: Arc<SourceRoots>,
+    store: Arc<Store>,
     test: &'a PlannedTest,
     /// The target of the test, or the first of a batch.
     target: &'a Target,
