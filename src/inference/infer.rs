@@ -27,6 +27,7 @@ use crate::inference::shell_sources::find_sourced_files;
 use crate::inference::source_root::SourceRoots;
 use crate::inference::stdlib::is_stdlib;
 use crate::inference::target_index::{TargetId, TargetIndex};
+use crate::inference::third_party::normalize;
 use crate::targets::kind;
 use crate::targets::{Address, Diagnostic, Severity, Target, TargetGraph, dependencies};
 
@@ -330,6 +331,10 @@ impl<'a> Inference<'a> {
                 collected.inferred.push(owner);
                 return true;
             }
+            if let Some(owner) = self.own_requirement(collected.target, &candidates) {
+                collected.inferred.push(owner);
+                return true;
+            }
             // An ambiguous import has no dependency either: it is an error where unowned imports are errors.
             let severity = self.unowned_severity().filter(|_| !self.may_be_unowned(module, import));
             let severity = severity.unwrap_or(Severity::Warning);
@@ -337,6 +342,25 @@ impl<'a> Inference<'a> {
             return true;
         }
         self.may_be_unowned(module, import)
+    }
+
+    /// The requirement of the target's own project, if all candidates are requirements of the same distribution that the
+    /// `pyproject.toml` files of several projects declare: members of a workspace share requirements.
+    fn own_requirement(&self, target: &Target, candidates: &[TargetId]) -> Option<TargetId> {
+        let distribution = |id: TargetId| {
+            let candidate = self.targets.get(id);
+            let generator = self.targets.id(&Address::new(&candidate.address.dir, &candidate.address.name))?;
+            let is_project = self.targets.get(generator).globs() == ["pyproject.toml"];
+            candidate.address.generated.as_deref().filter(|_| is_project).map(normalize)
+        };
+        let first = distribution(*candidates.first()?)?;
+        if !candidates.iter().all(|id| distribution(*id).as_ref() == Some(&first)) {
+            return None;
+        }
+        let source = target.sources.first()?;
+        let depth = |id: &TargetId| self.targets.get(*id).address.dir.components().count();
+        let above = candidates.iter().filter(|id| source.starts_with(&self.targets.get(**id).address.dir));
+        above.max_by_key(|id| depth(id)).copied()
     }
 
     /// Whether the module needs no owner: the import is weak, in the standard library, or ignored by the settings.

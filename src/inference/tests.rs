@@ -48,6 +48,22 @@ fn stubs_are_dependencies_together_with_the_code() {
 }
 
 #[test]
+fn a_project_uses_its_own_requirement_of_a_shared_distribution() {
+    let file = |name: &str| Value::Str(name.to_owned());
+    let with_source = |name: &str| {
+        repository()
+            .target("python_requirements", "a:r", &[("source", file(name))])
+            .target("python_requirements", "b:r", &[("source", file(name))])
+            .requirement("a:r#PyYAML")
+            .requirement("b:r#PyYAML")
+            .source("a/src/m.py", "import yaml")
+            .source("c/m.py", "import yaml")
+    };
+    with_source("pyproject.toml").check("a/src/m.py", &["a:r#PyYAML"]).check("c/m.py", &[]);
+    with_source("requirements.txt").check("a/src/m.py", &[]);
+}
+
+#[test]
 fn the_longest_matching_module_name_wins_between_first_and_third_party() {
     repository()
         .requirement(":r#company")

@@ -269,6 +269,21 @@ mod tests {
     }
 
     #[test]
+    fn a_moved_file_is_in_the_tree_at_its_new_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("repository");
+        fs::create_dir_all(&root).unwrap();
+        fs::write(root.join("a.txt"), "a").unwrap();
+        fs::write(root.join("b.txt"), "b").unwrap();
+        let store = Arc::new(Store::open(&dir.path().join("store")).unwrap());
+        let sources = Sources::open(store.clone(), Tracker::default(), &root, false, true).unwrap();
+        let [kept, moved, new] = ["a.txt", "b.txt", "c/b.txt"].map(|path| RelPath::parse(path).unwrap());
+        let tree = sources.tree_with_moved([&kept], &BTreeSet::from([(&moved, new.clone())])).unwrap();
+        let found: Vec<RelPath> = store.tree(tree).unwrap().nodes.into_keys().collect();
+        assert_eq!(found, [kept, new]);
+    }
+
+    #[test]
     fn a_lost_content_is_stored_again_unless_the_store_is_trusted() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("repository");

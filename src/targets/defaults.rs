@@ -71,14 +71,18 @@ impl Defaults {
 
 /// Reports values of the wrong type, each once.
 fn check_types(call: &DefaultsCall, file: &RelPath, diagnostics: &mut Vec<Diagnostic>) {
-    let named = call.kinds.iter().flat_map(|(kinds, fields)| kinds.iter().map(move |kind| (kind.as_str(), fields)));
-    let all = kind::kinds().filter(|kind| !kind.open_ended).map(|kind| (kind.name, &call.all));
+    let named = call.kinds.iter().flat_map(|(kinds, fields)| kinds.iter().map(move |kind| (kind.as_str(), fields, "")));
+    let all = kind::kinds().filter(|kind| !kind.open_ended).map(|kind| (kind.name, &call.all, "all"));
     let mut reported = BTreeSet::new();
-    for (name, fields) in named.chain(all.filter(|(_, fields)| !fields.is_empty())) {
+    for (name, fields, argument) in named.chain(all.filter(|(_, fields, _)| !fields.is_empty())) {
         let Some(kind) = Kind::find(name) else { continue };
         let fields = fields.iter().map(|(field, value)| (field, value));
         for Mismatch { message, hint, path } in field_types::check_fields(kind, fields).mismatches {
-            if reported.insert(path) {
+            let message = match argument {
+                "" => message,
+                argument => message.replacen(&format!("of `{name}`"), &format!("in `{argument}` of `__defaults__`"), 1),
+            };
+            if reported.insert((argument, path)) {
                 diagnostics.push(Diagnostic { hint, ..Diagnostic::error(file, call.place, message) });
             }
         }

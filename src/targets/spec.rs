@@ -69,13 +69,15 @@ impl Spec {
     /// Parses a spec. `cwd` is the current directory relative to the build root; `root` is the absolute path of the
     /// build root. Paths that `exists` may contain the characters that separate the parts of a spec.
     pub fn parse(text: &str, cwd: &RelPath, root: &str, exists: &dyn Fn(&RelPath) -> bool) -> Result<Spec, Error> {
+        let path = |path: &str| from_root(path, cwd, root).and_then(|path| RelPath::parse(&path).ok());
+        let is_path = |text: &str| path(text).is_some_and(|path| exists(&path));
         let (body, exclude) = match text.strip_prefix('-').or_else(|| text.strip_prefix('!')) {
+            // A file or directory whose name begins like an exclusion.
+            Some(_) if is_path(split_path(text, &is_path).0) => (text, false),
             Some(body) => (body, true),
             None => (text, false),
         };
         let refuse = |why| Error::Form { spec: text.to_owned(), why };
-        let path = |path: &str| from_root(path, cwd, root).and_then(|path| RelPath::parse(&path).ok());
-        let is_path = |text: &str| path(text).is_some_and(|path| exists(&path));
         let (written, rest) = split_path(body, &is_path);
         let is_known = is_path(written);
         let path = written;
