@@ -8,6 +8,9 @@ use crate::base::{Digest, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
 
+/// The label of a build, before the file name of the source distribution.
+pub const BUILD_LABEL: &str = "build ";
+
 /// The mount point of a distribution while it is compiled.
 const PART: &str = "/part";
 
@@ -39,6 +42,8 @@ pub struct Venvs {
     empty: Digest,
     /// Build backends for source distributions. Empty until they are needed.
     build_backends: Vec<Distribution>,
+    /// The interpreters that build source distributions with additional packages, by the hash of the distribution.
+    builders: BTreeMap<String, Interpreter>,
     /// The tree of a distribution and that of its bytecode, by the hash of the distribution.
     parts: BTreeMap<String, [StepId; 2]>,
     composed: BTreeMap<Vec<String>, StepId>,
@@ -47,7 +52,14 @@ pub struct Venvs {
 impl Venvs {
     /// No steps yet. `empty` is the empty tree.
     pub fn new(interpreter: Interpreter, empty: Digest) -> Venvs {
-        Venvs { interpreter, empty, build_backends: Vec::new(), parts: BTreeMap::new(), composed: BTreeMap::new() }
+        Venvs {
+            interpreter,
+            empty,
+            build_backends: Vec::new(),
+            builders: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            composed: BTreeMap::new(),
+        }
     }
 
     /// Whether the build backends have been set. Few venvs need them.
@@ -58,6 +70,11 @@ impl Venvs {
     /// Sets the wheels of the build backends that build source distributions.
     pub fn set_build_backends(&mut self, build_backends: Vec<Distribution>) {
         self.build_backends = build_backends;
+    }
+
+    /// Sets the interpreter that builds one source distribution. Its images contain additional packages.
+    pub fn set_builder(&mut self, distribution: &Distribution, builder: Interpreter) {
+        self.builders.insert(distribution.sha256.clone(), builder);
     }
 
     /// The step that composes an image of exactly these distributions. If two contain the same file, that of the earlier one
@@ -97,8 +114,9 @@ impl Venvs {
         let build_backends = self.build_backends.clone();
         let backends = self.compose(graph, &build_backends);
         let argv = venv::build_argv(venv::PYTHON, sandbox_paths::OUT);
-        let label = format!("build {}", distribution.file_name);
-        let mut action = self.interpreter.action(label, argv, Source::Output(archive));
+        let label = format!("{BUILD_LABEL}{}", distribution.file_name);
+        let builder = self.builders.get(&distribution.sha256).unwrap_or(&self.interpreter);
+        let mut action = builder.action(label, argv, Source::Output(archive));
         action.command.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
         graph.add(Step::Run(Box::new(action)))
     }

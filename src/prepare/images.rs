@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::action::Source;
-use crate::config::typed::{InvalidLockfile, PythonSettings};
+use crate::config::typed::{InvalidLockfile, PythonSettings, SystemSettings};
 use crate::packaging::lockfile::Lock;
 use crate::packaging::resolve::{self, SelectedPackage, VersionConflict};
 use crate::packaging::venv;
@@ -18,6 +18,7 @@ use crate::prepare::interpreters::found;
 use crate::prepare::locks;
 use crate::prepare::packages::Packages;
 use crate::session::memo::memoized;
+use crate::session::toolchains;
 use crate::tools::{self, Tool};
 
 /// Trees by mount point.
@@ -86,13 +87,39 @@ impl Planner<'_> {
             chosen = self.combine(chosen, pinned.unwrap_or_default());
         }
         self.find_interpreter(constraints)?;
-        let interpreter = found(&mut self.interpreters, constraints)?;
-        let distributions = interpreter.packages.distributions(&chosen)?;
-        if !interpreter.venvs.has_build_backends() && distributions.iter().any(|distribution| !distribution.is_wheel())
-        {
-            interpreter.venvs.set_build_backends(builders(&interpreter.packages)?);
+        let distributions = found(&mut self.interpreters, constraints)?.packages.distributions(&chosen)?;
+        self.plan_builds(constraints, &chosen, &distributions)?;
+        let venvs = &mut found(&mut self.interpreters, constraints)?.venvs;
+        Ok(Source::Output(venvs.compose(&mut self.actions, &distributions)))
+    }
+
+    /// Plans the environments in which the source distributions among these are built. `distributions` are the files of
+    /// `chosen`, in the same order.
+    fn plan_builds(
+        &mut self,
+        constraints: &[String],
+        chosen: &[SelectedPackage],
+        distributions: &[Distribution],
+    ) -> Result<(), Error> {
+        let settings = SystemSettings::parse(self.config());
+        for (package, distribution) in chosen.iter().zip(distributions) {
+            if distribution.is_wheel() {
+                continue;
+            }
+            let packages = settings.build_packages(package.name.as_ref());
+            let builder = match packages.is_empty() {
+                true => None,
+                false => toolchains::interpreter(&toolchains::ensure_with(self.session, constraints, &packages)?),
+            };
+            let interpreter = found(&mut self.interpreters, constraints)?;
+            if !interpreter.venvs.has_build_backends() {
+                interpreter.venvs.set_build_backends(builders(&interpreter.packages)?);
+            }
+            if let Some(builder) = builder {
+                interpreter.venvs.set_builder(distribution, builder);
+            }
         }
-        Ok(Source::Output(interpreter.venvs.compose(&mut self.actions, &distributions)))
+        Ok(())
     }
 
     /// The packages that requirements of targets resolve to.

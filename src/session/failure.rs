@@ -4,6 +4,8 @@ use crate::action::{Origin, Outcome, StepId};
 use crate::base::ErrorKind;
 use crate::engine::executor::Results;
 use crate::engine::{self, StepResult};
+use crate::packaging::build_failure;
+use crate::plan::venv;
 
 /// Why a step did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ impl Failure {
         let message = match error.root() {
             // The name of the step is irrelevant: this machine can run none.
             engine::Error::Sandbox { source, .. } if source.hint().is_some() => lines(source, error.hint()),
-            root => lines(root, error.hint()),
+            root => lines(root, error.hint().or_else(|| build_hint(root))),
         };
         Failure { message, kind: error.kind() }
     }
@@ -35,6 +37,12 @@ impl Failure {
     pub fn not_started(message: &str) -> Failure {
         Failure { message: message.to_owned(), kind: ErrorKind::Mistake }
     }
+}
+
+/// What to do about a failed build of a source distribution.
+fn build_hint(error: &engine::Error) -> Option<String> {
+    let engine::Error::NeedFailed { label, stderr, .. } = error else { return None };
+    build_failure::hint(label.strip_prefix(venv::BUILD_LABEL)?, stderr)
 }
 
 /// The result of a step that ran, or why it did not run.
@@ -94,6 +102,20 @@ mod tests {
         assert_eq!(lines[..2], ["no space left in `/store`", "  caused by: no storage space"]);
         assert!(lines[2].starts_with("hint: free some space"), "{lines:?}");
         assert_eq!(failure.kind, ErrorKind::Store);
+    }
+
+    #[test]
+    fn the_failed_build_of_a_source_distribution_has_a_hint() {
+        let failed = |label: &str| engine::Error::NeedFailed {
+            label: label.to_owned(),
+            exit: crate::action::Exit::Code(1),
+            stderr: "error: command 'gcc' failed: No such file or directory".to_owned(),
+        };
+        let hint =
+            "hint: add `a-b = [\"gcc\", \"libc6-dev\"]` to the section `[system.build_packages]` of `waders.toml`";
+        let failure = Failure::from_step(&failed("build a_b-1.0.tar.gz"));
+        assert_eq!(failure.message.lines().last(), Some(hint));
+        assert!(!Failure::from_step(&failed("compile a_b-1.0.tar.gz")).message.contains("hint"));
     }
 
     #[test]

@@ -48,17 +48,33 @@ pub fn constraints_of_build_files(session: &mut Session) -> Result<Vec<String>, 
 /// Installs the toolchain for these interpreter constraints, and adds it to the lockfile if it is missing there. If the store
 /// lost a part of a tree in this run, every tree is made again.
 pub fn ensure(session: &mut Session, constraints: &[String]) -> Result<Toolchain, Error> {
+    ensure_with(session, constraints, &[])
+}
+
+/// Like [`ensure`], with additional packages for building source distributions.
+pub fn ensure_with(
+    session: &mut Session,
+    constraints: &[String],
+    build_packages: &[String],
+) -> Result<Toolchain, Error> {
     if constraints.is_empty() {
         return Err(Error::NoConstraints);
     }
     let path = session.build_root().join(LOCK);
     let mut lock = Lock::load(&session.context.tracker, &path)?;
     let mut settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
-    let python = Some(Constraints::parse(constraints)?);
-    let toolchain = match provide(session, &mut lock, &settings, python.clone()) {
+    let request = Request {
+        platform: PLATFORM.to_owned(),
+        packages: system_packages(session.config()),
+        python: Some(Constraints::parse(constraints)?),
+        build_packages: build_packages.to_vec(),
+    };
+    let toolchain = match provide(session, &mut lock, &settings, &request) {
         Err(Error::Toolchain(toolchain::Error::NoArchiveList)) => {
-            settings.standalone.list = Some(list_archives(session, &mut lock, &settings)?);
-            provide(session, &mut lock, &settings, python)?
+            let system = Request { python: None, build_packages: Vec::new(), ..request.clone() };
+            let system = provide(session, &mut lock, &settings, &system)?;
+            settings.standalone.list = Some(list_archives(session, &system)?);
+            provide(session, &mut lock, &settings, &request)?
         }
         provided => provided?,
     };
@@ -74,14 +90,13 @@ fn provide(
     session: &mut Session,
     lock: &mut Lock,
     settings: &ToolchainSettings,
-    python: Option<Constraints>,
+    request: &Request,
 ) -> Result<Toolchain, Error> {
     let provide = if session.services.verifies_sources() { toolchain::restore } else { toolchain::provide };
     let (store, client) = (session.services.open_store()?, session.context.http_client());
     let context = ProviderContext::new(&store, &client, settings, session.context.is_frozen());
-    let packages = system_packages(session.config());
     let phase = session.ui.console.phase("preparing the toolchain");
-    let toolchain = provide(lock, &Request { platform: PLATFORM.to_owned(), packages, python }, &context)?;
+    let toolchain = provide(lock, request, &context)?;
     drop(phase);
     for notice in context.take_notices() {
         session.ui.warn_with_hint(&notice.message, notice.hint);
@@ -90,13 +105,8 @@ fn provide(
 }
 
 /// The standalone interpreters that uv can download; none, with a warning, if uv cannot be asked.
-fn list_archives(
-    session: &mut Session,
-    lock: &mut Lock,
-    settings: &ToolchainSettings,
-) -> Result<Vec<ListedArchive>, Error> {
-    let system = provide(session, lock, settings, None)?;
-    python_archives::list(session, &system)?.or_else(|why| {
+fn list_archives(session: &mut Session, system: &Toolchain) -> Result<Vec<ListedArchive>, Error> {
+    python_archives::list(session, system)?.or_else(|why| {
         session.ui.warn(&format!("the list of standalone interpreters cannot be read: {why}"));
         Ok(Vec::new())
     })

@@ -28,7 +28,7 @@ pub struct Lock {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// `system` or `python`.
+    /// `system`, `python` or `build`.
     pub name: String,
     /// The version of the interpreter (`3.11.2`) or of the distribution (`12.11`).
     pub version: String,
@@ -106,10 +106,13 @@ impl Lock {
         &self.records
     }
 
-    /// Adds a record, or replaces the one with the same name, version, platform and provider.
+    /// Adds a record, or replaces the one with the same name, version, platform and provider. There can be several records
+    /// `build`, for different packages.
     pub fn insert(&mut self, record: Record) {
-        let key =
-            |record: &Record| (record.name.clone(), record.version.clone(), record.platform.clone(), record.provider);
+        let key = |record: &Record| {
+            let wanted = Some(record.wanted.clone()).filter(|_| record.name == "build");
+            (record.name.clone(), record.version.clone(), record.platform.clone(), record.provider, wanted)
+        };
         let new = key(&record);
         self.retain(|old| key(old) != new);
         self.records.push(record);

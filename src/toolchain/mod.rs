@@ -66,6 +66,8 @@ pub struct Request {
     pub packages: Vec<String>,
     /// Constraints on the interpreter; `None` for a system tree without interpreter.
     pub python: Option<Constraints>,
+    /// Packages that the toolchain contains in addition to the system tree, for building source distributions.
+    pub build_packages: Vec<String>,
 }
 
 /// The settings of all providers.

@@ -35,11 +35,57 @@ pub fn restore(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>
     compose(&records, context)
 }
 
-/// The record of the system tree and, if the request has constraints, that of the interpreter.
+/// The records of the system tree and, as far as the request asks for them, of the interpreter and the packages for builds.
 fn locked_records(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Vec<Record>, Error> {
-    let system = system_record(lock, request, context)?;
-    let python = request.python.as_ref().map(|constraints| python_record(lock, request, constraints, &system, context));
-    [Some(Ok(system)), python].into_iter().flatten().collect()
+    let mut records = vec![system_record(lock, request, context)?];
+    if let Some(constraints) = &request.python {
+        records.push(python_record(lock, request, constraints, &records[0], context)?);
+    }
+    if !request.build_packages.is_empty() {
+        records.push(build_record(lock, request, &records, context)?);
+    }
+    Ok(records)
+}
+
+/// The record of the packages for builds, in addition to those of `records`. For an interpreter of the provider `debian`, the
+/// package with its header files is added.
+fn build_record(
+    lock: &mut Lock,
+    request: &Request,
+    records: &[Record],
+    context: &ProviderContext<'_>,
+) -> Result<Record, Error> {
+    let is_debian_python = |record: &&Record| record.name == "python" && record.provider == Provider::Debian;
+    let headers = records.iter().find(is_debian_python);
+    let headers = headers.map(|python| format!("libpython{}-dev", prefix::minor(&python.version)));
+    let mut packages: Vec<String> = request.build_packages.iter().cloned().chain(headers).collect();
+    packages.sort();
+    packages.dedup();
+    let is_wanted =
+        |record: &&Record| record.name == "build" && record.platform == request.platform && record.wanted == packages;
+    if let Some(record) = lock.records().iter().find(is_wanted) {
+        return Ok(record.clone());
+    }
+    if context.frozen {
+        let why = format!("is out of date: it does not contain the build packages `{}`", packages.join(" "));
+        return Err(Error::Frozen { why });
+    }
+    let archive = context.archive(&request.platform)?;
+    let present: Vec<_> = records.iter().filter(|record| record.provider == Provider::Debian).collect();
+    let present: Vec<_> = present.iter().flat_map(|record| record.files.iter().cloned()).collect();
+    let files = archive.resolve(&packages, &present)?;
+    let tree = debian::unpack(&context.settings.debian, context.net, context.store, &files, true)?;
+    let record = Record {
+        name: "build".to_owned(),
+        version: archive.version().to_owned(),
+        platform: request.platform.clone(),
+        provider: Provider::Debian,
+        wanted: packages,
+        tree: context.store.put_tree(&tree)?,
+        files,
+    };
+    lock.insert(record.clone());
+    Ok(record)
 }
 
 fn system_record(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Record, Error> {

@@ -11,7 +11,8 @@ use crate::net;
 use crate::net::server::{Server, reply};
 use crate::store::Node;
 
-const PACKAGES: [Package<'_>; 3] = [
+const PACKAGES: [Package<'_>; 5] = [
+    Package { name: "cc", version: "1", depends: "libc6", files: &[("usr/bin/cc", "compiler")] },
     Package {
         name: "dash",
         version: "1",
@@ -19,6 +20,12 @@ const PACKAGES: [Package<'_>; 3] = [
         files: &[("bin/dash", "dash"), ("usr/share/doc/dash/x", "x")],
     },
     Package { name: "libc6", version: "2.36-1", depends: "", files: &[("lib/x86_64-linux-gnu/libc.so.6", "libc")] },
+    Package {
+        name: "libpython3.11-dev",
+        version: "3.11.2-6",
+        depends: "python3.11",
+        files: &[("usr/include/python3.11/Python.h", "header")],
+    },
     Package {
         name: "python3.11",
         version: "3.11.2-6",
@@ -68,6 +75,7 @@ impl Fixture {
             platform: "linux-x86_64".to_owned(),
             packages: packages.iter().map(|name| name.to_string()).collect(),
             python: python.map(|text| Constraints::parse(&[text.to_owned()]).unwrap()),
+            build_packages: Vec::new(),
         };
         provide(&mut self.lock, &request, &ProviderContext::new(&self.store, &self.net, &self.settings, frozen))
     }
@@ -118,6 +126,38 @@ fn constraints_that_select_the_same_interpreter_share_its_record() {
     assert_eq!(fixture.provide_with(&["dash"], Some("==3.11.*"), false).unwrap(), one);
     let python = fixture.lock.records().iter().find(|record| record.name == "python").unwrap();
     assert_eq!(python.wanted, ["==3.11.*", ">=3.9"]);
+}
+
+#[test]
+fn packages_for_builds_are_locked_apart_from_the_system_tree() {
+    let mut fixture = Fixture::new();
+    let plain = fixture.provide(false).unwrap();
+    let request = |packages: &[&str]| Request {
+        platform: "linux-x86_64".to_owned(),
+        packages: vec!["dash".to_owned()],
+        python: Some(Constraints::parse(&[">=3.9".to_owned()]).unwrap()),
+        build_packages: packages.iter().map(|name| name.to_string()).collect(),
+    };
+    let mut provide = |packages: &[&str], frozen| {
+        let context = ProviderContext::new(&fixture.store, &fixture.net, &fixture.settings, frozen);
+        provide(&mut fixture.lock, &request(packages), &context)
+    };
+    let error = provide(&["cc"], true).unwrap_err().to_string();
+    assert!(error.contains("does not contain the build packages `cc libpython3.11-dev`"), "{error}");
+    let build = provide(&["cc"], false).unwrap();
+    provide(&["cc", "dash"], false).unwrap();
+    assert_eq!(provide(&["cc"], true).unwrap(), build, "both records are kept");
+    assert_eq!(provide(&[], true).unwrap(), plain);
+    let has = |toolchain: &Toolchain, path: &str| {
+        let tree = fixture.store.tree(toolchain.mounts["/usr"]).unwrap();
+        tree.nodes.contains_key(&RelPath::parse(path).unwrap())
+    };
+    for path in ["bin/cc", "include/python3.11/Python.h"] {
+        assert!(has(&build, path) && !has(&plain, path), "{path}");
+    }
+    let files = |record: &Record| record.files.iter().map(|file| file.name.clone()).collect::<Vec<_>>();
+    let record = fixture.lock.records().iter().find(|record| record.name == "build").unwrap();
+    assert_eq!(files(record), ["cc", "libpython3.11-dev"], "the packages of other records are not repeated");
 }
 
 #[test]
@@ -196,6 +236,7 @@ fn missing_files_of_the_store_are_restored() {
         platform: "linux-x86_64".to_owned(),
         packages: vec!["dash".to_owned()],
         python: Some(Constraints::parse(&[">=3.9".to_owned()]).unwrap()),
+        build_packages: Vec::new(),
     };
     assert!(fixture.store.materialize(provided.mounts["/usr"]).is_err());
     let context = ProviderContext::new(&fixture.store, &fixture.net, &fixture.settings, true);
@@ -309,6 +350,7 @@ fn the_host_is_used_with_a_warning_if_no_other_provider_can_be_used() {
         platform: "linux-x86_64".to_owned(),
         packages: vec!["dash".to_owned()],
         python: Some(Constraints::parse(&["==3.12.*".to_owned()]).unwrap()),
+        build_packages: Vec::new(),
     };
     let context = ProviderContext::new(&fixture.store, &fixture.net, &fixture.settings, false);
     let provided = provide(&mut fixture.lock, &request, &context).unwrap();
@@ -325,7 +367,7 @@ fn an_unknown_package_or_platform_is_named() {
     let mut fixture = Fixture::new();
     let error = fixture.provide_with(&["dash", "nonsense"], None, false).unwrap_err();
     assert_eq!(error.to_string(), "package `nonsense` is not in the package archive");
-    let request = Request { platform: "plan9-mips".to_owned(), packages: vec![], python: None };
+    let request = Request { platform: "plan9-mips".to_owned(), packages: vec![], python: None, build_packages: vec![] };
     let context = ProviderContext::new(&fixture.store, &fixture.net, &fixture.settings, false);
     let error = provide(&mut fixture.lock, &request, &context).unwrap_err();
     assert_eq!(error.to_string(), "unsupported platform `plan9-mips`");

@@ -49,6 +49,7 @@ fn request(python: &[&str]) -> Request {
         platform: "linux-x86_64".to_owned(),
         packages: DEFAULT_PACKAGES.map(str::to_owned).to_vec(),
         python: (!texts.is_empty()).then(|| Constraints::parse(&texts).unwrap()),
+        build_packages: Vec::new(),
     }
 }
 

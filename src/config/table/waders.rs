@@ -1,6 +1,6 @@
 //! Sections that are specific to Waders, usually in `waders.toml`.
 
-use super::entry::{Entry, Scope, choice, global, integer, off, size, subsystem, text, texts, texts_or};
+use super::entry::{Entry, Scope, choice, dict, global, integer, off, size, subsystem, text, texts, texts_or};
 
 /// Sections that are specific to Waders.
 pub const SCOPES: &[Scope] = &[
@@ -56,6 +56,10 @@ pub const SCOPES: &[Scope] = &[
 
 const SYSTEM: &[Entry] = &[
     texts("packages", "The packages of the system tree, instead of the small default set."),
+    dict(
+        "build_packages",
+        "More packages for building source distributions: a mapping from distributions, or `*` for all, to packages.",
+    ),
     text("mirror", "The URL of the package mirror. The default is taken from the apt sources of this machine."),
     text("snapshot_mirror", "The URL of a mirror with packages that are no longer in the archive."),
     text(

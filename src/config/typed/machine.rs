@@ -1,6 +1,7 @@
 //! `[sandbox]`, `[store]`, `[toolchain]` and `[system]`: how steps are isolated, where results are stored, and what
 //! interpreters and system trees are made of.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::section::Section;
@@ -104,6 +105,8 @@ impl ToolchainSettings {
 pub struct SystemSettings {
     /// The packages of the system tree; empty for the default.
     pub packages: Vec<String>,
+    /// More packages for building source distributions, by the name of the distribution; `*` means all.
+    build_packages: BTreeMap<String, Vec<String>>,
     /// The URL of the package mirror.
     pub mirror: Option<String>,
     /// The URL of a mirror that also has packages that left the archive.
@@ -120,12 +123,34 @@ impl SystemSettings {
         let section = Section::new(config, "system");
         SystemSettings {
             packages: section.texts("packages"),
+            build_packages: section
+                .dict("build_packages")
+                .iter()
+                .map(|(name, packages)| {
+                    let packages = packages.as_array().into_iter().flatten().filter_map(|package| package.as_str());
+                    (normalize(name), packages.map(str::to_owned).collect())
+                })
+                .collect(),
             mirror: section.filled("mirror"),
             snapshot_mirror: section.filled("snapshot_mirror"),
             suite: section.filled("suite"),
             keyring: section.filled("keyring"),
         }
     }
+
+    /// The additional packages for building a distribution, sorted.
+    pub fn build_packages(&self, distribution: &str) -> Vec<String> {
+        let names = ["*".to_owned(), normalize(distribution)];
+        let packages: BTreeSet<String> =
+            names.iter().filter_map(|name| self.build_packages.get(name)).flatten().cloned().collect();
+        packages.into_iter().collect()
+    }
+}
+
+/// The normalized name of a distribution, as in the specification of names: lower case, with single hyphens.
+fn normalize(name: &str) -> String {
+    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -133,6 +158,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn build_packages_are_found_by_any_spelling_of_the_distribution() {
+        let value = json!({ "*": ["gcc"], "Ruamel.yaml_clib": ["libc6-dev", "gcc"] });
+        let settings = SystemSettings::parse(&Config::of([("system", "build_packages", value)]));
+        assert_eq!(settings.build_packages("ruamel-yaml-clib"), ["gcc", "libc6-dev"]);
+        assert_eq!(settings.build_packages("other"), ["gcc"]);
+    }
 
     #[test]
     fn a_limit_out_of_range_counts_as_unset() {
