@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
+use serde_json::Value;
 
 use crate::base::RelPath;
 use crate::config::Config;
@@ -42,7 +43,7 @@ impl ConfigFiles<'_> {
     ) -> BTreeSet<RelPath> {
         let configured = configured_files(tool, config);
         if !configured.is_empty() {
-            return configured;
+            return self.with_extended(tool, configured);
         }
         if !ToolSettings::parse(config, &tool.scope).config_discovery {
             return BTreeSet::new();
@@ -58,7 +59,50 @@ impl ConfigFiles<'_> {
                 }
             }
         }
+        self.with_extended(tool, found)
+    }
+
+    /// The settings file that a tool with one settings file uses for `source`: the nearest one in its directory or a parent. In
+    /// one directory, the first in the order of the tool's description counts.
+    pub fn nearest(&self, tool: &Tool, config: &Config, source: &RelPath) -> Option<RelPath> {
+        let dir = source.parent()?;
+        let configured = configured_files(tool, config);
+        if !configured.is_empty() {
+            let above =
+                configured.into_iter().filter(|file| file.parent().is_some_and(|above| dir.starts_with(&above)));
+            return above.max_by_key(depth);
+        }
+        if !ToolSettings::parse(config, &tool.scope).config_discovery {
+            return None;
+        }
+        let above = self.find_upwards(tool, &dir);
+        let deepest = above.iter().map(depth).max()?;
+        above.iter().find(|file| depth(file) == deepest).cloned()
+    }
+
+    /// The files, and those of the repository that they extend.
+    fn with_extended(&self, tool: &Tool, mut found: BTreeSet<RelPath>) -> BTreeSet<RelPath> {
+        if tool.extend_keys.is_empty() {
+            return found;
+        }
+        let mut open: Vec<RelPath> = found.iter().cloned().collect();
+        while let Some(file) = open.pop() {
+            let extended = self.extended_by(tool, &file).into_iter().filter(|path| self.files.contains(path));
+            open.extend(extended.filter(|path| found.insert(path.clone())));
+        }
         found
+    }
+
+    /// The files that the settings in `file` name as those that they extend.
+    fn extended_by(&self, tool: &Tool, file: &RelPath) -> Vec<RelPath> {
+        let Ok(text) = self.tracker.read_to_string(&file.to_path(&self.root)) else { return Vec::new() };
+        let Some(settings) = parse(file, &text) else { return Vec::new() };
+        let section = settings.get("tool").and_then(|tools| tools.get(&tool.scope));
+        let keys = tool.extend_keys.iter();
+        let named = keys.flat_map(|key| [settings.get(key), section.and_then(|section| section.get(key))]);
+        let dir = file.parent().unwrap_or_else(RelPath::root);
+        let texts = named.flatten().filter_map(Value::as_str);
+        texts.filter_map(|text| dir.resolve(text).ok()).collect()
     }
 
     /// The settings files in a directory and its parents.
@@ -84,6 +128,16 @@ impl ConfigFiles<'_> {
         let files = tool.config_files.iter().map(|file| (path(file), file));
         files.filter(|(path, file)| applies(path, file)).map(|(path, _)| path).collect()
     }
+}
+
+/// The number of directories above a file.
+fn depth(file: &RelPath) -> usize {
+    file.as_str().matches('/').count()
+}
+
+/// The settings in a file in TOML or JSON; `None` if it cannot be parsed, which the tool reports.
+fn parse(file: &RelPath, text: &str) -> Option<Value> {
+    if file.as_str().ends_with(".json") { serde_json::from_str(text).ok() } else { toml::from_str(text).ok() }
 }
 
 /// Whether a settings file that several tools share has a section of this tool. Invalid TOML counts as having it, because
@@ -139,6 +193,51 @@ mod tests {
     #[test]
     fn files_with_settings_of_the_tool_are_found_at_the_root_and_in_the_directories_of_sources_and_their_parents() {
         check(&Config::default(), &["pytest.ini", "src/app/pytest.ini", "src/pyproject.toml"]);
+    }
+
+    /// A repository with these files and texts.
+    fn with_files<T>(files: &[(&str, &str)], work: impl FnOnce(&ConfigFiles<'_>) -> T) -> T {
+        let root = tempfile::tempdir().unwrap();
+        for (file, text) in files {
+            let file = root.path().join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        let files = Files::walk(root.path(), &[], false, &(), &Tracker::default()).unwrap();
+        work(&ConfigFiles::new(root.path(), &files, Tracker::default()))
+    }
+
+    #[test]
+    fn the_nearest_settings_file_of_a_source_is_the_deepest_one_above_it() {
+        let files = [("pyproject.toml", "[tool.isort]"), ("a/setup.cfg", "[isort]"), ("a/.isort.cfg", ""), ("c/x", "")];
+        let isort = tools::named("isort").unwrap();
+        let check = |config: &Config, source: &str, expected: Option<&str>| {
+            let source = RelPath::parse(source).unwrap();
+            let nearest = with_files(&files, |found| found.nearest(&isort, config, &source));
+            assert_eq!(nearest.as_ref().map(RelPath::as_str), expected, "{source}");
+        };
+        check(&Config::default(), "x.py", Some("pyproject.toml"));
+        check(&Config::default(), "a/b/x.py", Some("a/.isort.cfg"));
+        check(&Config::default(), "c/x.py", Some("pyproject.toml"));
+        let configured = Config::of([("isort", "config", json!(["a/setup.cfg"]))]);
+        check(&configured, "a/x.py", Some("a/setup.cfg"));
+        check(&configured, "c/x.py", None);
+    }
+
+    #[test]
+    fn a_settings_file_that_another_one_extends_is_found() {
+        let files = [
+            ("base.toml", "extend = 'base/ruff.toml'"),
+            ("base/ruff.toml", "extend = '../base.toml'\n"),
+            ("a/pyproject.toml", "[tool.ruff]\nextend = '../base.toml'"),
+            ("a/x.py", ""),
+        ];
+        let (ruff, source) = (tools::named("ruff").unwrap(), RelPath::parse("a/x.py").unwrap());
+        let found = with_files(&files, |found| found.find(&ruff, &Config::default(), [&source]));
+        assert_eq!(
+            found.iter().map(RelPath::as_str).collect::<Vec<_>>(),
+            ["a/pyproject.toml", "base.toml", "base/ruff.toml"]
+        );
     }
 
     #[test]

@@ -28,6 +28,17 @@ pub struct Tool {
     /// The arguments that pass the file named by the option `config`; `{}` stands for its path.
     #[serde(default)]
     pub config_args: Vec<String>,
+    /// Whether a process uses one settings file for all of its files: the tool takes the file that applies to their common parent
+    /// directory, or to the first of them. Files with different settings files then never share a process, so that the result
+    /// for a file does not depend on the other files.
+    #[serde(default)]
+    pub one_config: bool,
+    /// Whether a settings file that was discovered is passed with `config_args`, because the tool does not find it.
+    #[serde(default)]
+    pub pass_discovered: bool,
+    /// Keys of a settings file that name another one, which it extends. They are top-level keys or keys of `[tool.<scope>]`.
+    #[serde(default)]
+    pub extend_keys: Vec<String>,
     /// The maximum number of files for one process, unless the user sets a smaller one. For tools that take long to start,
     /// it is larger than the default of the goal's `batch_size`.
     pub batch_size: Option<usize>,

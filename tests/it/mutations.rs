@@ -111,16 +111,16 @@ fn mutated(seed: &[u8], random: &mut Random) -> Vec<u8> {
 }
 
 /// A pseudorandom generator with a fixed sequence, so that every run is the same.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn new(number: u64) -> Random {
+    pub fn new(number: u64) -> Random {
         let mut random = Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         random.below(1);
         random
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % bound.max(1)
     }

@@ -4,6 +4,7 @@
 
 mod caching;
 mod closed_pipes;
+mod edits;
 mod interruption;
 mod other_users;
 mod trace_reuse;

@@ -116,6 +116,23 @@ impl<'r> BatchInputs<'r> {
         Ok(BatchInput { tree, others, source_roots, wanted })
     }
 
+    /// The files, grouped by the settings file that applies to them if a process of the tool uses only one.
+    pub fn group_by_settings(
+        &self,
+        config: &Config,
+        enabled: &EnabledCall,
+        files: Vec<RelPath>,
+    ) -> BTreeMap<Option<RelPath>, Vec<RelPath>> {
+        if !enabled.tool.one_config {
+            return BTreeMap::from([(None, files)]);
+        }
+        let mut groups: BTreeMap<Option<RelPath>, Vec<RelPath>> = BTreeMap::new();
+        for file in files {
+            groups.entry(self.config_files.nearest(&enabled.tool, config, &file)).or_default().push(file);
+        }
+        groups
+    }
+
     fn settings_files<'f>(
         &self,
         config: &Config,

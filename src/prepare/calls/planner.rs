@@ -58,13 +58,18 @@ impl CallPlanner<'_, '_> {
     fn plan_call(&mut self, enabled: &EnabledCall, partitions: &Partitions) -> Result<Vec<PlannedBatch>, Error> {
         let config = self.planner.config();
         let size = self.settings.batch_size(enabled.tool.batch_size);
-        let mut cut: Vec<(&PartitionKey, Vec<RelPath>)> = Vec::new();
+        let mut cut: Vec<(&PartitionKey, Option<RelPath>, Vec<RelPath>)> = Vec::new();
         for (key, targets) in &partitions.by_key {
             let files: Vec<RelPath> =
                 targets.keys().filter(|file| self.contents.contains_key(*file)).cloned().collect();
-            cut.extend(batches::cut(&files, size).into_iter().map(|files| (key, files.to_vec())));
+            for (settings, files) in self.inputs.group_by_settings(config, enabled, files) {
+                let batches = batches::cut(&files, size).into_iter();
+                cut.extend(batches.map(|files| (key, settings.clone(), files.to_vec())));
+            }
         }
-        let input = |(key, files): &(&PartitionKey, Vec<RelPath>)| {
+        // In the order of their files, in which results are reported.
+        cut.sort_by(|(key, _, files), (other_key, _, other_files)| (key, files).cmp(&(other_key, other_files)));
+        let input = |(key, _, files): &(&PartitionKey, Option<RelPath>, Vec<RelPath>)| {
             let own: Vec<(&RelPath, &Node)> = files.iter().map(|file| (file, self.contents[file])).collect();
             let targets: BTreeSet<&Address> = files.iter().flat_map(|file| &partitions.by_key[*key][file]).collect();
             self.inputs.collect(config, enabled, &own, &targets)
@@ -72,13 +77,27 @@ impl CallPlanner<'_, '_> {
         // Hashes the names and digests of all files: most of the work of a run in which nothing changed.
         let inputs: Vec<Result<BatchInput, Error>> = cut.par_iter().map(input).collect();
         let mut planned = Vec::new();
-        for ((key, files), input) in cut.into_iter().zip(inputs) {
-            let step = input.and_then(|input| self.plan_batch(enabled, partitions, key, &files, input));
+        for ((key, settings, files), input) in cut.into_iter().zip(inputs) {
+            let step = input.and_then(|input| {
+                let options = self.options(enabled, settings);
+                self.plan_batch(enabled, partitions, key, &files, input, options)
+            });
             let partition = partitions.describe(key);
             let step = step.map_err(|error| error.to_failure());
             planned.push(PlannedBatch { files, partition, timeout: self.settings.timeout, step });
         }
         Ok(planned)
+    }
+
+    /// The options of a process whose files have this settings file.
+    fn options(&self, enabled: &EnabledCall, settings: Option<RelPath>) -> ToolOptions {
+        let tool = &enabled.tool;
+        let mut options = ToolOptions::from_config(tool, self.planner.config());
+        options.timeout = self.settings.timeout;
+        if tool.pass_discovered && options.config.is_empty() {
+            options.config.extend(settings);
+        }
+        options
     }
 
     fn plan_batch(
@@ -88,6 +107,7 @@ impl CallPlanner<'_, '_> {
         key: &PartitionKey,
         files: &[RelPath],
         input: BatchInput,
+        options: ToolOptions,
     ) -> Result<StepId, Error> {
         let EnabledCall { tool, call } = enabled;
         let constraints = match key.constraints.is_empty() {
@@ -104,8 +124,6 @@ impl CallPlanner<'_, '_> {
             images,
             source_roots: input.source_roots,
         };
-        let options =
-            ToolOptions { timeout: self.settings.timeout, ..ToolOptions::from_config(tool, self.planner.config()) };
         Ok(self.planner.add(tool_run::action(tool, call, &options, &batch)))
     }
 
