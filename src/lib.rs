@@ -33,7 +33,7 @@
 //! | `session` | the repository, the services and the user interface of one run | base tracked store net action engine config build_file targets inference packaging toolchain tools plan report |
 //! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action engine config build_file targets inference packaging toolchain tools plan report session |
 //! | `goals` | one small file for each goal | base tracked store action engine config build_file targets inference packaging tools plan report session prepare |
-//! | `cli` | arguments, dispatch, exit codes, completions | base config targets report session goals |
+//! | `cli` | arguments, dispatch, exit codes, completions | base tracked config targets report session goals |
 
 #![cfg_attr(not(test), warn(missing_docs))]
 #![cfg_attr(test, allow(clippy::disallowed_methods))]

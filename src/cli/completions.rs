@@ -71,7 +71,7 @@ fn goal_command(table: &Table, goal: &Section) -> Command {
 }
 
 fn arguments(section: &Section) -> impl Iterator<Item = Arg> {
-    section.rows.values().filter(|row| !row.entry.inert).map(|row| argument(section, row))
+    section.rows.values().filter(|row| help::has_effect(section, row)).map(|row| argument(section, row))
 }
 
 fn argument(section: &Section, row: &Row) -> Arg {

@@ -1,5 +1,6 @@
 //! Runs the goals of a command line one after the other until one fails, or shows help or completions.
 
+use std::backtrace::Backtrace;
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
@@ -12,34 +13,70 @@ use crate::config::typed::GlobalSettings;
 use crate::config::{Environment, Table};
 use crate::goals;
 use crate::report::{ExitCode, Message};
-use crate::session::{Session, Terminal, Verdict};
+use crate::session::{Session, Terminal, Verdict, selection};
+use crate::tracked;
 
-/// Runs a command line and returns the exit code of the process. `argv` does not include the program's name.
+/// Runs a command line and returns the exit code of the process. `argv` does not include the program's name. With `--loop`, the
+/// command line runs again each time a file changes that it read.
 pub fn run(argv: &[String], environment: Environment) -> u8 {
+    let mut runs = 0;
+    loop {
+        runs += 1;
+        match run_once(argv, environment.clone(), runs) {
+            Ended::Exit(code) => return code,
+            Ended::FilesChanged => {}
+        }
+    }
+}
+
+/// How one run of a command line ended.
+enum Ended {
+    /// The process exits with this code.
+    Exit(u8),
+    /// A file changed after the run, which is repeated.
+    FilesChanged,
+}
+
+/// Runs a command line for the `number`th time.
+fn run_once(argv: &[String], environment: Environment, number: u64) -> Ended {
     let stderr_is_terminal = std::io::stderr().is_terminal();
     let colour = shows_colour(None, stderr_is_terminal, &environment);
     let invocation = match invocation::read(argv, environment) {
         Ok(invocation) => invocation,
-        Err(error) => return failed(&error, error.hint().as_deref(), colour, ExitCode::Failure),
+        Err(error) => return Ended::Exit(failed(&error, error.hint().as_deref(), colour, ExitCode::Failure)),
     };
-    let setting = GlobalSettings::parse(&invocation.config).colors;
-    let colour = shows_colour(setting, stderr_is_terminal, &invocation.environment);
+    let global = GlobalSettings::parse(&invocation.config);
+    let colour = shows_colour(global.colors, stderr_is_terminal, &invocation.environment);
     if let Some(help) = &invocation.args.help {
-        return show_help(help);
+        return Ended::Exit(show_help(help));
+    }
+    if global.print_stacktrace {
+        print_stacktraces();
     }
     if let [goal, ..] = &invocation.args.goals[..]
         && goal == "completions"
     {
-        return show_completions(&invocation, colour);
+        return Ended::Exit(show_completions(&invocation, colour));
     }
-    run_goals(invocation, Terminal { stderr_is_terminal, colour })
+    run_goals(invocation, Terminal { stderr_is_terminal, colour }, number)
 }
 
-fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
-    let Invocation { args, config, build_root, environment, warnings } = invocation;
+/// Makes an internal error print the stack, whatever `RUST_BACKTRACE` says.
+fn print_stacktraces() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        previous(panic);
+        print_error(&format!("{}\n", Backtrace::force_capture()));
+    }));
+}
+
+fn run_goals(invocation: Invocation, terminal: Terminal, number: u64) -> Ended {
+    let Invocation { args, config, build_root, environment, warnings, settings_files } = invocation;
     let mut session = match Session::new(config, environment, build_root, args.specs, terminal) {
         Ok(session) => session,
-        Err(error) => return failed(&error, error.hint().as_deref(), terminal.colour, error.kind().into()),
+        Err(error) => {
+            return Ended::Exit(failed(&error, error.hint().as_deref(), terminal.colour, error.kind().into()));
+        }
     };
     for warning in warnings {
         session.ui.report(Message::new(Severity::Warning, &warning.message, warning.hint.as_deref()));
@@ -47,18 +84,27 @@ fn run_goals(invocation: Invocation, terminal: Terminal) -> u8 {
     // Without a goal, the overview is shown, and the exit code indicates that nothing was done.
     if args.goals.is_empty() {
         print(&help::overview(Table::get(), &goals::names()));
-        return ExitCode::Failure.number();
+        return Ended::Exit(ExitCode::Failure.number());
     }
     tracing::info!(goals = ?args.goals, specs = ?session.context.specs, version = env!("CARGO_PKG_VERSION"), "run started");
     let code = run_each(&args.goals, &mut session);
     session.report_leftovers();
-    session.repository.leak();
     tracing::info!(exit_code = code, "run ended");
-    if code == ExitCode::Success.number() && session.repository.has_errors {
-        session.ui.error("the repository has errors (see above)", None);
-        return ExitCode::Failure.number();
+    let code = match code == ExitCode::Success.number() && session.repository.has_errors {
+        true => {
+            session.ui.error("the repository has errors (see above)", None);
+            ExitCode::Failure.number()
+        }
+        false => code,
+    };
+    let global = session.context.global();
+    if global.is_loop && !session.services.was_interrupted() && global.loop_max.is_none_or(|most| number < most) {
+        session.ui.summary("Waiting for changes of files (Ctrl-C ends).");
+        tracked::wait_for_change(session.context.tracker.watch_list(), &settings_files);
+        return Ended::FilesChanged;
     }
-    code
+    session.repository.leak();
+    Ended::Exit(code)
 }
 
 fn run_each(goals: &[String], session: &mut Session) -> u8 {
@@ -70,7 +116,7 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
         };
         #[expect(clippy::disallowed_methods, reason = "the log contains the duration of each goal")]
         let started = Instant::now();
-        let result = goal(session);
+        let result = run_goal(name, goal, session);
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!(goal = name, seconds, verdict = ?result.as_ref().ok(), "goal ended");
         match result {
@@ -85,6 +131,17 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
         }
     }
     ExitCode::Success.number()
+}
+
+/// Runs a goal. Its result counts only if it read no option whose value has an undefined placeholder.
+fn run_goal(name: &str, goal: goals::Goal, session: &mut Session) -> Result<Verdict, goals::Error> {
+    session.context.refuse_undefined_options()?;
+    if goals::needs_specs(name) {
+        selection::warn_without_specs(session, name)?;
+    }
+    let result = goal(session);
+    session.context.refuse_undefined_options()?;
+    result
 }
 
 fn report_interrupt(session: &Session) -> u8 {

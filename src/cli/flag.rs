@@ -1,6 +1,7 @@
 //! Finds the option that a flag sets: `--debug` after the goal `test`, `--test-debug` anywhere, `--no-…` for false.
 
 use crate::base::text::nearest;
+use crate::cli::help;
 use crate::config::Flag;
 use crate::config::table::renamed::{self, Renamed};
 use crate::config::table::{Kind, Row, Section, Table};
@@ -62,7 +63,7 @@ pub fn suggest(table: &Table, spelling: &str, context: &str, goals: &[String]) -
 
 /// Every flag that has an effect, as it is written in this context.
 pub fn spellings(table: &Table, context: &str) -> impl Iterator<Item = String> {
-    table.rows().filter(|(_, row)| !row.entry.inert).map(move |(section, row)| {
+    table.rows().filter(|(section, row)| help::has_effect(section, row)).map(move |(section, row)| {
         let option = row.entry.name.replace('_', "-");
         if section.name == GLOBAL || section.name == context {
             format!("--{option}")

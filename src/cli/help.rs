@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::flag::GLOBAL;
 use crate::config::Table;
+use crate::config::table::unsupported::{Effect, effect};
 use crate::config::table::{Kind, Row, ScopeKind, Section, renamed};
 
 /// The name of the command on help pages.
@@ -50,6 +51,11 @@ pub fn flag_name(section: &Section, row: &Row) -> String {
     if section.name == GLOBAL || section.is_goal { option } else { format!("{}-{option}", section.name) }
 }
 
+/// Whether setting the option changes anything.
+pub fn has_effect(section: &Section, row: &Row) -> bool {
+    effect(section.name, row.entry.name) == Effect::Works
+}
+
 /// The help of an option, followed by its choices and `[default: …]`.
 pub fn describe(row: &Row) -> String {
     let mut text = row.entry.help.to_owned();
@@ -86,7 +92,7 @@ fn section_page(section: &Section, goals: &[&str], advanced: bool) -> String {
         name if section.is_goal => format!("{NAME} {name} [flags] [SPEC...]"),
         name => format!("{NAME} [--{name}-…] GOAL... [SPEC...]"),
     };
-    let shown = section.rows.values().filter(|row| advanced || !row.entry.inert);
+    let shown = section.rows.values().filter(|row| advanced || has_effect(section, row));
     let mut command = Command::new(section.name)
         .about(section.help)
         .override_usage(usage)
@@ -106,10 +112,10 @@ fn is_implemented(section: &Section, goals: &[&str]) -> bool {
 
 fn argument(section: &Section, row: &Row) -> Arg {
     let name = flag_name(section, row);
-    let help = if row.entry.inert {
-        "Accepted for compatibility with Pants; has no effect.".to_owned()
-    } else {
-        describe(row)
+    let help = match effect(section.name, row.entry.name) {
+        Effect::Works => describe(row),
+        Effect::Inert(reason) => format!("No effect: {reason}."),
+        Effect::Unsupported(reason) => format!("Not supported: {reason}."),
     };
     let argument = Arg::new(row.entry.name).help(help);
     if row.entry.kind == Kind::Bool {
@@ -143,8 +149,11 @@ fn option_json(section: &Section, row: &Row) -> (String, Value) {
         "kind": value_name(row.entry.kind).to_lowercase(),
         "default": row.default,
         "help": row.entry.help,
-        "ignored": row.entry.inert,
+        "ignored": !has_effect(section, row),
     });
+    if let Effect::Inert(reason) | Effect::Unsupported(reason) = effect(section.name, row.entry.name) {
+        value["reason"] = json!(reason);
+    }
     if let Kind::Choice(choices) = row.entry.kind {
         value["choices"] = json!(choices);
     }
@@ -177,7 +186,7 @@ mod tests {
     fn flags_of_a_section_have_its_name_as_a_prefix() {
         let text = page(Table::get(), &GOALS, "pytest", false).unwrap();
         assert!(text.contains("--pytest-args=<ITEM>"), "{text}");
-        assert!(page(Table::get(), &GOALS, "GLOBAL", true).unwrap().contains("has no effect"));
+        assert!(page(Table::get(), &GOALS, "GLOBAL", true).unwrap().contains("No effect: Waders has no daemon."));
         assert!(page(Table::get(), &GOALS, "python_tests", false).is_none());
     }
 

@@ -20,27 +20,48 @@ pub struct Invocation {
     pub environment: Environment,
     /// About settings, to be reported when the run starts.
     pub warnings: Vec<Warning>,
+    /// The settings files that were read, absolute.
+    pub settings_files: Vec<PathBuf>,
 }
+
+impl Invocation {
+    /// A command line that is read without settings.
+    fn without_settings(args: Args, environment: Environment) -> Invocation {
+        let build_root = environment.cwd.clone();
+        let (warnings, settings_files) = (Vec::new(), Vec::new());
+        Invocation { args, config: Config::default(), build_root, environment, warnings, settings_files }
+    }
+}
+
+/// The goals that need no repository.
+const ANYWHERE: [&str; 2] = ["completions", "version"];
 
 /// Reads a command line, which does not include the program's name. Aliases are defined in settings files and flags name
 /// those files, so flags are parsed twice.
 pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Error> {
     let table = Table::get();
+    let bare = args::parse(argv, table, &Aliases::default(), &|_| true);
     // Help works outside a repository and in one with errors.
-    if let Ok(args) = args::parse(argv, table, &Aliases::default(), &|_| true)
+    if let Ok(args) = &bare
         && args.help.is_some()
     {
-        let build_root = environment.cwd.clone();
-        return Ok(Invocation { args, config: Config::default(), build_root, environment, warnings: Vec::new() });
+        return Ok(Invocation::without_settings(args.clone(), environment));
     }
-    let build_root = build_root::find(&environment)?;
+    let build_root = match (build_root::find(&environment), bare) {
+        (Ok(build_root), _) => build_root,
+        (Err(_), Ok(args)) if args.goals.iter().all(|goal| ANYWHERE.contains(&goal.as_str())) => {
+            return Ok(Invocation::without_settings(args, environment));
+        }
+        (Err(error), _) => return Err(error.into()),
+    };
     let settings = SettingsSources::read(environment, build_root.clone(), &args::early_flags(argv, table))?;
     let aliases = Aliases::new(&settings.aliases()?, table)?;
     // Specs are relative to the current directory, but Pants also accepts words that exist below the build root.
     let exists = |word: &str| settings.environment.cwd.join(word).exists() || build_root.join(word).exists();
     let args = args::parse(argv, table, &aliases, &exists)?;
     let (config, warnings) = Config::load(&settings, &args.flags, &args.passthrough)?;
-    Ok(Invocation { args, config, build_root, environment: settings.environment, warnings })
+    let settings_files = settings.files.iter().map(|file| build_root.join(&file.name)).collect();
+    Ok(Invocation { args, config, build_root, environment: settings.environment, warnings, settings_files })
 }
 
 #[cfg(test)]
@@ -74,6 +95,16 @@ mod tests {
     fn v_after_the_goal_test_does_not_request_the_version() {
         let error = read_in(&[("pants.toml", "")], "test -v ::").unwrap_err();
         assert!(error.hint().unwrap().ends_with("write `test :: -- -v`"), "{error}");
+    }
+
+    #[test]
+    fn some_goals_work_outside_a_repository() {
+        let check = |line: &str, expected: bool| assert_eq!(read_in(&[], line).is_ok(), expected, "{line}");
+        check("version", true);
+        check("completions zsh", true);
+        check("", true);
+        check("list ::", false);
+        check("version list", false);
     }
 
     #[test]

@@ -44,6 +44,12 @@ pub enum Error {
     /// An unknown name, if `[reading] unknown` is `error`.
     #[error("{message}")]
     Unknown { message: String, hint: Option<String> },
+    /// A value with a placeholder that cannot be replaced.
+    #[error("{origin}: {message}")]
+    Undefined { origin: Origin, message: String, hint: Option<String> },
+    /// An option that Waders does not support.
+    #[error("{origin}: {message}")]
+    Unsupported { origin: Origin, message: String, hint: Option<String> },
     /// An invalid value or a syntax error.
     #[error("{origin}: {message}")]
     Invalid { origin: Origin, message: String, hint: Option<String> },
@@ -70,7 +76,10 @@ impl Error {
                 "run the command inside a repository, or create an empty `pants.toml` in its top directory".to_owned(),
             ),
             Error::Unreadable { .. } => None,
-            Error::Invalid { hint, .. } | Error::Unknown { hint, .. } => hint.clone(),
+            Error::Invalid { hint, .. }
+            | Error::Undefined { hint, .. }
+            | Error::Unsupported { hint, .. }
+            | Error::Unknown { hint, .. } => hint.clone(),
         }
     }
 }

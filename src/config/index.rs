@@ -135,6 +135,12 @@ pub struct Network {
     pub no_proxy: Vec<String>,
 }
 
+/// The file with names and passwords by host: the variable `NETRC`, or `.netrc` in the home directory.
+pub fn netrc(vars: &Variables, home: Option<&Path>) -> Option<PathBuf> {
+    let named = vars.get("NETRC").filter(|path| !path.is_empty()).map(PathBuf::from);
+    named.or_else(|| home.map(|home| home.join(".netrc")))
+}
+
 /// The variables that curl, pip and uv have in common. Lower-case names have precedence, since a CGI server can set `HTTP_PROXY`
 /// from a request header.
 pub fn network(vars: &Variables) -> Network {

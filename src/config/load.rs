@@ -9,9 +9,10 @@ use crate::base::text::nearest;
 use crate::config::file::SettingsFile;
 use crate::config::interpolate::{Unresolved, interpolate};
 use crate::config::settings::{SettingsSources, SourceValue};
+use crate::config::table::unsupported::{self, Effect};
 use crate::config::table::{Row, Table, renamed};
 use crate::config::value::{self, Edit, InvalidValue};
-use crate::config::{Config, Error, Flag, Warning, at_file, backends};
+use crate::config::{Config, Error, Flag, Origin, Undefined, Warning, at_file, backends};
 
 /// Where the build root is mounted in every sandbox.
 const SANDBOX_BUILD_ROOT: &str = sandbox_paths::SRC;
@@ -26,8 +27,22 @@ pub fn load(
     let distdir = resolver.value("GLOBAL", "pants_distdir")?;
     let distdir = distdir.as_str().unwrap_or("dist");
     let mut config = Config::default();
+    let mut unsupported = Vec::new();
     for (section, row) in Table::get().rows() {
-        let mut value = resolver.row(section.name, row)?;
+        let mut value = match resolver.row(section.name, row) {
+            Ok(value) => value,
+            // An error only for a goal that reads the option.
+            Err(Error::Undefined { origin, message, hint }) => {
+                config.set_undefined(section.name, row.entry.name, Undefined::new(origin, message, hint));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if value != row.default
+            && let Effect::Unsupported(reason) = unsupported::effect(section.name, row.entry.name)
+        {
+            unsupported.extend(unsupported_setting(settings, flags, section.name, row, reason)?);
+        }
         if let Value::String(text) = &mut value {
             *text = text.replace("{distdir}", distdir);
         }
@@ -40,7 +55,11 @@ pub fn load(
     if !is_strict && !config.flag("GLOBAL", "verify_config") {
         return Ok((config, Vec::new()));
     }
-    let warnings: Vec<Warning> = unknown(settings).into_iter().chain(backends::unknown(&config)).collect();
+    let unsupported =
+        one_warning("unsupported setting without effect", "unsupported settings without effect", &unsupported);
+    let unsupported = unsupported.map(|message| Warning { message, hint: None });
+    let warnings = unknown(settings).into_iter().chain(unsupported).chain(backends::unknown(&config));
+    let warnings: Vec<Warning> = warnings.collect();
     match warnings.first().filter(|_| is_strict).cloned() {
         Some(Warning { message, hint }) => Err(Error::Unknown { message: message.replace(", ignored", ""), hint }),
         None => Ok((config, warnings)),
@@ -87,17 +106,23 @@ impl<'a> Resolver<'a> {
         }
         let mut edits = Vec::new();
         for given in given {
-            edits.extend(self.edits(row, &given).map_err(|invalid| name_place(scope, row, &given, invalid))?);
+            let value = match given.file {
+                Some(file) => self.interpolated(row, &given, file).map_err(|invalid| {
+                    let InvalidValue { message, hint } = name_option(scope, row, invalid);
+                    Error::Undefined { origin: given.origin.clone(), message, hint }
+                })?,
+                None => given.value.clone(),
+            };
+            edits.extend(self.edits(row, &value).map_err(|invalid| {
+                let InvalidValue { message, hint } = name_option(scope, row, invalid);
+                Error::Invalid { origin: given.origin.clone(), message, hint }
+            })?);
         }
         Ok(value::merge(&row.default, edits))
     }
 
-    fn edits(&self, row: &Row, given: &SourceValue<'_>) -> Result<Vec<Edit>, InvalidValue> {
-        let value = match given.file {
-            Some(file) => self.interpolated(row, given, file)?,
-            None => given.value.clone(),
-        };
-        match at_file::expand(row.entry.kind, &value, &self.settings.build_root)? {
+    fn edits(&self, row: &Row, value: &Value) -> Result<Vec<Edit>, InvalidValue> {
+        match at_file::expand(row.entry.kind, value, &self.settings.build_root)? {
             Some(value) => value::edits(row.entry.kind, &value),
             None => Ok(Vec::new()),
         }
@@ -141,9 +166,8 @@ fn advice(name: &str) -> String {
     }
 }
 
-fn name_place(scope: &str, row: &Row, given: &SourceValue<'_>, invalid: InvalidValue) -> Error {
-    let message = format!("option `{}` of `[{scope}]`: {}", row.entry.name, invalid.message);
-    Error::Invalid { origin: given.origin.clone(), message, hint: invalid.hint }
+fn name_option(scope: &str, row: &Row, invalid: InvalidValue) -> InvalidValue {
+    InvalidValue { message: format!("option `{}` of `[{scope}]`: {}", row.entry.name, invalid.message), ..invalid }
 }
 
 /// One warning for all unknown sections and options. Many of them belong to plugins.
@@ -167,12 +191,43 @@ fn unknown(settings: &SettingsSources) -> Option<Warning> {
             }
         }
     }
-    let message = match found.as_slice() {
-        [] => return None,
-        [one] => format!("unknown setting, ignored: {one}"),
-        all => format!("{} unknown settings, ignored:\n  {}", all.len(), all.join("\n  ")),
-    };
+    let message = one_warning("unknown setting, ignored", "unknown settings, ignored", &found)?;
     Some(Warning { message, hint })
+}
+
+/// One message for all findings.
+fn one_warning(one: &str, several: &str, found: &[String]) -> Option<String> {
+    match found {
+        [] => None,
+        [only] => Some(format!("{one}: {only}")),
+        all => Some(format!("{} {several}:\n  {}", all.len(), all.join("\n  "))),
+    }
+}
+
+/// Describes an unsupported option that is set in a file. In a flag or variable it is an error: the user asks for it in this
+/// run, whereas a repository may set it for Pants.
+fn unsupported_setting(
+    settings: &SettingsSources,
+    flags: &[Flag],
+    scope: &str,
+    row: &Row,
+    reason: &str,
+) -> Result<Option<String>, Error> {
+    let given = settings.values_of(scope, row.entry.name, flags);
+    let Some(SourceValue { origin, file, .. }) = given.last() else { return Ok(None) };
+    // `[DEFAULT]` sets the option for all sections, which is not a request for this one.
+    if file.is_some_and(|file| file.setting(scope, row.entry.name).is_none()) {
+        return Ok(None);
+    }
+    let name = format!("`{}` of `[{scope}]`", row.entry.name);
+    match origin {
+        Origin::File { .. } => Ok(Some(format!("{origin}: {name}: {reason}"))),
+        _ => Err(Error::Unsupported {
+            origin: origin.clone(),
+            message: format!("option {name} is not supported: {reason}"),
+            hint: None,
+        }),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 
 pub mod index;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
@@ -47,6 +49,22 @@ pub struct Flag {
 #[derive(Clone, Debug)]
 pub struct Config {
     values: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
+    /// The options whose value has an undefined placeholder. They have their defaults in `values`.
+    undefined: Arc<BTreeMap<(&'static str, &'static str), Undefined>>,
+    /// Where a test records which options are read.
+    reads: Option<ReadLog>,
+}
+
+/// The options that were read, as scope and name.
+pub type ReadLog = Arc<Mutex<BTreeSet<(String, String)>>>;
+
+/// An option whose value has an undefined placeholder: an error only if the option is read.
+#[derive(Debug)]
+struct Undefined {
+    origin: Origin,
+    message: String,
+    hint: Option<String>,
+    was_read: AtomicBool,
 }
 
 impl Config {
@@ -70,9 +88,30 @@ impl Config {
 
     /// The value of an option; `null` if it has neither a value nor a default.
     pub fn value(&self, scope: &str, option: &str) -> &Value {
+        if let Some(reads) = &self.reads {
+            let mut reads = reads.lock().unwrap_or_else(PoisonError::into_inner);
+            reads.insert((scope.to_owned(), option.to_owned()));
+        }
+        if !self.undefined.is_empty() {
+            self.mark_read(scope, option);
+        }
         let value = self.values.get(scope).and_then(|options| options.get(option));
         debug_assert!(value.is_some(), "[{scope}] {option} is not in the option table");
         value.unwrap_or(&Value::Null)
+    }
+
+    /// The error of an option that was read although its value has an undefined placeholder. The reader got the default, so
+    /// nothing that depends on it may be run or written.
+    pub fn undefined_read(&self) -> Option<Error> {
+        let read = self.undefined.values().find(|undefined| undefined.was_read.load(Ordering::Relaxed))?;
+        let Undefined { origin, message, hint, .. } = read;
+        Some(Error::Invalid { origin: origin.clone(), message: message.clone(), hint: hint.clone() })
+    }
+
+    /// The default configuration, with a log of the options that are read from it.
+    pub fn recording() -> (Config, ReadLog) {
+        let reads = ReadLog::default();
+        (Config { reads: Some(reads.clone()), ..Config::default() }, reads)
     }
 
     /// The value of a Boolean option; false if it has none.
@@ -114,12 +153,30 @@ impl Config {
 
     /// A digest of the values of all options.
     pub fn fingerprint(&self) -> Digest {
-        Digest::of(serde_json::to_string(&self.values).expect("names and values always serialize").as_bytes())
+        let mut text = serde_json::to_string(&self.values).expect("names and values always serialize");
+        text.extend(self.undefined.keys().map(|(scope, option)| format!("\n[{scope}] {option} is undefined")));
+        Digest::of(text.as_bytes())
+    }
+
+    fn mark_read(&self, scope: &str, option: &str) {
+        let read = self.undefined.iter().filter(|((of, name), _)| *of == scope && *name == option);
+        read.for_each(|(_, undefined)| undefined.was_read.store(true, Ordering::Relaxed));
+    }
+
+    fn set_undefined(&mut self, scope: &'static str, option: &'static str, undefined: Undefined) {
+        let all = Arc::get_mut(&mut self.undefined).expect("a configuration is not shared while it is loaded");
+        all.insert((scope, option), undefined);
     }
 
     fn set(&mut self, scope: &'static str, option: &'static str, value: Value) {
         debug_assert!(Table::get().row(scope, option).is_some(), "[{scope}] {option} is not in the option table");
         self.values.entry(scope).or_default().insert(option, value);
+    }
+}
+
+impl Undefined {
+    fn new(origin: Origin, message: String, hint: Option<String>) -> Undefined {
+        Undefined { origin, message, hint, was_read: AtomicBool::new(false) }
     }
 }
 
@@ -130,6 +187,6 @@ impl Default for Config {
         for (section, row) in Table::get().rows() {
             values.entry(section.name).or_default().insert(row.entry.name, row.default.clone());
         }
-        Config { values }
+        Config { values, undefined: Arc::default(), reads: None }
     }
 }

@@ -9,7 +9,7 @@ use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
 use crate::report::tool_result::Mode;
 use crate::session::reuse::reused_or;
 use crate::session::rewrite::{self, rewrite};
-use crate::session::{Session, Verdict};
+use crate::session::{Session, Verdict, selection};
 use crate::tools::Kind;
 
 /// Runs `fmt`: the formatters.
@@ -52,6 +52,9 @@ fn run(session: &mut Session, goal: &'static str, enabled: Vec<EnabledCall>) -> 
 /// Runs each tool on the output of the one before.
 fn in_turn(session: &mut Session, goal: &str, enabled: &[EnabledCall]) -> Result<CallOutcomes, Error> {
     let partitioned = calls::partition_calls(session, enabled)?;
+    if partitioned.is_empty() {
+        selection::warn_if_nothing_exists(session, goal)?;
+    }
     let (original, has_unreadable) = calls::read_contents(session, &partitioned)?;
     let mut done = CallOutcomes { contents: original, has_unreadable, ..CallOutcomes::default() };
     let mut contents = done.contents.clone();

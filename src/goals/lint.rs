@@ -11,7 +11,7 @@ use crate::prepare::calls::{self, CallOutcomes, EnabledCall};
 use crate::report::tool_result::Mode;
 use crate::report::tool_summary;
 use crate::session::reuse::reused_or;
-use crate::session::{Session, Verdict};
+use crate::session::{Session, Verdict, selection};
 use crate::tools::Kind;
 
 /// Runs the goal.
@@ -60,6 +60,9 @@ fn without_duplicates(mut enabled: Vec<EnabledCall>) -> Vec<EnabledCall> {
 /// Runs all tools at the same time, each on the files as they are.
 fn lint(session: &mut Session, enabled: &[EnabledCall]) -> Result<CallOutcomes, Error> {
     let calls = calls::partition_calls(session, enabled)?;
+    if calls.is_empty() {
+        selection::warn_if_nothing_exists(session, "lint")?;
+    }
     let (contents, has_unreadable) = calls::read_contents(session, &calls)?;
     let (calls, outcomes) = calls::run(session, "lint", &calls, &contents)?;
     Ok(CallOutcomes { calls, outcomes, contents, has_unreadable })

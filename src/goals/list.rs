@@ -3,7 +3,7 @@
 use crate::config::typed::ListSettings;
 use crate::goals::Error;
 use crate::goals::output;
-use crate::session::{Session, Verdict};
+use crate::session::{Session, Verdict, selection};
 use crate::targets::{Target, Value};
 
 /// Runs `list`.
@@ -11,6 +11,8 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.ignoring_missing_sources(Session::select)?;
     if selected.is_empty() {
         session.ui.warn("no targets were matched by the command line");
+        selection::warn_without_specs(session, "list")?;
+        selection::warn_if_nothing_exists(session, "list")?;
         return Ok(Verdict::Good);
     }
     if ListSettings::parse(session.config()).documented {

@@ -53,6 +53,27 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("version", version::run),
 ];
 
+/// The goals that work on what their arguments select, and do nothing without arguments.
+const NEEDS_SPECS: [&str; 12] = [
+    "check",
+    "count-loc",
+    "dependencies",
+    "dependents",
+    "filedeps",
+    "filter",
+    "fix",
+    "fmt",
+    "graph",
+    "lint",
+    "peek",
+    "test",
+];
+
+/// Whether a goal does nothing without arguments.
+pub fn needs_specs(name: &str) -> bool {
+    NEEDS_SPECS.contains(&name)
+}
+
 /// The names of the implemented goals, sorted.
 pub fn names() -> Vec<&'static str> {
     GOALS.iter().map(|(name, _)| *name).collect()

@@ -29,7 +29,9 @@ pub fn addresses<'a>(
 
 /// Prints a text that ends its own lines.
 pub fn text(session: &Session, goal: &str, text: &str) -> Result<(), Error> {
-    match OutputSettings::parse(session.config(), goal).output_file {
+    let output_file = OutputSettings::parse(session.config(), goal).output_file;
+    session.context.refuse_undefined_options()?;
+    match output_file {
         Some(file) => {
             let path = session.build_root().join(file);
             replace_file(&path, text.as_bytes()).map_err(|source| Error::Output { path, source })

@@ -28,6 +28,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
     }
     let missing = find_missing(session)?;
     let missing = missing::resolve_conflicts(missing, &graph, session.config())?;
+    session.context.refuse_undefined_options()?;
     if missing.is_empty() {
         return Ok(Verdict::Good);
     }

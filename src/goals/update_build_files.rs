@@ -35,6 +35,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
         return Ok(Verdict::Good);
     }
     let settings = UpdateBuildFilesSettings::parse(session.config());
+    session.context.refuse_undefined_options()?;
     let mut updates = read(session)?;
     if settings.fix_safe_deprecations {
         rename(session, &mut updates)?;

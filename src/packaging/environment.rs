@@ -1,6 +1,9 @@
 //! The interpreter and platform that packages are selected for: its environment markers (PEP 508) and wheel tags
 //! (PEP 425). They depend only on the Python version, never on the host.
 
+use std::collections::BTreeSet;
+
+use uv_normalize::PackageName;
 use uv_pep440::Version;
 use uv_pep508::{MarkerEnvironment, MarkerEnvironmentBuilder};
 use uv_platform_tags::{Arch, Os, Platform, Tags, TagsOptions};
@@ -12,6 +15,39 @@ pub struct Environment {
     minor: (u8, u8),
     markers: MarkerEnvironment,
     tags: Tags,
+    from_source: PackageNames,
+    from_wheels: PackageNames,
+}
+
+/// The packages that `no_binary` or `only_binary` names, as pip reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct PackageNames {
+    all: bool,
+    names: BTreeSet<PackageName>,
+}
+
+impl PackageNames {
+    /// `:all:` means every package, `:none:` discards the names before it. Invalid names match no package.
+    fn parse(words: &[String]) -> PackageNames {
+        let mut found = PackageNames::default();
+        for word in words.iter().flat_map(|words| words.split(',')).map(str::trim) {
+            match word {
+                ":all:" => found.all = true,
+                ":none:" => found = PackageNames::default(),
+                name => found.names.extend(name.parse::<PackageName>().ok()),
+            }
+        }
+        found
+    }
+
+    fn contains(&self, name: &PackageName) -> bool {
+        self.all || self.names.contains(name)
+    }
+
+    fn text(&self) -> String {
+        let names = self.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        if self.all { format!(":all:,{names}") } else { names }
+    }
 }
 
 /// An invalid Python version.
@@ -50,7 +86,25 @@ impl Environment {
         let platform = Platform::new(Os::Manylinux { major: glibc.0, minor: glibc.1 }, Arch::X86_64);
         let options = TagsOptions { manylinux_compatible: true, ..TagsOptions::default() };
         let tags = Tags::from_env(platform, minor, "cpython", minor, options).map_err(|_| refuse())?;
-        Ok(Environment { python: version, minor, markers, tags })
+        let (from_source, from_wheels) = (PackageNames::default(), PackageNames::default());
+        Ok(Environment { python: version, minor, markers, tags, from_source, from_wheels })
+    }
+
+    /// The same environment, in which the packages of `no_binary` are built from source, and those of `only_binary` are
+    /// installed from wheels only. Each is a list of package names, `:all:` and `:none:`.
+    pub fn with_binaries(self, no_binary: &[String], only_binary: &[String]) -> Environment {
+        let (from_source, from_wheels) = (PackageNames::parse(no_binary), PackageNames::parse(only_binary));
+        Environment { from_source, from_wheels, ..self }
+    }
+
+    /// Whether a wheel of this package may be installed.
+    pub fn allows_wheel(&self, package: &PackageName) -> bool {
+        !self.from_source.contains(package)
+    }
+
+    /// Whether this package may be built from source.
+    pub fn allows_sdist(&self, package: &PackageName) -> bool {
+        !self.from_wheels.contains(package)
     }
 
     /// The full Python version.
@@ -84,10 +138,16 @@ impl Environment {
     /// Identifies the environment in the keys of persisted selections. The text is part of these keys: a change of its
     /// wording would invalidate them.
     pub fn key_text(&self) -> String {
-        match self.tags.platform_tag() {
+        let mut text = match self.tags.platform_tag() {
             Some(_) => format!("{} or anything older or more general", self.tag()),
             None => self.tag(),
+        };
+        for (what, names) in [("from source", &self.from_source), ("from wheels", &self.from_wheels)] {
+            if *names != PackageNames::default() {
+                text += &format!("; {what}: {}", names.text());
+            }
         }
+        text
     }
 }
 
@@ -104,5 +164,21 @@ mod tests {
         assert_eq!(environment.python_name(), "python3.12");
         assert_eq!(environment.tag(), "cp312-cp312-manylinux_2_36_x86_64");
         assert_eq!(environment.key_text(), "cp312-cp312-manylinux_2_36_x86_64 or anything older or more general");
+    }
+
+    #[test]
+    fn packages_are_restricted_by_name_or_as_a_whole() {
+        let environment = Environment::linux_x86_64("3.12.1", (2, 36)).expect("version");
+        let check = |no_binary: &[&str], only_binary: &[&str], name: &str, wheel: bool, sdist: bool| {
+            let [no_binary, only_binary] =
+                [no_binary, only_binary].map(|words| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+            let environment = environment.clone().with_binaries(&no_binary, &only_binary);
+            let name = name.parse().expect("name");
+            assert_eq!((environment.allows_wheel(&name), environment.allows_sdist(&name)), (wheel, sdist), "{name}");
+        };
+        check(&[], &[], "a", true, true);
+        check(&["A_b,c"], &[], "a-b", false, true);
+        check(&["c"], &[":all:"], "a", true, false);
+        check(&[":all:", ":none:"], &["b"], "a", true, true);
     }
 }

@@ -100,7 +100,7 @@ pub fn locate<'a>(
             false => Error::NoHashes { package: package.clone() },
         });
     }
-    let best = best_file(package, matching.iter().map(|file| file.file_name), environment.tags());
+    let best = best_file(package, matching.iter().map(|file| file.file_name), environment);
     let found = best.and_then(|(name, is_wheel)| {
         let sha256 = matching.iter().find(|file| file.file_name == name)?.sha256?.to_ascii_lowercase();
         Some(LocatedFile { file_name: name.to_owned(), sha256, is_wheel })

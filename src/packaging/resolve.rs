@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uv_distribution_filename::{DistFilename, WheelFilename};
 use uv_normalize::{ExtraName, PackageName};
 use uv_pep440::Version;
-use uv_platform_tags::{TagCompatibility, Tags};
+use uv_platform_tags::TagCompatibility;
 
 use crate::packaging::environment::Environment;
 use crate::packaging::lockfile::{Artifact, Inputs, Lock, Package, Staleness};
@@ -274,7 +274,7 @@ fn choose_artifacts(traversal: &LockTraversal<'_>) -> Result<Vec<SelectedPackage
     let mut selected = Vec::new();
     let mut missing = Vec::new();
     for package in traversal.selected.values() {
-        match choose_artifact(package, traversal.environment.tags()) {
+        match choose_artifact(package, traversal.environment) {
             Ok(artifact) => selected.push(SelectedPackage {
                 name: package.name.clone(),
                 version: package.version.clone(),
@@ -294,7 +294,7 @@ fn choose_artifacts(traversal: &LockTraversal<'_>) -> Result<Vec<SelectedPackage
 }
 
 /// Chooses the file of a package; the error says which files there are.
-fn choose_artifact(package: &Package, tags: &Tags) -> Result<ArtifactChoice, String> {
+fn choose_artifact(package: &Package, environment: &Environment) -> Result<ArtifactChoice, String> {
     let named = |artifact: &Artifact| artifact.file_name.clone();
     if !package.artifacts.is_empty() && package.artifacts.iter().all(|artifact| artifact.file_name.is_none()) {
         return Ok(ArtifactChoice::Hashes(package.artifacts.iter().map(|artifact| artifact.sha256.clone()).collect()));
@@ -302,7 +302,7 @@ fn choose_artifact(package: &Package, tags: &Tags) -> Result<ArtifactChoice, Str
     let names: Vec<String> = package.artifacts.iter().filter_map(named).collect();
     let artifact =
         |name: &str| package.artifacts.iter().find(|artifact| artifact.file_name.as_deref() == Some(name)).cloned();
-    match best_file(&package.name, names.iter().map(String::as_str), tags) {
+    match best_file(&package.name, names.iter().map(String::as_str), environment) {
         Some((name, true)) => artifact(name).map(ArtifactChoice::Wheel),
         Some((name, false)) => artifact(name).map(ArtifactChoice::Sdist),
         None => None,
@@ -319,19 +319,19 @@ fn choose_artifact(package: &Package, tags: &Tags) -> Result<ArtifactChoice, Str
 pub(super) fn best_file<'a>(
     package: &PackageName,
     names: impl Iterator<Item = &'a str>,
-    tags: &Tags,
+    environment: &Environment,
 ) -> Option<(&'a str, bool)> {
     let mut wheels = Vec::new();
     let mut sdists = Vec::new();
     for name in names {
         match DistFilename::try_from_filename(name, package) {
-            Some(DistFilename::WheelFilename(wheel)) => {
-                if let TagCompatibility::Compatible(priority) = wheel.compatibility(tags) {
+            Some(DistFilename::WheelFilename(wheel)) if environment.allows_wheel(package) => {
+                if let TagCompatibility::Compatible(priority) = wheel.compatibility(environment.tags()) {
                     wheels.push((priority, wheel.build_tag().cloned(), name));
                 }
             }
-            Some(DistFilename::SourceDistFilename(_)) => sdists.push(name),
-            None => {}
+            Some(DistFilename::SourceDistFilename(_)) if environment.allows_sdist(package) => sdists.push(name),
+            _ => {}
         }
     }
     let wheel = wheels.into_iter().max().map(|(_, _, name)| (name, true));

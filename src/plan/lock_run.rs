@@ -54,14 +54,20 @@ pub fn action(interpreter: &Interpreter, minor: &str, uv: Source, input: Source,
     action
 }
 
-/// The text of a project with these requirements, for Python from the minor version `minor`, such as `3.9`.
-pub fn project<'r>(minor: &str, requirements: impl IntoIterator<Item = &'r String>) -> String {
+/// The text of a project with these requirements, for Python from the minor version `minor`, such as `3.9`. `constraints`
+/// restrict versions without requiring a package.
+pub fn project<'r>(
+    minor: &str,
+    requirements: impl IntoIterator<Item = &'r String>,
+    constraints: impl IntoIterator<Item = &'r String>,
+) -> String {
     // A string of JSON is also one of TOML.
-    let lines: String =
-        requirements.into_iter().map(|text| format!("    {},\n", serde_json::Value::from(text.as_str()))).collect();
+    let line = |text: &String| format!("    {},\n", serde_json::Value::from(text.as_str()));
+    let lines: String = requirements.into_iter().map(line).collect();
+    let constraints: String = constraints.into_iter().map(line).collect();
     format!(
         "[project]\nname = \"waders-requirements\"\nversion = \"0\"\nrequires-python = \">={minor}\"\n\
-         dependencies = [\n{lines}]\n"
+         dependencies = [\n{lines}]\n\n[tool.uv]\nconstraint-dependencies = [\n{constraints}]\n"
     )
 }
 

@@ -49,6 +49,22 @@ pub enum Error {
         /// The reasons, each with the path of the lockfile.
         reasons: Vec<String>,
     },
+    /// A requirement that names a place rather than a version.
+    #[error("the requirement `{requirement}` names {kind}, which is not supported")]
+    UnsupportedRequirement {
+        /// The name of the required package.
+        requirement: String,
+        /// The kind of place.
+        kind: &'static str,
+    },
+    /// The constraints file cannot be read.
+    #[error("cannot read `{}`, which `requirement_constraints` in the section `[python]` names", path.display())]
+    Constraints {
+        /// The file, absolute.
+        path: std::path::PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
     /// uv failed.
     #[error("cannot pin the requirements of {owner}: {exit}\n{stderr}")]
     NotPinned {
@@ -162,6 +178,10 @@ impl Error {
             Error::Shared(error) => return error.hint(),
             Error::Requirements(error) => return error.hint(),
             Error::Index(error) => return error.hint(),
+            Error::UnsupportedRequirement { .. } => {
+                "build a wheel of it, name the wheel's directory in `find_links` of `[python-repos]`, such as \
+                 `file://%(buildroot)s/wheels`, and require a version: `name==1.0`"
+            }
             Error::FrozenRequirements { .. } => {
                 "run the same command once without `--frozen` and `CI`, then commit that file"
             }

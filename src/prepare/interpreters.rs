@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use uv_pep440::Version;
 
+use crate::config::typed::PythonSettings;
 use crate::packaging::{Environment, recipes};
 use crate::plan::venv::Venvs;
 use crate::prepare::Error;
@@ -53,7 +54,9 @@ impl Planner<'_> {
         let toolchain = toolchains::ensure(self.session, constraints)?;
         let interpreter = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?;
         let interpreter = interpreter.with_compiled_library(&mut self.actions, self.empty_tree);
-        let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?;
+        let python = PythonSettings::parse(self.session.config());
+        let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?
+            .with_binaries(&python.no_binary, &python.only_binary);
         let packages = Packages::new(self.session, environment)?;
         Ok(PlannedInterpreter { packages, venvs: Venvs::new(interpreter, self.empty_tree) })
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::action::{ActionGraph, Exit, Source, Step};
 use crate::base::{Digest, RelPath, replace_file};
+use crate::config::typed::PythonSettings;
 use crate::packaging::lockfile::{self, Lock};
 use crate::packaging::recipes;
 use crate::packaging::{Environment, resolve};
@@ -56,8 +57,13 @@ pub fn tool_lock(
 
 /// The lock that the file holds if it was made for the same requirements and constraints; otherwise they are pinned now.
 fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lock>, Error> {
-    let constraints = all_constraints(session)?;
-    let inputs = format!("{FORM}\n{constraints:?}\n{:?}", request.requirements);
+    request.requirements.iter().try_for_each(|requirement| refuse_unsupported(requirement))?;
+    let pinned = Pinned { python: all_constraints(session)?, versions: version_constraints(session)? };
+    let mut inputs = format!("{FORM}\n{:?}\n{:?}", pinned.python, request.requirements);
+    // Locks that were made without a constraints file stay valid.
+    if !pinned.versions.is_empty() {
+        inputs += &format!("\n{:?}", pinned.versions);
+    }
     let inputs = Digest::of(inputs.as_bytes()).hex();
     let head = format!(
         "# Written by Waders: every requirement of {}, pinned. Commit it; delete it to pin them again.\n# inputs: {inputs}\n",
@@ -76,7 +82,7 @@ fn load_or_pin(session: &mut Session, request: &PinRequest<'_>) -> Result<Arc<Lo
     if session.context.is_frozen() {
         return Err(Error::FrozenRequirements { owner: request.owner.clone(), file: request.file.clone() });
     }
-    let text = lock_text(&head, &pin(session, request, &constraints)?);
+    let text = lock_text(&head, &pin(session, request, &pinned)?);
     let lock = parse(&text)?;
     replace_file(&path, text.as_bytes()).map_err(|source| session::Error::Output { path, source })?;
     let advice = "commit it, so that everybody tests with the same packages";
@@ -113,11 +119,44 @@ fn check_content(head: &str, text: &str) -> Content {
     }
 }
 
+/// Refuses a requirement that cannot be pinned: a local file or directory, or a repository of a version control system.
+fn refuse_unsupported(requirement: &str) -> Result<(), Error> {
+    let Some((name, url)) = requirement.split_once('@') else { return Ok(()) };
+    let (name, url) = (name.trim(), url.trim());
+    let kind = match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("file") => "a local file or directory",
+        Some(scheme) if ["git+", "hg+", "svn+", "bzr+"].iter().any(|vcs| scheme.starts_with(vcs)) => {
+            "a repository of a version control system"
+        }
+        None if url.starts_with(['.', '/']) => "a local file or directory",
+        _ => return Ok(()),
+    };
+    // The URL is not shown, since it may contain a password.
+    Err(Error::UnsupportedRequirement { requirement: name.to_owned(), kind })
+}
+
 /// The requirements of all requirement targets, as they are written.
 fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
     let targets = graph.targets().filter(|target| target.kind == kind::PYTHON_REQUIREMENT);
     let texts = targets.filter_map(|target| target.fields.get("requirements"));
     texts.flat_map(|value| value.strings()).map(str::to_owned).collect()
+}
+
+/// What restricts the versions that are pinned.
+struct Pinned {
+    /// All lists of interpreter constraints.
+    python: BTreeSet<Vec<String>>,
+    /// The lines of the constraints file.
+    versions: Vec<String>,
+}
+
+/// The constraints on versions in the file that `[python] requirement_constraints` names.
+fn version_constraints(session: &Session) -> Result<Vec<String>, Error> {
+    let Some(path) = PythonSettings::parse(session.config()).requirement_constraints else { return Ok(Vec::new()) };
+    let path = session.build_root().join(path);
+    let text = session.context.tracker.read_to_string(&path).map_err(|source| Error::Constraints { path, source })?;
+    let lines = text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim());
+    Ok(lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '-'])).map(str::to_owned).collect())
 }
 
 /// All lists of interpreter constraints in the repository. A lock has to fit each of them: otherwise it would be written
@@ -141,7 +180,7 @@ fn lowest_minor(session: &mut Session, constraints: &BTreeSet<Vec<String>>, mino
 }
 
 /// The text of a lock: what uv writes, with the dependencies of each package.
-fn pin(session: &mut Session, request: &PinRequest<'_>, constraints: &BTreeSet<Vec<String>>) -> Result<String, Error> {
+fn pin(session: &mut Session, request: &PinRequest<'_>, pinned: &Pinned) -> Result<String, Error> {
     let store = session.services.open_store()?;
     let empty = store.put_tree(&Tree::default())?;
     let toolchain = toolchains::ensure(session, request.constraints)?;
@@ -153,8 +192,8 @@ fn pin(session: &mut Session, request: &PinRequest<'_>, constraints: &BTreeSet<V
 
     let mut graph = ActionGraph::default();
     let image = Venvs::new(interpreter.clone(), empty).compose(&mut graph, &distributions);
-    let minor = lowest_minor(session, constraints, &interpreter.minor);
-    let project = lock_run::project(&minor, &request.requirements);
+    let minor = lowest_minor(session, &pinned.python, &interpreter.minor);
+    let project = lock_run::project(&minor, &request.requirements, &pinned.versions);
     let input = file_tree(session, lock_run::INPUT, project.as_bytes())?;
     let reach = reach(session)?;
     let action = lock_run::action(&interpreter, &minor, Source::Output(image), Source::Tree(input), &reach);
@@ -188,10 +227,10 @@ fn file_tree(session: &mut Session, name: &str, bytes: &[u8]) -> Result<Digest, 
 /// What uv may reach: the indexes, certificates and proxies that the built-in client uses too.
 fn reach(session: &mut Session) -> Result<PackageSources, Error> {
     let indexes = session.context.package_indexes()?;
-    let mut reach = PackageSources {
-        indexes: indexes.indexes.iter().map(|place| place.url.clone()).collect(),
-        ..PackageSources::default()
-    };
+    // The sandbox does not contain the file with the user's passwords, so the URLs contain those that uv needs.
+    let client = session.context.http_client();
+    let urls = indexes.indexes.iter().map(|place| client.with_credentials(&place.url));
+    let mut reach = PackageSources { indexes: urls.collect::<Result<_, _>>()?, ..PackageSources::default() };
     let tracker = session.context.tracker.clone();
     let is_dir = |path: &str| tracker.metadata(Path::new(path)).as_ref().is_ok_and(std::fs::Metadata::is_dir);
     for place in indexes.find_links {
@@ -199,7 +238,7 @@ fn reach(session: &mut Session) -> Result<PackageSources, Error> {
             // Like pip, ignores a directory that does not exist.
             Some(dir) if is_dir(dir) => reach.wheelhouses.push(wheelhouse(session, Path::new(dir))?),
             Some(_) => {}
-            None => reach.find_links.push(place.url),
+            None => reach.find_links.push(client.with_credentials(&place.url)?),
         }
     }
     let bundle = session.context.ca_bundle().unwrap_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));

@@ -216,6 +216,9 @@ impl Screen {
                 }
             }
             Event::Done { id, .. } | Event::Dropped { id } => self.end(*id, false),
+            Event::Preserved { label, path } => {
+                self.line(&format!("Preserved the sandbox of `{label}` in {}", path.display()));
+            }
             // The reason is reported with the results: one reason may prevent many steps.
             Event::Failed { id, label, .. } => {
                 self.end(*id, false);

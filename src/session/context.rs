@@ -9,8 +9,9 @@ use tracing::level_filters::LevelFilter;
 
 use crate::base::RelPath;
 use crate::config::index::{self, IndexUrl, Indexes};
-use crate::config::typed::{GlobalSettings, PythonReposSettings, StoreSettings};
+use crate::config::typed::{GlobalSettings, KeepSandboxes, PythonReposSettings, StoreSettings};
 use crate::config::{Config, Environment};
+use crate::engine::Preserve;
 use crate::net::{self, Client};
 use crate::report::log::LogSettings;
 use crate::session::Error;
@@ -39,6 +40,11 @@ impl Context {
         GlobalSettings::parse(&self.config)
     }
 
+    /// An error if an option was read whose value has an undefined placeholder.
+    pub fn refuse_undefined_options(&self) -> Result<(), Error> {
+        self.config.undefined_read().map_or(Ok(()), |error| Err(error.into()))
+    }
+
     /// Whether lockfiles must not be changed.
     pub fn is_frozen(&self) -> bool {
         self.global().frozen || self.environment.is_ci()
@@ -47,6 +53,20 @@ impl Context {
     /// Whether the user left the dynamic display of progress on.
     pub fn shows_progress(&self) -> bool {
         self.global().dynamic_ui.unwrap_or(true) && !self.environment.is_ci()
+    }
+
+    /// The steps that are preserved for inspection.
+    pub fn preserved_sandboxes(&self) -> Preserve {
+        let global = self.global();
+        let dir = match &global.kept_sandboxes_dir {
+            Some(dir) => self.build_root.join(dir),
+            None => self.build_root.join(&global.work_dir).join("sandboxes"),
+        };
+        Preserve {
+            successful: global.keep_sandboxes == KeepSandboxes::Always,
+            failed: global.keep_sandboxes != KeepSandboxes::Never,
+            dir,
+        }
     }
 
     /// The directory for results, `dist` unless configured otherwise.
@@ -95,6 +115,9 @@ impl Context {
             https_proxy: network.https_proxy,
             no_proxy: network.no_proxy,
             received_bytes: self.received_bytes.clone(),
+            netrc: index::netrc(&self.environment.vars, self.environment.home.as_deref()),
+            attempts: self.global().download_attempts,
+            retry_delay: self.global().download_retry_delay,
             ..net::NetworkSettings::default()
         })
     }

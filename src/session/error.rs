@@ -63,6 +63,12 @@ pub enum Error {
     /// Neither the settings nor the environment name a place for the store.
     #[error("no home directory for the store")]
     NoHome,
+    /// An option is read whose value has an undefined placeholder.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// `ignore_warnings` is invalid.
+    #[error(transparent)]
+    IgnoredWarnings(#[from] crate::report::ignored_warnings::Error),
     /// The log cannot be set up.
     #[error(transparent)]
     Log(#[from] crate::report::log::Error),
@@ -129,6 +135,7 @@ impl Error {
             Error::Filter(error) => return error.hint(),
             Error::Git(error) => error.hint(),
             Error::SpecsAndChanged(_) => "remove the specs or the flag",
+            Error::Config(error) => return error.hint(),
             Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),

@@ -11,6 +11,7 @@ use crate::session::{Error, Services, Session, Ui};
 
 /// Results of the wanted steps. `quiet`: a step has the terminal, so nothing else may be shown.
 pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], quiet: bool) -> Result<Results, Error> {
+    session.context.refuse_undefined_options()?;
     let engine = session.services.open_engine()?;
     let cancellation = session.services.cancellation.clone();
     let console = session.ui.console.clone();

@@ -30,7 +30,7 @@ use crate::build_file::{Diagnostic, Severity};
 use crate::config::typed::{BrokenFiles, ReadingSettings, SourceSettings};
 use crate::config::{Config, Environment};
 use crate::inference::{self, Dependencies, Extent, SourceRoots};
-use crate::report::ExitCode;
+use crate::report::{ExitCode, IgnoredWarnings};
 use crate::targets::{Address, LoadError, TargetGraph};
 use crate::tracked::Tracker;
 
@@ -66,7 +66,8 @@ impl Session {
         let context = Context { config, environment, build_root, specs, tracker, received_bytes };
         let context = Arc::new(context);
         crate::report::log::start(&context.log_settings(terminal.colour))?;
-        let ui = Ui::new(terminal, context.shows_progress(), context.received_bytes.clone());
+        let ignored = IgnoredWarnings::parse(&context.global().ignore_warnings)?;
+        let ui = Ui::new(terminal, context.shows_progress(), context.received_bytes.clone(), ignored);
         let services = Services::new(context.clone())?;
         execute::listen_for_interrupts(&services, &ui);
         Ok(Session { repository: Repository::default(), services, ui, context })

@@ -60,7 +60,7 @@ pub fn reused_or<T: Reusable, E: From<Error>>(
     goal: &str,
     make: impl FnOnce(&mut Session) -> Result<T, E>,
 ) -> Result<T, E> {
-    let Some(key) = key(session, goal) else { return make(session) };
+    let Some(key) = key(session, goal).filter(|_| session.context.global().use_cache) else { return make(session) };
     let store = session.services.open_store()?;
     if let Some(result) = reuse(session, &store, &key)? {
         return Ok(result);

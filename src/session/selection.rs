@@ -119,6 +119,29 @@ pub fn selected_dirs(session: &mut Session) -> Result<BTreeSet<RelPath>, Error> 
     Ok(files.iter().filter_map(RelPath::parent).chain(missing).collect())
 }
 
+/// Warns that `goal` has nothing to work on where the command line or the repository explains it: no arguments were given, or
+/// no target exists.
+pub fn warn_if_nothing_exists(session: &mut Session, goal: &str) -> Result<(), Error> {
+    if !session.repository.has_errors && says_what(session)? && session.load_graph()?.targets().next().is_none() {
+        let hint = format!(
+            "run `{} tailor ::` to add targets for the files of the repository",
+            session.context.global().bin_name
+        );
+        session.ui.warn_with_hint(&format!("`{goal}` has nothing to do: no BUILD file declares a target"), &hint);
+    }
+    Ok(())
+}
+
+/// Warns that `goal` works on what its arguments select, if there are none.
+pub fn warn_without_specs(session: &Session, goal: &str) -> Result<(), Error> {
+    if !says_what(session)? {
+        let hint =
+            format!("add `::` for the whole repository, as in `{goal} ::`, or name files, directories or targets");
+        session.ui.warn_with_hint(&format!("`{goal}` has nothing to do without arguments"), &hint);
+    }
+    Ok(())
+}
+
 /// The selected targets, and what the generators among them stand for, sorted.
 pub fn with_generated(session: &mut Session) -> Result<Vec<Address>, Error> {
     let graph = session.load_graph()?;

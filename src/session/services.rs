@@ -80,6 +80,8 @@ impl Services {
             platform: settings.platform.clone(),
             runner: Arc::new(LocalRunner::new(store.clone(), settings)),
             store,
+            use_cache: self.context.global().use_cache,
+            preserve: self.context.preserved_sandboxes(),
             client: self.context.http_client(),
             unpackers: unpackers::all(),
             recipes: recipes::all(),
@@ -142,7 +144,8 @@ impl Services {
             memory_bytes: sandbox.memory_bytes,
             process_memory_bytes: sandbox.process_memory_bytes,
         };
-        LocalSettings::new(isolation, limits, sandbox.grace)
+        let global = self.context.global();
+        LocalSettings::new(isolation, limits, global.grace.unwrap_or(sandbox.grace), global.cache_namespace)
     }
 
     /// The number of processes at once: as configured, else the number of cores.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::base::Severity;
 use crate::build_file::Diagnostic;
-use crate::report::{Console, Diagnostics, Message};
+use crate::report::{Console, Diagnostics, IgnoredWarnings, Message};
 use crate::session::Error;
 
 /// What the terminal can show.
@@ -25,14 +25,15 @@ pub struct Ui {
     /// Progress and messages on standard error.
     pub console: Arc<Console>,
     diagnostics: Diagnostics,
+    ignored: IgnoredWarnings,
 }
 
 impl Ui {
     /// `dynamic`: whether the user wants a dynamic display, where the terminal can show it. `received` counts the bytes of
-    /// downloads.
-    pub fn new(terminal: Terminal, dynamic: bool, received: Arc<AtomicU64>) -> Ui {
+    /// downloads. Warnings that `ignored` matches are not shown.
+    pub fn new(terminal: Terminal, dynamic: bool, received: Arc<AtomicU64>, ignored: IgnoredWarnings) -> Ui {
         let console = Arc::new(Console::new(terminal.stderr_is_terminal && dynamic, terminal.colour, received));
-        Ui { terminal, console, diagnostics: Diagnostics::default() }
+        Ui { terminal, console, diagnostics: Diagnostics::default(), ignored }
     }
 
     /// Reports an error and what to do about it.
@@ -62,6 +63,10 @@ impl Ui {
 
     /// Shows a message unless the same was shown before.
     pub fn report(&self, message: Message) {
+        if self.ignored.matches(&message) {
+            tracing::debug!("warning ignored: {}", message.text);
+            return;
+        }
         match message.severity {
             Severity::Error => tracing::error!("{}", message.text),
             Severity::Warning => tracing::warn!("{}", message.text),

@@ -10,6 +10,7 @@ mod edges;
 mod formats;
 mod golden;
 mod mutations;
+mod options;
 mod repository_index;
 mod rewriting;
 mod store_crash;

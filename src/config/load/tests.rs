@@ -160,8 +160,12 @@ fn placeholders_refer_to_built_in_names_defaults_and_the_same_section() {
 }
 
 #[test]
-fn an_unknown_placeholder_is_reported_with_its_position() {
-    let error = with_files(&[("pants.toml", "[test]\n\nshard = '%(env.NOPE)s'")]).error();
+fn an_unknown_placeholder_is_an_error_only_for_a_reader_of_the_option() {
+    let (config, _) = load_file("[test]\n\nshard = '%(env.NOPE)s'");
+    assert_eq!(config.text("test", "output"), Some("failed"));
+    assert!(config.undefined_read().is_none());
+    assert_eq!(config.text("test", "shard"), Some(""));
+    let error = config.undefined_read().unwrap();
     assert_eq!(error.to_string(), "pants.toml:3:1: option `shard` of `[test]`: `%(env.NOPE)s` is not defined");
     assert_eq!(error.hint().unwrap(), "set the environment variable `NOPE`");
 }
@@ -228,6 +232,36 @@ fn unknown_settings_cause_one_warning() {
     );
     assert!(message.contains("[towncirer]") && !message.contains("golang"), "{message}");
     assert_eq!(load_file("[GLOBAL]\nverify_config = false\n[towncirer]").1, []);
+}
+
+#[test]
+fn an_unsupported_option_is_refused_in_a_flag_or_variable_and_causes_a_warning_in_a_file() {
+    let (_, warnings) = load_file("[dependencies]\ntype = 'source'\n[yamllint]\nconfig_file_name = '.yamllint'");
+    let texts: Vec<_> = warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "unsupported setting without effect: pants.toml:2:1: `type` of `[dependencies]`: all dependencies are listed; \
+          `filter` selects some of them by type"
+        ]
+    );
+    let error = Case { flags: &[("dependencies", "type", "source")], ..Case::default() }.error();
+    assert_eq!(
+        error.to_string(),
+        "flag `--dependencies-type=source`: option `type` of `[dependencies]` is not supported: all dependencies are listed; \
+         `filter` selects some of them by type"
+    );
+    let error = Case { vars: &[("PANTS_DEPENDENCIES_TYPE", "source")], ..Case::default() }.error();
+    assert!(error.to_string().starts_with("environment variable `PANTS_DEPENDENCIES_TYPE`: "), "{error}");
+}
+
+#[test]
+fn an_option_without_effect_is_accepted_silently() {
+    let case = Case {
+        flags: &[("GLOBAL", "pantsd", "false")],
+        ..with_files(&[("pants.toml", "[python]\npip_version = '24'")])
+    };
+    assert_eq!(case.load().unwrap().1, []);
 }
 
 #[test]

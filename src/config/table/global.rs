@@ -44,6 +44,7 @@ const USED: &[Entry] = &[
     texts("spec_files", "Files with additional specs, one on each line."),
     text_or("pants_workdir", "\".pants.d\"", "The directory for logs and preserved sandboxes."),
     text_or("pants_distdir", "\"dist\"", "The directory for the outputs of goals."),
+    text_or("pants_supportdir", "\"build-support\"", "The directory that `%(pants_supportdir)s` means in settings."),
     texts(
         "pants_config_files",
         "Settings files. Later files override earlier ones. A value without brackets adds one file.",
@@ -73,7 +74,7 @@ const USED: &[Entry] = &[
         "keep_sandboxes",
         &["always", "on_failure", "never"],
         "\"never\"",
-        "Which sandboxes to preserve for inspection.",
+        "Preserve the inputs and outputs of steps for inspection, of all that run or of those that fail.",
     ),
     integer(
         "process_execution_local_parallelism",
@@ -82,20 +83,26 @@ const USED: &[Entry] = &[
     ),
     integer(
         "process_execution_graceful_shutdown_timeout",
-        "3",
-        "The time in seconds between the first signal and SIGKILL.",
+        "null",
+        "The time in seconds between the first signal and SIGKILL. By default, `grace` of `[sandbox]` applies.",
     ),
     text(
         "process_execution_cache_namespace",
         "A name that separates cached results: results of another namespace are not used.",
     ),
-    on("local_cache", "Use cached results of earlier runs."),
+    on(
+        "local_cache",
+        "Use the results of earlier runs, and store new ones. Downloaded and compiled packages are stored anyway.",
+    ),
     text(
         "local_execution_root_dir",
-        "The directory for temporary files of sandboxes. By default, they are held in memory.",
+        "The directory for preserved sandboxes. The default is `sandboxes` in `pants_workdir`.",
     ),
     text("ca_certs_path", "A PEM file with the certificates to trust for downloads."),
-    texts("ignore_warnings", "Warnings to suppress, given by the beginning of their text."),
+    texts(
+        "ignore_warnings",
+        "Warnings to suppress, by the beginning of their text. `$regex$` before it makes it a regular expression.",
+    ),
     off("print_stacktrace", "Show a stack trace for an internal error of Waders."),
     text("logdir", "A directory to which the log is also written."),
     off("loop", "Run the goals again when files change."),
@@ -110,7 +117,6 @@ const USED: &[Entry] = &[
 ];
 
 const ACCEPTED: &[Entry] = &[
-    inert("pants_supportdir", Text),
     inert("pants_subprocessdir", Text),
     inert("pants_physical_workdir_base", Text),
     inert("local_store_dir", Text),
@@ -146,7 +152,6 @@ const ACCEPTED: &[Entry] = &[
     inert("process_execution_remote_parallelism", Integer),
     inert("process_execution_speculation", Text),
     inert("process_execution_speculation_delay", Float),
-    inert("process_execution_use_local_cache", Bool),
     inert("use_ng_dependencies", Bool),
     inert("use_rust_parser", Bool),
     inert("rule_threads_core", Integer),

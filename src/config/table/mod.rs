@@ -13,6 +13,7 @@ mod other;
 mod python;
 pub mod renamed;
 mod tools;
+pub mod unsupported;
 mod waders;
 
 pub use entry::{Entry, Kind, Scope, ScopeKind};

@@ -147,7 +147,7 @@ const PYTHON: &[Entry] = &[
     choice("resolver", &["pex", "uv"], "\"pex\"", "The resolver that writes lockfiles."),
     text_or("resolver_manylinux", "\"manylinux2014\"", "The newest manylinux tag that is considered."),
     choice("lockfile_generator", &["pex", "poetry"], "\"pex\"", "The resolver that wrote the existing lockfiles."),
-    text("requirement_constraints", "A constraints file for all requirements."),
+    text("requirement_constraints", "A constraints file, which applies if Waders pins requirements."),
     on("resolve_all_constraints", "Resolve the constraints file as a whole."),
     texts("no_binary", "Packages that must be built from source."),
     texts("only_binary", "Packages that must not be built from source."),
@@ -188,7 +188,6 @@ const INFER: &[Entry] = &[
         "\"content_only\"",
         "The `__init__.py` files of parent directories that are dependencies.",
     ),
-    inert("inits", Bool),
     on("conftests", "Infer dependencies of tests on `conftest.py` files in parent directories."),
     on("entry_points", "Infer dependencies from entry points."),
     choice(

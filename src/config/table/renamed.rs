@@ -28,6 +28,7 @@ const fn moved(
 
 /// Renamed options.
 pub const OPTIONS: &[Renamed] = &[
+    moved("GLOBAL", "process_execution_use_local_cache", "GLOBAL", "local_cache"),
     moved("pytest", "timeouts", "test", "timeouts"),
     moved("pytest", "timeout_default", "test", "timeout_default"),
     moved("pytest", "timeout_maximum", "test", "timeout_maximum"),
@@ -37,6 +38,13 @@ pub const OPTIONS: &[Renamed] = &[
     moved("paths", "path_from", "paths", "from"),
     moved("paths", "path_to", "paths", "to"),
     moved("python", "tailor_ignore_solitary_init_files", "python", "tailor_ignore_empty_init_files"),
+    Renamed {
+        scope: "python-infer",
+        option: "inits",
+        now_scope: "python-infer",
+        now_option: "init_files",
+        values: &[("true", "always"), ("false", "never")],
+    },
     Renamed {
         scope: "GLOBAL",
         option: "process_cleanup",

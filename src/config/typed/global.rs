@@ -1,6 +1,7 @@
 //! `[GLOBAL]`: the backends in use, which files are read, where results go.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::section::Section;
 use crate::config::Config;
@@ -32,6 +33,28 @@ pub struct GlobalSettings {
     pub ca_certs_path: Option<PathBuf>,
     /// How many steps run at the same time; by default as many as there are cores.
     pub parallelism: Option<usize>,
+    /// How long a step may take to clean up after an interrupt or a timeout; by default as `[sandbox]` sets it.
+    pub grace: Option<Duration>,
+    /// The name that separates cached results.
+    pub cache_namespace: Option<String>,
+    /// Whether cached results are used and stored.
+    pub use_cache: bool,
+    /// The steps whose sandboxes are preserved.
+    pub keep_sandboxes: KeepSandboxes,
+    /// The directory for preserved sandboxes, relative to the build root unless it is absolute.
+    pub kept_sandboxes_dir: Option<String>,
+    /// Warnings that are not shown.
+    pub ignore_warnings: Vec<String>,
+    /// Whether an internal error is reported with a stack trace.
+    pub print_stacktrace: bool,
+    /// Whether the goals run again when files change.
+    pub is_loop: bool,
+    /// How often they run at most.
+    pub loop_max: Option<u64>,
+    /// How often a download is attempted at most, at least 1.
+    pub download_attempts: u32,
+    /// The delay before the second attempt.
+    pub download_retry_delay: Duration,
     /// Names of BUILD files, as globs.
     pub build_patterns: Vec<String>,
     /// BUILD files to ignore, in gitignore syntax.
@@ -52,6 +75,17 @@ pub struct GlobalSettings {
     pub unmatched_specs: UnmatchedGlobs,
     /// How to treat a glob in a BUILD file that matches nothing.
     pub unmatched_sources: UnmatchedGlobs,
+}
+
+/// The steps whose sandboxes are preserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepSandboxes {
+    /// None.
+    Never,
+    /// Those that failed.
+    OnFailure,
+    /// All that ran.
+    Always,
 }
 
 /// How to treat a glob that matches nothing.
@@ -85,6 +119,24 @@ impl GlobalSettings {
             level: section.text_or("level", "info"),
             ca_certs_path: section.text("ca_certs_path").map(PathBuf::from),
             parallelism: section.count("process_execution_local_parallelism"),
+            grace: section.seconds("process_execution_graceful_shutdown_timeout"),
+            cache_namespace: section.filled("process_execution_cache_namespace"),
+            use_cache: section.flag_or("local_cache", true),
+            keep_sandboxes: match section.word("keep_sandboxes") {
+                Some("always") => KeepSandboxes::Always,
+                Some("on_failure") => KeepSandboxes::OnFailure,
+                _ => KeepSandboxes::Never,
+            },
+            kept_sandboxes_dir: section.filled("local_execution_root_dir"),
+            ignore_warnings: section.texts("ignore_warnings"),
+            print_stacktrace: section.flag("print_stacktrace"),
+            is_loop: section.flag("loop"),
+            loop_max: section.count("loop_max"),
+            download_attempts: section.count("file_downloads_max_attempts").unwrap_or(1).max(1),
+            download_retry_delay: Duration::try_from_secs_f64(
+                section.number("file_downloads_retry_delay").unwrap_or(0.2),
+            )
+            .unwrap_or_default(),
             build_patterns: section.texts("build_patterns"),
             build_ignore: section.texts("build_ignore"),
             pants_ignore: section.texts("pants_ignore"),

@@ -15,7 +15,7 @@ mod tool;
 
 pub use calls::{CheckSettings, FixSettings, LintSettings, RegexLintSettings, ToolGoalSettings};
 pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice};
-pub use global::{GlobalSettings, UnmatchedGlobs};
+pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use python::{
     DockerSettings, InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings,

@@ -30,6 +30,12 @@ pub struct PythonSettings {
     pub enable_lockfile_targets: bool,
     /// Whether tests see all packages of a lockfile.
     pub run_against_entire_lockfile: bool,
+    /// Packages that are built from source; `:all:` for every package.
+    pub no_binary: Vec<String>,
+    /// Packages that are never built from source; `:all:` for every package.
+    pub only_binary: Vec<String>,
+    /// The path of the constraints file that applies if Waders pins requirements.
+    pub requirement_constraints: Option<String>,
     /// Whether `tailor` ignores directories with nothing but an empty `__init__.py`.
     pub tailor_ignore_empty_init_files: bool,
     /// Whether `tailor` adds `pex_binary` targets.
@@ -116,6 +122,9 @@ impl PythonSettings {
             },
             enable_lockfile_targets: section.flag_or("enable_lockfile_targets", true),
             run_against_entire_lockfile: section.flag("run_against_entire_lockfile"),
+            no_binary: section.texts("no_binary"),
+            only_binary: section.texts("only_binary"),
+            requirement_constraints: section.filled("requirement_constraints"),
             tailor_ignore_empty_init_files: section.flag("tailor_ignore_empty_init_files"),
             tailor_pex_binary_targets: section.flag("tailor_pex_binary_targets"),
         }

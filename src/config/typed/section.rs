@@ -66,6 +66,10 @@ impl<'c> Section<'c> {
         self.config.integer(self.name, option)
     }
 
+    pub fn number(&self, option: &str) -> Option<f64> {
+        self.config.number(self.name, option)
+    }
+
     /// A number that is not negative; `None` also for one that is.
     pub fn count<T: TryFrom<i64>>(&self, option: &str) -> Option<T> {
         self.integer(option).and_then(|number| T::try_from(number).ok())

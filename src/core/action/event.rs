@@ -1,5 +1,6 @@
 //! Progress of steps, as the engine reports it. How events are displayed is decided in `report`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::action::graph::StepId;
@@ -32,6 +33,13 @@ pub enum Event {
         id: StepId,
         /// The step's name.
         label: Arc<str>,
+    },
+    /// The inputs and outputs of a step were preserved for inspection.
+    Preserved {
+        /// The step's name.
+        label: Arc<str>,
+        /// The directory that contains them.
+        path: PathBuf,
     },
     /// The step could not be carried out.
     Failed {

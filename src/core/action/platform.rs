@@ -10,6 +10,8 @@ pub struct Platform {
     pub isolation: &'static str,
     /// The limits of each step.
     pub limits: Limits,
+    /// A name that separates cached results, if the user sets one.
+    pub cache_namespace: Option<String>,
 }
 
 /// The limits of one step. All are hashed, because a step that reaches a limit can behave differently.
@@ -43,6 +45,7 @@ impl Platform {
             ("limit:open-files".to_owned(), limits.open_files.to_string()),
             ("limit:file-bytes".to_owned(), limits.file_bytes.to_string()),
         ]);
+        properties.extend(self.cache_namespace.iter().map(|name| ("cache-namespace".to_owned(), name.clone())));
         for (name, limit) in
             [("memory-bytes", limits.memory_bytes), ("process-memory-bytes", limits.process_memory_bytes)]
         {
@@ -63,6 +66,6 @@ impl Platform {
             memory_bytes: None,
             process_memory_bytes: None,
         };
-        Platform { isolation: "full", limits }
+        Platform { isolation: "full", limits, cache_namespace: None }
     }
 }

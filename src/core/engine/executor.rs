@@ -238,7 +238,7 @@ impl Execution {
         let images = action.command.images.iter().map(|(at, source)| (at.clone(), resolve(*source, trees))).collect();
         let inputs = Inputs { root: resolve(action.command.input_root, trees), images };
         let (cache, platform) = (&self.engine.cache, &self.engine.platform);
-        let reuse = reuse && action.policy.cache.read && !action.command.terminal;
+        let reuse = reuse && self.uses_cache(id) && action.policy.cache.read && !action.command.terminal;
         if !reuse {
             return self.run_now(id, action, action, &inputs, false).await;
         }
@@ -275,7 +275,7 @@ impl Execution {
         let label: Arc<str> = policy.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });
         self.write_inputs(&policy.label, inputs.images.values().copied())?;
-        let state_key = state_key(action, inputs, platform);
+        let state_key = state_key(action, inputs, platform).filter(|_| self.uses_cache(id));
         let run = Run { action, inputs, state_key, slot: &slot, cancellation: &self.cancellation };
         // The process can start before its input root is stored, because its sources are copied from their blobs. The tree is
         // stored for later runs.
@@ -283,7 +283,12 @@ impl Execution {
             tokio::join!(self.write_while_running(&policy.label, inputs.root), self.engine.runner.run(run));
         let outcome = written.and(outcome)?;
         let encoded = EncodedAction::new(command, inputs, platform);
-        let stored = policy.is_success(outcome.exit) && policy.cache.write && !command.terminal;
+        let success = policy.is_success(outcome.exit);
+        if self.engine.preserve.includes(success) {
+            let path = self.engine.preserve.preserve(&self.engine.store, action, inputs, &outcome)?;
+            (self.events)(Event::Preserved { label: label.clone(), path });
+        }
+        let stored = success && policy.cache.write && self.uses_cache(id) && !command.terminal;
         if stored {
             cache.put(&encoded, &outcome)?;
             cache.record_clean(whole, action, inputs, platform, &outcome)?;
@@ -292,6 +297,12 @@ impl Execution {
         self.report_end(id, label, Origin::Ran, &outcome);
         let cached = (stored && reusable).then(|| Cached::Under(encoded.key()));
         Ok(StepResult::from_process(Origin::Ran, outcome, cached))
+    }
+
+    /// Whether the outcome of a step is cached. Steps that only others need, such as the compilation of packages, are cached in
+    /// any case.
+    fn uses_cache(&self, id: StepId) -> bool {
+        self.engine.use_cache || !self.wanted.contains(&id)
     }
 
     /// The cached outcome. The whole output is required only for a wanted step, because its caller reads it.

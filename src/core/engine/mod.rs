@@ -7,6 +7,7 @@ pub mod error;
 pub mod executor;
 mod fetch;
 pub mod local;
+pub mod preserve;
 pub mod runner;
 mod slots;
 mod tree_cache;
@@ -24,6 +25,7 @@ pub use action_cache::{ActionCache, Cached};
 pub use cancellation::{CancelLevel, Cancellation};
 pub use error::Error;
 pub use executor::{StepResult, execute};
+pub use preserve::Preserve;
 pub use runner::{Run, Runner};
 
 /// Turns downloaded bytes (a file, and its published name) into a tree of the store.
@@ -38,6 +40,10 @@ pub struct Engine {
     pub store: Arc<Store>,
     /// Where outcomes are cached.
     pub cache: Arc<dyn ActionCache>,
+    /// Whether the outcomes of wanted steps are read from the cache and written to it.
+    pub use_cache: bool,
+    /// The steps that are preserved for inspection.
+    pub preserve: Preserve,
     /// Runs processes.
     pub runner: Arc<dyn Runner>,
     /// Downloads files.

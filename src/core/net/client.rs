@@ -12,6 +12,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy, ProxyProtocol};
 use url::Url;
 
+use super::netrc::Credentials;
 use super::response::{Response, header};
 use super::{Error, NetworkSettings, location};
 
@@ -30,6 +31,7 @@ pub struct Client {
 struct Agents {
     http: Agent,
     https: Agent,
+    credentials: Credentials,
 }
 
 /// The expected hash and size of a download.
@@ -76,6 +78,15 @@ impl Client {
         }
         let agents = Agents::new(&self.settings)?;
         Ok(self.agents.get_or_init(|| agents))
+    }
+
+    /// The URL with the user's name and password for its host, for a program that does not read the file that contains them.
+    pub fn with_credentials(&self, url: &str) -> Result<String, Error> {
+        let parsed = location::parse(url)?;
+        Ok(match self.agents()?.credentials.apply(&parsed) {
+            with if with == parsed => url.to_owned(),
+            with => with.into(),
+        })
     }
 
     /// The body of a response of at most `limit_bytes`.
@@ -186,7 +197,7 @@ impl Client {
     fn request(&self, url: &Url, headers: &[(&str, &str)]) -> Result<ureq::http::Response<ureq::Body>, Error> {
         let agents = self.agents()?;
         let agent = if url.scheme() == "https" { &agents.https } else { &agents.http };
-        let (bare, authorization) = location::split_credentials(url);
+        let (bare, authorization) = location::split_credentials(&agents.credentials.apply(url));
         let mut request = agent.get(bare.as_str());
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -207,6 +218,7 @@ impl Agents {
         Ok(Agents {
             http: agent(settings, &roots, settings.http_proxy.as_deref())?,
             https: agent(settings, &roots, settings.https_proxy.as_deref())?,
+            credentials: Credentials::read(settings.netrc.as_deref())?,
         })
     }
 }

@@ -51,6 +51,9 @@ pub enum Error {
     /// The file with trusted certificates is invalid.
     #[error("cannot read certificates from `{}`: {why}", path.display())]
     CaBundle { path: PathBuf, why: String },
+    /// The file with names and passwords by host is invalid.
+    #[error("cannot read credentials from `{}`: {why}", path.display())]
+    Netrc { path: PathBuf, why: String },
     /// The proxy setting is invalid.
     #[error("invalid proxy address `{proxy}`")]
     Proxy { proxy: String },
@@ -105,7 +108,13 @@ impl Error {
             Error::InvalidIndexPage { .. } => "an index address usually ends in `/simple`",
             Error::BadUrl { .. } | Error::Redirect { .. } | Error::RedirectLoop { .. } => "check the address",
             Error::Write { .. } => "check the free disk space",
-            Error::TooLarge { .. } | Error::File { .. } | Error::CaBundle { .. } | Error::Proxy { .. } => return None,
+            Error::TooLarge { .. }
+            | Error::File { .. }
+            | Error::CaBundle { .. }
+            | Error::Proxy { .. }
+            | Error::Netrc { .. } => {
+                return None;
+            }
         };
         Some(format!("{advice}{origin}"))
     }

@@ -32,11 +32,16 @@ pub fn without_credentials(text: &str) -> String {
     parse(text).map_or_else(|_| redacted(text), |url| for_display(&url))
 }
 
+/// Whether the URL contains a user name or a password.
+pub(super) fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
 /// The URL without credentials and fragment, and the value of the `Authorization` header (RFC 7617).
 pub(super) fn split_credentials(url: &Url) -> (Url, Option<String>) {
     let mut bare = url.clone();
     bare.set_fragment(None);
-    if url.username().is_empty() && url.password().is_none() {
+    if !has_credentials(url) {
         return (bare, None);
     }
     let _ = bare.set_username("");

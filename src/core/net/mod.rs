@@ -6,6 +6,7 @@ mod error;
 mod html;
 mod listing;
 mod location;
+mod netrc;
 mod response;
 #[cfg(any(test, feature = "testing"))]
 pub mod server;
@@ -31,6 +32,8 @@ pub struct NetworkSettings {
     pub https_proxy: Option<String>,
     /// Hosts that are reached without a proxy: `host`, `.suffix`, `*.suffix` or `*`.
     pub no_proxy: Vec<String>,
+    /// The file with the user's names and passwords by host. It is read when the first request is made, and may be missing.
+    pub netrc: Option<PathBuf>,
     /// The number of attempts if the errors are transient.
     pub attempts: u32,
     /// The delay before the second attempt. It doubles with each further attempt.
@@ -50,6 +53,7 @@ impl Default for NetworkSettings {
             http_proxy: None,
             https_proxy: None,
             no_proxy: Vec::new(),
+            netrc: None,
             attempts: 4,
             retry_delay: Duration::from_millis(300),
             connect_timeout: Duration::from_secs(20),

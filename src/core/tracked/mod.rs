@@ -9,7 +9,9 @@
 mod file_stamp;
 mod tracker;
 mod variables;
+mod watch;
 
 pub use file_stamp::FileStamp;
 pub use tracker::{Observation, Tracker};
 pub use variables::Variables;
+pub use watch::wait_for_change;

@@ -1,5 +1,6 @@
 //! Reads of files, recorded. Nothing is cached here: every read reaches the file system.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, ReadDir};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -101,6 +102,13 @@ impl Tracker {
             return None;
         }
         settled((0..SHARDS).flat_map(|shard| self.shard(shard).clone()).collect(), self.record.started)
+    }
+
+    /// Everything read so far, sorted by path, each path once, with the stamp of its last read. Unlike `observations`, this is
+    /// complete in every run; it serves to notice later changes.
+    pub fn watch_list(&self) -> Vec<Observation> {
+        let all = (0..SHARDS).flat_map(|shard| self.shard(shard).clone());
+        all.collect::<BTreeMap<PathBuf, Option<FileStamp>>>().into_iter().collect()
     }
 
     fn observe(&self, path: &Path, metadata: &io::Result<Metadata>) {

@@ -12,7 +12,7 @@ use crate::prepare::calls::enabled::enabled_calls;
 use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
 use crate::report::tool_result::Mode;
 use crate::session::reuse::reused_or;
-use crate::session::{Session, Verdict};
+use crate::session::{Session, Verdict, selection};
 use crate::tools::Kind;
 
 /// Runs the goal.
@@ -52,6 +52,9 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 /// Runs the checkers. `force`: cached results and incremental state are ignored.
 fn check(session: &mut Session, enabled: &[EnabledCall], force: bool) -> Result<CallOutcomes, Error> {
     let calls = calls::partition_calls(session, enabled)?;
+    if calls.is_empty() {
+        selection::warn_if_nothing_exists(session, "check")?;
+    }
     let plan = |session: &mut Session| prepare::check::plan(session, &calls, force);
     let (calls, outcomes) = calls::run_planned(session, &calls, plan)?;
     Ok(CallOutcomes { calls, outcomes, contents: Contents::new(), has_unreadable: false })

@@ -73,6 +73,7 @@ struct TestOutcomes {
 fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> {
     let selection = selection::tests(session)?;
     if selection.tests.is_empty() {
+        crate::session::selection::warn_if_nothing_exists(session, "test")?;
         if selection.was_named {
             session.ui.warn("the command line selects no tests: `test` works on `python_test` targets");
         }

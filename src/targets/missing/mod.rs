@@ -18,7 +18,7 @@ use crate::targets::settings::is_release_at_least;
 
 pub use conflicts::resolve_conflicts;
 use rules::{ContentRule, DirRule, FAMILIES, FILE_RULES, FileRule, RuleFamily, default_sources};
-pub use rules::{PYTHON, is_backend_enabled};
+pub use rules::{PYTHON, is_backend_enabled, options};
 pub use stanza::{FieldValue, MissingTarget, append_targets};
 
 /// The directories to search, and what the search uses.

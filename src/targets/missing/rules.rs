@@ -183,6 +183,17 @@ impl DirRule {
     }
 }
 
+/// The options that the rules read, as section and name.
+pub fn options() -> Vec<(&'static str, &'static str)> {
+    let dir_rules = || FAMILIES.iter().flat_map(|family| family.rules);
+    let globs = dir_rules().filter_map(|rule| match rule.files {
+        FileGlobs::Setting(scope, option) => Some((scope, option)),
+        _ => None,
+    });
+    let enabling = dir_rules().map(|rule| rule.option).chain(FILE_RULES.iter().map(|rule| rule.option));
+    globs.chain(enabling).collect()
+}
+
 pub fn default_sources(kind: &str) -> &'static [&'static str] {
     Kind::find(kind).map_or(&[], |kind| kind.default_sources)
 }

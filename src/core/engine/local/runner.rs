@@ -48,13 +48,19 @@ struct Attempt {
 
 impl LocalSettings {
     /// Settings with the limits that this process can enforce, which are lower than `limits` if its own hard limits are.
-    pub fn new(isolation: Isolation, limits: Limits, grace: Duration) -> LocalSettings {
+    /// `cache_namespace` separates cached results from those of other names.
+    pub fn new(
+        isolation: Isolation,
+        limits: Limits,
+        grace: Duration,
+        cache_namespace: Option<String>,
+    ) -> LocalSettings {
         let name = match isolation {
             Isolation::Full => "full",
             Isolation::NoLandlock => "no-landlock",
             Isolation::None => "none",
         };
-        let platform = Platform { isolation: name, limits: request::enforceable(limits) };
+        let platform = Platform { isolation: name, limits: request::enforceable(limits), cache_namespace };
         LocalSettings { platform, isolation, grace }
     }
 }

@@ -1,0 +1,292 @@
+//! The options of the table that Waders does not use, with the reasons: options without effect, which are accepted silently
+//! since they cannot change a result, and unsupported options, which are refused or cause a warning. `load` applies them, help
+//! pages show them. A test (`tests/it/options.rs`) checks that the program reads every other option.
+
+/// What setting an option does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The option works as its help text says.
+    Works,
+    /// Nothing, for this reason. No result depends on it.
+    Inert(&'static str),
+    /// The option is not supported, for this reason. In a flag or an environment variable it is an error, in a settings file
+    /// a warning, unless it has its default value.
+    Unsupported(&'static str),
+}
+
+/// What an option does. The first rule that matches applies.
+pub fn effect(scope: &str, option: &str) -> Effect {
+    let of = |rules: &[Rule]| rules.iter().find(|rule| rule.matches(scope, option)).map(|rule| rule.reason);
+    match (of(UNSUPPORTED), of(INERT)) {
+        (Some(reason), _) => Effect::Unsupported(reason),
+        (None, Some(reason)) => Effect::Inert(reason),
+        (None, None) => Effect::Works,
+    }
+}
+
+struct Rule {
+    /// `*` for every section.
+    scope: &'static str,
+    /// Names, each of which may begin or end with `*`.
+    options: &'static [&'static str],
+    /// Completes the sentence "No effect: ….".
+    reason: &'static str,
+}
+
+impl Rule {
+    fn matches(&self, scope: &str, option: &str) -> bool {
+        let is_named = |pattern: &&str| match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+            (Some(end), None) => option.ends_with(end),
+            (_, Some(start)) => option.starts_with(start.trim_start_matches('*')),
+            (None, None) => option == *pattern,
+        };
+        (self.scope == "*" || self.scope == scope) && self.options.iter().any(is_named)
+    }
+}
+
+const fn rule(scope: &'static str, options: &'static [&'static str], reason: &'static str) -> Rule {
+    Rule { scope, options, reason }
+}
+
+/// Every option of a section.
+const fn section(scope: &'static str, reason: &'static str) -> Rule {
+    rule(scope, &["*"], reason)
+}
+
+const UNSUPPORTED: &[Rule] = &[
+    rule(
+        "GLOBAL",
+        &["enable_target_origin_sources_blocks"],
+        "targets are selected by changed files, not by changed lines",
+    ),
+    rule(
+        "GLOBAL",
+        &["use_deprecated_directory_cli_args_semantics"],
+        "the argument `dir` selects the targets in the directory; write `dir:dir` for one target",
+    ),
+    rule("dependencies", &["type"], "all dependencies are listed; `filter` selects some of them by type"),
+    rule("dependents", &["type"], "all dependents are listed; `filter` selects some of them by type"),
+    rule("lint", &["reports_dir"], "reports are written below `lint` in `pants_distdir`"),
+    section("preamble", "Waders does not have this check yet"),
+    rule("pytest", &["pytest_plugins"], "use `install_from_resolve`, or `extra_requirements` of Pants up to 2.17"),
+    rule("python", &["experimental_*"], "use `resolves` and `default_resolve`"),
+    rule("python", &["invalid_lockfile_behavior"], "Waders does not compare lockfiles with their requirements yet"),
+    rule(
+        "python",
+        &["default_to_resolve_interpreter_constraints"],
+        "set `interpreter_constraints` of the targets, for example with `__defaults__`",
+    ),
+    rule("python", &["tailor_test_targets"], "use `tailor_source_targets`"),
+    section("python-native-code", "source distributions are built without additional flags"),
+    rule("python-repos", &["path_mappings"], "lockfiles with paths of local files are not supported yet"),
+    section("shell", "use the section `[shell-setup]`"),
+    section("stats", "Waders does not collect these statistics; `--level=debug` logs every step"),
+    rule("GLOBAL", &["stats_log"], "Waders does not collect these statistics; `--level=debug` logs every step"),
+    rule("update-build-files", &["fix_python_macros"], "only deprecated names are replaced"),
+    rule("uv", &["args", "args_for_uv_pip_install"], "Waders runs uv with its own arguments"),
+    rule("yamllint", &["config_file_name"], "set `config` to the path of the settings file"),
+    rule("*", &["entry_point"], "use `console_script`"),
+];
+
+const NO_EXPORT: &str = "the goal `export` is not implemented yet";
+const NO_PACKAGE: &str = "the goal `package` is not implemented yet";
+const NO_RUN: &str = "the goals `run` and `repl` are not implemented yet";
+const NO_LOCKFILES: &str = "the goal `generate-lockfiles` is not implemented yet, and lockfiles are used as they are";
+const NO_GOAL: &str = "this goal is not implemented yet";
+const NO_TOOL: &str = "Waders does not run this tool yet";
+const NO_CODEGEN: &str = "Waders does not generate code yet";
+const NO_DAEMON: &str = "Waders has no daemon";
+const NO_REMOTE: &str = "remote execution and remote caches are not supported yet";
+const NO_PLUGINS: &str = "Waders does not run the code of Pants plugins";
+const OWN_STORE: &str = "the section `[store]` sets the place of the store";
+const OWN_ENGINE: &str = "it configures the engine of Pants";
+const OWN_SANDBOX: &str = "every step runs in the sandbox of Waders, on this machine";
+const ONE_PARSER: &str = "Waders has only one parser";
+const OWN_LOG: &str = "the variable `WADERS_LOG` sets log levels by module";
+const NOT_BY_MEMORY: &str = "steps are not scheduled by memory; the option `memory` of `[sandbox]` limits it";
+const PINNED_SYSTEM: &str = "the programs of a step come from the pinned system tree and its requirements";
+const LINUX_ONLY: &str = "Waders runs on Linux only";
+const LOCKED_TOOLS: &str = "the versions and hashes of tools come from lockfiles";
+
+const INERT: &[Rule] = &[
+    section("export", NO_EXPORT),
+    section("publish", NO_GOAL),
+    section("run", NO_GOAL),
+    section("repl", NO_GOAL),
+    section("generate-lockfiles", NO_LOCKFILES),
+    section("experimental-deploy", NO_GOAL),
+    section("python-dump-source-analysis", NO_GOAL),
+    rule("GLOBAL", &["pantsd*", "concurrent", "watch_filesystem"], NO_DAEMON),
+    rule("GLOBAL", &["remote_*", "process_execution_remote_parallelism"], NO_REMOTE),
+    rule("GLOBAL", &["local_store_*", "named_caches_dir", "cache_*"], OWN_STORE),
+    rule(
+        "GLOBAL",
+        &["pythonpath", "plugins_force_resolve", "plugin_cache_dir", "pants_venv_dir", "bootstrap_interpreter_*"],
+        NO_PLUGINS,
+    ),
+    rule("GLOBAL", &["streaming_workunits_*", "stats_record_option_scopes"], NO_PLUGINS),
+    rule("GLOBAL", &["docker_execution", "docker_strategy", "sandboxer"], OWN_SANDBOX),
+    rule(
+        "GLOBAL",
+        &[
+            "engine_visualize_to",
+            "native_options_validation",
+            "process_execution_speculation*",
+            "rule_threads_*",
+            "process_execution_local_enable_nailgun",
+            "session_end_tasks_timeout",
+            "use_ng_dependencies",
+            "subproject_roots",
+            "pants_subprocessdir",
+            "pants_physical_workdir_base",
+        ],
+        OWN_ENGINE,
+    ),
+    rule("GLOBAL", &["use_rust_parser"], ONE_PARSER),
+    rule("GLOBAL", &["lock"], "concurrent runs never wait for each other"),
+    rule("GLOBAL", &["log_levels_by_target", "log_show_rust_3rdparty", "show_log_target"], OWN_LOG),
+    rule("GLOBAL", &["dynamic_ui_renderer"], "Waders has only one display of progress"),
+    rule("GLOBAL", &["process_per_child_memory_usage", "process_total_child_memory_usage"], NOT_BY_MEMORY),
+    rule("GLOBAL", &["use_deprecated_pex_binary_run_semantics"], NO_RUN),
+    rule("GLOBAL", &["allow_deprecated_macos_*"], LINUX_ONLY),
+    section("anonymous-telemetry", "Waders sends no telemetry"),
+    section("adhoc-tool", NO_CODEGEN),
+    section("build-files", "`tailor` adds no targets for BUILD files"),
+    section("debug-adapter", "the debug adapter is not supported yet"),
+    section("environments-preview", OWN_SANDBOX),
+    rule("fmt", &["per_file_caching"], "results are cached for each file wherever the tool permits it"),
+    rule("lint", &["per_file_caching"], "results are cached for each file wherever the tool permits it"),
+    rule("test", &["experimental_report_test_result_info"], "`json` prints the results of tests"),
+    rule("visibility", &["skip"], "every goal checks visibility; `enforce` disables the check"),
+    rule(
+        "docker",
+        &[
+            "build_hosts",
+            "build_no_cache",
+            "build_target_stage",
+            "build_verbose",
+            "default_*",
+            "engine",
+            "env_vars",
+            "executable_search_paths",
+            "experimental_enable_podman",
+            "optional_tools",
+            "publish_noninteractively",
+            "push_on_package",
+            "registries",
+            "run_args",
+            "suggest_renames",
+            "tools",
+            "use_buildx",
+        ],
+        NO_PACKAGE,
+    ),
+    section("dockerfile-parser", ONE_PARSER),
+    section("pex", NO_PACKAGE),
+    section("pex-cli", NO_PACKAGE),
+    section("pex-binary-defaults", NO_PACKAGE),
+    section("setup-py-generation", NO_PACKAGE),
+    rule("python", &["default_run_goal_use_sandbox", "repl_history"], NO_RUN),
+    rule(
+        "python",
+        &[
+            "ipex",
+            "lockfile_generator",
+            "pip_version",
+            "resolve_all_constraints",
+            "resolver*",
+            "resolves_generate_lockfiles",
+            "resolves_to_complete_platforms",
+            "resolves_to_constraints_file",
+            "resolves_to_excludes",
+            "resolves_to_lock_style",
+            "resolves_to_no_binary",
+            "resolves_to_only_binary",
+            "resolves_to_overrides",
+            "resolves_to_sources",
+            "resolves_to_uploaded_prior_to",
+            "separate_lockfile_metadata_file",
+        ],
+        NO_LOCKFILES,
+    ),
+    rule("python", &["macos_big_sur_compatibility"], LINUX_ONLY),
+    rule("python", &["warn_on_python2_usage"], "Python 2 is not supported"),
+    section("python-bootstrap", "the option `providers` of `[toolchain]` sets where interpreters come from"),
+    rule("python-infer", &["use_rust_parser"], ONE_PARSER),
+    rule("python-thrift", &["options"], NO_CODEGEN),
+    rule("shell-setup", &["executable_search_paths"], PINNED_SYSTEM),
+    section("system-binaries", PINNED_SYSTEM),
+    rule("uv", &["*"], LOCKED_TOOLS),
+    rule("*", &["known_versions", "url_template", "url_platform_mapping", "use_unsupported_version"], LOCKED_TOOLS),
+    rule("*", &["export"], NO_EXPORT),
+    rule("protoc", TOOL_OPTIONS, NO_CODEGEN),
+    rule("python-protobuf", TOOL_OPTIONS, NO_CODEGEN),
+    rule("python-protobuf", &["generate_type_stubs", "mypy_plugin", "runtime_dependency_resolve"], NO_CODEGEN),
+    section("apache-thrift", NO_CODEGEN),
+    section("buf", NO_TOOL),
+    section("buildifier", NO_TOOL),
+    section("cloc", NO_TOOL),
+    section("codespell", NO_TOOL),
+    section("debugpy", NO_TOOL),
+    section("download-terraform", NO_TOOL),
+    section("go-golang", NO_TOOL),
+    section("golangci-lint", NO_TOOL),
+    section("helm", NO_TOOL),
+    section("helm-unittest", NO_TOOL),
+    section("ipython", NO_TOOL),
+    section("kubeconform", NO_TOOL),
+    section("lambdex", NO_TOOL),
+    section("makeself", NO_TOOL),
+    section("mypy-protobuf", NO_TOOL),
+    section("nfpm", NO_TOOL),
+    section("pip-audit", NO_TOOL),
+    section("prettier", NO_TOOL),
+    section("pydeps", NO_TOOL),
+    section("pytype", NO_TOOL),
+    section("scc", NO_TOOL),
+    section("semgrep", NO_TOOL),
+    section("setuptools", NO_TOOL),
+    section("setuptools-scm", NO_TOOL),
+    section("shunit2", NO_TOOL),
+    section("sphinx", NO_TOOL),
+    section("terraform-tfsec", NO_TOOL),
+    section("towncrier", NO_TOOL),
+    section("trufflehog", NO_TOOL),
+    section("twine", NO_TOOL),
+];
+
+/// The options of every tool that Waders reads if it runs the tool.
+const TOOL_OPTIONS: &[&str] = &[
+    "args",
+    "config",
+    "config_discovery",
+    "console_script",
+    "extra_requirements",
+    "install_from_resolve",
+    "interpreter_constraints",
+    "lockfile",
+    "requirements",
+    "skip",
+    "version",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Table;
+
+    #[test]
+    fn every_rule_matches_an_option() {
+        for rule in UNSUPPORTED.iter().chain(INERT) {
+            let matches = Table::get().rows().any(|(section, row)| rule.matches(section.name, row.entry.name));
+            assert!(matches, "[{}] {:?}", rule.scope, rule.options);
+        }
+    }
+
+    #[test]
+    fn an_option_without_a_help_text_has_a_reason() {
+        for (section, row) in Table::get().rows().filter(|(_, row)| row.entry.inert) {
+            assert_ne!(effect(section.name, row.entry.name), Effect::Works, "[{}] {}", section.name, row.entry.name);
+        }
+    }
+}
