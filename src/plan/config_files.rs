@@ -236,7 +236,7 @@ mod tests {
         let found = with_files(&files, |found| found.find(&ruff, &Config::default(), [&source]));
         assert_eq!(
             found.iter().map(RelPath::as_str).collect::<Vec<_>>(),
-            ["a/pyproject.toml", "base.toml", "base/ruff.toml"]
+            ["a/pyproject.toml", "base/ruff.toml", "base.toml"]
         );
     }
 

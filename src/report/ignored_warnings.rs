@@ -19,12 +19,12 @@ pub struct Error {
 /// Patterns of warnings that are not shown.
 #[derive(Debug, Default)]
 pub struct IgnoredWarnings {
-    prefixes: Vec<String>,
+    texts: Vec<String>,
     patterns: Vec<Regex>,
 }
 
 impl IgnoredWarnings {
-    /// Parses the entries of the option: the beginnings of texts, or regular expressions after `$regex$`.
+    /// Parses the entries of the option: parts of texts, or regular expressions after `$regex$`.
     pub fn parse(entries: &[String]) -> Result<IgnoredWarnings, Error> {
         let mut ignored = IgnoredWarnings::default();
         for entry in entries {
@@ -33,27 +33,19 @@ impl IgnoredWarnings {
                     let invalid = |source| Error { pattern: pattern.to_owned(), source };
                     ignored.patterns.push(Regex::new(pattern).map_err(invalid)?);
                 }
-                None => ignored.prefixes.push(entry.clone()),
+                None => ignored.texts.push(entry.clone()),
             }
         }
         Ok(ignored)
     }
 
-    /// Whether a message is a warning that one of the entries matches. A text may also be given without the file and position
-    /// before it. Regular expressions match anywhere.
+    /// Whether a message is a warning that one of the entries matches, anywhere in its text.
     pub fn matches(&self, message: &Message) -> bool {
         let text = message.text.as_str();
-        let begins = |prefix: &String| text.starts_with(prefix.as_str()) || without_place(text).starts_with(prefix);
         message.severity == Severity::Warning
-            && (self.prefixes.iter().any(begins) || self.patterns.iter().any(|pattern| pattern.is_match(text)))
+            && (self.texts.iter().any(|part| text.contains(part.as_str()))
+                || self.patterns.iter().any(|pattern| pattern.is_match(text)))
     }
-}
-
-/// The text without `file:line:column: ` before it.
-fn without_place(text: &str) -> &str {
-    let Some((place, rest)) = text.split_once(": ") else { return text };
-    let is_place = !place.contains([' ', '`']) && place.split(':').skip(1).all(|part| part.parse::<u32>().is_ok());
-    if is_place && place.contains(':') { rest } else { text }
 }
 
 #[cfg(test)]
@@ -66,11 +58,12 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_is_ignored_by_the_beginning_of_its_text() {
+    fn a_warning_is_ignored_by_a_part_of_its_text() {
         check("`a` is", Severity::Warning, "`a` is unknown", true);
         check("`a` is", Severity::Warning, "src/BUILD:1:2: `a` is unknown", true);
         check("src/BUILD:1", Severity::Warning, "src/BUILD:1:2: `a` is unknown", true);
-        check("unknown", Severity::Warning, "`a` is unknown", false);
+        check("unknown", Severity::Warning, "`a` is unknown", true);
+        check("known `a`", Severity::Warning, "`a` is unknown", false);
         check("`a` is", Severity::Error, "`a` is unknown", false);
     }
 

@@ -101,7 +101,7 @@ const USED: &[Entry] = &[
     text("ca_certs_path", "A PEM file with the certificates to trust for downloads."),
     texts(
         "ignore_warnings",
-        "Warnings to suppress, by the beginning of their text. `$regex$` before it makes it a regular expression.",
+        "Warnings to suppress, by a part of their text. After `$regex$`, it is a regular expression.",
     ),
     off("print_stacktrace", "Show a stack trace for an internal error of Waders."),
     text("logdir", "A directory to which the log is also written."),

@@ -366,6 +366,24 @@ mod tests {
     }
 
     #[test]
+    fn the_credentials_of_the_user_are_sent_only_to_their_host() {
+        let server = serve(|request, _| match request.header("authorization") {
+            Some(authorization) => reply(200, &[], authorization.as_bytes()),
+            None => reply(401, &[], b""),
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let netrc = dir.path().join("netrc");
+        std::fs::write(&netrc, "machine 127.0.0.1 login joe password secret").unwrap();
+        let client = Client::new(NetworkSettings { netrc: Some(netrc.clone()), ..NetworkSettings::default() });
+        // `joe:secret` in base 64.
+        assert_eq!(client.get(&server.url("/f"), LIMIT_BYTES).unwrap(), b"Basic am9lOnNlY3JldA==");
+        std::fs::write(&netrc, "machine another.invalid login joe password secret").unwrap();
+        let client = Client::new(NetworkSettings { netrc: Some(netrc), ..NetworkSettings::default() });
+        let refused = client.get(&server.url("/f"), LIMIT_BYTES);
+        assert!(matches!(refused, Err(Error::Status { status: 401, .. })), "{refused:?}");
+    }
+
+    #[test]
     fn a_missing_file_is_not_retried_and_a_server_error_is() {
         let server = serve(|request, count| match (request.path.as_str(), count) {
             ("/missing", _) => reply(404, &[], b""),
