@@ -70,7 +70,6 @@ const UNSUPPORTED: &[Rule] = &[
     section("preamble", "Waders does not have this check yet"),
     rule("pytest", &["pytest_plugins"], "use `install_from_resolve`, or `extra_requirements` of Pants up to 2.17"),
     rule("python", &["experimental_*"], "use `resolves` and `default_resolve`"),
-    rule("python", &["invalid_lockfile_behavior"], "Waders does not compare lockfiles with their requirements yet"),
     rule(
         "python",
         &["default_to_resolve_interpreter_constraints"],
