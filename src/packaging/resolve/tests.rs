@@ -117,6 +117,26 @@ fn a_source_distribution_is_the_last_resort() {
 }
 
 #[test]
+fn wheels_and_source_distributions_can_be_excluded_by_package() {
+    let check = |no_binary: &[&str], only_binary: &[&str], files: &str, expected: Option<&str>| {
+        let [no_binary, only_binary] =
+            [no_binary, only_binary].map(|names| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let environment = environment("3.12.1").with_binaries(&no_binary, &only_binary);
+        let selected = resolve(&lock(&format!("a 1 | | {files}")), &[parse("a").expect("requirement")], &environment);
+        let name = selected.ok().and_then(|selected| match &selected[0].artifact {
+            ArtifactChoice::Wheel(artifact) | ArtifactChoice::Sdist(artifact) => artifact.file_name.clone(),
+            ArtifactChoice::Hashes(_) => None,
+        });
+        assert_eq!(name.as_deref(), expected, "{no_binary:?} {only_binary:?}");
+    };
+    let both = "a-1-py3-none-any.whl, a-1.tar.gz";
+    check(&["a"], &[], both, Some("a-1.tar.gz"));
+    check(&["b"], &[":all:"], both, Some("a-1-py3-none-any.whl"));
+    check(&[], &["a"], "a-1.tar.gz", None);
+    check(&[":all:"], &[], "a-1-py3-none-any.whl", None);
+}
+
+#[test]
 fn a_package_without_a_compatible_file_is_reported_with_its_files() {
     assert_eq!(
         file("a-1-cp39-cp39-win_amd64.whl", "3.12.1"),
