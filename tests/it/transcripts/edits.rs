@@ -80,7 +80,13 @@ impl Repository {
         let Output { status, stdout, stderr } = self.workspace.waders("edits", &args).output().unwrap();
         let text = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
         let times = regex::Regex::new(r" in \d+\.\d\ds( \(cached locally\))?").unwrap();
-        let lines = text.lines().filter(|line| !line.starts_with("Completed: ") && !line.starts_with("Still running"));
+        // An image that an older version wrote is rebuilt at its first use.
+        let is_progress = |line: &&str| {
+            line.starts_with("Completed: ")
+                || line.starts_with("Still running")
+                || line.contains("is damaged and is rebuilt")
+        };
+        let lines = text.lines().filter(|line| !is_progress(line));
         let lines: Vec<_> = lines.map(|line| times.replace(line, "").into_owned()).collect();
         format!("{status}\n{}", lines.join("\n"))
     }
