@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn the_scratch_size_bounds_every_directory_in_memory() {
         let limits = Platform::sample().limits;
-        let settings = LocalSettings::new(waders_sandbox::Isolation::Full, limits.clone(), Duration::ZERO);
+        let settings = LocalSettings::new(waders_sandbox::Isolation::Full, limits.clone(), Duration::ZERO, None);
         let command = Command::new(Vec::new(), BTreeMap::new(), Source::Tree(Digest::of(b"")), BTreeMap::new());
         let action = Action { command, policy: Policy::new("step".to_owned()) };
         let slots = Slots::new(1);
