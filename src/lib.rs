@@ -35,6 +35,7 @@
 //! | `goals` | one small file for each goal | base tracked store action engine config build_file targets inference packaging tools plan report session prepare |
 //! | `cli` | arguments, dispatch, exit codes, completions | base tracked config targets report session goals |
 
+#![warn(unreachable_pub)]
 #![cfg_attr(not(test), warn(missing_docs))]
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

@@ -10,7 +10,7 @@ use crate::build_file::format;
 use crate::build_file::term::{MAX_DEPTH, Object, Term};
 
 /// Names that evaluate to a built-in function, type or exception. Sorted.
-pub const BUILTIN_NAMES: &[&str] = &[
+pub(super) const BUILTIN_NAMES: &[&str] = &[
     "AssertionError",
     "AttributeError",
     "Exception",
@@ -77,7 +77,7 @@ impl<'a> CallArguments<'a> {
 
 impl<'a> Evaluator<'a, '_> {
     /// Calls a built-in function. Exception types make an object that `raise` can report.
-    pub fn builtin(
+    pub(super) fn builtin(
         &mut self,
         name: &'static str,
         positional: Vec<Term<'a>>,
@@ -329,7 +329,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// The items that a `for` loop over the value would visit.
-    pub fn iterate(&mut self, subject: &Term<'a>, at: TextSize) -> Eval<'a, Vec<Term<'a>>> {
+    pub(super) fn iterate(&mut self, subject: &Term<'a>, at: TextSize) -> Eval<'a, Vec<Term<'a>>> {
         let items = match subject {
             Term::List(items) | Term::Tuple(items) | Term::Set(items) => items.to_vec(),
             Term::Dict(items) => items.pairs().into_iter().map(|(key, _)| key).collect(),
@@ -347,7 +347,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Returns the value if it can be a dict key or a set item; otherwise an error.
-    pub fn check_hashable(&self, term: Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
+    pub(super) fn check_hashable(&self, term: Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
         if !is_hashable(&term, 0) {
             return Err(self.error(at, format!("a {} cannot be a dict key or a set item", term.type_name())));
         }

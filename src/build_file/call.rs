@@ -14,7 +14,7 @@ use crate::build_file::term::{Body, Frame, Function, Items, MAX_DEPTH, Object, T
 use crate::build_file::{Diagnostic, Value, builtins, format};
 
 /// Object constructors: calls that make the value of a field rather than declare a target.
-pub const OBJECTS: [&str; 15] = [
+pub(super) const OBJECTS: [&str; 15] = [
     "deploy_jar_duplicate_rule",
     "http_source",
     "node_build_script",
@@ -33,11 +33,11 @@ pub const OBJECTS: [&str; 15] = [
 ];
 
 /// Keyword arguments, in the order written.
-pub type NamedArguments<'a> = Vec<(String, Term<'a>)>;
+pub(super) type NamedArguments<'a> = Vec<(String, Term<'a>)>;
 
 impl<'a> Evaluator<'a, '_> {
     /// The value of a name; an error if nothing defines it.
-    pub fn name(&mut self, name: &'a str, frame: &Rc<Frame<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
+    pub(super) fn name(&mut self, name: &'a str, frame: &Rc<Frame<'a>>, at: TextSize) -> Eval<'a, Term<'a>> {
         self.look_up(name, frame, at)?.ok_or_else(|| {
             let diagnostic = self.source.diagnostic(at, format!("unknown name `{name}`"));
             Stop::Error(Box::new(diagnostic.did_you_mean((self.context.nearest_kind)(name))))
@@ -69,7 +69,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Evaluates a call expression. The name of an unknown function counts as an unknown target type.
-    pub fn call(&mut self, call: &'a ExprCall, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+    pub(super) fn call(&mut self, call: &'a ExprCall, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
         let at = call.range_start;
         let callee = match &*call.func {
             Expr::Name(name) => {
@@ -120,7 +120,7 @@ impl<'a> Evaluator<'a, '_> {
 
     /// The pairs that `**value` unpacks to. A parametrize group becomes one pair with a generated key, which preserves
     /// its position among the fields.
-    pub fn mapping(&self, value: &Term<'a>, index: usize, at: TextSize) -> Eval<'a, Vec<(Term<'a>, Term<'a>)>> {
+    pub(super) fn mapping(&self, value: &Term<'a>, index: usize, at: TextSize) -> Eval<'a, Vec<(Term<'a>, Term<'a>)>> {
         match value {
             Term::Dict(dict) => Ok(dict.pairs()),
             Term::Object(object) if object.kind == "parametrize" => {
@@ -131,7 +131,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Calls a value with evaluated arguments.
-    pub fn apply(
+    pub(super) fn apply(
         &mut self,
         callee: &Term<'a>,
         positional: Vec<Term<'a>>,
@@ -376,7 +376,7 @@ fn rule_value(term: &Term<'_>, depth: usize) -> Option<Value> {
 }
 
 /// The type and the arguments of a raised exception, as one line.
-pub fn exception_text(raised: &Term<'_>) -> String {
+pub(super) fn exception_text(raised: &Term<'_>) -> String {
     match raised {
         Term::Object(object) => {
             let texts: Vec<String> = object.positional.iter().map(format::text).collect();

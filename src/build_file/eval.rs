@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 120;
 /// Limit on function values: dropping a chain of functions that are defaults of each other recurses.
 const MAX_FUNCTIONS: usize = 1_000;
 /// Limit on the bytes of a string and on the items of a list.
-pub const MAX_SIZE: usize = 1 << 20;
+pub(super) const MAX_SIZE: usize = 1 << 20;
 
 /// Everything outside a BUILD file that its evaluation may use.
 pub struct Context<'c> {
@@ -69,7 +69,7 @@ pub fn evaluate(source: &Source, preludes: &[Source], context: &Context) -> Buil
 }
 
 /// The reason why evaluation leaves a block.
-pub enum Stop<'a> {
+pub(super) enum Stop<'a> {
     Error(Box<Diagnostic>),
     Return(Term<'a>),
     Break,
@@ -77,10 +77,10 @@ pub enum Stop<'a> {
 }
 
 /// The result of an evaluation step.
-pub type Eval<'a, T> = Result<T, Stop<'a>>;
+pub(super) type Eval<'a, T> = Result<T, Stop<'a>>;
 
 /// The state of one evaluation.
-pub struct Evaluator<'a, 'c> {
+pub(super) struct Evaluator<'a, 'c> {
     pub context: &'c Context<'c>,
     /// The declarations and diagnostics so far.
     pub out: BuildFile,
@@ -132,7 +132,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Evaluates statements until one of them fails or leaves the block.
-    pub fn block(&mut self, body: &'a [Stmt], frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+    pub(super) fn block(&mut self, body: &'a [Stmt], frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
         body.iter().try_for_each(|statement| self.statement(statement, frame))
     }
 
@@ -272,7 +272,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Assigns to a name, to an entry of a list or dict, or to several targets by unpacking.
-    pub fn assign(&mut self, target: &'a Expr, value: Term<'a>, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
+    pub(super) fn assign(&mut self, target: &'a Expr, value: Term<'a>, frame: &Rc<Frame<'a>>) -> Eval<'a, ()> {
         match target {
             Expr::Name(name) => {
                 frame.set(name.id.as_str(), value);
@@ -336,7 +336,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Makes a function value. Defaults of parameters are evaluated now, as in Python.
-    pub fn function(
+    pub(super) fn function(
         &mut self,
         name: &'a str,
         parameters: Option<&'a ruff_python_ast::Parameters>,
@@ -359,7 +359,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Evaluates an expression whose value is used.
-    pub fn consume(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+    pub(super) fn consume(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
         self.consumed += 1;
         let value = self.expr(expr, frame);
         self.consumed -= 1;
@@ -367,7 +367,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Counts one step; an error beyond the limit.
-    pub fn step(&mut self, at: TextSize) -> Eval<'a, ()> {
+    pub(super) fn step(&mut self, at: TextSize) -> Eval<'a, ()> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
             return Err(self.error(at, format!("the file takes more than {MAX_STEPS} steps to evaluate")));
@@ -376,7 +376,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Runs a closure one nesting level deeper; an error beyond the limit.
-    pub fn descend<T>(&mut self, at: TextSize, run: impl FnOnce(&mut Self) -> Eval<'a, T>) -> Eval<'a, T> {
+    pub(super) fn descend<T>(&mut self, at: TextSize, run: impl FnOnce(&mut Self) -> Eval<'a, T>) -> Eval<'a, T> {
         if self.depth >= MAX_DEPTH {
             return Err(
                 self.needs_python(at, format!("expressions and calls are nested more than {MAX_DEPTH} levels deep"))
@@ -389,12 +389,12 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// An error at a position in the current file.
-    pub fn error(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
+    pub(super) fn error(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
         Stop::Error(Box::new(self.source.diagnostic(at, message)))
     }
 
     /// An error about code that only real Python can evaluate. It is dropped if Python evaluates the file.
-    pub fn needs_python(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
+    pub(super) fn needs_python(&self, at: TextSize, message: impl Into<String>) -> Stop<'a> {
         let diagnostic = self.source.diagnostic(at, message);
         Stop::Error(Box::new(Diagnostic { topic: Topic::NeedsPython, ..diagnostic }))
     }

@@ -14,7 +14,7 @@ use crate::build_file::{format, operators};
 
 impl<'a> Evaluator<'a, '_> {
     /// Evaluates an expression.
-    pub fn expr(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
+    pub(super) fn expr(&mut self, expr: &'a Expr, frame: &Rc<Frame<'a>>) -> Eval<'a, Term<'a>> {
         self.step(expr.start())?;
         self.descend(expr.start(), |here| here.expr_at_depth(expr, frame))
     }
@@ -251,7 +251,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Applies a binary operator.
-    pub fn binary(&mut self, op: Operator, left: Term<'a>, right: Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
+    pub(super) fn binary(&mut self, op: Operator, left: Term<'a>, right: Term<'a>, at: TextSize) -> Eval<'a, Term<'a>> {
         let result = match (&left, op, &right) {
             (Term::Int(left), _, Term::Int(right)) => operators::integers(op, *left, *right),
             (Term::Str(left), Operator::Add, Term::Str(right)) => {
@@ -391,7 +391,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// An error if a string or list would exceed the size limit.
-    pub fn check_size(&self, size: usize, at: TextSize) -> Eval<'a, ()> {
+    pub(super) fn check_size(&self, size: usize, at: TextSize) -> Eval<'a, ()> {
         if size > MAX_SIZE {
             return Err(self.error(at, format!("this value exceeds {MAX_SIZE} characters or items")));
         }

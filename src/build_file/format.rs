@@ -7,7 +7,7 @@ use crate::build_file::term::{MAX_DEPTH, Term};
 const MAX_WIDTH: usize = 10_000;
 
 /// The text that `str()` returns.
-pub fn text(term: &Term<'_>) -> String {
+pub(super) fn text(term: &Term<'_>) -> String {
     match term {
         Term::Str(text) | Term::Path(text) | Term::Version(text) | Term::Symbol(text) => text.to_string(),
         _ => repr(term),
@@ -15,7 +15,7 @@ pub fn text(term: &Term<'_>) -> String {
 }
 
 /// The text that `repr()` returns.
-pub fn repr(term: &Term<'_>) -> String {
+pub(super) fn repr(term: &Term<'_>) -> String {
     let mut out = String::new();
     write_repr(term, 0, &mut out);
     out
@@ -82,7 +82,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Formats one replacement field. `conversion` is the letter after `!`, `spec` the format specification after `:`.
-pub fn with_spec(term: &Term<'_>, conversion: Option<char>, spec: &str) -> Result<String, String> {
+pub(super) fn with_spec(term: &Term<'_>, conversion: Option<char>, spec: &str) -> Result<String, String> {
     let converted = match conversion {
         Some('r' | 'a') => Some(repr(term)),
         Some(_) => Some(text(term)),
@@ -139,7 +139,7 @@ fn pad(body: &str, width: usize, fill: char, align: char) -> String {
 }
 
 /// The result of `template % right`, or why it is not supported.
-pub fn percent(template: &str, right: &Term<'_>) -> Result<String, String> {
+pub(super) fn percent(template: &str, right: &Term<'_>) -> Result<String, String> {
     let mut positional = match right {
         Term::Tuple(items) => items.to_vec(),
         other => vec![other.clone()],
@@ -182,7 +182,11 @@ pub fn percent(template: &str, right: &Term<'_>) -> Result<String, String> {
 }
 
 /// The result of `template.format(*positional, **named)`, or why it is not supported.
-pub fn braces<'a>(template: &str, positional: &[Term<'a>], named: &[(String, Term<'a>)]) -> Result<String, String> {
+pub(super) fn braces<'a>(
+    template: &str,
+    positional: &[Term<'a>],
+    named: &[(String, Term<'a>)],
+) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = template;
     let mut next = 0;

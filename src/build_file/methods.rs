@@ -11,7 +11,7 @@ use crate::build_file::{format, strings};
 
 impl<'a> Evaluator<'a, '_> {
     /// The value of an attribute. Attributes that may be methods become bound methods.
-    pub fn attribute(&mut self, subject: Term<'a>, name: &'a str, at: TextSize) -> Eval<'a, Term<'a>> {
+    pub(super) fn attribute(&mut self, subject: Term<'a>, name: &'a str, at: TextSize) -> Eval<'a, Term<'a>> {
         if let Term::Path(path) = &subject
             && let Some(value) = path_attribute(path, name)
         {
@@ -30,7 +30,7 @@ impl<'a> Evaluator<'a, '_> {
     }
 
     /// Calls a method.
-    pub fn method(
+    pub(super) fn method(
         &mut self,
         subject: &Term<'a>,
         name: &'a str,

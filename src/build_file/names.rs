@@ -67,12 +67,12 @@ const PYTHON_ONLY: &[&str] = &[
 ];
 
 /// Whether a name exists in Python but not in this evaluator.
-pub fn is_python_only(name: &str) -> bool {
+pub(super) fn is_python_only(name: &str) -> bool {
     PYTHON_ONLY.contains(&name)
 }
 
 /// Every name that a statement may bind, in any of its branches.
-pub fn bound_names(statement: &Stmt) -> BTreeSet<&str> {
+pub(super) fn bound_names(statement: &Stmt) -> BTreeSet<&str> {
     let mut names = Names::default();
     names.visit_stmt(statement);
     names.0

@@ -5,7 +5,7 @@ use ruff_python_ast::Operator;
 use crate::build_file::term::{Items, Term};
 
 /// An operator on two integers.
-pub fn integers<'a>(op: Operator, left: i64, right: i64) -> Option<Term<'a>> {
+pub(super) fn integers<'a>(op: Operator, left: i64, right: i64) -> Option<Term<'a>> {
     let value = match op {
         Operator::Add => left.checked_add(right),
         Operator::Sub => left.checked_sub(right),
@@ -32,7 +32,7 @@ fn floor_div(left: i64, right: i64) -> Option<i64> {
 }
 
 /// An operator on two floating-point numbers.
-pub fn floats<'a>(op: Operator, left: f64, right: f64) -> Option<Term<'a>> {
+pub(super) fn floats<'a>(op: Operator, left: f64, right: f64) -> Option<Term<'a>> {
     let value = match op {
         Operator::Add => left + right,
         Operator::Sub => left - right,
@@ -47,7 +47,7 @@ pub fn floats<'a>(op: Operator, left: f64, right: f64) -> Option<Term<'a>> {
 }
 
 /// An operator on two sets.
-pub fn sets<'a>(op: Operator, left: &Items<'a>, right: &Items<'a>) -> Option<Term<'a>> {
+pub(super) fn sets<'a>(op: Operator, left: &Items<'a>, right: &Items<'a>) -> Option<Term<'a>> {
     let (left_items, right_items) = (left.to_vec(), right.to_vec());
     let items = match op {
         Operator::BitOr => [left_items, right_items].concat(),

@@ -4,7 +4,7 @@ use crate::build_file::eval::MAX_SIZE;
 use crate::build_file::term::Term;
 
 /// Calls a string method. `None` if the method is unknown or does not support these arguments.
-pub fn method<'a>(text: &str, name: &str, arguments: &[Term<'a>]) -> Option<Term<'a>> {
+pub(super) fn method<'a>(text: &str, name: &str, arguments: &[Term<'a>]) -> Option<Term<'a>> {
     let most = match name {
         "replace" | "split" | "rsplit" => 2,
         "splitlines" => 0,

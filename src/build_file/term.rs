@@ -13,11 +13,11 @@ use crate::build_file::source::Source;
 use crate::build_file::value::{self, Value};
 
 /// Nesting limit for comparing, printing and converting values.
-pub const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// A value during evaluation.
 #[derive(Clone)]
-pub enum Term<'a> {
+pub(super) enum Term<'a> {
     None,
     Bool(bool),
     Int(i64),
@@ -44,17 +44,17 @@ pub enum Term<'a> {
 
 /// The items of a container. They are dropped without recursion, since a loop can nest lists to any depth.
 #[derive(Default)]
-pub struct Items<'a>(pub RefCell<Vec<Term<'a>>>);
+pub(super) struct Items<'a>(pub RefCell<Vec<Term<'a>>>);
 
 /// A call of an object constructor.
-pub struct Object<'a> {
+pub(super) struct Object<'a> {
     pub kind: String,
     pub positional: Vec<Term<'a>>,
     pub named: Vec<(String, Term<'a>)>,
 }
 
 /// A function or lambda of the file or of a prelude.
-pub struct Function<'a> {
+pub(super) struct Function<'a> {
     pub source: &'a Source,
     pub name: &'a str,
     pub parameters: Option<&'a Parameters>,
@@ -65,24 +65,24 @@ pub struct Function<'a> {
 
 /// The body of a function or lambda.
 #[derive(Clone, Copy)]
-pub enum Body<'a> {
+pub(super) enum Body<'a> {
     Statements(&'a [Stmt]),
     Expression(&'a Expr),
 }
 
 /// The names of one scope, and its enclosing scope.
 #[derive(Default)]
-pub struct Frame<'a> {
+pub(super) struct Frame<'a> {
     pub names: RefCell<BTreeMap<String, Term<'a>>>,
     pub parent: Option<Rc<Frame<'a>>>,
 }
 
 impl<'a> Frame<'a> {
-    pub fn inside(parent: &Rc<Frame<'a>>) -> Rc<Frame<'a>> {
+    pub(super) fn inside(parent: &Rc<Frame<'a>>) -> Rc<Frame<'a>> {
         Rc::new(Frame { names: RefCell::default(), parent: Some(Rc::clone(parent)) })
     }
 
-    pub fn get(&self, name: &str) -> Option<Term<'a>> {
+    pub(super) fn get(&self, name: &str) -> Option<Term<'a>> {
         let mut frame = Some(self);
         while let Some(here) = frame {
             if let Some(term) = here.names.borrow().get(name) {
@@ -93,7 +93,7 @@ impl<'a> Frame<'a> {
         None
     }
 
-    pub fn set(&self, name: &str, term: Term<'a>) {
+    pub(super) fn set(&self, name: &str, term: Term<'a>) {
         self.names.borrow_mut().insert(name.to_owned(), term);
     }
 }
@@ -112,32 +112,32 @@ impl Drop for Items<'_> {
 }
 
 impl<'a> Items<'a> {
-    pub fn from_vec(items: Vec<Term<'a>>) -> Rc<Items<'a>> {
+    pub(super) fn from_vec(items: Vec<Term<'a>>) -> Rc<Items<'a>> {
         Rc::new(Items(RefCell::new(items)))
     }
 
-    pub fn to_vec(&self) -> Vec<Term<'a>> {
+    pub(super) fn to_vec(&self) -> Vec<Term<'a>> {
         self.0.borrow().clone()
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.borrow().len()
     }
 
-    pub fn contains(&self, term: &Term<'a>) -> bool {
+    pub(super) fn contains(&self, term: &Term<'a>) -> bool {
         self.0.borrow().iter().any(|item| item.equals(term))
     }
 
     /// The keys and values of a dict.
-    pub fn pairs(&self) -> Vec<(Term<'a>, Term<'a>)> {
+    pub(super) fn pairs(&self) -> Vec<(Term<'a>, Term<'a>)> {
         self.0.borrow().chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
     }
 
-    pub fn value_of(&self, key: &Term<'a>) -> Option<Term<'a>> {
+    pub(super) fn value_of(&self, key: &Term<'a>) -> Option<Term<'a>> {
         self.0.borrow().chunks_exact(2).find(|pair| pair[0].equals(key)).map(|pair| pair[1].clone())
     }
 
-    pub fn put(&self, key: Term<'a>, value: Term<'a>) {
+    pub(super) fn put(&self, key: Term<'a>, value: Term<'a>) {
         let mut items = self.0.borrow_mut();
         match items.chunks_exact_mut(2).find(|pair| pair[0].equals(&key)) {
             Some(pair) => pair[1] = value,
@@ -145,7 +145,7 @@ impl<'a> Items<'a> {
         }
     }
 
-    pub fn remove_key(&self, key: &Term<'a>) -> Option<Term<'a>> {
+    pub(super) fn remove_key(&self, key: &Term<'a>) -> Option<Term<'a>> {
         let mut items = self.0.borrow_mut();
         let at = items.chunks_exact(2).position(|pair| pair[0].equals(key))?;
         items.drain(at * 2..at * 2 + 2).next_back()
@@ -153,19 +153,19 @@ impl<'a> Items<'a> {
 }
 
 impl<'a> Term<'a> {
-    pub fn str(text: impl Into<Rc<str>>) -> Term<'a> {
+    pub(super) fn str(text: impl Into<Rc<str>>) -> Term<'a> {
         Term::Str(text.into())
     }
 
-    pub fn list(items: Vec<Term<'a>>) -> Term<'a> {
+    pub(super) fn list(items: Vec<Term<'a>>) -> Term<'a> {
         Term::List(Items::from_vec(items))
     }
 
-    pub fn tuple(items: Vec<Term<'a>>) -> Term<'a> {
+    pub(super) fn tuple(items: Vec<Term<'a>>) -> Term<'a> {
         Term::Tuple(Items::from_vec(items))
     }
 
-    pub fn set(items: Vec<Term<'a>>) -> Term<'a> {
+    pub(super) fn set(items: Vec<Term<'a>>) -> Term<'a> {
         let set = Items::default();
         for item in items {
             if !set.contains(&item) {
@@ -175,7 +175,7 @@ impl<'a> Term<'a> {
         Term::Set(Rc::new(set))
     }
 
-    pub fn dict(pairs: Vec<(Term<'a>, Term<'a>)>) -> Term<'a> {
+    pub(super) fn dict(pairs: Vec<(Term<'a>, Term<'a>)>) -> Term<'a> {
         let dict = Items::default();
         for (key, value) in pairs {
             dict.put(key, value);
@@ -183,7 +183,7 @@ impl<'a> Term<'a> {
         Term::Dict(Rc::new(dict))
     }
 
-    pub fn type_name(&self) -> &'static str {
+    pub(super) fn type_name(&self) -> &'static str {
         match self {
             Term::None => "None",
             Term::Bool(_) => "bool",
@@ -203,7 +203,7 @@ impl<'a> Term<'a> {
         }
     }
 
-    pub fn truth(&self) -> bool {
+    pub(super) fn truth(&self) -> bool {
         match self {
             Term::None => false,
             Term::Bool(value) => *value,
@@ -215,7 +215,7 @@ impl<'a> Term<'a> {
         }
     }
 
-    pub fn number(&self) -> Option<f64> {
+    pub(super) fn number(&self) -> Option<f64> {
         match self {
             Term::Bool(value) => Some(f64::from(u8::from(*value))),
             Term::Int(value) => Some(*value as f64),
@@ -224,16 +224,16 @@ impl<'a> Term<'a> {
         }
     }
 
-    pub fn equals(&self, other: &Term<'a>) -> bool {
+    pub(super) fn equals(&self, other: &Term<'a>) -> bool {
         equal(self, other, 0)
     }
 
-    pub fn compare(&self, other: &Term<'a>) -> Option<Ordering> {
+    pub(super) fn compare(&self, other: &Term<'a>) -> Option<Ordering> {
         compare(self, other, 0)
     }
 
     /// Converts the term to a value of a declaration. `None` for functions and for terms beyond the nesting limit.
-    pub fn to_value(&self) -> Option<Value> {
+    pub(super) fn to_value(&self) -> Option<Value> {
         to_value(self, 0)
     }
 }

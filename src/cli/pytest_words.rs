@@ -51,7 +51,7 @@ const LONG: [&str; 38] = [
 
 /// Pytest's words on a command line, in order.
 #[derive(Debug, Default)]
-pub struct PytestWords {
+pub(super) struct PytestWords {
     /// The words as written.
     words: Vec<String>,
     /// The arguments that pytest would need for them.
@@ -62,7 +62,7 @@ pub struct PytestWords {
 impl PytestWords {
     /// Takes a word that has no meaning as a goal or flag. False if it is not a word for pytest. `exists` answers whether a
     /// path exists.
-    pub fn take(&mut self, word: &str, exists: &dyn Fn(&str) -> bool) -> bool {
+    pub(super) fn take(&mut self, word: &str, exists: &dyn Fn(&str) -> bool) -> bool {
         if std::mem::take(&mut self.expects_value) {
             self.push(word, word);
         } else if word == VERBOSE || is_short_option(word) && !exists(&word[1..]) {
@@ -77,12 +77,12 @@ impl PytestWords {
     }
 
     /// Whether the next word is the value of an option.
-    pub fn expects_value(&self) -> bool {
+    pub(super) fn expects_value(&self) -> bool {
         self.expects_value
     }
 
     /// Takes `a_test.py::TestA::test_b`, and returns the file; `None` for any other spec.
-    pub fn take_node_id<'w>(&mut self, spec: &'w str) -> Option<&'w str> {
+    pub(super) fn take_node_id<'w>(&mut self, spec: &'w str) -> Option<&'w str> {
         let (file, names) = spec.split_once("::").filter(|(file, _)| file.ends_with(".py"))?;
         // A parameter in brackets is not part of an expression of `-k`.
         let names = names.split('[').next().filter(|names| !names.is_empty())?;
@@ -97,12 +97,12 @@ impl PytestWords {
     }
 
     /// The words as written; empty if there are none.
-    pub fn words(&self) -> &[String] {
+    pub(super) fn words(&self) -> &[String] {
         &self.words
     }
 
     /// The command line that has the same effect.
-    pub fn hint(&self, specs: &[String]) -> String {
+    pub(super) fn hint(&self, specs: &[String]) -> String {
         let all = ["::".to_owned()];
         let specs = if specs.is_empty() { &all } else { specs };
         let words = ["test"].into_iter().chain(specs.iter().map(String::as_str)).chain(["--"]);

@@ -7,7 +7,7 @@ use crate::config::Table;
 const SECTIONS: [&str; 5] = ["reading", "system", "toolchain", "sandbox", "store"];
 
 /// Renders a heading and a table for each section, as Markdown.
-pub fn markdown(table: &Table) -> String {
+pub(super) fn markdown(table: &Table) -> String {
     let mut out = String::new();
     for section in SECTIONS.iter().filter_map(|name| table.section(name)) {
         out += &format!("## `[{}]`\n\n{}\n\n| option | what |\n|---|---|\n", section.name, section.help);

@@ -9,7 +9,7 @@ use crate::config::table::Kind;
 use crate::config::value::InvalidValue;
 
 /// The value itself, or the value in the file that it names; `None` if an optional file is missing.
-pub fn expand(kind: Kind, value: &Value, build_root: &Path) -> Result<Option<Value>, InvalidValue> {
+pub(super) fn expand(kind: Kind, value: &Value, build_root: &Path) -> Result<Option<Value>, InvalidValue> {
     let Value::String(text) = value else { return Ok(Some(value.clone())) };
     let Some(rest) = text.strip_prefix('@') else { return Ok(Some(value.clone())) };
     if rest.starts_with('@') {

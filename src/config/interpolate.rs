@@ -11,7 +11,7 @@ const MAX_DEPTH: usize = 50;
 
 /// A placeholder that cannot be replaced, by its name.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Unresolved {
+pub(super) enum Unresolved {
     /// The name is not defined.
     Unknown(String),
     /// The replacement exceeds a limit, for example because it contains itself.
@@ -19,7 +19,7 @@ pub enum Unresolved {
 }
 
 /// Replaces placeholders in all strings of `value`, and recursively in the replacements.
-pub fn interpolate(value: &Value, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Value, Unresolved> {
+pub(super) fn interpolate(value: &Value, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Value, Unresolved> {
     Ok(match value {
         Value::String(text) => Value::String(expand(text, lookup, 0, &mut 0)?),
         Value::Array(items) => {

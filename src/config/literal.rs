@@ -8,7 +8,7 @@ const MAX_DEPTH: usize = 100;
 
 /// A syntax error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unexpected {
+pub(super) struct Unexpected {
     /// The expected syntax.
     pub expected: &'static str,
     /// The byte offset of the error.
@@ -16,7 +16,7 @@ pub struct Unexpected {
 }
 
 /// Parses a text that consists of one literal.
-pub fn parse(text: &str) -> Result<Value, Unexpected> {
+pub(super) fn parse(text: &str) -> Result<Value, Unexpected> {
     let mut reader = Reader::new(text);
     let value = reader.value(0)?;
     reader.end()?;
@@ -24,7 +24,7 @@ pub fn parse(text: &str) -> Result<Value, Unexpected> {
 }
 
 /// Parses `+[…]` and `-[…]`, or several of them separated by commas. `true` marks additions.
-pub fn parse_edits(text: &str) -> Result<Vec<(bool, Value)>, Unexpected> {
+pub(super) fn parse_edits(text: &str) -> Result<Vec<(bool, Value)>, Unexpected> {
     let mut reader = Reader::new(text);
     let mut edits = Vec::new();
     loop {

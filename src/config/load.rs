@@ -18,7 +18,7 @@ use crate::config::{Config, Error, Flag, Origin, Undefined, Warning, at_file, ba
 const SANDBOX_BUILD_ROOT: &str = sandbox_paths::SRC;
 
 /// The values of all options. `passthrough` contains the arguments after `--`.
-pub fn load(
+pub(super) fn load(
     settings: &SettingsSources,
     flags: &[Flag],
     passthrough: &[String],
@@ -67,7 +67,7 @@ pub fn load(
 }
 
 /// Determines the values of single options.
-pub struct Resolver<'a> {
+pub(super) struct Resolver<'a> {
     settings: &'a SettingsSources,
     flags: &'a [Flag],
     seeds: BTreeMap<&'static str, String>,
@@ -75,7 +75,7 @@ pub struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     /// A resolver for these sources and flags.
-    pub fn new(settings: &'a SettingsSources, flags: &'a [Flag]) -> Resolver<'a> {
+    pub(super) fn new(settings: &'a SettingsSources, flags: &'a [Flag]) -> Resolver<'a> {
         let environment = &settings.environment;
         let user = environment.user.clone();
         let home = environment.home.as_ref().map(|home| home.display().to_string()).unwrap_or_default();
@@ -94,7 +94,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The value of an option, which must be in the option table.
-    pub fn value(&self, scope: &str, option: &str) -> Result<Value, Error> {
+    pub(super) fn value(&self, scope: &str, option: &str) -> Result<Value, Error> {
         let row = Table::get().row(scope, option).expect("callers use only options of the table");
         self.row(scope, row)
     }

@@ -9,7 +9,7 @@ use crate::config::{literal, shell};
 
 /// The effect of one source on the value of an option.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Edit {
+pub(super) enum Edit {
     /// Replaces the value.
     Replace(Value),
     /// Appends items to a list.
@@ -22,7 +22,7 @@ pub enum Edit {
 
 /// A value that does not have the type of its option.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidValue {
+pub(super) struct InvalidValue {
     /// The message.
     pub message: String,
     /// What the user can do.
@@ -30,7 +30,7 @@ pub struct InvalidValue {
 }
 
 /// Interprets a value of a settings file, or the text of a variable, a flag or an `@file`.
-pub fn edits(kind: Kind, value: &Value) -> Result<Vec<Edit>, InvalidValue> {
+pub(super) fn edits(kind: Kind, value: &Value) -> Result<Vec<Edit>, InvalidValue> {
     match kind {
         Kind::Texts | Kind::Integers | Kind::ShellWords => list_edits(kind, value),
         Kind::Dict => dict_edits(value),
@@ -39,7 +39,7 @@ pub fn edits(kind: Kind, value: &Value) -> Result<Vec<Edit>, InvalidValue> {
 }
 
 /// Applies edits in ascending precedence. Removals are applied last, but a replacement discards earlier removals.
-pub fn merge(default: &Value, edits: impl IntoIterator<Item = Edit>) -> Value {
+pub(super) fn merge(default: &Value, edits: impl IntoIterator<Item = Edit>) -> Value {
     let mut value = default.clone();
     let mut removed: Vec<Value> = Vec::new();
     for edit in edits {

@@ -24,7 +24,7 @@ use crate::tools::Call;
 
 /// The results of several calls.
 #[derive(Default)]
-pub struct CallResults {
+pub(super) struct CallResults {
     /// By name; calls with the same name are reported as one tool.
     pub tools: BTreeMap<String, ToolResult>,
     /// Why processes did not run.
@@ -35,7 +35,7 @@ pub struct CallResults {
 
 impl CallResults {
     /// Adds the results of calls that worked on `contents`.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         session: &mut Session,
         calls: &[PlannedCall],
@@ -70,7 +70,7 @@ impl CallResults {
 
     /// The verdict as in Pants: the exit code of the last tool by name that is not 0. If every failed process did not run, and
     /// for the same kind of reason, that kind is the verdict.
-    pub fn verdict(&self, mode: Mode) -> Verdict {
+    pub(super) fn verdict(&self, mode: Mode) -> Verdict {
         let failed = self.tools.values().flat_map(|tool| &tool.runs).filter(|run| run.status.exit_code() != 0).count();
         match failure::common_kind(&self.failures) {
             Some(kind) if self.failures.len() == failed => Verdict::Prevented(kind),
@@ -82,7 +82,7 @@ impl CallResults {
     }
 
     /// Removes files that could not be written from the changed files.
-    pub fn remove_changed(&mut self, refused: &[&RelPath]) {
+    pub(super) fn remove_changed(&mut self, refused: &[&RelPath]) {
         let is_refused = |file: &str| refused.iter().any(|refused| refused.as_str() == file);
         for run in self.tools.values_mut().flat_map(|tool| &mut tool.runs) {
             run.changed.retain(|file| !is_refused(file));
@@ -90,12 +90,12 @@ impl CallResults {
     }
 
     /// The tools, sorted by name.
-    pub fn list(&self) -> Vec<&ToolResult> {
+    pub(super) fn list(&self) -> Vec<&ToolResult> {
         self.tools.values().collect()
     }
 
     /// Prints findings and summary lines.
-    pub fn print(&self, session: &Session, mode: Mode) {
+    pub(super) fn print(&self, session: &Session, mode: Mode) {
         let colour = session.ui.terminal.colour;
         for block in self.tools.values().flat_map(|tool| tool_summary::output_blocks(tool, mode, colour)) {
             session.ui.summary(&block);
@@ -106,7 +106,7 @@ impl CallResults {
     }
 
     /// Writes results for other programs, if they are asked for: GitHub annotations, SARIF, JSON.
-    pub fn write_reports(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
+    pub(super) fn write_reports(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
         if session.environment().var("GITHUB_ACTIONS") == Some("true") {
             for tool in self.tools.values() {
                 tool.findings().iter().for_each(|finding| session.ui.summary(&github::annotation(&tool.name, finding)));
@@ -122,7 +122,7 @@ impl CallResults {
     }
 
     /// Prints results as JSON, if that is asked for.
-    pub fn print_json(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
+    pub(super) fn print_json(&self, session: &Session, goal: &str, verdict: Verdict) -> Result<(), Error> {
         match ToolGoalSettings::parse(session.config(), goal).json {
             true => Ok(session.ui.print(&json::render_tools(goal, &self.list(), session.exit_code(verdict)))?),
             false => Ok(()),
@@ -189,7 +189,7 @@ fn changed_files(store: &Store, done: &StepResult, contents: &Contents) -> Resul
 }
 
 /// Makes paths below `/src`, where tools see the build root, relative to the build root.
-pub fn strip_sandbox_root(text: &str) -> String {
+pub(super) fn strip_sandbox_root(text: &str) -> String {
     let begins =
         |before: Option<char>| before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-')));
     let mut out = String::with_capacity(text.len());
@@ -207,7 +207,12 @@ pub fn strip_sandbox_root(text: &str) -> String {
 }
 
 /// Copies what linters wrote to `reports/` to `dist/<goal>/<tool>/`.
-pub fn keep_reports(session: &mut Session, goal: &str, calls: &[PlannedCall], outcomes: &Results) -> Result<(), Error> {
+pub(super) fn keep_reports(
+    session: &mut Session,
+    goal: &str,
+    calls: &[PlannedCall],
+    outcomes: &Results,
+) -> Result<(), Error> {
     let store = session.services.open_store()?;
     let reports = RelPath::parse(REPORTS).expect("the path is clean");
     for call in calls.iter().filter(|call| !call.enabled.call.kind.rewrites()) {

@@ -16,7 +16,7 @@ use crate::session::{Session, Verdict};
 const GOAL: &str = "count-loc";
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let files = session.select_files()?;
     let counts = counts(session, &files);
     let text = match CountLocSettings::parse(session.config()).json {

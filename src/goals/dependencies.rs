@@ -15,7 +15,7 @@ use crate::targets::Address;
 const GOAL: &str = "dependencies";
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
     let DependenciesSettings { transitive, closed, json } = DependenciesSettings::parse(session.config());
     let dependencies = session.infer_for(&selected.iter().cloned().collect())?;

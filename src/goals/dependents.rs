@@ -13,7 +13,7 @@ use crate::targets::{Address, TargetGraph};
 const GOAL: &str = "dependents";
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
     let DependentsSettings { transitive, closed, json } = DependentsSettings::parse(session.config());
     let query = Query { transitive, closed };

@@ -12,7 +12,7 @@ use crate::targets::{Address, Target};
 const GOAL: &str = "filedeps";
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let settings = FiledepsSettings::parse(session.config());
     let mut addresses: BTreeSet<Address> = session.select()?.into_iter().collect();
     if settings.transitive {

@@ -13,13 +13,13 @@ use crate::session::{Session, Verdict, selection};
 use crate::tools::Kind;
 
 /// Runs `fmt`: the formatters.
-pub fn fmt(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn fmt(session: &mut Session) -> Result<Verdict, Error> {
     let enabled = enabled_calls(session.config(), "fmt", &[Kind::Formatter])?;
     run(session, "fmt", enabled)
 }
 
 /// Runs `fix`: fixers, then formatters.
-pub fn fix(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn fix(session: &mut Session) -> Result<Verdict, Error> {
     let kinds: &[Kind] = match FixSettings::parse(session.config()).skip_formatters {
         true => &[Kind::Fixer],
         false => &[Kind::Fixer, Kind::Formatter],

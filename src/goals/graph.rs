@@ -14,7 +14,7 @@ use crate::targets::{Address, TargetGraph};
 const GOAL: &str = "graph";
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let settings = GraphSettings::parse(session.config());
     let selected = session.select()?;
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);

@@ -15,7 +15,7 @@ use crate::session::{Session, Verdict, selection};
 use crate::tools::Kind;
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let enabled = match enabled_calls(session.config(), "lint", &kinds(session)) {
         // As in Pants, `lint` without tools is not an error.
         Err(prepare::Error::NoTool { .. }) => Vec::new(),

@@ -7,7 +7,7 @@ use crate::session::{Session, Verdict, selection};
 use crate::targets::{Target, Value};
 
 /// Runs `list`.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.ignoring_missing_sources(Session::select)?;
     if selected.is_empty() {
         session.ui.warn("no targets were matched by the command line");
@@ -27,7 +27,7 @@ pub fn run(session: &mut Session) -> Result<Verdict, Error> {
 }
 
 /// Runs `filter`.
-pub fn filter(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn filter(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.ignoring_missing_sources(Session::select)?;
     output::addresses(session, "filter", &selected)?;
     Ok(Verdict::Good)

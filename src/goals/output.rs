@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::targets::Address;
 
 /// Prints lines, or one JSON list with `--json`.
-pub fn lines(session: &Session, goal: &str, lines: &[String]) -> Result<(), Error> {
+pub(super) fn lines(session: &Session, goal: &str, lines: &[String]) -> Result<(), Error> {
     let settings = OutputSettings::parse(session.config(), goal);
     if settings.json {
         return text(session, goal, &(report::pretty(&lines, 2) + "\n"));
@@ -18,7 +18,7 @@ pub fn lines(session: &Session, goal: &str, lines: &[String]) -> Result<(), Erro
 }
 
 /// Prints addresses in the order given, as `lines` does.
-pub fn addresses<'a>(
+pub(super) fn addresses<'a>(
     session: &Session,
     goal: &str,
     addresses: impl IntoIterator<Item = &'a Address>,
@@ -28,7 +28,7 @@ pub fn addresses<'a>(
 }
 
 /// Prints a text that ends its own lines.
-pub fn text(session: &Session, goal: &str, text: &str) -> Result<(), Error> {
+pub(super) fn text(session: &Session, goal: &str, text: &str) -> Result<(), Error> {
     let output_file = OutputSettings::parse(session.config(), goal).output_file;
     session.context.refuse_undefined_options()?;
     match output_file {

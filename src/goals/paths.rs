@@ -11,7 +11,7 @@ use crate::targets::{self, Address, TargetGraph};
 const GOAL: &str = "paths";
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let settings = PathsSettings::parse(session.config());
     let graph = session.load_graph()?;
     // A path may lead through targets that could not be loaded.

@@ -23,7 +23,7 @@ use crate::tracked::Tracker;
 const GOAL: &str = "peek";
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let selected = session.select()?;
     let (graph, dependencies) = (session.load_graph()?, session.infer_all()?);
     session.report_inference(&dependencies, &selected.iter().cloned().collect())?;

@@ -14,7 +14,7 @@ const BACKEND: &str = "pants.backend.python.mixed_interpreter_constraints";
 const DEFAULT: &str = "CPython<4,>=3.7";
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     if !session.context.global().backend_packages.iter().any(|enabled| enabled == BACKEND) {
         return Err(Error::NeedsBackend { goal: GOAL, backend: BACKEND });
     }

@@ -11,7 +11,7 @@ use crate::session::Session;
 use crate::tools::regex_lint::{Detail, NAME, Rules, report};
 
 /// The result; `None` if it is not configured or no selected file has required patterns.
-pub fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
+pub(super) fn result(session: &mut Session) -> Result<Option<ToolResult>, Error> {
     let settings = RegexLintSettings::parse(session.config());
     let only = ToolGoalSettings::parse(session.config(), "lint").only;
     let is_chosen = only.is_empty() || only.iter().any(|name| name == NAME);

@@ -8,7 +8,7 @@ use crate::goals::output;
 use crate::session::{Session, Verdict};
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let graph = session.load_graph()?;
     let roots = session.find_source_roots()?.roots(graph.files().iter());
     // As in Pants, sorted as text.

@@ -12,7 +12,7 @@ use crate::session::{Session, Verdict, selection};
 use crate::targets::missing::{self, MissingTarget, SearchResult, append_targets};
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     if !selection::says_what(session)? {
         session.ui.warn_with_hint("no files specified; nothing to do", "`tailor ::` works on the whole repository");
         return Ok(Verdict::Good);

@@ -28,7 +28,7 @@ struct Update {
 type Updates = BTreeMap<RelPath, Update>;
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     if !selection::says_what(session)? {
         let hint = "`update-build-files ::` works on the whole repository";
         session.ui.warn_with_hint("no files specified; nothing to do", hint);

@@ -11,7 +11,7 @@ use crate::inference::target_index::{TargetId, TargetIndex};
 
 /// The files in a directory and above it. Owners are of any resolve.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AncestorFiles {
+pub(super) struct AncestorFiles {
     /// The owners of `__init__.py` files.
     pub inits: Vec<TargetId>,
     /// The owners of `conftest.py` files.
@@ -21,7 +21,7 @@ pub struct AncestorFiles {
 }
 
 /// Finds the ancestor files of every directory that contains a Python source of a target, and of the directories above.
-pub fn find_ancestor_files(
+pub(super) fn find_ancestor_files(
     targets: &TargetIndex<'_>,
     init_files: InitFiles,
     is_blank: &(dyn Fn(&RelPath) -> bool + Sync),

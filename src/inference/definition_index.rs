@@ -68,7 +68,7 @@ impl DefinitionIndex {
 }
 
 /// The gRPC plugins that apply to a target: none unless it sets `grpc=True`.
-pub fn grpc_plugins<'s>(target: &Target, settings: &'s InferenceSettings) -> &'s [GrpcPlugin] {
+pub(super) fn grpc_plugins<'s>(target: &Target, settings: &'s InferenceSettings) -> &'s [GrpcPlugin] {
     match target.fields.get("grpc").and_then(Value::as_bool) {
         Some(true) => &settings.grpc,
         _ => &[],

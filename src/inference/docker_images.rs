@@ -25,7 +25,7 @@ const PACKAGES: [&str; 11] = [
 
 /// All packages, by output path.
 #[derive(Debug, Default)]
-pub struct Packages {
+pub(super) struct Packages {
     /// By `output_path`.
     by_output_path: HashMap<String, Vec<TargetId>>,
     /// By default output path without extension, for targets that set no `output_path`.
@@ -34,7 +34,7 @@ pub struct Packages {
 
 impl Packages {
     /// Collects the packages among all targets.
-    pub fn collect(targets: &TargetIndex<'_>) -> Packages {
+    pub(super) fn collect(targets: &TargetIndex<'_>) -> Packages {
         let mut packages = Packages::default();
         for (id, target) in targets.iter().filter(|(_, target)| PACKAGES.contains(&target.kind.as_str())) {
             match target.fields.get("output_path").and_then(Value::as_str) {
@@ -64,14 +64,14 @@ fn default_path(address: &Address) -> String {
 }
 
 /// The text of a Dockerfile that is written in the BUILD file, in the field `instructions`.
-pub fn instructions(image: &Target) -> Option<String> {
+pub(super) fn instructions(image: &Target) -> Option<String> {
     let instructions = image.fields.get("instructions")?.items()?;
     Some(instructions.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"))
 }
 
 /// Finds the packages that an image depends on. `text` is its Dockerfile; `build_args` are the default build arguments as
 /// `NAME=value`.
-pub fn find_packages(
+pub(super) fn find_packages(
     image: &Target,
     text: &str,
     build_args: &[String],

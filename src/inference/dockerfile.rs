@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// The relevant parts of a Dockerfile.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Dockerfile {
+pub(super) struct Dockerfile {
     /// Build arguments (`ARG`) with their default values.
     args: BTreeMap<String, String>,
     /// Build arguments that are used as a whole base image or a whole copied path.
@@ -16,7 +16,7 @@ pub struct Dockerfile {
 
 impl Dockerfile {
     /// Parses the text of a Dockerfile. Unknown instructions are ignored.
-    pub fn parse(text: &str) -> Dockerfile {
+    pub(super) fn parse(text: &str) -> Dockerfile {
         let mut file = Dockerfile::default();
         for line in instructions(text) {
             let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
@@ -33,7 +33,7 @@ impl Dockerfile {
     }
 
     /// The addresses in the values of used arguments. Values in `given` take precedence over the defaults in the file.
-    pub fn addresses<'a>(&'a self, given: &BTreeMap<&str, &'a str>) -> Vec<&'a str> {
+    pub(super) fn addresses<'a>(&'a self, given: &BTreeMap<&str, &'a str>) -> Vec<&'a str> {
         let named = self.used.iter().filter_map(|name| {
             // As in Pants, a given value counts only if the default in the file is an address.
             let own = self.args.get(name).filter(|value| is_address(value))?;

@@ -31,7 +31,7 @@ const SPECIAL_FIELDS: [&str; 10] = [
 
 /// The addresses in a target's fields, resolved to ids.
 #[derive(Debug, Default)]
-pub struct Explicit {
+pub(super) struct Explicit {
     /// Dependencies, with target generators replaced by the targets that they generate.
     pub includes: Vec<TargetId>,
     /// Dependencies as written, target generators included.
@@ -47,7 +47,7 @@ pub struct Explicit {
 }
 
 /// Resolves the addresses in the fields of `target`.
-pub fn resolve_explicit(targets: &TargetIndex<'_>, target: &Target, settings: &InferenceSettings) -> Explicit {
+pub(super) fn resolve_explicit(targets: &TargetIndex<'_>, target: &Target, settings: &InferenceSettings) -> Explicit {
     let mut explicit = Explicit::default();
     let texts = |field: &&str| target.fields.get(*field).map(Value::strings).unwrap_or_default();
     for written in DEPENDENCY_FIELDS.iter().flat_map(texts) {

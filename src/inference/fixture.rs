@@ -12,19 +12,19 @@ use crate::targets::address::Parts;
 use crate::targets::{Address, Files, Target, TargetGraph, Value};
 
 #[derive(Default)]
-pub struct Repository {
+pub(super) struct Repository {
     targets: Vec<Target>,
     files: HashMap<RelPath, String>,
     options: Vec<(&'static str, &'static str, serde_json::Value)>,
 }
 
-pub fn path(text: &str) -> RelPath {
+pub(super) fn path(text: &str) -> RelPath {
     RelPath::parse(text).expect("clean")
 }
 
 /// Parses a short form of an address: `a/b.py` is a file's target declared in the directory of the file, `a:x` a target by
 /// name. `#` and `@` have their usual meaning.
-pub fn address(text: &str) -> Address {
+pub(super) fn address(text: &str) -> Address {
     let (text, parameters) = text.split_once('@').unwrap_or((text, ""));
     let parameters = parameters.split(',').filter_map(|pair| pair.split_once('='));
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -38,7 +38,7 @@ pub fn address(text: &str) -> Address {
 }
 
 /// The short form of an address, as `address` parses it.
-pub fn to_text(address: &Address) -> String {
+pub(super) fn to_text(address: &Address) -> String {
     let mut text = match &address.file {
         Some(file) => address.dir.join(file).to_string(),
         None => format!("{}:{}", address.dir.as_str(), address.name),
@@ -49,7 +49,7 @@ pub fn to_text(address: &Address) -> String {
 }
 
 impl Repository {
-    pub fn target(mut self, kind: &str, name: &str, fields: &[(&str, Value)]) -> Repository {
+    pub(super) fn target(mut self, kind: &str, name: &str, fields: &[(&str, Value)]) -> Repository {
         let address = address(name);
         let sources = address.file.iter().map(|file| address.dir.join(file)).collect();
         let fields = fields.iter().map(|(field, value)| ((*field).to_owned(), value.clone())).collect();
@@ -65,38 +65,38 @@ impl Repository {
         self
     }
 
-    pub fn file(mut self, name: &str, text: &str) -> Repository {
+    pub(super) fn file(mut self, name: &str, text: &str) -> Repository {
         let bare = name.split('@').next().expect("one");
         self.files.insert(path(bare), text.to_owned());
         self
     }
 
-    pub fn source(self, name: &str, text: &str) -> Repository {
+    pub(super) fn source(self, name: &str, text: &str) -> Repository {
         self.file(name, text).target("python_source", name, &[])
     }
 
-    pub fn test(self, name: &str, text: &str) -> Repository {
+    pub(super) fn test(self, name: &str, text: &str) -> Repository {
         self.file(name, text).target("python_test", name, &[])
     }
 
-    pub fn requirement(self, name: &str) -> Repository {
+    pub(super) fn requirement(self, name: &str) -> Repository {
         let project = name.rsplit('#').next().expect("one").split('@').next().expect("one").to_owned();
         self.target("python_requirement", name, &[("requirements", Value::List(vec![Value::Str(project)]))])
     }
 
     /// Sets the field `dependencies`.
-    pub fn depends(self, name: &str, written: &[&str]) -> Repository {
+    pub(super) fn depends(self, name: &str, written: &[&str]) -> Repository {
         self.field(name, "dependencies", written)
     }
 
-    pub fn field(mut self, name: &str, field: &str, written: &[&str]) -> Repository {
+    pub(super) fn field(mut self, name: &str, field: &str, written: &[&str]) -> Repository {
         let target = self.targets.iter_mut().find(|target| target.address == address(name)).expect("declared before");
         let written = written.iter().map(|text| Value::Str((*text).to_owned())).collect();
         target.fields.insert(field.to_owned(), Value::List(written));
         self
     }
 
-    pub fn generated_from(mut self, generator: &str, names: &[&str]) -> Repository {
+    pub(super) fn generated_from(mut self, generator: &str, names: &[&str]) -> Repository {
         for target in self.targets.iter_mut().filter(|target| names.iter().any(|name| target.address == address(name)))
         {
             target.generator = Some(address(generator));
@@ -104,31 +104,31 @@ impl Repository {
         self
     }
 
-    pub fn graph(&self) -> TargetGraph {
+    pub(super) fn graph(&self) -> TargetGraph {
         let sources = self.targets.iter().flat_map(|target| target.sources.clone());
         let mut graph = TargetGraph::from_files(Files::from_paths(self.files.keys().cloned().chain(sources).collect()));
         self.targets.iter().for_each(|target| graph.insert(target.clone()));
         graph
     }
 
-    pub fn option(mut self, scope: &'static str, name: &'static str, value: serde_json::Value) -> Repository {
+    pub(super) fn option(mut self, scope: &'static str, name: &'static str, value: serde_json::Value) -> Repository {
         self.options.push((scope, name, value));
         self
     }
 
-    pub fn settings(&self) -> InferenceSettings {
+    pub(super) fn settings(&self) -> InferenceSettings {
         InferenceSettings::from_config(&Config::of(self.options.clone())).expect("settings")
     }
 
-    pub fn roots(&self) -> SourceRoots {
+    pub(super) fn roots(&self) -> SourceRoots {
         SourceRoots::new(&["src", "/"], &[], self.files.keys()).expect("patterns")
     }
 
-    pub fn infer(&self) -> Dependencies {
+    pub(super) fn infer(&self) -> Dependencies {
         self.infer_from(Extent::Everything)
     }
 
-    pub fn infer_from(&self, extent: Extent<'_>) -> Dependencies {
+    pub(super) fn infer_from(&self, extent: Extent<'_>) -> Dependencies {
         let settings = self.settings();
         let read = |path: &RelPath| {
             let text = self.files.get(path)?;
@@ -143,7 +143,7 @@ impl Repository {
     }
 
     #[track_caller]
-    pub fn check(self, from: &str, expected: &[&str]) -> Repository {
+    pub(super) fn check(self, from: &str, expected: &[&str]) -> Repository {
         let dependencies = self.infer();
         let found: Vec<String> = dependencies.direct(&address(from)).into_iter().map(to_text).collect();
         assert_eq!(found, expected, "dependencies of {from}; {:?}", dependencies.diagnostics);
@@ -154,7 +154,7 @@ impl Repository {
     }
 
     #[track_caller]
-    pub fn check_diagnostics(self, expected: &[&str]) -> Repository {
+    pub(super) fn check_diagnostics(self, expected: &[&str]) -> Repository {
         let messages: Vec<String> =
             self.infer().diagnostics.into_iter().map(|(_, diagnostic)| diagnostic.message).collect();
         assert_eq!(messages, expected);
@@ -162,6 +162,6 @@ impl Repository {
     }
 }
 
-pub fn repository() -> Repository {
+pub(super) fn repository() -> Repository {
     Repository::default()
 }

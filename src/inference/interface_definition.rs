@@ -19,7 +19,7 @@ pub enum Language {
 
 /// One parsed interface definition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Definition {
+pub(super) struct Definition {
     /// The definitions that it imports, in the order of the file.
     pub imports: Vec<Import>,
     /// The package that Thrift's `namespace py` names.
@@ -45,9 +45,9 @@ pub struct GrpcPlugin {
 }
 
 /// The plugin of the `grpcio` project.
-pub const GRPCIO: GrpcPlugin = GrpcPlugin { suffix: "_pb2_grpc", runtime: "grpc" };
+pub(super) const GRPCIO: GrpcPlugin = GrpcPlugin { suffix: "_pb2_grpc", runtime: "grpc" };
 /// The plugin of the `grpclib` project.
-pub const GRPCLIB: GrpcPlugin = GrpcPlugin { suffix: "_grpc", runtime: "grpclib" };
+pub(super) const GRPCLIB: GrpcPlugin = GrpcPlugin { suffix: "_grpc", runtime: "grpclib" };
 
 impl Language {
     /// The language of a target; `None` if the target is not an interface definition.
@@ -78,7 +78,7 @@ impl Language {
 
 impl Definition {
     /// Finds imports with regular expressions, as Pants does. An import in a comment is therefore found as well.
-    pub fn parse(language: Language, text: &str) -> Definition {
+    pub(super) fn parse(language: Language, text: &str) -> Definition {
         static PROTOBUF: LazyLock<Regex> = LazyLock::new(|| {
             let import = r#"import\s*(?:\spublic|\sweak)?\s*['"](.+?\.proto)['"]\s*;"#;
             Regex::new(import).expect("a pattern that tests compile")
@@ -97,7 +97,7 @@ impl Definition {
     }
 
     /// The names of the generated Python modules. `path` is relative to the source root; `grpc` are the enabled plugins.
-    pub fn modules(&self, language: Language, path: &str, grpc: &[GrpcPlugin]) -> Vec<String> {
+    pub(super) fn modules(&self, language: Language, path: &str, grpc: &[GrpcPlugin]) -> Vec<String> {
         match language {
             Language::Protobuf => {
                 let suffixes = std::iter::once("_pb2").chain(grpc.iter().map(|grpc| grpc.suffix));

@@ -11,12 +11,12 @@ const MAX_NESTING: usize = 50_000;
 const MAX_DROP_DEPTH: usize = 2_000;
 
 /// Whether the parser can safely read this text.
-pub fn is_parsable(text: &str) -> bool {
+pub(super) fn is_parsable(text: &str) -> bool {
     text.len() <= MAX_BYTES && estimate_parser_depth(text.as_bytes()) <= MAX_NESTING
 }
 
 /// Whether the syntax tree of these tokens can be dropped by recursion.
-pub fn is_droppable(tokens: &[Token]) -> bool {
+pub(super) fn is_droppable(tokens: &[Token]) -> bool {
     estimate_tree_depth(tokens) <= MAX_DROP_DEPTH
 }
 

@@ -9,7 +9,7 @@ use crate::base::RelPath;
 
 /// The files that `text` sources, relative to the build root. Follows shellcheck: literal paths are recognised, and a
 /// `# shellcheck source=` directive names the file for a path with variables.
-pub fn find_sourced_files(text: &str) -> BTreeSet<RelPath> {
+pub(super) fn find_sourced_files(text: &str) -> BTreeSet<RelPath> {
     static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
         let command = r#"(?:^|[;&|({!]|\b(?:then|do|else))[ \t]*(?:source|\.)[ \t]+(?:"([^"$`]+)"|'([^']+)'|([^\s"'$`;&|()<>]+))"#;
         Regex::new(command).expect("a pattern that tests compile")

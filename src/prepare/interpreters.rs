@@ -16,7 +16,7 @@ use crate::prepare::planner::Shared;
 use crate::session::{self, toolchains};
 
 /// One interpreter, with the packages and venvs that are planned for it.
-pub struct PlannedInterpreter {
+pub(super) struct PlannedInterpreter {
     pub packages: Packages,
     pub venvs: Venvs,
 }

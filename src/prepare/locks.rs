@@ -37,7 +37,7 @@ struct PinRequest<'a> {
 }
 
 /// The lock of everything that the repository's requirement targets ask for.
-pub fn repository_lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {
+pub(super) fn repository_lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {
     let graph = session.load_graph()?;
     let requirements = all_requirements(&graph);
     let (file, owner) = ("waders-requirements.lock".to_owned(), "this repository".to_owned());
@@ -45,7 +45,7 @@ pub fn repository_lock(session: &mut Session, constraints: &[String]) -> Result<
 }
 
 /// The lock of what a tool's section asks for, where the built-in lock does not have it.
-pub fn tool_lock(
+pub(super) fn tool_lock(
     session: &mut Session,
     scope: &str,
     constraints: &[String],

@@ -20,7 +20,7 @@ use crate::session::{Session, package_pages};
 use crate::store::Store;
 
 /// Finds files for one interpreter.
-pub struct Packages {
+pub(super) struct Packages {
     store: Arc<Store>,
     client: Client,
     indexes: Indexes,
@@ -36,7 +36,7 @@ struct CachedFile {
 
 impl Packages {
     /// Uses the indexes and the client of the session.
-    pub fn new(session: &mut Session, environment: Environment) -> Result<Packages, Error> {
+    pub(super) fn new(session: &mut Session, environment: Environment) -> Result<Packages, Error> {
         Ok(Packages {
             store: session.services.open_store()?,
             client: session.context.http_client(),
@@ -46,12 +46,12 @@ impl Packages {
     }
 
     /// The interpreter and platform that files must fit.
-    pub fn environment(&self) -> &Environment {
+    pub(super) fn environment(&self) -> &Environment {
         &self.environment
     }
 
     /// The files to install, in the order given.
-    pub fn distributions(&self, chosen: &[SelectedPackage]) -> Result<Vec<Distribution>, Error> {
+    pub(super) fn distributions(&self, chosen: &[SelectedPackage]) -> Result<Vec<Distribution>, Error> {
         chosen.iter().map(|chosen| self.distribution(chosen)).collect()
     }
 

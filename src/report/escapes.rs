@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 /// The text without escape sequences (ECMA-48) and other control characters, except white space.
-pub fn without_escapes(text: &str) -> Cow<'_, str> {
+pub(super) fn without_escapes(text: &str) -> Cow<'_, str> {
     if !text.contains(['\u{1b}', '\u{9b}', '\u{9d}']) {
         return Cow::Borrowed(text);
     }

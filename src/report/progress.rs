@@ -16,7 +16,7 @@ const SHOWN_STEPS: usize = 12;
 const REDRAW_INTERVAL: Duration = Duration::from_millis(120);
 
 /// The dynamic part: one line for all steps, one for each running step.
-pub struct Display {
+pub(super) struct Display {
     all: MultiProgress,
     overview: ProgressBar,
     steps: BTreeMap<StepId, ProgressBar>,
@@ -29,7 +29,7 @@ pub struct Display {
 
 impl Display {
     /// Nothing has ended yet. `received` counts the bytes of downloads.
-    pub fn new(wanted: &[StepId], received: &Arc<AtomicU64>) -> Display {
+    pub(super) fn new(wanted: &[StepId], received: &Arc<AtomicU64>) -> Display {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let wanted: BTreeSet<StepId> = wanted.iter().copied().collect();
         let overview = all.add(ProgressBar::new(wanted.len() as u64));
@@ -41,12 +41,12 @@ impl Display {
     }
 
     /// Shows how many steps run now.
-    pub fn update(&self, running: usize) {
+    pub(super) fn update(&self, running: usize) {
         self.overview.set_message(format!("{} cached, {running} running, ", self.cached));
     }
 
     /// Shows a running step, if there is room for it.
-    pub fn start(&mut self, id: StepId, label: &str) {
+    pub(super) fn start(&mut self, id: StepId, label: &str) {
         if self.steps.len() >= SHOWN_STEPS || self.steps.contains_key(&id) {
             return;
         }
@@ -58,7 +58,7 @@ impl Display {
     }
 
     /// Counts a step that has ended.
-    pub fn end(&mut self, id: StepId, is_cached: bool, running: usize) {
+    pub(super) fn end(&mut self, id: StepId, is_cached: bool, running: usize) {
         if let Some(bar) = self.steps.remove(&id) {
             bar.finish_and_clear();
             self.all.remove(&bar);
@@ -72,7 +72,7 @@ impl Display {
     }
 
     /// Removes everything from the screen.
-    pub fn clear(&self) {
+    pub(super) fn clear(&self) {
         for bar in self.steps.values() {
             bar.finish_and_clear();
         }
@@ -80,24 +80,24 @@ impl Display {
     }
 
     /// Whether standard error is not a terminal, so that nothing is shown.
-    pub fn is_hidden(&self) -> bool {
+    pub(super) fn is_hidden(&self) -> bool {
         self.all.is_hidden()
     }
 
     /// Writes lines above the display. A failure must not stop the run.
-    pub fn println(&self, text: &str) {
+    pub(super) fn println(&self, text: &str) {
         let _ = self.all.println(text);
     }
 
     /// The ended steps, the wanted steps, and the rest of the line.
     #[cfg(test)]
-    pub fn counts(&self) -> (u64, u64, String) {
+    pub(super) fn counts(&self) -> (u64, u64, String) {
         (self.overview.position(), self.overview.length().unwrap_or_default(), self.overview.message())
     }
 }
 
 /// The line for what is done outside of steps.
-pub fn phase_bar(text: &str, received: &Arc<AtomicU64>) -> ProgressBar {
+pub(super) fn phase_bar(text: &str, received: &Arc<AtomicU64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_style(style("{spinner} {msg}, {received}{elapsed}", received));
     bar.set_message(text.to_owned());

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use crate::action::StepId;
 
 /// What runs is reported once for each interval of this length.
-pub const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
+pub(super) const NOTICE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Something that takes time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Task {
+pub(super) enum Task {
     /// A step.
     Step(StepId),
     /// What the run does outside of steps. Phases are nested, and this is the depth.
@@ -27,33 +27,33 @@ struct Start {
 
 /// The tasks that are running now.
 #[derive(Default)]
-pub struct Running {
+pub(super) struct Running {
     tasks: BTreeMap<Task, Start>,
 }
 
 impl Running {
     /// Records that a task started.
-    pub fn start(&mut self, task: Task, label: Arc<str>, now: Instant) {
+    pub(super) fn start(&mut self, task: Task, label: Arc<str>, now: Instant) {
         self.tasks.insert(task, Start { label, started: now, notices: 0 });
     }
 
     /// Records that a task ended; a no-op for a task that did not start.
-    pub fn end(&mut self, task: Task) {
+    pub(super) fn end(&mut self, task: Task) {
         self.tasks.remove(&task);
     }
 
     /// Records that all steps ended.
-    pub fn end_steps(&mut self) {
+    pub(super) fn end_steps(&mut self) {
         self.tasks.retain(|task, _| !matches!(task, Task::Step(_)));
     }
 
     /// The number of running steps.
-    pub fn count_steps(&self) -> usize {
+    pub(super) fn count_steps(&self) -> usize {
         self.tasks.keys().filter(|task| matches!(task, Task::Step(_))).count()
     }
 
     /// A line for each task that has run for another [`NOTICE_INTERVAL`] since the last call.
-    pub fn long_running_notices(&mut self, now: Instant) -> Vec<String> {
+    pub(super) fn long_running_notices(&mut self, now: Instant) -> Vec<String> {
         let mut lines = Vec::new();
         for task in self.tasks.values_mut() {
             let elapsed = now.duration_since(task.started);

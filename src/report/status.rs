@@ -103,7 +103,7 @@ impl Status {
 
 /// The fields about a status in JSON documents.
 #[derive(Serialize)]
-pub struct StatusFields {
+pub(super) struct StatusFields {
     /// See [`Status::name`].
     status: &'static str,
     exit_code: i32,
@@ -115,7 +115,7 @@ pub struct StatusFields {
 
 impl StatusFields {
     /// Rounds the time to milliseconds.
-    pub fn new(status: &Status, wall: Duration, origin: Option<Origin>) -> StatusFields {
+    pub(super) fn new(status: &Status, wall: Duration, origin: Option<Origin>) -> StatusFields {
         StatusFields {
             status: status.name(),
             exit_code: status.exit_code(),
@@ -127,7 +127,7 @@ impl StatusFields {
 }
 
 /// Renders ` in 1.23s (cached locally)`; empty if nothing ran.
-pub fn elapsed(wall: Duration, origin: Option<Origin>) -> String {
+pub(super) fn elapsed(wall: Duration, origin: Option<Origin>) -> String {
     match origin {
         Some(Origin::Ran) => format!(" in {:.2}s", wall.as_secs_f64()),
         Some(Origin::Cached) => format!(" in {:.2}s (cached locally)", wall.as_secs_f64()),

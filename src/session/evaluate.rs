@@ -17,7 +17,7 @@ use crate::store::{Node, Tree};
 const ROUNDS: usize = 10;
 
 /// The declarations of each file.
-pub fn ask(session: &mut Session, question: &EvaluationRequest) -> Result<BTreeMap<RelPath, BuildFile>, Error> {
+pub(super) fn ask(session: &mut Session, question: &EvaluationRequest) -> Result<BTreeMap<RelPath, BuildFile>, Error> {
     let constraints = toolchains::constraints_of_build_files(session)?;
     let toolchain = toolchains::ensure(session, &constraints)?;
     let interpreter = toolchains::interpreter(&toolchain).ok_or(Error::NoInterpreter)?;

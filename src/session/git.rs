@@ -46,7 +46,7 @@ impl Error {
 
 /// The changes to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change<'a> {
+pub(super) enum Change<'a> {
     /// Since the merge base with this commit: committed, uncommitted and untracked files.
     Since(&'a str),
     /// Between two commits, `a..b`, or those of one commit.
@@ -54,7 +54,7 @@ pub enum Change<'a> {
 }
 
 /// The files below the build root that were changed, added or deleted, sorted. A renamed file counts as deleted and added.
-pub fn changed_files(tracker: &Tracker, build_root: &Path, change: Change<'_>) -> Result<Vec<RelPath>, Error> {
+pub(super) fn changed_files(tracker: &Tracker, build_root: &Path, change: Change<'_>) -> Result<Vec<RelPath>, Error> {
     // No tracked file shows whether its commits changed.
     tracker.mark_untraceable();
     let mut files = BTreeSet::new();

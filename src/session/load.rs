@@ -13,7 +13,7 @@ use crate::store;
 use crate::targets::{self, Diagnostic, DirectoryCache, LoadContext, Loaded, Topic};
 use crate::tracked::FileStamp;
 
-pub fn load(session: &mut Session) -> Result<Loaded, Error> {
+pub(super) fn load(session: &mut Session) -> Result<Loaded, Error> {
     let mut loaded = load_with(session, &BTreeMap::new());
     let Some(question) = loaded.python_request.take() else { return Ok(loaded) };
     match evaluate::ask(session, &question) {

@@ -13,7 +13,7 @@ use crate::toolchain::standalone::{ListedArchive, parse_list};
 use crate::tools;
 
 /// The list of uv, or why it cannot be read. `system` is a toolchain without an interpreter.
-pub fn list(session: &mut Session, system: &Toolchain) -> Result<Result<Vec<ListedArchive>, String>, Error> {
+pub(super) fn list(session: &mut Session, system: &Toolchain) -> Result<Result<Vec<ListedArchive>, String>, Error> {
     let wheel = match uv_wheel(session)? {
         Some(wheel) => wheel,
         None => return Ok(Err("the built-in lock contains no uv for this machine".to_owned())),

@@ -13,7 +13,11 @@ use crate::targets::visibility::Endpoint;
 use crate::targets::{Address, Diagnostic, Kind, Target};
 
 /// Reports every such dependency of these targets; an error if one is forbidden.
-pub fn check(session: &mut Session, dependencies: &Dependencies, about: &BTreeSet<Address>) -> Result<(), Error> {
+pub(super) fn check(
+    session: &mut Session,
+    dependencies: &Dependencies,
+    about: &BTreeSet<Address>,
+) -> Result<(), Error> {
     let graph = session.load_graph()?;
     if graph.visibility().is_empty() || !VisibilitySettings::parse(session.config()).enforce {
         return Ok(());

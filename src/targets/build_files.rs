@@ -20,7 +20,7 @@ use crate::tracked::Tracker;
 const START: Place = Place { line: 1, column: 1 };
 
 /// All BUILD files with their declarations.
-pub struct EvaluatedFiles {
+pub(super) struct EvaluatedFiles {
     /// By path, sorted.
     pub files: Vec<(RelPath, BuildFile)>,
     /// BUILD files that only real Python can evaluate, if any.
@@ -28,7 +28,7 @@ pub struct EvaluatedFiles {
 }
 
 /// Finds and evaluates all BUILD files. Errors about no single BUILD file are added to `diagnostics`.
-pub fn evaluate_all(
+pub(super) fn evaluate_all(
     root: &Path,
     files: &Files,
     settings: &LoadSettings,

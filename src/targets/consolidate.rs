@@ -8,7 +8,7 @@ use crate::build_file::{Diagnostic, Severity, Topic};
 /// Sorts diagnostics by file and position, and removes duplicates. Only the first of several warnings with the same
 /// message remains, and warnings about unknown names are merged by kind: a hundred files may use a plugin's target
 /// type. `is_error` decides whether an unknown name of a kind, such as `target type`, is an error. Errors are not merged.
-pub fn consolidate(mut diagnostics: Vec<Diagnostic>, is_error: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
+pub(super) fn consolidate(mut diagnostics: Vec<Diagnostic>, is_error: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
     diagnostics.sort_by(|left, right| by_place(left).cmp(&by_place(right)));
     // Every BUILD file evaluates the preludes again and repeats their diagnostics.
     diagnostics.dedup();

@@ -9,20 +9,20 @@ use crate::targets::field_types::{self, Mismatch};
 use crate::targets::kind::{self, COMMON, Kind};
 
 /// Field names and values.
-pub type Fields = BTreeMap<String, Value>;
+pub(super) type Fields = BTreeMap<String, Value>;
 
 /// Default fields by target type.
 #[derive(Clone, Debug, Default)]
-pub struct Defaults(BTreeMap<String, Fields>);
+pub(super) struct Defaults(BTreeMap<String, Fields>);
 
 impl Defaults {
     /// The default fields of a target type.
-    pub fn get(&self, kind: &str) -> Option<&Fields> {
+    pub(super) fn get(&self, kind: &str) -> Option<&Fields> {
         self.0.get(kind)
     }
 
     /// Adds the defaults of a target type to explicit fields, which take precedence.
-    pub fn apply_to(&self, kind: &str, fields: Fields) -> Fields {
+    pub(super) fn apply_to(&self, kind: &str, fields: Fields) -> Fields {
         let Some(defaults) = self.0.get(kind) else { return fields };
         let mut merged = defaults.clone();
         merged.extend(fields);
@@ -31,7 +31,7 @@ impl Defaults {
 
     /// Applies one call of `__defaults__`. Without `extend`, it replaces the inherited defaults of the target types
     /// that it names, and only those.
-    pub fn apply(&mut self, call: &DefaultsCall, file: &RelPath, diagnostics: &mut Vec<Diagnostic>) {
+    pub(super) fn apply(&mut self, call: &DefaultsCall, file: &RelPath, diagnostics: &mut Vec<Diagnostic>) {
         let mut new = if call.extend { self.0.clone() } else { BTreeMap::new() };
         check_types(call, file, diagnostics);
         if !call.all.is_empty() {

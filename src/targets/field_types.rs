@@ -6,7 +6,7 @@ use crate::targets::kind::{Kind, Shape};
 
 /// A value of the wrong type.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mismatch {
+pub(super) struct Mismatch {
     /// One sentence that names the field, the target type and the value.
     pub message: String,
     /// How to write the value.
@@ -17,7 +17,7 @@ pub struct Mismatch {
 
 /// The values of a declaration that have the wrong type, and fields inside `overrides` that `kind` does not have.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub(super) struct Findings {
     /// Values of the wrong type.
     pub mismatches: Vec<Mismatch>,
     /// Unknown fields inside `overrides`: the key of the override and the field.
@@ -25,7 +25,7 @@ pub struct Findings {
 }
 
 /// Checks the fields of one declaration. Unknown fields outside `overrides` are not checked.
-pub fn check_fields<'v>(kind: &Kind, fields: impl IntoIterator<Item = (&'v String, &'v Value)>) -> Findings {
+pub(super) fn check_fields<'v>(kind: &Kind, fields: impl IntoIterator<Item = (&'v String, &'v Value)>) -> Findings {
     let mut findings = Findings::default();
     for (field, value) in fields {
         match value {

@@ -7,7 +7,7 @@ use crate::base::RelPath;
 use crate::targets::requirements::{at, normalized};
 
 /// Access to the repository that a file of requirements belongs to.
-pub struct Surroundings<'a> {
+pub(super) struct Surroundings<'a> {
     /// The file of requirements.
     pub file: &'a RelPath,
     /// Whether the repository has a directory.
@@ -18,14 +18,14 @@ pub struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// Whether a path in the file of requirements names a directory of this repository.
-    pub fn is_project_dir(&self, path: &str) -> bool {
+    pub(super) fn is_project_dir(&self, path: &str) -> bool {
         let dir = self.file.parent().unwrap_or_default();
         dir.resolve(path).is_ok_and(|dir| (self.is_dir)(&dir))
     }
 }
 
 /// The normalized names of the projects in a `pyproject.toml` that are sources of this repository.
-pub fn names(table: &Table, surroundings: &Surroundings) -> Vec<String> {
+pub(super) fn names(table: &Table, surroundings: &Surroundings) -> Vec<String> {
     let own = [&["project", "name"][..], &["tool", "poetry", "name"]];
     let mut names: Vec<String> = own.into_iter().filter_map(|path| at(table, path)?.as_str()).map(normalized).collect();
     let own_sources = sources(table);

@@ -24,7 +24,7 @@ use crate::targets::{Address, Files, Target};
 use crate::tracked::Tracker;
 
 /// Inputs that are the same for all declarations.
-pub struct GenerateContext<'a> {
+pub(super) struct GenerateContext<'a> {
     pub root: &'a Path,
     pub tracker: &'a Tracker,
     pub files: &'a Files,
@@ -33,7 +33,7 @@ pub struct GenerateContext<'a> {
 }
 
 /// The expansion of one declaration: its targets and diagnostics.
-pub struct Generation<'a> {
+pub(super) struct Generation<'a> {
     context: &'a GenerateContext<'a>,
     /// The defaults that were set before the declaration.
     defaults: &'a Defaults,
@@ -49,7 +49,7 @@ pub struct Generation<'a> {
 
 impl<'a> Generation<'a> {
     /// Expands a declaration.
-    pub fn run(
+    pub(super) fn run(
         context: &'a GenerateContext<'a>,
         [defaults, all_defaults]: [&'a Defaults; 2],
         build_file: &'a RelPath,
@@ -413,7 +413,7 @@ fn compatible_pants_versions(version: &str) -> String {
 }
 
 /// The name of the target that Pants generates for the lockfile of a resolve.
-pub fn lockfile_target_name(resolve: &str) -> String {
+pub(super) fn lockfile_target_name(resolve: &str) -> String {
     format!("_{resolve}_lockfile")
 }
 

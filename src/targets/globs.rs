@@ -8,14 +8,14 @@ use crate::base::glob::{Error, Globs};
 
 /// Compiled globs by their text. May be used by several threads.
 #[derive(Default)]
-pub struct GlobCache(RwLock<HashMap<Key, Arc<Globs>>>);
+pub(super) struct GlobCache(RwLock<HashMap<Key, Arc<Globs>>>);
 
 /// Whether the globs are those of the build root, and their texts.
 type Key = (bool, Vec<String>);
 
 impl GlobCache {
     /// Compiles the globs of a BUILD file, or returns the cached result. In the build root, excludes have another meaning.
-    pub fn get(&self, globs: &[&str], in_root: bool) -> Result<Arc<Globs>, Error> {
+    pub(super) fn get(&self, globs: &[&str], in_root: bool) -> Result<Arc<Globs>, Error> {
         let key = (in_root, globs.iter().map(|glob| (*glob).to_owned()).collect::<Vec<_>>());
         // The map behind a poisoned lock is consistent: no operation on it can be interrupted half way.
         let known = self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&key).cloned();

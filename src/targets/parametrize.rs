@@ -7,19 +7,19 @@ use crate::build_file::{GROUP_PREFIX, Object, Value};
 use crate::targets::defaults::Fields;
 
 /// The parameters of one variant: field, or `parametrize` for a group, and the name of the value.
-pub type Parameters = BTreeMap<String, String>;
+pub(super) type Parameters = BTreeMap<String, String>;
 
 /// Limit on the variants of one declaration.
 const MAX_TARGETS: usize = 1_000;
 
 /// Whether the field has several values.
-pub fn is_parametrized(field: &str, value: &Value) -> bool {
+pub(super) fn is_parametrized(field: &str, value: &Value) -> bool {
     field.starts_with(GROUP_PREFIX) || matches!(value, Value::Object(object) if object.kind == "parametrize")
 }
 
 /// The product of all parametrized fields, with the parameters of each variant. Groups are alternatives to each other.
 /// An error is a message about an invalid use of `parametrize`.
-pub fn expand(fields: Fields) -> Result<Vec<(Parameters, Fields)>, String> {
+pub(super) fn expand(fields: Fields) -> Result<Vec<(Parameters, Fields)>, String> {
     if !fields.iter().any(|(field, value)| is_parametrized(field, value)) {
         return Ok(vec![(Parameters::new(), fields)]);
     }

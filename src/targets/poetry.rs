@@ -6,7 +6,7 @@ use crate::targets::first_party::Surroundings;
 use crate::targets::requirements::{Parsed, add, at};
 
 /// Adds the requirements of all dependency tables and groups to `parsed`.
-pub fn requirements(table: &Table, surroundings: &Surroundings, parsed: &mut Parsed) {
+pub(super) fn requirements(table: &Table, surroundings: &Surroundings, parsed: &mut Parsed) {
     let groups = at(table, &["tool", "poetry", "group"]).and_then(Value::as_table);
     let groups = groups.into_iter().flatten().map(|(_, group)| group.get("dependencies"));
     let main = [at(table, &["tool", "poetry", "dependencies"]), at(table, &["tool", "poetry", "dev-dependencies"])];

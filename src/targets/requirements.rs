@@ -12,7 +12,7 @@ use crate::targets::poetry;
 
 /// One requirement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Requirement {
+pub(super) struct Requirement {
     /// The name of the project, as written.
     pub project: String,
     /// The whole requirement, in the syntax of PEP 508.
@@ -21,7 +21,7 @@ pub struct Requirement {
 
 /// The requirements of a file, and the entries that cannot be parsed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Parsed {
+pub(super) struct Parsed {
     /// In the order written.
     pub requirements: Vec<Requirement>,
     /// Positions and messages.
@@ -30,7 +30,7 @@ pub struct Parsed {
 
 /// Parses the text of a file. `generator` is the target type that reads it; it decides the format together with the name
 /// of the file. Requirements that name a project of this repository are left out.
-pub fn parse(generator: &str, surroundings: &Surroundings, text: &str) -> Parsed {
+pub(super) fn parse(generator: &str, surroundings: &Surroundings, text: &str) -> Parsed {
     match generator {
         "pipenv_requirements" => pipfile_lock(text),
         "poetry_requirements" => {
@@ -46,13 +46,13 @@ pub fn parse(generator: &str, surroundings: &Surroundings, text: &str) -> Parsed
 
 /// Parses the text of a file outside any repository.
 #[cfg(test)]
-pub fn parse_alone(generator: &str, file: &str, text: &str) -> Parsed {
+pub(super) fn parse_alone(generator: &str, file: &str, text: &str) -> Parsed {
     let file = crate::base::RelPath::parse(file).expect("clean");
     parse(generator, &Surroundings { file: &file, is_dir: &|_| false, read: &|_| None }, text)
 }
 
 /// The normalized name of a project (PEP 503): lower case, and runs of `-_.` replaced by one dash.
-pub fn normalized(project: &str) -> String {
+pub(super) fn normalized(project: &str) -> String {
     let mut out = String::with_capacity(project.len());
     for char in project.chars() {
         match char {
@@ -107,7 +107,7 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
 }
 
 /// Parses a requirement. A bare URL has the name of its project in the fragment `#egg=`. The error is one sentence.
-pub fn requirement(text: &str) -> Result<Requirement, String> {
+pub(super) fn requirement(text: &str) -> Result<Requirement, String> {
     let nameless = || {
         format!(
             "`{text}` is not a requirement: it must begin with the name of the project, as in `name @ git+https://…`"
@@ -159,7 +159,7 @@ fn leading_name(text: &str) -> Option<&str> {
 
 /// The name of a requirement's target before Pants 2.26: runs of characters other than letters, digits and dots are
 /// replaced by one dash.
-pub fn safe_name(name: &str) -> String {
+pub(super) fn safe_name(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for char in name.chars() {
         match char {
@@ -217,7 +217,7 @@ fn pep_621(table: &Table, parsed: &mut Parsed) {
 }
 
 /// The value at a path of keys.
-pub fn at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
+pub(super) fn at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     let mut value = table.get(*first)?;
     for key in rest {
@@ -233,7 +233,7 @@ fn add_list(list: Option<&Value>, parsed: &mut Parsed) {
 }
 
 /// Adds one requirement.
-pub fn add(text: &str, parsed: &mut Parsed) {
+pub(super) fn add(text: &str, parsed: &mut Parsed) {
     match requirement(text.trim()) {
         Ok(requirement) => parsed.requirements.push(requirement),
         Err(why) => parsed.refused.push((Place { line: 1, column: 1 }, why)),

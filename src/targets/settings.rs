@@ -19,7 +19,7 @@ const NEWEST_PANTS: &str = "2.34.0";
 
 /// Typed options for loading. Fields are named after their options.
 #[derive(Clone, Debug)]
-pub struct LoadSettings {
+pub(super) struct LoadSettings {
     pub pants_ignore: Vec<String>,
     pub use_gitignore: bool,
     pub build_patterns: Vec<String>,
@@ -42,7 +42,7 @@ pub struct LoadSettings {
 
 impl LoadSettings {
     /// Reads the options. `root` is the build root, which directory options may be below.
-    pub fn from_config(config: &Config, root: &Path) -> LoadSettings {
+    pub(super) fn from_config(config: &Config, root: &Path) -> LoadSettings {
         let (global, python) = (GlobalSettings::parse(config), PythonSettings::parse(config));
         let mut pants_ignore = global.pants_ignore;
         // Regardless of the setting, outputs of Waders and files of git are not sources.
@@ -75,23 +75,23 @@ impl LoadSettings {
     }
 
     /// The release of Pants that the repository is for. If it is not set, the newest one that Waders knows.
-    pub fn pants_version_or_newest(&self) -> &str {
+    pub(super) fn pants_version_or_newest(&self) -> &str {
         self.pants_version.as_deref().unwrap_or(NEWEST_PANTS)
     }
 
     /// Whether targets of requirements have the project names as written. Before Pants 2.26, underscores became dashes.
-    pub fn uses_written_names(&self) -> bool {
+    pub(super) fn uses_written_names(&self) -> bool {
         is_release_at_least(self.pants_version.as_deref(), (2, 26))
     }
 
     /// Whether the defaults of a target type apply to generated targets. Before Pants 2.21, only the defaults of the
     /// generator applied.
-    pub fn applies_defaults_to_generated(&self) -> bool {
+    pub(super) fn applies_defaults_to_generated(&self) -> bool {
         is_release_at_least(self.pants_version.as_deref(), (2, 21))
     }
 
     /// The lockfile of a resolve, if lockfiles are targets.
-    pub fn lockfile_of(&self, resolve: &str) -> Option<&str> {
+    pub(super) fn lockfile_of(&self, resolve: &str) -> Option<&str> {
         self.resolves.get(resolve).filter(|_| self.lockfile_targets).map(String::as_str)
     }
 }

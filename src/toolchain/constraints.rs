@@ -62,14 +62,14 @@ impl Constraints {
 
 /// Selects one of the offered versions: the lowest minor version that satisfies the constraints, and its highest patch
 /// version. `None` if no version satisfies them.
-pub fn select_version<'v>(constraints: &Constraints, versions: &'v [String]) -> Option<&'v String> {
+pub(super) fn select_version<'v>(constraints: &Constraints, versions: &'v [String]) -> Option<&'v String> {
     let allowed = versions.iter().filter(|version| constraints.allows(version));
     let parsed = allowed.filter_map(|text| Some((Version::from_str(text).ok()?, text)));
     parsed.min_by_key(|(version, _)| (minor(version), Reverse(version.clone()))).map(|(_, text)| text)
 }
 
 /// The error if no offer satisfies the constraints.
-pub fn no_interpreter(constraints: &Constraints, offers: &[Offer]) -> Error {
+pub(super) fn no_interpreter(constraints: &Constraints, offers: &[Offer]) -> Error {
     Error::NoInterpreter { constraints: constraints.key(), offered: describe(offers) }
 }
 

@@ -8,10 +8,10 @@ use crate::base::{Digest, RelPath};
 use crate::store::{Entry, Store};
 
 /// The loader's default directories (ld.so(8)), relative to the root of a system tree.
-pub const DIRS: [&str; 4] = ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib"];
+pub(super) const DIRS: [&str; 4] = ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib"];
 
 /// The libraries of a system tree; each is parsed once.
-pub struct Libraries<'s> {
+pub(super) struct Libraries<'s> {
     store: &'s Store,
     /// The system tree.
     tree: Digest,
@@ -21,17 +21,17 @@ pub struct Libraries<'s> {
 
 impl<'s> Libraries<'s> {
     /// Reads nothing yet. `tree` is the system tree.
-    pub fn new(store: &'s Store, tree: Digest) -> Libraries<'s> {
+    pub(super) fn new(store: &'s Store, tree: Digest) -> Libraries<'s> {
         Libraries { store, tree, cache: RefCell::default() }
     }
 
     /// True if the system tree has a library of this name.
-    pub fn has(&self, library: &str) -> Result<bool, Error> {
+    pub(super) fn has(&self, library: &str) -> Result<bool, Error> {
         Ok(self.look_up(library)?.is_some())
     }
 
     /// Checks that the libraries of the system tree define every symbol version that `file` requires.
-    pub fn check(&self, file: &str, dynamic: &elf::Dynamic) -> Result<(), Error> {
+    pub(super) fn check(&self, file: &str, dynamic: &elf::Dynamic) -> Result<(), Error> {
         for (library, versions) in &dynamic.versions_needed {
             let Some(offered) = self.look_up(library)? else { continue };
             let missing: Vec<&str> = versions

@@ -4,18 +4,18 @@
 use crate::base::{RelPath, sandbox_paths};
 
 /// The mount point of a minor version: `/toolchain/python3.12` for `3.12`.
-pub fn mount_point(minor: &str) -> String {
+pub(super) fn mount_point(minor: &str) -> String {
     format!("{}/python{minor}", sandbox_paths::TOOLCHAIN)
 }
 
 /// The minor version of a full version: `3.12` for `3.12.1`.
-pub fn minor(version: &str) -> String {
+pub(super) fn minor(version: &str) -> String {
     version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
 }
 
 /// True if a toolchain contains this path of a prefix. Excluded are installed packages, which come from lockfiles; bytecode
 /// caches, which are compiled by steps; the interpreter's own tests; modules that need a display; and static libraries.
-pub fn is_needed(path: &RelPath, minor: &str) -> bool {
+pub(super) fn is_needed(path: &RelPath, minor: &str) -> bool {
     let parts: Vec<&str> = path.components().collect();
     let python = format!("python{minor}");
     if parts.contains(&"__pycache__") || matches!(path.extension(), Some("a" | "pyc" | "pyo" | "exe")) {

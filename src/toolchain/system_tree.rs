@@ -40,14 +40,14 @@ const LINKS: [(&str, &str); 8] = [
 
 const CERTIFICATES: &str = "usr/share/ca-certificates";
 /// The bundle of trusted certificates at the path where programs search for it.
-pub const CA_BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
+pub(super) const CA_BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
 const CERTIFICATE_LINKS: [(&str, &str); 2] = [
     ("usr/lib/ssl/certs", "../../../etc/ssl/certs"),
     ("usr/lib/ssl/cert.pem", "../../../etc/ssl/certs/ca-certificates.crt"),
 ];
 
 /// Composes the system tree from packages: pairs of a name and the unpacked tree. Adds only files to `store`.
-pub fn compose(store: &Store, packages: Vec<(String, Tree)>) -> Result<Tree, Error> {
+pub(super) fn compose(store: &Store, packages: Vec<(String, Tree)>) -> Result<Tree, Error> {
     let mut tree = merge_packages(packages)?;
     let mut added = Vec::new();
     for (link, target) in LINKS {

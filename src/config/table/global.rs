@@ -6,7 +6,7 @@ use super::entry::{
 };
 
 /// The scope `GLOBAL`.
-pub const SCOPES: &[Scope] = &[global("Options that every goal shares.", USED), global("", ACCEPTED)];
+pub(super) const SCOPES: &[Scope] = &[global("Options that every goal shares.", USED), global("", ACCEPTED)];
 
 const LEVELS: &[&str] = &["trace", "debug", "info", "warn", "error"];
 const POLICIES: &[&str] = &["warn", "error", "ignore"];

@@ -6,7 +6,7 @@ use super::entry::{
 };
 
 /// Goals and selection.
-pub const SCOPES: &[Scope] = &[
+pub(super) const SCOPES: &[Scope] = &[
     goal(
         "list",
         "List targets.",

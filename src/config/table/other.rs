@@ -4,7 +4,7 @@ use super::entry::Kind::{Bool, Dict, Text, Texts};
 use super::entry::{Entry, Scope, accepted, dict, inert, off, on, subsystem, text, text_or, texts, texts_or, words};
 
 /// Sections of other backends.
-pub const SCOPES: &[Scope] = &[
+pub(super) const SCOPES: &[Scope] = &[
     subsystem("docker", "Docker images.", DOCKER),
     subsystem("dockerfile-parser", "The parser of Dockerfiles.", PARSER),
     subsystem("shell-setup", "Shell sources.", SHELL),

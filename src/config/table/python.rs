@@ -6,7 +6,7 @@ use super::entry::{
 };
 
 /// Sections for Python.
-pub const SCOPES: &[Scope] = &[
+pub(super) const SCOPES: &[Scope] = &[
     subsystem("python", "Python interpreters and resolves.", PYTHON),
     subsystem("python-infer", "Inference of dependencies from Python sources.", INFER),
     subsystem(

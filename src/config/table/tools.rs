@@ -6,7 +6,7 @@ use super::entry::{
 };
 
 /// The options of every tool.
-pub const EVERY_TOOL: &[Entry] = &[
+pub(super) const EVERY_TOOL: &[Entry] = &[
     off("skip", "Do not run this tool."),
     words("args", "Arguments for the tool."),
     text("config", "The settings file of the tool."),
@@ -27,7 +27,7 @@ pub const EVERY_TOOL: &[Entry] = &[
 ];
 
 /// Sections of tools.
-pub const SCOPES: &[Scope] = &[
+pub(super) const SCOPES: &[Scope] = &[
     tool(
         "pytest",
         "The test runner for Python.",

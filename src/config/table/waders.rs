@@ -3,7 +3,7 @@
 use super::entry::{Entry, Scope, choice, dict, global, integer, off, size, subsystem, text, texts, texts_or};
 
 /// Sections that are specific to Waders.
-pub const SCOPES: &[Scope] = &[
+pub(super) const SCOPES: &[Scope] = &[
     subsystem("system", "The system tree, which is mounted in every sandbox as `/usr`.", SYSTEM),
     subsystem(
         "toolchain",

@@ -5,7 +5,7 @@ use crate::prepare::tool_packages::describe_origin;
 use crate::session::Session;
 
 /// A hint about a plugin that mypy could not import, if there is one.
-pub fn advice(session: &Session, results: &CallResults) -> Option<String> {
+pub(super) fn advice(session: &Session, results: &CallResults) -> Option<String> {
     let mypy = results.tools.get("mypy")?;
     let plugin = mypy.runs.iter().find_map(|run| missing_plugin(&run.stderr))?;
     Some(format!("hint: add the distribution that provides `{plugin}` to {}", describe_origin(session, "mypy")))

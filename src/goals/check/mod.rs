@@ -16,7 +16,7 @@ use crate::session::{Session, Verdict, selection};
 use crate::tools::Kind;
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let enabled = enabled_calls(session.config(), "check", &[Kind::Checker])?;
     let CheckSettings { force, verify } = CheckSettings::parse(session.config());
     let CallOutcomes { calls, outcomes, .. } = match verify {

@@ -13,7 +13,7 @@ use crate::session::{Session, Verdict, failure};
 
 /// Good if both runs have the same findings; differences are reported. `from_nothing` are the outcomes without incremental
 /// state, which have already replaced those in the cache.
-pub fn verify(
+pub(super) fn verify(
     session: &mut Session,
     calls: &[PlannedCall],
     outcomes: &Results,

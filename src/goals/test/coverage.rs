@@ -19,7 +19,7 @@ use crate::session::{self, Session, execute};
 use crate::store::{Node, Store, Tree};
 
 /// Writes the reports and prints their paths. False if coverage is below `fail_under`.
-pub fn report(
+pub(super) fn report(
     session: &mut Session,
     coverage: &Coverage,
     tests: &[PlannedTest],

@@ -22,7 +22,7 @@ use crate::session::reuse::reused_or;
 use crate::session::{Session, Verdict, execute};
 
 /// Runs the goal.
-pub fn run(session: &mut Session) -> Result<Verdict, Error> {
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let debug = TestSettings::parse(session.config()).debug;
     let done = match debug {
         // The result depends on what the user types.

@@ -19,7 +19,7 @@ use crate::targets::{Address, Target, TargetGraph};
 const MAX_NOTES: usize = 5;
 
 /// Adds notes to the results of failed tests. `tests` and `results` have the same order.
-pub fn add(session: &mut Session, tests: &[PlannedTest], results: &mut [TestResult]) -> Result<(), Error> {
+pub(super) fn add(session: &mut Session, tests: &[PlannedTest], results: &mut [TestResult]) -> Result<(), Error> {
     for (test, result) in tests.iter().zip(results) {
         let missing = match result.has_failed() && !result.was_not_run() {
             true => missing::find(&[result.stdout.as_str(), &result.stderr].join("\n")),

@@ -14,7 +14,11 @@ use crate::session::{Session, Verdict};
 use crate::store::{Node, Store};
 
 /// Reads the results, in the order of the tests.
-pub fn results(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<Vec<TestResult>, Error> {
+pub(super) fn results(
+    session: &mut Session,
+    tests: &[PlannedTest],
+    outcomes: &Results,
+) -> Result<Vec<TestResult>, Error> {
     let store = session.services.open_store()?;
     let settings = TestSettings::parse(session.config());
     let output = OutputMode::parse(&settings.output);
@@ -67,7 +71,7 @@ fn too_large(store: &Store, report: Digest, size_bytes: u64) -> Result<String, E
 
 /// Good, or bad with the exit code of the worst test. If every failed test did not run, and for the same kind of reason, that
 /// kind is the verdict.
-pub fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
+pub(super) fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
     let failures: Vec<Failure> = tests.iter().filter_map(|test| failure::ran(&test.step, outcomes).err()).collect();
     let failed = results.iter().filter(|result| result.has_failed()).count();
     match failure::common_kind(&failures) {
@@ -77,7 +81,7 @@ pub fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[TestResult]
 }
 
 /// Writes JUnit files, if `[test] report` asks for them.
-pub fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Error> {
+pub(super) fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Error> {
     let settings = TestSettings::parse(session.config());
     match settings.report {
         true => Ok(junit::write(&session.context.output_path(&settings.report_dir), results)?),
@@ -86,7 +90,7 @@ pub fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Er
 }
 
 /// Copies what tests wrote to `extra-output/` to `dist/test/<address>/`.
-pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<(), Error> {
+pub(super) fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes: &Results) -> Result<(), Error> {
     let store = session.services.open_store()?;
     let extra = RelPath::parse(EXTRA_OUTPUT).expect("the path is clean");
     for test in tests {
@@ -103,7 +107,7 @@ pub fn keep_extra_output(session: &mut Session, tests: &[PlannedTest], outcomes:
 }
 
 /// Prints what the terminal did not show: why tests were not run, or were ended.
-pub fn print_debugged(session: &Session, results: &[TestResult]) {
+pub(super) fn print_debugged(session: &Session, results: &[TestResult]) {
     for result in results.iter().filter(|result| !result.was_not_run()) {
         if !matches!(result.status, Status::Passed | Status::Skipped | Status::Failed(_)) {
             session.ui.summary(&format!("{} failed ({})", result.name, result.status.reason()));
@@ -115,7 +119,7 @@ pub fn print_debugged(session: &Session, results: &[TestResult]) {
 }
 
 /// Prints the output of tests, a line for each test, and the totals.
-pub fn print(session: &Session, results: &[TestResult]) {
+pub(super) fn print(session: &Session, results: &[TestResult]) {
     let colour = session.ui.terminal.colour;
     let settings = TestSettings::parse(session.config());
     let output = OutputMode::parse(&settings.output);
@@ -137,7 +141,7 @@ pub fn print(session: &Session, results: &[TestResult]) {
 }
 
 /// Prints results as JSON, if that is asked for.
-pub fn print_json(session: &Session, results: &[TestResult], verdict: Verdict) -> Result<(), Error> {
+pub(super) fn print_json(session: &Session, results: &[TestResult], verdict: Verdict) -> Result<(), Error> {
     match TestSettings::parse(session.config()).json {
         true => Ok(session.ui.print(&json::render_tests(results, session.exit_code(verdict)))?),
         false => Ok(()),

@@ -16,7 +16,7 @@ use crate::tracked::Observation;
 
 /// One process.
 #[derive(Serialize, Deserialize)]
-pub struct StoredTest {
+pub(super) struct StoredTest {
     names: Vec<String>,
     files: Vec<String>,
     timeout: Option<Duration>,

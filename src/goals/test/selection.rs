@@ -7,14 +7,14 @@ use crate::targets::kind;
 use crate::targets::{Address, Target};
 
 /// The selected tests.
-pub struct Selection {
+pub(super) struct Selection {
     pub tests: Vec<Address>,
     /// Whether the command line names targets or files, so that finding no tests is worth a warning.
     pub was_named: bool,
 }
 
 /// Finds the selected tests, sorted.
-pub fn tests(session: &mut Session) -> Result<Selection, Error> {
+pub(super) fn tests(session: &mut Session) -> Result<Selection, Error> {
     let graph = session.load_graph()?;
     let selected = session.select()?;
     let shard = TestSettings::parse(session.config()).shard.as_deref().map(Shard::parse).transpose()?;

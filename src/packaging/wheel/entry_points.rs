@@ -4,7 +4,7 @@ use super::Refusal;
 
 /// A script to be written as `bin/<name>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
+pub(super) struct Script {
     /// The file name.
     pub name: String,
     module: String,
@@ -12,7 +12,7 @@ pub struct Script {
 }
 
 /// The entries of `console_scripts` and `gui_scripts`, in the order of the file.
-pub fn scripts(text: &str) -> Result<Vec<Script>, Refusal> {
+pub(super) fn scripts(text: &str) -> Result<Vec<Script>, Refusal> {
     let mut scripts = Vec::new();
     let mut in_scripts = false;
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])) {
@@ -27,7 +27,7 @@ pub fn scripts(text: &str) -> Result<Vec<Script>, Refusal> {
 
 impl Script {
     /// The text of the script. Module and attribute were validated by `scripts`, so the text contains nothing but a call.
-    pub fn text(&self, python: &str) -> String {
+    pub(super) fn text(&self, python: &str) -> String {
         let (module, attribute) = (&self.module, &self.attribute);
         let first = attribute.split('.').next().unwrap_or_default();
         format!(

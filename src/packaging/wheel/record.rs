@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use super::Refusal;
 
 /// The rows of a wheel's RECORD that have not been checked yet.
-pub struct Record {
+pub(super) struct Record {
     rows: BTreeMap<String, Row>,
 }
 
@@ -20,7 +20,7 @@ struct Row {
 
 impl Record {
     /// Parses the text of RECORD.
-    pub fn parse(text: &str) -> Result<Record, Refusal> {
+    pub(super) fn parse(text: &str) -> Result<Record, Refusal> {
         let mut rows = BTreeMap::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let refuse = |why: &str| Refusal::Record(format!("line {} of RECORD {why}", index + 1));
@@ -35,12 +35,12 @@ impl Record {
     }
 
     /// Whether an unchecked row lists this path.
-    pub fn lists(&self, path: &str) -> bool {
+    pub(super) fn lists(&self, path: &str) -> bool {
         self.rows.contains_key(path)
     }
 
     /// Checks one file of the wheel and removes its row. RECORD and its signatures cannot contain their own hashes.
-    pub fn check(&mut self, path: &str, dist_info: &str, content: &[u8]) -> Result<(), Refusal> {
+    pub(super) fn check(&mut self, path: &str, dist_info: &str, content: &[u8]) -> Result<(), Refusal> {
         let row = self.rows.remove(path);
         if is_record_itself(path, dist_info) {
             return Ok(());
@@ -66,7 +66,7 @@ impl Record {
     }
 
     /// Fails if a listed file is missing from the wheel. The error contains the path of the file.
-    pub fn finish(self, dist_info: &str) -> Result<(), (String, Refusal)> {
+    pub(super) fn finish(self, dist_info: &str) -> Result<(), (String, Refusal)> {
         let missing = self.rows.into_keys().find(|path| !is_record_itself(path, dist_info));
         match missing {
             Some(path) => Err((path, Refusal::Record("the file is listed, but missing from the wheel".to_owned()))),
@@ -76,17 +76,17 @@ impl Record {
 }
 
 /// A line of an installed package's RECORD.
-pub fn row(path: &str, content: &[u8]) -> String {
+pub(super) fn row(path: &str, content: &[u8]) -> String {
     format!("{},sha256={},{}\n", quoted(path), base64(&Sha256::digest(content)), content.len())
 }
 
 /// The line for RECORD itself.
-pub fn row_without_hash(path: &str) -> String {
+pub(super) fn row_without_hash(path: &str) -> String {
     format!("{},,\n", quoted(path))
 }
 
 /// Whether a path is that of RECORD or of a signature of it.
-pub fn is_record_itself(path: &str, dist_info: &str) -> bool {
+pub(super) fn is_record_itself(path: &str, dist_info: &str) -> bool {
     let name = path.strip_prefix(dist_info).and_then(|rest| rest.strip_prefix('/'));
     name.is_some_and(|name| matches!(name, "RECORD" | "RECORD.jws" | "RECORD.p7s"))
 }

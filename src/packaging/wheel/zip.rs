@@ -45,7 +45,7 @@ impl Default for Limits {
 
 /// A member of a zip file.
 #[derive(Clone, Debug)]
-pub struct Member {
+pub(super) struct Member {
     /// The path; that of a directory ends with `/`.
     pub name: String,
     /// Whether the member is a directory.
@@ -64,10 +64,10 @@ pub struct Member {
 }
 
 /// A refusal, and the member that it is about, if any.
-pub type Fault = (Option<String>, Refusal);
+pub(super) type Fault = (Option<String>, Refusal);
 
 /// Reads and verifies the headers of all members. They are returned in the order of the central directory.
-pub fn members(file: &mut (impl Read + Seek), limits: &Limits) -> Result<Vec<Member>, Fault> {
+pub(super) fn members(file: &mut (impl Read + Seek), limits: &Limits) -> Result<Vec<Member>, Fault> {
     let file_bytes = file.seek(SeekFrom::End(0)).map_err(unread)?;
     let end = end_record(file, file_bytes)?;
     if end.members > limits.members {
@@ -93,7 +93,7 @@ pub fn members(file: &mut (impl Read + Seek), limits: &Limits) -> Result<Vec<Mem
 }
 
 /// The unpacked contents of a member. Size and checksum are verified.
-pub fn content(file: &mut (impl Read + Seek), member: &Member) -> Result<Vec<u8>, Fault> {
+pub(super) fn content(file: &mut (impl Read + Seek), member: &Member) -> Result<Vec<u8>, Fault> {
     let fail = |refusal| (Some(member.name.clone()), refusal);
     let packed = read_at(file, member.data_at, member.compressed_bytes)?;
     let content = if member.deflated {

@@ -22,7 +22,7 @@ use crate::targets::{self, Address, Target, TargetGraph};
 use crate::tools::Partition;
 
 /// What batches need of the repository. Dependencies are inferred only if some call needs them: that reads all sources.
-pub struct RepositoryInputs {
+pub(super) struct RepositoryInputs {
     graph: Arc<TargetGraph>,
     dependencies: Option<Arc<Dependencies>>,
     settings: inference::InferenceSettings,
@@ -31,7 +31,7 @@ pub struct RepositoryInputs {
 
 impl RepositoryInputs {
     /// Loads what these calls need.
-    pub fn load(session: &mut Session, calls: &[PartitionedCall]) -> Result<RepositoryInputs, Error> {
+    pub(super) fn load(session: &mut Session, calls: &[PartitionedCall]) -> Result<RepositoryInputs, Error> {
         let config = session.config();
         let needs = |call: &PartitionedCall| {
             let has_files = !call.partitions.by_key.is_empty();
@@ -48,7 +48,7 @@ impl RepositoryInputs {
 }
 
 /// Collects the inputs of the batches of one graph; used by several threads at once.
-pub struct BatchInputs<'r> {
+pub(super) struct BatchInputs<'r> {
     repository: &'r RepositoryInputs,
     store: Arc<Store>,
     sources: Arc<Sources>,
@@ -59,7 +59,7 @@ pub struct BatchInputs<'r> {
 }
 
 /// The input of one process.
-pub struct BatchInput {
+pub(super) struct BatchInput {
     /// All files, those of the batch included. The tree is named; it is written only if the step runs.
     pub tree: Digest,
     /// A digest of all files of the tree that are not in the batch.
@@ -72,7 +72,7 @@ pub struct BatchInput {
 
 impl<'r> BatchInputs<'r> {
     /// Nothing is collected yet.
-    pub fn new(session: &mut Session, repository: &'r RepositoryInputs) -> Result<BatchInputs<'r>, Error> {
+    pub(super) fn new(session: &mut Session, repository: &'r RepositoryInputs) -> Result<BatchInputs<'r>, Error> {
         let RepositoryInputs { graph, dependencies, settings, roots } = repository;
         let closures = dependencies.as_deref().map(|dependencies| Closures::new(graph, dependencies, settings, roots));
         let (store, sources) = (session.services.open_store()?, session.services.open_sources()?);
@@ -82,7 +82,7 @@ impl<'r> BatchInputs<'r> {
     }
 
     /// The input of a process of the call that works on the files `own` of these targets.
-    pub fn collect(
+    pub(super) fn collect(
         &self,
         config: &Config,
         enabled: &EnabledCall,
@@ -117,7 +117,7 @@ impl<'r> BatchInputs<'r> {
     }
 
     /// The files, grouped by the settings file that applies to them if a process of the tool uses only one.
-    pub fn group_by_settings(
+    pub(super) fn group_by_settings(
         &self,
         config: &Config,
         enabled: &EnabledCall,

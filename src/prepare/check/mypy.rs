@@ -45,7 +45,7 @@ const EXTRA_STUBS: &str = "mypy-stubs";
 
 /// Plugins that are part of the repository.
 #[derive(Default)]
-pub struct Plugins {
+pub(super) struct Plugins {
     /// The closure of their sources.
     pub files: Vec<RelPath>,
     /// The requirements of that closure.
@@ -59,13 +59,13 @@ fn state_inputs(settings: &[String], plugins: Digest, named: &[RelPath]) -> Dige
 }
 
 /// The value for checkers other than mypy.
-pub fn none() -> Mypy {
+pub(super) fn none() -> Mypy {
     Mypy { python_version: None, plugin_roots: Vec::new(), incremental: false, state_inputs: Digest::of(b"") }
 }
 
 impl CheckPlanner<'_, '_> {
     /// What mypy is given besides sources and images. `settings` are its settings files, `files` what it checks.
-    pub fn plan_mypy(
+    pub(super) fn plan_mypy(
         &mut self,
         checker: &EnabledCall,
         constraints: &[String],
@@ -117,7 +117,7 @@ fn read_settings(session: &Session, settings: &BTreeSet<RelPath>) -> Result<Vec<
 }
 
 /// The targets that `source_plugins` names, and what the generators among them generate.
-pub fn source_plugins(session: &mut Session, scope: &str) -> Result<Vec<Address>, Error> {
+pub(super) fn source_plugins(session: &mut Session, scope: &str) -> Result<Vec<Address>, Error> {
     let graph = session.load_graph()?;
     let specs = ToolSettings::parse(session.config(), scope).source_plugins;
     let root = session.build_root().to_string_lossy().into_owned();
@@ -127,7 +127,7 @@ pub fn source_plugins(session: &mut Session, scope: &str) -> Result<Vec<Address>
 }
 
 /// Plans the stubs that `[mypy] extra_type_stubs` asks for. The name under which `requirements_image` finds them, if any.
-pub fn pin_extra_stubs(
+pub(super) fn pin_extra_stubs(
     planner: &mut Planner<'_>,
     tool: &Tool,
     constraints: &[String],

@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::targets::{Address, Target, TargetGraph};
 
 /// Test files that share a process.
-pub struct TestBatch<'a> {
+pub(super) struct TestBatch<'a> {
     /// In the order given, at least one.
     pub targets: Vec<&'a Target>,
     /// The settings of the process, or why these tests may not run.
@@ -17,7 +17,7 @@ pub struct TestBatch<'a> {
 }
 
 /// Batches of these tests, in the order of their first tests.
-pub fn batches<'a>(session: &Session, graph: &'a TargetGraph, tests: &[Address]) -> Vec<TestBatch<'a>> {
+pub(super) fn batches<'a>(session: &Session, graph: &'a TargetGraph, tests: &[Address]) -> Vec<TestBatch<'a>> {
     let defaults = ProcessDefaults::parse(session);
     let targets = tests.iter().filter_map(|address| graph.get(address));
     let with_settings = targets.map(|target| (target, ProcessSettings::parse(&defaults, target)));

@@ -15,7 +15,7 @@ const CONSTANT: [&str; 5] = ["LANG", "LC_CTYPE", "LC_ALL", "SSL_CERT_FILE", "SSL
 
 /// Everything in which the processes of test files may differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProcessSettings {
+pub(super) struct ProcessSettings {
     pub constraints: Vec<String>,
     /// Environment variables that the user sets, by name.
     pub env: BTreeMap<String, String>,
@@ -30,7 +30,7 @@ pub struct ProcessSettings {
 }
 
 /// The options that process settings depend on, parsed once for all targets.
-pub struct ProcessDefaults {
+pub(super) struct ProcessDefaults {
     pub test: TestSettings,
     /// Interpreter constraints of targets without their own.
     constraints: Vec<String>,
@@ -44,7 +44,7 @@ pub struct ProcessDefaults {
 
 impl ProcessDefaults {
     /// Parses the options.
-    pub fn parse(session: &Session) -> ProcessDefaults {
+    pub(super) fn parse(session: &Session) -> ProcessDefaults {
         let (config, caller) = (session.config(), session.environment().vars.clone());
         let test = TestSettings::parse(config);
         // Variables that Pants passes by default, such as `LANG`, have a constant value in every sandbox.
@@ -65,7 +65,7 @@ impl ProcessDefaults {
 
 impl ProcessSettings {
     /// The settings for a target; an error if it has a tag that is not allowed.
-    pub fn parse(defaults: &ProcessDefaults, target: &Target) -> Result<ProcessSettings, Error> {
+    pub(super) fn parse(defaults: &ProcessDefaults, target: &Target) -> Result<ProcessSettings, Error> {
         let tags = strings(target, "tags");
         let is_tagged = |tag: &str| tags.iter().any(|own| own == tag);
         let refuse = |tag| Err(Error::Tag { target: target.address.clone(), tag });

@@ -7,7 +7,7 @@ use crate::targets::parametrize::Parameters;
 
 /// One variant of a parametrized generator, among all its variants.
 #[derive(Clone, Copy)]
-pub struct Variant<'v> {
+pub(super) struct Variant<'v> {
     /// The parameters of this variant.
     pub parameters: &'v Parameters,
     /// All variants, with their fields.
@@ -17,7 +17,7 @@ pub struct Variant<'v> {
 impl Variant<'_> {
     /// The parameters that `overrides` sets to another value for one generated target. `None` if another variant generates
     /// this target: the one that has the overridden value, or the first one if none has it.
-    pub fn overridden(&self, fields: &Fields) -> Option<Parameters> {
+    pub(super) fn overridden(&self, fields: &Fields) -> Option<Parameters> {
         let mut overridden = Parameters::new();
         for field in self.parameters.keys() {
             let same = |(_, other): &&(Parameters, Fields)| other.get(field) == fields.get(field);

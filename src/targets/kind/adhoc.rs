@@ -8,7 +8,7 @@ use super::{FieldGroups, Kind, plain};
 const BACKEND: &str = "pants.backend.experimental.adhoc";
 
 /// The target types of this module.
-pub const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     plain("adhoc_tool", "Runs a program that generates files.", &[TOOL, OUTPUTS, NEWER])
         .without_dependencies()
         .in_backend(BACKEND),

@@ -20,7 +20,7 @@ const SCROOGE: &[&str] = &[
 ];
 
 /// The target types of this module.
-pub const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     single_source("protobuf_source", "A Protocol Buffers file.", PROTOBUF).in_backend(PROTOBUF_PYTHON),
     file_generator("protobuf_sources", "protobuf_source", "A `protobuf_source` for each file.", &["*.proto"])
         .in_backend(PROTOBUF_PYTHON),

@@ -6,7 +6,7 @@ use super::python::RESTARTABLE;
 use super::{FieldGroups, Kind, single_source};
 
 /// The target types of this module.
-pub const KINDS: &[Kind] =
+pub(super) const KINDS: &[Kind] =
     &[Kind { default_sources: &["Dockerfile"], ..single_source("docker_image", "A container image.", IMAGE) }
         .open_ended()
         .in_backend("pants.backend.docker")];

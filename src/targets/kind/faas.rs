@@ -10,7 +10,7 @@ const AWS: &str = "pants.backend.awslambda.python";
 const GOOGLE: &str = "pants.backend.google_cloud_function.python";
 
 /// The target types of this module.
-pub const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     plain("python_aws_lambda_function", "A function for AWS Lambda.", FUNCTION).in_backend(AWS),
     plain("python_aws_lambda_layer", "A layer of dependencies that AWS Lambda functions share.", LAYER).in_backend(AWS),
     plain("python_awslambda", "An older name of `python_aws_lambda_function`.", FUNCTION).in_backend(AWS),

@@ -6,7 +6,7 @@ use super::field::{Field, Shape, field, string, string_list};
 use super::{FieldGroups, Kind, Sources};
 
 /// The target types of this module.
-pub const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     plain("deploy_jar", &[]),
     plain("go_binary", &[]),
     Kind { default_sources: &["go.mod"], ..plain("go_mod", &[]) },

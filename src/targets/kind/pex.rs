@@ -11,7 +11,7 @@ use super::{GenerateFrom, Kind, plain};
 const BACKEND: &str = "pants.backend.python";
 
 /// The target types of this module.
-pub const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     Kind {
         generates_from: GenerateFrom::EntryPoint,
         generates: "pex_binary",

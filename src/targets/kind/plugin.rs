@@ -4,7 +4,7 @@
 use super::{Kind, file_generator, plain};
 
 /// The target types of this module.
-pub const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     file_generator("pack_metadata", "resource", "A `resource` for each metadata file of a pack.", &PACK_METADATA)
         .open_ended(),
     file_generator(

@@ -10,18 +10,19 @@ use super::{FieldGroups, GenerateFrom, Kind, file_generator, plain, single_sourc
 const BACKEND: &str = "pants.backend.python";
 
 /// The field `interpreter_constraints`.
-pub const CONSTRAINTS: Field = string_list(
+pub(super) const CONSTRAINTS: Field = string_list(
     "interpreter_constraints",
     "Python versions that it supports; by default `[python].interpreter_constraints`.",
 );
 /// The field `resolve`.
-pub const RESOLVE: Field = string("resolve", "The resolve of its requirements; by default `[python].default_resolve`.");
+pub(super) const RESOLVE: Field =
+    string("resolve", "The resolve of its requirements; by default `[python].default_resolve`.");
 /// The field `restartable`.
-pub const RESTARTABLE: Field = flag_off("restartable", "`run` may restart the process when its files change.");
+pub(super) const RESTARTABLE: Field = flag_off("restartable", "`run` may restart the process when its files change.");
 const IN_SANDBOX: Field = optional_flag("run_goal_use_sandbox", "`run` uses a copy of the sources in a sandbox.");
 
 /// The target types of this module.
-pub const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     plain("experimental_wrap_as_python_sources", "The outputs of other targets, as Python sources.", WRAP)
         .without_dependencies()
         .in_backend(BACKEND),

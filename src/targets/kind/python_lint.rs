@@ -4,7 +4,7 @@
 use super::field::{Field, skip};
 
 /// One field for each tool, sorted by name.
-pub const SKIPS: &[Field] = &[
+pub(super) const SKIPS: &[Field] = &[
     skip(
         "skip_add_trailing_comma",
         &["pants.backend.experimental.python.lint.add_trailing_comma", "pants.backend.python.lint.add_trailing_comma"],

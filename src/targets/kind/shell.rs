@@ -10,7 +10,7 @@ use super::{FieldGroups, Kind, file_generator, plain, single_source};
 const BACKEND: &str = "pants.backend.shell";
 
 /// The target types of this module.
-pub const KINDS: &[Kind] = &[
+pub(super) const KINDS: &[Kind] = &[
     plain("experimental_run_shell_command", "An older name of `run_shell_command`.", RUN)
         .without_dependencies()
         .in_backend(BACKEND),
@@ -61,25 +61,25 @@ const SHUNIT2: FieldGroups = &[
 
 const LINE: Field = string("command", "The shell command.").required();
 /// The field `timeout`.
-pub const TIMEOUT: Field = field("timeout", Shape::Number, "30", "Timeout in seconds.");
+pub(super) const TIMEOUT: Field = field("timeout", Shape::Number, "30", "Timeout in seconds.");
 /// The field `workdir`.
-pub const WORKDIR: Field = field(
+pub(super) const WORKDIR: Field = field(
     "workdir",
     Shape::String,
     "\".\"",
     "The working directory: `.` is the directory of the BUILD file, `/` the build root.",
 );
 /// The field `log_output`.
-pub const LOG_OUTPUT: Field = flag_off("log_output", "Log the output of the command.");
+pub(super) const LOG_OUTPUT: Field = flag_off("log_output", "Log the output of the command.");
 /// The field `extra_env_vars`.
-pub const EXTRA_ENV_VARS: Field =
+pub(super) const EXTRA_ENV_VARS: Field =
     string_list("extra_env_vars", "Environment variables: `NAME=value`, or `NAME` to copy the value.");
 /// The field `execution_dependencies`.
-pub const EXECUTION: Field = addresses("execution_dependencies", "Targets whose files the command needs.");
+pub(super) const EXECUTION: Field = addresses("execution_dependencies", "Targets whose files the command needs.");
 const TOOLS: Field = empty_string_list("tools", "Programs of this machine that the command needs.");
 
 /// Fields about outputs and programs, common to all types that run commands.
-pub const OUTPUTS: &[Field] = &[
+pub(super) const OUTPUTS: &[Field] = &[
     addresses("output_dependencies", "Dependencies of the targets that use the outputs.").raw(),
     empty_string_list("output_directories", "Directories that the command writes."),
     empty_string_list("output_files", "Files that the command writes."),
@@ -88,7 +88,7 @@ pub const OUTPUTS: &[Field] = &[
 ];
 
 /// Fields of newer Pants versions, whose defaults are not verified. They are shown only if they are set.
-pub const NEWER: &[Field] = &[
+pub(super) const NEWER: &[Field] = &[
     string("cache_scope", "How long the result is cached.").hidden(),
     string_dict("named_caches", "Cache directories that persist between runs.").hidden(),
     string("outputs_match_mode", "Whether all outputs must exist.").hidden(),

@@ -7,7 +7,7 @@ use crate::config::typed::{GlobalSettings, ShellSetupSettings};
 use crate::targets::kind::Kind;
 
 /// One target for all matching files of a directory.
-pub struct DirRule {
+pub(super) struct DirRule {
     /// The target type.
     pub kind: &'static str,
     /// The name of the target. `None` means the name of the directory.
@@ -19,7 +19,7 @@ pub struct DirRule {
 }
 
 /// Globs of file names.
-pub enum FileGlobs {
+pub(super) enum FileGlobs {
     /// The default sources of the target type.
     DefaultSources,
     /// A fixed list.
@@ -29,12 +29,12 @@ pub enum FileGlobs {
 }
 
 /// The rules of one backend. GenerateFrom file counts for the first rule that matches it.
-pub struct RuleFamily {
+pub(super) struct RuleFamily {
     pub backends: &'static [&'static str],
     pub rules: &'static [DirRule],
 }
 
-pub const FAMILIES: &[RuleFamily] = &[
+pub(super) const FAMILIES: &[RuleFamily] = &[
     RuleFamily {
         backends: PYTHON,
         rules: &[
@@ -96,7 +96,7 @@ pub const FAMILIES: &[RuleFamily] = &[
 ];
 
 /// One target for each file whose name matches and whose content satisfies a rule.
-pub struct FileRule {
+pub(super) struct FileRule {
     /// The backends, one of which must be enabled.
     pub backends: &'static [&'static str],
     /// The target type.
@@ -113,7 +113,7 @@ pub struct FileRule {
 
 /// A condition on the content of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum ContentRule {
+pub(super) enum ContentRule {
     /// No condition.
     Anything,
     /// Valid requirements. Invalid ones are reported as a warning.
@@ -124,7 +124,7 @@ pub enum ContentRule {
     ProjectRequirements,
 }
 
-pub const FILE_RULES: &[FileRule] = &[
+pub(super) const FILE_RULES: &[FileRule] = &[
     FileRule {
         backends: PYTHON,
         kind: "resource",
@@ -168,13 +168,13 @@ pub fn is_backend_enabled(config: &Config, backends: &[&str]) -> bool {
 }
 
 impl DirRule {
-    pub fn is_wanted(&self, config: &Config) -> bool {
+    pub(super) fn is_wanted(&self, config: &Config) -> bool {
         // Before Pants 2.25, one option controlled all rules of the shell backend.
         config.flag(self.option.0, self.option.1)
             && (self.option.0 != ShellSetupSettings::SECTION || ShellSetupSettings::parse(config).tailor)
     }
 
-    pub fn globs(&self, config: &Config) -> Result<Globs, crate::base::glob::Error> {
+    pub(super) fn globs(&self, config: &Config) -> Result<Globs, crate::base::glob::Error> {
         match &self.files {
             FileGlobs::DefaultSources => Globs::compile(default_sources(self.kind).iter().copied()),
             FileGlobs::Fixed(globs) => Globs::compile(globs.iter().copied()),
@@ -194,7 +194,7 @@ pub fn options() -> Vec<(&'static str, &'static str)> {
     globs.chain(enabling).collect()
 }
 
-pub fn default_sources(kind: &str) -> &'static [&'static str] {
+pub(super) fn default_sources(kind: &str) -> &'static [&'static str] {
     Kind::find(kind).map_or(&[], |kind| kind.default_sources)
 }
 

@@ -10,7 +10,7 @@ use crate::base::RelPath;
 use crate::build_file::Value;
 
 /// The attributes of a target that patterns match.
-pub struct TargetAttributes<'a> {
+pub(super) struct TargetAttributes<'a> {
     pub kind: &'a str,
     pub name: &'a str,
     pub path: String,
@@ -21,7 +21,7 @@ pub struct TargetAttributes<'a> {
 
 /// One pattern. A target matches if it matches all parts that are set.
 #[derive(Debug)]
-pub struct Pattern {
+pub(super) struct Pattern {
     written: String,
     /// The form that Pants shows.
     pub canonical: String,
@@ -78,7 +78,7 @@ enum Anchor {
 
 impl Pattern {
     /// Parses a pattern. `dir` is the directory of the declaring BUILD file.
-    pub fn read(value: &Value, dir: &RelPath) -> Result<Pattern, String> {
+    pub(super) fn read(value: &Value, dir: &RelPath) -> Result<Pattern, String> {
         let (written, parts) = match value {
             Value::Str(text) => (text.clone(), parse_parts(text)),
             Value::Dict(_) => (format_dict(value), parse_dict(value)?),
@@ -105,7 +105,7 @@ impl Pattern {
     }
 
     /// Whether a target matches. `own` is the directory of the target whose rules these are.
-    pub fn matches(&self, attributes: &TargetAttributes<'_>, own: &RelPath) -> bool {
+    pub(super) fn matches(&self, attributes: &TargetAttributes<'_>, own: &RelPath) -> bool {
         let all = |glob: &Option<Glob>, text| glob.as_ref().is_none_or(|glob| glob.is_match(text));
         all(&self.kind, attributes.kind)
             && all(&self.name, attributes.name)
@@ -239,7 +239,7 @@ fn parse_tags(text: &str) -> Vec<String> {
 }
 
 /// The value of a key in a dict.
-pub fn entry<'v>(dict: &'v Value, key: &str) -> Option<&'v Value> {
+pub(super) fn entry<'v>(dict: &'v Value, key: &str) -> Option<&'v Value> {
     let Value::Dict(pairs) = dict else { return None };
     pairs.iter().find(|(known, _)| known.as_str() == Some(key)).map(|(_, value)| value)
 }

@@ -28,7 +28,7 @@ const SCRIPT_EDGES: [(&str, &str); 1] = [("ca-certificates", "openssl")];
 
 /// The packages to add to `present` (versions by name) for the packages in `wanted`, by name. Of several alternatives, a
 /// present one is preferred, otherwise the first in the index is added.
-pub fn closure<'i, 't>(
+pub(super) fn closure<'i, 't>(
     index: &'i Index<'t>,
     wanted: &[String],
     present: &'i BTreeMap<String, Version>,

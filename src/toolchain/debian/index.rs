@@ -8,14 +8,14 @@ use super::paragraph::{Paragraph, paragraphs};
 use crate::toolchain::Error;
 
 /// The packages of a suite, borrowed from the text of the file.
-pub struct Index<'t> {
+pub(super) struct Index<'t> {
     packages: BTreeMap<&'t str, Package<'t>>,
     /// The packages that provide a virtual package, by its name and in order of preference.
     providers: BTreeMap<&'t str, Vec<Provider<'t>>>,
 }
 
 /// A package of the index.
-pub struct Package<'t> {
+pub(super) struct Package<'t> {
     /// The field `Package`.
     pub name: &'t str,
     /// The field `Version`, which is parsed only for comparisons: see [`Package::version`].
@@ -24,7 +24,7 @@ pub struct Package<'t> {
 }
 
 /// A package that provides a virtual package.
-pub struct Provider<'t> {
+pub(super) struct Provider<'t> {
     /// Its name.
     pub package: &'t str,
     /// The provided version. Without one, the package does not satisfy versioned dependencies (deb-control(5)).
@@ -33,7 +33,7 @@ pub struct Provider<'t> {
 
 impl<'t> Index<'t> {
     /// Parses a `Packages` file.
-    pub fn parse(text: &'t str) -> Result<Index<'t>, Error> {
+    pub(super) fn parse(text: &'t str) -> Result<Index<'t>, Error> {
         let mut packages: BTreeMap<&str, Package<'_>> = BTreeMap::new();
         for fields in paragraphs(text) {
             let Some(name) = fields.get("Package") else { continue };
@@ -50,34 +50,34 @@ impl<'t> Index<'t> {
     }
 
     /// The package of this name.
-    pub fn package(&self, name: &str) -> Option<&Package<'t>> {
+    pub(super) fn package(&self, name: &str) -> Option<&Package<'t>> {
         self.packages.get(name)
     }
 
     /// All packages, sorted by name.
-    pub fn packages(&self) -> impl Iterator<Item = &Package<'t>> {
+    pub(super) fn packages(&self) -> impl Iterator<Item = &Package<'t>> {
         self.packages.values()
     }
 
     /// The providers of a virtual package, in order of preference.
-    pub fn providers(&self, name: &str) -> &[Provider<'t>] {
+    pub(super) fn providers(&self, name: &str) -> &[Provider<'t>] {
         self.providers.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
 impl<'t> Package<'t> {
     /// The parsed version.
-    pub fn version(&self) -> Result<Version, Error> {
+    pub(super) fn version(&self) -> Result<Version, Error> {
         self.version_text.parse().map_err(|_| malformed(self.name, "Version"))
     }
 
     /// The value of a field; empty if it is missing.
-    pub fn field(&self, name: &str) -> &'t str {
+    pub(super) fn field(&self, name: &str) -> &'t str {
         self.fields.get(name).unwrap_or_default()
     }
 
     /// The value of a mandatory field; an error if it is missing or empty.
-    pub fn require(&self, name: &'static str) -> Result<&'t str, Error> {
+    pub(super) fn require(&self, name: &'static str) -> Result<&'t str, Error> {
         self.fields.get(name).filter(|value| !value.is_empty()).ok_or_else(|| malformed(self.name, name))
     }
 
@@ -90,7 +90,7 @@ impl<'t> Package<'t> {
 }
 
 /// The error about a field that is missing or invalid.
-pub fn malformed(package: &str, field: &str) -> Error {
+pub(super) fn malformed(package: &str, field: &str) -> Error {
     Error::Index { why: format!("missing or invalid field `{field}` of package `{package}`") }
 }
 

@@ -3,12 +3,12 @@
 
 /// A paragraph. A lookup scans its lines, since a paragraph is short and read once.
 #[derive(Clone, Copy, Debug)]
-pub struct Paragraph<'t> {
+pub(super) struct Paragraph<'t> {
     text: &'t str,
 }
 
 /// The paragraphs of a text, which are separated by empty lines.
-pub fn paragraphs(text: &str) -> impl Iterator<Item = Paragraph<'_>> {
+pub(super) fn paragraphs(text: &str) -> impl Iterator<Item = Paragraph<'_>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         rest = rest.trim_start_matches(['\n', '\r']);
@@ -24,12 +24,12 @@ pub fn paragraphs(text: &str) -> impl Iterator<Item = Paragraph<'_>> {
 
 impl<'t> Paragraph<'t> {
     /// The value of a field, including its continuation lines.
-    pub fn get(&self, name: &str) -> Option<&'t str> {
+    pub(super) fn get(&self, name: &str) -> Option<&'t str> {
         self.find(|found| found == name)
     }
 
     /// Like [`Paragraph::get`], but ignores the case of the name.
-    pub fn get_any_case(&self, name: &str) -> Option<&'t str> {
+    pub(super) fn get_any_case(&self, name: &str) -> Option<&'t str> {
         self.find(|found| found.eq_ignore_ascii_case(name))
     }
 

@@ -4,14 +4,14 @@ use debversion::Version;
 
 /// A dependency such as `a (>= 1) | b`, which any of its alternatives satisfies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Relation<'t> {
+pub(super) struct Relation<'t> {
     /// In order of preference.
     pub alternatives: Vec<Alternative<'t>>,
 }
 
 /// A package, optionally with a condition on its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alternative<'t> {
+pub(super) struct Alternative<'t> {
     /// The name of a package or virtual package.
     pub package: &'t str,
     /// Parsed only for comparisons, since an index has about 100,000 of them and few are compared.
@@ -20,7 +20,7 @@ pub struct Alternative<'t> {
 
 /// A comparison of versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
+pub(super) enum Operator {
     /// `<<`
     Before,
     /// `<=`
@@ -35,7 +35,7 @@ pub enum Operator {
 
 impl Alternative<'_> {
     /// True if this version satisfies the condition.
-    pub fn allows(&self, version: &Version) -> bool {
+    pub(super) fn allows(&self, version: &Version) -> bool {
         let Some((operator, wanted)) = self.version else { return true };
         let Ok(wanted) = wanted.parse::<Version>() else { return false };
         match operator {
@@ -49,7 +49,7 @@ impl Alternative<'_> {
 }
 
 /// Parses a whole field; the error is the invalid part.
-pub fn relations(field: &str) -> Result<Vec<Relation<'_>>, String> {
+pub(super) fn relations(field: &str) -> Result<Vec<Relation<'_>>, String> {
     let parts = field.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| {

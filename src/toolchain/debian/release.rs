@@ -12,7 +12,7 @@ use crate::toolchain::Error;
 
 /// The verified content of the head.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Release {
+pub(super) struct Release {
     /// The name of the release, such as `bookworm`, even if the suite is configured as `stable`.
     pub codename: String,
     /// The version of the release, such as `12.15`; may be empty.
@@ -22,7 +22,7 @@ pub struct Release {
 }
 
 /// The keys in a keyring file, binary or armoured. Keys of unsupported types are ignored.
-pub fn keys(keyring: &[u8]) -> Result<Vec<SignedPublicKey>, String> {
+pub(super) fn keys(keyring: &[u8]) -> Result<Vec<SignedPublicKey>, String> {
     let (found, _) = PublicOrSecret::from_reader_many(keyring).map_err(|error| error.to_string())?;
     let keys = found.filter_map(|key| match key {
         Ok(PublicOrSecret::Public(key)) => Some(key),
@@ -32,7 +32,7 @@ pub fn keys(keyring: &[u8]) -> Result<Vec<SignedPublicKey>, String> {
 }
 
 /// Verifies that one of the keys, or a signing subkey bound to it, signed the text, and parses it.
-pub fn verify(in_release: &[u8], keys: &[SignedPublicKey]) -> Result<Release, Error> {
+pub(super) fn verify(in_release: &[u8], keys: &[SignedPublicKey]) -> Result<Release, Error> {
     let refuse = |why: String| Error::Signature { why };
     let text = std::str::from_utf8(in_release).map_err(|error| refuse(error.to_string()))?;
     let (message, _) = CleartextSignedMessage::from_string(text).map_err(|error| refuse(error.to_string()))?;
