@@ -13,7 +13,7 @@ use crate::targets::missing::{self, MissingTarget, SearchResult, append_targets}
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
-    if !selection::says_what(session)? {
+    if !selection::has_selection(session)? {
         session.ui.warn_with_hint("no files specified; nothing to do", "`tailor ::` works on the whole repository");
         return Ok(Verdict::Good);
     }

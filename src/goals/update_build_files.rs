@@ -29,7 +29,7 @@ type Updates = BTreeMap<RelPath, Update>;
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
-    if !selection::says_what(session)? {
+    if !selection::has_selection(session)? {
         let hint = "`update-build-files ::` works on the whole repository";
         session.ui.warn_with_hint("no files specified; nothing to do", hint);
         return Ok(Verdict::Good);

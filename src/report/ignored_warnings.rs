@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_regular_expression_matches_anywhere() {
-        check("$regex$un.nown$", Severity::Warning, "`a` is unknown", true);
+        check("$regex$unkn.wn$", Severity::Warning, "`a` is unknown", true);
         check("$regex$^un", Severity::Warning, "`a` is unknown", false);
         assert!(IgnoredWarnings::parse(&["$regex$(".to_owned()]).is_err());
     }

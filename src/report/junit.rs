@@ -187,7 +187,7 @@ mod tests {
     fn a_failed_process_is_an_error_also_if_the_report_shows_only_success() {
         let error = r#"<error message="exceeded its timeout of 5.0 seconds" type="timed-out"/>"#;
         let case = r#"<testcase name="a:t" classname="waders" time="1.234" file="a/a_test.py">"#;
-        for junit in [GREEN, "<testsuites><testsuite><testca"] {
+        for junit in [GREEN, "<testsuites><testsuite><testcase"] {
             let slow = with_junit(Status::TimedOut { after: Duration::from_secs(5) }, junit);
             let text = String::from_utf8(xml(&slow)).unwrap();
             assert!(text.contains(error) && text.contains(case), "{text}");

@@ -25,7 +25,7 @@ pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
             with_dependents(session, &graph, &files)?
         }
         None => {
-            tell_broken(session, &graph, &specs)?;
+            report_broken_directories(session, &graph, &specs)?;
             let specs = matching(session, &graph, specs)?;
             let root = session.build_root().to_string_lossy();
             targets::select(&graph, &specs, &session.context.cwd()?, &root)?
@@ -56,7 +56,7 @@ fn matching(session: &Session, graph: &TargetGraph, specs: Vec<String>) -> Resul
 }
 
 /// Reports load errors in the directories of the specs first, since they explain why a spec matches nothing.
-fn tell_broken(session: &mut Session, graph: &TargetGraph, specs: &[String]) -> Result<(), Error> {
+fn report_broken_directories(session: &mut Session, graph: &TargetGraph, specs: &[String]) -> Result<(), Error> {
     let root = session.build_root().to_string_lossy().into_owned();
     let cwd = session.context.cwd()?;
     session.report_load_errors(|broken| targets::select::is_affected_by(graph, specs, &cwd, &root, broken));
@@ -70,7 +70,7 @@ pub fn selected_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
     let specs = specs(session)?;
     let settings = ChangedSettings::parse(session.config());
     let Some(change) = change(&settings) else {
-        tell_broken(session, &graph, &specs)?;
+        report_broken_directories(session, &graph, &specs)?;
         let root = session.build_root().to_string_lossy();
         return Ok(targets::select::select_files(&graph, &specs, &session.context.cwd()?, &root)?);
     };
@@ -87,8 +87,8 @@ pub fn selected_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
     Ok(files.into_iter().cloned().collect())
 }
 
-/// Whether the command line says at all what to work on.
-pub fn says_what(session: &Session) -> Result<bool, Error> {
+/// Whether the command line selects anything: by specs or by changes.
+pub fn has_selection(session: &Session) -> Result<bool, Error> {
     Ok(change(&ChangedSettings::parse(session.config())).is_some() || !specs(session)?.is_empty())
 }
 
@@ -105,7 +105,7 @@ pub fn selected_dirs(session: &mut Session) -> Result<BTreeSet<RelPath>, Error> 
     }
     let (specs, cwd) = (specs(session)?, session.context.cwd()?);
     let root = session.build_root().to_string_lossy().into_owned();
-    tell_broken(session, &graph, &specs)?;
+    report_broken_directories(session, &graph, &specs)?;
     let patterns = session.context.global().build_patterns;
     let patterns = Globs::compile(patterns.iter().map(String::as_str)).unwrap_or_default();
     let is_build_file = |name: &str| patterns.matches(name);
@@ -122,7 +122,7 @@ pub fn selected_dirs(session: &mut Session) -> Result<BTreeSet<RelPath>, Error> 
 /// Warns that `goal` has nothing to work on where the command line or the repository explains it: no arguments were given, or
 /// no target exists.
 pub fn warn_if_nothing_exists(session: &mut Session, goal: &str) -> Result<(), Error> {
-    if !session.repository.has_errors && says_what(session)? && session.load_graph()?.targets().next().is_none() {
+    if !session.repository.has_errors && has_selection(session)? && session.load_graph()?.targets().next().is_none() {
         let hint = format!(
             "run `{} tailor ::` to add targets for the files of the repository",
             session.context.global().bin_name
@@ -134,7 +134,7 @@ pub fn warn_if_nothing_exists(session: &mut Session, goal: &str) -> Result<(), E
 
 /// Warns that `goal` works on what its arguments select, if there are none.
 pub fn warn_without_specs(session: &Session, goal: &str) -> Result<(), Error> {
-    if !says_what(session)? {
+    if !has_selection(session)? {
         let hint =
             format!("add `::` for the whole repository, as in `{goal} ::`, or name files, directories or targets");
         session.ui.warn_with_hint(&format!("`{goal}` has nothing to do without arguments"), &hint);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::debian::{self, Archive};
-use super::lock::{Lock, Provider, Record};
+use super::lock::{Lock, LockedFile, Provider, Record};
 use super::{
     Constraints, Error, Notice, Offer, ProviderContext, Request, Toolchain, constraints, host, prefix, standalone,
 };
@@ -70,22 +70,33 @@ fn build_record(
         let why = format!("is out of date: it does not contain the build packages `{}`", packages.join(" "));
         return Err(Error::Frozen { why });
     }
-    let archive = context.archive(&request.platform)?;
     let present: Vec<_> = records.iter().filter(|record| record.provider == Provider::Debian).collect();
     let present: Vec<_> = present.iter().flat_map(|record| record.files.iter().cloned()).collect();
-    let files = archive.resolve(&packages, &present)?;
+    let record = resolve_packages("build", &request.platform, packages, &present, context)?;
+    lock.insert(record.clone());
+    Ok(record)
+}
+
+/// The record `name` of these packages and of what they depend on, without the files of `present`.
+fn resolve_packages(
+    name: &str,
+    platform: &str,
+    packages: Vec<String>,
+    present: &[LockedFile],
+    context: &ProviderContext<'_>,
+) -> Result<Record, Error> {
+    let archive = context.archive(platform)?;
+    let files = archive.resolve(&packages, present)?;
     let tree = debian::unpack(&context.settings.debian, context.net, context.store, &files, true)?;
-    let record = Record {
-        name: "build".to_owned(),
+    Ok(Record {
+        name: name.to_owned(),
         version: archive.version().to_owned(),
-        platform: request.platform.clone(),
+        platform: platform.to_owned(),
         provider: Provider::Debian,
         wanted: packages,
         tree: context.store.put_tree(&tree)?,
         files,
-    };
-    lock.insert(record.clone());
-    Ok(record)
+    })
 }
 
 fn system_record(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Record, Error> {
@@ -109,18 +120,7 @@ fn system_record(lock: &mut Lock, request: &Request, context: &ProviderContext<'
         };
         return Err(Error::Frozen { why });
     }
-    let archive = context.archive(&request.platform)?;
-    let files = archive.resolve(&packages, &[])?;
-    let tree = debian::unpack(&context.settings.debian, context.net, context.store, &files, true)?;
-    let record = Record {
-        name: "system".to_owned(),
-        version: archive.version().to_owned(),
-        platform: request.platform.clone(),
-        provider: Provider::Debian,
-        wanted: packages,
-        tree: context.store.put_tree(&tree)?,
-        files,
-    };
+    let record = resolve_packages("system", &request.platform, packages, &[], context)?;
     // The interpreters of the other providers were resolved against the old system tree.
     lock.retain(|record| {
         !is_on_platform(record) || (record.name != "system" && record.provider == Provider::Standalone)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{FileStamp, Observation};
 
-/// The time between two looks at the files.
+/// The time between two comparisons of the files with their recorded state.
 const INTERVAL: Duration = Duration::from_millis(300);
 
 /// Returns once one of the files or directories that a run read differs from what it read, or one of the settings files
