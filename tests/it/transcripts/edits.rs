@@ -70,7 +70,8 @@ impl Repository {
         if self.all_tools { &["lint", "check"] } else { &["lint"] }
     }
 
-    /// The exit code and the output of a goal, without progress, times and what says that results are cached.
+    /// The exit code and the findings of a goal, without progress, times and what says that results are cached. Warnings are left
+    /// out too, because a run that reuses the result of an unchanged repository does not repeat them.
     fn run(&self, goal: &str, flags: &[&str]) -> String {
         let mut args = flags.to_vec();
         if !self.all_tools {
@@ -80,13 +81,8 @@ impl Repository {
         let Output { status, stdout, stderr } = self.workspace.waders("edits", &args).output().unwrap();
         let text = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
         let times = regex::Regex::new(r" in \d+\.\d\ds( \(cached locally\))?").unwrap();
-        // An image that an older version wrote is rebuilt at its first use.
-        let is_progress = |line: &&str| {
-            line.starts_with("Completed: ")
-                || line.starts_with("Still running")
-                || line.contains("is damaged and is rebuilt")
-        };
-        let lines = text.lines().filter(|line| !is_progress(line));
+        const LEFT_OUT: [&str; 4] = ["Completed: ", "Still running", "warning: ", "hint: "];
+        let lines = text.lines().filter(|line| !LEFT_OUT.iter().any(|start| line.starts_with(start)));
         let lines: Vec<_> = lines.map(|line| times.replace(line, "").into_owned()).collect();
         format!("{status}\n{}", lines.join("\n"))
     }
