@@ -52,15 +52,18 @@ impl Running {
         self.tasks.keys().filter(|task| matches!(task, Task::Step(_))).count()
     }
 
-    /// A line for each task that has run for another [`NOTICE_INTERVAL`] since the last call.
+    /// A line for each task that has run for another [`NOTICE_INTERVAL`] since the last call. A phase that waits for running
+    /// steps is not reported.
     pub(super) fn long_running_notices(&mut self, now: Instant) -> Vec<String> {
+        let waits_for_steps = self.count_steps() > 0;
         let mut lines = Vec::new();
-        for task in self.tasks.values_mut() {
-            let elapsed = now.duration_since(task.started);
+        for (task, start) in &mut self.tasks {
+            let elapsed = now.duration_since(start.started);
             let due = (elapsed.as_secs() / NOTICE_INTERVAL.as_secs()) as u32;
-            if due > task.notices {
-                task.notices = due;
-                lines.push(format!("Still running after {} s: {}", elapsed.as_secs(), task.label));
+            let is_due = due > start.notices;
+            start.notices = due;
+            if is_due && !(waits_for_steps && matches!(task, Task::Phase(_))) {
+                lines.push(format!("Still running after {} s: {}", elapsed.as_secs(), start.label));
             }
         }
         lines
@@ -81,10 +84,13 @@ mod tests {
         assert_eq!(at(29), "");
         assert_eq!(at(31), "Still running after 31 s: test a");
         assert_eq!(at(32), "");
-        assert_eq!(at(61), "Still running after 61 s: test a|Still running after 41 s: preparing");
+        assert_eq!(at(61), "Still running after 61 s: test a", "the phase waits for the step");
         assert_eq!(running.count_steps(), 1);
         running.end_steps();
         assert_eq!((running.count_steps(), running.tasks.len()), (0, 1));
+        let mut at = |seconds| running.long_running_notices(start + Duration::from_secs(seconds)).join("|");
+        assert_eq!(at(62), "", "the phase was due while the step ran");
+        assert_eq!(at(81), "Still running after 61 s: preparing");
         running.end(Task::Phase(0));
         assert!(running.tasks.is_empty());
     }
