@@ -7,10 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::action::{Action, Inputs, Outcome};
-use crate::base::sandbox_paths;
+use crate::base::{RelPath, sandbox_paths};
 use crate::engine::Error;
 use crate::net;
-use crate::store::Store;
+use crate::store::{Node, Store, Tree};
 
 /// Which steps are preserved, and where.
 #[derive(Clone, Debug, Default)]
@@ -43,9 +43,11 @@ impl Preserve {
         store.write_lazy_tree(inputs.root)?;
         store.copy_out(inputs.root, &dir.join("src"))?;
         store.copy_out(outcome.output, &dir.join("out"))?;
-        for (name, digest) in [("stdout", outcome.stdout), ("stderr", outcome.stderr)] {
-            fs::write(dir.join(name), store.get(digest)?).map_err(failed)?;
-        }
+        // As a tree, because a stream may be too large for memory.
+        let streams = [("stdout", outcome.stdout), ("stderr", outcome.stderr)].map(|(name, digest)| {
+            (RelPath::parse(name).expect("the name is clean"), Node::File { digest, executable: false })
+        });
+        store.copy_out(store.put_tree(&Tree { nodes: streams.into() })?, &dir)?;
         let path = dir.join("run.sh");
         fs::write(&path, script(action, inputs, outcome)).map_err(failed)?;
         fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(failed)?;
