@@ -67,24 +67,35 @@ fn report_broken_directories(session: &mut Session, graph: &TargetGraph, specs: 
 /// targets that changed.
 pub fn selected_files(session: &mut Session) -> Result<Vec<RelPath>, Error> {
     let graph = session.load_graph()?;
-    let specs = specs(session)?;
     let settings = ChangedSettings::parse(session.config());
     let Some(change) = change(&settings) else {
+        let specs = specs(session)?;
         report_broken_directories(session, &graph, &specs)?;
         let root = session.build_root().to_string_lossy();
         return Ok(targets::select::select_files(&graph, &specs, &session.context.cwd()?, &root)?);
     };
+    Ok(files_of_change(session, &graph, change)?.1)
+}
+
+/// The files that changed, which may not exist any more, and the files that they select.
+fn files_of_change(
+    session: &mut Session,
+    graph: &TargetGraph,
+    change: Change<'_>,
+) -> Result<(Vec<RelPath>, Vec<RelPath>), Error> {
+    let specs = specs(session)?;
     if !specs.is_empty() {
         return Err(Error::SpecsAndChanged(specs));
     }
     let changed = git::changed_files(&session.context.tracker, session.build_root(), change)?;
-    let targets = with_dependents(session, &graph, &changed)?;
+    let targets = with_dependents(session, graph, &changed)?;
     // A generator whose targets changed or depend on changes does not stand for all its files.
     let targets = targets.iter().filter(|address| graph.generated_by(address).is_empty());
     let sources = targets.filter_map(|address| graph.get(address)).flat_map(|target| &target.sources);
     let there = changed.iter().filter(|file| graph.files().contains(file));
     let files: BTreeSet<&RelPath> = there.chain(sources).collect();
-    Ok(files.into_iter().cloned().collect())
+    let files = files.into_iter().cloned().collect();
+    Ok((changed, files))
 }
 
 /// Whether the command line selects anything: by specs or by changes.
@@ -98,9 +109,8 @@ pub fn selected_dirs(session: &mut Session) -> Result<BTreeSet<RelPath>, Error> 
     let graph = session.load_graph()?;
     let settings = ChangedSettings::parse(session.config());
     if let Some(change) = change(&settings) {
-        let files = git::changed_files(&session.context.tracker, session.build_root(), change)?;
-        let dirs = files.iter().filter_map(RelPath::parent).filter(|dir| graph.files().is_dir(dir));
-        let selected = selected_files(session)?;
+        let (changed, selected) = files_of_change(session, &graph, change)?;
+        let dirs = changed.iter().filter_map(RelPath::parent).filter(|dir| graph.files().is_dir(dir));
         return Ok(dirs.chain(selected.iter().filter_map(RelPath::parent)).collect());
     }
     let (specs, cwd) = (specs(session)?, session.context.cwd()?);
