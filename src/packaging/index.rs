@@ -68,17 +68,10 @@ impl Error {
         }
     }
 
-    /// What the user can do about the error.
+    /// What the user can do about the error; `None` if another index may provide the file.
     pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Error::NoCompatibleFile { .. } => {
-                "lock a version that has a file for this interpreter, or change the interpreter constraints"
-            }
-            Error::NoHashes { .. } | Error::NoMatchingHash { .. } => {
-                "configure an index that provides it: `PIP_INDEX_URL`, pip's or uv's settings"
-            }
-        };
-        Some(hint.to_owned())
+        let advice = "lock a version that has a file for this interpreter, or change the interpreter constraints";
+        matches!(self, Error::NoCompatibleFile { .. }).then(|| advice.to_owned())
     }
 }
 

@@ -177,7 +177,7 @@ impl Error {
             Error::Session(error) => return error.hint(),
             Error::Shared(error) => return error.hint(),
             Error::Requirements(error) => return error.hint(),
-            Error::Index(error) => return error.hint(),
+            Error::Index(error) => return error.hint().or_else(|| Some(crate::net::INDEX_HINT.to_owned())),
             Error::UnsupportedRequirement { .. } => {
                 "build a wheel of it, name the wheel's directory in `find_links` of `[python-repos]`, such as \
                  `file://%(buildroot)s/wheels`, and require a version: `name==1.0`"
