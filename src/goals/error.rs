@@ -72,6 +72,24 @@ pub enum Error {
         /// The patterns, joined.
         patterns: String,
     },
+    /// Two packages with different content at the same path.
+    #[error("{first} and {second} both produce `{path}`, with different content; nothing was written")]
+    SameOutput {
+        /// The path below the directory for results.
+        path: base::RelPath,
+        /// One of the targets.
+        first: String,
+        /// The other target.
+        second: String,
+    },
+    /// A package without the directory that was planned.
+    #[error("the build of {package} wrote no `{path}`")]
+    NoOutput {
+        /// The target.
+        package: String,
+        /// The path below the directory for results.
+        path: base::RelPath,
+    },
     /// `--test-debug-adapter`.
     #[error("`--test-debug-adapter` is not implemented yet")]
     NoDebugAdapter,
@@ -129,6 +147,7 @@ impl Error {
             Error::NoBuildFormatter(_) => {
                 "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
             }
+            Error::SameOutput { .. } => "package them in separate runs, or give them different names or `output_path`s",
             Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             _ => return None,

@@ -13,6 +13,7 @@ mod graph;
 mod lint;
 mod list;
 mod output;
+mod package;
 mod paths;
 mod peek;
 mod py_constraints;
@@ -43,6 +44,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("graph", graph::run),
     ("lint", lint::run),
     ("list", list::run),
+    ("package", package::run),
     ("paths", paths::run),
     ("peek", peek::run),
     ("py-constraints", py_constraints::run),
@@ -54,7 +56,7 @@ pub const GOALS: &[(&str, Goal)] = &[
 ];
 
 /// The goals that work on what their arguments select, and do nothing without arguments.
-const NEEDS_SPECS: [&str; 12] = [
+const NEEDS_SPECS: [&str; 13] = [
     "check",
     "count-loc",
     "dependencies",
@@ -65,6 +67,7 @@ const NEEDS_SPECS: [&str; 12] = [
     "fmt",
     "graph",
     "lint",
+    "package",
     "peek",
     "test",
 ];

@@ -137,6 +137,30 @@ pub enum Error {
     /// The globs of an option.
     #[error("`[test] extra_inputs`")]
     ExtraInputs(#[source] base::glob::Error),
+    /// A package that depends on itself.
+    #[error("{0} contains itself")]
+    PackageCycle(Address),
+    /// An address without a target, in a field that lists packages.
+    #[error("there is no target {0}")]
+    NoTarget(Address),
+    /// A target that cannot be packaged.
+    #[error("cannot package {target}: Waders does not package targets of the type `{kind}`")]
+    NotPackaged {
+        /// The target.
+        target: Address,
+        /// Its type.
+        kind: String,
+    },
+    /// A field `output_path` that is not a path below the directory for results.
+    #[error("{target}: invalid `output_path`: `{path}`")]
+    OutputPath {
+        /// The target.
+        target: Address,
+        /// The path.
+        path: String,
+        /// Why it is invalid.
+        source: base::rel_path::ParseError,
+    },
     /// An unknown word in `[coverage-py] report`.
     #[error("invalid coverage report format `{0}`")]
     CoverageFormat(String),

@@ -7,6 +7,7 @@ mod error;
 pub mod images;
 mod interpreters;
 mod locks;
+pub mod package;
 mod packages;
 mod planner;
 pub mod test;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::report::escapes::without_escapes;
 use crate::report::finding::Finding;
+use crate::report::packages::WrittenPackage;
 use crate::report::status::StatusFields;
 use crate::report::test_result::TestResult;
 use crate::report::tool_result::{ToolResult, ToolRun};
@@ -27,6 +28,7 @@ struct Document<'a> {
 enum Results<'a> {
     Tests(Vec<Test<'a>>),
     Tools(Vec<Tool<'a>>),
+    Packages(&'a [WrittenPackage]),
 }
 
 #[derive(Serialize)]
@@ -68,6 +70,11 @@ pub fn render_tests(results: &[TestResult], exit_code: u8) -> String {
 /// Renders the results of tools as one document, with a final newline.
 pub fn render_tools(goal: &str, results: &[&ToolResult], exit_code: u8) -> String {
     render(goal, exit_code, Results::Tools(results.iter().map(|result| tool(result)).collect()))
+}
+
+/// Renders the packages that were written as one document, with a final newline.
+pub fn render_packages(written: &[WrittenPackage], exit_code: u8) -> String {
+    render("package", exit_code, Results::Packages(written))
 }
 
 fn render(goal: &str, exit_code: u8, results: Results<'_>) -> String {

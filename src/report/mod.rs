@@ -14,6 +14,7 @@ pub mod junit;
 pub mod limits;
 pub mod log;
 pub mod missing;
+pub mod packages;
 mod pretty_json;
 mod progress;
 mod running;

@@ -56,6 +56,11 @@ impl Services {
         Ok(store)
     }
 
+    /// The store, if it was opened before.
+    pub fn opened_store(&self) -> Option<&Store> {
+        self.store.as_deref()
+    }
+
     /// The repository's files with their digests.
     pub fn open_sources(&mut self) -> Result<Arc<Sources>, Error> {
         if let Some(sources) = &self.sources {

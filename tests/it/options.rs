@@ -117,6 +117,8 @@ fn parse_goals(config: &Config) {
     TailorSettings::parse(config);
     UpdateBuildFilesSettings::parse(config);
     TestSettings::parse(config);
+    PackageSettings::parse(config);
+    SetupPySettings::parse(config);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(super) const SCOPES: &[Scope] = &[
         ],
     ),
     goal("test", "Run tests.", TEST),
-    goal("package", "Build distributable packages in the dist directory.", &[]),
+    goal("package", "Build distributable packages in the dist directory.", &[RESULTS]),
     goal(
         "publish",
         "Build packages and publish them.",

@@ -184,7 +184,6 @@ const INERT: &[Rule] = &[
     section("pex", NO_PACKAGE),
     section("pex-cli", NO_PACKAGE),
     section("pex-binary-defaults", NO_PACKAGE),
-    section("setup-py-generation", NO_PACKAGE),
     rule("python", &["default_run_goal_use_sandbox", "repl_history"], NO_RUN),
     rule(
         "python",

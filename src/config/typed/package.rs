@@ -1,0 +1,53 @@
+//! `[package]` and the sections that decide how packages are built.
+
+use super::section::Section;
+use crate::config::Config;
+
+/// The section `[package]`.
+#[derive(Clone, Copy, Debug)]
+pub struct PackageSettings {
+    /// Whether the list of written files is printed as JSON.
+    pub json: bool,
+}
+
+impl PackageSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> PackageSettings {
+        PackageSettings { json: Section::new(config, "package").flag("json") }
+    }
+}
+
+/// The section `[setup-py-generation]`.
+#[derive(Clone, Copy, Debug)]
+pub struct SetupPySettings {
+    /// Whether the build files of a distribution are generated if its field `generate_setup` is unset.
+    pub generates_by_default: bool,
+    /// How distributions of this repository require each other.
+    pub version_scheme: VersionScheme,
+}
+
+/// How a distribution requires another one of this repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionScheme {
+    /// `name==1.2`.
+    Exact,
+    /// `name~=1.2`.
+    Compatible,
+    /// `name`.
+    Any,
+}
+
+impl SetupPySettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> SetupPySettings {
+        let section = Section::new(config, "setup-py-generation");
+        SetupPySettings {
+            generates_by_default: section.flag_or("generate_setup_default", true),
+            version_scheme: match section.word("first_party_dependency_version_scheme") {
+                Some("compatible") => VersionScheme::Compatible,
+                Some("any") => VersionScheme::Any,
+                _ => VersionScheme::Exact,
+            },
+        }
+    }
+}

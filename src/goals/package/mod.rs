@@ -1,0 +1,109 @@
+//! `package`: builds the selected packages and writes them to the directory for results. `output` writes the files, and
+//! `reuse` stores the results for a run in which nothing changed. Packages are planned in `prepare::package`.
+
+mod output;
+mod reuse;
+
+use crate::action::Exit;
+use crate::base::{Digest, ErrorKind, RelPath};
+use crate::config::typed::PackageSettings;
+use crate::engine::StepResult;
+use crate::engine::executor::Results;
+use crate::goals::Error;
+use crate::prepare::package::{self, KINDS, PlannedPackage};
+use crate::report::limits::SHOWN_BYTES;
+use crate::report::{json, packages};
+use crate::session::failure::{self, Failure};
+use crate::session::reuse::reused_or;
+use crate::session::{Session, Verdict, execute, selection};
+use crate::store::Store;
+use crate::targets::Address;
+
+/// The built packages of a run.
+#[derive(Default)]
+struct BuiltPackages {
+    built: Vec<BuiltPackage>,
+    failed: Vec<(Address, Failure)>,
+}
+
+/// One package in the store.
+struct BuiltPackage {
+    address: String,
+    /// Its files, at their paths below the directory for results.
+    tree: Digest,
+    /// The path of the package if it is a directory.
+    directory: Option<RelPath>,
+}
+
+/// Runs the goal.
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
+    let done = reused_or(session, "package", build)?;
+    if session.services.was_interrupted() {
+        return Ok(Verdict::Interrupted);
+    }
+    let written = output::write(session, &done.built)?;
+    for (address, Failure { message, .. }) in &done.failed {
+        session.ui.summary(&packages::failed_block(&address.to_string(), message, session.ui.terminal.colour));
+    }
+    let verdict = match failure::common_kind(done.failed.iter().map(|(_, failure)| failure)) {
+        None if done.failed.is_empty() => Verdict::Good,
+        kind => Verdict::Prevented(kind.unwrap_or(ErrorKind::Mistake)),
+    };
+    if PackageSettings::parse(session.config()).json {
+        session.ui.print(&json::render_packages(&written, session.exit_code(verdict)))?;
+    }
+    Ok(verdict)
+}
+
+/// Plans and builds the selected packages.
+fn build(session: &mut Session) -> Result<BuiltPackages, Error> {
+    let targets = selected_packages(session)?;
+    if targets.is_empty() {
+        selection::warn_if_nothing_exists(session, "package")?;
+        session.ui.warn("the command line selects no packages");
+        return Ok(BuiltPackages::default());
+    }
+    let once = |session: &mut Session| {
+        let planned = package::plan(session, &targets)?;
+        let steps: Vec<_> =
+            planned.packages.iter().filter_map(|planned| Some(planned.package.as_ref().ok()?.step)).collect();
+        let outcomes = execute::execute(session, planned.graph, &steps, false)?;
+        Ok::<_, Error>((planned.packages, outcomes))
+    };
+    let (planned, outcomes) = execute::with_repair(session, once)?;
+    let store = session.services.open_store()?;
+    let mut done = BuiltPackages::default();
+    for PlannedPackage { address, package } in planned {
+        let built = package.and_then(|package| Ok((built_tree(&store, package.step, &outcomes)?, package.directory)));
+        match built {
+            Ok((tree, directory)) => done.built.push(BuiltPackage { address: address.to_string(), tree, directory }),
+            Err(failure) => done.failed.push((address, failure)),
+        }
+    }
+    Ok(done)
+}
+
+/// The selected targets that can be packaged, sorted.
+fn selected_packages(session: &mut Session) -> Result<Vec<Address>, Error> {
+    let graph = session.load_graph()?;
+    let mut targets = session.select()?;
+    targets.retain(|address| graph.get(address).is_some_and(|target| KINDS.contains(&target.kind.as_str())));
+    targets.sort();
+    targets.dedup();
+    Ok(targets)
+}
+
+/// The output tree of a package's step.
+fn built_tree(store: &Store, step: crate::action::StepId, outcomes: &Results) -> Result<Digest, Failure> {
+    match outcomes.get(&step) {
+        Some(Ok(StepResult { outcome: Some((_, outcome)), .. })) if outcome.exit != Exit::Code(0) => {
+            let stderr = store.excerpt(outcome.stderr, SHOWN_BYTES).unwrap_or_default();
+            let stdout = store.excerpt(outcome.stdout, SHOWN_BYTES).unwrap_or_default();
+            let message = format!("the build failed: {}\n{}{}", outcome.exit, stdout, stderr);
+            Err(Failure { message: message.trim_end().to_owned(), kind: ErrorKind::Mistake })
+        }
+        Some(Ok(done)) => Ok(done.tree),
+        Some(Err(error)) => Err(Failure::from_step(error)),
+        None => Err(Failure::not_started("it was not started")),
+    }
+}

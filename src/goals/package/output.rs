@@ -1,0 +1,174 @@
+//! Writes built packages to the directory for results. Each file or directory is replaced in one step, so that it has its old or
+//! its new content, and a file that already has the right content is left alone. Nothing is written if two packages have
+//! different files at the same path.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::base::{Digest, RelPath, UNFINISHED_PREFIX};
+use crate::goals::Error;
+use crate::goals::package::BuiltPackage;
+use crate::report::packages::{WrittenFile, WrittenPackage};
+use crate::session::{self, Session};
+use crate::store::{Node, Store, Tree};
+
+/// Writes the packages and reports each file.
+pub(super) fn write(session: &mut Session, built: &[BuiltPackage]) -> Result<Vec<WrittenPackage>, Error> {
+    if built.is_empty() {
+        return Ok(Vec::new());
+    }
+    let store = session.services.open_store()?;
+    let dist = session.context.dist_dir();
+    let shown = |path: &RelPath| {
+        let path = path.to_path(&dist);
+        path.strip_prefix(session.build_root()).unwrap_or(&path).to_string_lossy().into_owned()
+    };
+    let trees = built.iter().map(|built| Ok(store.tree(built.tree)?)).collect::<Result<Vec<Tree>, Error>>()?;
+    refuse_conflicts(built, &trees)?;
+    let mut written = Vec::new();
+    for (package, tree) in built.iter().zip(&trees) {
+        let mut files = Vec::new();
+        match &package.directory {
+            Some(directory) => {
+                let content = store
+                    .subtree(package.tree, directory)?
+                    .ok_or_else(|| Error::NoOutput { package: package.address.clone(), path: directory.clone() })?;
+                replace_directory(&store, content, &directory.to_path(&dist))?;
+                let size_bytes =
+                    tree.nodes.values().filter_map(Node::content).map(|content| content.size_bytes()).sum();
+                files.push(WrittenFile { path: shown(directory), size_bytes, sha256: None, digest: content });
+            }
+            None => {
+                for (path, node) in &tree.nodes {
+                    files.extend(write_file(&store, path, node, &dist, &shown)?);
+                }
+            }
+        }
+        files.iter().for_each(|file| session.ui.summary(&file.to_line()));
+        written.push(WrittenPackage { address: package.address.clone(), files });
+    }
+    Ok(written)
+}
+
+/// An error if two packages have different files at the same path, or one has a file where the other has a directory.
+fn refuse_conflicts(built: &[BuiltPackage], trees: &[Tree]) -> Result<(), Error> {
+    let mut known: BTreeMap<&RelPath, (&str, &Node)> = BTreeMap::new();
+    let refuse = |path: &RelPath, first: &str, second: &str| {
+        Err(Error::SameOutput { path: path.clone(), first: first.to_owned(), second: second.to_owned() })
+    };
+    for (package, tree) in built.iter().zip(trees) {
+        for (path, node) in &tree.nodes {
+            match known.insert(path, (&package.address, node)) {
+                Some((other, known)) if known != node => return refuse(path, other, &package.address),
+                _ => {}
+            }
+        }
+    }
+    for (path, (owner, _)) in &known {
+        if let Some((above, (other, _))) = path.ancestors().find_map(|above| known.get_key_value(&above)) {
+            return refuse(above, other, owner);
+        }
+    }
+    Ok(())
+}
+
+fn write_file(
+    store: &Store,
+    path: &RelPath,
+    node: &Node,
+    dist: &Path,
+    shown: &dyn Fn(&RelPath) -> String,
+) -> Result<Option<WrittenFile>, Error> {
+    let Node::File { digest, .. } = node else { return Ok(None) };
+    let target = path.to_path(dist);
+    if has_content(&target, node) {
+        let sha256 = Some(sha256(store, *digest)?);
+        return Ok(Some(WrittenFile { path: shown(path), size_bytes: digest.size_bytes(), sha256, digest: *digest }));
+    }
+    if fs::symlink_metadata(&target).is_ok_and(|metadata| metadata.is_dir()) {
+        fs::remove_dir_all(&target).map_err(|source| Error::Output { path: target.clone(), source })?;
+    }
+    let name = RelPath::parse(path.file_name().unwrap_or_default()).map_err(session::Error::from)?;
+    let tree = store.put_tree(&Tree { nodes: BTreeMap::from([(name, node.clone())]) })?;
+    store.copy_out(tree, target.parent().unwrap_or(dist))?;
+    let sha256 = Some(sha256(store, *digest)?);
+    Ok(Some(WrittenFile { path: shown(path), size_bytes: digest.size_bytes(), sha256, digest: *digest }))
+}
+
+/// Whether the file exists with this content and mode.
+fn has_content(path: &Path, node: &Node) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let Node::File { digest, executable } = node else { return false };
+    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
+    metadata.is_file()
+        && metadata.len() == digest.size_bytes()
+        && (metadata.permissions().mode() & 0o111 != 0) == *executable
+        && fs::read(path).is_ok_and(|bytes| Digest::of(&bytes) == *digest)
+}
+
+/// Replaces whatever is at `path` by a directory with this content: the new directory is complete before the old one is
+/// removed.
+fn replace_directory(store: &Store, content: Digest, path: &Path) -> Result<(), Error> {
+    if is_same_directory(&store.tree(content)?, path) {
+        return Ok(());
+    }
+    let fail = |source| Error::Output { path: path.to_owned(), source };
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).map_err(fail)?;
+    let new = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempdir_in(parent).map_err(fail)?;
+    let fresh = new.path().join("new");
+    store.copy_out(content, &fresh)?;
+    if fs::symlink_metadata(path).is_ok() {
+        fs::rename(path, new.path().join("old")).map_err(fail)?;
+    }
+    fs::rename(&fresh, path).map_err(fail)
+}
+
+/// Whether a directory has exactly the files of a tree.
+fn is_same_directory(tree: &Tree, path: &Path) -> bool {
+    let count = walk(path).map(|files| files.len());
+    count == Some(tree.nodes.len())
+        && tree.nodes.iter().all(|(file, node)| match node {
+            Node::Symlink { target } => {
+                fs::read_link(file.to_path(path)).is_ok_and(|link| link.as_os_str() == target.as_str())
+            }
+            Node::EmptyDirectory => file.to_path(path).is_dir(),
+            Node::File { .. } => has_content(&file.to_path(path), node),
+        })
+}
+
+/// All files, links and empty directories below a directory; `None` if it cannot be read.
+fn walk(path: &Path) -> Option<Vec<std::path::PathBuf>> {
+    let mut found = Vec::new();
+    let mut left = vec![path.to_owned()];
+    while let Some(dir) = left.pop() {
+        let entries: Vec<_> = fs::read_dir(&dir).ok()?.collect::<Result<_, _>>().ok()?;
+        if entries.is_empty() && dir != path {
+            found.push(dir);
+            continue;
+        }
+        for entry in entries {
+            match entry.file_type().ok()?.is_dir() {
+                true => left.push(entry.path()),
+                false => found.push(entry.path()),
+            }
+        }
+    }
+    Some(found)
+}
+
+/// The SHA-256 hash of a blob, which package indexes and pip use, in hexadecimal digits.
+fn sha256(store: &Store, digest: Digest) -> Result<String, Error> {
+    let mut file = store.open_blob(digest)?;
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer).map_err(|source| Error::Output { path: store.blob_root(), source })? {
+            0 => return Ok(format!("{:x}", hasher.finalize())),
+            length => hasher.update(&buffer[..length]),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Plans packages: distributions, binaries, archives and functions. There is one file for each kind. Every package is a step
+//! whose output tree has the paths of the directory for results, so that packages can be merged into archives and sandboxes.
+//! Which packages are selected, and how they are written, is decided in `goals::package`.
+
+mod distribution;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::action::{ActionGraph, StepId};
+use crate::base::RelPath;
+use crate::inference::closure::Closures;
+use crate::inference::{Dependencies, InferenceSettings, SourceRoots};
+use crate::prepare::planner::Shared;
+use crate::prepare::{Error, Planner};
+use crate::session::Session;
+use crate::session::failure::Failure;
+use crate::targets::{Address, Target, TargetGraph, kind};
+
+/// The target types that can be packaged. The others of Pants are reported as unsupported.
+pub const KINDS: [&str; 1] = [kind::PYTHON_DISTRIBUTION];
+
+/// The packages of a graph of actions.
+pub struct PlannedPackages {
+    /// The steps of all packages and of what they need.
+    pub graph: ActionGraph,
+    /// In the order given.
+    pub packages: Vec<PlannedPackage>,
+}
+
+/// A target that is packaged.
+pub struct PlannedPackage {
+    /// The target.
+    pub address: Address,
+    /// The package, or why it cannot be planned.
+    pub package: Result<Package, Failure>,
+}
+
+/// A planned package.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// The step whose output tree contains the package, at its paths below the directory for results.
+    pub step: StepId,
+    /// The path of the package if it is a directory; otherwise each file of the tree is a package.
+    pub directory: Option<RelPath>,
+}
+
+/// Plans these targets, which are packages.
+pub fn plan(session: &mut Session, targets: &[Address]) -> Result<PlannedPackages, Error> {
+    let graph = session.load_graph()?;
+    let dependencies = session.infer_for(&distribution::candidates(&graph, targets))?;
+    let settings = InferenceSettings::from_config(session.config())?;
+    let roots = session.find_source_roots()?;
+    let closures = Closures::new(&graph, &dependencies, &settings, &roots);
+    session
+        .report_inference(&dependencies, &targets.iter().cloned().chain(dependencies.transitive(targets)).collect())?;
+    let mut planner = Planner::new(session)?;
+    let mut packages = PackagePlanner::new(&graph, &dependencies, &closures, &roots);
+    let mut planned = Vec::new();
+    for address in targets {
+        let package = packages.plan(&mut planner, address).map_err(|error| error.to_failure());
+        planned.push(PlannedPackage { address: address.clone(), package });
+    }
+    planner.session.services.open_sources()?.save()?;
+    Ok(PlannedPackages { graph: planner.actions, packages: planned })
+}
+
+/// Plans packages for a graph of actions, each once.
+pub struct PackagePlanner<'g> {
+    graph: &'g TargetGraph,
+    dependencies: &'g Dependencies,
+    closures: &'g Closures<'g>,
+    roots: &'g SourceRoots,
+    planned: BTreeMap<Address, Shared<Package>>,
+    /// The packages whose planning has begun, to detect cycles.
+    begun: BTreeSet<Address>,
+}
+
+impl<'g> PackagePlanner<'g> {
+    /// Nothing is planned yet. The dependencies of [`distribution::candidates`] must be inferred.
+    pub fn new(
+        graph: &'g TargetGraph,
+        dependencies: &'g Dependencies,
+        closures: &'g Closures<'g>,
+        roots: &'g SourceRoots,
+    ) -> PackagePlanner<'g> {
+        let (planned, begun) = (BTreeMap::new(), BTreeSet::new());
+        PackagePlanner { graph, dependencies, closures, roots, planned, begun }
+    }
+
+    /// The package of a target.
+    pub fn plan(&mut self, planner: &mut Planner<'_>, address: &Address) -> Result<Package, Error> {
+        if let Some(planned) = self.planned.get(address) {
+            return Ok(planned.clone()?);
+        }
+        if !self.begun.insert(address.clone()) {
+            return Err(Error::PackageCycle(address.clone()));
+        }
+        let planned = self.plan_new(planner, address).map_err(Arc::new);
+        self.planned.insert(address.clone(), planned.clone());
+        Ok(planned?)
+    }
+
+    fn plan_new(&mut self, planner: &mut Planner<'_>, address: &Address) -> Result<Package, Error> {
+        let target = self.graph.get(address).ok_or_else(|| Error::NoTarget(address.clone()))?;
+        match target.kind.as_str() {
+            kind::PYTHON_DISTRIBUTION => self.plan_distribution(planner, target),
+            _ => Err(Error::NotPackaged { target: address.clone(), kind: target.kind.clone() }),
+        }
+    }
+}
+
+/// The path of a package below the directory for results: the field `output_path`, or else `dir.of.target/name.suffix`. The
+/// placeholders are those of Pants.
+pub(super) fn output_path(target: &Target, suffix: &str) -> Result<RelPath, Error> {
+    let address = &target.address;
+    let dir = address.dir.as_str().replace('/', ".");
+    let mut name = address.generated.as_deref().unwrap_or(&address.name).replace('.', "_");
+    if !address.parameters.is_empty() {
+        let parameters: Vec<String> = address.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        name += &format!("@{}", parameters.join(","));
+    }
+    let file_suffix = if suffix.is_empty() { String::new() } else { format!(".{suffix}") };
+    let written = target.fields.get("output_path").and_then(|value| value.as_str());
+    let path = match written {
+        Some(path) if path.contains("${") => path
+            .replace("${spec_path_normalized}", if dir.is_empty() { "." } else { &dir })
+            .replace("${target_name_normalized}", &name)
+            .replace("${file_suffix}", &file_suffix),
+        Some(path) => path.to_owned(),
+        None if dir.is_empty() => format!("{name}{file_suffix}"),
+        None => format!("{dir}/{name}{file_suffix}"),
+    };
+    RelPath::parse(&path).map_err(|source| Error::OutputPath { target: address.clone(), path, source })
+}
