@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::config::Config;
 
 /// The effects of one plugin.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plugin {
     /// Changes to distributions.
@@ -18,7 +18,7 @@ pub struct Plugin {
 }
 
 /// Defaults and requirements for the metadata of distributions.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Artifact {
     /// A file relative to the build root. Its contents are the version.
@@ -29,6 +29,28 @@ pub struct Artifact {
     pub name_prefix: Option<String>,
     /// Keys that must be set.
     pub required: Vec<String>,
+    /// Keys that are always set to these values.
+    pub fixed: toml::Table,
+    /// Whether `python_requires` is the minor version of the repository's exact interpreter constraint: `>=3.11,<3.12`. It is
+    /// a classifier too if there are other classifiers.
+    pub minor_range: bool,
+    /// Classifiers that come before those that are set.
+    pub classifiers: Vec<String>,
+    /// Classifiers by the end of the version: the first of these letters after the digits, such as `rc`. The key `""` is for
+    /// other versions.
+    pub status_classifiers: BTreeMap<String, String>,
+    /// Classifiers by the value of the key `license`.
+    pub license_classifiers: BTreeMap<String, String>,
+}
+
+impl Artifact {
+    /// The classifier for the development status of a version.
+    pub fn status_classifier(&self, version: &str) -> Option<&str> {
+        let release = version.trim_end_matches(|c: char| c.is_ascii_digit());
+        let marks = self.status_classifiers.iter().filter(|(mark, _)| !mark.is_empty() && release.ends_with(*mark));
+        let longest = marks.max_by_key(|(mark, _)| mark.len()).map(|(_, classifier)| classifier);
+        longest.or_else(|| self.status_classifiers.get("")).map(String::as_str)
+    }
 }
 
 /// Inferred dependencies that are removed.

@@ -157,6 +157,15 @@ impl<'a> Closures<'a> {
         closure
     }
 
+    /// The files of these targets alone, with every `__init__.py` above a Python source; sorted.
+    pub fn own_files<'r>(&self, targets: impl IntoIterator<Item = &'r Address>) -> Vec<&RelPath> {
+        let mut files = vec![false; self.files.len()];
+        for id in targets.into_iter().filter_map(|address| self.dependencies.id(address)) {
+            self.contributions[id as usize].files.iter().for_each(|index| files[*index] = true);
+        }
+        select(&self.files, &files)
+    }
+
     fn relocated(&self, target: &Target) -> Vec<(&'a RelPath, RelPath)> {
         self.outputs(target, 0)
     }

@@ -17,6 +17,7 @@ mod interface_definition;
 pub mod missing_binaries;
 pub mod module_map;
 pub mod owners;
+pub mod ownership;
 mod parse_limits;
 mod paths;
 pub mod plugins;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::base::{Digest, RelPath};
 use crate::packaging::Environment;
 use crate::packaging::venv::{self, Layer};
+use crate::packaging::wheel;
 use crate::store::Store;
 
 /// The glibc version of the system tree (Debian 12). It determines which manylinux wheels can be used.
@@ -18,7 +19,7 @@ pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, RecipeError
 
 /// All recipes by name. The number in a name must be incremented when the resulting trees change.
 pub fn all() -> BTreeMap<&'static str, Recipe> {
-    BTreeMap::from([("overlay-1", overlay as Recipe), ("venv-1", venv)])
+    BTreeMap::from([("overlay-1", overlay as Recipe), ("venv-1", venv), ("wheels-1", wheels)])
 }
 
 /// Merges trees. Parameters: the path of each part in the result.
@@ -26,6 +27,22 @@ fn overlay(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Dig
     let paths = parameters.iter().map(|path| RelPath::parse(path)).collect::<Result<Vec<_>, _>>()?;
     let parts: Vec<(RelPath, Digest)> = paths.into_iter().zip(parts.iter().copied()).collect();
     Ok(store.merge(&parts)?)
+}
+
+/// The tree of installed wheels. Part: a tree with wheels, at any paths.
+fn wheels(store: &Store, _: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let mut installed = Vec::new();
+    for part in parts {
+        for (path, node) in store.tree(*part)?.nodes {
+            let (Some(name), Some(content)) = (path.file_name(), node.content()) else { continue };
+            if path.extension() == Some("whl") {
+                let mut file = store.open_blob(content)?;
+                installed
+                    .push((RelPath::root(), wheel::unpack(store, name, &mut file, &wheel::Limits::default())?.tree));
+            }
+        }
+    }
+    Ok(store.merge(&installed)?)
 }
 
 /// Composes a venv image. Parameters: the path and the full version of the interpreter. Parts: for each distribution its

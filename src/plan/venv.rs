@@ -80,11 +80,24 @@ impl Venvs {
     /// The step that composes an image of exactly these distributions. If two contain the same file, that of the earlier one
     /// is used.
     pub fn compose(&mut self, graph: &mut ActionGraph, distributions: &[Distribution]) -> StepId {
-        let key: Vec<String> = distributions.iter().map(|distribution| distribution.sha256.clone()).collect();
+        self.compose_with(graph, &[], distributions)
+    }
+
+    /// Like [`Venvs::compose`], with wheels of this repository before the distributions. Each is a step whose output tree
+    /// contains wheels.
+    pub fn compose_with(
+        &mut self,
+        graph: &mut ActionGraph,
+        built: &[StepId],
+        distributions: &[Distribution],
+    ) -> StepId {
+        let hashes = distributions.iter().map(|distribution| distribution.sha256.clone());
+        let key: Vec<String> = built.iter().map(|step| format!("{step:?}")).chain(hashes).collect();
         if let Some(id) = self.composed.get(&key) {
             return *id;
         }
-        let parts: Vec<StepId> = distributions.iter().flat_map(|distribution| self.part(graph, distribution)).collect();
+        let mut parts: Vec<StepId> = built.iter().flat_map(|wheels| self.built_part(graph, *wheels)).collect();
+        parts.extend(distributions.iter().flat_map(|distribution| self.part(graph, distribution)));
         let id = graph.add(Step::Derive(Derive {
             label: "venv image".to_owned(),
             recipe: "venv-1",
@@ -103,9 +116,21 @@ impl Venvs {
             true => fetch_wheel(graph, distribution),
             false => self.build(graph, distribution),
         };
-        let part = [tree, self.compile(graph, distribution, tree)];
+        let part = [tree, self.compile(graph, &distribution.file_name, tree)];
         self.parts.insert(distribution.sha256.clone(), part);
         part
+    }
+
+    /// The tree of wheels that a step built, and that of their bytecode.
+    fn built_part(&mut self, graph: &mut ActionGraph, wheels: StepId) -> [StepId; 2] {
+        let label = graph.step(wheels).label().to_owned();
+        let tree = graph.add(Step::Derive(Derive {
+            label: format!("install the result of `{label}`"),
+            recipe: "wheels-1",
+            parameters: Vec::new(),
+            parts: vec![Source::Output(wheels)],
+        }));
+        [tree, self.compile(graph, &format!("the result of `{label}`"), tree)]
     }
 
     /// Builds a source distribution in a sandbox that contains the pinned build backends.
@@ -121,8 +146,8 @@ impl Venvs {
         graph.add(Step::Run(Box::new(action)))
     }
 
-    fn compile(&self, graph: &mut ActionGraph, distribution: &Distribution, tree: StepId) -> StepId {
-        let label = format!("compile {}", distribution.file_name);
+    fn compile(&self, graph: &mut ActionGraph, name: &str, tree: StepId) -> StepId {
+        let label = format!("compile {name}");
         let [source, out] = [format!("{PART}/site-packages"), sandbox_paths::in_out("site-packages")];
         let installed_at = format!("{}/lib/python{}/site-packages", venv::ROOT, self.interpreter.minor);
         let argv = venv::compile_argv(&self.interpreter.python, &source, &out, &installed_at);

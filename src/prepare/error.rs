@@ -7,6 +7,7 @@ use crate::action::Exit;
 use crate::base::{self, ErrorKind};
 use crate::packaging::{environment, index};
 use crate::plan::requirements;
+use crate::prepare::package::distribution;
 use crate::session;
 use crate::session::failure::Failure;
 use crate::targets::Address;
@@ -117,11 +118,8 @@ pub enum Error {
     /// A test target without a file.
     #[error("{0} has no source file")]
     NoSource(Address),
-    /// Tests that depend on packages, as addresses.
-    #[error("the test needs built packages: `{}`", .0.join("`, `"))]
-    NeedsPackages(Vec<String>),
     /// Tests that depend on outputs of commands or on downloads, as addresses.
-    #[error("the test needs files that are not in the repository: those of `{}`", .0.join("`, `"))]
+    #[error("files that are not in the repository are needed: those of `{}`", .0.join("`, `"))]
     NeedsOutputs(Vec<String>),
     /// Sources that depend on generated code, as addresses of the definitions.
     #[error("Python code needs to be generated from `{}`", .0.join("`, `"))]
@@ -161,6 +159,9 @@ pub enum Error {
         /// Why it is invalid.
         source: base::rel_path::ParseError,
     },
+    /// A distribution that cannot be built as it is declared.
+    #[error(transparent)]
+    Distribution(#[from] distribution::Error),
     /// An unknown word in `[coverage-py] report`.
     #[error("invalid coverage report format `{0}`")]
     CoverageFormat(String),
@@ -201,6 +202,7 @@ impl Error {
             Error::Session(error) => return error.hint(),
             Error::Shared(error) => return error.hint(),
             Error::Requirements(error) => return error.hint(),
+            Error::Distribution(error) => return error.hint(),
             Error::Index(error) => return error.hint().or_else(|| Some(crate::net::INDEX_HINT.to_owned())),
             Error::UnsupportedRequirement { .. } => {
                 "build a wheel of it, name the wheel's directory in `find_links` of `[python-repos]`, such as \
@@ -219,9 +221,6 @@ impl Error {
             }
             Error::NoTool { .. } => "name one in `backend_packages`, such as `pants.backend.python.lint.black`",
             Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
-            Error::NeedsPackages(_) => {
-                "such tests are not supported yet: they need the goal `package`, which is not implemented yet"
-            }
             Error::NeedsOutputs(_) => {
                 "outputs of commands and downloads are not supported yet: add the files to the repository, or remove the dependency"
             }

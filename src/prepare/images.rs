@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::action::Source;
+use crate::action::{Source, StepId};
 use crate::config::typed::{InvalidLockfile, PythonSettings, SystemSettings};
 use crate::packaging::lockfile::Lock;
 use crate::packaging::resolve::{self, SelectedPackage, VersionConflict};
@@ -33,13 +33,26 @@ pub(super) struct Importable {
     wanted: Option<Wanted>,
     /// The name of additional packages, which `pin_packages` was given.
     pinned: Option<String>,
+    /// Steps that build wheels of this repository.
+    built: Vec<StepId>,
 }
 
 impl Planner<'_> {
     /// Everything that a sandbox holds besides its sources: system tree, interpreter, the tool and, where `wanted` is
     /// given, what the targets require.
     pub fn images(&mut self, constraints: &[String], tool: &Tool, wanted: Option<Wanted>) -> Result<Images, Error> {
-        let importable = Importable { tool: Some(tool.scope.clone()), wanted, pinned: None };
+        self.images_with(constraints, tool, wanted, Vec::new())
+    }
+
+    /// Like [`Planner::images`], with the wheels of this repository that the steps `built` build.
+    pub(super) fn images_with(
+        &mut self,
+        constraints: &[String],
+        tool: &Tool,
+        wanted: Option<Wanted>,
+        built: Vec<StepId>,
+    ) -> Result<Images, Error> {
+        let importable = Importable { tool: Some(tool.scope.clone()), wanted, pinned: None, built };
         let venv = self.venv_image(constraints, importable)?;
         let mut images = found(&mut self.interpreters, constraints)?.venvs.interpreter.images.clone();
         images.insert(venv::ROOT.to_owned(), venv);
@@ -54,7 +67,7 @@ impl Planner<'_> {
         wanted: Wanted,
         pinned: Option<String>,
     ) -> Result<Source, Error> {
-        self.venv_image(constraints, Importable { tool: None, wanted: Some(wanted), pinned })
+        self.venv_image(constraints, Importable { tool: None, wanted: Some(wanted), pinned, built: Vec::new() })
     }
 
     /// Images of the newest interpreter planned so far, with the tool's own packages alone: it can parse all sources.
@@ -86,11 +99,21 @@ impl Planner<'_> {
             let pinned = self.tool_packages.get(&(constraints.to_vec(), name.clone())).cloned().transpose()?;
             chosen = self.combine(chosen, pinned.unwrap_or_default());
         }
+        self.compose_image(constraints, &importable.built, &chosen)
+    }
+
+    /// An image of the wheels that the steps `built` build, and of these packages.
+    pub(super) fn compose_image(
+        &mut self,
+        constraints: &[String],
+        built: &[StepId],
+        chosen: &[SelectedPackage],
+    ) -> Result<Source, Error> {
         self.find_interpreter(constraints)?;
-        let distributions = found(&mut self.interpreters, constraints)?.packages.distributions(&chosen)?;
-        self.plan_builds(constraints, &chosen, &distributions)?;
+        let distributions = found(&mut self.interpreters, constraints)?.packages.distributions(chosen)?;
+        self.plan_builds(constraints, chosen, &distributions)?;
         let venvs = &mut found(&mut self.interpreters, constraints)?.venvs;
-        Ok(Source::Output(venvs.compose(&mut self.actions, &distributions)))
+        Ok(Source::Output(venvs.compose_with(&mut self.actions, built, &distributions)))
     }
 
     /// Plans the environments in which the source distributions among these are built. `distributions` are the files of

@@ -8,6 +8,7 @@ use uv_pep440::Version;
 
 use crate::config::typed::PythonSettings;
 use crate::packaging::{Environment, recipes};
+use crate::plan::interpreter::Interpreter;
 use crate::plan::venv::Venvs;
 use crate::prepare::Error;
 use crate::prepare::Planner;
@@ -25,6 +26,12 @@ impl Planner<'_> {
     /// The full version of the interpreter: 3.11.2.
     pub fn python_version(&mut self, constraints: &[String]) -> Result<Version, Error> {
         Ok(self.environment(constraints)?.python().clone())
+    }
+
+    /// The interpreter for these constraints, with its images.
+    pub(super) fn interpreter(&mut self, constraints: &[String]) -> Result<Interpreter, Error> {
+        self.find_interpreter(constraints)?;
+        Ok(found(&mut self.interpreters, constraints)?.venvs.interpreter.clone())
     }
 
     /// The constraints of the newest interpreter planned so far.

@@ -5,7 +5,7 @@ use crate::tools::Tool;
 
 /// The description and built-in lockfile of each tool, sorted by name. A tool without a lockfile is installed with another
 /// tool.
-const TOOLS: [(&str, &str); 24] = [
+const TOOLS: [(&str, &str); 25] = [
     (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
     (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
     (include_str!("bandit.toml"), include_str!("bandit.lock")),
@@ -24,6 +24,7 @@ const TOOLS: [(&str, &str); 24] = [
     (include_str!("pytest.toml"), include_str!("pytest.lock")),
     (include_str!("pyupgrade.toml"), include_str!("pyupgrade.lock")),
     (include_str!("ruff.toml"), include_str!("ruff.lock")),
+    (include_str!("setuptools.toml"), include_str!("setuptools.lock")),
     (include_str!("shellcheck.toml"), include_str!("shellcheck.lock")),
     (include_str!("shfmt.toml"), include_str!("shfmt.lock")),
     (include_str!("taplo.toml"), include_str!("taplo.lock")),

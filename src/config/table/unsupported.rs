@@ -243,7 +243,6 @@ const INERT: &[Rule] = &[
     section("pytype", NO_TOOL),
     section("scc", NO_TOOL),
     section("semgrep", NO_TOOL),
-    section("setuptools", NO_TOOL),
     section("setuptools-scm", NO_TOOL),
     section("shunit2", NO_TOOL),
     section("sphinx", NO_TOOL),

@@ -10,7 +10,8 @@ use crate::config::typed::PackageSettings;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::goals::Error;
-use crate::prepare::package::{self, KINDS, PlannedPackage};
+use crate::packaging::build_failure;
+use crate::prepare::package::{self, KINDS, Package, PlannedPackage};
 use crate::report::limits::SHOWN_BYTES;
 use crate::report::{json, packages};
 use crate::session::failure::{self, Failure};
@@ -74,7 +75,7 @@ fn build(session: &mut Session) -> Result<BuiltPackages, Error> {
     let store = session.services.open_store()?;
     let mut done = BuiltPackages::default();
     for PlannedPackage { address, package } in planned {
-        let built = package.and_then(|package| Ok((built_tree(&store, package.step, &outcomes)?, package.directory)));
+        let built = package.and_then(|package| Ok((built_tree(&store, &package, &outcomes)?, package.directory)));
         match built {
             Ok((tree, directory)) => done.built.push(BuiltPackage { address: address.to_string(), tree, directory }),
             Err(failure) => done.failed.push((address, failure)),
@@ -94,13 +95,17 @@ fn selected_packages(session: &mut Session) -> Result<Vec<Address>, Error> {
 }
 
 /// The output tree of a package's step.
-fn built_tree(store: &Store, step: crate::action::StepId, outcomes: &Results) -> Result<Digest, Failure> {
-    match outcomes.get(&step) {
+fn built_tree(store: &Store, package: &Package, outcomes: &Results) -> Result<Digest, Failure> {
+    match outcomes.get(&package.step) {
         Some(Ok(StepResult { outcome: Some((_, outcome)), .. })) if outcome.exit != Exit::Code(0) => {
-            let stderr = store.excerpt(outcome.stderr, SHOWN_BYTES).unwrap_or_default();
-            let stdout = store.excerpt(outcome.stdout, SHOWN_BYTES).unwrap_or_default();
-            let message = format!("the build failed: {}\n{}{}", outcome.exit, stdout, stderr);
-            Err(Failure { message: message.trim_end().to_owned(), kind: ErrorKind::Mistake })
+            let [stdout, stderr] =
+                [outcome.stdout, outcome.stderr].map(|stream| store.excerpt(stream, SHOWN_BYTES).unwrap_or_default());
+            let mut message = format!("the build failed: {}\n{stdout}{stderr}", outcome.exit).trim_end().to_owned();
+            let file_name = package.distribution.as_ref().map(|name| format!("{name}-0"));
+            if let Some(hint) = file_name.and_then(|name| build_failure::hint(&name, &stderr)) {
+                message += &format!("\nhint: {hint}");
+            }
+            Err(Failure { message, kind: ErrorKind::Mistake })
         }
         Some(Ok(done)) => Ok(done.tree),
         Some(Err(error)) => Err(Failure::from_step(error)),

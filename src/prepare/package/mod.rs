@@ -2,7 +2,7 @@
 //! whose output tree has the paths of the directory for results, so that packages can be merged into archives and sandboxes.
 //! Which packages are selected, and how they are written, is decided in `goals::package`.
 
-mod distribution;
+pub mod distribution;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,9 @@ use std::sync::Arc;
 use crate::action::{ActionGraph, StepId};
 use crate::base::RelPath;
 use crate::inference::closure::Closures;
+use crate::inference::ownership::Ownership;
 use crate::inference::{Dependencies, InferenceSettings, SourceRoots};
+use crate::prepare::package::distribution::Form;
 use crate::prepare::planner::Shared;
 use crate::prepare::{Error, Planner};
 use crate::session::Session;
@@ -43,6 +45,8 @@ pub struct Package {
     pub step: StepId,
     /// The path of the package if it is a directory; otherwise each file of the tree is a package.
     pub directory: Option<RelPath>,
+    /// The name of the distribution that is built, for advice on a failed build.
+    pub distribution: Option<String>,
 }
 
 /// Plans these targets, which are packages.
@@ -71,9 +75,11 @@ pub struct PackagePlanner<'g> {
     dependencies: &'g Dependencies,
     closures: &'g Closures<'g>,
     roots: &'g SourceRoots,
-    planned: BTreeMap<Address, Shared<Package>>,
+    /// Which distribution owns what; found out when it is first needed.
+    ownership: Option<Ownership<'g>>,
+    planned: BTreeMap<(Address, Form), Shared<Package>>,
     /// The packages whose planning has begun, to detect cycles.
-    begun: BTreeSet<Address>,
+    begun: BTreeSet<(Address, Form)>,
 }
 
 impl<'g> PackagePlanner<'g> {
@@ -85,26 +91,37 @@ impl<'g> PackagePlanner<'g> {
         roots: &'g SourceRoots,
     ) -> PackagePlanner<'g> {
         let (planned, begun) = (BTreeMap::new(), BTreeSet::new());
-        PackagePlanner { graph, dependencies, closures, roots, planned, begun }
+        PackagePlanner { graph, dependencies, closures, roots, ownership: None, planned, begun }
     }
 
-    /// The package of a target.
+    /// The package of a target, as its fields declare it.
     pub fn plan(&mut self, planner: &mut Planner<'_>, address: &Address) -> Result<Package, Error> {
-        if let Some(planned) = self.planned.get(address) {
+        self.plan_form(planner, address, Form::Declared)
+    }
+
+    /// The package of a target in some form, which matters to distributions only.
+    pub(super) fn plan_form(
+        &mut self,
+        planner: &mut Planner<'_>,
+        address: &Address,
+        form: Form,
+    ) -> Result<Package, Error> {
+        let key = (address.clone(), form);
+        if let Some(planned) = self.planned.get(&key) {
             return Ok(planned.clone()?);
         }
-        if !self.begun.insert(address.clone()) {
+        if !self.begun.insert(key.clone()) {
             return Err(Error::PackageCycle(address.clone()));
         }
-        let planned = self.plan_new(planner, address).map_err(Arc::new);
-        self.planned.insert(address.clone(), planned.clone());
+        let planned = self.plan_new(planner, address, form).map_err(Arc::new);
+        self.planned.insert(key, planned.clone());
         Ok(planned?)
     }
 
-    fn plan_new(&mut self, planner: &mut Planner<'_>, address: &Address) -> Result<Package, Error> {
+    fn plan_new(&mut self, planner: &mut Planner<'_>, address: &Address, form: Form) -> Result<Package, Error> {
         let target = self.graph.get(address).ok_or_else(|| Error::NoTarget(address.clone()))?;
         match target.kind.as_str() {
-            kind::PYTHON_DISTRIBUTION => self.plan_distribution(planner, target),
+            kind::PYTHON_DISTRIBUTION => self.plan_distribution(planner, target, form),
             _ => Err(Error::NotPackaged { target: address.clone(), kind: target.kind.clone() }),
         }
     }

@@ -3,13 +3,14 @@
 
 mod batches;
 pub mod coverage;
+mod packages;
 mod process_settings;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::action::{ActionGraph, Source, StepId};
+use crate::action::{ActionGraph, StepId};
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::config::typed::{PytestSettings, TestSettings};
@@ -20,13 +21,14 @@ use crate::plan::requirements;
 use crate::plan::test_run::{self, PytestOptions, TestFiles};
 use crate::prepare::Error;
 use crate::prepare::Planner;
+use crate::prepare::package::{self, PackagePlanner};
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::process_settings::ProcessSettings;
 use crate::session::Session;
 use crate::session::failure::Failure;
 use crate::session::sources::Sources;
-use crate::targets::{Address, Target, Value};
+use crate::targets::{Address, Target};
 use crate::tools::{self, Tool};
 
 /// The processes of all tests, planned.
@@ -58,7 +60,10 @@ pub struct PlannedTest {
 /// Plans these tests, and what coverage reports need.
 pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Error> {
     let graph = session.load_graph()?;
-    let dependencies = session.infer_for(&tests.iter().cloned().collect())?;
+    let mut dependencies = session.infer_for(&tests.iter().cloned().collect())?;
+    if packages::are_needed(&graph, &dependencies, tests) {
+        dependencies = session.infer_for(&package::distribution::candidates(&graph, tests))?;
+    }
     let settings = inference::InferenceSettings::from_config(session.config())?;
     let roots = session.find_source_roots()?;
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
@@ -73,6 +78,7 @@ pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Er
         pytest: tools::named("pytest").expect("pytest is described"),
         config_files: ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()),
         measured_files: BTreeSet::new(),
+        packages: PackagePlanner::new(&graph, &dependencies, &closures, &roots),
         planner: Planner::new(session)?,
     };
     let mut planned = Vec::new();
@@ -98,6 +104,8 @@ struct TestPlanner<'g, 's> {
     config_files: ConfigFiles<'g>,
     /// The files of all tests if coverage is measured, otherwise empty.
     measured_files: BTreeSet<RelPath>,
+    /// Packages that tests need.
+    packages: PackagePlanner<'g>,
 }
 
 impl TestPlanner<'_, '_> {
@@ -125,10 +133,6 @@ impl TestPlanner<'_, '_> {
         closure: &Closure<'_>,
     ) -> Result<(StepId, Digest), Error> {
         let settings = batch.settings?;
-        let needed = needed_packages(&batch.targets, closure);
-        if !needed.is_empty() {
-            return Err(Error::NeedsPackages(needed));
-        }
         if !closure.generated.is_empty() {
             return Err(Error::NeedsOutputs(closure.generated.iter().map(ToString::to_string).collect()));
         }
@@ -142,14 +146,15 @@ impl TestPlanner<'_, '_> {
         let files = files.collect::<Result<Vec<RelPath>, Error>>()?;
         let graph = self.planner.session.load_graph()?;
         let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
-        let images = self.planner.images(&settings.constraints, &self.pytest, Some(wanted))?;
+        let packages = self.needed_packages(&batch.targets, closure)?;
+        let images = self.planner.images_with(&settings.constraints, &self.pytest, Some(wanted), packages.installed)?;
         let workers = settings.workers.unwrap_or_else(|| default_workers(self.planner.session, &files));
         self.require_plugins(&settings, workers)?;
         let addresses: Vec<String> = batch.targets.iter().map(|target| target.address.to_string()).collect();
-        let sources = self.tree(closure, &files)?;
+        let sources = self.tree(closure, &files, &packages.provided)?;
         let test = TestFiles {
             label: crate::report::test_result::name(&addresses),
-            sources: Source::Tree(sources),
+            sources: self.planner.with_packages(sources, &packages.files),
             files,
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
@@ -174,9 +179,16 @@ impl TestPlanner<'_, '_> {
         Ok(())
     }
 
-    /// The closure's files, extra inputs, and the settings of pytest and coverage.
-    fn tree(&mut self, closure: &Closure<'_>, tests: &[RelPath]) -> Result<Digest, Error> {
-        let mut files: BTreeSet<RelPath> = closure.files.iter().map(|file| (*file).clone()).collect();
+    /// The closure's files without those that an installed package provides, extra inputs, and the settings of pytest and
+    /// coverage.
+    fn tree(
+        &mut self,
+        closure: &Closure<'_>,
+        tests: &[RelPath],
+        provided: &BTreeSet<RelPath>,
+    ) -> Result<Digest, Error> {
+        let own = closure.files.iter().filter(|file| tests.contains(file) || !provided.contains(**file));
+        let mut files: BTreeSet<RelPath> = own.map(|file| (*file).clone()).collect();
         files.extend(self.extra_inputs.iter().cloned());
         for scope in ["coverage-py", "pytest"] {
             let tool = tools::named(scope).expect("both are described");
@@ -198,19 +210,6 @@ impl TestPlanner<'_, '_> {
         let files: BTreeSet<&RelPath> = self.measured_files.iter().chain(also.files()).collect();
         Ok(Some(Coverage { images, sources: self.sources.tree(files)?, also, options }))
     }
-}
-
-/// The packages that the tests need as built files: those of `runtime_package_dependencies`, distributions among the
-/// dependencies, and those whose entry points the tests need.
-fn needed_packages(tests: &[&Target], closure: &Closure<'_>) -> Vec<String> {
-    let mut needed: BTreeSet<String> =
-        closure.packages.iter().chain(&closure.distributions).map(ToString::to_string).collect();
-    for target in tests {
-        if let Some(Value::Dict(entry_points)) = target.fields.get("entry_point_dependencies") {
-            needed.extend(entry_points.iter().filter_map(|(distribution, _)| distribution.as_str()).map(str::to_owned));
-        }
-    }
-    needed.into_iter().collect()
 }
 
 fn pytest_options(session: &Session) -> PytestOptions {

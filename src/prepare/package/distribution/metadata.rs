@@ -1,0 +1,231 @@
+//! The arguments of a generated `setup.py`: those of `python_artifact`, and those that follow from the sources.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Error;
+use super::entry_points;
+use crate::base::RelPath;
+use crate::config::plugins::{self, Artifact};
+use crate::config::typed::{SetupPySettings, VersionScheme};
+use crate::inference::constraints::{self, Constraints};
+use crate::inference::ownership::Contents;
+use crate::plan::generated_setup::{dotted, source_arguments};
+use crate::prepare::package::PackagePlanner;
+use crate::session::Session;
+use crate::targets::{Address, Target, Value};
+
+/// Arguments of `setup()` that are computed. `install_requires` and so on would contradict the dependencies.
+const RESERVED: [&str; 6] =
+    ["data_files", "install_requires", "namespace_packages", "package_data", "package_dir", "packages"];
+
+impl PackagePlanner<'_> {
+    /// The arguments of `setup()` for a distribution with these sources, relative to their source roots.
+    pub(super) fn setup_arguments(
+        &self,
+        session: &Session,
+        target: &Target,
+        contents: &Contents<'_>,
+        (files, namespaces): (&[RelPath], &BTreeSet<String>),
+        constraints: &Constraints,
+    ) -> Result<BTreeMap<String, Value>, Error> {
+        let mut arguments = self.artifact_arguments(session, target)?;
+        let [name, version] = ["name", "version"].map(|key| text_argument(target, &arguments, key));
+        check_identity(target, &name?, &version?)?;
+        for (name, value) in source_arguments(files, namespaces) {
+            arguments.insert(name.to_owned(), value);
+        }
+        if !arguments.contains_key("python_requires") {
+            arguments.insert("python_requires".to_owned(), Value::Str(python_requires(target, constraints)?));
+        }
+        let entry_points = entry_points::merged(target, &arguments, self.graph, self.roots)?;
+        if !entry_points.is_empty() {
+            arguments.insert("entry_points".to_owned(), entry_points::to_value(&entry_points));
+        }
+        let requires = self.install_requires(session, contents)?;
+        arguments.insert("install_requires".to_owned(), Value::List(requires.into_iter().map(Value::Str).collect()));
+        if let Some(path) = target.fields.get("long_description_path").and_then(Value::as_str) {
+            if arguments.contains_key("long_description") {
+                return Err(Error::TwoLongDescriptions(target.address.clone()));
+            }
+            let text = read(session, target, path)?;
+            arguments.insert("long_description".to_owned(), Value::Str(text));
+        }
+        Ok(arguments)
+    }
+
+    /// The requirements of what a distribution owns, and the other distributions that it needs, in the chosen form.
+    fn install_requires(&self, session: &Session, contents: &Contents<'_>) -> Result<BTreeSet<String>, Error> {
+        let mut requires: BTreeSet<String> = contents.requirements.iter().map(|text| text.trim().to_owned()).collect();
+        let scheme = SetupPySettings::parse(session.config()).version_scheme;
+        for other in &contents.others {
+            let Some(target) = self.graph.get(other) else { continue };
+            let arguments = self.artifact_arguments(session, target)?;
+            let name = text_argument(target, &arguments, "name")?;
+            requires.insert(match scheme {
+                VersionScheme::Any => name,
+                VersionScheme::Exact => format!("{name}=={}", text_argument(target, &arguments, "version")?),
+                VersionScheme::Compatible => format!("{name}~={}", text_argument(target, &arguments, "version")?),
+            });
+        }
+        Ok(requires)
+    }
+
+    /// The arguments of `python_artifact`, and those that a plugin adds.
+    fn artifact_arguments(&self, session: &Session, target: &Target) -> Result<BTreeMap<String, Value>, Error> {
+        let artifact = target.fields.get("provides").and_then(Value::as_object);
+        let named = artifact.into_iter().flat_map(|artifact| &artifact.named);
+        let mut arguments: BTreeMap<String, Value> = named.map(|(key, value)| (key.clone(), value.clone())).collect();
+        if let Some(key) = RESERVED.iter().find(|key| arguments.contains_key(**key)) {
+            return Err(Error::Reserved { target: target.address.clone(), key: (*key).to_owned() });
+        }
+        for artifact in plugins::in_use(session.config()).filter_map(|plugin| plugin.artifact.as_ref()) {
+            apply_plugin(session, target, artifact, &mut arguments)?;
+        }
+        Ok(arguments)
+    }
+}
+
+/// What a plugin of the repository would add and check.
+fn apply_plugin(
+    session: &Session,
+    target: &Target,
+    artifact: &Artifact,
+    arguments: &mut BTreeMap<String, Value>,
+) -> Result<(), Error> {
+    let violated = |rule: String| Err(Error::Plugin { target: target.address.clone(), rule });
+    let name = text_argument(target, arguments, "name")?;
+    if let Some(prefix) = artifact.name_prefix.as_ref().filter(|prefix| !name.starts_with(*prefix)) {
+        return violated(format!(
+            "the name `{name}` does not start with `{prefix}`, which the repository's plugin requires"
+        ));
+    }
+    if let Some(key) = artifact.required.iter().find(|key| !arguments.contains_key(*key)) {
+        return violated(format!("`provides` has no `{key}`, which the repository's plugin requires"));
+    }
+    let mut added: BTreeMap<String, Value> = BTreeMap::new();
+    if let Some(file) = &artifact.version_file {
+        added.insert("version".to_owned(), Value::Str(read(session, target, file)?.trim().to_owned()));
+    }
+    let exists = |name: &&String| {
+        let path = target.address.dir.to_path(session.build_root()).join(name);
+        session.context.tracker.is_file(&path)
+    };
+    if let Some(file) = artifact.long_description_files.iter().find(exists) {
+        let path = target.address.dir.push(file).map(|path| path.as_str().to_owned()).unwrap_or_default();
+        added.insert("long_description".to_owned(), Value::Str(read(session, target, &path)?));
+        let kind = match file.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("md") => "text/markdown",
+            Some("rst") => "text/x-rst",
+            _ => "text/plain",
+        };
+        added.insert("long_description_content_type".to_owned(), Value::Str(kind.to_owned()));
+    }
+    added.extend(artifact.fixed.iter().map(|(key, value)| (key.clone(), from_toml(value))));
+    if let Some(key) = added.keys().find(|key| arguments.contains_key(*key)) {
+        return violated(format!("`{key}` in `provides` is set by the repository's plugin, and cannot be set"));
+    }
+    let version = added.get("version").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let python = artifact.minor_range.then(|| minor_of(session)).flatten();
+    if let Some((major, minor)) = python {
+        let range = format!(">={major}.{minor},<{major}.{}", minor + 1);
+        arguments.insert("python_requires".to_owned(), Value::Str(range));
+    }
+    let license = arguments.get("license").and_then(Value::as_str).unwrap_or_default();
+    let mut classifiers = artifact.classifiers.clone();
+    classifiers.extend(artifact.status_classifier(&version).map(str::to_owned));
+    classifiers.extend(
+        python
+            .filter(|_| !classifiers.is_empty())
+            .map(|(major, minor)| format!("Programming Language :: Python :: {major}.{minor}")),
+    );
+    classifiers.extend(artifact.license_classifiers.get(license).cloned());
+    if !classifiers.is_empty() {
+        let own = arguments.get("classifiers").map(Value::strings).unwrap_or_default();
+        let all = classifiers.iter().map(String::as_str).chain(own).map(|text| Value::Str(text.to_owned()));
+        arguments.insert("classifiers".to_owned(), Value::List(all.collect()));
+    }
+    arguments.extend(added);
+    Ok(())
+}
+
+/// Major and minor version in the repository's first exact interpreter constraint, such as `CPython==3.11.4`.
+fn minor_of(session: &Session) -> Option<(u32, u32)> {
+    let constraints = crate::session::toolchains::default_constraints(session.config());
+    let exact =
+        constraints.iter().find_map(|constraint| constraint.split_once("==").map(|(_, version)| version.to_owned()))?;
+    let mut parts = exact.split('.').map(|part| part.trim().parse().ok());
+    Some((parts.next()??, parts.next()??))
+}
+
+fn from_toml(value: &toml::Value) -> Value {
+    match value {
+        toml::Value::Boolean(flag) => Value::Bool(*flag),
+        toml::Value::Integer(number) => Value::Int(*number),
+        toml::Value::Float(number) => Value::Float(*number),
+        toml::Value::Array(items) => Value::List(items.iter().map(from_toml).collect()),
+        toml::Value::Table(items) => {
+            Value::Dict(items.iter().map(|(key, value)| (Value::Str(key.clone()), from_toml(value))).collect())
+        }
+        other => Value::Str(other.as_str().map_or_else(|| other.to_string(), str::to_owned)),
+    }
+}
+
+/// The text of a file of the repository, given relative to the build root.
+fn read(session: &Session, target: &Target, file: &str) -> Result<String, Error> {
+    let fail = |source| Error::LongDescription { target: target.address.clone(), path: file.into(), source };
+    let path = RelPath::parse(file).map_err(|error| fail(std::io::Error::other(error)))?;
+    session.context.tracker.read_to_string(&path.to_path(session.build_root())).map_err(fail)
+}
+
+/// A text among the arguments. An error if it is missing.
+fn text_argument(target: &Target, arguments: &BTreeMap<String, Value>, key: &str) -> Result<String, Error> {
+    let missing = || Error::Missing { target: target.address.clone(), key: key.to_owned() };
+    match arguments.get(key) {
+        Some(Value::Str(text)) => Ok(text.clone()),
+        Some(Value::Int(number)) => Ok(number.to_string()),
+        Some(Value::Float(number)) => Ok(number.to_string()),
+        _ => Err(missing()),
+    }
+}
+
+/// An error unless the name and version are those of a distribution (PEP 508, PEP 440).
+fn check_identity(target: &Target, name: &str, version: &str) -> Result<(), Error> {
+    let invalid =
+        |key, value: &str| Err(Error::Invalid { target: target.address.clone(), key, value: value.to_owned() });
+    if name.parse::<uv_normalize::PackageName>().is_err() {
+        return invalid("name", name);
+    }
+    match version.parse::<uv_pep440::Version>() {
+        Ok(_) => Ok(()),
+        Err(_) => invalid("version", version),
+    }
+}
+
+/// The interpreter constraints as `python_requires`.
+fn python_requires(target: &Target, found: &Constraints) -> Result<String, Error> {
+    let mut all = found.iter();
+    match (all.next(), all.next()) {
+        (None, _) => Ok(String::new()),
+        (Some(one), None) => {
+            let specifiers = one.find(['<', '>', '=', '!', '~']).map_or("", |start| &one[start..]);
+            Ok(specifiers.to_owned())
+        }
+        _ => Err(Error::Alternatives { target: target.address.clone(), constraints: constraints::to_text(found) }),
+    }
+}
+
+/// The packages among the sources that declare themselves to be namespaces in the old way, through `pkg_resources`.
+/// `text` reads a file, given by its path in the repository.
+pub(super) fn namespaces<'f>(
+    files: impl IntoIterator<Item = (&'f RelPath, &'f RelPath)>,
+    text: &dyn Fn(&RelPath) -> Option<String>,
+) -> BTreeSet<String> {
+    let inits = files.into_iter().filter(|(installed, _)| installed.file_name() == Some("__init__.py"));
+    let declares = |file: &RelPath| text(file).is_some_and(|text| text.contains("declare_namespace(__name__)"));
+    inits.filter(|(_, file)| declares(file)).filter_map(|(installed, _)| Some(dotted(&installed.parent()?))).collect()
+}
+
+/// The address in a text of a BUILD file in `dir`, such as `:bin` or `//src/app:bin`.
+pub(in crate::prepare) fn address(text: &str, dir: &RelPath) -> Option<Address> {
+    crate::targets::address::Written::parse(text, dir, &|_| false).ok()?.resolve(false).ok()
+}

@@ -1,0 +1,230 @@
+//! Plans distributions: which sources belong to one, its metadata, and the step that builds its wheel and source distribution.
+//! The text of a generated `setup.py` is in `plan::generated_setup`.
+
+mod backend;
+mod entry_points;
+mod error;
+mod metadata;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Map;
+
+use crate::base::{Digest, RelPath};
+use crate::config::typed::SetupPySettings;
+use crate::inference::closure::Follow;
+use crate::inference::constraints::{self, Constraints, InterpreterConstraints};
+use crate::inference::ownership::Ownership;
+use crate::plan::distribution_run::{self, Project};
+use crate::plan::{environment, generated_setup};
+use crate::prepare::package::{Package, PackagePlanner};
+use crate::prepare::{self, Planner};
+use crate::session::toolchains;
+use crate::store::{Node, Tree};
+use crate::targets::value_to_json;
+use crate::targets::{Address, Target, TargetGraph, Value, kind};
+
+pub use error::Error;
+pub(in crate::prepare) use metadata::address;
+
+/// The targets whose dependencies must be known to plan packages: the packages, and all distributions, because each of them
+/// may own sources of another.
+pub(in crate::prepare) fn candidates(graph: &TargetGraph, packages: &[Address]) -> BTreeSet<Address> {
+    let distributions = graph.targets().filter(|target| target.kind == kind::PYTHON_DISTRIBUTION);
+    packages.iter().cloned().chain(distributions.map(|target| target.address.clone())).collect()
+}
+
+/// What is built from a distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::prepare) enum Form {
+    /// What its fields say.
+    Declared,
+    /// Only a wheel.
+    Wheel,
+    /// Only an editable wheel.
+    Editable,
+}
+
+/// The sources of a project while it is built.
+struct Sources {
+    tree: BTreeMap<RelPath, Node>,
+    /// The directory of the project in the tree.
+    dir: RelPath,
+    /// The path in the repository of each file that comes from there.
+    origins: BTreeMap<RelPath, RelPath>,
+    source_roots: Vec<RelPath>,
+    constraints: Constraints,
+    /// The name of the distribution, as far as it is known.
+    name: String,
+}
+
+impl<'g> PackagePlanner<'g> {
+    /// Plans the files that a distribution consists of.
+    pub(in crate::prepare) fn plan_distribution(
+        &mut self,
+        planner: &mut Planner<'_>,
+        target: &Target,
+        form: Form,
+    ) -> Result<Package, prepare::Error> {
+        let flag = |field| target.fields.get(field).and_then(Value::as_bool).unwrap_or(true);
+        let (wheel, sdist) = match form {
+            Form::Declared => (flag("wheel"), flag("sdist")),
+            Form::Wheel => (true, false),
+            Form::Editable => (false, false),
+        };
+        if !wheel && !sdist && form != Form::Editable {
+            return Err(Error::Nothing(target.address.clone()).into());
+        }
+        let generates = target.fields.get("generate_setup").and_then(Value::as_bool);
+        let generates = generates.unwrap_or_else(|| SetupPySettings::parse(planner.config()).generates_by_default);
+        let sources = match generates {
+            true => self.generated_sources(planner, target)?,
+            false => self.own_sources(planner, target)?,
+        };
+        let constraints: Vec<String> = sources.constraints.iter().cloned().collect();
+        let backend = backend::find(planner.session, target, &sources.dir, &sources.origins)?;
+        let image = planner.build_image(&constraints, &backend.requires)?;
+        let interpreter = planner.build_interpreter(&constraints, &sources.name)?;
+        let output_dir = target.fields.get("output_path").and_then(Value::as_str).unwrap_or_default();
+        let output_dir = RelPath::parse(output_dir).map_err(|source| prepare::Error::OutputPath {
+            target: target.address.clone(),
+            path: output_dir.to_owned(),
+            source,
+        })?;
+        let entries: Vec<&str> = target.fields.get("env_vars").map(Value::strings).unwrap_or_default();
+        let tree: Digest = planner.session.services.open_store()?.put_tree_lazily(&Tree { nodes: sources.tree })?;
+        let project = Project {
+            label: target.address.to_string(),
+            sources: tree,
+            dir: sources.dir,
+            source_roots: sources.source_roots,
+            env: environment::requested(&entries, &planner.session.environment().vars),
+            output_dir,
+            options: distribution_run::BuildOptions {
+                backend: backend.name,
+                backend_path: backend.path,
+                wheel,
+                sdist,
+                editable: form == Form::Editable,
+                wheel_settings: settings(target, "wheel_config_settings"),
+                sdist_settings: settings(target, "sdist_config_settings"),
+            },
+        };
+        let step = planner.add(distribution_run::action(&interpreter, image, &project));
+        Ok(Package { step, directory: None, distribution: Some(sources.name) })
+    }
+
+    /// The files of the repository that the wheel of a distribution provides. None if it is not known which code it owns.
+    pub(in crate::prepare) fn provided_files(&mut self, distribution: &Address) -> Vec<RelPath> {
+        let (graph, dependencies) = (self.graph, self.dependencies);
+        let ownership = self.ownership.get_or_insert_with(|| Ownership::new(graph, dependencies));
+        let contents = graph.get(distribution).and_then(|target| ownership.contents(target).ok()).unwrap_or_default();
+        self.closures.own_files(contents.owned.iter().map(|target| &target.address)).into_iter().cloned().collect()
+    }
+
+    /// The sources that a distribution owns, relative to their source roots, with a generated `setup.py`.
+    fn generated_sources(&mut self, planner: &mut Planner<'_>, target: &Target) -> Result<Sources, prepare::Error> {
+        let (graph, dependencies) = (self.graph, self.dependencies);
+        let ownership = self.ownership.get_or_insert_with(|| Ownership::new(graph, dependencies));
+        let contents = ownership.contents(target).map_err(Error::from)?;
+        self.refuse_generated(target)?;
+        let owned = self.closures.own_files(contents.owned.iter().map(|target| &target.address));
+        let mut origins: BTreeMap<RelPath, RelPath> = BTreeMap::new();
+        for file in owned {
+            let root = self.roots.find_for_file(file).unwrap_or_default();
+            origins.insert(file.strip_prefix(&root).unwrap_or_else(|| file.clone()), file.clone());
+        }
+        let installed: Vec<RelPath> = origins.keys().cloned().collect();
+        for name in ["setup.py", "MANIFEST.in"] {
+            if installed.iter().any(|file| file.as_str() == name) {
+                return Err(Error::GeneratedTwice { target: target.address.clone(), file: name.to_owned() }.into());
+            }
+        }
+        let constraints = self.constraints(planner, contents.owned.iter().copied())?;
+        let (root, tracker) = (planner.session.build_root().to_owned(), planner.session.context.tracker.clone());
+        let text = |file: &RelPath| tracker.read_to_string(&file.to_path(&root)).ok();
+        let namespaces = metadata::namespaces(&origins, &text);
+        let arguments =
+            self.setup_arguments(planner.session, target, &contents, (&installed, &namespaces), &constraints)?;
+        origins.extend(contents.files.iter().flat_map(|file| &file.sources).map(|file| (file.clone(), file.clone())));
+        let mut tree = nodes(planner, &origins)?;
+        let store = planner.session.services.open_store()?;
+        let setup_py = generated_setup::setup_py(&target.address.to_string(), &arguments);
+        for (name, text) in [("setup.py", setup_py.as_str()), ("MANIFEST.in", generated_setup::MANIFEST)] {
+            let node = Node::File { digest: store.put(text.as_bytes())?, executable: false };
+            tree.insert(RelPath::parse(name)?, node);
+        }
+        let name = arguments.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Sources { tree, dir: RelPath::root(), origins, source_roots: vec![RelPath::root()], constraints, name })
+    }
+
+    /// Everything that a distribution depends on, at its paths in the repository, with its own build files.
+    fn own_sources(&mut self, planner: &mut Planner<'_>, target: &Target) -> Result<Sources, prepare::Error> {
+        self.refuse_generated(target)?;
+        let closure = self.closures.compute([&target.address], Follow::All);
+        let origins: BTreeMap<RelPath, RelPath> =
+            closure.files.iter().map(|file| ((*file).clone(), (*file).clone())).collect();
+        let dir = target.address.dir.clone();
+        let build_files = ["setup.py", "setup.cfg", "pyproject.toml"];
+        let has = |name: &&str| dir.push(name).is_ok_and(|file| origins.contains_key(&file));
+        if !build_files.iter().any(|name| has(&name)) {
+            return Err(Error::NoBuildFiles { target: target.address.clone(), dir: dir.to_string() }.into());
+        }
+        let members = self.dependencies.transitive_without_special(std::slice::from_ref(&target.address));
+        let members = members.iter().filter_map(|address| self.graph.get(address)).chain([target]);
+        let constraints = self.constraints(planner, members)?;
+        let tree = nodes(planner, &origins)?;
+        let source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
+        let named = target.fields.get("provides").and_then(Value::as_object).map(|artifact| &artifact.named);
+        let name =
+            named.and_then(|named| named.iter().find(|(key, _)| key == "name")).and_then(|(_, name)| name.as_str());
+        let name = name.unwrap_or_default().to_owned();
+        Ok(Sources { tree, dir, origins, source_roots, constraints, name })
+    }
+
+    /// An error if the distribution depends on files that would have to be generated.
+    fn refuse_generated(&self, target: &Target) -> Result<(), prepare::Error> {
+        let closure = self.closures.compute([&target.address], Follow::All);
+        let texts = |addresses: &[&Address]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
+        if !closure.generated.is_empty() {
+            return Err(prepare::Error::NeedsOutputs(texts(&closure.generated)));
+        }
+        match closure.definitions.is_empty() {
+            true => Ok(()),
+            false => Err(prepare::Error::NeedsGenerated(texts(&closure.definitions))),
+        }
+    }
+
+    /// The interpreter constraints that all of these targets have in common.
+    fn constraints<'t>(
+        &self,
+        planner: &Planner<'_>,
+        targets: impl Iterator<Item = &'t Target>,
+    ) -> Result<Constraints, prepare::Error> {
+        let default = toolchains::default_constraints(planner.config());
+        let default = default.iter().map(String::as_str).collect();
+        let lookup = InterpreterConstraints { graph: self.graph, dependencies: self.dependencies, default };
+        let all: Vec<Constraints> = targets.filter_map(|target| lookup.for_target(target)).collect();
+        Ok(constraints::merge(&all).map_err(Error::from)?)
+    }
+}
+
+/// The tree nodes of files of the repository, at their paths in the tree.
+fn nodes(
+    planner: &mut Planner<'_>,
+    origins: &BTreeMap<RelPath, RelPath>,
+) -> Result<BTreeMap<RelPath, Node>, prepare::Error> {
+    let sources = planner.session.services.open_sources()?;
+    let found = sources.nodes(origins.values())?;
+    let found = found.into_iter().map(|(file, node)| Ok((file.clone(), node?)));
+    let found = found.collect::<Result<BTreeMap<RelPath, Node>, prepare::Error>>()?;
+    Ok(origins.iter().filter_map(|(path, file)| Some((path.clone(), found.get(file)?.clone()))).collect())
+}
+
+/// A field with settings for the build backend.
+fn settings(target: &Target, field: &str) -> Map<String, serde_json::Value> {
+    match target.fields.get(field).map(value_to_json) {
+        Some(serde_json::Value::Object(settings)) => settings,
+        _ => Map::new(),
+    }
+}
