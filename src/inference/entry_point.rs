@@ -57,6 +57,56 @@ pub fn stevedore_entry_points(target: &Target) -> Vec<(&str, String)> {
     found
 }
 
+/// One entry point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The group, such as `console_scripts`.
+    pub group: String,
+    /// The name in the group.
+    pub name: String,
+    /// The module and function, or the address of a `pex_binary`.
+    pub written: String,
+}
+
+/// The entry points in a value of the field `entry_points`, or of the argument of `python_artifact` with this name. `None` if
+/// the value does not have the form that setuptools expects.
+pub fn entries(groups: &Value) -> Option<Vec<Entry>> {
+    let Value::Dict(groups) = groups else { return None };
+    let mut found = Vec::new();
+    for (group, entries) in groups {
+        let group = match group {
+            Value::Object(object) => object.positional.first().and_then(Value::as_str)?,
+            group => group.as_str()?,
+        };
+        let pairs: Vec<(&str, &str)> = match entries {
+            Value::Dict(entries) => entries
+                .iter()
+                .map(|(name, written)| Some((name.as_str()?, written.as_str()?)))
+                .collect::<Option<_>>()?,
+            // The form of setuptools: `name = module:function`.
+            entries => entries.strings().into_iter().map(|entry| entry.split_once('=')).collect::<Option<_>>()?,
+        };
+        let entry = |(name, written): (&str, &str)| Entry {
+            group: group.to_owned(),
+            name: name.trim().to_owned(),
+            written: written.trim().to_owned(),
+        };
+        found.extend(pairs.into_iter().map(entry));
+    }
+    Some(found)
+}
+
+/// The entry points of a distribution that a test requests, in the form of the field `entry_point_dependencies`: `*` for all,
+/// a group, or a group and a name.
+pub fn requested_entries(distribution: &Target, requests: &[&str]) -> Vec<Entry> {
+    let all = distribution.fields.get("entry_points").and_then(entries).unwrap_or_default();
+    let is_requested = |entry: &Entry| {
+        let full = format!("{}/{}", entry.group, entry.name);
+        requests.iter().any(|request| *request == "*" || *request == entry.group || *request == full)
+    };
+    all.into_iter().filter(is_requested).collect()
+}
+
 /// The module name in an entry point such as `app.main:run [extra]`.
 pub fn module_part(written: &str) -> &str {
     written.split([':', '[']).next().unwrap_or_default().trim()

@@ -252,6 +252,7 @@ impl<'a> Inference<'a> {
             _ if is_python_source(collected.target) => {
                 self.infer_source(collected);
                 self.infer_extensions(collected);
+                self.infer_requested_entry_points(collected);
             }
             _ => {
                 if let Some(language) = Language::from_target(collected.target) {

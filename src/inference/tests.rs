@@ -243,6 +243,31 @@ fn tests_depend_on_the_extensions_of_their_stevedore_namespaces() {
 }
 
 #[test]
+fn tests_depend_on_the_entry_points_that_they_request() {
+    let dict = |items: Vec<(&str, Value)>| {
+        Value::Dict(items.into_iter().map(|(key, value)| (Value::Str(key.to_owned()), value)).collect())
+    };
+    let text = |text: &str| Value::Str(text.to_owned());
+    let scripts = dict(vec![("one", text("a:run")), ("two", text("b:run"))]);
+    let groups = dict(vec![("console_scripts", scripts), ("others", Value::List(vec![text("x = c:run")]))]);
+    let requests =
+        |requests: &[&str]| dict(vec![(":dist", Value::List(requests.iter().map(|request| text(request)).collect()))]);
+    let check = |requested: &[&str], expected: &[&str]| {
+        repository()
+            .source("a.py", "")
+            .source("b.py", "")
+            .source("c.py", "")
+            .target("python_distribution", ":dist", &[("entry_points", groups.clone())])
+            .target("python_test", "test_m.py", &[("entry_point_dependencies", requests(requested))])
+            .check("test_m.py", expected);
+    };
+    check(&["*"], &["a.py", "b.py", "c.py"]);
+    check(&["console_scripts"], &["a.py", "b.py"]);
+    check(&["console_scripts/two", "others/x"], &["b.py", "c.py"]);
+    check(&["unknown"], &[]);
+}
+
+#[test]
 fn strings_are_dependencies_if_enabled() {
     let one = || {
         repository()

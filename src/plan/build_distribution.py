@@ -6,12 +6,14 @@ Nothing is downloaded: a backend or a package that is missing is an error.
 """
 
 import base64
+import email
 import gzip
 import hashlib
 import importlib
 import io
 import json
 import os
+import re
 import sys
 import tarfile
 import tempfile
@@ -52,6 +54,7 @@ def rewrite_wheel(path, out):
         sys.exit("the build backend wrote a wheel without RECORD: {}".format(os.path.basename(path)))
     record = records[0]
     dist_info = record.rpartition("/")[0] + "/"
+    check_metadata(os.path.basename(path), files.get(dist_info + "METADATA", (b"", False))[0])
     names = sorted(files, key=lambda name: (name == record, name.startswith(dist_info), name))
     rows = []
     for name in names[:-1]:
@@ -68,6 +71,19 @@ def rewrite_wheel(path, out):
             info.external_attr = (0o100000 | mode(executable)) << 16
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, content)
+
+
+def check_metadata(file_name, metadata):
+    """Ends the build if the metadata names another distribution than the file name: installers refuse such a wheel."""
+    headers = email.message_from_bytes(metadata)
+    named = [normalized(headers.get(key, "")) for key in ("Name", "Version")]
+    expected = [normalized(part) for part in file_name.split("-")[:2]]
+    if named != expected:
+        sys.exit("the build backend wrote `{}`, whose METADATA names `{}` `{}`".format(file_name, *named))
+
+
+def normalized(text):
+    return re.sub(r"[-_.]+", "-", text).lower()
 
 
 def quoted(name):

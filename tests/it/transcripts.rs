@@ -4,6 +4,7 @@
 
 mod caching;
 mod closed_pipes;
+mod distributions;
 mod edits;
 mod interruption;
 mod other_users;

@@ -3,8 +3,9 @@
 
 use super::{Collected, Inference};
 use crate::base::RelPath;
-use crate::inference::entry_point;
+use crate::inference::entry_point::{self, Entry};
 use crate::inference::owners::{Owners, owners};
+use crate::targets::address::Written;
 use crate::targets::{Severity, Value};
 
 impl<'a> Inference<'a> {
@@ -33,6 +34,25 @@ impl<'a> Inference<'a> {
         for written in namespaces.into_iter().filter_map(|namespace| self.extensions.get(namespace)).flatten() {
             let owners = owners(&self.targets, &self.map, entry_point::module_part(written), None, None);
             self.infer_entry_point(collected, written, owners, None);
+        }
+    }
+
+    /// Adds the modules of the entry points that a test requests with the field `entry_point_dependencies`.
+    pub(super) fn infer_requested_entry_points(&self, collected: &mut Collected<'a>) {
+        let Some(Value::Dict(requests)) = collected.target.fields.get("entry_point_dependencies") else { return };
+        let target_of = |text: &str| {
+            let address = Written::parse(text, &collected.target.address.dir, &|_| false).ok()?.resolve(false).ok()?;
+            self.targets.id(&address)
+        };
+        for (distribution, requested) in requests {
+            let Some(id) = distribution.as_str().and_then(target_of) else { continue };
+            for Entry { written, .. } in entry_point::requested_entries(self.targets.get(id), &requested.strings()) {
+                if entry_point::is_address(&written) {
+                    continue;
+                }
+                let owners = owners(&self.targets, &self.map, entry_point::module_part(&written), None, None);
+                self.infer_entry_point(collected, &written, owners, None);
+            }
         }
     }
 

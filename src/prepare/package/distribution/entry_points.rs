@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Error;
 use super::metadata::address;
 use crate::inference::SourceRoots;
-use crate::inference::entry_point::{is_address, parse_module};
+use crate::inference::entry_point::{Entry, entries, is_address, module_part, parse_module};
 use crate::targets::{Target, TargetGraph, Value, kind};
 
 /// By group and name: `package.module:function`.
@@ -14,23 +14,18 @@ pub(super) type EntryPoints = BTreeMap<String, BTreeMap<String, String>>;
 /// The groups whose entry points become programs.
 const SCRIPTS: [&str; 2] = ["console_scripts", "gui_scripts"];
 
-/// All entry points of a distribution. `arguments` are those of `provides`.
+/// All entry points of a distribution. `arguments` are those of `provides`; `knows` says whether a module may exist.
 pub(super) fn merged(
     target: &Target,
     arguments: &BTreeMap<String, Value>,
-    graph: &TargetGraph,
-    roots: &SourceRoots,
+    (graph, roots): (&TargetGraph, &SourceRoots),
+    knows: &dyn Fn(&str) -> bool,
 ) -> Result<EntryPoints, Error> {
     let mut found = EntryPoints::new();
     let groups = [target.fields.get("entry_points"), arguments.get("entry_points")];
-    for (group, name, written) in groups
-        .into_iter()
-        .flatten()
-        .map(|groups| entries(target, groups))
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flatten()
-    {
+    let entries = groups.into_iter().flatten().map(entries).collect::<Option<Vec<_>>>();
+    let entries = entries.ok_or_else(|| Error::EntryPoints { target: target.address.clone() })?;
+    for Entry { group, name, written } in entries.into_iter().flatten() {
         let fail = |why: String| Error::EntryPoint {
             target: target.address.clone(),
             group: group.clone(),
@@ -45,6 +40,10 @@ pub(super) fn merged(
             resolved.split_once(':').is_some_and(|(module, function)| !module.is_empty() && !function.is_empty());
         if SCRIPTS.contains(&group.as_str()) && !has_function {
             return Err(fail(format!("`{resolved}` does not name a function: write `module:function`")));
+        }
+        let module = module_part(&resolved);
+        if !knows(module) {
+            return Err(fail(format!("the distribution has no module `{module}`, and no dependency provides it")));
         }
         let known = found.entry(group.clone()).or_default();
         if known.contains_key(&name) {
@@ -62,36 +61,6 @@ pub(super) fn to_value(entry_points: &EntryPoints) -> Value {
         (Value::Str(group.clone()), Value::List(entries.collect()))
     };
     Value::Dict(entry_points.iter().map(group).collect())
-}
-
-/// Group, name and entry point of each entry.
-fn entries(target: &Target, groups: &Value) -> Result<Vec<(String, String, String)>, Error> {
-    let malformed = || Error::EntryPoints { target: target.address.clone() };
-    let Value::Dict(groups) = groups else { return Err(malformed()) };
-    let mut found = Vec::new();
-    for (group, entries) in groups {
-        let group = match group {
-            Value::Str(group) => group.as_str(),
-            // `stevedore_namespace("…")`
-            Value::Object(object) => object.positional.first().and_then(Value::as_str).ok_or_else(malformed)?,
-            _ => return Err(malformed()),
-        };
-        let pairs: Vec<(&str, &str)> = match entries {
-            Value::Dict(entries) => {
-                let pairs = entries.iter().map(|(name, entry)| Some((name.as_str()?, entry.as_str()?)));
-                pairs.collect::<Option<_>>().ok_or_else(malformed)?
-            }
-            // The form of setuptools: `name = module:function`.
-            entries => {
-                let pairs = entries.strings().into_iter().map(|entry| entry.split_once('='));
-                pairs.collect::<Option<_>>().ok_or_else(malformed)?
-            }
-        };
-        found.extend(
-            pairs.into_iter().map(|(name, entry)| (group.to_owned(), name.trim().to_owned(), entry.trim().to_owned())),
-        );
-    }
-    Ok(found)
 }
 
 /// The entry point of the `pex_binary` with an address, or why it has none.

@@ -7,7 +7,9 @@ use super::entry_points;
 use crate::base::RelPath;
 use crate::config::plugins::{self, Artifact};
 use crate::config::typed::{SetupPySettings, VersionScheme};
+use crate::inference::closure::Follow;
 use crate::inference::constraints::{self, Constraints};
+use crate::inference::module_map::module_name;
 use crate::inference::ownership::Contents;
 use crate::plan::generated_setup::{dotted, source_arguments};
 use crate::prepare::package::PackagePlanner;
@@ -37,7 +39,8 @@ impl PackagePlanner<'_> {
         if !arguments.contains_key("python_requires") {
             arguments.insert("python_requires".to_owned(), Value::Str(python_requires(target, constraints)?));
         }
-        let entry_points = entry_points::merged(target, &arguments, self.graph, self.roots)?;
+        let knows = |module: &str| self.may_have_module(target, contents, module);
+        let entry_points = entry_points::merged(target, &arguments, (self.graph, self.roots), &knows)?;
         if !entry_points.is_empty() {
             arguments.insert("entry_points".to_owned(), entry_points::to_value(&entry_points));
         }
@@ -51,6 +54,23 @@ impl PackagePlanner<'_> {
             arguments.insert("long_description".to_owned(), Value::Str(text));
         }
         Ok(arguments)
+    }
+
+    /// Whether a distribution, or something that it depends on, may have a module. What third-party packages contain is not
+    /// known: they may have every module outside the packages of this repository.
+    fn may_have_module(&self, target: &Target, contents: &Contents<'_>, module: &str) -> bool {
+        let closure = self.closures.compute([&target.address], Follow::All);
+        let stripped = |file: &&RelPath| file.strip_prefix(&self.roots.find_for_file(file)?);
+        let modules: BTreeSet<String> = closure
+            .files
+            .iter()
+            .filter(|file| matches!(file.extension(), Some("py" | "pyi")))
+            .filter_map(|file| Some(module_name(stripped(file)?.as_str())))
+            .collect();
+        let top = |module: &str| module.split('.').next().unwrap_or_default().to_owned();
+        let is_package = |known: &String| known.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'));
+        let is_ours = || modules.iter().any(|known| top(known) == top(module));
+        modules.contains(module) || modules.iter().any(is_package) || !contents.requirements.is_empty() && !is_ours()
     }
 
     /// The requirements of what a distribution owns, and the other distributions that it needs, in the chosen form.

@@ -1,0 +1,5 @@
+import six  # noqa: F401
+
+
+def answer():
+    return 42
