@@ -7,6 +7,7 @@ mod closed_pipes;
 mod edits;
 mod interruption;
 mod other_users;
+mod programs;
 mod trace_reuse;
 mod wheels;
 mod workspace;

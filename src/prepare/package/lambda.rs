@@ -79,20 +79,16 @@ impl PackagePlanner<'_> {
         let mut flatten = vec!["--layout".to_owned(), if is_directory { "flat" } else { "flat-zipped" }.to_owned()];
         flatten.extend(provider.prefix.into_iter().flat_map(|prefix| ["--prefix".to_owned(), prefix.to_owned()]));
         flatten.extend(fields::texts(target, "pex3_venv_create_extra_args"));
+        let interpreter = found(&mut planner.interpreters, &program.constraints)?.venvs.interpreter.clone();
         let build = PexBuild {
             label: format!("package {}", target.address),
-            sources: program.sources,
-            wheels: program.wheels,
-            pex: program.pex,
-            platforms: program.platforms,
-            constraints: program.constraints.clone(),
-            requirements: program.requirements,
+            program,
             entry_point: entry_point.filter(|_| wanted.include_requirements),
+            script: None,
             args: args.chain(fields::texts(target, "pex_build_extra_args")).collect(),
             flatten: Some(flatten),
             output: output.clone(),
         };
-        let interpreter = found(&mut planner.interpreters, &program.constraints)?.venvs.interpreter.clone();
         let step = planner.add(pex_run::action(&interpreter, build));
         Ok(Package { step, directory: is_directory.then_some(output), distribution: None })
     }

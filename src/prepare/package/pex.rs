@@ -36,6 +36,8 @@ const WORDS: [(&str, &str); 3] =
 struct Main {
     /// `module` or `module:function`.
     entry_point: Option<String>,
+    /// The name of a script.
+    script: Option<String>,
     /// Arguments of Pex for everything else.
     args: Vec<String>,
 }
@@ -56,31 +58,25 @@ impl PackagePlanner<'_> {
         };
         let is_whole = wanted.include_sources && wanted.include_requirements;
         let program = self.plan_program(planner, &wanted)?;
-        let mut args = main.args;
-        let entry_point = main.entry_point.filter(|entry_point| {
-            // A part of a program need not contain its entry point, which the step would look for.
-            if !is_whole {
-                args.extend(["--entry-point".to_owned(), entry_point.clone()]);
-            }
-            is_whole
-        });
+        let Main { mut entry_point, mut script, mut args } = main;
+        if !is_whole {
+            // A part of a program need not contain what it starts with, which the step would look for.
+            args.extend(entry_point.take().map(|entry_point| format!("--entry-point={entry_point}")));
+            args.extend(script.take().map(|script| format!("--console-script={script}")));
+        }
         args.extend(option_args(target, planner.config()));
         args.extend(["--layout".to_owned(), layout.to_owned()]);
         args.extend(fields::texts(target, "extra_build_args"));
+        let interpreter = found(&mut planner.interpreters, &program.constraints)?.venvs.interpreter.clone();
         let build = PexBuild {
             label: format!("package {}", target.address),
-            sources: program.sources,
-            wheels: program.wheels,
-            pex: program.pex,
-            platforms: program.platforms,
-            constraints: program.constraints.clone(),
-            requirements: program.requirements,
+            program,
             entry_point,
+            script,
             args,
             flatten: None,
             output: output.clone(),
         };
-        let interpreter = found(&mut planner.interpreters, &program.constraints)?.venvs.interpreter.clone();
         let step = planner.add(pex_run::action(&interpreter, build));
         Ok(Package { step, directory: (layout != "zipapp").then_some(output), distribution: None })
     }
@@ -89,14 +85,16 @@ impl PackagePlanner<'_> {
     fn main(&self, target: &Target) -> Result<Main, PrepareError> {
         let set = ["entry_point", "script", "executable"].into_iter();
         let set: Vec<_> = set.filter_map(|field| Some((field, fields::text(target, field)?))).collect();
-        let args = |words: [&str; 2]| Ok(Main { args: words.map(str::to_owned).to_vec(), ..Main::default() });
         match set[..] {
             [] | [("entry_point", "<none>")] => Ok(Main::default()),
             [("entry_point", written)] => {
                 Ok(Main { entry_point: Some(self.entry_point(target, "entry_point", written)?), ..Main::default() })
             }
-            [("script", written)] => args(["--console-script", written]),
-            [(_, written)] => args(["--executable", &self.executable(target, written)?]),
+            [("script", written)] => Ok(Main { script: Some(written.to_owned()), ..Main::default() }),
+            [(_, written)] => {
+                let args = vec![format!("--executable={}", self.executable(target, written)?)];
+                Ok(Main { args, ..Main::default() })
+            }
             _ => Err(Error::SeveralEntryPoints { target: target.address.clone() }.into()),
         }
     }

@@ -9,7 +9,7 @@ use crate::base::{Digest, RelPath};
 use crate::inference::closure::{Closure, Follow};
 use crate::inference::constraints::{self, InterpreterConstraints};
 use crate::packaging::platform::{self, TargetPlatform};
-use crate::plan::pex_run::platform_file;
+use crate::plan::pex_run::{Program, platform_file};
 use crate::plan::requirements;
 use crate::plan::venv::Distribution;
 use crate::prepare::images::built_in;
@@ -102,19 +102,6 @@ pub(super) struct Wanted<'t> {
     pub extra_sources: BTreeMap<RelPath, String>,
 }
 
-/// The inputs of the step that builds a program.
-pub(super) struct Program {
-    pub sources: Source,
-    pub wheels: Source,
-    pub platforms: Option<(Source, usize)>,
-    /// The constraints that the interpreter was found by.
-    pub constraints: Vec<String>,
-    /// Requirement strings, with names as they are written.
-    pub requirements: Vec<String>,
-    /// A venv image with Pex.
-    pub pex: Source,
-}
-
 impl PackagePlanner<'_> {
     /// Plans everything that the program consists of.
     pub(super) fn plan_program(
@@ -137,23 +124,24 @@ impl PackagePlanner<'_> {
             let parts = std::iter::once(sources).chain(local.iter().copied().map(Source::Output)).collect();
             sources = derive(planner, "sources without those of distributions", "unpackaged-1", parts);
         }
-        let requirements = requirements::collect(self.graph, closure.requirements.iter().copied(), planner.config())?;
-        let mut wheels = local;
-        let mut texts = Vec::new();
+        let local = local.into_iter().map(Source::Output).collect();
+        let distributions = derive(planner, "wheel files of distributions", "wheel-files-1", local);
+        let mut wheels = Vec::new();
         if wanted.include_requirements {
-            wheels.extend(planner.wheel_files(&constraints, &requirements, &wanted.platforms)?);
-            texts.extend(closure.requirement_texts.iter().map(|text| canonical(text)));
-            texts.sort_unstable();
-            texts.dedup();
+            let required = closure.requirements.iter().copied();
+            let required = requirements::collect(self.graph, required, planner.config())?;
+            let files = planner.wheel_files(&constraints, &required, &wanted.platforms)?;
+            wheels.extend(files.into_iter().map(Source::Output));
         }
-        let parts = wheels.into_iter().map(Source::Output).collect();
+        let texts: BTreeSet<String> = closure.requirement_texts.iter().map(|text| canonical(text)).collect();
         Ok(Program {
             sources,
-            wheels: derive(planner, "wheel files", "wheel-files-1", parts),
-            platforms: platform_tree(planner, &wanted.platforms)?,
+            wheels: derive(planner, "wheel files", "wheel-files-1", wheels),
+            distributions,
             pex: planner.pex_image(&constraints)?,
+            platforms: platform_tree(planner, &wanted.platforms)?,
+            requirements: wanted.include_requirements.then(|| texts.into_iter().collect()),
             constraints,
-            requirements: texts,
         })
     }
 
