@@ -32,6 +32,10 @@ pub struct Closures<'a> {
 pub struct Closure<'a> {
     /// Sources, resources and files, and every `__init__.py` above a Python source, with or without an owner.
     pub files: Vec<&'a RelPath>,
+    /// Sources and resources with every `__init__.py`, but no files of `file` targets: what packages contain.
+    pub importable: Vec<&'a RelPath>,
+    /// The `file` and `relocated_files` targets.
+    pub loose: Vec<&'a Address>,
     /// The `python_requirement` targets.
     pub requirements: Vec<&'a Address>,
     /// The requirement strings of these targets: `requests>=2; python_version > "3"`.
@@ -121,12 +125,17 @@ impl<'a> Closures<'a> {
         members.dedup();
         let mut closure = Closure::default();
         let mut files = vec![false; self.files.len()];
+        let mut importable = vec![false; self.files.len()];
         let mut source_roots = vec![false; self.source_roots.len()];
         for contribution in members.iter().map(|id| &self.contributions[*id as usize]) {
             contribution.files.iter().for_each(|index| files[*index] = true);
+            if contribution.target.is_some_and(|target| target.kind != "file") {
+                contribution.files.iter().for_each(|index| importable[*index] = true);
+            }
             contribution.source_root.iter().for_each(|index| source_roots[*index] = true);
         }
         closure.files = select(&self.files, &files);
+        closure.importable = select(&self.files, &importable);
         closure.source_roots = select(&self.source_roots, &source_roots);
         for id in &members {
             let Some(target) = self.target(*id) else { continue };
@@ -138,7 +147,11 @@ impl<'a> Closures<'a> {
                         .extend(target.fields.get("requirements").map(Value::strings).unwrap_or_default());
                 }
                 "python_distribution" if !roots.contains(id) => closure.distributions.push(&target.address),
-                "relocated_files" => closure.relocated.extend(self.relocated(target)),
+                "relocated_files" => {
+                    closure.relocated.extend(self.files_of(target));
+                    closure.loose.push(&target.address);
+                }
+                "file" => closure.loose.push(&target.address),
                 _ => {}
             }
             if Language::from_target(target).is_some_and(|language| self.settings.codegen(language).python) {
@@ -166,7 +179,8 @@ impl<'a> Closures<'a> {
         select(&self.files, &files)
     }
 
-    fn relocated(&self, target: &Target) -> Vec<(&'a RelPath, RelPath)> {
+    /// The files of a `file` or `relocated_files` target, with their paths in sandboxes.
+    pub fn files_of(&self, target: &Target) -> Vec<(&'a RelPath, RelPath)> {
         self.outputs(target, 0)
     }
 

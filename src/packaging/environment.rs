@@ -1,5 +1,5 @@
 //! The interpreter and platform that packages are selected for: its environment markers (PEP 508) and wheel tags
-//! (PEP 425). They depend only on the Python version, never on the host.
+//! (PEP 425). They depend only on the Python version and the platform, never on the host.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use uv_pep440::Version;
 use uv_pep508::{MarkerEnvironment, MarkerEnvironmentBuilder};
 use uv_platform_tags::{Arch, Os, Platform, Tags, TagsOptions};
 
-/// A CPython interpreter on Linux.
+/// A CPython interpreter on a platform.
 #[derive(Clone, Debug)]
 pub struct Environment {
     python: Version,
@@ -60,19 +60,17 @@ pub struct Error {
 impl Environment {
     /// The environment of a full Python version on x86_64, with the glibc version of the system tree, such as `(2, 36)`.
     pub fn linux_x86_64(python: &str, glibc: (u16, u16)) -> Result<Environment, Error> {
-        let refuse = || Error { python: python.to_owned() };
-        let version: Version = python.parse().map_err(|_| refuse())?;
-        let minor = match version.release().as_ref() {
-            [major, minor, _] => {
-                (u8::try_from(*major).map_err(|_| refuse())?, u8::try_from(*minor).map_err(|_| refuse())?)
-            }
-            _ => return Err(refuse()),
-        };
+        Environment::linux(python, Arch::X86_64, glibc)
+    }
+
+    /// The environment of a full Python version on Linux with this glibc version.
+    pub fn linux(python: &str, arch: Arch, glibc: (u16, u16)) -> Result<Environment, Error> {
+        let minor = minor_of(python)?;
         let markers = MarkerEnvironment::try_from(MarkerEnvironmentBuilder {
             implementation_name: "cpython",
             implementation_version: python,
             os_name: "posix",
-            platform_machine: "x86_64",
+            platform_machine: arch.name(),
             platform_python_implementation: "CPython",
             // The kernel version belongs to the host and must not influence which files are selected.
             platform_release: "",
@@ -82,12 +80,19 @@ impl Environment {
             python_version: &format!("{}.{}", minor.0, minor.1),
             sys_platform: "linux",
         })
-        .map_err(|_| refuse())?;
-        let platform = Platform::new(Os::Manylinux { major: glibc.0, minor: glibc.1 }, Arch::X86_64);
+        .map_err(|_| Error { python: python.to_owned() })?;
+        Environment::new(markers, Platform::new(Os::Manylinux { major: glibc.0, minor: glibc.1 }, arch))
+    }
+
+    /// The environment of a CPython interpreter with these markers on this platform.
+    pub fn new(markers: MarkerEnvironment, platform: Platform) -> Result<Environment, Error> {
+        let python = markers.python_full_version().version.clone();
+        let refuse = || Error { python: python.to_string() };
+        let minor = minor_of(&python.to_string())?;
         let options = TagsOptions { manylinux_compatible: true, ..TagsOptions::default() };
         let tags = Tags::from_env(platform, minor, "cpython", minor, options).map_err(|_| refuse())?;
         let (from_source, from_wheels) = (PackageNames::default(), PackageNames::default());
-        Ok(Environment { python: version, minor, markers, tags, from_source, from_wheels })
+        Ok(Environment { python, minor, markers, tags, from_source, from_wheels })
     }
 
     /// The same environment, in which the packages of `no_binary` are built from source, and those of `only_binary` are
@@ -148,6 +153,18 @@ impl Environment {
             }
         }
         text
+    }
+}
+
+/// Major and minor version of a full version.
+fn minor_of(python: &str) -> Result<(u8, u8), Error> {
+    let refuse = || Error { python: python.to_owned() };
+    let version: Version = python.parse().map_err(|_| refuse())?;
+    match version.release().as_ref() {
+        [major, minor, _] => {
+            Ok((u8::try_from(*major).map_err(|_| refuse())?, u8::try_from(*minor).map_err(|_| refuse())?))
+        }
+        _ => Err(refuse()),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Python packages: requirements, lockfiles, the selection of locked files, wheels, and venv images. Also contains the
 //! unpackers and recipes that the engine calls by name. Does not start processes and does not download files.
 
+pub mod archive;
 pub mod build_failure;
 pub mod environment;
 pub mod index;
 pub mod lockfile;
+pub mod platform;
 pub mod recipes;
 pub mod requirement;
 pub mod resolve;

@@ -2,15 +2,20 @@
 //! here.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 
 use crate::base::{Digest, RelPath};
 use crate::packaging::Environment;
+use crate::packaging::archive::{self, Format};
 use crate::packaging::venv::{self, Layer};
 use crate::packaging::wheel;
-use crate::store::Store;
+use crate::store::{Node, Store, Tree};
 
 /// The glibc version of the system tree (Debian 12). It determines which manylinux wheels can be used.
 pub const GLIBC: (u16, u16) = (2, 36);
+
+/// The directory with the wheel file in the output tree of a built source distribution.
+const BUILT_WHEEL: &str = "wheel";
 
 type RecipeError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -19,7 +24,14 @@ pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, RecipeError
 
 /// All recipes by name. The number in a name must be incremented when the resulting trees change.
 pub fn all() -> BTreeMap<&'static str, Recipe> {
-    BTreeMap::from([("overlay-1", overlay as Recipe), ("venv-1", venv), ("wheels-1", wheels)])
+    BTreeMap::from([
+        ("archive-1", archive as Recipe),
+        ("overlay-1", overlay),
+        ("unpackaged-1", unpackaged),
+        ("venv-1", venv),
+        ("wheel-files-1", collect_wheel_files),
+        ("wheels-1", wheels),
+    ])
 }
 
 /// Merges trees. Parameters: the path of each part in the result.
@@ -54,4 +66,57 @@ fn venv(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest
     let environment = Environment::linux_x86_64(version, GLIBC)?;
     let layers = parts.chunks(2).map(|pair| Layer { wheel: pair[0], bytecode: pair.get(1).copied() });
     Ok(venv::compose(store, interpreter, &environment, &layers.collect::<Vec<_>>())?.tree)
+}
+
+/// Packs merged trees into one archive. Parameters: the name of the format, and the path of the archive in the result.
+fn archive(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let [format, path] = parameters else {
+        return Err("the recipe of an archive takes two parameters: format and path".into());
+    };
+    let format = Format::from_name(format).ok_or_else(|| format!("unknown archive format `{format}`"))?;
+    let parts: Vec<(RelPath, Digest)> = parts.iter().map(|part| (RelPath::root(), *part)).collect();
+    let contents = store.merge(&parts)?;
+    let scratch = store.scratch()?;
+    let file = scratch.path().join("archive");
+    archive::write(store, contents, format, File::create(&file)?)?;
+    let batch = store.batch();
+    let node = Node::File { digest: batch.put_file(&file, false)?, executable: false };
+    let tree = batch.put_tree(&Tree { nodes: BTreeMap::from([(RelPath::parse(path)?, node)]) })?;
+    batch.commit()?;
+    Ok(tree)
+}
+
+/// Collects wheel files in one directory. Parts: trees that contain wheel files, in the directory `wheel` if it exists.
+fn collect_wheel_files(store: &Store, _: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let mut nodes: BTreeMap<RelPath, Node> = BTreeMap::new();
+    for (path, node) in wheel_files(store, parts)? {
+        let name = path.file_name().map(RelPath::parse).transpose()?.unwrap_or_default();
+        match nodes.insert(name, node.clone()) {
+            Some(other) if other != node => return Err(format!("two packages have different files `{path}`").into()),
+            _ => {}
+        }
+    }
+    Ok(store.put_tree(&Tree { nodes })?)
+}
+
+/// The files of the first part that no wheel of the other parts installs.
+fn unpackaged(store: &Store, _: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let (sources, packages) = parts.split_first().ok_or("the recipe of unpackaged sources takes the sources")?;
+    let mut tree = store.tree(*sources)?;
+    for (path, node) in wheel_files(store, packages)? {
+        let content = store.get(node.content().ok_or("a wheel is not a file")?)?;
+        let installed = wheel::importable_files(&content).map_err(|error| format!("{path}: {error}"))?;
+        tree.nodes.retain(|path, _| !installed.contains(path.as_str()));
+    }
+    Ok(store.put_tree(&tree)?)
+}
+
+/// The wheel files in these trees, with their paths.
+fn wheel_files(store: &Store, parts: &[Digest]) -> Result<Vec<(RelPath, Node)>, RecipeError> {
+    let mut files = Vec::new();
+    for part in parts {
+        let directory = store.subtree(*part, &RelPath::parse(BUILT_WHEEL)?)?.unwrap_or(*part);
+        files.extend(store.tree(directory)?.nodes.into_iter().filter(|(path, _)| path.extension() == Some("whl")));
+    }
+    Ok(files)
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-use crate::base::Digest;
+use crate::base::{Digest, RelPath};
 use crate::packaging::wheel;
-use crate::store::{Store, Unpacking};
+use crate::store::{Node, Store, Tree, Unpacking};
 
 type Result = std::result::Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -16,7 +16,16 @@ pub type Unpacker = fn(&Store, &Path, &str) -> Result;
 
 /// All unpackers by name. The number in a name must be incremented when the resulting trees change.
 pub fn all() -> BTreeMap<&'static str, Unpacker> {
-    BTreeMap::from([("sdist-1", sdist as Unpacker), ("wheel-1", wheel)])
+    BTreeMap::from([("file-1", file as Unpacker), ("sdist-1", sdist), ("wheel-1", wheel)])
+}
+
+/// The file itself, under its published name.
+fn file(store: &Store, path: &Path, file_name: &str) -> Result {
+    let batch = store.batch();
+    let node = Node::File { digest: batch.put_file(path, false)?, executable: false };
+    let tree = batch.put_tree(&Tree { nodes: BTreeMap::from([(RelPath::parse(file_name)?, node)]) })?;
+    batch.commit()?;
+    Ok(tree)
 }
 
 /// The contents of the single top-level directory of a source distribution.

@@ -12,6 +12,7 @@ pub mod interpret_run;
 pub mod interpreter;
 pub mod lock_run;
 pub mod package_markers;
+pub mod pex_run;
 pub mod program;
 pub mod python_list_run;
 pub mod requirements;

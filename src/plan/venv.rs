@@ -46,6 +46,8 @@ pub struct Venvs {
     builders: BTreeMap<String, Interpreter>,
     /// The tree of a distribution and that of its bytecode, by the hash of the distribution.
     parts: BTreeMap<String, [StepId; 2]>,
+    /// The steps whose output trees contain wheel files, by the hash of the distribution.
+    wheel_files: BTreeMap<String, StepId>,
     composed: BTreeMap<Vec<String>, StepId>,
 }
 
@@ -58,6 +60,7 @@ impl Venvs {
             build_backends: Vec::new(),
             builders: BTreeMap::new(),
             parts: BTreeMap::new(),
+            wheel_files: BTreeMap::new(),
             composed: BTreeMap::new(),
         }
     }
@@ -105,6 +108,19 @@ impl Venvs {
             parts: parts.into_iter().map(Source::Output).collect(),
         }));
         self.composed.insert(key, id);
+        id
+    }
+
+    /// The step whose output tree contains the wheel file of a distribution: a download, or the build of a source distribution.
+    pub fn wheel_file(&mut self, graph: &mut ActionGraph, distribution: &Distribution) -> StepId {
+        if let Some(id) = self.wheel_files.get(&distribution.sha256) {
+            return *id;
+        }
+        let id = match distribution.is_wheel() {
+            true => fetch(graph, distribution, "file-1"),
+            false => self.part(graph, distribution)[0],
+        };
+        self.wheel_files.insert(distribution.sha256.clone(), id);
         id
     }
 

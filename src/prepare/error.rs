@@ -8,6 +8,7 @@ use crate::base::{self, ErrorKind};
 use crate::packaging::{environment, index};
 use crate::plan::requirements;
 use crate::prepare::package::distribution;
+use crate::prepare::package::program;
 use crate::session;
 use crate::session::failure::Failure;
 use crate::targets::Address;
@@ -162,6 +163,9 @@ pub enum Error {
     /// A distribution that cannot be built as it is declared.
     #[error(transparent)]
     Distribution(#[from] distribution::Error),
+    /// A program that cannot be packaged as it is declared.
+    #[error(transparent)]
+    Program(#[from] program::Error),
     /// An unknown word in `[coverage-py] report`.
     #[error("invalid coverage report format `{0}`")]
     CoverageFormat(String),
@@ -203,6 +207,7 @@ impl Error {
             Error::Shared(error) => return error.hint(),
             Error::Requirements(error) => return error.hint(),
             Error::Distribution(error) => return error.hint(),
+            Error::Program(error) => return error.hint(),
             Error::Index(error) => return error.hint().or_else(|| Some(crate::net::INDEX_HINT.to_owned())),
             Error::UnsupportedRequirement { .. } => {
                 "build a wheel of it, name the wheel's directory in `find_links` of `[python-repos]`, such as \

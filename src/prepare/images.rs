@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::action::{Source, StepId};
 use crate::config::typed::{InvalidLockfile, PythonSettings, SystemSettings};
+use crate::packaging::Environment;
 use crate::packaging::lockfile::Lock;
 use crate::packaging::resolve::{self, SelectedPackage, VersionConflict};
 use crate::packaging::venv;
@@ -118,7 +119,7 @@ impl Planner<'_> {
 
     /// Plans the environments in which the source distributions among these are built. `distributions` are the files of
     /// `chosen`, in the same order.
-    fn plan_builds(
+    pub(super) fn plan_builds(
         &mut self,
         constraints: &[String],
         chosen: &[SelectedPackage],
@@ -149,18 +150,29 @@ impl Planner<'_> {
     fn required_packages(&mut self, constraints: &[String], wanted: &Wanted) -> Result<Vec<SelectedPackage>, Error> {
         let whole = PythonSettings::parse(self.config()).run_against_entire_lockfile;
         let environment = self.environment(constraints)?;
+        self.select_packages(constraints, wanted, whole, &environment)
+    }
+
+    /// The packages that requirements of targets resolve to on one platform; with `whole`, all packages of the lockfile.
+    pub(super) fn select_packages(
+        &mut self,
+        constraints: &[String],
+        wanted: &Wanted,
+        whole: bool,
+        environment: &Environment,
+    ) -> Result<Vec<SelectedPackage>, Error> {
         if wanted.resolve.is_none() {
             if wanted.requirements.is_empty() {
                 return Ok(Vec::new());
             }
             let lock = self.repository_lock(constraints)?;
-            return Ok(requirements::select_pinned_packages(&lock, wanted, whole, &environment)?);
+            return Ok(requirements::select_pinned_packages(&lock, wanted, whole, environment)?);
         }
-        let question = requirements::user_packages_key(&self.locks, wanted, whole, constraints, &environment);
+        let question = requirements::user_packages_key(&self.locks, wanted, whole, constraints, environment);
         let store = self.session.services.open_store()?;
         let locks = &mut self.locks;
         let resolve = || {
-            let selected = requirements::select_user_packages(locks, wanted, whole, constraints, &environment);
+            let selected = requirements::select_user_packages(locks, wanted, whole, constraints, environment);
             Ok::<_, Error>(selected?)
         };
         let locked = memoized(&store, question, resolve)?;
@@ -212,7 +224,12 @@ impl Planner<'_> {
 
 /// The packages that build source distributions. The built-in lock names their files, so no index is asked.
 fn builders(packages: &Packages) -> Result<Vec<Distribution>, Error> {
-    let lock = requirements::parse_built_in("source distributions", tools::SDIST_LOCK)?;
+    built_in(packages, "source distributions", tools::SDIST_LOCK)
+}
+
+/// The packages of a built-in lockfile.
+pub(super) fn built_in(packages: &Packages, name: &str, lock: &str) -> Result<Vec<Distribution>, Error> {
+    let lock = requirements::parse_built_in(name, lock)?;
     let chosen = resolve::resolve_whole(&lock, packages.environment()).map_err(requirements::Error::from)?;
     packages.distributions(&chosen)
 }

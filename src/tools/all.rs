@@ -33,6 +33,9 @@ const TOOLS: [(&str, &str); 25] = [
     (include_str!("yapf.toml"), include_str!("yapf.lock")),
 ];
 
+/// The built-in lockfile of Pex, which packages programs.
+pub const PEX_LOCK: &str = include_str!("pex.lock");
+
 /// The built-in lockfile of the build backends for source distributions.
 pub const SDIST_LOCK: &str = include_str!("sdist.lock");
 

@@ -7,6 +7,7 @@ use waders::tools;
 
 #[test]
 fn built_in_lockfiles_have_a_wheel_for_every_supported_interpreter() {
+    check("pex", tools::PEX_LOCK, None);
     check("sdists", tools::SDIST_LOCK, None);
     check("uv", tools::UV_LOCK, None);
     for tool in tools::all().filter(|tool| !tool.lock.is_empty()) {

@@ -8,6 +8,7 @@ mod distributions;
 mod edits;
 mod interruption;
 mod other_users;
+mod programs;
 mod trace_reuse;
 mod wheels;
 mod workspace;

@@ -89,6 +89,7 @@ const UNSUPPORTED: &[Rule] = &[
 
 const NO_EXPORT: &str = "the goal `export` is not implemented yet";
 const NO_PACKAGE: &str = "the goal `package` is not implemented yet";
+const OWN_PEX: &str = "Waders runs its own pinned Pex, as a step in the sandbox";
 const NO_RUN: &str = "the goals `run` and `repl` are not implemented yet";
 const NO_LOCKFILES: &str = "the goal `generate-lockfiles` is not implemented yet, and lockfiles are used as they are";
 const NO_GOAL: &str = "this goal is not implemented yet";
@@ -181,9 +182,13 @@ const INERT: &[Rule] = &[
         NO_PACKAGE,
     ),
     section("dockerfile-parser", ONE_PARSER),
-    section("pex", NO_PACKAGE),
-    section("pex-cli", NO_PACKAGE),
-    section("pex-binary-defaults", NO_PACKAGE),
+    section("pex", OWN_PEX),
+    rule("pex-cli", &["version", "known_versions", "url_*", "use_unsupported_version"], OWN_PEX),
+    rule(
+        "pex-binary-defaults",
+        &["resolve_local_platforms"],
+        "platforms are described completely, so no interpreter is searched",
+    ),
     rule("python", &["default_run_goal_use_sandbox", "repl_history"], NO_RUN),
     rule(
         "python",

@@ -18,7 +18,7 @@ pub use calls::{CheckSettings, FixSettings, LintSettings, RegexLintSettings, Too
 pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice};
 pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
-pub use package::{PackageSettings, SetupPySettings, VersionScheme};
+pub use package::{PackageSettings, PexSettings, SetupPySettings, VersionScheme};
 pub use python::{
     DockerSettings, InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings,
     PythonReposSettings, PythonSettings, ResolveSettings, ThriftSettings, UnownedDependency,

@@ -51,3 +51,22 @@ impl SetupPySettings {
         }
     }
 }
+
+/// The sections `[pex-binary-defaults]` and `[pex-cli]`.
+#[derive(Clone, Debug)]
+pub struct PexSettings {
+    /// Whether programs print the warnings of Pex, if their field `emit_warnings` is unset.
+    pub emit_warnings: bool,
+    /// Arguments for every call of Pex.
+    pub global_args: Vec<String>,
+}
+
+impl PexSettings {
+    /// Parses the sections.
+    pub fn parse(config: &Config) -> PexSettings {
+        PexSettings {
+            emit_warnings: Section::new(config, "pex-binary-defaults").flag_or("emit_warnings", true),
+            global_args: Section::new(config, "pex-cli").texts("global_args"),
+        }
+    }
+}

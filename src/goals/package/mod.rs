@@ -18,7 +18,7 @@ use crate::session::failure::{self, Failure};
 use crate::session::reuse::reused_or;
 use crate::session::{Session, Verdict, execute, selection};
 use crate::store::Store;
-use crate::targets::Address;
+use crate::targets::{Address, dependencies};
 
 /// The built packages of a run.
 #[derive(Default)]
@@ -87,7 +87,9 @@ fn build(session: &mut Session) -> Result<BuiltPackages, Error> {
 /// The selected targets that can be packaged, sorted.
 fn selected_packages(session: &mut Session) -> Result<Vec<Address>, Error> {
     let graph = session.load_graph()?;
-    let mut targets = session.select()?;
+    let selected = session.select()?;
+    let mut targets: Vec<Address> =
+        selected.iter().flat_map(|address| dependencies::expand_generators(&graph, address)).collect();
     targets.retain(|address| graph.get(address).is_some_and(|target| KINDS.contains(&target.kind.as_str())));
     targets.sort();
     targets.dedup();

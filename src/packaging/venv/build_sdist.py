@@ -15,6 +15,7 @@ import hashlib
 import importlib
 import os
 import re
+import shutil
 import tempfile
 import zipfile
 
@@ -111,6 +112,9 @@ def main(out_root, python):
         wheel = os.path.join(wheels, backend.build_wheel(wheels))
         with zipfile.ZipFile(wheel) as archive:
             Layout(wheel, out_root, python).lay(archive)
+        # Programs are packaged with the wheel file itself.
+        os.makedirs(os.path.join(out_root, "wheel"))
+        shutil.copyfile(wheel, os.path.join(out_root, "wheel", os.path.basename(wheel)))
 
 
 main(*sys.argv[1:])

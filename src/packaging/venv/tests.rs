@@ -243,6 +243,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
         format!("{info}/RECORD"),
         format!("{info}/entry_points.txt"),
         "site-packages/demo.py".into(),
+        "wheel/Demo_Pkg-1.0-py3-none-any.whl".into(),
     ];
     assert_eq!(names[..3], ["bin/demo", "bin/run", "include/demo-pkg/a.h"]);
     assert_eq!(names[3..], expected);

@@ -12,7 +12,7 @@ mod entry_points;
 mod record;
 mod zip;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
 use std::io::{Read, Seek};
 
@@ -133,6 +133,16 @@ pub fn unpack(store: &Store, file_name: &str, file: &mut (impl Read + Seek), lim
     let digest = batch.put_tree(&tree).map_err(failed)?;
     batch.commit().map_err(failed)?;
     Ok(Wheel { name: expected.name, version: expected.version, tree: digest, pth })
+}
+
+/// The paths below `site-packages` of the files in a wheel. Nothing else is verified.
+pub fn importable_files(wheel: &[u8]) -> Result<BTreeSet<String>, ::zip::result::ZipError> {
+    let archive = ::zip::ZipArchive::new(std::io::Cursor::new(wheel))?;
+    let path = |name: &str| match name.split_once(".data/") {
+        Some((_, rest)) => rest.strip_prefix("purelib/").or_else(|| rest.strip_prefix("platlib/")).map(str::to_owned),
+        None => Some(name.to_owned()),
+    };
+    Ok(archive.file_names().filter_map(path).collect())
 }
 
 fn unpack_as(

@@ -2,7 +2,12 @@
 //! whose output tree has the paths of the directory for results, so that packages can be merged into archives and sandboxes.
 //! Which packages are selected, and how they are written, is decided in `goals::package`.
 
+mod archive;
 pub mod distribution;
+mod fields;
+mod lambda;
+mod pex;
+pub mod program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +25,15 @@ use crate::session::failure::Failure;
 use crate::targets::{Address, Target, TargetGraph, kind};
 
 /// The target types that can be packaged. The others of Pants are reported as unsupported.
-pub const KINDS: [&str; 1] = [kind::PYTHON_DISTRIBUTION];
+pub const KINDS: [&str; 7] = [
+    kind::ARCHIVE,
+    kind::PEX_BINARY,
+    kind::PYTHON_DISTRIBUTION,
+    "python_aws_lambda_function",
+    "python_aws_lambda_layer",
+    "python_awslambda",
+    "python_google_cloud_function",
+];
 
 /// The packages of a graph of actions.
 pub struct PlannedPackages {
@@ -121,7 +134,13 @@ impl<'g> PackagePlanner<'g> {
     fn plan_new(&mut self, planner: &mut Planner<'_>, address: &Address, form: Form) -> Result<Package, Error> {
         let target = self.graph.get(address).ok_or_else(|| Error::NoTarget(address.clone()))?;
         match target.kind.as_str() {
+            kind::ARCHIVE => self.plan_archive(planner, target),
+            kind::PEX_BINARY => self.plan_pex(planner, target),
             kind::PYTHON_DISTRIBUTION => self.plan_distribution(planner, target, form),
+            "python_aws_lambda_function"
+            | "python_aws_lambda_layer"
+            | "python_awslambda"
+            | "python_google_cloud_function" => self.plan_function(planner, target),
             _ => Err(Error::NotPackaged { target: address.clone(), kind: target.kind.clone() }),
         }
     }
@@ -132,7 +151,8 @@ impl<'g> PackagePlanner<'g> {
 pub(super) fn output_path(target: &Target, suffix: &str) -> Result<RelPath, Error> {
     let address = &target.address;
     let dir = address.dir.as_str().replace('/', ".");
-    let mut name = address.generated.as_deref().unwrap_or(&address.name).replace('.', "_");
+    let generated = address.generated.as_deref().map(|name| name.replace('.', "_"));
+    let mut name = generated.unwrap_or_else(|| address.name.clone());
     if !address.parameters.is_empty() {
         let parameters: Vec<String> = address.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
         name += &format!("@{}", parameters.join(","));

@@ -1,5 +1,4 @@
-//! Target types of cloud functions. They load and have dependencies, and goals that only read targets support them.
-//! Waders does not build them yet.
+//! Target types of cloud functions. How they are packaged is in `prepare::package`.
 
 use super::core::{ENVIRONMENT, OUTPUT_PATH};
 use super::field::{Field, Shape, addresses, field, flag_on, string, string_list};

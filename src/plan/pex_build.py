@@ -1,0 +1,161 @@
+"""Builds a PEX file, and flattens it for a cloud function if that is requested. Nothing is downloaded.
+
+Run by an interpreter that can import pex. The argument is a JSON object:
+
+python          the interpreter to run pex with
+pex             the arguments of pex
+output          the file or directory to write
+entry_point     `module` or `module:attribute`, whose existence is checked, or null
+script          the name of a script of a package, whose existence is checked, or null
+sources         the directory of the sources
+wheels          the directory of the wheel files of requirements
+distributions   the directory of the wheel files of distributions of the repository
+intransitive    whether the requirements of these distributions are left out
+flatten         the arguments of `pex3 venv create`, or null
+"""
+
+import ast
+import configparser
+import glob
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+# Attributes of a module with one of these may be defined in a way that its source does not show.
+DYNAMIC = ("__getattr__", "globals", "setattr", "exec", "import *", "vars")
+
+
+def is_module(path, names):
+    """Whether the files include the module with this path, such as `a/b`."""
+    known = (path + ".py", path + ".pyc", path + "/__init__.py", path + "/__main__.py")
+    return any(name in known or (name.startswith(path + ".") and name.endswith((".so", ".pyd"))) for name in names)
+
+
+def wheel_files(directory):
+    return sorted(glob.glob(os.path.join(directory, "*.whl")))
+
+
+def wheel_names(wheels):
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                _, marker, rest = name.partition(".data/")
+                yield rest.partition("/")[2] if marker else name
+
+
+def script_names(wheels):
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if ".data/scripts/" in name:
+                    yield name.partition(".data/scripts/")[2]
+                elif name.endswith(".dist-info/entry_points.txt"):
+                    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+                    parser.optionxform = str
+                    parser.read_string(archive.read(name).decode())
+                    for section in ("console_scripts", "gui_scripts"):
+                        yield from parser.options(section) if parser.has_section(section) else []
+
+
+def source_names(sources):
+    for directory, _, files in os.walk(sources):
+        for name in files:
+            yield os.path.relpath(os.path.join(directory, name), sources)
+
+
+def is_of_interpreter(module):
+    try:
+        return importlib.util.find_spec(module.partition(".")[0]) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def defined_names(text):
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+
+
+def check_entry_point(written, sources, wheels):
+    """Ends the program unless the entry point is defined by the sources, by a package or by the interpreter."""
+    module, _, attribute = written.partition(":")
+    path = module.replace(".", "/")
+    if is_module(path, source_names(sources)):
+        files = [os.path.join(sources, path + end) for end in (".py", "/__init__.py")]
+        file = next(filter(os.path.exists, files), None)
+        if attribute and file:
+            check_attribute(written, attribute.partition(".")[0], file)
+    elif not is_module(path, wheel_names(wheels)) and not is_of_interpreter(module):
+        sys.exit(
+            "the entry point `{}` does not exist: no source and no package of this target contains the module `{}`\n"
+            "hint: correct the field, or add the target of the module to `dependencies`".format(written, module)
+        )
+
+
+def check_attribute(written, name, file):
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        text = stream.read()
+    try:
+        names = set(defined_names(text))
+    except (SyntaxError, ValueError):
+        # The interpreter of the program may know more syntax.
+        return
+    if name not in names and not any(word in text for word in DYNAMIC):
+        sys.exit(
+            "the entry point `{}` does not exist: the module does not define `{}`\n"
+            "hint: correct the field, or define the function".format(written, name)
+        )
+
+
+def check_script(name, wheels):
+    names = sorted(set(script_names(wheels)))
+    if name not in names:
+        hint = "scripts of its packages: " + ", ".join(names) if names else "add the requirement to `dependencies`"
+        sys.exit("the script `{}` does not exist: no package of this target installs it\nhint: {}".format(name, hint))
+
+
+def run(python, module, arguments):
+    # Pex starts faster with the interpreter itself than with that of a venv, whose base it has to identify as well.
+    packages = os.path.dirname(os.path.dirname(importlib.util.find_spec("pex").origin))
+    command = [python, "-s", "-B", "-m", module] + arguments
+    code = subprocess.call(command, cwd="/", env=dict(os.environ, PYTHONPATH=packages))
+    if code:
+        sys.exit(code)
+
+
+def main(spec):
+    distributions = wheel_files(spec["distributions"])
+    wheels = wheel_files(spec["wheels"]) + distributions
+    if spec["entry_point"]:
+        check_entry_point(spec["entry_point"], spec["sources"], wheels)
+    if spec["script"]:
+        check_script(spec["script"], wheels)
+    arguments = spec["pex"] + ["{}=={}".format(*os.path.basename(wheel).split("-")[:2]) for wheel in distributions]
+    if distributions and spec["intransitive"]:
+        # Otherwise Pex would miss the requirements of the distributions.
+        arguments.append("--intransitive")
+    output = spec["output"]
+    os.makedirs(os.path.dirname(output), exist_ok=True)
+    if spec["flatten"] is None:
+        run(spec["python"], "pex", arguments + ["--output-file", output])
+        return
+    temporary = os.environ["TMPDIR"]
+    program, flat = os.path.join(temporary, "function.pex"), os.path.join(temporary, "flat")
+    run(spec["python"], "pex", arguments + ["--output-file", program])
+    create = ["venv", "create", "--pex-repository", program, "--dest-dir", flat]
+    run(spec["python"], "pex.cli", create + spec["flatten"])
+    if os.path.exists(flat + ".zip"):
+        shutil.move(flat + ".zip", output)
+    else:
+        shutil.copytree(flat, output, symlinks=True)
+
+
+main(json.loads(sys.argv[1]))
