@@ -7,6 +7,7 @@ pub mod environment;
 pub mod index;
 pub mod lockfile;
 pub mod platform;
+pub mod project;
 pub mod recipes;
 pub mod requirement;
 pub mod resolve;

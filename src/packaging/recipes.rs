@@ -26,6 +26,8 @@ pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, RecipeError
 pub fn all() -> BTreeMap<&'static str, Recipe> {
     BTreeMap::from([
         ("archive-1", archive as Recipe),
+        ("metadata-1", metadata),
+        ("metadata-of-wheels-1", metadata_of_wheels),
         ("overlay-1", overlay),
         ("unpackaged-1", unpackaged),
         ("venv-1", venv),
@@ -57,6 +59,21 @@ fn wheels(store: &Store, _: &[String], parts: &[Digest]) -> Result<Digest, Recip
     Ok(store.merge(&installed)?)
 }
 
+/// The metadata and scripts of installed wheels without their code, for editable installations. Part: a tree with wheels.
+fn metadata_of_wheels(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let mut tree = store.tree(wheels(store, parameters, parts)?)?;
+    let is_metadata = |path: &RelPath| {
+        let mut components = path.components();
+        match components.next() {
+            Some("bin") => true,
+            Some("site-packages") => components.next().is_some_and(|name| name.ends_with(".dist-info")),
+            _ => false,
+        }
+    };
+    tree.nodes.retain(|path, _| is_metadata(path));
+    Ok(store.put_tree(&tree)?)
+}
+
 /// Composes a venv image. Parameters: the path and the full version of the interpreter. Parts: for each distribution its
 /// tree, then the tree of its bytecode.
 fn venv(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
@@ -66,6 +83,15 @@ fn venv(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest
     let environment = Environment::linux_x86_64(version, GLIBC)?;
     let layers = parts.chunks(2).map(|pair| Layer { wheel: pair[0], bytecode: pair.get(1).copied() });
     Ok(venv::compose(store, interpreter, &environment, &layers.collect::<Vec<_>>())?.tree)
+}
+
+/// The tree of an installed distribution without code. Parameters: the name of its directory, the texts of `METADATA` and of
+/// `entry_points.txt`.
+fn metadata(store: &Store, parameters: &[String], _: &[Digest]) -> Result<Digest, RecipeError> {
+    let [dist_info, metadata, entry_points] = parameters else {
+        return Err("the recipe of metadata takes three parameters: directory, METADATA and entry points".into());
+    };
+    Ok(wheel::install_metadata(store, dist_info, metadata, entry_points)?)
 }
 
 /// Packs merged trees into one archive. Parameters: the name of the format, and the path of the archive in the result.

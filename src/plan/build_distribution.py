@@ -1,7 +1,7 @@
 """Builds the distributions of a project with its build backend (PEP 517), and makes their bytes reproducible.
 
 Run in the directory of the project. Arguments: the directory to write to, and a JSON object with the keys `backend` (such
-as `setuptools.build_meta:__legacy__`), `backend_path`, `wheel`, `sdist`, `editable`, `wheel_settings`, `sdist_settings`.
+as `setuptools.build_meta:__legacy__`), `backend_path`, `wheel`, `sdist`, `wheel_settings`, `sdist_settings`.
 Nothing is downloaded: a backend or a package that is missing is an error.
 """
 
@@ -129,9 +129,6 @@ def main(out, options):
     backend = load_backend(options)
     if options["wheel"]:
         for name, path in built(backend, "build_wheel", options["wheel_settings"]):
-            rewrite_wheel(path, os.path.join(out, name))
-    if options["editable"]:
-        for name, path in built(backend, "build_editable", options["wheel_settings"]):
             rewrite_wheel(path, os.path.join(out, name))
     if options["sdist"]:
         for name, path in built(backend, "build_sdist", options["sdist_settings"]):

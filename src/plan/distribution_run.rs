@@ -25,8 +25,6 @@ pub struct BuildOptions {
     pub wheel: bool,
     /// Whether a source distribution is built.
     pub sdist: bool,
-    /// Whether an editable wheel (PEP 660) is built.
-    pub editable: bool,
     /// The settings that the backend gets for the wheel.
     pub wheel_settings: Map<String, Value>,
     /// The settings that the backend gets for the source distribution.

@@ -86,8 +86,8 @@ impl Venvs {
         self.compose_with(graph, &[], distributions)
     }
 
-    /// Like [`Venvs::compose`], with wheels of this repository before the distributions. Each is a step whose output tree
-    /// contains wheels.
+    /// Like [`Venvs::compose`], with distributions of this repository before the others. Each is a step whose output tree has
+    /// the layout of an unpacked wheel.
     pub fn compose_with(
         &mut self,
         graph: &mut ActionGraph,
@@ -99,7 +99,7 @@ impl Venvs {
         if let Some(id) = self.composed.get(&key) {
             return *id;
         }
-        let mut parts: Vec<StepId> = built.iter().flat_map(|wheels| self.built_part(graph, *wheels)).collect();
+        let mut parts: Vec<StepId> = built.iter().flat_map(|tree| self.built_part(graph, *tree)).collect();
         parts.extend(distributions.iter().flat_map(|distribution| self.part(graph, distribution)));
         let id = graph.add(Step::Derive(Derive {
             label: "venv image".to_owned(),
@@ -137,16 +137,10 @@ impl Venvs {
         part
     }
 
-    /// The tree of wheels that a step built, and that of their bytecode.
-    fn built_part(&mut self, graph: &mut ActionGraph, wheels: StepId) -> [StepId; 2] {
-        let label = graph.step(wheels).label().to_owned();
-        let tree = graph.add(Step::Derive(Derive {
-            label: format!("install the result of `{label}`"),
-            recipe: "wheels-1",
-            parameters: Vec::new(),
-            parts: vec![Source::Output(wheels)],
-        }));
-        [tree, self.compile(graph, &format!("the result of `{label}`"), tree)]
+    /// The tree of a distribution of this repository, and that of its bytecode.
+    fn built_part(&mut self, graph: &mut ActionGraph, tree: StepId) -> [StepId; 2] {
+        let label = graph.step(tree).label().to_owned();
+        [tree, self.compile(graph, &label, tree)]
     }
 
     /// Builds a source distribution in a sandbox that contains the pinned build backends.
@@ -171,6 +165,21 @@ impl Venvs {
         action.command.images.insert(PART.to_owned(), Source::Output(tree));
         graph.add(Step::Run(Box::new(action)))
     }
+}
+
+/// The step that unpacks the wheels that another step built.
+pub fn unpack_built(graph: &mut ActionGraph, wheels: StepId) -> StepId {
+    let label = format!("unpack the result of `{}`", graph.step(wheels).label());
+    let (parameters, parts) = (Vec::new(), vec![Source::Output(wheels)]);
+    graph.add(Step::Derive(Derive { label, recipe: "wheels-1", parameters, parts }))
+}
+
+/// The step that unpacks the metadata and scripts of the wheels that another step built, without their code: for editable
+/// installations, in which a `.pth` file names the source roots.
+pub fn unpack_metadata(graph: &mut ActionGraph, wheels: StepId) -> StepId {
+    let label = format!("unpack the metadata of `{}`", graph.step(wheels).label());
+    let (parameters, parts) = (Vec::new(), vec![Source::Output(wheels)]);
+    graph.add(Step::Derive(Derive { label, recipe: "metadata-of-wheels-1", parameters, parts }))
 }
 
 /// The step that downloads and unpacks a wheel, without installing it.

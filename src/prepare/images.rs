@@ -34,7 +34,7 @@ pub(super) struct Importable {
     wanted: Option<Wanted>,
     /// The name of additional packages, which `pin_packages` was given.
     pinned: Option<String>,
-    /// Steps that build wheels of this repository.
+    /// Steps whose output trees are unpacked distributions of this repository.
     built: Vec<StepId>,
 }
 
@@ -45,7 +45,7 @@ impl Planner<'_> {
         self.images_with(constraints, tool, wanted, Vec::new())
     }
 
-    /// Like [`Planner::images`], with the wheels of this repository that the steps `built` build.
+    /// Like [`Planner::images`], with the distributions of this repository that the steps `built` unpack.
     pub(super) fn images_with(
         &mut self,
         constraints: &[String],
@@ -103,7 +103,7 @@ impl Planner<'_> {
         self.compose_image(constraints, &importable.built, &chosen)
     }
 
-    /// An image of the wheels that the steps `built` build, and of these packages.
+    /// An image of the distributions that the steps `built` unpack, and of these packages.
     pub(super) fn compose_image(
         &mut self,
         constraints: &[String],

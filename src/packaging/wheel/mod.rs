@@ -135,6 +135,27 @@ pub fn unpack(store: &Store, file_name: &str, file: &mut (impl Read + Seek), lim
     Ok(Wheel { name: expected.name, version: expected.version, tree: digest, pth })
 }
 
+/// The tree of an installed distribution that has only metadata: the directory `dist_info` with `METADATA` and, unless it is empty,
+/// `entry_points.txt`, and the scripts of the entry points.
+pub fn install_metadata(store: &Store, dist_info: &str, metadata: &str, entry_points: &str) -> Result<Digest, Error> {
+    let refuse = |refusal| Error { wheel: dist_info.to_owned(), member: None, refusal };
+    let batch = store.batch();
+    let mut install = Install { files: BTreeMap::new(), rows: BTreeMap::new(), batch: &batch };
+    let mut files = vec![("METADATA", metadata)];
+    files.extend((!entry_points.is_empty()).then_some(("entry_points.txt", entry_points)));
+    for (name, text) in files {
+        install.add_file("site-packages", &format!("{dist_info}/{name}"), text.as_bytes(), false).map_err(refuse)?;
+    }
+    for script in entry_points::scripts(entry_points).map_err(refuse)? {
+        install.add_script(&script).map_err(refuse)?;
+    }
+    install.finish(dist_info).map_err(refuse)?;
+    let tree = Tree { nodes: install.files };
+    let digest = batch.put_tree(&tree).map_err(|error| refuse(unstored(error)))?;
+    batch.commit().map_err(|error| refuse(unstored(error)))?;
+    Ok(digest)
+}
+
 /// The paths below `site-packages` of the files in a wheel. Nothing else is verified.
 pub fn importable_files(wheel: &[u8]) -> Result<BTreeSet<String>, ::zip::result::ZipError> {
     let archive = ::zip::ZipArchive::new(std::io::Cursor::new(wheel))?;

@@ -5,6 +5,7 @@ mod batches;
 pub mod coverage;
 mod packages;
 mod process_settings;
+mod projects;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::prepare::package::{self, PackagePlanner};
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::process_settings::ProcessSettings;
+use crate::prepare::test::projects::Projects;
 use crate::session::Session;
 use crate::session::failure::Failure;
 use crate::session::sources::Sources;
@@ -78,6 +80,7 @@ pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Er
         pytest: tools::named("pytest").expect("pytest is described"),
         config_files: ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()),
         measured_files: BTreeSet::new(),
+        projects: Projects::find(session)?,
         packages: PackagePlanner::new(&graph, &dependencies, &closures, &roots),
         planner: Planner::new(session)?,
     };
@@ -104,6 +107,7 @@ struct TestPlanner<'g, 's> {
     config_files: ConfigFiles<'g>,
     /// The files of all tests if coverage is measured, otherwise empty.
     measured_files: BTreeSet<RelPath>,
+    projects: Projects,
     /// Packages that tests need.
     packages: PackagePlanner<'g>,
 }
@@ -146,7 +150,9 @@ impl TestPlanner<'_, '_> {
         let files = files.collect::<Result<Vec<RelPath>, Error>>()?;
         let graph = self.planner.session.load_graph()?;
         let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
-        let packages = self.needed_packages(&batch.targets, closure)?;
+        let mut packages = self.needed_packages(&batch.targets, closure)?;
+        let metadata = self.projects.metadata(&mut self.planner, &closure.files, &wanted, &packages.provided);
+        packages.installed.extend(metadata);
         let images = self.planner.images_with(&settings.constraints, &self.pytest, Some(wanted), packages.installed)?;
         let workers = settings.workers.unwrap_or_else(|| default_workers(self.planner.session, &files));
         self.require_plugins(&settings, workers)?;

@@ -8,6 +8,7 @@ use crate::action::{Derive, Source, Step, StepId};
 use crate::base::{Digest, RelPath};
 use crate::inference::Dependencies;
 use crate::inference::closure::Closure;
+use crate::plan::venv;
 use crate::prepare::package::distribution::{Form, address};
 use crate::prepare::test::TestPlanner;
 use crate::prepare::{Error, Planner};
@@ -18,7 +19,7 @@ use crate::targets::{Address, Target, TargetGraph, Value, kind};
 pub(super) struct NeededPackages {
     /// The steps that build files to put beside the sources.
     pub files: Vec<StepId>,
-    /// The steps that build wheels to install.
+    /// The steps that unpack the wheels to install.
     pub installed: Vec<StepId>,
     /// The files of the repository that the installed wheels provide.
     pub provided: BTreeSet<RelPath>,
@@ -56,7 +57,7 @@ impl TestPlanner<'_, '_> {
         }
         for distribution in &installed {
             let package = self.packages.plan_form(&mut self.planner, distribution, Form::Wheel)?;
-            needed.installed.push(package.step);
+            needed.installed.push(venv::unpack_built(&mut self.planner.actions, package.step));
             needed.provided.extend(self.packages.provided_files(distribution));
         }
         Ok(needed)

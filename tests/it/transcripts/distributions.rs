@@ -83,7 +83,8 @@ fn the_bytes_do_not_depend_on_the_place_the_time_or_the_environment() {
 
 /// Builds the distributions of the fixture without cached results. The bytes by file name.
 fn build(workspace: &Workspace, env: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
-    let mut command = workspace.waders("distributions", &["--no-local-cache", "package", "src::"]);
+    let mut command =
+        workspace.waders("distributions", &["--no-local-cache", "package", "src/base:dist", "src/plug:dist"]);
     let output = command.envs(env.iter().copied()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     read_all(&workspace.repository("distributions").join("dist"))

@@ -41,8 +41,6 @@ pub(in crate::prepare) enum Form {
     Declared,
     /// Only a wheel.
     Wheel,
-    /// Only an editable wheel.
-    Editable,
 }
 
 /// The sources of a project while it is built.
@@ -70,9 +68,8 @@ impl<'g> PackagePlanner<'g> {
         let (wheel, sdist) = match form {
             Form::Declared => (flag("wheel"), flag("sdist")),
             Form::Wheel => (true, false),
-            Form::Editable => (false, false),
         };
-        if !wheel && !sdist && form != Form::Editable {
+        if !wheel && !sdist {
             return Err(Error::Nothing(target.address.clone()).into());
         }
         let generates = target.fields.get("generate_setup").and_then(Value::as_bool);
@@ -105,7 +102,6 @@ impl<'g> PackagePlanner<'g> {
                 backend_path: backend.path,
                 wheel,
                 sdist,
-                editable: form == Form::Editable,
                 wheel_settings: settings(target, "wheel_config_settings"),
                 sdist_settings: settings(target, "sdist_config_settings"),
             },

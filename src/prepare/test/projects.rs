@@ -1,0 +1,78 @@
+//! The metadata of the projects whose code a test uses: a directory with a pyproject.toml that names a project counts as
+//! installed, as after an editable installation, so that `importlib.metadata` and plugins work.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::action::{Derive, Step, StepId};
+use crate::base::RelPath;
+use crate::base::glob::Globs;
+use crate::packaging::project::Project;
+use crate::packaging::requirement;
+use crate::plan::requirements::Wanted;
+use crate::prepare::{Error, Planner};
+use crate::session::Session;
+
+/// The projects of a repository, by directory.
+pub(super) struct Projects {
+    projects: BTreeMap<RelPath, Project>,
+    /// The steps that make the metadata of projects, by directory.
+    steps: BTreeMap<RelPath, StepId>,
+}
+
+impl Projects {
+    /// Reads every pyproject.toml of the repository.
+    pub(super) fn find(session: &mut Session) -> Result<Projects, Error> {
+        let graph = session.load_graph()?;
+        let globs = Globs::compile(["**/pyproject.toml"]).expect("a constant");
+        let project = |file: RelPath| {
+            let text = session.context.tracker.read_to_string(&file.to_path(session.build_root())).ok()?;
+            Some((file.parent()?, Project::parse(&text)?))
+        };
+        let projects = graph.files().matching(&RelPath::root(), &globs).into_iter().filter_map(project).collect();
+        Ok(Projects { projects, steps: BTreeMap::new() })
+    }
+
+    /// The steps that make the metadata of the projects that contain these files, which are sorted. A project that the test also gets as a
+    /// package is left out.
+    pub(super) fn metadata(
+        &mut self,
+        planner: &mut Planner<'_>,
+        files: &[&RelPath],
+        wanted: &Wanted,
+        packaged: &BTreeSet<RelPath>,
+    ) -> Vec<StepId> {
+        if self.projects.is_empty() {
+            return Vec::new();
+        }
+        let required = wanted.requirements.iter().filter_map(|text| Some(requirement::parse(text).ok()?.name));
+        let required: BTreeSet<_> = required.collect();
+        let is_used = |dir: &&RelPath| {
+            // Sorted, so that the files below a directory are found without looking at the others.
+            let start = files.partition_point(|file| **file < **dir);
+            let below = files[start..].iter().take_while(|file| file.starts_with(dir));
+            let own = |file: &&&RelPath| file.extension() == Some("py") && !packaged.contains(**file);
+            let nearest = |file: &&RelPath| file.ancestors().find(|above| self.projects.contains_key(above));
+            below.filter(own).any(|file| nearest(file).as_ref() == Some(*dir))
+        };
+        let found: Vec<RelPath> = self.projects.keys().filter(is_used).cloned().collect();
+        let mut steps = Vec::new();
+        for dir in found {
+            let project = &self.projects[&dir];
+            if required.contains(&project.name) {
+                continue;
+            }
+            let step = *self.steps.entry(dir).or_insert_with(|| planner.actions.add(step(project)));
+            steps.push(step);
+        }
+        steps
+    }
+}
+
+fn step(project: &Project) -> Step {
+    Step::Derive(Derive {
+        label: format!("metadata of {}", project.name),
+        recipe: "metadata-1",
+        parameters: vec![project.dist_info.clone(), project.metadata.clone(), project.entry_points.clone()],
+        parts: Vec::new(),
+    })
+}

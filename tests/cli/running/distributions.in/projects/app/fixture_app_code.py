@@ -1,0 +1,2 @@
+def main():
+    print("run as a program")
