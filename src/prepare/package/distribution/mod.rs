@@ -163,7 +163,7 @@ impl<'g> PackagePlanner<'g> {
         let dir = target.address.dir.clone();
         let build_files = ["setup.py", "setup.cfg", "pyproject.toml"];
         let has = |name: &&str| dir.push(name).is_ok_and(|file| origins.contains_key(&file));
-        if !build_files.iter().any(|name| has(&name)) {
+        if !build_files.iter().any(has) {
             return Err(Error::NoBuildFiles { target: target.address.clone(), dir: dir.to_string() }.into());
         }
         let members = self.dependencies.transitive_without_special(std::slice::from_ref(&target.address));
