@@ -1,7 +1,9 @@
 //! Writes a tree as a ZIP or tar archive. The bytes depend on the tree alone: members are sorted, belong to the user 0, and have
 //! fixed times and modes. Reading archives is in `store` and `wheel`.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
+use std::path::Path;
 
 use bzip2::write::BzEncoder;
 use flate2::GzBuilder;
@@ -33,7 +35,7 @@ pub enum Format {
 /// Why an archive cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The contents cannot be read.
+    /// The contents cannot be read, or the archive cannot be stored.
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The archive cannot be written.
@@ -70,8 +72,20 @@ impl Format {
     }
 }
 
-/// Writes the files of a tree, all of which must be in the store.
-pub fn write(store: &Store, tree: Digest, format: Format, out: impl Write + Seek) -> Result<(), Error> {
+/// Writes the files of a tree, all of which must be in the store, to a new file.
+pub fn write_file(store: &Store, tree: Digest, format: Format, path: &Path) -> Result<(), Error> {
+    let written = File::create(path).map_err(Error::from).and_then(|file| write(store, tree, format, file));
+    let place = || path.to_owned();
+    written.map_err(|error| match error {
+        Error::Write(source) if source.kind() == io::ErrorKind::StorageFull => {
+            store::Error::Full { path: place(), source }.into()
+        }
+        Error::Write(source) => store::Error::Io { tried: "write", path: place(), source }.into(),
+        error => error,
+    })
+}
+
+fn write(store: &Store, tree: Digest, format: Format, out: impl Write + Seek) -> Result<(), Error> {
     let out = BufWriter::new(out);
     match format {
         Format::Zip => write_zip(store, tree, out),

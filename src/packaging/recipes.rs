@@ -2,7 +2,6 @@
 //! here.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 
 use crate::base::{Digest, RelPath};
 use crate::packaging::Environment;
@@ -94,7 +93,8 @@ fn metadata(store: &Store, parameters: &[String], _: &[Digest]) -> Result<Digest
     Ok(wheel::install_metadata(store, dist_info, metadata, entry_points)?)
 }
 
-/// Packs merged trees into one archive. Parameters: the name of the format, and the path of the archive in the result.
+/// Packs merged trees into one archive, whose bytes also depend on the crates that compress it. Parameters: the name of the
+/// format, and the path of the archive in the result.
 fn archive(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
     let [format, path] = parameters else {
         return Err("the recipe of an archive takes two parameters: format and path".into());
@@ -104,7 +104,11 @@ fn archive(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Dig
     let contents = store.merge(&parts)?;
     let scratch = store.scratch()?;
     let file = scratch.path().join("archive");
-    archive::write(store, contents, format, File::create(&file)?)?;
+    archive::write_file(store, contents, format, &file).map_err(|error| match error {
+        // The engine recognizes the errors of the store, such as a full disk.
+        archive::Error::Store(error) => RecipeError::from(error),
+        error => error.into(),
+    })?;
     let batch = store.batch();
     let node = Node::File { digest: batch.put_file(&file, false)?, executable: false };
     let tree = batch.put_tree(&Tree { nodes: BTreeMap::from([(RelPath::parse(path)?, node)]) })?;

@@ -140,8 +140,8 @@ def main(spec):
         check_script(spec["script"], wheels)
     arguments = spec["pex"] + ["{}=={}".format(*os.path.basename(wheel).split("-")[:2]) for wheel in distributions]
     if distributions and spec["intransitive"]:
-        # Otherwise Pex would miss the requirements of the distributions.
-        arguments.append("--intransitive")
+        # Otherwise Pex would miss the requirements of the distributions, now and when the program is started.
+        arguments.append("--ignore-errors")
     output = spec["output"]
     os.makedirs(os.path.dirname(output), exist_ok=True)
     if spec["flatten"] is None:

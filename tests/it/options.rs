@@ -119,6 +119,7 @@ fn parse_goals(config: &Config) {
     TestSettings::parse(config);
     PackageSettings::parse(config);
     SetupPySettings::parse(config);
+    PexSettings::parse(config);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, setsid};
 
 use super::{Payload, ProcessScope, SeccompProgram, caps, identity, landlock, limits, receive_payload};
@@ -52,7 +51,6 @@ fn run_leader(parent: &OwnedFd, filter: Option<&SeccompProgram>) -> Result<Infal
     identity::die_with_parent()?;
     setsid().context("start a session")?;
     sys::reset_signals();
-    umask(Mode::from_bits_truncate(0o022));
     if let Some(filter) = filter {
         caps::drop_all()?;
         filter.install()?;

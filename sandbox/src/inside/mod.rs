@@ -19,6 +19,8 @@ mod template;
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use nix::sys::stat::{Mode, umask};
+
 pub(crate) use seccomp::SeccompProgram;
 pub(crate) use template::{chown_tree, mount as mount_template};
 
@@ -43,14 +45,21 @@ enum ProcessScope {
 
 /// Init of a container. Runs in a new child of the spawner and never returns to the spawner's code.
 pub(crate) fn run_init(spawner: OwnedFd, network: Network, host: &HostContext, filter: &SeccompProgram) -> ! {
+    set_umask();
     let result = close_inherited_fds(&spawner).and_then(|()| run_in_namespaces(&spawner, network, host, filter));
     send_report(&spawner, result)
 }
 
 /// The same without any namespace, for `Isolation::None`: only a supervisor.
 pub(crate) fn run_unisolated_init(spawner: OwnedFd) -> ! {
+    set_umask();
     let result = close_inherited_fds(&spawner).and_then(|()| run_without_namespaces(&spawner));
     send_report(&spawner, result)
+}
+
+/// The modes of copied files, and of those that the step creates, must not depend on the user's umask.
+fn set_umask() {
+    umask(Mode::from_bits_truncate(0o022));
 }
 
 /// Init starts as a copy of the spawner. If it kept copies of the sockets to other containers open, those would not see

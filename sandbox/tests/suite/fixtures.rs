@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use nix::sys::stat::{Mode, umask};
 use tempfile::TempDir;
 use waders_sandbox::{
     Error, Exit, Isolation, Limits, Mount, MountKind, Network, Outcome, Request, Running, Spawner, Stdio, TreeEntry,
@@ -19,7 +20,13 @@ pub const PYTHON: &str = "/usr/bin/python3";
 /// Returns the spawner of the whole suite: a real run has one, too.
 pub fn spawner() -> &'static Spawner {
     static SPAWNER: OnceLock<Spawner> = OnceLock::new();
-    SPAWNER.get_or_init(|| Spawner::start().unwrap())
+    SPAWNER.get_or_init(|| {
+        // The umask of the user must not reach the steps.
+        let before = umask(Mode::from_bits_truncate(0o077));
+        let spawner = Spawner::start().unwrap();
+        umask(before);
+        spawner
+    })
 }
 
 /// Returns why the suite cannot run on this machine, or `None` if it can.

@@ -84,10 +84,10 @@ fn modes_and_times() {
     let temp = SharedTempDir::new();
     let mut request = python(
         "import os, subprocess\nfor path in ['', 'a', 'a/b/file', 'program']:\n    stat = os.stat('/src/' + path)\n    \
-         print(stat.st_mtime, stat.st_uid, bool(stat.st_mode & 0o111))\nprint(subprocess.check_output('/src/program', text=True))",
+         print(stat.st_mtime, stat.st_uid, oct(stat.st_mode & 0o777))\nprint(subprocess.check_output('/src/program', text=True))",
     );
     request.mounts.push(copied("/src", create_tree(&temp)));
-    assert_eq!(succeed(&request), "1.0 1000 True\n1.0 1000 True\n1.0 1000 False\n1.0 1000 True\nran\n\n");
+    assert_eq!(succeed(&request), "1.0 1000 0o755\n1.0 1000 0o755\n1.0 1000 0o644\n1.0 1000 0o755\nran\n\n");
 }
 
 fn limited_size() {
