@@ -14,7 +14,7 @@ use crate::goals::Error;
 use crate::goals::package::BuiltPackage;
 use crate::report::packages::{WrittenFile, WrittenPackage};
 use crate::session::{self, Session};
-use crate::store::{Node, Store, Tree};
+use crate::store::{self, Node, Store, Tree};
 
 /// Writes the packages and reports each file.
 pub(super) fn write(session: &mut Session, built: &[BuiltPackage]) -> Result<Vec<WrittenPackage>, Error> {
@@ -94,9 +94,19 @@ fn write_file(
     }
     let name = RelPath::parse(path.file_name().unwrap_or_default()).map_err(session::Error::from)?;
     let tree = store.put_tree(&Tree { nodes: BTreeMap::from([(name, node.clone())]) })?;
-    store.copy_out(tree, target.parent().unwrap_or(dist))?;
+    store.copy_out(tree, target.parent().unwrap_or(dist)).map_err(|error| unwritten(error, dist))?;
     let sha256 = Some(sha256(store, *digest)?);
     Ok(Some(WrittenFile { path: shown(path), size_bytes: digest.size_bytes(), sha256, digest: *digest }))
+}
+
+/// An error of the store, or of the directory for results, which has other remedies.
+fn unwritten(error: store::Error, dir: &Path) -> Error {
+    match error {
+        store::Error::Io { path, source, .. } | store::Error::Full { path, source } if path.starts_with(dir) => {
+            Error::Output { path, source }
+        }
+        error => error.into(),
+    }
 }
 
 /// Whether the file exists with this content and mode.
@@ -121,7 +131,7 @@ fn replace_directory(store: &Store, content: Digest, path: &Path) -> Result<(), 
     fs::create_dir_all(parent).map_err(fail)?;
     let new = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempdir_in(parent).map_err(fail)?;
     let fresh = new.path().join("new");
-    store.copy_out(content, &fresh)?;
+    store.copy_out(content, &fresh).map_err(|error| unwritten(error, parent))?;
     if fs::symlink_metadata(path).is_ok() {
         fs::rename(path, new.path().join("old")).map_err(fail)?;
     }
