@@ -7,6 +7,7 @@ mod count_loc;
 mod dependencies;
 mod dependents;
 mod error;
+mod export;
 mod filedeps;
 mod fmt;
 mod graph;
@@ -37,6 +38,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("count-loc", count_loc::run),
     ("dependencies", dependencies::run),
     ("dependents", dependents::run),
+    ("export", export::run),
     ("filedeps", filedeps::run),
     ("filter", list::filter),
     ("fix", fmt::fix),

@@ -1,9 +1,10 @@
-//! Python packages: requirements, lockfiles, the selection of locked files, wheels, and venv images. Also contains the
-//! unpackers and recipes that the engine calls by name. Does not start processes and does not download files.
+//! Python packages: requirements, lockfiles, the selection of locked files, wheels, venv images, and environments for this
+//! machine. Also contains the unpackers and recipes that the engine calls by name. Does not start processes and does not download files.
 
 pub mod archive;
 pub mod build_failure;
 pub mod environment;
+pub mod host_venv;
 pub mod index;
 pub mod lockfile;
 pub mod platform;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::base::{Digest, RelPath};
 use crate::packaging::Environment;
 use crate::packaging::archive::{self, Format};
+use crate::packaging::host_venv::{self, HostVenv};
 use crate::packaging::venv::{self, Layer};
 use crate::packaging::wheel;
 use crate::store::{Node, Store, Tree};
@@ -25,6 +26,7 @@ pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, RecipeError
 pub fn all() -> BTreeMap<&'static str, Recipe> {
     BTreeMap::from([
         ("archive-1", archive as Recipe),
+        ("host-venv-1", host_venv),
         ("metadata-1", metadata),
         ("metadata-of-wheels-1", metadata_of_wheels),
         ("overlay-1", overlay),
@@ -33,6 +35,27 @@ pub fn all() -> BTreeMap<&'static str, Recipe> {
         ("wheel-files-1", collect_wheel_files),
         ("wheels-1", wheels),
     ])
+}
+
+/// Composes an environment for use outside sandboxes. Parameters: the absolute path of the interpreter, or its path in the image of
+/// the first part; its full version; the place of the environment, or nothing; its name for the prompt; arguments for the first
+/// line of scripts; the root of the store. Parts: the tree of an interpreter, or an empty tree, then those of `venv`.
+fn host_venv(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let ([interpreter, version, location, prompt, script_args, _], Some((image, parts))) =
+        (parameters, parts.split_first())
+    else {
+        return Err("the recipe of an environment takes six parameters and the tree of an interpreter".into());
+    };
+    // An absolute path replaces that of the image.
+    let interpreter = store.image_path(*image).join(interpreter);
+    let host = HostVenv {
+        interpreter: interpreter.to_str().ok_or("the path of the interpreter is not valid UTF-8")?,
+        location: Some(location.as_str()).filter(|location| !location.is_empty()),
+        prompt,
+        script_args,
+    };
+    let environment = Environment::linux_x86_64(version, GLIBC)?;
+    Ok(host_venv::compose(store, &environment, &host, &layers(parts))?)
 }
 
 /// Merges trees. Parameters: the path of each part in the result.
@@ -80,8 +103,11 @@ fn venv(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest
         return Err("the recipe of a venv takes two parameters: interpreter and version".into());
     };
     let environment = Environment::linux_x86_64(version, GLIBC)?;
-    let layers = parts.chunks(2).map(|pair| Layer { wheel: pair[0], bytecode: pair.get(1).copied() });
-    Ok(venv::compose(store, interpreter, &environment, &layers.collect::<Vec<_>>())?.tree)
+    Ok(venv::compose(store, interpreter, &environment, &layers(parts))?.tree)
+}
+
+fn layers(parts: &[Digest]) -> Vec<Layer> {
+    parts.chunks(2).map(|pair| Layer { wheel: pair[0], bytecode: pair.get(1).copied() }).collect()
 }
 
 /// The tree of an installed distribution without code. Parameters: the name of its directory, the texts of `METADATA` and of

@@ -30,7 +30,7 @@ const BUILD: &str = include_str!("venv/build_sdist.py");
 
 /// Appends first-party source roots after the standard library and the packages, as Pants does. On `PYTHONPATH`, a
 /// first-party `platform.py` would shadow the standard module.
-const SOURCE_ROOTS: &str =
+pub(super) const SOURCE_ROOTS: &str =
     "import os, sys; sys.path.extend(filter(None, os.environ.get('WADERS_SOURCE_ROOTS', '').split(':')))\n";
 
 /// One wheel of an image.
@@ -70,6 +70,16 @@ pub fn compose(
     layers: &[Layer],
 ) -> Result<Image, store::Error> {
     let skeleton = skeleton(store, interpreter, environment)?;
+    compose_on(store, skeleton, environment, layers)
+}
+
+/// Composes an image that also contains the files of `skeleton`, which no layer replaces.
+pub(super) fn compose_on(
+    store: &Store,
+    skeleton: Digest,
+    environment: &Environment,
+    layers: &[Layer],
+) -> Result<Image, store::Error> {
     let directories = install_directories(environment);
     let mut trees = vec![(RelPath::root(), skeleton)];
     for layer in layers {
@@ -109,16 +119,35 @@ pub fn site_packages(environment: &Environment) -> RelPath {
 fn skeleton(store: &Store, interpreter: &str, environment: &Environment) -> Result<Digest, store::Error> {
     let home = interpreter.rsplit_once('/').map_or("/", |(home, _)| home);
     let config = format!("home = {home}\ninclude-system-site-packages = false\nversion = {}\n", environment.python());
+    let links = [("bin/python", interpreter), ("bin/python3", "python")].map(|(at, target)| (rel_path(at), target));
+    let files = [
+        (rel_path("pyvenv.cfg"), config.into_bytes()),
+        (source_roots_file(environment), SOURCE_ROOTS.as_bytes().to_vec()),
+    ];
+    put_skeleton(store, environment, links, files)
+}
+
+/// The file of `site-packages` that adds first-party source roots to the import path.
+pub(super) fn source_roots_file(environment: &Environment) -> RelPath {
+    site_packages(environment).join(&rel_path("waders_source_roots.pth"))
+}
+
+/// Stores a tree of links and files; `bin/python3.12`, which every venv has, is added.
+pub(super) fn put_skeleton<'l>(
+    store: &Store,
+    environment: &Environment,
+    links: impl IntoIterator<Item = (RelPath, &'l str)>,
+    files: impl IntoIterator<Item = (RelPath, Vec<u8>)>,
+) -> Result<Digest, store::Error> {
     let batch = store.batch();
-    let source_roots = Node::File { digest: batch.put(SOURCE_ROOTS.as_bytes(), false)?, executable: false };
-    let link = |target: &str| Node::Symlink { target: target.to_owned() };
-    let nodes = BTreeMap::from([
-        (rel_path("pyvenv.cfg"), Node::File { digest: batch.put(config.as_bytes(), false)?, executable: false }),
-        (rel_path("bin/python"), link(interpreter)),
-        (rel_path("bin/python3"), link("python")),
-        (rel_path(&format!("bin/{}", environment.python_name())), link("python")),
-        (site_packages(environment).join(&rel_path("waders_source_roots.pth")), source_roots),
-    ]);
+    let mut nodes = BTreeMap::new();
+    let own = (rel_path(&format!("bin/{}", environment.python_name())), "python");
+    for (at, target) in links.into_iter().chain([own]) {
+        nodes.insert(at, Node::Symlink { target: target.to_owned() });
+    }
+    for (at, bytes) in files {
+        nodes.insert(at, Node::File { digest: batch.put(&bytes, false)?, executable: false });
+    }
     let digest = batch.put_tree(&Tree { nodes })?;
     batch.commit()?;
     Ok(digest)

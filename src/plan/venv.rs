@@ -44,11 +44,44 @@ pub struct Venvs {
     build_backends: Vec<Distribution>,
     /// The interpreters that build source distributions with additional packages, by the hash of the distribution.
     builders: BTreeMap<String, Interpreter>,
-    /// The tree of a distribution and that of its bytecode, by the hash of the distribution.
-    parts: BTreeMap<String, [StepId; 2]>,
+    /// The tree of each distribution, by its hash.
+    trees: BTreeMap<String, StepId>,
+    /// The bytecode of each tree.
+    bytecode: BTreeMap<StepId, StepId>,
     /// The steps whose output trees contain wheel files, by the hash of the distribution.
     wheel_files: BTreeMap<String, StepId>,
     composed: BTreeMap<Vec<String>, StepId>,
+}
+
+/// The interpreter of this machine that runs an environment outside sandboxes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostInterpreter {
+    /// The absolute path of the program, or its path in `image`.
+    pub program: String,
+    /// The full version, such as `3.11.2`.
+    pub version: String,
+    /// The tree of an interpreter in the store.
+    pub image: Option<Source>,
+}
+
+/// What an environment for use outside sandboxes is composed for; see `packaging::host_venv::HostVenv`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Placement {
+    /// Where the environment will be used; absolute. `None` if it is used where the store creates it.
+    pub location: Option<String>,
+    /// Its name in the shell's prompt.
+    pub prompt: String,
+    /// Arguments of the interpreter in the first line of scripts.
+    pub script_args: String,
+    /// Whether the environment contains bytecode, because Python cannot add it: the environment is read-only.
+    pub has_bytecode: bool,
+}
+
+impl Placement {
+    /// For an environment that is used where the store creates it.
+    pub fn in_store() -> Placement {
+        Placement { has_bytecode: true, ..Placement::default() }
+    }
 }
 
 impl Venvs {
@@ -59,7 +92,8 @@ impl Venvs {
             empty,
             build_backends: Vec::new(),
             builders: BTreeMap::new(),
-            parts: BTreeMap::new(),
+            trees: BTreeMap::new(),
+            bytecode: BTreeMap::new(),
             wheel_files: BTreeMap::new(),
             composed: BTreeMap::new(),
         }
@@ -99,16 +133,39 @@ impl Venvs {
         if let Some(id) = self.composed.get(&key) {
             return *id;
         }
-        let mut parts: Vec<StepId> = built.iter().flat_map(|tree| self.built_part(graph, *tree)).collect();
-        parts.extend(distributions.iter().flat_map(|distribution| self.part(graph, distribution)));
+        let parts = self.parts(graph, built, distributions, true);
         let id = graph.add(Step::Derive(Derive {
             label: "venv image".to_owned(),
             recipe: "venv-1",
             parameters: vec![self.interpreter.python.clone(), self.interpreter.version.clone()],
-            parts: parts.into_iter().map(Source::Output).collect(),
+            parts,
         }));
         self.composed.insert(key, id);
         id
+    }
+
+    /// The step that composes an environment for use outside sandboxes, of the same distributions as in [`Venvs::compose_with`].
+    /// `store` is the root of the store.
+    pub fn compose_for_host(
+        &mut self,
+        graph: &mut ActionGraph,
+        built: &[StepId],
+        distributions: &[Distribution],
+        host: (&HostInterpreter, &Placement),
+        store: &str,
+    ) -> StepId {
+        let (interpreter, placement) = host;
+        let image = interpreter.image.unwrap_or(Source::Tree(self.empty));
+        let location = placement.location.as_deref().unwrap_or_default();
+        let words =
+            [&interpreter.program, &interpreter.version, location, &placement.prompt, &placement.script_args, store];
+        let derive = Derive {
+            label: "virtual environment".to_owned(),
+            recipe: "host-venv-1",
+            parameters: words.map(str::to_owned).to_vec(),
+            parts: [image].into_iter().chain(self.parts(graph, built, distributions, placement.has_bytecode)).collect(),
+        };
+        graph.add(Step::Derive(derive))
     }
 
     /// The step whose output tree contains the wheel file of a distribution: a download, or the build of a source distribution.
@@ -118,29 +175,40 @@ impl Venvs {
         }
         let id = match distribution.is_wheel() {
             true => fetch(graph, distribution, "file-1"),
-            false => self.part(graph, distribution)[0],
+            false => self.tree(graph, distribution),
         };
         self.wheel_files.insert(distribution.sha256.clone(), id);
         id
     }
 
-    fn part(&mut self, graph: &mut ActionGraph, distribution: &Distribution) -> [StepId; 2] {
-        if let Some(part) = self.parts.get(&distribution.sha256) {
-            return *part;
+    /// The trees of each distribution and of its bytecode, or of no bytecode.
+    fn parts(
+        &mut self,
+        graph: &mut ActionGraph,
+        built: &[StepId],
+        distributions: &[Distribution],
+        has_bytecode: bool,
+    ) -> Vec<Source> {
+        let mut trees: Vec<(StepId, String)> =
+            built.iter().map(|tree| (*tree, graph.step(*tree).label().to_owned())).collect();
+        trees.extend(distributions.iter().map(|one| (self.tree(graph, one), one.file_name.clone())));
+        let bytecode = |(tree, name): (StepId, String)| match has_bytecode {
+            true => [Source::Output(tree), Source::Output(self.compile(graph, &name, tree))],
+            false => [Source::Output(tree), Source::Tree(self.empty)],
+        };
+        trees.into_iter().flat_map(bytecode).collect()
+    }
+
+    fn tree(&mut self, graph: &mut ActionGraph, distribution: &Distribution) -> StepId {
+        if let Some(tree) = self.trees.get(&distribution.sha256) {
+            return *tree;
         }
         let tree = match distribution.is_wheel() {
             true => fetch_wheel(graph, distribution),
             false => self.build(graph, distribution),
         };
-        let part = [tree, self.compile(graph, &distribution.file_name, tree)];
-        self.parts.insert(distribution.sha256.clone(), part);
-        part
-    }
-
-    /// The tree of a distribution of this repository, and that of its bytecode.
-    fn built_part(&mut self, graph: &mut ActionGraph, tree: StepId) -> [StepId; 2] {
-        let label = graph.step(tree).label().to_owned();
-        [tree, self.compile(graph, &label, tree)]
+        self.trees.insert(distribution.sha256.clone(), tree);
+        tree
     }
 
     /// Builds a source distribution in a sandbox that contains the pinned build backends.
@@ -156,14 +224,19 @@ impl Venvs {
         graph.add(Step::Run(Box::new(action)))
     }
 
-    fn compile(&self, graph: &mut ActionGraph, name: &str, tree: StepId) -> StepId {
+    fn compile(&mut self, graph: &mut ActionGraph, name: &str, tree: StepId) -> StepId {
+        if let Some(bytecode) = self.bytecode.get(&tree) {
+            return *bytecode;
+        }
         let label = format!("compile {name}");
         let [source, out] = [format!("{PART}/site-packages"), sandbox_paths::in_out("site-packages")];
         let installed_at = format!("{}/lib/python{}/site-packages", venv::ROOT, self.interpreter.minor);
         let argv = venv::compile_argv(&self.interpreter.python, &source, &out, &installed_at);
         let mut action = self.interpreter.action(label, argv, Source::Tree(self.empty));
         action.command.images.insert(PART.to_owned(), Source::Output(tree));
-        graph.add(Step::Run(Box::new(action)))
+        let bytecode = graph.add(Step::Run(Box::new(action)));
+        self.bytecode.insert(tree, bytecode);
+        bytecode
     }
 }
 

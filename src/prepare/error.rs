@@ -1,9 +1,11 @@
 //! Why something cannot be planned. What the session refuses is wrapped; what goals refuse is in `goals::Error`.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::action::Exit;
+use crate::base::text::nearest;
 use crate::base::{self, ErrorKind};
 use crate::packaging::{environment, index};
 use crate::plan::requirements;
@@ -76,6 +78,42 @@ pub enum Error {
         exit: Exit,
         /// What uv wrote.
         stderr: String,
+    },
+    /// No interpreter of this machine can run packages outside sandboxes.
+    #[error(
+        "Python {version} of `waders.lock` runs only in sandboxes, and there is neither a standalone interpreter of this version nor one \
+         of this machine with a version {minor}.* that satisfies `{constraints}`"
+    )]
+    NoHostInterpreter {
+        /// The interpreter constraints.
+        constraints: String,
+        /// The version of the locked interpreter, such as `3.11.2`.
+        version: String,
+        /// The minor version of the locked interpreter, such as `3.11`.
+        minor: String,
+    },
+    /// A name that `export` does not know.
+    #[error("`--export-{option}={name}` names no {}", if *option == "bin" { "tool" } else { "resolve or tool" })]
+    UnknownExport {
+        /// The option, `resolve` or `bin`.
+        option: &'static str,
+        /// The unknown name.
+        name: String,
+        /// The names that are known.
+        known: Vec<String>,
+    },
+    /// A name in `[export] ide` that is unknown.
+    #[error("`--export-ide={0}` names no editor or type checker for which there are settings")]
+    UnknownIde(String),
+    /// An exported file cannot be written.
+    #[error("cannot {tried} `{}`", path.display())]
+    Export {
+        /// A verb, such as `create`.
+        tried: &'static str,
+        /// The file or directory, absolute.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
     },
     /// An option that needs a package which the tool's lock does not have.
     #[error("`{wanted_by}` needs `{plugin}`, which is not among the packages of `{tool}`")]
@@ -188,6 +226,12 @@ pub(super) const STALE_LOCK_HINT: &str =
     "run `generate-lockfiles`, or set `invalid_lockfile_behavior` in the section `[python]`";
 
 impl Error {
+    /// Makes a function for `map_err` on operations on exported files.
+    pub(super) fn export(tried: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Export { tried, path, source }
+    }
+
     /// The kind of error, which decides the exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -220,6 +264,23 @@ impl Error {
                 "restore that file from version control, or delete it to pin the requirements again"
             }
             Error::StaleLock { .. } => STALE_LOCK_HINT,
+            Error::NoHostInterpreter { .. } => {
+                "install such an interpreter with pyenv or from the packages of this machine"
+            }
+            Error::UnknownExport { name, known, .. } => {
+                let near = nearest(name, known.iter().map(String::as_str));
+                let near = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
+                return Some(format!("{near}known names: {}", known.join(", ")));
+            }
+            Error::UnknownIde(_) => return Some(format!("known names: {}", super::export::ide::NAMES.join(", "))),
+            Error::Export { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "free some space, or set `pants_distdir` in the section `[GLOBAL]` to a directory with more space; an environment \
+                 that was exported before is unchanged"
+            }
+            Error::Export { .. } => {
+                "make the directory writable, or set `pants_distdir` in the section `[GLOBAL]` to one that is; an environment that \
+                 was exported before is unchanged"
+            }
             Error::NoPlugin { remedy, .. } => remedy,
             Error::NoTool { goal } if goal == "check" => {
                 "name one in `backend_packages`, such as `pants.backend.python.typecheck.mypy`"
@@ -242,6 +303,9 @@ impl Error {
 
     /// The error as the failure of the step that could not be planned.
     pub fn to_failure(&self) -> Failure {
-        Failure::from_preparation(self, self.hint(), self.kind())
+        match self {
+            Error::Session(session::Error::Step(error)) => Failure::from_step(error),
+            error => Failure::from_preparation(error, error.hint(), error.kind()),
+        }
     }
 }

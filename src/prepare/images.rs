@@ -26,16 +26,20 @@ use crate::tools::{self, Tool};
 pub type Images = BTreeMap<String, Source>;
 
 /// What a process may import.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Importable {
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Importable {
     /// The scope of the tool.
-    tool: Option<String>,
+    pub tool: Option<String>,
     /// What the targets require.
-    wanted: Option<Wanted>,
+    pub wanted: Option<Wanted>,
+    /// Whether every package of the lockfile of `wanted` may be imported. If not, the settings decide.
+    pub is_whole: bool,
     /// The name of additional packages, which `pin_packages` was given.
-    pinned: Option<String>,
+    pub pinned: Option<String>,
+    /// Whether pip may be imported, too: the pinned one if nothing else brings one along.
+    pub has_pip: bool,
     /// Steps whose output trees are unpacked distributions of this repository.
-    built: Vec<StepId>,
+    pub built: Vec<StepId>,
 }
 
 impl Planner<'_> {
@@ -53,7 +57,7 @@ impl Planner<'_> {
         wanted: Option<Wanted>,
         built: Vec<StepId>,
     ) -> Result<Images, Error> {
-        let importable = Importable { tool: Some(tool.scope.clone()), wanted, pinned: None, built };
+        let importable = Importable { tool: Some(tool.scope.clone()), wanted, built, ..Importable::default() };
         let venv = self.venv_image(constraints, importable)?;
         let mut images = found(&mut self.interpreters, constraints)?.venvs.interpreter.images.clone();
         images.insert(venv::ROOT.to_owned(), venv);
@@ -68,7 +72,7 @@ impl Planner<'_> {
         wanted: Wanted,
         pinned: Option<String>,
     ) -> Result<Source, Error> {
-        self.venv_image(constraints, Importable { tool: None, wanted: Some(wanted), pinned, built: Vec::new() })
+        self.venv_image(constraints, Importable { wanted: Some(wanted), pinned, ..Importable::default() })
     }
 
     /// Images of the newest interpreter planned so far, with the tool's own packages alone: it can parse all sources.
@@ -88,19 +92,34 @@ impl Planner<'_> {
     }
 
     fn plan_venv(&mut self, constraints: &[String], importable: &Importable) -> Result<Source, Error> {
+        let chosen = self.choose_packages(constraints, importable)?;
+        self.compose_image(constraints, &importable.built, &chosen)
+    }
+
+    /// The packages that a process may import.
+    pub(super) fn choose_packages(
+        &mut self,
+        constraints: &[String],
+        importable: &Importable,
+    ) -> Result<Vec<SelectedPackage>, Error> {
         let mut chosen = match importable.tool.as_deref().and_then(tools::named) {
             Some(tool) => self.tool_packages(constraints, &tool)?,
             None => Vec::new(),
         };
         if let Some(wanted) = &importable.wanted {
-            let required = self.required_packages(constraints, wanted)?;
+            let required = self.required_packages(constraints, wanted, importable.is_whole)?;
             chosen = self.combine(chosen, required);
         }
         if let Some(name) = &importable.pinned {
             let pinned = self.tool_packages.get(&(constraints.to_vec(), name.clone())).cloned().transpose()?;
             chosen = self.combine(chosen, pinned.unwrap_or_default());
         }
-        self.compose_image(constraints, &importable.built, &chosen)
+        if importable.has_pip && !chosen.iter().any(|package| package.name.as_ref() == "pip") {
+            let lock = requirements::parse_built_in("pip", tools::PIP_LOCK)?;
+            let environment = self.environment(constraints)?;
+            chosen.extend(resolve::resolve_whole(&lock, &environment).map_err(requirements::Error::from)?);
+        }
+        Ok(chosen)
     }
 
     /// An image of the distributions that the steps `built` unpack, and of these packages.
@@ -110,11 +129,21 @@ impl Planner<'_> {
         built: &[StepId],
         chosen: &[SelectedPackage],
     ) -> Result<Source, Error> {
+        let distributions = self.plan_distributions(constraints, chosen)?;
+        let venvs = &mut found(&mut self.interpreters, constraints)?.venvs;
+        Ok(Source::Output(venvs.compose_with(&mut self.actions, built, &distributions)))
+    }
+
+    /// The files of these packages. Source distributions among them are built by steps, which are planned here.
+    pub(super) fn plan_distributions(
+        &mut self,
+        constraints: &[String],
+        chosen: &[SelectedPackage],
+    ) -> Result<Vec<Distribution>, Error> {
         self.find_interpreter(constraints)?;
         let distributions = found(&mut self.interpreters, constraints)?.packages.distributions(chosen)?;
         self.plan_builds(constraints, chosen, &distributions)?;
-        let venvs = &mut found(&mut self.interpreters, constraints)?.venvs;
-        Ok(Source::Output(venvs.compose_with(&mut self.actions, built, &distributions)))
+        Ok(distributions)
     }
 
     /// Plans the environments in which the source distributions among these are built. `distributions` are the files of
@@ -146,10 +175,19 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// The packages that requirements of targets resolve to.
-    fn required_packages(&mut self, constraints: &[String], wanted: &Wanted) -> Result<Vec<SelectedPackage>, Error> {
-        let whole = PythonSettings::parse(self.config()).run_against_entire_lockfile;
+    /// The packages that requirements of targets resolve to. `is_whole`: all packages of the lockfile.
+    fn required_packages(
+        &mut self,
+        constraints: &[String],
+        wanted: &Wanted,
+        is_whole: bool,
+    ) -> Result<Vec<SelectedPackage>, Error> {
+        let whole = is_whole || PythonSettings::parse(self.config()).run_against_entire_lockfile;
         let environment = self.environment(constraints)?;
+        if is_whole && wanted.resolve.is_none() {
+            let lock = self.repository_lock(constraints)?;
+            return Ok(requirements::select_pinned_packages(&lock, wanted, true, &environment)?);
+        }
         self.select_packages(constraints, wanted, whole, &environment)
     }
 

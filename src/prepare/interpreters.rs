@@ -15,11 +15,13 @@ use crate::prepare::Planner;
 use crate::prepare::packages::Packages;
 use crate::prepare::planner::Shared;
 use crate::session::{self, toolchains};
+use crate::toolchain::Provider;
 
 /// One interpreter, with the packages and venvs that are planned for it.
 pub(super) struct PlannedInterpreter {
     pub packages: Packages,
     pub venvs: Venvs,
+    pub provider: Provider,
 }
 
 impl Planner<'_> {
@@ -60,12 +62,13 @@ impl Planner<'_> {
     fn plan_interpreter(&mut self, constraints: &[String]) -> Result<PlannedInterpreter, Error> {
         let toolchain = toolchains::ensure(self.session, constraints)?;
         let interpreter = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?;
+        let provider = toolchain.provider.ok_or(session::Error::NoInterpreter)?;
         let interpreter = interpreter.with_compiled_library(&mut self.actions, self.empty_tree);
         let python = PythonSettings::parse(self.session.config());
         let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?
             .with_binaries(&python.no_binary, &python.only_binary);
         let packages = Packages::new(self.session, environment)?;
-        Ok(PlannedInterpreter { packages, venvs: Venvs::new(interpreter, self.empty_tree) })
+        Ok(PlannedInterpreter { packages, venvs: Venvs::new(interpreter, self.empty_tree), provider })
     }
 }
 

@@ -4,6 +4,8 @@
 pub mod calls;
 pub mod check;
 mod error;
+pub mod export;
+pub mod host_venv;
 pub mod images;
 mod interpreters;
 mod locks;

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::packaging::lockfile::Lock;
 use crate::packaging::resolve::SelectedPackage;
 use crate::plan::requirements::Locks;
+use crate::plan::venv::HostInterpreter;
 use crate::prepare::Error;
 use crate::prepare::images::Importable;
 use crate::prepare::interpreters::PlannedInterpreter;
@@ -31,6 +32,8 @@ pub struct Planner<'s> {
     pub(super) repository_locks: BTreeMap<Vec<String>, Shared<Arc<Lock>>>,
     /// By interpreter constraints.
     pub(super) interpreters: BTreeMap<Vec<String>, Shared<PlannedInterpreter>>,
+    /// The interpreters for use outside sandboxes, by interpreter constraints.
+    pub(super) host_interpreters: BTreeMap<Vec<String>, HostInterpreter>,
     /// The packages of tools, by interpreter constraints and scope.
     pub(super) tool_packages: BTreeMap<(Vec<String>, String), Shared<Vec<SelectedPackage>>>,
     /// Venv images, by interpreter constraints and contents.
@@ -51,6 +54,7 @@ impl<'s> Planner<'s> {
             locks,
             repository_locks: BTreeMap::new(),
             interpreters: BTreeMap::new(),
+            host_interpreters: BTreeMap::new(),
             tool_packages: BTreeMap::new(),
             venv_images: BTreeMap::new(),
             warned: BTreeSet::new(),

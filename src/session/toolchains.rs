@@ -1,16 +1,23 @@
 //! The pinned system tree and interpreters of a run, installed as the settings require and recorded in `waders.lock`.
 
-use std::path::PathBuf;
+use std::cmp::Reverse;
+use std::path::{Path, PathBuf};
 
+use uv_pep440::Version;
+
+use crate::base::{Digest, ErrorKind};
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, PythonSettings, SystemSettings};
 use crate::plan::interpreter::{self, Interpreter};
 use crate::session::{self, Error, Session, python_archives};
+use crate::store::Store;
 use crate::targets;
 use crate::toolchain::debian::providing::{package_of_library, package_of_program};
 use crate::toolchain::settings::{Machine, system_packages};
 use crate::toolchain::standalone::ListedArchive;
-use crate::toolchain::{self, Constraints, Lock, ProviderContext, Request, Toolchain, ToolchainSettings};
+use crate::toolchain::{
+    self, Constraints, Lock, Provider, ProviderContext, Request, Toolchain, ToolchainSettings, host,
+};
 
 /// The name of the lockfile in the build root.
 pub const LOCK: &str = "waders.lock";
@@ -78,11 +85,17 @@ pub fn ensure_with(
         }
         provided => provided?,
     };
-    if !session.context.is_frozen() && lock.save(&session.context.tracker, &path)? {
+    save(session, &lock, &path)?;
+    Ok(toolchain)
+}
+
+/// Writes the lockfile if it changed and may be changed.
+fn save(session: &Session, lock: &Lock, path: &Path) -> Result<(), Error> {
+    if !session.context.is_frozen() && lock.save(&session.context.tracker, path)? {
         let advice = "commit it, so that everyone builds with the same toolchain";
         session.ui.note(&format!("wrote `{LOCK}`"), Some(advice));
     }
-    Ok(toolchain)
+    Ok(())
 }
 
 /// Provides a toolchain and reports what the user should know about it.
@@ -122,6 +135,73 @@ pub fn interpreter(toolchain: &Toolchain) -> Option<Interpreter> {
         minor,
         images: interpreter::images(&toolchain.mounts),
     })
+}
+
+/// The interpreters of this machine that can replace a locked one outside sandboxes: those of exactly this version, then those of
+/// its minor version that satisfy the constraints, the newest first.
+pub fn host_interpreters(
+    session: &Session,
+    constraints: &[String],
+    version: &str,
+) -> Result<Vec<host::Interpreter>, Error> {
+    let settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
+    let constraints = Constraints::parse(constraints)?;
+    let minor = version.rsplit_once('.').map_or(version, |(minor, _)| minor);
+    let mut found = host::find_minor(&settings.host, minor);
+    found.retain(|interpreter| interpreter.version == version || constraints.allows(&interpreter.version));
+    let parsed = |interpreter: &host::Interpreter| interpreter.version.parse::<Version>().ok();
+    found.sort_by_key(|interpreter| Reverse((interpreter.version == version, parsed(interpreter))));
+    Ok(found)
+}
+
+/// The tree of a standalone interpreter of exactly this version, for use outside sandboxes; recorded in the lockfile. `None` if there
+/// is none, if the settings exclude such interpreters, or, with a warning, if it cannot be downloaded.
+pub fn standalone_interpreter(
+    session: &mut Session,
+    constraints: &[String],
+    version: &str,
+) -> Result<Option<Digest>, Error> {
+    let path = session.build_root().join(LOCK);
+    let mut lock = Lock::load(&session.context.tracker, &path)?;
+    let mut settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
+    if !settings.providers.contains(&Provider::Standalone) {
+        return Ok(None);
+    }
+    let store = session.services.open_store()?;
+    let provided = match provide_outside(session, &store, &mut lock, &settings, version) {
+        Err(toolchain::Error::NoArchiveList) => {
+            let system = ensure(session, constraints)?;
+            settings.standalone.list = Some(list_archives(session, &system)?);
+            provide_outside(session, &store, &mut lock, &settings, version)
+        }
+        provided => provided,
+    };
+    match provided {
+        Err(error) if error.kind() == ErrorKind::Unavailable => {
+            let message = format!("no standalone interpreter {version} for use outside sandboxes: {error}");
+            let hint = "check the network, or set `UV_PYTHON_INSTALL_MIRROR` to a mirror of the archives";
+            session.ui.warn_with_hint(&message, hint);
+            Ok(None)
+        }
+        provided => {
+            let tree = provided?;
+            save(session, &lock, &path)?;
+            Ok(tree)
+        }
+    }
+}
+
+fn provide_outside(
+    session: &Session,
+    store: &Store,
+    lock: &mut Lock,
+    settings: &ToolchainSettings,
+    version: &str,
+) -> Result<Option<Digest>, toolchain::Error> {
+    let client = session.context.http_client();
+    let context = ProviderContext::new(store, &client, settings, session.context.is_frozen());
+    let _phase = session.ui.console.phase("preparing the toolchain");
+    toolchain::provide_outside(lock, version, PLATFORM, &context)
 }
 
 /// A part of the system tree.

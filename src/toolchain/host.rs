@@ -41,6 +41,13 @@ pub struct Interpreter {
     pub prefix: PathBuf,
 }
 
+impl Interpreter {
+    /// The absolute path of the program.
+    pub fn program(&self) -> PathBuf {
+        self.prefix.join(format!("bin/python{}", prefix::minor(&self.version)))
+    }
+}
+
 /// Finds the interpreters of this machine, first in `versions_dirs`, then in `path`. If several have the same version, the
 /// first is returned.
 pub fn find_interpreters(settings: &HostSettings) -> Vec<Interpreter> {
@@ -50,6 +57,19 @@ pub fn find_interpreters(settings: &HostSettings) -> Vec<Interpreter> {
     for binary in dirs.flat_map(|dir| sorted_entries(&dir)) {
         let Some(interpreter) = interpreter(&binary) else { continue };
         if !found.iter().any(|other| other.version == interpreter.version) {
+            found.push(interpreter);
+        }
+    }
+    found
+}
+
+/// Finds the interpreters of one minor version, such as `3.12`. Unlike [`find_interpreters`], reads no others.
+pub fn find_minor(settings: &HostSettings, minor: &str) -> Vec<Interpreter> {
+    let versions = settings.versions_dirs.iter().flat_map(|dir| sorted_entries(dir));
+    let dirs = versions.map(|prefix| prefix.join("bin")).chain(settings.path.iter().cloned());
+    let mut found: Vec<Interpreter> = Vec::new();
+    for interpreter in dirs.filter_map(|dir| interpreter(&dir.join(format!("python{minor}")))) {
+        if !found.contains(&interpreter) {
             found.push(interpreter);
         }
     }

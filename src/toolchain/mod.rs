@@ -25,7 +25,7 @@ use std::path::PathBuf;
 pub use constraints::{Constraints, Offer};
 pub use error::Error;
 pub use lock::{Lock, LockedFile, Provider, Record};
-pub use provide::{provide, restore};
+pub use provide::{provide, provide_outside, restore};
 
 use self::debian::{Archive, DebianSettings};
 use self::host::HostSettings;
@@ -92,6 +92,8 @@ pub struct Toolchain {
     pub python: Option<PathBuf>,
     /// The interpreter's full version, such as `3.11.2`.
     pub python_version: Option<String>,
+    /// Where the interpreter comes from; `None` if none was requested.
+    pub provider: Option<Provider>,
     /// The digest of the whole tree, which identifies the toolchain.
     pub digest: Digest,
     /// True if every machine can provide the same toolchain from the lock.

@@ -35,6 +35,53 @@ pub fn restore(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>
     compose(&records, context)
 }
 
+/// The name of the record of an interpreter that runs outside sandboxes, without the pinned system tree.
+const OUTSIDE: &str = "python-outside-sandboxes";
+
+/// Provides a standalone interpreter of exactly this version, for use outside sandboxes. Returns the tree of its prefix; `None` if no
+/// archive has this version. Unless the lock is frozen, a missing record is added to it; the caller saves it afterwards.
+pub fn provide_outside(
+    lock: &mut Lock,
+    version: &str,
+    platform: &str,
+    context: &ProviderContext<'_>,
+) -> Result<Option<Digest>, Error> {
+    let ProviderContext { store, net, settings, frozen, .. } = *context;
+    let is_wanted =
+        |record: &&Record| record.name == OUTSIDE && record.platform == platform && record.version == version;
+    let locked = lock.records().iter().find(is_wanted).cloned();
+    let is_offered = || Ok::<_, Error>(settings.standalone.offered_versions(platform)?.iter().any(|v| v == version));
+    let tree = match &locked {
+        Some(record) => match (store.is_complete(record.tree)?, record.files.first()) {
+            (false, Some(file)) => standalone::restore(&settings.standalone, net, store, file, platform)?,
+            _ => record.tree,
+        },
+        None if frozen || !is_offered()? => return Ok(None),
+        None => {
+            let (file, tree) = standalone::lock(&settings.standalone, net, store, version, platform)?;
+            let (name, version, platform) = (OUTSIDE.to_owned(), version.to_owned(), platform.to_owned());
+            let files = vec![file];
+            lock.insert(Record {
+                name,
+                version,
+                platform,
+                provider: Provider::Standalone,
+                wanted: Vec::new(),
+                tree,
+                files,
+            });
+            tree
+        }
+    };
+    if let Some(record) = locked.filter(|record| record.tree != tree) {
+        let toolchain = format!("{} {}", record.name, record.version);
+        return Err(Error::Differs { toolchain, expected: Box::new(record.tree), got: Box::new(tree) });
+    }
+    let at = prefix::mount_point(&prefix::minor(version));
+    let at = RelPath::parse(at.trim_start_matches('/')).expect("composed of constants and a number");
+    Ok(store.subtree(tree, &at)?)
+}
+
 /// The records of the system tree and, as far as the request asks for them, of the interpreter and the packages for builds.
 fn locked_records(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Vec<Record>, Error> {
     let mut records = vec![system_record(lock, request, context)?];
@@ -296,6 +343,7 @@ fn compose(records: &[Record], context: &ProviderContext<'_>) -> Result<Toolchai
         mounts,
         python: python.map(interpreter_path),
         python_version: python.map(|record| record.version.clone()),
+        provider: python.map(|record| record.provider),
         digest,
         portable: records.iter().all(|record| record.provider != Provider::Host),
     })

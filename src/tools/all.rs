@@ -5,7 +5,7 @@ use crate::tools::Tool;
 
 /// The description and built-in lockfile of each tool, sorted by name. A tool without a lockfile is installed with another
 /// tool.
-const TOOLS: [(&str, &str); 25] = [
+const TOOLS: [(&str, &str); 26] = [
     (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
     (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
     (include_str!("bandit.toml"), include_str!("bandit.lock")),
@@ -28,6 +28,7 @@ const TOOLS: [(&str, &str); 25] = [
     (include_str!("shellcheck.toml"), include_str!("shellcheck.lock")),
     (include_str!("shfmt.toml"), include_str!("shfmt.lock")),
     (include_str!("taplo.toml"), include_str!("taplo.lock")),
+    (include_str!("towncrier.toml"), include_str!("towncrier.lock")),
     (include_str!("ty.toml"), include_str!("ty.lock")),
     (include_str!("yamllint.toml"), include_str!("yamllint.lock")),
     (include_str!("yapf.toml"), include_str!("yapf.lock")),
@@ -38,6 +39,9 @@ pub const PEX_LOCK: &str = include_str!("pex.lock");
 
 /// The built-in lockfile of the build backends for source distributions.
 pub const SDIST_LOCK: &str = include_str!("sdist.lock");
+
+/// The built-in lockfile of pip, which exported environments contain.
+pub const PIP_LOCK: &str = include_str!("pip.lock");
 
 /// The built-in lockfile of uv, which pins the requirements of repositories without lockfiles.
 pub const UV_LOCK: &str = include_str!("uv.lock");

@@ -9,6 +9,7 @@ use waders::tools;
 fn built_in_lockfiles_have_a_wheel_for_every_supported_interpreter() {
     check("pex", tools::PEX_LOCK, None);
     check("sdists", tools::SDIST_LOCK, None);
+    check("pip", tools::PIP_LOCK, None);
     check("uv", tools::UV_LOCK, None);
     for tool in tools::all().filter(|tool| !tool.lock.is_empty()) {
         check(&tool.scope, tool.lock, tool.python.as_deref());

@@ -102,6 +102,7 @@ fn parse_goals(config: &Config) {
     ] {
         OutputSettings::parse(config, goal);
     }
+    ExportSettings::parse(config);
     LintSettings::parse(config);
     FixSettings::parse(config);
     CheckSettings::parse(config);

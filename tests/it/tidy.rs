@@ -42,7 +42,7 @@ const CORE: &str = "src/core";
 /// Where files may be read without a tracker: in `waders-core`, which plans nothing; in settings, whose values are part of
 /// every key; in the rooms that report or write results; and in the providers of toolchains, whose results are pinned by
 /// `waders.lock`. Elsewhere files must be read through `tracked`, or a later run would not notice that they changed.
-const UNTRACKED: [&str; 11] = [
+const UNTRACKED: [&str; 13] = [
     "src/main.rs",
     "src/core/",
     "src/config/",
@@ -50,6 +50,8 @@ const UNTRACKED: [&str; 11] = [
     "src/cli/",
     "src/goals/package/output.rs",
     "src/packaging/unpackers.rs",
+    "src/prepare/export/copy.rs",
+    "src/prepare/export/directory",
     "src/session/rewrite.rs",
     "src/session/reuse.rs",
     "src/toolchain/debian/mod.rs",

@@ -6,6 +6,7 @@ mod caching;
 mod closed_pipes;
 mod distributions;
 mod edits;
+mod exporting;
 mod interruption;
 mod other_users;
 mod programs;

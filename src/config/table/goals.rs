@@ -333,8 +333,17 @@ const TEST: &[Entry] = &[
 ];
 
 const EXPORT: &[Entry] = &[
-    texts("resolve", "Use only these resolves."),
-    texts("bin", "The tools whose binaries are exported."),
+    texts("resolve", "The resolves and tools for which environments are created. By default, these are all."),
+    texts("bin", "The tools whose programs are linked in `bin` of the export directory."),
+    texts(
+        "extra_requirements",
+        "Requirements that are installed in addition to those of each resolve. This option is specific to Waders.",
+    ),
+    texts(
+        "ide",
+        "Write settings for these editors and type checkers: `pyright`, `ty` and `vscode`. This option is specific to Waders.",
+    ),
+    off("json", "Print the environments as JSON. This option is specific to Waders."),
     choice(
         "py_resolve_format",
         RESOLVE_FORMATS,

@@ -87,7 +87,6 @@ const UNSUPPORTED: &[Rule] = &[
     rule("*", &["entry_point"], "use `console_script`"),
 ];
 
-const NO_EXPORT: &str = "the goal `export` is not implemented yet";
 const NO_PACKAGE: &str = "the goal `package` is not implemented yet";
 const OWN_PEX: &str = "Waders runs its own pinned Pex, as a step in the sandbox";
 const NO_RUN: &str = "the goals `run` and `repl` are not implemented yet";
@@ -109,7 +108,7 @@ const LINUX_ONLY: &str = "Waders runs on Linux only";
 const LOCKED_TOOLS: &str = "the versions and hashes of tools come from lockfiles";
 
 const INERT: &[Rule] = &[
-    section("export", NO_EXPORT),
+    rule("export", &["py_generated_sources_in_resolve"], NO_CODEGEN),
     section("publish", NO_GOAL),
     section("run", NO_GOAL),
     section("repl", NO_GOAL),
@@ -221,7 +220,6 @@ const INERT: &[Rule] = &[
     section("system-binaries", PINNED_SYSTEM),
     rule("uv", &["*"], LOCKED_TOOLS),
     rule("*", &["known_versions", "url_template", "url_platform_mapping", "use_unsupported_version"], LOCKED_TOOLS),
-    rule("*", &["export"], NO_EXPORT),
     rule("protoc", TOOL_OPTIONS, NO_CODEGEN),
     rule("python-protobuf", TOOL_OPTIONS, NO_CODEGEN),
     rule("python-protobuf", &["generate_type_stubs", "mypy_plugin", "runtime_dependency_resolve"], NO_CODEGEN),
@@ -252,7 +250,7 @@ const INERT: &[Rule] = &[
     section("shunit2", NO_TOOL),
     section("sphinx", NO_TOOL),
     section("terraform-tfsec", NO_TOOL),
-    section("towncrier", NO_TOOL),
+    rule("towncrier", &["jobs"], "no goal runs this tool; `export` installs it"),
     section("trufflehog", NO_TOOL),
     section("twine", NO_TOOL),
 ];
@@ -270,6 +268,7 @@ const TOOL_OPTIONS: &[&str] = &[
     "requirements",
     "skip",
     "version",
+    "export",
 ];
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod calls;
 mod changed;
+mod export;
 mod global;
 mod machine;
 mod package;
@@ -16,6 +17,7 @@ mod tool;
 
 pub use calls::{CheckSettings, FixSettings, LintSettings, RegexLintSettings, ToolGoalSettings};
 pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice};
+pub use export::{ExportSettings, ResolveFormat};
 pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use package::{PackageSettings, PexSettings, SetupPySettings, VersionScheme};

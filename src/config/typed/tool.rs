@@ -32,9 +32,16 @@ pub struct ToolSettings {
     pub source_plugins: Vec<String>,
     /// Paths of more files that the tool reads.
     pub extra_files: Vec<String>,
+    /// Whether `export` creates an environment for the tool when it is not asked for certain ones.
+    pub export: bool,
 }
 
 impl ToolSettings {
+    /// Whether the section says where the tool comes from.
+    pub fn is_configured(&self) -> bool {
+        self.install_from_resolve.is_some() || self.lockfile.is_some() || self.version.is_some()
+    }
+
     /// Parses the section `scope`.
     pub fn parse(config: &Config, scope: &str) -> ToolSettings {
         let section = Section::new(config, scope);
@@ -53,6 +60,7 @@ impl ToolSettings {
             console_script: section.text("console_script"),
             source_plugins: if_known("source_plugins"),
             extra_files: if_known("extra_files"),
+            export: section.flag_or("export", true),
         }
     }
 }

@@ -115,6 +115,9 @@ fn redact(transcript: &str) -> String {
         (r#""seconds": \d+(\.\d+)?"#, r#""seconds": [..]"#),
         (r"(?m)^platform linux .*$", "platform linux [..]"),
         (r"(?m)^plugins: .*$", "plugins: [..]"),
+        (r"\b3\.11\.\d+\b", "3.11.[..]"),
+        (r"(?m)^pip==.*$", "pip==[..]"),
+        (r#""pip": ".*""#, "\"pip\": \"[..]\""),
         (r"(?m)(\(tried `[^`]+`).*$", "$1[..]"),
         (r"(?m)package `[^`]+`( \([^)]+\))?$", "package `[..]"),
         (r"(?m)cannot reach `http://(?:[^1].*)$", "cannot reach [..]"),
@@ -168,7 +171,7 @@ fn conditions() -> PathBuf {
 fn programs() -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(conditions()).unwrap().flatten();
     let conditions = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
-    let standard = ["cat", "env", "ls", "rm"].map(|name| (name.to_owned(), Path::new("/usr/bin").join(name)));
+    let standard = ["cat", "env", "ls", "rm", "sh"].map(|name| (name.to_owned(), Path::new("/usr/bin").join(name)));
     conditions.chain(standard).collect()
 }
 

@@ -37,7 +37,7 @@ impl Store {
         let entry = lock(&self.images).entry(tree).or_default().clone();
         let mut is_verified = lock(&entry);
         let image = self.root.join("image").join(tree.hex());
-        let root = image.join("root");
+        let root = self.image_path(tree);
         if *is_verified && root.is_dir() {
             return Ok(root);
         }
@@ -60,6 +60,11 @@ impl Store {
         failpoint::reach("image: published");
         *is_verified = true;
         Ok(root)
+    }
+
+    /// The path at which `materialize` creates the directory of a tree.
+    pub fn image_path(&self, tree: Digest) -> PathBuf {
+        self.root.join("image").join(tree.hex()).join("root")
     }
 
     /// Composes an image in the subdirectory `root` of `image`. The extra level is necessary because renaming a directory needs write

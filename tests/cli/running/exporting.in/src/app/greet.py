@@ -1,0 +1,3 @@
+import fixture_sound
+
+GREETING = f"hello {fixture_sound.VALUE}"
