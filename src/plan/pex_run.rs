@@ -1,8 +1,6 @@
 //! The action that builds a PEX file, or the archive of a cloud function, with the pinned Pex. Its inputs are the sources and
 //! the wheel files; nothing is downloaded. What belongs to a program is decided in `prepare::package`.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use crate::action::{Action, Source};
@@ -16,6 +14,9 @@ const WHEELS: &str = "/wheels";
 const DISTRIBUTIONS: &str = "/distributions";
 /// The mount point of the descriptions of target platforms.
 const PLATFORMS: &str = "/platforms";
+
+/// The name of a temporary directory in the output.
+const SCRATCH: &str = ".scratch";
 
 const BUILD: &str = include_str!("pex_build.py");
 
@@ -69,6 +70,7 @@ pub fn action(interpreter: &Interpreter, build: PexBuild) -> Action {
         "python": interpreter.python,
         "pex": pex_args(interpreter, &build),
         "output": sandbox_paths::in_out(build.output.as_str()),
+        "scratch": sandbox_paths::in_out(SCRATCH),
         "entry_point": build.entry_point,
         "script": build.script,
         "sources": sandbox_paths::SRC,
@@ -87,16 +89,8 @@ pub fn action(interpreter: &Interpreter, build: PexBuild) -> Action {
     if let Some((tree, _)) = build.program.platforms {
         action.command.images.insert(PLATFORMS.to_owned(), tree);
     }
-    action.command.env.extend(env());
+    action.command.env.insert("PEX_IGNORE_RCFILES".to_owned(), "true".to_owned());
     action
-}
-
-/// Variables that keep Pex to its arguments.
-fn env() -> BTreeMap<String, String> {
-    let root = format!("{}/pex", sandbox_paths::TMP);
-    BTreeMap::from(
-        [("PEX_IGNORE_RCFILES", "true".to_owned()), ("PEX_ROOT", root)].map(|(name, value)| (name.to_owned(), value)),
-    )
 }
 
 fn pex_args(interpreter: &Interpreter, build: &PexBuild) -> Vec<String> {
@@ -132,6 +126,8 @@ fn platform_args(count: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::base::Digest;
 
