@@ -16,6 +16,9 @@ pub struct Workspace {
     env: Vec<(String, String)>,
 }
 
+/// Pages of the documentation whose commands are run like those of a transcript, and the name of the transcript.
+const PAGES: [(&str, &str); 1] = [("docs/coming-from-pants.md", "working_day.trycmd")];
+
 const WADERS: &str = env!("CARGO_BIN_EXE_waders");
 
 impl Workspace {
@@ -25,6 +28,11 @@ impl Workspace {
         let wheels = dir.path().join("wheels");
         wheels::write_all(&wheels);
         copy(&source(kind), dir.path(), &|text| wheels::fill_in(text, &wheels));
+        for (page, transcript) in
+            PAGES.iter().filter(|(_, transcript)| source(kind).join(transcript).with_extension("in").exists())
+        {
+            fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(page), dir.path().join(transcript)).unwrap();
+        }
         let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock");
         for entry in fs::read_dir(dir.path()).unwrap().flatten() {
             let is_repository = entry.path().join("pants.toml").exists();
@@ -100,7 +108,12 @@ impl Workspace {
             for entry in fs::read_dir(self.dir.path()).unwrap().flatten() {
                 if entry.path().extension().is_some_and(|extension| extension == "trycmd") {
                     let transcript = fs::read_to_string(entry.path()).unwrap();
-                    fs::write(source(self.kind).join(entry.file_name()), redact(&transcript)).unwrap();
+                    let page = PAGES.iter().find(|(_, name)| entry.file_name() == *name);
+                    let place = match page {
+                        Some((page, _)) => Path::new(env!("CARGO_MANIFEST_DIR")).join(page),
+                        None => source(self.kind).join(entry.file_name()),
+                    };
+                    fs::write(place, redact(&transcript)).unwrap();
                 }
             }
         }
