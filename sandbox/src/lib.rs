@@ -44,4 +44,4 @@ pub use error::{Cause, Error};
 pub use kernel::{Kernel, Unsupported, probe};
 pub use outcome::{Exit, Outcome};
 pub use request::{Isolation, Limits, Mount, MountKind, Network, Request, Stdio, TreeEntry};
-pub use spawner::{Handle, Running, Spawner, spawner_main_if_asked};
+pub use spawner::{Handle, Running, Spawner, Streams, spawner_main_if_asked};

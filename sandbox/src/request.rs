@@ -144,6 +144,9 @@ pub struct Limits {
 pub enum Stdio {
     /// Standard input is empty.
     Captured,
-    /// Standard input is the caller's, usually a terminal.
+    /// Standard input is passed with the request, or else it is the caller's.
     Inherited,
+    /// Standard input is a terminal that is passed with the request. It becomes the controlling terminal of the step, which
+    /// can then have foreground and background processes. It must not be the terminal of the caller's own session.
+    Terminal,
 }

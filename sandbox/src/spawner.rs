@@ -98,7 +98,8 @@ impl Spawner {
     /// If the request could not be sent. Everything later is reported by [`Running::wait`].
     pub fn run(&self, request: &Request, stdout: OwnedFd, stderr: OwnedFd) -> Result<Running, Error> {
         let (sender, ended) = mpsc::channel();
-        let handle = self.start_step(request, stdout, stderr, usize::MAX, move |result| {
+        let streams = Streams { stdin: None, stdout, stderr };
+        let handle = self.start_step(request, streams, usize::MAX, move |result| {
             // Fails if the receiver was dropped: then nothing waits for the result.
             let _ = sender.send(result);
         })?;
@@ -114,18 +115,21 @@ impl Spawner {
     pub fn start_step(
         &self,
         request: &Request,
-        stdout: OwnedFd,
-        stderr: OwnedFd,
+        streams: Streams,
         upcoming: usize,
         done: impl FnOnce(Result<Outcome, Error>) + Send + 'static,
     ) -> Result<Handle, Error> {
         let process = if request.isolation == Isolation::None { self.unisolated()? } else { &self.isolated };
         let body = wire::write_body(request)?;
-        let stdin = match request.stdio {
-            Stdio::Captured => {
+        let Streams { stdin, stdout, stderr } = streams;
+        let stdin = match (request.stdio, stdin) {
+            (Stdio::Captured, _) => {
                 open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).context("open `/dev/null`")?
             }
-            Stdio::Inherited => std::io::stdin().as_fd().try_clone_to_owned().context("duplicate stdin")?,
+            (Stdio::Inherited | Stdio::Terminal, Some(stdin)) => stdin,
+            (Stdio::Inherited | Stdio::Terminal, None) => {
+                std::io::stdin().as_fd().try_clone_to_owned().context("duplicate stdin")?
+            }
         };
         process.connection.run([body, stdin, stdout, stderr], upcoming, Box::new(done))
     }
@@ -138,6 +142,17 @@ impl Spawner {
         let process = Process::start(&self.program, UNISOLATED_SPAWNER_ARG)?;
         Ok(self.unisolated.get_or_init(|| process))
     }
+}
+
+/// The standard streams of a step.
+#[derive(Debug)]
+pub struct Streams {
+    /// Standard input, unless it is captured. `None` for the caller's.
+    pub stdin: Option<OwnedFd>,
+    /// Standard output.
+    pub stdout: OwnedFd,
+    /// Standard error.
+    pub stderr: OwnedFd,
 }
 
 /// A started request. Dropping it kills the step.

@@ -168,6 +168,12 @@ pub(crate) fn set_close_on_exec_from(first: RawFd) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 4) }).map(drop)
 }
 
+/// Makes a terminal the controlling terminal of this process, which must lead a session without one: ioctl_tty(2).
+pub(crate) fn set_controlling_terminal(terminal: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: TIOCSCTTY takes an integer, which says not to take the terminal from another session.
+    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY, 0) }.into()).map(drop)
+}
+
 /// Brings the loopback interface of this network namespace up. `socket` is any socket of the namespace: netdevice(7).
 pub(crate) fn loopback_up(socket: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: all-zero bytes are a valid `ifreq`.

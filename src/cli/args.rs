@@ -98,21 +98,29 @@ pub fn parse(argv: &[String], table: &Table, aliases: &Aliases, exists: &dyn Fn(
     let (unknown, pytest) = (Unknown::default(), PytestWords::default());
     let mut reader = Reader { table, exists, args, context: GLOBAL, unknown, pytest };
     let mut words = argv.iter();
-    for word in words.by_ref() {
+    'words: for word in words.by_ref() {
         if word == "--" {
             break;
         }
-        for word in aliases.expand(word) {
+        let mut expanded = aliases.expand(word).into_iter();
+        while let Some(word) = expanded.next() {
             reader.word(&word)?;
+            if reader.args.goals == [PASSING_GOAL] {
+                reader.args.passthrough.extend(expanded);
+                break 'words;
+            }
         }
     }
-    reader.args.passthrough = words.cloned().collect();
+    reader.args.passthrough.extend(words.cloned());
+    reader.own_flags()?;
     reader.finish()
 }
 
 /// The flags that name settings files. They apply before the aliases in those files are known.
 pub fn early_flags(argv: &[String], table: &Table) -> Vec<Flag> {
-    let before_passthrough = argv.iter().take_while(|word| *word != "--");
+    let is_flag = |word: &String| word.starts_with('-');
+    let passing = argv.iter().position(|word| !is_flag(word)).filter(|at| argv[*at] == PASSING_GOAL);
+    let before_passthrough = argv[..passing.unwrap_or(argv.len())].iter().take_while(|word| *word != "--");
     let flags = before_passthrough.filter_map(|word| flag::read(table, word, GLOBAL).ok());
     flags.filter(|flag| flag.scope == GLOBAL && EARLY.contains(&flag.option.as_str())).collect()
 }
@@ -123,6 +131,12 @@ const EARLY: [&str; 3] = ["pants_config_files", "pantsrc", "pantsrc_files"];
 /// The lists that `help` can show. As the only word of the command line, each is short for `help WORD`.
 pub const HELP_LISTS: [&str; 8] =
     ["goals", "targets", "subsystems", "tools", "symbols", "api-types", "global", "backends"];
+
+/// The goal that passes all words after it on to a program, apart from its own flags at their beginning.
+const PASSING_GOAL: &str = "py";
+
+/// Goals that Pants does not have and that are named like directories. After another goal, these words are specs.
+const FIRST_GOALS: [&str; 2] = [PASSING_GOAL, "shell"];
 
 /// Goals whose arguments are arbitrary words rather than specs.
 const WORD_GOALS: [&str; 2] = ["completions", "complete"];
@@ -156,7 +170,7 @@ impl Reader<'_> {
             && !word.starts_with('-')
         {
             topics.push(word.to_owned());
-        } else if let Some(goal) = renamed::goal(word) {
+        } else if let Some(goal) = self.goal(word) {
             self.context = goal;
             // A goal that is specified twice runs once.
             if !self.args.goals.iter().any(|named| named == goal) {
@@ -166,6 +180,24 @@ impl Reader<'_> {
             self.flag(word)?;
         } else if !self.short_flag(word)? && !self.help_word(word) {
             self.spec(word);
+        }
+        Ok(())
+    }
+
+    /// The goal that a word names at this position.
+    fn goal(&self, word: &str) -> Option<&'static str> {
+        let is_spec = !self.is_bare() && FIRST_GOALS.contains(&word);
+        if is_spec { None } else { renamed::goal(word) }
+    }
+
+    /// Reads the flags of the passing goal at the beginning of the words that it passes on.
+    fn own_flags(&mut self) -> Result<(), Error> {
+        while self.args.goals == [PASSING_GOAL]
+            && let Some(word) = self.args.passthrough.first().filter(|word| word.starts_with("--resolve="))
+        {
+            let word = word.clone();
+            self.flag(&word)?;
+            self.args.passthrough.remove(0);
         }
         Ok(())
     }

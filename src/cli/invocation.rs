@@ -59,9 +59,18 @@ pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Err
     // Specs are relative to the current directory, but Pants also accepts words that exist below the build root.
     let exists = |word: &str| settings.environment.cwd.join(word).exists() || build_root.join(word).exists();
     let args = args::parse(argv, table, &aliases, &exists)?;
-    let (config, warnings) = Config::load(&settings, &args.flags, &args.passthrough)?;
+    let (config, warnings) = Config::load(&settings, &args.flags, &args.passthrough, receiver(&args))?;
     let settings_files = settings.files.iter().map(|file| build_root.join(&file.name)).collect();
     Ok(Invocation { args, config, build_root, environment: settings.environment, warnings, settings_files })
+}
+
+/// The section that alone gets the arguments after `--`: that of a goal that runs one program. A shell is in the sandbox of a
+/// step, whose tool must not get them.
+fn receiver(args: &Args) -> Option<&str> {
+    match &args.goals[..] {
+        [goal] if ["py", "repl", "run", "shell"].contains(&goal.as_str()) => Some(goal),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -17,11 +17,13 @@ use crate::config::{Config, Error, Flag, Origin, Undefined, Warning, at_file, ba
 /// Where the build root is mounted in every sandbox.
 const SANDBOX_BUILD_ROOT: &str = sandbox_paths::SRC;
 
-/// The values of all options. `passthrough` contains the arguments after `--`.
+/// The values of all options. `passthrough` contains the arguments after `--`, which only the section `receiver` gets if it is
+/// given.
 pub(super) fn load(
     settings: &SettingsSources,
     flags: &[Flag],
     passthrough: &[String],
+    receiver: Option<&str>,
 ) -> Result<(Config, Vec<Warning>), Error> {
     let resolver = Resolver::new(settings, flags);
     let distdir = resolver.value("GLOBAL", "pants_distdir")?;
@@ -46,7 +48,8 @@ pub(super) fn load(
         if let Value::String(text) = &mut value {
             *text = text.replace("{distdir}", distdir);
         }
-        if let (true, Value::Array(list)) = (row.entry.passthrough, &mut value) {
+        let is_receiver = row.entry.passthrough && receiver.is_none_or(|receiver| receiver == section.name);
+        if let (true, Value::Array(list)) = (is_receiver, &mut value) {
             list.extend(passthrough.iter().cloned().map(Value::String));
         }
         config.set(section.name, row.entry.name, value);

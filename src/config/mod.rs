@@ -68,13 +68,15 @@ struct Undefined {
 }
 
 impl Config {
-    /// Determines the values of all options. `passthrough` contains the arguments after `--`.
+    /// Determines the values of all options. `passthrough` contains the arguments after `--`. If `receiver` is given, only this
+    /// section gets them; otherwise every section does.
     pub fn load(
         settings: &SettingsSources,
         flags: &[Flag],
         passthrough: &[String],
+        receiver: Option<&str>,
     ) -> Result<(Config, Vec<Warning>), Error> {
-        load::load(settings, flags, passthrough)
+        load::load(settings, flags, passthrough, receiver)
     }
 
     /// A configuration with these values, given as scope, option and value. Other options have their defaults.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use crate::action::Exit;
 use crate::base::{self, ErrorKind};
+use crate::prepare::run::{RUNNABLE, RUNNABLE_IN_PANTS};
 use crate::session;
+use crate::session::failure::Failure;
 use crate::{inference, prepare, report, tools};
 
 /// Why a goal cannot do what it is asked.
@@ -93,9 +95,26 @@ pub enum Error {
     /// `[export] py_editable_in_resolve`.
     #[error("`[export] py_editable_in_resolve` names `{0}`, but editable distributions are not supported yet")]
     NoEditable(String),
-    /// `--test-debug-adapter`.
-    #[error("`--test-debug-adapter` is not implemented yet")]
-    NoDebugAdapter,
+    /// `--test-debug-adapter` or `--run-debug-adapter`; the goal.
+    #[error("`--{0}-debug-adapter` is not implemented yet")]
+    NoDebugAdapter(&'static str),
+    /// A goal that works on one target, with several; the goal, and the addresses.
+    #[error("`{goal}` runs one target, but {} of the selected targets can run: `{}`", names.len(), names.join("`, `"))]
+    SeveralPrograms {
+        /// The goal.
+        goal: &'static str,
+        /// The addresses.
+        names: Vec<String>,
+    },
+    /// Selected targets of which none can run.
+    #[error("none of the selected targets can run: their types are {}", .0.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", "))]
+    NotRunnable(Vec<String>),
+    /// A goal that needs a target, without one.
+    #[error("`{0}` needs a target")]
+    NoTarget(&'static str),
+    /// A program that did not start.
+    #[error("{}", .0.message)]
+    NotStarted(Failure),
     /// `--test-shard` that is not `k/N`.
     #[error("invalid shard `{0}`")]
     Shard(String),
@@ -133,6 +152,7 @@ impl Error {
         match self {
             Error::Session(error) => error.kind(),
             Error::Prepare(error) => error.kind(),
+            Error::NotStarted(failure) => failure.kind,
             _ => ErrorKind::Mistake,
         }
     }
@@ -154,10 +174,24 @@ impl Error {
             Error::NoEditable(_) => {
                 "remove the option: `./py` scripts and editors find the sources through `PYTHONPATH`, which `roots` lists"
             }
-            Error::NoDebugAdapter => "use `--test-debug`, and `breakpoint()` where the test is to stop",
+            Error::NoDebugAdapter("test") => "use `--test-debug`, and `breakpoint()` where the test is to stop",
+            Error::NoDebugAdapter(_) => "write `breakpoint()` where the program is to stop",
+            Error::SeveralPrograms { goal, names } => {
+                return Some(format!("name one of them, such as `{goal} {}`", names[0]));
+            }
+            Error::NotRunnable(_) => return Some(format!("types that can run: {}", runnable_kinds().join(", "))),
+            Error::NoTarget(goal) => return Some(format!("name a file or a target, such as `{goal} src/app/main.py`")),
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             _ => return None,
         };
         Some(hint.to_owned())
     }
+}
+
+/// The target types that the goal `run` runs, sorted.
+fn runnable_kinds() -> Vec<&'static str> {
+    let mut kinds = [&RUNNABLE_IN_PANTS[..], &RUNNABLE].concat();
+    kinds.retain(|kind| !kind.starts_with("experimental_"));
+    kinds.sort_unstable();
+    kinds
 }

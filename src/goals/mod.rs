@@ -17,9 +17,13 @@ mod output;
 mod package;
 mod paths;
 mod peek;
+mod py;
 mod py_constraints;
 mod regex_lint;
+mod repl;
 mod roots;
+mod run;
+mod shell;
 mod tailor;
 mod test;
 mod update_build_files;
@@ -50,7 +54,11 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("paths", paths::run),
     ("peek", peek::run),
     ("py-constraints", py_constraints::run),
+    ("py", py::run),
+    ("repl", repl::run),
     ("roots", roots::run),
+    ("run", run::run),
+    ("shell", shell::run),
     ("tailor", tailor::run),
     ("test", test::run),
     ("update-build-files", update_build_files::run),

@@ -117,6 +117,39 @@ pub fn is_address(written: &str) -> bool {
     written.starts_with(':') || written.contains('/')
 }
 
+/// The console scripts of a `python_distribution`: pairs of name and entry point, sorted.
+pub fn console_scripts(target: &Target) -> Vec<(String, String)> {
+    let artifact = match target.fields.get("provides") {
+        Some(Value::Object(artifact)) => artifact.named.as_slice(),
+        _ => &[],
+    };
+    let provided = artifact.iter().filter(|(name, _)| name == "entry_points").map(|(_, groups)| groups);
+    let mut found: Vec<(String, String)> = Vec::new();
+    for groups in target.fields.get("entry_points").into_iter().chain(provided) {
+        let Value::Dict(groups) = groups else { continue };
+        let scripts = groups.iter().filter(|(group, _)| group.as_str() == Some("console_scripts"));
+        scripts.for_each(|(_, entries)| collect_named(entries, &mut found));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn collect_named(entries: &Value, found: &mut Vec<(String, String)>) {
+    match entries {
+        Value::Dict(entries) => {
+            let pair =
+                |(name, written): &(Value, Value)| Some((name.as_str()?.to_owned(), written.as_str()?.to_owned()));
+            found.extend(entries.iter().filter_map(pair));
+        }
+        // setuptools' own form: `name = module:function`.
+        entries => {
+            let written = entries.strings().into_iter().filter_map(|entry| entry.split_once('='));
+            found.extend(written.map(|(name, written)| (name.trim().to_owned(), written.trim().to_owned())));
+        }
+    }
+}
+
 fn collect(groups: &Value, found: &mut Vec<String>) {
     let Value::Dict(groups) = groups else { return };
     groups.iter().for_each(|(_, entries)| collect_group(entries, found));

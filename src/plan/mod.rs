@@ -14,6 +14,7 @@ pub mod lock_run;
 pub mod package_markers;
 pub mod pex_run;
 pub mod program;
+pub mod program_run;
 pub mod python_list_run;
 pub mod requirements;
 pub mod test_run;

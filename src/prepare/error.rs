@@ -27,6 +27,9 @@ pub enum Error {
     /// Requirements and locks.
     #[error(transparent)]
     Requirements(#[from] requirements::Error),
+    /// Interpreter constraints that no interpreter satisfies.
+    #[error(transparent)]
+    Incompatible(#[from] crate::inference::constraints::Incompatible),
     /// The version of an interpreter.
     #[error(transparent)]
     Environment(#[from] environment::Error),
@@ -154,6 +157,70 @@ pub enum Error {
         /// The reason.
         why: String,
     },
+    /// An entry point that cannot be used.
+    #[error("{target}: invalid entry point `{written}`: {why}")]
+    EntryPoint {
+        /// The target.
+        target: Address,
+        /// The entry point, or the file or directory that it names.
+        written: String,
+        /// The reason.
+        why: &'static str,
+    },
+    /// A distribution without the console script that was chosen, or without exactly one.
+    #[error("{target} has {}", describe_scripts(chosen.as_deref(), names))]
+    ConsoleScript {
+        /// The target.
+        target: Address,
+        /// The name that was chosen.
+        chosen: Option<String>,
+        /// The names of its console scripts.
+        names: Vec<String>,
+    },
+    /// A requirement that provides no single module.
+    #[error("{0} provides several modules or none, so none of them can run")]
+    NoModule(Address),
+    /// A script that no requirement installs.
+    #[error("{target}: its requirements do not install a script `{script}`")]
+    NoScript {
+        /// The target.
+        target: Address,
+        /// The script.
+        script: String,
+        /// The scripts that they install.
+        known: Vec<String>,
+    },
+    /// An `adhoc_tool` whose program is unknown.
+    #[error("{target}: `{runnable}` does not name one target that can run")]
+    Runnable {
+        /// The target.
+        target: Address,
+        /// The field `runnable`.
+        runnable: String,
+    },
+    /// No directory for temporary files.
+    #[error("cannot create a temporary directory")]
+    TemporaryDirectory {
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A goal without steps.
+    #[error("`{goal}` is not a goal whose steps run in sandboxes")]
+    NoSuchGoal {
+        /// As written.
+        goal: String,
+        /// The goals that have steps.
+        known: Vec<String>,
+    },
+    /// No step of the goal works on the selected targets.
+    #[error("no step of {goals} works on the selected targets")]
+    NoStep {
+        /// The goals that were tried, in words.
+        goals: String,
+    },
+    /// The step of a shell cannot be planned.
+    #[error("{}", .0.message)]
+    Failed(Failure),
     /// A test target without a file.
     #[error("{0} has no source file")]
     NoSource(Address),
@@ -221,6 +288,15 @@ session::error::wrap_as_session!(
     base::rel_path::ParseError,
 );
 
+/// What is wrong with the console scripts of a distribution.
+fn describe_scripts(chosen: Option<&str>, names: &[String]) -> String {
+    match (chosen, names) {
+        (Some(chosen), _) => format!("no console script `{chosen}`"),
+        (None, []) => "no console script".to_owned(),
+        (None, names) => format!("several console scripts: `{}`", names.join("`, `")),
+    }
+}
+
 /// The hint for a lockfile that does not match its requirements.
 pub(super) const STALE_LOCK_HINT: &str =
     "run `generate-lockfiles`, or set `invalid_lockfile_behavior` in the section `[python]`";
@@ -240,6 +316,7 @@ impl Error {
             Error::Requirements(error) => error.kind(),
             Error::FrozenRequirements { .. } | Error::DamagedLock { .. } | Error::StaleLock { .. } => ErrorKind::Lock,
             Error::Index(error) => error.kind(),
+            Error::Failed(failure) => failure.kind,
             _ => ErrorKind::Mistake,
         }
     }
@@ -292,6 +369,21 @@ impl Error {
             }
             Error::NeedsGenerated(_) => {
                 "code generators are not supported yet: commit the generated code as `python_sources`"
+            }
+            Error::ConsoleScript { names, .. } if names.is_empty() => {
+                "name a console script in `entry_points`, or run a source file"
+            }
+            Error::ConsoleScript { names, .. } => {
+                return Some(format!("choose one, such as `--run-console-script={}`", names[0]));
+            }
+            Error::NoModule(_) => "set `entry_point` of the target",
+            Error::NoScript { known, .. } if known.is_empty() => {
+                "add the requirement that has the script to `dependencies`"
+            }
+            Error::NoScript { known, .. } => return Some(format!("scripts of its requirements: {}", known.join(", "))),
+            Error::NoSuchGoal { known, .. } => return Some(format!("goals with steps: {}", known.join(", "))),
+            Error::NoStep { .. } => {
+                "name a test file, a source file that a linter or checker works on, or another `--shell-goal`"
             }
             Error::Tag { tag: "requires-network", .. } => "set `allow_network = true` in the section `[sandbox]`",
             Error::Tag { .. } => "every step runs in a sandbox: remove the tag, or declare what the test needs",

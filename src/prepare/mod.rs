@@ -12,6 +12,8 @@ mod locks;
 pub mod package;
 mod packages;
 mod planner;
+pub mod run;
+pub mod shell;
 pub mod test;
 pub mod tool_packages;
 

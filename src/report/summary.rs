@@ -129,6 +129,13 @@ pub fn rerun_text(command: &str, results: &[TestResult]) -> Option<String> {
     (!words.is_empty()).then(|| format!("To rerun the failing tests, use:\n\n    {command} test {line}\n"))
 }
 
+/// Renders the command that opens a shell in the sandbox of the first failed test; `None` if none failed.
+pub fn shell_text(command: &str, results: &[TestResult]) -> Option<String> {
+    let failed = results.iter().find(|result| result.has_failed() && !result.was_not_run())?;
+    let address = shlex::try_quote(failed.addresses.first()?).ok()?;
+    Some(format!("To open a shell in the sandbox of a failed test, use:\n\n    {command} shell {address}\n"))
+}
+
 /// Tools always print colours, which are removed if the terminal shows none.
 fn push_text(out: &mut String, text: &str, colour: bool) {
     let text = if colour { text.into() } else { without_escapes(text) };
@@ -189,6 +196,14 @@ mod tests {
             [cached, result("b", Status::Passed), result("c", Status::Failed(1)), result("d", Status::Skipped)];
         assert_eq!(totals_line(&results), "2 passed (1 cached), 1 failed, 1 skipped");
         assert_eq!(totals_line(&[]), "0 passed");
+    }
+
+    #[test]
+    fn the_shell_command_names_the_first_failed_test() {
+        let results = ["a:t", "b:t", "c:t"].map(|name| result(name, Status::Failed(1)));
+        let text = shell_text("waders", &results).unwrap();
+        assert!(text.ends_with("    waders shell a:t\n"), "{text}");
+        assert_eq!(shell_text("waders", &[result("a:t", Status::Passed)]), None);
     }
 
     #[test]

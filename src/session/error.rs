@@ -90,6 +90,9 @@ pub enum Error {
     /// The number of dependencies that visibility rules forbid.
     #[error("visibility rules forbid {0} of the dependencies")]
     Forbidden(usize),
+    /// A program of this machine cannot be started.
+    #[error("cannot start `{program}`")]
+    Start { program: String, source: std::io::Error },
     /// The user stopped the run.
     #[error("interrupted by user")]
     Interrupted,

@@ -38,6 +38,26 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
     Ok(results)
 }
 
+/// Carries out a step that has the terminal, after the steps that it needs. Their progress is shown; then nothing is until the step
+/// has ended. `ready` is called in between.
+pub fn execute_in_terminal<E: From<Error>>(
+    session: &mut Session,
+    graph: ActionGraph,
+    step: StepId,
+    ready: impl FnOnce(&mut Session, &Results) -> Result<(), E>,
+) -> Result<Results, E> {
+    let needs: Vec<StepId> = graph.needs(step).collect();
+    let mut results = execute(session, graph.clone(), &needs, false)?;
+    if let Some(Err(error)) = results.values().find(|result| result.is_err()) {
+        let error = error.clone();
+        results.insert(step, Err(error));
+        return Ok(results);
+    }
+    ready(session, &results)?;
+    results.extend(execute(session, graph, &[step], true)?);
+    Ok(results)
+}
+
 /// Prepares and carries out what `once` does; a second time where the store lost something that only a new preparation
 /// can restore.
 pub fn with_repair<T, E>(
@@ -67,6 +87,9 @@ pub fn listen_for_interrupts(services: &Services, ui: &Ui) {
 
 async fn listen(cancellation: Cancellation, console: Arc<Console>) {
     while tokio::signal::ctrl_c().await.is_ok() {
+        if cancellation.has_foreground() {
+            continue;
+        }
         if !cancellation.is_executing() {
             console.clear();
             console.line("Interrupted by user.");

@@ -1,5 +1,4 @@
-//! The files that changed according to git. The only place that starts a program of the host: the format of git's files is
-//! its own.
+//! The files that changed according to git. It is a program of the host, because the format of git's files is its own.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -6,6 +6,7 @@ pub mod error;
 mod evaluate;
 pub mod execute;
 pub mod failure;
+pub mod foreground;
 mod git;
 mod load;
 pub mod memo;

@@ -5,7 +5,7 @@ use crate::tools::Tool;
 
 /// The description and built-in lockfile of each tool, sorted by name. A tool without a lockfile is installed with another
 /// tool.
-const TOOLS: [(&str, &str); 26] = [
+const TOOLS: [(&str, &str); 27] = [
     (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
     (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
     (include_str!("bandit.toml"), include_str!("bandit.lock")),
@@ -14,6 +14,7 @@ const TOOLS: [(&str, &str); 26] = [
     (include_str!("docformatter.toml"), include_str!("docformatter.lock")),
     (include_str!("flake8.toml"), include_str!("flake8.lock")),
     (include_str!("hadolint.toml"), include_str!("hadolint.lock")),
+    (include_str!("ipython.toml"), include_str!("ipython.lock")),
     (include_str!("isort.toml"), include_str!("isort.lock")),
     (include_str!("mypy.toml"), include_str!("mypy.lock")),
     (include_str!("pydoclint.toml"), include_str!("pydoclint.lock")),

@@ -107,6 +107,10 @@ fn parse_goals(config: &Config) {
     FixSettings::parse(config);
     CheckSettings::parse(config);
     ListSettings::parse(config);
+    PySettings::parse(config);
+    ReplSettings::parse(config);
+    RunSettings::parse(config);
+    ShellSettings::parse(config);
     DependenciesSettings::parse(config);
     DependentsSettings::parse(config);
     FiledepsSettings::parse(config);

@@ -10,6 +10,7 @@ mod exporting;
 mod interruption;
 mod other_users;
 mod programs;
+mod terminal;
 mod trace_reuse;
 mod wheels;
 mod workspace;

@@ -10,7 +10,7 @@ use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, sets
 use super::{Payload, ProcessScope, SeccompProgram, caps, identity, landlock, limits, receive_payload};
 use crate::error::{Cause, Context};
 use crate::wire::{self, Order};
-use crate::{Error, Isolation, Request, sys};
+use crate::{Error, Isolation, Request, Stdio, sys};
 
 /// Init's handle on a leader that waits for its request.
 pub(super) struct Leader {
@@ -57,6 +57,9 @@ fn run_leader(parent: &OwnedFd, filter: Option<&SeccompProgram>) -> Result<Infal
     }
     let Payload { request, own, .. } = receive_payload(parent)?;
     let program = Executable::from_request(&request)?;
+    if request.stdio == Stdio::Terminal {
+        sys::set_controlling_terminal(own[1].as_fd()).context("make the terminal the controlling one")?;
+    }
     redirect_stdio(&own)?;
     let scope = if filter.is_some() { ProcessScope::PidNamespace } else { ProcessScope::Subreaper };
     limits::apply(&request.limits, scope)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use waders_sandbox::{Error, Exit, Isolation, Spawner};
+use waders_sandbox::{Error, Exit, Isolation, Spawner, Streams};
 
 use crate::fixtures::{
     PYTHON, SharedTempDir, python, read_only, request, run, spawner, start, start_with, succeed, writable,
@@ -33,6 +33,7 @@ pub fn add(suite: &mut Suite) {
     suite.test("descriptors that the caller leaked do not reach a step", leaked_descriptors);
     suite.test("forty concurrent steps do not affect each other", concurrent_steps);
     suite.test("an interactive step reads from the caller's terminal but does not control it", terminal);
+    suite.test("a step can control a terminal of its own", controlling_terminal);
     suite.test("resource usage includes all processes", usage);
     suite.add("exceeding the memory limit is reported as such", out_of_memory);
     suite.add("a memory limit that cannot be enforced is refused", unenforceable_memory_limit);
@@ -189,6 +190,42 @@ fn terminal() {
     for expected in ["terminals [True, True, True]", "read hello", "no controlling terminal"] {
         assert!(output.contains(expected), "{output}");
     }
+}
+
+const CONTROLS_TERMINAL: &str = r"
+import os, signal, sys, time
+def interrupted(*_):
+    print('interrupted', flush=True)
+    sys.exit(7)
+signal.signal(signal.SIGINT, interrupted)
+terminal = os.open('/dev/tty', os.O_RDWR)
+print('foreground', os.tcgetpgrp(terminal) == os.getpgrp(), flush=True)
+time.sleep(100)
+";
+
+/// A step whose terminal is its own: the interrupt character interrupts it, and not the caller.
+fn controlling_terminal() {
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let own = || terminal.slave.try_clone().unwrap();
+    let mut request = python(CONTROLS_TERMINAL);
+    request.stdio = waders_sandbox::Stdio::Terminal;
+    let (sender, ended) = std::sync::mpsc::channel();
+    let streams = Streams { stdin: Some(own()), stdout: own(), stderr: own() };
+    let done = move |outcome| sender.send(outcome).unwrap();
+    let step = spawner().start_step(&request, streams, 0, done).unwrap();
+    let mut ours = fs::File::from(terminal.master);
+    let mut read_until = |wanted: &str| {
+        let (mut output, mut part) = (String::new(), [0; 1000]);
+        while !output.contains(wanted) {
+            let length = ours.read(&mut part).unwrap();
+            output += &String::from_utf8_lossy(&part[..length]);
+        }
+    };
+    read_until("foreground True");
+    ours.write_all(b"\x03").unwrap();
+    let outcome = ended.recv().unwrap().unwrap();
+    drop(step);
+    assert_eq!(outcome.exit, Exit::Code(7));
 }
 
 /// Runs this process as a caller: `--terminal` with an interactive step, `--caller` with a long step, to be killed.

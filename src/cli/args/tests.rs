@@ -5,7 +5,8 @@ use serde_json::json;
 use super::*;
 
 fn read(line: &str) -> Result<Args, Error> {
-    let aliases = json!({"green": "lint --only=black test", "--all-changed": "--changed-since=HEAD"});
+    let aliases =
+        json!({"green": "lint --only=black test", "--all-changed": "--changed-since=HEAD", "python": "py -m a"});
     let aliases = Aliases::new(aliases.as_object().unwrap(), Table::get()).unwrap();
     let argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     parse(&argv, Table::get(), &aliases, &|path| ["src", "tools"].contains(&path))
@@ -43,6 +44,22 @@ fn a_word_with_path_characters_or_an_existing_path_is_a_spec() {
 fn a_directory_named_like_a_goal_needs_a_dot() {
     check("list test", "list test |  |  | ");
     check("list ./test", "list |  | ./test | ");
+}
+
+#[test]
+fn py_passes_every_word_after_it_on() {
+    check("py -m pytest --help -k a -- b", "py |  |  | -m pytest --help -k a -- b");
+    check("--tag=a py --resolve=x -c --resolve=y", "py | GLOBAL.tag=a py.resolve=x |  | -c --resolve=y");
+    check("py -- x", "py |  |  | -- x");
+    check("py green", "py |  |  | green");
+    check("python --version", "py |  |  | -m a --version");
+}
+
+#[test]
+fn goals_of_waders_alone_come_first_or_are_specs() {
+    check("shell src -- ls -l", "shell |  | src | ls -l");
+    let error = read("test shell py").unwrap_err();
+    assert_eq!(error.to_string(), "unknown goals: `shell`, `py`");
 }
 
 #[test]

@@ -12,6 +12,7 @@ struct Case<'a> {
     vars: &'a [(&'a str, &'a str)],
     flags: &'a [(&'a str, &'a str, &'a str)],
     passthrough: &'a [&'a str],
+    receiver: Option<&'a str>,
 }
 
 impl Case<'_> {
@@ -32,7 +33,7 @@ impl Case<'_> {
         let flags: Vec<Flag> = self.flags.iter().map(flag).collect();
         let passthrough: Vec<String> = self.passthrough.iter().map(|word| (*word).to_owned()).collect();
         let settings = SettingsSources::read(environment, dir.path().to_owned(), &flags)?;
-        Config::load(&settings, &flags, &passthrough)
+        Config::load(&settings, &flags, &passthrough, self.receiver)
     }
 
     fn check(&self, scope: &str, option: &str, expected: Value) {
@@ -77,6 +78,7 @@ fn flags_override_the_environment_which_overrides_rc_files_which_override_other_
         ],
         flags: &[("test", "report_dir", "flag")],
         passthrough: &[],
+        receiver: None,
     };
     case.check("test", "output", json!("none"));
     case.check("test", "shard", json!("2"));
@@ -120,6 +122,7 @@ fn lists_are_extended_by_each_source() {
         vars: &[("PANTS_TEST_EXTRA_ENV_VARS", "B=1,2")],
         flags: &[("test", "extra_env_vars", "C"), ("test", "extra_env_vars", "-['A']")],
         passthrough: &[],
+        receiver: None,
     };
     case.check("GLOBAL", "pants_ignore", json!([".*/", "/dist/", "__pycache__", "!.semgrep/", "!.github/", "a"]));
     case.check("test", "extra_env_vars", json!(["B=1,2", "C"]));
@@ -143,6 +146,14 @@ fn arguments_after_two_dashes_are_appended_to_passthrough_options() {
     case.check("pytest", "args", json!(["-v", "-k", "a b"]));
     case.check("run", "args", json!(["-k", "a b"]));
     case.check("mypy", "args", json!([]));
+}
+
+#[test]
+fn arguments_after_two_dashes_can_be_for_one_section_alone() {
+    let files = [("pants.toml", "[pytest]\nargs = ['-v']")];
+    let case = Case { files: &files, passthrough: &["-k"], receiver: Some("shell"), ..Case::default() };
+    case.check("shell", "command", json!(["-k"]));
+    case.check("pytest", "args", json!(["-v"]));
 }
 
 #[test]

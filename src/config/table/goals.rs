@@ -61,25 +61,13 @@ pub(super) const SCOPES: &[Scope] = &[
             off("noninteractive_process_output", "Show the output of the publishing programs."),
         ],
     ),
+    goal("run", "Run one target.", RUN),
+    goal("repl", "Start an interpreter that can import the targets.", REPL),
+    goal("shell", "Open a shell in the sandbox of a step. This goal is specific to Waders.", SANDBOX_SHELL),
     goal(
-        "run",
-        "Run one target.",
-        &[
-            words("args", "Arguments for the program. Arguments after `--` are appended.").passed_through(),
-            off("debug_adapter", "Run the program under the debug adapter."),
-            off("restartable", "Restart the program when files change."),
-            off("cleanup", "Remove the sandbox after the program has ended."),
-        ],
-    ),
-    goal(
-        "repl",
-        "Start an interpreter that can import the targets.",
-        &[
-            text("shell", "The interpreter to start: `python` or `ipython`."),
-            words("args", "Arguments for the interpreter. Arguments after `--` are appended.").passed_through(),
-            off("restartable", "Restart the program when files change."),
-            inert("run_in_workspace", Bool),
-        ],
+        "py",
+        "Run the Python of a resolve with its requirements and all source roots. This goal is specific to Waders.",
+        PY,
     ),
     goal("export", "Create virtual environments, for example for editors.", EXPORT),
     goal(
@@ -330,6 +318,45 @@ const TEST: &[Entry] = &[
     ),
     inert("experimental_report_test_result_info", Bool),
     off("show_all_batch_targets", "List all files of a batch."),
+];
+
+const RUN: &[Entry] = &[
+    words("args", "Arguments for the program. Arguments after `--` are appended.").passed_through(),
+    off("sandbox", "Run the program in a sandbox, like a test. This option is specific to Waders."),
+    text(
+        "console_script",
+        "The console script to run, if a distribution has several. This option is specific to Waders.",
+    ),
+    off("debug_adapter", "Run the program under the debug adapter."),
+    off("restartable", "Restart the program when files change."),
+    on("cleanup", "Remove the copy of the sources after the program has ended."),
+];
+
+const REPL: &[Entry] = &[
+    choice("shell", &["python", "ipython"], "null", "The interpreter to start. By default, it is Python."),
+    words("args", "Arguments for the interpreter. Arguments after `--` are appended.").passed_through(),
+    off("restartable", "Restart the program when files change."),
+    off("run_in_workspace", "Import the sources of the repository instead of a copy of them."),
+];
+
+/// The last four are options of Pants, whose section of this name is an older one.
+const SANDBOX_SHELL: &[Entry] = &[
+    words("command", "The command to run instead of a shell. Arguments after `--` are appended.").passed_through(),
+    text(
+        "goal",
+        "The step whose sandbox is opened: `test`, `lint`, `check`, `fix`, `fmt` or `run`, optionally with the name of a tool, as in \
+         `lint:ruff`. By default, it is the first one that exists for the targets.",
+    ),
+    inert("executable_search_paths", Texts),
+    inert("dependency_inference", Bool),
+    inert("tailor_sources", Bool),
+    inert("tailor_shunit2_tests", Bool),
+    inert("tailor", Bool),
+];
+
+const PY: &[Entry] = &[
+    words("args", "Arguments for Python. The words after `py` are appended, whatever they look like.").passed_through(),
+    text("resolve", "The resolve. By default, it is `default_resolve` of `[python]`."),
 ];
 
 const EXPORT: &[Entry] = &[

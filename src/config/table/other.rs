@@ -8,7 +8,6 @@ pub(super) const SCOPES: &[Scope] = &[
     subsystem("docker", "Docker images.", DOCKER),
     subsystem("dockerfile-parser", "The parser of Dockerfiles.", PARSER),
     subsystem("shell-setup", "Shell sources.", SHELL),
-    subsystem("shell", "Shell sources.", SHELL),
     subsystem("adhoc-tool", "Commands as targets.", &[inert("log_level", Text)]),
     subsystem(
         "system-binaries",

@@ -78,7 +78,11 @@ const UNSUPPORTED: &[Rule] = &[
     rule("python", &["tailor_test_targets"], "use `tailor_source_targets`"),
     section("python-native-code", "source distributions are built without additional flags"),
     rule("python-repos", &["path_mappings"], "lockfiles with paths of local files are not supported yet"),
-    section("shell", "use the section `[shell-setup]`"),
+    rule(
+        "shell",
+        &["executable_search_paths", "dependency_inference", "tailor", "tailor_*"],
+        "use the section `[shell-setup]`",
+    ),
     section("stats", "Waders does not collect these statistics; `--level=debug` logs every step"),
     rule("GLOBAL", &["stats_log"], "Waders does not collect these statistics; `--level=debug` logs every step"),
     rule("update-build-files", &["fix_python_macros"], "only deprecated names are replaced"),
@@ -89,7 +93,7 @@ const UNSUPPORTED: &[Rule] = &[
 
 const NO_PACKAGE: &str = "the goal `package` is not implemented yet";
 const OWN_PEX: &str = "Waders runs its own pinned Pex, as a step in the sandbox";
-const NO_RUN: &str = "the goals `run` and `repl` are not implemented yet";
+const NO_RESTART: &str = "programs are not restarted; `--loop` repeats the whole command";
 const NO_LOCKFILES: &str = "the goal `generate-lockfiles` is not implemented yet, and lockfiles are used as they are";
 const NO_GOAL: &str = "this goal is not implemented yet";
 const NO_TOOL: &str = "Waders does not run this tool yet";
@@ -110,8 +114,8 @@ const LOCKED_TOOLS: &str = "the versions and hashes of tools come from lockfiles
 const INERT: &[Rule] = &[
     rule("export", &["py_generated_sources_in_resolve"], NO_CODEGEN),
     section("publish", NO_GOAL),
-    section("run", NO_GOAL),
-    section("repl", NO_GOAL),
+    rule("run", &["restartable"], NO_RESTART),
+    rule("repl", &["restartable"], NO_RESTART),
     section("generate-lockfiles", NO_LOCKFILES),
     section("experimental-deploy", NO_GOAL),
     section("python-dump-source-analysis", NO_GOAL),
@@ -146,7 +150,7 @@ const INERT: &[Rule] = &[
     rule("GLOBAL", &["log_levels_by_target", "log_show_rust_3rdparty", "show_log_target"], OWN_LOG),
     rule("GLOBAL", &["dynamic_ui_renderer"], "Waders has only one display of progress"),
     rule("GLOBAL", &["process_per_child_memory_usage", "process_total_child_memory_usage"], NOT_BY_MEMORY),
-    rule("GLOBAL", &["use_deprecated_pex_binary_run_semantics"], NO_RUN),
+    rule("GLOBAL", &["use_deprecated_pex_binary_run_semantics"], "`run` runs a `pex_binary` from its sources"),
     rule("GLOBAL", &["allow_deprecated_macos_*"], LINUX_ONLY),
     section("anonymous-telemetry", "Waders sends no telemetry"),
     section("adhoc-tool", NO_CODEGEN),
@@ -188,7 +192,6 @@ const INERT: &[Rule] = &[
         &["resolve_local_platforms"],
         "platforms are described completely, so no interpreter is searched",
     ),
-    rule("python", &["default_run_goal_use_sandbox", "repl_history"], NO_RUN),
     rule(
         "python",
         &[
@@ -234,7 +237,6 @@ const INERT: &[Rule] = &[
     section("golangci-lint", NO_TOOL),
     section("helm", NO_TOOL),
     section("helm-unittest", NO_TOOL),
-    section("ipython", NO_TOOL),
     section("kubeconform", NO_TOOL),
     section("lambdex", NO_TOOL),
     section("makeself", NO_TOOL),

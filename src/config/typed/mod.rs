@@ -7,6 +7,7 @@ mod export;
 mod global;
 mod machine;
 mod package;
+mod programs;
 mod python;
 mod queries;
 mod repository;
@@ -21,6 +22,7 @@ pub use export::{ExportSettings, ResolveFormat};
 pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use package::{PackageSettings, PexSettings, SetupPySettings, VersionScheme};
+pub use programs::{PySettings, ReplSettings, RunSettings, ShellSettings};
 pub use python::{
     DockerSettings, InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings,
     PythonReposSettings, PythonSettings, ResolveSettings, ThriftSettings, UnownedDependency,

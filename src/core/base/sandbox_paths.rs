@@ -6,6 +6,8 @@ pub const SRC: &str = "/src";
 pub const OUT: &str = "/out";
 /// The venv image: a tool, the requirements of targets, or both.
 pub const DEPS: &str = "/deps";
+/// The scripts of the venv image.
+pub const DEPS_BIN: &str = "/deps/bin";
 /// The interpreter of the venv image.
 pub const DEPS_PYTHON: &str = "/deps/bin/python";
 /// Interpreters that are not part of the system tree.
@@ -33,5 +35,5 @@ pub fn in_out(path: &str) -> String {
 
 /// A program of the venv image.
 pub fn in_deps_bin(program: &str) -> String {
-    format!("{DEPS}/bin/{program}")
+    format!("{DEPS_BIN}/{program}")
 }

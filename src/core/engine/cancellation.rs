@@ -27,14 +27,21 @@ struct State {
     level: CancelLevel,
     /// The number of graphs that are being executed.
     executions: usize,
+    /// The number of programs that have the terminal.
+    foreground: usize,
 }
 
 /// Counts as an execution until it is dropped.
 pub struct ExecutionGuard(Cancellation);
 
+/// Counts as a program that has the terminal until it is dropped.
+pub struct ForegroundGuard(Cancellation);
+
 impl Default for Cancellation {
     fn default() -> Cancellation {
-        Cancellation { state: Arc::new(watch::Sender::new(State { level: CancelLevel::None, executions: 0 })) }
+        Cancellation {
+            state: Arc::new(watch::Sender::new(State { level: CancelLevel::None, executions: 0, foreground: 0 })),
+        }
     }
 }
 
@@ -63,6 +70,18 @@ impl Cancellation {
         ExecutionGuard(self.clone())
     }
 
+    /// Marks the start of a program outside the engine that has the terminal, and therefore receives its signals itself; dropping
+    /// the guard marks its end.
+    pub fn foreground(&self) -> ForegroundGuard {
+        self.state.send_modify(|state| state.foreground += 1);
+        ForegroundGuard(self.clone())
+    }
+
+    /// Whether a program outside the engine has the terminal.
+    pub fn has_foreground(&self) -> bool {
+        self.state.borrow().foreground > 0
+    }
+
     /// Whether steps are being executed.
     pub fn is_executing(&self) -> bool {
         self.state.borrow().executions > 0
@@ -82,6 +101,12 @@ impl Cancellation {
 impl Drop for ExecutionGuard {
     fn drop(&mut self) {
         self.0.state.send_modify(|state| state.executions -= 1);
+    }
+}
+
+impl Drop for ForegroundGuard {
+    fn drop(&mut self) {
+        self.0.state.send_modify(|state| state.foreground -= 1);
     }
 }
 

@@ -48,6 +48,14 @@ pub enum Error {
         /// The cause.
         source: std::io::Error,
     },
+    /// The step could not be given a terminal.
+    #[error("could not create a terminal for `{label}`")]
+    Terminal {
+        /// The step.
+        label: String,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// A download failed.
     #[error("could not fetch `{label}`")]
     Fetch {

@@ -9,7 +9,7 @@ mod results;
 mod reuse;
 mod selection;
 
-use crate::action::{ActionGraph, StepId};
+use crate::action::{ActionGraph, Exit, StepId};
 use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
 use crate::goals::Error;
@@ -19,7 +19,7 @@ use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::{PlannedTest, PlannedTests};
 use crate::report::TestResult;
 use crate::session::reuse::reused_or;
-use crate::session::{Session, Verdict, execute};
+use crate::session::{Session, Verdict, execute, failure};
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -80,7 +80,7 @@ fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> 
         return Ok(TestOutcomes::default());
     }
     if TestSettings::parse(session.config()).debug_adapter {
-        return Err(Error::NoDebugAdapter);
+        return Err(Error::NoDebugAdapter("test"));
     }
     let once = |session: &mut Session| {
         let PlannedTests { graph, tests, coverage } = prepare::test::plan(session, &selection.tests)?;
@@ -96,6 +96,9 @@ fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> 
     Ok(TestOutcomes { tests, coverage, outcomes })
 }
 
+/// How pytest ends after an interrupt from the keyboard.
+const INTERRUPTED: Exit = Exit::Code(2);
+
 /// Runs the steps one after another, because each has the terminal.
 fn debug_in_turn(session: &mut Session, graph: &ActionGraph, steps: &[StepId]) -> Result<Results, Error> {
     let mut outcomes = Results::new();
@@ -103,7 +106,13 @@ fn debug_in_turn(session: &mut Session, graph: &ActionGraph, steps: &[StepId]) -
         if session.services.was_interrupted() {
             break;
         }
-        outcomes.extend(execute::execute(session, graph.clone(), &[*step], true)?);
+        let done = execute::execute_in_terminal::<Error>(session, graph.clone(), *step, |_, _| Ok(()))?;
+        let was_interrupted = failure::ran(&Ok(*step), &done).is_ok_and(|(_, _, outcome)| outcome.exit == INTERRUPTED);
+        outcomes.extend(done);
+        // The interrupt of a step that controls its terminal is known from its exit code only.
+        if was_interrupted {
+            break;
+        }
     }
     Ok(outcomes)
 }

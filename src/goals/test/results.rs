@@ -1,7 +1,7 @@
 //! The results of tests: read from the store, printed, and written to the directory for results.
 
 use crate::base::{Digest, RelPath};
-use crate::config::typed::TestSettings;
+use crate::config::typed::{KeepSandboxes, TestSettings};
 use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::plan::test_run::{EXTRA_OUTPUT, JUNIT};
@@ -133,6 +133,11 @@ pub(super) fn print(session: &Session, results: &[TestResult]) {
         session.ui.summary(&block);
     }
     session.ui.summary(&summary::totals_line(results));
+    if session.context.global().keep_sandboxes != KeepSandboxes::Never
+        && let Some(text) = summary::shell_text(&session.context.global().bin_name, results)
+    {
+        session.ui.text(&format!("\n{text}"));
+    }
     if settings.show_rerun_command.unwrap_or_else(|| session.environment().is_ci())
         && let Some(text) = summary::rerun_text(&session.context.global().bin_name, results)
     {

@@ -57,7 +57,7 @@ impl EnabledCall {
     }
 
     /// The names under which `--only` chooses it.
-    fn names(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::prepare) fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.call.name).chain(&self.call.only).map(String::as_str)
     }
 }

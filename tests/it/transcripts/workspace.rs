@@ -135,6 +135,7 @@ fn redact(transcript: &str) -> String {
         (r"(?m)package `[^`]+`( \([^)]+\))?$", "package `[..]"),
         (r"(?m)cannot reach `http://(?:[^1].*)$", "cannot reach [..]"),
         (r"/waders/tmp/\w+`", "/waders/tmp/[..]`"),
+        (r"\[STORE\]/tmp/\w+/\d+/", "[STORE]/tmp/[..]/"),
         (r"(?m)^((Completed|Failed): .*\n){2,}", "...\n"),
         // These lines are missing if the results of the tools are cached.
         (r"(?m)^Completed: (black|flake8|isort|mypy|pyright|ruff).*\n", "...\n"),

@@ -8,6 +8,7 @@ mod per_file;
 mod request;
 pub mod runner;
 mod scrub;
+mod terminal;
 mod verified_blobs;
 
 pub use action_cache::LocalActionCache;

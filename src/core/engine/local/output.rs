@@ -3,9 +3,11 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Seek};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use waders_sandbox::Streams;
 
 use crate::action::{Action, Incremental};
 use crate::base::Digest;
@@ -60,14 +62,15 @@ impl Output {
         Ok(Output { scratch, dir, stdout, stderr })
     }
 
-    /// The standard output and standard error of the process: files, or the caller's own if the process has the terminal.
-    pub(super) fn streams(&self, terminal: bool) -> Result<(OwnedFd, OwnedFd), Error> {
+    /// The standard streams of the process: nothing to read and files to write, or the caller's own if the process has the
+    /// terminal.
+    pub(super) fn streams(&self, terminal: bool) -> Result<Streams, Error> {
         let streams = match terminal {
             true => (io::stdout().as_fd().try_clone_to_owned(), io::stderr().as_fd().try_clone_to_owned()),
             false => (self.stdout.as_fd().try_clone_to_owned(), self.stderr.as_fd().try_clone_to_owned()),
         };
         let failed = |source| Error::Prepare { path: self.scratch.path().to_owned(), source };
-        Ok((streams.0.map_err(failed)?, streams.1.map_err(failed)?))
+        Ok(Streams { stdin: None, stdout: streams.0.map_err(failed)?, stderr: streams.1.map_err(failed)? })
     }
 
     /// Returns an error if the disk is full, for a process that failed: the full disk may be the reason, and the process may

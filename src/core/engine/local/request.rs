@@ -12,6 +12,7 @@ use crate::action::{self, Action, Inputs};
 use crate::base::{Digest, sandbox_paths};
 use crate::engine::Error;
 use crate::engine::local::runner::LocalSettings;
+use crate::engine::local::terminal;
 use crate::engine::local::verified_blobs::VerifiedBlobs;
 use crate::engine::slots::Slot;
 use crate::store::{FIXED_MTIME_SECONDS, Node, Store};
@@ -91,7 +92,11 @@ pub(super) fn request(
         network: if command.network { Network::Host } else { Network::Loopback },
         limits: sandbox_limits(limits, policy.timeout, settings.grace),
         isolation: settings.isolation,
-        stdio: if command.terminal { Stdio::Inherited } else { Stdio::Captured },
+        stdio: match command.terminal {
+            true if terminal::is_terminal() => Stdio::Terminal,
+            true => Stdio::Inherited,
+            false => Stdio::Captured,
+        },
     }
 }
 

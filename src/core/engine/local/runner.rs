@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use waders_sandbox::{Isolation, Mount, Request, Spawner};
+use waders_sandbox::{Isolation, Mount, Request, Spawner, Stdio};
 
 use crate::action::{Action, Exit, Limits, Outcome, Platform, Policy};
 use crate::base::{Digest, RelPath};
@@ -13,6 +13,7 @@ use crate::engine::local::incremental::{self, StartingState, State};
 use crate::engine::local::output::{Captured, Output};
 use crate::engine::local::request;
 use crate::engine::local::scrub::Scrub;
+use crate::engine::local::terminal::{self, Relay};
 use crate::engine::local::verified_blobs::VerifiedBlobs;
 use crate::engine::runner::Running;
 use crate::engine::{CancelLevel, Error, Run, Runner};
@@ -184,11 +185,18 @@ impl LocalRunner {
         output: &Output,
     ) -> Result<waders_sandbox::Outcome, Error> {
         let failed = |source| Error::Sandbox { label: run.action.policy.label.clone(), source };
-        let (stdout, stderr) = output.streams(run.action.command.terminal)?;
+        let mut streams = output.streams(run.action.command.terminal)?;
+        let mut terminal = match request.stdio {
+            Stdio::Terminal => Some(
+                Relay::start(&mut streams)
+                    .map_err(|source| Error::Terminal { label: run.action.policy.label.clone(), source })?,
+            ),
+            Stdio::Captured | Stdio::Inherited => None,
+        };
         let (sender, mut ended) = tokio::sync::oneshot::channel();
         let done = move |outcome| drop(sender.send(outcome));
         let spawner = self.spawner().await.map_err(failed)?;
-        let step = spawner.start_step(&request, stdout, stderr, run.slot.others_to_start(), done).map_err(failed)?;
+        let step = spawner.start_step(&request, streams, run.slot.others_to_start(), done).map_err(failed)?;
         let mut level = CancelLevel::None;
         loop {
             tokio::select! {
@@ -200,6 +208,11 @@ impl LocalRunner {
                     level = raised;
                     if level == CancelLevel::Kill { step.kill() } else { step.interrupt() }
                 }
+                event = terminal::event(terminal.as_mut()) => if event == terminal::Event::Terminated {
+                    step.kill();
+                    // The run must not continue with another step.
+                    run.cancellation.escalate();
+                },
             }
         }
     }

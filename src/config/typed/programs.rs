@@ -1,0 +1,99 @@
+//! `[run]`, `[repl]`, `[shell]`, `[py]` and `[ipython]`: goals that run a program in the foreground.
+
+use super::section::Section;
+use crate::config::Config;
+
+/// The section `[run]`.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    /// Arguments of the program, those after `--` included.
+    pub args: Vec<String>,
+    /// Whether the program runs in a sandbox.
+    pub sandbox: bool,
+    /// The name of the console script of a distribution.
+    pub console_script: Option<String>,
+    /// Whether a debug adapter is requested.
+    pub debug_adapter: bool,
+    /// Whether the copy of the sources is removed afterwards.
+    pub cleanup: bool,
+    /// Whether sources are copied, for targets that do not set `run_goal_use_sandbox`: an option of the section `[python]`.
+    pub copies_sources: bool,
+}
+
+impl RunSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> RunSettings {
+        let section = Section::new(config, "run");
+        RunSettings {
+            args: section.texts("args"),
+            sandbox: section.flag("sandbox"),
+            console_script: section.filled("console_script"),
+            debug_adapter: section.flag("debug_adapter"),
+            cleanup: section.flag_or("cleanup", true),
+            copies_sources: Section::new(config, "python").flag_or("default_run_goal_use_sandbox", true),
+        }
+    }
+}
+
+/// The section `[repl]`.
+#[derive(Clone, Debug)]
+pub struct ReplSettings {
+    /// Whether IPython is started instead of Python.
+    pub ipython: bool,
+    /// Arguments of the interpreter, those after `--` included.
+    pub args: Vec<String>,
+    /// Whether the sources of the repository are imported rather than a copy of them.
+    pub in_place: bool,
+    /// Whether the history is saved: an option of the section `[python]`.
+    pub history: bool,
+    /// Whether IPython does not import from the current directory: an option of the section `[ipython]`.
+    pub ignores_cwd: bool,
+}
+
+impl ReplSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> ReplSettings {
+        let section = Section::new(config, "repl");
+        ReplSettings {
+            ipython: section.word("shell") == Some("ipython"),
+            args: section.texts("args"),
+            in_place: section.flag("run_in_workspace"),
+            history: Section::new(config, "python").flag_or("repl_history", true),
+            ignores_cwd: Section::new(config, "ipython").flag_or("ignore_cwd", true),
+        }
+    }
+}
+
+/// The section `[shell]`.
+#[derive(Clone, Debug)]
+pub struct ShellSettings {
+    /// The command to run instead of a shell; empty for a shell.
+    pub command: Vec<String>,
+    /// The goal whose step is meant, and after a colon perhaps the name of a tool.
+    pub goal: Option<String>,
+}
+
+impl ShellSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> ShellSettings {
+        let section = Section::new(config, "shell");
+        ShellSettings { command: section.texts("command"), goal: section.filled("goal") }
+    }
+}
+
+/// The section `[py]`.
+#[derive(Clone, Debug)]
+pub struct PySettings {
+    /// Arguments of Python, the words after `py` included.
+    pub args: Vec<String>,
+    /// The resolve; `None` for the default.
+    pub resolve: Option<String>,
+}
+
+impl PySettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> PySettings {
+        let section = Section::new(config, "py");
+        PySettings { args: section.texts("args"), resolve: section.filled("resolve") }
+    }
+}

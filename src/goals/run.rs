@@ -1,0 +1,136 @@
+//! `run`: runs one target, on this machine as Pants does, or in a sandbox. Its exit code is that of the program. What a program
+//! needs is planned in `prepare::run`.
+
+use std::collections::BTreeSet;
+
+use crate::action::{Exit, Source, StepId};
+use crate::base::Digest;
+use crate::config::typed::RunSettings;
+use crate::engine::executor::Results;
+use crate::goals::Error;
+use crate::plan::program_run::{self, Places};
+use crate::prepare::host_venv::{self, HostVenv};
+use crate::prepare::run::{self, HostSources, Program, RUNNABLE, RUNNABLE_IN_PANTS};
+use crate::session::foreground::{self, HostProgram, code_of_signal};
+use crate::session::{Session, Verdict, execute, failure, selection};
+use crate::targets::Address;
+
+/// Runs the goal.
+pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
+    let settings = RunSettings::parse(session.config());
+    let address = selected_program(session)?;
+    if settings.debug_adapter {
+        return Err(Error::NoDebugAdapter("run"));
+    }
+    match settings.sandbox {
+        true => run_in_sandbox(session, &address, &settings),
+        false => run_on_host(session, &address, &settings),
+    }
+}
+
+/// The one selected target that can run. Targets that only Waders runs count if there is no other.
+fn selected_program(session: &mut Session) -> Result<Address, Error> {
+    let graph = session.load_graph()?;
+    let selected = selection::with_generated(session)?;
+    let of_kinds = |kinds: &[&str]| -> Vec<Address> {
+        let targets = selected.iter().filter_map(|address| graph.get(address));
+        targets.filter(|target| kinds.contains(&target.kind.as_str())).map(|target| target.address.clone()).collect()
+    };
+    let mut found = of_kinds(&RUNNABLE_IN_PANTS);
+    if found.is_empty() {
+        found = of_kinds(&RUNNABLE);
+    }
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 if selected.is_empty() => Err(Error::NoTarget("run")),
+        0 => {
+            let kinds = selected.iter().filter_map(|address| graph.get(address)).map(|target| target.kind.clone());
+            Err(Error::NotRunnable(kinds.collect::<BTreeSet<_>>().into_iter().collect()))
+        }
+        _ => {
+            let names = found.iter().map(ToString::to_string).collect();
+            Err(Error::SeveralPrograms { goal: "run", names })
+        }
+    }
+}
+
+fn run_in_sandbox(session: &mut Session, address: &Address, settings: &RunSettings) -> Result<Verdict, Error> {
+    let once = |session: &mut Session| {
+        let program = run::program(session, address)?;
+        let planned = program.plan_in_sandbox(session, &settings.args)?;
+        let results =
+            execute::execute_in_terminal(session, planned.graph, planned.step, |session, results| {
+                match tree(planned.venv, results) {
+                    Some(venv) => Ok::<_, Error>(program.check_script(session, venv)?),
+                    None => Ok(()),
+                }
+            })?;
+        Ok::<_, Error>((planned.step, results))
+    };
+    let (step, results) = execute::with_repair(session, once)?;
+    verdict(step, &results)
+}
+
+fn tree(source: Source, results: &Results) -> Option<Digest> {
+    match source {
+        Source::Tree(tree) => Some(tree),
+        Source::Output(step) => results.get(&step)?.as_ref().ok().map(|done| done.tree),
+    }
+}
+
+/// The verdict of a program with the terminal: its exit code, or 128 and the number of the signal that ended it.
+pub(super) fn verdict(step: StepId, results: &Results) -> Result<Verdict, Error> {
+    let (_, _, outcome) = failure::ran(&Ok(step), results).map_err(Error::NotStarted)?;
+    Ok(match outcome.exit {
+        Exit::Code(code) => Verdict::from_exit_code(code),
+        Exit::Signal(signal) => Verdict::Bad(code_of_signal(signal)),
+        Exit::Interrupted => Verdict::Bad(code_of_signal(SIGINT)),
+        Exit::TimedOut | Exit::OutOfMemory | Exit::MissingOutput => Verdict::Bad(code_of_signal(SIGKILL)),
+    })
+}
+
+/// The number of the signal that Ctrl-C sends: signal(7).
+const SIGINT: i32 = 2;
+/// The number of the signal that cannot be caught: signal(7).
+const SIGKILL: i32 = 9;
+
+fn run_on_host(session: &mut Session, address: &Address, settings: &RunSettings) -> Result<Verdict, Error> {
+    let program = run::program(session, address)?;
+    let venv = host_venv::provide(session, |planner| program.needs.plan_host_venv(planner, None))?;
+    program.check_script(session, venv.tree)?;
+    let sources = match program.in_place {
+        true => HostSources::InPlace(session.build_root().to_owned()),
+        false => HostSources::copy(session, program.needs.sources, settings.cleanup)?,
+    };
+    if let HostSources::Kept(dir) = &sources {
+        session.ui.note(&format!("the copy of the sources is kept in `{}`", dir.display()), None);
+    }
+    let code = foreground::run(session, &host_program(session, &program, settings, &venv, &sources))?;
+    drop(sources);
+    Ok(Verdict::from_exit_code(code))
+}
+
+fn host_program(
+    session: &Session,
+    program: &Program,
+    settings: &RunSettings,
+    venv: &HostVenv,
+    sources: &HostSources,
+) -> HostProgram {
+    let minor = venv.version.rsplit_once('.').map_or("", |(minor, _)| minor);
+    let bin = venv.root.join("bin");
+    let places = Places {
+        python: &venv.python.to_string_lossy(),
+        options: program_run::python_options(minor, true),
+        bin: &bin.to_string_lossy(),
+        sources: &sources.dir().to_string_lossy(),
+        build_root: &session.build_root().to_string_lossy(),
+    };
+    let mut argv = program.entry.argv(&places, &program.name);
+    argv.extend(program.args.iter().chain(&settings.args).cloned());
+    let mut env = run::host_env(sources.dir(), &program.needs.source_roots, &venv.root);
+    // As in Pants, a `run_shell_command` finds its dependencies there.
+    env.insert("CHROOT".to_owned(), sources.dir().to_string_lossy().into_owned());
+    env.extend(program.env.clone());
+    HostProgram { argv, env, cwd: session.build_root().to_owned() }
+}

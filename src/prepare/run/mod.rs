@@ -1,0 +1,288 @@
+//! Plans programs of the repository: `entry` finds what a target starts with; here follows what it needs, and where it runs: in a
+//! sandbox, or on this machine. Which target runs is decided in `goals::run`.
+
+mod entry;
+mod on_host;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::action::{ActionGraph, Source, StepId};
+use crate::base::{Digest, RelPath};
+use crate::config::typed::{RunSettings, SandboxSettings, SubprocessEnvironmentSettings};
+use crate::inference::closure::{Closure, Closures, Follow};
+use crate::inference::constraints::{self, InterpreterConstraints};
+use crate::inference::{self, Dependencies};
+use crate::packaging::venv;
+use crate::plan::environment;
+use crate::plan::program_run::{self, Entry, SandboxedProgram};
+use crate::plan::requirements::{self, Wanted};
+use crate::prepare::Error;
+use crate::prepare::Planner;
+use crate::prepare::images::Images;
+use crate::prepare::interpreters::found;
+use crate::session::{Session, toolchains};
+use crate::targets::dependencies::find_targets;
+use crate::targets::kind;
+use crate::targets::{Address, Target, TargetGraph, Value};
+
+pub use entry::{RUNNABLE, RUNNABLE_IN_PANTS};
+pub use on_host::{HostSources, host_env, placement};
+
+/// What some targets need at run time.
+#[derive(Clone, Debug)]
+pub struct Needs {
+    /// The interpreter constraints that all of them have in common.
+    pub constraints: Vec<String>,
+    /// Their requirements.
+    pub wanted: Wanted,
+    /// The source roots of what they import, relative to the build root.
+    pub source_roots: Vec<RelPath>,
+    /// The tree of their files and of what they depend on.
+    pub sources: Digest,
+}
+
+/// A program of the repository.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The target.
+    pub target: Address,
+    /// Its name in `sys.argv`, if the entry does not decide it.
+    pub name: String,
+    /// What it starts with.
+    pub entry: Entry,
+    /// The arguments that the target gives to the program, before those of the user.
+    pub args: Vec<String>,
+    /// The variables that the target sets.
+    pub env: BTreeMap<String, String>,
+    /// What it needs.
+    pub needs: Needs,
+    /// Whether it runs on the sources of the repository rather than on a copy of them.
+    pub in_place: bool,
+    /// Whether it may use the network in a sandbox.
+    network: bool,
+}
+
+/// A step that has the terminal, and what it needs.
+pub struct PlannedProgram {
+    /// The steps.
+    pub graph: ActionGraph,
+    /// The step of the program.
+    pub step: StepId,
+    /// The environment of its requirements.
+    pub venv: Source,
+}
+
+/// The program that a target is.
+pub fn program(session: &mut Session, address: &Address) -> Result<Program, Error> {
+    let (graph, roots) = (session.load_graph()?, session.find_source_roots()?);
+    let settings = RunSettings::parse(session.config());
+    let target = graph.get(address).ok_or_else(|| Error::NoSource(address.clone()))?;
+    let started = started(&graph, target)?;
+    let start = entry::start(started, &roots, settings.console_script.as_deref())?;
+    let args = if started.address == target.address { start.args } else { strings(target, "args") };
+    let members = [target, started].into_iter().flat_map(|target| members(&graph, target)).collect();
+    let needs = needs(session, &members, started.kind != kind::PEX_BINARY)?;
+    if let Entry::Module(_) | Entry::Function { .. } = start.entry {
+        check_entry_file(&graph, started)?;
+    }
+    let own = target.fields.get("run_goal_use_sandbox").and_then(Value::as_bool);
+    let is_source = matches!(target.kind.as_str(), "python_source" | kind::PYTHON_TEST);
+    Ok(Program {
+        target: address.clone(),
+        name: start.name,
+        entry: start.entry,
+        args,
+        env: start.env,
+        needs,
+        in_place: is_source && !own.unwrap_or(settings.copies_sources),
+        network: uses_network(session, target)?,
+    })
+}
+
+/// The target whose program runs: that of an `adhoc_tool` is another one.
+fn started<'g>(graph: &'g TargetGraph, target: &'g Target) -> Result<&'g Target, Error> {
+    if target.kind != "adhoc_tool" {
+        return Ok(target);
+    }
+    let written = target.fields.get("runnable").and_then(Value::as_str).unwrap_or_default();
+    let unknown = || Error::Runnable { target: target.address.clone(), runnable: written.to_owned() };
+    let found = find_targets(graph, written, &target.address.dir).map_err(|_| unknown())?;
+    let [address] = &found[..] else { return Err(unknown()) };
+    let found = graph.get(address).filter(|found| RUNNABLE_IN_PANTS.contains(&found.kind.as_str()));
+    found.ok_or_else(unknown)
+}
+
+/// The targets whose files a program needs: its own, and those that its field `execution_dependencies` names.
+fn members(graph: &TargetGraph, target: &Target) -> Vec<Address> {
+    let written = strings(target, "execution_dependencies");
+    let named = written.iter().filter_map(|written| find_targets(graph, written, &target.address.dir).ok());
+    let generated =
+        named.flatten().flat_map(|address| crate::targets::dependencies::expand_generators(graph, &address));
+    std::iter::once(target.address.clone()).filter(|_| target.kind != "adhoc_tool").chain(generated).collect()
+}
+
+/// What these targets need. `with_files`: whether files of `file` targets are among the sources; a `pex_binary` has none.
+pub fn needs(session: &mut Session, targets: &BTreeSet<Address>, with_files: bool) -> Result<Needs, Error> {
+    let graph = session.load_graph()?;
+    let dependencies = session.infer_for(targets)?;
+    let settings = inference::InferenceSettings::from_config(session.config())?;
+    let roots = session.find_source_roots()?;
+    let closures = Closures::new(&graph, &dependencies, &settings, &roots);
+    let all: Vec<Address> = targets.iter().cloned().collect();
+    session.report_inference(&dependencies, &targets.iter().cloned().chain(dependencies.transitive(&all)).collect())?;
+    let closure = closures.compute(targets, Follow::All);
+    if !closure.generated.is_empty() {
+        return Err(Error::NeedsOutputs(closure.generated.iter().map(ToString::to_string).collect()));
+    }
+    if !closure.definitions.is_empty() {
+        return Err(Error::NeedsGenerated(closure.definitions.iter().map(ToString::to_string).collect()));
+    }
+    if closure.resolves.len() > 1 {
+        let resolves = closure.resolves.iter().map(|resolve| resolve.to_string()).collect();
+        return Err(requirements::Error::SeveralResolves(resolves).into());
+    }
+    let members = all.iter().cloned().chain(dependencies.transitive(&all)).collect::<BTreeSet<_>>();
+    let targets = members.iter().filter_map(|address| graph.get(address));
+    let scripts = targets.filter(|target| target.kind == "shell_source").flat_map(|target| &target.sources);
+    Ok(Needs {
+        constraints: common_constraints(session, &graph, &dependencies, &all)?,
+        wanted: requirements::collect(&graph, closure.requirements.iter().copied(), session.config())?,
+        source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
+        sources: tree(session, &graph, &closure, scripts, with_files)?,
+    })
+}
+
+/// The tree of the files of a closure, and of shell scripts, which are no part of it.
+fn tree<'g>(
+    session: &mut Session,
+    graph: &TargetGraph,
+    closure: &Closure<'g>,
+    scripts: impl Iterator<Item = &'g RelPath>,
+    with_files: bool,
+) -> Result<Digest, Error> {
+    let is_loose = |file: &RelPath| {
+        let mut owners = graph.owners(file).iter().filter_map(|owner| graph.get(owner)).peekable();
+        owners.peek().is_some() && owners.all(|owner| owner.kind.starts_with("file"))
+    };
+    let is_included = |file: &&RelPath| with_files || !is_loose(file);
+    let files: BTreeSet<&RelPath> = scripts.chain(closure.files.iter().copied().filter(is_included)).collect();
+    let sources = session.services.open_sources()?;
+    let tree = match closure.relocated.is_empty() {
+        true => sources.tree(files)?,
+        false => sources.tree_with_moved(files, &closure.relocated)?,
+    };
+    sources.save()?;
+    Ok(tree)
+}
+
+/// As in Pants, an interpreter must fit the targets and everything that they depend on.
+fn common_constraints(
+    session: &Session,
+    graph: &TargetGraph,
+    dependencies: &Dependencies,
+    targets: &[Address],
+) -> Result<Vec<String>, Error> {
+    let default = toolchains::default_constraints(session.config());
+    let interpreters =
+        InterpreterConstraints { graph, dependencies, default: default.iter().map(String::as_str).collect() };
+    let groups = interpreters.group_closure(targets);
+    let has_own = |address: &Address| {
+        graph.get(address).is_some_and(|target| !strings(target, "interpreter_constraints").is_empty())
+    };
+    if !groups.values().flatten().any(has_own) {
+        return Ok(default);
+    }
+    Ok(constraints::merge(groups.keys())?.into_iter().collect())
+}
+
+/// An error if the entry point names a file that does not exist. A module that does not exist is reported by Python.
+fn check_entry_file(graph: &TargetGraph, target: &Target) -> Result<(), Error> {
+    match target.entry_file() {
+        Some(file) if !graph.files().contains(&file) => Err(Error::EntryPoint {
+            target: target.address.clone(),
+            written: file.to_string(),
+            why: "the file does not exist",
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn uses_network(session: &Session, target: &Target) -> Result<bool, Error> {
+    let tags = strings(target, "tags");
+    if !RunSettings::parse(session.config()).sandbox || !tags.iter().any(|tag| tag == "requires-network") {
+        return Ok(false);
+    }
+    match SandboxSettings::parse(session.config()).allow_network {
+        true => Ok(true),
+        false => Err(Error::Tag { target: target.address.clone(), tag: "requires-network" }),
+    }
+}
+
+fn strings(target: &Target, field: &str) -> Vec<String> {
+    let strings = target.fields.get(field).map(Value::strings).unwrap_or_default();
+    strings.into_iter().map(str::to_owned).collect()
+}
+
+impl Program {
+    /// Plans the program in a sandbox, with the terminal. `args` are the arguments of the user.
+    pub fn plan_in_sandbox(&self, session: &mut Session, args: &[String]) -> Result<PlannedProgram, Error> {
+        let variables = &session.environment().vars;
+        let mut env =
+            environment::requested(&SubprocessEnvironmentSettings::parse(session.config()).env_vars, variables);
+        env.extend(self.env.clone());
+        let terminal = session.environment().var("TERM").map(str::to_owned);
+        let mut planner = Planner::new(session)?;
+        let minor = planner.python_minor(&self.needs.constraints)?;
+        let images = planner.program_images(&self.needs.constraints, self.needs.wanted.clone())?;
+        let venv = images[venv::ROOT];
+        let mut argv =
+            self.entry.argv(&program_run::sandbox_places(program_run::python_options(&minor, false)), &self.name);
+        argv.extend(self.args.iter().chain(args).cloned());
+        let program = SandboxedProgram {
+            label: self.target.to_string(),
+            argv,
+            env,
+            sources: Source::Tree(self.needs.sources),
+            source_roots: self.needs.source_roots.clone(),
+            images,
+            network: self.network,
+        };
+        let step = planner.add(program_run::action(program, terminal.as_deref()));
+        Ok(PlannedProgram { graph: planner.actions, step, venv })
+    }
+
+    /// An error if the program is a script that the requirements do not install. `venv` is the tree of their environment.
+    pub fn check_script(&self, session: &mut Session, venv: Digest) -> Result<(), Error> {
+        let Entry::Script(script) = &self.entry else { return Ok(()) };
+        let store = session.services.open_store()?;
+        let bin = RelPath::parse("bin").expect("the path is clean");
+        let bin = store.subtree(venv, &bin)?.map(|bin| store.tree(bin)).transpose()?.unwrap_or_default();
+        let names = bin.nodes.into_keys().map(|name| name.to_string());
+        let known: Vec<String> = names.filter(|name| is_script(name)).collect();
+        match known.contains(script) {
+            true => Ok(()),
+            false => Err(Error::NoScript { target: self.target.clone(), script: script.clone(), known }),
+        }
+    }
+}
+
+/// Whether a file in the directory of scripts belongs to a requirement.
+fn is_script(name: &str) -> bool {
+    !name.starts_with("python") && !name.starts_with("activate") && !name.starts_with("Activate")
+}
+
+impl Planner<'_> {
+    /// Everything that a sandbox holds besides its sources, for a program without a tool.
+    pub(super) fn program_images(&mut self, constraints: &[String], wanted: Wanted) -> Result<Images, Error> {
+        let image = self.requirements_image(constraints, wanted, None)?;
+        let mut images = found(&mut self.interpreters, constraints)?.venvs.interpreter.images.clone();
+        images.insert(venv::ROOT.to_owned(), image);
+        Ok(images)
+    }
+
+    /// The minor version of the interpreter, such as `3.11`.
+    pub(super) fn python_minor(&mut self, constraints: &[String]) -> Result<String, Error> {
+        self.find_interpreter(constraints)?;
+        Ok(found(&mut self.interpreters, constraints)?.venvs.interpreter.minor.clone())
+    }
+}

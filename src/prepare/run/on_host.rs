@@ -1,0 +1,75 @@
+//! What a program on this machine gets in place of a sandbox: a copy of its sources outside the repository, and variables. Its
+//! virtual environment is provided by `host_venv`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::base::{Digest, RelPath};
+use crate::plan::venv::Placement;
+use crate::prepare::host_venv::PlannedVenv;
+use crate::prepare::images::Importable;
+use crate::prepare::run::Needs;
+use crate::prepare::{Error, Planner};
+use crate::session::Session;
+use crate::store::Scratch;
+
+/// A directory with the sources of a program.
+#[derive(Debug)]
+pub enum HostSources {
+    /// The build root.
+    InPlace(PathBuf),
+    /// A copy, which is removed when this is dropped.
+    Copy(Scratch),
+    /// A copy that the user wants to keep.
+    Kept(PathBuf),
+}
+
+impl HostSources {
+    /// A copy of a tree: on the file system of the store, or, if it is not removed, in a new directory for temporary files.
+    pub fn copy(session: &mut Session, tree: Digest, remove: bool) -> Result<HostSources, Error> {
+        let store = session.services.open_store()?;
+        store.write_lazy_tree(tree)?;
+        let sources = match remove {
+            true => HostSources::Copy(store.scratch()?),
+            false => {
+                let dir = tempfile::Builder::new().prefix("waders-run-").tempdir();
+                HostSources::Kept(dir.map_err(|source| Error::TemporaryDirectory { source })?.keep())
+            }
+        };
+        store.copy_out(tree, sources.dir())?;
+        Ok(sources)
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        match self {
+            HostSources::InPlace(dir) | HostSources::Kept(dir) => dir,
+            HostSources::Copy(scratch) => scratch.path(),
+        }
+    }
+}
+
+/// Where the environment of a program is used: in the store. Its scripts ignore the variables and packages of the user.
+pub fn placement() -> Placement {
+    Placement { script_args: "-sE".to_owned(), ..Placement::default() }
+}
+
+impl Needs {
+    /// Plans the environment of a program on this machine, and of a tool that starts it.
+    pub fn plan_host_venv(&self, planner: &mut Planner<'_>, tool: Option<&str>) -> Result<PlannedVenv, Error> {
+        let importable =
+            Importable { tool: tool.map(str::to_owned), wanted: Some(self.wanted.clone()), ..Importable::default() };
+        planner.host_venv(&self.constraints, &importable, &placement())
+    }
+}
+
+/// The variables of a program on this machine that imports from these source roots below `sources` and from the packages of
+/// `venv`.
+pub fn host_env(sources: &Path, source_roots: &[RelPath], venv: &Path) -> BTreeMap<String, String> {
+    let roots: Vec<String> =
+        source_roots.iter().map(|root| root.to_path(sources).to_string_lossy().into_owned()).collect();
+    BTreeMap::from([
+        ("VIRTUAL_ENV".to_owned(), venv.to_string_lossy().into_owned()),
+        ("WADERS_SOURCE_ROOTS".to_owned(), roots.join(":")),
+    ])
+}

@@ -1,0 +1,3 @@
+import sys
+
+print("other", sys.argv[1:])

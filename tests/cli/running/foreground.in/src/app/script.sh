@@ -1,0 +1,3 @@
+#!/bin/bash
+echo "script: $*"
+exit "${EXIT:-0}"

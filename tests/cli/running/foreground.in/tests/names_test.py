@@ -1,0 +1,5 @@
+from app.names import NAME
+
+
+def test_name():
+    assert NAME == "first-party"

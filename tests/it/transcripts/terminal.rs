@@ -1,0 +1,94 @@
+//! Programs with the terminal, on a pseudoterminal: what a user types reaches them, interrupts included, and the terminal has its
+//! settings again afterwards.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+
+use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+
+use crate::transcripts::workspace::Workspace;
+
+const REPOSITORY: &str = "foreground";
+
+/// The character that Ctrl-C types.
+const INTERRUPT: &[u8] = b"\x03";
+
+/// A run that has a terminal of its own.
+struct Typing {
+    waders: Child,
+    master: File,
+    slave: OwnedFd,
+    shown: String,
+}
+
+impl Typing {
+    fn start(workspace: &Workspace, args: &[&str]) -> Typing {
+        let size = Winsize { ws_row: 31, ws_col: 97, ws_xpixel: 0, ws_ypixel: 0 };
+        let terminal = openpty(&size, None).unwrap();
+        let stream = || Stdio::from(terminal.slave.try_clone().unwrap());
+        let waders = workspace.waders(REPOSITORY, args);
+        // Starts a session whose terminal is this one: setsid(1).
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").arg(waders.get_program()).args(waders.get_args());
+        command.current_dir(waders.get_current_dir().unwrap());
+        command.envs(waders.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let waders = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
+        Typing { waders, master: File::from(terminal.master), slave: terminal.slave, shown: String::new() }
+    }
+
+    /// Reads until the terminal has shown a text.
+    fn wait_for(&mut self, wanted: &str) {
+        let mut part = [0; 4096];
+        while !self.shown.contains(wanted) {
+            let length = self.master.read(&mut part).unwrap();
+            self.shown += &String::from_utf8_lossy(&part[..length]);
+            let ended = self.waders.try_wait().unwrap();
+            assert!(ended.is_none() || self.shown.contains(wanted), "{ended:?}: {}", self.shown);
+        }
+    }
+
+    fn type_in(&mut self, text: &[u8]) {
+        self.master.write_all(text).unwrap();
+    }
+
+    /// The exit code, after the end of the run.
+    fn end(mut self) -> i32 {
+        // Reads what is shown, so that the run never waits for it.
+        let mut master = self.master.try_clone().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut master, &mut std::io::sink()));
+        let status = self.waders.wait().unwrap();
+        let flags = tcgetattr(&self.slave).unwrap().local_flags;
+        assert!(flags.contains(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG), "{flags:?}");
+        status.code().unwrap()
+    }
+}
+
+#[test]
+fn a_shell_in_a_sandbox_has_a_terminal_of_the_same_size_and_is_interrupted_by_its_user() {
+    let Some(workspace) = Workspace::running() else { return };
+    let mut typing = Typing::start(&workspace, &["shell", "tests/names_test.py"]);
+    typing.wait_for("(sandbox) $ ");
+    typing.type_in(b"stty size\n");
+    typing.wait_for("31 97");
+    typing.type_in(b"trap 'echo trap''ped' INT; echo rea''dy; sleep 1000\n");
+    typing.wait_for("ready");
+    typing.type_in(INTERRUPT);
+    typing.wait_for("trapped");
+    typing.type_in(b"exit 5\n");
+    assert_eq!(typing.end(), 5);
+}
+
+#[test]
+fn an_interrupt_is_for_the_program() {
+    let Some(workspace) = Workspace::running() else { return };
+    for args in [&["run", "src/app/waits.py"][..], &["run", "--sandbox", "src/app/waits.py"]] {
+        let mut typing = Typing::start(&workspace, args);
+        typing.wait_for("waiting");
+        typing.type_in(INTERRUPT);
+        typing.wait_for("KeyboardInterrupt");
+        assert_eq!(typing.end(), 130, "{args:?}");
+    }
+}
