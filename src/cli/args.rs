@@ -125,7 +125,7 @@ pub const HELP_LISTS: [&str; 8] =
     ["goals", "targets", "subsystems", "tools", "symbols", "api-types", "global", "backends"];
 
 /// Goals whose arguments are arbitrary words rather than specs.
-const WORD_GOALS: [&str; 2] = ["completions", "complete"];
+const WORD_GOALS: [&str; 3] = ["completions", "complete", "lockfile-merge"];
 
 /// The short flags for help.
 const HELP_FLAGS: [&str; 2] = ["-h", "-V"];

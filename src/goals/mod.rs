@@ -9,9 +9,11 @@ mod dependents;
 mod error;
 mod filedeps;
 mod fmt;
+mod generate_lockfiles;
 mod graph;
 mod lint;
 mod list;
+mod lockfile_merge;
 mod output;
 mod paths;
 mod peek;
@@ -40,9 +42,11 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("filter", list::filter),
     ("fix", fmt::fix),
     ("fmt", fmt::fmt),
+    ("generate-lockfiles", generate_lockfiles::run),
     ("graph", graph::run),
     ("lint", lint::run),
     ("list", list::run),
+    ("lockfile-merge", lockfile_merge::run),
     ("paths", paths::run),
     ("peek", peek::run),
     ("py-constraints", py_constraints::run),

@@ -6,7 +6,7 @@ pub mod check;
 mod error;
 pub mod images;
 mod interpreters;
-mod locks;
+pub mod locks;
 mod packages;
 mod planner;
 pub mod test;

@@ -116,6 +116,9 @@ fn parse_goals(config: &Config) {
     GraphSettings::parse(config);
     TailorSettings::parse(config);
     UpdateBuildFilesSettings::parse(config);
+    GenerateLockfilesSettings::parse(config);
+    LockfileSettings::parse(config);
+    ResolveSettings::parse(config, "python-default");
     TestSettings::parse(config);
 }
 

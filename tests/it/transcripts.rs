@@ -6,6 +6,7 @@ mod caching;
 mod closed_pipes;
 mod edits;
 mod interruption;
+mod locking;
 mod other_users;
 mod trace_reuse;
 mod wheels;

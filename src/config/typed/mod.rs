@@ -4,6 +4,7 @@
 mod calls;
 mod changed;
 mod global;
+mod locks;
 mod machine;
 mod python;
 mod queries;
@@ -16,6 +17,7 @@ mod tool;
 pub use calls::{CheckSettings, FixSettings, LintSettings, RegexLintSettings, ToolGoalSettings};
 pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice};
 pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
+pub use locks::{GenerateLockfilesSettings, LockfileSettings};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use python::{
     DockerSettings, InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings,
