@@ -6,6 +6,8 @@ mod pex;
 mod pylock;
 mod requirements_txt;
 pub mod spelling;
+#[cfg(test)]
+mod tests;
 mod uv;
 
 use crate::packaging::Environment;
@@ -33,6 +35,8 @@ pub struct NewLock<'a> {
     pub root: (&'a str, &'a str),
     /// Whether the metadata is in a file of its own.
     pub has_sidecar: bool,
+    /// The packages whose files are listed again although their version did not change; `None` for all of them.
+    pub upgraded: Option<&'a [String]>,
 }
 
 /// The text of the lockfile.

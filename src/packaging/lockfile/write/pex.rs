@@ -25,6 +25,13 @@ const FIELDS: &str = r#"{
 /// The entries of a lockfile by normalized name and version.
 type Entries = BTreeMap<(String, String), Value>;
 
+/// The entries of the file that is replaced.
+struct OldEntries {
+    by_version: Entries,
+    /// Whether the files of a version are kept: it was locked for the same interpreters and with the same settings.
+    keeps_files: bool,
+}
+
 pub(super) fn text(new: &NewLock<'_>) -> String {
     let documents: Vec<Map<String, Value>> = new.old.map(documents).unwrap_or_default();
     let json = pretty(&document(new, &documents)) + "\n";
@@ -47,7 +54,13 @@ fn document(new: &NewLock<'_>, documents: &[Map<String, Value>]) -> Value {
     let generated = new.generated;
     let template = || serde_json::from_str(FIELDS).expect("the fields are valid JSON");
     let mut fields: Map<String, Value> = documents.first().cloned().unwrap_or_else(template);
-    let entries = entries(documents);
+    let requires_python = requires_python(new, fields.get("requires_python"));
+    let entries = OldEntries {
+        keeps_files: fields.get("style").is_some_and(|style| style == "universal")
+            && fields.get("requires_python") == Some(&requires_python)
+            && has_same_binaries(new, &fields),
+        by_version: entries(documents),
+    };
     let packages = new.resolution.lock.packages.iter();
     let mut locked: Vec<(&Package, Value)> = packages
         .map(|package| (package, entry(new, package, &entries)))
@@ -63,11 +76,11 @@ fn document(new: &NewLock<'_>, documents: &[Map<String, Value>]) -> Value {
     fields.insert("locked_resolves".to_owned(), json!([resolve]));
     fields.insert("requirements".to_owned(), json!(generated.requirements));
     fields.insert("constraints".to_owned(), json!(generated.constraints));
-    fields.insert("requires_python".to_owned(), requires_python(new, fields.get("requires_python")));
-    let is_all = |names: &[String]| names.iter().any(|name| name == ":all:");
+    fields.insert("requires_python".to_owned(), requires_python);
+    fields.insert("style".to_owned(), json!("universal"));
+    fields.insert("target_systems".to_owned(), json!(["linux", "mac"]));
     fields.insert("allow_builds".to_owned(), json!(!is_all(&generated.only_binary)));
     fields.insert("allow_wheels".to_owned(), json!(!is_all(&generated.no_binary)));
-    let named = |names: &[String]| names.iter().filter(|name| !name.starts_with(':')).cloned().collect::<Vec<_>>();
     let later = [
         ("excluded", generated.excludes.clone()),
         ("overridden", generated.overrides.clone()),
@@ -92,6 +105,25 @@ fn document(new: &NewLock<'_>, documents: &[Map<String, Value>]) -> Value {
     Value::Object(fields)
 }
 
+fn is_all(names: &[String]) -> bool {
+    names.iter().any(|name| name == ":all:")
+}
+
+fn named(names: &[String]) -> Vec<String> {
+    names.iter().filter(|name| !name.starts_with(':')).cloned().collect()
+}
+
+/// Whether the old file was written with the same settings for wheels and source distributions.
+fn has_same_binaries(new: &NewLock<'_>, fields: &Map<String, Value>) -> bool {
+    let (wheels, builds) = (&new.generated.only_binary, &new.generated.no_binary);
+    let is_list = |name: &str, names: &[String]| {
+        fields.get(name).map_or(named(names).is_empty(), |old| *old == json!(named(names)))
+    };
+    let is_flag = |name: &str, flag: bool| fields.get(name).is_none_or(|old| *old == json!(flag));
+    let same_lists = is_list("only_wheels", wheels) && is_list("only_builds", builds);
+    same_lists && is_flag("allow_builds", !is_all(wheels)) && is_flag("allow_wheels", !is_all(builds))
+}
+
 fn has_artifacts(entry: &Value) -> bool {
     entry["artifacts"].as_array().is_some_and(|artifacts| !artifacts.is_empty())
 }
@@ -106,15 +138,18 @@ fn entries(documents: &[Map<String, Value>]) -> Entries {
     named.collect()
 }
 
-/// The entry of a package: the old one if it has the same files.
-fn entry(new: &NewLock<'_>, package: &Package, old: &Entries) -> Value {
-    let old = old.get(&(package.name.to_string(), package.version.to_string()));
+/// The entry of a package: the old one if its files are the same or are kept.
+fn entry(new: &NewLock<'_>, package: &Package, entries: &OldEntries) -> Value {
+    let is_upgraded =
+        new.upgraded.is_none_or(|names| names.iter().any(|name| name.parse() == Ok(package.name.clone())));
+    let keeps_files = entries.keeps_files && !is_upgraded;
+    let old = entries.by_version.get(&(package.name.to_string(), package.version.to_string()));
     let artifacts = artifacts(new, package);
     let hashes = |artifacts: &Value| -> BTreeSet<String> {
         let hashes = artifacts.as_array().into_iter().flatten().filter_map(|artifact| artifact.get("hash")?.as_str());
         hashes.map(str::to_owned).collect()
     };
-    if let Some(old) = old.filter(|old| hashes(&old["artifacts"]) == hashes(&artifacts)) {
+    if let Some(old) = old.filter(|old| keeps_files || hashes(&old["artifacts"]) == hashes(&artifacts)) {
         return old.clone();
     }
     let published = new.resolution.metadata.get(&(package.name.clone(), package.version.clone()));
