@@ -22,6 +22,8 @@ pub enum Topic {
     Unmatched,
     /// Code that the built-in evaluator does not support; real Python may evaluate it without error.
     NeedsPython,
+    /// A resolve whose lockfile does not exist.
+    NoLockfile,
 }
 
 /// An error, warning or note about a position in a file.

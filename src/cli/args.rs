@@ -139,7 +139,7 @@ const PASSING_GOAL: &str = "py";
 const FIRST_GOALS: [&str; 2] = [PASSING_GOAL, "shell"];
 
 /// Goals whose arguments are arbitrary words rather than specs.
-const WORD_GOALS: [&str; 2] = ["completions", "complete"];
+const WORD_GOALS: [&str; 3] = ["completions", "complete", "lockfile-merge"];
 
 /// The short flags for help.
 const HELP_FLAGS: [&str; 2] = ["-h", "-V"];

@@ -63,6 +63,9 @@ pub enum Error {
     /// `paths` without one of its ends.
     #[error("`paths` needs `--{0}`")]
     NoEnd(&'static str),
+    /// `lockfile-merge` without the arguments that git gives to a merge driver.
+    #[error("`lockfile-merge` needs four arguments: the common ancestor, both versions, and the path of the lockfile")]
+    MergeArguments,
     /// An unknown formatter of BUILD files.
     #[error("`{0}` cannot format BUILD files")]
     NoBuildFormatter(String),
@@ -167,6 +170,9 @@ impl Error {
             Error::NeedsBackend { .. } => "add it to `backend_packages` in the section `[GLOBAL]` of `pants.toml`",
             Error::SummaryOfAll => "remove the specs or the flag",
             Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",
+            Error::MergeArguments => {
+                "git calls it: `git config merge.waders-lock.driver 'waders lockfile-merge %O %A %B %P'`"
+            }
             Error::NoBuildFormatter(_) => {
                 "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
             }

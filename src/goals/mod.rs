@@ -10,9 +10,11 @@ mod error;
 mod export;
 mod filedeps;
 mod fmt;
+mod generate_lockfiles;
 mod graph;
 mod lint;
 mod list;
+mod lockfile_merge;
 mod output;
 mod package;
 mod paths;
@@ -47,9 +49,11 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("filter", list::filter),
     ("fix", fmt::fix),
     ("fmt", fmt::fmt),
+    ("generate-lockfiles", generate_lockfiles::run),
     ("graph", graph::run),
     ("lint", lint::run),
     ("list", list::run),
+    ("lockfile-merge", lockfile_merge::run),
     ("package", package::run),
     ("paths", paths::run),
     ("peek", peek::run),

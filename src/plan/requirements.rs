@@ -35,6 +35,9 @@ pub enum Error {
         /// Why it is invalid.
         source: requirement::Error,
     },
+    /// An invalid interpreter constraint.
+    #[error(transparent)]
+    Constraint(requirement::Error),
     /// An option of a tool contains an invalid requirement.
     #[error("invalid requirement in {option}")]
     ToolRequirement {
@@ -344,7 +347,7 @@ pub fn select_tool_packages(
 
 /// The requirements in `[tool].version` and `[tool].extra_requirements`, options of Pants up to 2.17. Without a version, any
 /// version of the tool is accepted. A version without a name, as some tools have it, is an exact version.
-fn version_requirements(tool: &Tool, settings: &ToolSettings) -> Result<Vec<Requirement>, Error> {
+pub fn version_requirements(tool: &Tool, settings: &ToolSettings) -> Result<Vec<Requirement>, Error> {
     let parse = |option: &str, text: &str| {
         let fail = |source| Error::ToolRequirement { option: format!("`[{}] {option}`", tool.scope), source };
         requirement::parse(text).map_err(fail)

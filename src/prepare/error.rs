@@ -65,15 +65,17 @@ pub enum Error {
         kind: &'static str,
     },
     /// The constraints file cannot be read.
-    #[error("cannot read `{}`, which `requirement_constraints` in the section `[python]` names", path.display())]
+    #[error("cannot read `{}`, which `{named_by}` in the section `[python]` names", path.display())]
     Constraints {
         /// The file, absolute.
-        path: std::path::PathBuf,
+        path: PathBuf,
+        /// The option.
+        named_by: &'static str,
         /// The reason.
         source: std::io::Error,
     },
     /// uv failed.
-    #[error("cannot pin the requirements of {owner}: {exit}\n{stderr}")]
+    #[error("cannot resolve the requirements of {owner}: {exit}\n{}", stderr.trim_end())]
     NotPinned {
         /// Whose requirements they are, in words.
         owner: String,
@@ -81,6 +83,53 @@ pub enum Error {
         exit: Exit,
         /// What uv wrote.
         stderr: String,
+        /// The kind of error: uv could not reach an index, or there is no solution.
+        kind: ErrorKind,
+    },
+    /// `generate-lockfiles --resolve` with an unknown name.
+    #[error("unknown resolve `{name}`")]
+    UnknownLock {
+        /// The name.
+        name: String,
+        /// The names that are known.
+        known: Vec<String>,
+    },
+    /// `generate-lockfiles --resolve` with the name of a tool without a lockfile in the repository.
+    #[error("the packages of `{scope}` are locked in Waders, not in this repository")]
+    BuiltInTool {
+        /// The scope of the tool.
+        scope: String,
+    },
+    /// A lockfile without requirements.
+    #[error("the resolve `{name}` has no requirements")]
+    NoRequirements {
+        /// The name of the resolve.
+        name: String,
+    },
+    /// `generate-lockfiles --frozen`.
+    #[error("`generate-lockfiles` changes lockfiles, which `--frozen` forbids")]
+    FrozenLocks,
+    /// An entry of `resolves_to_excludes` that excludes some versions.
+    #[error("`{requirement}` in `resolves_to_excludes` excludes some versions of a package, which is not supported")]
+    UnsupportedExclude {
+        /// The entry.
+        requirement: String,
+    },
+    /// `lockfile-merge` for a file that is not a lockfile.
+    #[error("`{path}` is not the lockfile of a resolve")]
+    NotALockfile {
+        /// The path, as git names it.
+        path: String,
+        /// The paths of lockfiles.
+        known: Vec<String>,
+    },
+    /// `lockfile-merge` and a version of the file that cannot be read.
+    #[error("cannot read `{}`, a version of the lockfile to merge", path.display())]
+    MergeInput {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
     },
     /// No interpreter of this machine can run packages outside sandboxes.
     #[error(
@@ -314,7 +363,11 @@ impl Error {
             Error::Session(error) => error.kind(),
             Error::Shared(error) => error.kind(),
             Error::Requirements(error) => error.kind(),
-            Error::FrozenRequirements { .. } | Error::DamagedLock { .. } | Error::StaleLock { .. } => ErrorKind::Lock,
+            Error::FrozenRequirements { .. }
+            | Error::DamagedLock { .. }
+            | Error::StaleLock { .. }
+            | Error::FrozenLocks => ErrorKind::Lock,
+            Error::NotPinned { kind, .. } => *kind,
             Error::Index(error) => error.kind(),
             Error::Failed(failure) => failure.kind,
             _ => ErrorKind::Mistake,
@@ -337,6 +390,22 @@ impl Error {
             Error::FrozenRequirements { .. } => {
                 "run the same command once without `--frozen` and `CI`, then commit that file"
             }
+            Error::NotPinned { kind: ErrorKind::Unavailable, .. } => crate::net::INDEX_HINT,
+            Error::UnknownLock { known, .. } => return Some(format!("known resolves: {}", known.join(", "))),
+            Error::BuiltInTool { scope } => {
+                return Some(format!(
+                    "to use other versions, add a resolve to `[python.resolves]` and name it in `install_from_resolve` of the \
+                     section `[{scope}]`"
+                ));
+            }
+            Error::NoRequirements { name } => {
+                return Some(format!(
+                    "add a `python_requirement` target with `resolve=\"{name}\"`, or remove the resolve from `[python.resolves]`"
+                ));
+            }
+            Error::FrozenLocks => "run the goal without `--frozen`",
+            Error::UnsupportedExclude { .. } => "exclude the whole package by its name, or constrain its version",
+            Error::NotALockfile { known, .. } => return Some(format!("lockfiles: {}", known.join(", "))),
             Error::DamagedLock { .. } => {
                 "restore that file from version control, or delete it to pin the requirements again"
             }

@@ -8,7 +8,7 @@ pub mod export;
 pub mod host_venv;
 pub mod images;
 mod interpreters;
-mod locks;
+pub mod locks;
 pub mod package;
 mod packages;
 mod planner;

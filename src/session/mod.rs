@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::RelPath;
-use crate::build_file::{Diagnostic, Severity};
+use crate::build_file::{Diagnostic, Severity, Topic};
 use crate::config::typed::{BrokenFiles, ReadingSettings, SourceSettings};
 use crate::config::{Config, Environment};
 use crate::inference::{self, Dependencies, Extent, SourceRoots};
@@ -104,7 +104,9 @@ impl Session {
         let ahead = graph.clone();
         rayon::spawn(move || ahead.build_indexes());
         self.repository.load_errors = loaded.errors;
-        loaded.diagnostics.iter().for_each(|diagnostic| self.ui.report_diagnostic(diagnostic));
+        let is_expected = |found: &&Diagnostic| self.repository.creates_lockfiles && found.topic == Topic::NoLockfile;
+        let unexpected = loaded.diagnostics.iter().filter(|found| !is_expected(found));
+        unexpected.for_each(|diagnostic| self.ui.report_diagnostic(diagnostic));
         self.repository.has_errors |= loaded.diagnostics.iter().any(Diagnostic::is_error);
         let stops = ReadingSettings::parse(self.config()).broken_files == BrokenFiles::Stop;
         if stops && !self.repository.load_errors.is_empty() {

@@ -18,6 +18,8 @@ pub struct Repository {
     pub(super) load_errors: Vec<LoadError>,
     /// An error in the repository was reported; the run goes on, but its exit code is not 0.
     pub has_errors: bool,
+    /// Whether the goal creates lockfiles, so that missing ones are nothing to report.
+    pub creates_lockfiles: bool,
 }
 
 impl Repository {

@@ -1,11 +1,12 @@
 //! The pinned system tree and interpreters of a run, installed as the settings require and recorded in `waders.lock`.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use uv_pep440::Version;
 
-use crate::base::{Digest, ErrorKind};
+use crate::base::{Digest, ErrorKind, replace_file};
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, PythonSettings, SystemSettings};
 use crate::plan::interpreter::{self, Interpreter};
@@ -96,6 +97,24 @@ fn save(session: &Session, lock: &Lock, path: &Path) -> Result<(), Error> {
         session.ui.note(&format!("wrote `{LOCK}`"), Some(advice));
     }
     Ok(())
+}
+
+/// Locks the toolchains for these lists of interpreter constraints again, in the versions that are current now. Records for other
+/// constraints are dropped; the next step that needs one locks it again. Returns whether the lockfile changed. If a toolchain
+/// is not available, the lockfile stays as it was.
+pub fn refresh(session: &mut Session, constraints: &BTreeSet<Vec<String>>) -> Result<bool, Error> {
+    let path = session.build_root().join(LOCK);
+    let tracker = session.context.tracker.clone();
+    let old = tracker.read(&path).ok();
+    if old.is_some() {
+        std::fs::remove_file(&path).map_err(|source| Error::Output { path: path.clone(), source })?;
+    }
+    let locked = constraints.iter().try_for_each(|constraints| ensure(session, constraints).map(drop));
+    if let (Err(_), Some(old)) = (&locked, &old) {
+        replace_file(&path, old).map_err(|source| Error::Output { path: path.clone(), source })?;
+    }
+    locked?;
+    Ok(tracker.read(&path).ok() != old)
 }
 
 /// Provides a toolchain and reports what the user should know about it.

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::base::RelPath;
 use crate::base::text::Place;
 use crate::build_file::interpret::EvaluationRequest;
-use crate::build_file::{BuildFile, Diagnostic, TargetDecl, Value};
+use crate::build_file::{BuildFile, Diagnostic, TargetDecl, Topic, Value};
 use crate::config::Config;
 use crate::config::typed::UnknownNames;
 use crate::targets::build_files;
@@ -281,6 +281,7 @@ fn lockfile_targets(context: &GenerateContext, diagnostics: &mut Vec<Diagnostic>
         if !exists {
             let message = format!("the resolve `{resolve}` has no lockfile: `{lockfile}` does not exist");
             let warning = Diagnostic::warning(&RelPath::root(), START, message);
+            let warning = Diagnostic { topic: Topic::NoLockfile, ..warning };
             diagnostics.push(warning.hint(format!("create it: `generate-lockfiles --resolve={resolve}`")));
         }
         // A BUILD file that does not exist; Pants prints this name.

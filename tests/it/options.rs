@@ -121,6 +121,9 @@ fn parse_goals(config: &Config) {
     GraphSettings::parse(config);
     TailorSettings::parse(config);
     UpdateBuildFilesSettings::parse(config);
+    GenerateLockfilesSettings::parse(config);
+    LockfileSettings::parse(config);
+    ResolveSettings::parse(config, "python-default");
     TestSettings::parse(config);
     PackageSettings::parse(config);
     SetupPySettings::parse(config);

@@ -8,6 +8,7 @@ mod distributions;
 mod edits;
 mod exporting;
 mod interruption;
+mod locking;
 mod other_users;
 mod programs;
 mod terminal;

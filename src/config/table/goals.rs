@@ -79,7 +79,14 @@ pub(super) const SCOPES: &[Scope] = &[
             on("diff", "Show the differences between the old and the new lockfile."),
             off("diff_include_unchanged", "Include unchanged packages in the differences."),
             off("sync", "Keep the locked versions as far as the requirements permit."),
+            off("upgrade", "Lock the newest versions of all packages instead of keeping the locked ones."),
+            texts("upgrade_package", "Lock the newest versions of these packages."),
         ],
+    ),
+    goal(
+        "lockfile-merge",
+        "Merge two versions of a lockfile: a merge driver for git, `lockfile-merge %O %A %B %P`.",
+        &[],
     ),
     goal("tailor", "Add missing targets to BUILD files.", TAILOR),
     goal(

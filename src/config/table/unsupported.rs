@@ -77,7 +77,6 @@ const UNSUPPORTED: &[Rule] = &[
     ),
     rule("python", &["tailor_test_targets"], "use `tailor_source_targets`"),
     section("python-native-code", "source distributions are built without additional flags"),
-    rule("python-repos", &["path_mappings"], "lockfiles with paths of local files are not supported yet"),
     rule(
         "shell",
         &["executable_search_paths", "dependency_inference", "tailor", "tailor_*"],
@@ -94,7 +93,7 @@ const UNSUPPORTED: &[Rule] = &[
 const NO_PACKAGE: &str = "the goal `package` is not implemented yet";
 const OWN_PEX: &str = "Waders runs its own pinned Pex, as a step in the sandbox";
 const NO_RESTART: &str = "programs are not restarted; `--loop` repeats the whole command";
-const NO_LOCKFILES: &str = "the goal `generate-lockfiles` is not implemented yet, and lockfiles are used as they are";
+const OWN_RESOLVER: &str = "lockfiles are resolved by uv, for Linux and macOS, from the configured indexes";
 const NO_GOAL: &str = "this goal is not implemented yet";
 const NO_TOOL: &str = "Waders does not run this tool yet";
 const NO_CODEGEN: &str = "Waders does not generate code yet";
@@ -116,7 +115,11 @@ const INERT: &[Rule] = &[
     section("publish", NO_GOAL),
     rule("run", &["restartable"], NO_RESTART),
     rule("repl", &["restartable"], NO_RESTART),
-    section("generate-lockfiles", NO_LOCKFILES),
+    rule(
+        "generate-lockfiles",
+        &["sync"],
+        "locked versions are always kept as far as the requirements permit; `upgrade` replaces them",
+    ),
     section("experimental-deploy", NO_GOAL),
     section("python-dump-source-analysis", NO_GOAL),
     rule("GLOBAL", &["pantsd*", "concurrent", "watch_filesystem"], NO_DAEMON),
@@ -199,20 +202,12 @@ const INERT: &[Rule] = &[
             "lockfile_generator",
             "pip_version",
             "resolve_all_constraints",
-            "resolver*",
-            "resolves_generate_lockfiles",
+            "resolver_jobs",
             "resolves_to_complete_platforms",
-            "resolves_to_constraints_file",
-            "resolves_to_excludes",
             "resolves_to_lock_style",
-            "resolves_to_no_binary",
-            "resolves_to_only_binary",
-            "resolves_to_overrides",
             "resolves_to_sources",
-            "resolves_to_uploaded_prior_to",
-            "separate_lockfile_metadata_file",
         ],
-        NO_LOCKFILES,
+        OWN_RESOLVER,
     ),
     rule("python", &["macos_big_sur_compatibility"], LINUX_ONLY),
     rule("python", &["warn_on_python2_usage"], "Python 2 is not supported"),

@@ -5,6 +5,7 @@ mod calls;
 mod changed;
 mod export;
 mod global;
+mod locks;
 mod machine;
 mod package;
 mod programs;
@@ -20,6 +21,7 @@ pub use calls::{CheckSettings, FixSettings, LintSettings, RegexLintSettings, Too
 pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice};
 pub use export::{ExportSettings, ResolveFormat};
 pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
+pub use locks::{GenerateLockfilesSettings, LockfileSettings};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use package::{PackageSettings, PexSettings, SetupPySettings, VersionScheme};
 pub use programs::{PySettings, ReplSettings, RunSettings, ShellSettings};

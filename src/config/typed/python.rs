@@ -68,6 +68,8 @@ pub struct ResolveSettings {
     pub excludes: Vec<String>,
     /// Requirements that replace others.
     pub overrides: Vec<String>,
+    /// The time before which files must have been uploaded.
+    pub uploaded_prior_to: Option<String>,
 }
 
 impl ResolveSettings {
@@ -85,13 +87,14 @@ impl ResolveSettings {
             texts.sort();
             texts
         };
-        let file = value("resolves_to_constraints_file");
+        let text = |option: &str| value(option).and_then(|value| value.as_str().map(str::to_owned));
         ResolveSettings {
-            constraints_file: file.and_then(|path| path.as_str().map(str::to_owned)),
+            constraints_file: text("resolves_to_constraints_file"),
             only_binary: list("resolves_to_only_binary"),
             no_binary: list("resolves_to_no_binary"),
             excludes: list("resolves_to_excludes"),
             overrides: list("resolves_to_overrides"),
+            uploaded_prior_to: text("resolves_to_uploaded_prior_to"),
         }
     }
 }

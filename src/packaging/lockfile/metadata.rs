@@ -9,8 +9,8 @@ use super::{Error, File, Problem};
 use crate::packaging::requirement::{self, Requirement, canonical, is_superset, parse_constraint};
 use uv_pep440::VersionSpecifiers;
 
-const BEGIN: &str = "--- BEGIN PANTS LOCKFILE METADATA: DO NOT EDIT OR REMOVE ---";
-const END: &str = "--- END PANTS LOCKFILE METADATA ---";
+pub(super) const BEGIN: &str = "--- BEGIN PANTS LOCKFILE METADATA: DO NOT EDIT OR REMOVE ---";
+pub(super) const END: &str = "--- END PANTS LOCKFILE METADATA ---";
 
 /// Pants' lockfile metadata: the inputs that the lockfile was generated from. The fields are named as in the file.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,11 +1,15 @@
 //! Reads lockfiles of all supported formats into one data structure. The packages of a step are selected in `resolve`;
-//! nothing is downloaded here.
+//! nothing is downloaded here. How lockfiles are written is in `write`.
 
+pub mod diff;
 pub mod metadata;
 mod pex;
+pub mod pins;
 mod pylock;
 mod requirements_txt;
+pub mod resolution;
 mod uv;
+pub mod write;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -184,33 +188,34 @@ pub fn parse(label: &str, text: &str, sidecar: Option<&str>) -> Result<Lock, Err
     file.refuse_conflict_markers()?;
     let mut lock = match detect_format(text) {
         Format::Pex => pex::read(&file)?,
-        Format::Uv => uv::read(&file, true)?,
+        Format::Uv => uv::read(&file)?,
         Format::Pylock => pylock::read(&file)?,
         Format::Requirements => requirements_txt::read(&file)?,
     };
     lock.metadata = match sidecar {
         Some(sidecar) => Some(metadata::read_sidecar(&File { label: &format!("{label}.metadata"), text: sidecar })?),
-        None => metadata::read_header(&file)?,
+        None => lock.metadata.or(metadata::read_header(&file)?),
     };
     Ok(lock)
 }
 
-/// Adds the dependencies in `uv_lock`, the text of uv's lockfile, to hash-pinned requirements of the same packages. Each
-/// dependency becomes a comment below the entry of its dependent. `label` is the name for errors.
-pub fn add_dependencies(label: &str, requirements: &str, uv_lock: &str) -> Result<String, Error> {
-    let edges = uv::read(&File { label: "uv.lock", text: uv_lock }, false)?;
-    requirements_txt::add_dependencies(&File { label, text: requirements }, &edges)
-}
-
-enum Format {
+/// The format of a lockfile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The JSON of PEX, with or without a header of Pants.
     Pex,
+    /// `uv.lock`.
     Uv,
+    /// `pylock.toml` (PEP 751).
     Pylock,
+    /// Requirements with hashes, as pip reads them.
     Requirements,
 }
 
-fn detect_format(text: &str) -> Format {
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+/// The format of a lockfile, which may contain conflict markers.
+pub fn detect_format(text: &str) -> Format {
+    let is_content = |line: &&str| !line.is_empty() && !line.starts_with("//") && !is_conflict_marker(line);
+    let lines = || text.lines().map(str::trim).filter(is_content);
     if lines().next().is_some_and(|line| line.starts_with('{')) {
         return Format::Pex;
     }
@@ -225,6 +230,13 @@ fn detect_format(text: &str) -> Format {
         }
     }
     Format::Requirements
+}
+
+/// The beginnings of the lines that git adds to a file with conflicts.
+const CONFLICT_MARKERS: [&str; 3] = ["<<<<<<< ", ">>>>>>> ", "||||||| "];
+
+fn is_conflict_marker(line: &str) -> bool {
+    line == "=======" || CONFLICT_MARKERS.iter().any(|marker| line.starts_with(marker))
 }
 
 /// The text of a lockfile that is being read. Creates errors with locations.
@@ -253,7 +265,7 @@ impl File<'_> {
     fn refuse_conflict_markers(&self) -> Result<(), Error> {
         let mut offset = 0;
         for line in self.text.split_inclusive('\n') {
-            let marker = ["<<<<<<< ", ">>>>>>> ", "||||||| "].into_iter().find(|marker| line.starts_with(marker));
+            let marker = CONFLICT_MARKERS.into_iter().find(|marker| line.starts_with(marker));
             if let Some(marker) = marker {
                 return Err(self.error_at(offset, Problem::Conflict(marker.trim_end().to_owned())));
             }
@@ -283,6 +295,12 @@ fn file_name_of(url: &str) -> Option<String> {
         }
     }
     String::from_utf8(bytes).ok().filter(|name| !name.is_empty() && !name.contains('/'))
+}
+
+/// The URL unless it contains the name of a directory, as in `file://${WHEELS}/a.whl`: then the file is found by its name in the
+/// directories of the settings.
+fn usable_url(url: &str) -> Option<String> {
+    (!url.contains("${")).then(|| url.to_owned())
 }
 
 /// The digits of a hash with or without the prefix `sha256:`, in lower case.

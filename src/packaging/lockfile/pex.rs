@@ -5,7 +5,7 @@ use uv_normalize::PackageName;
 use uv_pep440::VersionSpecifiers;
 use uv_pep508::MarkerTree;
 
-use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
+use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of, usable_url};
 use crate::packaging::requirement::{self, parse_constraint};
 
 const FORMAT: &str = "PEX lockfile";
@@ -118,7 +118,7 @@ fn artifacts(locked: &LockedRequirement) -> Result<(Vec<Artifact>, Option<String
         let sha256 = sha256.ok_or_else(|| Problem::NoHash { package: locked.project_name.clone() })?;
         match file_name_of(url) {
             Some(name) => {
-                artifacts.push(Artifact { file_name: Some(name), url: Some(url.clone()), sha256, size_bytes: None })
+                artifacts.push(Artifact { file_name: Some(name), url: usable_url(url), sha256, size_bytes: None })
             }
             None => unavailable = Some(format!("the URL `{url}` contains no file name")),
         }

@@ -7,7 +7,7 @@ use uv_normalize::PackageName;
 use uv_pep440::{Version, VersionSpecifiers};
 use uv_pep508::MarkerTree;
 
-use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
+use super::{Artifact, Error, File, Lock, Metadata, Package, Problem, file_name_of, sha256_of, usable_url};
 use crate::packaging::requirement;
 
 const FORMAT: &str = "pylock.toml lockfile";
@@ -19,6 +19,35 @@ struct Document {
     requires_python: Option<String>,
     #[serde(default)]
     packages: Vec<Locked>,
+    #[serde(default)]
+    tool: FileTools,
+}
+
+/// The table `[tool]` of the file.
+#[derive(Default, Deserialize)]
+struct FileTools {
+    #[serde(default)]
+    waders: FileExtras,
+}
+
+/// What Waders adds to a file.
+#[derive(Default, Deserialize)]
+struct FileExtras {
+    metadata: Option<Metadata>,
+}
+
+/// The table `[packages.tool]` of a package.
+#[derive(Default, Deserialize)]
+struct PackageTools {
+    #[serde(default)]
+    waders: PackageExtras,
+}
+
+/// What Waders adds to a package.
+#[derive(Default, Deserialize)]
+struct PackageExtras {
+    /// Its dependencies, with markers for this lockfile.
+    requires: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +63,8 @@ struct Locked {
     sdist: Option<Distribution>,
     #[serde(default)]
     wheels: Vec<Distribution>,
+    #[serde(default)]
+    tool: PackageTools,
 }
 
 #[derive(Deserialize)]
@@ -52,20 +83,21 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
         let what = format!("version {} of pylock.toml", document.lock_version);
         return Err(file.error_near("lock-version", Problem::Unsupported(what)));
     }
-    let packages = document.packages.iter().map(|locked| package(file, locked)).collect::<Result<_, _>>()?;
+    let packages = document.packages.iter().map(|locked| package(file, locked)).collect::<Result<Vec<_>, _>>()?;
     let requires_python = document
         .requires_python
         .as_deref()
         .map(|text| requirement::parse_constraint(text).map_err(|error| file.error_near(text, error.into())));
     Ok(Lock {
         label: file.label.to_owned(),
-        packages,
         roots: Vec::new(),
         requires_python: requires_python.transpose()?.into_iter().collect(),
-        // `dependencies` is informational and may be missing: the markers alone determine what is installed.
-        has_edges: false,
+        // `dependencies` is informational and may be missing: without the table of Waders, the markers alone determine what is
+        // installed.
+        has_edges: !packages.is_empty() && document.packages.iter().all(|locked| locked.tool.waders.requires.is_some()),
+        packages,
         excluded: BTreeSet::new(),
-        metadata: None,
+        metadata: document.tool.waders.metadata,
     })
 }
 
@@ -83,12 +115,14 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
     };
     let marker = locked.marker.as_deref().map(str::parse::<MarkerTree>).transpose();
     let requires_python = locked.requires_python.as_deref().map(str::parse::<VersionSpecifiers>).transpose();
+    let requires = locked.tool.waders.requires.iter().flatten();
+    let requires = requires.map(|text| requirement::parse(text).map_err(|error| near(error.into())));
     let distributions = locked.wheels.iter().chain(&locked.sdist).chain(&locked.archive);
     let artifacts = distributions.map(|distribution| artifact(&locked.name, distribution).map_err(near));
     Ok(Package {
         name: PackageName::from_owned(locked.name.clone()).map_err(|error| malformed(error.to_string()))?,
         version,
-        requires: Vec::new(),
+        requires: requires.collect::<Result<_, _>>()?,
         requires_python: requires_python
             .map_err(|_| malformed("`requires-python` contains invalid version specifiers".to_owned()))?,
         marker: marker
@@ -105,7 +139,7 @@ fn artifact(package: &str, distribution: &Distribution) -> Result<Artifact, Prob
     let location = distribution.url.as_deref().or(distribution.path.as_deref()).unwrap_or_default();
     Ok(Artifact {
         file_name: distribution.name.clone().or_else(|| file_name_of(location)),
-        url: distribution.url.clone(),
+        url: distribution.url.as_deref().and_then(usable_url),
         sha256: sha256.ok_or_else(|| Problem::NoHash { package: package.to_owned() })?,
         size_bytes: distribution.size,
     })
@@ -114,6 +148,22 @@ fn artifact(package: &str, distribution: &Distribution) -> Result<Artifact, Prob
 #[cfg(test)]
 mod tests {
     use super::super::parse;
+
+    #[test]
+    fn the_dependencies_of_packages_are_used_if_all_packages_have_them() {
+        let entry = |name: &str, extras: &str| format!("[[packages]]\nname = \"{name}\"\nversion = \"1\"\n{extras}");
+        let lock = |entries: &[String]| {
+            let metadata = "[tool.waders.metadata]\nversion = 3\ngenerated_with_requirements = [\"a\"]\n";
+            let text = format!("lock-version = \"1.0\"\n{}{metadata}", entries.concat());
+            parse("pylock.toml", &text, None).expect("readable")
+        };
+        let extras = "[packages.tool.waders]\nrequires = [\"b ; extra == 'x'\"]\n";
+        let read = lock(&[entry("a", extras), entry("b", "[packages.tool.waders]\nrequires = []\n")]);
+        assert!(read.has_edges);
+        assert_eq!(read.packages[0].requires.len(), 1);
+        assert_eq!(read.metadata.expect("metadata").generated_with_requirements, Some(vec!["a".to_owned()]));
+        assert!(!lock(&[entry("a", extras), entry("b", "")]).has_edges);
+    }
 
     #[test]
     fn files_and_markers_are_read() {

@@ -15,11 +15,11 @@ use uv_pep440::{Operator, Version};
 use uv_pep508::{MarkerTree, VersionOrUrl};
 
 use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
-use crate::packaging::requirement::{self, Requirement, allows_version, canonical};
+use crate::packaging::requirement::{self, Requirement};
 
 const FORMAT: &str = "hash-pinned requirements file";
-const FILE_COMMENT: &str = "# file:";
-const REQUIRES_COMMENT: &str = "# requires:";
+pub(super) const FILE_COMMENT: &str = "# file:";
+pub(super) const REQUIRES_COMMENT: &str = "# requires:";
 
 /// Options about indexes and downloads, which are configured in the settings instead.
 const IGNORED: [&str; 13] = [
@@ -70,38 +70,6 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
         excluded: BTreeSet::new(),
         metadata: None,
     })
-}
-
-/// The text with the dependencies of each entry. An entry that `edges` does not contain gets none, so that the result is
-/// used as a whole.
-pub(super) fn add_dependencies(file: &File<'_>, edges: &Lock) -> Result<String, Error> {
-    let mut text = String::new();
-    let mut entry: Option<Requirement> = None;
-    let mut offset = 0;
-    for line in file.text.split_inclusive('\n') {
-        let content = line.trim_end().trim_end_matches('\\').trim_end();
-        if entry.is_none() && !content.is_empty() && !content.starts_with(['#', '-', ' ']) {
-            let (start, _) = content.split_once(" --").unwrap_or((content, ""));
-            entry = Some(requirement::parse(start).map_err(|error| file.error_at(offset, error.into()))?);
-        }
-        text.push_str(line);
-        offset += line.len();
-        if !line.trim_end().ends_with('\\')
-            && let Some(entry) = entry.take()
-        {
-            let is_entry = |package: &&Package| package.name == entry.name && allows_version(&entry, &package.version);
-            text.extend(edges.packages.iter().find(is_entry).map(requires_comments));
-        }
-    }
-    Ok(text)
-}
-
-fn requires_comments(package: &Package) -> String {
-    let comment = |text: &str| format!("    {REQUIRES_COMMENT}{text}\n");
-    match package.requires.as_slice() {
-        [] => comment(""),
-        requires => requires.iter().map(|required| comment(&format!(" {}", canonical(required)))).collect(),
-    }
 }
 
 fn logical_lines(text: &str) -> Vec<LogicalLine> {
@@ -234,25 +202,6 @@ mod tests {
         assert_eq!(lock.packages[0].artifacts[0].file_name.as_deref(), Some("six-1.16.0-py3-none-any.whl"));
         assert_eq!(lock.packages[1].artifacts[0].file_name.as_deref(), Some("a-2.0-py3-none-any.whl"));
         assert_eq!(lock.packages[1].version.to_string(), "2.0");
-    }
-
-    #[test]
-    fn dependencies_are_added_as_comments_and_read_back() {
-        let uv_lock = "version = 1\n\
-            [[package]]\nname = \"app\"\nversion = \"1\"\nsource = { registry = \"r\" }\n\
-            dependencies = [{ name = \"six\", marker = \"sys_platform == 'linux'\" }]\n\
-            wheels = [{ path = \"app-1-py3-none-any.whl\" }]\n\
-            [package.optional-dependencies]\nfast = [{ name = \"speed\", extra = [\"b\", \"a\"] }]\n\
-            [[package]]\nname = \"six\"\nversion = \"2\"\nsource = { registry = \"r\" }\n";
-        let pinned = "app==1 \\\n    --hash=sha256:HASH\nsix==2 ; sys_platform == 'linux' \\\n    --hash=sha256:HASH\n";
-        let text = super::super::add_dependencies("a.lock", &pinned.replace("HASH", HASH), uv_lock).expect("readable");
-        let comments: Vec<&str> = text.lines().filter(|line| line.contains('#')).map(str::trim).collect();
-        let expected =
-            ["# requires: six ; sys_platform == 'linux'", "# requires: speed[a,b] ; extra == 'fast'", "# requires:"];
-        assert_eq!(comments, expected);
-        let lock = parse("a.lock", &text, None).expect("readable");
-        assert!(lock.has_edges);
-        assert_eq!(lock.packages[0].requires.len(), 2);
     }
 
     #[test]

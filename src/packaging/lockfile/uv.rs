@@ -40,6 +40,27 @@ struct Locked {
     sdist: Option<Distribution>,
     #[serde(default)]
     wheels: Vec<Distribution>,
+    #[serde(default)]
+    metadata: ProjectMetadata,
+}
+
+/// What a project requires, as it is written.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ProjectMetadata {
+    #[serde(default)]
+    requires_dist: Vec<Required>,
+}
+
+#[derive(Deserialize)]
+struct Required {
+    name: String,
+    #[serde(default)]
+    extras: Vec<String>,
+    #[serde(default)]
+    specifier: String,
+    url: Option<String>,
+    marker: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,8 +93,7 @@ struct Distribution {
     size: Option<u64>,
 }
 
-/// Reads the lockfile. Without `with_files`, the packages have no files: uv records no hashes of files in local directories.
-pub(super) fn read(file: &File<'_>, with_files: bool) -> Result<Lock, Error> {
+pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
     refuse_poetry(file)?;
     let document: Document = file.toml(FORMAT)?;
     if document.version != 1 {
@@ -86,9 +106,9 @@ pub(super) fn read(file: &File<'_>, with_files: bool) -> Result<Lock, Error> {
     for locked in &document.package {
         // The project that was locked is not installed itself; its dependencies are the roots.
         if let Source::Virtual(_) | Source::Editable(_) = &locked.source {
-            roots.extend(requires(file, locked)?);
+            roots.extend(project_requires(file, locked)?);
         } else {
-            packages.push(package(file, locked, with_files)?);
+            packages.push(package(file, locked)?);
         }
     }
     let requires_python = document.requires_python.as_deref().map(|text| specifiers(file, text)).transpose()?;
@@ -110,7 +130,7 @@ fn refuse_poetry(file: &File<'_>) -> Result<(), Error> {
     }
 }
 
-fn package(file: &File<'_>, locked: &Locked, with_files: bool) -> Result<Package, Error> {
+fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
     let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
     let malformed = |why: String| near(Problem::Malformed { format: FORMAT, why });
     let unavailable = match &locked.source {
@@ -119,8 +139,7 @@ fn package(file: &File<'_>, locked: &Locked, with_files: bool) -> Result<Package
         Source::Registry(_) | Source::Url(_) | Source::Editable(_) | Source::Virtual(_) => None,
     };
     let version = locked.version.as_deref().unwrap_or("0");
-    let has_files = with_files && unavailable.is_none();
-    let artifacts = if has_files { artifacts(locked).map_err(near)? } else { Vec::new() };
+    let artifacts = if unavailable.is_none() { artifacts(locked).map_err(near)? } else { Vec::new() };
     Ok(Package {
         name: PackageName::from_owned(locked.name.clone()).map_err(|error| malformed(error.to_string()))?,
         version: version.parse().map_err(|_| malformed(format!("invalid version `{version}`")))?,
@@ -164,6 +183,22 @@ fn requires(file: &File<'_>, locked: &Locked) -> Result<Vec<Requirement>, Error>
         }
     }
     Ok(requires)
+}
+
+/// The requirements of a project: with version specifiers where the lockfile has them.
+fn project_requires(file: &File<'_>, locked: &Locked) -> Result<Vec<Requirement>, Error> {
+    let near = |error: requirement::Error| file.error_near(&format!("name = \"{}\"", locked.name), error.into());
+    if locked.metadata.requires_dist.is_empty() {
+        return requires(file, locked);
+    }
+    let parse = |required: &Required| {
+        let extras =
+            if required.extras.is_empty() { String::new() } else { format!("[{}]", required.extras.join(",")) };
+        let place = required.url.as_ref().map(|url| format!(" @ {url}")).unwrap_or_default();
+        let marker = required.marker.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
+        requirement::parse(&format!("{}{extras}{}{place}{marker}", required.name, required.specifier)).map_err(near)
+    };
+    locked.metadata.requires_dist.iter().map(parse).collect()
 }
 
 fn requirement_of(dependency: &Dependency) -> Result<Requirement, requirement::Error> {

@@ -7,15 +7,18 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 
-/// The distribution, the file in it, and the damage.
-const WHEELS: [(&str, &str, Damage); 7] = [
-    ("fixture_sound", "fixture_sound.py", Damage::None),
-    ("fixture_truncated", "fixture_truncated.py", Damage::Truncated),
-    ("fixture_escaping", "../escaped.py", Damage::None),
-    ("fixture_app", "fixture_app.py", Damage::None),
-    ("fixture_base", "fixture_base.py", Damage::None),
-    ("fixture_fast", "fixture_fast.py", Damage::None),
-    ("fixture_alone", "fixture_alone.py", Damage::None),
+/// The distribution, its version, the file in it, and the damage.
+const WHEELS: [(&str, &str, &str, Damage); 10] = [
+    ("fixture_sound", "1.0", "fixture_sound.py", Damage::None),
+    ("fixture_truncated", "1.0", "fixture_truncated.py", Damage::Truncated),
+    ("fixture_escaping", "1.0", "../escaped.py", Damage::None),
+    ("fixture_app", "1.0", "fixture_app.py", Damage::None),
+    ("fixture_base", "1.0", "fixture_base.py", Damage::None),
+    ("fixture_fast", "1.0", "fixture_fast.py", Damage::None),
+    ("fixture_alone", "1.0", "fixture_alone.py", Damage::None),
+    ("fixture_moving", "1.0", "fixture_moving.py", Damage::None),
+    ("fixture_moving", "2.0", "fixture_moving.py", Damage::None),
+    ("fixture_moving", "3.0", "fixture_moving.py", Damage::None),
 ];
 
 /// The metadata of a distribution with dependencies.
@@ -33,35 +36,35 @@ enum Damage {
 /// Writes all wheels to a directory.
 pub fn write_all(dir: &Path) {
     fs::create_dir_all(dir).unwrap();
-    for (name, member, damage) in WHEELS {
-        let mut bytes = wheel(name, member);
+    for (name, version, member, damage) in WHEELS {
+        let mut bytes = wheel(name, version, member);
         if damage == Damage::Truncated {
             bytes.truncate(bytes.len() / 2);
         }
-        fs::write(dir.join(file_name(name)), bytes).unwrap();
+        fs::write(dir.join(file_name(name, version)), bytes).unwrap();
     }
 }
 
 /// Replaces `@WHEELS@` by the address of the directory and `@SHA256:fixture_sound@` by the hash of that wheel.
 pub fn fill_in(text: String, dir: &Path) -> String {
     let mut text = text.replace("@WHEELS@", &format!("file://{}", dir.display()));
-    for (name, ..) in WHEELS {
-        let sha256 = hex(&Sha256::digest(fs::read(dir.join(file_name(name))).unwrap()));
+    for (name, version, ..) in WHEELS.iter().filter(|(_, version, ..)| *version == "1.0") {
+        let sha256 = hex(&Sha256::digest(fs::read(dir.join(file_name(name, version))).unwrap()));
         text = text.replace(&format!("@SHA256:{name}@"), &sha256);
     }
     text
 }
 
-fn file_name(name: &str) -> String {
-    format!("{name}-1.0-py3-none-any.whl")
+fn file_name(name: &str, version: &str) -> String {
+    format!("{name}-{version}-py3-none-any.whl")
 }
 
-fn wheel(name: &str, member: &str) -> Vec<u8> {
-    let info = format!("{name}-1.0.dist-info");
+fn wheel(name: &str, version: &str, member: &str) -> Vec<u8> {
+    let info = format!("{name}-{version}.dist-info");
     let requires = REQUIRES.iter().find(|(dependent, _)| *dependent == name).map_or("", |(_, requires)| *requires);
     let files = [
         (member.to_owned(), "VALUE = 1\n".to_owned()),
-        (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{requires}")),
+        (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}")),
         (
             format!("{info}/WHEEL"),
             "Wheel-Version: 1.0\nGenerator: fixture\nRoot-Is-Purelib: true\nTag: py3-none-any\n".into(),

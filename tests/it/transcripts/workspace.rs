@@ -136,6 +136,7 @@ fn redact(transcript: &str) -> String {
         (r"(?m)cannot reach `http://(?:[^1].*)$", "cannot reach [..]"),
         (r"/waders/tmp/\w+`", "/waders/tmp/[..]`"),
         (r"\[STORE\]/tmp/\w+/\d+/", "[STORE]/tmp/[..]/"),
+        (r#"(["` ])/[^" ]+/tmp/\.tmp\w+/wheels"#, "$1[..]/wheels"),
         (r"(?m)^((Completed|Failed): .*\n){2,}", "...\n"),
         // These lines are missing if the results of the tools are cached.
         (r"(?m)^Completed: (black|flake8|isort|mypy|pyright|ruff).*\n", "...\n"),
@@ -166,6 +167,7 @@ fn env(wheels: &Path) -> Vec<(String, String)> {
         ("CI", String::new()),
         ("PATH", format!("{}:{}:{}", bin.display(), conditions().display(), inherited("PATH"))),
         ("PIP_FIND_LINKS", format!("{} {}", inherited("PIP_FIND_LINKS"), wheels.display())),
+        ("WADERS_PYTHON_REPOS_PATH_MAPPINGS", format!("['WHEELS|{}']", wheels.display())),
         ("WADERS_TEST_EXTRA_ENV_VARS", format!("+['TRANSCRIPTS_RUN={run}']")),
         ("XDG_CACHE_HOME", store().display().to_string()),
     ]

@@ -1,0 +1,13 @@
+//! Lockfiles: which ones a repository has (`known`), how their requirements are resolved (`project`, `resolver`, `sources`), and how they
+//! are written (`generate`), pinned where there is no resolve (`pinned`) and merged (`merge`). The formats are in
+//! `packaging/lockfile`.
+
+pub mod generate;
+mod known;
+pub mod merge;
+mod pinned;
+mod project;
+mod resolver;
+mod sources;
+
+pub(super) use pinned::{repository_lock, tool_lock};
