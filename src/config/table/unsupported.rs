@@ -90,7 +90,7 @@ const UNSUPPORTED: &[Rule] = &[
     rule("*", &["entry_point"], "use `console_script`"),
 ];
 
-const NO_PACKAGE: &str = "the goal `package` is not implemented yet";
+const NO_IMAGES: &str = "Waders does not build container images yet";
 const OWN_PEX: &str = "Waders runs its own pinned Pex, as a step in the sandbox";
 const NO_RESTART: &str = "programs are not restarted; `--loop` repeats the whole command";
 const OWN_RESOLVER: &str = "lockfiles are resolved by uv, for Linux and macOS, from the configured indexes";
@@ -185,7 +185,7 @@ const INERT: &[Rule] = &[
             "tools",
             "use_buildx",
         ],
-        NO_PACKAGE,
+        NO_IMAGES,
     ),
     section("dockerfile-parser", ONE_PARSER),
     section("pex", OWN_PEX),
