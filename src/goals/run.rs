@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::action::{Exit, Source, StepId};
-use crate::base::Digest;
+use crate::base::{Digest, RelPath};
 use crate::config::typed::RunSettings;
 use crate::engine::executor::Results;
 use crate::goals::Error;
@@ -13,7 +13,7 @@ use crate::prepare::host_venv::{self, HostVenv};
 use crate::prepare::run::{self, HostSources, Program, RUNNABLE, RUNNABLE_IN_PANTS};
 use crate::session::foreground::{self, HostProgram, code_of_signal};
 use crate::session::{Session, Verdict, execute, failure, selection};
-use crate::targets::Address;
+use crate::targets::{Address, Target};
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -39,6 +39,15 @@ fn selected_program(session: &mut Session) -> Result<Address, Error> {
     let mut found = of_kinds(&RUNNABLE_IN_PANTS);
     if found.is_empty() {
         found = of_kinds(&RUNNABLE);
+    }
+    if found.len() > 1 {
+        // As in Pants, a file stands for itself rather than for the binaries that start it.
+        let sources: BTreeSet<&RelPath> =
+            found.iter().filter_map(|address| graph.get(address)).flat_map(|target| &target.sources).collect();
+        let starts_another = |address: &Address| {
+            graph.get(address).and_then(Target::entry_file).is_some_and(|file| sources.contains(&file))
+        };
+        found.retain(|address| !starts_another(address));
     }
     match found.len() {
         1 => Ok(found.remove(0)),

@@ -99,12 +99,15 @@ pub fn entries(groups: &Value) -> Option<Vec<Entry>> {
 /// The entry points of a distribution that a test requests, in the form of the field `entry_point_dependencies`: `*` for all,
 /// a group, or a group and a name.
 pub fn requested_entries(distribution: &Target, requests: &[&str]) -> Vec<Entry> {
-    let all = distribution.fields.get("entry_points").and_then(entries).unwrap_or_default();
+    let artifact = distribution.fields.get("provides").and_then(Value::as_object);
+    let named = artifact.and_then(|artifact| artifact.named.iter().find(|(name, _)| name == "entry_points"));
+    let groups = distribution.fields.get("entry_points").into_iter().chain(named.map(|(_, groups)| groups));
+    let all = groups.filter_map(entries).flatten();
     let is_requested = |entry: &Entry| {
         let full = format!("{}/{}", entry.group, entry.name);
         requests.iter().any(|request| *request == "*" || *request == entry.group || *request == full)
     };
-    all.into_iter().filter(is_requested).collect()
+    all.filter(is_requested).collect()
 }
 
 /// The module name in an entry point such as `app.main:run [extra]`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use uv_pep440::Version;
 
-use crate::base::{Digest, ErrorKind, replace_file};
+use crate::base::{Digest, ErrorKind};
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, PythonSettings, SystemSettings};
 use crate::plan::interpreter::{self, Interpreter};
@@ -65,11 +65,23 @@ pub fn ensure_with(
     constraints: &[String],
     build_packages: &[String],
 ) -> Result<Toolchain, Error> {
+    let path = session.build_root().join(LOCK);
+    let mut lock = Lock::load(&session.context.tracker, &path)?;
+    let toolchain = install(session, &mut lock, constraints, build_packages)?;
+    save(session, &lock, &path)?;
+    Ok(toolchain)
+}
+
+/// Installs the toolchain that a lock names, or else the current one, which is added to the lock.
+fn install(
+    session: &mut Session,
+    lock: &mut Lock,
+    constraints: &[String],
+    build_packages: &[String],
+) -> Result<Toolchain, Error> {
     if constraints.is_empty() {
         return Err(Error::NoConstraints);
     }
-    let path = session.build_root().join(LOCK);
-    let mut lock = Lock::load(&session.context.tracker, &path)?;
     let mut settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
     let request = Request {
         platform: PLATFORM.to_owned(),
@@ -77,17 +89,15 @@ pub fn ensure_with(
         python: Some(Constraints::parse(constraints)?),
         build_packages: build_packages.to_vec(),
     };
-    let toolchain = match provide(session, &mut lock, &settings, &request) {
+    match provide(session, lock, &settings, &request) {
         Err(Error::Toolchain(toolchain::Error::NoArchiveList)) => {
             let system = Request { python: None, build_packages: Vec::new(), ..request.clone() };
-            let system = provide(session, &mut lock, &settings, &system)?;
+            let system = provide(session, lock, &settings, &system)?;
             settings.standalone.list = Some(list_archives(session, &system)?);
-            provide(session, &mut lock, &settings, &request)?
+            provide(session, lock, &settings, &request)
         }
-        provided => provided?,
-    };
-    save(session, &lock, &path)?;
-    Ok(toolchain)
+        provided => provided,
+    }
 }
 
 /// Writes the lockfile if it changed and may be changed.
@@ -103,18 +113,12 @@ fn save(session: &Session, lock: &Lock, path: &Path) -> Result<(), Error> {
 /// constraints are dropped; the next step that needs one locks it again. Returns whether the lockfile changed. If a toolchain
 /// is not available, the lockfile stays as it was.
 pub fn refresh(session: &mut Session, constraints: &BTreeSet<Vec<String>>) -> Result<bool, Error> {
+    let mut lock = Lock::default();
+    for constraints in constraints {
+        install(session, &mut lock, constraints, &[])?;
+    }
     let path = session.build_root().join(LOCK);
-    let tracker = session.context.tracker.clone();
-    let old = tracker.read(&path).ok();
-    if old.is_some() {
-        std::fs::remove_file(&path).map_err(|source| Error::Output { path: path.clone(), source })?;
-    }
-    let locked = constraints.iter().try_for_each(|constraints| ensure(session, constraints).map(drop));
-    if let (Err(_), Some(old)) = (&locked, &old) {
-        replace_file(&path, old).map_err(|source| Error::Output { path: path.clone(), source })?;
-    }
-    locked?;
-    Ok(tracker.read(&path).ok() != old)
+    Ok(lock.save(&session.context.tracker, &path)?)
 }
 
 /// Provides a toolchain and reports what the user should know about it.

@@ -3,5 +3,6 @@ import sys
 
 
 def test_main():
-    out = subprocess.run([sys.executable, "-m", "acme.cli", "you"], capture_output=True, text=True)
-    assert out.stdout == "hello you, 1\n", out.stderr
+    command = [sys.executable, "-m", "acme.cli", "you"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "hello you, 1\n", done.stderr
