@@ -29,6 +29,23 @@ import zipfile
 # The size of wheels that are unpacked in memory, which is several times faster than on a disk.
 IN_MEMORY_BYTES = 200_000_000
 
+# Runs a module of Pex. To identify the interpreter, Pex would start it again with a copy of itself that has no bytecode.
+# That takes as long as all the rest. It does not if its own process has identified the interpreter.
+RUN_MODULE = """
+import runpy
+import sys
+
+packages, module = sys.argv[1:3]
+sys.argv[1:3] = []
+sys.path.append(packages)
+from pex.interpreter import PythonIdentity, PythonInterpreter
+
+sys.path.remove(packages)
+PythonInterpreter(PythonIdentity.get(binary=sys.executable))
+sys.path.append(packages)
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+
 # Attributes of a module with one of these may be defined in a way that its source does not show.
 DYNAMIC = ("__getattr__", "globals", "setattr", "exec", "import *", "vars")
 
@@ -127,12 +144,11 @@ def check_script(name, wheels):
 
 
 def run(spec, module, arguments):
-    # Pex starts faster with the interpreter itself than with that of a venv, whose base it has to identify as well.
     packages = os.path.dirname(os.path.dirname(importlib.util.find_spec("pex").origin))
-    pex_root = os.path.join(spec["scratch"], "pex")
-    environment = dict(os.environ, PYTHONPATH=packages, PEX_ROOT=pex_root, TMPDIR=spec["scratch"])
+    environment = dict(os.environ, PEX_ROOT=os.path.join(spec["scratch"], "pex"), TMPDIR=spec["scratch"])
     # The root contains no module that could shadow another.
-    code = subprocess.call([spec["python"], "-s", "-B", "-m", module] + arguments, cwd="/", env=environment)
+    command = [spec["python"], "-s", "-B", "-c", RUN_MODULE, packages, module] + arguments
+    code = subprocess.call(command, cwd="/", env=environment)
     if code:
         sys.exit(code)
 
