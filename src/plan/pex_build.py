@@ -21,6 +21,7 @@ import glob
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,23 @@ import zipfile
 
 # The size of wheels that are unpacked in memory, which is several times faster than on a disk.
 IN_MEMORY_BYTES = 200_000_000
+
+# Runs a module of Pex. To identify the interpreter, Pex would start it again with a copy of itself that has no
+# bytecode. That takes as long as all the rest. It does not if its own process has identified the interpreter.
+RUN_MODULE = """
+import runpy
+import sys
+
+packages, module = sys.argv[1:3]
+sys.argv[1:3] = []
+sys.path.append(packages)
+from pex.interpreter import PythonIdentity, PythonInterpreter
+
+sys.path.remove(packages)
+PythonInterpreter(PythonIdentity.get(binary=sys.executable))
+sys.path.append(packages)
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
 
 # Attributes of a module with one of these may be defined in a way that its source does not show.
 DYNAMIC = ("__getattr__", "globals", "setattr", "exec", "import *", "vars")
@@ -63,6 +81,22 @@ def script_names(wheels):
                     parser.read_string(archive.read(name).decode())
                     for section in ("console_scripts", "gui_scripts"):
                         yield from parser.options(section) if parser.has_section(section) else []
+
+
+def required_names(wheels):
+    """The packages that the wheels require, apart from each other."""
+    own = [normalized(os.path.basename(wheel).split("-")[0]) for wheel in wheels]
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            name = next(name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
+            text = archive.read(name).decode()
+        for name in re.findall(r"^Requires-Dist:\s*([\w.-]+)", text.partition("\n\n")[0], re.MULTILINE):
+            if normalized(name) not in own:
+                yield name
+
+
+def normalized(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def source_names(sources):
@@ -127,12 +161,11 @@ def check_script(name, wheels):
 
 
 def run(spec, module, arguments):
-    # Pex starts faster with the interpreter itself than with that of a venv, whose base it has to identify as well.
     packages = os.path.dirname(os.path.dirname(importlib.util.find_spec("pex").origin))
-    pex_root = os.path.join(spec["scratch"], "pex")
-    environment = dict(os.environ, PYTHONPATH=packages, PEX_ROOT=pex_root, TMPDIR=spec["scratch"])
+    environment = dict(os.environ, PEX_ROOT=os.path.join(spec["scratch"], "pex"), TMPDIR=spec["scratch"])
     # The root contains no module that could shadow another.
-    code = subprocess.call([spec["python"], "-s", "-B", "-m", module] + arguments, cwd="/", env=environment)
+    command = [spec["python"], "-s", "-B", "-c", RUN_MODULE, packages, module] + arguments
+    code = subprocess.call(command, cwd="/", env=environment)
     if code:
         sys.exit(code)
 
@@ -156,9 +189,9 @@ def main(spec):
     if spec["script"]:
         check_script(spec["script"], wheels)
     arguments = spec["pex"] + ["{}=={}".format(*os.path.basename(wheel).split("-")[:2]) for wheel in distributions]
-    if distributions and spec["intransitive"]:
-        # Otherwise Pex would miss the requirements of the distributions, now and when the program is started.
-        arguments.append("--ignore-errors")
+    if spec["intransitive"]:
+        # Otherwise Pex would miss them, now and when the program is started.
+        arguments += ["--exclude=" + name for name in sorted(set(map(normalized, required_names(distributions))))]
     os.makedirs(os.path.dirname(spec["output"]), exist_ok=True)
     if sum(map(os.path.getsize, wheels)) <= IN_MEMORY_BYTES:
         build(dict(spec, scratch=os.environ["TMPDIR"]), arguments)

@@ -20,6 +20,20 @@ fn a_program_runs_on_an_interpreter_of_this_machine() {
 }
 
 #[test]
+fn a_program_contains_the_wheels_of_distributions_instead_of_their_sources() {
+    let Some(workspace) = Workspace::running() else { return };
+    package(&workspace, &["src/app:installed", "src/app:bare"]);
+    let dist = workspace.repository(REPOSITORY).join("dist/src.app");
+    check(&dist.join("installed.pex"), &[], "data of the program 1 []\n");
+    for (program, has_requirement) in [("installed.pex", true), ("bare.pex", false)] {
+        let names = members(&dist.join(program));
+        let contains = |start: &str| names.iter().any(|name| name.starts_with(start));
+        assert!(contains(".deps/fixture_dist-1.0-py3-none-any.whl/app/main.py") && !contains("app/"), "{names:?}");
+        assert_eq!(contains(".deps/fixture_app-1.0"), has_requirement, "{names:?}");
+    }
+}
+
+#[test]
 fn a_package_has_the_same_bytes_in_another_directory_without_cached_results() {
     let Some(first) = Workspace::running() else { return };
     let Some(second) = Workspace::running() else { return };
@@ -51,6 +65,12 @@ fn check(program: &Path, args: &[&str], expected: &str) {
         }
         Err(error) => println!("skipped: `python3.11` cannot be run: {error}"),
     }
+}
+
+/// The names of the members of a ZIP file.
+fn members(path: &Path) -> Vec<String> {
+    let zip = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    zip.file_names().map(str::to_owned).collect()
 }
 
 /// The contents of all files below a directory, by path.
