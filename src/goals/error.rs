@@ -95,9 +95,6 @@ pub enum Error {
         /// The path below the directory for results.
         path: base::RelPath,
     },
-    /// `[export] py_editable_in_resolve`.
-    #[error("`[export] py_editable_in_resolve` names `{0}`, but editable distributions are not supported yet")]
-    NoEditable(String),
     /// `--test-debug-adapter` or `--run-debug-adapter`; the goal.
     #[error("`--{0}-debug-adapter` is not implemented yet")]
     NoDebugAdapter(&'static str),
@@ -177,9 +174,6 @@ impl Error {
                 "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
             }
             Error::SameOutput { .. } => "package them in separate runs, or give them different names or `output_path`s",
-            Error::NoEditable(_) => {
-                "remove the option: `./py` scripts and editors find the sources through `PYTHONPATH`, which `roots` lists"
-            }
             Error::NoDebugAdapter("test") => "use `--test-debug`, and `breakpoint()` where the test is to stop",
             Error::NoDebugAdapter(_) => "write `breakpoint()` where the program is to stop",
             Error::SeveralPrograms { goal, names } => {

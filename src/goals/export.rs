@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::config::typed::{ExportSettings, PythonSettings, ToolSettings};
 use crate::engine::executor::Results;
 use crate::goals::Error;
+use crate::plan::requirements;
 use crate::prepare::export::directory::{Change, ExportDirectory, Placed};
 use crate::prepare::export::ide::{self, Workspace};
 use crate::prepare::export::subjects::{Subject, subjects};
@@ -49,10 +50,13 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     })
 }
 
-/// Refuses what is asked for and not supported, before anything is downloaded.
+/// Refuses names that are unknown, before anything is downloaded.
 fn check(session: &Session, settings: &ExportSettings) -> Result<(), Error> {
-    if let Some(resolve) = settings.editable_in.first() {
-        return Err(Error::NoEditable(resolve.clone()));
+    let resolves = PythonSettings::parse(session.config()).resolves;
+    if let Some(name) = settings.editable_in.iter().find(|name| !resolves.contains_key(*name)) {
+        let (by, known) = ("`[export] py_editable_in_resolve`".to_owned(), resolves.into_keys().collect());
+        let error = requirements::Error::UnknownResolve { by, resolve: name.clone(), known };
+        return Err(crate::prepare::Error::from(error).into());
     }
     if let Some(name) = settings.ide.iter().find(|name| !ide::NAMES.contains(&name.as_str())) {
         return Err(crate::prepare::Error::UnknownIde(name.clone()).into());

@@ -34,6 +34,8 @@ pub struct HostVenv<'a> {
     pub prompt: &'a str,
     /// Arguments of the interpreter in the first line of scripts, such as `-sE`; may be empty.
     pub script_args: &'a str,
+    /// Directories that the environment imports from, in addition to its packages; absolute.
+    pub source_roots: Vec<&'a str>,
 }
 
 /// Composes the tree of an environment. Its files are those of the layers; if two layers have different files at one path, that
@@ -64,6 +66,9 @@ fn own_files(environment: &Environment, host: &HostVenv<'_>) -> Vec<(RelPath, Ve
     };
     config += &format!("prompt = {}\n", host.prompt);
     let mut files = vec![(rel_path("pyvenv.cfg"), config.into_bytes())];
+    if !host.source_roots.is_empty() {
+        files.push((venv::source_roots_file(environment), (host.source_roots.join("\n") + "\n").into_bytes()));
+    }
     for (at, template) in ACTIVATE {
         let text = template.replace("@ROOT@", &quoted(root)).replace("@PROMPT@", &quoted(host.prompt));
         files.push((rel_path(at), text.into_bytes()));

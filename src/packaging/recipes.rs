@@ -39,12 +39,12 @@ pub fn all() -> BTreeMap<&'static str, Recipe> {
 
 /// Composes an environment for use outside sandboxes. Parameters: the absolute path of the interpreter, or its path in the image of
 /// the first part; its full version; the place of the environment, or nothing; its name for the prompt; arguments for the first
-/// line of scripts; the root of the store. Parts: the tree of an interpreter, or an empty tree, then those of `venv`.
+/// line of scripts; directories to import from, one on each line; the root of the store. Parts: the tree of an interpreter, or an empty tree, then those of `venv`.
 fn host_venv(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
-    let ([interpreter, version, location, prompt, script_args, _], Some((image, parts))) =
+    let ([interpreter, version, location, prompt, script_args, source_roots, _], Some((image, parts))) =
         (parameters, parts.split_first())
     else {
-        return Err("the recipe of an environment takes six parameters and the tree of an interpreter".into());
+        return Err("the recipe of an environment takes seven parameters and the tree of an interpreter".into());
     };
     // An absolute path replaces that of the image.
     let interpreter = store.image_path(*image).join(interpreter);
@@ -53,6 +53,7 @@ fn host_venv(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<D
         location: Some(location.as_str()).filter(|location| !location.is_empty()),
         prompt,
         script_args,
+        source_roots: source_roots.lines().collect(),
     };
     let environment = Environment::linux_x86_64(version, GLIBC)?;
     Ok(host_venv::compose(store, &environment, &host, &layers(parts))?)

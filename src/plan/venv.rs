@@ -75,6 +75,8 @@ pub struct Placement {
     pub script_args: String,
     /// Whether the environment contains bytecode, because Python cannot add it: the environment is read-only.
     pub has_bytecode: bool,
+    /// Directories of the repository that it imports from; absolute.
+    pub source_roots: Vec<String>,
 }
 
 impl Placement {
@@ -157,8 +159,9 @@ impl Venvs {
         let (interpreter, placement) = host;
         let image = interpreter.image.unwrap_or(Source::Tree(self.empty));
         let location = placement.location.as_deref().unwrap_or_default();
-        let words =
-            [&interpreter.program, &interpreter.version, location, &placement.prompt, &placement.script_args, store];
+        let source_roots = placement.source_roots.join("\n");
+        let Placement { prompt, script_args, .. } = placement;
+        let words = [&interpreter.program, &interpreter.version, location, prompt, script_args, &source_roots, store];
         let derive = Derive {
             label: "virtual environment".to_owned(),
             recipe: "host-venv-1",

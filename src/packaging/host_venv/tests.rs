@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use super::*;
 
 fn host(location: Option<&'static str>) -> HostVenv<'static> {
-    HostVenv { interpreter: "/opt/py/bin/python3.12", location, prompt: "default/3.12.1", script_args: "-sE" }
+    HostVenv {
+        interpreter: "/opt/py/bin/python3.12",
+        location,
+        prompt: "default/3.12.1",
+        script_args: "-sE",
+        source_roots: Vec::new(),
+    }
 }
 
 /// The files of an environment with one wheel, by path.
@@ -57,6 +63,12 @@ fn an_environment_for_any_place_finds_its_interpreter_itself() {
     assert!(files["bin/run"].ends_with("' '''\nprint()\n"));
     assert!(files.contains_key("lib/python3.12/site-packages/waders_source_roots.pth"));
     assert!(!files.contains_key("bin/activate"));
+}
+
+#[test]
+fn sources_of_the_repository_are_found_by_their_paths() {
+    let files = compose_one(&HostVenv { source_roots: vec!["/repo/src", "/repo/lib"], ..host(Some("/repo/dist")) });
+    assert_eq!(files["lib/python3.12/site-packages/waders_source_roots.pth"], "/repo/src\n/repo/lib\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
@@ -13,6 +13,9 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use crate::base::{Digest, RelPath};
 use crate::prepare::Error;
 use crate::store::{Node, Store};
+
+/// Up to this size, one read and one write take fewer system calls than `copy_file_range`.
+const SMALL_BYTES: u64 = 64 << 10;
 
 /// Copies a tree to the directory `dest`, which must not exist. If this fails, part of it may exist.
 pub(super) fn copy(store: &Store, tree: Digest, dest: &Path) -> Result<(), Error> {
@@ -38,7 +41,7 @@ fn copy_node(store: &Store, node: &Node, at: &Path) -> Result<(), Error> {
         Node::File { digest, executable } => {
             let from = store.open_blob(*digest)?;
             let to = create(at, *executable).map_err(Error::export("create", at))?;
-            copy_content(from, to).map_err(Error::export("write", at))
+            copy_content(from, to, digest.size_bytes()).map_err(Error::export("write", at))
         }
     }
 }
@@ -47,6 +50,11 @@ fn create(at: &Path, executable: bool) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(if executable { 0o777 } else { 0o666 }).open(at)
 }
 
-fn copy_content(mut from: File, mut to: File) -> io::Result<()> {
-    io::copy(&mut from, &mut to).map(drop)
+fn copy_content(mut from: File, mut to: File, size_bytes: u64) -> io::Result<()> {
+    if size_bytes > SMALL_BYTES {
+        return io::copy(&mut from, &mut to).map(drop);
+    }
+    let mut bytes = vec![0; usize::try_from(size_bytes).unwrap_or_default()];
+    from.read_exact(&mut bytes)?;
+    to.write_all(&bytes)
 }

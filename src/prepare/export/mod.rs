@@ -3,6 +3,7 @@
 
 mod copy;
 pub mod directory;
+mod editable;
 pub mod ide;
 pub mod subjects;
 
@@ -12,15 +13,19 @@ use std::path::PathBuf;
 use crate::action::{ActionGraph, StepId};
 use crate::config::typed::{ExportSettings, PythonSettings, ResolveFormat, ToolSettings};
 use crate::engine::executor::Results;
+use crate::inference::InferenceSettings;
+use crate::inference::closure::Closures;
 use crate::packaging::requirement;
 use crate::plan::requirements::{self, Wanted};
 use crate::plan::venv::Placement;
 use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::export::directory::{Environment, ExportDirectory, Placed};
+use crate::prepare::export::editable::{EditablePlanner, Installed};
 use crate::prepare::export::subjects::Subject;
 use crate::prepare::host_venv::PlannedVenv;
 use crate::prepare::images::Importable;
+use crate::prepare::package::{PackagePlanner, distribution};
 use crate::session::Session;
 use crate::session::failure::Failure;
 use crate::session::toolchains;
@@ -55,9 +60,31 @@ impl PlannedExports {
 
 /// Plans an environment for each subject.
 pub fn plan(session: &mut Session, subjects: &[Subject], settings: &ExportSettings) -> Result<PlannedExports, Error> {
+    let is_editable = |subject: &Subject| settings.editable_in.iter().any(|resolve| resolve == subject.name());
+    if !subjects.iter().any(is_editable) {
+        return plan_with(session, subjects, settings, None);
+    }
+    let graph = session.load_graph()?;
+    let dependencies = session.infer_for(&distribution::candidates(&graph, &[]))?;
+    let inference = InferenceSettings::from_config(session.config())?;
+    let roots = session.find_source_roots()?;
+    let closures = Closures::new(&graph, &dependencies, &inference, &roots);
+    let packages = PackagePlanner::new(&graph, &dependencies, &closures, &roots);
+    let editable = EditablePlanner { graph: &graph, dependencies: &dependencies, roots: &roots, packages };
+    let planned = plan_with(session, subjects, settings, Some(editable))?;
+    session.services.open_sources()?.save()?;
+    Ok(planned)
+}
+
+fn plan_with(
+    session: &mut Session,
+    subjects: &[Subject],
+    settings: &ExportSettings,
+    editable: Option<EditablePlanner<'_>>,
+) -> Result<PlannedExports, Error> {
     let directory = ExportDirectory::new(session);
     let planner = Planner::new(session)?;
-    let mut planner = ExportPlanner { planner, settings, directory: &directory };
+    let mut planner = ExportPlanner { planner, settings, directory: &directory, editable };
     let mut exports = Vec::new();
     for subject in subjects {
         let venv = planner.plan_venv(subject).map_err(|error| error.to_failure());
@@ -93,32 +120,30 @@ struct ExportPlanner<'e, 's> {
     planner: Planner<'s>,
     settings: &'e ExportSettings,
     directory: &'e ExportDirectory,
+    /// Plans the distributions of this repository, where some resolve has them.
+    editable: Option<EditablePlanner<'e>>,
 }
 
 impl ExportPlanner<'_, '_> {
     fn plan_venv(&mut self, subject: &Subject) -> Result<PlannedVenv, Error> {
-        let (constraints, mut importable) = match subject {
-            Subject::Repository => {
-                let constraints = toolchains::default_constraints(self.planner.config());
-                (constraints, Importable { wanted: Some(Wanted::default()), is_whole: true, ..Importable::default() })
-            }
-            Subject::Resolve(resolve) => {
-                let wanted = Wanted { resolve: Some(resolve.clone()), ..Wanted::default() };
-                let importable = Importable { wanted: Some(wanted), is_whole: true, ..Importable::default() };
-                (self.constraints_of_resolve(resolve), importable)
-            }
-            Subject::Tool { tool, .. } => {
-                let importable = Importable { tool: Some(tool.scope.clone()), ..Importable::default() };
-                (self.constraints_of_tool(tool)?, importable)
-            }
+        let constraints = self.constraints(subject)?;
+        let mut importable = match subject {
+            Subject::Tool { tool, .. } => Importable { tool: Some(tool.scope.clone()), ..Importable::default() },
+            Subject::Repository | Subject::Resolve(_) => self.whole_lockfile(subject, &constraints)?,
         };
-        if !matches!(subject, Subject::Tool { .. }) {
-            importable.pinned = self.pin_extra(&constraints)?;
-        }
+        let installed = match (&mut self.editable, subject) {
+            (Some(editable), Subject::Resolve(resolve)) if self.settings.editable_in.contains(resolve) => {
+                editable.plan(&mut self.planner, resolve)?
+            }
+            _ => Installed::default(),
+        };
         let is_mutable = self.settings.format == ResolveFormat::Mutable;
         importable.has_pip = is_mutable;
+        importable.built = installed.metadata;
         let version = self.planner.host_interpreter(&constraints)?.version;
         let location = self.directory.location(subject, &version);
+        let root = self.planner.session.build_root();
+        let source_roots = installed.source_roots.iter();
         let placement = Placement {
             location: Some(location.to_string_lossy().into_owned()),
             prompt: match subject {
@@ -127,8 +152,27 @@ impl ExportPlanner<'_, '_> {
             },
             script_args: self.settings.script_args(subject.name()).to_owned(),
             has_bytecode: !is_mutable,
+            source_roots: source_roots.map(|path| path.to_path(root).to_string_lossy().into_owned()).collect(),
         };
         self.planner.host_venv(&constraints, &importable, &placement)
+    }
+
+    fn constraints(&mut self, subject: &Subject) -> Result<Vec<String>, Error> {
+        Ok(match subject {
+            Subject::Repository => toolchains::default_constraints(self.planner.config()),
+            Subject::Resolve(resolve) => self.constraints_of_resolve(resolve),
+            Subject::Tool { tool, .. } => self.constraints_of_tool(tool)?,
+        })
+    }
+
+    /// All packages of a resolve, and those of `extra_requirements`.
+    fn whole_lockfile(&mut self, subject: &Subject, constraints: &[String]) -> Result<Importable, Error> {
+        let resolve = match subject {
+            Subject::Resolve(resolve) => Some(resolve.clone()),
+            _ => None,
+        };
+        let wanted = Some(Wanted { resolve, ..Wanted::default() });
+        Ok(Importable { wanted, is_whole: true, pinned: self.pin_extra(constraints)?, ..Importable::default() })
     }
 
     fn constraints_of_resolve(&self, resolve: &str) -> Vec<String> {

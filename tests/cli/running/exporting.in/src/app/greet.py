@@ -1,3 +1,7 @@
 import fixture_sound
 
 GREETING = f"hello {fixture_sound.VALUE}"
+
+
+def main():
+    print(GREETING)
