@@ -101,7 +101,7 @@ const SIGKILL: i32 = 9;
 
 fn run_on_host(session: &mut Session, address: &Address, settings: &RunSettings) -> Result<Verdict, Error> {
     let program = run::program(session, address)?;
-    let venv = host_venv::provide(session, |planner| program.needs.plan_host_venv(planner, None))?;
+    let venv = host_venv::provide(session, |planner| program.needs.plan_host_venv(planner, None, program.in_place))?;
     program.check_script(session, venv.tree)?;
     let sources = match program.in_place {
         true => HostSources::InPlace(session.build_root().to_owned()),
