@@ -19,7 +19,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let targets: BTreeSet<Address> = selection::with_generated(session)?.into_iter().collect();
     let needs = run::needs(session, &targets, true)?;
     let tool = settings.ipython.then_some(IPYTHON);
-    let venv = host_venv::provide(session, |planner| needs.plan_host_venv(planner, tool))?;
+    let venv = host_venv::provide(session, |planner| needs.plan_host_venv(planner, tool, settings.in_place))?;
     let sources = match settings.in_place {
         true => HostSources::InPlace(session.build_root().to_owned()),
         false => HostSources::copy(session, needs.sources, true)?,

@@ -1,19 +1,21 @@
 //! `run`: runs one target, on this machine as Pants does, or in a sandbox. Its exit code is that of the program. What a program
 //! needs is planned in `prepare::run`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::{Exit, Source, StepId};
 use crate::base::{Digest, RelPath};
 use crate::config::typed::RunSettings;
 use crate::engine::executor::Results;
-use crate::goals::Error;
+use crate::goals::{Error, package};
 use crate::plan::program_run::{self, Places};
+use crate::prepare::Planner;
 use crate::prepare::host_venv::{self, HostVenv};
+use crate::prepare::images::Importable;
 use crate::prepare::run::{self, HostSources, Program, RUNNABLE, RUNNABLE_IN_PANTS};
 use crate::session::foreground::{self, HostProgram, code_of_signal};
 use crate::session::{Session, Verdict, execute, failure, selection};
-use crate::targets::{Address, Target};
+use crate::targets::{Address, Target, kind};
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -22,8 +24,11 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     if settings.debug_adapter {
         return Err(Error::NoDebugAdapter("run"));
     }
+    let graph = session.load_graph()?;
+    let is_pex = graph.get(&address).is_some_and(|target| target.kind == kind::PEX_BINARY);
     match settings.sandbox {
         true => run_in_sandbox(session, &address, &settings),
+        false if is_pex && !settings.pex_from_sources => run_pex(session, &address, &settings),
         false => run_on_host(session, &address, &settings),
     }
 }
@@ -105,7 +110,7 @@ const SIGKILL: i32 = 9;
 
 fn run_on_host(session: &mut Session, address: &Address, settings: &RunSettings) -> Result<Verdict, Error> {
     let program = run::program(session, address)?;
-    let venv = host_venv::provide(session, |planner| program.needs.plan_host_venv(planner, None))?;
+    let venv = host_venv::provide(session, |planner| program.needs.plan_host_venv(planner, None, program.in_place))?;
     program.check_script(session, venv.tree)?;
     let sources = match program.in_place {
         true => HostSources::InPlace(session.build_root().to_owned()),
@@ -115,6 +120,30 @@ fn run_on_host(session: &mut Session, address: &Address, settings: &RunSettings)
         session.ui.note(&format!("the copy of the sources is kept in `{}`", dir.display()), None);
     }
     let code = foreground::run(session, &host_program(session, &program, settings, &venv, &sources))?;
+    drop(sources);
+    Ok(Verdict::from_exit_code(code))
+}
+
+/// Builds a `pex_binary` and runs the file. It contains the arguments and variables of the target.
+fn run_pex(session: &mut Session, address: &Address, settings: &RunSettings) -> Result<Verdict, Error> {
+    let constraints = run::program(session, address)?.needs.constraints;
+    let built = package::build_one(session, address)?;
+    let plan = |planner: &mut Planner<'_>| planner.host_venv(&constraints, &Importable::default(), &run::placement());
+    let interpreter = host_venv::provide(session, plan)?;
+    let files = session.services.open_store()?.tree(built.tree)?.nodes;
+    let path = match built.directory {
+        Some(directory) => directory.push("__main__.py")?,
+        None => files.into_keys().next().unwrap_or_default(),
+    };
+    let sources = HostSources::copy(session, built.tree, settings.cleanup)?;
+    let words = [interpreter.python, path.to_path(sources.dir())];
+    let words = words.iter().map(|path| path.to_string_lossy().into_owned());
+    let program = HostProgram {
+        argv: words.chain(settings.args.iter().cloned()).collect(),
+        env: BTreeMap::new(),
+        cwd: session.build_root().to_owned(),
+    };
+    let code = foreground::run(session, &program)?;
     drop(sources);
     Ok(Verdict::from_exit_code(code))
 }

@@ -82,7 +82,8 @@ impl Planner<'_> {
         self.images(&constraints, tool, None).map(Some)
     }
 
-    fn venv_image(&mut self, constraints: &[String], importable: Importable) -> Result<Source, Error> {
+    /// A venv image of what a process may import.
+    pub(super) fn venv_image(&mut self, constraints: &[String], importable: Importable) -> Result<Source, Error> {
         let key = (constraints.to_vec(), importable);
         if !self.venv_images.contains_key(&key) {
             let image = self.plan_venv(constraints, &key.1).map_err(Arc::new);

@@ -35,7 +35,7 @@ const USED: &[Entry] = &[
     choice("owners_not_found_behavior", POLICIES, "null", "Old name for part of `unmatched_cli_globs`."),
     choice("files_not_found_behavior", POLICIES, "null", "Old name for part of `unmatched_build_file_globs`."),
     off("use_deprecated_directory_cli_args_semantics", "Interpret the argument `dir` as `dir:dir`."),
-    off("use_deprecated_pex_binary_run_semantics", "Run a `pex_binary` as Pants before 2.15 did."),
+    off("use_deprecated_pex_binary_run_semantics", "Run a `pex_binary` from its sources instead of building it."),
     texts(
         "tag",
         "Select targets by tag: `a,b` selects targets with either tag, `-a` targets without it. If repeated, all conditions must hold.",

@@ -153,7 +153,6 @@ const INERT: &[Rule] = &[
     rule("GLOBAL", &["log_levels_by_target", "log_show_rust_3rdparty", "show_log_target"], OWN_LOG),
     rule("GLOBAL", &["dynamic_ui_renderer"], "Waders has only one display of progress"),
     rule("GLOBAL", &["process_per_child_memory_usage", "process_total_child_memory_usage"], NOT_BY_MEMORY),
-    rule("GLOBAL", &["use_deprecated_pex_binary_run_semantics"], "`run` runs a `pex_binary` from its sources"),
     rule("GLOBAL", &["allow_deprecated_macos_*"], LINUX_ONLY),
     section("anonymous-telemetry", "Waders sends no telemetry"),
     section("adhoc-tool", NO_CODEGEN),

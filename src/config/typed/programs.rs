@@ -18,6 +18,8 @@ pub struct RunSettings {
     pub cleanup: bool,
     /// Whether sources are copied, for targets that do not set `run_goal_use_sandbox`: an option of the section `[python]`.
     pub copies_sources: bool,
+    /// Whether a `pex_binary` runs from its sources rather than as a built file: an option of the section `[GLOBAL]`.
+    pub pex_from_sources: bool,
 }
 
 impl RunSettings {
@@ -31,6 +33,7 @@ impl RunSettings {
             debug_adapter: section.flag("debug_adapter"),
             cleanup: section.flag_or("cleanup", true),
             copies_sources: Section::new(config, "python").flag_or("default_run_goal_use_sandbox", true),
+            pex_from_sources: Section::new(config, "GLOBAL").flag("use_deprecated_pex_binary_run_semantics"),
         }
     }
 }

@@ -28,12 +28,12 @@ struct BuiltPackages {
 }
 
 /// One package in the store.
-struct BuiltPackage {
+pub(super) struct BuiltPackage {
     address: String,
     /// Its files, at their paths below the directory for results.
-    tree: Digest,
+    pub(super) tree: Digest,
     /// The path of the package if it is a directory.
-    directory: Option<RelPath>,
+    pub(super) directory: Option<RelPath>,
 }
 
 /// Runs the goal.
@@ -64,8 +64,22 @@ fn build(session: &mut Session) -> Result<BuiltPackages, Error> {
         session.ui.warn("the command line selects no packages");
         return Ok(BuiltPackages::default());
     }
+    build_all(session, &targets)
+}
+
+/// Builds one package for another goal.
+pub(super) fn build_one(session: &mut Session, target: &Address) -> Result<BuiltPackage, Error> {
+    let mut done = build_all(session, std::slice::from_ref(target))?;
+    match done.failed.pop() {
+        Some((_, failure)) => Err(Error::NotStarted(failure)),
+        None => Ok(done.built.remove(0)),
+    }
+}
+
+/// Plans and builds these packages.
+fn build_all(session: &mut Session, targets: &[Address]) -> Result<BuiltPackages, Error> {
     let once = |session: &mut Session| {
-        let planned = package::plan(session, &targets)?;
+        let planned = package::plan(session, targets)?;
         let steps: Vec<_> =
             planned.packages.iter().filter_map(|planned| Some(planned.package.as_ref().ok()?.step)).collect();
         let outcomes = execute::execute(session, planned.graph, &steps, false)?;

@@ -13,13 +13,15 @@ use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::constraints::{self, InterpreterConstraints};
 use crate::inference::{self, Dependencies};
 use crate::packaging::venv;
-use crate::plan::environment;
 use crate::plan::program_run::{self, Entry, SandboxedProgram};
 use crate::plan::requirements::{self, Wanted};
+use crate::plan::{self, environment};
 use crate::prepare::Error;
 use crate::prepare::Planner;
-use crate::prepare::images::Images;
+use crate::prepare::images::{Images, Importable};
 use crate::prepare::interpreters::found;
+use crate::prepare::package::PackagePlanner;
+use crate::prepare::package::distribution::{self, Form};
 use crate::session::{Session, toolchains};
 use crate::targets::dependencies::find_targets;
 use crate::targets::kind;
@@ -39,6 +41,8 @@ pub struct Needs {
     pub source_roots: Vec<RelPath>,
     /// The tree of their files and of what they depend on.
     pub sources: Digest,
+    /// The distributions among their dependencies, which are built and installed with their metadata.
+    distributions: Vec<Address>,
 }
 
 /// A program of the repository.
@@ -149,6 +153,7 @@ pub fn needs(session: &mut Session, targets: &BTreeSet<Address>, with_files: boo
         wanted: requirements::collect(&graph, closure.requirements.iter().copied(), session.config())?,
         source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
         sources: tree(session, &graph, &closure, scripts, with_files)?,
+        distributions: closure.distributions.iter().map(|address| (*address).clone()).collect(),
     })
 }
 
@@ -223,6 +228,37 @@ fn strings(target: &Target, field: &str) -> Vec<String> {
     strings.into_iter().map(str::to_owned).collect()
 }
 
+impl Needs {
+    /// Plans the distributions among the dependencies. Returns the steps that unpack their wheels.
+    fn plan_distributions(&self, planner: &mut Planner<'_>) -> Result<Vec<StepId>, Error> {
+        if self.distributions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let graph = planner.session.load_graph()?;
+        let dependencies = planner.session.infer_for(&distribution::candidates(&graph, &self.distributions))?;
+        let settings = inference::InferenceSettings::from_config(planner.config())?;
+        let roots = planner.session.find_source_roots()?;
+        let closures = Closures::new(&graph, &dependencies, &settings, &roots);
+        let mut packages = PackagePlanner::new(&graph, &dependencies, &closures, &roots);
+        let mut unpacked = Vec::new();
+        for address in &self.distributions {
+            let package = packages.plan_form(planner, address, Form::Wheel)?;
+            unpacked.push(plan::venv::unpack_built(&mut planner.actions, package.step));
+        }
+        Ok(unpacked)
+    }
+
+    /// Everything that a sandbox holds besides the sources.
+    fn plan_images(&self, planner: &mut Planner<'_>) -> Result<Images, Error> {
+        let built = self.plan_distributions(planner)?;
+        let importable = Importable { wanted: Some(self.wanted.clone()), built, ..Importable::default() };
+        let image = planner.venv_image(&self.constraints, importable)?;
+        let mut images = found(&mut planner.interpreters, &self.constraints)?.venvs.interpreter.images.clone();
+        images.insert(venv::ROOT.to_owned(), image);
+        Ok(images)
+    }
+}
+
 impl Program {
     /// Plans the program in a sandbox, with the terminal. `args` are the arguments of the user.
     pub fn plan_in_sandbox(&self, session: &mut Session, args: &[String]) -> Result<PlannedProgram, Error> {
@@ -233,7 +269,7 @@ impl Program {
         let terminal = session.environment().var("TERM").map(str::to_owned);
         let mut planner = Planner::new(session)?;
         let minor = planner.python_minor(&self.needs.constraints)?;
-        let images = planner.program_images(&self.needs.constraints, self.needs.wanted.clone())?;
+        let images = self.needs.plan_images(&mut planner)?;
         let venv = images[venv::ROOT];
         let mut argv =
             self.entry.argv(&program_run::sandbox_places(program_run::python_options(&minor, false)), &self.name);
@@ -272,14 +308,6 @@ fn is_script(name: &str) -> bool {
 }
 
 impl Planner<'_> {
-    /// Everything that a sandbox holds besides its sources, for a program without a tool.
-    pub(super) fn program_images(&mut self, constraints: &[String], wanted: Wanted) -> Result<Images, Error> {
-        let image = self.requirements_image(constraints, wanted, None)?;
-        let mut images = found(&mut self.interpreters, constraints)?.venvs.interpreter.images.clone();
-        images.insert(venv::ROOT.to_owned(), image);
-        Ok(images)
-    }
-
     /// The minor version of the interpreter, such as `3.11`.
     pub(super) fn python_minor(&mut self, constraints: &[String]) -> Result<String, Error> {
         self.find_interpreter(constraints)?;

@@ -55,10 +55,17 @@ pub fn placement() -> Placement {
 }
 
 impl Needs {
-    /// Plans the environment of a program on this machine, and of a tool that starts it.
-    pub fn plan_host_venv(&self, planner: &mut Planner<'_>, tool: Option<&str>) -> Result<PlannedVenv, Error> {
-        let importable =
-            Importable { tool: tool.map(str::to_owned), wanted: Some(self.wanted.clone()), ..Importable::default() };
+    /// Plans the environment of a program on this machine, and of a tool that starts it. A program that runs on the sources of the
+    /// repository (`in_place`) has no installed distributions: they would hide the sources.
+    pub fn plan_host_venv(
+        &self,
+        planner: &mut Planner<'_>,
+        tool: Option<&str>,
+        in_place: bool,
+    ) -> Result<PlannedVenv, Error> {
+        let (tool, wanted) = (tool.map(str::to_owned), Some(self.wanted.clone()));
+        let built = if in_place { Vec::new() } else { self.plan_distributions(planner)? };
+        let importable = Importable { tool, wanted, built, ..Importable::default() };
         planner.host_venv(&self.constraints, &importable, &placement())
     }
 }
