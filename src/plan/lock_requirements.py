@@ -15,8 +15,6 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.request
-import zipfile
 
 CALL = json.loads(sys.argv[1])
 OUT = CALL["out"]
@@ -30,6 +28,8 @@ def run(*command):
 
 def with_hash(match):
     """Adds the hash to an entry `{ url = "…" }` or `{ path = "…" }` without one."""
+    import urllib.request
+
     place, entry = match[2], match[0]
     source = open(place, "rb") if match[1] == "path" else urllib.request.urlopen(place)
     with source:
@@ -71,6 +71,8 @@ def from_cache(path):
 
 def from_wheel(path):
     """The metadata of a wheel in a local directory, which uv does not cache."""
+    import zipfile
+
     with zipfile.ZipFile(path) as wheel:
         name = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
         head = wheel.read(name).decode().replace("\r\n", "\n").split("\n\n")[0]

@@ -77,6 +77,8 @@ fn plan(
     let chosen = resolve::resolve_whole(&uv, &environment).map_err(requirements::Error::from)?;
     let distributions = Packages::new(session, environment.clone())?.distributions(&chosen)?;
     let image = Venvs::new(interpreter.clone(), empty).compose(graph, &distributions);
+    // uv starts Python several times, most of all when it builds source distributions.
+    let interpreter = interpreter.with_compiled_library(graph, empty);
 
     let project = lock_run::project_text(&request.project);
     let mut sources = sources.clone();
