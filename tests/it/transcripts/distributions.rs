@@ -81,6 +81,25 @@ fn the_bytes_do_not_depend_on_the_place_the_time_or_the_environment() {
     }
 }
 
+#[test]
+fn every_backend_of_the_built_in_lock_builds_a_wheel_and_a_source_distribution() {
+    let Some(workspace) = Workspace::running() else { return };
+    let output = workspace.waders("distributions", &["package", "backends::"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let root = workspace.repository("distributions");
+    // Nothing had to be pinned.
+    let is_lock = |name: &String| name.starts_with("waders-build-");
+    assert_eq!(read_all(&root).into_keys().find(is_lock), None);
+    let built = read_all(&root.join("dist"));
+    for backend in ["flit", "hatchling", "pdm", "poetry", "scm", "setuptools", "uv"] {
+        let files = wheel_files(&built[&format!("fixture_{backend}-1.2-py3-none-any.whl")]);
+        assert!(files.contains_key(&format!("fixture_{backend}/__init__.py")), "{backend}: {:?}", files.keys());
+        let entry_points = &files[&format!("fixture_{backend}-1.2.dist-info/entry_points.txt")];
+        assert!(entry_points.contains(&format!("fixture_{backend}:main")), "{backend}: {entry_points}");
+        assert!(built.contains_key(&format!("fixture_{backend}-1.2.tar.gz")), "{backend}");
+    }
+}
+
 /// Builds the distributions of the fixture without cached results. The bytes by file name.
 fn build(workspace: &Workspace, env: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
     let mut command =
