@@ -92,4 +92,13 @@ mod tests {
         );
         assert_eq!(find("another"), None);
     }
+
+    #[test]
+    fn the_status_of_a_version_follows_from_its_end() {
+        let artifact = find("setupgen").and_then(|plugin| plugin.artifact.as_ref()).unwrap();
+        let status = |version| artifact.status_classifier(version).and_then(|text| text.chars().nth(22));
+        let versions = ["26.8.0rc1", "26.8.0b2", "26.8.0.dev3", "26.8.0a1", "26.8.0"];
+        assert_eq!(versions.map(status), ["4", "4", "2", "3", "5"].map(|digit| digit.chars().next()));
+        assert_eq!(Artifact::default().status_classifier("1.0"), None);
+    }
 }

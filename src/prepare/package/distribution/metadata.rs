@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
-use super::entry_points;
+use super::{entry_points, plugin};
 use crate::base::RelPath;
-use crate::config::plugins::{self, Artifact};
+use crate::config::plugins;
 use crate::config::typed::{SetupPySettings, VersionScheme};
 use crate::inference::closure::Follow;
 use crate::inference::constraints::{self, Constraints};
@@ -99,106 +99,21 @@ impl PackagePlanner<'_> {
             return Err(Error::Reserved { target: target.address.clone(), key: (*key).to_owned() });
         }
         for artifact in plugins::in_use(session.config()).filter_map(|plugin| plugin.artifact.as_ref()) {
-            apply_plugin(session, target, artifact, &mut arguments)?;
+            plugin::apply(session, target, artifact, &mut arguments)?;
         }
         Ok(arguments)
     }
 }
 
-/// What a plugin of the repository would add and check.
-fn apply_plugin(
-    session: &Session,
-    target: &Target,
-    artifact: &Artifact,
-    arguments: &mut BTreeMap<String, Value>,
-) -> Result<(), Error> {
-    let violated = |rule: String| Err(Error::Plugin { target: target.address.clone(), rule });
-    let name = text_argument(target, arguments, "name")?;
-    if let Some(prefix) = artifact.name_prefix.as_ref().filter(|prefix| !name.starts_with(*prefix)) {
-        return violated(format!(
-            "the name `{name}` does not start with `{prefix}`, which the repository's plugin requires"
-        ));
-    }
-    if let Some(key) = artifact.required.iter().find(|key| !arguments.contains_key(*key)) {
-        return violated(format!("`provides` has no `{key}`, which the repository's plugin requires"));
-    }
-    let mut added: BTreeMap<String, Value> = BTreeMap::new();
-    if let Some(file) = &artifact.version_file {
-        added.insert("version".to_owned(), Value::Str(read(session, target, file)?.trim().to_owned()));
-    }
-    let exists = |name: &&String| {
-        let path = target.address.dir.to_path(session.build_root()).join(name);
-        session.context.tracker.is_file(&path)
-    };
-    if let Some(file) = artifact.long_description_files.iter().find(exists) {
-        let path = target.address.dir.push(file).map(|path| path.as_str().to_owned()).unwrap_or_default();
-        added.insert("long_description".to_owned(), Value::Str(read(session, target, &path)?));
-        let kind = match file.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("md") => "text/markdown",
-            Some("rst") => "text/x-rst",
-            _ => "text/plain",
-        };
-        added.insert("long_description_content_type".to_owned(), Value::Str(kind.to_owned()));
-    }
-    added.extend(artifact.fixed.iter().map(|(key, value)| (key.clone(), from_toml(value))));
-    if let Some(key) = added.keys().find(|key| arguments.contains_key(*key)) {
-        return violated(format!("`{key}` in `provides` is set by the repository's plugin, and cannot be set"));
-    }
-    let version = added.get("version").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let python = artifact.minor_range.then(|| minor_of(session)).flatten();
-    if let Some((major, minor)) = python {
-        let range = format!(">={major}.{minor},<{major}.{}", minor + 1);
-        arguments.insert("python_requires".to_owned(), Value::Str(range));
-    }
-    let license = arguments.get("license").and_then(Value::as_str).unwrap_or_default();
-    let mut classifiers = artifact.classifiers.clone();
-    classifiers.extend(artifact.status_classifier(&version).map(str::to_owned));
-    classifiers.extend(
-        python
-            .filter(|_| !classifiers.is_empty())
-            .map(|(major, minor)| format!("Programming Language :: Python :: {major}.{minor}")),
-    );
-    classifiers.extend(artifact.license_classifiers.get(license).cloned());
-    if !classifiers.is_empty() {
-        let own = arguments.get("classifiers").map(Value::strings).unwrap_or_default();
-        let all = classifiers.iter().map(String::as_str).chain(own).map(|text| Value::Str(text.to_owned()));
-        arguments.insert("classifiers".to_owned(), Value::List(all.collect()));
-    }
-    arguments.extend(added);
-    Ok(())
-}
-
-/// Major and minor version in the repository's first exact interpreter constraint, such as `CPython==3.11.4`.
-fn minor_of(session: &Session) -> Option<(u32, u32)> {
-    let constraints = crate::session::toolchains::default_constraints(session.config());
-    let exact =
-        constraints.iter().find_map(|constraint| constraint.split_once("==").map(|(_, version)| version.to_owned()))?;
-    let mut parts = exact.split('.').map(|part| part.trim().parse().ok());
-    Some((parts.next()??, parts.next()??))
-}
-
-fn from_toml(value: &toml::Value) -> Value {
-    match value {
-        toml::Value::Boolean(flag) => Value::Bool(*flag),
-        toml::Value::Integer(number) => Value::Int(*number),
-        toml::Value::Float(number) => Value::Float(*number),
-        toml::Value::Array(items) => Value::List(items.iter().map(from_toml).collect()),
-        toml::Value::Table(items) => {
-            Value::Dict(items.iter().map(|(key, value)| (Value::Str(key.clone()), from_toml(value))).collect())
-        }
-        other => Value::Str(other.as_str().map_or_else(|| other.to_string(), str::to_owned)),
-    }
-}
-
 /// The text of a file of the repository, given relative to the build root.
-fn read(session: &Session, target: &Target, file: &str) -> Result<String, Error> {
+pub(super) fn read(session: &Session, target: &Target, file: &str) -> Result<String, Error> {
     let fail = |source| Error::LongDescription { target: target.address.clone(), path: file.into(), source };
     let path = RelPath::parse(file).map_err(|error| fail(std::io::Error::other(error)))?;
     session.context.tracker.read_to_string(&path.to_path(session.build_root())).map_err(fail)
 }
 
 /// A text among the arguments. An error if it is missing.
-fn text_argument(target: &Target, arguments: &BTreeMap<String, Value>, key: &str) -> Result<String, Error> {
+pub(super) fn text_argument(target: &Target, arguments: &BTreeMap<String, Value>, key: &str) -> Result<String, Error> {
     let missing = || Error::Missing { target: target.address.clone(), key: key.to_owned() };
     match arguments.get(key) {
         Some(Value::Str(text)) => Ok(text.clone()),

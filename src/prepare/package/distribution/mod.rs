@@ -5,6 +5,7 @@ mod backend;
 mod entry_points;
 mod error;
 mod metadata;
+mod plugin;
 
 use std::collections::{BTreeMap, BTreeSet};
 
