@@ -133,7 +133,7 @@ pub const HELP_LISTS: [&str; 8] =
     ["goals", "targets", "subsystems", "tools", "symbols", "api-types", "global", "backends"];
 
 /// The goal that passes all words after it on to a program, apart from its own flags at their beginning.
-const PASSING_GOAL: &str = "py";
+pub(super) const PASSING_GOAL: &str = "py";
 
 /// Goals that Pants does not have and that are named like directories. After another goal, these words are specs.
 const FIRST_GOALS: [&str; 2] = [PASSING_GOAL, "shell"];

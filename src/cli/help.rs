@@ -3,6 +3,7 @@
 use clap::{Arg, ArgAction, Command};
 use serde_json::{Value, json};
 
+use crate::cli::args::PASSING_GOAL;
 use crate::cli::flag::GLOBAL;
 use crate::config::Table;
 use crate::config::table::unsupported::{Effect, effect};
@@ -89,6 +90,10 @@ pub fn lines<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 fn section_page(section: &Section, goals: &[&str], advanced: bool) -> String {
     let usage = match section.name {
         GLOBAL => format!("{NAME} [flags] GOAL... [SPEC...]"),
+        PASSING_GOAL => format!("{NAME} {PASSING_GOAL} [flags] [ARGUMENTS...]"),
+        name if section.is_goal && section.rows.values().any(|row| row.entry.passthrough) => {
+            format!("{NAME} {name} [flags] [SPEC...] [-- ARGUMENTS...]")
+        }
         name if section.is_goal => format!("{NAME} {name} [flags] [SPEC...]"),
         name => format!("{NAME} [--{name}-…] GOAL... [SPEC...]"),
     };
@@ -170,6 +175,13 @@ mod tests {
     fn the_overview_lists_only_implemented_goals() {
         let text = overview(Table::get(), &GOALS);
         assert!(text.contains("  test                         Run tests.\n") && !text.contains("publish"), "{text}");
+    }
+
+    #[test]
+    fn the_page_of_a_goal_shows_where_arguments_of_a_program_stand() {
+        let usage = |goal| page(Table::get(), &GOALS, goal, false).unwrap();
+        assert!(usage("run").contains("waders run [flags] [SPEC...] [-- ARGUMENTS...]\n"));
+        assert!(usage("py").contains("waders py [flags] [ARGUMENTS...]\n"));
     }
 
     #[test]
