@@ -32,8 +32,6 @@ pub struct Closures<'a> {
 pub struct Closure<'a> {
     /// Sources, resources and files, and every `__init__.py` above a Python source, with or without an owner.
     pub files: Vec<&'a RelPath>,
-    /// Sources and resources with every `__init__.py`, but no files of `file` targets: what packages contain.
-    pub importable: Vec<&'a RelPath>,
     /// The `file` and `relocated_files` targets.
     pub loose: Vec<&'a Address>,
     /// The `python_requirement` targets.
@@ -125,17 +123,12 @@ impl<'a> Closures<'a> {
         members.dedup();
         let mut closure = Closure::default();
         let mut files = vec![false; self.files.len()];
-        let mut importable = vec![false; self.files.len()];
         let mut source_roots = vec![false; self.source_roots.len()];
         for contribution in members.iter().map(|id| &self.contributions[*id as usize]) {
             contribution.files.iter().for_each(|index| files[*index] = true);
-            if contribution.target.is_some_and(|target| target.kind != "file") {
-                contribution.files.iter().for_each(|index| importable[*index] = true);
-            }
             contribution.source_root.iter().for_each(|index| source_roots[*index] = true);
         }
         closure.files = select(&self.files, &files);
-        closure.importable = select(&self.files, &importable);
         closure.source_roots = select(&self.source_roots, &source_roots);
         for id in &members {
             let Some(target) = self.target(*id) else { continue };

@@ -232,7 +232,7 @@ const INERT: &[Rule] = &[
     section("helm", NO_TOOL),
     section("helm-unittest", NO_TOOL),
     section("kubeconform", NO_TOOL),
-    section("lambdex", NO_TOOL),
+    section("lambdex", "cloud functions are packaged without lambdex, as in later versions of Pants"),
     section("makeself", NO_TOOL),
     section("mypy-protobuf", NO_TOOL),
     section("nfpm", NO_TOOL),

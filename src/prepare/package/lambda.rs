@@ -9,7 +9,7 @@ use crate::base::RelPath;
 use crate::packaging::platform::TargetPlatform;
 use crate::plan::pex_run::{self, PexBuild};
 use crate::prepare::interpreters::found;
-use crate::prepare::package::program::{Error, Wanted};
+use crate::prepare::package::program::{Error, ProgramRequest};
 use crate::prepare::package::{Package, PackagePlanner, fields, output_path};
 use crate::prepare::{Error as PrepareError, Planner};
 use crate::targets::Target;
@@ -66,7 +66,7 @@ impl PackagePlanner<'_> {
             entry_point = Some(handler);
         }
         let (platforms, constraints) = self.function_platforms(planner, target, &provider)?;
-        let wanted = Wanted {
+        let request = ProgramRequest {
             target,
             include_sources: fields::flag(target, "include_sources", true),
             include_requirements: fields::flag(target, "include_requirements", true),
@@ -74,7 +74,7 @@ impl PackagePlanner<'_> {
             constraints,
             extra_sources,
         };
-        let program = self.plan_program(planner, &wanted)?;
+        let program = self.plan_program(planner, &request)?;
         let args = ["--layout", "packed"].map(str::to_owned).into_iter();
         let mut flatten = vec!["--layout".to_owned(), if is_directory { "flat" } else { "flat-zipped" }.to_owned()];
         flatten.extend(provider.prefix.into_iter().flat_map(|prefix| ["--prefix".to_owned(), prefix.to_owned()]));
@@ -83,7 +83,7 @@ impl PackagePlanner<'_> {
         let build = PexBuild {
             label: format!("package {}", target.address),
             program,
-            entry_point: entry_point.filter(|_| wanted.include_requirements),
+            entry_point: entry_point.filter(|_| request.include_requirements),
             script: None,
             args: args.chain(fields::texts(target, "pex_build_extra_args")).collect(),
             flatten: Some(flatten),

@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use crate::base::{RelPath, sandbox_paths};
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, PexSettings};
-use crate::inference::closure::Follow;
 use crate::inference::entry_point::parse_module;
 use crate::plan::pex_run::{self, PexBuild};
 use crate::prepare::interpreters::found;
-use crate::prepare::package::program::{Error, Wanted};
+use crate::prepare::package::program::{Error, ProgramRequest};
 use crate::prepare::package::{Package, PackagePlanner, fields, output_path};
 use crate::prepare::{Error as PrepareError, Planner};
 use crate::targets::{self, Target};
@@ -48,7 +47,7 @@ impl PackagePlanner<'_> {
         let main = self.main(target)?;
         let layout = fields::text_or(target, "layout", "zipapp");
         let output = output_path(target, "pex")?;
-        let wanted = Wanted {
+        let request = ProgramRequest {
             target,
             include_sources: fields::flag(target, "include_sources", true),
             include_requirements: fields::flag(target, "include_requirements", true),
@@ -56,8 +55,8 @@ impl PackagePlanner<'_> {
             constraints: None,
             extra_sources: BTreeMap::new(),
         };
-        let is_whole = wanted.include_sources && wanted.include_requirements;
-        let program = self.plan_program(planner, &wanted)?;
+        let is_whole = request.include_sources && request.include_requirements;
+        let program = self.plan_program(planner, &request)?;
         let Main { mut entry_point, mut script, mut args } = main;
         if !is_whole {
             // A part of a program need not contain what it starts with, which the step would look for.
@@ -105,7 +104,7 @@ impl PackagePlanner<'_> {
         let file = address.dir.resolve(written).ok().filter(|file| self.graph.files().contains(file));
         let missing = || Error::NoSuchFile { target: address.clone(), field: "executable", path };
         let file = file.ok_or_else(missing)?;
-        if !self.closures.compute([address], Follow::All).importable.contains(&&file) {
+        if !self.packaged_files(address).contains(&&file) {
             return Err(Error::NotADependency { target: address.clone(), file }.into());
         }
         let below = self.roots.find_for_file(&file).and_then(|root| file.strip_prefix(&root));

@@ -90,7 +90,7 @@ impl Error {
 }
 
 /// What to package.
-pub(super) struct Wanted<'t> {
+pub(super) struct ProgramRequest<'t> {
     pub target: &'t Target,
     pub include_sources: bool,
     pub include_requirements: bool,
@@ -107,30 +107,30 @@ impl PackagePlanner<'_> {
     pub(super) fn plan_program(
         &mut self,
         planner: &mut Planner<'_>,
-        wanted: &Wanted<'_>,
+        request: &ProgramRequest<'_>,
     ) -> Result<Program, PrepareError> {
-        let target = wanted.target;
+        let target = request.target;
         let closure = self.closures.compute([&target.address], Follow::All);
         refuse_unsupported(planner, target, &closure)?;
-        let constraints = match &wanted.constraints {
+        let constraints = match &request.constraints {
             Some(constraints) => constraints.clone(),
             None => self.program_constraints(planner, target)?,
         };
         planner.find_interpreter(&constraints)?;
         let local = closure.distributions.iter().map(|address| Ok(self.plan_form(planner, address, Form::Wheel)?.step));
         let local = local.collect::<Result<Vec<StepId>, PrepareError>>()?;
-        let mut sources = Source::Tree(self.source_tree(planner, wanted, &closure)?);
-        if !local.is_empty() && wanted.include_sources {
+        let mut sources = Source::Tree(self.source_tree(planner, request, &closure)?);
+        if !local.is_empty() && request.include_sources {
             let parts = std::iter::once(sources).chain(local.iter().copied().map(Source::Output)).collect();
             sources = derive(planner, "sources without those of distributions", "unpackaged-1", parts);
         }
         let local = local.into_iter().map(Source::Output).collect();
         let distributions = derive(planner, "wheel files of distributions", "wheel-files-1", local);
         let mut wheels = Vec::new();
-        if wanted.include_requirements {
+        if request.include_requirements {
             let required = closure.requirements.iter().copied();
             let required = requirements::collect(self.graph, required, planner.config())?;
-            let files = planner.wheel_files(&constraints, &required, &wanted.platforms)?;
+            let files = planner.wheel_files(&constraints, &required, &request.platforms)?;
             wheels.extend(files.into_iter().map(Source::Output));
         }
         let texts: BTreeSet<String> = closure.requirement_texts.iter().map(|text| canonical(text)).collect();
@@ -139,8 +139,8 @@ impl PackagePlanner<'_> {
             wheels: derive(planner, "wheel files", "wheel-files-1", wheels),
             distributions,
             pex: planner.pex_image(&constraints)?,
-            platforms: platform_tree(planner, &wanted.platforms)?,
-            requirements: wanted.include_requirements.then(|| texts.into_iter().collect()),
+            platforms: platform_tree(planner, &request.platforms)?,
+            requirements: request.include_requirements.then(|| texts.into_iter().collect()),
             constraints,
         })
     }
@@ -168,21 +168,21 @@ impl PackagePlanner<'_> {
     fn source_tree(
         &self,
         planner: &mut Planner<'_>,
-        wanted: &Wanted<'_>,
+        request: &ProgramRequest<'_>,
         closure: &Closure<'_>,
     ) -> Result<Digest, PrepareError> {
-        let target = &wanted.target.address;
+        let target = &request.target.address;
         let store = planner.session.services.open_store()?;
         let batch = store.batch();
         let mut nodes = BTreeMap::new();
-        for (path, content) in &wanted.extra_sources {
+        for (path, content) in &request.extra_sources {
             nodes.insert(path.clone(), Node::File { digest: batch.put(content.as_bytes(), false)?, executable: false });
         }
         batch.commit()?;
-        if wanted.include_sources {
-            warn_of_loose_files(planner, wanted.target, closure);
+        if request.include_sources {
+            warn_of_loose_files(planner, request.target, closure);
             let sources = planner.session.services.open_sources()?;
-            for (file, node) in sources.nodes(closure.importable.iter().copied())? {
+            for (file, node) in sources.nodes(self.packaged_files(target))? {
                 let root = self.roots.find_for_file(file);
                 let missing = || Error::NoSourceRoot { target: target.clone(), file: file.clone() };
                 let path = root.and_then(|root| file.strip_prefix(&root)).ok_or_else(missing)?;
@@ -194,6 +194,13 @@ impl PackagePlanner<'_> {
             }
         }
         Ok(store.put_tree_lazily(&Tree { nodes })?)
+    }
+
+    /// The sources and resources of a program, with every `__init__.py` above them.
+    pub(super) fn packaged_files(&self, program: &Address) -> Vec<&RelPath> {
+        let mut members = self.dependencies.transitive_without_special(std::slice::from_ref(program));
+        members.retain(|member| self.graph.get(member).is_some_and(|target| target.kind != "file"));
+        self.closures.own_files(&members)
     }
 
     /// The files of the field `complete_platforms`, and the platforms of the field `platforms`.
