@@ -80,7 +80,7 @@ fn write<'e>(
     let (mut written, mut failures) = (Vec::new(), Vec::new());
     for export in exports {
         let placed = match &export.venv {
-            Ok(venv) => export::write(session, export, results, settings.format)
+            Ok(venv) => export::write(session, export, results, settings)
                 .map(|placed| (placed, venv.version().to_owned()))
                 .map_err(|error| error.to_failure()),
             Err(failure) => Err(failure.clone()),

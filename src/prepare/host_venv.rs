@@ -6,10 +6,11 @@
 
 use std::path::PathBuf;
 
-use crate::action::{Source, StepId};
+use crate::action::{Action, ActionGraph, Source, Step, StepId};
 use crate::base::{Digest, sandbox_paths};
 use crate::engine;
 use crate::engine::executor::Results;
+use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
 use crate::plan::venv::{HostInterpreter, Placement};
 use crate::prepare::Error;
@@ -20,10 +21,12 @@ use crate::session::{self, Session, execute, toolchains};
 use crate::toolchain::{Provider, host};
 
 /// An environment that steps of a graph compose.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PlannedVenv {
     step: StepId,
     interpreter: HostInterpreter,
+    /// A process that mounts the environment.
+    restoring: Box<Action>,
     /// The names and versions of the packages, sorted.
     pub packages: Vec<(String, String)>,
 }
@@ -58,10 +61,11 @@ impl Planner<'_> {
         let venvs = &mut found(&mut self.interpreters, constraints)?.venvs;
         let host = (&interpreter, placement);
         let step = venvs.compose_for_host(&mut self.actions, &importable.built, &distributions, host, &store);
+        let restoring = Box::new(restoring(&venvs.interpreter, step, self.empty_tree));
         let mut packages: Vec<_> =
             chosen.iter().map(|package| (package.name.to_string(), package.version.to_string())).collect();
         packages.sort();
-        Ok(PlannedVenv { step, interpreter, packages })
+        Ok(PlannedVenv { step, interpreter, restoring, packages })
     }
 
     /// The interpreter that runs these constraints' packages outside sandboxes. The locked one if it is standalone; else one of
@@ -107,6 +111,17 @@ impl Planner<'_> {
     }
 }
 
+/// A process that does nothing but mount the environment that a step composes. Before it starts, the engine makes everything again
+/// that the store lost of the environment.
+fn restoring(interpreter: &Interpreter, step: StepId, empty: Digest) -> Action {
+    let argv = [interpreter.python.as_str(), "-S", "-c", ""].map(str::to_owned).to_vec();
+    let mut action = interpreter.action("restore a virtual environment".to_owned(), argv, Source::Tree(empty));
+    action.command.images.insert(venv::ROOT.to_owned(), Source::Output(step));
+    action.policy.cache.read = false;
+    action.policy.cache.write = false;
+    action
+}
+
 fn mount_point(minor: &str) -> String {
     format!("{}/python{minor}", sandbox_paths::TOOLCHAIN)
 }
@@ -131,6 +146,11 @@ impl PlannedVenv {
     /// The full version of the environment's interpreter.
     pub fn version(&self) -> &str {
         &self.interpreter.version
+    }
+
+    /// Adds a step to the graph of the environment that makes everything again that the store lost of it.
+    pub fn add_restoring(&self, graph: &mut ActionGraph) -> StepId {
+        graph.add(Step::Run(self.restoring.clone()))
     }
 
     /// The steps that must be carried out before [`PlannedVenv::realize`].

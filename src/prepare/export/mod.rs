@@ -26,9 +26,9 @@ use crate::prepare::export::subjects::Subject;
 use crate::prepare::host_venv::PlannedVenv;
 use crate::prepare::images::Importable;
 use crate::prepare::package::{PackagePlanner, distribution};
-use crate::session::Session;
 use crate::session::failure::Failure;
-use crate::session::toolchains;
+use crate::session::{self, Session, execute, toolchains};
+use crate::store;
 use crate::toolchain::Constraints;
 use crate::tools::Tool;
 
@@ -93,8 +93,28 @@ fn plan_with(
     Ok(PlannedExports { graph: planner.planner.actions, exports })
 }
 
-/// Writes an environment whose steps were carried out, unless it is up to date.
+/// Writes an environment whose steps were carried out, unless it is up to date. What the store lost of it is made again first.
 pub fn write(
+    session: &mut Session,
+    export: &PlannedExport,
+    results: &Results,
+    settings: &ExportSettings,
+) -> Result<Placed, Error> {
+    let lost = match write_once(session, export, results, settings.format) {
+        Err(error @ Error::Session(session::Error::Store(store::Error::Missing(_)))) => error,
+        written => return written,
+    };
+    session.ui.warn("store entries are missing; rebuilding them");
+    let PlannedExports { mut graph, exports } = plan(session, std::slice::from_ref(&export.subject), settings)?;
+    let Some((export, venv)) = exports.first().and_then(|export| Some((export, export.venv.as_ref().ok()?))) else {
+        return Err(lost);
+    };
+    let steps: Vec<StepId> = [venv.add_restoring(&mut graph)].into_iter().chain(venv.steps()).collect();
+    let results = execute::execute(session, graph, &steps, false)?;
+    write_once(session, export, &results, settings.format)
+}
+
+fn write_once(
     session: &mut Session,
     export: &PlannedExport,
     results: &Results,
