@@ -129,6 +129,7 @@ fn pin(
         },
         options: ResolveOptions { only_binary, no_binary, ..options },
         old,
+        upgrade: false,
         pins: None,
     };
     let resolved = resolver::resolve_all(session, &[&resolve])?.pop().ok_or(session::Error::Interrupted)??;
