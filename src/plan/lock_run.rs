@@ -27,7 +27,7 @@ const CERTIFICATES: &str = "/certificates";
 /// The places where uv finds packages, and how it connects to them.
 #[derive(Clone, Debug, Default)]
 pub struct PackageSources {
-    /// URLs of package indexes, the default index first.
+    /// URLs of package indexes, in the order in which they are queried.
     pub indexes: Vec<String>,
     /// URLs of pages that list files.
     pub find_links: Vec<String>,
@@ -35,8 +35,8 @@ pub struct PackageSources {
     pub wheelhouses: Vec<Wheelhouse>,
     /// A tree that contains `ca.pem`, the certificates to trust.
     pub certificates: Option<Digest>,
-    /// Environment variables that configure proxies.
-    pub proxies: BTreeMap<String, String>,
+    /// Environment variables that configure proxies and retries.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// A local directory that contains distributions.
@@ -102,7 +102,7 @@ pub fn action(
     let argv = [interpreter.python.as_str(), "-s", "-B", "-c", SCRIPT, &call.to_string()];
     let mut action = interpreter.action(label, argv.map(str::to_owned).to_vec(), input);
     action.command.images.insert(venv::ROOT.to_owned(), uv);
-    action.command.env.extend(packages.proxies.clone());
+    action.command.env.extend(packages.variables.clone());
     if let Some(tree) = packages.certificates {
         action.command.images.insert(CERTIFICATES.to_owned(), Source::Tree(tree));
         action.command.env.insert("SSL_CERT_FILE".to_owned(), format!("{CERTIFICATES}/ca.pem"));
@@ -173,8 +173,10 @@ fn common_options(interpreter: &Interpreter, packages: &PackageSources) -> Vec<S
         // Otherwise uv would use its default index.
         words.push("--no-index".to_owned());
     }
-    for (number, index) in packages.indexes.iter().enumerate() {
-        words.extend([if number == 0 { "--default-index" } else { "--index" }.to_owned(), index.clone()]);
+    // uv asks its default index last.
+    if let Some((last, others)) = packages.indexes.split_last() {
+        words.extend(others.iter().flat_map(|index| ["--index".to_owned(), index.clone()]));
+        words.extend(["--default-index".to_owned(), last.clone()]);
     }
     let wheelhouses = (0..packages.wheelhouses.len()).map(wheelhouse_at);
     for place in packages.find_links.iter().cloned().chain(wheelhouses) {
@@ -199,6 +201,22 @@ mod tests {
         let table: toml::Table = project_text(&project).parse().expect("TOML");
         assert_eq!(table["project"]["dependencies"][0].as_str(), Some("a ; extra == \"x\""));
         assert_eq!(table["tool"]["uv"].as_table().map(toml::Table::len), Some(2));
+    }
+
+    #[test]
+    fn indexes_are_queried_in_their_order() {
+        let interpreter = Interpreter {
+            python: "/usr/bin/python3.11".to_owned(),
+            version: "3.11.2".to_owned(),
+            minor: "3.11".to_owned(),
+            images: BTreeMap::new(),
+        };
+        let options = |indexes: &[&str]| {
+            let indexes = indexes.iter().map(ToString::to_string).collect();
+            common_options(&interpreter, &PackageSources { indexes, ..PackageSources::default() }).split_off(6)
+        };
+        assert_eq!(options(&[]), ["--no-index"]);
+        assert_eq!(options(&["a", "b"]), ["--index", "a", "--default-index", "b"]);
     }
 
     #[test]

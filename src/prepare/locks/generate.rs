@@ -206,7 +206,7 @@ pub(super) fn lock_text(session: &Session, job: &Job, resolved: &Resolved) -> Re
         path_mappings: &path_mappings(session),
         root: (&to_root, &root),
         has_sidecar: job.has_sidecar,
-        upgraded: job.request.old.is_some().then_some(&job.request.options.upgrade_packages),
+        upgraded: (!job.request.upgrade).then_some(&job.request.options.upgrade_packages),
     };
     let text = write::text(&new, job.format);
     let sidecar = job.has_sidecar.then(|| job.generated.sidecar(job.format));

@@ -11,11 +11,13 @@ use crate::config::typed::GenerateLockfilesSettings;
 use crate::packaging::lockfile::pins::{self, Pins};
 use crate::packaging::lockfile::{self, detect_format};
 use crate::packaging::requirement::{self, canonical};
+use crate::plan::lock_run::ResolveOptions;
 use crate::prepare::Error;
 use crate::prepare::locks::generate::{self, Job};
 use crate::prepare::locks::known::{self, KnownLock, Origin};
+use crate::prepare::locks::pinned;
 use crate::prepare::locks::resolver;
-use crate::session::{self, Session};
+use crate::session::{self, Session, toolchains};
 
 /// The name of the list of requirements in a sidecar file.
 const REQUIREMENTS: &str = "generated_with_requirements";
@@ -46,6 +48,7 @@ pub fn merge(session: &mut Session, versions: &Versions) -> Result<String, Error
     };
     let texts = [read(&versions.base)?, read(&versions.ours)?, read(&versions.theirs)?];
     let merged = match path.strip_suffix(".metadata") {
+        _ if path == pinned::REPOSITORY_LOCK => merge_pinned(session, &texts)?,
         Some(lock) => {
             find(session, lock)?;
             merge_sidecar(&texts)
@@ -100,6 +103,14 @@ fn recorded_requirements(text: &str) -> Option<Vec<String>> {
     let metadata = lock.metadata.and_then(|metadata| metadata.generated_with_requirements);
     let roots = || Some(lock.roots.iter().map(canonical).collect::<Vec<_>>()).filter(|roots| !roots.is_empty());
     metadata.or_else(roots)
+}
+
+/// The file of Waders with the versions of both sides, for the requirements of the working tree. After the merge, it is written
+/// again if the requirements changed.
+fn merge_pinned(session: &mut Session, [_, ours, theirs]: &[String; 3]) -> Result<String, Error> {
+    let constraints = toolchains::default_constraints(session.config());
+    let request = pinned::repository_request(session, &constraints)?;
+    pinned::pin_again(session, &request, ResolveOptions::default(), Some(format!("{ours}\n{theirs}")))
 }
 
 fn merge_lock(session: &mut Session, name: String, path: String, texts: &[String; 3]) -> Result<String, Error> {

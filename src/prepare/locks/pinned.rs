@@ -76,9 +76,10 @@ fn load_or_pin(session: &mut Session, request: &PinRequest) -> Result<Arc<Lock>,
     let path = session.build_root().join(&request.file);
     let parse =
         |text: &str| lockfile::parse(&request.file, text, None).map(Arc::new).map_err(requirements::Error::from);
-    if let Ok(text) = session.context.tracker.read_to_string(&path) {
-        match check_content(&head, &text) {
-            Content::Complete => return Ok(parse(&text)?),
+    let old = session.context.tracker.read_to_string(&path).ok();
+    if let Some(text) = &old {
+        match check_content(&head, text) {
+            Content::Complete => return Ok(parse(text)?),
             Content::Damaged => return Err(Error::DamagedLock { file: request.file.clone() }),
             Content::OtherInputs => {}
         }
@@ -86,7 +87,7 @@ fn load_or_pin(session: &mut Session, request: &PinRequest) -> Result<Arc<Lock>,
     if session.context.is_frozen() {
         return Err(Error::FrozenRequirements { owner: request.owner.clone(), file: request.file.clone() });
     }
-    let text = pin(session, request, inputs, ResolveOptions::default(), None)?;
+    let text = pin(session, request, inputs, ResolveOptions::default(), old)?;
     let lock = parse(&text)?;
     replace_file(&path, text.as_bytes()).map_err(|source| session::Error::Output { path, source })?;
     let advice = "commit it, so that everybody tests with the same packages";
@@ -115,6 +116,7 @@ fn pin(
     let head = inputs.head(request);
     let toolchain = toolchains::ensure(session, &request.constraints)?;
     let minor = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?.minor;
+    let PythonSettings { only_binary, no_binary, .. } = PythonSettings::parse(session.config());
     let resolve = ResolveRequest {
         owner: request.owner.clone(),
         constraints: request.constraints.clone(),
@@ -125,8 +127,9 @@ fn pin(
             constraints: inputs.versions,
             ..Project::default()
         },
-        options,
+        options: ResolveOptions { only_binary, no_binary, ..options },
         old,
+        upgrade: false,
         pins: None,
     };
     let resolved = resolver::resolve_all(session, &[&resolve])?.pop().ok_or(session::Error::Interrupted)??;

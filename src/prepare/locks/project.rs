@@ -55,8 +55,8 @@ pub(super) fn request(
         upgrade_packages: settings.upgrade_package.clone(),
         uploaded_prior_to: generated.uploaded_prior_to.clone(),
     };
-    let old = old.filter(|_| !settings.upgrade).map(str::to_owned);
-    Ok(ResolveRequest { owner: format!("`{name}`"), constraints, project, options, old, pins: None })
+    let (old, upgrade) = (old.map(str::to_owned), settings.upgrade);
+    Ok(ResolveRequest { owner: format!("`{name}`"), constraints, project, options, old, upgrade, pins: None })
 }
 
 /// The name of the project that an existing lockfile of uv was made for.

@@ -27,8 +27,10 @@ pub(super) struct ResolveRequest {
     pub constraints: Vec<String>,
     pub project: Project,
     pub options: ResolveOptions,
-    /// The text of the lockfile whose versions are preferred.
+    /// The text of the lockfile whose versions are preferred, unless `upgrade` is set.
     pub old: Option<String>,
+    /// Whether the newest versions of all packages are resolved.
+    pub upgrade: bool,
     /// Versions that are preferred to those of `old`.
     pub pins: Option<Pins>,
 }
@@ -109,7 +111,7 @@ fn spelled_as_in(old: &str, index: &str) -> String {
 
 /// The lockfile of uv with the preferred versions: the old one itself where uv can read it.
 fn preferences(request: &ResolveRequest, sources: &PackageSources) -> Option<String> {
-    let old = request.old.as_ref()?;
+    let old = request.old.as_ref().filter(|_| !request.upgrade)?;
     let is_sound = detect_format(old) == Format::Uv && !pins::has_conflict(old) && old.parse::<toml::Table>().is_ok();
     if is_sound && request.pins.is_none() {
         return Some(old.clone());

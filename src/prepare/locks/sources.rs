@@ -39,7 +39,9 @@ pub(super) fn find(session: &mut Session) -> Result<(PackageSources, Vec<LocalDi
     }
     let names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
     let vars = &session.environment().vars;
-    sources.proxies = names.iter().filter_map(|name| Some((name.to_string(), vars.get(name)?.clone()))).collect();
+    sources.variables = names.iter().filter_map(|name| Some((name.to_string(), vars.get(name)?.clone()))).collect();
+    let retries = session.context.global().download_attempts - 1;
+    sources.variables.insert("UV_HTTP_RETRIES".to_owned(), retries.to_string());
     Ok((sources, directories))
 }
 
