@@ -51,7 +51,7 @@ impl HostSources {
 
 /// Where the environment of a program is used: in the store. Its scripts ignore the variables and packages of the user.
 pub fn placement() -> Placement {
-    Placement { script_args: "-sE".to_owned(), ..Placement::default() }
+    Placement { script_args: "-sE".to_owned(), ..Placement::in_store() }
 }
 
 impl Needs {

@@ -111,7 +111,10 @@ fn build(workspace: &Workspace, env: &[(&str, &str)]) -> BTreeMap<String, Vec<u8
 
 fn read_all(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap())).collect()
+    entries
+        .filter(|path| path.is_file())
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap()))
+        .collect()
 }
 
 fn wheel_files(bytes: &[u8]) -> BTreeMap<String, String> {
