@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::RelPath;
 use crate::inference::entry_point;
+use crate::inference::module_map::module_name;
 use crate::inference::{SourceRoots, third_party};
 use crate::plan::program_run::Entry;
 use crate::prepare::Error;
@@ -50,7 +51,7 @@ pub(super) fn start(target: &Target, roots: &SourceRoots, chosen: Option<&str>) 
         }
         "run_shell_command" | "experimental_run_shell_command" => shell_line(target)?,
         "shell_source" => Entry::ShellFile(source(target)?),
-        _ => Entry::File(source(target)?),
+        _ => source_entry(source(target)?, roots),
     };
     let pairs = match target.fields.get("env") {
         Some(Value::Dict(pairs)) => pairs.as_slice(),
@@ -67,6 +68,22 @@ fn text<'t>(target: &'t Target, field: &str) -> Option<&'t str> {
 
 fn source(target: &Target) -> Result<RelPath, Error> {
     target.sources.first().cloned().ok_or_else(|| Error::NoSource(target.address.clone()))
+}
+
+/// As in Pants, a source runs as a module, so that relative imports work, unless its path is no module name.
+fn source_entry(file: RelPath, roots: &SourceRoots) -> Entry {
+    let stripped = roots.find_for_file(&file).and_then(|root| file.strip_prefix(&root));
+    let is_word =
+        |word: &str| !word.starts_with(|first: char| first.is_ascii_digit()) && word.chars().all(is_word_char);
+    let module = stripped.filter(|path| path.file_name() != Some("__init__.py") && path.extension() == Some("py"));
+    match module.map(|path| module_name(path.as_str())).filter(|module| module.split('.').all(is_word)) {
+        Some(module) => Entry::Module(module),
+        None => Entry::File(file),
+    }
+}
+
+fn is_word_char(c: char) -> bool {
+    c == '_' || c.is_alphanumeric()
 }
 
 fn invalid(target: &Target, written: &str, why: &'static str) -> Error {
@@ -180,8 +197,16 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_run_as_a_script() {
+    fn a_source_runs_as_a_module_or_as_a_script_if_its_path_is_no_module_name() {
         check("python_source", &[], "File(`src/app/main-file.py`)");
+        let roots = SourceRoots::new(&["src"], &[], &[]).unwrap();
+        let entry = |file: &str| source_entry(RelPath::parse(file).unwrap(), &roots);
+        assert_eq!(entry("src/app/__main__.py"), Entry::Module("app.__main__".to_owned()));
+        assert_eq!(entry("src/app/v2/run.py"), Entry::Module("app.v2.run".to_owned()));
+        for file in ["src/app/2to3.py", "src/app/__init__.py", "src/my-app/run.py", "elsewhere/run.py", "src/app/tool"]
+        {
+            assert_eq!(entry(file), Entry::File(RelPath::parse(file).unwrap()));
+        }
     }
 
     #[test]
