@@ -80,9 +80,20 @@ impl Workspace {
             // Its wheel is compiled here, since the transcripts expect a store with the compiled wheel.
             test("locks", "tests/sound_test.py");
             let unavailable = [69, 71].contains(&status.code().unwrap_or_default());
+            if !unavailable {
+                self.fetch_uv();
+            }
             unavailable.then(|| String::from_utf8_lossy(&stderr).into_owned())
         };
         REASON.get_or_init(probe).clone()
+    }
+
+    /// Downloads uv into the store by locking a copy of a fixture: other fixtures have settings without an index.
+    fn fetch_uv(&self) {
+        let dir = tempfile::tempdir_in(self.dir.path()).unwrap();
+        copy(&self.repository("pinning"), dir.path(), &|text| text);
+        let output = self.waders("pinning", &["generate-lockfiles"]).current_dir(dir.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Runs the commands of every transcript and compares their output.
