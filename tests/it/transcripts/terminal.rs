@@ -80,7 +80,7 @@ fn a_shell_in_a_sandbox_has_a_terminal_of_the_same_size() {
 #[test]
 fn an_interrupt_is_for_the_program() {
     let Some(workspace) = Workspace::running() else { return };
-    for args in [&["run", "src/app/waits.py"][..], &["run", "--sandbox", "src/app/waits.py"]] {
+    for args in [&["run", "src/app/waits-here.py"][..], &["run", "--sandbox", "src/app/waits-here.py"]] {
         let mut typing = Typing::start(&workspace, args);
         typing.wait_for("waiting");
         typing.type_in(INTERRUPT);
