@@ -1,4 +1,6 @@
 import time
 
 print("waiting", flush=True)
-time.sleep(1000)
+# One long sleep would miss an interrupt that arrives just before it begins.
+while True:
+    time.sleep(0.1)
