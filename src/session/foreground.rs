@@ -33,8 +33,7 @@ pub fn code_of_signal(signal: i32) -> i32 {
 pub fn run(session: &Session, program: &HostProgram) -> Result<i32, Error> {
     let failed = |source| Error::Start { program: program.argv.first().cloned().unwrap_or_default(), source };
     session.ui.console.clear();
-    // Not released: an interrupt that was for the program may be noticed here only after the program has ended.
-    std::mem::forget(session.services.cancellation.foreground());
+    session.services.cancellation.start_foreground();
     let runtime = session.services.runtime();
     let status = runtime.block_on(async {
         // Signals that arrive from now on are forwarded.

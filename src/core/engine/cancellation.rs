@@ -27,20 +27,21 @@ struct State {
     level: CancelLevel,
     /// The number of graphs that are being executed.
     executions: usize,
-    /// The number of programs that have the terminal.
-    foreground: usize,
+    /// Whether a program has the terminal.
+    has_foreground: bool,
 }
 
 /// Counts as an execution until it is dropped.
 pub struct ExecutionGuard(Cancellation);
 
-/// Counts as a program that has the terminal until it is dropped.
-pub struct ForegroundGuard(Cancellation);
-
 impl Default for Cancellation {
     fn default() -> Cancellation {
         Cancellation {
-            state: Arc::new(watch::Sender::new(State { level: CancelLevel::None, executions: 0, foreground: 0 })),
+            state: Arc::new(watch::Sender::new(State {
+                level: CancelLevel::None,
+                executions: 0,
+                has_foreground: false,
+            })),
         }
     }
 }
@@ -70,16 +71,15 @@ impl Cancellation {
         ExecutionGuard(self.clone())
     }
 
-    /// Marks the start of a program outside the engine that has the terminal, and therefore receives its signals itself; dropping
-    /// the guard marks its end.
-    pub fn foreground(&self) -> ForegroundGuard {
-        self.state.send_modify(|state| state.foreground += 1);
-        ForegroundGuard(self.clone())
+    /// Marks the start of a program outside the engine that has the terminal, and therefore receives its signals itself. There is
+    /// no end: an interrupt that was for the program may be noticed here only after the program has ended.
+    pub fn start_foreground(&self) {
+        self.state.send_modify(|state| state.has_foreground = true);
     }
 
-    /// Whether a program outside the engine has the terminal.
+    /// Whether a program outside the engine has or had the terminal.
     pub fn has_foreground(&self) -> bool {
-        self.state.borrow().foreground > 0
+        self.state.borrow().has_foreground
     }
 
     /// Whether steps are being executed.
@@ -101,12 +101,6 @@ impl Cancellation {
 impl Drop for ExecutionGuard {
     fn drop(&mut self) {
         self.0.state.send_modify(|state| state.executions -= 1);
-    }
-}
-
-impl Drop for ForegroundGuard {
-    fn drop(&mut self) {
-        self.0.state.send_modify(|state| state.foreground -= 1);
     }
 }
 
