@@ -116,7 +116,14 @@ mod tests {
         assert_eq!(run(&session, &program).unwrap(), expected, "{script}");
     }
 
+    /// One test, because a signal to this process reaches the programs of all its tests, even of one that starts later: tokio
+    /// delivers a signal that arrives while no runtime runs to the next runtime.
     #[test]
+    fn a_program_returns_its_exit_code_and_gets_signals() {
+        the_exit_code_is_that_of_the_program_or_names_the_signal();
+        a_signal_is_passed_on_to_the_program();
+    }
+
     fn the_exit_code_is_that_of_the_program_or_names_the_signal() {
         check("exit 7", 7);
         check("kill -TERM $$", 143);
@@ -132,7 +139,6 @@ mod tests {
         assert_eq!(run(&session, &program).unwrap_err().to_string(), "cannot start `/nowhere/x`");
     }
 
-    #[test]
     fn a_signal_is_passed_on_to_the_program() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // The signal must not end the tests before the program has started.
