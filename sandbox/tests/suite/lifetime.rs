@@ -81,11 +81,13 @@ fn fork_bomb() {
     assert!(start_time.elapsed() < Duration::from_secs(20), "took {:?}", start_time.elapsed());
 }
 
+// One long sleep would miss an interrupt that arrives just before it begins.
 const CLEANS_UP: &str = r"
 import time
-print('started', flush=True)
 try:
-    time.sleep(60)
+    print('started', flush=True)
+    while True:
+        time.sleep(0.1)
 except KeyboardInterrupt:
     print('cleaned up', flush=True)
 ";
@@ -197,7 +199,8 @@ import os, signal, time
 signal.signal(signal.SIGINT, lambda *_: os._exit(7))
 terminal = os.open('/dev/tty', os.O_RDWR)
 print('foreground', os.tcgetpgrp(terminal) == os.getpgrp(), flush=True)
-time.sleep(100)
+while True:
+    time.sleep(0.1)
 ";
 
 /// A step whose terminal is its own: the interrupt character interrupts it, and not the caller.

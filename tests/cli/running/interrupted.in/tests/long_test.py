@@ -8,14 +8,15 @@ import pytest
 
 @pytest.fixture
 def set_up():
-    # The number identifies this process from outside the sandbox.
-    subprocess.Popen(["sleep", "1000." + os.environ["TRANSCRIPTS_RUN"]], start_new_session=True)
     yield
-    if "STUBBORN" in os.environ:
-        time.sleep(1000)
+    while "STUBBORN" in os.environ:
+        time.sleep(0.1)
     Path("extra-output/cleaned-up").touch()
 
 
 def test_that_takes_long(set_up):
-    if "QUICK" not in os.environ:
-        time.sleep(1000)
+    # The number identifies this process from outside the sandbox. An interrupt can arrive as soon as it has started.
+    subprocess.Popen(["sleep", "1000." + os.environ["TRANSCRIPTS_RUN"]], start_new_session=True)
+    while "QUICK" not in os.environ:
+        # One long sleep would miss an interrupt that arrives just before it begins.
+        time.sleep(0.1)
