@@ -34,6 +34,13 @@ pub struct Object {
     pub named: Vec<(String, Value)>,
 }
 
+impl Object {
+    /// A keyword argument.
+    pub fn argument(&self, name: &str) -> Option<&Value> {
+        self.named.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+}
+
 impl Value {
     /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
@@ -63,6 +70,14 @@ impl Value {
     pub fn as_object(&self) -> Option<&Object> {
         match self {
             Value::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The entries of a dict.
+    pub fn as_dict(&self) -> Option<&[(Value, Value)]> {
+        match self {
+            Value::Dict(entries) => Some(entries),
             _ => None,
         }
     }

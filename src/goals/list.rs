@@ -4,7 +4,7 @@ use crate::config::typed::ListSettings;
 use crate::goals::Error;
 use crate::goals::output;
 use crate::session::{Session, Verdict, selection};
-use crate::targets::{Target, Value};
+use crate::targets::Target;
 
 /// Runs `list`.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -35,7 +35,7 @@ pub(super) fn filter(session: &mut Session) -> Result<Verdict, Error> {
 
 /// The address with the description below it; `None` for a target without one.
 fn documented(target: &Target) -> Option<String> {
-    let description = target.fields.get("description").and_then(Value::as_str)?;
+    let description = target.text("description")?;
     let lines = description.trim().split('\n').map(|line| format!("\n  {line}"));
     Some(format!("{}{}", target.address, lines.collect::<String>()))
 }

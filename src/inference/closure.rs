@@ -11,7 +11,7 @@ use crate::inference::settings::InferenceSettings;
 use crate::inference::source_root::SourceRoots;
 use crate::inference::target_index::TargetId;
 use crate::targets::kind;
-use crate::targets::{Address, Files, Target, TargetGraph, Value};
+use crate::targets::{Address, Files, Target, TargetGraph};
 
 /// Computes closures in one graph. Built once; each query is then cheap. Knows the targets whose dependencies were
 /// inferred.
@@ -135,9 +135,7 @@ impl<'a> Closures<'a> {
             match target.kind.as_str() {
                 kind::PYTHON_REQUIREMENT => {
                     closure.requirements.push(&target.address);
-                    closure
-                        .requirement_texts
-                        .extend(target.fields.get("requirements").map(Value::strings).unwrap_or_default());
+                    closure.requirement_texts.extend(target.strings("requirements"));
                 }
                 "python_distribution" if !roots.contains(id) => closure.distributions.push(&target.address),
                 "relocated_files" => {
@@ -188,7 +186,7 @@ impl<'a> Closures<'a> {
             return Vec::new();
         }
         let dir = |field| {
-            let text = target.fields.get(field).and_then(Value::as_str).unwrap_or_default();
+            let text = target.text(field).unwrap_or_default();
             RelPath::root().resolve(text).unwrap_or_default()
         };
         let (from, to) = (dir("src"), dir("dest"));
@@ -212,10 +210,11 @@ const MAX_RELOCATIONS: usize = 16;
 
 /// Whether the files of a target do not exist in the repository: a command or a download makes them.
 fn generates_sources(target: &Target) -> bool {
-    let is_download = |field: &str| matches!(target.fields.get(field), Some(Value::Object(_)));
     match target.kind.as_str() {
         "adhoc_tool" | "experimental_shell_command" | "shell_command" | "vcs_version" => true,
-        kind => kind.starts_with("experimental_wrap_as_") || contributes_files(target) && is_download("source"),
+        kind => {
+            kind.starts_with("experimental_wrap_as_") || contributes_files(target) && target.object("source").is_some()
+        }
     }
 }
 

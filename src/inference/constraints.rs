@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inference::Dependencies;
 use crate::targets::requirement_text::canonical;
-use crate::targets::{Address, Kind, Target, TargetGraph, Value};
+use crate::targets::{Address, Kind, Target, TargetGraph};
 
 /// Alternative constraints, such as `CPython<4,>=3.9`.
 pub type Constraints = BTreeSet<String>;
@@ -30,7 +30,7 @@ impl InterpreterConstraints<'_> {
     pub fn for_target(&self, target: &Target) -> Option<Constraints> {
         let kind = Kind::find(&target.kind).filter(|kind| !kind.is_generator())?;
         kind.fields().find(|field| field.name == "interpreter_constraints")?;
-        let own = target.fields.get("interpreter_constraints").map(Value::strings).filter(|own| !own.is_empty());
+        let own = Some(target.strings("interpreter_constraints")).filter(|own| !own.is_empty());
         Some(own.unwrap_or_else(|| self.default.clone()).into_iter().map(with_interpreter).collect())
     }
 

@@ -8,7 +8,7 @@ use crate::inference::interface_definition::{Definition, GrpcPlugin, Import, Lan
 use crate::inference::settings::InferenceSettings;
 use crate::inference::source_root::SourceRoots;
 use crate::inference::target_index::{TargetId, TargetIndex};
-use crate::targets::{Target, Value};
+use crate::targets::Target;
 
 /// The parsed interface definitions of a repository.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl DefinitionIndex {
 
 /// The gRPC plugins that apply to a target: none unless it sets `grpc=True`.
 pub(super) fn grpc_plugins<'s>(target: &Target, settings: &'s InferenceSettings) -> &'s [GrpcPlugin] {
-    match target.fields.get("grpc").and_then(Value::as_bool) {
+    match target.flag("grpc") {
         Some(true) => &settings.grpc,
         _ => &[],
     }

@@ -37,7 +37,7 @@ impl Packages {
     pub(super) fn collect(targets: &TargetIndex<'_>) -> Packages {
         let mut packages = Packages::default();
         for (id, target) in targets.iter().filter(|(_, target)| PACKAGES.contains(&target.kind.as_str())) {
-            match target.fields.get("output_path").and_then(Value::as_str) {
+            match target.text("output_path") {
                 Some(path) => packages.by_output_path.entry(path.to_owned()).or_default().push(id),
                 None => packages.by_default_path.entry(default_path(&target.address)).or_default().push(id),
             }
@@ -79,7 +79,7 @@ pub(super) fn find_packages(
     packages: &Packages,
 ) -> Vec<TargetId> {
     let file = Dockerfile::parse(text);
-    let own = image.fields.get("extra_build_args").map(Value::strings).unwrap_or_default();
+    let own = image.strings("extra_build_args");
     let given: BTreeMap<&str, &str> =
         build_args.iter().map(String::as_str).chain(own).filter_map(|arg| arg.split_once('=')).collect();
     let named = file

@@ -1,6 +1,8 @@
 //! Parses entry points as they are written in fields: `main.py:run`, `app.main`, `app.main:run`, `:bin`. Does not look up
 //! the modules.
 
+use std::collections::BTreeSet;
+
 use crate::base::RelPath;
 use crate::inference::module_map::module_name;
 use crate::inference::source_root::SourceRoots;
@@ -28,33 +30,24 @@ pub fn parse_module(written: &str, dir: &RelPath, roots: &SourceRoots) -> Option
 
 /// All entry points of a `python_distribution`: those of the field `entry_points`, then those in the arguments of
 /// `provides`.
-pub fn distribution_entry_points(target: &Target) -> Vec<String> {
-    let mut found = Vec::new();
-    if let Some(groups) = target.fields.get("entry_points") {
-        collect(groups, &mut found);
-    }
-    if let Some(Value::Object(artifact)) = target.fields.get("provides") {
-        let named = artifact.named.iter();
-        named.filter(|(name, _)| name == "entry_points").for_each(|(_, groups)| collect(groups, &mut found));
-    }
-    found
+pub fn distribution_entry_points(target: &Target) -> impl Iterator<Item = &str> {
+    groups(target).flat_map(|(_, entries)| pairs(entries)).flatten().map(|(_, written)| written)
 }
 
 /// The stevedore extensions of a `python_distribution`, as pairs of namespace and entry point. Only groups of the field
 /// `entry_points` that are written `stevedore_namespace("…")` count.
-pub fn stevedore_entry_points(target: &Target) -> Vec<(&str, String)> {
-    let Some(Value::Dict(groups)) = target.fields.get("entry_points") else { return Vec::new() };
-    let mut found = Vec::new();
-    for (group, entries) in groups {
-        let Value::Object(group) = group else { continue };
-        let Some(namespace) = group.positional.first().and_then(Value::as_str) else { continue };
-        if group.kind == "stevedore_namespace" {
-            let mut written = Vec::new();
-            collect_group(entries, &mut written);
-            found.extend(written.into_iter().map(|written| (namespace, written)));
-        }
-    }
-    found
+pub fn stevedore_entry_points(target: &Target) -> impl Iterator<Item = (&str, &str)> {
+    let groups = target.entries("entry_points").iter().filter_map(|(group, entries)| {
+        let group = group.as_object().filter(|group| group.kind == "stevedore_namespace")?;
+        Some((group.positional.first()?.as_str()?, entries))
+    });
+    groups.flat_map(|(name, entries)| pairs(entries).into_iter().flatten().map(move |(_, written)| (name, written)))
+}
+
+/// The console scripts of a `python_distribution`: pairs of name and entry point, sorted.
+pub fn console_scripts(target: &Target) -> BTreeSet<(&str, &str)> {
+    let scripts = groups(target).filter(|(group, _)| group.as_str() == Some("console_scripts"));
+    scripts.flat_map(|(_, entries)| pairs(entries)).flatten().collect()
 }
 
 /// One entry point.
@@ -78,18 +71,11 @@ pub fn entries(groups: &Value) -> Option<Vec<Entry>> {
             Value::Object(object) => object.positional.first().and_then(Value::as_str)?,
             group => group.as_str()?,
         };
-        let pairs: Vec<(&str, &str)> = match entries {
-            Value::Dict(entries) => entries
-                .iter()
-                .map(|(name, written)| Some((name.as_str()?, written.as_str()?)))
-                .collect::<Option<_>>()?,
-            // The form of setuptools: `name = module:function`.
-            entries => entries.strings().into_iter().map(|entry| entry.split_once('=')).collect::<Option<_>>()?,
-        };
+        let pairs = pairs(entries).into_iter().collect::<Option<Vec<_>>>()?;
         let entry = |(name, written): (&str, &str)| Entry {
             group: group.to_owned(),
-            name: name.trim().to_owned(),
-            written: written.trim().to_owned(),
+            name: name.to_owned(),
+            written: written.to_owned(),
         };
         found.extend(pairs.into_iter().map(entry));
     }
@@ -99,15 +85,37 @@ pub fn entries(groups: &Value) -> Option<Vec<Entry>> {
 /// The entry points of a distribution that a test requests, in the form of the field `entry_point_dependencies`: `*` for all,
 /// a group, or a group and a name.
 pub fn requested_entries(distribution: &Target, requests: &[&str]) -> Vec<Entry> {
-    let artifact = distribution.fields.get("provides").and_then(Value::as_object);
-    let named = artifact.and_then(|artifact| artifact.named.iter().find(|(name, _)| name == "entry_points"));
-    let groups = distribution.fields.get("entry_points").into_iter().chain(named.map(|(_, groups)| groups));
-    let all = groups.filter_map(entries).flatten();
     let is_requested = |entry: &Entry| {
         let full = format!("{}/{}", entry.group, entry.name);
         requests.iter().any(|request| *request == "*" || *request == entry.group || *request == full)
     };
-    all.filter(is_requested).collect()
+    declarations(distribution).filter_map(entries).flatten().filter(is_requested).collect()
+}
+
+/// What declares the entry points of a distribution: the field `entry_points`, then the argument of `provides`.
+fn declarations(distribution: &Target) -> impl Iterator<Item = &Value> {
+    let artifact = distribution.object("provides");
+    let field = distribution.fields.get("entry_points");
+    field.into_iter().chain(artifact.and_then(|artifact| artifact.argument("entry_points")))
+}
+
+/// The groups of a distribution and their entries.
+fn groups(distribution: &Target) -> impl Iterator<Item = &(Value, Value)> {
+    declarations(distribution).filter_map(Value::as_dict).flatten()
+}
+
+/// The entries of a group: pairs of name and entry point; `None` for one that has another form.
+fn pairs(entries: &Value) -> Vec<Option<(&str, &str)>> {
+    match entries {
+        Value::Dict(entries) => {
+            entries.iter().map(|(name, written)| Some((name.as_str()?.trim(), written.as_str()?.trim()))).collect()
+        }
+        // The form of setuptools: `name = module:function`.
+        entries => {
+            let split = entries.strings().into_iter().map(|entry| entry.split_once('='));
+            split.map(|pair| pair.map(|(name, written)| (name.trim(), written.trim()))).collect()
+        }
+    }
 }
 
 /// The module name in an entry point such as `app.main:run [extra]`.
@@ -118,57 +126,6 @@ pub fn module_part(written: &str) -> &str {
 /// Whether the entry point is the address of a `pex_binary` rather than a module.
 pub fn is_address(written: &str) -> bool {
     written.starts_with(':') || written.contains('/')
-}
-
-/// The console scripts of a `python_distribution`: pairs of name and entry point, sorted.
-pub fn console_scripts(target: &Target) -> Vec<(String, String)> {
-    let artifact = match target.fields.get("provides") {
-        Some(Value::Object(artifact)) => artifact.named.as_slice(),
-        _ => &[],
-    };
-    let provided = artifact.iter().filter(|(name, _)| name == "entry_points").map(|(_, groups)| groups);
-    let mut found: Vec<(String, String)> = Vec::new();
-    for groups in target.fields.get("entry_points").into_iter().chain(provided) {
-        let Value::Dict(groups) = groups else { continue };
-        let scripts = groups.iter().filter(|(group, _)| group.as_str() == Some("console_scripts"));
-        scripts.for_each(|(_, entries)| collect_named(entries, &mut found));
-    }
-    found.sort();
-    found.dedup();
-    found
-}
-
-fn collect_named(entries: &Value, found: &mut Vec<(String, String)>) {
-    match entries {
-        Value::Dict(entries) => {
-            let pair =
-                |(name, written): &(Value, Value)| Some((name.as_str()?.to_owned(), written.as_str()?.to_owned()));
-            found.extend(entries.iter().filter_map(pair));
-        }
-        // setuptools' own form: `name = module:function`.
-        entries => {
-            let written = entries.strings().into_iter().filter_map(|entry| entry.split_once('='));
-            found.extend(written.map(|(name, written)| (name.trim().to_owned(), written.trim().to_owned())));
-        }
-    }
-}
-
-fn collect(groups: &Value, found: &mut Vec<String>) {
-    let Value::Dict(groups) = groups else { return };
-    groups.iter().for_each(|(_, entries)| collect_group(entries, found));
-}
-
-fn collect_group(entries: &Value, found: &mut Vec<String>) {
-    match entries {
-        Value::Dict(entries) => {
-            found.extend(entries.iter().filter_map(|(_, written)| written.as_str()).map(str::to_owned));
-        }
-        // setuptools' own form: `name = module:function`.
-        entries => {
-            let written = entries.strings().into_iter().filter_map(|entry| entry.split_once('='));
-            found.extend(written.map(|(_, written)| written.trim().to_owned()));
-        }
-    }
 }
 
 #[cfg(test)]

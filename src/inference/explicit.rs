@@ -9,7 +9,7 @@ use crate::inference::settings::InferenceSettings;
 use crate::inference::target_index::{TargetId, TargetIndex};
 use crate::targets::dependencies::{self, Error};
 use crate::targets::kind;
-use crate::targets::{Kind, Target, Value};
+use crate::targets::{Kind, Target};
 
 /// Fields that hold dependencies.
 const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
@@ -49,7 +49,7 @@ pub(super) struct Explicit {
 /// Resolves the addresses in the fields of `target`.
 pub(super) fn resolve_explicit(targets: &TargetIndex<'_>, target: &Target, settings: &InferenceSettings) -> Explicit {
     let mut explicit = Explicit::default();
-    let texts = |field: &&str| target.fields.get(*field).map(Value::strings).unwrap_or_default();
+    let texts = |field: &&str| target.strings(field);
     for written in DEPENDENCY_FIELDS.iter().flat_map(texts) {
         let bare = written.trim_start_matches('!');
         match resolve_address(targets, target, bare) {
@@ -90,9 +90,8 @@ pub(super) fn resolve_explicit(targets: &TargetIndex<'_>, target: &Target, setti
         }
     }
     if settings.entry_points && target.kind == kind::PYTHON_DISTRIBUTION {
-        for written in
-            entry_point::distribution_entry_points(target).iter().filter(|written| entry_point::is_address(written))
-        {
+        let written = entry_point::distribution_entry_points(target);
+        for written in written.filter(|written| entry_point::is_address(written)) {
             match resolve_address(targets, target, written) {
                 Ok(ids) => {
                     explicit.includes.extend(&ids);

@@ -124,7 +124,7 @@ struct Inference<'a> {
     /// By directory.
     ancestor_files: FxHashMap<RelPath, AncestorFiles>,
     /// Entry points of `python_distribution` targets, by stevedore namespace.
-    extensions: FxHashMap<&'a str, Vec<String>>,
+    extensions: FxHashMap<&'a str, Vec<&'a str>>,
     /// `resource` and `file` targets, by source.
     assets: FxHashMap<&'a RelPath, Vec<TargetId>>,
     packages: Packages,
@@ -156,11 +156,11 @@ fn index_assets<'a>(settings: &InferenceSettings, targets: &TargetIndex<'a>) -> 
     assets
 }
 
-fn index_extensions<'a>(targets: &TargetIndex<'a>) -> FxHashMap<&'a str, Vec<String>> {
-    let mut extensions: FxHashMap<&str, Vec<String>> = FxHashMap::default();
+fn index_extensions<'a>(targets: &TargetIndex<'a>) -> FxHashMap<&'a str, Vec<&'a str>> {
+    let mut extensions: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
     for (_, target) in targets.iter().filter(|(_, target)| target.kind == kind::PYTHON_DISTRIBUTION) {
         for (namespace, written) in entry_point::stevedore_entry_points(target) {
-            if !entry_point::is_address(&written) {
+            if !entry_point::is_address(written) {
                 extensions.entry(namespace).or_default().push(written);
             }
         }

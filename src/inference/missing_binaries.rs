@@ -45,9 +45,8 @@ fn entry_point_modules<'f>(
     let dirs: BTreeSet<RelPath> = files.flat_map(RelPath::ancestors).collect();
     let binaries =
         graph.targets().filter(|target| target.kind == kind::PEX_BINARY && dirs.contains(&target.address.dir));
-    let written = binaries.filter_map(|target| {
-        entry_point::parse_module(target.fields.get("entry_point")?.as_str()?, &target.address.dir, roots)
-    });
+    let written = binaries
+        .filter_map(|target| entry_point::parse_module(target.text("entry_point")?, &target.address.dir, roots));
     written.map(|module| module.name).collect()
 }
 

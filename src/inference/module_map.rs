@@ -131,7 +131,7 @@ pub fn resolve_of<'a>(target: &'a Target, settings: &'a InferenceSettings) -> &'
         return &settings.default_resolve;
     }
     let field = if is_generating(target) { "python_resolve" } else { "resolve" };
-    target.fields.get(field).and_then(Value::as_str).unwrap_or(&settings.default_resolve)
+    target.text(field).unwrap_or(&settings.default_resolve)
 }
 
 /// Whether Python code is generated from the target.
@@ -183,7 +183,7 @@ fn module_of(source: &RelPath, locations: &FxHashMap<RelPath, Arc<PackageLocatio
 /// The module that a `vcs_version` target generates. The path of the file is relative to the build root, and the file
 /// does not exist in the repository.
 fn generated_module(target: &Target, roots: &SourceRoots) -> Option<String> {
-    let file = RelPath::parse(target.fields.get("generate_to")?.as_str()?).ok()?;
+    let file = RelPath::parse(target.text("generate_to")?).ok()?;
     let stripped = file.strip_prefix(&roots.find_for_dir(&file.parent()?)?)?;
     (file.extension() == Some("py")).then(|| module_name(stripped.as_str()))
 }
@@ -207,7 +207,7 @@ fn locate_packages(targets: &TargetIndex<'_>, roots: &SourceRoots) -> FxHashMap<
 /// The modules that a `python_requirement` provides: those of its own fields, else of its generator's mappings, else those
 /// derived from its name.
 fn required_modules(targets: &TargetIndex<'_>, target: &Target) -> Vec<(Provides, String)> {
-    let strings = |field| target.fields.get(field).map(Value::strings).unwrap_or_default();
+    let strings = |field| target.strings(field);
     for (field, provides) in [("modules", Provides::Code), ("type_stub_modules", Provides::Stubs)] {
         let modules = strings(field);
         if !modules.is_empty() {
@@ -229,9 +229,8 @@ fn mapped_modules(generator: &Target, project: &str) -> Option<(Provides, Vec<St
     let project = normalize(project);
     let mappings = [("module_mapping", Provides::Code), ("type_stubs_module_mapping", Provides::Stubs)];
     mappings.into_iter().find_map(|(field, provides)| {
-        let Some(Value::Dict(entries)) = generator.fields.get(field) else { return None };
         let matches = |key: &Value| key.as_str().is_some_and(|key| normalize(key) == project);
-        let (_, modules) = entries.iter().find(|(key, _)| matches(key))?;
+        let (_, modules) = generator.entries(field).iter().find(|(key, _)| matches(key))?;
         let modules: Vec<String> = modules.strings().into_iter().map(str::to_owned).collect();
         (!modules.is_empty()).then_some((provides, modules))
     })

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inference::Dependencies;
 use crate::inference::module_map::is_python_source;
-use crate::targets::{Address, Target, TargetGraph, Value, kind};
+use crate::targets::{Address, Target, TargetGraph, kind};
 
 /// The distributions of a repository with what they depend on.
 pub struct Ownership<'g> {
@@ -140,8 +140,7 @@ impl<'g> Ownership<'g> {
             }
         }
         let targets = found.into_iter().filter_map(|address| self.graph.get(address));
-        let texts =
-            targets.flat_map(|target| target.fields.get("requirements").map(Value::strings).unwrap_or_default());
+        let texts = targets.flat_map(|target| target.strings("requirements"));
         texts.map(str::to_owned).collect()
     }
 }

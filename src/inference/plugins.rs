@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::config::plugins::{self, Exclude};
 use crate::config::typed::PlatformResourcesSettings;
 use crate::targets::kind;
-use crate::targets::{Address, Target, Value};
+use crate::targets::{Address, Target};
 
 /// The enabled plugins that change dependencies.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ impl Plugins {
 
     /// Whether a plugin removes the dependency of `source` on `owner`.
     pub fn excludes(&self, source: &Target, owner: &Address) -> bool {
-        let tags = source.fields.get("tags").map(Value::strings).unwrap_or_default();
+        let tags = source.strings("tags");
         let matches =
             |exclude: &&&Exclude| source.kind == kind::PYTHON_SOURCE && tags.contains(&exclude.tagged.as_str());
         let dir = owner.dir.as_str();
@@ -33,8 +33,8 @@ impl Plugins {
 
     /// The address that a `platform_resources` target names for the platform, if any.
     pub fn platform_resources<'t>(&self, target: &'t Target) -> Option<&'t str> {
-        let Some(Value::Dict(platforms)) = target.fields.get("dependency_map") else { return None };
-        let (_, address) = platforms.iter().find(|(platform, _)| platform.as_str() == Some(&self.platform))?;
+        let (_, address) =
+            target.entries("dependency_map").iter().find(|(platform, _)| platform.as_str() == Some(&self.platform))?;
         address.as_str()
     }
 }
@@ -51,6 +51,7 @@ mod tests {
     use super::*;
     use crate::base::RelPath;
     use crate::base::text::Place;
+    use crate::targets::Value;
     use serde_json::json;
 
     fn target(kind: &str, field: &str, value: Value) -> Target {

@@ -213,9 +213,8 @@ pub fn collect<'a>(
     for address in requirements {
         let Some(target) = graph.get(address) else { continue };
         let default = || python.default_resolve.as_str();
-        resolves
-            .insert(target.fields.get("resolve").and_then(|value| value.as_str()).unwrap_or_else(default).to_owned());
-        for text in target.fields.get("requirements").map(|value| value.strings()).unwrap_or_default() {
+        resolves.insert(target.text("resolve").unwrap_or_else(default).to_owned());
+        for text in target.strings("requirements") {
             let fail = |source| Error::Requirement { target: address.clone(), source };
             texts.insert(requirement::canonical(&requirement::parse(text).map_err(fail)?));
         }

@@ -2,7 +2,6 @@
 //! dependencies are in `inference`.
 
 use crate::base::{RelPath, text};
-use crate::build_file::Value;
 use crate::targets::address::{self, Written};
 use crate::targets::requirements::normalized;
 use crate::targets::{Address, Kind, Target, TargetGraph};
@@ -77,7 +76,7 @@ pub fn explicit(graph: &TargetGraph, target: &Target) -> Explicit {
 /// Resolves any field that holds addresses in the same form: `packages`, `files`, `runtime_package_dependencies`.
 pub fn explicit_in_field(graph: &TargetGraph, target: &Target, field: &str) -> Explicit {
     let mut explicit = Explicit::default();
-    for written in target.fields.get(field).map(Value::strings).unwrap_or_default() {
+    for written in target.strings(field) {
         let (list, written) = match (written.strip_prefix("!!"), written.strip_prefix('!')) {
             (Some(written), _) => (&mut explicit.exclude_transitive, written),
             (None, Some(written)) => (&mut explicit.exclude, written),
@@ -124,7 +123,7 @@ pub fn resolve(graph: &TargetGraph, from: &Target, written: &str) -> Result<Vec<
         address.parameters.iter().all(|(parameter, value)| {
             let of = |parameter: &str| {
                 let own = from.address.parameters.get(parameter).map(String::as_str);
-                own.or_else(|| from.fields.get(parameter).and_then(Value::as_str))
+                own.or_else(|| from.text(parameter))
             };
             let own = of(parameter).or_else(|| of(other_name(parameter)));
             own.or_else(|| graph.default_value(parameter)).is_none_or(|own| own == value)

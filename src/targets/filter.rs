@@ -3,7 +3,6 @@
 
 use regex::Regex;
 
-use crate::build_file::Value;
 use crate::targets::kind::{self, Kind};
 use crate::targets::{Address, Target, TargetGraph};
 
@@ -76,7 +75,7 @@ pub fn filter(graph: &TargetGraph, addresses: Vec<Address>, filters: &Filters) -
     let tag_regex = entries(&filters.tag_regex, regex)?;
     let keep = |address: &Address| {
         let Some(target) = graph.get(address) else { return false };
-        let tags = target.fields.get("tags").map(Value::strings).unwrap_or_default();
+        let tags = target.strings("tags");
         let printed = if address_regex.is_empty() { String::new() } else { address.to_string() };
         has_granularity(target, filters.granularity)
             && tag.iter().all(|entry| entry.accepts(|tag| tags.contains(&tag.as_str())))

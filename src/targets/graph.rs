@@ -38,7 +38,7 @@ pub struct Target {
 impl Target {
     /// The file in the field `entry_point` or `handler`, if the field names a file.
     pub fn entry_file(&self) -> Option<RelPath> {
-        let field = ["entry_point", "handler"].into_iter().find_map(|field| self.fields.get(field)?.as_str())?;
+        let field = ["entry_point", "handler"].into_iter().find_map(|field| self.text(field))?;
         let path = field.split(':').next().filter(|path| path.ends_with(".py"))?;
         self.address.dir.push(path).ok()
     }

@@ -181,7 +181,7 @@ fn defaults_of_generated_types_apply_since_pants_2_21() {
         let config = Config::of([("GLOBAL", "pants_version", json!(version))]);
         let loaded = load(root.path(), &config, &LoadContext::new(&|_| None));
         let target = loaded.graph.targets().find(|target| target.kind == "python_source").expect("generated");
-        let tags = target.fields.get("tags").map(|tags| tags.strings()).unwrap_or_default();
+        let tags = target.strings("tags");
         assert_eq!(tags, expected, "{version}");
     };
     check("2.20.3", &[]);

@@ -21,6 +21,7 @@ mod load;
 pub mod missing;
 mod parametrize;
 mod poetry;
+mod read_fields;
 pub mod requirement_text;
 mod requirements;
 pub mod select;

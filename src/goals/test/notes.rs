@@ -141,7 +141,7 @@ impl Adviser<'_> {
     }
 
     fn network_note(&self) -> Option<String> {
-        let tags = self.target.fields.get("tags").map(|tags| tags.strings()).unwrap_or_default();
+        let tags = self.target.strings("tags");
         (!tags.contains(&"requires-network")).then(|| {
             "tests have no network: add the tag `requires-network` to the target, and set `allow_network = true` in the section \
              `[sandbox]` of `waders.toml`"

@@ -35,7 +35,7 @@ pub(super) fn tests(session: &mut Session) -> Result<Selection, Error> {
 }
 
 fn is_test(target: &Target) -> bool {
-    let skipped = target.fields.get("skip_tests").and_then(|value| value.as_bool()).unwrap_or(false);
+    let skipped = target.flag("skip_tests").unwrap_or(false);
     target.kind == kind::PYTHON_TEST && !skipped
 }
 

@@ -7,7 +7,7 @@ use crate::inference::explicit::resolve_explicit;
 use crate::inference::owners::{Owners, owners};
 use crate::inference::settings::UnownedBehavior;
 use crate::inference::target_index::TargetId;
-use crate::targets::{Diagnostic, Severity, Value};
+use crate::targets::{Diagnostic, Severity};
 
 impl Collected<'_> {
     /// Adds a diagnostic about a line of the target's source, or about the target's declaration if `line` is `None`.
@@ -41,7 +41,7 @@ impl<'a> Inference<'a> {
     /// Reports the files of a `relocated_files` target that are not below its `src`.
     pub(super) fn check_relocated_files(&self, collected: &mut Collected<'a>) {
         let target = collected.target;
-        let text = |field: &str| target.fields.get(field).and_then(Value::as_str).unwrap_or_default();
+        let text = |field: &str| target.text(field).unwrap_or_default();
         let Ok(from) = RelPath::root().resolve(text("src")) else { return };
         let originals = resolve_explicit(&self.targets, target, self.settings).special;
         let files = originals.iter().flat_map(|id| &self.targets.get(*id).sources);

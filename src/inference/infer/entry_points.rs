@@ -5,13 +5,13 @@ use super::{Collected, Inference};
 use crate::base::RelPath;
 use crate::inference::entry_point::{self, Entry};
 use crate::inference::owners::{Owners, owners};
+use crate::targets::Severity;
 use crate::targets::address::Written;
-use crate::targets::{Severity, Value};
 
 impl<'a> Inference<'a> {
     /// `field` is the name of the field that holds the entry point.
     pub(super) fn infer_entry_point_field(&self, collected: &mut Collected<'a>, field: &str) {
-        let Some(written) = collected.target.fields.get(field).and_then(Value::as_str) else { return };
+        let Some(written) = collected.target.text(field) else { return };
         let dir = &collected.target.address.dir;
         let Some(module) = entry_point::parse_module(written, dir, self.roots) else { return };
         let near = self.roots.find_for_dir(dir).filter(|_| self.settings.by_source_root);
@@ -22,15 +22,15 @@ impl<'a> Inference<'a> {
 
     pub(super) fn infer_distribution(&self, collected: &mut Collected<'a>) {
         let written = entry_point::distribution_entry_points(collected.target);
-        for written in written.into_iter().filter(|written| !entry_point::is_address(written)) {
-            let owners = owners(&self.targets, &self.map, entry_point::module_part(&written), None, None);
-            self.infer_entry_point(collected, &written, owners, None);
+        for written in written.filter(|written| !entry_point::is_address(written)) {
+            let owners = owners(&self.targets, &self.map, entry_point::module_part(written), None, None);
+            self.infer_entry_point(collected, written, owners, None);
         }
     }
 
     /// Adds the modules that distributions register in the stevedore namespaces of a test.
     pub(super) fn infer_extensions(&self, collected: &mut Collected<'a>) {
-        let namespaces = collected.target.fields.get("stevedore_namespaces").map(Value::strings).unwrap_or_default();
+        let namespaces = collected.target.strings("stevedore_namespaces");
         for written in namespaces.into_iter().filter_map(|namespace| self.extensions.get(namespace)).flatten() {
             let owners = owners(&self.targets, &self.map, entry_point::module_part(written), None, None);
             self.infer_entry_point(collected, written, owners, None);
@@ -39,12 +39,11 @@ impl<'a> Inference<'a> {
 
     /// Adds the modules of the entry points that a test requests with the field `entry_point_dependencies`.
     pub(super) fn infer_requested_entry_points(&self, collected: &mut Collected<'a>) {
-        let Some(Value::Dict(requests)) = collected.target.fields.get("entry_point_dependencies") else { return };
         let target_of = |text: &str| {
             let address = Written::parse(text, &collected.target.address.dir, &|_| false).ok()?.resolve(false).ok()?;
             self.targets.id(&address)
         };
-        for (distribution, requested) in requests {
+        for (distribution, requested) in collected.target.entries("entry_point_dependencies") {
             let Some(id) = distribution.as_str().and_then(target_of) else { continue };
             for Entry { written, .. } in entry_point::requested_entries(self.targets.get(id), &requested.strings()) {
                 if entry_point::is_address(&written) {

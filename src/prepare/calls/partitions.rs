@@ -150,12 +150,12 @@ impl Partitions {
 }
 
 fn works_on(call: &Call, target: &Target) -> bool {
-    let is_set = |field: &String| target.fields.get(field).and_then(|value| value.as_bool()).unwrap_or(false);
+    let is_set = |field: &String| target.flag(field).unwrap_or(false);
     call.targets.contains(&target.kind) && !call.skip_fields.iter().any(is_set)
 }
 
 fn own_constraints(target: &Target) -> Option<Vec<String>> {
-    let own = target.fields.get("interpreter_constraints")?.strings();
+    let own = target.strings("interpreter_constraints");
     (!own.is_empty()).then(|| own.into_iter().map(str::to_owned).collect())
 }
 

@@ -60,5 +60,5 @@ impl EditablePlanner<'_> {
 }
 
 fn resolve_of(target: &Target) -> Option<&str> {
-    target.fields.get("resolve").and_then(|value| value.as_str())
+    target.text("resolve")
 }

@@ -131,10 +131,10 @@ pub(super) fn resolve_requirements(session: &mut Session, resolve: &str) -> Resu
     let graph = session.load_graph()?;
     let default = PythonSettings::parse(session.config()).default_resolve;
     let of_resolve = graph.targets().filter(|target| {
-        let own = target.fields.get("resolve").and_then(|value| value.as_str()).unwrap_or(&default);
+        let own = target.text("resolve").unwrap_or(&default);
         target.kind == kind::PYTHON_REQUIREMENT && own == resolve
     });
-    let texts = of_resolve.filter_map(|target| target.fields.get("requirements")).flat_map(|value| value.strings());
+    let texts = of_resolve.flat_map(|target| target.strings("requirements"));
     Ok(texts.map(str::to_owned).collect())
 }
 

@@ -184,8 +184,7 @@ pub(super) fn refuse_unsupported(requirement: &str) -> Result<(), Error> {
 /// The requirements of all requirement targets, as they are written.
 fn all_requirements(graph: &TargetGraph) -> BTreeSet<String> {
     let targets = graph.targets().filter(|target| target.kind == kind::PYTHON_REQUIREMENT);
-    let texts = targets.filter_map(|target| target.fields.get("requirements"));
-    texts.flat_map(|value| value.strings()).map(str::to_owned).collect()
+    targets.flat_map(|target| target.strings("requirements")).map(str::to_owned).collect()
 }
 
 /// What restricts the versions that are pinned.

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use crate::action::{Derive, Source, Step};
 use crate::base::RelPath;
 use crate::prepare::package::program::Error;
-use crate::prepare::package::{Package, PackagePlanner, fields, output_path};
+use crate::prepare::package::{Package, PackagePlanner, output_path};
 use crate::prepare::{Error as PrepareError, Planner};
 use crate::targets::{Address, Target};
 
 impl PackagePlanner<'_> {
     pub(super) fn plan_archive(&mut self, planner: &mut Planner<'_>, target: &Target) -> Result<Package, PrepareError> {
-        let format = fields::text_or(target, "format", "zip").to_owned();
+        let format = target.text("format").unwrap_or("zip").to_owned();
         let output = output_path(target, &format)?;
         let mut parts = vec![self.archived_files(planner, target)?];
         let packages = self.targets_in_field(target, "packages")?.into_iter().map(|package| package.address.clone());
@@ -31,7 +31,7 @@ impl PackagePlanner<'_> {
     /// The files of the field `files`, at their paths in the repository or where `relocated_files` puts them.
     fn archived_files(&self, planner: &mut Planner<'_>, target: &Target) -> Result<Source, PrepareError> {
         let targets = self.targets_in_field(target, "files")?;
-        let needed = targets.iter().filter(|target| fields::is_object(target, "source") || is_command(target));
+        let needed = targets.iter().filter(|target| target.object("source").is_some() || is_command(target));
         let needed: Vec<String> = needed.map(|target| target.address.to_string()).collect();
         if !needed.is_empty() {
             return Err(Error::NeedsOutputs { target: target.address.clone(), needed }.into());

@@ -10,7 +10,7 @@ use crate::packaging::platform::TargetPlatform;
 use crate::plan::pex_run::{self, PexBuild};
 use crate::prepare::interpreters::found;
 use crate::prepare::package::program::{Error, ProgramRequest};
-use crate::prepare::package::{Package, PackagePlanner, fields, output_path};
+use crate::prepare::package::{Package, PackagePlanner, output_path};
 use crate::prepare::{Error as PrepareError, Planner};
 use crate::targets::Target;
 use crate::toolchain::Constraints;
@@ -53,7 +53,7 @@ impl PackagePlanner<'_> {
             "python_google_cloud_function" => GOOGLE,
             _ => AWS,
         };
-        let layout = fields::text_or(target, "layout", "zip");
+        let layout = target.text("layout").unwrap_or("zip");
         let is_directory = layout == "flat";
         let output = output_path(target, if is_directory { "" } else { "zip" })?;
         let mut extra_sources = BTreeMap::new();
@@ -68,25 +68,25 @@ impl PackagePlanner<'_> {
         let (platforms, constraints) = self.function_platforms(planner, target, &provider)?;
         let request = ProgramRequest {
             target,
-            include_sources: fields::flag(target, "include_sources", true),
-            include_requirements: fields::flag(target, "include_requirements", true),
+            include_sources: target.flag("include_sources").unwrap_or(true),
+            include_requirements: target.flag("include_requirements").unwrap_or(true),
             platforms,
             constraints,
             extra_sources,
         };
         let program = self.plan_program(planner, &request)?;
-        let args = ["--layout", "packed"].map(str::to_owned).into_iter();
-        let mut flatten = vec!["--layout".to_owned(), if is_directory { "flat" } else { "flat-zipped" }.to_owned()];
-        flatten.extend(provider.prefix.into_iter().flat_map(|prefix| ["--prefix".to_owned(), prefix.to_owned()]));
-        flatten.extend(fields::texts(target, "pex3_venv_create_extra_args"));
+        let args = ["--layout", "packed"].into_iter().chain(target.strings("pex_build_extra_args"));
+        let mut flatten = vec!["--layout", if is_directory { "flat" } else { "flat-zipped" }];
+        flatten.extend(provider.prefix.into_iter().flat_map(|prefix| ["--prefix", prefix]));
+        flatten.extend(target.strings("pex3_venv_create_extra_args"));
         let interpreter = found(&mut planner.interpreters, &program.constraints)?.venvs.interpreter.clone();
         let build = PexBuild {
             label: format!("package {}", target.address),
             program,
             entry_point: entry_point.filter(|_| request.include_requirements),
             script: None,
-            args: args.chain(fields::texts(target, "pex_build_extra_args")).collect(),
-            flatten: Some(flatten),
+            args: args.map(str::to_owned).collect(),
+            flatten: Some(flatten.into_iter().map(str::to_owned).collect()),
             output: output.clone(),
         };
         let step = planner.add(pex_run::action(&interpreter, build));
@@ -95,7 +95,7 @@ impl PackagePlanner<'_> {
 
     /// The function to call, as `module:function`.
     fn handler(&self, target: &Target) -> Result<String, PrepareError> {
-        let written = fields::text_or(target, "handler", "");
+        let written = target.text("handler").unwrap_or_default();
         if !written.contains(':') {
             let (target, written) = (target.address.clone(), written.to_owned());
             let why = "expected `file.py:function` or `module:function`".to_owned();
@@ -111,10 +111,10 @@ impl PackagePlanner<'_> {
         target: &Target,
         provider: &Provider,
     ) -> Result<(Vec<TargetPlatform>, Option<Vec<String>>), PrepareError> {
-        if fields::is_set(target, "complete_platforms") {
+        if target.is_set("complete_platforms") {
             return Ok((self.target_platforms(planner, target)?, None));
         }
-        let minor = match fields::text(target, "runtime") {
+        let minor = match target.text("runtime") {
             Some(runtime) => parse_runtime(runtime, provider).ok_or_else(|| Error::Invalid {
                 target: target.address.clone(),
                 field: "runtime",
@@ -123,7 +123,7 @@ impl PackagePlanner<'_> {
             })?,
             None => self.only_minor(planner, target)?,
         };
-        let arch = match fields::text_or(target, "architecture", "x86_64") {
+        let arch = match target.text("architecture").unwrap_or("x86_64") {
             "arm64" => Arch::Aarch64,
             _ => Arch::X86_64,
         };

@@ -4,7 +4,6 @@
 
 mod archive;
 pub mod distribution;
-mod fields;
 mod lambda;
 mod pex;
 pub mod program;
@@ -158,7 +157,7 @@ pub(super) fn output_path(target: &Target, suffix: &str) -> Result<RelPath, Erro
         name += &format!("@{}", parameters.join(","));
     }
     let file_suffix = if suffix.is_empty() { String::new() } else { format!(".{suffix}") };
-    let written = target.fields.get("output_path").and_then(|value| value.as_str());
+    let written = target.text("output_path");
     let path = match written {
         Some(path) if path.contains("${") => path
             .replace("${spec_path_normalized}", if dir.is_empty() { "." } else { &dir })

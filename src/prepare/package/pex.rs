@@ -10,7 +10,7 @@ use crate::inference::entry_point::parse_module;
 use crate::plan::pex_run::{self, PexBuild};
 use crate::prepare::interpreters::found;
 use crate::prepare::package::program::{Error, ProgramRequest};
-use crate::prepare::package::{Package, PackagePlanner, fields, output_path};
+use crate::prepare::package::{Package, PackagePlanner, output_path};
 use crate::prepare::{Error as PrepareError, Planner};
 use crate::targets::{self, Target};
 
@@ -45,12 +45,12 @@ impl PackagePlanner<'_> {
     pub(super) fn plan_pex(&mut self, planner: &mut Planner<'_>, target: &Target) -> Result<Package, PrepareError> {
         refuse_unsupported(target)?;
         let main = self.main(target)?;
-        let layout = fields::text_or(target, "layout", "zipapp");
+        let layout = target.text("layout").unwrap_or("zipapp");
         let output = output_path(target, "pex")?;
         let request = ProgramRequest {
             target,
-            include_sources: fields::flag(target, "include_sources", true),
-            include_requirements: fields::flag(target, "include_requirements", true),
+            include_sources: target.flag("include_sources").unwrap_or(true),
+            include_requirements: target.flag("include_requirements").unwrap_or(true),
             platforms: self.target_platforms(planner, target)?,
             constraints: None,
             extra_sources: BTreeMap::new(),
@@ -65,7 +65,7 @@ impl PackagePlanner<'_> {
         }
         args.extend(option_args(target, planner.config()));
         args.extend(["--layout".to_owned(), layout.to_owned()]);
-        args.extend(fields::texts(target, "extra_build_args"));
+        args.extend(target.strings("extra_build_args").into_iter().map(str::to_owned));
         let interpreter = found(&mut planner.interpreters, &program.constraints)?.venvs.interpreter.clone();
         let build = PexBuild {
             label: format!("package {}", target.address),
@@ -83,7 +83,7 @@ impl PackagePlanner<'_> {
     /// What the fields `entry_point`, `script` and `executable` say, of which at most one may be set.
     fn main(&self, target: &Target) -> Result<Main, PrepareError> {
         let set = ["entry_point", "script", "executable"].into_iter();
-        let set: Vec<_> = set.filter_map(|field| Some((field, fields::text(target, field)?))).collect();
+        let set: Vec<_> = set.filter_map(|field| Some((field, target.text(field)?))).collect();
         match set[..] {
             [] | [("entry_point", "<none>")] => Ok(Main::default()),
             [("entry_point", written)] => {
@@ -152,28 +152,28 @@ fn option_args(target: &Target, config: &Config) -> Vec<String> {
     // Before Pants 2.20, programs printed no warnings by default.
     let version = GlobalSettings::parse(config).pants_version;
     let default = settings.emit_warnings && targets::is_release_at_least(version.as_deref(), (2, 20));
-    let emits = fields::switch(target, "emit_warnings").unwrap_or(default);
+    let emits = target.flag("emit_warnings").unwrap_or(default);
     let mut args = vec![if emits { "--emit-warnings" } else { "--no-emit-warnings" }.to_owned()];
-    let is_on = |(field, value, _): &(&str, bool, &str)| fields::switch(target, field) == Some(*value);
+    let is_on = |(field, value, _): &(&str, bool, &str)| target.flag(field) == Some(*value);
     args.extend(SWITCHES.into_iter().filter(is_on).map(|(_, _, arg)| arg.to_owned()));
-    if fields::text(target, "execution_mode") == Some("venv") {
+    if target.text("execution_mode") == Some("venv") {
         args.extend(["--venv", "prepend"].map(str::to_owned));
     }
-    args.extend(WORDS.into_iter().filter_map(|(field, arg)| Some(format!("{arg}={}", fields::text(target, field)?))));
+    args.extend(WORDS.into_iter().filter_map(|(field, arg)| Some(format!("{arg}={}", target.text(field)?))));
     // Pex splits each of these as a shell does.
     let quote = |text: &str| shlex::try_quote(text).map_or_else(|_| text.to_owned(), |quoted| quoted.into_owned());
-    args.extend(fields::texts(target, "args").iter().map(|arg| format!("--inject-args={}", quote(arg))));
-    args.extend(fields::text_pairs(target, "env").iter().map(|(name, value)| format!("--inject-env={name}={value}")));
+    args.extend(target.strings("args").iter().map(|arg| format!("--inject-args={}", quote(arg))));
+    args.extend(target.string_pairs("env").map(|(name, value)| format!("--inject-env={name}={value}")));
     args.extend(settings.global_args.iter().cloned());
     args
 }
 
 fn refuse_unsupported(target: &Target) -> Result<(), PrepareError> {
-    let is_scie = |arg: &String| arg.starts_with("--scie") || arg == "--par" || arg.starts_with("--par=");
-    if fields::is_set(target, "scie") || fields::texts(target, "extra_build_args").iter().any(is_scie) {
+    let is_scie = |arg: &&str| arg.starts_with("--scie") || *arg == "--par" || arg.starts_with("--par=");
+    if target.is_set("scie") || target.strings("extra_build_args").iter().any(is_scie) {
         return Err(Error::Scie { target: target.address.clone() }.into());
     }
-    if fields::is_set(target, "uv_platforms") {
+    if target.is_set("uv_platforms") {
         let why = "name files with descriptions of the platforms in `complete_platforms`";
         return Err(Error::Unsupported { target: target.address.clone(), field: "uv_platforms", why }.into());
     }

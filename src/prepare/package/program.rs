@@ -14,8 +14,8 @@ use crate::plan::requirements;
 use crate::plan::venv::Distribution;
 use crate::prepare::images::built_in;
 use crate::prepare::interpreters::found;
+use crate::prepare::package::PackagePlanner;
 use crate::prepare::package::distribution::Form;
-use crate::prepare::package::{PackagePlanner, fields};
 use crate::prepare::{Error as PrepareError, Planner};
 use crate::session::toolchains;
 use crate::store::{Node, Tree};
@@ -216,9 +216,9 @@ impl PackagePlanner<'_> {
             let failed = |source| Error::Platform { target: target.address.clone(), named: file.to_string(), source };
             platforms.push(TargetPlatform::parse(&text).map_err(failed)?);
         }
-        for named in fields::texts(target, "platforms") {
-            let parsed = TargetPlatform::parse_abbreviated(&named);
-            let failed = |source| Error::Platform { target: target.address.clone(), named: named.clone(), source };
+        for named in target.strings("platforms") {
+            let parsed = TargetPlatform::parse_abbreviated(named);
+            let failed = |source| Error::Platform { target: target.address.clone(), named: named.to_owned(), source };
             platforms.push(parsed.map_err(failed)?);
         }
         Ok(platforms)

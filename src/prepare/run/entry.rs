@@ -9,8 +9,8 @@ use crate::inference::module_map::module_name;
 use crate::inference::{SourceRoots, third_party};
 use crate::plan::program_run::Entry;
 use crate::prepare::Error;
+use crate::targets::Target;
 use crate::targets::kind;
-use crate::targets::{Target, Value};
 
 /// The target types that Pants runs, too.
 pub const RUNNABLE_IN_PANTS: [&str; 6] = [
@@ -53,17 +53,9 @@ pub(super) fn start(target: &Target, roots: &SourceRoots, chosen: Option<&str>) 
         "shell_source" => Entry::ShellFile(source(target)?),
         _ => source_entry(source(target)?, roots),
     };
-    let pairs = match target.fields.get("env") {
-        Some(Value::Dict(pairs)) => pairs.as_slice(),
-        _ => &[],
-    };
-    let env = pairs.iter().filter_map(|(name, value)| Some((name.as_str()?.to_owned(), value.as_str()?.to_owned())));
-    let args = target.fields.get("args").map(Value::strings).unwrap_or_default();
-    Ok(Start { entry, name, args: args.into_iter().map(str::to_owned).collect(), env: env.collect() })
-}
-
-fn text<'t>(target: &'t Target, field: &str) -> Option<&'t str> {
-    target.fields.get(field).and_then(Value::as_str)
+    let env = target.string_pairs("env").map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let args = target.strings("args").into_iter().map(str::to_owned).collect();
+    Ok(Start { entry, name, args, env })
 }
 
 fn source(target: &Target) -> Result<RelPath, Error> {
@@ -91,14 +83,14 @@ fn invalid(target: &Target, written: &str, why: &'static str) -> Error {
 }
 
 fn pex_entry(target: &Target, roots: &SourceRoots) -> Result<Entry, Error> {
-    if let Some(script) = text(target, "script") {
+    if let Some(script) = target.text("script") {
         return Ok(Entry::Script(script.to_owned()));
     }
-    if let Some(file) = text(target, "executable") {
+    if let Some(file) = target.text("executable") {
         let outside = || invalid(target, file, "it is outside the repository");
         return Ok(Entry::File(target.address.dir.resolve(file).map_err(|_| outside())?));
     }
-    let Some(written) = text(target, "entry_point") else { return Ok(Entry::Python) };
+    let Some(written) = target.text("entry_point") else { return Ok(Entry::Python) };
     let module = entry_point::parse_module(written, &target.address.dir, roots);
     let module = module.ok_or_else(|| invalid(target, written, "the file is not below a source root"))?;
     Ok(module_or_function(&module.name, written))
@@ -116,14 +108,14 @@ fn module_or_function(module: &str, written: &str) -> Entry {
 /// As in Pants: the field `entry_point`, or the only module that the target provides, or the module that is named like the
 /// project.
 fn requirement_entry(target: &Target) -> Result<Entry, Error> {
-    if let Some(written) = text(target, "entry_point") {
+    if let Some(written) = target.text("entry_point") {
         return Ok(module_or_function(entry_point::module_part(written), written));
     }
-    let modules = target.fields.get("modules").map(Value::strings).unwrap_or_default();
+    let modules = target.strings("modules");
     if let [module] = modules[..] {
         return Ok(Entry::Module(module.to_owned()));
     }
-    let requirements = target.fields.get("requirements").map(Value::strings).unwrap_or_default();
+    let requirements = target.strings("requirements");
     let [requirement] = requirements[..] else {
         return Err(Error::NoModule(target.address.clone()));
     };
@@ -136,11 +128,10 @@ fn requirement_entry(target: &Target) -> Result<Entry, Error> {
 /// The name of a console script, and what it runs.
 fn distribution_entry(target: &Target, chosen: Option<&str>) -> Result<(String, Entry), Error> {
     let scripts = entry_point::console_scripts(target);
-    let names = || scripts.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>().into_iter().collect();
-    let found = match (chosen, &scripts[..]) {
-        (Some(chosen), scripts) => scripts.iter().find(|(name, _)| name == chosen),
-        (None, [only]) => Some(only),
-        (None, _) => None,
+    let names = || scripts.iter().map(|(name, _)| (*name).to_owned()).collect::<BTreeSet<_>>().into_iter().collect();
+    let found = match chosen {
+        Some(chosen) => scripts.iter().find(|(name, _)| *name == chosen),
+        None => scripts.first().filter(|_| scripts.len() == 1),
     };
     let missing =
         || Error::ConsoleScript { target: target.address.clone(), chosen: chosen.map(str::to_owned), names: names() };
@@ -148,12 +139,12 @@ fn distribution_entry(target: &Target, chosen: Option<&str>) -> Result<(String, 
     if entry_point::is_address(written) {
         return Err(invalid(target, written, "it names another target; run that target"));
     }
-    Ok((name.clone(), module_or_function(entry_point::module_part(written), written)))
+    Ok(((*name).to_owned(), module_or_function(entry_point::module_part(written), written)))
 }
 
 fn shell_line(target: &Target) -> Result<Entry, Error> {
-    let line = text(target, "command").unwrap_or_default().to_owned();
-    let written = text(target, "workdir").unwrap_or(".");
+    let line = target.text("command").unwrap_or_default().to_owned();
+    let written = target.text("workdir").unwrap_or(".");
     let (base, path) = match written.strip_prefix('/') {
         Some(path) => (RelPath::root(), path),
         None if written.starts_with('.') => (target.address.dir.clone(), written),
@@ -167,7 +158,7 @@ fn shell_line(target: &Target) -> Result<Entry, Error> {
 mod tests {
     use super::*;
     use crate::base::text::Place;
-    use crate::targets::Address;
+    use crate::targets::{Address, Value};
 
     fn check(kind: &str, fields: &[(&str, Value)], expected: &str) {
         let dir = RelPath::parse("src/app").unwrap();

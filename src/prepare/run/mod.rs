@@ -25,7 +25,7 @@ use crate::prepare::package::distribution::{self, Form};
 use crate::session::{Session, toolchains};
 use crate::targets::dependencies::find_targets;
 use crate::targets::kind;
-use crate::targets::{Address, Target, TargetGraph, Value};
+use crate::targets::{Address, Target, TargetGraph};
 
 pub use entry::{RUNNABLE, RUNNABLE_IN_PANTS};
 pub use on_host::{HostSources, host_env, placement};
@@ -83,13 +83,17 @@ pub fn program(session: &mut Session, address: &Address) -> Result<Program, Erro
     let target = graph.get(address).ok_or_else(|| Error::NoSource(address.clone()))?;
     let started = started(&graph, target)?;
     let start = entry::start(started, &roots, settings.console_script.as_deref())?;
-    let args = if started.address == target.address { start.args } else { strings(target, "args") };
+    let args = if started.address == target.address {
+        start.args
+    } else {
+        target.strings("args").into_iter().map(str::to_owned).collect()
+    };
     let members = [target, started].into_iter().flat_map(|target| members(&graph, target)).collect();
     let needs = needs(session, &members, started.kind != kind::PEX_BINARY)?;
     if let Entry::Module(_) | Entry::Function { .. } = start.entry {
         check_entry_file(&graph, started)?;
     }
-    let own = target.fields.get("run_goal_use_sandbox").and_then(Value::as_bool);
+    let own = target.flag("run_goal_use_sandbox");
     let is_source = matches!(target.kind.as_str(), "python_source" | kind::PYTHON_TEST);
     Ok(Program {
         target: address.clone(),
@@ -108,7 +112,7 @@ fn started<'g>(graph: &'g TargetGraph, target: &'g Target) -> Result<&'g Target,
     if target.kind != "adhoc_tool" {
         return Ok(target);
     }
-    let written = target.fields.get("runnable").and_then(Value::as_str).unwrap_or_default();
+    let written = target.text("runnable").unwrap_or_default();
     let unknown = || Error::Runnable { target: target.address.clone(), runnable: written.to_owned() };
     let found = find_targets(graph, written, &target.address.dir).map_err(|_| unknown())?;
     let [address] = &found[..] else { return Err(unknown()) };
@@ -118,7 +122,7 @@ fn started<'g>(graph: &'g TargetGraph, target: &'g Target) -> Result<&'g Target,
 
 /// The targets whose files a program needs: its own, and those that its field `execution_dependencies` names.
 fn members(graph: &TargetGraph, target: &Target) -> Vec<Address> {
-    let written = strings(target, "execution_dependencies");
+    let written = target.strings("execution_dependencies");
     let named = written.iter().filter_map(|written| find_targets(graph, written, &target.address.dir).ok());
     let generated =
         named.flatten().flat_map(|address| crate::targets::dependencies::expand_generators(graph, &address));
@@ -192,7 +196,7 @@ fn common_constraints(
         InterpreterConstraints { graph, dependencies, default: default.iter().map(String::as_str).collect() };
     let groups = interpreters.group_closure(targets);
     let has_own = |address: &Address| {
-        graph.get(address).is_some_and(|target| !strings(target, "interpreter_constraints").is_empty())
+        graph.get(address).is_some_and(|target| !target.strings("interpreter_constraints").is_empty())
     };
     if !groups.values().flatten().any(has_own) {
         return Ok(default);
@@ -213,19 +217,14 @@ fn check_entry_file(graph: &TargetGraph, target: &Target) -> Result<(), Error> {
 }
 
 fn uses_network(session: &Session, target: &Target) -> Result<bool, Error> {
-    let tags = strings(target, "tags");
-    if !RunSettings::parse(session.config()).sandbox || !tags.iter().any(|tag| tag == "requires-network") {
+    let tags = target.strings("tags");
+    if !RunSettings::parse(session.config()).sandbox || !tags.contains(&"requires-network") {
         return Ok(false);
     }
     match SandboxSettings::parse(session.config()).allow_network {
         true => Ok(true),
         false => Err(Error::Tag { target: target.address.clone(), tag: "requires-network" }),
     }
-}
-
-fn strings(target: &Target, field: &str) -> Vec<String> {
-    let strings = target.fields.get(field).map(Value::strings).unwrap_or_default();
-    strings.into_iter().map(str::to_owned).collect()
 }
 
 impl Needs {

@@ -32,7 +32,7 @@ fn group<'a>(
     // The last batch for a tag and settings, while it is not full.
     let mut open: BTreeMap<(&str, ProcessSettings), usize> = BTreeMap::new();
     for (target, settings) in targets {
-        let tag = target.fields.get("batch_compatibility_tag").and_then(|value| value.as_str());
+        let tag = target.text("batch_compatibility_tag");
         let key = tag.zip(settings.as_ref().ok().cloned());
         match key.as_ref().and_then(|key| open.get(key)).filter(|place| batches[**place].targets.len() < size) {
             Some(place) => batches[*place].targets.push(target),

@@ -250,7 +250,7 @@ fn extra_inputs(session: &mut Session) -> Result<Vec<RelPath>, Error> {
 
 /// The sum of the files' timeouts; no limit if one of them has none.
 fn total_timeout(settings: &TestSettings, targets: &[&Target]) -> Option<Duration> {
-    let own = |target: &Target| target.fields.get("timeout").and_then(|value| value.as_int());
+    let own = |target: &Target| target.number("timeout");
     targets.iter().map(|target| settings.timeout(own(target))).sum()
 }
 

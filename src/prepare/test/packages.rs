@@ -12,7 +12,7 @@ use crate::plan::venv;
 use crate::prepare::package::distribution::{Form, address};
 use crate::prepare::test::TestPlanner;
 use crate::prepare::{Error, Planner};
-use crate::targets::{Address, Target, TargetGraph, Value, kind};
+use crate::targets::{Address, Target, TargetGraph, kind};
 
 /// The packages of one process.
 #[derive(Default)]
@@ -51,7 +51,7 @@ impl TestPlanner<'_, '_> {
         }
         let mut installed: BTreeSet<Address> = closure.distributions.iter().map(|address| (*address).clone()).collect();
         for target in tests {
-            let Some(Value::Dict(entry_points)) = target.fields.get("entry_point_dependencies") else { continue };
+            let entry_points = target.entries("entry_point_dependencies");
             let names = entry_points.iter().filter_map(|(distribution, _)| distribution.as_str());
             installed.extend(names.filter_map(|name| address(name, &target.address.dir)));
         }

@@ -66,8 +66,8 @@ impl ProcessDefaults {
 impl ProcessSettings {
     /// The settings for a target; an error if it has a tag that is not allowed.
     pub(super) fn parse(defaults: &ProcessDefaults, target: &Target) -> Result<ProcessSettings, Error> {
-        let tags = strings(target, "tags");
-        let is_tagged = |tag: &str| tags.iter().any(|own| own == tag);
+        let tags = target.strings("tags");
+        let is_tagged = |tag: &str| tags.contains(&tag);
         let refuse = |tag| Err(Error::Tag { target: target.address.clone(), tag });
         if is_tagged("no-sandbox") {
             return refuse("no-sandbox");
@@ -81,21 +81,23 @@ impl ProcessSettings {
             workers: workers(defaults, target),
             network: is_tagged("requires-network"),
             keep: !is_tagged("no-cache"),
-            resolve: text(target, "resolve"),
-            environment: text(target, "environment"),
+            resolve: target.text("resolve").map(str::to_owned),
+            environment: target.text("environment").map(str::to_owned),
         })
     }
 }
 
 fn constraints(defaults: &ProcessDefaults, target: &Target) -> Vec<String> {
-    let own = strings(target, "interpreter_constraints");
-    if own.is_empty() { defaults.constraints.clone() } else { own }
+    match &target.strings("interpreter_constraints")[..] {
+        [] => defaults.constraints.clone(),
+        own => own.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// Variables of all steps, of all tests and of the target; later ones win.
 fn env(defaults: &ProcessDefaults, target: &Target) -> BTreeMap<String, String> {
     let mut env = defaults.env.clone();
-    env.extend(environment::requested(&strings(target, "extra_env_vars"), &defaults.caller));
+    env.extend(environment::requested(&target.strings("extra_env_vars"), &defaults.caller));
     env
 }
 
@@ -104,15 +106,6 @@ fn workers(defaults: &ProcessDefaults, target: &Target) -> Option<u32> {
     if !defaults.xdist_enabled || defaults.test.debug {
         return Some(0);
     }
-    let count = target.fields.get("xdist_concurrency").and_then(|value| value.as_int())?;
+    let count = target.number("xdist_concurrency")?;
     Some(u32::try_from(count).unwrap_or(0))
-}
-
-fn strings(target: &Target, field: &str) -> Vec<String> {
-    let strings = target.fields.get(field).map(|value| value.strings()).unwrap_or_default();
-    strings.into_iter().map(str::to_owned).collect()
-}
-
-fn text(target: &Target, field: &str) -> Option<String> {
-    target.fields.get(field).and_then(|value| value.as_str()).map(str::to_owned)
 }

@@ -350,7 +350,7 @@ fn attributes<'g>(graph: &'g TargetGraph, target: &'g Target) -> TargetAttribute
         name: &target.address.name,
         path: rule_path(&target.address),
         dir: target.address.resident_dir(),
-        tags: written.fields.get("tags").map(Value::strings).unwrap_or_default(),
+        tags: written.strings("tags"),
     }
 }
 

@@ -70,7 +70,7 @@ fn of_binary(target: &Target, written: &str, graph: &TargetGraph, roots: &Source
     if binary.kind != kind::PEX_BINARY {
         return Err(format!("{address} is not a `pex_binary`"));
     }
-    let entry = binary.fields.get("entry_point").and_then(Value::as_str);
+    let entry = binary.text("entry_point");
     let entry = entry.ok_or_else(|| format!("{address} has no `entry_point`"))?;
     let module =
         parse_module(entry, &address.dir, roots).ok_or_else(|| format!("{address} has no valid `entry_point`"))?;

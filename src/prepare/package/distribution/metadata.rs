@@ -46,7 +46,7 @@ impl PackagePlanner<'_> {
         }
         let requires = self.install_requires(session, contents)?;
         arguments.insert("install_requires".to_owned(), Value::List(requires.into_iter().map(Value::Str).collect()));
-        if let Some(path) = target.fields.get("long_description_path").and_then(Value::as_str) {
+        if let Some(path) = target.text("long_description_path") {
             if arguments.contains_key("long_description") {
                 return Err(Error::TwoLongDescriptions(target.address.clone()));
             }
@@ -92,7 +92,7 @@ impl PackagePlanner<'_> {
 
     /// The arguments of `python_artifact`, and those that a plugin adds.
     fn artifact_arguments(&self, session: &Session, target: &Target) -> Result<BTreeMap<String, Value>, Error> {
-        let artifact = target.fields.get("provides").and_then(Value::as_object);
+        let artifact = target.object("provides");
         let named = artifact.into_iter().flat_map(|artifact| &artifact.named);
         let mut arguments: BTreeMap<String, Value> = named.map(|(key, value)| (key.clone(), value.clone())).collect();
         if let Some(key) = RESERVED.iter().find(|key| arguments.contains_key(**key)) {

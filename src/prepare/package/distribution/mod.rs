@@ -65,15 +65,14 @@ impl<'g> PackagePlanner<'g> {
         target: &Target,
         form: Form,
     ) -> Result<Package, prepare::Error> {
-        let flag = |field| target.fields.get(field).and_then(Value::as_bool).unwrap_or(true);
         let (wheel, sdist) = match form {
-            Form::Declared => (flag("wheel"), flag("sdist")),
+            Form::Declared => (target.flag("wheel").unwrap_or(true), target.flag("sdist").unwrap_or(true)),
             Form::Wheel => (true, false),
         };
         if !wheel && !sdist {
             return Err(Error::Nothing(target.address.clone()).into());
         }
-        let generates = target.fields.get("generate_setup").and_then(Value::as_bool);
+        let generates = target.flag("generate_setup");
         let generates = generates.unwrap_or_else(|| SetupPySettings::parse(planner.config()).generates_by_default);
         let sources = match generates {
             true => self.generated_sources(planner, target)?,
@@ -83,20 +82,19 @@ impl<'g> PackagePlanner<'g> {
         let backend = backend::find(planner.session, target, &sources.dir, &sources.origins)?;
         let image = planner.build_image(&constraints, &backend.requires)?;
         let interpreter = planner.build_interpreter(&constraints, &sources.name)?;
-        let output_dir = target.fields.get("output_path").and_then(Value::as_str).unwrap_or_default();
+        let output_dir = target.text("output_path").unwrap_or_default();
         let output_dir = RelPath::parse(output_dir).map_err(|source| prepare::Error::OutputPath {
             target: target.address.clone(),
             path: output_dir.to_owned(),
             source,
         })?;
-        let entries: Vec<&str> = target.fields.get("env_vars").map(Value::strings).unwrap_or_default();
         let tree: Digest = planner.session.services.open_store()?.put_tree_lazily(&Tree { nodes: sources.tree })?;
         let project = Project {
             label: target.address.to_string(),
             sources: tree,
             dir: sources.dir,
             source_roots: sources.source_roots,
-            env: environment::requested(&entries, &planner.session.environment().vars),
+            env: environment::requested(&target.strings("env_vars"), &planner.session.environment().vars),
             output_dir,
             options: distribution_run::BuildOptions {
                 backend: backend.name,
@@ -172,9 +170,7 @@ impl<'g> PackagePlanner<'g> {
         let constraints = self.constraints(planner, members)?;
         let tree = nodes(planner, &origins)?;
         let source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
-        let named = target.fields.get("provides").and_then(Value::as_object).map(|artifact| &artifact.named);
-        let name =
-            named.and_then(|named| named.iter().find(|(key, _)| key == "name")).and_then(|(_, name)| name.as_str());
+        let name = target.object("provides").and_then(|artifact| artifact.argument("name")?.as_str());
         let name = name.unwrap_or_default().to_owned();
         Ok(Sources { tree, dir, origins, source_roots, constraints, name })
     }
