@@ -5,6 +5,7 @@ pub mod calls;
 pub mod check;
 mod error;
 pub mod export;
+mod generated;
 pub mod host_venv;
 pub mod images;
 mod interpreters;

@@ -18,6 +18,7 @@ use crate::plan::requirements::{self, Wanted};
 use crate::plan::{self, environment};
 use crate::prepare::Error;
 use crate::prepare::Planner;
+use crate::prepare::generated;
 use crate::prepare::images::{Images, Importable};
 use crate::prepare::interpreters::found;
 use crate::prepare::package::PackagePlanner;
@@ -139,12 +140,7 @@ pub fn needs(session: &mut Session, targets: &BTreeSet<Address>, with_files: boo
     let all: Vec<Address> = targets.iter().cloned().collect();
     session.report_inference(&dependencies, &targets.iter().cloned().chain(dependencies.transitive(&all)).collect())?;
     let closure = closures.compute(targets, Follow::All);
-    if !closure.generated.is_empty() {
-        return Err(Error::NeedsOutputs(closure.generated.iter().map(ToString::to_string).collect()));
-    }
-    if !closure.definitions.is_empty() {
-        return Err(Error::NeedsGenerated(closure.definitions.iter().map(ToString::to_string).collect()));
-    }
+    generated::refuse(&closure)?;
     if closure.resolves.len() > 1 {
         let resolves = closure.resolves.iter().map(|resolve| resolve.to_string()).collect();
         return Err(requirements::Error::SeveralResolves(resolves).into());

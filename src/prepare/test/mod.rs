@@ -22,6 +22,7 @@ use crate::plan::requirements;
 use crate::plan::test_run::{self, PytestOptions, TestFiles};
 use crate::prepare::Error;
 use crate::prepare::Planner;
+use crate::prepare::generated;
 use crate::prepare::package::{self, PackagePlanner};
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
@@ -137,12 +138,7 @@ impl TestPlanner<'_, '_> {
         closure: &Closure<'_>,
     ) -> Result<(StepId, Digest), Error> {
         let settings = batch.settings?;
-        if !closure.generated.is_empty() {
-            return Err(Error::NeedsOutputs(closure.generated.iter().map(ToString::to_string).collect()));
-        }
-        if !closure.definitions.is_empty() {
-            return Err(Error::NeedsGenerated(closure.definitions.iter().map(ToString::to_string).collect()));
-        }
+        generated::refuse(closure)?;
         let files = batch
             .targets
             .iter()

@@ -19,7 +19,7 @@ use crate::inference::ownership::Ownership;
 use crate::plan::distribution_run::{self, Project};
 use crate::plan::{environment, generated_setup};
 use crate::prepare::package::{Package, PackagePlanner};
-use crate::prepare::{self, Planner};
+use crate::prepare::{self, Planner, generated};
 use crate::session::toolchains;
 use crate::store::{Node, Tree};
 use crate::targets::value_to_json;
@@ -122,7 +122,7 @@ impl<'g> PackagePlanner<'g> {
         let (graph, dependencies) = (self.graph, self.dependencies);
         let ownership = self.ownership.get_or_insert_with(|| Ownership::new(graph, dependencies));
         let contents = ownership.contents(target).map_err(Error::from)?;
-        self.refuse_generated(target)?;
+        generated::refuse(&self.closures.compute([&target.address], Follow::All))?;
         let owned = self.closures.own_files(contents.owned.iter().map(|target| &target.address));
         let mut origins: BTreeMap<RelPath, RelPath> = BTreeMap::new();
         for file in owned {
@@ -155,8 +155,8 @@ impl<'g> PackagePlanner<'g> {
 
     /// Everything that a distribution depends on, at its paths in the repository, with its own build files.
     fn own_sources(&mut self, planner: &mut Planner<'_>, target: &Target) -> Result<Sources, prepare::Error> {
-        self.refuse_generated(target)?;
         let closure = self.closures.compute([&target.address], Follow::All);
+        generated::refuse(&closure)?;
         let origins: BTreeMap<RelPath, RelPath> =
             closure.files.iter().map(|file| ((*file).clone(), (*file).clone())).collect();
         let dir = target.address.dir.clone();
@@ -173,19 +173,6 @@ impl<'g> PackagePlanner<'g> {
         let name = target.object("provides").and_then(|artifact| artifact.argument("name")?.as_str());
         let name = name.unwrap_or_default().to_owned();
         Ok(Sources { tree, dir, origins, source_roots, constraints, name })
-    }
-
-    /// An error if the distribution depends on files that would have to be generated.
-    fn refuse_generated(&self, target: &Target) -> Result<(), prepare::Error> {
-        let closure = self.closures.compute([&target.address], Follow::All);
-        let texts = |addresses: &[&Address]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
-        if !closure.generated.is_empty() {
-            return Err(prepare::Error::NeedsOutputs(texts(&closure.generated)));
-        }
-        match closure.definitions.is_empty() {
-            true => Ok(()),
-            false => Err(prepare::Error::NeedsGenerated(texts(&closure.definitions))),
-        }
     }
 
     /// The interpreter constraints that all of these targets have in common.
