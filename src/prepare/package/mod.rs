@@ -16,6 +16,7 @@ use crate::base::RelPath;
 use crate::inference::closure::Closures;
 use crate::inference::ownership::Ownership;
 use crate::inference::{Dependencies, InferenceSettings, SourceRoots};
+use crate::plan::venv;
 use crate::prepare::package::distribution::Form;
 use crate::prepare::planner::Shared;
 use crate::prepare::{Error, Planner};
@@ -128,6 +129,12 @@ impl<'g> PackagePlanner<'g> {
         let planned = self.plan_new(planner, address, form).map_err(Arc::new);
         self.planned.insert(key, planned.clone());
         Ok(planned?)
+    }
+
+    /// The step that unpacks the wheel of a distribution, so that it can be installed.
+    pub(super) fn plan_installed(&mut self, planner: &mut Planner<'_>, address: &Address) -> Result<StepId, Error> {
+        let wheel = self.plan_form(planner, address, Form::Wheel)?;
+        Ok(venv::unpack_built(&mut planner.actions, wheel.step))
     }
 
     fn plan_new(&mut self, planner: &mut Planner<'_>, address: &Address, form: Form) -> Result<Package, Error> {

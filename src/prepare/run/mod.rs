@@ -13,16 +13,16 @@ use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::constraints::{self, InterpreterConstraints};
 use crate::inference::{self, Dependencies};
 use crate::packaging::venv;
+use crate::plan::environment;
 use crate::plan::program_run::{self, Entry, SandboxedProgram};
 use crate::plan::requirements::{self, Wanted};
-use crate::plan::{self, environment};
 use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::generated;
 use crate::prepare::images::{Images, Importable};
 use crate::prepare::interpreters::found;
 use crate::prepare::package::PackagePlanner;
-use crate::prepare::package::distribution::{self, Form};
+use crate::prepare::package::distribution;
 use crate::session::{Session, toolchains};
 use crate::targets::dependencies::find_targets;
 use crate::targets::kind;
@@ -235,12 +235,7 @@ impl Needs {
         let roots = planner.session.find_source_roots()?;
         let closures = Closures::new(&graph, &dependencies, &settings, &roots);
         let mut packages = PackagePlanner::new(&graph, &dependencies, &closures, &roots);
-        let mut unpacked = Vec::new();
-        for address in &self.distributions {
-            let package = packages.plan_form(planner, address, Form::Wheel)?;
-            unpacked.push(plan::venv::unpack_built(&mut planner.actions, package.step));
-        }
-        Ok(unpacked)
+        self.distributions.iter().map(|address| packages.plan_installed(planner, address)).collect()
     }
 
     /// Everything that a sandbox holds besides the sources.

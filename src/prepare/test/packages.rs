@@ -8,8 +8,7 @@ use crate::action::{Derive, Source, Step, StepId};
 use crate::base::{Digest, RelPath};
 use crate::inference::Dependencies;
 use crate::inference::closure::Closure;
-use crate::plan::venv;
-use crate::prepare::package::distribution::{Form, address};
+use crate::prepare::package::distribution::address;
 use crate::prepare::test::TestPlanner;
 use crate::prepare::{Error, Planner};
 use crate::targets::{Address, Target, TargetGraph, kind};
@@ -56,8 +55,7 @@ impl TestPlanner<'_, '_> {
             installed.extend(names.filter_map(|name| address(name, &target.address.dir)));
         }
         for distribution in &installed {
-            let package = self.packages.plan_form(&mut self.planner, distribution, Form::Wheel)?;
-            needed.installed.push(venv::unpack_built(&mut self.planner.actions, package.step));
+            needed.installed.push(self.packages.plan_installed(&mut self.planner, distribution)?);
             needed.provided.extend(self.packages.provided_files(distribution));
         }
         Ok(needed)
