@@ -58,6 +58,11 @@ impl Planner<'_> {
         built: Vec<StepId>,
     ) -> Result<Images, Error> {
         let importable = Importable { tool: Some(tool.scope.clone()), wanted, built, ..Importable::default() };
+        self.images_of(constraints, importable)
+    }
+
+    /// Everything that a sandbox holds besides its sources: system tree, interpreter, and what its process may import.
+    pub(super) fn images_of(&mut self, constraints: &[String], importable: Importable) -> Result<Images, Error> {
         let venv = self.venv_image(constraints, importable)?;
         let mut images = found(&mut self.interpreters, constraints)?.venvs.interpreter.images.clone();
         images.insert(venv::ROOT.to_owned(), venv);

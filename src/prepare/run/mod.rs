@@ -242,10 +242,7 @@ impl Needs {
     fn plan_images(&self, planner: &mut Planner<'_>) -> Result<Images, Error> {
         let built = self.plan_distributions(planner)?;
         let importable = Importable { wanted: Some(self.wanted.clone()), built, ..Importable::default() };
-        let image = planner.venv_image(&self.constraints, importable)?;
-        let mut images = found(&mut planner.interpreters, &self.constraints)?.venvs.interpreter.images.clone();
-        images.insert(venv::ROOT.to_owned(), image);
-        Ok(images)
+        planner.images_of(&self.constraints, importable)
     }
 }
 
