@@ -5,8 +5,7 @@ use super::{Collected, Inference};
 use crate::base::RelPath;
 use crate::inference::entry_point::{self, Entry};
 use crate::inference::owners::{Owners, owners};
-use crate::targets::Severity;
-use crate::targets::address::Written;
+use crate::targets::{Severity, dependencies};
 
 impl<'a> Inference<'a> {
     /// `field` is the name of the field that holds the entry point.
@@ -39,16 +38,14 @@ impl<'a> Inference<'a> {
 
     /// Adds the modules of the entry points that a test requests with the field `entry_point_dependencies`.
     pub(super) fn infer_requested_entry_points(&self, collected: &mut Collected<'a>) {
-        let target_of = |text: &str| {
-            let address = Written::parse(text, &collected.target.address.dir, &|_| false).ok()?.resolve(false).ok()?;
-            self.targets.id(&address)
-        };
+        let graph = self.targets.graph;
         for (distribution, requested) in collected.target.entries("entry_point_dependencies") {
-            let Some(id) = distribution.as_str().and_then(target_of) else { continue };
-            for Entry { written, .. } in entry_point::requested_entries(self.targets.get(id), &requested.strings()) {
-                if entry_point::is_address(&written) {
-                    continue;
-                }
+            // Planning the test reports an address without a target.
+            let named = dependencies::resolve(graph, collected.target, distribution.as_str().unwrap_or_default())
+                .unwrap_or_default();
+            let distributions = named.iter().filter_map(|address| graph.get(address));
+            let entries = distributions.flat_map(|target| entry_point::requested_entries(target, &requested.strings()));
+            for Entry { written, .. } in entries.filter(|entry| !entry_point::is_address(&entry.written)) {
                 let owners = owners(&self.targets, &self.map, entry_point::module_part(&written), None, None);
                 self.infer_entry_point(collected, &written, owners, None);
             }

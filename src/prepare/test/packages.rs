@@ -8,10 +8,10 @@ use crate::action::{Derive, Source, Step, StepId};
 use crate::base::{Digest, RelPath};
 use crate::inference::Dependencies;
 use crate::inference::closure::Closure;
-use crate::prepare::package::distribution::address;
+use crate::prepare::package::program;
 use crate::prepare::test::TestPlanner;
 use crate::prepare::{Error, Planner};
-use crate::targets::{Address, Target, TargetGraph, kind};
+use crate::targets::{Address, Target, TargetGraph, dependencies, kind};
 
 /// The packages of one process.
 #[derive(Default)]
@@ -48,11 +48,15 @@ impl TestPlanner<'_, '_> {
         for address in &closure.packages {
             needed.files.push(self.packages.plan(&mut self.planner, address)?.step);
         }
+        let graph = self.planner.session.load_graph()?;
         let mut installed: BTreeSet<Address> = closure.distributions.iter().map(|address| (*address).clone()).collect();
         for target in tests {
             let entry_points = target.entries("entry_point_dependencies");
-            let names = entry_points.iter().filter_map(|(distribution, _)| distribution.as_str());
-            installed.extend(names.filter_map(|name| address(name, &target.address.dir)));
+            for written in entry_points.iter().filter_map(|(distribution, _)| distribution.as_str()) {
+                let named = dependencies::resolve(&graph, target, written);
+                let fail = |source| program::Error::Address { target: target.address.clone(), source };
+                installed.extend(named.map_err(fail)?);
+            }
         }
         for distribution in &installed {
             needed.installed.push(self.packages.plan_installed(&mut self.planner, distribution)?);

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use super::metadata::address;
 use crate::inference::SourceRoots;
 use crate::inference::entry_point::{Entry, entries, is_address, module_part, parse_module};
-use crate::targets::{Target, TargetGraph, Value, kind};
+use crate::targets::{Target, TargetGraph, Value, dependencies, kind};
 
 /// By group and name: `package.module:function`.
 pub(super) type EntryPoints = BTreeMap<String, BTreeMap<String, String>>;
@@ -65,8 +64,9 @@ pub(super) fn to_value(entry_points: &EntryPoints) -> Value {
 
 /// The entry point of the `pex_binary` with an address, or why it has none.
 fn of_binary(target: &Target, written: &str, graph: &TargetGraph, roots: &SourceRoots) -> Result<String, String> {
-    let address = address(written, &target.address.dir).ok_or_else(|| format!("`{written}` is not an address"))?;
-    let binary = graph.get(&address).ok_or_else(|| format!("there is no target {address}"))?;
+    let found = dependencies::resolve(graph, target, written).map_err(|error| error.to_string())?;
+    let [address] = &found[..] else { return Err(format!("`{written}` names several targets")) };
+    let binary = graph.get(address).expect("the target was found in this graph");
     if binary.kind != kind::PEX_BINARY {
         return Err(format!("{address} is not a `pex_binary`"));
     }

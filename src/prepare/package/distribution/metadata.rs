@@ -14,7 +14,7 @@ use crate::inference::ownership::Contents;
 use crate::plan::generated_setup::{dotted, source_arguments};
 use crate::prepare::package::PackagePlanner;
 use crate::session::Session;
-use crate::targets::{Address, Target, Value};
+use crate::targets::{Target, Value};
 
 /// Arguments of `setup()` that are computed. `install_requires` and so on would contradict the dependencies.
 const RESERVED: [&str; 6] =
@@ -158,9 +158,4 @@ pub(super) fn namespaces<'f>(
     let inits = files.into_iter().filter(|(installed, _)| installed.file_name() == Some("__init__.py"));
     let declares = |file: &RelPath| text(file).is_some_and(|text| text.contains("declare_namespace(__name__)"));
     inits.filter(|(_, file)| declares(file)).filter_map(|(installed, _)| Some(dotted(&installed.parent()?))).collect()
-}
-
-/// The address in a text of a BUILD file in `dir`, such as `:bin` or `//src/app:bin`.
-pub(in crate::prepare) fn address(text: &str, dir: &RelPath) -> Option<Address> {
-    crate::targets::address::Written::parse(text, dir, &|_| false).ok()?.resolve(false).ok()
 }

@@ -26,7 +26,6 @@ use crate::targets::value_to_json;
 use crate::targets::{Address, Target, TargetGraph, Value, kind};
 
 pub use error::Error;
-pub(in crate::prepare) use metadata::address;
 
 /// The targets whose dependencies must be known to plan packages: the packages, and all distributions, because each of them
 /// may own sources of another.
