@@ -31,8 +31,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let graph = session.load_graph()?;
     // Without resolves, the requirements are pinned when they are first needed.
     let has_requirements = graph.targets().any(|target| target.kind == kind::PYTHON_REQUIREMENT);
-    let own = python.resolves_to_interpreter_constraints.get(&resolve).cloned();
-    let constraints = own.unwrap_or_else(|| toolchains::default_constraints(session.config()));
+    let constraints = toolchains::constraints_of_resolve(session.config(), &resolve);
     let venv = host_venv::provide(session, |planner| {
         let resolve = python.enable_resolves.then(|| resolve.clone());
         let wanted = Wanted { resolve, ..Wanted::default() };

@@ -41,6 +41,12 @@ pub fn default_constraints(config: &Config) -> Vec<String> {
     set
 }
 
+/// The interpreter constraints of a resolve: its own or, where it has none, the default.
+pub fn constraints_of_resolve(config: &Config, resolve: &str) -> Vec<String> {
+    let own = PythonSettings::parse(config).resolves_to_interpreter_constraints.remove(resolve);
+    own.unwrap_or_else(|| default_constraints(config))
+}
+
 /// The interpreter constraints for BUILD files: those of the repository or, where no such interpreter is available, any
 /// recent version.
 pub fn constraints_of_build_files(session: &mut Session) -> Result<Vec<String>, Error> {

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::action::{ActionGraph, StepId};
-use crate::config::typed::{ExportSettings, PythonSettings, ResolveFormat, ToolSettings};
+use crate::config::typed::{ExportSettings, ResolveFormat, ToolSettings};
 use crate::engine::executor::Results;
 use crate::inference::InferenceSettings;
 use crate::inference::closure::Closures;
@@ -180,7 +180,7 @@ impl ExportPlanner<'_, '_> {
     fn constraints(&mut self, subject: &Subject) -> Result<Vec<String>, Error> {
         Ok(match subject {
             Subject::Repository => toolchains::default_constraints(self.planner.config()),
-            Subject::Resolve(resolve) => self.constraints_of_resolve(resolve),
+            Subject::Resolve(resolve) => toolchains::constraints_of_resolve(self.planner.config(), resolve),
             Subject::Tool { tool, .. } => self.constraints_of_tool(tool)?,
         })
     }
@@ -195,12 +195,6 @@ impl ExportPlanner<'_, '_> {
         Ok(Importable { wanted, is_whole: true, pinned: self.pin_extra(constraints)?, ..Importable::default() })
     }
 
-    fn constraints_of_resolve(&self, resolve: &str) -> Vec<String> {
-        let config = self.planner.config();
-        let mut own = PythonSettings::parse(config).resolves_to_interpreter_constraints;
-        own.remove(resolve).unwrap_or_else(|| toolchains::default_constraints(config))
-    }
-
     /// The constraints that the section of the tool sets, or else those of the repository, unless the tool supports none of their
     /// interpreters.
     fn constraints_of_tool(&mut self, tool: &Tool) -> Result<Vec<String>, Error> {
@@ -209,7 +203,7 @@ impl ExportPlanner<'_, '_> {
             return Ok(settings.interpreter_constraints);
         }
         if let Some(resolve) = &settings.install_from_resolve {
-            return Ok(self.constraints_of_resolve(resolve));
+            return Ok(toolchains::constraints_of_resolve(self.planner.config(), resolve));
         }
         let default = toolchains::default_constraints(self.planner.config());
         let Some(supported) = &tool.python else { return Ok(default) };

@@ -107,7 +107,7 @@ pub(super) fn job(session: &mut Session, lock: KnownLock, settings: &GenerateLoc
     let file = RelPath::parse(&path).map_err(|source| requirements::Error::LockPath { path: path.clone(), source })?;
     let (texts, constraints) = match origin {
         Origin::Tool { requirements, constraints } => (requirements, constraints),
-        _ => (resolve_requirements(session, &name)?, resolve_constraints(session, &name)),
+        _ => (resolve_requirements(session, &name)?, toolchains::constraints_of_resolve(session.config(), &name)),
     };
     if texts.is_empty() {
         return Err(Error::NoRequirements { name });
@@ -136,11 +136,6 @@ pub(super) fn resolve_requirements(session: &mut Session, resolve: &str) -> Resu
     });
     let texts = of_resolve.flat_map(|target| target.strings("requirements"));
     Ok(texts.map(str::to_owned).collect())
-}
-
-pub(super) fn resolve_constraints(session: &Session, resolve: &str) -> Vec<String> {
-    let own = PythonSettings::parse(session.config()).resolves_to_interpreter_constraints.remove(resolve);
-    own.unwrap_or_else(|| toolchains::default_constraints(session.config()))
 }
 
 /// The format of a lockfile that does not exist yet.

@@ -127,7 +127,7 @@ fn merge_lock(session: &mut Session, name: String, path: String, texts: &[String
         declared.iter().find(same).cloned().unwrap_or(text)
     };
     let requirements = requirements.into_iter().map(as_declared).collect();
-    let constraints = generate::resolve_constraints(session, &name);
+    let constraints = toolchains::constraints_of_resolve(session.config(), &name);
     let lock = KnownLock { name, path, origin: Origin::Tool { requirements, constraints } };
     let settings = GenerateLockfilesSettings::parse(session.config());
     let mut job: Job = generate::job(session, lock, &settings)?;
