@@ -68,9 +68,14 @@ pub fn with_repair<T, E>(
     if !results.values().any(has_lost_input) {
         return Ok((prepared, results));
     }
-    session.ui.warn("store entries are missing; rebuilding them");
+    warn_of_lost_entries(session);
     session.services.verify_sources();
     once(session)
+}
+
+/// Warns that entries which the store lost are made again.
+pub fn warn_of_lost_entries(session: &Session) {
+    session.ui.warn("store entries are missing; rebuilding them");
 }
 
 /// Whether a step failed because the store lost an input that only a lockfile or a source can restore.

@@ -104,7 +104,7 @@ pub fn write(
         Err(error @ Error::Session(session::Error::Store(store::Error::Missing(_)))) => error,
         written => return written,
     };
-    session.ui.warn("store entries are missing; rebuilding them");
+    execute::warn_of_lost_entries(session);
     let PlannedExports { mut graph, exports } = plan(session, std::slice::from_ref(&export.subject), settings)?;
     let Some((export, venv)) = exports.first().and_then(|export| Some((export, export.venv.as_ref().ok()?))) else {
         return Err(lost);
