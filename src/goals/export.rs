@@ -1,7 +1,5 @@
 //! `export`: virtual environments for editors and for work outside sandboxes. They are planned and written in `prepare::export`.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::{Value, json};
 
 use crate::config::typed::{ExportSettings, PythonSettings, ToolSettings};
@@ -113,7 +111,7 @@ fn report_losses(session: &Session, export: &PlannedExport, placed: &Placed) {
         session.ui.warn_with_hint(&text, hint);
     }
     if let Some(moved) = &placed.moved {
-        let (from, to) = (shown(session, &placed.location), shown(session, moved));
+        let (from, to) = (session.context.display_path(&placed.location), session.context.display_path(moved));
         session.ui.note(&format!("moved `{from}`, which Waders did not create, to `{to}`"), None);
     }
 }
@@ -165,7 +163,7 @@ fn write_ide_settings(session: &mut Session, settings: &ExportSettings, written:
     };
     for name in &settings.ide {
         for path in ide::write(name, &workspace)? {
-            session.ui.summary(&format!("Wrote settings for {name} to {}", shown(session, &path)));
+            session.ui.summary(&format!("Wrote settings for {name} to {}", session.context.display_path(&path)));
         }
     }
     Ok(())
@@ -178,7 +176,7 @@ fn print(session: &Session, settings: &ExportSettings, written: &[Written<'_>]) 
         text = report::pretty(&all, 2) + "\n";
     }
     for Written { export, version, placed } in written.iter().filter(|_| !settings.json) {
-        let (what, path) = (describe(&export.subject), shown(session, &placed.location));
+        let (what, path) = (describe(&export.subject), session.context.display_path(&placed.location));
         text += &match placed.change {
             Change::Created => format!("Wrote virtualenv for {what} (using Python {version}) to {path}\n"),
             Change::Switched => {
@@ -199,7 +197,7 @@ fn to_json(session: &Session, written: &Written<'_>) -> Value {
             Subject::Resolve(_) => "resolve",
             Subject::Repository => "repository",
         },
-        "path": shown(session, &written.placed.location),
+        "path": session.context.display_path(&written.placed.location),
         "python_version": written.version,
         "change": match written.placed.change {
             Change::Created => "created",
@@ -216,10 +214,4 @@ fn describe(subject: &Subject) -> String {
         Subject::Resolve(name) => format!("the resolve `{name}`"),
         Subject::Tool { tool, .. } => format!("the tool `{}`", tool.scope),
     }
-}
-
-/// A path relative to the build root.
-fn shown(session: &Session, path: &Path) -> String {
-    let path: PathBuf = path.strip_prefix(session.build_root()).unwrap_or(path).to_owned();
-    path.to_string_lossy().into_owned()
 }

@@ -69,6 +69,11 @@ impl Context {
         }
     }
 
+    /// A path as messages show it: relative to the build root, if it is there.
+    pub fn display_path(&self, path: &Path) -> String {
+        path.strip_prefix(&self.build_root).unwrap_or(path).to_string_lossy().into_owned()
+    }
+
     /// The directory for results, `dist` unless configured otherwise.
     pub fn dist_dir(&self) -> PathBuf {
         self.build_root.join(self.global().dist_dir)

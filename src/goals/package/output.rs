@@ -23,10 +23,8 @@ pub(super) fn write(session: &mut Session, built: &[BuiltPackage]) -> Result<Vec
     }
     let store = session.services.open_store()?;
     let dist = session.context.dist_dir();
-    let shown = |path: &RelPath| {
-        let path = path.to_path(&dist);
-        path.strip_prefix(session.build_root()).unwrap_or(&path).to_string_lossy().into_owned()
-    };
+    let context = session.context.clone();
+    let shown = |path: &RelPath| context.display_path(&path.to_path(&dist));
     let trees = built.iter().map(|built| Ok(store.tree(built.tree)?)).collect::<Result<Vec<Tree>, Error>>()?;
     refuse_conflicts(built, &trees)?;
     let mut written = Vec::new();

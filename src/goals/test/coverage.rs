@@ -114,9 +114,9 @@ fn output_dir(session: &Session) -> PathBuf {
 }
 
 fn print_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::Path) {
-    let shown = dir.strip_prefix(session.build_root()).unwrap_or(dir);
+    let shown = session.context.display_path(dir);
     for format in formats.iter().filter(|format| format.file().is_some()) {
-        session.ui.summary(&format!("Wrote {} coverage report to `{}`", format.name(), shown.display()));
+        session.ui.summary(&format!("Wrote {} coverage report to `{shown}`", format.name()));
     }
     if TestSettings::parse(session.config()).open_coverage {
         // No browser is started: the user can click on the path.

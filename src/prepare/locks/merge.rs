@@ -37,8 +37,7 @@ pub struct Versions {
 /// Merges a lockfile, or the sidecar file of one. Returns its path, relative to the build root. If there is no solution, the
 /// version of the current branch is unchanged.
 pub fn merge(session: &mut Session, versions: &Versions) -> Result<String, Error> {
-    let path = versions.path.strip_prefix(session.build_root()).unwrap_or(&versions.path);
-    let path = path.to_string_lossy().into_owned();
+    let path = session.context.display_path(&versions.path);
     let read = |path: &Path| {
         session
             .context
