@@ -10,6 +10,7 @@ use crate::prepare::export::directory::{Change, ExportDirectory, Placed};
 use crate::prepare::export::ide::{self, Workspace};
 use crate::prepare::export::subjects::{Subject, subjects};
 use crate::prepare::export::{self, PlannedExport, PlannedExports, stable_path};
+use crate::prepare::host_venv::PlannedVenv;
 use crate::report;
 use crate::session::failure::{self, Failure};
 use crate::session::{Session, Verdict, execute};
@@ -18,7 +19,7 @@ use crate::tools::Tool;
 /// An environment that was written.
 struct Written<'e> {
     export: &'e PlannedExport,
-    version: String,
+    venv: &'e PlannedVenv,
     placed: Placed,
 }
 
@@ -79,14 +80,14 @@ fn write<'e>(
     for export in exports {
         let placed = match &export.venv {
             Ok(venv) => export::write(session, export, results, settings)
-                .map(|placed| (placed, venv.version().to_owned()))
+                .map(|placed| (placed, venv))
                 .map_err(|error| error.to_failure()),
             Err(failure) => Err(failure.clone()),
         };
         match placed {
-            Ok((placed, version)) => {
+            Ok((placed, venv)) => {
                 report_losses(session, export, &placed);
-                written.push(Written { export, version, placed });
+                written.push(Written { export, venv, placed });
             }
             Err(failure) => {
                 let message = format!("cannot export {}: {}", describe(&export.subject), failure.message);
@@ -151,7 +152,6 @@ fn write_ide_settings(session: &mut Session, settings: &ExportSettings, written:
     let graph = session.load_graph()?;
     let source_roots = session.find_source_roots()?.roots(graph.files().iter());
     let environment = stable_path(&chosen.placed.location);
-    let (minor, _) = chosen.version.rsplit_once('.').unwrap_or((&chosen.version, ""));
     let dist_dir = session.context.dist_dir();
     let workspace = Workspace {
         build_root: session.build_root(),
@@ -159,7 +159,7 @@ fn write_ide_settings(session: &mut Session, settings: &ExportSettings, written:
         dist_dir: &dist_dir,
         environment: &environment,
         source_roots: &source_roots,
-        python_version: minor,
+        python_version: chosen.venv.minor(),
     };
     for name in &settings.ide {
         for path in ide::write(name, &workspace)? {
@@ -175,8 +175,9 @@ fn print(session: &Session, settings: &ExportSettings, written: &[Written<'_>]) 
         let all: Vec<Value> = written.iter().map(|written| to_json(session, written)).collect();
         text = report::pretty(&all, 2) + "\n";
     }
-    for Written { export, version, placed } in written.iter().filter(|_| !settings.json) {
+    for Written { export, venv, placed } in written.iter().filter(|_| !settings.json) {
         let (what, path) = (describe(&export.subject), session.context.display_path(&placed.location));
+        let version = venv.version();
         text += &match placed.change {
             Change::Created => format!("Wrote virtualenv for {what} (using Python {version}) to {path}\n"),
             Change::Switched => {
@@ -189,7 +190,6 @@ fn print(session: &Session, settings: &ExportSettings, written: &[Written<'_>]) 
 }
 
 fn to_json(session: &Session, written: &Written<'_>) -> Value {
-    let packages = written.export.venv.as_ref().map(|venv| venv.packages.clone()).unwrap_or_default();
     json!({
         "name": written.export.subject.name(),
         "kind": match &written.export.subject {
@@ -198,13 +198,13 @@ fn to_json(session: &Session, written: &Written<'_>) -> Value {
             Subject::Repository => "repository",
         },
         "path": session.context.display_path(&written.placed.location),
-        "python_version": written.version,
+        "python_version": written.venv.version(),
         "change": match written.placed.change {
             Change::Created => "created",
             Change::Switched => "switched",
             Change::Unchanged => "unchanged",
         },
-        "packages": packages.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "packages": written.venv.packages.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
     })
 }
 

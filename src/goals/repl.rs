@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::typed::{ReplSettings, ToolSettings};
 use crate::goals::Error;
+use crate::plan::program_run;
 use crate::prepare::host_venv::{self, HostVenv};
 use crate::prepare::run::{self, HostSources, Needs};
 use crate::session::foreground::{self, HostProgram};
@@ -44,7 +45,7 @@ fn interpreter(
         argv.extend(settings.ignores_cwd.then(|| "--ignore-cwd".to_owned()));
         argv.extend(ToolSettings::parse(session.config(), IPYTHON).args);
     } else {
-        argv.extend(python_options(&venv.version, settings.history).map(str::to_owned));
+        argv.extend(python_options(venv.minor(), settings.history).map(str::to_owned));
     }
     argv.extend(settings.args.iter().cloned());
     let env = run::host_env(sources.dir(), &needs.source_roots, &venv.root);
@@ -54,8 +55,7 @@ fn interpreter(
 /// The options of an interactive interpreter that imports nothing from the current directory, which is the build root: its
 /// modules have other names there. Older versions than 3.11 have no option for this but `-I`, which also disables completion and
 /// the history.
-fn python_options(version: &str, history: bool) -> impl Iterator<Item = &'static str> {
-    let minor = version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).unwrap_or_default();
-    let isolated = if minor >= 11 && history { "-P" } else { "-I" };
+fn python_options(minor: &str, history: bool) -> impl Iterator<Item = &'static str> {
+    let isolated = if program_run::has_safe_path(minor) && history { "-P" } else { "-I" };
     [isolated, "-i"].into_iter()
 }

@@ -155,11 +155,10 @@ fn host_program(
     venv: &HostVenv,
     sources: &HostSources,
 ) -> HostProgram {
-    let minor = venv.version.rsplit_once('.').map_or("", |(minor, _)| minor);
     let bin = venv.root.join("bin");
     let places = Places {
         python: &venv.python.to_string_lossy(),
-        options: program_run::python_options(minor, true),
+        options: program_run::python_options(venv.minor(), true),
         bin: &bin.to_string_lossy(),
         sources: &sources.dir().to_string_lossy(),
         build_root: &session.build_root().to_string_lossy(),

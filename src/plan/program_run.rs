@@ -127,10 +127,12 @@ pub fn sandbox_places<'a>(options: &'a [&'a str]) -> Places<'a> {
 /// The options of an interpreter of this minor version that imports nothing from the directory of the program. As in Pants, a
 /// program on this machine (`on_host`) ignores the variables of Python. In a sandbox nobody but the program sets them.
 pub fn python_options(minor: &str, on_host: bool) -> &'static [&'static str] {
-    // `-P` exists since Python 3.11.
-    let has_safe_path =
-        minor.split_once('.').and_then(|(_, minor)| minor.parse().ok()).is_some_and(|minor: u32| minor >= 11);
-    if has_safe_path && !on_host { &["-P"] } else { &["-I"] }
+    if has_safe_path(minor) && !on_host { &["-P"] } else { &["-I"] }
+}
+
+/// Whether an interpreter of this minor version, such as `3.11`, has the option `-P`, which exists since Python 3.11.
+pub fn has_safe_path(minor: &str) -> bool {
+    minor.split_once('.').and_then(|(_, minor)| minor.parse().ok()).is_some_and(|minor: u32| minor >= 11)
 }
 
 /// The action that runs a program with the terminal. `terminal` is the type of the terminal.

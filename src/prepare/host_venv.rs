@@ -18,7 +18,7 @@ use crate::prepare::Planner;
 use crate::prepare::images::Importable;
 use crate::prepare::interpreters::found;
 use crate::session::{self, Session, execute, toolchains};
-use crate::toolchain::{Provider, host};
+use crate::toolchain::{Provider, host, minor_version};
 
 /// An environment that steps of a graph compose.
 #[derive(Clone, Debug)]
@@ -142,10 +142,22 @@ fn in_image(interpreter: &Interpreter) -> Option<HostInterpreter> {
     })
 }
 
+impl HostVenv {
+    /// The minor version of the interpreter, such as `3.11`.
+    pub fn minor(&self) -> &str {
+        minor_version(&self.version)
+    }
+}
+
 impl PlannedVenv {
     /// The full version of the environment's interpreter.
     pub fn version(&self) -> &str {
         &self.interpreter.version
+    }
+
+    /// The minor version of the environment's interpreter, such as `3.11`.
+    pub fn minor(&self) -> &str {
+        minor_version(self.version())
     }
 
     /// Adds a step to the graph of the environment that makes everything again that the store lost of it.
@@ -166,10 +178,9 @@ impl PlannedVenv {
     pub fn realize(&self, session: &mut Session, results: &Results) -> Result<HostVenv, Error> {
         let tree = self.realize_interpreter(session, results)?;
         let root = session.services.open_store()?.materialize(tree)?;
-        let minor = minor(&self.interpreter.version);
         Ok(HostVenv {
             python: root.join("bin/python"),
-            site_packages: root.join(format!("lib/python{minor}/site-packages")),
+            site_packages: root.join(format!("lib/python{}/site-packages", self.minor())),
             version: self.interpreter.version.clone(),
             root,
             tree,
@@ -214,8 +225,4 @@ fn tree_of(source: Source, results: &Results) -> Result<Digest, Error> {
             None => Err(session::Error::Interrupted.into()),
         },
     }
-}
-
-fn minor(version: &str) -> &str {
-    version.rsplit_once('.').map_or(version, |(minor, _)| minor)
 }

@@ -157,7 +157,7 @@ fn list_archives(session: &mut Session, system: &Toolchain) -> Result<Vec<Listed
 /// The interpreter of a toolchain. `None` if the toolchain is only a system tree.
 pub fn interpreter(toolchain: &Toolchain) -> Option<Interpreter> {
     let version = toolchain.python_version.clone()?;
-    let minor = version.rsplit_once('.')?.0.to_owned();
+    let minor = toolchain::minor_version(&version).to_owned();
     Some(Interpreter {
         python: toolchain.python.as_ref()?.to_str()?.to_owned(),
         version,
@@ -175,8 +175,7 @@ pub fn host_interpreters(
 ) -> Result<Vec<host::Interpreter>, Error> {
     let settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
     let constraints = Constraints::parse(constraints)?;
-    let minor = version.rsplit_once('.').map_or(version, |(minor, _)| minor);
-    let mut found = host::find_minor(&settings.host, minor);
+    let mut found = host::find_minor(&settings.host, toolchain::minor_version(version));
     found.retain(|interpreter| interpreter.version == version || constraints.allows(&interpreter.version));
     let parsed = |interpreter: &host::Interpreter| interpreter.version.parse::<Version>().ok();
     found.sort_by_key(|interpreter| Reverse((interpreter.version == version, parsed(interpreter))));

@@ -44,7 +44,7 @@ pub struct Interpreter {
 impl Interpreter {
     /// The absolute path of the program.
     pub fn program(&self) -> PathBuf {
-        self.prefix.join(format!("bin/python{}", prefix::minor(&self.version)))
+        self.prefix.join(format!("bin/python{}", prefix::minor_version(&self.version)))
     }
 }
 
@@ -79,14 +79,14 @@ pub fn find_minor(settings: &HostSettings, minor: &str) -> Vec<Interpreter> {
 /// Stores a tree with the interpreter's prefix at `toolchain/python<minor>` and the missing libraries below `usr/lib`, and
 /// returns its digest. `system` is the system tree.
 pub fn copy(store: &Store, interpreter: &Interpreter, system: Digest) -> Result<Digest, Error> {
-    let minor = prefix::minor(&interpreter.version);
-    let mount_point = prefix::mount_point(&minor);
+    let minor = prefix::minor_version(&interpreter.version);
+    let mount_point = prefix::mount_point(minor);
     let batch = store.batch();
     let mut copy = PrefixCopy {
         batch: &batch,
         prefix: &interpreter.prefix,
         rename: PrefixRename::new(&interpreter.prefix, &mount_point),
-        minor: &minor,
+        minor,
         root: RelPath::parse(mount_point.trim_start_matches('/')).expect("made of a number"),
         tree: Tree::default(),
         programs: Vec::new(),

@@ -25,6 +25,7 @@ use std::path::PathBuf;
 pub use constraints::{Constraints, Offer};
 pub use error::Error;
 pub use lock::{Lock, LockedFile, Provider, Record};
+pub use prefix::minor_version;
 pub use provide::{provide, provide_outside, restore};
 
 use self::debian::{Archive, DebianSettings};

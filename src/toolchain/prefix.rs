@@ -9,8 +9,9 @@ pub(super) fn mount_point(minor: &str) -> String {
 }
 
 /// The minor version of a full version: `3.12` for `3.12.1`.
-pub(super) fn minor(version: &str) -> String {
-    version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+pub fn minor_version(version: &str) -> &str {
+    let end = version.match_indices('.').nth(1).map_or(version.len(), |(dot, _)| dot);
+    &version[..end]
 }
 
 /// True if a toolchain contains this path of a prefix. Excluded are installed packages, which come from lockfiles; bytecode
@@ -87,6 +88,6 @@ mod tests {
 
     #[test]
     fn a_minor_version_is_two_numbers() {
-        assert_eq!((minor("3.12.1"), minor("3.12")), ("3.12".to_owned(), "3.12".to_owned()));
+        assert_eq!(["3.12.1", "3.12", "3.13.0rc1", "3"].map(minor_version), ["3.12", "3.12", "3.13", "3"]);
     }
 }

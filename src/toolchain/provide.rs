@@ -77,7 +77,7 @@ pub fn provide_outside(
         let toolchain = format!("{} {}", record.name, record.version);
         return Err(Error::Differs { toolchain, expected: Box::new(record.tree), got: Box::new(tree) });
     }
-    let at = prefix::mount_point(&prefix::minor(version));
+    let at = prefix::mount_point(prefix::minor_version(version));
     let at = RelPath::parse(at.trim_start_matches('/')).expect("composed of constants and a number");
     Ok(store.subtree(tree, &at)?)
 }
@@ -104,7 +104,7 @@ fn build_record(
 ) -> Result<Record, Error> {
     let is_debian_python = |record: &&Record| record.name == "python" && record.provider == Provider::Debian;
     let headers = records.iter().find(is_debian_python);
-    let headers = headers.map(|python| format!("libpython{}-dev", prefix::minor(&python.version)));
+    let headers = headers.map(|python| format!("libpython{}-dev", prefix::minor_version(&python.version)));
     let mut packages: Vec<String> = request.build_packages.iter().cloned().chain(headers).collect();
     packages.sort();
     packages.dedup();
@@ -278,7 +278,7 @@ fn lock_python(
     let (files, tree) = match provider {
         Provider::Debian => {
             let archive = context.archive(&system.platform)?;
-            let packages = archive.interpreter_packages(&format!("python{}", prefix::minor(version)))?;
+            let packages = archive.interpreter_packages(&format!("python{}", prefix::minor_version(version)))?;
             let files = archive.resolve(&packages, &system.files)?;
             let tree = debian::unpack(&settings.debian, net, store, &files, true)?;
             (files, store.put_tree(&tree)?)
@@ -350,11 +350,11 @@ fn compose(records: &[Record], context: &ProviderContext<'_>) -> Result<Toolchai
 }
 
 fn interpreter_path(record: &Record) -> PathBuf {
-    let minor = prefix::minor(&record.version);
+    let minor = prefix::minor_version(&record.version);
     match record.provider {
         Provider::Debian => PathBuf::from(format!("/usr/bin/python{minor}")),
         Provider::Standalone | Provider::Host => {
-            PathBuf::from(format!("{}/bin/python{minor}", prefix::mount_point(&minor)))
+            PathBuf::from(format!("{}/bin/python{minor}", prefix::mount_point(minor)))
         }
     }
 }

@@ -188,14 +188,14 @@ fn unpack(store: &Store, bytes: &[u8], url: &str, version: &str) -> Result<Diges
         store.unpack_tar(Cursor::new(bytes), &Unpacking::stripped(1)).map_err(|error| refuse(error.to_string()))?;
     let install = store.subtree(whole, &RelPath::parse("install").expect("constants are clean"))?;
     let found = store.tree(install.unwrap_or(whole))?;
-    let minor = prefix::minor(version);
+    let minor = prefix::minor_version(version);
     let program = RelPath::parse(&format!("bin/python{minor}")).map_err(|error| refuse(error.to_string()))?;
     if !matches!(found.nodes.get(&program), Some(Node::File { executable: true, .. })) {
         return Err(refuse(format!("`{program}` is missing")));
     }
-    let root = RelPath::parse(prefix::mount_point(&minor).trim_start_matches('/'))
+    let root = RelPath::parse(prefix::mount_point(minor).trim_start_matches('/'))
         .map_err(|error| refuse(error.to_string()))?;
-    let needed = found.nodes.into_iter().filter(|(path, _)| prefix::is_needed(path, &minor));
+    let needed = found.nodes.into_iter().filter(|(path, _)| prefix::is_needed(path, minor));
     let mut tree = Tree { nodes: needed.map(|(path, node)| (root.join(&path), node)).collect() };
     for name in ["python", "python3"] {
         let at = root.push(&format!("bin/{name}")).expect("made of constants");

@@ -295,7 +295,7 @@ fn list_of(server: &Server) -> Vec<standalone::ListedArchive> {
 
 /// A host interpreter that can be copied: its program needs no libraries.
 fn write_host_interpreter(fixture: &mut Fixture, version: &str) {
-    let minor = prefix::minor(version);
+    let minor = prefix::minor_version(version);
     let prefix = fixture.path("versions").join(version);
     for (path, content) in [
         (format!("lib/python{minor}/os.py"), Vec::new()),
