@@ -83,18 +83,26 @@ fn write_file(
 ) -> Result<Option<WrittenFile>, Error> {
     let Node::File { digest, .. } = node else { return Ok(None) };
     let target = path.to_path(dist);
-    if has_content(&target, node) {
-        let sha256 = Some(sha256(store, *digest)?);
-        return Ok(Some(WrittenFile { path: shown(path), size_bytes: digest.size_bytes(), sha256, digest: *digest }));
+    let sha256 = match read_unchanged(&target, node) {
+        Some(bytes) => format!("{:x}", Sha256::digest(&bytes)),
+        None => {
+            replace_file(store, node, &target)?;
+            sha256(store, *digest)?
+        }
+    };
+    let (path, size_bytes) = (shown(path), digest.size_bytes());
+    Ok(Some(WrittenFile { path, size_bytes, sha256: Some(sha256), digest: *digest }))
+}
+
+/// Replaces whatever is at `path` by a file.
+fn replace_file(store: &Store, file: &Node, path: &Path) -> Result<(), Error> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        fs::remove_dir_all(path).map_err(|source| Error::Output { path: path.to_owned(), source })?;
     }
-    if fs::symlink_metadata(&target).is_ok_and(|metadata| metadata.is_dir()) {
-        fs::remove_dir_all(&target).map_err(|source| Error::Output { path: target.clone(), source })?;
-    }
-    let name = RelPath::parse(path.file_name().unwrap_or_default()).map_err(session::Error::from)?;
-    let tree = store.put_tree(&Tree { nodes: BTreeMap::from([(name, node.clone())]) })?;
-    store.copy_out(tree, target.parent().unwrap_or(dist)).map_err(|error| unwritten(error, dist))?;
-    let sha256 = Some(sha256(store, *digest)?);
-    Ok(Some(WrittenFile { path: shown(path), size_bytes: digest.size_bytes(), sha256, digest: *digest }))
+    let (dir, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
+    let name = RelPath::parse(&name.to_string_lossy()).map_err(session::Error::from)?;
+    let tree = store.put_tree(&Tree { nodes: BTreeMap::from([(name, file.clone())]) })?;
+    store.copy_out(tree, dir).map_err(|error| unwritten(error, dir))
 }
 
 /// An error of the store, or of the directory for results, which has other remedies.
@@ -107,15 +115,16 @@ fn unwritten(error: store::Error, dir: &Path) -> Error {
     }
 }
 
-/// Whether the file exists with this content and mode.
-fn has_content(path: &Path, node: &Node) -> bool {
+/// The content of the file if it exists and has the content and mode of this node.
+fn read_unchanged(path: &Path, node: &Node) -> Option<Vec<u8>> {
     use std::os::unix::fs::PermissionsExt;
-    let Node::File { digest, executable } = node else { return false };
-    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
-    metadata.is_file()
-        && metadata.len() == digest.size_bytes()
-        && (metadata.permissions().mode() & 0o111 != 0) == *executable
-        && fs::read(path).is_ok_and(|bytes| Digest::of(&bytes) == *digest)
+    let Node::File { digest, executable } = node else { return None };
+    let metadata = fs::symlink_metadata(path).ok()?;
+    let is_executable = metadata.permissions().mode() & 0o111 != 0;
+    if !metadata.is_file() || metadata.len() != digest.size_bytes() || is_executable != *executable {
+        return None;
+    }
+    fs::read(path).ok().filter(|bytes| Digest::of(bytes) == *digest)
 }
 
 /// Replaces whatever is at `path` by a directory with this content: the new directory is complete before the old one is
@@ -145,7 +154,7 @@ fn is_same_directory(tree: &Tree, path: &Path) -> bool {
                 fs::read_link(file.to_path(path)).is_ok_and(|link| link.as_os_str() == target.as_str())
             }
             Node::EmptyDirectory => file.to_path(path).is_dir(),
-            Node::File { .. } => has_content(&file.to_path(path), node),
+            Node::File { .. } => read_unchanged(&file.to_path(path), node).is_some(),
         })
 }
 
