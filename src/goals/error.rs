@@ -173,6 +173,9 @@ impl Error {
             Error::NoBuildFormatter(_) => {
                 "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
             }
+            Error::Output { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                "free some space; a file that existed before is unchanged"
+            }
             Error::SameOutput { .. } => "package them in separate runs, or give them different names or `output_path`s",
             Error::NoDebugAdapter("test") => "use `--test-debug`, and `breakpoint()` where the test is to stop",
             Error::NoDebugAdapter(_) => "write `breakpoint()` where the program is to stop",

@@ -7,6 +7,7 @@ mod closed_pipes;
 mod distributions;
 mod edits;
 mod exporting;
+mod full_disk;
 mod interruption;
 mod locking;
 mod other_users;
