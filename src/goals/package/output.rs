@@ -13,7 +13,7 @@ use crate::base::{Digest, RelPath, UNFINISHED_PREFIX};
 use crate::goals::Error;
 use crate::goals::package::BuiltPackage;
 use crate::report::packages::{WrittenFile, WrittenPackage};
-use crate::session::{self, Session};
+use crate::session::Session;
 use crate::store::{self, Node, Store, Tree};
 
 /// Writes the packages and reports each file.
@@ -96,23 +96,9 @@ fn write_file(
 
 /// Replaces whatever is at `path` by a file.
 fn replace_file(store: &Store, file: &Node, path: &Path) -> Result<(), Error> {
-    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-        fs::remove_dir_all(path).map_err(|source| Error::Output { path: path.to_owned(), source })?;
-    }
-    let (dir, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
-    let name = RelPath::parse(&name.to_string_lossy()).map_err(session::Error::from)?;
+    let name = RelPath::parse("file").expect("the path is clean");
     let tree = store.put_tree(&Tree { nodes: BTreeMap::from([(name, file.clone())]) })?;
-    store.copy_out(tree, dir).map_err(|error| unwritten(error, dir))
-}
-
-/// An error of the store, or of the directory for results, which has other remedies.
-fn unwritten(error: store::Error, dir: &Path) -> Error {
-    match error {
-        store::Error::Io { path, source, .. } | store::Error::Full { path, source } if path.starts_with(dir) => {
-            Error::Output { path, source }
-        }
-        error => error.into(),
-    }
+    replace(store, tree, "new/file", path)
 }
 
 /// The content of the file if it exists and has the content and mode of this node.
@@ -127,20 +113,36 @@ fn read_unchanged(path: &Path, node: &Node) -> Option<Vec<u8>> {
     fs::read(path).ok().filter(|bytes| Digest::of(bytes) == *digest)
 }
 
-/// Replaces whatever is at `path` by a directory with this content: the new directory is complete before the old one is
-/// removed.
+/// Replaces whatever is at `path` by a directory with this content.
 fn replace_directory(store: &Store, content: Digest, path: &Path) -> Result<(), Error> {
     if is_same_directory(&store.tree(content)?, path) {
         return Ok(());
     }
+    replace(store, content, "new", path)
+}
+
+/// Writes a tree to the directory `new` in a temporary directory beside `path`, and puts `fresh`, a path there, in the place of
+/// whatever is at `path`. The new content is complete before the old one is removed.
+fn replace(store: &Store, tree: Digest, fresh: &str, path: &Path) -> Result<(), Error> {
     let fail = |source| Error::Output { path: path.to_owned(), source };
     let parent = path.parent().unwrap_or(path);
-    fs::create_dir_all(parent).map_err(fail)?;
-    let new = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempdir_in(parent).map_err(fail)?;
-    let fresh = new.path().join("new");
-    store.copy_out(content, &fresh).map_err(|error| unwritten(error, parent))?;
-    if fs::symlink_metadata(path).is_ok() {
-        fs::rename(path, new.path().join("old")).map_err(fail)?;
+    fs::create_dir_all(parent).map_err(|source| Error::Output { path: parent.to_owned(), source })?;
+    let temporary = tempfile::Builder::new().prefix(UNFINISHED_PREFIX).tempdir_in(parent).map_err(fail)?;
+    let copied = store.copy_out(tree, &temporary.path().join("new"));
+    copied.map_err(|error| match error {
+        // The directory for results has other remedies than the store.
+        store::Error::Io { path, source, .. } | store::Error::Full { path, source }
+            if path.starts_with(temporary.path()) =>
+        {
+            fail(source)
+        }
+        error => error.into(),
+    })?;
+    let fresh = temporary.path().join(fresh);
+    // One rename replaces a file by a file. Everything else has to be moved away first.
+    let is_file = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_dir());
+    if fs::symlink_metadata(path).is_ok() && !(is_file(path) && is_file(&fresh)) {
+        fs::rename(path, temporary.path().join("old")).map_err(fail)?;
     }
     fs::rename(&fresh, path).map_err(fail)
 }
