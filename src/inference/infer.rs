@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use crate::base::RelPath;
+use crate::base::{RelPath, error_chain};
 use crate::inference::ancestor_files::{AncestorFiles, find_ancestor_files};
 use crate::inference::definition_index::DefinitionIndex;
 use crate::inference::dependencies::{Dependencies, Edges};
@@ -182,14 +182,6 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
     list.sort_unstable();
     list.dedup();
     list
-}
-
-/// The message of an error followed by those of its causes.
-fn error_chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", error_chain(source)),
-        None => error.to_string(),
-    }
 }
 
 impl<'a> Inference<'a> {

@@ -1,23 +1,39 @@
 """Resolves the project of the current directory with uv.
 
 The argument is a JSON object: `out`, the directory for results; `uv`, the program; `lock`, the options of `uv lock`; `options`, the
-options of all commands of uv; `cache`, its cache. Existing pins in `uv.lock` are kept where possible. Writes:
+options of all commands of uv; `cache`, its cache. Standard input is a socket through which a proxy to the package indexes receives
+the socket that it listens on, since this process has no other network. Existing pins in `uv.lock` are kept where possible. Writes:
 
 - `uv.lock`: what uv resolved. Files that the index lists without a hash, such as those of local directories, have one too.
 - `versions.txt`: the pinned versions with the environments that they are for.
 - `metadata.json`: for each distribution `name`, `version`, `requires_dist` and `requires_python`, as far as uv knows them.
 """
 
+import array
 import glob
 import hashlib
 import json
+import os
 import re
-import shutil
+import socket
 import subprocess
 import sys
 
 CALL = json.loads(sys.argv[1])
 OUT = CALL["out"]
+
+
+def connect_to_proxy():
+    """Opens a port and passes it to the proxy. Returns what must stay open as long as the proxy is needed."""
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=os.dup(0))
+    with socket.socket() as listener, open(os.devnull) as nothing:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        channel.sendmsg([b"-"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [listener.fileno()]))])
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            os.environ[name] = "http://127.0.0.1:%d" % listener.getsockname()[1]
+        os.dup2(nothing.fileno(), 0)
+    return channel
 
 
 def run(*command):
@@ -99,6 +115,7 @@ def metadata(lock):
             print(f"the metadata in {path} cannot be read: {error!r}", file=sys.stderr)
 
 
+channel = connect_to_proxy()
 run("lock", *CALL["lock"])
 run("export", "--frozen", "--no-emit-project", "--no-hashes", "--no-header", "--no-annotate", "--output-file", f"{OUT}/versions.txt")
 with open("uv.lock", encoding="utf-8") as file:

@@ -1,7 +1,8 @@
-//! The action that resolves requirements with uv. It is the only action that uses the network without knowing the hashes of
-//! its downloads in advance. What is resolved is decided in `prepare/locks`, how the result is written in `packaging/lockfile`.
+//! The action that resolves requirements with uv. It is the only action that gets packages without knowing their hashes in
+//! advance, through a proxy to the package indexes; it has no network. What is resolved is decided in `prepare/locks`, how the result is written in `packaging/lockfile`.
 
-use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -21,10 +22,10 @@ pub const METADATA: &str = "metadata.json";
 
 const SCRIPT: &str = include_str!("lock_requirements.py");
 
-/// The mount point of the trusted certificates.
-const CERTIFICATES: &str = "/certificates";
+/// The time limit of uv for an answer of the proxy, in seconds. The proxy has shorter limits and repeats failed requests itself.
+const ANSWER_SECONDS: &str = "600";
 
-/// The places where uv finds packages, and how it connects to them.
+/// The places where uv finds packages.
 #[derive(Clone, Debug, Default)]
 pub struct PackageSources {
     /// URLs of package indexes, in the order in which they are queried.
@@ -33,10 +34,6 @@ pub struct PackageSources {
     pub find_links: Vec<String>,
     /// Local directories that contain distributions.
     pub wheelhouses: Vec<Wheelhouse>,
-    /// A tree that contains `ca.pem`, the certificates to trust.
-    pub certificates: Option<Digest>,
-    /// Environment variables that configure proxies and retries.
-    pub variables: BTreeMap<String, String>,
 }
 
 /// A local directory that contains distributions.
@@ -83,7 +80,8 @@ pub struct ResolveOptions {
 }
 
 /// The action that resolves a project. `uv` is a venv image that contains uv, and `input` a tree that contains [`PROJECT`] and
-/// perhaps [`UV_LOCK`]. The result is never cached, because the contents of an index change.
+/// perhaps [`UV_LOCK`]. Through `channel` the step passes a listening socket, which is answered by a proxy to the packages. The
+/// result is never cached, because the contents of an index change.
 pub fn action(
     label: String,
     interpreter: &Interpreter,
@@ -91,6 +89,7 @@ pub fn action(
     input: Source,
     options: &ResolveOptions,
     packages: &PackageSources,
+    channel: OwnedFd,
 ) -> Action {
     let call = json!({
         "out": sandbox_paths::OUT,
@@ -102,15 +101,12 @@ pub fn action(
     let argv = [interpreter.python.as_str(), "-s", "-B", "-c", SCRIPT, &call.to_string()];
     let mut action = interpreter.action(label, argv.map(str::to_owned).to_vec(), input);
     action.command.images.insert(venv::ROOT.to_owned(), uv);
-    action.command.env.extend(packages.variables.clone());
-    if let Some(tree) = packages.certificates {
-        action.command.images.insert(CERTIFICATES.to_owned(), Source::Tree(tree));
-        action.command.env.insert("SSL_CERT_FILE".to_owned(), format!("{CERTIFICATES}/ca.pem"));
-    }
+    let limits = [("UV_HTTP_RETRIES", "0"), ("UV_HTTP_TIMEOUT", ANSWER_SECONDS)];
+    action.command.env.extend(limits.map(|(name, value)| (name.to_owned(), value.to_owned())));
     for (number, wheelhouse) in packages.wheelhouses.iter().enumerate() {
         action.command.images.insert(wheelhouse_at(number), Source::Tree(wheelhouse.tree));
     }
-    action.command.network = true;
+    action.policy.channel = Some(Arc::new(channel));
     action.policy.cache = CachePolicy { read: false, write: false, success_codes: vec![0] };
     action
 }
@@ -187,6 +183,8 @@ fn common_options(interpreter: &Interpreter, packages: &PackageSources) -> Vec<S
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]

@@ -74,6 +74,9 @@ pub enum Error {
         /// The reason.
         source: std::io::Error,
     },
+    /// The socket between a step and the planner cannot be created.
+    #[error("cannot create a socket")]
+    Channel(#[source] std::io::Error),
     /// uv failed.
     #[error("cannot resolve the requirements of {owner}: {exit}\n{}", stderr.trim_end())]
     NotPinned {

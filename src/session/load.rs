@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::time::SystemTime;
 
-use crate::base::RelPath;
+use crate::base::{RelPath, error_chain};
 use crate::build_file::BuildFile;
 use crate::session::{Error, Session, evaluate};
 use crate::store;
@@ -61,12 +61,7 @@ impl DirectoryCache for store::DirectoryCache {
 
 /// Adds the reason why Python could not evaluate the file.
 fn explain(found: &mut Diagnostic, error: &Error) {
-    let mut reason = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        reason = format!("{reason}: {cause}");
-        source = cause.source();
-    }
+    let reason = error_chain(error);
     found.message = format!("{}; and it could not be evaluated by Python: {reason}", found.message);
     found.hint = error.hint();
 }

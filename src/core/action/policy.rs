@@ -1,6 +1,8 @@
 //! How a step is carried out and whether its result is cached. Nothing here is part of the action key, because none of it can
 //! change the bytes of a successful result.
 
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action::outcome::Exit;
@@ -29,6 +31,9 @@ pub struct Policy {
     pub incremental: Option<Incremental>,
     /// Set for a tool that checks each file independently.
     pub per_file: Option<PerFile>,
+    /// A socket that the process gets as standard input, in order to talk to the planner. The result can depend on what is
+    /// said, so the step must not be cached.
+    pub channel: Option<Arc<OwnedFd>>,
 }
 
 impl Policy {
@@ -44,6 +49,7 @@ impl Policy {
             required_output: None,
             incremental: None,
             per_file: None,
+            channel: None,
         }
     }
 

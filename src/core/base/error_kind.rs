@@ -1,5 +1,5 @@
-//! The kinds of errors that the caller of the process can tell apart. Each room's error type answers `kind()`; `report` gives
-//! each kind an exit code.
+//! The kinds of errors that the caller of the process can tell apart, and errors with their causes. Each room's error type answers
+//! `kind()`; `report` gives each kind an exit code.
 
 /// What the caller of this process needs to tell apart. An error type without `kind()` contains only mistakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,4 +18,12 @@ pub enum ErrorKind {
     WrongBytes,
     /// A lockfile is missing or out of date, and must not be changed.
     Lock,
+}
+
+/// The message of an error followed by those of its causes.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", error_chain(source)),
+        None => error.to_string(),
+    }
 }

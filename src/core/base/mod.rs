@@ -12,7 +12,7 @@ pub mod text;
 pub mod wire;
 
 pub use digest::Digest;
-pub use error_kind::ErrorKind;
+pub use error_kind::{ErrorKind, error_chain};
 pub use rel_path::RelPath;
 pub use replace_file::{UNFINISHED_PREFIX, replace_file, replace_report, write_temporary};
 pub use severity::Severity;

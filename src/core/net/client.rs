@@ -2,17 +2,15 @@
 //! are followed here rather than by `ureq`, so that none leads to a local file or from TLS to plain HTTP.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
-use ureq::{Agent, Proxy, ProxyProtocol};
 use url::Url;
 
-use super::netrc::Credentials;
+use super::agents::Agents;
 use super::response::{Response, header};
 use super::{Error, NetworkSettings, location};
 
@@ -26,12 +24,6 @@ const DOWNLOAD_LIMIT_BYTES: u64 = 16 << 30;
 pub struct Client {
     settings: Arc<NetworkSettings>,
     agents: Arc<OnceLock<Agents>>,
-}
-
-struct Agents {
-    http: Agent,
-    https: Agent,
-    credentials: Credentials,
 }
 
 /// The expected hash and size of a download.
@@ -52,6 +44,10 @@ pub struct Page {
     pub content_type: String,
     /// The decoded body.
     pub body: Vec<u8>,
+    /// What identifies this version of the page for the server (RFC 9110, 8.8.3); empty if the server does not say.
+    pub etag: String,
+    /// How long the server allows the page to be used without asking again.
+    pub max_age: Duration,
 }
 
 /// A part of a file, from a server that supports range requests.
@@ -63,6 +59,13 @@ pub struct Part {
     pub bytes: Vec<u8>,
     /// The size of the whole file.
     pub total_bytes: u64,
+}
+
+impl Page {
+    /// A page that does not come from a server.
+    pub(super) fn local(url: Url, content_type: &str, body: Vec<u8>) -> Page {
+        Page { url, content_type: content_type.to_owned(), body, etag: String::new(), max_age: Duration::ZERO }
+    }
 }
 
 impl Client {
@@ -80,15 +83,6 @@ impl Client {
         Ok(self.agents.get_or_init(|| agents))
     }
 
-    /// The URL with the user's name and password for its host, for a program that does not read the file that contains them.
-    pub fn with_credentials(&self, url: &str) -> Result<String, Error> {
-        let parsed = location::parse(url)?;
-        Ok(match self.agents()?.credentials.apply(&parsed) {
-            with if with == parsed => url.to_owned(),
-            with => with.into(),
-        })
-    }
-
     /// The body of a response of at most `limit_bytes`.
     pub fn get(&self, url: &str, limit_bytes: u64) -> Result<Vec<u8>, Error> {
         Ok(self.page(url, "*/*", limit_bytes)?.body)
@@ -96,17 +90,34 @@ impl Client {
 
     /// Like `get`, with an `Accept` header. Also returns the final address and the content type.
     pub fn page(&self, url: &str, accept: &str, limit_bytes: u64) -> Result<Page, Error> {
-        let url = location::parse(url)?;
-        self.retrying(|| {
-            let mut response = self.open(&url, &[("accept", accept)])?;
-            let mut body = Vec::new();
-            response.copy(0, limit_bytes, |bytes| {
-                self.count(bytes);
-                body.extend_from_slice(bytes);
-                Ok(())
-            })?;
-            Ok(Page { url: response.url, content_type: response.content_type, body })
-        })
+        self.retrying(|| self.page_once(url, &[("accept", accept)], limit_bytes))
+    }
+
+    /// Like `page`; returns `None` if the page is still the one with this `etag`.
+    pub fn page_if_changed(
+        &self,
+        url: &str,
+        accept: &str,
+        etag: &str,
+        limit_bytes: u64,
+    ) -> Result<Option<Page>, Error> {
+        let headers = [("accept", accept), ("if-none-match", etag)];
+        match self.retrying(|| self.page_once(url, &headers[..if etag.is_empty() { 1 } else { 2 }], limit_bytes)) {
+            Err(Error::Status { status: 304, .. }) => Ok(None),
+            page => page.map(Some),
+        }
+    }
+
+    fn page_once(&self, url: &str, headers: &[(&str, &str)], limit_bytes: u64) -> Result<Page, Error> {
+        let mut response = self.open(&location::parse(url)?, headers)?;
+        let mut body = Vec::new();
+        response.copy(0, limit_bytes, |bytes| {
+            self.count(bytes);
+            body.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        let Response { url, content_type, etag, max_age, .. } = response;
+        Ok(Page { url, content_type, body, etag, max_age })
     }
 
     /// Writes the file to `out` and returns its size. Interrupted transfers are resumed. The written bytes must be discarded
@@ -209,69 +220,6 @@ impl Client {
     }
 }
 
-impl Agents {
-    fn new(settings: &NetworkSettings) -> Result<Agents, Error> {
-        let roots = match &settings.ca_bundle {
-            Some(path) => RootCerts::new_with_certs(&certificates(path)?),
-            None => RootCerts::PlatformVerifier,
-        };
-        Ok(Agents {
-            http: agent(settings, &roots, settings.http_proxy.as_deref())?,
-            https: agent(settings, &roots, settings.https_proxy.as_deref())?,
-            credentials: Credentials::read(settings.netrc.as_deref())?,
-        })
-    }
-}
-
-fn agent(settings: &NetworkSettings, roots: &RootCerts, proxy: Option<&str>) -> Result<Agent, Error> {
-    let proxy = proxy.map(|proxy| self::proxy(proxy, &settings.no_proxy)).transpose()?;
-    Ok(Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        // Always set, even to `None`: by default `ureq` reads the environment.
-        .proxy(proxy)
-        .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
-        .user_agent(concat!("waders/", env!("CARGO_PKG_VERSION")))
-        .timeout_connect(Some(settings.connect_timeout))
-        .timeout_recv_response(Some(settings.idle_timeout))
-        .timeout_per_read(Some(settings.idle_timeout))
-        .build()
-        .new_agent())
-}
-
-fn proxy(text: &str, no_proxy: &[String]) -> Result<Proxy, Error> {
-    let refuse = || Error::Proxy { proxy: text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned() };
-    let parsed = Proxy::new(text).map_err(|_| refuse())?;
-    if no_proxy.is_empty() {
-        return Ok(parsed);
-    }
-    let protocol = match parsed.protocol() {
-        protocol @ (ProxyProtocol::Http | ProxyProtocol::Https) => protocol,
-        _ => return Err(refuse()),
-    };
-    let mut builder = Proxy::builder(protocol).host(parsed.host()).port(parsed.port());
-    if let Some(username) = parsed.username() {
-        builder = builder.username(username);
-    }
-    if let Some(password) = parsed.password() {
-        builder = builder.password(password);
-    }
-    no_proxy.iter().fold(builder, |builder, host| builder.no_proxy(host)).build().map_err(|_| refuse())
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
-    let refuse = |why: String| Error::CaBundle { path: path.to_owned(), why };
-    let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-    let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-            Ok(_) => None,
-            Err(error) => Some(Err(refuse(error.to_string()))),
-        })
-        .collect::<Result<_, _>>()?;
-    if certificates.is_empty() { Err(refuse("it contains no certificate".to_owned())) } else { Ok(certificates) }
-}
-
 fn redirect(from: &Url, to: &str, status: u16) -> Result<Url, Error> {
     if to.is_empty() {
         return Err(Error::Status { url: location::for_display(from), status });
@@ -298,7 +246,6 @@ fn check(url: &Url, expected: &Expected, got_bytes: u64, hasher: Sha256) -> Resu
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use super::*;
     use crate::net::server::{Request, Server, reply};

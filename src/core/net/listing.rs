@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{Client, Error, Page, html, location};
 
-/// Prefers JSON to HTML, as PEP 691 recommends.
-const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
-const PAGE_LIMIT_BYTES: u64 = 128 << 20;
+/// The `Accept` header of requests for index pages. Prefers JSON to HTML, as PEP 691 recommends.
+pub const ACCEPT: &str =
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+/// The size limit of index pages.
+pub const PAGE_LIMIT_BYTES: u64 = 128 << 20;
 
 /// One file of an index.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -46,7 +49,7 @@ impl Client {
                     return directory(&path);
                 }
                 let body = std::fs::read(&page).map_err(|source| Error::File { path: page, source })?;
-                listing(&Page { url: parsed, content_type: "text/html".to_owned(), body })
+                listing(&Page::local(parsed, "text/html", body))
             }
             _ => listing(&self.page(url, ACCEPT, PAGE_LIMIT_BYTES)?),
         }
@@ -163,23 +166,62 @@ impl FlagOrDetail {
 fn from_json(base: &Url, text: &str) -> Result<Vec<FileLink>, String> {
     let page: JsonPage = serde_json::from_str(text).map_err(|error| error.to_string())?;
     check_version(&page.meta.api_version)?;
-    let link = |file: JsonFile| -> Option<FileLink> {
-        let (file_name, url) = resolve(base, &file.url)?;
-        // The page's own name is used unless it contains a path separator.
-        let file_name = if file.filename.contains(['/', '\0']) { file_name } else { file.filename };
-        let metadata = file.core_metadata.or(file.dist_info_metadata);
-        Some(FileLink {
-            file_name,
-            url: url.into(),
-            sha256: file.hashes.get("sha256").and_then(|hex| sha256(hex)),
-            size_bytes: file.size,
-            has_metadata: metadata.as_ref().is_some_and(FlagOrDetail::is_set),
-            metadata_sha256: metadata.as_ref().and_then(FlagOrDetail::sha256),
-            requires_python: file.requires_python.filter(|text| !text.is_empty()),
-            yanked: file.yanked.as_ref().is_some_and(FlagOrDetail::is_set),
-        })
+    Ok(page.files.into_iter().filter_map(|file| json_link(base, file)).collect())
+}
+
+fn json_link(base: &Url, file: JsonFile) -> Option<FileLink> {
+    let (file_name, url) = resolve(base, &file.url)?;
+    // The page's own name is used unless it contains a path separator.
+    let file_name = if file.filename.contains(['/', '\0']) { file_name } else { file.filename };
+    let metadata = file.core_metadata.or(file.dist_info_metadata);
+    Some(FileLink {
+        file_name,
+        url: url.into(),
+        sha256: file.hashes.get("sha256").and_then(|hex| sha256(hex)),
+        size_bytes: file.size,
+        has_metadata: metadata.as_ref().is_some_and(FlagOrDetail::is_set),
+        metadata_sha256: metadata.as_ref().and_then(FlagOrDetail::sha256),
+        requires_python: file.requires_python.filter(|text| !text.is_empty()),
+        yanked: file.yanked.as_ref().is_some_and(FlagOrDetail::is_set),
+    })
+}
+
+/// The page in JSON (PEP 691), in which the URL of each file is the one that `relocate` returns for it. Of a page in JSON, all
+/// other fields are kept. Files that cannot be fetched are left out.
+pub fn relocated(page: &Page, mut relocate: impl FnMut(FileLink) -> String) -> Result<Vec<u8>, Error> {
+    let mut document = match serde_json::from_slice::<Value>(&page.body) {
+        Ok(document @ Value::Object(_)) => document,
+        _ => {
+            let files: Vec<Value> = listing(page)?.iter().map(json_file).collect();
+            json!({"meta": {"api-version": "1.0"}, "files": files})
+        }
     };
-    Ok(page.files.into_iter().filter_map(link).collect())
+    let refuse = |why: String| Error::InvalidIndexPage { url: location::for_display(&page.url), why };
+    check_version(document["meta"]["api-version"].as_str().unwrap_or_default()).map_err(refuse)?;
+    if let Some(files) = document["files"].as_array_mut() {
+        files.retain_mut(|file| {
+            let link = JsonFile::deserialize(&*file).ok().and_then(|parsed| json_link(&page.url, parsed));
+            link.is_some_and(|link| {
+                file["url"] = relocate(link).into();
+                true
+            })
+        });
+    }
+    Ok(document.to_string().into_bytes())
+}
+
+fn json_file(link: &FileLink) -> Value {
+    let hashes = |sha256: &Option<String>| json!(sha256.iter().map(|hex| ("sha256", hex)).collect::<BTreeMap<_, _>>());
+    let metadata =
+        if link.metadata_sha256.is_some() { hashes(&link.metadata_sha256) } else { link.has_metadata.into() };
+    json!({
+        "filename": link.file_name,
+        "url": link.url,
+        "hashes": hashes(&link.sha256),
+        "requires-python": link.requires_python,
+        "core-metadata": metadata,
+        "yanked": link.yanked,
+    })
 }
 
 fn from_html(base: &Url, text: &str) -> Result<Vec<FileLink>, String> {
@@ -244,7 +286,7 @@ mod tests {
 
     fn page(content_type: &str, body: &str) -> Page {
         let url = location::parse("http://index.example.invalid/simple/demo/").unwrap();
-        Page { url, content_type: content_type.to_owned(), body: body.as_bytes().to_vec() }
+        Page::local(url, content_type, body.as_bytes().to_vec())
     }
 
     #[test]
@@ -282,6 +324,35 @@ mod tests {
         };
         assert_eq!(listing(&page("text/html", &html)).unwrap(), std::slice::from_ref(&expected));
         assert_eq!(listing(&page("application/vnd.pypi.simple.v1+json", &json)).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn a_relocated_page_lists_the_same_files_elsewhere() {
+        let html = r#"<a href="a-1.whl#sha256=x" data-requires-python="&gt;=3">a</a><a href="file:///b-1.whl">b</a>"#;
+        let json = r#"{"meta":{"api-version":"1.1"},"name":"demo","files":[{"filename":"a-1.whl","url":"a-1.whl",
+            "hashes":{},"requires-python":">=3","upload-time":"2020"},{"filename":"b-1.whl","url":"file:///b-1.whl"}]}"#;
+        for (content_type, body) in [("text/html", html), ("application/json", json)] {
+            let original = page(content_type, body);
+            let mut urls = Vec::new();
+            let relocated = relocated(&original, |link| {
+                urls.push(link.url);
+                "http://files.example.invalid/a-1.whl".to_owned()
+            });
+            let relocated = String::from_utf8(relocated.unwrap()).unwrap();
+            assert_eq!(urls, ["http://index.example.invalid/simple/demo/a-1.whl"]);
+            let mut expected = listing(&original).unwrap();
+            expected[0].url = "http://files.example.invalid/a-1.whl".to_owned();
+            assert_eq!(listing(&page("application/vnd.pypi.simple.v1+json", &relocated)).unwrap(), expected);
+            assert_eq!(relocated.contains("upload-time"), content_type == "application/json", "{relocated}");
+        }
+        assert!(
+            relocated(&page("text/html", "<meta name=\"pypi:repository-version\" content=\"2.0\">"), |link| link.url)
+                .is_err()
+        );
+        assert!(
+            relocated(&page("application/json", r#"{"meta":{"api-version":"2.0"},"files":[]}"#), |link| link.url)
+                .is_err()
+        );
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! HTTP with the user's TLS and proxy settings, retries, and file listings of package indexes. All calls block. This room
 //! neither selects nor stores files, and it names no host: callers pass every address.
 
+mod agents;
 mod client;
 mod error;
 mod html;
 mod listing;
 mod location;
 mod netrc;
+pub mod proxy;
+mod resolver;
 mod response;
 #[cfg(any(test, feature = "testing"))]
 pub mod server;
 
 pub use client::{Client, Expected, Page, Part};
 pub use error::{Error, INDEX_HINT};
-pub use listing::{FileLink, directory, listing, project_url};
+pub use listing::{ACCEPT, FileLink, PAGE_LIMIT_BYTES, directory, listing, project_url, relocated};
 pub use location::{file_name, for_display, parse, without_credentials};
 
 use std::path::PathBuf;

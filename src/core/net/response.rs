@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::time::Duration;
 
 use url::Url;
 
@@ -16,6 +17,10 @@ pub(super) struct Response {
     pub start: u64,
     /// The size of the whole file, if it is known.
     pub total_bytes: Option<u64>,
+    /// What identifies this version of the page for the server; empty if the server does not say.
+    pub etag: String,
+    /// How long the server allows the page to be used without asking again.
+    pub max_age: Duration,
     reader: Box<dyn Read>,
 }
 
@@ -31,7 +36,8 @@ impl Response {
         }
         let total_bytes = Some(metadata.len());
         let (url, content_type, reader) = (url.clone(), String::new(), Box::new(file));
-        Ok(Response { url, content_type, partial: false, start: 0, total_bytes, reader })
+        let (etag, max_age) = (String::new(), Duration::ZERO);
+        Ok(Response { url, content_type, partial: false, start: 0, total_bytes, etag, max_age, reader })
     }
 
     pub(super) fn from_http(url: Url, response: ureq::http::Response<ureq::Body>) -> Result<Response, Error> {
@@ -47,8 +53,10 @@ impl Response {
             // The length of a compressed body is not the number of bytes that are read from it.
             _ => (0, header(&response, "content-length").parse().ok().filter(|_| !encoded)),
         };
+        let etag = header(&response, "etag").to_owned();
+        let max_age = max_age(header(&response, "cache-control"));
         let reader = Box::new(response.into_body().into_reader());
-        Ok(Response { url, content_type, partial: status == 206, start, total_bytes, reader })
+        Ok(Response { url, content_type, partial: status == 206, start, total_bytes, etag, max_age, reader })
     }
 
     /// Passes all bytes after the first `skip_bytes` to `write`. Fails before it passes a byte at or past the offset
@@ -94,6 +102,14 @@ impl Response {
 
 pub(super) fn header<'a>(response: &'a ureq::http::Response<ureq::Body>, name: &str) -> &'a str {
     response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The duration in a `Cache-Control` header (RFC 9111, 5.2.2.1); zero where the page must not be used again without asking.
+pub(super) fn max_age(text: &str) -> Duration {
+    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    let must_ask = words.iter().any(|word| ["no-cache", "no-store"].iter().any(|no| word.eq_ignore_ascii_case(no)));
+    let seconds = words.iter().find_map(|word| word.strip_prefix("max-age=")).and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.filter(|_| !must_ask).unwrap_or(0))
 }
 
 /// The start and the total size of a `Content-Range` header (RFC 9110, 14.4): `bytes 5-9/20` gives (5, 20).

@@ -1,7 +1,9 @@
 //! Resolves requirements with uv, each request in a step of its own. What is requested is decided by the callers.
 
+use std::sync::Arc;
+
 use crate::action::{ActionGraph, Exit, Outcome, Source, Step, StepId};
-use crate::base::{ErrorKind, RelPath};
+use crate::base::{ErrorKind, RelPath, error_chain};
 use crate::engine::StepResult;
 use crate::packaging::lockfile::pins::{self, Pins};
 use crate::packaging::lockfile::resolution::{LocalDirectory, Resolution};
@@ -12,6 +14,7 @@ use crate::plan::lock_run::{self, PackageSources, Project, ResolveOptions};
 use crate::plan::requirements;
 use crate::plan::venv::Venvs;
 use crate::prepare::Error;
+use crate::prepare::locks::gateway::{Gateway, Problems, Received, StepProxy};
 use crate::prepare::locks::sources;
 use crate::prepare::packages::Packages;
 use crate::report::limits::SHOWN_BYTES;
@@ -46,22 +49,33 @@ pub(super) fn resolve_all(
     session: &mut Session,
     requests: &[&ResolveRequest],
 ) -> Result<Vec<Result<Resolved, Error>>, Error> {
-    let (sources, directories) = sources::find(session)?;
+    let (sources, directories, gateway) = sources::find(session)?;
     let mut graph = ActionGraph::default();
-    let mut planned: Vec<Result<(StepId, Environment), Error>> = Vec::new();
+    let mut planned: Vec<Result<Planned, Error>> = Vec::new();
     for request in requests {
-        planned.push(plan(session, &mut graph, request, &sources));
+        planned.push(plan(session, &mut graph, request, &sources, &gateway));
     }
-    let steps: Vec<StepId> = planned.iter().filter_map(|planned| Some(planned.as_ref().ok()?.0)).collect();
+    let steps: Vec<StepId> = planned.iter().filter_map(|planned| Some(planned.as_ref().ok()?.step)).collect();
     let mut results = execute::execute(session, graph, &steps, false)?;
+    for Received { url, digest } in gateway.record()? {
+        tracing::info!(%url, %digest, "received");
+    }
     let mut resolved = Vec::new();
     for (request, planned) in requests.iter().zip(planned) {
-        resolved.push(planned.and_then(|(step, environment)| {
+        resolved.push(planned.and_then(|Planned { step, environment, proxy }| {
             let done = results.remove(&step).ok_or(session::Error::Interrupted)?.map_err(session::Error::Step)?;
-            Ok(Resolved { resolution: collect(session, request, &done, &directories)?, environment })
+            Ok(Resolved { resolution: collect(session, request, &done, &directories, &proxy)?, environment })
         }));
     }
     Ok(resolved)
+}
+
+/// A request whose step is in the graph.
+struct Planned {
+    step: StepId,
+    environment: Environment,
+    /// The step's way to the package indexes.
+    proxy: Arc<StepProxy>,
 }
 
 /// Adds the step of a request to the graph.
@@ -70,7 +84,8 @@ fn plan(
     graph: &mut ActionGraph,
     request: &ResolveRequest,
     sources: &PackageSources,
-) -> Result<(StepId, Environment), Error> {
+    gateway: &Arc<Gateway>,
+) -> Result<Planned, Error> {
     let empty = session.services.open_store()?.put_tree(&Tree::default())?;
     let toolchain = toolchains::ensure(session, &request.constraints)?;
     let interpreter = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?;
@@ -87,14 +102,15 @@ fn plan(
     if let Some(old) = &request.old {
         sources.indexes.iter_mut().for_each(|index| *index = spelled_as_in(old, index));
     }
-    let preferences = preferences(request, &sources);
+    let preferences = preferences(request, &sources, gateway);
     let mut files = vec![(lock_run::PROJECT, project.as_bytes())];
     files.extend(preferences.as_ref().map(|text| (lock_run::UV_LOCK, text.as_bytes())));
     let input = sources::file_tree(session, &files)?;
     let label = format!("resolve the requirements of {}", request.owner);
     let (image, input) = (Source::Output(image), Source::Tree(input));
-    let action = lock_run::action(label, &interpreter, image, input, &request.options, &sources);
-    Ok((graph.add(Step::Run(Box::new(action))), environment))
+    let (channel, proxy) = gateway.open()?;
+    let action = lock_run::action(label, &interpreter, image, input, &request.options, &sources, channel);
+    Ok(Planned { step: graph.add(Step::Run(Box::new(action))), environment, proxy })
 }
 
 /// The URL of an index with or without a slash at its end, as an existing lockfile has it.
@@ -110,11 +126,11 @@ fn spelled_as_in(old: &str, index: &str) -> String {
 }
 
 /// The lockfile of uv with the preferred versions: the old one itself where uv can read it.
-fn preferences(request: &ResolveRequest, sources: &PackageSources) -> Option<String> {
+fn preferences(request: &ResolveRequest, sources: &PackageSources, gateway: &Gateway) -> Option<String> {
     let old = request.old.as_ref().filter(|_| !request.upgrade)?;
     let is_sound = detect_format(old) == Format::Uv && !pins::has_conflict(old) && old.parse::<toml::Table>().is_ok();
     if is_sound && request.pins.is_none() {
-        return Some(old.clone());
+        return Some(gateway.written_in_the_clear(old));
     }
     let preferred = request.pins.clone().unwrap_or_else(|| pins::read(old));
     let registry = sources.indexes.first().cloned().unwrap_or_else(|| lock_run::wheelhouse_at(0));
@@ -140,31 +156,36 @@ fn collect(
     request: &ResolveRequest,
     done: &StepResult,
     directories: &[LocalDirectory],
+    proxy: &StepProxy,
 ) -> Result<Resolution, Error> {
     let store = session.services.open_store()?;
     let (_, outcome) = done.outcome.as_ref().ok_or(session::Error::Interrupted)?;
     if outcome.exit != Exit::Code(0) {
-        return Err(refused(&request.owner, outcome, store.excerpt(outcome.stderr, SHOWN_BYTES)?));
+        return Err(refused(&request.owner, outcome, store.excerpt(outcome.stderr, SHOWN_BYTES)?, proxy));
     }
     let written = store.tree(done.tree)?;
     let read = |path: &str| match written.nodes.get(&RelPath::parse(path).expect("the path is clean")) {
         Some(Node::File { digest, .. }) => Ok(String::from_utf8_lossy(&store.get(*digest)?).into_owned()),
-        _ => Err(refused(&request.owner, outcome, format!("uv wrote no file `{path}`"))),
+        _ => Err(refused(&request.owner, outcome, format!("uv wrote no file `{path}`"), proxy)),
     };
     let (uv_lock, versions, metadata) =
         (read(lock_run::UV_LOCK)?, read(lock_run::VERSIONS)?, read(lock_run::METADATA)?);
-    let parsed = Resolution::parse(uv_lock, &versions, &metadata, directories.to_vec());
+    let parsed = Resolution::parse(proxy.restored(&uv_lock), &versions, &metadata, directories.to_vec());
     Ok(parsed.map_err(requirements::Error::from)?)
 }
 
-/// uv's own explanation why there is no resolution.
-fn refused(owner: &str, outcome: &Outcome, stderr: String) -> Error {
-    let is_unreachable = ["Failed to fetch", "error sending request", "dns error", "Failed to download"];
-    let kind = match is_unreachable.iter().any(|text| stderr.contains(text)) {
-        true => ErrorKind::Unavailable,
-        false => ErrorKind::Mistake,
-    };
-    Error::NotPinned { owner: owner.to_owned(), exit: outcome.exit, stderr, kind }
+/// uv's own explanation why there is no resolution, and what the package indexes did not provide.
+fn refused(owner: &str, outcome: &Outcome, stderr: String, proxy: &StepProxy) -> Error {
+    let Problems { failures, refused } = proxy.take_problems();
+    let mut explanation = proxy.restored(stderr.trim_end());
+    for failure in &failures {
+        explanation += &format!("\n{}", error_chain(failure));
+    }
+    for url in refused {
+        explanation += &format!("\n`{url}` was not fetched: no configured package index refers to it");
+    }
+    let kind = if failures.is_empty() { ErrorKind::Mistake } else { ErrorKind::Unavailable };
+    Error::NotPinned { owner: owner.to_owned(), exit: outcome.exit, stderr: explanation, kind }
 }
 
 #[cfg(test)]

@@ -1,20 +1,22 @@
-//! Where uv finds packages: the indexes, directories, certificates and proxies that the built-in client uses too.
+//! Where uv finds packages: the indexes and directories that the built-in client uses too.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::base::{Digest, RelPath};
 use crate::packaging::lockfile::resolution::LocalDirectory;
 use crate::plan::lock_run::{self, PackageSources, Wheelhouse};
 use crate::prepare::Error;
+use crate::prepare::locks::gateway::{self, Gateway};
 use crate::session::Session;
 use crate::store::{Node, Tree};
 
-/// The sources of packages, and the local directories among them.
-pub(super) fn find(session: &mut Session) -> Result<(PackageSources, Vec<LocalDirectory>), Error> {
+/// The sources of packages as a step sees them, the local directories among them, and the way to the others.
+pub(super) fn find(session: &mut Session) -> Result<(PackageSources, Vec<LocalDirectory>, Arc<Gateway>), Error> {
     let indexes = session.context.package_indexes()?;
-    // The sandbox does not contain the file with the user's passwords, so the URLs contain those that uv needs.
-    let client = session.context.http_client();
-    let urls = indexes.indexes.iter().map(|place| client.with_credentials(&place.url));
+    let (client, store) = (session.context.http_client(), session.services.open_store()?);
+    let gateway = Gateway::new(client, store, &indexes, session.context.global().use_cache)?;
+    let urls = indexes.indexes.iter().map(|place| gateway::in_the_clear(&place.url));
     let mut sources = PackageSources { indexes: urls.collect::<Result<_, _>>()?, ..PackageSources::default() };
     let mut directories = Vec::new();
     let tracker = session.context.tracker.clone();
@@ -30,19 +32,10 @@ pub(super) fn find(session: &mut Session) -> Result<(PackageSources, Vec<LocalDi
                 directories.push(LocalDirectory { resolved_at, path, file_names });
             }
             Some(_) => {}
-            None => sources.find_links.push(client.with_credentials(&place.url)?),
+            None => sources.find_links.push(gateway::in_the_clear(&place.url)?),
         }
     }
-    let bundle = session.context.ca_bundle().unwrap_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
-    if let Ok(bytes) = tracker.read(&bundle) {
-        sources.certificates = Some(file_tree(session, &[("ca.pem", &bytes)])?);
-    }
-    let names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
-    let vars = &session.environment().vars;
-    sources.variables = names.iter().filter_map(|name| Some((name.to_string(), vars.get(name)?.clone()))).collect();
-    let retries = session.context.global().download_attempts - 1;
-    sources.variables.insert("UV_HTTP_RETRIES".to_owned(), retries.to_string());
-    Ok((sources, directories))
+    Ok((sources, directories, Arc::new(gateway)))
 }
 
 /// The tree of some files.

@@ -62,15 +62,16 @@ impl Output {
         Ok(Output { scratch, dir, stdout, stderr })
     }
 
-    /// The standard streams of the process: nothing to read and files to write, or the caller's own if the process has the
-    /// terminal.
-    pub(super) fn streams(&self, terminal: bool) -> Result<Streams, Error> {
-        let streams = match terminal {
+    /// The standard streams of the process: its channel to the planner or nothing to read, and files to write. If the process
+    /// has the terminal, they are the caller's own.
+    pub(super) fn streams(&self, action: &Action) -> Result<Streams, Error> {
+        let streams = match action.command.terminal {
             true => (io::stdout().as_fd().try_clone_to_owned(), io::stderr().as_fd().try_clone_to_owned()),
             false => (self.stdout.as_fd().try_clone_to_owned(), self.stderr.as_fd().try_clone_to_owned()),
         };
         let failed = |source| Error::Prepare { path: self.scratch.path().to_owned(), source };
-        Ok(Streams { stdin: None, stdout: streams.0.map_err(failed)?, stderr: streams.1.map_err(failed)? })
+        let stdin = action.policy.channel.as_ref().map(|channel| channel.try_clone()).transpose().map_err(failed)?;
+        Ok(Streams { stdin, stdout: streams.0.map_err(failed)?, stderr: streams.1.map_err(failed)? })
     }
 
     /// Returns an error if the disk is full, for a process that failed: the full disk may be the reason, and the process may

@@ -95,6 +95,7 @@ pub(super) fn request(
         stdio: match command.terminal {
             true if terminal::is_terminal() => Stdio::Terminal,
             true => Stdio::Inherited,
+            false if policy.channel.is_some() => Stdio::Inherited,
             false => Stdio::Captured,
         },
     }

@@ -185,7 +185,7 @@ impl LocalRunner {
         output: &Output,
     ) -> Result<waders_sandbox::Outcome, Error> {
         let failed = |source| Error::Sandbox { label: run.action.policy.label.clone(), source };
-        let mut streams = output.streams(run.action.command.terminal)?;
+        let mut streams = output.streams(run.action)?;
         let mut terminal = match request.stdio {
             Stdio::Terminal => Some(
                 Relay::start(&mut streams)
