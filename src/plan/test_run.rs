@@ -49,9 +49,12 @@ pub struct CoverageOptions {
     pub config: Option<RelPath>,
 }
 
-/// The largest number of pytest-xdist workers of a process whose targets do not set `xdist_concurrency`. It is part of the
-/// action key, so it depends neither on the machine nor on its load.
-pub const DEFAULT_MAX_WORKERS: u32 = 4;
+/// The largest number of pytest-xdist workers of a process whose targets do not set `xdist_concurrency`.
+const DEFAULT_MAX_WORKERS: usize = 4;
+
+/// The number of tests for which a worker is worth its start. Each worker imports everything that the tests import, which
+/// often takes longer than ten unit tests.
+const TESTS_PER_WORKER: usize = 10;
 
 /// Test files that share a process, and its inputs.
 #[derive(Clone, Debug)]
@@ -154,8 +157,14 @@ fn cache(test: &TestFiles, options: &PytestOptions) -> CachePolicy {
     CachePolicy { read: write && !options.force, write, success_codes }
 }
 
-/// The approximate number of tests in a source file: its functions whose names begin with `test`. pytest-xdist needs no
-/// more workers than that.
+/// The number of pytest-xdist workers of a process whose targets do not set `xdist_concurrency`. It is part of the action key,
+/// so it depends neither on the machine nor on its load. There is at least one, because a test may require a worker.
+pub fn default_workers(tests: usize) -> u32 {
+    let workers = tests.div_ceil(TESTS_PER_WORKER).clamp(1, DEFAULT_MAX_WORKERS);
+    u32::try_from(workers).expect("at most `DEFAULT_MAX_WORKERS`")
+}
+
+/// The approximate number of tests in a source file: its functions whose names begin with `test`.
 pub fn count_tests(text: &str) -> usize {
     let is_test = |line: &&str| {
         let line = line.trim_start();
@@ -282,5 +291,11 @@ mod tests {
     fn tests_are_counted_by_their_names() {
         let text = "def test_a(): ...\nclass TestB:\n    async def test_c(self): ...\n    def helper(self): ...\n";
         assert_eq!(count_tests(text), 2);
+    }
+
+    #[test]
+    fn a_file_with_few_tests_has_one_worker() {
+        let workers = [0, 1, 10, 11, 40, 1000].map(default_workers);
+        assert_eq!(workers, [1, 1, 1, 2, 4, 4]);
     }
 }

@@ -250,11 +250,11 @@ fn total_timeout(settings: &TestSettings, targets: &[&Target]) -> Option<Duratio
     targets.iter().map(|target| settings.timeout(own(target))).sum()
 }
 
-/// The number of xdist workers: one for each test, at least one, because a test may be imported or may require a worker.
+/// The number of xdist workers of a process that runs these files.
 fn default_workers(session: &Session, files: &[RelPath]) -> u32 {
     let texts = files
         .iter()
         .filter_map(|file| session.context.tracker.read_to_string(&file.to_path(session.build_root())).ok());
     let tests: usize = texts.map(|text| test_run::count_tests(&text)).sum();
-    u32::try_from(tests).unwrap_or(u32::MAX).clamp(1, test_run::DEFAULT_MAX_WORKERS)
+    test_run::default_workers(tests)
 }
