@@ -305,7 +305,16 @@ pub fn tool_packages_key(
     };
     let inputs = json!([inputs.interpreter_constraints, inputs.options]);
     let settings = [&tool_settings.requirements, &tool_settings.extra_requirements];
-    Some(json!(["tool-packages-2", scope, lock, inputs, settings, tool_settings.version, platform(environment)]))
+    Some(json!([
+        "tool-packages-3",
+        scope,
+        lock,
+        inputs,
+        settings,
+        tool.undeclared,
+        tool_settings.version,
+        platform(environment)
+    ]))
 }
 
 /// Selects the packages of a tool from the resolve or lockfile that its section configures, or else from the built-in lock if
@@ -358,7 +367,11 @@ pub fn version_requirements(tool: &Tool, settings: &ToolSettings) -> Result<Vec<
         true => parse("version", &format!("{}=={number}{}", tool.package(), tool.version_suffix))?,
         false => parse("version", version)?,
     }];
-    for text in &settings.extra_requirements {
+    let extra = match settings.extra_requirements.as_slice() {
+        [] if settings.version.is_some() => &tool.undeclared,
+        extra => extra,
+    };
+    for text in extra {
         requirements.push(parse("extra_requirements", text)?);
     }
     Ok(requirements)
@@ -418,6 +431,20 @@ mod tests {
             "pytest-aiohttp pytest~=7.2.2",
         );
         check(Config::of([("pytest", "extra_requirements", json!(["ipdb"]))]), "ipdb pytest");
+    }
+
+    #[test]
+    fn an_older_version_brings_what_it_imports_without_declaring_it() {
+        let required = |settings: &[(&'static str, Value)]| {
+            let config = Config::of(settings.iter().map(|(option, value)| ("yapf", *option, value.clone())));
+            let tool = tools::named("yapf").unwrap();
+            let requirements = version_requirements(&tool, &ToolSettings::parse(&config, "yapf")).unwrap();
+            requirements.iter().map(requirement::canonical).collect::<Vec<_>>().join(" ")
+        };
+        let version = ("version", json!("yapf==0.32.0"));
+        assert_eq!(required(&[]), "yapf");
+        assert_eq!(required(std::slice::from_ref(&version)), "yapf==0.32.0 toml");
+        assert_eq!(required(&[version, ("extra_requirements", json!(["tomli"]))]), "yapf==0.32.0 tomli");
     }
 
     #[test]

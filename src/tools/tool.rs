@@ -17,6 +17,10 @@ pub struct Tool {
     /// number.
     #[serde(default)]
     pub version_suffix: String,
+    /// Requirements that versions other than the built-in one import without declaring them. They are added to the option
+    /// `version` unless `extra_requirements` is set, as in Pants, where they are its default.
+    #[serde(default)]
+    pub undeclared: Vec<String>,
     /// The interpreters that the built-in lockfile supports; `None` means all.
     pub python: Option<String>,
     /// Where settings files are searched for.
