@@ -1,6 +1,7 @@
 //! Converts Poetry's dependency tables to PEP 508 requirements. Other formats are in `requirements`.
 
 use toml::{Table, Value};
+use uv_pep440::Version;
 
 use crate::targets::first_party::Surroundings;
 use crate::targets::requirements::{Parsed, add, at};
@@ -56,7 +57,7 @@ fn requirement_text(name: &str, entry: &Value) -> String {
     format!("{name}{extras}{from}{markers}")
 }
 
-/// Converts `^1.2, !=1.3` to `>=1.2,<2.0,!=1.3`. Alternatives (`||`) have no PEP 440 form; only the first is used.
+/// Converts `^1.2, !=1.3` to `>=1.2,<2.0.0,!=1.3`. Alternatives (`||`) have no PEP 440 form; only the first is used.
 fn versions(text: &str) -> String {
     let text = text.split("||").next().unwrap_or_default();
     let parts = text.split(',').flat_map(|part| split_at_spaces(part.trim()));
@@ -75,36 +76,46 @@ fn split_at_spaces(text: &str) -> Vec<String> {
     parts
 }
 
+/// Converts one constraint. The results are those of Pants, up to the number of components.
 fn version(text: &str) -> String {
-    let numbers = |text: &str| text.trim().split('.').map(|part| part.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
-    let below = |mut parts: Vec<u64>, at: usize| {
-        parts[at] = parts[at].saturating_add(1);
-        parts[at + 1..].fill(0);
-        parts.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
-    };
+    let is_number = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
     if let Some(caret) = text.strip_prefix('^') {
-        let parts = numbers(caret);
-        let first = parts.iter().position(|part| *part != 0).unwrap_or(parts.len() - 1);
-        return format!(">={},<{}", caret.trim(), below(parts, first));
+        let leading = |release: &[u64]| release.iter().take(3).position(|part| *part != 0);
+        return bounds(caret, |release| leading(release).unwrap_or(release.len().min(3) - 1));
     }
     if let Some(tilde) = text.strip_prefix('~').filter(|rest| !rest.starts_with('=')) {
-        let parts = numbers(tilde);
-        let at = usize::from(parts.len() > 1);
-        return format!(">={},<{}", tilde.trim(), below(parts, at));
+        return bounds(tilde, |release| usize::from(release.len() > 1));
     }
-    match text.chars().next() {
-        None | Some('*') => String::new(),
-        Some(first) if first.is_ascii_digit() => format!("=={text}"),
-        Some(_) => text.replace(' ', ""),
+    if let Some(prefix) = text.strip_suffix(".*").filter(|prefix| is_number(prefix)) {
+        return bounds(&format!("{prefix}.0"), |release| release.len() - 2);
+    }
+    match text {
+        "" => String::new(),
+        text if text.starts_with('*') => String::new(),
+        text if is_number(text) => format!("=={text}"),
+        text => text.replace(' ', ""),
     }
 }
 
-/// Converts `^3.8` to a marker on `python_version`.
+/// All versions from `lower` up to the one in which the component at `raised` is larger by one. What is no version remains,
+/// so that the requirement is refused.
+fn bounds(lower: &str, raised: impl Fn(&[u64]) -> usize) -> String {
+    let Ok(version) = lower.trim().parse::<Version>() else { return format!("^{lower}") };
+    let release = version.release();
+    let at = raised(&release);
+    let mut upper = release[..=at].to_vec();
+    upper[at] = upper[at].saturating_add(1);
+    upper.resize(upper.len().max(3), 0);
+    format!(">={version},<{}", upper.iter().map(u64::to_string).collect::<Vec<_>>().join("."))
+}
+
+/// Converts `^3.8` to a marker on `python_version`, which has two components.
 fn python_marker(text: &str) -> String {
     let part = |part: &str| {
         let at = part.find(|char: char| char.is_ascii_digit()).unwrap_or(part.len());
         let (op, number) = part.split_at(at);
-        format!("python_version{op}'{number}'")
+        let number: Vec<&str> = number.split('.').take(2).collect();
+        format!("python_version{op}'{}'", number.join("."))
     };
     let alternatives = text.split("||").map(|alternative| {
         let parts = versions(alternative);
@@ -134,16 +145,24 @@ mod tests {
 
     #[test]
     fn carets_and_tildes_become_bounds() {
-        check("a = '^1.2'", &["a>=1.2,<2.0"]);
+        check("a = '^1.2'", &["a>=1.2,<2.0.0"]);
         check("a = '^0.2.3'", &["a>=0.2.3,<0.3.0"]);
+        check("a = '^0.0'", &["a>=0.0,<0.1.0"]);
+        check("a = '^1.2.3.4'", &["a>=1.2.3.4,<2.0.0"]);
+        check("a = '^0.0.0.4'", &["a>=0.0.0.4,<0.0.1"]);
+        check("a = '^2.0b1'", &["a>=2.0b1,<3.0.0"]);
         check("a = '~1.2.3'", &["a>=1.2.3,<1.3.0"]);
-        check("a = '~1'", &["a>=1,<2"]);
+        check("a = '~1'", &["a>=1,<2.0.0"]);
+        check("a = '23.*'", &["a>=23.0,<24.0.0"]);
+        check("a = '1.2.*'", &["a>=1.2.0,<1.3.0"]);
+        check("a = '==1.2.*'", &["a==1.2.*"]);
         check("a = '~=1.2'", &["a~=1.2"]);
         check("a = '*'", &["a"]);
         check("a = '1.2.3'", &["a==1.2.3"]);
         check("a = '>= 1, < 2'", &["a>=1,<2"]);
         check("a = '>=1.0 <2.0'", &["a>=1.0,<2.0"]);
         check("a = '^'", &[]);
+        check("a = '^x.1'", &[]);
     }
 
     #[test]
@@ -154,11 +173,12 @@ mod tests {
 
     #[test]
     fn tables_preserve_extras_sources_and_markers() {
-        check("a = {version = '^1', extras = ['x', 'y']}", &["a[x,y]>=1,<2"]);
+        check("a = {version = '^1', extras = ['x', 'y']}", &["a[x,y]>=1,<2.0.0"]);
         check("a = {git = 'https://h.invalid/a', rev = 'b'}", &["a @ git+https://h.invalid/a@b"]);
         check(
             "a = [{version = '1', python = '<3.8'}, {version = '2', markers = \"os_name == 'x'\"}]",
             &["a==1;(python_version<'3.8')", "a==2;(os_name == 'x')"],
         );
+        check("a = {version = '1', python = '^3.8.1'}", &["a==1;(python_version>='3.8' and python_version<'4.0')"]);
     }
 }

@@ -302,7 +302,7 @@ mod tests {
         let text = "[project]\ndependencies = [\n  'good',\n  'b c',\n]\n";
         assert!(refused("python_requirements", "pyproject.toml", text).starts_with("4:3 `b c`"));
         let text = "[tool.poetry.dependencies]\na = '^1'\nb = '^'\n";
-        assert!(refused("poetry_requirements", "pyproject.toml", text).starts_with("3:1 `b>=,<1`"));
+        assert!(refused("poetry_requirements", "pyproject.toml", text).starts_with("3:1 `b^`"));
     }
 
     #[test]
