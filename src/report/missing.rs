@@ -44,6 +44,9 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         // Shells, and `env` in the first line of a script.
         (program, r"(?m)^(?:E +)?(?:/\S*/)?\w*sh: (?:line )?\d+: ([\w.+-]+): (?:command )?not found"),
         (program, r"(?m)^(?:E +)?(?:/usr/bin/)?env: ['‘]?([\w.+-]+)['’]?: No such file or directory"),
+        // The Python packages plumbum, which copier uses, and GitPython.
+        (program, r"CommandNotFound\(\.\.\.\), '([\w.+-]+)', \["),
+        (program, r"Bad (git) executable"),
         // The dynamic loader, and Python's import of an extension module.
         (library, r"([\w.+-]+\.so(?:\.\d+)*): cannot open shared object file"),
         (module, r"ModuleNotFoundError: No module named '([\w.]+)'"),
@@ -105,6 +108,14 @@ mod tests {
         check("/bin/sh: 1: git: not found\n", &[program("git")]);
         check("bash: line 3: rsync: command not found\n", &[program("rsync")]);
         check("/usr/bin/env: ‘node’: No such file or directory\n", &[program("node")]);
+    }
+
+    #[test]
+    fn missing_programs_are_found_in_errors_of_python_packages() {
+        let plumbum =
+            "E   plumbum.commands.processes.CommandNotFound: (CommandNotFound(...), 'git', [<LocalPath /deps/bin>])";
+        check(plumbum, &[program("git")]);
+        check("E   ImportError: Bad git executable.\n", &[program("git")]);
     }
 
     #[test]
