@@ -4,6 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use waders::net::server::{Server, reply};
+
+use crate::transcripts::wheels;
 use crate::transcripts::workspace::Workspace;
 
 /// The resolves of the fixture repository that can be locked, with the paths of their lockfiles.
@@ -195,4 +198,51 @@ fn a_merge_without_a_solution_leaves_the_lockfile_of_the_current_branch_and_a_co
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("requirements are unsatisfiable"), "{stderr}");
     assert_eq!(repository.read("ours"), ours);
+}
+
+/// An index with two versions of `fixture-yanked`, of which 2.0 was withdrawn.
+fn index_with_a_yanked_version() -> Server {
+    let file = |version: &str| format!("fixture_yanked-{version}-py3-none-any.whl");
+    Server::start(move |request| {
+        let version = ["1.0", "2.0"].into_iter().find(|version| request.path.ends_with(&file(version)));
+        match version {
+            Some(version) => reply(200, &[], &wheels::wheel("fixture_yanked", version, "fixture_yanked.py")),
+            None if request.path.ends_with("/fixture-yanked/") => {
+                let links = [("1.0", ""), ("2.0", " data-yanked=\"loses data\"")].map(|(version, yanked)| {
+                    let file = file(version);
+                    format!("<a href=\"{file}\"{yanked}>{file}</a>")
+                });
+                let page = format!("<!DOCTYPE html><html><body>{}</body></html>", links.concat());
+                reply(200, &[("Content-Type", "text/html")], page.as_bytes())
+            }
+            None => reply(404, &[], b""),
+        }
+    })
+}
+
+#[test]
+fn a_yanked_version_is_locked_only_if_it_is_required_exactly() {
+    let Some(repository) = Repository::new() else { return };
+    let index = index_with_a_yanked_version();
+    let lock = |requirement: &str| {
+        let target =
+            format!("python_requirement(name=\"a\", requirements=[\"{requirement}\"], resolve=\"impossible\")\n");
+        repository.write("3rdparty/BUILD", &target);
+        let flag = format!("--python-repos-indexes={}", index.url("/simple"));
+        let args = ["generate-lockfiles", "--resolve=impossible", "--upgrade", &flag];
+        repository.workspace.waders("locking", &args).output().unwrap()
+    };
+    for (requirement, version) in [("fixture-yanked", "1.0"), ("fixture-yanked==2.0", "2.0")] {
+        let output = lock(requirement);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let pins = waders::packaging::lockfile::pins::read(&repository.read("3rdparty/impossible.lock"));
+        let locked: Vec<String> = pins[&"fixture-yanked".parse().unwrap()].iter().map(ToString::to_string).collect();
+        assert_eq!(locked, [version], "{requirement}");
+    }
+    let before = repository.read("3rdparty/impossible.lock");
+    let output = lock("fixture-yanked>=2");
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("fixture-yanked==2.0 was yanked"), "{stderr}");
+    assert_eq!(repository.read("3rdparty/impossible.lock"), before);
 }

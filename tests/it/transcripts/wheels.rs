@@ -59,7 +59,8 @@ fn file_name(name: &str, version: &str) -> String {
     format!("{name}-{version}-py3-none-any.whl")
 }
 
-fn wheel(name: &str, version: &str, member: &str) -> Vec<u8> {
+/// The bytes of a sound wheel with one file, `member`.
+pub fn wheel(name: &str, version: &str, member: &str) -> Vec<u8> {
     let info = format!("{name}-{version}.dist-info");
     let requires = REQUIRES.iter().find(|(dependent, _)| *dependent == name).map_or("", |(_, requires)| *requires);
     let files = [
