@@ -6,6 +6,7 @@ Nothing is downloaded: a backend or a package that is missing is an error.
 """
 
 import base64
+import configparser
 import email
 import gzip
 import hashlib
@@ -55,6 +56,7 @@ def rewrite_wheel(path, out):
     record = records[0]
     dist_info = record.rpartition("/")[0] + "/"
     check_metadata(os.path.basename(path), files.get(dist_info + "METADATA", (b"", False))[0])
+    check_entry_points(os.path.basename(path), files.get(dist_info + "entry_points.txt", (b"", False))[0], files)
     names = sorted(files, key=lambda name: (name == record, name.startswith(dist_info), name))
     rows = []
     for name in names[:-1]:
@@ -80,6 +82,25 @@ def check_metadata(file_name, metadata):
     expected = [normalized(part) for part in file_name.split("-")[:2]]
     if named != expected:
         sys.exit("the build backend wrote `{}`, whose METADATA names `{}` `{}`".format(file_name, *named))
+
+
+def check_entry_points(file_name, text, files):
+    """Ends the build if an entry point names a module that is missing in a package of the wheel. A package without
+    `__init__.py` can have parts in other distributions."""
+    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+    parser.optionxform = str
+    try:
+        parser.read_string(text.decode())
+    except (UnicodeDecodeError, configparser.Error) as error:
+        sys.exit("the build backend wrote `{}`, whose entry_points.txt is invalid: {}".format(file_name, error))
+    for group in parser.sections():
+        for name, value in parser.items(group):
+            module = value.partition("[")[0].partition(":")[0].strip()
+            path = module.replace(".", "/")
+            is_here = path.split("/")[0] + "/__init__.py" in files
+            if is_here and not any(file.startswith((path + ".", path + "/")) for file in files):
+                message = "the entry point `{}` in `{}` names the module `{}`, which `{}` does not contain"
+                sys.exit(message.format(name, group, module, file_name))
 
 
 def normalized(text):

@@ -6,6 +6,7 @@ mod entry_points;
 mod error;
 mod metadata;
 mod plugin;
+mod readme;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -167,6 +168,7 @@ impl<'g> PackagePlanner<'g> {
         let members = self.dependencies.transitive_without_special(std::slice::from_ref(&target.address));
         let members = members.iter().filter_map(|address| self.graph.get(address)).chain([target]);
         let constraints = self.constraints(planner, members)?;
+        readme::warn_if_missing(planner.session, self.graph, target, &dir, &origins);
         let tree = nodes(planner, &origins)?;
         let source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
         let name = target.object("provides").and_then(|artifact| artifact.argument("name")?.as_str());
