@@ -64,7 +64,13 @@ pub fn generate(
                 None
             }),
         };
-        results.extend(done.transpose());
+        match done {
+            // Its requirements may be in an ignored directory, as those of plugins often are. It must not fail the other resolves.
+            Err(error @ Error::NoRequirements { .. }) if settings.resolve.is_empty() => {
+                session.ui.warn_with_hint(&error.to_string(), &error.hint().unwrap_or_default());
+            }
+            done => results.extend(done.transpose()),
+        }
     }
     let requests: Vec<&ResolveRequest> = jobs.iter().map(|job| &job.request).collect();
     let resolved = resolver::resolve_all(session, &requests)?;
