@@ -86,7 +86,7 @@ pub enum Error {
         exit: Exit,
         /// What uv wrote.
         stderr: String,
-        /// The kind of error: uv could not reach an index, or there is no solution.
+        /// The kind of error: an index could not be reached, it provided wrong bytes, or there is no solution.
         kind: ErrorKind,
     },
     /// `generate-lockfiles --resolve` with an unknown name.
@@ -394,6 +394,7 @@ impl Error {
                 "run the same command once without `--frozen` and `CI`, then commit that file"
             }
             Error::NotPinned { kind: ErrorKind::Unavailable, .. } => crate::net::INDEX_HINT,
+            Error::NotPinned { kind: ErrorKind::WrongBytes, .. } => crate::net::WRONG_BYTES_HINT,
             Error::UnknownLock { known, .. } => return Some(format!("known resolves: {}", known.join(", "))),
             Error::BuiltInTool { scope } => {
                 return Some(format!(

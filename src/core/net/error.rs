@@ -8,6 +8,10 @@ use crate::base::ErrorKind;
 /// What to do if no index provides a file.
 pub const INDEX_HINT: &str = "configure an index that provides it: `PIP_INDEX_URL`, pip's or uv's settings";
 
+/// What to do if a file does not have the expected hash or size.
+pub const WRONG_BYTES_HINT: &str =
+    "the file was changed on the server or during the transfer: find out why before you use it";
+
 /// An error of the network, of a server or of the settings for either.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages describe the fields")]
@@ -102,9 +106,7 @@ impl Error {
             Error::Status { status: 401 | 403 | 407, .. } => "the server requires other credentials",
             Error::Status { status: 404 | 410, .. } => "the file does not exist on the server, or was removed",
             Error::Status { .. } | Error::Truncated { .. } => "the server has a problem: try again later",
-            Error::WrongHash { .. } | Error::WrongSize { .. } => {
-                "the file was changed on the server or during the transfer: find out why before you use it"
-            }
+            Error::WrongHash { .. } | Error::WrongSize { .. } => WRONG_BYTES_HINT,
             Error::InvalidIndexPage { .. } => "an index address usually ends in `/simple`",
             Error::BadUrl { .. } | Error::Redirect { .. } | Error::RedirectLoop { .. } => "check the address",
             Error::Write { .. } => "check the free disk space",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::action::{ActionGraph, Exit, Outcome, Source, Step, StepId};
 use crate::base::{ErrorKind, RelPath, error_chain};
 use crate::engine::StepResult;
+use crate::net;
 use crate::packaging::lockfile::pins::{self, Pins};
 use crate::packaging::lockfile::resolution::{LocalDirectory, Resolution};
 use crate::packaging::lockfile::{Format, detect_format};
@@ -184,7 +185,11 @@ fn refused(owner: &str, outcome: &Outcome, stderr: String, proxy: &StepProxy) ->
     for url in refused {
         explanation += &format!("\n`{url}` was not fetched: no configured package index refers to it");
     }
-    let kind = if failures.is_empty() { ErrorKind::Mistake } else { ErrorKind::Unavailable };
+    let kinds: Vec<ErrorKind> = failures.iter().map(net::Error::kind).collect();
+    let kind = match kinds.contains(&ErrorKind::WrongBytes) {
+        true => ErrorKind::WrongBytes,
+        false => kinds.first().copied().unwrap_or(ErrorKind::Mistake),
+    };
     Error::NotPinned { owner: owner.to_owned(), exit: outcome.exit, stderr: explanation, kind }
 }
 
