@@ -98,7 +98,7 @@ fn plan(
     // uv starts Python several times, most of all when it builds source distributions.
     let interpreter = interpreter.with_compiled_library(graph, empty);
 
-    let project = lock_run::project_text(&request.project);
+    let project = gateway.allow_required(&lock_run::project_text(&request.project));
     let mut sources = sources.clone();
     if let Some(old) = &request.old {
         sources.indexes.iter_mut().for_each(|index| *index = spelled_as_in(old, index));
@@ -169,9 +169,10 @@ fn collect(
         Some(Node::File { digest, .. }) => Ok(String::from_utf8_lossy(&store.get(*digest)?).into_owned()),
         _ => Err(refused(&request.owner, outcome, format!("uv wrote no file `{path}`"), proxy)),
     };
+    let read = |path: &str| Ok::<_, Error>(proxy.restored(&read(path)?));
     let (uv_lock, versions, metadata) =
         (read(lock_run::UV_LOCK)?, read(lock_run::VERSIONS)?, read(lock_run::METADATA)?);
-    let parsed = Resolution::parse(proxy.restored(&uv_lock), &versions, &metadata, directories.to_vec());
+    let parsed = Resolution::parse(uv_lock, &versions, &metadata, directories.to_vec());
     Ok(parsed.map_err(requirements::Error::from)?)
 }
 

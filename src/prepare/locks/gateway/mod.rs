@@ -1,5 +1,5 @@
-//! The way of a step to the package indexes: a proxy outside the sandbox that passes on the pages of the configured indexes and the
-//! files that these list, and nothing else. It uses the user's certificates, proxies and passwords, so that none of them is in the
+//! The way of a step to the package indexes: a proxy outside the sandbox that passes on the pages of the configured indexes, the
+//! files that these list and those that requirements name, and nothing else. It uses the user's certificates, proxies and passwords, so that none of them is in the
 //! sandbox, and records everything that it passes on. How pages and
 //! files are cached is in `pages` and `files`.
 //!
@@ -91,7 +91,19 @@ impl Gateway {
         Ok((theirs.into(), proxy))
     }
 
-    /// Replaces the quoted URLs in a lockfile by those that the step uses.
+    /// Allows the files whose URLs are in requirements, and replaces the URLs by those that the step uses.
+    pub(super) fn allow_required(&self, requirements: &str) -> String {
+        replace_urls(requirements, |url| {
+            let (address, fragment) = url.split_once('#').unwrap_or((url, ""));
+            let clear = in_the_clear(address).ok()?;
+            let sha256 = fragment.split('&').find_map(|part| part.strip_prefix("sha256=")).map(str::to_owned);
+            let link = FileLink { url: address.to_owned(), sha256, ..FileLink::default() };
+            self.state().files.insert(clear.clone(), link);
+            Some(if fragment.is_empty() { clear } else { format!("{clear}#{fragment}") })
+        })
+    }
+
+    /// Replaces the URLs in a lockfile by those that the step uses.
     pub(super) fn written_in_the_clear(&self, lock: &str) -> String {
         replace_urls(lock, |url| {
             let clear = in_the_clear(url).ok()?;
@@ -100,11 +112,12 @@ impl Gateway {
         })
     }
 
-    /// Replaces the quoted URLs that the step used by the original ones, which contain no credentials.
+    /// Replaces the URLs that the step used by the original ones, which contain no credentials.
     pub(super) fn restored(&self, text: &str) -> String {
         replace_urls(text, |url| {
+            let (address, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
             let state = self.state();
-            let listed = state.files.get(url).map(|link| without_credentials(&link.url));
+            let listed = state.files.get(address).map(|link| without_credentials(&link.url) + fragment);
             let original = listed.or_else(|| state.known.get(url).cloned());
             original.or_else(|| self.original_page(url).map(|url| without_credentials(&url)))
         })
@@ -375,6 +388,23 @@ mod tests {
             );
             assert_eq!(proxy.gateway.record().unwrap()[0].url, format!("{url} bytes 4-8"));
         }
+    }
+
+    #[test]
+    fn files_that_requirements_name_can_be_fetched() {
+        let (server, store) = (index(), tempfile::tempdir().unwrap());
+        let proxy = proxy(&server, store.path(), true);
+        let required = |fragment: &str| format!("\"demo @ {}{fragment}\"", server.url("/secret"));
+        assert_eq!(proxy.gateway.allow_required(&required("")), required(""));
+        assert_eq!(get(&proxy, server.url("/secret")), (200, b"other bytes".to_vec()));
+        let with_hash = required(&format!("#sha256={}", "0".repeat(64)));
+        assert_eq!(proxy.gateway.allow_required(&with_hash), with_hash);
+        assert_eq!(get(&proxy, server.url("/secret")).0, 502, "the hash is verified");
+        let encrypted = "\"demo @ https://a.example.invalid/demo-1.zip#egg=demo\"";
+        let clear = proxy.gateway.allow_required(encrypted);
+        assert_eq!(clear, encrypted.replace("https:", "http:"));
+        assert_eq!(proxy.restored(&clear), encrypted);
+        assert_eq!(proxy.restored(&clear.replace("#egg=demo", "")), encrypted.replace("#egg=demo", ""));
     }
 
     #[test]
