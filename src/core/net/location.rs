@@ -16,12 +16,18 @@ pub fn parse(text: &str) -> Result<Url, Error> {
     }
 }
 
-/// The URL for messages: without user, password, query and fragment.
-pub fn for_display(url: &Url) -> String {
+/// The URL without user and password.
+pub fn bare(url: &Url) -> Url {
     let mut url = url.clone();
     // These calls fail only for URLs that cannot have credentials, so the errors can be ignored.
     let _ = url.set_username("");
     let _ = url.set_password(None);
+    url
+}
+
+/// The URL for messages: without user, password, query and fragment.
+pub fn for_display(url: &Url) -> String {
+    let mut url = bare(url);
     url.set_query(None);
     url.set_fragment(None);
     url.to_string()
@@ -39,13 +45,11 @@ pub(super) fn has_credentials(url: &Url) -> bool {
 
 /// The URL without credentials and fragment, and the value of the `Authorization` header (RFC 7617).
 pub(super) fn split_credentials(url: &Url) -> (Url, Option<String>) {
-    let mut bare = url.clone();
+    let mut bare = bare(url);
     bare.set_fragment(None);
     if !has_credentials(url) {
         return (bare, None);
     }
-    let _ = bare.set_username("");
-    let _ = bare.set_password(None);
     let user: Vec<u8> = percent_decode_str(url.username()).collect();
     let password: Vec<u8> = percent_decode_str(url.password().unwrap_or_default()).collect();
     (bare, Some(format!("Basic {}", BASE64_STANDARD.encode([user, password].join(&b':')))))

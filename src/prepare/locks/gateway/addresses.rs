@@ -1,7 +1,6 @@
 //! URLs as steps use them, without encryption and credentials, and the URLs in lockfiles.
 
 use regex::{Captures, Regex};
-use url::Url;
 
 use crate::net;
 
@@ -13,7 +12,7 @@ pub(in crate::prepare::locks) fn in_the_clear(url: &str) -> Result<String, net::
         // Index pages list thousands of such URLs, which need not be parsed again.
         return Ok(format!("http://{rest}"));
     }
-    let bare = bare(url)?;
+    let bare = net::bare(&net::parse(url)?);
     // Parsed again, because a port that `http:` has by default is left out.
     Ok(net::parse(&bare.as_str().replacen("https:", "http:", 1))?.into())
 }
@@ -23,16 +22,7 @@ pub(super) fn without_credentials(url: &str) -> String {
     if !url.contains('@') {
         return url.to_owned();
     }
-    bare(url).map_or_else(|_| net::without_credentials(url), String::from)
-}
-
-/// The URL without credentials.
-fn bare(url: &str) -> Result<Url, net::Error> {
-    let mut parsed = net::parse(url)?;
-    // These calls fail only for URLs that cannot have credentials.
-    let _ = parsed.set_username("");
-    let _ = parsed.set_password(None);
-    Ok(parsed)
+    net::parse(url).map_or_else(|_| net::without_credentials(url), |url| net::bare(&url).into())
 }
 
 /// Replaces the URLs for which there is a replacement. In quotes, as in lockfiles, a URL ends with the quote; elsewhere, as in
