@@ -12,6 +12,7 @@ mod interruption;
 mod locking;
 mod other_users;
 mod programs;
+mod source_distributions;
 mod terminal;
 mod trace_reuse;
 mod wheels;

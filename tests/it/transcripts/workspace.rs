@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::transcripts::wheels;
+use crate::transcripts::{source_distributions, wheels};
 
 /// A copy of the fixture repositories of one kind.
 pub struct Workspace {
@@ -27,7 +27,10 @@ impl Workspace {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let wheels = dir.path().join("wheels");
         wheels::write_all(&wheels);
-        copy(&source(kind), dir.path(), &|text| wheels::fill_in(text, &wheels));
+        source_distributions::write_all(&wheels);
+        copy(&source(kind), dir.path(), &|text| {
+            source_distributions::fill_in(&wheels::fill_in(text, &wheels), &wheels)
+        });
         for (page, transcript) in
             PAGES.iter().filter(|(_, transcript)| source(kind).join(transcript).with_extension("in").exists())
         {

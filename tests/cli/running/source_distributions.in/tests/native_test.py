@@ -1,0 +1,5 @@
+import fixture_native
+
+
+def test_value():
+    assert fixture_native.VALUE == 1
