@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! virtualenvs/<resolve>/<version>     a link to an environment; `current` is a link to this one
-//! virtualenvs/tools/<tool>            the same for tools
+//! virtualenvs/tools/<tool>            the same for tools, and for resolves that have no tool's name
 //! virtualenv/<version>                the same for a repository without resolves
 //! .environments/<hash>/               an environment that the user may change, with `waders-export.json`: what it was made of
 //! ```
@@ -27,6 +27,7 @@ use crate::prepare::export::copy::copy;
 use crate::prepare::export::subjects::Subject;
 use crate::session::Session;
 use crate::store::{self, Store};
+use crate::tools;
 
 /// The link to the environment that was exported last, beside those with versions as names.
 pub const CURRENT: &str = "current";
@@ -146,7 +147,22 @@ impl ExportDirectory {
                 self.replace_link(&directory.join(version), &Path::new("../tools").join(&tool.scope))?;
                 self.replace_link(&directory.join(CURRENT), Path::new(version)).map(drop)
             }
-            _ => self.replace_link(&location.with_file_name(CURRENT), Path::new(version)).map(drop),
+            Subject::Repository | Subject::Resolve(_) => {
+                self.replace_link(&location.with_file_name(CURRENT), Path::new(version))?;
+                self.link_as_tool(subject, version)
+            }
+        }
+    }
+
+    /// Links a resolve at the place of tools. A resolve for a program that Waders does not know, such as one that writes
+    /// changelogs, is a tool for its users.
+    fn link_as_tool(&self, subject: &Subject, version: &str) -> Result<(), Error> {
+        match subject {
+            Subject::Resolve(resolve) if tools::named(resolve).is_none() => {
+                let link = self.root.join("virtualenvs/tools").join(resolve);
+                self.replace_link(&link, &Path::new("..").join(resolve).join(version)).map(drop)
+            }
+            _ => Ok(()),
         }
     }
 
