@@ -42,6 +42,9 @@ pub struct Venvs {
     empty: Digest,
     /// Build backends for source distributions. Empty until they are needed.
     build_backends: Vec<Distribution>,
+    /// The interpreter that builds source distributions. No bytecode is compiled for builds, whose results are kept: to
+    /// compile the standard library and the build backends takes longer than some builds without bytecode.
+    builder: Interpreter,
     /// The interpreters that build source distributions with additional packages, by the hash of the distribution.
     builders: BTreeMap<String, Interpreter>,
     /// The tree of each distribution, by its hash.
@@ -50,7 +53,7 @@ pub struct Venvs {
     bytecode: BTreeMap<StepId, StepId>,
     /// The steps whose output trees contain wheel files, by the hash of the distribution.
     wheel_files: BTreeMap<String, StepId>,
-    composed: BTreeMap<Vec<String>, StepId>,
+    composed: BTreeMap<(Vec<String>, bool), StepId>,
 }
 
 /// The interpreter of this machine that runs an environment outside sandboxes.
@@ -87,12 +90,13 @@ impl Placement {
 }
 
 impl Venvs {
-    /// No steps yet. `empty` is the empty tree.
-    pub fn new(interpreter: Interpreter, empty: Digest) -> Venvs {
+    /// No steps yet. `builder` is the interpreter that builds source distributions, `empty` the empty tree.
+    pub fn new(interpreter: Interpreter, builder: Interpreter, empty: Digest) -> Venvs {
         Venvs {
             interpreter,
             empty,
             build_backends: Vec::new(),
+            builder,
             builders: BTreeMap::new(),
             trees: BTreeMap::new(),
             bytecode: BTreeMap::new(),
@@ -130,12 +134,23 @@ impl Venvs {
         built: &[StepId],
         distributions: &[Distribution],
     ) -> StepId {
+        self.compose_image(graph, built, distributions, true)
+    }
+
+    fn compose_image(
+        &mut self,
+        graph: &mut ActionGraph,
+        built: &[StepId],
+        distributions: &[Distribution],
+        has_bytecode: bool,
+    ) -> StepId {
         let hashes = distributions.iter().map(|distribution| distribution.sha256.clone());
-        let key: Vec<String> = built.iter().map(|step| format!("{step:?}")).chain(hashes).collect();
+        let names: Vec<String> = built.iter().map(|step| format!("{step:?}")).chain(hashes).collect();
+        let key = (names, has_bytecode);
         if let Some(id) = self.composed.get(&key) {
             return *id;
         }
-        let parts = self.parts(graph, built, distributions, true);
+        let parts = self.parts(graph, built, distributions, has_bytecode);
         let id = graph.add(Step::Derive(Derive {
             label: "venv image".to_owned(),
             recipe: "venv-1",
@@ -218,10 +233,10 @@ impl Venvs {
     fn build(&mut self, graph: &mut ActionGraph, distribution: &Distribution) -> StepId {
         let archive = fetch(graph, distribution, "sdist-1");
         let build_backends = self.build_backends.clone();
-        let backends = self.compose(graph, &build_backends);
+        let backends = self.compose_image(graph, &[], &build_backends, false);
         let argv = venv::build_argv(venv::PYTHON, sandbox_paths::OUT);
         let label = format!("{BUILD_LABEL}{}", distribution.file_name);
-        let builder = self.builders.get(&distribution.sha256).unwrap_or(&self.interpreter);
+        let builder = self.builders.get(&distribution.sha256).unwrap_or(&self.builder);
         let mut action = builder.action(label, argv, Source::Output(archive));
         action.command.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
         graph.add(Step::Run(Box::new(action)))

@@ -63,12 +63,13 @@ impl Planner<'_> {
         let toolchain = toolchains::ensure(self.session, constraints)?;
         let interpreter = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?;
         let provider = toolchain.provider.ok_or(session::Error::NoInterpreter)?;
+        let builder = interpreter.clone();
         let interpreter = interpreter.with_compiled_library(&mut self.actions, self.empty_tree);
         let python = PythonSettings::parse(self.session.config());
         let environment = Environment::linux_x86_64(&interpreter.version, recipes::GLIBC)?
             .with_binaries(&python.no_binary, &python.only_binary);
         let packages = Packages::new(self.session, environment)?;
-        Ok(PlannedInterpreter { packages, venvs: Venvs::new(interpreter, self.empty_tree), provider })
+        Ok(PlannedInterpreter { packages, venvs: Venvs::new(interpreter, builder, self.empty_tree), provider })
     }
 }
 

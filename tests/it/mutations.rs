@@ -1,11 +1,14 @@
-//! Mutation tests of the parsers for BUILD files, settings and lockfiles: every input is accepted or rejected with a
-//! location, without a panic and in limited time. The seeds are those of the fuzzer (`fuzz/seeds`, one directory for each
+//! Mutation tests of parsers. Every input is accepted or rejected without a panic and in limited time; errors in BUILD files,
+//! settings and lockfiles have a location, and what archives and index pages may name is limited. The seeds are those of the fuzzer (`fuzz/seeds`, one directory for each
 //! kind of file). Inputs that once caused a failure are kept as seeds; they are tried unchanged as well. The mutations are
 //! deterministic; `WADERS_MUTATIONS` sets their number.
 
+mod archive;
 mod build_file;
+mod index_page;
 mod lockfile;
 mod pants_toml;
+mod tree;
 
 use std::panic::catch_unwind;
 use std::path::Path;
@@ -26,6 +29,21 @@ fn mutated_settings_are_accepted_or_rejected_with_a_location() {
 #[test]
 fn mutated_lockfiles_are_accepted_or_rejected_with_a_location() {
     check("lockfile", lockfile::check);
+}
+
+#[test]
+fn mutated_archives_are_unpacked_inside_their_tree_or_rejected() {
+    check("archive", archive::check);
+}
+
+#[test]
+fn mutated_index_pages_list_file_names_or_are_rejected() {
+    check("index_page", index_page::check);
+}
+
+#[test]
+fn mutated_trees_are_canonical_or_rejected() {
+    check("tree", tree::check);
 }
 
 /// The default number of mutations.

@@ -94,7 +94,7 @@ fn plan(
     let uv = requirements::parse_built_in("uv", tools::UV_LOCK)?;
     let chosen = resolve::resolve_whole(&uv, &environment).map_err(requirements::Error::from)?;
     let distributions = Packages::new(session, environment.clone())?.distributions(&chosen)?;
-    let image = Venvs::new(interpreter.clone(), empty).compose(graph, &distributions);
+    let image = Venvs::new(interpreter.clone(), interpreter.clone(), empty).compose(graph, &distributions);
     // uv starts Python several times, most of all when it builds source distributions.
     let interpreter = interpreter.with_compiled_library(graph, empty);
 

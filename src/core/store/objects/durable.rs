@@ -12,8 +12,9 @@ use crate::store::error::{Error, Result};
 /// from 1980-01-01 on; two days later, it is 1980 in every time zone.
 pub const FIXED_MTIME_SECONDS: i64 = 315_705_600;
 
-/// From this number of files, one `syncfs` is cheaper than one `fsync` for each.
-const SYNC_ALL_FROM: usize = 48;
+/// From this number of files, one `syncfs` is cheaper than one `fsync` for each, which waits for the journal of the file system
+/// each time. On ext4, 20 new files of 6 KB took 0.7 ms instead of 2.6 ms, and 3 ms instead of 80 ms while others wrote, too.
+const SYNC_ALL_FROM: usize = 5;
 
 /// Creates a file that must not exist yet.
 pub(crate) fn create(path: &Path) -> Result<File> {
