@@ -66,6 +66,7 @@ impl HostContext {
 
 fn mount_template(owner: u32) -> Result<PathBuf, Unsupported> {
     inside::mount_template(owner).map_err(|error| match error {
+        Error::Unsupported(unsupported) => unsupported,
         Error::System { operation, cause } => unsupported_namespaces(&operation, cause),
         other => unsupported_namespaces(&format!("mount the template: {other}"), Cause(libc::EIO)),
     })

@@ -121,29 +121,59 @@ pub(crate) fn unsupported_namespaces(operation: &str, cause: Cause) -> Unsupport
     }
 }
 
+/// The refusal where the kernel denies a new `/proc`. In a user namespace it allows one only if no part of a visible one is
+/// covered by a mount (`mount_too_revealing` in the kernel's fs/namespace.c), as container engines do with `/proc/kcore` and others.
+pub(crate) fn unsupported_proc(cause: Cause) -> Unsupported {
+    Unsupported {
+        feature: "a `/proc` for the step alone".to_owned(),
+        reason: match cause.0 {
+            libc::EPERM => format!(
+                "mounts cover parts of the visible `/proc`, as in a container that masks them (cannot mount a new `/proc`: {cause})"
+            ),
+            _ => format!("the kernel denies it (cannot mount a new `/proc`: {cause})"),
+        },
+        remedy: "start the container with `--security-opt systempaths=unconfined` (Kubernetes: `procMount: Unmasked`), or run \
+                 on the host"
+            .to_owned(),
+    }
+}
+
+/// The refusal where none of these directories exists.
+pub(crate) fn unsupported_root(candidates: &[&str]) -> Unsupported {
+    let list = candidates.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+    Unsupported {
+        feature: "a directory to mount the sandbox's own files on".to_owned(),
+        reason: format!("none of {list} is a directory"),
+        remedy: format!("create an empty directory `{}`", candidates.last().copied().unwrap_or_default()),
+    }
+}
+
 /// Returns reason and remedy. `status` is the text of `/proc/self/status`: proc_pid_status(5).
 fn explain(cause: Cause, sysctl: &dyn Fn(&str) -> Option<String>, status: &str) -> (&'static str, &'static str) {
     let is = |name: &str, value: &str| sysctl(name).as_deref() == Some(value);
     let has_seccomp_filter = status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]));
-    if is("user/max_user_namespaces", "0") {
+    // Only the errno that a setting causes: inside a container, a setting can have any value without being the cause.
+    let is_limit = cause.0 == libc::ENOSPC || cause.0 == libc::EUSERS;
+    let is_denial = cause.0 == libc::EPERM || cause.0 == libc::EACCES;
+    if is_limit && is("user/max_user_namespaces", "0") {
         (
             "the setting `user.max_user_namespaces` is 0",
             "allow user namespaces: run `sudo sysctl user.max_user_namespaces=15000`, and add the setting to \
              `/etc/sysctl.d` to keep it after a reboot",
         )
-    } else if is("kernel/unprivileged_userns_clone", "0") {
+    } else if is_denial && is("kernel/unprivileged_userns_clone", "0") {
         (
             "the setting `kernel.unprivileged_userns_clone` is 0",
             "allow user namespaces: run `sudo sysctl kernel.unprivileged_userns_clone=1`, and add the setting to \
              `/etc/sysctl.d` to keep it after a reboot",
         )
-    } else if is("kernel/apparmor_restrict_unprivileged_userns", "1") {
+    } else if is_denial && is("kernel/apparmor_restrict_unprivileged_userns", "1") {
         (
             "AppArmor allows user namespaces only to programs with a profile",
             "give this program an AppArmor profile that contains `userns,`, or run `sudo sysctl \
              kernel.apparmor_restrict_unprivileged_userns=0`",
         )
-    } else if cause.0 == libc::ENOSPC || cause.0 == libc::EUSERS {
+    } else if is_limit {
         (
             "the limit on the number or the nesting depth of user namespaces is reached",
             "raise `user.max_user_namespaces` with `sudo sysctl`, or run outside the enclosing sandbox",
@@ -156,22 +186,12 @@ fn explain(cause: Cause, sysctl: &dyn Fn(&str) -> Option<String>, status: &str) 
         )
     } else if cause.0 == libc::EINVAL || cause.0 == libc::ENOSYS {
         ("this kernel is too old or was built without them", "boot Linux 5.14 or later, built with `CONFIG_USER_NS=y`")
-    } else if cause.0 == libc::EPERM && has_reduced_capabilities(status) {
-        (
-            "the enclosing container masks parts of `/proc`, so that a new `/proc` cannot be mounted",
-            "start the container with `--security-opt systempaths=unconfined`, or run on the host",
-        )
     } else {
         (
-            "a security module or the enclosing container denies them",
+            "a security module, a `chroot` or the enclosing container denies them",
             "run on the host, or in a container that allows user namespaces",
         )
     }
-}
-
-/// Containers run with a reduced bounding set. The full set of Linux 5.9 and later has the 41 bits `1ffffffffff`.
-fn has_reduced_capabilities(status: &str) -> bool {
-    status.lines().any(|line| line.starts_with("CapBnd:") && !line.contains("1ff"))
 }
 
 fn check_seccomp() -> Result<(), Unsupported> {
@@ -209,8 +229,7 @@ mod tests {
         check(libc::EPERM, ("", ""), "Seccomp:\t2\n", "seccomp=unconfined");
         check(libc::ENOSPC, ("", ""), "", "raise `user.max_user_namespaces`");
         check(libc::EINVAL, ("", ""), "", "CONFIG_USER_NS");
-        check(libc::EPERM, ("", ""), "CapBnd:\t00000000a80425fb\n", "systempaths=unconfined");
-        check(libc::EPERM, ("", ""), "CapBnd:\t000001ffffffffff\n", "container that allows user namespaces");
+        check(libc::EPERM, ("user/max_user_namespaces", "0"), "", "container that allows user namespaces");
         check(libc::EPERM, ("", ""), "", "run on the host");
     }
 

@@ -11,7 +11,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, mkdirat};
 
 use super::copied;
-use crate::error::{Cause, Context};
+use crate::error::Context;
+use crate::kernel::unsupported_root;
 use crate::{Error, Mount, MountKind, Request, sys};
 
 const RESTRICTED: u64 = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;
@@ -56,7 +57,7 @@ pub(super) fn attach_at(mount: &OwnedFd, at: &Path) -> Result<(), Error> {
 /// Returns the first of these paths that is a directory.
 pub(super) fn first_directory<'p>(candidates: &[&'p str]) -> Result<&'p Path, Error> {
     let found = candidates.iter().copied().map(Path::new).find(|path| path.is_dir());
-    found.ok_or(Cause(libc::ENOTDIR)).with_context(|| format!("use any of {candidates:?} as a mount point"))
+    found.ok_or_else(|| Error::Unsupported(unsupported_root(candidates)))
 }
 
 /// Binds `source`, which is part of the template, to the existing path `at`. Attributes are inherited. Uses mount(2),

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use super::mount::{attach_at, bind};
 use super::root::NewRoot;
 use crate::error::Context;
-use crate::kernel::unsupported_namespaces;
+use crate::kernel::unsupported_proc;
 use crate::{Error, sys};
 
 // Masks for entries that the template does not contain.
@@ -70,7 +70,7 @@ pub(super) fn mount(root: &NewRoot, template: &Path) -> Result<(), Error> {
     fs::create_dir(&proc).context("create `/proc`")?;
     let attributes = sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV | sys::MOUNT_ATTR_NOEXEC;
     let mount = sys::new_mount(c"proc", &[(c"hidepid", Some(c"invisible"))], attributes)
-        .map_err(|error| Error::Unsupported(unsupported_namespaces("mount a new `/proc`", error.into())))?;
+        .map_err(|error| Error::Unsupported(unsupported_proc(error.into())))?;
     attach_at(&mount, &proc)?;
     mask(&template.join("proc"), &proc)
 }

@@ -18,7 +18,7 @@ use crate::{Error, sys};
 
 /// Host directories that the template may cover in the spawner's mount namespace, where they are unlikely to contain a
 /// source. The first that exists is used.
-const MOUNT_POINTS: [&str; 5] = ["/sys/kernel", "/sys", "/boot", "/media", "/mnt"];
+const MOUNT_POINTS: [&str; 7] = ["/sys/kernel", "/sys", "/boot", "/media", "/srv", "/opt", "/mnt"];
 const BYTES: u64 = 4 << 20;
 const INODES: u64 = 256;
 const ATTRIBUTES: u64 =

@@ -2,8 +2,11 @@
 //! silently.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::geteuid;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
@@ -28,6 +31,13 @@ pub fn add(suite: &mut Suite) {
     suite.test("a kernel without user namespaces is reported with its build option", || {
         check_refusal("not-implemented", "CONFIG_USER_NS")
     });
+    suite.test("a masked part of /proc is reported with the container's option", || {
+        check_refusal("masked-proc", "mounts cover parts of the visible `/proc`");
+        check_refusal("masked-proc", "systempaths=unconfined")
+    });
+    suite.test("a root without any directory for mounts is reported with the directories", || {
+        check_refusal("bare-root", "create an empty directory `/mnt`")
+    });
 }
 
 fn check_refusal(machine: &str, remedy: &str) {
@@ -45,6 +55,8 @@ pub fn run_role(args: &[String]) -> Option<ExitCode> {
     match machine.as_str() {
         "no-namespaces" => forbid_namespaces(),
         "filtered" => filter_namespaces(libc::EPERM),
+        "masked-proc" => mask_proc(),
+        "bare-root" => enter_bare_root(),
         _ => filter_namespaces(libc::EINVAL),
     }
     let (outcome, output) = run(&python("print('ran')"));
@@ -61,12 +73,49 @@ pub fn run_role(args: &[String]) -> Option<ExitCode> {
 }
 
 fn forbid_namespaces() {
+    enter_namespaces();
+    std::fs::write("/proc/sys/user/max_user_namespaces", "0").unwrap();
+}
+
+/// Covers a file of `/proc` as container engines do.
+fn mask_proc() {
+    enter_namespaces();
+    mount(Some("/dev/null"), "/proc/cmdline", None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+}
+
+/// Hides the directories that a sandbox may mount its own files on, by a root in which only the others exist.
+fn enter_bare_root() {
+    enter_namespaces();
+    let root = "/mnt";
+    mount(Some("tmpfs"), root, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    for entry in std::fs::read_dir("/").unwrap().flatten() {
+        let (host, name) = (entry.path(), entry.file_name());
+        if ["boot", "media", "mnt", "opt", "srv", "sys"].iter().any(|hidden| name == *hidden) {
+            continue;
+        }
+        let at = Path::new(root).join(&name);
+        match entry.file_type().unwrap() {
+            kind if kind.is_symlink() => symlink(std::fs::read_link(&host).unwrap(), at).unwrap(),
+            kind if kind.is_dir() => {
+                std::fs::create_dir(&at).unwrap();
+                mount(Some(&host), &at, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>).unwrap();
+            }
+            _ => {}
+        }
+    }
+    // After chroot(2) the kernel would deny user namespaces.
+    std::env::set_current_dir(root).unwrap();
+    nix::unistd::pivot_root(".", ".").unwrap();
+    umount2(".", MntFlags::MNT_DETACH).unwrap();
+    std::env::set_current_dir("/").unwrap();
+}
+
+fn enter_namespaces() {
     let (uid, gid) = (geteuid(), nix::unistd::getegid());
-    unshare(CloneFlags::CLONE_NEWUSER).unwrap();
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).unwrap();
     std::fs::write("/proc/self/setgroups", "deny").unwrap();
     std::fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")).unwrap();
     std::fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")).unwrap();
-    std::fs::write("/proc/sys/user/max_user_namespaces", "0").unwrap();
 }
 
 /// Installs a seccomp filter like that of a container engine.
