@@ -2,6 +2,7 @@
 //! only in some files. Each rule is a function from text to violations, which is tested with made-up text below. The rules
 //! on vocabulary are in `vocabulary`.
 
+mod promises;
 mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
