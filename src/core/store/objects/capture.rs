@@ -1,16 +1,17 @@
 //! Capturing: stores a directory that a process wrote as a tree, through directory handles. It follows no link, opens no device,
 //! and refuses entries that a tree cannot represent or must not contain.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
-use nix::sys::stat::{FileStat, SFlag, fstat, fstatat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 
 use super::batch::Batch;
 use super::links;
@@ -161,6 +162,7 @@ impl Capture<'_> {
     }
 }
 
+/// Opens a path below a directory, never through a link.
 fn open_beneath<P: ?Sized + nix::NixPath>(dir: &impl AsFd, name: &P, flags: OFlag) -> nix::Result<OwnedFd> {
     let resolve = ResolveFlag::RESOLVE_BENEATH
         | ResolveFlag::RESOLVE_NO_SYMLINKS
@@ -172,9 +174,23 @@ fn open_beneath<P: ?Sized + nix::NixPath>(dir: &impl AsFd, name: &P, flags: OFla
         match openat2(dir, name, how) {
             // openat2(2): a rename elsewhere on the system raced with the resolution.
             Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(Errno::ENOSYS | Errno::EPERM) => return name.with_nix_path(|name| open_each(dir, name, flags))?,
             opened => return opened,
         }
     }
+}
+
+/// Opens a path component by component, for kernels and containers without openat2. Mount points are not refused, but a step
+/// cannot create any.
+fn open_each(dir: &impl AsFd, path: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+    let mut components =
+        path.to_bytes().split(|byte| *byte == b'/').filter(|component| !component.is_empty()).peekable();
+    let mut opened = openat(dir, ".", flags | OFlag::O_DIRECTORY, Mode::empty())?;
+    while let Some(component) = components.next() {
+        let flags = if components.peek().is_some() { flags | OFlag::O_DIRECTORY } else { flags };
+        opened = openat(opened, OsStr::from_bytes(component), flags, Mode::empty())?;
+    }
+    Ok(opened)
 }
 
 fn refuse_mode(stat: &FileStat, path: &RelPath) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Capturing directories that hostile or careless processes wrote.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,9 +9,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::stat::{Mode, SFlag, makedev, mkdirat, mknod};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use super::*;
 use crate::store::remove_tree;
+
+/// The number of openat2(2), which is the same on all architectures.
+const SYS_OPENAT2: i64 = 437;
 
 fn open_store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -46,6 +51,30 @@ fn links_that_leave_the_tree_are_refused() {
         symlink("up/../x", dir.join("sub/way")).unwrap();
     };
     refused(chained, "sub/way", "outside");
+}
+
+/// Filters of containers are older than some system calls. The filter holds for this thread alone.
+#[test]
+fn a_tree_is_captured_without_openat2() {
+    let denied = |errno: Errno| {
+        let calls = BTreeMap::from([(SYS_OPENAT2, Vec::new())]);
+        let arch = std::env::consts::ARCH.try_into().unwrap();
+        let action = SeccompAction::Errno(errno as u32);
+        let filter = SeccompFilter::new(calls, SeccompAction::Allow, action, arch).unwrap();
+        let program: BpfProgram = filter.try_into().unwrap();
+        nix::sys::prctl::set_no_new_privs().unwrap();
+        seccompiler::apply_filter(&program).unwrap();
+        refused(|dir| symlink("/etc/passwd", dir.join("sub/out")).unwrap(), "sub/out", "outside");
+        let (_dir, store) = open_store();
+        let scratch = store.scratch().unwrap();
+        fs::create_dir_all(scratch.path().join("sub/below")).unwrap();
+        fs::write(scratch.path().join("sub/below/file"), "text").unwrap();
+        let tree = store.tree(store.capture(scratch.path(), &CaptureLimits::default()).unwrap()).unwrap();
+        assert_eq!(tree.nodes.keys().map(ToString::to_string).collect::<Vec<_>>(), ["sub/below/file"]);
+    };
+    for errno in [Errno::ENOSYS, Errno::EPERM] {
+        std::thread::spawn(move || denied(errno)).join().unwrap();
+    }
 }
 
 #[test]
