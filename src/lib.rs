@@ -19,8 +19,9 @@
 //! | `tracked` | the files and variables that a plan read, each read recorded | base |
 //! | `store` | blobs, trees, images, archives, the index; the recorded state of one checkout | base tracked |
 //! | `net` | HTTP with the user's TLS, proxy and index settings; file listings | base |
+//! | `signing` | keys, signatures and signed envelopes | base |
 //! | `action` | command, policy, graph, key, outcome, event | base |
-//! | `engine` | executor, action cache, runner, fetch, cancellation | base store net action |
+//! | `engine` | executor, action cache, runner, fetch, cancellation | base store net signing action |
 //! | `config` | option table, loading, precedence, interpolation, typed settings | base tracked |
 //! | `build_file` | parsing and evaluation of BUILD files, pure | base |
 //! | `targets` | address, spec, kind, field, graph, selection | base tracked config build_file |
@@ -28,17 +29,19 @@
 //! | `packaging` | requirement, lockfile, resolve, wheel, venv, unpackers and recipes | base tracked store config targets |
 //! | `toolchain` | lock, debian, standalone, host, system tree | base tracked store net config |
 //! | `tools` | the tools as data | base config |
+//! | `attest` | attestations and bills of materials: statements, and how they are checked; pure | base signing |
 //! | `plan` | partitions and inputs: targets and tools to actions | base tracked store action config targets inference packaging toolchain tools |
 //! | `report` | diagnostics, console, json, junit, sarif, summary | base action |
-//! | `session` | the repository, the services and the user interface of one run | base tracked store net action engine config build_file targets inference packaging toolchain tools plan report |
-//! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action engine config build_file targets inference packaging toolchain tools plan report session |
-//! | `goals` | one small file for each goal | base tracked store action engine config build_file targets inference packaging tools plan report session prepare |
+//! | `session` | the repository, the services and the user interface of one run | base tracked store net signing action engine config build_file targets inference packaging toolchain tools plan report |
+//! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action engine config build_file targets inference packaging toolchain tools attest plan report session |
+//! | `goals` | one small file for each goal | base tracked store signing action engine config build_file targets inference packaging tools attest plan report session prepare |
 //! | `cli` | arguments, dispatch, exit codes, completions | base tracked config targets report session goals |
 
 #![warn(unreachable_pub)]
 #![cfg_attr(not(test), warn(missing_docs))]
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+pub mod attest;
 pub mod build_file;
 pub mod cli;
 pub mod config;
@@ -53,4 +56,4 @@ pub mod targets;
 pub mod toolchain;
 pub mod tools;
 
-pub use waders_core::{action, base, engine, net, store, tracked};
+pub use waders_core::{action, base, engine, net, signing, store, tracked};

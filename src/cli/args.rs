@@ -23,6 +23,14 @@ pub struct Args {
     pub help: Option<Help>,
 }
 
+impl Args {
+    /// Whether the words of this command line are files rather than specs.
+    pub fn takes_files(&self) -> bool {
+        let is_operation = |flag: &Flag| flag.scope == ATTESTING_GOAL && flag.option == "operation";
+        self.goals == [ATTESTING_GOAL] && self.flags.iter().any(is_operation)
+    }
+}
+
 /// A request for help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Help {
@@ -138,6 +146,12 @@ pub(super) const PASSING_GOAL: &str = "py";
 /// Goals that Pants does not have and that are named like directories. After another goal, these words are specs.
 const FIRST_GOALS: [&str; 2] = [PASSING_GOAL, "shell"];
 
+/// The goal whose first words name other goals, whose results it attests, or what else it does.
+const ATTESTING_GOAL: &str = "attest";
+
+/// What [`ATTESTING_GOAL`] does with files, instead of attesting results. Words after these are files.
+const FILE_OPERATIONS: [&str; 2] = ["keygen", "verify"];
+
 /// Goals whose arguments are arbitrary words rather than specs.
 const WORD_GOALS: [&str; 3] = ["completions", "complete", "lockfile-merge"];
 
@@ -170,6 +184,8 @@ impl Reader<'_> {
             && !word.starts_with('-')
         {
             topics.push(word.to_owned());
+        } else if let Some(flag) = self.operand(word) {
+            self.flag(&flag)?;
         } else if let Some(goal) = self.goal(word) {
             self.context = goal;
             // A goal that is specified twice runs once.
@@ -182,6 +198,16 @@ impl Reader<'_> {
             self.spec(word);
         }
         Ok(())
+    }
+
+    /// The flag that a word after the attesting goal stands for.
+    fn operand(&self, word: &str) -> Option<String> {
+        let is_operand = self.args.goals == [ATTESTING_GOAL] && self.args.specs.is_empty() && !self.args.takes_files();
+        let option = match FILE_OPERATIONS.contains(&word) {
+            true => format!("operation={word}"),
+            false => format!("goals={}", renamed::goal(word)?),
+        };
+        is_operand.then(|| format!("--{ATTESTING_GOAL}-{option}"))
     }
 
     /// The goal that a word names at this position.
@@ -268,6 +294,10 @@ impl Reader<'_> {
         let is_test = self.args.goals.iter().any(|goal| goal == "test");
         let word = if is_test { self.pytest.take_node_id(word).unwrap_or(word) } else { word };
         let takes_words = self.args.goals.first().is_some_and(|goal| WORD_GOALS.contains(&goal.as_str()));
+        if self.args.takes_files() {
+            self.args.specs.push(word.to_owned());
+            return;
+        }
         let (excludes, rest) = word.strip_prefix(['-', '!']).map_or((false, word), |rest| (true, rest));
         if !takes_words && !excludes && !word.contains(['/', '\\', '.', ':', '*', '#']) && !(self.exists)(word) {
             self.unknown.words.push(word.to_owned());

@@ -52,6 +52,8 @@ pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Err
         (Err(_), Ok(args)) if args.goals.iter().all(|goal| ANYWHERE.contains(&goal.as_str())) => {
             return Ok(Invocation::without_settings(args, environment));
         }
+        // The repository is not needed for checking an attestation.
+        (Err(_), Ok(args)) if args.takes_files() => environment.cwd.clone(),
         (Err(error), _) => return Err(error.into()),
     };
     let settings = SettingsSources::read(environment, build_root.clone(), &args::early_flags(argv, table))?;

@@ -10,5 +10,6 @@ pub mod action;
 pub mod base;
 pub mod engine;
 pub mod net;
+pub mod signing;
 pub mod store;
 pub mod tracked;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::action::Exit;
+use crate::attest::check::Failure as Failed;
 use crate::base::{self, ErrorKind};
 use crate::prepare::run::{RUNNABLE, RUNNABLE_IN_PANTS};
 use crate::session;
@@ -115,6 +116,29 @@ pub enum Error {
     /// A program that did not start.
     #[error("{}", .0.message)]
     NotStarted(Failure),
+    /// An attestation that does not hold.
+    #[error("`{file}` does not hold: {failure}")]
+    Attestation {
+        /// The file of the attestation.
+        file: String,
+        /// The reason.
+        failure: Failed,
+    },
+    /// `attest` with the name of a goal that has no results to attest.
+    #[error("the results of `{0}` cannot be attested")]
+    NotAttested(String),
+    /// `attest verify` or `attest keygen` without its file; the operation.
+    #[error("`attest {0}` needs one file")]
+    NoFile(&'static str),
+    /// `attest verify` without a public key.
+    #[error("`attest verify` needs the public key of the signer of the attestation")]
+    NoKey,
+    /// `attest keygen` with a file that exists.
+    #[error("`{}` exists, and is not replaced", .0.display())]
+    KeyExists(PathBuf),
+    /// A key that cannot be created.
+    #[error(transparent)]
+    Key(#[from] crate::signing::key::Error),
     /// `--test-shard` that is not `k/N`.
     #[error("invalid shard `{0}`")]
     Shard(String),
@@ -153,6 +177,7 @@ impl Error {
             Error::Session(error) => error.kind(),
             Error::Prepare(error) => error.kind(),
             Error::NotStarted(failure) => failure.kind,
+            Error::Attestation { failure, .. } => failure.kind(),
             _ => ErrorKind::Mistake,
         }
     }
@@ -184,6 +209,13 @@ impl Error {
             }
             Error::NotRunnable(_) => return Some(format!("types that can run: {}", runnable_kinds().join(", "))),
             Error::NoTarget(goal) => return Some(format!("name a file or a target, such as `{goal} src/app/main.py`")),
+            Error::NotAttested(_) => "goals with attested results: `check`, `lint`, `package`, `test`",
+            Error::NoFile("verify") => "write `attest verify FILE --key=FILE.pub`",
+            Error::NoFile(_) => "write `attest keygen FILE`, with a file outside of the repository",
+            Error::NoKey => "add `--key=FILE.pub`",
+            Error::Attestation { failure: Failed::WrongKey { .. }, .. } => {
+                "the public key must come from a source that you trust, not from where the attestation comes from"
+            }
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             _ => return None,
         };

@@ -4,6 +4,7 @@
 use crate::config::typed::LintSettings;
 use crate::goals::Error;
 use crate::goals::call_results::{CallResults, keep_reports};
+use crate::goals::recorded::{self, Recorded};
 use crate::goals::regex_lint;
 use crate::prepare;
 use crate::prepare::calls::enabled::enabled_calls;
@@ -16,18 +17,24 @@ use crate::tools::Kind;
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
+    Ok(run_recorded(session)?.verdict)
+}
+
+/// Runs the goal and lists its steps.
+pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
     let enabled = match enabled_calls(session.config(), "lint", &kinds(session)) {
         // As in Pants, `lint` without tools is not an error.
         Err(prepare::Error::NoTool { .. }) => Vec::new(),
         enabled => without_duplicates(enabled?),
     };
     let done = reused_or(session, "lint", |session| lint(session, &enabled))?;
+    let execution = session.services.last_execution().cloned();
     let mut results = CallResults::default();
     results.add(session, &done.calls, &done.outcomes, &done.contents)?;
     keep_reports(session, "lint", &done.calls, &done.outcomes)?;
     results.tools.extend(regex_lint::result(session)?.map(|result| (result.name.clone(), result)));
     if session.services.was_interrupted() {
-        return Ok(Verdict::Interrupted);
+        return Ok(Recorded::without_steps(Verdict::Interrupted));
     }
     results.print(session, Mode::Report);
     advise(session, &results);
@@ -36,7 +43,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
         verdict => verdict,
     };
     results.write_reports(session, "lint", verdict)?;
-    Ok(verdict)
+    Ok(Recorded { verdict, steps: recorded::steps_of_calls(&done.calls, &results), execution })
 }
 
 fn kinds(session: &Session) -> Vec<Kind> {

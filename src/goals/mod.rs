@@ -1,6 +1,7 @@
 //! One small file for each goal, which selects, plans, runs, reports, and returns a verdict. How targets become actions is
 //! in `prepare`; what the goals of one run share is in `session`.
 
+mod attest;
 mod call_results;
 mod check;
 mod count_loc;
@@ -21,6 +22,7 @@ mod paths;
 mod peek;
 mod py;
 mod py_constraints;
+mod recorded;
 mod regex_lint;
 mod repl;
 mod roots;
@@ -40,6 +42,7 @@ pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 
 /// The implemented goals by name, as the command line spells them.
 pub const GOALS: &[(&str, Goal)] = &[
+    ("attest", attest::run),
     ("check", check::run),
     ("count-loc", count_loc::run),
     ("dependencies", dependencies::run),

@@ -7,6 +7,7 @@ pub mod environment;
 pub mod host_venv;
 pub mod index;
 pub mod lockfile;
+pub mod metadata;
 pub mod platform;
 pub mod project;
 pub mod recipes;

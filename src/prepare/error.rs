@@ -36,6 +36,14 @@ pub enum Error {
     /// Files that an index lists.
     #[error(transparent)]
     Index(#[from] index::Error),
+    /// A file cannot be read.
+    #[error("cannot read `{file}`")]
+    ReadFile {
+        /// The path from the build root, or the digest of a blob.
+        file: String,
+        /// The reason.
+        source: io::Error,
+    },
     /// `--frozen` or CI, and requirements that no lock has.
     #[error("the requirements of {owner} are not pinned by `{file}`")]
     FrozenRequirements {

@@ -1,6 +1,7 @@
 //! From targets to actions: one pipeline for each family of goals, all of them on one `Planner`. Which targets are selected
 //! and how results are reported is decided in `goals`.
 
+pub mod attest;
 pub mod calls;
 pub mod check;
 mod error;

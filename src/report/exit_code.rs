@@ -21,12 +21,14 @@ pub enum ExitCode {
     StoreUnwritable,
     /// Bytes do not have the expected hash.
     WrongBytes,
+    /// A signature is not trusted.
+    Untrusted,
     /// A lockfile would have to change and must not.
     LockOutOfDate,
 }
 
 /// Each code with its number and its meaning.
-const TABLE: [(ExitCode, u8, &str); 9] = [
+const TABLE: [(ExitCode, u8, &str); 10] = [
     (ExitCode::Success, 0, "The goals succeeded, or no target matched."),
     (
         ExitCode::Failure,
@@ -53,6 +55,11 @@ const TABLE: [(ExitCode, u8, &str); 9] = [
         "Downloaded or stored bytes do not have the expected hash, or an archive is damaged or malicious.",
     ),
     (
+        ExitCode::Untrusted,
+        77,
+        "`attest verify`: the attestation is not signed, signed with another key, or was changed after it was signed.",
+    ),
+    (
         ExitCode::LockOutOfDate,
         78,
         "A lockfile is missing or out of date and must not be changed (`--frozen`, or `CI` is set).",
@@ -68,6 +75,7 @@ impl From<ErrorKind> for ExitCode {
             ErrorKind::Sandbox => ExitCode::SandboxRefused,
             ErrorKind::Store => ExitCode::StoreUnwritable,
             ErrorKind::WrongBytes => ExitCode::WrongBytes,
+            ErrorKind::Untrusted => ExitCode::Untrusted,
             ErrorKind::Lock => ExitCode::LockOutOfDate,
         }
     }

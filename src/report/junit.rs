@@ -75,6 +75,33 @@ pub fn xml(result: &TestResult) -> Vec<u8> {
     }
 }
 
+/// The names of the tests of a report, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TestNames {
+    /// Those that passed.
+    pub passed: Vec<String>,
+    /// Those that were skipped.
+    pub skipped: Vec<String>,
+    /// Those with a failure or an error.
+    pub failed: Vec<String>,
+}
+
+/// The names of the tests of a report of pytest, as `class::name`. `None` if it cannot be read.
+pub fn test_names(xml: &[u8]) -> Option<TestNames> {
+    let report = Report::deserialize(xml).ok()?;
+    let mut names = TestNames::default();
+    for case in report.test_suites.iter().flat_map(|suite| &suite.test_cases) {
+        let list = match case.status {
+            TestCaseStatus::Success { .. } => &mut names.passed,
+            TestCaseStatus::NonSuccess { .. } => &mut names.failed,
+            TestCaseStatus::Skipped { .. } => &mut names.skipped,
+        };
+        let class = case.classname.as_ref().map(|class| format!("{}::", class.as_str())).unwrap_or_default();
+        list.push(format!("{class}{}", case.name.as_str()));
+    }
+    Some(names)
+}
+
 /// The end of the root element of a report.
 const ROOT_END: &str = "</testsuites>";
 
@@ -194,6 +221,16 @@ mod tests {
             assert_eq!((text.matches(ROOT_END).count(), text.matches("<testsuites").count()), (1, 1), "{text}");
             assert_eq!(text.contains(r#"<testcase name="a"/>"#), junit == GREEN, "{text}");
         }
+    }
+
+    #[test]
+    fn the_tests_in_a_report_of_pytest_are_listed() {
+        let xml = r#"<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests"><testsuite name="pytest" errors="0" failures="1" skipped="1" tests="3" time="0.042" timestamp="2026-11-29T21:00:00.000000+00:00" hostname="waders"><testcase classname="a.b_test" name="test_c[x &amp; y]" time="0.001" /><testcase classname="a.b_test" name="test_d" time="0.001"><failure message="assert False">def test_d</failure></testcase><testcase classname="" name="test_e" time="0.000"><skipped type="pytest.skip" message="no">no</skipped></testcase></testsuite></testsuites>"#;
+        let names = test_names(xml.as_bytes()).unwrap();
+        assert_eq!(names.passed, ["a.b_test::test_c[x & y]"]);
+        assert_eq!(names.failed, ["a.b_test::test_d"]);
+        assert_eq!(names.skipped.len(), 1, "{names:?}");
+        assert_eq!(test_names(b"<testsuites><testsuite"), None);
     }
 
     #[test]

@@ -179,6 +179,11 @@ pub fn package_pages(indexes: &Indexes, project: &str) -> Vec<String> {
     indexes.indexes.iter().map(|place| net::project_url(&place.url, project)).chain(links).collect()
 }
 
+/// A URI without user and password.
+pub fn without_credentials(uri: &str) -> String {
+    net::without_credentials(uri)
+}
+
 /// The URLs of an option of `[python-repos]`.
 fn places(option: &str, urls: Vec<String>) -> Vec<IndexUrl> {
     let named_by = format!("`{option}` in the section `[{}]`", PythonReposSettings::SECTION);

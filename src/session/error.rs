@@ -27,6 +27,9 @@ pub enum Error {
     /// A file of `--spec-files` cannot be read.
     #[error("cannot read `{}`, which `--spec-files` names", path.display())]
     SpecFile { path: PathBuf, source: std::io::Error },
+    /// A key cannot be used.
+    #[error(transparent)]
+    Keys(#[from] super::keys::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -137,6 +140,7 @@ impl Error {
             Error::Select(error) => return error.hint().map(str::to_owned),
             Error::Filter(error) => return error.hint(),
             Error::Git(error) => error.hint(),
+            Error::Keys(error) => return error.hint(),
             Error::SpecsAndChanged(_) => "remove the specs or the flag",
             Error::Config(error) => return error.hint(),
             Error::Log(error) => return error.hint(),

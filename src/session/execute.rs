@@ -27,9 +27,17 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
         }
     };
     let guard = cancellation.execution();
-    let results = session.services.runtime().block_on(engine::execute(engine, graph, wanted, cancellation, events));
+    let recorded = session.services.records().then(|| graph.clone());
+    let mut results = session.services.runtime().block_on(engine::execute(engine, graph, wanted, cancellation, events));
     drop(guard);
     console.end();
+    if let Some(graph) = recorded {
+        session.services.add_execution(graph, &results);
+    }
+    results.retain(|step, _| wanted.contains(step));
+    if let Some(untrusted) = session.services.take_untrusted() {
+        session.ui.warn_with_hint(&untrusted, "the steps ran again; see `[cache]` in docs/attest.md");
+    }
     for notice in session.services.take_store_notices() {
         // The notice concerns this run alone.
         session.context.tracker.mark_untraceable();

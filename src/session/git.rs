@@ -73,6 +73,35 @@ pub(super) fn changed_files(tracker: &Tracker, build_root: &Path, change: Change
     Ok(files.into_iter().collect())
 }
 
+/// The commit that is checked out, and how the files below the build root differ from it.
+#[derive(Clone, Debug)]
+pub struct CheckedOut {
+    /// In hexadecimal digits.
+    pub commit: String,
+    /// The files of the commit, and the directories of submodules.
+    committed: BTreeSet<RelPath>,
+    changed: BTreeSet<RelPath>,
+}
+
+impl CheckedOut {
+    /// `None` outside of a git repository, in one without commits, and where git is not installed.
+    pub(super) fn find(tracker: &Tracker, build_root: &Path) -> Result<Option<CheckedOut>, Error> {
+        let Ok(commit) = git(build_root, &["rev-parse", "--verify", "--end-of-options", "HEAD^{commit}"]) else {
+            return Ok(None);
+        };
+        let changed = changed_files(tracker, build_root, Change::Since("HEAD"))?.into_iter().collect();
+        let committed = paths(&git(build_root, &["ls-files", "-z"])?).collect();
+        let commit = String::from_utf8_lossy(&commit).trim().to_owned();
+        Ok(Some(CheckedOut { commit, committed, changed }))
+    }
+
+    /// Whether a file is as in the commit. An ignored file is not.
+    pub fn contains(&self, file: &RelPath) -> bool {
+        let is_committed = |path: &RelPath| self.committed.contains(path);
+        !self.changed.contains(file) && (is_committed(file) || file.ancestors().any(|above| is_committed(&above)))
+    }
+}
+
 fn untracked(dir: &Path) -> Result<Vec<RelPath>, Error> {
     let output = git(dir, &["ls-files", "--others", "--exclude-standard", "-z"])?;
     Ok(paths(&output).collect())
@@ -219,6 +248,30 @@ mod tests {
         std::fs::remove_file(dir.path().join("src/gone.py")).unwrap();
         check(dir.path(), Change::Since("HEAD"), &["src/changed.py", "src/gone.py", "src/new \u{e4}.py"]);
         check(dir.path(), Change::Between("HEAD..HEAD"), &[]);
+    }
+
+    #[test]
+    fn files_are_compared_with_the_commit_that_is_checked_out() {
+        let Some(dir) = repository() else { return };
+        for (name, text) in [("src/changed.py", "other"), ("src/new.py", ""), (".gitignore", "ignored.py")] {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        std::fs::write(dir.path().join("src/ignored.py"), "").unwrap();
+        let found = CheckedOut::find(&Tracker::default(), dir.path()).unwrap().unwrap();
+        assert!(found.commit.len() == 40 && found.commit.chars().all(|c| c.is_ascii_hexdigit()), "{found:?}");
+        let is_same = |path: &str| found.contains(&RelPath::parse(path).unwrap());
+        let files = ["src/kept.py", "src/changed.py", "src/new.py", "src/ignored.py"];
+        assert_eq!(files.map(is_same), [true, false, false, false]);
+    }
+
+    #[test]
+    fn without_a_commit_nothing_is_checked_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let find = || CheckedOut::find(&Tracker::default(), dir.path()).unwrap();
+        assert!(find().is_none());
+        if run_git(dir.path(), &["init", "-q"]) {
+            assert!(find().is_none());
+        }
     }
 
     #[test]

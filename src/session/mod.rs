@@ -8,6 +8,7 @@ pub mod execute;
 pub mod failure;
 pub mod foreground;
 mod git;
+pub mod keys;
 mod load;
 pub mod memo;
 mod python_archives;
@@ -35,10 +36,11 @@ use crate::report::{ExitCode, IgnoredWarnings};
 use crate::targets::{Address, LoadError, TargetGraph};
 use crate::tracked::Tracker;
 
-pub use context::{Context, package_pages};
+pub use context::{Context, package_pages, without_credentials};
 pub use error::Error;
+pub use git::CheckedOut;
 pub use repository::Repository;
-pub use services::Services;
+pub use services::{Execution, Services};
 pub use ui::{Terminal, Ui};
 pub use verdict::Verdict;
 
@@ -87,6 +89,11 @@ impl Session {
     /// The directory that holds `pants.toml`, absolute.
     pub fn build_root(&self) -> &Path {
         &self.context.build_root
+    }
+
+    /// The commit that is checked out; `None` without git or a commit.
+    pub fn checked_out(&self) -> Result<Option<CheckedOut>, Error> {
+        Ok(CheckedOut::find(&self.context.tracker, self.build_root())?)
     }
 
     /// Every target of the repository. BUILD files that need more Python than is evaluated here run in a sandbox. Errors

@@ -60,7 +60,10 @@ pub fn reused_or<T: Reusable, E: From<Error>>(
     goal: &str,
     make: impl FnOnce(&mut Session) -> Result<T, E>,
 ) -> Result<T, E> {
-    let Some(key) = key(session, goal).filter(|_| session.context.global().use_cache) else { return make(session) };
+    // A recorded run needs the plan, and records of earlier runs are not signed.
+    let is_reusable =
+        session.context.global().use_cache && !session.services.records() && !session.services.requires_signatures();
+    let Some(key) = key(session, goal).filter(|_| is_reusable) else { return make(session) };
     let store = session.services.open_store()?;
     if let Some(result) = reuse(session, &store, &key)? {
         return Ok(result);

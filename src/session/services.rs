@@ -5,19 +5,29 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use waders_sandbox::Isolation;
 
-use crate::action::{Limits, Platform};
-use crate::config::typed::{IsolationChoice, SandboxSettings};
+use crate::action::{ActionGraph, Limits, Platform};
+use crate::config::typed::{CacheSettings, IsolationChoice, SandboxSettings};
+use crate::engine::executor::Results;
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::{LocalActionCache, LocalRunner};
-use crate::engine::{Cancellation, Engine};
+use crate::engine::{ActionCache, Cancellation, Engine, SignedActionCache};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::sources::Sources;
-use crate::session::{Context, Error};
+use crate::session::{Context, Error, keys};
 use crate::store::Store;
 
 /// Threads that wait for processes, downloads and each other.
 const WORKERS: usize = 4;
+
+/// A graph that was carried out.
+#[derive(Clone)]
+pub struct Execution {
+    /// The steps.
+    pub graph: ActionGraph,
+    /// The results of the steps that were wanted and of all that these need.
+    pub results: Results,
+}
 
 /// The services of one run.
 pub struct Services {
@@ -25,6 +35,10 @@ pub struct Services {
     store: Option<Arc<Store>>,
     sources: Option<Arc<Sources>>,
     engine: Option<Arc<Engine>>,
+    /// The action cache of the engine, if its entries are signed.
+    signed_cache: Option<Arc<SignedActionCache>>,
+    /// The graphs that were carried out, if the run records them.
+    executions: Option<Vec<Execution>>,
     runtime: Option<Runtime>,
     /// Whether the user asked to stop.
     pub cancellation: Cancellation,
@@ -40,6 +54,8 @@ impl Services {
             store: None,
             sources: None,
             engine: None,
+            signed_cache: None,
+            executions: None,
             runtime: Some(runtime.map_err(Error::Threads)?),
             cancellation: Cancellation::default(),
             verifies_sources: false,
@@ -80,8 +96,16 @@ impl Services {
             return Ok(engine.clone());
         }
         let (store, settings) = (self.open_store()?, self.local_settings());
+        let local: Arc<dyn ActionCache> = Arc::new(LocalActionCache::new(store.clone()));
+        let trust = keys::cache_trust(&self.context, settings.platform.isolation)?;
+        let use_partial_results = !self.records() && !trust.as_ref().is_some_and(|trust| trust.requires_signatures);
+        self.signed_cache = trust.map(|trust| Arc::new(SignedActionCache::new(local.clone(), trust)));
         let engine = Arc::new(Engine {
-            cache: Arc::new(LocalActionCache::new(store.clone())),
+            cache: match &self.signed_cache {
+                Some(signed) => signed.clone(),
+                None => local,
+            },
+            use_partial_results,
             platform: settings.platform.clone(),
             runner: Arc::new(LocalRunner::new(store.clone(), settings)),
             store,
@@ -96,6 +120,38 @@ impl Services {
         Ok(engine)
     }
 
+    /// From now on the graphs that are carried out are recorded, and every step is carried out or read from the cache as a
+    /// whole. Must be called before the engine is opened.
+    pub fn record(&mut self) {
+        self.executions.get_or_insert_default();
+    }
+
+    /// Whether the graphs that are carried out are recorded.
+    pub fn records(&self) -> bool {
+        self.executions.is_some()
+    }
+
+    /// Records a graph that was carried out, if the run records them.
+    pub(super) fn add_execution(&mut self, graph: ActionGraph, results: &Results) {
+        if let Some(executions) = &mut self.executions {
+            executions.push(Execution { graph, results: results.clone() });
+        }
+    }
+
+    /// The graph that was recorded last.
+    pub fn last_execution(&self) -> Option<&Execution> {
+        self.executions.as_ref()?.last()
+    }
+
+    /// Which cached results were not used for lack of a trusted signature, since this was last asked; `None` if there are none.
+    pub fn take_untrusted(&self) -> Option<String> {
+        let rejected = self.signed_cache.as_ref()?.take_rejected();
+        let total: usize = rejected.values().sum();
+        let reasons: Vec<String> = rejected.iter().map(|(why, count)| format!("{count} {why}")).collect();
+        let noun = if total == 1 { "cached result was" } else { "cached results were" };
+        (total > 0).then(|| format!("{total} {noun} not used: {}", reasons.join("; ")))
+    }
+
     /// The one runtime of the process.
     pub fn runtime(&self) -> &Runtime {
         self.runtime.as_ref().expect("the runtime exists until the services are dropped")
@@ -104,6 +160,11 @@ impl Services {
     /// Whether the user interrupted the run.
     pub fn was_interrupted(&self) -> bool {
         self.cancellation.is_requested()
+    }
+
+    /// Whether only signed results of earlier runs are used.
+    pub fn requires_signatures(&self) -> bool {
+        !CacheSettings::parse(&self.context.config).trusted_keys.is_empty()
     }
 
     /// What the store found damaged since this was last asked.

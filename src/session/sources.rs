@@ -207,6 +207,12 @@ impl Sources {
         Ok(files.into_iter().filter_map(node).collect())
     }
 
+    /// The files that this run has stored or found in the store, sorted, with their nodes.
+    pub fn stored(&self) -> BTreeMap<RelPath, Node> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().map(|(file, node)| (file.clone(), node.clone())).collect()
+    }
+
     /// Saves the records for the next run.
     pub fn save(&self) -> Result<(), Error> {
         Ok(self.store.save_stat_cache(&self.stats, |_| true)?)

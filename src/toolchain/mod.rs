@@ -26,7 +26,7 @@ pub use constraints::{Constraints, Offer};
 pub use error::Error;
 pub use lock::{Lock, LockedFile, Provider, Record};
 pub use prefix::minor_version;
-pub use provide::{provide, provide_outside, restore};
+pub use provide::{provide, provide_outside, records_of_trees, restore};
 
 use self::debian::{Archive, DebianSettings};
 use self::host::HostSettings;

@@ -10,7 +10,7 @@ use super::{
     Constraints, Error, Notice, Offer, ProviderContext, Request, Toolchain, constraints, host, prefix, standalone,
 };
 use crate::base::{Digest, ErrorKind, RelPath, sandbox_paths};
-use crate::store::{self, Entry};
+use crate::store::{self, Entry, Store};
 
 /// The directories of a toolchain's tree that are mounted, besides those in `toolchain/`.
 const MOUNTS: [&str; 2] = ["usr", "etc/ssl"];
@@ -19,10 +19,10 @@ const MOUNTS: [&str; 2] = ["usr", "etc/ssl"];
 /// records are added to it; the caller saves it afterwards.
 pub fn provide(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
     let records = locked_records(lock, request, context)?;
-    match compose(&records, context) {
+    match compose(&records, context.store) {
         Err(Error::Store(store::Error::Missing(_))) => {
             recreate_trees(&records, context, true)?;
-            compose(&records, context)
+            compose(&records, context.store)
         }
         composed => composed,
     }
@@ -32,7 +32,44 @@ pub fn provide(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>
 pub fn restore(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
     let records = locked_records(lock, request, context)?;
     recreate_trees(&records, context, false)?;
-    compose(&records, context)
+    compose(&records, context.store)
+}
+
+/// The records that each tree of a toolchain is composed of, by the tree, for all toolchains of a lock whose trees are in the
+/// store. Where several toolchains have the same tree, the one of the fewest records is named.
+pub fn records_of_trees(lock: &Lock, store: &Store) -> Result<BTreeMap<Digest, Vec<Record>>, Error> {
+    let mut found: BTreeMap<Digest, Vec<Record>> = BTreeMap::new();
+    for names in [&["system"][..], &["system", "python"], &["system", "python", "build"]] {
+        for records in combinations(lock, names) {
+            match compose(&records, store) {
+                Ok(toolchain) => {
+                    toolchain.mounts.into_values().for_each(|tree| {
+                        found.entry(tree).or_insert_with(|| records.clone());
+                    });
+                }
+                // A toolchain that no step of this machine used.
+                Err(Error::Store(store::Error::Missing(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Every choice of one record for each name, all for the same platform.
+fn combinations(lock: &Lock, names: &[&str]) -> Vec<Vec<Record>> {
+    let mut chosen: Vec<Vec<Record>> = vec![Vec::new()];
+    for name in names {
+        let fits = |before: &[Record], record: &&Record| {
+            record.name == *name && before.first().is_none_or(|first| first.platform == record.platform)
+        };
+        let extend = |before: &Vec<Record>| -> Vec<Vec<Record>> {
+            let fitting = lock.records().iter().filter(|record| fits(before, record));
+            fitting.map(|record| [before.clone(), vec![record.clone()]].concat()).collect()
+        };
+        chosen = chosen.iter().flat_map(extend).collect();
+    }
+    chosen
 }
 
 /// The name of the record of an interpreter that runs outside sandboxes, without the pinned system tree.
@@ -320,8 +357,7 @@ fn recreate_trees(records: &[Record], context: &ProviderContext<'_>, reuse: bool
     Ok(())
 }
 
-fn compose(records: &[Record], context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
-    let store = context.store;
+fn compose(records: &[Record], store: &Store) -> Result<Toolchain, Error> {
     let parts: Vec<_> = records.iter().map(|record| (RelPath::root(), record.tree)).collect();
     let digest = store.merge(&parts)?;
     let mut mounts = BTreeMap::new();

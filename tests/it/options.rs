@@ -62,6 +62,7 @@ fn parse_sections(config: &Config) {
     FilterSettings::parse(config);
     SandboxSettings::parse(config);
     StoreSettings::parse(config);
+    CacheSettings::parse(config).accepted();
     SystemSettings::parse(config);
     ToolchainSettings::parse(config);
     PythonSettings::parse(config);
@@ -102,6 +103,7 @@ fn parse_goals(config: &Config) {
     ] {
         OutputSettings::parse(config, goal);
     }
+    AttestSettings::parse(config);
     ExportSettings::parse(config);
     LintSettings::parse(config);
     FixSettings::parse(config);

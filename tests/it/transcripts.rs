@@ -2,6 +2,7 @@
 //! `reading/` need only this program; those in `running/` also need the package archive and the index in this machine's
 //! settings. `TRYCMD=overwrite cargo test --test it transcripts` updates the transcripts.
 
+mod attesting;
 mod caching;
 mod closed_pipes;
 mod distributions;

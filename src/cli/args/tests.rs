@@ -63,6 +63,15 @@ fn goals_of_waders_alone_come_first_or_are_specs() {
 }
 
 #[test]
+fn words_after_attest_are_goals_or_what_else_it_does() {
+    check("attest src", "attest |  | src | ");
+    check("attest package test ::", "attest | attest.goals=package attest.goals=test | :: | ");
+    check("attest verify a.json --key=k", "attest | attest.operation=verify attest.key=k | a.json | ");
+    check("attest keygen verify", "attest | attest.operation=keygen | verify | ");
+    check("test attest ::", "test attest |  | :: | ");
+}
+
+#[test]
 fn excluding_specs_begin_with_a_minus_or_an_exclamation_mark() {
     check("list :: -src/a:: !src/b -:c", "list |  | :: -src/a:: -src/b -:c | ");
 }

@@ -63,6 +63,11 @@ pub(super) const SCOPES: &[Scope] = &[
     ),
     goal("run", "Run one target.", RUN),
     goal("repl", "Start an interpreter that can import the targets.", REPL),
+    goal(
+        "attest",
+        "Attest what results were made of, or check an attestation. This goal is specific to Waders.",
+        ATTEST,
+    ),
     goal("shell", "Open a shell in the sandbox of a step. This goal is specific to Waders.", SANDBOX_SHELL),
     goal(
         "py",
@@ -344,6 +349,43 @@ const REPL: &[Entry] = &[
     words("args", "Arguments for the interpreter. Arguments after `--` are appended.").passed_through(),
     off("restartable", "Restart the program when files change."),
     off("run_in_workspace", "Import the sources of the repository instead of a copy of them."),
+];
+
+const ATTEST: &[Entry] = &[
+    choice(
+        "operation",
+        &["attest", "keygen", "verify"],
+        "\"attest\"",
+        "What to do: attest results, create a key pair (`attest keygen FILE`), or check an attestation (`attest verify FILE`).",
+    ),
+    texts(
+        "goals",
+        "The goals whose results are attested: `check`, `lint`, `package` and `test`. `attest package ::` is short for \
+         `attest --goals=package ::`. By default, `package` for packages and `test` for tests.",
+    ),
+    text_or("output_dir", "\"{distdir}/attestations\"", "The directory for attestations."),
+    text(
+        "sign_with",
+        "The file with the private key that signs, as `attest keygen` writes it. It must be outside of the repository and \
+         accessible to its owner only.",
+    ),
+    text("sign_with_env", "The environment variable with the text of the private key, if it is set."),
+    choice(
+        "format",
+        &["dsse", "sigstore"],
+        "\"dsse\"",
+        "The form of signed attestations: DSSE envelopes, or Sigstore bundles that contain them.",
+    ),
+    text_or(
+        "builder_id",
+        "\"urn:waders:builder:unspecified\"",
+        "The URI of the system that is responsible for the build, such as a CI system.",
+    ),
+    text("repository", "The URI of the repository, such as `git+https://git.example.invalid/team/app`."),
+    texts("key", "For `attest verify`: files with the public keys that may have signed the attestation."),
+    texts("artifact", "For `attest verify`: files that the attestation must be about."),
+    text("sources", "For `attest verify`: a directory whose files must be the sources that the attestation names."),
+    RESULTS,
 ];
 
 /// The last four are options of Pants, whose section of this name is an older one.

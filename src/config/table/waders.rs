@@ -1,6 +1,6 @@
 //! Sections that are specific to Waders, usually in `waders.toml`.
 
-use super::entry::{Entry, Scope, choice, dict, global, integer, off, size, subsystem, text, texts, texts_or};
+use super::entry::{Entry, Scope, choice, dict, global, integer, off, size, subsystem, text, text_or, texts, texts_or};
 
 /// Sections that are specific to Waders.
 pub(super) const SCOPES: &[Scope] = &[
@@ -51,7 +51,24 @@ pub(super) const SCOPES: &[Scope] = &[
             "The directory of the store. It is private to its owner. The default is `waders` in the cache directory of the user.",
         )],
     ),
+    subsystem("cache", "Trust in the entries of the action cache, by signatures.", CACHE),
     global("", &[off("frozen", "Do not change `waders.lock`. Always in effect if `CI` is set.")]),
+];
+
+const CACHE: &[Entry] = &[
+    text_or("namespace", "\"main\"", "The namespace of the entries that this run stores."),
+    text(
+        "sign_with",
+        "The file with the private key that signs these entries, as `attest keygen` writes it. It must be outside of the \
+         repository and accessible to its owner only.",
+    ),
+    text("sign_with_env", "The environment variable with the text of this key, if it is set."),
+    dict(
+        "trusted_keys",
+        "A mapping from namespaces to files with the public keys that may sign their entries. If it is set, a run uses only \
+         entries of its own namespace and of those that feed it, with a signature of such a key.",
+    ),
+    dict("feeds", "A mapping from namespaces to the namespaces that may use their entries, besides themselves."),
 ];
 
 const SYSTEM: &[Entry] = &[

@@ -1,6 +1,7 @@
 //! Typed settings: each section that the program reads, parsed once into a struct. Names of options stand only here and in
 //! the option table. Values have the type that the table gives them; a word or number out of range counts as unset.
 
+mod attest;
 mod calls;
 mod changed;
 mod export;
@@ -17,6 +18,7 @@ mod section;
 mod test;
 mod tool;
 
+pub use attest::{AttestOperation, AttestSettings, CacheSettings, SignerSettings, plain_settings};
 pub use calls::{CheckSettings, FixSettings, LintSettings, RegexLintSettings, ToolGoalSettings};
 pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice};
 pub use export::{ExportSettings, ResolveFormat};

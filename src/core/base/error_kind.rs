@@ -16,6 +16,8 @@ pub enum ErrorKind {
     Store,
     /// Bytes do not have the expected hash, or an archive is damaged.
     WrongBytes,
+    /// A signature is missing, wrong, or of a key that is not trusted.
+    Untrusted,
     /// A lockfile is missing or out of date, and must not be changed.
     Lock,
 }

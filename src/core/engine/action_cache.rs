@@ -42,6 +42,12 @@ pub trait ActionCache: Send + Sync {
     /// Stores a successful outcome and the encoded action that it belongs to.
     fn put(&self, action: &EncodedAction, outcome: &Outcome) -> Result<(), Error>;
 
+    /// The signature that was stored for the entry under this key, as `signed_cache` made it.
+    fn signature(&self, key: &Digest) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Stores a signature for the entry under this key. It replaces an earlier one.
+    fn put_signature(&self, key: &Digest, envelope: &[u8]) -> Result<(), Error>;
+
     /// The encoded action with this key, if its outcome was stored.
     fn action(&self, key: &Digest) -> Result<Option<EncodedAction>, Error>;
 

@@ -74,7 +74,8 @@ struct Execution {
     events: Box<dyn Fn(Event) + Send + Sync>,
 }
 
-/// Carries out the wanted steps and all steps that they need. `events` is called from several threads.
+/// Carries out the wanted steps and all steps that they need. Returns the results of all of them. `events` is called from
+/// several threads.
 pub async fn execute(
     engine: Arc<Engine>,
     graph: ActionGraph,
@@ -96,9 +97,11 @@ pub async fn execute(
     let mut tasks = JoinSet::new();
     for id in wanted.iter().copied() {
         let execution = execution.clone();
-        tasks.spawn(async move { (id, execution.result(id).await) });
+        tasks.spawn(async move { drop(execution.result(id).await) });
     }
-    tasks.join_all().await.into_iter().collect()
+    tasks.join_all().await;
+    let result = |id: StepId| Some((id, execution.cells[id.index()].get()?.clone()));
+    execution.graph.ids().filter_map(result).collect()
 }
 
 type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -246,7 +249,11 @@ impl Execution {
         if let Some(outcome) = self.cached(id, &whole_key)? {
             return Ok(self.reused(id, action, outcome, Cached::Under(whole_key)));
         }
-        match cache.remaining(action, &inputs, platform, &whole_key)? {
+        let remaining = match self.engine.use_partial_results {
+            true => cache.remaining(action, &inputs, platform, &whole_key)?,
+            false => Remaining::All,
+        };
+        match remaining {
             Remaining::All => self.run_now(id, action, action, &inputs, true).await,
             Remaining::None => Ok(self.reused(id, action, cache.clean_outcome()?, Cached::Clean)),
             Remaining::Some(part) => {
@@ -275,7 +282,8 @@ impl Execution {
         let label: Arc<str> = policy.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });
         self.write_inputs(&policy.label, inputs.images.values().copied())?;
-        let state_key = state_key(action, inputs, platform).filter(|_| self.uses_cache(id));
+        let state_key = state_key(action, inputs, platform);
+        let state_key = state_key.filter(|_| self.uses_cache(id) && self.engine.use_partial_results);
         let run = Run { action, inputs, state_key, slot: &slot, cancellation: &self.cancellation };
         // The process can start before its input root is stored, because its sources are copied from their blobs. The tree is
         // stored for later runs.

@@ -9,6 +9,7 @@ mod fetch;
 pub mod local;
 pub mod preserve;
 pub mod runner;
+pub mod signed_cache;
 mod slots;
 mod tree_cache;
 
@@ -27,6 +28,7 @@ pub use error::Error;
 pub use executor::{StepResult, execute};
 pub use preserve::Preserve;
 pub use runner::{Run, Runner};
+pub use signed_cache::{SignedActionCache, Trust};
 
 /// Turns downloaded bytes (a file, and its published name) into a tree of the store.
 pub type Unpacker = fn(&Store, &Path, &str) -> Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
@@ -42,6 +44,9 @@ pub struct Engine {
     pub cache: Arc<dyn ActionCache>,
     /// Whether the outcomes of wanted steps are read from the cache and written to it.
     pub use_cache: bool,
+    /// Whether records that belong to no single outcome may replace a part of a step: the files known to be clean, and
+    /// incremental state. They are not signed, and no action key covers them.
+    pub use_partial_results: bool,
     /// The steps that are preserved for inspection.
     pub preserve: Preserve,
     /// Runs processes.

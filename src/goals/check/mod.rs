@@ -7,6 +7,7 @@ mod verify;
 use crate::config::typed::CheckSettings;
 use crate::goals::Error;
 use crate::goals::call_results::{CallResults, keep_reports};
+use crate::goals::recorded::{self, Recorded};
 use crate::prepare;
 use crate::prepare::calls::enabled::enabled_calls;
 use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
@@ -17,6 +18,11 @@ use crate::tools::Kind;
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
+    Ok(run_recorded(session)?.verdict)
+}
+
+/// Runs the goal and lists its steps.
+pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
     let enabled = enabled_calls(session.config(), "check", &[Kind::Checker])?;
     let CheckSettings { force, verify } = CheckSettings::parse(session.config());
     let CallOutcomes { calls, outcomes, .. } = match verify {
@@ -24,11 +30,12 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
         true => check(session, &enabled, force)?,
         false => reused_or(session, "check", |session| check(session, &enabled, force))?,
     };
+    let execution = session.services.last_execution().cloned();
     let mut results = CallResults::default();
     results.add(session, &calls, &outcomes, &Contents::new())?;
     keep_reports(session, "check", &calls, &outcomes)?;
     if session.services.was_interrupted() {
-        return Ok(Verdict::Interrupted);
+        return Ok(Recorded::without_steps(Verdict::Interrupted));
     }
     results.print(session, Mode::Report);
     if let Some(advice) = advice::advice(session, &results) {
@@ -38,7 +45,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     if verify {
         let from_nothing = check(session, &enabled, true)?.outcomes;
         if session.services.was_interrupted() {
-            return Ok(Verdict::Interrupted);
+            return Ok(Recorded::without_steps(Verdict::Interrupted));
         }
         match verify::verify(session, &calls, &outcomes, &from_nothing)? {
             Verdict::Good => {}
@@ -46,7 +53,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
         }
     }
     results.write_reports(session, "check", verdict)?;
-    Ok(verdict)
+    Ok(Recorded { verdict, steps: recorded::steps_of_calls(&calls, &results), execution })
 }
 
 /// Runs the checkers. `force`: cached results and incremental state are ignored.

@@ -4,14 +4,16 @@
 mod output;
 mod reuse;
 
-use crate::action::Exit;
+use crate::action::{Exit, StepId};
 use crate::base::{Digest, ErrorKind, RelPath};
 use crate::config::typed::PackageSettings;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::goals::Error;
+use crate::goals::recorded::{Recorded, RecordedStep};
 use crate::packaging::build_failure;
 use crate::prepare::package::{self, KINDS, Package, PlannedPackage};
+use crate::report::junit::path_safe;
 use crate::report::limits::SHOWN_BYTES;
 use crate::report::{json, packages};
 use crate::session::failure::{self, Failure};
@@ -34,14 +36,22 @@ pub(super) struct BuiltPackage {
     pub(super) tree: Digest,
     /// The path of the package if it is a directory.
     pub(super) directory: Option<RelPath>,
+    /// The step, unless the result of an earlier run is reused.
+    step: Option<StepId>,
 }
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
+    Ok(run_recorded(session)?.verdict)
+}
+
+/// Runs the goal and lists its steps.
+pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
     let done = reused_or(session, "package", build)?;
     if session.services.was_interrupted() {
-        return Ok(Verdict::Interrupted);
+        return Ok(Recorded::without_steps(Verdict::Interrupted));
     }
+    let execution = session.services.last_execution().cloned();
     let written = output::write(session, &done.built)?;
     for (address, Failure { message, .. }) in &done.failed {
         session.ui.summary(&packages::failed_block(&address.to_string(), message, session.ui.terminal.colour));
@@ -53,7 +63,12 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     if PackageSettings::parse(session.config()).json {
         session.ui.print(&json::render_packages(&written, session.exit_code(verdict)))?;
     }
-    Ok(verdict)
+    let step = |package: &BuiltPackage| {
+        let sections = ["pex", "setup-py-generation"].map(str::to_owned).to_vec();
+        let (name, targets) = (path_safe(&package.address), vec![package.address.clone()]);
+        Some(RecordedStep { name, targets, sections, passed: true, step: package.step? })
+    };
+    Ok(Recorded { verdict, steps: done.built.iter().filter_map(step).collect(), execution })
 }
 
 /// Plans and builds the selected packages.
@@ -89,9 +104,13 @@ fn build_all(session: &mut Session, targets: &[Address]) -> Result<BuiltPackages
     let store = session.services.open_store()?;
     let mut done = BuiltPackages::default();
     for PlannedPackage { address, package } in planned {
-        let built = package.and_then(|package| Ok((built_tree(&store, &package, &outcomes)?, package.directory)));
+        let built = package.and_then(|package| {
+            let tree = built_tree(&store, &package, &outcomes)?;
+            let (address, step) = (address.to_string(), Some(package.step));
+            Ok(BuiltPackage { address, tree, directory: package.directory, step })
+        });
         match built {
-            Ok((tree, directory)) => done.built.push(BuiltPackage { address: address.to_string(), tree, directory }),
+            Ok(built) => done.built.push(built),
             Err(failure) => done.failed.push((address, failure)),
         }
     }

@@ -45,7 +45,7 @@ impl Reusable for BuiltPackages {
             if !store.is_some_and(|store| store.is_complete(tree).unwrap_or(false)) {
                 return Ok(None);
             }
-            built.push(BuiltPackage { address, tree, directory });
+            built.push(BuiltPackage { address, tree, directory, step: None });
         }
         Ok(Some(BuiltPackages { built, failed: Vec::new() }))
     }

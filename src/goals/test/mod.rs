@@ -13,16 +13,22 @@ use crate::action::{ActionGraph, Exit, StepId};
 use crate::config::typed::TestSettings;
 use crate::engine::executor::Results;
 use crate::goals::Error;
+use crate::goals::recorded::{Recorded, RecordedStep};
 use crate::plan::coverage_run::TOO_LOW;
 use crate::prepare;
 use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::{PlannedTest, PlannedTests};
-use crate::report::TestResult;
+use crate::report::{TestResult, junit};
 use crate::session::reuse::reused_or;
 use crate::session::{Session, Verdict, execute, failure};
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
+    Ok(run_recorded(session)?.verdict)
+}
+
+/// Runs the goal and lists its steps.
+pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
     let debug = TestSettings::parse(session.config()).debug;
     let done = match debug {
         // The result depends on what the user types.
@@ -30,12 +36,13 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
         false => reused_or(session, "test", |session| run_tests(session, debug))?,
     };
     if done.tests.is_empty() {
-        return Ok(Verdict::Good);
+        return Ok(Recorded::without_steps(Verdict::Good));
     }
+    let execution = session.services.last_execution().cloned();
     let mut results = results::results(session, &done.tests, &done.outcomes)?;
     if debug {
         results::print_debugged(session, &results);
-        return Ok(verdict(session, &done, &results, true));
+        return Ok(Recorded::without_steps(verdict(session, &done, &results, true)));
     }
     notes::add(session, &done.tests, &mut results)?;
     results::write_reports(session, &results)?;
@@ -49,7 +56,14 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     };
     let verdict = verdict(session, &done, &results, covered);
     results::print_json(session, &results, verdict)?;
-    Ok(verdict)
+    let step = |(test, result): (&PlannedTest, &TestResult)| {
+        let sections = ["coverage-py", "pytest"].map(str::to_owned).to_vec();
+        let name = junit::file_name(&test.names).trim_end_matches(".xml").to_owned();
+        let (targets, passed) = (test.names.clone(), !result.has_failed());
+        Some(RecordedStep { name, targets, sections, passed, step: test.step.as_ref().ok().copied()? })
+    };
+    let steps = done.tests.iter().zip(&results).filter_map(step).collect();
+    Ok(Recorded { verdict, steps, execution })
 }
 
 /// Failed tests take precedence over coverage that is too low.

@@ -12,6 +12,9 @@ use crate::store::{Result, Store};
 /// The kind of the index payloads that contain encoded actions. The number is raised when their format changes.
 const ACTIONS: &str = "action-1";
 
+/// The kind of the index payloads that contain the signatures of entries.
+const SIGNATURES: &str = "signature-1";
+
 /// The action cache of one store.
 pub struct LocalActionCache {
     store: Arc<Store>,
@@ -33,6 +36,14 @@ impl ActionCache for LocalActionCache {
         let key = action.key();
         self.store.save_notes(ACTIONS, &[(key, to_bytes(action))])?;
         Ok(index::put(&self.store, row(&key), outcome)?)
+    }
+
+    fn signature(&self, key: &Digest) -> std::result::Result<Option<Vec<u8>>, Error> {
+        Ok(self.store.notes(SIGNATURES, &[*key])?.remove(key))
+    }
+
+    fn put_signature(&self, key: &Digest, envelope: &[u8]) -> std::result::Result<(), Error> {
+        Ok(self.store.save_notes(SIGNATURES, &[(*key, envelope.to_vec())])?)
     }
 
     fn action(&self, key: &Digest) -> std::result::Result<Option<EncodedAction>, Error> {

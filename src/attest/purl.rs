@@ -1,0 +1,40 @@
+//! Package URLs, as <https://github.com/package-url/purl-spec> describes them for the types `pypi`, `deb` and `generic`.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Everything except the characters that package URLs never encode.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b':').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
+
+/// A distribution from a package index. `name` is normalized.
+pub fn python(name: &str, version: &str, file_name: &str) -> String {
+    format!("pkg:pypi/{}@{}?file_name={}", encoded(name), encoded(version), encoded(file_name))
+}
+
+/// A Debian package; `release` is the version of Debian.
+pub fn debian(name: &str, version: &str, architecture: &str, release: &str) -> String {
+    let [name, version, architecture, release] = [name, version, architecture, release].map(encoded);
+    format!("pkg:deb/debian/{name}@{version}?arch={architecture}&distro=debian-{release}")
+}
+
+/// Anything else.
+pub fn generic(name: &str, version: &str) -> String {
+    format!("pkg:generic/{}@{}", encoded(name), encoded(version))
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_versions_are_encoded() {
+        let expected = "pkg:pypi/a-b@1%211.0%2Blocal?file_name=a_b-1%211.0%2Blocal-py3-none-any.whl";
+        assert_eq!(python("a-b", "1!1.0+local", "a_b-1!1.0+local-py3-none-any.whl"), expected);
+        let expected = "pkg:deb/debian/libstdc%2B%2B6@1:12.2.0-14%2Bdeb12u1?arch=amd64&distro=debian-12.11";
+        assert_eq!(debian("libstdc++6", "1:12.2.0-14+deb12u1", "amd64", "12.11"), expected);
+        assert_eq!(generic("cpython", "3.12.7"), "pkg:generic/cpython@3.12.7");
+    }
+}

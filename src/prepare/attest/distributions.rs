@@ -1,0 +1,52 @@
+//! Wheels and source distributions, as lockfiles pin them.
+
+use uv_distribution_filename::DistFilename;
+
+use crate::action::Fetch;
+use crate::attest::{Licence, Material, MaterialKind, Role};
+use crate::base::Digest;
+use crate::packaging::metadata;
+use crate::prepare::Error;
+use crate::store::Store;
+
+/// The file that a step fetched. `tree` is its output, in which the metadata is looked up.
+pub(super) fn material(store: &Store, fetch: &Fetch, tree: Option<Digest>, role: Role) -> Result<Material, Error> {
+    let metadata = match tree {
+        Some(tree) => metadata::read(store, tree)?,
+        None => None,
+    };
+    let (name, version) = name_and_version(&fetch.file_name);
+    let licences = metadata.as_deref().map(Licence::parse).unwrap_or_default();
+    let kind = MaterialKind::Distribution { name, version, licences };
+    Ok(Material { kind, name: fetch.file_name.clone(), hash: fetch.sha256.clone(), role })
+}
+
+fn name_and_version(file_name: &str) -> (String, String) {
+    match DistFilename::try_from_normalized_filename(file_name) {
+        Some(parsed) => (parsed.name().to_string(), parsed.version().to_string()),
+        // The name of an old source distribution: the version follows the last hyphen.
+        None => {
+            let stem = [".tar.gz", ".zip", ".tar.bz2", ".tgz"].into_iter().find_map(|end| file_name.strip_suffix(end));
+            let stem = stem.unwrap_or(file_name);
+            let (name, version) = stem.rsplit_once('-').unwrap_or((stem, ""));
+            (name.to_ascii_lowercase().replace(['_', '.'], "-"), version.to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_normalized_and_versions_separated() {
+        for (file, name, version) in [
+            ("Ruamel.yaml_clib-0.2.8-cp311-cp311-manylinux_2_17_x86_64.whl", "ruamel-yaml-clib", "0.2.8"),
+            ("a_b-1.0.tar.gz", "a-b", "1.0"),
+            ("a-b-c-1.0.post1.tar.gz", "a-b-c", "1.0.post1"),
+            ("odd.zip", "odd", ""),
+        ] {
+            assert_eq!(name_and_version(file), (name.to_owned(), version.to_owned()), "{file}");
+        }
+    }
+}
