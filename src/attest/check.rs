@@ -210,6 +210,21 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_byte_never_changes_what_is_stated() {
+        let key = PrivateKey::generate().unwrap();
+        let envelope = signed(&key);
+        for sound in [envelope.to_json(), bundle::render(&envelope)] {
+            for (at, change) in (0..sound.len()).step_by(11).flat_map(|at| [(at, 0x01), (at, 0x20)]) {
+                let mut changed = sound.clone().into_bytes();
+                changed[at] ^= change;
+                if let Ok((stated, _)) = open(&changed, &[key.public()]) {
+                    assert_eq!(stated, statement(), "byte {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_statement_names_its_own_artifacts_only() {
         assert_eq!(check_artifact(&statement(), "dist/renamed.pex", "11"), Ok(Named::Subject));
         assert_eq!(check_artifact(&statement(), "bin.cdx.json", "99"), Ok(Named::Byproduct));

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
 
 use crate::transcripts::workspace::{Workspace, now_nanos, store};
 
@@ -67,6 +68,55 @@ fn attestations_have_the_same_bytes_in_another_directory() {
     assert!(first == second, "{:?} {:?}", first.keys(), second.keys());
 }
 
+/// The statement in a signed document.
+fn statement(workspace: &Workspace, file: &str) -> Value {
+    let path = workspace.repository(REPOSITORY).join("dist/attestations").join(file);
+    let envelope: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    serde_json::from_slice(&BASE64_STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap()).unwrap()
+}
+
+#[test]
+fn the_closure_names_sources_requirements_tools_and_the_toolchain() {
+    let Some(workspace) = workspace() else { return };
+    succeed(&mut workspace.waders(REPOSITORY, &["attest", "package", "src/app:bin"]));
+    let statement = statement(&workspace, "package/src.app.bin.provenance.json");
+    let definition = &statement["predicate"]["buildDefinition"];
+    assert_eq!(definition["internalParameters"]["isolation"], "full");
+    let all = definition["resolvedDependencies"].as_array().unwrap();
+    let describe = |one: &Value| {
+        let [kind, role] = ["kind", "role"].map(|key| one["annotations"][key].as_str().unwrap_or_default().to_owned());
+        (one["name"].as_str().unwrap().to_owned(), kind, role)
+    };
+    let found: Vec<(String, String, String)> = all.iter().map(describe).collect();
+    for (name, kind, role) in [
+        ("src/app/__init__.py", "source", "content"),
+        ("src/app/main.py", "source", "content"),
+        ("waders.lock", "settings", "environment"),
+        ("fixture_app-1.0-py3-none-any.whl", "distribution", "content"),
+        ("fixture_base-1.0-py3-none-any.whl", "distribution", "content"),
+    ] {
+        assert!(found.contains(&(name.to_owned(), kind.to_owned(), role.to_owned())), "{name} {found:?}");
+    }
+    let count = |wanted: &str| found.iter().filter(|(_, kind, _)| kind == wanted).count();
+    assert_eq!((count("source"), count("settings"), count("generated")), (2, 3, 0), "{found:?}");
+    let is_tool = |(name, _, role): &(String, String, String)| name.starts_with("pex-") && role == "environment";
+    assert!(found.iter().any(is_tool) && count("debian-package") > 20, "{found:?}");
+}
+
+#[test]
+fn a_failed_test_is_attested_as_failed() {
+    let Some(workspace) = workspace() else { return };
+    let test = workspace.repository(REPOSITORY).join("tests/main_test.py");
+    fs::write(&test, fs::read_to_string(&test).unwrap() + "\n\ndef test_failing() -> None:\n    assert False\n")
+        .unwrap();
+    let output = workspace.waders(REPOSITORY, &["attest", "test", "tests::"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let predicate = &statement(&workspace, "test/tests.main_test.py.test-result.json")["predicate"];
+    assert_eq!(predicate["result"], "FAILED");
+    assert_eq!(predicate["passedTests"], json!(["tests.main_test::test_main"]));
+    assert_eq!(predicate["failedTests"], json!(["tests.main_test::test_failing"]));
+}
+
 #[test]
 fn no_document_and_no_record_contains_a_secret() {
     let Some(workspace) = workspace() else { return };
@@ -86,7 +136,7 @@ fn no_document_and_no_record_contains_a_secret() {
     assert_eq!(documents.len(), 7, "{:?}", documents.keys());
     for (path, bytes) in &documents {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        let envelope: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+        let envelope: Option<Value> = serde_json::from_str(&text).ok();
         let payload = envelope.and_then(|envelope| BASE64_STANDARD.decode(envelope["payload"].as_str()?).ok());
         let whole = text + &String::from_utf8_lossy(&payload.unwrap_or_default());
         assert!(!whole.contains(SECRET), "{}", path.display());
@@ -115,7 +165,7 @@ fn a_third_party_needs_the_attestation_the_key_and_the_sources_only() {
     let sources = format!("--sources={}", root.display());
     let args = ["attest", "verify", "bundle.json", "--key=key.pub", &sources, "--json"];
     let output = workspace.waders(REPOSITORY, &args).current_dir(elsewhere.path()).output().unwrap();
-    let checked: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checked: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&checked["sources"], &checked["subjects"][0]["name"]), (&5.into(), &"src.app/bin.pex".into()));
 }
 
