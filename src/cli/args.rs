@@ -144,7 +144,7 @@ pub const HELP_LISTS: [&str; 8] =
 pub(super) const PASSING_GOAL: &str = "py";
 
 /// Goals that Pants does not have and that are named like directories. After another goal, these words are specs.
-const FIRST_GOALS: [&str; 2] = [PASSING_GOAL, "shell"];
+const FIRST_GOALS: [&str; 3] = [PASSING_GOAL, "shell", "store"];
 
 /// The goal whose first words name other goals, whose results it attests, or what else it does.
 const ATTESTING_GOAL: &str = "attest";
@@ -153,7 +153,7 @@ const ATTESTING_GOAL: &str = "attest";
 const FILE_OPERATIONS: [&str; 2] = ["keygen", "verify"];
 
 /// Goals whose arguments are arbitrary words rather than specs.
-const WORD_GOALS: [&str; 3] = ["completions", "complete", "lockfile-merge"];
+const WORD_GOALS: [&str; 4] = ["completions", "complete", "lockfile-merge", "store"];
 
 /// The short flags for help.
 const HELP_FLAGS: [&str; 2] = ["-h", "-V"];
@@ -303,7 +303,10 @@ impl Reader<'_> {
             self.unknown.words.push(word.to_owned());
             return;
         }
-        self.context = GLOBAL;
+        // The flags of a goal may follow its words.
+        if !takes_words {
+            self.context = GLOBAL;
+        }
         self.args.specs.push(if excludes { format!("-{rest}") } else { word.to_owned() });
     }
 

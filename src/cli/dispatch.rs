@@ -97,8 +97,10 @@ fn run_goals(invocation: Invocation, terminal: Terminal, number: u64) -> Ended {
         }
         false => code,
     };
+    session.tidy_store();
     let global = session.context.global();
     if global.is_loop && !session.services.was_interrupted() && global.loop_max.is_none_or(|most| number < most) {
+        session.services.suspend_store();
         session.ui.summary("Waiting for changes of files (Ctrl-C ends).");
         tracked::wait_for_change(session.context.tracker.watch_list(), &settings_files);
         return Ended::FilesChanged;

@@ -54,6 +54,14 @@ pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Err
         }
         // The repository is not needed for checking an attestation.
         (Err(_), Ok(args)) if args.takes_files() => environment.cwd.clone(),
+        // The store of the user has its default settings, apart from flags and variables.
+        (Err(_), Ok(args)) if args.goals == ["store"] => {
+            let build_root = environment.cwd.clone();
+            let settings = SettingsSources::without_files(environment, build_root.clone());
+            let (config, warnings) = Config::load(&settings, &args.flags, &[], None)?;
+            let (environment, settings_files) = (settings.environment, Vec::new());
+            return Ok(Invocation { args, config, build_root, environment, warnings, settings_files });
+        }
         (Err(error), _) => return Err(error.into()),
     };
     let settings = SettingsSources::read(environment, build_root.clone(), &args::early_flags(argv, table))?;
@@ -113,6 +121,10 @@ mod tests {
         let check = |line: &str, expected: bool| assert_eq!(read_in(&[], line).is_ok(), expected, "{line}");
         check("version", true);
         check("completions zsh", true);
+        check("store gc --max-size=1GiB", true);
+        check("store du list", true);
+        check("store list", true);
+        check("list store", false);
         check("", true);
         check("list ::", false);
         check("version list", false);

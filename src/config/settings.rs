@@ -43,9 +43,7 @@ impl SettingsSources {
     /// Reads `pants.toml`, `waders.toml`, the files that `PANTS_CONFIG_FILES` or a flag names, and the rc files.
     /// Of the flags, only those that select settings files are used.
     pub fn read(environment: Environment, build_root: PathBuf, flags: &[Flag]) -> Result<SettingsSources, Error> {
-        let has_variables =
-            environment.vars.unrecorded().keys().any(|name| name.starts_with("PANTS_") || name.starts_with("WADERS_"));
-        let mut settings = SettingsSources { environment, build_root, files: Vec::new(), has_variables };
+        let mut settings = SettingsSources::without_files(environment, build_root);
         for (path, must_exist) in settings.config_files(flags)? {
             settings.add(&path, must_exist)?;
         }
@@ -57,6 +55,13 @@ impl SettingsSources {
             }
         }
         Ok(settings)
+    }
+
+    /// Environment variables alone, for goals that work outside a repository.
+    pub fn without_files(environment: Environment, build_root: PathBuf) -> SettingsSources {
+        let has_variables =
+            environment.vars.unrecorded().keys().any(|name| name.starts_with("PANTS_") || name.starts_with("WADERS_"));
+        SettingsSources { environment, build_root, files: Vec::new(), has_variables }
     }
 
     /// The values of all sources for an option, in ascending precedence. Old names of the option are included.

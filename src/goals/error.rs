@@ -67,6 +67,9 @@ pub enum Error {
     /// `lockfile-merge` without the arguments that git gives to a merge driver.
     #[error("`lockfile-merge` needs four arguments: the common ancestor, both versions, and the path of the lockfile")]
     MergeArguments,
+    /// `store` without one of its words, or with several.
+    #[error("`store` needs one of the words `du`, `verify`, `repair` and `gc`")]
+    StoreWord,
     /// An unknown formatter of BUILD files.
     #[error("`{0}` cannot format BUILD files")]
     NoBuildFormatter(String),
@@ -195,6 +198,7 @@ impl Error {
             Error::MergeArguments => {
                 "git calls it: `git config merge.waders-lock.driver 'waders lockfile-merge %O %A %B %P'`"
             }
+            Error::StoreWord => "`waders store du` shows what takes the space",
             Error::NoBuildFormatter(_) => {
                 "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"
             }

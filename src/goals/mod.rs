@@ -28,6 +28,7 @@ mod repl;
 mod roots;
 mod run;
 mod shell;
+mod store;
 mod tailor;
 mod test;
 mod update_build_files;
@@ -66,6 +67,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("roots", roots::run),
     ("run", run::run),
     ("shell", shell::run),
+    ("store", store::run),
     ("tailor", tailor::run),
     ("test", test::run),
     ("update-build-files", update_build_files::run),

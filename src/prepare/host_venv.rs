@@ -174,6 +174,12 @@ impl PlannedVenv {
         [self.step].into_iter().chain(image).collect()
     }
 
+    /// The trees in the store that the environment uses: the interpreter, and the environment itself unless it is a copy.
+    pub fn stored_parts(&self, results: &Results, is_copy: bool) -> Result<Vec<Digest>, Error> {
+        let own = Some(Source::Output(self.step)).filter(|_| !is_copy);
+        own.into_iter().chain(self.interpreter.image).map(|source| tree_of(source, results)).collect()
+    }
+
     /// Creates the environment in the store from the results of the steps, unless it exists.
     pub fn realize(&self, session: &mut Session, results: &Results) -> Result<HostVenv, Error> {
         let tree = self.realize_interpreter(session, results)?;

@@ -33,6 +33,10 @@ pub fn code_of_signal(signal: i32) -> i32 {
 pub fn run(session: &Session, program: &HostProgram) -> Result<i32, Error> {
     let failed = |source| Error::Start { program: program.argv.first().cloned().unwrap_or_default(), source };
     session.ui.console.clear();
+    if let Some(store) = session.services.opened_store() {
+        // The user decides how long the program runs.
+        store.suspend(&[])?;
+    }
     session.services.cancellation.start_foreground();
     let runtime = session.services.runtime();
     let status = runtime.block_on(async {
@@ -49,6 +53,9 @@ pub fn run(session: &Session, program: &HostProgram) -> Result<i32, Error> {
             }
         }
     });
+    if let Some(store) = session.services.opened_store() {
+        store.resume()?;
+    }
     let status = status.map_err(failed)?;
     Ok(status.code().unwrap_or_else(|| code_of_signal(status.signal().unwrap_or_default())))
 }

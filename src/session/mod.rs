@@ -32,7 +32,7 @@ use crate::build_file::{Diagnostic, Severity, Topic};
 use crate::config::typed::{BrokenFiles, ReadingSettings, SourceSettings};
 use crate::config::{Config, Environment};
 use crate::inference::{self, Dependencies, Extent, SourceRoots};
-use crate::report::{ExitCode, IgnoredWarnings};
+use crate::report::{self, ExitCode, IgnoredWarnings};
 use crate::targets::{Address, LoadError, TargetGraph};
 use crate::tracked::Tracker;
 
@@ -74,6 +74,19 @@ impl Session {
         let services = Services::new(context.clone())?;
         execute::listen_for_interrupts(&services, &ui);
         Ok(Session { repository: Repository::default(), services, ui, context })
+    }
+
+    /// Ends the use of the store. A failure only means that the store is not shrunk, and the next run tries again.
+    pub fn tidy_store(&mut self) {
+        match self.services.tidy_store() {
+            Ok(None) => {}
+            Ok(Some(collected)) => {
+                let removed = report::size(collected.removed_bytes);
+                let text = format!("removed {removed} that were not used recently from the store");
+                self.ui.note(&text, Some("`max_size` in the section `[store]` of `waders.toml` is the size limit"));
+            }
+            Err(error) => tracing::warn!("the store was not shrunk: {error}"),
+        }
     }
 
     /// The settings of the run.

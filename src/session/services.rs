@@ -6,16 +6,16 @@ use tokio::runtime::Runtime;
 use waders_sandbox::Isolation;
 
 use crate::action::{ActionGraph, Limits, Platform};
-use crate::config::typed::{CacheSettings, IsolationChoice, SandboxSettings};
+use crate::config::typed::{CacheSettings, IsolationChoice, SandboxSettings, StoreSettings};
 use crate::engine::executor::Results;
 use crate::engine::local::runner::LocalSettings;
-use crate::engine::local::{LocalActionCache, LocalRunner};
+use crate::engine::local::{LocalActionCache, LocalRunner, rows};
 use crate::engine::{ActionCache, Cancellation, Engine, SignedActionCache};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::sources::Sources;
 use crate::session::{Context, Error, keys};
-use crate::store::Store;
+use crate::store::{Collected, Store};
 
 /// Threads that wait for processes, downloads and each other.
 const WORKERS: usize = 4;
@@ -165,6 +165,30 @@ impl Services {
     /// Whether only signed results of earlier runs are used.
     pub fn requires_signatures(&self) -> bool {
         !CacheSettings::parse(&self.context.config).trusted_keys.is_empty()
+    }
+
+    /// Lets other processes shrink the store from now on: this run is over.
+    pub fn suspend_store(&self) {
+        if let Some(Err(error)) = self.store.as_ref().map(|store| store.suspend(&[])) {
+            tracing::warn!("the store stays reserved for this process: {error}");
+        }
+    }
+
+    /// Records what the run used, and shrinks the store if the run wrote to it and it exceeds its size limit. Nothing of the run
+    /// must use the store afterwards. Returns what was removed, if anything was.
+    pub fn tidy_store(&mut self) -> Result<Option<Collected>, Error> {
+        // Its threads use the store.
+        self.engine = None;
+        let Some(store) = &self.store else { return Ok(None) };
+        let size = store.record_uses()?;
+        let settings = StoreSettings::parse(&self.context.config);
+        let limit = settings.max_bytes.unwrap_or_else(|| store.default_max_bytes());
+        if !settings.auto_gc || self.was_interrupted() || size.is_none_or(|size| size <= limit) {
+            return Ok(None);
+        }
+        // Some room is left, so that the next runs need not shrink it again.
+        let collected = store.collect(limit / 5 * 4, &rows::interpret)?;
+        Ok((collected.removed_bytes > 0).then_some(collected))
     }
 
     /// What the store found damaged since this was last asked.

@@ -1,16 +1,15 @@
-//! Killed processes, concurrent processes, and full or read-only disks. Each test starts other processes by running this test
+//! Concurrent processes, and full or read-only disks. Kills and faults of the disk are in `store_faults`. Each test starts other processes by running this test
 //! binary again with a role.
 #![allow(clippy::unwrap_used)]
 
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 use std::{env, fs};
 
 use waders::base::{Digest, RelPath};
-use waders::store::{CaptureLimits, Error, Node, Store, Tree, failpoint};
+use waders::store::{CaptureLimits, Error, Node, Store, Tree};
 use waders::tracked::FileStamp;
 
 const FILES: u32 = 60;
@@ -73,13 +72,6 @@ fn role() {
     let (Ok(role), Ok(root)) = (env::var("STORE_ROLE"), env::var("STORE_ROOT")) else { return };
     let root = Path::new(&root);
     match role.as_str() {
-        #[cfg(debug_assertions)]
-        "crash" => {
-            let (name, nth) = (env::var("STORE_POINT").unwrap(), env::var("STORE_NTH").unwrap());
-            let store = Store::open(root).unwrap();
-            failpoint::arm(&name, nth.parse().unwrap());
-            work(&store).unwrap();
-        }
         "work" => drop(work(&Store::open(root).unwrap()).unwrap()),
         "fill" => fill(root),
         "read-only" => {
@@ -105,36 +97,6 @@ fn command_for_role(role: &str, root: &Path) -> Command {
 fn assert_success(output: &Output) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
-}
-
-#[cfg(debug_assertions)]
-#[test]
-fn a_kill_at_any_step_of_publishing_leaves_an_intact_store() {
-    for (point, nth) in [
-        ("batch: written", 1),
-        ("batch: written", FILES),
-        ("batch: written", FILES + 3),
-        ("batch: synced", 1),
-        ("batch: renamed", 1),
-        ("batch: renamed", FILES / 2),
-        ("batch: renamed", FILES + 6),
-        ("batch: done", 1),
-        ("record file: written", 1),
-        ("record file: published", 1),
-        ("image: level", 1),
-        ("image: level", 6),
-        ("image: composed", 1),
-        ("image: published", 1),
-    ] {
-        let dir = tempfile::tempdir().unwrap();
-        let mut command = command_for_role("crash", dir.path());
-        let output = command.env("STORE_POINT", point).env("STORE_NTH", nth.to_string()).output().unwrap();
-        assert_eq!(output.status.signal(), Some(9), "{point} {nth}: {}", String::from_utf8_lossy(&output.stderr));
-        let store = Store::open(dir.path()).unwrap();
-        check(&store);
-        work(&store).unwrap();
-        check(&store);
-    }
 }
 
 #[test]

@@ -336,11 +336,22 @@ fn a_damaged_index_is_quarantined() {
 }
 
 #[test]
-fn an_index_of_a_newer_version_is_quarantined() {
-    assert_index_is_replaced(|path| {
-        let connection = rusqlite::Connection::open(path).unwrap();
-        connection.pragma_update(None, "user_version", 999).unwrap();
-    });
+fn an_index_of_another_version_is_left_to_the_program_that_wrote_it() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    let version = |version: i64| {
+        let connection = rusqlite::Connection::open(dir.path().join("index.db")).unwrap();
+        connection.pragma_update(None, "user_version", version).unwrap();
+    };
+    version(999);
+    let newer = fs::read(dir.path().join("index.db")).unwrap();
+    for number in [1, 2] {
+        let store = Store::open(dir.path()).unwrap();
+        assert_eq!(store.index_get(&[number - 1; 32]).unwrap().is_some(), number == 2, "its own index is kept");
+        store.index_put(&[number; 32], b"value").unwrap();
+        assert_eq!(store.take_notices(), [""; 0]);
+    }
+    assert_eq!(fs::read(dir.path().join("index.db")).unwrap(), newer);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Sections that are specific to Waders, usually in `waders.toml`.
 
-use super::entry::{Entry, Scope, choice, dict, global, integer, off, size, subsystem, text, text_or, texts, texts_or};
+use super::entry::{
+    Entry, Scope, choice, dict, global, goal, integer, off, on, size, subsystem, text, text_or, texts, texts_or,
+};
 
 /// Sections that are specific to Waders.
 pub(super) const SCOPES: &[Scope] = &[
@@ -43,13 +45,10 @@ pub(super) const SCOPES: &[Scope] = &[
             ),
         ],
     ),
-    subsystem(
+    goal(
         "store",
-        "The store, which contains cached results.",
-        &[text(
-            "dir",
-            "The directory of the store. It is private to its owner. The default is `waders` in the cache directory of the user.",
-        )],
+        "Show, verify, repair or shrink the store, which contains cached results. This goal is specific to Waders.",
+        STORE,
     ),
     subsystem("cache", "Trust in the entries of the action cache, by signatures.", CACHE),
     global("", &[off("frozen", "Do not change `waders.lock`. Always in effect if `CI` is set.")]),
@@ -87,6 +86,24 @@ const SYSTEM: &[Entry] = &[
         "keyring",
         "A file with the keys that can sign the package index. The default is the keyring of this machine.",
     ),
+];
+
+const STORE: &[Entry] = &[
+    text(
+        "dir",
+        "The directory of the store. It is private to its owner. The default is `waders` in the cache directory of the user.",
+    ),
+    size(
+        "max_size",
+        "null",
+        "The size to which `store gc` and the automatic removal shrink the store. The default is one fifth of the file system, at least 10 GiB and at most 100 GiB.",
+    ),
+    on(
+        "auto_gc",
+        "At the end of a run that wrote to the store, remove what was used least recently if the store exceeds `max_size`.",
+    ),
+    off("dry_run", "Show what `store gc` would remove, and remove nothing."),
+    off("json", "Print the result of `store` as JSON."),
 ];
 
 const SANDBOX: &[Entry] = &[

@@ -68,12 +68,27 @@ impl SandboxSettings {
 pub struct StoreSettings {
     /// The directory; it may begin with `~`, and is relative to the build root unless it is absolute.
     pub dir: Option<String>,
+    /// The size to which the store is shrunk; `None` for a part of its file system.
+    pub max_bytes: Option<u64>,
+    /// Whether runs shrink the store.
+    pub auto_gc: bool,
+    /// Whether `store gc` only shows what it would remove.
+    pub dry_run: bool,
+    /// Whether `store` prints JSON.
+    pub json: bool,
 }
 
 impl StoreSettings {
     /// Parses the section.
     pub fn parse(config: &Config) -> StoreSettings {
-        StoreSettings { dir: Section::new(config, "store").text("dir") }
+        let section = Section::new(config, "store");
+        StoreSettings {
+            dir: section.text("dir"),
+            max_bytes: section.count("max_size"),
+            auto_gc: section.flag_or("auto_gc", true),
+            dry_run: section.flag("dry_run"),
+            json: section.flag("json"),
+        }
     }
 }
 

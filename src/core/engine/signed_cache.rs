@@ -126,6 +126,12 @@ impl SignedActionCache {
     }
 }
 
+/// The action that an envelope is about, whether it can be trusted or not.
+pub(super) fn signed_action(envelope: &[u8]) -> Option<Digest> {
+    let envelope = Envelope::from_json(envelope)?;
+    Some(serde_json::from_slice::<Statement>(&envelope.payload).ok()?.action)
+}
+
 /// An unknown level is weaker than every other.
 fn rank(isolation: &str) -> Option<usize> {
     ISOLATION.iter().position(|level| *level == isolation)

@@ -9,8 +9,7 @@ use crate::base::{Digest, ErrorKind};
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What to do about a full disk.
-pub const NO_SPACE_HINT: &str =
-    "free some space, or set `dir` in the section `[store]` of `waders.toml` to a directory with more space";
+pub const NO_SPACE_HINT: &str = "free some space, shrink the store with `waders store gc --max-size=SIZE`, or set `dir` in the section `[store]` of `waders.toml` to a directory with more space";
 
 const UNWRITABLE_HINT: &str =
     "set `dir` in the section `[store]` of `waders.toml`, or `XDG_CACHE_HOME`, to a directory that can be written";
@@ -31,6 +30,9 @@ pub enum Error {
     /// The root of the store belongs to another user.
     #[error("the store `{dir}` belongs to the user {owner_uid}, and this process runs as user {own_uid}")]
     ForeignOwner { dir: PathBuf, owner_uid: u32, own_uid: u32 },
+    /// Another process holds the lock for a removal, and does not continue.
+    #[error("cannot lock `{}`: {} removes objects from the store and does not continue", path.display(), named(users))]
+    Locked { path: PathBuf, users: Vec<u32> },
     /// Never stored, or damaged and quarantined. The action that produces it can run again.
     #[error("`{0}` is not in the store")]
     Missing(Digest),
@@ -49,6 +51,18 @@ pub enum Error {
     /// SQLite failed for a reason other than damage.
     #[error("cannot use the index `{path}`")]
     Index { path: PathBuf, source: rusqlite::Error },
+}
+
+/// Names processes.
+fn named(users: &[u32]) -> String {
+    match users {
+        [] => "another process".to_owned(),
+        [one] => format!("the process {one}"),
+        several => {
+            let several: Vec<String> = several.iter().map(u32::to_string).collect();
+            format!("one of the processes {}", several.join(", "))
+        }
+    }
 }
 
 impl Error {
@@ -77,7 +91,11 @@ impl Error {
             if let Some(store) = found.downcast_ref::<Error>().or(boxed)
                 && matches!(
                     store,
-                    Error::Io { .. } | Error::Full { .. } | Error::ForeignOwner { .. } | Error::Index { .. }
+                    Error::Io { .. }
+                        | Error::Full { .. }
+                        | Error::ForeignOwner { .. }
+                        | Error::Locked { .. }
+                        | Error::Index { .. }
                 )
             {
                 return Some(store);
@@ -93,6 +111,10 @@ impl Error {
         let advice = match self {
             Error::Full { .. } => NO_SPACE_HINT,
             Error::ForeignOwner { .. } => FOREIGN_OWNER_HINT,
+            Error::Locked { .. } => "let that process continue, or end it: a removal can be repeated at any time",
+            Error::Io { source, tried: "read", .. } if source.raw_os_error() == Some(nix::libc::EIO) => {
+                "the disk may be failing; `waders store repair` removes files that cannot be read"
+            }
             Error::Io { source, .. }
                 if matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem) =>
             {

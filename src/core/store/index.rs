@@ -1,7 +1,6 @@
 //! The index: an SQLite database with small values under 32-byte keys, such as the action cache. Losing it costs time but never
 //! makes a result wrong, so a damaged database is replaced by an empty one.
 
-use std::fs;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -10,9 +9,12 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 
 use super::error::{Error, Result};
+use super::files;
 use super::layout::{Store, lock};
+use super::uses;
 
-/// Must be raised when the tables change. Databases of other versions are quarantined.
+/// Must be raised when the tables change. A database of another version is left to the program that wrote it, and this one uses
+/// `index-<version>.db`.
 const VERSION: i64 = 2;
 
 /// The time limit for waiting for writers of other processes.
@@ -29,6 +31,12 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// Tables that databases of earlier programs do not have, and that these programs ignore.
+const LATER_TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS used (key BLOB PRIMARY KEY, minute INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+";
+
 /// An open index.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -42,17 +50,32 @@ impl Store {
     pub fn index_put(&self, key: &[u8; 32], value: &[u8]) -> Result<()> {
         let hash = blake3::hash(value);
         self.index.with(|connection| {
-            let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO memory VALUES (?1, ?2, ?3)")?;
-            insert.execute(params![key, hash.as_bytes(), value]).map(drop)
+            let transaction = connection.transaction()?;
+            transaction.prepare_cached("INSERT OR REPLACE INTO memory VALUES (?1, ?2, ?3)")?.execute(params![
+                key,
+                hash.as_bytes(),
+                value
+            ])?;
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO used VALUES (?1, ?2)")?
+                .execute(params![key, uses::now()])?;
+            transaction.commit()
         })
     }
 
     /// The value of a key in the index. A damaged value is treated as missing.
     pub fn index_get(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>> {
-        self.index.with(|connection| {
-            let mut select = connection.prepare_cached("SELECT hash, value FROM memory WHERE key = ?1")?;
-            select.query_row(params![key], verified_value).optional().map(Option::flatten)
-        })
+        let found = self.index.with(|connection| {
+            let query =
+                "SELECT hash, value, (SELECT minute FROM used WHERE used.key = memory.key) FROM memory WHERE key = ?1";
+            let mut select = connection.prepare_cached(query)?;
+            // A damaged time is that of no use.
+            let with_minute = |row: &Row<'_>| Ok((verified_value(row)?, row.get(2).unwrap_or(None)));
+            select.query_row(params![key], with_minute).optional()
+        })?;
+        let Some((Some(value), minute)) = found else { return Ok(None) };
+        self.uses.read(key, minute);
+        Ok(Some(value))
     }
 
     /// Removes a key from the index.
@@ -65,7 +88,15 @@ impl Index {
     /// Opens the index of the store at `root`, or creates it.
     pub(super) fn open(root: &Path, notices: Arc<Mutex<Vec<String>>>) -> Result<Index> {
         let path = root.join("index.db");
-        let connection = open_or_replace(&path, &notices, Check::Header)?;
+        let opened = open_or_replace(&path, &notices, Check::Header)?;
+        let (path, connection) = match opened {
+            Some(connection) => (path, connection),
+            None => {
+                let path = root.join(format!("index-{VERSION}.db"));
+                let connection = open_or_replace(&path, &notices, Check::Header)?;
+                (path.clone(), connection.ok_or_else(|| foreign_version(&path))?)
+            }
+        };
         Ok(Index { path, connection: Mutex::new(connection), notices })
     }
 
@@ -74,7 +105,8 @@ impl Index {
         let mut connection = lock(&self.connection);
         match query(&mut connection) {
             Err(error) if is_damage(&error) => {
-                *connection = open_or_replace(&self.path, &self.notices, Check::EveryPage)?;
+                let opened = open_or_replace(&self.path, &self.notices, Check::EveryPage)?;
+                *connection = opened.ok_or_else(|| foreign_version(&self.path))?;
                 query(&mut connection).map_err(|error| index_error(&self.path, error))
             }
             outcome => outcome.map_err(|error| index_error(&self.path, error)),
@@ -96,33 +128,44 @@ enum Check {
 }
 
 /// Opens a usable database without waiting for other processes. Otherwise one process at a time creates or replaces it under a
-/// lock, so that none quarantines a database that another has just created.
-fn open_or_replace(path: &Path, notices: &Mutex<Vec<String>>, check: Check) -> Result<Connection> {
+/// lock, so that none quarantines a database that another has just created. `None` for a database of a program with another
+/// version, which that program may be using.
+fn open_or_replace(path: &Path, notices: &Mutex<Vec<String>>, check: Check) -> Result<Option<Connection>> {
     if let (Check::Header, Ok(Some(connection))) = (check, open_existing(path)) {
-        return Ok(connection);
+        return Ok(Some(connection));
     }
     let lock_path = path.with_extension("lock");
     let lock_file = File::options().create(true).truncate(false).write(true).open(&lock_path);
     let lock_file = lock_file.map_err(Error::io("open", &lock_path))?;
     lock_file.lock().map_err(Error::io("lock", path))?;
     match open_or_create(path, check) {
-        Ok(connection) => Ok(connection),
+        Ok(connection) => Ok(Some(connection)),
         Err(OpenFailure::Unusable(why)) => {
             quarantine(path, &why, notices)?;
-            open_or_create(path, Check::Header).map_err(|failure| match failure {
+            open_or_create(path, Check::Header).map(Some).map_err(|failure| match failure {
                 OpenFailure::Sql(error) => index_error(path, error),
                 OpenFailure::Unusable(why) => {
                     Error::Io { tried: "create", path: path.to_owned(), source: std::io::Error::other(why) }
                 }
+                OpenFailure::OtherVersion => foreign_version(path),
             })
         }
+        Err(OpenFailure::OtherVersion) => Ok(None),
         Err(OpenFailure::Sql(error)) => Err(index_error(path, error)),
     }
 }
 
+/// The error for a database that has a name of this version and is of another one.
+fn foreign_version(path: &Path) -> Error {
+    let why = format!("it is not of version {VERSION}");
+    Error::Io { tried: "use the index", path: path.to_owned(), source: std::io::Error::other(why) }
+}
+
 enum OpenFailure {
-    /// Damaged, or of another version.
+    /// Damaged.
     Unusable(String),
+    /// Of a program with another version.
+    OtherVersion,
     Sql(rusqlite::Error),
 }
 
@@ -140,7 +183,9 @@ fn open_existing(path: &Path) -> rusqlite::Result<Option<Connection>> {
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     connection.execute_batch(SETTINGS)?;
-    Ok((mode == "wal" && version == VERSION).then_some(connection))
+    let count = "SELECT count(*) FROM sqlite_schema WHERE name IN ('used', 'counter')";
+    let is_current = mode == "wal" && version == VERSION && connection.query_row(count, [], |row| row.get(0)) == Ok(2);
+    Ok(is_current.then_some(connection))
 }
 
 /// Like `open_existing`, but creates the file and the tables if they are missing.
@@ -153,16 +198,13 @@ fn open_or_create(path: &Path, check: Check) -> std::result::Result<Connection, 
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (version, tables) {
-        (VERSION, _) => {}
+        (VERSION, _) => transaction.execute_batch(LATER_TABLES)?,
         (0, 0) => {
             transaction.execute_batch(TABLES)?;
+            transaction.execute_batch(LATER_TABLES)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
-        (other, _) => {
-            return Err(OpenFailure::Unusable(format!(
-                "its version is {other}, and this program uses version {VERSION}"
-            )));
-        }
+        _ => return Err(OpenFailure::OtherVersion),
     }
     transaction.commit()?;
     if check == Check::EveryPage {
@@ -182,7 +224,7 @@ fn quarantine(path: &Path, why: &str, notices: &Mutex<Vec<String>>) -> Result<()
     let unique = unique.map_err(Error::io("create a directory in", quarantine.join("index")))?.keep();
     for suffix in ["", "-wal", "-shm"] {
         let name = format!("index.db{suffix}");
-        match fs::rename(path.with_file_name(&name), unique.join(&name)) {
+        match files::rename(&path.with_file_name(&name), &unique.join(&name)) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             moved => moved.map_err(Error::io("quarantine", path))?,
         }

@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::error::{Error, Result};
 use super::index::Index;
+use super::lease::Lease;
 use super::scratch::{self, Scratch, TmpDir};
+use super::uses::Uses;
+use super::{faults, files};
 use crate::base::Digest;
 use crate::store::objects::lazy_trees::LazyLevels;
 
@@ -23,6 +26,8 @@ pub struct Store {
     pub(super) root: PathBuf,
     pub(super) tmp: TmpDir,
     pub(super) index: Index,
+    pub(super) lease: Lease,
+    pub(super) uses: Uses,
     /// Images, and whether this process has verified or composed them. The inner lock lets only one thread work on an image.
     pub(super) images: Mutex<HashMap<Digest, Arc<Mutex<bool>>>>,
     /// Levels of lazily written trees.
@@ -41,11 +46,15 @@ impl Store {
         for dir in ["blob", "tree", "image", "repository", "tmp", "quarantine"] {
             make_dir(&root.join(dir))?;
         }
+        faults::arm(&root);
         let notices = Arc::new(Mutex::new(Vec::new()));
         let tmp = root.join("tmp");
         scratch::sweep(&tmp);
+        let tmp = TmpDir::create(&tmp)?;
         Ok(Store {
-            tmp: TmpDir::create(&tmp)?,
+            lease: Lease::acquire(&root, tmp.unique_suffix())?,
+            uses: Uses::default(),
+            tmp,
             index: Index::open(&root, Arc::clone(&notices))?,
             root,
             images: Mutex::default(),
@@ -107,8 +116,11 @@ pub(super) fn make_dir(dir: &Path) -> Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
-    fs::set_permissions(dir, Permissions::from_mode(0o755)).map_err(Error::io("set the mode of", dir))
+    match files::create_dir(dir, 0o755) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        created => created.map_err(Error::io("create", dir))?,
+    }
+    files::set_mode(dir, 0o755).map_err(Error::io("set the mode of", dir))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! repository/<hex>-… the recorded state of one repository, 0644: stat data, digests and imports of its files, the entries of its
 //!                    directories (`path_records`), and what earlier runs read (`traces`)
 //! index.db           SQLite: the action cache, and notes about contents; `index.lock` is held while it is created
+//! lease              locked by every open store; nothing is removed while another process holds the lock
 //! ```
 //!
 //! Every published file has the same modification time. A file with another time, size or mode was modified by another
@@ -19,12 +20,17 @@
 
 mod checkout;
 mod error;
+mod faults;
+mod files;
 mod index;
 mod layout;
+mod lease;
 mod objects;
 mod scratch;
 #[cfg(test)]
 mod tests;
+mod upkeep;
+mod uses;
 
 pub use checkout::directory_cache::DirectoryCache;
 pub use checkout::stat_cache::StatCache;
@@ -36,9 +42,13 @@ pub use objects::batch::Batch;
 pub use objects::capture::CaptureLimits;
 pub use objects::directory::{Directory, Entry};
 pub use objects::durable::FIXED_MTIME_SECONDS;
-pub use objects::failpoint;
 pub use objects::fingerprint::{HashedFile, fingerprint};
 pub use objects::remove::remove_tree;
 pub use objects::tree::{self, Node, Tree};
 pub use objects::verify::Verified;
 pub use scratch::Scratch;
+pub use upkeep::collect::Collected;
+pub use upkeep::damage::{Damage, Report};
+pub use upkeep::listing::Space;
+pub use upkeep::rows::{Interpret, Row, RowMeaning, Table};
+pub use upkeep::usage::Usage;

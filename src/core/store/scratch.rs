@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{Error, Result};
+use super::{faults, files};
 use crate::store::objects::remove::remove_tree;
 
 /// The directory in `tmp/` of one open store. It is locked while the store is open; the kernel releases the lock when the
@@ -48,6 +49,17 @@ impl TmpDir {
         &self.dir
     }
 
+    /// The hashes that the open stores have pinned.
+    pub(super) fn pins(&self) -> Vec<[u8; 32]> {
+        let dirs = self.dir.parent().and_then(|tmp| fs::read_dir(tmp).ok()).into_iter().flatten().flatten();
+        let texts: Vec<String> = dirs.filter_map(|dir| fs::read_to_string(dir.path().join("pins")).ok()).collect();
+        texts
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter_map(|hex| Some(*blake3::Hash::from_hex(hex).ok()?.as_bytes()))
+            .collect()
+    }
+
     /// A path in the directory at which nothing exists.
     pub(super) fn fresh_path(&self) -> PathBuf {
         self.dir.join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
@@ -62,6 +74,7 @@ impl TmpDir {
 
 impl Drop for TmpDir {
     fn drop(&mut self) {
+        faults::finish();
         // If this fails, the next `sweep` removes the directory.
         let _ = remove_tree(&self.dir);
     }
@@ -92,7 +105,7 @@ pub struct Scratch {
 
 impl Scratch {
     pub(super) fn create(path: PathBuf) -> Result<Scratch> {
-        fs::create_dir(&path).map_err(Error::io("create", &path))?;
+        files::create_dir(&path, 0o777).map_err(Error::io("create", &path))?;
         Ok(Scratch { path })
     }
 

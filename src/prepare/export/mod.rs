@@ -132,6 +132,7 @@ fn write_once(
     };
     let store = session.services.open_store()?;
     let placed = directory.place(&store, &environment, &location)?;
+    store.keep_for(&location, &venv.stored_parts(results, format == ResolveFormat::Mutable)?)?;
     directory.link_other_names(&export.subject, venv.version())?;
     Ok(placed)
 }

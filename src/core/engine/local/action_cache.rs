@@ -6,7 +6,7 @@ use crate::action::{Action, EncodedAction, Inputs, Outcome, Platform};
 use crate::base::Digest;
 use crate::engine::action_cache::{Needs, Remaining};
 use crate::engine::local::{index, per_file};
-use crate::engine::{ActionCache, Error};
+use crate::engine::{ActionCache, Error, signed_cache};
 use crate::store::{Result, Store};
 
 /// The kind of the index payloads that contain encoded actions. The number is raised when their format changes.
@@ -88,6 +88,16 @@ fn outcome(store: &Store, key: &Digest, needs: Needs) -> Result<Option<Outcome>>
             Needs::WholeOutput => store.directory(outcome.output).is_ok() && store.is_complete(outcome.output)?,
         };
     Ok(is_complete.then_some(outcome))
+}
+
+/// The key of the outcome that an encoded action or a signature belongs to.
+pub(super) fn owner(kind: &str, row: &crate::store::Row) -> Option<[u8; 32]> {
+    let action = match kind {
+        ACTIONS => from_bytes(&row.value)?.key(),
+        SIGNATURES => signed_cache::signed_action(&row.value)?,
+        _ => return None,
+    };
+    Some(self::row(&action))
 }
 
 fn row(key: &Digest) -> [u8; 32] {

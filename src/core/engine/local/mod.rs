@@ -6,6 +6,7 @@ pub mod index;
 mod output;
 mod per_file;
 mod request;
+pub mod rows;
 pub mod runner;
 mod scrub;
 mod terminal;

@@ -124,7 +124,14 @@ impl LocalRunner {
         let output = Output::create(&self.store, run.action)?;
         let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
         let request = request::request(&self.settings, run.action, &mounts, &output.dir, run.slot);
+        if run.action.command.terminal {
+            // The user decides how long the process runs.
+            self.store.suspend(&[run.inputs.root])?;
+        }
         let ended = self.process(run, request, &output).await.map_err(|error| self.find_lost_source(run, error))?;
+        if run.action.command.terminal {
+            tokio::task::block_in_place(|| self.store.resume())?;
+        }
         self.verified.add(&mounts);
         if self.settings.platform.limits.memory_bytes.is_some() && !ended.memory_limited {
             return Err(Error::LimitRemoved { label: policy.label.clone() });

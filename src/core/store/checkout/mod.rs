@@ -3,6 +3,6 @@
 
 pub(super) mod directory_cache;
 mod path_records;
-mod record_file;
+pub(super) mod record_file;
 pub(super) mod stat_cache;
 pub(super) mod traces;

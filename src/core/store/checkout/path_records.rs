@@ -115,7 +115,7 @@ impl PathRecords {
     }
 
     /// Verifies the bytes of a file. Bytes of another version yield no records; damaged bytes are an error.
-    fn parse(bytes: Vec<u8>) -> std::result::Result<PathRecords, String> {
+    pub(crate) fn parse(bytes: Vec<u8>) -> std::result::Result<PathRecords, String> {
         Ok(if HEADER.check(&bytes)? { PathRecords { bytes } } else { PathRecords::default() })
     }
 }

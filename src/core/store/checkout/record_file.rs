@@ -8,17 +8,16 @@
 //! Losing a file costs time but never makes a result wrong, so these files are not synced. The hash detects a file that was
 //! damaged by a power failure.
 
-use std::fs;
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::store::error::{Error, Result};
+use crate::store::files;
 use crate::store::layout::Store;
 use crate::store::objects::durable;
-use crate::store::objects::failpoint;
+use crate::store::upkeep::collect;
 
 /// The length of the header.
 pub(super) const HEADER_BYTES: usize = 48;
@@ -63,14 +62,28 @@ impl Header {
     }
 }
 
+/// How a record file of any format and version is damaged; `None` if it is not.
+pub(in crate::store) fn fault(bytes: &[u8]) -> Option<&'static str> {
+    match read_array::<32>(bytes, 16) {
+        None => Some("it is truncated"),
+        Some(check) if *blake3::hash(&bytes[HEADER_BYTES..]).as_bytes() != check => Some("it does not match its hash"),
+        Some(_) => None,
+    }
+}
+
 /// The path of a record file.
 #[derive(Debug)]
 pub(crate) struct RecordFilePath(PathBuf);
 
 impl Store {
+    /// Records that the files of the checkout at `root` are used.
+    pub(super) fn note_use_of_checkout(&self, root: &Path) -> Result<()> {
+        self.note_use(&collect::checkout_key(&checkout_name(root)))
+    }
+
     /// The path of the file that records `subject` of the checkout at `root`.
     pub(in crate::store) fn record_file_path(&self, root: &Path, subject: &str) -> RecordFilePath {
-        let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
+        let name = checkout_name(root);
         RecordFilePath(self.root.join("repository").join(format!("{name}-{subject}")))
     }
 
@@ -80,7 +93,7 @@ impl Store {
         RecordFilePath(path): &RecordFilePath,
         parse: impl FnOnce(Vec<u8>) -> std::result::Result<T, String>,
     ) -> Result<T> {
-        let mut file = match File::open(path) {
+        let mut file = match files::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
             opened => opened.map_err(Error::io("open", path))?,
         };
@@ -100,12 +113,14 @@ impl Store {
         bytes: &[u8],
     ) -> Result<()> {
         let fresh = self.tmp.fresh_path();
-        durable::write(&fresh, bytes, 0o644).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
-        failpoint::reach("record file: written");
-        fs::rename(&fresh, path).map_err(Error::io("rename", path))?;
-        failpoint::reach("record file: published");
-        Ok(())
+        durable::write(&fresh, bytes, 0o644).inspect_err(|_| drop(files::remove(&fresh)))?;
+        files::rename(&fresh, path).map_err(Error::io("rename", path))
     }
+}
+
+/// The start of the names of a checkout's record files.
+fn checkout_name(root: &Path) -> String {
+    blake3::hash(root.as_os_str().as_bytes()).to_hex().to_string()
 }
 
 /// The bytes at an offset; `None` if there are too few.

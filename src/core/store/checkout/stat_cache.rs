@@ -16,6 +16,8 @@ use crate::base::{Digest, RelPath};
 use crate::store::error::Result;
 use crate::store::index::verified_value;
 use crate::store::layout::{Store, lock};
+use crate::store::upkeep::listing;
+use crate::store::uses;
 use crate::tracked::FileStamp;
 
 /// The cached digests of one checkout, and those added since it was loaded. It can be shared by any number of threads.
@@ -92,6 +94,7 @@ impl Store {
     /// of another kind are ignored.
     pub fn stat_cache(&self, root: &Path, kind: &str) -> Result<StatCache> {
         let file = self.record_file_path(root, "files");
+        self.note_use_of_checkout(root)?;
         let (kind, loaded) = (*blake3::hash(kind.as_bytes()).as_bytes(), self.load_path_records(&file)?);
         Ok(StatCache { file, kind, loaded, added: Mutex::default(), is_dirty: AtomicBool::new(false) })
     }
@@ -122,6 +125,21 @@ impl Store {
         self.publish_path_records(&cache.file, &cache.kind, &records)
     }
 
+    /// For each checkout with a stat cache, the start of the names of its record files, and the hashes of the contents that are
+    /// recorded as stored.
+    pub(in crate::store) fn stored_contents(&self) -> Result<Vec<(String, Vec<[u8; 32]>)>> {
+        let mut checkouts = Vec::new();
+        for path in listing::entries(&self.root.join("repository"))? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let Some(checkout) = name.strip_suffix("-files") else { continue };
+            // A damaged or foreign file claims nothing.
+            let records = std::fs::read(&path).ok().and_then(|bytes| PathRecords::parse(bytes).ok());
+            let stored = records.iter().flat_map(PathRecords::records).filter(|record| record.stored);
+            checkouts.push((checkout.to_owned(), stored.map(|record| record.hash).collect()));
+        }
+        Ok(checkouts)
+    }
+
     /// The stored notes of one kind about these contents. `kind` is their format with its version. Damaged notes are left out.
     pub fn notes(&self, kind: &str, digests: &[Digest]) -> Result<HashMap<Digest, Vec<u8>>> {
         self.index.with(|connection| {
@@ -142,10 +160,12 @@ impl Store {
         self.index.with(|connection| {
             let transaction = connection.transaction()?;
             let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO payload VALUES (?1, ?2, ?3, ?4)")?;
+            let mut used = transaction.prepare_cached("INSERT OR REPLACE INTO used VALUES (?1, ?2)")?;
             for (digest, value) in notes {
                 insert.execute(params![kind, digest.hash(), blake3::hash(value).as_bytes(), value])?;
+                used.execute(params![digest.hash(), uses::now()])?;
             }
-            drop(insert);
+            drop((insert, used));
             transaction.commit()
         })
     }

@@ -117,6 +117,7 @@ impl<'b> Reader<'b> {
 impl Store {
     /// The trace with this key of the checkout at `root`.
     pub fn load_trace(&self, root: &Path, key: &Digest) -> Result<Option<Trace>> {
+        self.note_use_of_checkout(root)?;
         let trace = self.load_record_file(&self.trace_path(root, key), |bytes| Trace::parse(&bytes))?;
         Ok((trace.key == *key.hash()).then_some(trace))
     }

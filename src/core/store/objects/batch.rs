@@ -2,20 +2,16 @@
 //! `commit`, and a batch that is dropped leaves no files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat, renameat2};
-
 use super::durable;
-use super::failpoint;
 use super::object_path::Form;
 use crate::base::Digest;
 use crate::store::error::{Error, Result};
+use crate::store::files;
 use crate::store::layout::{self, Store, lock};
 
 /// Content up to this size is hashed in memory first, so that content that the store already has is not written again.
@@ -40,7 +36,6 @@ impl Store {
     /// Syncs, renames and syncs again, so that after a crash each object is either complete or absent.
     pub(in crate::store) fn publish(&self, pending: &Pending) -> Result<()> {
         durable::sync(self.tmp.dir(), pending.values())?;
-        failpoint::reach("batch: synced");
         let mut changed = BTreeSet::new();
         for ((form, digest), from) in pending {
             let to = form.path(&self.root, *digest);
@@ -48,12 +43,10 @@ impl Store {
             if publish_file(from, &to, dir)? == Parent::Created {
                 changed.extend(dir.parent().map(Path::to_owned));
             }
-            failpoint::reach("batch: renamed");
             changed.insert(dir.to_owned());
+            self.uses.wrote(digest.size_bytes());
         }
-        durable::sync(&self.root, changed.iter())?;
-        failpoint::reach("batch: done");
-        Ok(())
+        durable::sync(&self.root, changed.iter())
     }
 }
 
@@ -73,9 +66,9 @@ impl Batch<'_> {
         let path = self.store.tmp.fresh_path();
         let form = Form::blob(executable);
         let copied = copy_hashing(io::Cursor::new(head).chain(reader), name, &path, form.mode());
-        let digest = copied.inspect_err(|_| drop(fs::remove_file(&path)))?;
+        let digest = copied.inspect_err(|_| drop(files::remove(&path)))?;
         if self.contains(digest, form)? {
-            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            files::remove(&path).map_err(Error::io("remove", &path))?;
         } else {
             self.add_pending(digest, form, path);
         }
@@ -84,7 +77,7 @@ impl Batch<'_> {
 
     /// Adds a blob with the content of a file. The digest is that of the stored bytes, even if the file changes during the call.
     pub fn put_file(&self, path: &Path, executable: bool) -> Result<Digest> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
+        let file = files::open(path).map_err(Error::io("open", path))?;
         self.put_reader(file, path, executable)
     }
 
@@ -106,8 +99,7 @@ impl Batch<'_> {
         let digest = Digest::of(bytes);
         if !self.contains(digest, form)? {
             let path = self.store.tmp.fresh_path();
-            durable::write(&path, bytes, form.mode()).inspect_err(|_| drop(fs::remove_file(&path)))?;
-            failpoint::reach("batch: written");
+            durable::write(&path, bytes, form.mode()).inspect_err(|_| drop(files::remove(&path)))?;
             self.add_pending(digest, form, path);
         }
         Ok(digest)
@@ -121,7 +113,7 @@ impl Batch<'_> {
         let duplicate = lock(&self.pending).insert((form, digest), path);
         if let Some(duplicate) = duplicate {
             // Two threads wrote the same bytes. If the removal fails, dropping the `TmpDir` tries again.
-            let _ = fs::remove_file(duplicate);
+            let _ = files::remove(&duplicate);
         }
     }
 }
@@ -135,7 +127,7 @@ impl Drop for Batch<'_> {
 /// Removes the files of a batch. Errors are ignored, since dropping the `TmpDir` tries again.
 fn discard(pending: &Pending) {
     for path in pending.values() {
-        let _ = fs::remove_file(path);
+        let _ = files::remove(path);
     }
 }
 
@@ -149,21 +141,12 @@ enum Parent {
 /// Moves an object to its final path `to` in the directory `dir`. An object that another process has published in the meantime is
 /// kept: it has the same content, and its inode may be in use for hard links.
 fn publish_file(from: &Path, to: &Path, dir: &Path) -> Result<Parent> {
-    match rename_new(from, to) {
-        Err(Errno::ENOENT) => {
+    match files::rename_new(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             layout::make_dir(dir)?;
-            rename_new(from, to).map(|()| Parent::Created).map_err(Error::os("rename", to))
+            files::rename_new(from, to).map(|()| Parent::Created).map_err(Error::io("rename", to))
         }
-        renamed => renamed.map(|()| Parent::Existing).map_err(Error::os("rename", to)),
-    }
-}
-
-fn rename_new(from: &Path, to: &Path) -> nix::Result<()> {
-    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
-        Err(Errno::EEXIST) => nix::unistd::unlink(from),
-        // renameat2(2): some file systems do not support the flag.
-        Err(Errno::EINVAL) => renameat(AT_FDCWD, from, AT_FDCWD, to),
-        renamed => renamed,
+        renamed => renamed.map(|()| Parent::Existing).map_err(Error::io("rename", to)),
     }
 }
 
@@ -176,18 +159,15 @@ pub(in crate::store) fn copy_hashing(from: impl Read, name: &Path, to: &Path, mo
 }
 
 /// Writes all bytes of the reader to an open file and returns their digest. `name` and `to` are only for errors.
-pub(in crate::store) fn write_hashing(mut from: impl Read, name: &Path, mut file: &File, to: &Path) -> Result<Digest> {
+pub(in crate::store) fn write_hashing(mut from: impl Read, name: &Path, file: &File, to: &Path) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        let count = match from.read(&mut buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            count => count.map_err(Error::io("read", name))?,
-        };
+        let count = files::read(&mut from, name, &mut buffer).map_err(Error::io("read", name))?;
         if count == 0 {
             return Ok(Digest::new(*hasher.finalize().as_bytes(), hasher.count()));
         }
         hasher.update(&buffer[..count]);
-        file.write_all(&buffer[..count]).map_err(Error::io("write", to))?;
+        files::write_all(file, to, &buffer[..count]).map_err(Error::io("write", to))?;
     }
 }

@@ -1,6 +1,5 @@
 //! Writing and reading of single blobs. `batch` writes many at once.
 
-use std::fs;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use super::batch::{Pending, copy_hashing};
 use super::object_path::Form;
 use crate::base::Digest;
 use crate::store::error::{Error, Result};
+use crate::store::files;
 use crate::store::layout::Store;
 
 /// An object whose metadata is as expected.
@@ -91,6 +91,7 @@ impl Store {
     pub(in crate::store) fn read(&self, digest: Digest, form: Form) -> Result<Option<Vec<u8>>> {
         let Some((file, path)) = self.open_object(digest, form)? else { return Ok(None) };
         let mut bytes = Vec::new();
+        files::before_read(&path).map_err(Error::io("read", &path))?;
         // One byte more than expected detects a file that is too long without reading all of it.
         file.take(digest.size_bytes().saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         if Digest::of(&bytes) == digest {
@@ -103,7 +104,7 @@ impl Store {
     /// Opens an object whose metadata is as expected. Another process can quarantine it at any time, so a missing file is not an error.
     fn open_object(&self, digest: Digest, form: Form) -> Result<Option<(File, PathBuf)>> {
         let Some(path) = self.locate(digest, form)? else { return Ok(None) };
-        match File::open(&path) {
+        match files::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(|file| Some((file, path.clone()))).map_err(Error::io("open", &path)),
         }
@@ -138,8 +139,8 @@ impl Store {
         let Some((file, source)) = self.open_object(digest, other)? else { return Err(Error::Missing(digest)) };
         let made = self.tmp.fresh_path();
         let copied = copy_hashing(file, &source, &made, wanted.mode());
-        if copied.inspect_err(|_| drop(fs::remove_file(&made)))? != digest {
-            let _ = fs::remove_file(&made);
+        if copied.inspect_err(|_| drop(files::remove(&made)))? != digest {
+            let _ = files::remove(&made);
             self.rehash(&source, digest, other)?;
             return Err(Error::Missing(digest));
         }

@@ -1,12 +1,11 @@
 //! Durable writes, and the fixed metadata of published files. Publishing is implemented by `batch` and `image`.
 
-use std::fs::{File, FileTimes, Metadata, OpenOptions, Permissions};
-use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use crate::store::error::{Error, Result};
+use crate::store::files;
 
 /// The modification time of all published files, 1980-01-03T00:00:00Z. Zip files, and so wheels, represent local times
 /// from 1980-01-01 on; two days later, it is 1980 in every time zone.
@@ -18,22 +17,20 @@ const SYNC_ALL_FROM: usize = 5;
 
 /// Creates a file that must not exist yet.
 pub(crate) fn create(path: &Path) -> Result<File> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.map_err(Error::io("create", path))
+    files::create(path).map_err(Error::io("create", path))
 }
 
 /// Creates a sealed file with these bytes.
 pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let mut file = create(path)?;
-    file.write_all(bytes).map_err(Error::io("write", path))?;
+    let file = create(path)?;
+    files::write_all(&file, path, bytes).map_err(Error::io("write", path))?;
     seal(&file, path, mode)
 }
 
 /// Sets the final mode and the fixed modification time of a file, after the last write to it.
 pub(crate) fn seal(file: &File, path: &Path, mode: u32) -> Result<()> {
-    file.set_permissions(Permissions::from_mode(mode)).map_err(Error::io("set the mode of", path))?;
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(FIXED_MTIME_SECONDS.unsigned_abs());
-    file.set_times(FileTimes::new().set_modified(time)).map_err(Error::io("set the time of", path))
+    files::set_mode_of(file, path, mode).map_err(Error::io("set the mode of", path))?;
+    files::fix_time_of(file, path).map_err(Error::io("set the time of", path))
 }
 
 /// Whether the metadata of a regular file is still as `seal` set it.
@@ -48,12 +45,10 @@ pub(crate) fn is_sealed(metadata: &Metadata, size_bytes: u64, mode: u32) -> bool
 /// Syncs files and directories of one file system to the disk. `any_dir` is any directory of that file system.
 pub(crate) fn sync<'p>(any_dir: &Path, paths: impl ExactSizeIterator<Item = &'p PathBuf>) -> Result<()> {
     if paths.len() >= SYNC_ALL_FROM {
-        let dir = File::open(any_dir).map_err(Error::io("open", any_dir))?;
-        return nix::unistd::syncfs(&dir).map_err(Error::os("sync the file system of", any_dir));
+        return files::sync_file_system(any_dir).map_err(Error::io("sync the file system of", any_dir));
     }
     for path in paths {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        file.sync_all().map_err(Error::io("sync", path))?;
+        files::sync(path).map_err(Error::io("sync", path))?;
     }
     Ok(())
 }

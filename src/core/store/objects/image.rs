@@ -2,25 +2,21 @@
 //! `image_check` verifies an existing image.
 
 use std::fs;
-use std::fs::{DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use nix::sys::stat::{UtimensatFlags, utimensat};
-use nix::sys::time::TimeSpec;
+use nix::sys::stat::UtimensatFlags;
 
 use super::batch::copy_hashing;
 use super::directory::Entry;
-use super::durable::{self, FIXED_MTIME_SECONDS};
-use super::failpoint;
+use super::durable;
 use super::object_path::Form;
 use super::remove::remove_tree;
 use super::trees::{MAX_DEPTH, malformed};
 use crate::base::Digest;
 use crate::store::error::{Error, Result};
+use crate::store::files;
 use crate::store::layout::{Store, lock};
 
 /// The mode of every directory of an image.
@@ -55,9 +51,7 @@ impl Store {
         }
         let made = self.tmp.fresh_path();
         self.compose(tree, &made).inspect_err(|_| drop(remove_tree(&made)))?;
-        failpoint::reach("image: composed");
         publish(&made, &image, present)?;
-        failpoint::reach("image: published");
         *is_verified = true;
         Ok(root)
     }
@@ -70,8 +64,8 @@ impl Store {
     /// Composes an image in the subdirectory `root` of `image`. The extra level is necessary because renaming a directory needs write
     /// permission on it.
     fn compose(&self, tree: Digest, image: &Path) -> Result<()> {
-        fs::create_dir(image).map_err(Error::io("create", image))?;
-        fs::set_permissions(image, Permissions::from_mode(0o755)).map_err(Error::io("set the mode of", image))?;
+        files::create_dir(image, 0o755).map_err(Error::io("create", image))?;
+        files::set_mode(image, 0o755).map_err(Error::io("set the mode of", image))?;
         self.compose_level(tree, &image.join("root"), 0)
     }
 
@@ -80,20 +74,19 @@ impl Store {
             return Err(malformed(tree, "it is too deep"));
         }
         let directory = self.directory(tree)?;
-        DirBuilder::new().mode(0o755).create(at).map_err(Error::io("create", at))?;
+        files::create_dir(at, 0o755).map_err(Error::io("create", at))?;
         for (name, entry) in &directory.entries {
             let path = at.join(name);
             match entry {
                 Entry::Directory(tree) => self.compose_level(*tree, &path, depth + 1)?,
                 Entry::File { digest, executable } => self.compose_file(*digest, *executable, &path)?,
                 Entry::Symlink(target) => {
-                    symlink(target, &path).map_err(Error::io("create", &path))?;
+                    files::symlink(target, &path).map_err(Error::io("create", &path))?;
                     fix_time(&path, UtimensatFlags::NoFollowSymlink)?;
                 }
             }
         }
-        failpoint::reach("image: level");
-        fs::set_permissions(at, Permissions::from_mode(DIRECTORY_MODE)).map_err(Error::io("set the mode of", at))?;
+        files::set_mode(at, DIRECTORY_MODE).map_err(Error::io("set the mode of", at))?;
         fix_time(at, UtimensatFlags::FollowSymlink)
     }
 
@@ -102,19 +95,19 @@ impl Store {
     /// (link(2)).
     fn compose_file(&self, digest: Digest, executable: bool, path: &Path) -> Result<()> {
         let mut blob = self.blob_path(digest, executable)?;
-        let mut linked = fs::hard_link(&blob, path);
+        let mut linked = files::link(&blob, path);
         for _ in 0..LINK_TRIES {
             if !linked.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
                 break;
             }
             blob = self.blob_path(digest, executable)?;
-            linked = fs::hard_link(&blob, path);
+            linked = files::link(&blob, path);
         }
         match linked {
             Err(error) if is_link_refused(&error) => {}
             linked => return linked.map_err(Error::io("link", path)),
         }
-        let file = File::open(&blob).map_err(Error::io("open", &blob))?;
+        let file = files::open(&blob).map_err(Error::io("open", &blob))?;
         let form = Form::blob(executable);
         if copy_hashing(file, &blob, path, form.mode())? != digest {
             self.rehash(&blob, digest, form)?;
@@ -129,30 +122,29 @@ impl Store {
 /// given by its inode, is exchanged with the new one, so that other processes always find one.
 fn publish(made: &Path, image: &Path, faulty: Option<u64>) -> Result<()> {
     let Some(faulty) = faulty else { return publish_first(made, image) };
-    match renameat2(AT_FDCWD, made, AT_FDCWD, image, RenameFlags::RENAME_EXCHANGE) {
+    match files::exchange(made, image) {
         Ok(()) => {}
         // renameat2(2): some file systems do not support the exchange.
-        Err(Errno::EINVAL) => {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
             let old = made.with_extension("old");
-            fs::rename(image, &old).map_err(Error::io("move", image))?;
+            files::rename(image, &old).map_err(Error::io("move", image))?;
             // Here and below, dropping the `TmpDir` tries again.
             let _ = remove_tree(&old);
             return publish_first(made, image);
         }
-        Err(Errno::ENOENT) => return publish_first(made, image),
-        Err(errno) => return Err(Error::os("exchange", image)(errno)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return publish_first(made, image),
+        Err(error) => return Err(Error::io("exchange", image)(error)),
     }
     if inode(made)? != Some(faulty) {
         // Another process has already replaced the image, and it can be in use: undo the exchange.
-        let back = renameat2(AT_FDCWD, made, AT_FDCWD, image, RenameFlags::RENAME_EXCHANGE);
-        back.map_err(Error::os("exchange", image))?;
+        files::exchange(made, image).map_err(Error::io("exchange", image))?;
     }
     let _ = remove_tree(made);
     Ok(())
 }
 
 fn publish_first(made: &Path, image: &Path) -> Result<()> {
-    match fs::rename(made, image) {
+    match files::rename(made, image) {
         Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
             remove_tree(made)
         }
@@ -173,8 +165,7 @@ fn inode(path: &Path) -> Result<Option<u64>> {
 }
 
 fn fix_time(path: &Path, follow: UtimensatFlags) -> Result<()> {
-    let time = TimeSpec::new(FIXED_MTIME_SECONDS, 0);
-    utimensat(AT_FDCWD, path, &time, &time, follow).map_err(Error::os("set the time of", path))
+    files::fix_time(path, follow).map_err(Error::io("set the time of", path))
 }
 
 /// Whether a directory or link has the fixed modification time.

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use super::durable;
 use crate::base::Digest;
 use crate::store::error::{Error, Result};
+use crate::store::files;
 use crate::store::layout::Store;
 
 /// The three forms of stored objects. They are published in this order: trees after the blobs that they refer to.
@@ -62,7 +63,7 @@ impl Store {
 
     /// Hashes the whole file. If the hash is correct, the metadata is restored; otherwise the file is quarantined.
     pub(in crate::store) fn rehash(&self, path: &Path, digest: Digest, form: Form) -> Result<bool> {
-        let file = match File::open(path) {
+        let file = match files::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             opened => opened.map_err(Error::io("open", path))?,
         };
@@ -83,13 +84,13 @@ impl Store {
     pub(in crate::store) fn quarantine(&self, path: &Path, inode: Option<u64>) -> Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let quarantined = self.root.join("quarantine").join(format!("{name}.{}", self.tmp.unique_suffix()));
-        match fs::rename(path, &quarantined) {
+        match files::rename(path, &quarantined) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             moved => moved.map_err(Error::io("quarantine", path))?,
         }
         let moved = fs::symlink_metadata(&quarantined).map_err(Error::io("read the metadata of", &quarantined))?;
         if inode.is_some_and(|inode| inode != moved.ino()) {
-            return fs::rename(&quarantined, path).map_err(Error::io("restore", path));
+            return files::rename(&quarantined, path).map_err(Error::io("restore", path));
         }
         if moved.is_file() {
             mark_damaged(&quarantined);
@@ -107,6 +108,7 @@ pub(in crate::store) fn mark_damaged(path: &Path) {
 
 pub(in crate::store) fn hash_file(file: &File, path: &Path) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new();
+    files::before_read(path).map_err(Error::io("read", path))?;
     hasher.update_reader(file).map_err(Error::io("read", path))?;
     Ok(Digest::new(*hasher.finalize().as_bytes(), hasher.count()))
 }

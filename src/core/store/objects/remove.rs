@@ -14,6 +14,7 @@ use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::store::error::{Error, Result};
+use crate::store::faults::{self, Operation};
 
 /// Removes `path`: a directory of any depth, a file or a link. A missing path is not an error.
 ///
@@ -21,6 +22,7 @@ use crate::store::error::{Error, Result};
 /// recursion.
 pub fn remove_tree(path: &Path) -> Result<()> {
     let failed = |errno: Errno| Error::io("remove", path)(errno.into());
+    faults::reach(Operation::Remove, path).map_err(Error::io("remove", path))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Some(name) = path.file_name() else {
         return Err(Error::io("remove", path)(io::ErrorKind::InvalidInput.into()));

@@ -90,7 +90,7 @@ impl Store {
     }
 
     /// The digest of a stored level with this hash.
-    fn stored_level(&self, hash: [u8; 32]) -> Option<Digest> {
+    pub(in crate::store) fn stored_level(&self, hash: [u8; 32]) -> Option<Digest> {
         let path = super::object_path::Form::Tree.path(&self.root, Digest::new(hash, 0));
         Some(Digest::new(hash, fs::symlink_metadata(path).ok()?.len()))
     }

@@ -9,7 +9,7 @@ use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
 /// The maximum depth of a tree. Functions of this room can therefore recurse over levels.
-pub(super) const MAX_DEPTH: usize = 256;
+pub(in crate::store) const MAX_DEPTH: usize = 256;
 
 /// The maximum number of nodes. A few messages that refer to each other several times can describe an exponential number.
 const MAX_NODES: usize = 4_000_000;
