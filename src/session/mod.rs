@@ -78,7 +78,10 @@ impl Session {
 
     /// Ends the use of the store. A failure only means that the store is not shrunk, and the next run tries again.
     pub fn tidy_store(&mut self) {
-        match self.services.tidy_store() {
+        let phase = self.ui.console.phase("closing the store");
+        let tidied = self.services.tidy_store();
+        drop(phase);
+        match tidied {
             Ok(None) => {}
             Ok(Some(collected)) => {
                 let removed = report::size(collected.removed_bytes);

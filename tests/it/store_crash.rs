@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use std::{env, fs};
 
 use waders::base::{Digest, RelPath};
-use waders::store::{CaptureLimits, Error, Node, Store, Tree};
+use waders::store::{CaptureLimits, Error, Node, RowMeaning, Store, Tree};
 use waders::tracked::FileStamp;
 
 const FILES: u32 = 60;
@@ -74,6 +74,7 @@ fn role() {
     match role.as_str() {
         "work" => drop(work(&Store::open(root).unwrap()).unwrap()),
         "fill" => fill(root),
+        "overlay" => use_overlay(root),
         "read-only" => {
             let error = Store::open(root).unwrap_err();
             println!("ROLE: {}", chain(&error));
@@ -208,6 +209,38 @@ fn fill(root: &Path) {
     work(&store).unwrap();
     check(&store);
     println!("ROLE: filled after {}", kept.len());
+}
+
+#[test]
+fn a_store_in_the_lower_layer_of_an_overlay_is_used_repaired_and_shrunk() {
+    let script = r#"mkdir "$1/lower" "$1/upper" "$1/merged"; mkdir "$1/lower/store"
+        STORE_ROOT="$1/lower/store" STORE_ROLE=work "$0" --ignored --exact store_crash::role
+        mount -t tmpfs none "$1/upper"; mkdir "$1/upper/upper" "$1/upper/work"
+        mount -t overlay -o "lowerdir=$1/lower,upperdir=$1/upper/upper,workdir=$1/upper/work" none "$1/merged" || exit 0
+        STORE_ROOT="$1/merged/store" "$0" --ignored --exact store_crash::role --nocapture"#;
+    let Some(output) = with_mounts(script, "overlay") else { return };
+    if !String::from_utf8_lossy(&output.stdout).contains("ROLE: shrunk") {
+        eprintln!("skipped: an overlay cannot be mounted: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// Repairs an image, and removes everything.
+fn use_overlay(root: &Path) {
+    let store = Store::open(root).unwrap();
+    let image = store.image_path(work(&store).unwrap());
+    fs::set_permissions(&image, fs::Permissions::from_mode(0o755)).unwrap();
+    drop(store);
+    let store = Store::open(root).unwrap();
+    work(&store).unwrap();
+    assert!(store.take_notices().iter().any(|notice| notice.contains("is rebuilt")));
+    check(&store);
+    let collected = store.collect(0, &|_| RowMeaning::default()).unwrap();
+    assert!(collected.objects > 60 && collected.images == 1, "{collected:?}");
+    drop(store);
+    let store = Store::open(root).unwrap();
+    work(&store).unwrap();
+    check(&store);
+    println!("ROLE: shrunk");
 }
 
 #[test]

@@ -124,10 +124,13 @@ fn publish(made: &Path, image: &Path, faulty: Option<u64>) -> Result<()> {
     let Some(faulty) = faulty else { return publish_first(made, image) };
     match files::exchange(made, image) {
         Ok(()) => {}
-        // renameat2(2): some file systems do not support the exchange.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+        // renameat2(2): some file systems do not support the exchange. An overlay cannot move directories of its lower layers.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::CrossesDevices) => {
             let old = made.with_extension("old");
-            files::rename(image, &old).map_err(Error::io("move", image))?;
+            match files::rename(image, &old) {
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => remove_tree(image)?,
+                renamed => renamed.map_err(Error::io("move", image))?,
+            }
             // Here and below, dropping the `TmpDir` tries again.
             let _ = remove_tree(&old);
             return publish_first(made, image);

@@ -17,6 +17,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use super::kept;
@@ -28,6 +29,7 @@ use crate::store::files;
 use crate::store::layout::{Store, lock};
 use crate::store::objects::directory::Entry;
 use crate::store::objects::object_path::Form;
+use crate::store::objects::remove::remove_tree;
 use crate::store::{scratch, uses};
 
 /// The number of objects that are removed while other processes wait, which takes a few milliseconds.
@@ -163,12 +165,14 @@ impl Store {
             }
             let moved = self.tmp.fresh_path();
             match files::rename(path, &moved) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                // An overlay cannot move directories of its lower layers.
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => remove_tree(path)?,
                 renamed => renamed.map_err(Error::io("move", path))?,
             }
             // An image can have many files, which are removed while others may open the store.
             self.lease.release()?;
-            crate::store::objects::remove::remove_tree(&moved)?;
+            remove_tree(&moved)?;
         }
         for slice in plan.objects.chunks(SLICE) {
             if !exclude()? {
@@ -176,7 +180,7 @@ impl Store {
             }
             for path in slice {
                 match files::remove(path) {
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     removed => removed.map_err(Error::io("remove", path))?,
                 }
             }

@@ -55,6 +55,8 @@ impl Store {
         let discarded = self.tmp.fresh_path();
         match files::rename(path, &discarded) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            // An overlay cannot move directories of its lower layers.
+            Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => remove_tree(path),
             moved => {
                 moved.map_err(crate::store::error::Error::io("move", path))?;
                 remove_tree(&discarded)
