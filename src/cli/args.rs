@@ -144,7 +144,7 @@ pub const HELP_LISTS: [&str; 8] =
 pub(super) const PASSING_GOAL: &str = "py";
 
 /// Goals that Pants does not have and that are named like directories. After another goal, these words are specs.
-const FIRST_GOALS: [&str; 3] = [PASSING_GOAL, "shell", "store"];
+const FIRST_GOALS: [&str; 6] = [PASSING_GOAL, "shell", "store", "log", "replay", "why"];
 
 /// The goal whose first words name other goals, whose results it attests, or what else it does.
 const ATTESTING_GOAL: &str = "attest";
@@ -153,7 +153,7 @@ const ATTESTING_GOAL: &str = "attest";
 const FILE_OPERATIONS: [&str; 2] = ["keygen", "verify"];
 
 /// Goals whose arguments are arbitrary words rather than specs.
-const WORD_GOALS: [&str; 4] = ["completions", "complete", "lockfile-merge", "store"];
+const WORD_GOALS: [&str; 7] = ["completions", "complete", "lockfile-merge", "log", "replay", "store", "why"];
 
 /// The short flags for help.
 const HELP_FLAGS: [&str; 2] = ["-h", "-V"];

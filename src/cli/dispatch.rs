@@ -87,6 +87,7 @@ fn run_goals(invocation: Invocation, terminal: Terminal, number: u64) -> Ended {
         return Ended::Exit(ExitCode::Failure.number());
     }
     tracing::info!(goals = ?args.goals, specs = ?session.context.specs, version = env!("CARGO_PKG_VERSION"), "run started");
+    session.services.run_log.set_goals(&args.goals);
     let code = run_each(&args.goals, &mut session);
     session.report_leftovers();
     tracing::info!(exit_code = code, "run ended");
@@ -97,6 +98,7 @@ fn run_goals(invocation: Invocation, terminal: Terminal, number: u64) -> Ended {
         }
         false => code,
     };
+    session.close_run_log(code);
     session.tidy_store();
     let global = session.context.global();
     if global.is_loop && !session.services.was_interrupted() && global.loop_max.is_none_or(|most| number < most) {
@@ -119,6 +121,10 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
         #[expect(clippy::disallowed_methods, reason = "the log contains the duration of each goal")]
         let started = Instant::now();
         let result = run_goal(name, goal, session);
+        if !goals::has_steps(name) {
+            session.services.run_log.discard_cached();
+        }
+        session.end_part(name);
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!(goal = name, seconds, verdict = ?result.as_ref().ok(), "goal ended");
         match result {

@@ -34,7 +34,7 @@ impl Invocation {
 }
 
 /// The goals that need no repository.
-const ANYWHERE: [&str; 2] = ["completions", "version"];
+const ANYWHERE: [&str; 3] = ["completions", "replay", "version"];
 
 /// Reads a command line, which does not include the program's name. Aliases are defined in settings files and flags name
 /// those files, so flags are parsed twice.
@@ -78,7 +78,7 @@ pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Err
 /// step, whose tool must not get them.
 fn receiver(args: &Args) -> Option<&str> {
     match &args.goals[..] {
-        [goal] if ["py", "repl", "run", "shell"].contains(&goal.as_str()) => Some(goal),
+        [goal] if ["py", "repl", "replay", "run", "shell"].contains(&goal.as_str()) => Some(goal),
         _ => None,
     }
 }

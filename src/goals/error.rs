@@ -31,6 +31,37 @@ pub enum Error {
     /// `[regex-lint]`.
     #[error(transparent)]
     RegexLint(#[from] tools::regex_lint::Error),
+    /// The records of earlier runs.
+    #[error(transparent)]
+    Records(#[from] session::records::Error),
+    /// `why` with no step on record that its arguments name.
+    #[error("no recorded step belongs to `{0}`")]
+    NoRecordedStep(String),
+    /// `why --runs` without two runs.
+    #[error("`why --runs` needs two runs")]
+    TwoRuns,
+    /// `why --runs --against`.
+    #[error("`--runs` and `--against` cannot be combined")]
+    WhyModes,
+    /// A record of another machine that cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    ReadRecord {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A file that is not a record of a run.
+    #[error("`{}` is not the record of a run: {why}", path.display())]
+    InvalidRecord {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A bundle cannot be written or replayed.
+    #[error(transparent)]
+    Replay(#[from] crate::goals::replay::ReplayError),
     /// A glob of an option.
     #[error(transparent)]
     Glob(#[from] base::glob::Error),
@@ -181,6 +212,7 @@ impl Error {
             Error::Prepare(error) => error.kind(),
             Error::NotStarted(failure) => failure.kind,
             Error::Attestation { failure, .. } => failure.kind(),
+            Error::Replay(error) => error.kind(),
             _ => ErrorKind::Mistake,
         }
     }
@@ -192,7 +224,13 @@ impl Error {
             Error::Prepare(error) => return error.hint(),
             Error::Rewrite(error) => return error.hint(),
             Error::RegexLint(error) => return error.hint(),
+            Error::Records(error) => return error.hint(),
+            Error::Replay(error) => return error.hint(),
             Error::NeedsBackend { .. } => "add it to `backend_packages` in the section `[GLOBAL]` of `pants.toml`",
+            Error::NoRecordedStep(_) => "run a goal on it first, such as `test`; `log RUN` lists the steps of a run",
+            Error::TwoRuns => "write `why --runs 11 12`; `log` lists all runs",
+            Error::WhyModes => "compare two runs of this checkout, or this checkout with another",
+            Error::InvalidRecord { .. } => "such a file is written by `log --json RUN`",
             Error::SummaryOfAll => "remove the specs or the flag",
             Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",
             Error::MergeArguments => {

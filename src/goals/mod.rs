@@ -16,6 +16,7 @@ mod graph;
 mod lint;
 mod list;
 mod lockfile_merge;
+mod log;
 mod output;
 mod package;
 mod paths;
@@ -25,6 +26,7 @@ mod py_constraints;
 mod recorded;
 mod regex_lint;
 mod repl;
+mod replay;
 mod roots;
 mod run;
 mod shell;
@@ -33,6 +35,7 @@ mod tailor;
 mod test;
 mod update_build_files;
 mod version;
+mod why;
 
 use crate::session::{Session, Verdict};
 
@@ -58,12 +61,14 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("lint", lint::run),
     ("list", list::run),
     ("lockfile-merge", lockfile_merge::run),
+    ("log", log::run),
     ("package", package::run),
     ("paths", paths::run),
     ("peek", peek::run),
     ("py", py::run),
     ("py-constraints", py_constraints::run),
     ("repl", repl::run),
+    ("replay", replay::run),
     ("roots", roots::run),
     ("run", run::run),
     ("shell", shell::run),
@@ -72,6 +77,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("test", test::run),
     ("update-build-files", update_build_files::run),
     ("version", version::run),
+    ("why", why::run),
 ];
 
 /// The goals that work on what their arguments select, and do nothing without arguments.
@@ -94,6 +100,15 @@ const NEEDS_SPECS: [&str; 13] = [
 /// Whether a goal does nothing without arguments.
 pub fn needs_specs(name: &str) -> bool {
     NEEDS_SPECS.contains(&name)
+}
+
+/// The goals whose work is done by steps. Other goals run steps only to evaluate BUILD files that need Python.
+const HAS_STEPS: [&str; 12] =
+    ["check", "export", "fix", "fmt", "generate-lockfiles", "lint", "package", "py", "repl", "run", "shell", "test"];
+
+/// Whether the work of a goal is done by steps, so that its runs are recorded also where all results are cached.
+pub fn has_steps(name: &str) -> bool {
+    HAS_STEPS.contains(&name)
 }
 
 /// The names of the implemented goals, sorted.

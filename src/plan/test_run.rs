@@ -61,6 +61,8 @@ const TESTS_PER_WORKER: usize = 10;
 pub struct TestFiles {
     /// The address of the target, or a name for several.
     pub label: String,
+    /// The addresses of the targets.
+    pub subjects: Vec<String>,
     /// At least one file.
     pub files: Vec<RelPath>,
     /// The tree of everything that the files depend on, transitively.
@@ -90,6 +92,7 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
     command.network = test.network;
     command.terminal = options.debug;
     let mut policy = Policy::new(test.label.clone());
+    policy.subjects = test.subjects.clone();
     policy.timeout = test.timeout.filter(|_| !options.debug);
     policy.attempts = if options.debug { 1 } else { test.attempts };
     policy.cache = cache(test, options);
@@ -181,6 +184,7 @@ mod tests {
     fn test_file() -> TestFiles {
         TestFiles {
             label: "src/app_test.py:tests".to_owned(),
+            subjects: Vec::new(),
             files: vec![RelPath::parse("src/app_test.py").unwrap()],
             sources: Source::Tree(Digest::of(b"")),
             source_roots: vec![RelPath::root(), RelPath::parse("src").unwrap()],

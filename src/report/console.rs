@@ -216,6 +216,7 @@ impl Screen {
                 }
             }
             Event::Done { id, .. } | Event::Dropped { id } => self.end(*id, false),
+            Event::Recorded { .. } => {}
             Event::Preserved { label, path } => {
                 self.line(&format!("Preserved the sandbox of `{label}` in {}", path.display()));
             }

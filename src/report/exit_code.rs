@@ -25,10 +25,12 @@ pub enum ExitCode {
     Untrusted,
     /// A lockfile would have to change and must not.
     LockOutOfDate,
+    /// A repeated step has another result.
+    NotReproducible,
 }
 
 /// Each code with its number and its meaning.
-const TABLE: [(ExitCode, u8, &str); 10] = [
+const TABLE: [(ExitCode, u8, &str); 11] = [
     (ExitCode::Success, 0, "The goals succeeded, or no target matched."),
     (
         ExitCode::Failure,
@@ -63,6 +65,11 @@ const TABLE: [(ExitCode, u8, &str); 10] = [
         ExitCode::LockOutOfDate,
         78,
         "A lockfile is missing or out of date and must not be changed (`--frozen`, or `CI` is set).",
+    ),
+    (
+        ExitCode::NotReproducible,
+        79,
+        "`replay` found a difference: the repeated step has another result than the recorded one.",
     ),
 ];
 

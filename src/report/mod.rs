@@ -17,6 +17,8 @@ pub mod missing;
 pub mod packages;
 mod pretty_json;
 mod progress;
+pub mod replay;
+pub mod run_list;
 mod running;
 pub mod sarif;
 mod size;
@@ -25,6 +27,7 @@ pub mod summary;
 pub mod test_result;
 pub mod tool_result;
 pub mod tool_summary;
+pub mod why;
 
 pub use console::Console;
 pub use diagnostics::{Diagnostics, Message};

@@ -1,49 +1,67 @@
 //! Carries out a graph of actions, with progress on the console and Ctrl-C to stop it.
 
 use std::process;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::action::{ActionGraph, Event, StepId};
 use crate::engine::executor::Results;
-use crate::engine::{self, CancelLevel, Cancellation, StepResult};
+use crate::engine::{self, CancelLevel, Cancellation, Engine, StepResult};
 use crate::report::{Console, ExitCode};
+use crate::session::run_log::{Reported, RunLog};
 use crate::session::{Error, Services, Session, Ui};
 
 /// Results of the wanted steps. `quiet`: a step has the terminal, so nothing else may be shown.
 pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], quiet: bool) -> Result<Results, Error> {
-    session.context.refuse_undefined_options()?;
     let engine = session.services.open_engine()?;
+    execute_with(session, engine, graph, wanted, quiet)
+}
+
+/// Like [`execute`], with another engine than that of the session.
+pub fn execute_with(
+    session: &mut Session,
+    engine: Arc<Engine>,
+    graph: ActionGraph,
+    wanted: &[StepId],
+    quiet: bool,
+) -> Result<Results, Error> {
+    session.context.refuse_undefined_options()?;
     let cancellation = session.services.cancellation.clone();
     let console = session.ui.console.clone();
     if !quiet {
         console.begin(wanted);
     }
+    let recorded = Arc::new(Mutex::new(Vec::new()));
     let events = {
-        let console = console.clone();
-        move |event: Event| {
-            if !quiet {
-                console.event(&event);
-            }
+        let (console, recorded) = (console.clone(), recorded.clone());
+        move |event: Event| match event {
+            Event::Recorded { id, needs, record } => lock(&recorded).push((id, needs, *record)),
+            event if !quiet => console.event(&event),
+            _ => {}
         }
     };
     let guard = cancellation.execution();
-    let recorded = session.services.records().then(|| graph.clone());
+    let attested = session.services.records().then(|| graph.clone());
     let mut results = session.services.runtime().block_on(engine::execute(engine, graph, wanted, cancellation, events));
     drop(guard);
     console.end();
-    if let Some(graph) = recorded {
+    if let Some(graph) = attested {
         session.services.add_execution(graph, &results);
     }
     results.retain(|step, _| wanted.contains(step));
     if let Some(untrusted) = session.services.take_untrusted() {
         session.ui.warn_with_hint(&untrusted, "the steps ran again; see `[cache]` in docs/attest.md");
     }
+    session.services.run_log.add(std::mem::take(&mut *lock(&recorded)));
     for notice in session.services.take_store_notices() {
         // The notice concerns this run alone.
         session.context.tracker.mark_untraceable();
         session.ui.warn(&notice);
     }
     Ok(results)
+}
+
+fn lock(recorded: &Mutex<Vec<Reported>>) -> MutexGuard<'_, Vec<Reported>> {
+    recorded.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Carries out a step that has the terminal, after the steps that it needs. Their progress is shown; then nothing is until the step
@@ -95,10 +113,10 @@ fn has_lost_input(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
 /// process ends at once: what it writes is published by rename, so that nothing is left half done.
 pub fn listen_for_interrupts(services: &Services, ui: &Ui) {
     let (cancellation, console) = (services.cancellation.clone(), ui.console.clone());
-    services.runtime().spawn(listen(cancellation, console));
+    services.runtime().spawn(listen(cancellation, console, services.run_log.clone()));
 }
 
-async fn listen(cancellation: Cancellation, console: Arc<Console>) {
+async fn listen(cancellation: Cancellation, console: Arc<Console>, run_log: Arc<RunLog>) {
     while tokio::signal::ctrl_c().await.is_ok() {
         if cancellation.has_foreground() {
             continue;
@@ -106,6 +124,8 @@ async fn listen(cancellation: Cancellation, console: Arc<Console>) {
         if !cancellation.is_executing() {
             console.clear();
             console.line("Interrupted by user.");
+            // If the steps so far cannot be recorded, the run is missing in the log.
+            let _ = run_log.close(ExitCode::Failure.number(), true);
             process::exit(ExitCode::Failure.number().into());
         }
         console.line(match cancellation.level() {

@@ -12,9 +12,11 @@ pub mod keys;
 mod load;
 pub mod memo;
 mod python_archives;
+pub mod records;
 mod repository;
 pub mod reuse;
 pub mod rewrite;
+pub mod run_log;
 pub mod selection;
 mod services;
 pub mod sources;
@@ -28,11 +30,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::RelPath;
+use crate::base::error_chain;
 use crate::build_file::{Diagnostic, Severity, Topic};
 use crate::config::typed::{BrokenFiles, ReadingSettings, SourceSettings};
 use crate::config::{Config, Environment};
 use crate::inference::{self, Dependencies, Extent, SourceRoots};
 use crate::report::{self, ExitCode, IgnoredWarnings};
+use crate::session::run_log::StoredSteps;
 use crate::targets::{Address, LoadError, TargetGraph};
 use crate::tracked::Tracker;
 
@@ -258,6 +262,25 @@ impl Session {
     pub fn forget_repository(&mut self) {
         self.repository.forget();
         self.services.forget_sources();
+    }
+
+    /// Ends the steps of a goal in the record of this run. A record that cannot be stored is reported, and stops nothing.
+    pub fn end_part(&self, goal: &str) -> Option<StoredSteps> {
+        self.services.run_log.end_part(goal).unwrap_or_else(|error| {
+            self.warn_unrecorded(&error);
+            None
+        })
+    }
+
+    /// Stores the record of this run, which is over.
+    pub fn close_run_log(&self, exit_code: u8) {
+        if let Err(error) = self.services.run_log.close(exit_code, self.services.was_interrupted()) {
+            self.warn_unrecorded(&error);
+        }
+    }
+
+    fn warn_unrecorded(&self, error: &crate::store::Error) {
+        self.ui.warn(&format!("this run is not recorded for `log` and `why`: {}", error_chain(error)));
     }
 
     /// The exit code of the process if this is its last goal: errors in the repository are never a success.

@@ -16,12 +16,13 @@ use crate::base::Digest;
 use crate::engine::ActionCache;
 use crate::engine::local::LocalActionCache;
 use crate::report::Message;
+use crate::session::run_log::StoredSteps;
 use crate::session::{Error, Session};
 use crate::store::{Store, Trace};
 use crate::tracked::{FileStamp, Observation};
 
 /// Raised when stored results change their form or meaning.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// The result of a goal before any of it is reported.
 pub trait Reusable: Sized {
@@ -51,6 +52,8 @@ struct Record<S> {
     /// Names and patterns of environment variables, and a fingerprint of those that matched.
     variables: BTreeMap<String, String>,
     messages: Vec<Message>,
+    /// The steps of the run that made the result.
+    steps: Option<StoredSteps>,
     result: S,
 }
 
@@ -65,7 +68,7 @@ pub fn reused_or<T: Reusable, E: From<Error>>(
         session.context.global().use_cache && !session.services.records() && !session.services.requires_signatures();
     let Some(key) = key(session, goal).filter(|_| is_reusable) else { return make(session) };
     let store = session.services.open_store()?;
-    if let Some(result) = reuse(session, &store, &key)? {
+    if let Some(result) = reuse(session, goal, &store, &key)? {
         return Ok(result);
     }
     let reported_before = session.ui.reported().len();
@@ -73,6 +76,7 @@ pub fn reused_or<T: Reusable, E: From<Error>>(
     let made = make(session);
     drop(phase);
     let made = made?;
+    let steps = session.end_part(goal);
     if !session.repository.is_sound() || session.services.was_interrupted() {
         return Ok(made);
     }
@@ -81,7 +85,7 @@ pub fn reused_or<T: Reusable, E: From<Error>>(
     {
         let variables = session.environment().vars.lookups();
         let messages = session.ui.reported().split_off(reported_before);
-        if let Ok(bytes) = serde_json::to_vec(&Record { variables, messages, result }) {
+        if let Ok(bytes) = serde_json::to_vec(&Record { variables, messages, steps, result }) {
             // If it cannot be stored, the next run plans again.
             let _ = store.store_trace(session.build_root(), &key, &observations, &bytes);
         }
@@ -89,12 +93,12 @@ pub fn reused_or<T: Reusable, E: From<Error>>(
     Ok(made)
 }
 
-fn reuse<T: Reusable>(session: &Session, store: &Arc<Store>, key: &Digest) -> Result<Option<T>, Error> {
+fn reuse<T: Reusable>(session: &Session, goal: &str, store: &Arc<Store>, key: &Digest) -> Result<Option<T>, Error> {
     if session.services.verifies_sources() {
         return Ok(None);
     }
     let Some(trace) = store.load_trace(session.build_root(), key).ok().flatten() else { return Ok(None) };
-    let Ok(Record::<T::Stored> { variables, messages, result }) = serde_json::from_slice(trace.result()) else {
+    let Ok(Record::<T::Stored> { variables, messages, steps, result }) = serde_json::from_slice(trace.result()) else {
         return Ok(None);
     };
     let vars = &session.environment().vars;
@@ -105,6 +109,7 @@ fn reuse<T: Reusable>(session: &Session, store: &Arc<Store>, key: &Digest) -> Re
     let result = T::from_stored(result, session, &cache, &trace)?;
     if result.is_some() {
         messages.into_iter().for_each(|message| session.ui.recall(message));
+        steps.into_iter().for_each(|steps| session.services.run_log.reuse(goal, steps));
     }
     Ok(result)
 }

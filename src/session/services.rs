@@ -13,6 +13,7 @@ use crate::engine::local::{LocalActionCache, LocalRunner, rows};
 use crate::engine::{ActionCache, Cancellation, Engine, SignedActionCache};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
+use crate::session::run_log::RunLog;
 use crate::session::sources::Sources;
 use crate::session::{Context, Error, keys};
 use crate::store::{Collected, Store};
@@ -42,6 +43,8 @@ pub struct Services {
     runtime: Option<Runtime>,
     /// Whether the user asked to stop.
     pub cancellation: Cancellation,
+    /// The steps of this run, for its record.
+    pub run_log: Arc<RunLog>,
     verifies_sources: bool,
 }
 
@@ -49,8 +52,10 @@ impl Services {
     /// Nothing is opened yet but the threads that carry out steps and listen for signals.
     pub fn new(context: Arc<Context>) -> Result<Services, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+        let run_log = Arc::new(RunLog::start(context.build_root.clone(), context.specs.clone()));
         Ok(Services {
             context,
+            run_log,
             store: None,
             sources: None,
             engine: None,
@@ -68,6 +73,7 @@ impl Services {
             return Ok(store.clone());
         }
         let store = Arc::new(Store::open(&self.context.store_dir()?)?);
+        self.run_log.set_store(&store);
         self.store = Some(store.clone());
         Ok(store)
     }
@@ -95,12 +101,30 @@ impl Services {
         if let Some(engine) = &self.engine {
             return Ok(engine.clone());
         }
-        let (store, settings) = (self.open_store()?, self.local_settings());
+        let settings = self.local_settings();
+        let engine = Arc::new(self.new_engine(settings)?);
+        self.engine = Some(engine.clone());
+        Ok(engine)
+    }
+
+    /// An engine with the isolation and the limits of another machine, as far as this one can enforce them. It uses no cache.
+    pub fn engine_for(&mut self, platform: &Platform) -> Result<Engine, Error> {
+        let isolation = match platform.isolation {
+            "no-landlock" => Isolation::NoLandlock,
+            _ => Isolation::Full,
+        };
+        let (limits, namespace) = (platform.limits.clone(), platform.cache_namespace.clone());
+        let settings = LocalSettings::new(isolation, limits, self.local_settings().grace, namespace);
+        Ok(Engine { use_cache: false, ..self.new_engine(settings)? })
+    }
+
+    fn new_engine(&mut self, settings: LocalSettings) -> Result<Engine, Error> {
+        let store = self.open_store()?;
         let local: Arc<dyn ActionCache> = Arc::new(LocalActionCache::new(store.clone()));
         let trust = keys::cache_trust(&self.context, settings.platform.isolation)?;
         let use_partial_results = !self.records() && !trust.as_ref().is_some_and(|trust| trust.requires_signatures);
         self.signed_cache = trust.map(|trust| Arc::new(SignedActionCache::new(local.clone(), trust)));
-        let engine = Arc::new(Engine {
+        Ok(Engine {
             cache: match &self.signed_cache {
                 Some(signed) => signed.clone(),
                 None => local,
@@ -115,9 +139,7 @@ impl Services {
             unpackers: unpackers::all(),
             recipes: recipes::all(),
             parallelism: self.parallelism(),
-        });
-        self.engine = Some(engine.clone());
-        Ok(engine)
+        })
     }
 
     /// From now on the graphs that are carried out are recorded, and every step is carried out or read from the cache as a

@@ -12,6 +12,8 @@ pub enum Verdict {
     Bad(i32),
     /// The goal could not do its work, for one kind of reason, which is already reported.
     Prevented(ErrorKind),
+    /// A repeated step has another result, which is already reported.
+    NotReproduced,
     /// The user stopped it.
     Interrupted,
 }
@@ -28,6 +30,7 @@ impl Verdict {
             Verdict::Good => ExitCode::Success.number(),
             Verdict::Bad(code) => exit_code::from_tool(code),
             Verdict::Prevented(kind) => ExitCode::from(kind).number(),
+            Verdict::NotReproduced => ExitCode::NotReproducible.number(),
             Verdict::Interrupted => ExitCode::Failure.number(),
         }
     }

@@ -109,7 +109,10 @@ fn parse_goals(config: &Config) {
     FixSettings::parse(config);
     CheckSettings::parse(config);
     ListSettings::parse(config);
+    LogGoalSettings::parse(config);
     PySettings::parse(config);
+    ReplaySettings::parse(config);
+    WhySettings::parse(config);
     ReplSettings::parse(config);
     RunSettings::parse(config);
     ShellSettings::parse(config);

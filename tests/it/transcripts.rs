@@ -13,6 +13,7 @@ mod interruption;
 mod locking;
 mod other_users;
 mod programs;
+mod replaying;
 mod source_distributions;
 mod terminal;
 mod trace_reuse;

@@ -110,6 +110,47 @@ pub(super) const SCOPES: &[Scope] = &[
             inert("fix_python_macros", Bool),
         ],
     ),
+    goal(
+        "log",
+        "List the recorded runs of this checkout, or the steps of one: `log RUN`. This goal is specific to Waders.",
+        &[
+            off("json", "Print JSON. That of one run contains the keys of its steps, for `why --against`."),
+            off(
+                "all",
+                "List all recorded runs, or all steps of a run, also those that were cached and that only others need.",
+            ),
+        ],
+    ),
+    goal(
+        "why",
+        "Explain why steps ran or were cached, from the records of runs. This goal is specific to Waders.",
+        &[
+            off("json", "Print JSON."),
+            off(
+                "runs",
+                "Compare the keys of two runs: `why --runs 11 12`, and perhaps the targets or steps to compare.",
+            ),
+            text(
+                "against",
+                "Compare with a run of another machine: a file that `log --json RUN` printed there, or a bundle of `replay`.",
+            ),
+            text("input", "Show whether the steps get this file, and through which dependencies."),
+        ],
+    ),
+    goal(
+        "replay",
+        "Repeat a step of another machine from a bundle, and compare its result. This goal is specific to Waders.",
+        &[
+            text("create", "Write a bundle of a step that ran here to this file: `replay --create=FILE ADDRESS`."),
+            off("shell", "Open a shell in the sandbox of the step instead."),
+            words(
+                "command",
+                "The command to run instead of a shell, with `--shell`. Arguments after `--` are appended.",
+            )
+            .passed_through(),
+            off("json", "Print JSON."),
+        ],
+    ),
     goal("version", "Print the version.", &[]),
     goal(
         "completions",

@@ -26,7 +26,9 @@ pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
 pub use locks::{GenerateLockfilesSettings, LockfileSettings};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use package::{PackageSettings, PexSettings, SetupPySettings, VersionScheme};
-pub use programs::{PySettings, ReplSettings, RunSettings, ShellSettings};
+pub use programs::{
+    LogGoalSettings, PySettings, ReplSettings, ReplaySettings, RunSettings, ShellSettings, WhySettings,
+};
 pub use python::{
     DockerSettings, InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings,
     PythonReposSettings, PythonSettings, ResolveSettings, ThriftSettings, UnownedDependency,

@@ -84,6 +84,75 @@ impl ShellSettings {
     }
 }
 
+/// The section `[log]`.
+#[derive(Clone, Copy, Debug)]
+pub struct LogGoalSettings {
+    /// Whether to print JSON.
+    pub json: bool,
+    /// Whether to list everything that is recorded.
+    pub all: bool,
+}
+
+impl LogGoalSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> LogGoalSettings {
+        let section = Section::new(config, "log");
+        LogGoalSettings { json: section.flag("json"), all: section.flag("all") }
+    }
+}
+
+/// The section `[why]`.
+#[derive(Clone, Debug)]
+pub struct WhySettings {
+    /// Whether to print JSON.
+    pub json: bool,
+    /// Whether the first two arguments are runs to compare.
+    pub runs: bool,
+    /// A file with a run of another machine.
+    pub against: Option<String>,
+    /// A file that steps may get.
+    pub input: Option<String>,
+}
+
+impl WhySettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> WhySettings {
+        let section = Section::new(config, "why");
+        WhySettings {
+            json: section.flag("json"),
+            runs: section.flag("runs"),
+            against: section.filled("against"),
+            input: section.filled("input"),
+        }
+    }
+}
+
+/// The section `[replay]`.
+#[derive(Clone, Debug)]
+pub struct ReplaySettings {
+    /// The file to which a bundle is written.
+    pub create: Option<String>,
+    /// Whether to open a shell instead of repeating the step.
+    pub shell: bool,
+    /// The command to run instead of a shell; empty for a shell.
+    pub command: Vec<String>,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+impl ReplaySettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> ReplaySettings {
+        let section = Section::new(config, "replay");
+        ReplaySettings {
+            create: section.filled("create"),
+            shell: section.flag("shell"),
+            command: section.texts("command"),
+            json: section.flag("json"),
+        }
+    }
+}
+
 /// The section `[py]`.
 #[derive(Clone, Debug)]
 pub struct PySettings {

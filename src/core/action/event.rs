@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::action::graph::StepId;
 use crate::action::outcome::{Origin, Outcome};
+use crate::action::record::StepRecord;
 
 /// A change in the progress of a step.
 #[derive(Clone, Debug)]
@@ -54,5 +55,14 @@ pub enum Event {
     Dropped {
         /// The step.
         id: StepId,
+    },
+    /// A step has ended in any way, for the record of the run.
+    Recorded {
+        /// The step.
+        id: StepId,
+        /// The steps whose outputs it takes.
+        needs: Vec<StepId>,
+        /// The record, without the positions of the steps that it needs.
+        record: Box<StepRecord>,
     },
 }

@@ -92,12 +92,12 @@ fn platform_message(command: &Command, inputs: &Inputs, platform: &Platform) -> 
 }
 
 /// The messages of `build.bazel.remote.execution.v2` that a key needs, with the field numbers of that API.
-mod wire {
-    pub(super) use crate::base::wire::Digest;
+pub(in crate::action) mod wire {
+    pub(in crate::action) use crate::base::wire::Digest;
 
     /// `Command.EnvironmentVariable` and `Platform.Property` have the same shape.
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Property {
+    pub(in crate::action) struct Property {
         #[prost(string, tag = "1")]
         pub name: String,
         #[prost(string, tag = "2")]
@@ -105,13 +105,13 @@ mod wire {
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Platform {
+    pub(in crate::action) struct Platform {
         #[prost(message, repeated, tag = "1")]
         pub properties: Vec<Property>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Command {
+    pub(in crate::action) struct Command {
         #[prost(string, repeated, tag = "1")]
         pub arguments: Vec<String>,
         #[prost(message, repeated, tag = "2")]
@@ -123,7 +123,7 @@ mod wire {
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Action {
+    pub(in crate::action) struct Action {
         #[prost(message, optional, tag = "1")]
         pub command_digest: Option<Digest>,
         #[prost(message, optional, tag = "2")]

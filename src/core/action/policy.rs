@@ -13,6 +13,8 @@ use crate::base::{Digest, RelPath};
 pub struct Policy {
     /// The step's name in progress and errors.
     pub label: String,
+    /// What the step works on, such as addresses of targets or paths of files, for the record of the run.
+    pub subjects: Vec<String>,
     /// Wall clock time. A step that exceeds it fails, and failures are not cached.
     pub timeout: Option<Duration>,
     /// The number of times that the step is tried until it succeeds, at least 1.
@@ -41,6 +43,7 @@ impl Policy {
     pub fn new(label: String) -> Policy {
         Policy {
             label,
+            subjects: Vec::new(),
             timeout: None,
             attempts: 1,
             cache: CachePolicy { read: true, write: true, success_codes: vec![0] },

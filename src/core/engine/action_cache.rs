@@ -48,7 +48,10 @@ pub trait ActionCache: Send + Sync {
     /// Stores a signature for the entry under this key. It replaces an earlier one.
     fn put_signature(&self, key: &Digest, envelope: &[u8]) -> Result<(), Error>;
 
-    /// The encoded action with this key, if its outcome was stored.
+    /// Stores an encoded action without an outcome, so that it can be compared with later ones.
+    fn put_action(&self, action: &EncodedAction) -> Result<(), Error>;
+
+    /// The encoded action with this key, if it was stored.
     fn action(&self, key: &Digest) -> Result<Option<EncodedAction>, Error>;
 
     /// The part of an action that still has to run. `key` is the key of the action.

@@ -11,14 +11,14 @@ use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::action::{
-    Action, ActionGraph, Derive, EncodedAction, Event, Fetch, Inputs, Origin, Outcome, Source, Step, StepId, key,
-    state_key,
+    Action, ActionGraph, CacheUse, Derive, EncodedAction, Event, Fetch, Inputs, Origin, Outcome, Source, Step, StepId,
+    StepOrigin, key, state_key,
 };
 use crate::base::Digest;
 use crate::engine::action_cache::{ActionCache, Cached, Needs, Remaining};
 use crate::engine::runner::Run;
 use crate::engine::slots::Slots;
-use crate::engine::{CancelLevel, Cancellation, Engine, Error, fetch, tree_cache};
+use crate::engine::{CancelLevel, Cancellation, Engine, Error, fetch, step_record, tree_cache};
 use crate::store::Store;
 
 /// The number of concurrent downloads. More do not speed up downloads from one host, and with fewer it is sometimes idle.
@@ -36,15 +36,25 @@ pub struct StepResult {
     pub outcome: Option<(Origin, Outcome)>,
     /// How the outcome can be read again. `None` if it is not cached or must not be reused.
     pub cached: Option<Cached>,
+    /// Where the result comes from, and how the cache was used.
+    pub source: (StepOrigin, CacheUse),
 }
 
 impl StepResult {
-    fn from_tree(tree: Digest) -> StepResult {
-        StepResult { tree, outcome: None, cached: None }
+    /// The result of a step without a process; whether it was carried out, and whether the cache was asked first.
+    fn from_tree(tree: Digest, executed: bool, read: bool) -> StepResult {
+        let origin = if executed { StepOrigin::Executed } else { StepOrigin::Cached };
+        let cache = CacheUse { read, written: executed, ..CacheUse::default() };
+        StepResult { tree, outcome: None, cached: None, source: (origin, cache) }
     }
 
-    fn from_process(origin: Origin, outcome: Outcome, cached: Option<Cached>) -> StepResult {
-        StepResult { tree: outcome.output, outcome: Some((origin, outcome)), cached }
+    fn from_process(origin: Origin, outcome: Outcome, cached: Option<Cached>, cache: CacheUse) -> StepResult {
+        let from = match (origin, &cached) {
+            (Origin::Ran, _) => StepOrigin::Executed,
+            (Origin::Cached, Some(Cached::Clean)) => StepOrigin::Clean,
+            (Origin::Cached, _) => StepOrigin::Cached,
+        };
+        StepResult { tree: outcome.output, outcome: Some((origin, outcome)), cached, source: (from, cache) }
     }
 
     /// Reads the result of an earlier run without its action. `None` if it is no longer in the cache.
@@ -53,7 +63,8 @@ impl StepResult {
             Cached::Under(key) => cache.get(key, Needs::WholeOutput)?,
             Cached::Clean => Some(cache.clean_outcome()?),
         };
-        Ok(outcome.map(|outcome| StepResult::from_process(Origin::Cached, outcome, Some(cached.clone()))))
+        let cache_use = CacheUse { read: true, ..CacheUse::default() };
+        Ok(outcome.map(|outcome| StepResult::from_process(Origin::Cached, outcome, Some(cached.clone()), cache_use)))
     }
 }
 
@@ -120,6 +131,7 @@ impl Execution {
             Ok(trees) => trees,
             Err(error) => {
                 (self.events)(Event::Dropped { id });
+                self.record(id, Err(&error));
                 return Err(error);
             }
         };
@@ -129,7 +141,14 @@ impl Execution {
             result => result,
         };
         self.report_result(id, &result);
+        self.record(id, result.as_ref());
         result
+    }
+
+    fn record(&self, id: StepId, result: Result<&StepResult, &Error>) {
+        let is_success = |outcome: &Outcome| self.is_success(id, outcome);
+        let record = step_record::record(self.graph.step(id), self.wanted.contains(&id), result, is_success);
+        (self.events)(Event::Recorded { id, needs: self.graph.needs(id).collect(), record: Box::new(record) });
     }
 
     /// Reports the end of a step, unless `report_end` has reported it with its outcome.
@@ -191,7 +210,7 @@ impl Execution {
     async fn fetch(&self, id: StepId, step: &Fetch, reuse: bool) -> Result<StepResult, Error> {
         let key = tree_cache::fetch_key(step);
         if reuse && let Some(tree) = tree_cache::get(&self.engine.store, key)? {
-            return Ok(StepResult::from_tree(tree));
+            return Ok(StepResult::from_tree(tree, false, reuse));
         }
         let _permit = self.downloads.acquire().await.expect("the semaphore is never closed");
         self.refuse_if_cancelled()?;
@@ -209,14 +228,14 @@ impl Execution {
             tree = download => tree?,
             _ = self.cancellation.exceeds(CancelLevel::None) => return Err(Error::Interrupted),
         };
-        Ok(StepResult::from_tree(tree))
+        Ok(StepResult::from_tree(tree, true, reuse))
     }
 
     async fn derive(&self, step: &Derive, trees: &BTreeMap<StepId, Digest>, reuse: bool) -> Result<StepResult, Error> {
         let parts: Vec<Digest> = step.parts.iter().map(|source| resolve(*source, trees)).collect();
         let key = tree_cache::derive_key(step, &parts);
         if reuse && let Some(tree) = tree_cache::get(&self.engine.store, key)? {
-            return Ok(StepResult::from_tree(tree));
+            return Ok(StepResult::from_tree(tree, false, reuse));
         }
         self.write_inputs(&step.label, parts.iter().copied())?;
         let (engine, step) = (self.engine.clone(), step.clone());
@@ -228,7 +247,7 @@ impl Execution {
             tree_cache::put(&engine.store, key, &tree)?;
             Ok(tree)
         });
-        Ok(StepResult::from_tree(tree.await?))
+        Ok(StepResult::from_tree(tree.await?, true, reuse))
     }
 
     async fn run(
@@ -246,8 +265,9 @@ impl Execution {
             return self.run_now(id, action, action, &inputs, false).await;
         }
         let whole_key = key(&action.command, &inputs, platform);
+        let whole = CacheUse { key: Some(whole_key), read: true, ..CacheUse::default() };
         if let Some(outcome) = self.cached(id, &whole_key)? {
-            return Ok(self.reused(id, action, outcome, Cached::Under(whole_key)));
+            return Ok(self.reused(id, action, outcome, Cached::Under(whole_key), whole));
         }
         let remaining = match self.engine.use_partial_results {
             true => cache.remaining(action, &inputs, platform, &whole_key)?,
@@ -255,11 +275,15 @@ impl Execution {
         };
         match remaining {
             Remaining::All => self.run_now(id, action, action, &inputs, true).await,
-            Remaining::None => Ok(self.reused(id, action, cache.clean_outcome()?, Cached::Clean)),
+            Remaining::None => {
+                cache.put_action(&EncodedAction::new(&action.command, &inputs, platform))?;
+                Ok(self.reused(id, action, cache.clean_outcome()?, Cached::Clean, whole))
+            }
             Remaining::Some(part) => {
                 let part_key = key(&part.command, &inputs, platform);
+                let cache_use = CacheUse { part_key: Some(part_key), ..whole };
                 match self.cached(id, &part_key)? {
-                    Some(outcome) => Ok(self.reused(id, &part, outcome, Cached::Under(part_key))),
+                    Some(outcome) => Ok(self.reused(id, &part, outcome, Cached::Under(part_key), cache_use)),
                     None => self.run_now(id, action, &part, &inputs, true).await,
                 }
             }
@@ -300,11 +324,20 @@ impl Execution {
         if stored {
             cache.put(&encoded, &outcome)?;
             cache.record_clean(whole, action, inputs, platform, &outcome)?;
+        } else {
+            cache.put_action(&encoded)?;
+        }
+        let whole_action = EncodedAction::new(&whole.command, inputs, platform);
+        let is_part = whole_action != encoded;
+        if is_part {
+            cache.put_action(&whole_action)?;
         }
         tracing::info!(step = %label, exit = %outcome.exit, seconds = outcome.wall.as_secs_f64(), key = %encoded.key(), "step ran");
         self.report_end(id, label, Origin::Ran, &outcome);
         let cached = (stored && reusable).then(|| Cached::Under(encoded.key()));
-        Ok(StepResult::from_process(Origin::Ran, outcome, cached))
+        let part_key = is_part.then(|| encoded.key());
+        let cache_use = CacheUse { key: Some(whole_action.key()), part_key, read: reusable, written: stored };
+        Ok(StepResult::from_process(Origin::Ran, outcome, cached, cache_use))
     }
 
     /// Whether the outcome of a step is cached. Steps that only others need, such as the compilation of packages, are cached in
@@ -319,10 +352,10 @@ impl Execution {
         self.engine.cache.get(key, needs)
     }
 
-    fn reused(&self, id: StepId, action: &Action, outcome: Outcome, cached: Cached) -> StepResult {
+    fn reused(&self, id: StepId, action: &Action, outcome: Outcome, cached: Cached, cache_use: CacheUse) -> StepResult {
         tracing::debug!(step = action.policy.label, ?cached, "step cached");
         self.report_end(id, action.policy.label.as_str().into(), Origin::Cached, &outcome);
-        StepResult::from_process(Origin::Cached, outcome, Some(cached))
+        StepResult::from_process(Origin::Cached, outcome, Some(cached), cache_use)
     }
 
     async fn write_while_running(&self, label: &str, tree: Digest) -> Result<(), Error> {

@@ -11,6 +11,7 @@ pub mod preserve;
 pub mod runner;
 pub mod signed_cache;
 mod slots;
+mod step_record;
 mod tree_cache;
 
 use std::collections::BTreeMap;

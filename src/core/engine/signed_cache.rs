@@ -178,6 +178,10 @@ impl ActionCache for SignedActionCache {
         self.inner.put_signature(key, envelope)
     }
 
+    fn put_action(&self, action: &EncodedAction) -> Result<(), Error> {
+        self.inner.put_action(action)
+    }
+
     fn action(&self, key: &Digest) -> Result<Option<EncodedAction>, Error> {
         self.inner.action(key)
     }

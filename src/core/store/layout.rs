@@ -43,7 +43,7 @@ impl Store {
     pub fn open(root: &Path) -> Result<Store> {
         let root = std::path::absolute(root).map_err(Error::io("find", root))?;
         make_private(&root)?;
-        for dir in ["blob", "tree", "image", "repository", "tmp", "quarantine"] {
+        for dir in ["blob", "tree", "image", "repository", "run", "tmp", "quarantine"] {
             make_dir(&root.join(dir))?;
         }
         faults::arm(&root);

@@ -11,6 +11,7 @@
 //! quarantine/        damaged files; never used again, kept for inspection
 //! repository/<hex>-… the recorded state of one repository, 0644: stat data, digests and imports of its files, the entries of its
 //!                    directories (`path_records`), and what earlier runs read (`traces`)
+//! run/<hex>/         the records of the last runs of one repository (`runs`), 0644
 //! index.db           SQLite: the action cache, and notes about contents; `index.lock` is held while it is created
 //! lease              locked by every open store; nothing is removed while another process holds the lock
 //! ```
@@ -33,12 +34,14 @@ mod upkeep;
 mod uses;
 
 pub use checkout::directory_cache::DirectoryCache;
+pub use checkout::runs::{KEPT_RUNS, Runs};
 pub use checkout::stat_cache::StatCache;
 pub use checkout::traces::Trace;
 pub use error::{Error, NO_SPACE_HINT, Result};
 pub use layout::Store;
 pub use objects::archive::{UnpackLimits, Unpacking};
 pub use objects::batch::Batch;
+pub use objects::bundle::Objects;
 pub use objects::capture::CaptureLimits;
 pub use objects::directory::{Directory, Entry};
 pub use objects::durable::FIXED_MTIME_SECONDS;

@@ -156,6 +156,7 @@ impl TestPlanner<'_, '_> {
         let sources = self.tree(closure, &files, &packages.provided)?;
         let test = TestFiles {
             label: crate::report::test_result::name(&addresses),
+            subjects: addresses,
             sources: self.planner.with_packages(sources, &packages.files),
             files,
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),

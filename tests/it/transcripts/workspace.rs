@@ -17,10 +17,11 @@ pub struct Workspace {
 }
 
 /// Pages of the documentation whose commands are run like those of a transcript, and the name of the transcript.
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 4] = [
     ("docs/attest.md", "attesting.trycmd"),
     ("docs/coming-from-pants.md", "working_day.trycmd"),
     ("docs/store.md", "store.trycmd"),
+    ("docs/why.md", "explaining.trycmd"),
 ];
 
 const WADERS: &str = env!("CARGO_BIN_EXE_waders");

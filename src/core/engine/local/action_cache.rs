@@ -33,9 +33,12 @@ impl ActionCache for LocalActionCache {
     }
 
     fn put(&self, action: &EncodedAction, outcome: &Outcome) -> std::result::Result<(), Error> {
-        let key = action.key();
-        self.store.save_notes(ACTIONS, &[(key, to_bytes(action))])?;
-        Ok(index::put(&self.store, row(&key), outcome)?)
+        self.put_action(action)?;
+        Ok(index::put(&self.store, row(&action.key()), outcome)?)
+    }
+
+    fn put_action(&self, action: &EncodedAction) -> std::result::Result<(), Error> {
+        Ok(self.store.save_notes(ACTIONS, &[(action.key(), to_bytes(action))])?)
     }
 
     fn signature(&self, key: &Digest) -> std::result::Result<Option<Vec<u8>>, Error> {

@@ -73,7 +73,7 @@ pub(in crate::store) fn fault(bytes: &[u8]) -> Option<&'static str> {
 
 /// The path of a record file.
 #[derive(Debug)]
-pub(crate) struct RecordFilePath(PathBuf);
+pub(crate) struct RecordFilePath(pub(super) PathBuf);
 
 impl Store {
     /// Records that the files of the checkout at `root` are used.
@@ -115,6 +115,23 @@ impl Store {
         let fresh = self.tmp.fresh_path();
         durable::write(&fresh, bytes, 0o644).inspect_err(|_| drop(files::remove(&fresh)))?;
         files::rename(&fresh, path).map_err(Error::io("rename", path))
+    }
+
+    /// Like `publish_record_file`, but never replaces a file. Returns whether there was none.
+    pub(in crate::store) fn publish_new_record_file(
+        &self,
+        RecordFilePath(path): &RecordFilePath,
+        bytes: &[u8],
+    ) -> Result<bool> {
+        let fresh = self.tmp.fresh_path();
+        durable::write(&fresh, bytes, 0o644).inspect_err(|_| drop(files::remove(&fresh)))?;
+        // Unlike a rename, a link never replaces a file.
+        let linked = files::link(&fresh, path);
+        files::remove(&fresh).map_err(Error::io("remove", &fresh))?;
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            linked => linked.map_err(Error::io("link", path)).map(|()| true),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 pub(super) mod archive;
 pub(super) mod batch;
 mod blob;
+pub(super) mod bundle;
 pub(super) mod capture;
 mod copy_out;
 pub(super) mod directory;

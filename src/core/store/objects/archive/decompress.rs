@@ -13,7 +13,7 @@ use crate::store::error::{Error, Result};
 use crate::store::layout::Store;
 
 /// The decompressed bytes of `reader`, which can be gzip, xz, zstd or uncompressed.
-pub(super) fn open<'r>(store: &Store, mut reader: impl Read + 'r, limits: UnpackLimits) -> Result<Plain<'r>> {
+pub(in crate::store) fn open<'r>(store: &Store, mut reader: impl Read + 'r, limits: UnpackLimits) -> Result<Plain<'r>> {
     let mut magic = Vec::new();
     reader.by_ref().take(6).read_to_end(&mut magic).map_err(unreadable("the archive", "its head"))?;
     let packed = Rc::new(Cell::new(0));
@@ -29,7 +29,7 @@ pub(super) fn open<'r>(store: &Store, mut reader: impl Read + 'r, limits: Unpack
 }
 
 /// Decompressed bytes. Reading fails when a limit is exceeded.
-pub(super) struct Plain<'r> {
+pub(in crate::store) struct Plain<'r> {
     inner: Box<dyn Read + 'r>,
     read: u64,
     /// The number of zero bytes at the end of the bytes that were read so far.
@@ -40,7 +40,7 @@ pub(super) struct Plain<'r> {
 
 impl Plain<'_> {
     /// Reads the remaining bytes, so that a checksum at the end is verified. Returns whether the data ends with `count` zero bytes.
-    pub(super) fn drain(&mut self, count: u64) -> io::Result<bool> {
+    pub(in crate::store) fn drain(&mut self, count: u64) -> io::Result<bool> {
         io::copy(self, &mut io::sink())?;
         Ok(self.zeros >= count)
     }

@@ -2,7 +2,7 @@
 //! `packaging`.
 
 mod deb;
-mod decompress;
+pub(super) mod decompress;
 mod tar;
 #[cfg(test)]
 mod tests;
