@@ -52,6 +52,11 @@ pub fn execute_with(
         session.ui.warn_with_hint(&untrusted, "the steps ran again; see `[cache]` in docs/attest.md");
     }
     session.services.run_log.add(std::mem::take(&mut *lock(&recorded)));
+    if let Some(unstored) = session.services.take_unstored() {
+        session
+            .ui
+            .note(&unstored, Some("the next run repeats them; `[cache] sign_with` or `sign_with_env` names a key"));
+    }
     for notice in session.services.take_store_notices() {
         // The notice concerns this run alone.
         session.context.tracker.mark_untraceable();

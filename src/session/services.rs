@@ -174,6 +174,15 @@ impl Services {
         (total > 0).then(|| format!("{total} {noun} not used: {}", reasons.join("; ")))
     }
 
+    /// How many results were not stored for lack of a private key, since this was last asked; `None` if there are none.
+    pub fn take_unstored(&self) -> Option<String> {
+        let count = self.signed_cache.as_ref()?.take_unstored();
+        let noun = if count == 1 { "result was" } else { "results were" };
+        (count > 0).then(|| {
+            format!("{count} {noun} not stored: this run has no private key, and `[cache] trusted_keys` is set")
+        })
+    }
+
     /// The one runtime of the process.
     pub fn runtime(&self) -> &Runtime {
         self.runtime.as_ref().expect("the runtime exists until the services are dropped")

@@ -4,6 +4,7 @@
 //! deterministic; `WADERS_MUTATIONS` sets their number.
 
 mod archive;
+mod attestation;
 mod build_file;
 mod index_page;
 mod lockfile;
@@ -44,6 +45,11 @@ fn mutated_index_pages_list_file_names_or_are_rejected() {
 #[test]
 fn mutated_trees_are_canonical_or_rejected() {
     check("tree", tree::check);
+}
+
+#[test]
+fn mutated_attestations_are_rejected_or_say_what_was_signed() {
+    check("attestation", attestation::check);
 }
 
 /// The default number of mutations.

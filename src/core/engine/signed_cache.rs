@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,7 @@ pub struct SignedActionCache {
     inner: Arc<dyn ActionCache>,
     trust: Trust,
     rejected: Mutex<BTreeMap<Untrusted, usize>>,
+    unstored: AtomicUsize,
 }
 
 /// Why an entry is not used.
@@ -73,12 +75,17 @@ struct Statement {
 impl SignedActionCache {
     /// Signs and checks the entries of `inner`.
     pub fn new(inner: Arc<dyn ActionCache>, trust: Trust) -> SignedActionCache {
-        SignedActionCache { inner, trust, rejected: Mutex::default() }
+        SignedActionCache { inner, trust, rejected: Mutex::default(), unstored: AtomicUsize::new(0) }
     }
 
     /// The number of entries that were not used since this was last asked, by reason.
     pub fn take_rejected(&self) -> BTreeMap<Untrusted, usize> {
         std::mem::take(&mut *self.rejected.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The number of outcomes that were not stored for lack of a private key, since this was last asked.
+    pub fn take_unstored(&self) -> usize {
+        self.unstored.swap(0, Ordering::Relaxed)
     }
 
     fn sign(&self, key: Digest, outcome: &Outcome) -> Option<Envelope> {
@@ -164,7 +171,10 @@ impl ActionCache for SignedActionCache {
             // The old outcome does not match the new signature: a crash in between leaves an entry that is not used.
             Some(envelope) => self.inner.put_signature(&key, envelope.to_json().as_bytes())?,
             // It could never be used, and would replace an entry that could.
-            None if self.trust.requires_signatures => return Ok(()),
+            None if self.trust.requires_signatures => {
+                self.unstored.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
             None => {}
         }
         self.inner.put(action, outcome)

@@ -41,7 +41,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
 fn attest(session: &mut Session, settings: &AttestSettings) -> Result<Verdict, Error> {
     selection::warn_without_specs(session, "attest")?;
     let goals = goals(session, settings)?;
-    if goals.is_empty() {
+    if goals.is_empty() && selection::has_selection(session)? {
         let hint = "name a goal: `attest lint`, `attest check`";
         session.ui.warn_with_hint("the selected targets have neither packages nor tests", hint);
     }

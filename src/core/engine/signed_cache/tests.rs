@@ -183,6 +183,7 @@ fn a_run_that_cannot_sign_replaces_no_entry_where_signatures_are_required() {
     let mut reader = fixture.on_main();
     reader.trust.signer = None;
     reader.put(&action("a"), &Outcome { attempts: 9, ..fixture.outcome() }).unwrap();
+    assert_eq!((reader.take_unstored(), reader.take_unstored()), (1, 0));
     assert_eq!(get(&fixture.on_main(), "a"), Ok(fixture.outcome()));
 }
 
