@@ -1,5 +1,6 @@
 //! Carries out a graph of actions, with progress on the console and Ctrl-C to stop it.
 
+use std::collections::BTreeSet;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -47,6 +48,7 @@ pub fn execute_with(
     if let Some(graph) = attested {
         session.services.add_execution(graph, &results);
     }
+    let wanted: BTreeSet<StepId> = wanted.iter().copied().collect();
     results.retain(|step, _| wanted.contains(step));
     if let Some(untrusted) = session.services.take_untrusted() {
         session.ui.warn_with_hint(&untrusted, "the steps ran again; see `[cache]` in docs/attest.md");

@@ -1,9 +1,9 @@
 //! The closure of a step: everything that it and the steps that it needs were given.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::action::{Action, EncodedAction, Inputs, Platform, Source, Step, StepId};
+use crate::action::{Action, EncodedAction, Fetch, Inputs, Platform, Source, Step, StepId};
 use crate::attest::provenance::StepIdentity;
 use crate::attest::{Material, Role};
 use crate::base::{Digest, sandbox_paths};
@@ -35,6 +35,8 @@ pub struct Closures {
     sources: SourceFiles,
     toolchains: Toolchains,
     settings: Vec<Material>,
+    /// The files that were fetched, by step.
+    distributions: Mutex<BTreeMap<StepId, Material>>,
 }
 
 /// The materials found so far, with the weaker role replaced by the stronger one.
@@ -51,6 +53,7 @@ impl Closures {
             settings: sources.settings(session)?,
             sources,
             toolchains: Toolchains::new(session)?,
+            distributions: Mutex::default(),
         })
     }
 
@@ -89,8 +92,7 @@ impl Closures {
         let mut sources: Vec<(Source, Role)> = Vec::new();
         match self.execution.graph.step(step) {
             Step::Fetch(fetch) => {
-                let tree = self.result(step).map(|result| result.tree);
-                add(found, distributions::material(&self.store, fetch, tree, role)?);
+                add(found, Material { role, ..self.distribution(step, fetch)? });
             }
             Step::Derive(derive) => sources.extend(derive.parts.iter().map(|part| (*part, role))),
             Step::Run(action) => {
@@ -108,6 +110,18 @@ impl Closures {
             }
         }
         Ok(())
+    }
+
+    /// The file that a step fetched; its metadata is read once.
+    fn distribution(&self, step: StepId, fetch: &Fetch) -> Result<Material, Error> {
+        let known = || self.distributions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(material) = known().get(&step) {
+            return Ok(material.clone());
+        }
+        let tree = self.result(step).map(|result| result.tree);
+        let material = distributions::material(&self.store, fetch, tree)?;
+        known().insert(step, material.clone());
+        Ok(material)
     }
 
     fn add_tree(&self, tree: Digest, role: Role, found: &mut Found) -> Result<(), Error> {

@@ -9,8 +9,8 @@ use crate::packaging::metadata;
 use crate::prepare::Error;
 use crate::store::Store;
 
-/// The file that a step fetched. `tree` is its output, in which the metadata is looked up.
-pub(super) fn material(store: &Store, fetch: &Fetch, tree: Option<Digest>, role: Role) -> Result<Material, Error> {
+/// The file that a step fetched, as a part of the environment. `tree` is its output, in which the metadata is looked up.
+pub(super) fn material(store: &Store, fetch: &Fetch, tree: Option<Digest>) -> Result<Material, Error> {
     let metadata = match tree {
         Some(tree) => metadata::read(store, tree)?,
         None => None,
@@ -18,7 +18,7 @@ pub(super) fn material(store: &Store, fetch: &Fetch, tree: Option<Digest>, role:
     let (name, version) = name_and_version(&fetch.file_name);
     let licences = metadata.as_deref().map(Licence::parse).unwrap_or_default();
     let kind = MaterialKind::Distribution { name, version, licences };
-    Ok(Material { kind, name: fetch.file_name.clone(), hash: fetch.sha256.clone(), role })
+    Ok(Material { kind, name: fetch.file_name.clone(), hash: fetch.sha256.clone(), role: Role::Environment })
 }
 
 fn name_and_version(file_name: &str) -> (String, String) {
