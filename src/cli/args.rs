@@ -212,7 +212,7 @@ impl Reader<'_> {
 
     /// The goal that a word names at this position.
     fn goal(&self, word: &str) -> Option<&'static str> {
-        let is_spec = !self.is_bare() && FIRST_GOALS.contains(&word);
+        let is_spec = self.takes_words() || !self.is_bare() && FIRST_GOALS.contains(&word);
         if is_spec { None } else { renamed::goal(word) }
     }
 
@@ -286,6 +286,11 @@ impl Reader<'_> {
         true
     }
 
+    /// Whether the words after the first goal are neither goals nor specs.
+    fn takes_words(&self) -> bool {
+        self.args.goals.first().is_some_and(|goal| WORD_GOALS.contains(&goal.as_str()))
+    }
+
     fn is_bare(&self) -> bool {
         self.args.goals.is_empty() && self.args.specs.is_empty()
     }
@@ -293,7 +298,7 @@ impl Reader<'_> {
     fn spec(&mut self, word: &str) {
         let is_test = self.args.goals.iter().any(|goal| goal == "test");
         let word = if is_test { self.pytest.take_node_id(word).unwrap_or(word) } else { word };
-        let takes_words = self.args.goals.first().is_some_and(|goal| WORD_GOALS.contains(&goal.as_str()));
+        let takes_words = self.takes_words();
         if self.args.takes_files() {
             self.args.specs.push(word.to_owned());
             return;

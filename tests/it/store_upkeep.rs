@@ -201,6 +201,20 @@ fn a_use_is_recorded_once_and_a_wrong_clock_does_not_keep_anything_for_ever() {
 }
 
 #[test]
+fn the_size_of_a_store_is_counted_while_it_is_written() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.store.record_uses().unwrap(), None);
+    store_tree(&fixture.store, 1);
+    let measured = fixture.store.record_uses().unwrap().unwrap();
+    assert!(measured > 100_000, "{measured}");
+    assert_eq!(fixture.store.record_uses().unwrap(), None, "nothing was written");
+    fixture.store.put(&[7; 50_000]).unwrap();
+    let counted = fixture.store.record_uses().unwrap().unwrap();
+    assert_eq!(counted - measured, 53_248, "13 blocks");
+    assert_eq!(fixture.store.default_max_bytes().clamp(10 << 30, 100 << 30), fixture.store.default_max_bytes());
+}
+
+#[test]
 fn pinned_trees_are_kept_while_their_process_lives() {
     let fixture = Fixture::new();
     let [one, two] = [1, 2].map(|number| store_tree(&fixture.store, number));

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::error::{Error, Result};
 use super::{faults, files};
 use crate::store::objects::remove::remove_tree;
+use crate::store::upkeep::listing;
 
 /// The directory in `tmp/` of one open store. It is locked while the store is open; the kernel releases the lock when the
 /// process ends for any reason.
@@ -50,14 +51,19 @@ impl TmpDir {
     }
 
     /// The hashes that the open stores have pinned.
-    pub(super) fn pins(&self) -> Vec<[u8; 32]> {
-        let dirs = self.dir.parent().and_then(|tmp| fs::read_dir(tmp).ok()).into_iter().flatten().flatten();
-        let texts: Vec<String> = dirs.filter_map(|dir| fs::read_to_string(dir.path().join("pins")).ok()).collect();
-        texts
-            .iter()
-            .flat_map(|text| text.lines())
-            .filter_map(|hex| Some(*blake3::Hash::from_hex(hex).ok()?.as_bytes()))
-            .collect()
+    pub(super) fn pins(&self) -> Result<Vec<[u8; 32]>> {
+        let mut pins = Vec::new();
+        for dir in listing::entries(self.dir.parent().unwrap_or(&self.dir))? {
+            let path = dir.join("pins");
+            let text = match fs::read_to_string(&path) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                text => text.map_err(Error::io("read", &path))?,
+            };
+            pins.extend(text.lines().filter_map(|hex| Some(*blake3::Hash::from_hex(hex).ok()?.as_bytes())));
+        }
+        Ok(pins)
     }
 
     /// A path in the directory at which nothing exists.

@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension, params};
 use super::path_records::{PathRecords, Record};
 use super::record_file::RecordFilePath;
 use crate::base::{Digest, RelPath};
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 use crate::store::index::verified_value;
 use crate::store::layout::{Store, lock};
 use crate::store::upkeep::listing;
@@ -132,8 +132,12 @@ impl Store {
         for path in listing::entries(&self.root.join("repository"))? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let Some(checkout) = name.strip_suffix("-files") else { continue };
+            let bytes = match std::fs::read(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                bytes => bytes.map_err(Error::io("read", &path))?,
+            };
             // A damaged or foreign file claims nothing.
-            let records = std::fs::read(&path).ok().and_then(|bytes| PathRecords::parse(bytes).ok());
+            let records = PathRecords::parse(bytes).ok();
             let stored = records.iter().flat_map(PathRecords::records).filter(|record| record.stored);
             checkouts.push((checkout.to_owned(), stored.map(|record| record.hash).collect()));
         }

@@ -72,7 +72,14 @@ fn clear(dir: &impl AsFd, top: &impl AsFd, next: &mut u64) -> nix::Result<Vec<st
         }
         match unlinkat(dir, name, UnlinkatFlags::RemoveDir) {
             Ok(()) => {}
-            Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::EACCES) => moved.push(lift(dir, name, top, next)?),
+            Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::EACCES) => match lift(dir, name, top, next) {
+                // An overlay cannot move directories of its lower layers.
+                Err(Errno::EXDEV) => {
+                    moved.extend(clear(&enter(dir, name)?, top, next)?);
+                    unlinkat(dir, name, UnlinkatFlags::RemoveDir)?;
+                }
+                lifted => moved.push(lifted?),
+            },
             Err(errno) => return Err(errno),
         }
     }

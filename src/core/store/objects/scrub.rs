@@ -61,7 +61,8 @@ impl Store {
     /// Verifies the files of an image that are copies rather than hard links to blobs.
     fn verify_copies(&self, image: &Path, stop: &AtomicBool, verified: &mut Verified) -> Result<()> {
         let hash = image.file_name().and_then(|name| blake3::Hash::from_hex(name.as_encoded_bytes()).ok());
-        let Some(tree) = hash.and_then(|hash| self.stored_level(*hash.as_bytes())) else { return Ok(()) };
+        let Some(hash) = hash else { return Ok(()) };
+        let Some(tree) = self.stored_level(*hash.as_bytes())? else { return Ok(()) };
         let tree = match self.tree(tree) {
             // An image without its tree is not used.
             Err(Error::Missing(_)) => return Ok(()),
@@ -90,8 +91,12 @@ impl Store {
     }
 
     /// The digest of a stored level with this hash.
-    pub(in crate::store) fn stored_level(&self, hash: [u8; 32]) -> Option<Digest> {
+    pub(in crate::store) fn stored_level(&self, hash: [u8; 32]) -> Result<Option<Digest>> {
         let path = super::object_path::Form::Tree.path(&self.root, Digest::new(hash, 0));
-        Some(Digest::new(hash, fs::symlink_metadata(path).ok()?.len()))
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read the metadata of", &path)(error)),
+            Ok(metadata) => Ok(Some(Digest::new(hash, metadata.len()))),
+        }
     }
 }

@@ -200,15 +200,13 @@ impl Store {
         }
         let mut marks =
             Marks { store: self, sizes: &sizes, kept: HashSet::new(), kept_bytes: fixed_bytes - quarantined_bytes };
-        for pin in self.tmp.pins() {
-            marks.keep(&[pin], u64::MAX);
-        }
+        marks.keep(&self.tmp.pins()?, u64::MAX)?;
         let Roots { roots, loose } = self.roots(interpret)?;
         let mut is_full = false;
         let mut oldest_kept = i64::MAX;
         for root in roots {
             let limit = if root.minute == NEEDED { u64::MAX } else { max_bytes };
-            is_full = is_full || !marks.keep(&root.names, limit);
+            is_full = is_full || !marks.keep(&root.names, limit)?;
             match (is_full, root.origin) {
                 (false, Origin::Row(key)) => {
                     plan.used.insert(key);
@@ -323,7 +321,7 @@ struct Marks<'m> {
 
 impl Marks<'_> {
     /// Keeps these objects and everything below them. Returns false, and keeps nothing, if more than `max_bytes` would be kept.
-    fn keep(&mut self, names: &[[u8; 32]], max_bytes: u64) -> bool {
+    fn keep(&mut self, names: &[[u8; 32]], max_bytes: u64) -> Result<bool> {
         let mut added: HashSet<[u8; 32]> = HashSet::new();
         let mut added_bytes = 0;
         let mut left = names.to_vec();
@@ -336,18 +334,22 @@ impl Marks<'_> {
             added_bytes += size_bytes;
             if self.kept_bytes + added_bytes > max_bytes {
                 self.kept.retain(|hash| !added.contains(hash));
-                return false;
+                return Ok(false);
             }
-            let Some(tree) = self.store.stored_level(hash) else { continue };
-            // A damaged level is not used again, so what is below it is not needed.
-            let Ok(directory) = self.store.directory(tree) else { continue };
+            let Some(tree) = self.store.stored_level(hash)? else { continue };
+            let directory = match self.store.directory(tree) {
+                // A damaged level is not used again, so what is below it is not needed.
+                Err(Error::Missing(_) | Error::Malformed { .. }) => continue,
+                // The machine is the reason, and the level may be intact.
+                directory => directory?,
+            };
             left.extend(directory.entries.values().filter_map(|entry| match entry {
                 Entry::File { digest, .. } | Entry::Directory(digest) => Some(*digest.hash()),
                 Entry::Symlink(_) => None,
             }));
         }
         self.kept_bytes += added_bytes;
-        true
+        Ok(true)
     }
 }
 

@@ -104,14 +104,15 @@ impl Store {
         progress.fetch_add(object.size_bytes, Ordering::Relaxed);
         let digest = match fs::File::open(&object.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Ok(Some(self.damaged_file(&object.path, &format!("it cannot be opened: {error}")))),
+            Err(error) => Err(Error::io("open", &object.path)(error)),
             Ok(file) => hash_file(&file, &object.path),
         };
         Ok(match digest {
             // A disk that cannot read a file any more will not do so later.
-            Err(Error::Io { source, .. }) => {
+            Err(Error::Io { source, .. }) if is_unreadable(&source) => {
                 Some(self.damaged_file(&object.path, &format!("it cannot be read: {source}")))
             }
+            // The machine is the reason, and the file may be intact.
             Err(error) => return Err(error),
             Ok(digest) if digest.hash() != &hash => {
                 Some(self.damaged_file(&object.path, "its contents do not match its name"))
@@ -135,7 +136,7 @@ impl Store {
         if !intact.contains(&(*hash.as_bytes(), true)) {
             return damage("its tree is missing".to_owned());
         }
-        let Some(tree) = self.stored_level(*hash.as_bytes()) else { return Ok(None) };
+        let Some(tree) = self.stored_level(*hash.as_bytes())? else { return Ok(None) };
         match self.image_fault(tree, &image.join("root")) {
             Ok(None) => {}
             Ok(Some(why)) => return damage(why),
@@ -147,11 +148,14 @@ impl Store {
             let path = path.to_path(&image.join("root"));
             // Hard links were verified as blobs, or no longer are those of a blob.
             let Ok(file) = fs::File::open(&path) else { continue };
-            let is_copy = file.metadata().is_ok_and(|metadata| metadata.nlink() == 1);
-            if is_copy && hash_file(&file, &path).ok() != Some(*digest) {
-                return damage(format!("the contents of `{}` are wrong", path.display()));
-            }
-            if is_copy {
+            if file.metadata().is_ok_and(|metadata| metadata.nlink() == 1) {
+                match hash_file(&file, &path) {
+                    Ok(found) if found == *digest => {}
+                    Err(Error::Io { source, .. }) if !is_unreadable(&source) => {
+                        return Err(Error::io("read", &path)(source));
+                    }
+                    _ => return damage(format!("the contents of `{}` are wrong", path.display())),
+                }
                 progress.fetch_add(digest.size_bytes(), Ordering::Relaxed);
             }
         }
@@ -208,6 +212,11 @@ impl Store {
     }
 }
 
+/// Whether the disk cannot read a file, as opposed to errors for which the file is not the reason.
+pub(super) fn is_unreadable(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::EIO)
+}
+
 fn damaged_row(row: &Row, place: &str, why: String) -> Damage {
     let key = blake3::Hash::from_bytes(row.key).to_hex();
     let what = match &row.table {
@@ -239,7 +248,8 @@ impl Completeness<'_> {
         let directory = match self.store.directory(digest) {
             Ok(directory) if depth <= super::super::objects::trees::MAX_DEPTH => directory,
             // A blob with the contents of a tree message.
-            _ => Directory::default(),
+            Ok(_) | Err(Error::Missing(_) | Error::Malformed { .. }) => Directory::default(),
+            Err(error) => return Err(error),
         };
         let mut missing = None;
         for entry in directory.entries.values() {

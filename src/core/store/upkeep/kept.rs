@@ -1,5 +1,6 @@
 //! Images that something outside the store points into, such as an exported environment: they are kept as long as that exists.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -33,5 +34,9 @@ impl Store {
 /// Whether a row keeps images for something that exists.
 pub(super) fn is_needed(value: &[u8]) -> bool {
     let kept = serde_json::from_slice::<Kept>(value);
-    kept.is_ok_and(|kept| kept.kept_for.symlink_metadata().is_ok())
+    kept.is_ok_and(|kept| match kept.kept_for.symlink_metadata() {
+        Ok(_) => true,
+        // In doubt, for example if a disk is not mounted or its directory cannot be read, it is kept.
+        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    })
 }

@@ -59,12 +59,17 @@ impl Store {
 
     fn objects_in(&self, dir: &Path) -> Result<Vec<Object>> {
         let is_tree = dir.parent() == Some(&self.root.join("tree"));
-        let objects = entries(dir)?.into_iter().filter_map(|path| {
-            let metadata = fs::symlink_metadata(&path).ok()?;
+        let mut objects = Vec::new();
+        for path in entries(dir)? {
+            let metadata = match fs::symlink_metadata(&path) {
+                // Another process quarantined or removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata.map_err(Error::io("read the metadata of", &path))?,
+            };
             let identity = identity(&path, is_tree).filter(|_| metadata.is_file());
-            Some(Object { path, identity, size_bytes: metadata.len(), disk_bytes: disk_bytes(&metadata) })
-        });
-        Ok(objects.collect())
+            objects.push(Object { path, identity, size_bytes: metadata.len(), disk_bytes: disk_bytes(&metadata) });
+        }
+        Ok(objects)
     }
 
     /// All images, each with the hash of its tree and what it takes besides the blobs.

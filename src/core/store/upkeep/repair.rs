@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::damage::{Damage, DamagedPart};
+use super::damage::{Damage, DamagedPart, is_unreadable};
 use super::listing::entries;
 use super::rows::RowId;
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 use crate::store::files;
 use crate::store::layout::Store;
 use crate::store::objects::object_path::Form;
@@ -31,10 +31,12 @@ impl Store {
     /// An object whose metadata alone was changed is restored; any other file is quarantined.
     fn repair_file(&self, path: &Path) -> Result<()> {
         let inode = fs::symlink_metadata(path).ok().map(|metadata| metadata.ino());
-        if let Some((digest, form)) = self.object_at(path)
-            && self.rehash(path, digest, form).unwrap_or(false)
-        {
-            return Ok(());
+        if let Some((digest, form)) = self.object_at(path) {
+            match self.rehash(path, digest, form) {
+                Ok(false) => {}
+                Err(Error::Io { source, .. }) if is_unreadable(&source) => {}
+                restored => return restored.map(drop),
+            }
         }
         if inode.is_some() && path.symlink_metadata().is_ok() {
             self.quarantine(path, inode)?;
@@ -58,7 +60,7 @@ impl Store {
             // An overlay cannot move directories of its lower layers.
             Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => remove_tree(path),
             moved => {
-                moved.map_err(crate::store::error::Error::io("move", path))?;
+                moved.map_err(Error::io("move", path))?;
                 remove_tree(&discarded)
             }
         }
@@ -71,7 +73,7 @@ impl Store {
             if is_own {
                 match files::remove(&path) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(crate::store::error::Error::io("remove", &path)(error));
+                        return Err(Error::io("remove", &path)(error));
                     }
                     _ => {}
                 }
