@@ -33,8 +33,12 @@ impl Invocation {
     }
 }
 
-/// The goals that need no repository.
-const ANYWHERE: [&str; 3] = ["completions", "replay", "version"];
+/// The goals that need no repository and no settings.
+const ANYWHERE: [&str; 2] = ["completions", "version"];
+
+/// The goal that works in any directory, with the settings of a repository if it is in one. Otherwise they come from flags, variables
+/// and the files of the user.
+const IN_ANY_DIRECTORY: &str = "replay";
 
 /// Reads a command line, which does not include the program's name. Aliases are defined in settings files and flags name
 /// those files, so flags are parsed twice.
@@ -62,6 +66,7 @@ pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Err
             let (environment, settings_files) = (settings.environment, Vec::new());
             return Ok(Invocation { args, config, build_root, environment, warnings, settings_files });
         }
+        (Err(_), Ok(args)) if args.goals == [IN_ANY_DIRECTORY] => environment.cwd.clone(),
         (Err(error), _) => return Err(error.into()),
     };
     let settings = SettingsSources::read(environment, build_root.clone(), &args::early_flags(argv, table))?;
@@ -128,6 +133,15 @@ mod tests {
         check("", true);
         check("list ::", false);
         check("version list", false);
+        check("replay one.bundle", true);
+        check("replay list ::", false);
+    }
+
+    #[test]
+    fn flags_of_replay_count_outside_a_repository() {
+        let invocation = read_in(&[], "replay --shell ./one.bundle -- ls").unwrap();
+        assert!(invocation.config.flag("replay", "shell"));
+        assert_eq!(invocation.args.specs, ["./one.bundle"]);
     }
 
     #[test]
