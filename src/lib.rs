@@ -31,10 +31,11 @@
 //! | `tools` | the tools as data | base config |
 //! | `attest` | attestations and bills of materials: statements, and how they are checked; pure | base signing |
 //! | `plan` | partitions and inputs: targets and tools to actions | base tracked store action config targets inference packaging toolchain tools |
+//! | `difference` | two versions of a file: what kind of bytes differ, and a readable diff | base |
 //! | `report` | diagnostics, console, json, junit, sarif, summary | base action |
 //! | `session` | the repository, the services and the user interface of one run | base tracked store net signing action engine config build_file targets inference packaging toolchain tools plan report |
 //! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action engine config build_file targets inference packaging toolchain tools attest plan report session |
-//! | `goals` | one small file for each goal | base tracked store signing action engine config build_file targets inference packaging tools attest plan report session prepare |
+//! | `goals` | one small file for each goal | base tracked store signing action engine config build_file targets inference packaging tools attest plan difference report session prepare |
 //! | `cli` | arguments, dispatch, exit codes, completions | base tracked config targets report session goals |
 
 #![warn(unreachable_pub)]
@@ -45,6 +46,7 @@ pub mod attest;
 pub mod build_file;
 pub mod cli;
 pub mod config;
+pub mod difference;
 pub mod goals;
 pub mod inference;
 pub mod packaging;

@@ -12,6 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     // This must come first: the program is also its own spawner, which must be single-threaded.
     waders_sandbox::spawner_main_if_asked();
+    waders_sandbox::change_surroundings_if_asked();
     let environment = match Environment::from_process() {
         Ok(environment) => environment,
         Err(error) => {
@@ -20,5 +21,6 @@ fn main() {
         }
     };
     let argv: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let environment = Environment { argv: argv.clone(), ..environment };
     std::process::exit(dispatch::run(&argv, environment).into());
 }

@@ -36,6 +36,7 @@ mod request;
 mod serve;
 mod source;
 mod spawner;
+mod surroundings;
 mod sys;
 mod wire;
 
@@ -45,3 +46,4 @@ pub use kernel::{Kernel, Unsupported, probe};
 pub use outcome::{Exit, Outcome};
 pub use request::{Isolation, Limits, Mount, MountKind, Network, Request, Stdio, TreeEntry};
 pub use spawner::{Handle, Running, Spawner, Streams, spawner_main_if_asked};
+pub use surroundings::{Bind, REFUSED, Refused, Surroundings, change_surroundings_if_asked};

@@ -57,6 +57,11 @@ pub enum MountKind {
         source: PathBuf,
         /// The tree by path relative to the mount point, with `/` between names. Parent directories are created.
         entries: BTreeMap<String, TreeEntry>,
+        /// Whether entries are created in descending rather than ascending order of their paths. It decides the order in which the
+        /// step lists a directory, because tmpfs lists the newest entry first.
+        reversed: bool,
+        /// Whether the tree looks like a [`MountKind::ReadOnly`] one: it cannot be changed, and files have the mode 0444 or 0555.
+        read_only: bool,
         /// Modification time of all entries except symbolic links, in seconds since 1970-01-01 UTC.
         modified: i64,
         /// Space in bytes for what the process adds.

@@ -143,8 +143,11 @@ pub const HELP_LISTS: [&str; 8] =
 /// The goal that passes all words after it on to a program, apart from its own flags at their beginning.
 pub(super) const PASSING_GOAL: &str = "py";
 
+/// The goal that repeats the goals after it.
+const VERIFYING_GOAL: &str = "verify";
+
 /// Goals that Pants does not have and that are named like directories. After another goal, these words are specs.
-const FIRST_GOALS: [&str; 6] = [PASSING_GOAL, "shell", "store", "log", "replay", "why"];
+const FIRST_GOALS: [&str; 7] = [PASSING_GOAL, "shell", "store", "log", "replay", "why", VERIFYING_GOAL];
 
 /// The goal whose first words name other goals, whose results it attests, or what else it does.
 const ATTESTING_GOAL: &str = "attest";
@@ -186,6 +189,13 @@ impl Reader<'_> {
             topics.push(word.to_owned());
         } else if let Some(flag) = self.operand(word) {
             self.flag(&flag)?;
+        } else if let Some(goal) = self.goal(word).filter(|_| self.args.goals == [VERIFYING_GOAL]) {
+            self.args.flags.push(Flag {
+                scope: VERIFYING_GOAL.to_owned(),
+                option: "goals".to_owned(),
+                value: goal.to_owned(),
+                spelling: word.to_owned(),
+            });
         } else if let Some(goal) = self.goal(word) {
             self.context = goal;
             // A goal that is specified twice runs once.

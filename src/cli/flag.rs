@@ -29,7 +29,7 @@ pub fn read(table: &Table, spelling: &str, context: &str) -> Result<Flag, Refuse
         (Some(value), true) if meaning.negated => (!value.eq_ignore_ascii_case("true")).to_string(),
         (None, true) => (!meaning.negated).to_string(),
         (Some(value), _) => value.to_owned(),
-        (None, false) => return Err(Refused::NeedsValue),
+        (None, false) => meaning.row.entry.bare.ok_or(Refused::NeedsValue)?.to_owned(),
     };
     Ok(Flag {
         scope: meaning.scope.to_owned(),
@@ -204,6 +204,8 @@ mod tests {
     fn the_value_begins_after_the_first_equals_sign() {
         check("--extra-env-vars=A=1,B=2", "test", "test.extra_env_vars=A=1,B=2");
         check("--tag", GLOBAL, "NeedsValue");
+        check("--vary", "verify", "verify.vary=all");
+        check("--vary=path", "verify", "verify.vary=path");
         check("--tag=", GLOBAL, "GLOBAL.tag=");
     }
 

@@ -15,6 +15,8 @@ pub struct Environment {
     pub cwd: PathBuf,
     /// The name of the user; empty if it is unknown.
     pub user: String,
+    /// The arguments of the process, without its name.
+    pub argv: Vec<String>,
 }
 
 impl Environment {
@@ -28,7 +30,7 @@ impl Environment {
         let named =
             ["LOGNAME", "USER"].iter().find_map(|name| vars.unrecorded().get(*name).filter(|value| !value.is_empty()));
         let user = named.cloned().or_else(user_of_process).unwrap_or_default();
-        Ok(Environment { vars, home: std::env::home_dir(), cwd: std::env::current_dir()?, user })
+        Ok(Environment { vars, home: std::env::home_dir(), cwd: std::env::current_dir()?, user, argv: Vec::new() })
     }
 
     /// The value of a variable; `None` if it is unset or empty.

@@ -176,6 +176,23 @@ pub enum Error {
     /// `--test-shard` that is not `k/N`.
     #[error("invalid shard `{0}`")]
     Shard(String),
+    /// `verify` with a goal whose steps cannot be compared.
+    #[error("`verify` cannot compare the steps of `{0}`")]
+    NotVerifiable(String),
+    /// `verify --vary` with an unknown condition.
+    #[error("unknown condition `{0}`")]
+    UnknownCondition(String),
+    /// `verify --against` with a directory that is not what it should be.
+    #[error("cannot compare with `{}`: {why}", path.display())]
+    Against {
+        /// The directory.
+        path: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// The second run of `verify` ended without a report.
+    #[error("the repeated run ended with exit code {0} before its results could be compared")]
+    NotRepeated(i32),
     /// coverage failed.
     #[error("cannot create the coverage report: {exit}\n{stderr}")]
     NoCoverageReport {
@@ -257,6 +274,15 @@ impl Error {
             Error::NoKey => "add `--key=FILE.pub`",
             Error::Attestation { failure: Failed::WrongKey { .. }, .. } => {
                 "the public key must come from a source that you trust, not from where the attestation comes from"
+            }
+            Error::NotVerifiable(_) => {
+                return Some(format!("goals that can be compared: {}", super::verify::VERIFIABLE.join(", ")));
+            }
+            Error::UnknownCondition(_) => {
+                return Some(format!("conditions: all, {}", super::verify::condition_names().join(", ")));
+            }
+            Error::Against { .. } => {
+                "name a store of Waders (such as `~/.cache/waders`), the cache directory that contains it, or a directory with packages"
             }
             Error::Shard(_) => "write `--test-shard=k/N` with k from 0 to N-1",
             _ => return None,

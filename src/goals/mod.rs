@@ -34,6 +34,7 @@ mod store;
 mod tailor;
 mod test;
 mod update_build_files;
+mod verify;
 mod version;
 mod why;
 
@@ -76,12 +77,13 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("tailor", tailor::run),
     ("test", test::run),
     ("update-build-files", update_build_files::run),
+    ("verify", verify::run),
     ("version", version::run),
     ("why", why::run),
 ];
 
 /// The goals that work on what their arguments select, and do nothing without arguments.
-const NEEDS_SPECS: [&str; 13] = [
+const NEEDS_SPECS: [&str; 14] = [
     "check",
     "count-loc",
     "dependencies",
@@ -95,6 +97,7 @@ const NEEDS_SPECS: [&str; 13] = [
     "package",
     "peek",
     "test",
+    "verify",
 ];
 
 /// Whether a goal does nothing without arguments.

@@ -33,6 +33,9 @@ const BUILD: &str = include_str!("venv/build_sdist.py");
 pub(super) const SOURCE_ROOTS: &str =
     "import os, sys; sys.path.extend(filter(None, os.environ.get('WADERS_SOURCE_ROOTS', '').split(':')))\n";
 
+/// A program that runs at every start of Python in an image.
+const DISTRIBUTION_ORDER: &str = include_str!("venv/distribution_order.py");
+
 /// One wheel of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Layer {
@@ -123,8 +126,18 @@ fn skeleton(store: &Store, interpreter: &str, environment: &Environment) -> Resu
     let files = [
         (rel_path("pyvenv.cfg"), config.into_bytes()),
         (source_roots_file(environment), SOURCE_ROOTS.as_bytes().to_vec()),
+        (
+            site_packages(environment).join(&rel_path("waders_distribution_order.pth")),
+            distribution_order().into_bytes(),
+        ),
     ];
     put_skeleton(store, environment, links, files)
+}
+
+/// The line of a `.pth` file that runs `DISTRIBUTION_ORDER`: the module `site` executes lines that begin with `import`.
+fn distribution_order() -> String {
+    let text = DISTRIBUTION_ORDER.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n");
+    format!("import sys; exec('{text}', {{}})\n")
 }
 
 /// The file of `site-packages` that adds first-party source roots to the import path.

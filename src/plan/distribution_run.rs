@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::action::{Action, Source};
+use crate::action::{Action, Measurement, Source};
 use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::environment;
@@ -61,5 +61,7 @@ pub fn action(interpreter: &Interpreter, backend: Source, project: &Project) -> 
     action.command.cwd = project.dir.clone();
     action.command.env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&project.source_roots));
     environment::add_requested(&mut action.command.env, &project.env);
+    // Build backends name their temporary directories.
+    action.policy.measurements = vec![Measurement::log()];
     action
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::action::{Action, CachePolicy, Command, Policy, Source};
+use crate::action::{Action, CachePolicy, Command, Measurement, Policy, Source};
 use crate::base::{RelPath, sandbox_paths};
 use crate::plan::environment;
 
@@ -96,6 +96,7 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
     policy.timeout = test.timeout.filter(|_| !options.debug);
     policy.attempts = if options.debug { 1 } else { test.attempts };
     policy.cache = cache(test, options);
+    policy.measurements = measurements();
     policy.slot_variable = options.slot_variable.clone().filter(|_| !options.debug);
     if !options.debug {
         policy.slots = test.workers.max(1);
@@ -104,6 +105,18 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
         policy.required_output = runs_tests.then(|| RelPath::parse(JUNIT).expect("the path is clean"));
     }
     Action { command, policy }
+}
+
+/// The durations that pytest prints and reports. The width of its rules depends on the length of the line with the duration.
+fn measurements() -> Vec<Measurement> {
+    let measurement =
+        |file: Option<&str>, pattern: &str| Measurement { file: file.map(str::to_owned), pattern: pattern.to_owned() };
+    vec![
+        measurement(None, r" in \d+\.\d+s(?: \(\d+:\d\d:\d\d\))?"),
+        measurement(None, r"(?m)^\d+\.\d+s (?:call|setup|teardown)"),
+        measurement(None, "={2,}"),
+        measurement(Some(JUNIT), r#" (?:time|timestamp)="[^"]*""#),
+    ]
 }
 
 fn argv(test: &TestFiles, options: &PytestOptions) -> Vec<String> {

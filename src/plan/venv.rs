@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::{ActionGraph, Derive, Fetch, Location, Source, Step, StepId};
+use crate::action::{ActionGraph, Derive, Fetch, Location, Measurement, Source, Step, StepId};
 use crate::base::{Digest, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
@@ -153,7 +153,7 @@ impl Venvs {
         let parts = self.parts(graph, built, distributions, has_bytecode);
         let id = graph.add(Step::Derive(Derive {
             label: "venv image".to_owned(),
-            recipe: "venv-1",
+            recipe: "venv-2",
             parameters: vec![self.interpreter.python.clone(), self.interpreter.version.clone()],
             parts,
         }));
@@ -239,6 +239,8 @@ impl Venvs {
         let builder = self.builders.get(&distribution.sha256).unwrap_or(&self.builder);
         let mut action = builder.action(label, argv, Source::Output(archive));
         action.command.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
+        // Build backends name their temporary directories.
+        action.policy.measurements = vec![Measurement::log()];
         graph.add(Step::Run(Box::new(action)))
     }
 

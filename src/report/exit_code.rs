@@ -69,7 +69,7 @@ const TABLE: [(ExitCode, u8, &str); 11] = [
     (
         ExitCode::NotReproducible,
         79,
-        "`replay` found a difference: the repeated step has another result than the recorded one.",
+        "`verify` or `replay` found a difference: a repeated step has another result, or the results of another machine differ.",
     ),
 ];
 

@@ -27,6 +27,7 @@ pub mod summary;
 pub mod test_result;
 pub mod tool_result;
 pub mod tool_summary;
+pub mod verification;
 pub mod why;
 
 pub use console::Console;

@@ -63,6 +63,9 @@ pub enum Error {
     /// Standard output or a report cannot be written.
     #[error("cannot write `{}`", path.display())]
     Output { path: PathBuf, source: std::io::Error },
+    /// A file that another process of this program wrote cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    ReadFile { path: PathBuf, source: std::io::Error },
     /// Neither the settings nor the environment name a place for the store.
     #[error("no home directory for the store")]
     NoHome,

@@ -41,7 +41,7 @@ pub fn execute_with(
         }
     };
     let guard = cancellation.execution();
-    let attested = session.services.records().then(|| graph.clone());
+    let attested = session.services.keeps_executions().then(|| graph.clone());
     let mut results = session.services.runtime().block_on(engine::execute(engine, graph, wanted, cancellation, events));
     drop(guard);
     console.end();

@@ -64,8 +64,9 @@ pub fn reused_or<T: Reusable, E: From<Error>>(
     make: impl FnOnce(&mut Session) -> Result<T, E>,
 ) -> Result<T, E> {
     // A recorded run needs the plan, and records of earlier runs are not signed.
-    let is_reusable =
-        session.context.global().use_cache && !session.services.records() && !session.services.requires_signatures();
+    let services = &session.services;
+    let plans = services.keeps_executions() || services.is_recorded() || services.requires_signatures();
+    let is_reusable = session.context.global().use_cache && !plans;
     let Some(key) = key(session, goal).filter(|_| is_reusable) else { return make(session) };
     let store = session.services.open_store()?;
     if let Some(result) = reuse(session, goal, &store, &key)? {

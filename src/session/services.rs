@@ -9,8 +9,8 @@ use crate::action::{ActionGraph, Limits, Platform};
 use crate::config::typed::{CacheSettings, IsolationChoice, SandboxSettings, StoreSettings};
 use crate::engine::executor::Results;
 use crate::engine::local::runner::LocalSettings;
-use crate::engine::local::{LocalActionCache, LocalRunner, rows};
-use crate::engine::{ActionCache, Cancellation, Engine, SignedActionCache};
+use crate::engine::local::{LocalActionCache, LocalRunner, SandboxVariation, rows};
+use crate::engine::{ActionCache, Cancellation, Engine, Recording, SignedActionCache};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::run_log::RunLog;
@@ -46,6 +46,8 @@ pub struct Services {
     /// The steps of this run, for its record.
     pub run_log: Arc<RunLog>,
     verifies_sources: bool,
+    recording: Option<Arc<Recording>>,
+    variation: SandboxVariation,
 }
 
 impl Services {
@@ -64,6 +66,8 @@ impl Services {
             runtime: Some(runtime.map_err(Error::Threads)?),
             cancellation: Cancellation::default(),
             verifies_sources: false,
+            recording: None,
+            variation: SandboxVariation::default(),
         })
     }
 
@@ -122,7 +126,8 @@ impl Services {
         let store = self.open_store()?;
         let local: Arc<dyn ActionCache> = Arc::new(LocalActionCache::new(store.clone()));
         let trust = keys::cache_trust(&self.context, settings.platform.isolation)?;
-        let use_partial_results = !self.records() && !trust.as_ref().is_some_and(|trust| trust.requires_signatures);
+        let use_partial_results =
+            !self.keeps_executions() && !trust.as_ref().is_some_and(|trust| trust.requires_signatures);
         self.signed_cache = trust.map(|trust| Arc::new(SignedActionCache::new(local.clone(), trust)));
         Ok(Engine {
             cache: match &self.signed_cache {
@@ -134,6 +139,7 @@ impl Services {
             runner: Arc::new(LocalRunner::new(store.clone(), settings)),
             store,
             use_cache: self.context.global().use_cache,
+            recording: self.recording.clone(),
             preserve: self.context.preserved_sandboxes(),
             client: self.context.http_client(),
             unpackers: unpackers::all(),
@@ -142,25 +148,25 @@ impl Services {
         })
     }
 
-    /// From now on the graphs that are carried out are recorded, and every step is carried out or read from the cache as a
+    /// From now on the graphs that are carried out are kept, and every step is carried out or read from the cache as a
     /// whole. Must be called before the engine is opened.
-    pub fn record(&mut self) {
+    pub fn keep_executions(&mut self) {
         self.executions.get_or_insert_default();
     }
 
-    /// Whether the graphs that are carried out are recorded.
-    pub fn records(&self) -> bool {
+    /// Whether the graphs that are carried out are kept.
+    pub fn keeps_executions(&self) -> bool {
         self.executions.is_some()
     }
 
-    /// Records a graph that was carried out, if the run records them.
+    /// Keeps a graph that was carried out, if the run keeps them.
     pub(super) fn add_execution(&mut self, graph: ActionGraph, results: &Results) {
         if let Some(executions) = &mut self.executions {
             executions.push(Execution { graph, results: results.clone() });
         }
     }
 
-    /// The graph that was recorded last.
+    /// The graph that was kept last.
     pub fn last_execution(&self) -> Option<&Execution> {
         self.executions.as_ref()?.last()
     }
@@ -181,6 +187,20 @@ impl Services {
         (count > 0).then(|| {
             format!("{count} {noun} not stored: this run has no private key, and `[cache] trusted_keys` is set")
         })
+    }
+
+    /// Records the steps of the following goals, for a comparison with another run. Every goal then plans its steps, also where
+    /// nothing has changed since an earlier run. The sandboxes of steps differ from the usual ones by `variation`.
+    pub fn record(&mut self, recording: Arc<Recording>, variation: SandboxVariation) {
+        self.context.tracker.mark_untraceable();
+        self.recording = Some(recording);
+        self.variation = variation;
+        self.engine = None;
+    }
+
+    /// Whether the steps of this run are recorded.
+    pub fn is_recorded(&self) -> bool {
+        self.recording.is_some()
     }
 
     /// The one runtime of the process.
@@ -266,7 +286,9 @@ impl Services {
             process_memory_bytes: sandbox.process_memory_bytes,
         };
         let global = self.context.global();
-        LocalSettings::new(isolation, limits, global.grace.unwrap_or(sandbox.grace), global.cache_namespace)
+        let settings =
+            LocalSettings::new(isolation, limits, global.grace.unwrap_or(sandbox.grace), global.cache_namespace);
+        LocalSettings { variation: self.variation, ..settings }
     }
 
     /// The number of processes at once: as configured, else the number of cores.

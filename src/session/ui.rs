@@ -26,6 +26,7 @@ pub struct Ui {
     pub console: Arc<Console>,
     diagnostics: Diagnostics,
     ignored: IgnoredWarnings,
+    is_silent: bool,
 }
 
 impl Ui {
@@ -33,7 +34,12 @@ impl Ui {
     /// downloads. Warnings that `ignored` matches are not shown.
     pub fn new(terminal: Terminal, dynamic: bool, received: Arc<AtomicU64>, ignored: IgnoredWarnings) -> Ui {
         let console = Arc::new(Console::new(terminal.stderr_is_terminal && dynamic, terminal.colour, received));
-        Ui { terminal, console, diagnostics: Diagnostics::default(), ignored }
+        Ui { terminal, console, diagnostics: Diagnostics::default(), ignored, is_silent: false }
+    }
+
+    /// From now on shows progress only. Messages are recorded.
+    pub fn silence(&mut self) {
+        self.is_silent = true;
     }
 
     /// Reports an error and what to do about it.
@@ -73,7 +79,7 @@ impl Ui {
             Severity::Note => tracing::info!("{}", message.text),
         }
         let text = message.render(self.terminal.colour);
-        if self.diagnostics.record(message) {
+        if self.diagnostics.record(message) && !self.is_silent {
             self.console.text(&text);
         }
     }
@@ -90,18 +96,23 @@ impl Ui {
 
     /// Writes a line or a block about results to standard error, such as a summary.
     pub fn summary(&self, text: &str) {
-        self.console.line(text);
+        if !self.is_silent {
+            self.console.line(text);
+        }
     }
 
     /// Writes text that ends its own lines to standard error, such as the output of a tool.
     pub fn text(&self, text: &str) {
-        if !text.is_empty() {
+        if !text.is_empty() && !self.is_silent {
             self.console.text(text);
         }
     }
 
     /// Writes data to standard output.
     pub fn print(&self, text: &str) -> Result<(), Error> {
+        if self.is_silent {
+            return Ok(());
+        }
         match std::io::stdout().lock().write_all(text.as_bytes()) {
             // A reader that closed its end, such as `head`, is not a failure.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -116,6 +116,7 @@ fn parse_goals(config: &Config) {
     ReplSettings::parse(config);
     RunSettings::parse(config);
     ShellSettings::parse(config);
+    VerifySettings::parse(config);
     DependenciesSettings::parse(config);
     DependentsSettings::parse(config);
     FiledepsSettings::parse(config);

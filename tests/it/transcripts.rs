@@ -17,6 +17,7 @@ mod replaying;
 mod source_distributions;
 mod terminal;
 mod trace_reuse;
+mod verifying;
 mod wheels;
 mod workspace;
 

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, futimens, mkdirat};
+use nix::sys::stat::{Mode, fchmod, futimens, mkdirat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::symlinkat;
 
@@ -29,19 +29,27 @@ pub(super) fn required_size(entries: &BTreeMap<String, TreeEntry>) -> (u64, u64)
     (bytes.sum(), (entries.len() + dirs.len() + 1) as u64)
 }
 
-/// Fills a detached mount with copies of files below `source`. `modified` is the modification time of files and
-/// directories, in seconds since 1970-01-01 UTC.
+/// How a tree looks, apart from its entries: the fields of `MountKind::Copied` with these names.
+#[derive(Clone, Copy)]
+pub(super) struct Form {
+    pub(super) reversed: bool,
+    pub(super) read_only: bool,
+    pub(super) modified: i64,
+}
+
+/// Fills a detached mount with copies of files below `source`.
 pub(super) fn copy_entries(
     tree: &OwnedFd,
     entries: &BTreeMap<String, TreeEntry>,
+    form: Form,
     source: &OwnedFd,
-    modified: i64,
 ) -> Result<(), Error> {
     let top = open_dir(tree.as_fd(), ".").context("open a copied tree")?;
-    let time = TimeSpec::new(modified, 0);
     let open_dirs = vec![(String::new(), top)];
-    let mut copier = Copier { source: source.as_fd(), time, open_dirs, buffer: vec![0; BUFFER_BYTES] };
-    for (path, entry) in entries {
+    let mut copier = Copier { source: source.as_fd(), form, open_dirs, buffer: vec![0; BUFFER_BYTES] };
+    let mut entries = entries.iter();
+    // In both orders, all entries below a directory follow each other.
+    while let Some((path, entry)) = if form.reversed { entries.next_back() } else { entries.next() } {
         if path.split('/').any(|name| matches!(name, "" | "." | "..")) {
             return Err(Error::Request(format!("entry `{path}` is not a relative path without `.` and `..`")));
         }
@@ -52,7 +60,7 @@ pub(super) fn copy_entries(
 
 struct Copier<'s> {
     source: BorrowedFd<'s>,
-    time: TimeSpec,
+    form: Form,
     /// The directories from the top down to the current one, by name. Entries are sorted, so each is opened once.
     open_dirs: Vec<(String, OwnedFd)>,
     buffer: Vec<u8>,
@@ -84,7 +92,12 @@ impl Copier<'_> {
         let dir = self.open_dirs.last().map(|(_, dir)| dir.as_fd()).expect("the top is closed last");
         match (entry, name) {
             (TreeEntry::File { from, size_bytes, executable, blake3 }, Some(name)) => {
-                let mode = if *executable { 0o755 } else { 0o644 };
+                let mode = match (self.form.read_only, *executable) {
+                    (false, true) => 0o755,
+                    (false, false) => 0o644,
+                    (true, true) => 0o555,
+                    (true, false) => 0o444,
+                };
                 let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
                 let mut file = File::from(openat(dir, name, flags, Mode::from_bits_truncate(mode))?);
                 if *size_bytes > 0 {
@@ -99,7 +112,7 @@ impl Copier<'_> {
                         return Ok(Some(format!("its hash is `{hash}`")));
                     }
                 }
-                futimens(&file, &self.time, &self.time)?;
+                futimens(&file, &self.time(), &self.time())?;
             }
             (TreeEntry::Symlink { target }, Some(name)) => symlinkat(target.as_str(), dir, name)?,
             _ => {}
@@ -115,13 +128,21 @@ impl Copier<'_> {
         Ok(())
     }
 
-    /// Closes the innermost directories until `depth` are open. Their times are set only now, because creating an entry
-    /// changes the time of its directory.
+    /// Closes the innermost directories until `depth` are open. Their modes and times are set only now, because creating an
+    /// entry needs write permission and changes the time of its directory.
     fn close_dirs(&mut self, depth: usize) -> io::Result<()> {
+        let time = self.time();
         for (_, dir) in self.open_dirs.drain(depth..).rev() {
-            futimens(&dir, &self.time, &self.time)?;
+            if self.form.read_only {
+                fchmod(&dir, Mode::from_bits_truncate(0o555))?;
+            }
+            futimens(&dir, &time, &time)?;
         }
         Ok(())
+    }
+
+    fn time(&self) -> TimeSpec {
+        TimeSpec::new(self.form.modified, 0)
     }
 }
 

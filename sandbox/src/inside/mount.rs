@@ -28,11 +28,16 @@ pub(super) fn attach_all(request: &Request, sources: Vec<OwnedFd>) -> Result<(),
         let tree = match kind {
             MountKind::ReadOnly { .. } | MountKind::Writable { .. } => source()?,
             MountKind::Scratch { bytes, inodes } => new_tmpfs(*bytes, *inodes, scratch_mode(path))?,
-            MountKind::Copied { entries, modified, more_bytes, more_inodes, .. } => {
+            MountKind::Copied { entries, reversed, read_only, modified, more_bytes, more_inodes, .. } => {
                 let (bytes, inodes) = copied::required_size(entries);
                 let (bytes, inodes) = (bytes.saturating_add(*more_bytes), inodes.saturating_add(*more_inodes));
                 let tree = new_tmpfs(bytes, inodes, "0755")?;
-                copied::copy_entries(&tree, entries, &source()?, *modified)?;
+                let form = copied::Form { reversed: *reversed, read_only: *read_only, modified: *modified };
+                copied::copy_entries(&tree, entries, form, &source()?)?;
+                if *read_only {
+                    sys::mount_setattr(tree.as_fd(), sys::MOUNT_ATTR_RDONLY | RESTRICTED, None, false)
+                        .context("make a copied tree read-only")?;
+                }
                 tree
             }
         };

@@ -85,7 +85,15 @@ pub fn copied(at: &str, source: impl Into<PathBuf>) -> Mount {
 pub fn copied_with(at: &str, source: impl Into<PathBuf>, more_bytes: u64) -> Mount {
     let source = source.into();
     let entries = list_entries(&source);
-    let kind = MountKind::Copied { source, entries, modified: 1, more_bytes, more_inodes: 10_000 };
+    let kind = MountKind::Copied {
+        source,
+        entries,
+        reversed: false,
+        read_only: false,
+        modified: 1,
+        more_bytes,
+        more_inodes: 10_000,
+    };
     Mount { at: at.into(), kind }
 }
 

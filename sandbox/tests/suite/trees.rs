@@ -16,6 +16,8 @@ pub fn add(suite: &mut Suite) {
     suite.test("a copied tree has the modes and times of the request", modes_and_times);
     suite.test("a copied tree is limited in size", limited_size);
     suite.test("a copied tree contains exactly the entries of the request", exact_entries);
+    suite.test("the entries of a copied tree can be created in the reverse order", reversed_entries);
+    suite.test("a read-only copied tree looks like a read-only mount", read_only_copies);
     suite.test("originals that differ from the request are refused", different_originals);
     suite.test("entries of a copied tree cannot be outside of it", entries_stay_inside);
     suite.test("a source below a private directory can be mounted", private_home);
@@ -104,12 +106,54 @@ fn copied_entries(temp: &SharedTempDir, entries: &[(&str, TreeEntry)]) -> Mount 
     let source = temp.dir("source");
     fs::write(source.join("seven"), "content").unwrap();
     let entries = entries.iter().map(|(path, entry)| ((*path).to_owned(), entry.clone())).collect();
-    let kind = MountKind::Copied { source, entries, modified: 1, more_bytes: 0, more_inodes: 0 };
+    let kind = MountKind::Copied {
+        source,
+        entries,
+        reversed: false,
+        read_only: false,
+        modified: 1,
+        more_bytes: 0,
+        more_inodes: 0,
+    };
     Mount { at: "/src".into(), kind }
 }
 
 fn file(from: &str, size_bytes: u64) -> TreeEntry {
     TreeEntry::File { from: from.to_owned(), size_bytes, executable: false, blake3: None }
+}
+
+/// Lists the same tree with both orders, and everything in it.
+fn reversed_entries() {
+    let temp = SharedTempDir::new();
+    let names = ["a/x", "a-b", "a/y", "b", "c/d/e", "c/f"];
+    let entries = names.map(|name| (name, file("seven", 7)));
+    let listing = |is_reversed| {
+        let mut mount = copied_entries(&temp, &entries);
+        if let MountKind::Copied { reversed, .. } = &mut mount.kind {
+            *reversed = is_reversed;
+        }
+        let mut request =
+            python("import os\nprint(os.listdir('/src'), sorted(os.listdir('/src/c')), os.stat('/src/a/x').st_size)");
+        request.mounts.push(mount);
+        succeed(&request)
+    };
+    assert_eq!(listing(false), "['c', 'b', 'a', 'a-b'] ['d', 'f'] 7\n");
+    assert_eq!(listing(true), "['a-b', 'a', 'b', 'c'] ['d', 'f'] 7\n");
+}
+
+fn read_only_copies() {
+    let temp = SharedTempDir::new();
+    let mut mount = copied("/src", create_tree(&temp));
+    if let MountKind::Copied { read_only, .. } = &mut mount.kind {
+        *read_only = true;
+    }
+    let mut request = python(
+        "import errno, os\nfor path in ['', 'a', 'a/b/file', 'program']:\n    stat = os.stat('/src/' + path)\n    \
+         print(stat.st_mtime, oct(stat.st_mode & 0o777))\ntry:\n    open('/src/new', 'w')\nexcept OSError as error:\n    \
+         print(error.errno == errno.EROFS)",
+    );
+    request.mounts.push(mount);
+    assert_eq!(succeed(&request), "1.0 0o555\n1.0 0o555\n1.0 0o444\n1.0 0o555\nTrue\n");
 }
 
 fn exact_entries() {

@@ -47,6 +47,12 @@ fn a_directory_named_like_a_goal_needs_a_dot() {
 }
 
 #[test]
+fn verify_takes_the_goals_after_it() {
+    check("verify lint --vary test ::", "verify | verify.goals=lint verify.vary=all verify.goals=test | :: | ");
+    check("verify --json src", "verify | verify.json=true | src | ");
+}
+
+#[test]
 fn py_passes_every_word_after_it_on() {
     check("py -m pytest --help -k a -- b", "py |  |  | -m pytest --help -k a -- b");
     check("--tag=a py --resolve=x -c --resolve=y", "py | GLOBAL.tag=a py.resolve=x |  | -c --resolve=y");

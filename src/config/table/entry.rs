@@ -42,6 +42,8 @@ pub struct Entry {
     pub in_sandbox: bool,
     /// An option of Pants that is accepted and ignored. Help does not show it.
     pub inert: bool,
+    /// The value that its flag sets without `=VALUE`; `None` if the flag needs a value.
+    pub bare: Option<&'static str>,
 }
 
 /// The kind of a scope.
@@ -78,6 +80,11 @@ impl Entry {
         Entry { passthrough: true, ..self }
     }
 
+    /// The option with a value for its flag without `=VALUE`.
+    pub const fn with_bare(self, value: &'static str) -> Entry {
+        Entry { bare: Some(value), ..self }
+    }
+
     /// The option with `in_sandbox`.
     pub const fn used_in_sandbox(self) -> Entry {
         Entry { in_sandbox: true, ..self }
@@ -111,7 +118,7 @@ pub const fn accepted(name: &'static str) -> Scope {
 
 /// An option with any type and any default; `null` for none.
 pub const fn entry(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Entry {
-    Entry { name, kind, default, help, passthrough: false, in_sandbox: false, inert: false }
+    Entry { name, kind, default, help, passthrough: false, in_sandbox: false, inert: false, bare: None }
 }
 
 /// A Boolean option that is on by default.

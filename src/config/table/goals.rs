@@ -68,6 +68,11 @@ pub(super) const SCOPES: &[Scope] = &[
         "Attest what results were made of, or check an attestation. This goal is specific to Waders.",
         ATTEST,
     ),
+    goal(
+        "verify",
+        "Repeat the steps of other goals without the cache and compare every result. This goal is specific to Waders.",
+        VERIFY,
+    ),
     goal("shell", "Open a shell in the sandbox of a step. This goal is specific to Waders.", SANDBOX_SHELL),
     goal(
         "py",
@@ -427,6 +432,25 @@ const ATTEST: &[Entry] = &[
     texts("artifact", "For `attest verify`: files that the attestation must be about."),
     text("sources", "For `attest verify`: a directory whose files must be the sources that the attestation names."),
     RESULTS,
+];
+
+const VERIFY: &[Entry] = &[
+    texts(
+        "goals",
+        "The goals whose steps are compared: `lint`, `check`, `test`, `package` or `export`. Goals after `verify` on the command line \
+         are added. By default, these are those of `lint`, `check`, `test` and `package` that the targets offer.",
+    ),
+    texts(
+        "vary",
+        "Repeat the steps under other conditions: `all`, or names of them, such as `path,user`. The flag without a value means `all`.",
+    )
+    .with_bare("all"),
+    text(
+        "against",
+        "Instead of repeating the steps, compare their results with this directory: a store, the cache directory that contains one, or a \
+         directory with packages, such as `dist`.",
+    ),
+    off("json", "Print the comparison as JSON."),
 ];
 
 /// The last four are options of Pants, whose section of this name is an older one.

@@ -17,6 +17,7 @@ mod rewriting;
 mod section;
 mod test;
 mod tool;
+mod verify;
 
 pub use attest::{AttestOperation, AttestSettings, CacheSettings, SignerSettings, plain_settings};
 pub use calls::{CheckSettings, FixSettings, LintSettings, RegexLintSettings, ToolGoalSettings};
@@ -43,3 +44,4 @@ pub use repository::{
 pub use rewriting::{TailorSettings, UpdateBuildFilesSettings};
 pub use test::{CoverageSettings, PytestSettings, SubprocessEnvironmentSettings, TestSettings};
 pub use tool::{MypySettings, ToolSettings};
+pub use verify::VerifySettings;

@@ -1,6 +1,8 @@
 //! The graph of steps. It is acyclic by construction, because a step can only refer to steps that were added before it. Steps
 //! are carried out in `engine`.
 
+use std::collections::BTreeSet;
+
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::action::step::{Action, Source, Step};
@@ -33,6 +35,17 @@ impl ActionGraph {
     /// All steps, in the order in which they were added.
     pub fn ids(&self) -> impl Iterator<Item = StepId> {
         self.steps.node_indices()
+    }
+
+    /// All steps that this one needs, directly or indirectly, in an order in which each follows those that it needs: ids increase
+    /// along the edges.
+    pub fn transitive_needs(&self, id: StepId) -> BTreeSet<StepId> {
+        let mut needs = BTreeSet::new();
+        let mut open = vec![id];
+        while let Some(step) = open.pop() {
+            open.extend(self.needs(step).filter(|need| needs.insert(*need)));
+        }
+        needs
     }
 
     /// The steps whose outputs this one uses.

@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod decoded;
+pub mod describe;
 pub mod difference;
 pub mod event;
 pub mod graph;
@@ -20,6 +21,6 @@ pub use graph::{ActionGraph, StepId};
 pub use key::{EncodedAction, Inputs, key, state_key};
 pub use outcome::{Exit, Origin, Outcome};
 pub use platform::{Limits, Platform};
-pub use policy::{CachePolicy, Incremental, PerFile, Policy};
+pub use policy::{CachePolicy, Incremental, Measurement, PerFile, Policy};
 pub use record::{CacheUse, RunPart, RunRecord, StepCounts, StepKind, StepOrigin, StepRecord};
 pub use step::{Action, Derive, Fetch, Location, Source, Step};

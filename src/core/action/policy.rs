@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::outcome::Exit;
 use crate::base::{Digest, RelPath};
 
@@ -33,6 +35,9 @@ pub struct Policy {
     pub incremental: Option<Incremental>,
     /// Set for a tool that checks each file independently.
     pub per_file: Option<PerFile>,
+    /// The parts of the result that measure or narrate the run, such as durations and logs. A comparison of two results ignores
+    /// them.
+    pub measurements: Vec<Measurement>,
     /// A socket that the process gets as standard input, in order to talk to the planner. The result can depend on what is
     /// said, so the step must not be cached.
     pub channel: Option<Arc<OwnedFd>>,
@@ -52,6 +57,7 @@ impl Policy {
             required_output: None,
             incremental: None,
             per_file: None,
+            measurements: Vec::new(),
             channel: None,
         }
     }
@@ -98,4 +104,20 @@ pub struct PerFile {
     pub context: Digest,
     /// A regular expression for output lines that report no finding.
     pub ignored_output: Option<String>,
+}
+
+/// A part of a result that measures or narrates the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The file below the output root; `None` for standard output and standard error.
+    pub file: Option<String>,
+    /// A regular expression for the bytes that differ from run to run.
+    pub pattern: String,
+}
+
+impl Measurement {
+    /// The standard streams of a program whose result is its output tree alone, such as a build backend.
+    pub fn log() -> Measurement {
+        Measurement { file: None, pattern: "(?s).+".to_owned() }
+    }
 }

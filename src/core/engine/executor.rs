@@ -12,13 +12,14 @@ use tokio::task::JoinSet;
 
 use crate::action::{
     Action, ActionGraph, CacheUse, Derive, EncodedAction, Event, Fetch, Inputs, Origin, Outcome, Source, Step, StepId,
-    StepOrigin, key, state_key,
+    StepOrigin, describe, key, state_key,
 };
 use crate::base::Digest;
 use crate::engine::action_cache::{ActionCache, Cached, Needs, Remaining};
+use crate::engine::recording::{GraphPlace, is_repeatable};
 use crate::engine::runner::Run;
 use crate::engine::slots::Slots;
-use crate::engine::{CancelLevel, Cancellation, Engine, Error, fetch, step_record, tree_cache};
+use crate::engine::{CancelLevel, Cancellation, Engine, Error, RecordedResult, fetch, step_record, tree_cache};
 use crate::store::Store;
 
 /// The number of concurrent downloads. More do not speed up downloads from one host, and with fewer it is sometimes idle.
@@ -76,6 +77,8 @@ struct Execution {
     engine: Arc<Engine>,
     graph: ActionGraph,
     wanted: BTreeSet<StepId>,
+    /// Set if the steps are recorded.
+    place: Option<GraphPlace>,
     cells: Vec<OnceCell<Result<StepResult, Arc<Error>>>>,
     slots: Slots,
     downloads: Semaphore,
@@ -96,6 +99,7 @@ pub async fn execute(
 ) -> Results {
     let execution = Arc::new(Execution {
         wanted: wanted.iter().copied().collect(),
+        place: engine.recording.as_ref().map(|recording| recording.place(&graph, wanted.iter().copied())),
         cells: graph.ids().map(|_| OnceCell::new()).collect(),
         slots: Slots::new(engine.parallelism.max(1)),
         downloads: Semaphore::new(DOWNLOADS),
@@ -106,7 +110,11 @@ pub async fn execute(
         engine,
     });
     let mut tasks = JoinSet::new();
-    for id in wanted.iter().copied() {
+    let mut wanted = wanted.to_vec();
+    if execution.engine.recording.as_ref().is_some_and(|recording| recording.reversed) {
+        wanted.reverse();
+    }
+    for id in wanted {
         let execution = execution.clone();
         tasks.spawn(async move { drop(execution.result(id).await) });
     }
@@ -202,7 +210,7 @@ impl Execution {
     async fn carry_out(&self, id: StepId, trees: &BTreeMap<StepId, Digest>) -> Result<StepResult, Error> {
         match self.graph.step(id) {
             Step::Fetch(fetch) => self.fetch(id, fetch, true).await,
-            Step::Derive(derive) => self.derive(derive, trees, true).await,
+            Step::Derive(derive) => self.derive(id, derive, trees, true).await,
             Step::Run(action) => self.run(id, action, trees, true).await,
         }
     }
@@ -210,6 +218,7 @@ impl Execution {
     async fn fetch(&self, id: StepId, step: &Fetch, reuse: bool) -> Result<StepResult, Error> {
         let key = tree_cache::fetch_key(step);
         if reuse && let Some(tree) = tree_cache::get(&self.engine.store, key)? {
+            self.compare(id, tree_key(key), RecordedResult::Fetched(tree), Vec::new);
             return Ok(StepResult::from_tree(tree, false, reuse));
         }
         let _permit = self.downloads.acquire().await.expect("the semaphore is never closed");
@@ -228,26 +237,47 @@ impl Execution {
             tree = download => tree?,
             _ = self.cancellation.exceeds(CancelLevel::None) => return Err(Error::Interrupted),
         };
+        self.compare(id, tree_key(key), RecordedResult::Fetched(tree), Vec::new);
         Ok(StepResult::from_tree(tree, true, reuse))
     }
 
-    async fn derive(&self, step: &Derive, trees: &BTreeMap<StepId, Digest>, reuse: bool) -> Result<StepResult, Error> {
+    async fn derive(
+        &self,
+        id: StepId,
+        step: &Derive,
+        trees: &BTreeMap<StepId, Digest>,
+        reuse: bool,
+    ) -> Result<StepResult, Error> {
         let parts: Vec<Digest> = step.parts.iter().map(|source| resolve(*source, trees)).collect();
         let key = tree_cache::derive_key(step, &parts);
-        if reuse && let Some(tree) = tree_cache::get(&self.engine.store, key)? {
+        let inputs = || describe::derivation(step, &parts);
+        let repeats = self.repeats();
+        if reuse
+            && !repeats
+            && let Some(tree) = tree_cache::get(&self.engine.store, key)?
+        {
+            self.compare(id, tree_key(key), RecordedResult::Derived(tree), inputs);
             return Ok(StepResult::from_tree(tree, false, reuse));
         }
         self.write_inputs(&step.label, parts.iter().copied())?;
-        let (engine, step) = (self.engine.clone(), step.clone());
+        let (engine, step, arguments) = (self.engine.clone(), step.clone(), parts.clone());
         let tree = blocking(move || {
             let recipe = engine.recipes.get(step.recipe);
             let recipe = recipe.ok_or_else(|| Error::Bug(format!("unknown recipe `{}`", step.recipe)))?;
-            let tree = recipe(&engine.store, &step.parameters, &parts);
+            let tree = recipe(&engine.store, &step.parameters, &arguments);
             let tree = tree.map_err(|source| Error::Derive { label: step.label.clone(), source })?;
-            tree_cache::put(&engine.store, key, &tree)?;
+            if !repeats {
+                tree_cache::put(&engine.store, key, &tree)?;
+            }
             Ok(tree)
         });
-        Ok(StepResult::from_tree(tree.await?, true, reuse))
+        let tree = tree.await?;
+        self.compare(id, tree_key(key), RecordedResult::Derived(tree), inputs);
+        let tree = match self.reference(tree_key(key)) {
+            Some(RecordedResult::Derived(reference)) => *reference,
+            _ => tree,
+        };
+        Ok(StepResult::from_tree(tree, true, reuse))
     }
 
     async fn run(
@@ -260,6 +290,9 @@ impl Execution {
         let images = action.command.images.iter().map(|(at, source)| (at.clone(), resolve(*source, trees))).collect();
         let inputs = Inputs { root: resolve(action.command.input_root, trees), images };
         let (cache, platform) = (&self.engine.cache, &self.engine.platform);
+        if self.repeats() {
+            return self.repeat(id, action, &inputs).await;
+        }
         let reuse = reuse && self.uses_cache(id) && action.policy.cache.read && !action.command.terminal;
         if !reuse {
             return self.run_now(id, action, action, &inputs, false).await;
@@ -267,7 +300,12 @@ impl Execution {
         let whole_key = key(&action.command, &inputs, platform);
         let whole = CacheUse { key: Some(whole_key), read: true, ..CacheUse::default() };
         if let Some(outcome) = self.cached(id, &whole_key)? {
+            self.compare_process(id, action, &inputs, &outcome);
             return Ok(self.reused(id, action, outcome, Cached::Under(whole_key), whole));
+        }
+        if self.place.is_some() {
+            // A part of the action has another key, under which a repeated run would not find it.
+            return self.run_now(id, action, action, &inputs, true).await;
         }
         let remaining = match self.engine.use_partial_results {
             true => cache.remaining(action, &inputs, platform, &whole_key)?,
@@ -306,8 +344,8 @@ impl Execution {
         let label: Arc<str> = policy.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });
         self.write_inputs(&policy.label, inputs.images.values().copied())?;
-        let state_key = state_key(action, inputs, platform);
-        let state_key = state_key.filter(|_| self.uses_cache(id) && self.engine.use_partial_results);
+        let has_state = self.uses_cache(id) && self.engine.use_partial_results && !self.repeats();
+        let state_key = state_key(action, inputs, platform).filter(|_| has_state);
         let run = Run { action, inputs, state_key, slot: &slot, cancellation: &self.cancellation };
         // The process can start before its input root is stored, because its sources are copied from their blobs. The tree is
         // stored for later runs.
@@ -320,7 +358,8 @@ impl Execution {
             let path = self.engine.preserve.preserve(&self.engine.store, action, inputs, &outcome)?;
             (self.events)(Event::Preserved { label: label.clone(), path });
         }
-        let stored = success && policy.cache.write && self.uses_cache(id) && !command.terminal;
+        let stored = success && policy.cache.write && self.uses_cache(id) && !command.terminal && !self.repeats();
+        self.compare_process(id, action, inputs, &outcome);
         if stored {
             cache.put(&encoded, &outcome)?;
             cache.record_clean(whole, action, inputs, platform, &outcome)?;
@@ -338,6 +377,45 @@ impl Execution {
         let part_key = is_part.then(|| encoded.key());
         let cache_use = CacheUse { key: Some(whole_action.key()), part_key, read: reusable, written: stored };
         Ok(StepResult::from_process(Origin::Ran, outcome, cached, cache_use))
+    }
+
+    /// Runs an action again for a comparison with its first outcome, which is then the result.
+    async fn repeat(&self, id: StepId, action: &Action, inputs: &Inputs) -> Result<StepResult, Error> {
+        let key = key(&action.command, inputs, &self.engine.platform);
+        let cache_use = CacheUse { key: Some(key), ..CacheUse::default() };
+        let first = match self.reference(key) {
+            Some(RecordedResult::Process(outcome) | RecordedResult::Network(outcome)) => Some(outcome),
+            _ => None,
+        };
+        if let Some(outcome) = first.filter(|_| !is_repeatable(action)) {
+            self.compare_process(id, action, inputs, outcome);
+            return Ok(self.reused(id, action, outcome.clone(), Cached::Under(key), cache_use));
+        }
+        let repeated = self.run_now(id, action, action, inputs, false).await?;
+        Ok(first.map_or(repeated, |outcome| StepResult::from_process(Origin::Ran, outcome.clone(), None, cache_use)))
+    }
+
+    /// Records the result of a step, if the run is compared with another one.
+    fn compare(&self, id: StepId, key: Digest, result: RecordedResult, inputs: impl FnOnce() -> Vec<String>) {
+        if let (Some(recording), Some(place)) = (&self.engine.recording, &self.place) {
+            recording.add((&self.graph, place, id), key.to_string(), result, inputs());
+        }
+    }
+
+    fn compare_process(&self, id: StepId, action: &Action, inputs: &Inputs, outcome: &Outcome) {
+        let key = key(&action.command, inputs, &self.engine.platform);
+        let lines = || describe::action(&action.command, inputs, &self.engine.platform);
+        self.compare(id, key, RecordedResult::of_process(action, outcome.clone()), lines);
+    }
+
+    /// Whether every step is carried out again, for a comparison with a first run.
+    fn repeats(&self) -> bool {
+        self.engine.recording.as_ref().is_some_and(|recording| recording.repeats())
+    }
+
+    /// The result of the first run under a key.
+    fn reference(&self, key: Digest) -> Option<&RecordedResult> {
+        self.engine.recording.as_ref()?.reference(&key.to_string())
     }
 
     /// Whether the outcome of a step is cached. Steps that only others need, such as the compilation of packages, are cached in
@@ -389,10 +467,10 @@ impl Execution {
             result => return result,
         }
         let mut made: BTreeMap<StepId, Digest> = BTreeMap::new();
-        for need in self.transitive_needs(id) {
+        for need in self.graph.transitive_needs(id) {
             let result = match self.graph.step(need) {
                 Step::Fetch(fetch) => self.fetch(need, fetch, false).await,
-                Step::Derive(derive) => self.derive(derive, &made, false).await,
+                Step::Derive(derive) => self.derive(need, derive, &made, false).await,
                 Step::Run(action) => self.run(need, action, &made, false).await,
             };
             made.insert(need, self.usable(need, result.map_err(Arc::new))?);
@@ -401,17 +479,6 @@ impl Execution {
             return Err(Error::NotReproduced { label: self.label(id).to_string(), cause: Box::new(lost) });
         }
         self.carry_out(id, trees).await
-    }
-
-    /// All steps that this one needs, directly or indirectly, in an order in which each follows those that it needs: ids
-    /// increase along the edges.
-    fn transitive_needs(&self, id: StepId) -> BTreeSet<StepId> {
-        let mut needs = BTreeSet::new();
-        let mut open = vec![id];
-        while let Some(step) = open.pop() {
-            open.extend(self.graph.needs(step).filter(|need| needs.insert(*need)));
-        }
-        needs
     }
 
     fn refuse_if_cancelled(&self) -> Result<(), Error> {
@@ -428,6 +495,11 @@ fn resolve(source: Source, trees: &BTreeMap<StepId, Digest>) -> Digest {
         Source::Tree(tree) => tree,
         Source::Output(id) => *trees.get(&id).expect("a graph's edges name every output that a step uses"),
     }
+}
+
+/// The key of a tree in a record.
+fn tree_key(key: [u8; 32]) -> Digest {
+    Digest::new(key, 0)
 }
 
 fn write_input(store: &Store, label: &str, tree: Digest) -> Result<(), Error> {

@@ -8,6 +8,7 @@ pub mod executor;
 mod fetch;
 pub mod local;
 pub mod preserve;
+pub mod recording;
 pub mod runner;
 pub mod signed_cache;
 mod slots;
@@ -28,6 +29,7 @@ pub use cancellation::{CancelLevel, Cancellation};
 pub use error::Error;
 pub use executor::{StepResult, execute};
 pub use preserve::Preserve;
+pub use recording::{Record, RecordedResult, RecordedStep, Recording};
 pub use runner::{Run, Runner};
 pub use signed_cache::{SignedActionCache, Trust};
 
@@ -48,6 +50,8 @@ pub struct Engine {
     /// Whether records that belong to no single outcome may replace a part of a step: the files known to be clean, and
     /// incremental state. They are not signed, and no action key covers them.
     pub use_partial_results: bool,
+    /// Set if the run is compared with another one.
+    pub recording: Option<Arc<Recording>>,
     /// The steps that are preserved for inspection.
     pub preserve: Preserve,
     /// Runs processes.

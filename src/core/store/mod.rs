@@ -12,6 +12,7 @@
 //! repository/<hex>-… the recorded state of one repository, 0644: stat data, digests and imports of its files, the entries of its
 //!                    directories (`path_records`), and what earlier runs read (`traces`)
 //! run/<hex>/         the records of the last runs of one repository (`runs`), 0644
+//! verify/            empty mount points, where a repeated run sees the checkout, the store and the home directory
 //! index.db           SQLite: the action cache, and notes about contents; `index.lock` is held while it is created
 //! lease              locked by every open store; nothing is removed while another process holds the lock
 //! ```

@@ -46,7 +46,7 @@ fn attest(session: &mut Session, settings: &AttestSettings) -> Result<Verdict, E
         session.ui.warn_with_hint("the selected targets have neither packages nor tests", hint);
     }
     let output = output::Output::new(session, settings)?;
-    session.services.record();
+    session.services.keep_executions();
     // All goals run first, because each may add a toolchain to the lockfile, whose hash is attested.
     let mut all = Vec::new();
     for (name, run) in goals {

@@ -71,6 +71,11 @@ pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
     Ok(Recorded { verdict, steps: done.built.iter().filter_map(step).collect(), execution })
 }
 
+/// Whether the command line selects packages.
+pub(super) fn has_packages(session: &mut Session) -> Result<bool, Error> {
+    Ok(!selected_packages(session)?.is_empty())
+}
+
 /// Plans and builds the selected packages.
 fn build(session: &mut Session) -> Result<BuiltPackages, Error> {
     let targets = selected_packages(session)?;

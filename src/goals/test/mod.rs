@@ -66,6 +66,11 @@ pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
     Ok(Recorded { verdict, steps, execution })
 }
 
+/// Whether the command line selects tests.
+pub(super) fn has_tests(session: &mut Session) -> Result<bool, Error> {
+    Ok(!selection::tests(session)?.tests.is_empty())
+}
+
 /// Failed tests take precedence over coverage that is too low.
 fn verdict(session: &Session, done: &TestOutcomes, results: &[TestResult], covered: bool) -> Verdict {
     match results::verdict(&done.tests, &done.outcomes, results) {

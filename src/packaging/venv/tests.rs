@@ -51,7 +51,7 @@ fn check(layers: &[(Files<'_>, Files<'_>)], expected: &[(&str, &str)], conflicts
 
 /// Whether a file belongs to no wheel.
 fn is_skeleton(path: &RelPath) -> bool {
-    matches!(path.file_name(), Some("pyvenv.cfg" | "waders_source_roots.pth"))
+    matches!(path.file_name(), Some("pyvenv.cfg" | "waders_distribution_order.pth" | "waders_source_roots.pth"))
 }
 
 #[test]
@@ -249,4 +249,29 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     assert_eq!(names[3..], expected);
     assert_eq!(files[Path::new("bin/run")], b"#!/deps/bin/python\nprint()\n");
     assert!(files[Path::new("bin/demo")].ends_with(b"    sys.exit(f.g())\n"));
+}
+
+#[test]
+fn packages_are_found_in_the_order_of_their_names() {
+    let Some((python, _)) = real_python() else { return println!("skipped: `python3` is missing") };
+    let dir = tempfile::tempdir().expect("a directory");
+    for name in ["one/b", "one/a", "one/c", "two/a"] {
+        let info = dir.path().join(format!("{name}-1.dist-info"));
+        std::fs::create_dir_all(&info).expect("a directory");
+        std::fs::write(info.join("METADATA"), format!("Name: {name}\nVersion: 1\n")).expect("written");
+    }
+    let program = format!(
+        "{}
+import os
+listed = os.listdir
+os.listdir = lambda path: sorted(listed(path), reverse=True)
+from importlib import metadata
+names = [found.metadata['Name'] for found in metadata.distributions(path=['two', 'one'])]
+assert names == ['two/a', 'one/a', 'one/b', 'one/c'], names
+sys.path[:0] = ['two', 'one']
+assert metadata.metadata('a')['Name'] == 'two/a'
+",
+        distribution_order()
+    );
+    run(&[python, "-c".to_owned(), program], dir.path());
 }

@@ -6,7 +6,7 @@ use crate::action::{Action, EncodedAction, Inputs, Outcome, Platform};
 use crate::base::Digest;
 use crate::engine::action_cache::{Needs, Remaining};
 use crate::engine::local::{index, per_file};
-use crate::engine::{ActionCache, Error, signed_cache};
+use crate::engine::{ActionCache, Error, RecordedResult, signed_cache};
 use crate::store::{Result, Store};
 
 /// The kind of the index payloads that contain encoded actions. The number is raised when their format changes.
@@ -101,6 +101,25 @@ pub(super) fn owner(kind: &str, row: &crate::store::Row) -> Option<[u8; 32]> {
         _ => return None,
     };
     Some(self::row(&action))
+}
+
+/// The result that a store has under a key of a record, complete with its output. `like` is a result of the same kind.
+pub fn stored_result(store: &Store, key: &str, like: &RecordedResult) -> Result<Option<RecordedResult>> {
+    let Ok(key) = key.parse::<Digest>() else { return Ok(None) };
+    Ok(match like {
+        RecordedResult::Process(_) => outcome(store, &key, Needs::WholeOutput)?.map(RecordedResult::Process),
+        RecordedResult::Network(_) => outcome(store, &key, Needs::WholeOutput)?.map(RecordedResult::Network),
+        RecordedResult::Derived(_) => complete_tree(store, &key)?.map(RecordedResult::Derived),
+        RecordedResult::Fetched(_) => complete_tree(store, &key)?.map(RecordedResult::Fetched),
+    })
+}
+
+fn complete_tree(store: &Store, key: &Digest) -> Result<Option<Digest>> {
+    let tree: Option<Digest> = index::get(store, *key.hash())?;
+    Ok(match tree {
+        Some(tree) if store.is_complete(tree)? => Some(tree),
+        _ => None,
+    })
 }
 
 fn row(key: &Digest) -> [u8; 32] {

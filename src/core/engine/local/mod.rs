@@ -12,5 +12,5 @@ mod scrub;
 mod terminal;
 mod verified_blobs;
 
-pub use action_cache::LocalActionCache;
-pub use runner::LocalRunner;
+pub use action_cache::{LocalActionCache, stored_result};
+pub use runner::{LocalRunner, SandboxVariation};

@@ -1,6 +1,7 @@
 //! The output directory and the standard streams of a process, on the host, and how they are captured in the store. How they
 //! are mounted is in `request`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
@@ -10,9 +11,10 @@ use std::path::{Path, PathBuf};
 use waders_sandbox::Streams;
 
 use crate::action::{Action, Incremental};
-use crate::base::Digest;
+use crate::base::{Digest, sandbox_paths};
 use crate::engine::Error;
 use crate::engine::local::incremental;
+use crate::engine::local::runner::SandboxVariation;
 use crate::store::{self, Batch, CaptureLimits, Scratch, Store};
 
 /// A file system with less free space counts as full. It need not be 0, because programs remove files that they could not
@@ -28,6 +30,8 @@ pub(super) struct Output {
     scratch: Scratch,
     /// The output directory.
     pub dir: PathBuf,
+    /// Directories for temporary files by mount point, where they are not in memory.
+    pub disk_scratch: BTreeMap<&'static str, PathBuf>,
     stdout: File,
     stderr: File,
 }
@@ -46,7 +50,7 @@ pub(super) struct Captured {
 
 impl Output {
     /// Creates an empty output directory with the directories that the action's mounts need, and empty files for its streams.
-    pub(super) fn create(store: &Store, action: &Action) -> Result<Output, Error> {
+    pub(super) fn create(store: &Store, action: &Action, variation: SandboxVariation) -> Result<Output, Error> {
         let scratch = store.scratch()?;
         let failed = |source| Error::Prepare { path: scratch.path().to_owned(), source };
         let dir = scratch.path().join("out");
@@ -57,9 +61,20 @@ impl Output {
         if let Some(incremental) = &action.policy.incremental {
             create_open_dir(&incremental.state_out.to_path(&dir)).map_err(failed)?;
         }
+        let mut disk_scratch = BTreeMap::new();
+        if variation.scratch_on_disk {
+            for (at, name) in [(sandbox_paths::TMP, "tmp"), (sandbox_paths::HOME, "home")] {
+                let dir = scratch.path().join(name);
+                fs::create_dir(&dir).map_err(failed)?;
+                if at == sandbox_paths::TMP {
+                    fs::set_permissions(&dir, Permissions::from_mode(0o1777)).map_err(failed)?;
+                }
+                disk_scratch.insert(at, dir);
+            }
+        }
         let (stdout, stderr) =
             (unnamed_file(scratch.path()).map_err(failed)?, unnamed_file(scratch.path()).map_err(failed)?);
-        Ok(Output { scratch, dir, stdout, stderr })
+        Ok(Output { scratch, dir, disk_scratch, stdout, stderr })
     }
 
     /// The standard streams of the process: its channel to the planner or nothing to read, and files to write. If the process

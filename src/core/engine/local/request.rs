@@ -11,28 +11,38 @@ use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio, TreeEntr
 use crate::action::{self, Action, Inputs};
 use crate::base::{Digest, sandbox_paths};
 use crate::engine::Error;
+use crate::engine::local::output::Output;
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::terminal;
 use crate::engine::local::verified_blobs::VerifiedBlobs;
 use crate::engine::slots::Slot;
-use crate::store::{FIXED_MTIME_SECONDS, Node, Store};
+use crate::store::{FIXED_MTIME_SECONDS, Node, Store, Tree};
+
+/// Larger images keep the order of the store's file system when the order of entries is varied: a copy in memory costs as much
+/// memory as the image has bytes, and about 10 µs for each entry.
+const REVERSED_IMAGE_BYTES: u64 = 64 << 20;
+const REVERSED_IMAGE_ENTRIES: usize = 20_000;
 
 /// The mounts of an action's inputs. Materializes the images; the sandbox copies the sources, and verifies those that are not yet
 /// in `verified`.
 pub(super) fn mount_inputs(
     store: &Store,
-    limits: &action::Limits,
+    settings: &LocalSettings,
     inputs: &Inputs,
     verified: &VerifiedBlobs,
 ) -> Result<Vec<Mount>, Error> {
+    let reversed = settings.variation.reversed_entries;
     // Images are materialized concurrently, because an image of thousands of files is verified before its first use.
     let (images, sources) = thread::scope(|scope| {
         let image = |(at, tree): (&String, &Digest)| {
-            let source = store.materialize(*tree)?;
-            Ok(Mount { at: at.into(), kind: MountKind::ReadOnly { source } })
+            let kind = match reversed.then(|| reversed_image(store, *tree, verified)).transpose()?.flatten() {
+                Some(copied) => copied,
+                None => MountKind::ReadOnly { source: store.materialize(*tree)? },
+            };
+            Ok(Mount { at: at.into(), kind })
         };
         let images: Vec<_> = inputs.images.iter().map(|input| scope.spawn(move || image(input))).collect();
-        let sources = sources(store, limits, inputs.root, verified);
+        let sources = sources(store, settings, inputs.root, verified);
         (images.into_iter().map(join).collect::<Vec<Result<Mount, Error>>>(), sources)
     });
     images.into_iter().chain([sources]).collect()
@@ -43,9 +53,42 @@ fn join<T>(thread: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
 }
 
 /// The mount of the sources. They are copied, because a process may write to them.
-fn sources(store: &Store, limits: &action::Limits, root: Digest, verified: &VerifiedBlobs) -> Result<Mount, Error> {
+fn sources(store: &Store, settings: &LocalSettings, root: Digest, verified: &VerifiedBlobs) -> Result<Mount, Error> {
+    let limits = &settings.platform.limits;
+    let kind = MountKind::Copied {
+        source: store.blob_root(),
+        entries: entries(store, store.tree(root)?, verified)?,
+        reversed: settings.variation.reversed_entries,
+        read_only: false,
+        modified: FIXED_MTIME_SECONDS,
+        more_bytes: limits.scratch_bytes,
+        more_inodes: limits.scratch_inodes,
+    };
+    Ok(Mount { at: sandbox_paths::SRC.into(), kind })
+}
+
+/// An image as a copy in memory whose directories list their entries in another order; `None` if it is too large for a copy.
+fn reversed_image(store: &Store, tree: Digest, verified: &VerifiedBlobs) -> Result<Option<MountKind>, Error> {
+    let tree = store.tree(tree)?;
+    let bytes: u64 = tree.nodes.values().filter_map(Node::content).map(|digest| digest.size_bytes()).sum();
+    if bytes > REVERSED_IMAGE_BYTES || tree.nodes.len() > REVERSED_IMAGE_ENTRIES {
+        return Ok(None);
+    }
+    Ok(Some(MountKind::Copied {
+        source: store.blob_root(),
+        entries: entries(store, tree, verified)?,
+        reversed: true,
+        read_only: true,
+        modified: FIXED_MTIME_SECONDS,
+        more_bytes: 0,
+        more_inodes: 0,
+    }))
+}
+
+/// The entries of a copied tree.
+fn entries(store: &Store, tree: Tree, verified: &VerifiedBlobs) -> Result<BTreeMap<String, TreeEntry>, Error> {
     let mut entries = BTreeMap::new();
-    for (path, node) in store.tree(root)?.nodes {
+    for (path, node) in tree.nodes {
         let entry = match node {
             Node::File { digest, executable } => {
                 let (from, size_bytes) = (store.relative_blob_path(digest)?, digest.size_bytes());
@@ -56,33 +99,31 @@ fn sources(store: &Store, limits: &action::Limits, root: Digest, verified: &Veri
         };
         entries.insert(path.to_string(), entry);
     }
-    let kind = MountKind::Copied {
-        source: store.blob_root(),
-        entries,
-        modified: FIXED_MTIME_SECONDS,
-        more_bytes: limits.scratch_bytes,
-        more_inodes: limits.scratch_inodes,
-    };
-    Ok(Mount { at: sandbox_paths::SRC.into(), kind })
+    Ok(entries)
 }
 
-/// The request for one attempt. `out` is the output directory on the host, `mounts` are the inputs.
+/// The request for one attempt, which writes to `output`. `mounts` are the inputs.
 pub(super) fn request(
     settings: &LocalSettings,
     action: &Action,
     mounts: &[Mount],
-    out: &Path,
+    output: &Output,
     slot: &Slot<'_>,
 ) -> Request {
     let Action { command, policy } = action;
     let limits = &settings.platform.limits;
     let mut mounts = mounts.to_vec();
     let writable = |at: &str, source| Mount { at: at.into(), kind: MountKind::Writable { source } };
-    mounts.push(writable(sandbox_paths::OUT, out.to_owned()));
-    mounts.extend(command.outputs_at.iter().map(|(at, dir)| writable(at, dir.to_path(out))));
+    mounts.push(writable(sandbox_paths::OUT, output.dir.clone()));
+    mounts.extend(command.outputs_at.iter().map(|(at, dir)| writable(at, dir.to_path(&output.dir))));
     for at in [sandbox_paths::TMP, sandbox_paths::HOME, sandbox_paths::SHARED_MEMORY] {
-        let kind = MountKind::Scratch { bytes: limits.scratch_bytes, inodes: limits.scratch_inodes };
-        mounts.push(Mount { at: at.into(), kind });
+        mounts.push(match output.disk_scratch.get(at) {
+            Some(dir) => writable(at, dir.clone()),
+            None => {
+                let kind = MountKind::Scratch { bytes: limits.scratch_bytes, inodes: limits.scratch_inodes };
+                Mount { at: at.into(), kind }
+            }
+        });
     }
     Request {
         argv: command.argv.clone(),
@@ -148,7 +189,10 @@ mod tests {
         let action = Action { command, policy: Policy::new("step".to_owned()) };
         let slots = Slots::new(1);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let request = request(&settings, &action, &[], Path::new("/out"), &runtime.block_on(slots.take(1)));
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let output = Output::create(&store, &action, settings.variation).unwrap();
+        let request = request(&settings, &action, &[], &output, &runtime.block_on(slots.take(1)));
         let scratch = request.mounts.iter().filter_map(|mount| match mount.kind {
             MountKind::Scratch { bytes, inodes } => Some((mount.at.to_str().unwrap(), bytes, inodes)),
             _ => None,

@@ -28,6 +28,18 @@ pub struct LocalSettings {
     pub isolation: Isolation,
     /// The time that a step has to clean up after SIGINT.
     pub grace: Duration,
+    /// How sandboxes differ from the usual ones.
+    pub variation: SandboxVariation,
+}
+
+/// How sandboxes differ from the usual ones, in order to find results that depend on it. Results must not, so that nothing of it
+/// is part of action keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SandboxVariation {
+    /// Directories of sources and of small images list their entries in another order.
+    pub reversed_entries: bool,
+    /// Temporary files and the home directory are on the file system of the store rather than in memory.
+    pub scratch_on_disk: bool,
 }
 
 /// Runs actions in sandboxes of this machine.
@@ -62,7 +74,7 @@ impl LocalSettings {
             Isolation::None => "none",
         };
         let platform = Platform { isolation: name, limits: request::enforceable(limits), cache_namespace };
-        LocalSettings { platform, isolation, grace }
+        LocalSettings { platform, isolation, grace, variation: SandboxVariation::default() }
     }
 }
 
@@ -88,7 +100,7 @@ impl LocalRunner {
         // The spawner starts while the inputs are materialized. Its errors are reported when it is used.
         let mounts = async {
             tokio::task::block_in_place(|| {
-                request::mount_inputs(&self.store, &self.settings.platform.limits, run.inputs, &self.verified)
+                request::mount_inputs(&self.store, &self.settings, run.inputs, &self.verified)
             })
         };
         let (_, mounts) = tokio::join!(self.spawner(), mounts);
@@ -121,9 +133,9 @@ impl LocalRunner {
 
     async fn attempt(&self, run: &Run<'_>, mounts: &[Mount], start: Option<&StartingState>) -> Result<Attempt, Error> {
         let policy = &run.action.policy;
-        let output = Output::create(&self.store, run.action)?;
+        let output = Output::create(&self.store, run.action, self.settings.variation)?;
         let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
-        let request = request::request(&self.settings, run.action, &mounts, &output.dir, run.slot);
+        let request = request::request(&self.settings, run.action, &mounts, &output, run.slot);
         if run.action.command.terminal {
             // The user decides how long the process runs.
             self.store.suspend(&[run.inputs.root])?;

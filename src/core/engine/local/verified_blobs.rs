@@ -54,6 +54,8 @@ mod tests {
         let kind = MountKind::Copied {
             source: "/blobs".into(),
             entries: entries.into(),
+            reversed: false,
+            read_only: false,
             modified: 0,
             more_bytes: 0,
             more_inodes: 0,
