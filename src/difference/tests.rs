@@ -28,6 +28,9 @@ fn a_diff_has_the_lines_of_one_side_only_and_is_short() {
     let many: String = (0..100).map(|number| format!("{number}\n")).collect();
     assert!(diff_lines(&many, "").ends_with("… and 80 more lines"));
     assert!(diff_lines(&"x".repeat(1000), "").chars().count() < 210);
+    let long = "x".repeat(1000);
+    let diff = diff_lines(&format!("{long}1"), &format!("{long}2"));
+    assert!(diff.starts_with("-…x") && diff.contains("x1\n+…x") && diff.ends_with("x2"), "{diff}");
 }
 
 #[test]

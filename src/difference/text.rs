@@ -86,24 +86,36 @@ pub(super) fn diff(first: &str, second: &str) -> String {
     let diff = TextDiff::from_lines(first, second);
     let changed = diff.iter_all_changes().filter_map(|change| match change.tag() {
         ChangeTag::Equal => None,
-        ChangeTag::Delete => Some(format!("-{}", shortened(change.value()))),
-        ChangeTag::Insert => Some(format!("+{}", shortened(change.value()))),
+        ChangeTag::Delete => Some(('-', change.value())),
+        ChangeTag::Insert => Some(('+', change.value())),
     });
-    let lines: Vec<String> = changed.collect();
-    let more = lines.len().saturating_sub(SHOWN_LINES);
-    let mut text = lines[..lines.len() - more].join("\n");
-    if more > 0 {
-        text += &format!("\n… and {more} more lines");
+    let lines: Vec<(char, &str)> = changed.collect();
+    let shown = lines.iter().enumerate().take(SHOWN_LINES).map(|(at, (sign, line))| {
+        let other = match sign {
+            '-' => lines.get(at + 1).filter(|(sign, _)| *sign == '+'),
+            _ => at.checked_sub(1).map(|before| &lines[before]).filter(|(sign, _)| *sign == '-'),
+        };
+        format!("{sign}{}", shortened(line, other.map_or("", |(_, line)| line)))
+    });
+    let mut text = shown.collect::<Vec<_>>().join("\n");
+    if lines.len() > SHOWN_LINES {
+        text += &format!("\n… and {} more lines", lines.len() - SHOWN_LINES);
     }
     text
 }
 
-/// A line without its end, with visible escape sequences, and not too long.
-fn shortened(line: &str) -> String {
+/// A line without its end, with visible escape sequences, and not too long: a long line begins shortly before the place where it
+/// differs from `other`.
+fn shortened(line: &str, other: &str) -> String {
     let line = line.strip_suffix('\n').unwrap_or(line);
-    let line: String = line.chars().map(|c| if c.is_control() && c != '\t' { '·' } else { c }).collect();
-    match line.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    let skipped = match line.chars().count() > SHOWN_CHARS {
+        true => line.chars().zip(other.chars()).take_while(|(one, other)| one == other).count(),
+        false => 0,
+    };
+    let skipped = skipped.saturating_sub(SHOWN_CHARS / 4);
+    let visible = |c: char| if c.is_control() && c != '\t' { '·' } else { c };
+    let shown: String = line.chars().skip(skipped).take(SHOWN_CHARS).map(visible).collect();
+    let begins = if skipped > 0 { "…" } else { "" };
+    let ends = if line.chars().count() > skipped + SHOWN_CHARS { "…" } else { "" };
+    format!("{begins}{shown}{ends}")
 }

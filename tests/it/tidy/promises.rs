@@ -1,4 +1,4 @@
-//! The tests that `docs/security.md` names in its tables exist, so that no promise outlives its test.
+//! The tests that `docs/security.md` and `docs/reproducibility.md` name in their tables exist, so that no promise outlives its test.
 
 use std::path::Path;
 
@@ -31,6 +31,17 @@ fn the_tests_that_the_page_on_security_names_exist() {
     assert!(named.len() > 50, "the tables of the page could not be read");
     let missing: Vec<&String> = named.iter().filter(|name| !exists(name, &sources)).collect();
     assert!(missing.is_empty(), "docs/security.md names tests that do not exist: {missing:#?}");
+}
+
+#[test]
+fn the_tests_that_the_page_on_reproducibility_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = files(root, &["src", "sandbox", "tests"], &["rs", "py", "trycmd"]);
+    let page = std::fs::read_to_string(root.join("docs/reproducibility.md")).unwrap();
+    let named = named_tests(page.split("## Conditions").next().unwrap());
+    assert!(named.len() > 5, "the table of the page could not be read");
+    let missing: Vec<&String> = named.iter().filter(|name| !exists(name, &sources)).collect();
+    assert!(missing.is_empty(), "docs/reproducibility.md names tests that do not exist: {missing:#?}");
 }
 
 #[test]
