@@ -21,7 +21,8 @@
 //! | `net` | HTTP with the user's TLS, proxy and index settings; file listings | base |
 //! | `signing` | keys, signatures and signed envelopes | base |
 //! | `action` | command, policy, graph, key, outcome, event | base |
-//! | `engine` | executor, action cache, runner, fetch, cancellation | base store net signing action |
+//! | `audit` | read set, where its files come from, what was not declared | base action |
+//! | `engine` | executor, action cache, runner, fetch, cancellation | base store net signing action audit |
 //! | `config` | option table, loading, precedence, interpolation, typed settings | base tracked |
 //! | `build_file` | parsing and evaluation of BUILD files, pure | base |
 //! | `targets` | address, spec, kind, field, graph, selection | base tracked config build_file |
@@ -32,10 +33,10 @@
 //! | `attest` | attestations and bills of materials: statements, and how they are checked; pure | base signing |
 //! | `plan` | partitions and inputs: targets and tools to actions | base tracked store action config targets inference packaging toolchain tools |
 //! | `difference` | two versions of a file: what kind of bytes differ, and a readable diff | base |
-//! | `report` | diagnostics, console, json, junit, sarif, summary | base action |
-//! | `session` | the repository, the services and the user interface of one run | base tracked store net signing action engine config build_file targets inference packaging toolchain tools plan report |
-//! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action engine config build_file targets inference packaging toolchain tools attest plan report session |
-//! | `goals` | one small file for each goal | base tracked store signing action engine config build_file targets inference packaging tools attest plan difference report session prepare |
+//! | `report` | diagnostics, console, json, junit, sarif, summary | base action audit |
+//! | `session` | the repository, the services and the user interface of one run | base tracked store net signing action audit engine config build_file targets inference packaging toolchain tools plan report |
+//! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action audit engine config build_file targets inference packaging toolchain tools attest plan report session |
+//! | `goals` | one small file for each goal | base tracked store signing action audit engine config build_file targets inference packaging tools attest plan difference report session prepare |
 //! | `cli` | arguments, dispatch, exit codes, completions | base tracked config targets report session goals |
 
 #![warn(unreachable_pub)]
@@ -58,4 +59,4 @@ pub mod targets;
 pub mod toolchain;
 pub mod tools;
 
-pub use waders_core::{action, base, engine, net, signing, store, tracked};
+pub use waders_core::{action, audit, base, engine, net, signing, store, tracked};

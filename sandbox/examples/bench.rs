@@ -65,5 +65,6 @@ fn request(program: &std::path::Path) -> Result<Request, &'static str> {
         },
         isolation: Isolation::Full,
         stdio: Stdio::Captured,
+        audit: false,
     })
 }

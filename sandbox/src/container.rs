@@ -150,20 +150,20 @@ impl Container {
         self.socket.as_fd()
     }
 
-    /// Receives the final report of a container whose socket is readable.
-    pub(crate) fn receive_report(&self) -> Result<Outcome, Error> {
+    /// Receives the final report of a container whose socket is readable, and the trace of an audited step.
+    pub(crate) fn receive_report(&self) -> Result<(Outcome, Option<OwnedFd>), Error> {
         let exit_if_killed = || match self.cgroup.as_ref().is_some_and(Cgroup::out_of_memory) {
             true => Ok(Exit::OutOfMemory),
             false => Err(Error::SandboxGone),
         };
-        let mut outcome = match wire::receive::<Report>(self.socket.as_fd())? {
-            Some((Report(result), _)) => result?,
-            None => Outcome::unmeasured(exit_if_killed()?, self.isolation),
+        let (mut outcome, trace) = match wire::receive::<Report>(self.socket.as_fd())? {
+            Some((Report(result), fds)) => (result?, fds.into_iter().next()),
+            None => (Outcome::unmeasured(exit_if_killed()?, self.isolation), None),
         };
         outcome.memory_limited = self.cgroup.as_ref().is_some_and(Cgroup::is_limited);
         if outcome.exit == Exit::Signal(libc::SIGKILL) {
             outcome.exit = exit_if_killed().unwrap_or(outcome.exit);
         }
-        Ok(outcome)
+        Ok((outcome, trace))
     }
 }

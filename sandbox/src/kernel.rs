@@ -78,6 +78,7 @@ fn trial_request(isolation: Isolation) -> Request {
         },
         isolation,
         stdio: Stdio::Captured,
+        audit: false,
     }
 }
 

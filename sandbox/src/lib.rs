@@ -38,6 +38,7 @@ mod source;
 mod spawner;
 mod surroundings;
 mod sys;
+mod trace;
 mod wire;
 
 pub use cgroup::MEMORY_LIMIT;
@@ -47,3 +48,4 @@ pub use outcome::{Exit, Outcome};
 pub use request::{Isolation, Limits, Mount, MountKind, Network, Request, Stdio, TreeEntry};
 pub use spawner::{Handle, Running, Spawner, Streams, spawner_main_if_asked};
 pub use surroundings::{Bind, REFUSED, Refused, Surroundings, change_surroundings_if_asked};
+pub use trace::{FileAccess, Found, SocketAccess, SocketOperation, Trace, Uses};

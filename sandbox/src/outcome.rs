@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Isolation;
+use crate::{Isolation, Trace};
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,11 +37,16 @@ pub struct Outcome {
     /// Whether [`Limits::memory_bytes`](crate::Limits::memory_bytes) was in force until the end. False if the request sets no
     /// limit, or if another program disabled the control group during the step.
     pub memory_limited: bool,
+    /// What the step named, if its request asks for an audit. `None` also if the kernel killed the step for its memory. Travels
+    /// as a memory file.
+    #[serde(skip)]
+    pub trace: Option<Trace>,
 }
 
 impl Outcome {
     /// The outcome of a sandbox whose init died before it could report.
     pub(crate) fn unmeasured(exit: Exit, isolation: Isolation) -> Outcome {
-        Outcome { exit, isolation, wall: Duration::ZERO, cpu: Duration::ZERO, max_rss_bytes: 0, memory_limited: false }
+        let (wall, cpu, max_rss_bytes, memory_limited, trace) = Default::default();
+        Outcome { exit, isolation, wall, cpu, max_rss_bytes, memory_limited, trace }
     }
 }

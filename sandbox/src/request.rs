@@ -26,6 +26,8 @@ pub struct Request {
     pub isolation: Isolation,
     /// Where standard input comes from.
     pub stdio: Stdio,
+    /// Whether the outcome has a [`Trace`](crate::Trace). Needs namespaces, so not at [`Isolation::None`].
+    pub audit: bool,
 }
 
 /// One directory of the sandbox's file system.

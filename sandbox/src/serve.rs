@@ -3,7 +3,7 @@
 //! then itself.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -191,6 +191,9 @@ impl Server {
     fn check_supported(&self, request: &Request) -> Result<(), Error> {
         let needed = if request.network == Network::Host { LANDLOCK_ABI_SCOPES } else { LANDLOCK_ABI };
         match (request.isolation, &self.host) {
+            (Isolation::None, None) if request.audit => {
+                Err(Error::Request("an audit needs namespaces, which isolation level `none` does not use".to_owned()))
+            }
             (Isolation::None, None) if request.mounts.is_empty() => Ok(()),
             (Isolation::None, None) => {
                 Err(Error::Request("mounts need namespaces, which isolation level `none` does not use".to_owned()))
@@ -226,10 +229,14 @@ impl Server {
 
     fn report_outcome(&mut self, id: u64) -> Result<(), Error> {
         let Some(container) = self.running.remove(&id) else { return Ok(()) };
-        let result = container.receive_report();
+        let (result, trace) = match container.receive_report() {
+            Ok((outcome, trace)) => (Ok(outcome), trace),
+            Err(error) => (Err(error), None),
+        };
         self.release(container);
         self.prepare_failed = false;
-        self.reply(&SpawnerMessage::Ended { id, result })
+        let trace: Vec<BorrowedFd<'_>> = trace.iter().map(AsFd::as_fd).collect();
+        wire::send(self.caller.as_fd(), &SpawnerMessage::Ended { id, result }, &trace)
     }
 
     /// Drops a container, which ends it if it is still running.

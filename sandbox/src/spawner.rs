@@ -235,8 +235,14 @@ impl Connection {
     }
 
     fn read_messages(&self) {
-        while let Ok(Some((message, _))) = wire::receive::<SpawnerMessage>(self.socket.as_fd()) {
-            let SpawnerMessage::Ended { id, result } = message else { continue };
+        while let Ok(Some((message, fds))) = wire::receive::<SpawnerMessage>(self.socket.as_fd()) {
+            let SpawnerMessage::Ended { id, mut result } = message else { continue };
+            if let (Ok(outcome), Some(trace)) = (&mut result, fds.first()) {
+                match wire::read_trace(trace) {
+                    Ok(trace) => outcome.trace = Some(trace),
+                    Err(error) => result = Err(error),
+                }
+            }
             let callback = lock(&self.callbacks).as_mut().and_then(|callbacks| callbacks.remove(&id));
             if let Some(callback) = callback {
                 callback(result);

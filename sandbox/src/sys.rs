@@ -218,6 +218,71 @@ pub(crate) fn install_seccomp(program: &[libc::sock_filter]) -> io::Result<()> {
     check(result).map(drop)
 }
 
+/// Installs a seccomp filter like [`install_seccomp`] and returns the descriptor that receives its notifications. Where
+/// the kernel can (Linux 5.19), only a fatal signal interrupts a call that the listener has received: otherwise programs
+/// with frequent signals would repeat their calls for ever.
+pub(crate) fn install_seccomp_listener(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
+    let length = u16::try_from(program.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    let killable = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    let install = |flags: libc::c_ulong| {
+        // SAFETY: `program` points to `len` instructions that the kernel copies and does not change.
+        own_fd(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &program) })
+    };
+    match install(killable) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => install(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER),
+        other => other,
+    }
+}
+
+/// Asks the kernel to run listener and notifier one after the other on one processor: they never run at the same time, and
+/// waking another processor takes several times as long. A hint, so failure is harmless (before Linux 6.6).
+pub(crate) fn wake_synchronously(listener: BorrowedFd<'_>) {
+    // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP of <linux/seccomp.h>.
+    let flag: libc::c_ulong = 1;
+    // SAFETY: SECCOMP_IOCTL_NOTIF_SET_FLAGS takes the flags as an integer.
+    unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, flag) };
+}
+
+/// Duplicates a descriptor of another process, which this one may trace: pidfd_getfd(2).
+pub(crate) fn duplicate_from(process: Pid, fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers; no flags are defined.
+    let process = own_fd(unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) })?;
+    // SAFETY: no pointers; no flags are defined.
+    own_fd(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) })
+}
+
+/// A system call that waits for the listener's answer.
+pub(crate) struct Notification {
+    /// Identifies the call. Not valid after its thread has ended.
+    pub(crate) id: u64,
+    /// The thread, in the pid namespace of this process.
+    pub(crate) thread: Pid,
+    /// The number of the system call.
+    pub(crate) call: i64,
+    /// Its arguments.
+    pub(crate) arguments: [u64; 6],
+}
+
+/// Waits for the next notification. ENOENT: its thread has ended in between.
+pub(crate) fn receive_notification(listener: BorrowedFd<'_>) -> io::Result<Notification> {
+    // SAFETY: all-zero bytes are a valid `seccomp_notif`, and the kernel demands that they are zero.
+    let mut received: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+    // SAFETY: SECCOMP_IOCTL_NOTIF_RECV writes a `seccomp_notif`, which `received` is for the whole call.
+    check(unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &mut received) }.into())?;
+    let libc::seccomp_notif { id, pid, data, .. } = received;
+    let thread = Pid::from_raw(pid.cast_signed());
+    Ok(Notification { id, thread, call: data.nr.into(), arguments: data.args })
+}
+
+/// Lets the call continue. ENOENT: its thread has ended or was interrupted since the notification was received.
+pub(crate) fn continue_notification(listener: BorrowedFd<'_>, id: u64) -> io::Result<()> {
+    let flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32;
+    let mut answer = libc::seccomp_notif_resp { id, val: 0, error: 0, flags };
+    // SAFETY: SECCOMP_IOCTL_NOTIF_SEND reads a `seccomp_notif_resp`, which `answer` is for the whole call.
+    check(unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &mut answer) }.into()).map(drop)
+}
+
 /// Returns the Landlock ABI of this kernel, 0 if Landlock is not supported or not enabled.
 pub(crate) fn landlock_abi() -> u32 {
     let (null, size) = (std::ptr::null::<libc::c_void>(), 0_usize);

@@ -8,11 +8,12 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
 };
+use nix::unistd::write;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Context;
-use crate::{Error, Kernel, Outcome, Request, sys};
+use crate::{Error, Kernel, Outcome, Request, Trace, sys};
 
 /// Caller to spawner.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ pub(crate) enum CallerMessage {
     },
 }
 
-/// Spawner to caller.
+/// Spawner to caller. `Ended` carries the trace of an audited step as a memory file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum SpawnerMessage {
     Ready(Kernel),
@@ -50,7 +51,17 @@ pub(crate) enum Order {
     Kill,
 }
 
-/// Final report from a sandbox's init to the spawner.
+/// Leader to init, before exec. A successful exec closes the socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum LeaderMessage {
+    /// The descriptor of the audit's listener, which init takes from the leader.
+    Audit {
+        listener: RawFd,
+    },
+    Failed(Error),
+}
+
+/// Final report from a sandbox's init to the spawner. Carries the trace of an audited step as a memory file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report(pub(crate) Result<Outcome, Error>);
 
@@ -74,6 +85,12 @@ pub(crate) fn send<T: Serialize>(socket: BorrowedFd<'_>, message: &T, fds: &[Bor
             other => return other.map(drop).context("send a message to the sandbox"),
         }
     }
+}
+
+/// Like [`send`], by write(2) and so without descriptors.
+pub(crate) fn send_without_sendmsg<T: Serialize>(socket: BorrowedFd<'_>, message: &T) -> Result<(), Error> {
+    let bytes = serde_json::to_vec(message).expect("messages are plain data with string keys");
+    write(socket, &bytes).map(drop).context("send a message to the sandbox")
 }
 
 /// Returns the next message, or `None` after the other side has closed the socket.
@@ -115,8 +132,19 @@ pub(crate) fn write_body(request: &Request) -> Result<OwnedFd, Error> {
 }
 
 pub(crate) fn read_body(body: &OwnedFd) -> Result<Request, Error> {
-    let mut file = std::fs::File::from(body.as_fd().try_clone_to_owned().context("duplicate the request")?);
-    let mut bytes = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).context("read the request")?;
+    let bytes = read_memory_file(body).context("read the request")?;
     serde_json::from_slice(&bytes).map_err(|error| Error::Request(format!("cannot parse the request: {error}")))
+}
+
+pub(crate) fn read_trace(trace: &OwnedFd) -> Result<Trace, Error> {
+    let bytes = read_memory_file(trace).context("read the trace of the step")?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::Request(format!("cannot parse the trace: {error}")))
+}
+
+fn read_memory_file(file: &OwnedFd) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::from(file.as_fd().try_clone_to_owned()?);
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

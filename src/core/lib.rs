@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod action;
+pub mod audit;
 pub mod base;
 pub mod engine;
 pub mod net;

@@ -284,6 +284,7 @@ mod tests {
             max_rss_bytes: 0,
             attempts: 1,
             started_from: None,
+            audit: None,
         };
         Event::Finished { id: StepId::new(number), label: label.into(), origin, outcome }
     }

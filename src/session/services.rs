@@ -6,11 +6,11 @@ use tokio::runtime::Runtime;
 use waders_sandbox::Isolation;
 
 use crate::action::{ActionGraph, Limits, Platform};
-use crate::config::typed::{CacheSettings, IsolationChoice, SandboxSettings, StoreSettings};
+use crate::config::typed::{AuditSettings, CacheSettings, IsolationChoice, SandboxSettings, StoreSettings};
 use crate::engine::executor::Results;
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::{LocalActionCache, LocalRunner, SandboxVariation, rows};
-use crate::engine::{ActionCache, Cancellation, Engine, Recording, SignedActionCache};
+use crate::engine::{ActionCache, Audit, Cancellation, Engine, Recording, SignedActionCache};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::run_log::RunLog;
@@ -48,6 +48,7 @@ pub struct Services {
     verifies_sources: bool,
     recording: Option<Arc<Recording>>,
     variation: SandboxVariation,
+    audit: Audit,
 }
 
 impl Services {
@@ -55,6 +56,7 @@ impl Services {
     pub fn new(context: Arc<Context>) -> Result<Services, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
         let run_log = Arc::new(RunLog::start(context.build_root.clone(), context.specs.clone()));
+        let audit = if AuditSettings::parse(&context.config).always { Audit::Record } else { Audit::Off };
         Ok(Services {
             context,
             run_log,
@@ -68,6 +70,7 @@ impl Services {
             verifies_sources: false,
             recording: None,
             variation: SandboxVariation::default(),
+            audit,
         })
     }
 
@@ -140,6 +143,7 @@ impl Services {
             store,
             use_cache: self.context.global().use_cache,
             recording: self.recording.clone(),
+            audit: self.audit,
             preserve: self.context.preserved_sandboxes(),
             client: self.context.http_client(),
             unpackers: unpackers::all(),
@@ -201,6 +205,12 @@ impl Services {
     /// Whether the steps of this run are recorded.
     pub fn is_recorded(&self) -> bool {
         self.recording.is_some()
+    }
+
+    /// From now on every outcome has a read set.
+    pub fn require_audit(&mut self) {
+        self.audit = Audit::Require;
+        self.engine = None;
     }
 
     /// The one runtime of the process.

@@ -117,6 +117,7 @@ fn parse_goals(config: &Config) {
     RunSettings::parse(config);
     ShellSettings::parse(config);
     VerifySettings::parse(config);
+    AuditSettings::parse(config);
     DependenciesSettings::parse(config);
     DependentsSettings::parse(config);
     FiledepsSettings::parse(config);

@@ -92,6 +92,12 @@ pub(super) fn hide_from_step() -> Result<(), Error> {
     prctl::set_dumpable(false).context("deny access to init")
 }
 
+/// Reverts [`hide_from_step`] in the leader, so that init can read the memory of its last calls before exec. No process of
+/// the step runs yet.
+pub(super) fn show_to_init() -> Result<(), Error> {
+    prctl::set_dumpable(true).context("give init access to the leader")
+}
+
 fn write(path: &str, text: &str) -> Result<(), Error> {
     fs::write(path, text).with_context(|| format!("write `{path}`"))
 }

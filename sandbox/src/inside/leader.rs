@@ -3,14 +3,15 @@
 
 use std::convert::Infallible;
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, setsid};
 
+use super::audit::Auditor;
 use super::{Payload, ProcessScope, SeccompProgram, caps, identity, landlock, limits, receive_payload};
 use crate::error::{Cause, Context};
-use crate::wire::{self, Order};
-use crate::{Error, Isolation, Request, Stdio, sys};
+use crate::wire::{self, LeaderMessage, Order};
+use crate::{Error, Isolation, Request, Stdio, Unsupported, sys};
 
 /// Init's handle on a leader that waits for its request.
 pub(super) struct Leader {
@@ -28,20 +29,28 @@ impl Leader {
                 drop(socket);
                 let Err(error) = run_leader(&theirs, filter);
                 // Fails only if init is gone: then nothing waits for the error.
-                let _ = wire::send(theirs.as_fd(), &error, &[]);
+                let _ = wire::send(theirs.as_fd(), &LeaderMessage::Failed(error), &[]);
                 sys::exit(127)
             }
         }
     }
 
-    /// Passes body, stdin, stdout and stderr, and waits until the leader has executed its program. Returns its pid.
-    pub(super) fn exec(self, own: Vec<OwnedFd>) -> Result<Pid, Error> {
+    /// Passes body, stdin, stdout and stderr, and waits until the leader has executed its program. Returns its pid and, if
+    /// the request asks for one, the running audit.
+    pub(super) fn exec(self, own: Vec<OwnedFd>) -> Result<(Pid, Option<Auditor>), Error> {
         let fds: Vec<BorrowedFd<'_>> = own.iter().map(AsFd::as_fd).collect();
         wire::send(self.socket.as_fd(), &Order::Run, &fds)?;
-        match wire::receive::<Error>(self.socket.as_fd())? {
-            Some((error, _)) => Err(error),
-            // A successful exec closed the other end.
-            None => Ok(self.pid),
+        let mut auditor = None;
+        loop {
+            match wire::receive::<LeaderMessage>(self.socket.as_fd())? {
+                Some((LeaderMessage::Audit { listener }, _)) => {
+                    let listener = sys::duplicate_from(self.pid, listener).context("take over the listener")?;
+                    auditor = Some(Auditor::start(listener)?);
+                }
+                Some((LeaderMessage::Failed(error), _)) => return Err(error),
+                // A successful exec closed the other end.
+                None => return Ok((self.pid, auditor)),
+            }
         }
     }
 }
@@ -66,8 +75,33 @@ fn run_leader(parent: &OwnedFd, filter: Option<&SeccompProgram>) -> Result<Infal
     if request.isolation == Isolation::Full {
         landlock::restrict(&request)?;
     }
+    if request.audit {
+        start_audit(parent)?;
+    }
     chdir(&request.cwd).with_context(|| format!("enter `{}`", request.cwd.display()))?;
     program.exec()
+}
+
+/// From here on, every reported call waits for init's thread. sendmsg(2), which could carry the listener, is one of them, so
+/// init takes it from here. Exec closes it, so the step has no access to it.
+fn start_audit(parent: &OwnedFd) -> Result<(), Error> {
+    identity::show_to_init()?;
+    let listener = SeccompProgram::notifications().install_with_listener().map_err(into_unsupported)?;
+    wire::send_without_sendmsg(parent.as_fd(), &LeaderMessage::Audit { listener: listener.as_raw_fd() })?;
+    // Stays open until exec: init has not taken it yet.
+    let _ = listener.into_raw_fd();
+    Ok(())
+}
+
+fn into_unsupported(error: Error) -> Error {
+    let Error::System { cause, .. } = &error else { return error };
+    Error::Unsupported(Unsupported {
+        feature: "audit of steps".to_owned(),
+        reason: format!("the kernel refuses a seccomp filter with a listener: {cause}"),
+        remedy:
+            "boot Linux 5.5 or later; a process under another such filter, as some containers have, cannot install one"
+                .to_owned(),
+    })
 }
 
 fn redirect_stdio(own: &[OwnedFd]) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 //! same for all requests in advance, then receives one request, supervises it, reports and exits. A container serves a
 //! single request, so nothing of a step can reach the next one.
 
+mod audit;
 mod caps;
 mod copied;
 mod dev;
@@ -17,7 +18,7 @@ mod seccomp;
 mod supervise;
 mod template;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::stat::{Mode, umask};
 
@@ -47,14 +48,17 @@ enum ProcessScope {
 pub(crate) fn run_init(spawner: OwnedFd, network: Network, host: &HostContext, filter: &SeccompProgram) -> ! {
     set_umask();
     let result = close_inherited_fds(&spawner).and_then(|()| run_in_namespaces(&spawner, network, host, filter));
-    send_report(&spawner, result)
+    match result {
+        Ok((outcome, trace)) => send_report(&spawner, Ok(outcome), trace),
+        Err(error) => send_report(&spawner, Err(error), None),
+    }
 }
 
 /// The same without any namespace, for `Isolation::None`: only a supervisor.
 pub(crate) fn run_unisolated_init(spawner: OwnedFd) -> ! {
     set_umask();
     let result = close_inherited_fds(&spawner).and_then(|()| run_without_namespaces(&spawner));
-    send_report(&spawner, result)
+    send_report(&spawner, result, None)
 }
 
 /// The modes of copied files, and of those that the step creates, must not depend on the user's umask.
@@ -68,9 +72,10 @@ fn close_inherited_fds(spawner: &OwnedFd) -> Result<(), Error> {
     sys::close_all_except(spawner.as_fd()).context("close the spawner's descriptors")
 }
 
-fn send_report(spawner: &OwnedFd, result: Result<Outcome, Error>) -> ! {
+fn send_report(spawner: &OwnedFd, result: Result<Outcome, Error>, trace: Option<OwnedFd>) -> ! {
+    let trace: Vec<BorrowedFd<'_>> = trace.iter().map(AsFd::as_fd).collect();
     // Fails only if the spawner is gone: then nothing waits for the report.
-    let _ = wire::send(spawner.as_fd(), &Report(result), &[]);
+    let _ = wire::send(spawner.as_fd(), &Report(result), &trace);
     sys::exit(0)
 }
 
@@ -79,7 +84,7 @@ fn run_in_namespaces(
     network: Network,
     host: &HostContext,
     filter: &SeccompProgram,
-) -> Result<Outcome, Error> {
+) -> Result<(Outcome, Option<OwnedFd>), Error> {
     // An error is reported only after the request has arrived: a report before it would look like a killed container.
     let prepared = prepare(spawner, network, host, filter);
     let Payload { request, own, sources } = receive_payload(spawner)?;
@@ -88,15 +93,16 @@ fn run_in_namespaces(
     mount::attach_all(&request, sources)?;
     root::link_merged_usr()?;
     root::seal()?;
-    let leader = leader.exec(own)?;
-    supervise::supervise(spawner, &request, leader, ProcessScope::PidNamespace)
+    let (leader, auditor) = leader.exec(own)?;
+    let outcome = supervise::supervise(spawner, &request, leader, ProcessScope::PidNamespace)?;
+    Ok((outcome, auditor.map(audit::Auditor::finish).transpose()?))
 }
 
 fn run_without_namespaces(spawner: &OwnedFd) -> Result<Outcome, Error> {
     identity::die_with_parent()?;
     nix::sys::prctl::set_child_subreaper(true).context("become the parent of orphans")?;
     let Payload { request, own, .. } = receive_payload(spawner)?;
-    let leader = Leader::start(None)?.exec(own)?;
+    let (leader, _) = Leader::start(None)?.exec(own)?;
     supervise::supervise(spawner, &request, leader, ProcessScope::Subreaper)
 }
 

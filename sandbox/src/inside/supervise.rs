@@ -50,6 +50,7 @@ pub(super) fn supervise(
         // The kernel reports KiB: getrusage(2).
         max_rss_bytes: u64::try_from(usage.max_rss()).unwrap_or(0) * 1024,
         memory_limited: false,
+        trace: None,
     })
 }
 

@@ -159,6 +159,7 @@ pub fn request(argv: &[&str]) -> Request {
         limits: limits(),
         isolation: Isolation::Full,
         stdio: Stdio::Captured,
+        audit: false,
     }
 }
 

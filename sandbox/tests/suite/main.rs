@@ -7,6 +7,7 @@
 // Clippy recognises tests by `#[test]`, which a test binary with its own `main` does not use.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
+mod audit;
 mod fixtures;
 mod harness;
 mod lifetime;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     request::add(&mut suite);
     lifetime::add(&mut suite);
     refusals::add(&mut suite);
+    audit::add(&mut suite);
     let mut summary = suite.run();
     if geteuid().is_root() {
         summary = summary.merge(run_as_ordinary_user(&probe_dir, rest));

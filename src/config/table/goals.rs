@@ -73,6 +73,12 @@ pub(super) const SCOPES: &[Scope] = &[
         "Repeat the steps of other goals without the cache and compare every result. This goal is specific to Waders.",
         VERIFY,
     ),
+    goal(
+        "audit",
+        "Run the steps of other goals and report what each really reads, reaches and does not use. This goal is specific to \
+         Waders.",
+        AUDIT,
+    ),
     goal("shell", "Open a shell in the sandbox of a step. This goal is specific to Waders.", SANDBOX_SHELL),
     goal(
         "py",
@@ -451,6 +457,23 @@ const VERIFY: &[Entry] = &[
          directory with packages, such as `dist`.",
     ),
     off("json", "Print the comparison as JSON."),
+];
+
+const AUDIT: &[Entry] = &[
+    texts(
+        "goals",
+        "The goals whose steps are audited: `check`, `lint`, `package` or `test`. Goals after `audit` on the command line are added. By \
+         default, these are all four.",
+    ),
+    off("json", "Print the report as JSON."),
+    text("html", "Write the report to this file as one HTML page, which needs nothing else."),
+    text("sarif", "Write the findings to this file as SARIF."),
+    text("links", "Write an in-toto statement with a link predicate for each step to this directory."),
+    off(
+        "always",
+        "Record what every step of `check`, `lint`, `package` and `test` reads, in every run. A later audit needs not run these steps again.",
+    ),
+    off("probe", "Run the leak tests in a sandbox of this machine and report what it isolates."),
 ];
 
 /// The last four are options of Pants, whose section of this name is an older one.

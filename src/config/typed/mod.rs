@@ -28,7 +28,7 @@ pub use locks::{GenerateLockfilesSettings, LockfileSettings};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use package::{PackageSettings, PexSettings, SetupPySettings, VersionScheme};
 pub use programs::{
-    LogGoalSettings, PySettings, ReplSettings, ReplaySettings, RunSettings, ShellSettings, WhySettings,
+    AuditSettings, LogGoalSettings, PySettings, ReplSettings, ReplaySettings, RunSettings, ShellSettings, WhySettings,
 };
 pub use python::{
     DockerSettings, InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings,

@@ -1,4 +1,4 @@
-//! `[run]`, `[repl]`, `[shell]`, `[py]` and `[ipython]`: goals that run a program in the foreground.
+//! `[run]`, `[repl]`, `[shell]`, `[audit]`, `[py]` and `[ipython]`: goals that run a program in the foreground.
 
 use super::section::Section;
 use crate::config::Config;
@@ -149,6 +149,41 @@ impl ReplaySettings {
             shell: section.flag("shell"),
             command: section.texts("command"),
             json: section.flag("json"),
+        }
+    }
+}
+
+/// The section `[audit]`.
+#[derive(Clone, Debug)]
+pub struct AuditSettings {
+    /// The goals whose steps are audited; empty for all.
+    pub goals: Vec<String>,
+    /// Whether the report is printed as JSON.
+    pub json: bool,
+    /// The file for the HTML page.
+    pub html: Option<String>,
+    /// The file for SARIF.
+    pub sarif: Option<String>,
+    /// The directory for in-toto links.
+    pub links: Option<String>,
+    /// Whether every run records read sets.
+    pub always: bool,
+    /// Whether the leak tests run instead of an audit.
+    pub probe: bool,
+}
+
+impl AuditSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> AuditSettings {
+        let section = Section::new(config, "audit");
+        AuditSettings {
+            goals: section.texts("goals"),
+            json: section.flag("json"),
+            html: section.filled("html"),
+            sarif: section.filled("sarif"),
+            links: section.filled("links"),
+            always: section.flag("always"),
+            probe: section.flag("probe"),
         }
     }
 }

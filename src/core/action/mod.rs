@@ -19,7 +19,7 @@ pub use difference::{KeyDifference, differences};
 pub use event::Event;
 pub use graph::{ActionGraph, StepId};
 pub use key::{EncodedAction, Inputs, key, state_key};
-pub use outcome::{Exit, Origin, Outcome};
+pub use outcome::{AuditRecord, Exit, Origin, Outcome};
 pub use platform::{Limits, Platform};
 pub use policy::{CachePolicy, Incremental, Measurement, PerFile, Policy};
 pub use record::{CacheUse, RunPart, RunRecord, StepCounts, StepKind, StepOrigin, StepRecord};

@@ -56,6 +56,19 @@ pub struct Outcome {
     /// The incremental state that the process started from. Its findings do not depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_from: Option<Digest>,
+    /// What an audit recorded, if the process was audited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Box<AuditRecord>>,
+}
+
+/// What an audit recorded of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// The blob of the read set.
+    pub read_set: Digest,
+    /// Whether the audit may have changed the result, because signals interrupted system calls that waited for it. Such an
+    /// outcome is not cached.
+    pub disturbed: bool,
 }
 
 /// Where an outcome comes from.

@@ -19,7 +19,7 @@ use crate::engine::action_cache::{ActionCache, Cached, Needs, Remaining};
 use crate::engine::recording::{GraphPlace, is_repeatable};
 use crate::engine::runner::Run;
 use crate::engine::slots::Slots;
-use crate::engine::{CancelLevel, Cancellation, Engine, Error, RecordedResult, fetch, step_record, tree_cache};
+use crate::engine::{Audit, CancelLevel, Cancellation, Engine, Error, RecordedResult, fetch, step_record, tree_cache};
 use crate::store::Store;
 
 /// The number of concurrent downloads. More do not speed up downloads from one host, and with fewer it is sometimes idle.
@@ -307,7 +307,8 @@ impl Execution {
             // A part of the action has another key, under which a repeated run would not find it.
             return self.run_now(id, action, action, &inputs, true).await;
         }
-        let remaining = match self.engine.use_partial_results {
+        // A file that is known to be clean has no read set.
+        let remaining = match self.engine.use_partial_results && self.audit(id) != Audit::Require {
             true => cache.remaining(action, &inputs, platform, &whole_key)?,
             false => Remaining::All,
         };
@@ -344,9 +345,12 @@ impl Execution {
         let label: Arc<str> = policy.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });
         self.write_inputs(&policy.label, inputs.images.values().copied())?;
-        let has_state = self.uses_cache(id) && self.engine.use_partial_results && !self.repeats();
+        let audit = self.audit(id);
+        let has_state =
+            self.uses_cache(id) && self.engine.use_partial_results && !self.repeats() && audit != Audit::Require;
         let state_key = state_key(action, inputs, platform).filter(|_| has_state);
-        let run = Run { action, inputs, state_key, slot: &slot, cancellation: &self.cancellation };
+        let (slot, cancellation) = (&slot, &self.cancellation);
+        let run = Run { action, inputs, state_key, slot, audit: audit != Audit::Off, cancellation };
         // The process can start before its input root is stored, because its sources are copied from their blobs. The tree is
         // stored for later runs.
         let (written, outcome) =
@@ -358,7 +362,9 @@ impl Execution {
             let path = self.engine.preserve.preserve(&self.engine.store, action, inputs, &outcome)?;
             (self.events)(Event::Preserved { label: label.clone(), path });
         }
-        let stored = success && policy.cache.write && self.uses_cache(id) && !command.terminal && !self.repeats();
+        let disturbed = outcome.audit.as_ref().is_some_and(|audit| audit.disturbed);
+        let may_store = self.uses_cache(id) && !self.repeats() && !disturbed;
+        let stored = success && policy.cache.write && may_store && !command.terminal;
         self.compare_process(id, action, inputs, &outcome);
         if stored {
             cache.put(&encoded, &outcome)?;
@@ -427,7 +433,16 @@ impl Execution {
     /// The cached outcome. The whole output is required only for a wanted step, because its caller reads it.
     fn cached(&self, id: StepId, key: &Digest) -> Result<Option<Outcome>, Error> {
         let needs = if self.wanted.contains(&id) { Needs::WholeOutput } else { Needs::Outcome };
-        self.engine.cache.get(key, needs)
+        let outcome = self.engine.cache.get(key, needs)?;
+        Ok(outcome.filter(|outcome| outcome.audit.is_some() || self.audit(id) != Audit::Require))
+    }
+
+    /// Whether a step is audited. Steps that only others need are not.
+    fn audit(&self, id: StepId) -> Audit {
+        match self.graph.step(id) {
+            Step::Run(action) if self.wanted.contains(&id) && !action.command.terminal => self.engine.audit,
+            _ => Audit::Off,
+        }
     }
 
     fn reused(&self, id: StepId, action: &Action, outcome: Outcome, cached: Cached, cache_use: CacheUse) -> StepResult {

@@ -33,6 +33,19 @@ pub use recording::{Record, RecordedResult, RecordedStep, Recording};
 pub use runner::{Run, Runner};
 pub use signed_cache::{SignedActionCache, Trust};
 
+/// Whether the read sets of wanted steps are recorded. Not part of action keys: an audit changes no result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audit {
+    /// No step is audited.
+    #[default]
+    Off,
+    /// Steps that run are audited. Cached outcomes may have no read set.
+    Record,
+    /// Every outcome has a read set: a cached one without is not used, and no step starts from incremental state, from which
+    /// it would read instead of its inputs.
+    Require,
+}
+
 /// Turns downloaded bytes (a file, and its published name) into a tree of the store.
 pub type Unpacker = fn(&Store, &Path, &str) -> Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -52,6 +65,8 @@ pub struct Engine {
     pub use_partial_results: bool,
     /// Set if the run is compared with another one.
     pub recording: Option<Arc<Recording>>,
+    /// Which steps are audited.
+    pub audit: Audit,
     /// The steps that are preserved for inspection.
     pub preserve: Preserve,
     /// Runs processes.

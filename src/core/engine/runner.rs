@@ -18,6 +18,8 @@ pub struct Run<'r> {
     pub state_key: Option<Digest>,
     /// The slot that the action occupies.
     pub slot: &'r Slot<'r>,
+    /// Whether the outcome gets a read set.
+    pub audit: bool,
     /// The user's request to stop.
     pub cancellation: &'r Cancellation,
 }

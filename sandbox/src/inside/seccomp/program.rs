@@ -6,6 +6,9 @@ use libc::{
     BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter,
 };
 
+use std::os::fd::OwnedFd;
+
+use super::notify;
 use super::rules::{Rule, Test, rules};
 use crate::error::Context;
 use crate::{Error, sys};
@@ -27,8 +30,17 @@ const ARGUMENTS: u32 = 16;
 pub(crate) struct SeccompProgram(Vec<sock_filter>);
 
 impl SeccompProgram {
+    /// The filter of every step, which denies.
     pub(crate) fn compile() -> SeccompProgram {
-        let mut rules = rules();
+        SeccompProgram::from_rules(rules())
+    }
+
+    /// The filter of an audited step, which denies nothing and notifies the listener.
+    pub(in crate::inside) fn notifications() -> SeccompProgram {
+        SeccompProgram::from_rules(notify::rules())
+    }
+
+    fn from_rules(mut rules: Vec<Rule>) -> SeccompProgram {
         rules.sort_by_key(|rule| rule.call);
         let mut code = vec![
             load_word(ARCHITECTURE),
@@ -45,6 +57,11 @@ impl SeccompProgram {
 
     pub(in crate::inside) fn install(&self) -> Result<(), Error> {
         sys::install_seccomp(&self.0).context("install the system call filter")
+    }
+
+    /// Installs the filter and returns its listener. If other filters deny a call, it is denied without a notification.
+    pub(in crate::inside) fn install_with_listener(&self) -> Result<OwnedFd, Error> {
+        sys::install_seccomp_listener(&self.0).context("install the filter that reports system calls")
     }
 }
 
@@ -73,14 +90,15 @@ fn one_call(group: &[Rule]) -> Vec<sock_filter> {
     code
 }
 
-/// The instructions return the rule's error if all its tests hold, otherwise continue with the next instruction.
+/// The instructions return the rule's answer if all its tests hold, otherwise continue with the next instruction.
 fn one_rule(rule: &Rule) -> Vec<sock_filter> {
-    let mut code = vec![ret(libc::SECCOMP_RET_ERRNO | rule.errno as u32)];
+    let mut code = vec![ret(rule.answer)];
     for (argument, test) in rule.tests.iter().rev() {
         let rest = code.len() as u8;
         let mut check = vec![load_word(ARGUMENTS + 8 * u32::from(*argument))];
         match *test {
             Test::AnyBit(mask) => check.push(jump(BPF_JSET, mask, 0, rest)),
+            Test::NoBit(mask) => check.push(jump(BPF_JSET, mask, rest, 0)),
             Test::Equals(value) => check.push(jump(BPF_JEQ, value, 0, rest)),
             Test::MaskedEquals(mask, value) => {
                 check.push(step(BPF_ALU | BPF_AND | BPF_K, mask));
@@ -145,9 +163,25 @@ mod tests {
         }
     }
 
+    fn answer(program: &SeccompProgram, call: i64, arguments: [u64; 6]) -> u32 {
+        run(program, ARCH, call, arguments)
+    }
+
     fn check(call: i64, arguments: [u64; 6], errno: i32) {
         let expected = if errno == 0 { libc::SECCOMP_RET_ALLOW } else { libc::SECCOMP_RET_ERRNO | errno as u32 };
-        assert_eq!(run(&SeccompProgram::compile(), ARCH, call, arguments), expected, "call {call} {arguments:?}");
+        assert_eq!(answer(&SeccompProgram::compile(), call, arguments), expected, "call {call} {arguments:?}");
+    }
+
+    #[test]
+    fn calls_with_a_path_are_reported_and_calls_on_descriptors_are_not() {
+        let program = SeccompProgram::notifications();
+        let at = |call, flags: i32| answer(&program, call, [0, 0, 0, flags as u64, 0, 0]);
+        assert_eq!(at(libc::SYS_openat, 0), libc::SECCOMP_RET_USER_NOTIF);
+        assert_eq!(at(libc::SYS_newfstatat, 0), libc::SECCOMP_RET_USER_NOTIF);
+        assert_eq!(at(libc::SYS_newfstatat, libc::AT_EMPTY_PATH), libc::SECCOMP_RET_ALLOW);
+        assert_eq!(at(libc::SYS_read, 0), libc::SECCOMP_RET_ALLOW);
+        assert_eq!(answer(&program, libc::SYS_sendto, [0; 6]), libc::SECCOMP_RET_ALLOW);
+        assert_eq!(answer(&program, libc::SYS_sendto, [0, 0, 0, 0, 0x7fff_0000, 16]), libc::SECCOMP_RET_USER_NOTIF);
     }
 
     #[test]
@@ -157,7 +191,9 @@ mod tests {
             let mine: Vec<_> = rules.iter().filter(|rule| i64::from(rule.call) == call).collect();
             match mine[..] {
                 [] => check(call, [u64::MAX; 6], 0),
-                [rule] if rule.tests.is_empty() => check(call, [0; 6], rule.errno),
+                [rule] if rule.tests.is_empty() => {
+                    assert_eq!(answer(&SeccompProgram::compile(), call, [0; 6]), rule.answer)
+                }
                 _ => {}
             }
         }

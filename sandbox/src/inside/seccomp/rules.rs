@@ -3,14 +3,14 @@
 
 use libc::{EAFNOSUPPORT, ENOSYS, EOPNOTSUPP, EPERM};
 
-/// A denied system call.
+/// An answer to a system call other than to allow it.
 pub(super) struct Rule {
     /// The system call's number.
     pub(super) call: u32,
-    /// Argument indices and conditions on the lower 32 bits of the arguments. The call is denied if all hold.
+    /// Argument indices and conditions on the lower 32 bits of the arguments. The answer is given if all hold.
     pub(super) tests: Vec<(u8, Test)>,
-    /// The error that the call returns.
-    pub(super) errno: i32,
+    /// The filter's answer: SECCOMP_RET_* of seccomp(2).
+    pub(super) answer: u32,
 }
 
 /// A condition on an argument.
@@ -18,6 +18,8 @@ pub(super) struct Rule {
 pub(super) enum Test {
     /// Any bit of the mask is set.
     AnyBit(u32),
+    /// No bit of the mask is set.
+    NoBit(u32),
     Equals(u32),
     /// The bits selected by the mask (first) equal the value (second).
     MaskedEquals(u32, u32),
@@ -227,6 +229,12 @@ fn add_mode_rules(all: &mut Vec<Rule>) {
 }
 
 fn rule<const N: usize>(call: i64, tests: [(u8, Test); N], errno: i32) -> Rule {
-    let call = u32::try_from(call).expect("system call numbers are small and positive");
-    Rule { call, tests: tests.to_vec(), errno }
+    Rule::new(call, tests, libc::SECCOMP_RET_ERRNO | errno as u32)
+}
+
+impl Rule {
+    pub(super) fn new<const N: usize>(call: i64, tests: [(u8, Test); N], answer: u32) -> Rule {
+        let call = u32::try_from(call).expect("system call numbers are small and positive");
+        Rule { call, tests: tests.to_vec(), answer }
+    }
 }

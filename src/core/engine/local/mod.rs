@@ -3,8 +3,10 @@
 pub mod action_cache;
 mod incremental;
 pub mod index;
+pub mod machine;
 mod output;
 mod per_file;
+mod read_set;
 mod request;
 pub mod rows;
 pub mod runner;

@@ -96,6 +96,7 @@ pub(super) fn clean_outcome(store: &Store) -> Result<Outcome> {
         max_rss_bytes: 0,
         attempts: 1,
         started_from: None,
+        audit: None,
     })
 }
 

@@ -109,6 +109,7 @@ pub(super) fn request(
     mounts: &[Mount],
     output: &Output,
     slot: &Slot<'_>,
+    audit: bool,
 ) -> Request {
     let Action { command, policy } = action;
     let limits = &settings.platform.limits;
@@ -139,6 +140,7 @@ pub(super) fn request(
             false if policy.channel.is_some() => Stdio::Inherited,
             false => Stdio::Captured,
         },
+        audit,
     }
 }
 
@@ -192,7 +194,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store")).unwrap();
         let output = Output::create(&store, &action, settings.variation).unwrap();
-        let request = request(&settings, &action, &[], &output, &runtime.block_on(slots.take(1)));
+        let request = request(&settings, &action, &[], &output, &runtime.block_on(slots.take(1)), false);
         let scratch = request.mounts.iter().filter_map(|mount| match mount.kind {
             MountKind::Scratch { bytes, inodes } => Some((mount.at.to_str().unwrap(), bytes, inodes)),
             _ => None,

@@ -11,6 +11,7 @@ use crate::action::{Action, Exit, Limits, Outcome, Platform, Policy};
 use crate::base::{Digest, RelPath};
 use crate::engine::local::incremental::{self, StartingState, State};
 use crate::engine::local::output::{Captured, Output};
+use crate::engine::local::read_set;
 use crate::engine::local::request;
 use crate::engine::local::scrub::Scrub;
 use crate::engine::local::terminal::{self, Relay};
@@ -135,7 +136,7 @@ impl LocalRunner {
         let policy = &run.action.policy;
         let output = Output::create(&self.store, run.action, self.settings.variation)?;
         let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
-        let request = request::request(&self.settings, run.action, &mounts, &output, run.slot);
+        let request = request::request(&self.settings, run.action, &mounts, &output, run.slot, run.audit);
         if run.action.command.terminal {
             // The user decides how long the process runs.
             self.store.suspend(&[run.inputs.root])?;
@@ -156,6 +157,7 @@ impl LocalRunner {
             tokio::task::block_in_place(|| output.capture(&self.store, policy.incremental.as_ref(), started_from));
         let Captured { stdout, stderr, output, state } =
             captured.map_err(|source| Error::Capture { label: policy.label.clone(), source })?;
+        let audit = tokio::task::block_in_place(|| read_set::store(&self.store, run.inputs, ended.trace.as_ref()))?;
         let outcome = Outcome {
             exit: self.checked_exit(exit(ended.exit), policy, output)?,
             stdout,
@@ -165,6 +167,7 @@ impl LocalRunner {
             max_rss_bytes: ended.max_rss_bytes,
             attempts: 1,
             started_from,
+            audit,
         };
         Ok(Attempt { outcome, state })
     }

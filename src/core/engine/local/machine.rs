@@ -1,0 +1,58 @@
+//! What this machine can isolate, in the words of a report. How it is found out is in the sandbox.
+
+use crate::engine::Error;
+
+/// A feature of this machine that isolation needs or uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// A noun.
+    pub name: String,
+    /// The state of the feature.
+    pub state: FeatureState,
+}
+
+/// The state of a feature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeatureState {
+    /// It is in effect; a detail, which may be empty.
+    Present(String),
+    /// It is not in effect, and steps run without it: the reason.
+    Optional(String),
+    /// It is missing, and steps cannot run: the reason and the remedy.
+    Missing(String),
+}
+
+/// The kernel's release and the features of this machine, found by running a trial step.
+///
+/// # Errors
+/// If the trial fails for another reason than a missing feature.
+pub fn features() -> Result<(String, Vec<Feature>), Error> {
+    let label = || "trial of the sandbox".to_owned();
+    let kernel = waders_sandbox::probe().map_err(|source| Error::Sandbox { label: label(), source })?;
+    let needed = |found: &Result<(), waders_sandbox::Unsupported>| match found {
+        Ok(()) => FeatureState::Present(String::new()),
+        Err(missing) => FeatureState::Missing(format!("{}; {}", missing.reason, missing.remedy)),
+    };
+    let landlock = match kernel.landlock_abi {
+        0 => FeatureState::Missing("the kernel does not support Landlock, or does not enable it at boot".to_owned()),
+        abi @ 1..6 => FeatureState::Optional(format!("ABI {abi}: sockets and signals are not covered before ABI 6")),
+        abi => FeatureState::Present(format!("ABI {abi}")),
+    };
+    let memory = match &kernel.memory_limit {
+        Ok(()) => FeatureState::Present(String::new()),
+        Err(missing) => FeatureState::Optional(missing.reason.clone()),
+    };
+    let user = match kernel.dedicated_user {
+        true => FeatureState::Present("steps run as a user of their own".to_owned()),
+        false => FeatureState::Optional("steps run as the caller, since only root can change the user".to_owned()),
+    };
+    let features = [
+        ("namespaces", needed(&kernel.namespaces)),
+        ("Landlock", landlock),
+        ("seccomp filters", needed(&kernel.seccomp)),
+        ("memory limit of a whole step", memory),
+        ("separate user", user),
+    ];
+    let feature = |(name, state): (&str, FeatureState)| Feature { name: name.to_owned(), state };
+    Ok((kernel.release, features.map(feature).into()))
+}
