@@ -143,11 +143,11 @@ pub const HELP_LISTS: [&str; 8] =
 /// The goal that passes all words after it on to a program, apart from its own flags at their beginning.
 pub(super) const PASSING_GOAL: &str = "py";
 
-/// The goal that repeats the goals after it.
-const VERIFYING_GOAL: &str = "verify";
+/// The goals that repeat or audit the steps of the goals after them.
+const GOALS_OF_GOALS: [&str; 2] = ["audit", "verify"];
 
 /// Goals that Pants does not have and that are named like directories. After another goal, these words are specs.
-const FIRST_GOALS: [&str; 7] = [PASSING_GOAL, "shell", "store", "log", "replay", "why", VERIFYING_GOAL];
+const FIRST_GOALS: [&str; 8] = [PASSING_GOAL, "audit", "shell", "store", "log", "replay", "verify", "why"];
 
 /// The goal whose first words name other goals, whose results it attests, or what else it does.
 const ATTESTING_GOAL: &str = "attest";
@@ -189,9 +189,9 @@ impl Reader<'_> {
             topics.push(word.to_owned());
         } else if let Some(flag) = self.operand(word) {
             self.flag(&flag)?;
-        } else if let Some(goal) = self.goal(word).filter(|_| self.args.goals == [VERIFYING_GOAL]) {
+        } else if let (Some(of), Some(goal)) = (self.goal_of_goals(), self.goal(word)) {
             self.args.flags.push(Flag {
-                scope: VERIFYING_GOAL.to_owned(),
+                scope: of.to_owned(),
                 option: "goals".to_owned(),
                 value: goal.to_owned(),
                 spelling: word.to_owned(),
@@ -208,6 +208,11 @@ impl Reader<'_> {
             self.spec(word);
         }
         Ok(())
+    }
+
+    /// The goal that repeats or audits the goals after it, if the command line begins with one.
+    fn goal_of_goals(&self) -> Option<&'static str> {
+        GOALS_OF_GOALS.into_iter().find(|goal| self.args.goals == [*goal])
     }
 
     /// The flag that a word after the attesting goal stands for.

@@ -2,6 +2,7 @@
 //! in `prepare`; what the goals of one run share is in `session`.
 
 mod attest;
+mod audit;
 mod call_results;
 mod check;
 mod count_loc;
@@ -48,6 +49,7 @@ pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 /// The implemented goals by name, as the command line spells them.
 pub const GOALS: &[(&str, Goal)] = &[
     ("attest", attest::run),
+    ("audit", audit::run),
     ("check", check::run),
     ("count-loc", count_loc::run),
     ("dependencies", dependencies::run),

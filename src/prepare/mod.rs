@@ -2,6 +2,7 @@
 //! and how results are reported is decided in `goals`.
 
 pub mod attest;
+pub mod audit;
 pub mod calls;
 pub mod check;
 mod error;
@@ -14,6 +15,7 @@ pub mod locks;
 pub mod package;
 mod packages;
 mod planner;
+pub mod probe;
 pub mod run;
 pub mod shell;
 pub mod test;

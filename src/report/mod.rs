@@ -1,6 +1,7 @@
 //! Reports about a run for people and programs: progress, summary lines, JUnit, JSON, SARIF, exit codes. Plain functions
 //! render the text; only `console` and `junit::write` do I/O. Goals decide which tests run and what their results mean.
 
+pub mod audit;
 pub mod console;
 pub mod diagnostics;
 mod escapes;

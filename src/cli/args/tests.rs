@@ -53,6 +53,12 @@ fn verify_takes_the_goals_after_it() {
 }
 
 #[test]
+fn audit_takes_the_goals_after_it() {
+    check("audit lint --json test ::", "audit | audit.goals=lint audit.json=true audit.goals=test | :: | ");
+    check("audit src", "audit |  | src | ");
+}
+
+#[test]
 fn py_passes_every_word_after_it_on() {
     check("py -m pytest --help -k a -- b", "py |  |  | -m pytest --help -k a -- b");
     check("--tag=a py --resolve=x -c --resolve=y", "py | GLOBAL.tag=a py.resolve=x |  | -c --resolve=y");
