@@ -42,7 +42,7 @@ pub struct Uses(u8);
 impl Uses {
     /// Opened for reading. A directory that is opened is listed.
     pub const READ: Uses = Uses(1);
-    /// Asked for metadata, permissions or the target of a link.
+    /// Asked for metadata or permissions.
     pub const PROBED: Uses = Uses(2);
     /// Executed as a program. The programs that the kernel starts for it, an interpreter or the dynamic linker, are not
     /// recorded.

@@ -99,7 +99,7 @@ fn into_unsupported(error: Error) -> Error {
         feature: "audit of steps".to_owned(),
         reason: format!("the kernel refuses a seccomp filter with a listener: {cause}"),
         remedy:
-            "boot Linux 5.5 or later; a process under another such filter, as some containers have, cannot install one"
+            "boot Linux 5.6 or later; a process under another such filter, as some containers have, cannot install one"
                 .to_owned(),
     })
 }

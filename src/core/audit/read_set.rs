@@ -41,7 +41,7 @@ pub struct Access {
 pub enum Use {
     /// Opened for reading; for a directory: listed.
     Read,
-    /// Asked for metadata, permissions or the target of a link.
+    /// Asked for metadata or permissions.
     Probed,
     /// Executed.
     Executed,

@@ -434,7 +434,15 @@ impl Execution {
     fn cached(&self, id: StepId, key: &Digest) -> Result<Option<Outcome>, Error> {
         let needs = if self.wanted.contains(&id) { Needs::WholeOutput } else { Needs::Outcome };
         let outcome = self.engine.cache.get(key, needs)?;
-        Ok(outcome.filter(|outcome| outcome.audit.is_some() || self.audit(id) != Audit::Require))
+        match outcome {
+            Some(outcome) if self.audit(id) == Audit::Require && !self.has_read_set(&outcome)? => Ok(None),
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn has_read_set(&self, outcome: &Outcome) -> Result<bool, Error> {
+        let read_set = outcome.audit.as_ref().map(|audit| audit.read_set);
+        Ok(read_set.map_or(Ok(false), |read_set| self.engine.store.contains(read_set))?)
     }
 
     /// Whether a step is audited. Steps that only others need are not.

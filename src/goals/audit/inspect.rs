@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::action::{Action, ActionGraph, Exit, Origin, Outcome, Step};
+use crate::action::{Action, ActionGraph, Origin, Outcome, Step};
 use crate::audit::{Classified, Origin as FileOrigin, Reach, ReadSet, reaches};
 use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::engine::executor::Results;
@@ -67,7 +67,7 @@ impl Inspector {
         };
         let Ok(id) = step.step else {
             inspected.report.result =
-                step.step.as_ref().map_or_else(|failure| failure.message.clone(), |_| String::new());
+                step.step.as_ref().err().map(|failure| failure.message.clone()).unwrap_or_default();
             return Ok(inspected);
         };
         let Step::Run(action) = self.actions.step(id) else { unreachable!("the steps of goals are processes") };
@@ -115,9 +115,7 @@ impl Inspector {
         let set = outcome.audit.as_ref().and_then(|audit| self.store.get(audit.read_set).ok());
         let set = set.and_then(|bytes| ReadSet::from_bytes(&bytes).ok());
         let Some(set) = set else {
-            let killed = outcome.exit == Exit::OutOfMemory;
-            let why = if killed { "" } else { "; its read set is lost" };
-            inspected.report.result += why;
+            // The kernel killed the whole sandbox, and the record with it.
             return Ok(());
         };
         inspected.report.origin = Some(origin);

@@ -8,7 +8,7 @@ mod probe;
 mod undeclared;
 mod unused;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::base::replace_file;
 use crate::config::typed::AuditSettings;
@@ -82,7 +82,6 @@ fn report(session: &mut Session, steps: Vec<Inspected>) -> Result<AuditReport, E
     let mut findings: Vec<AuditFinding> = findings.into_values().collect();
     findings.extend(unused::findings(session, &steps)?);
     findings.sort();
-    let dependencies: BTreeMap<String, BTreeSet<String>> = dependencies;
     let steps = steps.into_iter().map(|step| step.report).collect();
     Ok(AuditReport { schema_version: SCHEMA_VERSION, steps, findings, dependencies })
 }

@@ -42,7 +42,9 @@ pub(super) fn findings(session: &mut Session, steps: &[Inspected]) -> Result<Vec
     let usage = Usage::new(&graph, &all, &steps);
     let mut unused: BTreeMap<Stated, Unused<'_>> = BTreeMap::new();
     let reached: BTreeSet<&Address> = usage.steps.iter().flat_map(|step| &step.reached).collect();
-    for target in reached.into_iter().filter_map(|address| graph.get(address)) {
+    // The dependencies of a requirement are its lockfile and the file that it was generated from, which Waders adds itself.
+    let targets = reached.into_iter().filter_map(|address| graph.get(address));
+    for target in targets.filter(|target| target.kind != kind::PYTHON_REQUIREMENT) {
         for (written, dependency, is_used) in usage.dependencies_of(target) {
             let entry = unused.entry(Stated::new(&graph, target, written));
             let entry = entry.or_insert_with(|| Unused { target, dependency, is_used: false, steps: BTreeSet::new() });
