@@ -18,7 +18,12 @@ pub(super) fn causes(
     (after, new): (&Occurrence, Option<&str>),
 ) -> Vec<String> {
     let parse = |digest: Option<&str>| digest.and_then(|digest| digest.parse::<Digest>().ok());
-    let (Some(old), Some(new)) = (parse(old), parse(new)) else { return Vec::new() };
+    let (old, new) = match (parse(old), parse(new)) {
+        (Some(old), Some(new)) => (old, new),
+        (Some(old), None) => return maker(before, old),
+        (None, Some(new)) => return maker(after, new),
+        (None, None) => return Vec::new(),
+    };
     let made = (makers(before, old), makers(after, new));
     let mut found = match made {
         (Some(before), Some(after)) => match (before.last(), after.last()) {
@@ -32,6 +37,12 @@ pub(super) fn causes(
         found = differing_files(store, old, new);
     }
     found
+}
+
+/// The step that made a tree that has no counterpart.
+fn maker(step: &Occurrence, tree: Digest) -> Vec<String> {
+    let made = makers(step, tree).and_then(|steps| steps.last().map(|step| format!("`{}`", step.label)));
+    made.into_iter().collect()
 }
 
 /// All steps that the step which made a tree needs, and that step itself as the last.
