@@ -216,7 +216,7 @@ fn a_store_in_the_lower_layer_of_an_overlay_is_used_repaired_and_shrunk() {
     let script = r#"mkdir "$1/lower" "$1/upper" "$1/merged"; mkdir "$1/lower/store"
         STORE_ROOT="$1/lower/store" STORE_ROLE=work "$0" --ignored --exact store_crash::role
         mount -t tmpfs none "$1/upper"; mkdir "$1/upper/upper" "$1/upper/work"
-        mount -t overlay -o "lowerdir=$1/lower,upperdir=$1/upper/upper,workdir=$1/upper/work" none "$1/merged" || exit 0
+        mount -t overlay -o "userxattr,lowerdir=$1/lower,upperdir=$1/upper/upper,workdir=$1/upper/work" none "$1/merged" || exit 0
         STORE_ROOT="$1/merged/store" "$0" --ignored --exact store_crash::role --nocapture"#;
     let Some(output) = with_mounts(script, "overlay") else { return };
     if !String::from_utf8_lossy(&output.stdout).contains("ROLE: shrunk") {
