@@ -163,7 +163,11 @@ impl Store {
     }
 
     fn find_damaged_records(&self, intact: &Intact, progress: &AtomicU64, report: &mut Report) -> Result<()> {
-        for path in entries(&self.root.join("repository"))? {
+        let mut files = entries(&self.root.join("repository"))?;
+        for runs in entries(&self.root.join("run"))? {
+            files.extend(entries(&runs)?);
+        }
+        for path in files {
             let bytes = match fs::read(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 bytes => bytes.map_err(Error::io("read", &path))?,

@@ -66,8 +66,9 @@ impl Store {
         }
     }
 
-    /// Removes all record files of a checkout.
+    /// Removes all record files of a checkout, those of its runs included.
     pub(in crate::store) fn forget_checkout(&self, name: &str) -> Result<()> {
+        remove_tree(&self.root.join("run").join(name))?;
         for path in entries(&self.root.join("repository"))? {
             let is_own = path.file_name().is_some_and(|found| found.as_encoded_bytes().starts_with(name.as_bytes()));
             if is_own {

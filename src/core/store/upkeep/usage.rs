@@ -66,12 +66,13 @@ impl Store {
 
     /// The parts of the store that contain neither objects nor images.
     fn other_parts(&self) -> Result<Vec<(&'static str, Space)>> {
-        let [mut index, mut records, mut quarantine, mut temporary, mut other] = [Space::default(); 5];
+        let [mut index, mut records, mut runs, mut quarantine, mut temporary, mut other] = [Space::default(); 6];
         for path in entries(&self.root)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let part = match name.as_str() {
                 "blob" | "tree" | "image" => continue,
                 "repository" => &mut records,
+                "run" => &mut runs,
                 "quarantine" => &mut quarantine,
                 "tmp" => &mut temporary,
                 name if name.starts_with("index") => &mut index,
@@ -79,7 +80,7 @@ impl Store {
             };
             part.add(space(&path));
         }
-        let parts = [("index", index), ("records", records), ("quarantine", quarantine), ("temporary", temporary)];
-        Ok(parts.into_iter().chain([("other", other)]).collect())
+        let parts = [("index", index), ("records", records), ("runs", runs), ("quarantine", quarantine)];
+        Ok(parts.into_iter().chain([("temporary", temporary), ("other", other)]).collect())
     }
 }
