@@ -38,6 +38,8 @@ fn engine(store: &Arc<Store>, recording: Option<Arc<Recording>>) -> Arc<Engine> 
     Arc::new(Engine {
         store: store.clone(),
         cache: Arc::new(LocalActionCache::new(store.clone())),
+        audit: crate::engine::Audit::Off,
+        use_partial_results: true,
         use_cache: true,
         recording,
         preserve: Preserve::default(),

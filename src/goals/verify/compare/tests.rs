@@ -32,6 +32,7 @@ impl Case {
             max_rss_bytes: 0,
             attempts: 1,
             started_from: None,
+            audit: None,
         };
         RecordedStep {
             goal: "test".to_owned(),
