@@ -195,7 +195,7 @@ impl Services {
 
     /// Records the steps of the following goals, for a comparison with another run. Every goal then plans its steps, also where
     /// nothing has changed since an earlier run. The sandboxes of steps differ from the usual ones by `variation`.
-    pub fn record(&mut self, recording: Arc<Recording>, variation: SandboxVariation) {
+    pub fn record_for_comparison(&mut self, recording: Arc<Recording>, variation: SandboxVariation) {
         self.context.tracker.mark_untraceable();
         self.recording = Some(recording);
         self.variation = variation;

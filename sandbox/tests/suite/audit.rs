@@ -49,7 +49,7 @@ open('/src/read.txt').read(); open('/src/link.txt').read()
 os.stat('/src/probed.txt'); os.listdir('/src/dir')
 open('/tmp/new', 'w').write('1'); open('/tmp/new').read()
 os.path.exists('/src/absent.txt'); os.path.exists('/srv/other')
-os.mkdir('/tmp/made'); os.rename('/tmp/new', '/tmp/renamed')
+os.link('/src/dir/entry.txt', '/src/hard'); os.mkdir('/tmp/made'); os.rename('/tmp/new', '/tmp/renamed')
 subprocess.run(['/bin/true'])
 ";
     let (_temp, request) = with_sources(code);
@@ -64,6 +64,8 @@ subprocess.run(['/bin/true'])
     check("/src/probed.txt", Uses::PROBED, Found::File);
     assert!(!trace.files["/src/probed.txt"].uses.contains(Uses::READ));
     check("/src/dir", Uses::READ, Found::Directory);
+    check("/src/dir/entry.txt", Uses::READ, Found::File);
+    check("/src/hard", Uses::WRITTEN, Found::Absent);
     check("/src/absent.txt", Uses::PROBED, Found::Absent);
     check("/srv/other", Uses::PROBED, Found::Absent);
     check("/tmp/new", Uses::READ | Uses::WRITTEN, Found::Absent);

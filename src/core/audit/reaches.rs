@@ -44,12 +44,29 @@ pub enum Reach {
     HostName,
 }
 
-/// The directories that the sandbox or an image has in the root. What is missing below them is the usual search of libraries.
-const SEARCHED: [&str; 12] =
-    ["/bin", "/deps", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/out", "/proc", "/requirements", "/sbin"];
-const ALSO_SEARCHED: [&str; 6] = ["/state", "/sys", "/tmp", "/toolchain", "/usr", "/src"];
 /// Paths of services that the C library asks before it reads `/etc`.
 const SERVICES: [&str; 4] = ["/var/run/nscd", "/var/db", "/run/systemd", "/run/nscd"];
+/// The top directories of machines that do not exist in sandboxes: hier(7), and those of other systems and of CI services.
+const HOST: [&str; 18] = [
+    "/Users",
+    "/Volumes",
+    "/app",
+    "/boot",
+    "/builds",
+    "/data",
+    "/github",
+    "/home",
+    "/media",
+    "/mnt",
+    "/nix",
+    "/opt",
+    "/root",
+    "/run",
+    "/snap",
+    "/srv",
+    "/var",
+    "/workspace",
+];
 /// Parts of names that tools look for in every directory up to the root. Whether they exist decides nothing that a step may
 /// depend on: those that matter are inputs already.
 const CONFIGURATION: [&str; 10] = [
@@ -103,11 +120,8 @@ fn absent_path(path: &str) -> Option<Reach> {
     if let Some(inside) = path.strip_prefix(sandbox_paths::SRC).and_then(|path| path.strip_prefix('/')) {
         return (!is_search(inside)).then(|| Reach::Source { path: inside.to_owned() });
     }
-    let is_usual = SEARCHED.into_iter().chain(ALSO_SEARCHED).chain(SERVICES).any(below) || below(sandbox_paths::HOME);
-    let name = path.rsplit('/').next().unwrap_or_default();
-    // Tools look for their settings up to the root.
-    let is_usual = is_usual || (path.matches('/').count() == 1 && (is_search(name) || name.starts_with('.')));
-    (!is_usual).then(|| Reach::Host { path: path.to_owned() })
+    let is_of_sandbox = SERVICES.into_iter().any(below) || below(sandbox_paths::HOME);
+    (HOST.into_iter().any(below) && !is_of_sandbox).then(|| Reach::Host { path: path.to_owned() })
 }
 
 /// Whether a path is one that tools and imports look for everywhere.

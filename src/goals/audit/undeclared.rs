@@ -22,7 +22,15 @@ pub(super) fn findings(session: &mut Session, step: &Inspected) -> Result<Vec<Au
     let Some(target) = step.targets.first().and_then(|address| graph.get(address)) else { return Ok(Vec::new()) };
     let inputs = step.report.sources.iter().map(|source| source.path.as_str()).collect();
     let subject = Subject { session, graph: &graph, step, target, inputs };
-    Ok(step.reaches.iter().filter_map(|reach| subject.finding(reach)).collect())
+    let goal = step.report.goal.as_str();
+    let is_meant = |reach: &&Reach| match reach {
+        // The sources of a package are at other paths than in the repository.
+        Reach::Source { .. } => goal != "package",
+        // Linters and builds look through directories on purpose.
+        Reach::Listing { .. } => goal == "test",
+        _ => true,
+    };
+    Ok(step.reaches.iter().filter(is_meant).filter_map(|reach| subject.finding(reach)).collect())
 }
 
 struct Subject<'a> {

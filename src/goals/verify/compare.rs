@@ -19,7 +19,7 @@ pub(super) struct Comparison {
     pub differences: Vec<StepDifference>,
     /// Steps about which nothing can be concluded.
     pub not_comparable: Vec<NotComparable>,
-    /// Whether a part of the second run is missing.
+    /// Whether the second run had errors.
     pub is_incomplete: bool,
 }
 
@@ -40,10 +40,8 @@ pub(super) fn records(store: &Store, first: &Record, second: &Record, moves: &[M
                 Some(repeated) => comparison.add_relocated(step, store, repeated, moves)?,
                 None => match others.same_name(step) {
                     Some(repeated) => comparison.add_other_key(step, repeated),
-                    None => {
-                        comparison.is_incomplete = true;
-                        comparison.not_comparable(step, "it was not repeated");
-                    }
+                    // Steps that write a lockfile, for example, which the second run finds.
+                    None => comparison.not_comparable(step, "only the first run needed it"),
                 },
             },
         }

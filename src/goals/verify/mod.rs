@@ -46,7 +46,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let mut conditions = Conditions::parse(&settings.vary)?;
     let names = goal_names(session, &settings.goals)?;
     let recording = Arc::new(Recording::default());
-    session.services.record(recording.clone(), SandboxVariation::default());
+    session.services.record_for_comparison(recording.clone(), SandboxVariation::default());
     let verdict = run_goals(session, &names, &recording)?;
     if session.services.was_interrupted() {
         return Ok(Verdict::Interrupted);
@@ -56,10 +56,10 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
         Some(dir) => against::compare(session, &store, &first, dir)?,
         None => {
             store_trees(&store, &first)?;
-            let repeated = repeat_steps(session, &store, &names, &first, &mut conditions)?;
-            report_errors(session, &repeated);
+            let mut repeated = repeat_steps(session, &store, &names, &first, &mut conditions)?;
+            report_errors(session, &mut repeated);
             let compared = compare::records(&store, &first, &repeated.steps, &conditions.moves)?;
-            Comparison { is_incomplete: compared.is_incomplete || !repeated.errors.is_empty(), ..compared }
+            Comparison { is_incomplete: !repeated.errors.is_empty(), ..compared }
         }
     };
     if session.services.was_interrupted() {
@@ -169,7 +169,10 @@ fn repeat_steps(
     }
 }
 
-fn report_errors(session: &Session, repeated: &Repeated) {
+/// Reports the errors that the first run did not have.
+fn report_errors(session: &Session, repeated: &mut Repeated) {
+    let known = session.ui.reported();
+    repeated.errors.retain(|error| known.iter().all(|message| message.text != *error));
     for error in &repeated.errors {
         session.ui.report(Message::new(Severity::Error, &format!("in the repeated run: {error}"), None));
     }

@@ -14,7 +14,7 @@ pub(super) fn run(session: &mut Session, mut plan: Plan) -> Result<Verdict, Erro
     session.ui.silence();
     let recording = Arc::new(repeat::recording(&mut plan));
     let variation = SandboxVariation { reversed_entries: plan.reversed_entries, scratch_on_disk: plan.scratch_on_disk };
-    session.services.record(recording.clone(), variation);
+    session.services.record_for_comparison(recording.clone(), variation);
     let mut errors = Vec::new();
     for name in &plan.goals {
         recording.start_goal(name);

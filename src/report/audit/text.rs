@@ -1,6 +1,6 @@
 //! The report of an audit as text: a paragraph for each step, the findings, and one line of totals.
 
-use crate::report::audit::{AuditFinding, AuditReport, StepReport};
+use crate::report::audit::{AuditFinding, AuditReport, Code, StepReport};
 
 /// The largest number of unused files that are listed for a step.
 const SHOWN: usize = 5;
@@ -54,6 +54,8 @@ fn finding(finding: &AuditFinding) -> String {
     let AuditFinding { file, line, code, message, advice, steps, .. } = finding;
     let more = match steps.len() {
         0 | 1 => String::new(),
+        // The message has the number.
+        _ if *code == Code::UnusedDependency => String::new(),
         number => format!(" (and {})", count(number - 1, "more step", "more steps")),
     };
     let hint = advice.as_ref().map(|advice| format!("hint: {advice}\n")).unwrap_or_default();

@@ -45,7 +45,7 @@ impl Caller {
         let uses = match call.purpose {
             Purpose::Open(flags) => open_uses(self.arguments[usize::from(flags)]),
             Purpose::Probe => Uses::PROBED,
-            Purpose::Write => Uses::WRITTEN,
+            Purpose::Write | Purpose::Move(_) => Uses::WRITTEN,
             Purpose::Execute => Uses::EXECUTED,
             Purpose::Socket => return Ok(self.created_socket()),
             Purpose::Connect => return self.address(SocketOperation::Connect, self.arguments[1], self.arguments[2]),
@@ -58,7 +58,13 @@ impl Caller {
             Place::At(path) => self.path(Some(path - 1), path)?,
             Place::None => return Ok(Vec::new()),
         };
-        Ok(path.into_iter().map(|path| Named::File { path, uses }).collect())
+        let original = match (call.purpose, call.place) {
+            (Purpose::Move(from), Place::At(_)) => self.path(Some(from - 1), from)?,
+            (Purpose::Move(from), _) => self.path(None, from)?,
+            _ => None,
+        };
+        let original = original.map(|path| Named::File { path, uses: Uses::READ });
+        Ok(path.map(|path| Named::File { path, uses }).into_iter().chain(original).collect())
     }
 
     /// The absolute path in an argument. `None` if it is empty, which names a descriptor or nothing.

@@ -23,6 +23,8 @@ pub(in crate::inside) enum Purpose {
     Probe,
     /// Creates or replaces the file.
     Write,
+    /// Gives the file another name: the content of the file in this argument appears at the place.
+    Move(u8),
     /// Executes the file.
     Execute,
     /// Creates a socket.
@@ -66,8 +68,8 @@ pub(in crate::inside) const CALLS: &[Call] = &[
     call(libc::SYS_mkdirat, Purpose::Write, Place::At(1)),
     call(libc::SYS_mknodat, Purpose::Write, Place::At(1)),
     call(libc::SYS_symlinkat, Purpose::Write, Place::At(2)),
-    call(libc::SYS_linkat, Purpose::Write, Place::At(3)),
-    call(libc::SYS_renameat2, Purpose::Write, Place::At(3)),
+    call(libc::SYS_linkat, Purpose::Move(1), Place::At(3)),
+    call(libc::SYS_renameat2, Purpose::Move(1), Place::At(3)),
     call(libc::SYS_truncate, Purpose::Write, Place::Path(0)),
     call(libc::SYS_execve, Purpose::Execute, Place::Path(0)),
     call(libc::SYS_execveat, Purpose::Execute, Place::At(1)),
@@ -77,7 +79,7 @@ pub(in crate::inside) const CALLS: &[Call] = &[
     call(libc::SYS_sendto, Purpose::SendTo, Place::None),
     call(libc::SYS_sendmsg, Purpose::SendMessage, Place::None),
     call(libc::SYS_sendmmsg, Purpose::SendMessage, Place::None),
-    call(libc::SYS_renameat, Purpose::Write, Place::At(3)),
+    call(libc::SYS_renameat, Purpose::Move(1), Place::At(3)),
     #[cfg(target_arch = "x86_64")]
     call(libc::SYS_open, Purpose::Open(1), Place::Path(0)),
     #[cfg(target_arch = "x86_64")]
@@ -95,9 +97,9 @@ pub(in crate::inside) const CALLS: &[Call] = &[
     #[cfg(target_arch = "x86_64")]
     call(libc::SYS_symlink, Purpose::Write, Place::Path(1)),
     #[cfg(target_arch = "x86_64")]
-    call(libc::SYS_link, Purpose::Write, Place::Path(1)),
+    call(libc::SYS_link, Purpose::Move(0), Place::Path(1)),
     #[cfg(target_arch = "x86_64")]
-    call(libc::SYS_rename, Purpose::Write, Place::Path(1)),
+    call(libc::SYS_rename, Purpose::Move(0), Place::Path(1)),
 ];
 
 /// The rules of the filter. A rule that reports nothing costs the step nothing, so calls that cannot name a file are left
