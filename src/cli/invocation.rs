@@ -134,7 +134,7 @@ mod tests {
         check("list ::", false);
         check("version list", false);
         check("replay one.bundle", true);
-        check("replay list ::", false);
+        check("list replay", false);
     }
 
     #[test]

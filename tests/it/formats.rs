@@ -352,13 +352,17 @@ fn an_index_of_the_current_version_is_read() {
 }
 
 #[test]
-fn an_index_of_another_version_is_quarantined_and_replaced() {
+fn an_index_of_another_version_is_left_to_the_program_with_that_version() {
     for version in [1, 3, 999] {
         let dir = write_index(version);
         let opened = Opened { store: Store::open(dir.path()).unwrap(), dir };
         assert_eq!(opened.store.index_get(&[7; 32]).unwrap(), None);
-        opened.assert_quarantined(&format!("version {version}"));
         opened.store.index_put(&[7; 32], b"new").unwrap();
         assert_eq!(opened.store.index_get(&[7; 32]).unwrap().as_deref(), Some(b"new".as_slice()));
+        opened.assert_no_notice();
+        let other = rusqlite::Connection::open(opened.dir.path().join("index.db")).unwrap();
+        let found: i64 = other.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        let value: Vec<u8> = other.query_row("SELECT value FROM memory", [], |row| row.get(0)).unwrap();
+        assert_eq!((found, value.as_slice()), (version, b"value".as_slice()));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 pub mod entry;
+mod evidence;
 mod global;
 mod goals;
 mod other;

@@ -2,6 +2,8 @@
 //! slots allow. Steps that are not needed, and steps whose results are cached, are not carried out. How a process runs is in
 //! `local`.
 
+mod compared;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -16,11 +18,12 @@ use crate::action::{
 };
 use crate::base::Digest;
 use crate::engine::action_cache::{ActionCache, Cached, Needs, Remaining};
-use crate::engine::recording::{GraphPlace, is_repeatable};
+use crate::engine::recording::GraphPlace;
 use crate::engine::runner::Run;
 use crate::engine::slots::Slots;
 use crate::engine::{Audit, CancelLevel, Cancellation, Engine, Error, RecordedResult, fetch, step_record, tree_cache};
 use crate::store::Store;
+use compared::tree_key;
 
 /// The number of concurrent downloads. More do not speed up downloads from one host, and with fewer it is sometimes idle.
 const DOWNLOADS: usize = 8;
@@ -385,45 +388,6 @@ impl Execution {
         Ok(StepResult::from_process(Origin::Ran, outcome, cached, cache_use))
     }
 
-    /// Runs an action again for a comparison with its first outcome, which is then the result.
-    async fn repeat(&self, id: StepId, action: &Action, inputs: &Inputs) -> Result<StepResult, Error> {
-        let key = key(&action.command, inputs, &self.engine.platform);
-        let cache_use = CacheUse { key: Some(key), ..CacheUse::default() };
-        let first = match self.reference(key) {
-            Some(RecordedResult::Process(outcome) | RecordedResult::Network(outcome)) => Some(outcome),
-            _ => None,
-        };
-        if let Some(outcome) = first.filter(|_| !is_repeatable(action)) {
-            self.compare_process(id, action, inputs, outcome);
-            return Ok(self.reused(id, action, outcome.clone(), Cached::Under(key), cache_use));
-        }
-        let repeated = self.run_now(id, action, action, inputs, false).await?;
-        Ok(first.map_or(repeated, |outcome| StepResult::from_process(Origin::Ran, outcome.clone(), None, cache_use)))
-    }
-
-    /// Records the result of a step, if the run is compared with another one.
-    fn compare(&self, id: StepId, key: Digest, result: RecordedResult, inputs: impl FnOnce() -> Vec<String>) {
-        if let (Some(recording), Some(place)) = (&self.engine.recording, &self.place) {
-            recording.add((&self.graph, place, id), key.to_string(), result, inputs());
-        }
-    }
-
-    fn compare_process(&self, id: StepId, action: &Action, inputs: &Inputs, outcome: &Outcome) {
-        let key = key(&action.command, inputs, &self.engine.platform);
-        let lines = || describe::action(&action.command, inputs, &self.engine.platform);
-        self.compare(id, key, RecordedResult::of_process(action, outcome.clone()), lines);
-    }
-
-    /// Whether every step is carried out again, for a comparison with a first run.
-    fn repeats(&self) -> bool {
-        self.engine.recording.as_ref().is_some_and(|recording| recording.repeats())
-    }
-
-    /// The result of the first run under a key.
-    fn reference(&self, key: Digest) -> Option<&RecordedResult> {
-        self.engine.recording.as_ref()?.reference(&key.to_string())
-    }
-
     /// Whether the outcome of a step is cached. Steps that only others need, such as the compilation of packages, are cached in
     /// any case.
     fn uses_cache(&self, id: StepId) -> bool {
@@ -518,11 +482,6 @@ fn resolve(source: Source, trees: &BTreeMap<StepId, Digest>) -> Digest {
         Source::Tree(tree) => tree,
         Source::Output(id) => *trees.get(&id).expect("a graph's edges name every output that a step uses"),
     }
-}
-
-/// The key of a tree in a record.
-fn tree_key(key: [u8; 32]) -> Digest {
-    Digest::new(key, 0)
 }
 
 fn write_input(store: &Store, label: &str, tree: Digest) -> Result<(), Error> {

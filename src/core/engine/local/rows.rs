@@ -29,7 +29,8 @@ fn payload(kind: &str, row: &Row) -> RowMeaning {
 
 fn memory(value: &[u8]) -> RowMeaning {
     if let Ok(outcome) = serde_json::from_slice::<Outcome>(value) {
-        let required = vec![outcome.stdout, outcome.stderr, outcome.output];
+        let read_set = outcome.audit.map(|audit| audit.read_set);
+        let required = [outcome.stdout, outcome.stderr, outcome.output].into_iter().chain(read_set).collect();
         return RowMeaning {
             part: "outcomes",
             required,
