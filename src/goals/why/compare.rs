@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_first_differing_byte_is_counted_from_zero() {
-        assert_eq!(first_difference(b"abc", b"abd"), Some(2));
+        assert_eq!(first_difference(b"abc", b"abx"), Some(2));
         assert_eq!(first_difference(b"ab", b"abc"), Some(2));
         assert_eq!(first_difference(b"", b""), None);
     }
