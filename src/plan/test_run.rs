@@ -108,7 +108,7 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
 }
 
 /// The durations that pytest prints and reports. The width of its rules depends on the length of the line with the duration.
-fn measurements() -> Vec<Measurement> {
+pub fn measurements() -> Vec<Measurement> {
     let measurement =
         |file: Option<&str>, pattern: &str| Measurement { file: file.map(str::to_owned), pattern: pattern.to_owned() };
     vec![

@@ -85,15 +85,18 @@ pub fn copied(at: &str, source: impl Into<PathBuf>) -> Mount {
 pub fn copied_with(at: &str, source: impl Into<PathBuf>, more_bytes: u64) -> Mount {
     let source = source.into();
     let entries = list_entries(&source);
-    let kind = MountKind::Copied {
-        source,
-        entries,
-        reversed: false,
-        read_only: false,
-        modified: 1,
-        more_bytes,
-        more_inodes: 10_000,
-    };
+    copied_entries(at, source, entries, (more_bytes, 10_000))
+}
+
+/// A copied tree of these entries, to which the step can add a number of bytes and of files.
+pub fn copied_entries(
+    at: &str,
+    source: PathBuf,
+    entries: BTreeMap<String, TreeEntry>,
+    (more_bytes, more_inodes): (u64, u64),
+) -> Mount {
+    let kind =
+        MountKind::Copied { source, entries, reversed: false, read_only: false, modified: 1, more_bytes, more_inodes };
     Mount { at: at.into(), kind }
 }
 

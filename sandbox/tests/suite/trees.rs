@@ -106,16 +106,7 @@ fn copied_entries(temp: &SharedTempDir, entries: &[(&str, TreeEntry)]) -> Mount 
     let source = temp.dir("source");
     fs::write(source.join("seven"), "content").unwrap();
     let entries = entries.iter().map(|(path, entry)| ((*path).to_owned(), entry.clone())).collect();
-    let kind = MountKind::Copied {
-        source,
-        entries,
-        reversed: false,
-        read_only: false,
-        modified: 1,
-        more_bytes: 0,
-        more_inodes: 0,
-    };
-    Mount { at: "/src".into(), kind }
+    crate::fixtures::copied_entries("/src", source, entries, (0, 0))
 }
 
 fn file(from: &str, size_bytes: u64) -> TreeEntry {

@@ -55,7 +55,7 @@ impl Platform {
     }
 
     /// A platform for tests, with a different value for each limit.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub fn sample() -> Platform {
         let limits = Limits {
             scratch_bytes: 1,

@@ -375,16 +375,17 @@ impl Execution {
         } else {
             cache.put_action(&encoded)?;
         }
-        let whole_action = EncodedAction::new(&whole.command, inputs, platform);
-        let is_part = whole_action != encoded;
-        if is_part {
-            cache.put_action(&whole_action)?;
+        let key = encoded.key();
+        let whole_action = (!std::ptr::eq(whole, action)).then(|| EncodedAction::new(&whole.command, inputs, platform));
+        if let Some(whole_action) = &whole_action {
+            cache.put_action(whole_action)?;
         }
-        tracing::info!(step = %label, exit = %outcome.exit, seconds = outcome.wall.as_secs_f64(), key = %encoded.key(), "step ran");
+        tracing::info!(step = %label, exit = %outcome.exit, seconds = outcome.wall.as_secs_f64(), %key, "step ran");
         self.report_end(id, label, Origin::Ran, &outcome);
-        let cached = (stored && reusable).then(|| Cached::Under(encoded.key()));
-        let part_key = is_part.then(|| encoded.key());
-        let cache_use = CacheUse { key: Some(whole_action.key()), part_key, read: reusable, written: stored };
+        let cached = (stored && reusable).then_some(Cached::Under(key));
+        let part_key = whole_action.is_some().then_some(key);
+        let whole_key = whole_action.map_or(key, |whole_action| whole_action.key());
+        let cache_use = CacheUse { key: Some(whole_key), part_key, read: reusable, written: stored };
         Ok(StepResult::from_process(Origin::Ran, outcome, cached, cache_use))
     }
 

@@ -110,27 +110,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::action::{Command, Limits, Source, StepKind};
+    use crate::action::{Command, Source, StepKind};
     use crate::store::Tree;
-
-    fn platform() -> Platform {
-        let limits = Limits {
-            scratch_bytes: 1,
-            scratch_inodes: 2,
-            processes: 3,
-            open_files: 4,
-            file_bytes: 5,
-            memory_bytes: None,
-            process_memory_bytes: None,
-        };
-        Platform { isolation: "full", limits, cache_namespace: None }
-    }
 
     fn encoded(root: Digest, terminal: bool) -> EncodedAction {
         let argv = vec!["/usr/bin/true".to_owned()];
         let mut command = Command::new(argv, BTreeMap::new(), Source::Tree(root), BTreeMap::new());
         command.terminal = terminal;
-        EncodedAction::new(&command, &Inputs { root, images: BTreeMap::new() }, &platform())
+        EncodedAction::new(&command, &Inputs { root, images: BTreeMap::new() }, &Platform::sample())
     }
 
     fn about(encoded: &EncodedAction, version: u64) -> About {

@@ -4,22 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex::bytes::Regex;
 
-use crate::action::Outcome;
+use crate::action::{Measurement, Outcome};
 use crate::base::{Digest, RelPath};
 use crate::goals::Error;
 use crate::goals::replay::bundle::Bundle;
 use crate::goals::why::compare::{changed_lines, first_difference};
+use crate::plan::test_run;
 use crate::report::replay::{ComparedFile, Comparison};
 use crate::store::{Node, Store};
-
-/// Times that pytest measures, which differ in each run: in what it prints, whose rules get longer or shorter with them, and in its
-/// JUnit report.
-const MEASURED_BY_PYTEST: [&str; 4] = [
-    r" in \d+\.\d+s(?: \(\d+:\d\d:\d\d\))?",
-    r"(?m)^\d+\.\d+s (?:call|setup|teardown)",
-    "={2,}",
-    r#" (?:time|timestamp)="[^"]*""#,
-];
 
 /// Larger files are compared by their digests alone.
 const READ_UP_TO_BYTES: u64 = 16 << 20;
@@ -28,7 +20,7 @@ const READ_UP_TO_BYTES: u64 = 16 << 20;
 pub(super) fn compare(store: &Store, bundle: &Bundle, outcome: &Outcome) -> Result<Comparison, Error> {
     let recorded = &bundle.about.step;
     let measured: Vec<Regex> = match bundle.about.goal.as_str() {
-        "test" => MEASURED_BY_PYTEST.iter().map(|pattern| Regex::new(pattern).expect("a constant pattern")).collect(),
+        "test" => measured_by_pytest(),
         _ => Vec::new(),
     };
     let before = recorded.output.map_or(Ok(BTreeMap::new()), |tree| contents(store, tree))?;
@@ -96,6 +88,12 @@ fn difference(
     Some(found)
 }
 
+/// What pytest measures, in all that it prints and writes.
+fn measured_by_pytest() -> Vec<Regex> {
+    let pattern = |measurement: &Measurement| Regex::new(&measurement.pattern).expect("a constant pattern");
+    test_run::measurements().iter().map(pattern).collect()
+}
+
 fn without_times(measured: &[Regex], bytes: Vec<u8>) -> Vec<u8> {
     measured.iter().fold(bytes, |bytes, pattern| pattern.replace_all(&bytes, &b"*"[..]).into_owned())
 }
@@ -106,7 +104,7 @@ mod tests {
 
     #[test]
     fn only_measured_times_are_ignored() {
-        let measured: Vec<Regex> = MEASURED_BY_PYTEST.iter().map(|pattern| Regex::new(pattern).unwrap()).collect();
+        let measured = measured_by_pytest();
         let is_same = |one: &str, other: &str| {
             without_times(&measured, one.as_bytes().to_vec()) == without_times(&measured, other.as_bytes().to_vec())
         };

@@ -39,6 +39,9 @@ impl Execution {
     }
 
     pub(super) fn compare_process(&self, id: StepId, action: &Action, inputs: &Inputs, outcome: &Outcome) {
+        if self.engine.recording.is_none() {
+            return;
+        }
         let key = key(&action.command, inputs, &self.engine.platform);
         let lines = || describe::action(&action.command, inputs, &self.engine.platform);
         self.compare(id, key, RecordedResult::of_process(action, outcome.clone()), lines);

@@ -135,8 +135,8 @@ impl Store {
     }
 }
 
-/// The start of the names of a checkout's record files.
-fn checkout_name(root: &Path) -> String {
+/// The name of a checkout in the store: its record files begin with it.
+pub(super) fn checkout_name(root: &Path) -> String {
     blake3::hash(root.as_os_str().as_bytes()).to_hex().to_string()
 }
 

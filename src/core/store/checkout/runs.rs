@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::record_file::{HEADER_BYTES, Header, RecordFilePath};
+use super::record_file::{HEADER_BYTES, Header, RecordFilePath, checkout_name};
 use crate::base::Digest;
 use crate::store::error::{Error, Result};
 use crate::store::files;
@@ -40,8 +40,7 @@ pub struct Runs<'s> {
 impl Store {
     /// The records of the checkout at `root`, an absolute path.
     pub fn runs(&self, root: &Path) -> Runs<'_> {
-        let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
-        Runs { store: self, dir: self.root.join("run").join(name.as_str()) }
+        Runs { store: self, dir: self.root.join("run").join(checkout_name(root)) }
     }
 }
 
