@@ -144,7 +144,7 @@ pub fn install_metadata(store: &Store, dist_info: &str, metadata: &str, entry_po
     let mut files = vec![("METADATA", metadata)];
     files.extend((!entry_points.is_empty()).then_some(("entry_points.txt", entry_points)));
     for (name, text) in files {
-        install.add_file("site-packages", &format!("{dist_info}/{name}"), text.as_bytes(), false).map_err(refuse)?;
+        install.add_file("site-packages", &format!("{dist_info}/{name}"), text.into(), false).map_err(refuse)?;
     }
     for script in entry_points::scripts(entry_points).map_err(refuse)? {
         install.add_script(&script).map_err(refuse)?;
@@ -186,8 +186,9 @@ fn unpack_as(
         }
         let fail = |refusal| (Some(member.name.clone()), refusal);
         let content = zip::content(file, member)?;
-        record.check(&member.name, &dist_info, &content).map_err(fail)?;
+        let sha256 = record.check(&member.name, &dist_info, &content).map_err(fail)?;
         if !record::is_record_itself(&member.name, &dist_info) && !is_bytecode(&member.name) {
+            let content = Content { bytes: content, sha256 };
             install.add_member(member, &dist_info, expected, content).map_err(fail)?;
         }
     }
@@ -204,6 +205,19 @@ fn unpack_as(
     Ok(Tree { nodes: install.files })
 }
 
+/// The content of a file.
+struct Content {
+    bytes: Vec<u8>,
+    /// In the form of RECORD; `None` if it was not computed yet.
+    sha256: Option<String>,
+}
+
+impl From<&str> for Content {
+    fn from(text: &str) -> Content {
+        Content { bytes: text.into(), sha256: None }
+    }
+}
+
 /// The installed files of a package while they are collected.
 struct Install<'b> {
     files: BTreeMap<RelPath, Node>,
@@ -218,21 +232,21 @@ impl Install<'_> {
         member: &Member,
         dist_info: &str,
         wheel: &WheelFilename,
-        content: Vec<u8>,
+        content: Content,
     ) -> Result<(), Refusal> {
         let data = format!("{}.data/", dist_info.strip_suffix(".dist-info").unwrap_or(dist_info));
         let Some(rest) = member.name.strip_prefix(&data) else {
-            return self.add_file("site-packages", &member.name, &content, member.executable);
+            return self.add_file("site-packages", &member.name, content, member.executable);
         };
         let (scheme, path) = rest.split_once('/').unwrap_or((rest, ""));
         match scheme {
             _ if path.is_empty() => {
                 Err(Refusal::Layout("the file is not in a scheme directory of the `.data` directory".to_owned()))
             }
-            "purelib" | "platlib" => self.add_file("site-packages", path, &content, member.executable),
-            "scripts" => self.add_file("bin", path, &with_interpreter(content), true),
-            "headers" => self.add_file(&format!("include/{}", wheel.name), path, &content, false),
-            "data" => self.add_file("data", path, &content, member.executable),
+            "purelib" | "platlib" => self.add_file("site-packages", path, content, member.executable),
+            "scripts" => self.add_file("bin", path, with_interpreter(content), true),
+            "headers" => self.add_file(&format!("include/{}", wheel.name), path, content, false),
+            "data" => self.add_file("data", path, content, member.executable),
             _ => Err(Refusal::Layout(format!("unknown scheme `{scheme}` in the `.data` directory"))),
         }
     }
@@ -241,27 +255,28 @@ impl Install<'_> {
     fn add_script(&mut self, script: &entry_points::Script) -> Result<(), Refusal> {
         let text = script.text(venv::PYTHON);
         self.files.remove(&rel_path(&format!("bin/{}", script.name))?);
-        self.add_file("bin", &script.name, text.as_bytes(), true)
+        self.add_file("bin", &script.name, text.as_str().into(), true)
     }
 
-    fn add_file(&mut self, root: &str, path: &str, content: &[u8], executable: bool) -> Result<(), Refusal> {
+    fn add_file(&mut self, root: &str, path: &str, content: Content, executable: bool) -> Result<(), Refusal> {
         let path = rel_path(&format!("{root}/{path}"))?;
-        let node = Node::File { digest: self.batch.put(content, executable).map_err(unstored)?, executable };
+        let node = Node::File { digest: self.batch.put(&content.bytes, executable).map_err(unstored)?, executable };
         if self.files.get(&path).is_some_and(|other| *other != node) {
             return Err(Refusal::Layout(format!("`{path}` would be installed twice with different contents")));
         }
         if let Some(installed) = installed_path(&path) {
-            self.rows.insert(path.clone(), record::row(&installed, content));
+            let sha256 = content.sha256.unwrap_or_else(|| record::sha256(&content.bytes));
+            self.rows.insert(path.clone(), record::row(&installed, &sha256, content.bytes.len()));
         }
         self.files.insert(path, node);
         Ok(())
     }
 
     fn finish(&mut self, dist_info: &str) -> Result<(), Refusal> {
-        self.add_file("site-packages", &format!("{dist_info}/INSTALLER"), b"waders\n", false)?;
+        self.add_file("site-packages", &format!("{dist_info}/INSTALLER"), "waders\n".into(), false)?;
         let mut text: String = self.rows.values().map(String::as_str).collect();
         text += &record::row_without_hash(&format!("{dist_info}/RECORD"));
-        self.add_file("site-packages", &format!("{dist_info}/RECORD"), text.as_bytes(), false)?;
+        self.add_file("site-packages", &format!("{dist_info}/RECORD"), text.as_str().into(), false)?;
         let parents: Vec<RelPath> = self.files.keys().flat_map(|path| path.ancestors().collect::<Vec<_>>()).collect();
         match parents.into_iter().find(|parent| self.files.contains_key(parent)) {
             Some(path) => Err(Refusal::Layout(format!("`{path}` is both a file and a directory"))),
@@ -335,12 +350,13 @@ fn text_of(file: &mut (impl Read + Seek), members: &[Member], name: &str) -> Res
 }
 
 /// Replaces a first line that begins with `#!python`, the placeholder for the interpreter, including its arguments.
-fn with_interpreter(script: Vec<u8>) -> Vec<u8> {
-    if !script.starts_with(b"#!python") {
+fn with_interpreter(script: Content) -> Content {
+    if !script.bytes.starts_with(b"#!python") {
         return script;
     }
-    let line_end = script.iter().position(|byte| *byte == b'\n').unwrap_or(script.len());
-    [b"#!", venv::PYTHON.as_bytes(), script.get(line_end..).unwrap_or_default()].concat()
+    let line_end = script.bytes.iter().position(|byte| *byte == b'\n').unwrap_or(script.bytes.len());
+    let rest = script.bytes.get(line_end..).unwrap_or_default();
+    Content { bytes: [b"#!", venv::PYTHON.as_bytes(), rest].concat(), sha256: None }
 }
 
 /// Whether a member is bytecode. Bytecode in wheels contains timestamps of the build, so sources are compiled again.

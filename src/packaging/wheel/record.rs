@@ -39,16 +39,17 @@ impl Record {
         self.rows.contains_key(path)
     }
 
-    /// Checks one file of the wheel and removes its row. RECORD and its signatures cannot contain their own hashes.
-    pub(super) fn check(&mut self, path: &str, dist_info: &str, content: &[u8]) -> Result<(), Refusal> {
+    /// Checks one file of the wheel and removes its row. RECORD and its signatures cannot contain their own hashes. Returns the
+    /// SHA-256 of the content in the form of RECORD, if it is the listed hash.
+    pub(super) fn check(&mut self, path: &str, dist_info: &str, content: &[u8]) -> Result<Option<String>, Refusal> {
         let row = self.rows.remove(path);
         if is_record_itself(path, dist_info) {
-            return Ok(());
+            return Ok(None);
         }
         let row = row.ok_or_else(|| Refusal::Record("the file is not listed".to_owned()))?;
         let (algorithm, hash) = row.hash.split_once('=').unwrap_or((&row.hash, ""));
         let actual = match algorithm {
-            "sha256" => base64(&Sha256::digest(content)),
+            "sha256" => sha256(content),
             "sha384" => base64(&Sha384::digest(content)),
             "sha512" => base64(&Sha512::digest(content)),
             "" => return Err(Refusal::Record("the file is listed without a hash".to_owned())),
@@ -62,7 +63,7 @@ impl Record {
         if !row.size.is_empty() && row.size != content.len().to_string() {
             return Err(Refusal::Record(format!("the size is {}, but `{}` is listed", content.len(), row.size)));
         }
-        Ok(())
+        Ok((algorithm == "sha256").then_some(actual))
     }
 
     /// Fails if a listed file is missing from the wheel. The error contains the path of the file.
@@ -75,9 +76,14 @@ impl Record {
     }
 }
 
-/// A line of an installed package's RECORD.
-pub(super) fn row(path: &str, content: &[u8]) -> String {
-    format!("{},sha256={},{}\n", quoted(path), base64(&Sha256::digest(content)), content.len())
+/// A line of an installed package's RECORD. `sha256` is as `sha256` returns it.
+pub(super) fn row(path: &str, sha256: &str, size_bytes: usize) -> String {
+    format!("{},sha256={sha256},{size_bytes}\n", quoted(path))
+}
+
+/// The SHA-256 of a file in the form of RECORD.
+pub(super) fn sha256(content: &[u8]) -> String {
+    base64(&Sha256::digest(content))
 }
 
 /// The line for RECORD itself.

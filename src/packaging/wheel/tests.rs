@@ -46,7 +46,11 @@ impl Draft {
     }
 
     fn generated_record(&self) -> String {
-        let rows: String = self.files.iter().map(|(name, content, _)| record::row(name, content)).collect();
+        let rows: String = self
+            .files
+            .iter()
+            .map(|(name, content, _)| record::row(name, &record::sha256(content), content.len()))
+            .collect();
         rows + &record::row_without_hash(&format!("{INFO}/RECORD"))
     }
 

@@ -98,7 +98,7 @@ pub(super) fn content(file: &mut (impl Read + Seek), member: &Member) -> Result<
     let packed = read_at(file, member.data_at, member.compressed_bytes)?;
     let content = if member.deflated {
         let mut decoder = flate2::bufread::DeflateDecoder::new(packed.as_slice());
-        let mut content = Vec::new();
+        let mut content = buffer(member.size_bytes);
         let read = decoder.by_ref().take(member.size_bytes + 1).read_to_end(&mut content);
         read.map_err(|_| fail(Refusal::Damaged("the compressed data is invalid")))?;
         if decoder.total_in() != member.compressed_bytes {
@@ -448,13 +448,20 @@ impl<'a> Bytes<'a> {
 
 fn read_at(file: &mut (impl Read + Seek), at: u64, bytes: u64) -> Result<Vec<u8>, Fault> {
     file.seek(SeekFrom::Start(at)).map_err(unread)?;
-    let mut content = Vec::new();
+    let mut content = buffer(bytes);
     file.take(bytes).read_to_end(&mut content).map_err(unread)?;
     if content.len() as u64 == bytes {
         Ok(content)
     } else {
         Err(structure("the file is shorter than its headers declare"))
     }
+}
+
+/// An empty buffer for content of this declared size. A size that is not true must not cost more memory than this limit.
+fn buffer(declared_bytes: u64) -> Vec<u8> {
+    const LIMIT_BYTES: u64 = 16 << 20;
+    // One more byte: a reader that is asked for one more than there are does not enlarge the buffer to find the end.
+    Vec::with_capacity((declared_bytes.min(LIMIT_BYTES) + 1) as usize)
 }
 
 fn structure(why: &'static str) -> Fault {
