@@ -1,12 +1,11 @@
 //! The action that resolves requirements with uv. It is the only action that gets packages without knowing their hashes in
 //! advance, through a proxy to the package indexes; it has no network. What is resolved is decided in `prepare/locks`, how the result is written in `packaging/lockfile`.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::action::{Action, CachePolicy, Source};
+use crate::action::{Action, Channel, Source};
 use crate::base::{Digest, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::interpreter::Interpreter;
@@ -81,7 +80,7 @@ pub struct ResolveOptions {
 
 /// The action that resolves a project. `uv` is a venv image that contains uv, and `input` a tree that contains [`PROJECT`] and
 /// perhaps [`UV_LOCK`]. Through `channel` the step passes a listening socket, which is answered by a proxy to the packages. The
-/// result is never cached, because the contents of an index change.
+/// result is cached only if uv asked for nothing, because the contents of an index change.
 pub fn action(
     label: String,
     interpreter: &Interpreter,
@@ -89,7 +88,7 @@ pub fn action(
     input: Source,
     options: &ResolveOptions,
     packages: &PackageSources,
-    channel: OwnedFd,
+    channel: Channel,
 ) -> Action {
     let call = json!({
         "out": sandbox_paths::OUT,
@@ -107,7 +106,6 @@ pub fn action(
         action.command.images.insert(wheelhouse_at(number), Source::Tree(wheelhouse.tree));
     }
     action.policy.channel = Some(Arc::new(channel));
-    action.policy.cache = CachePolicy { read: false, write: false, success_codes: vec![0] };
     action
 }
 

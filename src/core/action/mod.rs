@@ -21,6 +21,6 @@ pub use graph::{ActionGraph, StepId};
 pub use key::{EncodedAction, Inputs, key, state_key};
 pub use outcome::{AuditRecord, Exit, Origin, Outcome};
 pub use platform::{Limits, Platform};
-pub use policy::{CachePolicy, Incremental, Measurement, PerFile, Policy};
+pub use policy::{CachePolicy, Channel, Incremental, Measurement, PerFile, Policy};
 pub use record::{CacheUse, RunPart, RunRecord, StepCounts, StepKind, StepOrigin, StepRecord};
 pub use step::{Action, Derive, Fetch, Location, Source, Step};

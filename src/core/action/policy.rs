@@ -3,6 +3,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -38,9 +39,8 @@ pub struct Policy {
     /// The parts of the result that measure or narrate the run, such as durations and logs. A comparison of two results ignores
     /// them.
     pub measurements: Vec<Measurement>,
-    /// A socket that the process gets as standard input, in order to talk to the planner. The result can depend on what is
-    /// said, so the step must not be cached.
-    pub channel: Option<Arc<OwnedFd>>,
+    /// What the process gets as standard input, in order to talk to the planner.
+    pub channel: Option<Arc<Channel>>,
 }
 
 impl Policy {
@@ -65,6 +65,30 @@ impl Policy {
     /// Whether a result counts as successful.
     pub fn is_success(&self, exit: Exit) -> bool {
         matches!(exit, Exit::Code(code) if self.cache.success_codes.contains(&code))
+    }
+}
+
+/// A socket to the planner. The result can depend on what the planner answers, so it is cached only if nothing was asked.
+#[derive(Debug)]
+pub struct Channel {
+    socket: OwnedFd,
+    has_answered: Arc<AtomicBool>,
+}
+
+impl Channel {
+    /// The process's end of a socket. The planner sets `has_answered` before its first answer.
+    pub fn new(socket: OwnedFd, has_answered: Arc<AtomicBool>) -> Channel {
+        Channel { socket, has_answered }
+    }
+
+    /// The process's end of the socket.
+    pub fn socket(&self) -> &OwnedFd {
+        &self.socket
+    }
+
+    /// Whether the planner has answered anything.
+    pub fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Acquire)
     }
 }
 

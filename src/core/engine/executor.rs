@@ -367,7 +367,8 @@ impl Execution {
         }
         let disturbed = outcome.audit.as_ref().is_some_and(|audit| audit.disturbed);
         let may_store = self.uses_cache(id) && !self.repeats() && !disturbed;
-        let stored = success && policy.cache.write && may_store && !command.terminal;
+        let asked = policy.channel.as_ref().is_some_and(|channel| channel.has_answered());
+        let stored = success && policy.cache.write && may_store && !asked && !command.terminal;
         self.compare_process(id, action, inputs, &outcome);
         if stored {
             cache.put(&encoded, &outcome)?;

@@ -85,7 +85,8 @@ impl Output {
             false => (self.stdout.as_fd().try_clone_to_owned(), self.stderr.as_fd().try_clone_to_owned()),
         };
         let failed = |source| Error::Prepare { path: self.scratch.path().to_owned(), source };
-        let stdin = action.policy.channel.as_ref().map(|channel| channel.try_clone()).transpose().map_err(failed)?;
+        let stdin =
+            action.policy.channel.as_ref().map(|channel| channel.socket().try_clone()).transpose().map_err(failed)?;
         Ok(Streams { stdin, stdout: streams.0.map_err(failed)?, stderr: streams.1.map_err(failed)? })
     }
 

@@ -16,10 +16,10 @@ pub(super) use step_proxy::{Problems, StepProxy};
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::action::Channel;
 use crate::base::Digest;
 use crate::config::index::Indexes;
 use crate::net::proxy::{ByteRange, ProxyReply, ProxyRequest, serve};
@@ -84,11 +84,11 @@ impl Gateway {
     }
 
     /// Opens a way for one step. Returns the socket that it gets as standard input, through which it passes a listening socket.
-    pub(super) fn open(self: &Arc<Gateway>) -> Result<(OwnedFd, Arc<StepProxy>), Error> {
+    pub(super) fn open(self: &Arc<Gateway>) -> Result<(Channel, Arc<StepProxy>), Error> {
         let (ours, theirs) = UnixStream::pair().map_err(Error::Channel)?;
         let proxy = Arc::new(StepProxy::new(self.clone()));
         serve(ours.into(), proxy.clone());
-        Ok((theirs.into(), proxy))
+        Ok((Channel::new(theirs.into(), proxy.has_answered()), proxy))
     }
 
     /// Allows the files whose URLs are in requirements, and replaces the URLs by those that the step uses.

@@ -1,6 +1,7 @@
 //! The proxy of one step. It remembers what the step asked for in vain.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::net;
@@ -12,6 +13,7 @@ use crate::prepare::locks::gateway::{Failure, Gateway};
 pub(in crate::prepare::locks) struct StepProxy {
     pub(super) gateway: Arc<Gateway>,
     problems: Mutex<Problems>,
+    has_answered: Arc<AtomicBool>,
 }
 
 /// What a step asked for in vain.
@@ -26,7 +28,12 @@ pub(in crate::prepare::locks) struct Problems {
 impl StepProxy {
     /// Nothing was asked for yet.
     pub(super) fn new(gateway: Arc<Gateway>) -> StepProxy {
-        StepProxy { gateway, problems: Mutex::default() }
+        StepProxy { gateway, problems: Mutex::default(), has_answered: Arc::default() }
+    }
+
+    /// Set before the first answer.
+    pub(super) fn has_answered(&self) -> Arc<AtomicBool> {
+        self.has_answered.clone()
     }
 
     /// See [`Gateway::restored`].
@@ -46,6 +53,7 @@ impl StepProxy {
 
 impl ProxyHandler for StepProxy {
     fn answer(&self, request: &ProxyRequest) -> ProxyReply {
+        self.has_answered.store(true, Ordering::Release);
         match self.gateway.answer(request) {
             Ok(Some(reply)) => reply,
             Ok(None) => {
@@ -68,6 +76,7 @@ impl ProxyHandler for StepProxy {
     }
 
     fn refused_tunnel(&self, authority: &str) {
+        self.has_answered.store(true, Ordering::Release);
         self.problems().refused.insert(authority.to_owned());
     }
 }
