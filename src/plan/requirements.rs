@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use crate::base::{Digest, ErrorKind, RelPath};
 use crate::config::Config;
-use crate::config::typed::{PythonSettings, ResolveSettings, ToolSettings};
+use crate::config::typed::{GlobalSettings, PythonSettings, ResolveSettings, ToolSettings};
 use crate::packaging::lockfile::{self, Inputs, Lock};
 use crate::packaging::resolve::{self, SelectedPackage};
 use crate::packaging::{Environment, Requirement, requirement};
-use crate::targets::{Address, TargetGraph};
+use crate::targets::{Address, TargetGraph, is_release_at_least};
 use crate::tools::Tool;
 use crate::tracked::Tracker;
 
@@ -306,13 +306,13 @@ pub fn tool_packages_key(
     let inputs = json!([inputs.interpreter_constraints, inputs.options]);
     let settings = [&tool_settings.requirements, &tool_settings.extra_requirements];
     Some(json!([
-        "tool-packages-3",
+        "tool-packages-4",
         scope,
         lock,
         inputs,
         settings,
         tool.undeclared,
-        tool_settings.version,
+        tool_settings.version.as_deref().or_else(|| version_in_release(tool, config)),
         platform(environment)
     ]))
 }
@@ -343,7 +343,7 @@ pub fn select_tool_packages(
         return all_of(locks.load(path)?.as_ref());
     }
     let lock = parse_built_in(&tool.scope, tool.lock)?;
-    let requirements = version_requirements(tool, &settings)?;
+    let requirements = version_requirements(tool, &settings, config)?;
     match resolve::resolve(&lock, &requirements, environment) {
         Ok(_) => all_of(&lock),
         Err(resolve::Error::NotLocked { .. }) => {
@@ -353,14 +353,16 @@ pub fn select_tool_packages(
     }
 }
 
-/// The requirements in `[tool].version` and `[tool].extra_requirements`, options of Pants up to 2.17. Without a version, any
-/// version of the tool is accepted. A version without a name, as some tools have it, is an exact version.
-pub fn version_requirements(tool: &Tool, settings: &ToolSettings) -> Result<Vec<Requirement>, Error> {
+/// The requirements in `[tool].version` and `[tool].extra_requirements`, options of Pants up to 2.17. Without a version, it is the
+/// one of the release of Pants that the repository is written for, where results differ from release to release, or else any
+/// version of the tool. A version without a name, as some tools have it, is an exact version.
+pub fn version_requirements(tool: &Tool, settings: &ToolSettings, config: &Config) -> Result<Vec<Requirement>, Error> {
     let parse = |option: &str, text: &str| {
         let fail = |source| Error::ToolRequirement { option: format!("`[{}] {option}`", tool.scope), source };
         requirement::parse(text).map_err(fail)
     };
-    let version = settings.version.as_deref().unwrap_or(tool.package());
+    let chosen = settings.version.as_deref().or_else(|| version_in_release(tool, config));
+    let version = chosen.unwrap_or(tool.package());
     // For programs that Pants downloads, the version is the tag of a release: `v0.8.0`.
     let number = version.strip_prefix('v').unwrap_or(version);
     let mut requirements = vec![match number.starts_with(|first: char| first.is_ascii_digit()) {
@@ -368,13 +370,20 @@ pub fn version_requirements(tool: &Tool, settings: &ToolSettings) -> Result<Vec<
         false => parse("version", version)?,
     }];
     let extra = match settings.extra_requirements.as_slice() {
-        [] if settings.version.is_some() => &tool.undeclared,
+        [] if chosen.is_some() => &tool.undeclared,
         extra => extra,
     };
     for text in extra {
         requirements.push(parse("extra_requirements", text)?);
     }
     Ok(requirements)
+}
+
+/// The version of a tool in the release of Pants that the repository is written for, if it differs from the built-in one.
+fn version_in_release<'t>(tool: &'t Tool, config: &Config) -> Option<&'t str> {
+    let release = GlobalSettings::parse(config).pants_version;
+    let earlier = tool.earlier.iter().find(|earlier| !is_release_at_least(release.as_deref(), earlier.before));
+    earlier.map(|earlier| earlier.version.as_str())
 }
 
 /// Parses a lock that is part of this program. `name` appears in errors.
@@ -438,7 +447,7 @@ mod tests {
         let required = |settings: &[(&'static str, Value)]| {
             let config = Config::of(settings.iter().map(|(option, value)| ("yapf", *option, value.clone())));
             let tool = tools::named("yapf").unwrap();
-            let requirements = version_requirements(&tool, &ToolSettings::parse(&config, "yapf")).unwrap();
+            let requirements = version_requirements(&tool, &ToolSettings::parse(&config, "yapf"), &config).unwrap();
             requirements.iter().map(requirement::canonical).collect::<Vec<_>>().join(" ")
         };
         let version = ("version", json!("yapf==0.32.0"));
@@ -448,10 +457,25 @@ mod tests {
     }
 
     #[test]
+    fn a_formatter_has_the_version_of_the_release_of_pants_unless_its_section_sets_one() {
+        let required = |settings: &[(&'static str, &'static str, Value)]| {
+            let config = Config::of(settings.iter().cloned());
+            let tool = tools::named("yapf").unwrap();
+            let requirements = version_requirements(&tool, &ToolSettings::parse(&config, "yapf"), &config).unwrap();
+            requirements.iter().map(requirement::canonical).collect::<Vec<_>>().join(" ")
+        };
+        let release = |version: &str| ("GLOBAL", "pants_version", json!(version));
+        assert_eq!(required(&[release("2.17.1")]), "yapf==0.32.0 toml");
+        assert_eq!(required(&[release("2.29.0rc1")]), "yapf==0.40.2 toml");
+        assert_eq!(required(&[release("2.30.0")]), "yapf");
+        assert_eq!(required(&[release("2.15.0"), ("yapf", "version", json!("yapf==0.31.0"))]), "yapf==0.31.0 toml");
+    }
+
+    #[test]
     fn a_version_of_a_program_selects_the_distribution_that_contains_it() {
         let required = |scope: &'static str, version: &str| {
             let config = Config::of([(scope, "version", json!(version))]);
-            version_requirements(&tools::named(scope).unwrap(), &ToolSettings::parse(&config, scope))
+            version_requirements(&tools::named(scope).unwrap(), &ToolSettings::parse(&config, scope), &config)
                 .unwrap()
                 .iter()
                 .map(requirement::canonical)

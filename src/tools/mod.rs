@@ -8,4 +8,4 @@ mod tool;
 
 pub use all::{PEX_LOCK, PIP_LOCK, SDIST_LOCK, UV_LOCK, all, named};
 pub use call::{Call, Kind, Partition, Runner};
-pub use tool::{ConfigDirs, ConfigFile, Tool};
+pub use tool::{ConfigDirs, ConfigFile, EarlierVersion, Tool};

@@ -21,6 +21,9 @@ pub struct Tool {
     /// `version` unless `extra_requirements` is set, as in Pants, where they are its default.
     #[serde(default)]
     pub undeclared: Vec<String>,
+    /// The versions in earlier releases of Pants, whose results differ from those of the built-in one, in the order of releases.
+    #[serde(default)]
+    pub earlier: Vec<EarlierVersion>,
     /// The interpreters that the built-in lockfile supports; `None` means all.
     pub python: Option<String>,
     /// Where settings files are searched for.
@@ -53,6 +56,16 @@ pub struct Tool {
     /// another one.
     #[serde(skip)]
     pub lock: &'static str,
+}
+
+/// The version of a tool in releases of Pants before a certain one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlierVersion {
+    /// The first release that this does not apply to.
+    pub before: (u32, u32),
+    /// The requirement of the tool, with an exact version.
+    pub version: String,
 }
 
 /// Where the settings files of a tool are searched for.

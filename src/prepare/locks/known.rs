@@ -102,7 +102,7 @@ fn tool_lock(session: &mut Session, tool: &Tool) -> Result<Option<KnownLock>, Er
         return Ok(None);
     }
     if let Some(path) = &settings.lockfile {
-        let required = requirements::version_requirements(tool, &settings)?;
+        let required = requirements::version_requirements(tool, &settings, session.config())?;
         let requirements = required.iter().map(requirement::canonical).collect();
         if settings.interpreter_constraints.is_empty() {
             constraints = locked_constraints(session, path).unwrap_or(constraints);
