@@ -6,6 +6,7 @@ python -m waders_bench edits --waders target/release/waders --repository ../exam
 python -m waders_bench by-hand --repository ../app --ours 'waders check ::' --theirs 'mypy src' --edit src/a.py
 python -m waders_bench graph --waders target/release/waders --sizes 1000,10000,50000 --svg growth.svg
 python -m waders_bench graph --waders target/release/waders --repository ../backend.ai
+python -m waders_bench scaling --timeline run.json --steps 10000 --workers 200
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from waders_bench import by_hand, edits, graph, plot, sandbox, table
+from waders_bench import by_hand, edits, graph, plot, sandbox, scaling, table
 from waders_bench.measure import CommandFailed, Pair, pair, run_command
 
 
@@ -83,6 +84,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     graphs.add_argument("--sizes", type=sizes, default=[], help="of synthetic repositories, in files: 1000,10000")
     graphs.add_argument("--repository", type=Path, help="a real repository, which is copied")
     graphs.add_argument("--svg", type=Path, help="the file for a plot of the growth")
+    scale = scenario.add_parser("scaling", help="a simulation of runs with a remote cache and remote workers")
+    scale.add_argument("--timeline", type=Path, required=True, help="a run that `--trace` recorded: the times of its steps")
+    scale.add_argument("--steps", type=int, default=10_000)
+    scale.add_argument("--workers", type=int, default=200)
+    scale.add_argument("--cores", type=int, default=2, help="of the client")
+    scale.add_argument("--parallelism", type=int, default=128, help="`process_execution_remote_parallelism`")
     return parser.parse_args(argv)
 
 
@@ -111,6 +118,11 @@ def against_by_hand(args: argparse.Namespace) -> list[Pair]:
     return by_hand.compare(comparison, args.edit, args.rounds, args.rounds_from_nothing)
 
 
+def simulated(args: argparse.Namespace) -> list[scaling.Row]:
+    site = scaling.Site(args.cores, args.parallelism, 0.0, 1.0, server_threads=8, workers=args.workers)
+    return scaling.table(scaling.MEASURED, site, scaling.recorded_seconds(args.timeline), args.steps)
+
+
 def sizes(text: str) -> list[int]:
     return [int(size) for size in text.split(",")]
 
@@ -123,6 +135,9 @@ def main(argv: Sequence[str]) -> int:
         if args.scenario == "graph":
             print(table.figures(growth(args)))
             return 0
+        if args.scenario == "scaling":
+            print(table.simulated(simulated(args)))
+            return 0
         if args.scenario == "sandbox":
             with tempfile.TemporaryDirectory() as directory:
                 rows = sandbox.compare(args.bench, Path(directory), args.rounds, args.runs)
@@ -130,7 +145,7 @@ def main(argv: Sequence[str]) -> int:
             rows = against_by_hand(args)
         else:
             rows = cached(args.waders, args.pants, args.repository, args.rounds)
-    except (CommandFailed, OSError) as error:
+    except (CommandFailed, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(table.pairs(rows))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from waders_bench.graph import Figures
 from waders_bench.measure import Pair, Sample
+from waders_bench.scaling import Row
 
 
 def duration(seconds: float) -> str:
@@ -47,4 +48,19 @@ def figures(rows: Iterable[Figures]) -> str:
     for row in rows:
         memory = f"{row.max_rss_bytes / 1e6:.0f} MB"
         lines.append(f"| {row.what} | {row.files:,} | {spread(row.wall)} | {duration(row.cpu.minimum)} | {memory} |")
+    return "\n".join(lines)
+
+
+def simulated(rows: Iterable[Row]) -> str:
+    lines = [
+        "| in the cache | connection | time | calls | sent | received | bottleneck |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        result = row.result
+        sent, received = (f"{size / 1e6:,.0f} MB" for size in (result.sent_bytes, result.received_bytes))
+        busy = f"{result.bottleneck} ({result.utilization[result.bottleneck]:.0%})"
+        lines.append(
+            f"| {row.cached:.0%} | {row.connection} | {duration(result.seconds)} | {result.calls:,} | {sent} | {received} | {busy} |"
+        )
     return "\n".join(lines)
