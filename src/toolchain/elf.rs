@@ -6,7 +6,7 @@ use goblin::elf::Elf;
 
 /// The requirements and definitions of an ELF file (ld.so(8)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Dynamic {
+pub struct Dynamic {
     /// Names of required libraries.
     pub needed: Vec<String>,
     /// Directories that the loader searches first (RUNPATH, otherwise RPATH); may start with `$ORIGIN`.
@@ -18,12 +18,12 @@ pub(super) struct Dynamic {
 }
 
 /// True if the file begins with the magic number of ELF.
-pub(super) fn is_elf(bytes: &[u8]) -> bool {
+pub fn is_elf(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF")
 }
 
 /// Parses a file. `None` if it is not a valid ELF file.
-pub(super) fn dynamic(bytes: &[u8]) -> Option<Dynamic> {
+pub fn dynamic(bytes: &[u8]) -> Option<Dynamic> {
     let elf = Elf::parse(bytes).ok().filter(|_| is_elf(bytes))?;
     let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let search = if elf.runpaths.is_empty() { &elf.rpaths } else { &elf.runpaths };

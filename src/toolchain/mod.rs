@@ -5,7 +5,7 @@
 
 mod constraints;
 pub mod debian;
-mod elf;
+pub mod elf;
 mod error;
 pub mod host;
 mod libraries;

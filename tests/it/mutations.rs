@@ -6,6 +6,9 @@
 mod archive;
 mod attestation;
 mod build_file;
+mod debian_head;
+mod debian_index;
+mod elf;
 mod index_page;
 mod lockfile;
 mod pants_toml;
@@ -50,6 +53,21 @@ fn mutated_trees_are_canonical_or_rejected() {
 #[test]
 fn mutated_attestations_are_rejected_or_say_what_was_signed() {
     check("attestation", attestation::check);
+}
+
+#[test]
+fn mutated_lists_of_packages_name_files_of_the_archive_or_are_rejected() {
+    check("debian_index", debian_index::check);
+}
+
+#[test]
+fn mutated_heads_and_keyrings_of_archives_are_rejected_or_say_what_was_signed() {
+    check("debian_head", debian_head::check);
+}
+
+#[test]
+fn mutated_programs_and_libraries_are_parsed_or_rejected() {
+    check("elf", elf::check);
 }
 
 /// The default number of mutations.

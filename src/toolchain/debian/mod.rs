@@ -71,6 +71,11 @@ impl Archive {
         Ok(Archive { release, packages })
     }
 
+    /// An archive with this text of a `Packages` file, which nobody signed.
+    pub fn unsigned(packages: String) -> Archive {
+        Archive { release: Release::default(), packages }
+    }
+
     /// The version of the distribution, such as `12.11`, or the suite's name if there is none.
     pub fn version(&self) -> &str {
         if self.release.version.is_empty() { &self.release.codename } else { &self.release.version }
@@ -107,6 +112,13 @@ impl Archive {
         packages.extend(provider);
         Ok(packages)
     }
+}
+
+/// The SHA-256 hashes and sizes of the files of an archive, by path, from the signed head of the archive. An error unless a key of the
+/// keyring signed it.
+pub fn signed_files(in_release: &[u8], keyring: &[u8]) -> Result<BTreeMap<String, (String, u64)>, Error> {
+    let keys = release::keys(keyring).map_err(|why| Error::Signature { why })?;
+    Ok(release::verify(in_release, &keys)?.files)
 }
 
 /// Downloads locked packages by hash and merges them into one tree. With `reuse`, packages that were unpacked before are not

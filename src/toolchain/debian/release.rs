@@ -11,7 +11,7 @@ use super::paragraph::paragraphs;
 use crate::toolchain::Error;
 
 /// The verified content of the head.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Release {
     /// The name of the release, such as `bookworm`, even if the suite is configured as `stable`.
     pub codename: String,
