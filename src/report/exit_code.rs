@@ -36,7 +36,7 @@ const TABLE: [(ExitCode, u8, &str); 11] = [
         ExitCode::Failure,
         1,
         "A failure, as in Pants: failed tests, findings, changes that `--check` would make, an unknown flag or goal, an \
-         error in settings, BUILD files or arguments, or an interrupt by the user.",
+         error in settings, BUILD files or arguments, or an interrupt by the user (SIGINT or SIGTERM).",
     ),
     (ExitCode::CoverageTooLow, 2, "The tests passed, but coverage is below `[coverage-py] fail_under`."),
     (ExitCode::Unavailable, 69, "A download failed: the network, the host or the file is unavailable."),

@@ -16,11 +16,15 @@ pub fn runs(runs: &[(u64, RunRecord)], zone: &TimeZone) -> String {
         rows.push([
             number.to_string(),
             local_time(run.started_ms, zone),
-            duration(run.wall_ms),
+            if run.unfinished { "-".to_owned() } else { duration(run.wall_ms) },
             count(|counts| counts.executed),
             count(|counts| counts.cached),
             count(|counts| counts.failed),
-            if run.interrupted { "interrupted".to_owned() } else { run.exit_code.to_string() },
+            match (run.unfinished, run.interrupted) {
+                (true, _) => "unfinished".to_owned(),
+                (false, true) => "interrupted".to_owned(),
+                (false, false) => run.exit_code.to_string(),
+            },
             [&run.goals[..], &run.specs[..]].concat().join(" "),
         ]);
     }
@@ -125,6 +129,7 @@ mod tests {
             specs: vec!["::".to_owned()],
             exit_code: 0,
             interrupted: false,
+            unfinished: false,
             parts: vec![part],
         };
         let expected = "run  started              duration  executed  cached  failed  exit  command\n  7  2026-11-30 00:53:20    1.36 s        12       1       0     0  test ::\n";

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::action::{ActionGraph, Event, StepId};
 use crate::engine::executor::Results;
 use crate::engine::{self, CancelLevel, Cancellation, Engine, StepResult};
@@ -33,11 +35,17 @@ pub fn execute_with(
     }
     let recorded = Arc::new(Mutex::new(Vec::new()));
     let events = {
-        let (console, recorded) = (console.clone(), recorded.clone());
+        let (console, recorded, run_log) = (console.clone(), recorded.clone(), session.services.run_log.clone());
         move |event: Event| match event {
             Event::Recorded { id, needs, record } => lock(&recorded).push((id, needs, *record)),
-            event if !quiet => console.event(&event),
-            _ => {}
+            event => {
+                if matches!(event, Event::Started { .. }) {
+                    run_log.begin();
+                }
+                if !quiet {
+                    console.event(&event);
+                }
+            }
         }
     };
     let guard = cancellation.execution();
@@ -116,7 +124,7 @@ fn has_lost_input(result: &Result<StepResult, Arc<engine::Error>>) -> bool {
     result.as_ref().is_err_and(|error| error.root().is_lost_input())
 }
 
-/// Starts the one listener for SIGINT. While steps run they are asked to stop; at any other time, downloads included, the
+/// Starts the one listener for SIGINT and SIGTERM, which have the same effect. While steps run they are asked to stop; at any other time, downloads included, the
 /// process ends at once: what it writes is published by rename, so that nothing is left half done.
 pub fn listen_for_interrupts(services: &Services, ui: &Ui) {
     let (cancellation, console) = (services.cancellation.clone(), ui.console.clone());
@@ -124,7 +132,10 @@ pub fn listen_for_interrupts(services: &Services, ui: &Ui) {
 }
 
 async fn listen(cancellation: Cancellation, console: Arc<Console>, run_log: Arc<RunLog>) {
-    while tokio::signal::ctrl_c().await.is_ok() {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = signals else { return };
+    loop {
+        let request = tokio::select! { _ = interrupt.recv() => "interrupted", _ = terminate.recv() => "terminated" };
         if cancellation.has_foreground() {
             continue;
         }
@@ -135,9 +146,9 @@ async fn listen(cancellation: Cancellation, console: Arc<Console>, run_log: Arc<
             let _ = run_log.close(ExitCode::Failure.number(), true);
             process::exit(ExitCode::Failure.number().into());
         }
-        console.line(match cancellation.level() {
-            CancelLevel::None => "interrupted: waiting for running steps to clean up (Ctrl-C again kills them)",
-            _ => "killing running steps",
+        console.line(&match cancellation.level() {
+            CancelLevel::None => format!("{request}: waiting for running steps to clean up (Ctrl-C again kills them)"),
+            _ => "killing running steps".to_owned(),
         });
         cancellation.escalate();
     }

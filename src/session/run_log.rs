@@ -28,6 +28,8 @@ struct State {
     parts: Vec<RunPart>,
     /// The steps since the last part ended.
     open: Vec<StepRecord>,
+    /// The number of the record, once a step has started.
+    number: Option<u64>,
     is_closed: bool,
 }
 
@@ -59,6 +61,16 @@ impl RunLog {
     /// Where the record is stored. Without a store there were no steps, and nothing is stored.
     pub(super) fn set_store(&self, store: &Arc<Store>) {
         let _ = self.store.set(store.clone());
+    }
+
+    /// Stores an unfinished record when the first step starts, so that a run that is killed is in the log. The record is replaced when
+    /// the run ends. A failure is reported then.
+    pub(super) fn begin(&self) {
+        let mut state = self.lock();
+        let Some(store) = self.store.get().filter(|_| state.number.is_none() && !state.is_closed) else { return };
+        let record = RunRecord { unfinished: true, wall_ms: 0, ..self.record(&mut state, 0, false) };
+        let bytes = serde_json::to_vec(&record).unwrap_or_default();
+        state.number = store.runs(&self.build_root).add_record(&bytes, named_steps).ok();
     }
 
     /// Adds the steps of one graph.
@@ -120,12 +132,25 @@ impl RunLog {
         let goal = self.lock().goals.last().cloned().unwrap_or_default();
         self.end_part(&goal)?;
         let mut state = self.lock();
-        let Some(store) = self.store.get().filter(|_| !state.is_closed && !state.parts.is_empty()) else {
-            return Ok(None);
-        };
+        let Some(store) = self.store.get().filter(|_| !state.is_closed) else { return Ok(None) };
         state.is_closed = true;
+        let runs = store.runs(&self.build_root);
+        match (state.number, state.parts.is_empty()) {
+            (None, true) => return Ok(None),
+            (Some(number), true) => return runs.remove_record(number).map(|()| None),
+            (_, false) => {}
+        }
+        let bytes = serde_json::to_vec(&self.record(&mut state, exit_code, interrupted)).unwrap_or_default();
+        match state.number {
+            Some(number) => runs.replace_record(number, &bytes).map(|()| Some(number)),
+            None => runs.add_record(&bytes, named_steps).map(Some),
+        }
+    }
+
+    /// The record of the run until now.
+    fn record(&self, state: &mut State, exit_code: u8, interrupted: bool) -> RunRecord {
         let since_epoch = self.started.1.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let record = RunRecord {
+        RunRecord {
             version: RECORD_VERSION,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             started_ms: record::milliseconds(since_epoch),
@@ -134,10 +159,9 @@ impl RunLog {
             specs: self.specs.clone(),
             exit_code,
             interrupted,
-            parts: std::mem::take(&mut state.parts),
-        };
-        let bytes = serde_json::to_vec(&record).unwrap_or_default();
-        store.runs(&self.build_root).add_record(&bytes, named_steps).map(Some)
+            unfinished: false,
+            parts: state.parts.clone(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -192,11 +216,29 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_started_a_step_is_recorded_as_unfinished_until_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, store) = log(dir.path());
+        let runs = store.runs(std::path::Path::new("/root"));
+        let read = || serde_json::from_slice::<RunRecord>(&runs.record(1).unwrap().unwrap()).unwrap();
+        log.begin();
+        log.begin();
+        let unfinished = read();
+        assert!(unfinished.unfinished && unfinished.goals == ["test"] && unfinished.parts.is_empty());
+        log.add(vec![(StepId::new(0), vec![], step("test", true, StepOrigin::Executed))]);
+        assert_eq!(log.close(0, false).unwrap(), Some(1));
+        assert!(!read().unfinished && read().parts.len() == 1);
+        assert_eq!(runs.numbers().unwrap(), [1]);
+    }
+
+    #[test]
     fn a_run_without_steps_leaves_no_record() {
         let dir = tempfile::tempdir().unwrap();
-        let (log, _store) = log(dir.path());
+        let (log, store) = log(dir.path());
+        log.begin();
         log.add(vec![(StepId::new(0), vec![], step("evaluate BUILD files", true, StepOrigin::Cached))]);
         log.discard_cached();
         assert_eq!(log.close(0, false).unwrap(), None);
+        assert_eq!(store.runs(std::path::Path::new("/root")).numbers().unwrap(), Vec::<u64>::new());
     }
 }

@@ -30,6 +30,9 @@ pub struct RunRecord {
     pub exit_code: u8,
     /// Whether the user interrupted the run.
     pub interrupted: bool,
+    /// Whether the run has not ended: it is in progress, or was killed. Then there are no steps, no time and no exit code.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
     /// The steps, in groups.
     pub parts: Vec<RunPart>,
 }

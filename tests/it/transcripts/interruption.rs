@@ -57,6 +57,22 @@ fn an_interrupt_lets_fixtures_clean_up() {
     assert!(stderr.ends_with("0 passed, 1 interrupted\nInterrupted by user.\n"), "{stderr}");
     let cleaned_up = workspace.repository(REPOSITORY).join("dist/test/tests.long_test.py/cleaned-up");
     assert!(cleaned_up.exists(), "{stderr}");
+    let log = log(&workspace);
+    assert!(log.contains("interrupted") && log.contains("tests/long_test.py"), "{log}");
+}
+
+#[test]
+fn a_terminated_run_lets_fixtures_clean_up_and_is_recorded() {
+    let Some(workspace) = Workspace::running() else { return };
+    let running = Running::start(&workspace, &["test", "::"]);
+    running.signal(Signal::SIGTERM);
+    let output = running.wait();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("terminated: waiting for running steps to clean up"), "{stderr}");
+    assert!(workspace.repository(REPOSITORY).join("dist/test/tests.long_test.py/cleaned-up").exists(), "{stderr}");
+    let log = log(&workspace);
+    assert!(log.contains("interrupted") && log.contains("tests/long_test.py"), "{log}");
 }
 
 #[test]
@@ -84,6 +100,7 @@ fn a_killed_run_leaves_no_process_and_no_mount() {
     let output = running.wait();
     assert_eq!(output.status.signal(), Some(9));
     assert_eq!(self::mounts(), mounts);
+    assert!(log(&workspace).contains("unfinished"), "{}", log(&workspace));
     let next = workspace.waders(REPOSITORY, &["test", "--test-extra-env-vars=+['QUICK=1']", "::"]).output().unwrap();
     assert!(next.status.success(), "{}", String::from_utf8_lossy(&next.stderr));
 }
@@ -96,6 +113,11 @@ fn processes_that_a_test_leaves_running_are_killed() {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!is_running(&mark));
+}
+
+/// The last recorded run, with its steps.
+fn log(workspace: &Workspace) -> String {
+    String::from_utf8(workspace.waders(REPOSITORY, &["log", "last"]).output().unwrap().stdout).unwrap()
 }
 
 /// The number in the variable that changes with every run, as it appears in the command line of the test's process.

@@ -1,5 +1,5 @@
-//! The records of earlier runs of one checkout, and the lists of steps that they name. Records are numbered from 1 in the order in
-//! which runs ended. The caller defines the contents of both. Each is one record file in `run/<hash of the build root>/`.
+//! The records of the runs of one checkout, and the lists of steps that they name. Records are numbered from 1 in the order in which
+//! they were stored first. The caller defines the contents of both. Each is one record file in `run/<hash of the build root>/`.
 //!
 //! ```text
 //! <number>           a record
@@ -96,6 +96,17 @@ impl Runs<'_> {
             self.remove_oldest(names)?;
         }
         Ok(number)
+    }
+
+    /// Replaces a record that this run has stored.
+    pub fn replace_record(&self, number: u64, record: &[u8]) -> Result<()> {
+        let path = RecordFilePath(self.dir.join(number.to_string()));
+        self.store.publish_record_file(&path, &sealed(&RECORD, record))
+    }
+
+    /// Removes a record that this run has stored.
+    pub fn remove_record(&self, number: u64) -> Result<()> {
+        remove(&self.dir.join(number.to_string()))
     }
 
     /// Removes all but the last records, and the lists of steps that none of these names. A list that another run has just
