@@ -22,6 +22,8 @@ pub enum Kind {
     Order,
     /// Compiled Python: its header, or a field of a code object.
     Bytecode,
+    /// The address of an object in memory, as in `<object at 0x7f45…>`.
+    Address,
     /// A number or a name that looks like a random one.
     Random,
     /// The mode of a file, or the file itself, which is missing on one side.
@@ -39,6 +41,7 @@ impl fmt::Display for Kind {
             Kind::Path => "path",
             Kind::Order => "order",
             Kind::Bytecode => "bytecode",
+            Kind::Address => "address",
             Kind::Random => "random",
             Kind::File => "file",
             Kind::Exit => "exit code",

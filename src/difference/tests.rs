@@ -17,6 +17,7 @@ fn the_kind_of_words_that_differ_is_recognized() {
     check("in /home/a/x.py: no\n", "in /build/b/x.py: no\n", Kind::Path);
     check("a\nb\nc\n", "c\nb\na\n", Kind::Order);
     check("['a', 'b']", "['b', 'a']", Kind::Order);
+    check("<A object at 0x7ffff452b550>\n", "<A object at 0x7ffff459d010>\n", Kind::Address);
     check("id 3f9a0c1d22\n", "id 88be1a7700\n", Kind::Random);
     check("x 0.8444218515250481\n", "x 0.7579544029403025\n", Kind::Random);
     check("yes\n", "no\n", Kind::Unknown);

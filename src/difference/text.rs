@@ -29,6 +29,9 @@ static TIME: LazyLock<Regex> = LazyLock::new(|| {
 
 static PATH: LazyLock<Regex> = LazyLock::new(|| compiled(r#"/[^\s:"'`,;()<>\[\]{}|]+"#));
 
+/// Addresses of objects, as Python's default `repr` and C's `%p` write them.
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| compiled(r"\b0x[0-9a-fA-F]{6,16}\b"));
+
 /// Hexadecimal numbers, fractions with many digits, and names with digits as temporary files have them.
 static RANDOM: LazyLock<Regex> = LazyLock::new(|| {
     compiled(
@@ -57,6 +60,7 @@ pub(super) fn kind(first: &str, second: &str) -> Kind {
         (&[&*TIME][..], Kind::Time),
         (&[&*PATH], Kind::Path),
         (&[&*TIME, &*PATH], Kind::Time),
+        (&[&*ADDRESS], Kind::Address),
         (&[&*RANDOM], Kind::Random),
         (&[&*TIME, &*PATH, &*RANDOM], Kind::Random),
     ] {

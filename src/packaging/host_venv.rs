@@ -2,7 +2,11 @@
 //! (`venv`); what differs is the interpreter, which is one of this machine, the first line of scripts, and the files that
 //! activate the environment. Environments that the user may change are copied from the composed tree in `prepare::export`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
 
 use crate::base::{Digest, RelPath};
 use crate::packaging::environment::Environment;
@@ -98,6 +102,15 @@ fn script_header(host: &HostVenv<'_>) -> String {
         None => r#""$(dirname -- "$(realpath -- "$0")")"/python"#.to_owned(),
     };
     format!("#!/bin/sh\n'''exec' {python}{space}{args} \"$0\" \"$@\"\n' '''\n")
+}
+
+/// A script of an environment with the first line that it would have if the path of the environment were short.
+pub fn with_short_header(script: &[u8]) -> Cow<'_, [u8]> {
+    static LONG: LazyLock<Regex> = LazyLock::new(|| {
+        let pattern = r#"\A#!/bin/sh\n'''exec' "([^"\\\s]*)"( .+)? "\$0" "\$@"\n' '''\n"#;
+        Regex::new(pattern).expect("the pattern is constant and tested")
+    });
+    LONG.replace(script, &b"#!$1$2\n"[..])
 }
 
 /// A text as sh reads it in double quotes.

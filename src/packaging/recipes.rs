@@ -31,7 +31,7 @@ pub fn all() -> BTreeMap<&'static str, Recipe> {
         ("metadata-of-wheels-1", metadata_of_wheels),
         ("overlay-1", overlay),
         ("unpackaged-1", unpackaged),
-        ("venv-2", venv),
+        ("venv-3", venv),
         ("wheel-files-1", collect_wheel_files),
         ("wheels-1", wheels),
     ])

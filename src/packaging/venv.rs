@@ -36,6 +36,10 @@ pub(super) const SOURCE_ROOTS: &str =
 /// A program that runs at every start of Python in an image.
 const DISTRIBUTION_ORDER: &str = include_str!("venv/distribution_order.py");
 
+/// The module of an image that pytest loads as a plugin.
+pub const TEST_RESULTS: &str = "waders_test_results";
+const TEST_RESULTS_SOURCE: &str = include_str!("venv/test_results.py");
+
 /// One wheel of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Layer {
@@ -129,6 +133,10 @@ fn skeleton(store: &Store, interpreter: &str, environment: &Environment) -> Resu
         (
             site_packages(environment).join(&rel_path("waders_distribution_order.pth")),
             distribution_order().into_bytes(),
+        ),
+        (
+            site_packages(environment).join(&rel_path(&format!("{TEST_RESULTS}.py"))),
+            TEST_RESULTS_SOURCE.as_bytes().to_vec(),
         ),
     ];
     put_skeleton(store, environment, links, files)

@@ -112,7 +112,8 @@ def make_source_paths_relative(path):
 def main():
     settings = json.loads(sys.argv[1])
     formats, out = settings["formats"], settings["out"]
-    raw = os.path.join(out, ".coverage") if "raw" in formats else os.path.join(tempfile.mkdtemp(), ".coverage")
+    # A random path would change the state of the HTML report, which contains a hash of all settings.
+    raw = os.path.join(out if "raw" in formats else tempfile.gettempdir(), ".coverage")
     combine(settings["data"], raw)
     measured = coverage.Coverage(data_file=raw, config_file=settings["config"] or True)
     measured.set_option("run:relative_files", True)
@@ -126,6 +127,10 @@ def main():
     with open(os.devnull, "w") as devnull:
         total = measured.report(file=sys.stdout if "console" in formats else devnull, ignore_errors=True)
     write(measured, formats, out)
+    if "raw" in formats:
+        from waders_test_results import rewrite
+
+        rewrite(raw)
     required = settings["fail_under"]
     if required is None:
         required = measured.get_option("report:fail_under")

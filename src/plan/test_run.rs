@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::action::{Action, CachePolicy, Command, Measurement, Policy, Source};
 use crate::base::{RelPath, sandbox_paths};
+use crate::packaging::venv;
 use crate::plan::environment;
 
 /// pytest's exit code for "no tests were collected".
@@ -107,7 +108,8 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
     Action { command, policy }
 }
 
-/// The durations that pytest prints and reports. The width of its rules depends on the length of the line with the duration.
+/// The durations that pytest and Hypothesis print and report. The width of pytest's rules depends on the length of the line with the
+/// duration. Hypothesis adds its statistics to the report, most of which are run times, in base64.
 pub fn measurements() -> Vec<Measurement> {
     let measurement =
         |file: Option<&str>, pattern: &str| Measurement { file: file.map(str::to_owned), pattern: pattern.to_owned() };
@@ -116,6 +118,7 @@ pub fn measurements() -> Vec<Measurement> {
         measurement(None, r"(?m)^\d+\.\d+s (?:call|setup|teardown)"),
         measurement(None, "={2,}"),
         measurement(Some(JUNIT), r#" (?:time|timestamp)="[^"]*""#),
+        measurement(Some(JUNIT), r#"<property name="hypothesis-statistics-[^>]*>"#),
     ]
 }
 
@@ -134,6 +137,9 @@ fn argv(test: &TestFiles, options: &PytestOptions) -> Vec<String> {
             argv.extend(["-n".to_owned(), test.workers.to_string()]);
         }
         argv.extend(options.coverage.iter().flat_map(coverage_args));
+        if test.workers > 0 || options.coverage.is_some() {
+            argv.extend(["-p", venv::TEST_RESULTS].map(str::to_owned));
+        }
     }
     argv.extend(test.files.iter().map(ToString::to_string));
     argv
@@ -271,7 +277,8 @@ mod tests {
         let mut test = test_file();
         test.files.push(RelPath::parse("src/other_test.py").unwrap());
         let argv = action(&test, &PytestOptions::default()).command.argv;
-        assert!(argv.ends_with(&["-n", "2", "src/app_test.py", "src/other_test.py"].map(str::to_owned)), "{argv:?}");
+        let expected = ["-n", "2", "-p", venv::TEST_RESULTS, "src/app_test.py", "src/other_test.py"];
+        assert!(argv.ends_with(&expected.map(str::to_owned)), "{argv:?}");
     }
 
     #[test]

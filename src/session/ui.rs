@@ -27,6 +27,7 @@ pub struct Ui {
     diagnostics: Diagnostics,
     ignored: IgnoredWarnings,
     is_silent: bool,
+    data_is_text: bool,
 }
 
 impl Ui {
@@ -34,12 +35,17 @@ impl Ui {
     /// downloads. Warnings that `ignored` matches are not shown.
     pub fn new(terminal: Terminal, dynamic: bool, received: Arc<AtomicU64>, ignored: IgnoredWarnings) -> Ui {
         let console = Arc::new(Console::new(terminal.stderr_is_terminal && dynamic, terminal.colour, received));
-        Ui { terminal, console, diagnostics: Diagnostics::default(), ignored, is_silent: false }
+        Ui { terminal, console, diagnostics: Diagnostics::default(), ignored, is_silent: false, data_is_text: false }
     }
 
     /// From now on shows progress only. Messages are recorded.
     pub fn silence(&mut self) {
         self.is_silent = true;
+    }
+
+    /// Whether data goes to standard error from now on, because standard output is for another goal that runs this one.
+    pub fn print_data_as_text(&mut self, yes: bool) {
+        self.data_is_text = yes;
     }
 
     /// Reports an error and what to do about it.
@@ -110,7 +116,8 @@ impl Ui {
 
     /// Writes data to standard output.
     pub fn print(&self, text: &str) -> Result<(), Error> {
-        if self.is_silent {
+        if self.is_silent || self.data_is_text {
+            self.text(text);
             return Ok(());
         }
         match std::io::stdout().lock().write_all(text.as_bytes()) {

@@ -47,7 +47,9 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let names = goal_names(session, &settings.goals)?;
     let recording = Arc::new(Recording::default());
     session.services.record_for_comparison(recording.clone(), SandboxVariation::default());
+    session.ui.print_data_as_text(true);
     let verdict = run_goals(session, &names, &recording)?;
+    session.ui.print_data_as_text(false);
     if session.services.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }

@@ -78,4 +78,6 @@ fn a_path_that_the_kernel_cannot_read_is_started_by_a_shell() {
     let long = format!("/{}", "x".repeat(200));
     let header = script_header(&HostVenv { location: Some(&long), ..host(None) });
     assert!(header.starts_with("#!/bin/sh\n"), "{header}");
+    let short = with_short_header(header.as_bytes()).into_owned();
+    assert_eq!(String::from_utf8(short).unwrap(), format!("#!{long}/bin/python -sE\n"));
 }
