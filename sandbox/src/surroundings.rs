@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, sched_setaffinity, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, chdir, execv, getegid, geteuid, sethostname};
 use serde::{Deserialize, Serialize};
@@ -101,7 +103,7 @@ impl Surroundings {
 }
 
 /// Changes the surroundings of this process if [`Surroundings::arguments`] say so, and then executes this program again and does
-/// not return; otherwise does nothing. Must be called at the beginning of `main`, before any thread starts.
+/// not return; otherwise does nothing. The process is killed when its parent ends. Must be called at the beginning of `main`, before any thread starts.
 #[expect(clippy::print_stderr, reason = "no user interface exists before the program is executed again")]
 pub fn change_surroundings_if_asked() {
     let mut args = std::env::args_os();
@@ -119,6 +121,11 @@ pub fn change_surroundings_if_asked() {
         if let Err(error) = fs::write(&surroundings.report, json) {
             eprintln!("error: cannot write `{}`: {error}", surroundings.report.display());
         }
+        std::process::exit(REFUSED);
+    }
+    // Set last, because a change of the user resets it. Without its parent, nobody would read the results.
+    if let Err(error) = prctl::set_pdeathsig(Signal::SIGKILL) {
+        eprintln!("error: cannot request to be killed with the parent: {error}");
         std::process::exit(REFUSED);
     }
     let argv: Vec<CString> =

@@ -16,6 +16,7 @@ mod rewriting;
 mod store_crash;
 mod store_damage;
 mod store_faults;
+mod store_quota;
 mod store_speed;
 mod store_upkeep;
 mod tidy;

@@ -27,7 +27,8 @@ impl Running {
     fn start(workspace: &Workspace, args: &[&str]) -> Running {
         let mut command = workspace.waders(REPOSITORY, args);
         let mark = mark(&mut command);
-        let mut waders = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Signals reach a second process only if there is no terminal, which would send them itself.
+        let mut waders = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let has_started = wait_until(|| is_running(&mark) || waders.try_wait().unwrap().is_some());
         assert!(has_started && is_running(&mark), "the test did not start");
         Running { waders, mark }
@@ -103,6 +104,37 @@ fn a_killed_run_leaves_no_process_and_no_mount() {
     assert!(log(&workspace).contains("unfinished"), "{}", log(&workspace));
     let next = workspace.waders(REPOSITORY, &["test", "--test-extra-env-vars=+['QUICK=1']", "::"]).output().unwrap();
     assert!(next.status.success(), "{}", String::from_utf8_lossy(&next.stderr));
+}
+
+/// The test ends at once in the first run of `verify`, where it has several processors, and takes long in the second one.
+fn start_second_run(workspace: &Workspace) -> Option<Running> {
+    if std::thread::available_parallelism().unwrap().get() == 1 {
+        println!("skipped: this test needs two processors");
+        return None;
+    }
+    let flag = "--test-extra-env-vars=+['VERIFY=1']";
+    let first = workspace.waders(REPOSITORY, &["test", flag, "::"]).output().unwrap();
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    Some(Running::start(workspace, &["verify", "--vary=cores", flag, "test", "::"]))
+}
+
+#[test]
+fn an_interrupt_in_the_second_run_of_verify_ends_both_runs() {
+    let Some(workspace) = Workspace::running() else { return };
+    let Some(running) = start_second_run(&workspace) else { return };
+    running.signal(Signal::SIGINT);
+    let output = running.wait();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.ends_with("Interrupted by user.\n"), "{stderr}");
+}
+
+#[test]
+fn killing_verify_kills_its_second_run() {
+    let Some(workspace) = Workspace::running() else { return };
+    let Some(running) = start_second_run(&workspace) else { return };
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.wait().status.signal(), Some(9));
 }
 
 #[test]
