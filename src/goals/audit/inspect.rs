@@ -127,7 +127,7 @@ impl Inspector {
         inspected.reaches = reaches(&set, &classified, path, action.command.network);
         inspected.report.sources = self.sources(&root, &classified);
         self.add_images(inspected, &set, &classified)?;
-        inspected.report.outputs = outputs(&self.store.tree(outcome.output)?);
+        inspected.report.outputs = outputs(&self.store.tree(outcome.output)?, outcome);
         add_lists(&mut inspected.report, &set, &classified);
         Ok(())
     }
@@ -180,9 +180,13 @@ impl Inspector {
     }
 }
 
-/// The files of an output tree with their digests.
-fn outputs(tree: &Tree) -> BTreeMap<String, String> {
-    tree.nodes.iter().filter_map(|(path, node)| Some((path.to_string(), node.content()?.hex()))).collect()
+/// The files of an output tree with their digests, or the standard streams: a statement about a step has at least one subject.
+fn outputs(tree: &Tree, outcome: &Outcome) -> BTreeMap<String, String> {
+    let streams = [("standard output", outcome.stdout), ("standard error", outcome.stderr)];
+    let streams = streams.map(|(name, digest)| (name.to_owned(), digest.hex()));
+    let files = tree.nodes.iter().filter_map(|(path, node)| Some((path.to_string(), node.content()?.hex())));
+    let files: BTreeMap<String, String> = files.collect();
+    if files.is_empty() { streams.into() } else { files }
 }
 
 fn add_lists(report: &mut StepReport, set: &ReadSet, classified: &Classified) {

@@ -66,7 +66,7 @@ pub struct StepReport {
     pub sockets: Vec<String>,
     /// The number of paths that were looked for in vain.
     pub absent_paths: usize,
-    /// The files that the step produced, with their digests.
+    /// The files that the step produced, with their digests; its standard streams if it produced no file, as linters do.
     pub outputs: BTreeMap<String, String>,
     /// Whether the step named more than an audit records.
     pub incomplete: bool,
