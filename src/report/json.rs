@@ -15,12 +15,12 @@ use crate::report::tool_result::{ToolResult, ToolRun};
 pub const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document<'a, R> {
     schema_version: u32,
     goal: &'a str,
     exit_code: u8,
     #[serde(flatten)]
-    results: Results<'a>,
+    results: R,
 }
 
 #[derive(Serialize)]
@@ -77,7 +77,8 @@ pub fn render_packages(written: &[WrittenPackage], exit_code: u8) -> String {
     render("package", exit_code, Results::Packages(written))
 }
 
-fn render(goal: &str, exit_code: u8, results: Results<'_>) -> String {
+/// Renders the results of a goal as one document with the fields that all documents have, with a final newline. `results` is an object.
+pub(in crate::report) fn render(goal: &str, exit_code: u8, results: impl Serialize) -> String {
     let document = Document { schema_version: SCHEMA_VERSION, goal, exit_code, results };
     serde_json::to_string_pretty(&document).expect("texts and numbers are JSON") + "\n"
 }

@@ -5,17 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::report::json::SCHEMA_VERSION;
-use crate::report::pretty;
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema_version: u32,
-    goal: &'a str,
-    exit_code: u8,
-    #[serde(flatten)]
-    result: &'a Verification,
-}
+use crate::report::json;
 
 /// What `verify` found.
 #[derive(Debug, Default, Serialize)]
@@ -166,7 +156,7 @@ impl Verification {
 
     /// The result as JSON. `exit_code` is that of the process.
     pub fn to_json(&self, exit_code: u8) -> String {
-        pretty(&Document { schema_version: SCHEMA_VERSION, goal: "verify", exit_code, result: self }, 2) + "\n"
+        json::render("verify", exit_code, self)
     }
 }
 
