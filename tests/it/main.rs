@@ -11,6 +11,7 @@ mod formats;
 mod golden;
 mod mutations;
 mod options;
+mod remote;
 mod repository_index;
 mod rewriting;
 mod store_crash;

@@ -9,6 +9,7 @@ mod fetch;
 pub mod local;
 pub mod preserve;
 pub mod recording;
+pub mod remote;
 pub mod runner;
 pub mod signed_cache;
 mod slots;

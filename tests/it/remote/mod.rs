@@ -1,0 +1,5 @@
+//! Remote caches: the client against a real server of the Remote Execution API (`buildbox-casd`), and against a fake one for
+//! what no real server does.
+
+mod client;
+mod servers;
