@@ -10,7 +10,8 @@
 //!
 //! Modules, in the order in which a request passes through them: `spawner` (in the caller's process) sends the request
 //! to `serve` (the spawner's process, which runs in the namespaces of `host`). `source` opens the mounts, `container`
-//! passes them to an init, and `inside` is the code of init and leader.
+//! passes them to an init, and `inside` is the code of init and leader. `step` is the program that does all of this on the worker of
+//! a remote execution server.
 //!
 //! ```no_run
 //! # fn example(request: waders_sandbox::Request) -> Result<(), Box<dyn std::error::Error>> {
@@ -36,6 +37,7 @@ mod request;
 mod serve;
 mod source;
 mod spawner;
+pub mod step;
 mod surroundings;
 mod sys;
 mod trace;

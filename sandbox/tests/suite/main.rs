@@ -14,6 +14,7 @@ mod lifetime;
 mod probes;
 mod refusals;
 mod request;
+mod step;
 mod trees;
 
 use std::os::unix::process::CommandExt;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     probes::add(&mut suite, &probe_dir);
     trees::add(&mut suite);
     request::add(&mut suite);
+    step::add(&mut suite);
     lifetime::add(&mut suite);
     refusals::add(&mut suite);
     audit::add(&mut suite);
