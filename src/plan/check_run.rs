@@ -67,6 +67,7 @@ pub fn action(run: &CheckRun<'_>) -> Action {
     let mut command = Command::new(argv, env(run, is_mypy), run.sources, run.images.clone());
     command.outputs_at = tool_run::outputs_at(run.has_reports);
     let mut policy = Policy::new(run.label.clone());
+    policy.remote = true;
     policy.subjects = run.files.iter().map(ToString::to_string).collect();
     policy.cache.read = !run.force;
     policy.cache.success_codes.extend(&run.call.finding_codes);

@@ -63,5 +63,6 @@ pub fn action(interpreter: &Interpreter, backend: Source, project: &Project) -> 
     environment::add_requested(&mut action.command.env, &project.env);
     // Build backends name their temporary directories.
     action.policy.measurements = vec![Measurement::log()];
+    action.policy.remote = true;
     action
 }

@@ -90,6 +90,7 @@ pub fn action(interpreter: &Interpreter, build: PexBuild) -> Action {
         action.command.images.insert(PLATFORMS.to_owned(), tree);
     }
     action.command.env.insert("PEX_IGNORE_RCFILES".to_owned(), "true".to_owned());
+    action.policy.remote = true;
     action
 }
 

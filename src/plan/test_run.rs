@@ -93,6 +93,7 @@ pub fn action(test: &TestFiles, options: &PytestOptions) -> Action {
     command.network = test.network;
     command.terminal = options.debug;
     let mut policy = Policy::new(test.label.clone());
+    policy.remote = true;
     policy.subjects = test.subjects.clone();
     policy.timeout = test.timeout.filter(|_| !options.debug);
     policy.attempts = if options.debug { 1 } else { test.attempts };

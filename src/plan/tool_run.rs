@@ -69,6 +69,7 @@ pub fn action(tool: &Tool, call: &Call, options: &ToolOptions, batch: &ToolBatch
     let mut command = Command::new(argv, env, batch.input_root, batch.images.clone());
     command.outputs_at = outputs_at(has_reports);
     let mut policy = Policy::new(batch.label.clone());
+    policy.remote = true;
     policy.subjects = batch.files.iter().map(ToString::to_string).collect();
     policy.timeout = options.timeout;
     policy.cache.success_codes = success_codes(call);

@@ -210,7 +210,7 @@ impl Screen {
             }
             Event::Finished { id, label, origin, outcome } => {
                 self.end(*id, *origin == Origin::Cached);
-                if self.display.is_none() && *origin == Origin::Ran {
+                if self.display.is_none() && *origin != Origin::Cached {
                     let exit = if outcome.exit == Exit::Code(0) { "" } else { &format!(" ({})", outcome.exit) };
                     self.line(&format!("Completed: {label} in {:.2}s{exit}", outcome.wall.as_secs_f64()));
                 }

@@ -59,7 +59,8 @@ fn row(step: &StepRecord, reused: bool) -> [String; 4] {
         StepKind::Fetch => format!("download {}", step.label),
         _ => step.label.clone(),
     };
-    [origin(step.origin, reused).to_owned(), result, time, label]
+    let from = if step.remote && !reused { "remote" } else { origin(step.origin, reused) };
+    [from.to_owned(), result, time, label]
 }
 
 /// The word for the origin of a result. `reused`: the step belongs to an earlier run since which nothing had changed.

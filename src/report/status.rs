@@ -130,6 +130,7 @@ impl StatusFields {
 pub(super) fn elapsed(wall: Duration, origin: Option<Origin>) -> String {
     match origin {
         Some(Origin::Ran) => format!(" in {:.2}s", wall.as_secs_f64()),
+        Some(Origin::RanRemotely) => format!(" in {:.2}s (ran remotely)", wall.as_secs_f64()),
         Some(Origin::Cached) => format!(" in {:.2}s (cached locally)", wall.as_secs_f64()),
         None => String::new(),
     }

@@ -140,6 +140,7 @@ impl Services {
             use_partial_results,
             platform: settings.platform.clone(),
             runner: Arc::new(LocalRunner::new(store.clone(), settings)),
+            workers: None,
             store,
             use_cache: self.context.global().use_cache,
             recording: self.recording.clone(),

@@ -75,8 +75,11 @@ pub struct AuditRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// A process ran.
+    /// A process ran on this machine.
     Ran,
+    /// A process ran on a worker of a remote execution server.
+    #[serde(rename = "ran-remotely")]
+    RanRemotely,
     /// It was in the action cache.
     Cached,
 }

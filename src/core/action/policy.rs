@@ -39,6 +39,8 @@ pub struct Policy {
     /// The parts of the result that measure or narrate the run, such as durations and logs. A comparison of two results ignores
     /// them.
     pub measurements: Vec<Measurement>,
+    /// Whether a worker of a remote execution server may run the step. It must need nothing of this machine but its inputs.
+    pub remote: bool,
     /// What the process gets as standard input, in order to talk to the planner.
     pub channel: Option<Arc<Channel>>,
 }
@@ -58,6 +60,7 @@ impl Policy {
             incremental: None,
             per_file: None,
             measurements: Vec::new(),
+            remote: false,
             channel: None,
         }
     }

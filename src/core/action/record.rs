@@ -101,6 +101,9 @@ pub struct StepRecord {
     pub requested: bool,
     /// Where the result came from.
     pub origin: StepOrigin,
+    /// Whether the process ran on a worker of a remote execution server.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remote: bool,
     /// How the cache was used.
     pub cache: CacheUse,
     /// How a process ended.
@@ -149,6 +152,7 @@ impl StepRecord {
             kind,
             requested,
             origin: StepOrigin::None,
+            remote: false,
             cache: CacheUse::default(),
             exit: None,
             success: false,

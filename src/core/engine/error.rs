@@ -130,6 +130,14 @@ pub enum Error {
         /// The cause.
         source: store::Error,
     },
+    /// A worker could not run the step for its own reasons. The step can run on this machine.
+    #[error("no worker could run `{label}`: {why}")]
+    Worker {
+        /// The step.
+        label: String,
+        /// What the server or the worker answered.
+        why: String,
+    },
     /// The user stopped the run.
     #[error("interrupted by user")]
     Interrupted,

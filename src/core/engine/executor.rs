@@ -3,6 +3,7 @@
 //! `local`.
 
 mod compared;
+mod placement;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -54,7 +55,7 @@ impl StepResult {
 
     fn from_process(origin: Origin, outcome: Outcome, cached: Option<Cached>, cache: CacheUse) -> StepResult {
         let from = match (origin, &cached) {
-            (Origin::Ran, _) => StepOrigin::Executed,
+            (Origin::Ran | Origin::RanRemotely, _) => StepOrigin::Executed,
             (Origin::Cached, Some(Cached::Clean)) => StepOrigin::Clean,
             (Origin::Cached, _) => StepOrigin::Cached,
         };
@@ -84,6 +85,8 @@ struct Execution {
     place: Option<GraphPlace>,
     cells: Vec<OnceCell<Result<StepResult, Arc<Error>>>>,
     slots: Slots,
+    /// The slots of the workers.
+    worker_slots: Slots,
     downloads: Semaphore,
     /// Held while a lost tree is restored, so that it is restored only once.
     repair: Mutex<()>,
@@ -105,6 +108,7 @@ pub async fn execute(
         place: engine.recording.as_ref().map(|recording| recording.place(&graph, wanted.iter().copied())),
         cells: graph.ids().map(|_| OnceCell::new()).collect(),
         slots: Slots::new(engine.parallelism.max(1)),
+        worker_slots: Slots::new(engine.workers.as_ref().map_or(1, |workers| workers.parallelism.max(1))),
         downloads: Semaphore::new(DOWNLOADS),
         repair: Mutex::new(()),
         cancellation,
@@ -343,7 +347,7 @@ impl Execution {
     ) -> Result<StepResult, Error> {
         let (cache, platform) = (&self.engine.cache, &self.engine.platform);
         let Action { command, policy } = action;
-        let slot = self.slots.take(policy.slots).await;
+        let place = self.place(id, action).await;
         self.refuse_if_cancelled()?;
         let label: Arc<str> = policy.label.as_str().into();
         (self.events)(Event::Started { id, label: label.clone() });
@@ -352,13 +356,13 @@ impl Execution {
         let has_state =
             self.uses_cache(id) && self.engine.use_partial_results && !self.repeats() && audit != Audit::Require;
         let state_key = state_key(action, inputs, platform).filter(|_| has_state);
-        let (slot, cancellation) = (&slot, &self.cancellation);
-        let run = Run { action, inputs, state_key, slot, audit: audit != Audit::Off, cancellation };
+        let (audit, reuse) = (audit != Audit::Off, reusable && policy.cache.read);
+        let run = Run { action, inputs, state_key, audit, reuse, cancellation: &self.cancellation };
         // The process can start before its input root is stored, because its sources are copied from their blobs. The tree is
         // stored for later runs.
         let (written, outcome) =
-            tokio::join!(self.write_while_running(&policy.label, inputs.root), self.engine.runner.run(run));
-        let outcome = written.and(outcome)?;
+            tokio::join!(self.write_while_running(&policy.label, inputs.root), self.run_at(place, run));
+        let (origin, outcome) = written.and(outcome)?;
         let encoded = EncodedAction::new(command, inputs, platform);
         let success = policy.is_success(outcome.exit);
         if self.engine.preserve.includes(success) {
@@ -382,12 +386,12 @@ impl Execution {
             cache.put_action(whole_action)?;
         }
         tracing::info!(step = %label, exit = %outcome.exit, seconds = outcome.wall.as_secs_f64(), %key, "step ran");
-        self.report_end(id, label, Origin::Ran, &outcome);
+        self.report_end(id, label, origin, &outcome);
         let cached = (stored && reusable).then_some(Cached::Under(key));
         let part_key = whole_action.is_some().then_some(key);
         let whole_key = whole_action.map_or(key, |whole_action| whole_action.key());
         let cache_use = CacheUse { key: Some(whole_key), part_key, read: reusable, written: stored };
-        Ok(StepResult::from_process(Origin::Ran, outcome, cached, cache_use))
+        Ok(StepResult::from_process(origin, outcome, cached, cache_use))
     }
 
     /// Whether the outcome of a step is cached. Steps that only others need, such as the compilation of packages, are cached in

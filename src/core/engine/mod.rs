@@ -53,6 +53,27 @@ pub type Unpacker = fn(&Store, &Path, &str) -> Result<Digest, Box<dyn std::error
 /// Computes a tree from parameters and trees. The same arguments give the same tree.
 pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, Box<dyn std::error::Error + Send + Sync>>;
 
+/// The workers of a remote execution server.
+pub struct Workers {
+    /// Runs processes on them.
+    pub runner: Arc<dyn Runner>,
+    /// The number of concurrent processes, at least 1.
+    pub parallelism: usize,
+    /// Which of the steps that workers can run are run on this machine.
+    pub local_share: LocalShare,
+}
+
+/// Which of the steps that workers can run are run on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalShare {
+    /// Those for which a slot is free here while none of the workers is.
+    Overflow,
+    /// All for which a slot is free here.
+    First,
+    /// Only those that the workers failed to run for their own reasons.
+    None,
+}
+
 /// The services that execute graphs. They outlive a single graph.
 pub struct Engine {
     /// Where inputs and outputs are stored.
@@ -70,8 +91,10 @@ pub struct Engine {
     pub audit: Audit,
     /// The steps that are preserved for inspection.
     pub preserve: Preserve,
-    /// Runs processes.
+    /// Runs processes on this machine.
     pub runner: Arc<dyn Runner>,
+    /// Runs processes on other machines, if a server is configured.
+    pub workers: Option<Workers>,
     /// Downloads files.
     pub client: net::Client,
     /// By the name in `Fetch::unpack`. The number in a name is raised when the function's trees change.

@@ -1,4 +1,5 @@
-//! The interface of a runner, which runs actions. The local implementation, with sandboxes on this machine, is in `local`.
+//! The interface of a runner, which runs actions. `local` has the implementation with sandboxes on this machine, `remote` that with
+//! the workers of a server.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use crate::engine::slots::Slot;
 use crate::engine::{Cancellation, Error};
 
 /// One action to run.
+#[derive(Clone, Copy)]
 pub struct Run<'r> {
     /// The action.
     pub action: &'r Action,
@@ -16,10 +18,10 @@ pub struct Run<'r> {
     pub inputs: &'r Inputs,
     /// The key of the incremental state that the action may start from.
     pub state_key: Option<Digest>,
-    /// The slot that the action occupies.
-    pub slot: &'r Slot<'r>,
     /// Whether the outcome gets a read set.
     pub audit: bool,
+    /// Whether the result may be that of an earlier run of the same action, which another machine made.
+    pub reuse: bool,
     /// The user's request to stop.
     pub cancellation: &'r Cancellation,
 }
@@ -29,6 +31,9 @@ pub type Running<'r> = Pin<Box<dyn Future<Output = Result<Outcome, Error>> + Sen
 
 /// Runs actions. A process that ran and failed is an outcome, not an error.
 pub trait Runner: Send + Sync {
-    /// Runs an action until one attempt succeeds or all are used up.
-    fn run<'r>(&'r self, run: Run<'r>) -> Running<'r>;
+    /// Whether the runner can run an action at present.
+    fn accepts(&self, action: &Action) -> bool;
+
+    /// Runs an action, which occupies `slot`, until one attempt succeeds or all are used up.
+    fn run<'r>(&'r self, run: Run<'r>, slot: &'r Slot<'r>) -> Running<'r>;
 }

@@ -20,7 +20,7 @@ pub(super) struct Slots {
 pub struct Slot<'a> {
     slots: &'a Slots,
     number: usize,
-    has_started: AtomicBool,
+    request: Request<'a>,
     _permit: SemaphorePermit<'a>,
 }
 
@@ -38,20 +38,44 @@ impl Slots {
     /// Waits until this number of slots is free, or all slots if there are fewer, and occupies them. Requests are served in
     /// the order in which they are made.
     pub(super) async fn take(&self, wanted: u32) -> Slot<'_> {
-        self.to_start.fetch_add(1, Ordering::Relaxed);
+        let request = Request::new(self);
         let permit =
             self.permits.acquire_many(wanted.clamp(1, self.count)).await.expect("the semaphore is never closed");
         let mut free = self.free.lock().expect("no holder of this lock panics");
         let number = free.pop_first().expect("there are as many numbers as permits");
-        Slot { slots: self, number, has_started: AtomicBool::new(false), _permit: permit }
+        Slot { slots: self, number, request, _permit: permit }
+    }
+}
+
+/// A request for a slot, which counts until the process of the slot starts or nobody waits for the slot any more.
+struct Request<'a> {
+    slots: &'a Slots,
+    has_ended: AtomicBool,
+}
+
+impl Request<'_> {
+    fn new(slots: &Slots) -> Request<'_> {
+        slots.to_start.fetch_add(1, Ordering::Relaxed);
+        Request { slots, has_ended: AtomicBool::new(false) }
+    }
+
+    /// Ends the request. Returns the number of other requests.
+    fn end(&self) -> usize {
+        let own = usize::from(!self.has_ended.swap(true, Ordering::Relaxed));
+        self.slots.to_start.fetch_sub(own, Ordering::Relaxed) - own
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
 impl Slot<'_> {
     /// The number of other processes that are waiting to start. Must be called when the process of this slot starts.
     pub fn others_to_start(&self) -> usize {
-        let own = usize::from(!self.has_started.swap(true, Ordering::Relaxed));
-        self.slots.to_start.fetch_sub(own, Ordering::Relaxed) - own
+        self.request.end()
     }
 
     /// The number of the step's first slot, from 0.
@@ -62,7 +86,6 @@ impl Slot<'_> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.others_to_start();
         self.slots.free.lock().expect("no holder of this lock panics").insert(self.number);
     }
 }
@@ -81,6 +104,17 @@ mod tests {
         drop(first);
         assert_eq!(second.others_to_start(), 0);
         assert_eq!(slots.take(1).await.number(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_abandoned_does_not_count() {
+        let slots = Slots::new(1);
+        let first = slots.take(1).await;
+        {
+            let second = std::pin::pin!(slots.take(1));
+            assert!(tokio::time::timeout(std::time::Duration::ZERO, second).await.is_err());
+        }
+        assert_eq!(first.others_to_start(), 0);
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The record of a step that has ended in any way. Records are collected and stored in `session`.
 
-use crate::action::{Outcome, Step, StepKind, StepRecord};
+use crate::action::{Origin, Outcome, Step, StepKind, StepRecord};
 use crate::engine::{Error, StepResult};
 
 /// The record of a step with this result. `is_success` answers whether an outcome counts as a success.
@@ -22,7 +22,8 @@ pub(super) fn record(
             (record.origin, record.cache) = result.source;
             record.output = Some(result.tree);
             record.success = result.outcome.as_ref().is_none_or(|(_, outcome)| is_success(outcome));
-            if let Some((_, outcome)) = &result.outcome {
+            if let Some((origin, outcome)) = &result.outcome {
+                record.remote = *origin == Origin::RanRemotely;
                 record.set_outcome(outcome);
             }
         }

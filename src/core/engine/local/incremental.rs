@@ -21,11 +21,11 @@ const STATES: usize = 8;
 
 /// A state and the sources that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct State {
+pub(in crate::engine) struct State {
     /// The input root of the run that wrote it.
-    pub sources: Digest,
+    pub(in crate::engine) sources: Digest,
     /// The files of the state.
-    pub tree: Digest,
+    pub(in crate::engine) tree: Digest,
 }
 
 /// The state that a step starts from.
@@ -77,7 +77,7 @@ pub(super) fn capture(
 }
 
 /// Stores a state as the newest one of its key.
-pub(super) fn add(store: &Store, incremental: &Incremental, key: &Digest, state: State) -> Result<()> {
+pub(in crate::engine) fn add(store: &Store, incremental: &Incremental, key: &Digest, state: State) -> Result<()> {
     let mut states = if incremental.discard_state { Vec::new() } else { states(store, key) };
     states.retain(|known| known.sources != state.sources);
     states.insert(0, state);

@@ -1,13 +1,13 @@
 //! The local action cache and the local runner: outcomes in the store's index, actions in sandboxes of this machine.
 
 pub mod action_cache;
-mod incremental;
+pub(in crate::engine) mod incremental;
 pub mod index;
 pub mod machine;
 mod output;
 mod per_file;
-mod read_set;
-mod request;
+pub(in crate::engine) mod read_set;
+pub(in crate::engine) mod request;
 pub mod rows;
 pub mod runner;
 mod scrub;

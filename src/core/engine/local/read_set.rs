@@ -11,7 +11,11 @@ use crate::store::{Result, Store};
 const LINKS: [&str; 6] = ["/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin"];
 
 /// Stores the read set of a trace.
-pub(super) fn store(store: &Store, inputs: &Inputs, trace: Option<&Trace>) -> Result<Option<Box<AuditRecord>>> {
+pub(in crate::engine) fn store(
+    store: &Store,
+    inputs: &Inputs,
+    trace: Option<&Trace>,
+) -> Result<Option<Box<AuditRecord>>> {
     let Some(trace) = trace else { return Ok(None) };
     let read_set = store.put(&read_set(inputs, trace).to_bytes())?;
     Ok(Some(Box::new(AuditRecord { read_set, disturbed: trace.interrupted > 0 })))

@@ -2,7 +2,7 @@
 //! own.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
@@ -11,11 +11,9 @@ use waders_sandbox::{Limits, Mount, MountKind, Network, Request, Stdio, TreeEntr
 use crate::action::{self, Action, Inputs};
 use crate::base::{Digest, sandbox_paths};
 use crate::engine::Error;
-use crate::engine::local::output::Output;
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::terminal;
 use crate::engine::local::verified_blobs::VerifiedBlobs;
-use crate::engine::slots::Slot;
 use crate::store::{FIXED_MTIME_SECONDS, Node, Store, Tree};
 
 /// Larger images keep the order of the store's file system when the order of entries is varied: a copy in memory costs as much
@@ -102,23 +100,31 @@ fn entries(store: &Store, tree: Tree, verified: &VerifiedBlobs) -> Result<BTreeM
     Ok(entries)
 }
 
-/// The request for one attempt, which writes to `output`. `mounts` are the inputs.
-pub(super) fn request(
+/// Where a process writes, outside of its sandbox.
+pub(in crate::engine) struct Places<'p> {
+    /// The output directory.
+    pub(in crate::engine) out: &'p Path,
+    /// Directories for temporary files by mount point, where they are not in memory.
+    pub(in crate::engine) disk_scratch: &'p BTreeMap<&'static str, PathBuf>,
+}
+
+/// The request for one attempt, which writes to `places`. `mounts` are the inputs, `slot` is the number of the execution slot.
+pub(in crate::engine) fn request(
     settings: &LocalSettings,
     action: &Action,
     mounts: &[Mount],
-    output: &Output,
-    slot: &Slot<'_>,
+    places: &Places<'_>,
+    slot: usize,
     audit: bool,
 ) -> Request {
     let Action { command, policy } = action;
     let limits = &settings.platform.limits;
     let mut mounts = mounts.to_vec();
     let writable = |at: &str, source| Mount { at: at.into(), kind: MountKind::Writable { source } };
-    mounts.push(writable(sandbox_paths::OUT, output.dir.clone()));
-    mounts.extend(command.outputs_at.iter().map(|(at, dir)| writable(at, dir.to_path(&output.dir))));
+    mounts.push(writable(sandbox_paths::OUT, places.out.to_owned()));
+    mounts.extend(command.outputs_at.iter().map(|(at, dir)| writable(at, dir.to_path(places.out))));
     for at in [sandbox_paths::TMP, sandbox_paths::HOME, sandbox_paths::SHARED_MEMORY] {
-        mounts.push(match output.disk_scratch.get(at) {
+        mounts.push(match places.disk_scratch.get(at) {
             Some(dir) => writable(at, dir.clone()),
             None => {
                 let kind = MountKind::Scratch { bytes: limits.scratch_bytes, inodes: limits.scratch_inodes };
@@ -145,10 +151,10 @@ pub(super) fn request(
 }
 
 /// The environment of the command, and the variables that the policy adds.
-fn environment(action: &Action, slot: &Slot<'_>) -> BTreeMap<String, String> {
+fn environment(action: &Action, slot: usize) -> BTreeMap<String, String> {
     let mut env = action.command.env.clone();
     if let Some(variable) = &action.policy.slot_variable {
-        env.insert(variable.clone(), slot.number().to_string());
+        env.insert(variable.clone(), slot.to_string());
     }
     env
 }
@@ -181,7 +187,6 @@ fn sandbox_limits(limits: &action::Limits, timeout: Option<Duration>, grace: Dur
 mod tests {
     use super::*;
     use crate::action::{Command, Platform, Policy, Source};
-    use crate::engine::slots::Slots;
 
     #[test]
     fn the_scratch_size_bounds_every_directory_in_memory() {
@@ -189,12 +194,8 @@ mod tests {
         let settings = LocalSettings::new(waders_sandbox::Isolation::Full, limits.clone(), Duration::ZERO, None);
         let command = Command::new(Vec::new(), BTreeMap::new(), Source::Tree(Digest::of(b"")), BTreeMap::new());
         let action = Action { command, policy: Policy::new("step".to_owned()) };
-        let slots = Slots::new(1);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("store")).unwrap();
-        let output = Output::create(&store, &action, settings.variation).unwrap();
-        let request = request(&settings, &action, &[], &output, &runtime.block_on(slots.take(1)), false);
+        let places = Places { out: Path::new("/out"), disk_scratch: &BTreeMap::new() };
+        let request = request(&settings, &action, &[], &places, 0, false);
         let scratch = request.mounts.iter().filter_map(|mount| match mount.kind {
             MountKind::Scratch { bytes, inodes } => Some((mount.at.to_str().unwrap(), bytes, inodes)),
             _ => None,

@@ -12,11 +12,12 @@ use crate::base::{Digest, RelPath};
 use crate::engine::local::incremental::{self, StartingState, State};
 use crate::engine::local::output::{Captured, Output};
 use crate::engine::local::read_set;
-use crate::engine::local::request;
+use crate::engine::local::request::{self, Places};
 use crate::engine::local::scrub::Scrub;
 use crate::engine::local::terminal::{self, Relay};
 use crate::engine::local::verified_blobs::VerifiedBlobs;
 use crate::engine::runner::Running;
+use crate::engine::slots::Slot;
 use crate::engine::{CancelLevel, Error, Run, Runner};
 use crate::store::{self, Node, Store};
 
@@ -95,7 +96,7 @@ impl LocalRunner {
         self.spawner.get_or_try_init(start).await
     }
 
-    async fn run_attempts(&self, run: Run<'_>) -> Result<Outcome, Error> {
+    async fn run_attempts(&self, run: Run<'_>, slot: &Slot<'_>) -> Result<Outcome, Error> {
         let Action { policy, .. } = run.action;
         self.scrub.get_or_init(|| Scrub::start(self.store.clone()));
         // The spawner starts while the inputs are materialized. Its errors are reported when it is used.
@@ -111,7 +112,7 @@ impl LocalRunner {
         });
         let mut attempt = 1;
         loop {
-            let Attempt { mut outcome, state } = self.attempt(&run, &mounts, start.as_ref()).await?;
+            let Attempt { mut outcome, state } = self.attempt((&run, slot), &mounts, start.as_ref()).await?;
             outcome.attempts = attempt;
             let success = policy.is_success(outcome.exit);
             if let (true, Some(tree), Some(incremental), Some(key)) =
@@ -132,16 +133,23 @@ impl LocalRunner {
         }
     }
 
-    async fn attempt(&self, run: &Run<'_>, mounts: &[Mount], start: Option<&StartingState>) -> Result<Attempt, Error> {
+    async fn attempt(
+        &self,
+        (run, slot): (&Run<'_>, &Slot<'_>),
+        mounts: &[Mount],
+        start: Option<&StartingState>,
+    ) -> Result<Attempt, Error> {
         let policy = &run.action.policy;
         let output = Output::create(&self.store, run.action, self.settings.variation)?;
         let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
-        let request = request::request(&self.settings, run.action, &mounts, &output, run.slot, run.audit);
+        let places = Places { out: &output.dir, disk_scratch: &output.disk_scratch };
+        let request = request::request(&self.settings, run.action, &mounts, &places, slot.number(), run.audit);
         if run.action.command.terminal {
             // The user decides how long the process runs.
             self.store.suspend(&[run.inputs.root])?;
         }
-        let ended = self.process(run, request, &output).await.map_err(|error| self.find_lost_source(run, error))?;
+        let ended =
+            self.process((run, slot), request, &output).await.map_err(|error| self.find_lost_source(run, error))?;
         if run.action.command.terminal {
             tokio::task::block_in_place(|| self.store.resume())?;
         }
@@ -159,7 +167,7 @@ impl LocalRunner {
             captured.map_err(|source| Error::Capture { label: policy.label.clone(), source })?;
         let audit = tokio::task::block_in_place(|| read_set::store(&self.store, run.inputs, ended.trace.as_ref()))?;
         let outcome = Outcome {
-            exit: self.checked_exit(exit(ended.exit), policy, output)?,
+            exit: checked_exit(&self.store, exit(ended.exit), policy, output)?,
             stdout,
             stderr,
             output,
@@ -189,20 +197,10 @@ impl LocalRunner {
         }
     }
 
-    /// The exit of a process with this output tree. A success without the required output is a failure.
-    fn checked_exit(&self, exit: Exit, policy: &Policy, output: Digest) -> Result<Exit, Error> {
-        match &policy.required_output {
-            Some(required) if policy.is_success(exit) && self.store.lookup(output, required)?.is_none() => {
-                Ok(Exit::MissingOutput)
-            }
-            _ => Ok(exit),
-        }
-    }
-
     /// Runs the process and waits for its end. Forwards requests to stop.
     async fn process(
         &self,
-        run: &Run<'_>,
+        (run, slot): (&Run<'_>, &Slot<'_>),
         request: Request,
         output: &Output,
     ) -> Result<waders_sandbox::Outcome, Error> {
@@ -218,7 +216,7 @@ impl LocalRunner {
         let (sender, mut ended) = tokio::sync::oneshot::channel();
         let done = move |outcome| drop(sender.send(outcome));
         let spawner = self.spawner().await.map_err(failed)?;
-        let step = spawner.start_step(&request, streams, run.slot.others_to_start(), done).map_err(failed)?;
+        let step = spawner.start_step(&request, streams, slot.others_to_start(), done).map_err(failed)?;
         let mut level = CancelLevel::None;
         loop {
             tokio::select! {
@@ -241,12 +239,32 @@ impl LocalRunner {
 }
 
 impl Runner for LocalRunner {
-    fn run<'r>(&'r self, run: Run<'r>) -> Running<'r> {
-        Box::pin(self.run_attempts(run))
+    fn accepts(&self, _: &Action) -> bool {
+        true
+    }
+
+    fn run<'r>(&'r self, run: Run<'r>, slot: &'r Slot<'r>) -> Running<'r> {
+        Box::pin(self.run_attempts(run, slot))
     }
 }
 
-fn exit(exit: waders_sandbox::Exit) -> Exit {
+/// The exit of a process with this output tree. A success without the required output is a failure.
+pub(in crate::engine) fn checked_exit(
+    store: &Store,
+    exit: Exit,
+    policy: &Policy,
+    output: Digest,
+) -> Result<Exit, Error> {
+    match &policy.required_output {
+        Some(required) if policy.is_success(exit) && store.lookup(output, required)?.is_none() => {
+            Ok(Exit::MissingOutput)
+        }
+        _ => Ok(exit),
+    }
+}
+
+/// The exit as the sandbox reports it.
+pub(in crate::engine) fn exit(exit: waders_sandbox::Exit) -> Exit {
     match exit {
         waders_sandbox::Exit::Code(code) => Exit::Code(code),
         waders_sandbox::Exit::Signal(signal) => Exit::Signal(signal),

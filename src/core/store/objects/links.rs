@@ -8,7 +8,7 @@ const MAX_FOLLOWED: usize = 40;
 
 /// The first symbolic link whose target is absolute or outside the tree when it is resolved as the kernel does, with the target.
 /// Dangling links and loops are allowed.
-pub(super) fn first_escaping(tree: &Tree) -> Option<(&RelPath, &str)> {
+pub fn first_escaping(tree: &Tree) -> Option<(&RelPath, &str)> {
     tree.nodes.iter().find_map(|(path, node)| match node {
         Node::Symlink { target } if escapes(tree, path, target) => Some((path, target.as_str())),
         _ => None,
