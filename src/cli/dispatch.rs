@@ -90,6 +90,7 @@ fn run_goals(invocation: Invocation, terminal: Terminal, number: u64) -> Ended {
     session.services.run_log.set_goals(&args.goals);
     let code = run_each(&args.goals, &mut session);
     session.report_leftovers();
+    session.finish_remote_cache();
     tracing::info!(exit_code = code, "run ended");
     let code = match code == ExitCode::Success.number() && session.repository.has_errors {
         true => {

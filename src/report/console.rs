@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use crate::action::{Event, Exit, Origin, StepId};
+use crate::action::{Event, Exit, StepId};
 use crate::report::escapes::without_escapes;
 use crate::report::progress::{self, Display};
 use crate::report::running::{Running, Task};
@@ -209,8 +209,8 @@ impl Screen {
                 }
             }
             Event::Finished { id, label, origin, outcome } => {
-                self.end(*id, *origin == Origin::Cached);
-                if self.display.is_none() && *origin != Origin::Cached {
+                self.end(*id, origin.is_cached());
+                if self.display.is_none() && !origin.is_cached() {
                     let exit = if outcome.exit == Exit::Code(0) { "" } else { &format!(" ({})", outcome.exit) };
                     self.line(&format!("Completed: {label} in {:.2}s{exit}", outcome.wall.as_secs_f64()));
                 }
@@ -256,7 +256,7 @@ impl Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::{Exit, Outcome};
+    use crate::action::{Exit, Origin, Outcome};
     use crate::base::Digest;
 
     /// Collects the written bytes.

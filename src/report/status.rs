@@ -132,6 +132,7 @@ pub(super) fn elapsed(wall: Duration, origin: Option<Origin>) -> String {
         Some(Origin::Ran) => format!(" in {:.2}s", wall.as_secs_f64()),
         Some(Origin::RanRemotely) => format!(" in {:.2}s (ran remotely)", wall.as_secs_f64()),
         Some(Origin::Cached) => format!(" in {:.2}s (cached locally)", wall.as_secs_f64()),
+        Some(Origin::CachedRemotely) => format!(" in {:.2}s (cached remotely)", wall.as_secs_f64()),
         None => String::new(),
     }
 }

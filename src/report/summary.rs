@@ -104,7 +104,7 @@ fn not_run_block(reason: &str, names: &[&str], colour: bool) -> String {
 pub fn totals_line(results: &[TestResult]) -> String {
     let count = |wanted: &dyn Fn(&TestResult) -> bool| results.iter().filter(|result| wanted(result)).count();
     let passed = count(&|result| result.status == Status::Passed);
-    let cached = count(&|result| result.status == Status::Passed && result.origin == Some(Origin::Cached));
+    let cached = count(&|result| result.status == Status::Passed && result.origin.is_some_and(Origin::is_cached));
     let failed = count(&|result| result.has_failed() && !result.was_not_run() && result.status != Status::Interrupted);
     let interrupted = count(&|result| result.status == Status::Interrupted);
     let not_run = count(&TestResult::was_not_run);

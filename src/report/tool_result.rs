@@ -87,7 +87,11 @@ impl ToolResult {
     pub fn origin(&self) -> Option<Origin> {
         let mut origins = self.runs.iter().filter_map(|run| run.origin);
         let first = origins.next()?;
-        Some(origins.fold(first, |all, one| if one == all { all } else { Origin::Ran }))
+        Some(origins.fold(first, |all, one| match (all, one) {
+            (all, one) if all == one => all,
+            (all, one) if all.is_cached() && one.is_cached() => Origin::Cached,
+            _ => Origin::Ran,
+        }))
     }
 
     /// The sum of the processes' times.

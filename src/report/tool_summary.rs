@@ -54,7 +54,7 @@ fn output_block(result: &ToolResult, run: &ToolRun, mode: Mode, colour: bool) ->
         }
         // The summary line reports success. Only warnings and findings are shown here, and warnings only when the tool ran:
         // on every cached run they would hide what is new.
-        Status::Passed if run.findings.is_empty() && run.origin == Some(Origin::Cached) => None,
+        Status::Passed if run.findings.is_empty() && run.origin.is_some_and(Origin::is_cached) => None,
         Status::Passed => {
             let output = joined([&run.stderr, if run.findings.is_empty() { "" } else { &run.stdout }], colour);
             (!output.is_empty()).then(|| (format!("{name} succeeded:"), output))

@@ -61,6 +61,7 @@ pub fn execute_with(
     if let Some(untrusted) = session.services.take_untrusted() {
         session.ui.warn_with_hint(&untrusted, "the steps ran again; see `[cache]` in docs/attest.md");
     }
+    session.report_remote_problems();
     session.services.run_log.add(std::mem::take(&mut *lock(&recorded)));
     if let Some(unstored) = session.services.take_unstored() {
         session

@@ -13,6 +13,7 @@ mod load;
 pub mod memo;
 mod python_archives;
 pub mod records;
+pub mod remote;
 pub mod repeat;
 mod repository;
 pub mod reuse;
@@ -79,6 +80,35 @@ impl Session {
         let services = Services::new(context.clone())?;
         execute::listen_for_interrupts(&services, &ui);
         Ok(Session { repository: Repository::default(), services, ui, context })
+    }
+
+    /// Waits for results that are being stored in the remote cache, and reports how that was used.
+    pub fn finish_remote_cache(&mut self) {
+        let pending = self.services.pending_uploads();
+        if pending > 0 {
+            let noun = if pending == 1 { "result" } else { "results" };
+            let phase = self.ui.console.phase(&format!("storing {pending} {noun} in the remote cache"));
+            let left = self.services.finish_uploads();
+            drop(phase);
+            if left > 0 {
+                let text = format!("{left} results were not stored in the remote cache in time");
+                self.ui.warn_with_hint(&text, "`[remote] upload_wait` is the time that a run waits for them");
+            }
+        }
+        self.report_remote_problems();
+        if let Some(line) = self.services.remote_summary().as_ref().and_then(remote::summary_line) {
+            self.ui.summary(&line);
+        }
+    }
+
+    /// Reports problems with the remote cache. They change no result, so that a later run may use the results of this one.
+    pub(crate) fn report_remote_problems(&self) {
+        for (text, hint) in self.services.take_remote_warnings() {
+            match hint {
+                Some(hint) => self.ui.warn_with_hint(&text, &hint),
+                None => self.ui.warn(&text),
+            }
+        }
     }
 
     /// Ends the use of the store. A failure only means that the store is not shrunk, and the next run tries again.

@@ -6,16 +6,19 @@ use tokio::runtime::Runtime;
 use waders_sandbox::Isolation;
 
 use crate::action::{ActionGraph, Limits, Platform};
-use crate::config::typed::{AuditSettings, CacheSettings, IsolationChoice, SandboxSettings, StoreSettings};
+use crate::config::typed::{
+    AuditSettings, CacheSettings, IsolationChoice, RemoteCacheSettings, SandboxSettings, StoreSettings,
+};
 use crate::engine::executor::Results;
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::{LocalActionCache, LocalRunner, SandboxVariation, rows};
+use crate::engine::remote::{RemoteCache, Summary};
 use crate::engine::{ActionCache, Audit, Cancellation, Engine, Recording, SignedActionCache};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::run_log::RunLog;
 use crate::session::sources::Sources;
-use crate::session::{Context, Error, keys};
+use crate::session::{Context, Error, keys, remote};
 use crate::store::{Collected, Store};
 
 /// Threads that wait for processes, downloads and each other.
@@ -38,6 +41,8 @@ pub struct Services {
     engine: Option<Arc<Engine>>,
     /// The action cache of the engine, if its entries are signed.
     signed_cache: Option<Arc<SignedActionCache>>,
+    /// The remote cache of the engine, if there is one.
+    remote_cache: Option<Arc<RemoteCache>>,
     /// The graphs that were carried out, if the run records them.
     executions: Option<Vec<Execution>>,
     runtime: Option<Runtime>,
@@ -64,6 +69,7 @@ impl Services {
             sources: None,
             engine: None,
             signed_cache: None,
+            remote_cache: None,
             executions: None,
             runtime: Some(runtime.map_err(Error::Threads)?),
             cancellation: Cancellation::default(),
@@ -122,7 +128,7 @@ impl Services {
         };
         let (limits, namespace) = (platform.limits.clone(), platform.cache_namespace.clone());
         let settings = LocalSettings::new(isolation, limits, self.local_settings().grace, namespace);
-        Ok(Engine { use_cache: false, ..self.new_engine(settings)? })
+        Ok(Engine { use_cache: false, remote: None, ..self.new_engine(settings)? })
     }
 
     fn new_engine(&mut self, settings: LocalSettings) -> Result<Engine, Error> {
@@ -132,6 +138,10 @@ impl Services {
         let use_partial_results =
             !self.keeps_executions() && !trust.as_ref().is_some_and(|trust| trust.requires_signatures);
         self.signed_cache = trust.map(|trust| Arc::new(SignedActionCache::new(local.clone(), trust)));
+        if self.remote_cache.is_none() {
+            let runtime = self.runtime().handle().clone();
+            self.remote_cache = remote::open_cache(&self.context, &store, &local, self.signed_cache.as_ref(), runtime);
+        }
         Ok(Engine {
             cache: match &self.signed_cache {
                 Some(signed) => signed.clone(),
@@ -141,6 +151,7 @@ impl Services {
             platform: settings.platform.clone(),
             runner: Arc::new(LocalRunner::new(store.clone(), settings)),
             workers: None,
+            remote: self.remote_cache.clone().filter(|_| self.recording.is_none()),
             store,
             use_cache: self.context.global().use_cache,
             recording: self.recording.clone(),
@@ -194,6 +205,28 @@ impl Services {
         })
     }
 
+    /// The number of results that are not yet stored in the remote cache.
+    pub fn pending_uploads(&self) -> usize {
+        self.remote_cache.as_ref().map_or(0, |cache| cache.pending_uploads())
+    }
+
+    /// Waits until results are stored in the remote cache, as long as the settings say. Returns how many are not.
+    pub fn finish_uploads(&self) -> usize {
+        let Some(cache) = &self.remote_cache else { return 0 };
+        let limit = RemoteCacheSettings::parse(&self.context.config).upload_wait;
+        self.runtime().block_on(cache.finish(limit))
+    }
+
+    /// What was transferred from and to the remote cache, if there is one.
+    pub fn remote_summary(&self) -> Option<Summary> {
+        Some(self.remote_cache.as_ref()?.summary())
+    }
+
+    /// Problems with the remote cache since this was last asked.
+    pub fn take_remote_warnings(&self) -> Vec<remote::Notice> {
+        self.remote_cache.as_ref().map(|cache| cache.take_warnings()).unwrap_or_default()
+    }
+
     /// Records the steps of the following goals, for a comparison with another run. Every goal then plans its steps, also where
     /// nothing has changed since an earlier run. The sandboxes of steps differ from the usual ones by `variation`.
     pub fn record_for_comparison(&mut self, recording: Arc<Recording>, variation: SandboxVariation) {
@@ -239,8 +272,9 @@ impl Services {
     /// Records what the run used, and shrinks the store if the run wrote to it and it exceeds its size limit. Nothing of the run
     /// must use the store afterwards. Returns what was removed, if anything was.
     pub fn tidy_store(&mut self) -> Result<Option<Collected>, Error> {
-        // Its threads use the store.
+        // Their threads use the store.
         self.engine = None;
+        self.remote_cache = None;
         let Some(store) = &self.store else { return Ok(None) };
         let size = store.record_uses()?;
         let settings = StoreSettings::parse(&self.context.config);

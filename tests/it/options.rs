@@ -63,6 +63,7 @@ fn parse_sections(config: &Config) {
     SandboxSettings::parse(config);
     StoreSettings::parse(config);
     CacheSettings::parse(config).accepted();
+    RemoteCacheSettings::parse(config);
     SystemSettings::parse(config);
     ToolchainSettings::parse(config);
     PythonSettings::parse(config);

@@ -12,6 +12,7 @@ mod global;
 mod goals;
 mod other;
 mod python;
+mod remote_cache;
 pub mod renamed;
 mod tools;
 pub mod unsupported;
@@ -90,7 +91,15 @@ impl Table {
 
     fn build() -> Table {
         let mut table = Table { sections: BTreeMap::new() };
-        let groups = [global::SCOPES, goals::SCOPES, python::SCOPES, tools::SCOPES, other::SCOPES, waders::SCOPES];
+        let groups = [
+            global::SCOPES,
+            goals::SCOPES,
+            python::SCOPES,
+            tools::SCOPES,
+            other::SCOPES,
+            waders::SCOPES,
+            remote_cache::SCOPES,
+        ];
         for scope in groups.into_iter().flatten() {
             table.add(scope);
         }

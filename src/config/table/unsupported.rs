@@ -82,6 +82,8 @@ const UNSUPPORTED: &[Rule] = &[
         &["executable_search_paths", "dependency_inference", "tailor", "tailor_*"],
         "use the section `[shell-setup]`",
     ),
+    rule("GLOBAL", &["remote_auth_plugin"], "use `remote_oauth_bearer_token_path`, or a client certificate"),
+    rule("GLOBAL", &["remote_provider"], "the only provider is the Remote Execution API; remove the option"),
     section("stats", "Waders does not collect these statistics; `--level=debug` logs every step"),
     rule("GLOBAL", &["stats_log"], "Waders does not collect these statistics; `--level=debug` logs every step"),
     rule("update-build-files", &["fix_python_macros"], "only deprecated names are replaced"),
@@ -98,7 +100,7 @@ const NO_GOAL: &str = "this goal is not implemented yet";
 const NO_TOOL: &str = "Waders does not run this tool yet";
 const NO_CODEGEN: &str = "Waders does not generate code yet";
 const NO_DAEMON: &str = "Waders has no daemon";
-const NO_REMOTE: &str = "remote execution and remote caches are not supported yet";
+const NO_REMOTE: &str = "remote execution is not supported yet";
 const NO_PLUGINS: &str = "Waders does not run the code of Pants plugins";
 const OWN_STORE: &str = "the section `[store]` sets the place of the store";
 const OWN_ENGINE: &str = "it configures the engine of Pants";
@@ -123,8 +125,23 @@ const INERT: &[Rule] = &[
     section("experimental-deploy", NO_GOAL),
     section("python-dump-source-analysis", NO_GOAL),
     rule("GLOBAL", &["pantsd*", "concurrent", "watch_filesystem"], NO_DAEMON),
-    rule("GLOBAL", &["remote_*", "process_execution_remote_parallelism"], NO_REMOTE),
-    rule("GLOBAL", &["local_store_*", "named_caches_dir", "cache_*"], OWN_STORE),
+    rule("GLOBAL", &["remote_execution*", "process_execution_remote_parallelism"], NO_REMOTE),
+    rule("GLOBAL", &["remote_store_eager_fetch", "remote_cache_eager_fetch"], "use `cache_content_behavior`"),
+    rule(
+        "GLOBAL",
+        &[
+            "remote_cache_rpc_timeout_millis",
+            "remote_cache_read_timeout_millis",
+            "remote_store_chunk_upload_timeout_seconds",
+        ],
+        "`remote_store_rpc_timeout_millis` applies to each call and to each part of a transfer",
+    ),
+    rule(
+        "GLOBAL",
+        &["remote_store_connection_limit", "remote_store_batch_load_enabled", "remote_require_ca_certs_path"],
+        "one connection carries all calls, and batches are used as the server announces",
+    ),
+    rule("GLOBAL", &["local_store_*", "named_caches_dir", "cache_instructions"], OWN_STORE),
     rule(
         "GLOBAL",
         &["pythonpath", "plugins_force_resolve", "plugin_cache_dir", "pants_venv_dir", "bootstrap_interpreter_*"],

@@ -12,6 +12,7 @@ mod package;
 mod programs;
 mod python;
 mod queries;
+mod remote_cache;
 mod repository;
 mod rewriting;
 mod section;
@@ -38,6 +39,7 @@ pub use queries::{
     CountLocSettings, DependenciesSettings, DependentsSettings, FiledepsSettings, GraphFormat, GraphSettings,
     ListSettings, OutputSettings, PathsSettings, PeekSettings, PyConstraintsSettings,
 };
+pub use remote_cache::{ContentChoice, RemoteCacheSettings, RemoteCacheUse};
 pub use repository::{
     BrokenFiles, ReadingSettings, ShellSetupSettings, SourceSettings, UnknownNames, VisibilitySettings,
 };

@@ -80,6 +80,16 @@ pub enum Origin {
     /// A process ran on a worker of a remote execution server.
     #[serde(rename = "ran-remotely")]
     RanRemotely,
-    /// It was in the action cache.
+    /// It was in the action cache of this machine.
     Cached,
+    /// It was in the cache of a server.
+    #[serde(rename = "cached-remotely")]
+    CachedRemotely,
+}
+
+impl Origin {
+    /// Whether no process ran.
+    pub fn is_cached(self) -> bool {
+        matches!(self, Origin::Cached | Origin::CachedRemotely)
+    }
 }

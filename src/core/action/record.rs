@@ -101,7 +101,7 @@ pub struct StepRecord {
     pub requested: bool,
     /// Where the result came from.
     pub origin: StepOrigin,
-    /// Whether the process ran on a worker of a remote execution server.
+    /// Whether the result came from another machine: a worker of a remote execution server, or the cache of a server.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub remote: bool,
     /// How the cache was used.

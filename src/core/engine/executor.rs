@@ -3,7 +3,9 @@
 //! `local`.
 
 mod compared;
+mod elsewhere;
 mod placement;
+mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -57,7 +59,7 @@ impl StepResult {
         let from = match (origin, &cached) {
             (Origin::Ran | Origin::RanRemotely, _) => StepOrigin::Executed,
             (Origin::Cached, Some(Cached::Clean)) => StepOrigin::Clean,
-            (Origin::Cached, _) => StepOrigin::Cached,
+            (Origin::Cached | Origin::CachedRemotely, _) => StepOrigin::Cached,
         };
         StepResult { tree: outcome.output, outcome: Some((origin, outcome)), cached, source: (from, cache) }
     }
@@ -224,7 +226,7 @@ impl Execution {
 
     async fn fetch(&self, id: StepId, step: &Fetch, reuse: bool) -> Result<StepResult, Error> {
         let key = tree_cache::fetch_key(step);
-        if reuse && let Some(tree) = tree_cache::get(&self.engine.store, key)? {
+        if reuse && let Some(tree) = self.known_tree(id, key).await? {
             self.compare(id, tree_key(key), RecordedResult::Fetched(tree), Vec::new);
             return Ok(StepResult::from_tree(tree, false, reuse));
         }
@@ -244,6 +246,7 @@ impl Execution {
             tree = download => tree?,
             _ = self.cancellation.exceeds(CancelLevel::None) => return Err(Error::Interrupted),
         };
+        self.publish_tree(key, tree);
         self.compare(id, tree_key(key), RecordedResult::Fetched(tree), Vec::new);
         Ok(StepResult::from_tree(tree, true, reuse))
     }
@@ -261,7 +264,7 @@ impl Execution {
         let repeats = self.repeats();
         if reuse
             && !repeats
-            && let Some(tree) = tree_cache::get(&self.engine.store, key)?
+            && let Some(tree) = self.known_tree(id, key).await?
         {
             self.compare(id, tree_key(key), RecordedResult::Derived(tree), inputs);
             return Ok(StepResult::from_tree(tree, false, reuse));
@@ -279,6 +282,7 @@ impl Execution {
             Ok(tree)
         });
         let tree = tree.await?;
+        self.publish_tree(key, tree);
         self.compare(id, tree_key(key), RecordedResult::Derived(tree), inputs);
         let tree = match self.reference(tree_key(key)) {
             Some(RecordedResult::Derived(reference)) => *reference,
@@ -306,16 +310,17 @@ impl Execution {
         }
         let whole_key = key(&action.command, &inputs, platform);
         let whole = CacheUse { key: Some(whole_key), read: true, ..CacheUse::default() };
-        if let Some(outcome) = self.cached(id, &whole_key)? {
+        if let Some((origin, outcome)) = self.cached_anywhere(id, action, &inputs, &whole_key).await? {
             self.compare_process(id, action, &inputs, &outcome);
-            return Ok(self.reused(id, action, outcome, Cached::Under(whole_key), whole));
+            return Ok(self.reused(id, action, (origin, outcome), Cached::Under(whole_key), whole));
         }
         if self.place.is_some() {
             // A part of the action has another key, under which a repeated run would not find it.
             return self.run_now(id, action, action, &inputs, true).await;
         }
-        // A file that is known to be clean has no read set.
-        let remaining = match self.engine.use_partial_results && self.audit(id) != Audit::Require {
+        // A file that is known to be clean has no read set, and the result of a part is of no use to other machines.
+        let may_split = self.engine.use_partial_results && self.audit(id) != Audit::Require && !self.publishes();
+        let remaining = match may_split {
             true => cache.remaining(action, &inputs, platform, &whole_key)?,
             false => Remaining::All,
         };
@@ -323,13 +328,15 @@ impl Execution {
             Remaining::All => self.run_now(id, action, action, &inputs, true).await,
             Remaining::None => {
                 cache.put_action(&EncodedAction::new(&action.command, &inputs, platform))?;
-                Ok(self.reused(id, action, cache.clean_outcome()?, Cached::Clean, whole))
+                Ok(self.reused(id, action, (Origin::Cached, cache.clean_outcome()?), Cached::Clean, whole))
             }
             Remaining::Some(part) => {
                 let part_key = key(&part.command, &inputs, platform);
                 let cache_use = CacheUse { part_key: Some(part_key), ..whole };
                 match self.cached(id, &part_key)? {
-                    Some(outcome) => Ok(self.reused(id, &part, outcome, Cached::Under(part_key), cache_use)),
+                    Some(outcome) => {
+                        Ok(self.reused(id, &part, (Origin::Cached, outcome), Cached::Under(part_key), cache_use))
+                    }
                     None => self.run_now(id, action, &part, &inputs, true).await,
                 }
             }
@@ -377,6 +384,7 @@ impl Execution {
         if stored {
             cache.put(&encoded, &outcome)?;
             cache.record_clean(whole, action, inputs, platform, &outcome)?;
+            self.publish(origin, &encoded);
         } else {
             cache.put_action(&encoded)?;
         }
@@ -402,8 +410,7 @@ impl Execution {
 
     /// The cached outcome. The whole output is required only for a wanted step, because its caller reads it.
     fn cached(&self, id: StepId, key: &Digest) -> Result<Option<Outcome>, Error> {
-        let needs = if self.wanted.contains(&id) { Needs::WholeOutput } else { Needs::Outcome };
-        let outcome = self.engine.cache.get(key, needs)?;
+        let outcome = self.engine.cache.get(key, self.output_needs(id))?;
         match outcome {
             Some(outcome) if self.audit(id) == Audit::Require && !self.has_read_set(&outcome)? => Ok(None),
             outcome => Ok(outcome),
@@ -423,10 +430,17 @@ impl Execution {
         }
     }
 
-    fn reused(&self, id: StepId, action: &Action, outcome: Outcome, cached: Cached, cache_use: CacheUse) -> StepResult {
+    fn reused(
+        &self,
+        id: StepId,
+        action: &Action,
+        (origin, outcome): (Origin, Outcome),
+        cached: Cached,
+        cache_use: CacheUse,
+    ) -> StepResult {
         tracing::debug!(step = action.policy.label, ?cached, "step cached");
-        self.report_end(id, action.policy.label.as_str().into(), Origin::Cached, &outcome);
-        StepResult::from_process(Origin::Cached, outcome, Some(cached), cache_use)
+        self.report_end(id, action.policy.label.as_str().into(), origin, &outcome);
+        StepResult::from_process(origin, outcome, Some(cached), cache_use)
     }
 
     async fn write_while_running(&self, label: &str, tree: Digest) -> Result<(), Error> {
@@ -445,33 +459,6 @@ impl Execution {
             true => Event::Finished { id, label, origin, outcome: outcome.clone() },
             false => Event::Done { id, label },
         });
-    }
-
-    /// Carries out a step after the store lost a blob or tree: repeats every step that this one needs, then tries again.
-    async fn restore(
-        self: Arc<Self>,
-        id: StepId,
-        trees: &BTreeMap<StepId, Digest>,
-        lost: Error,
-    ) -> Result<StepResult, Error> {
-        let _guard = self.repair.lock().await;
-        match self.carry_out(id, trees).await {
-            Err(error) if error.missing().is_some() => {}
-            result => return result,
-        }
-        let mut made: BTreeMap<StepId, Digest> = BTreeMap::new();
-        for need in self.graph.transitive_needs(id) {
-            let result = match self.graph.step(need) {
-                Step::Fetch(fetch) => self.fetch(need, fetch, false).await,
-                Step::Derive(derive) => self.derive(need, derive, &made, false).await,
-                Step::Run(action) => self.run(need, action, &made, false).await,
-            };
-            made.insert(need, self.usable(need, result.map_err(Arc::new))?);
-        }
-        if trees.iter().any(|(need, tree)| made.get(need) != Some(tree)) {
-            return Err(Error::NotReproduced { label: self.label(id).to_string(), cause: Box::new(lost) });
-        }
-        self.carry_out(id, trees).await
     }
 
     fn refuse_if_cancelled(&self) -> Result<(), Error> {

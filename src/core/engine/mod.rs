@@ -95,6 +95,8 @@ pub struct Engine {
     pub runner: Arc<dyn Runner>,
     /// Runs processes on other machines, if a server is configured.
     pub workers: Option<Workers>,
+    /// The cache of a server, if one is configured.
+    pub remote: Option<Arc<remote::RemoteCache>>,
     /// Downloads files.
     pub client: net::Client,
     /// By the name in `Fetch::unpack`. The number in a name is raised when the function's trees change.

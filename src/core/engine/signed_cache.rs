@@ -88,29 +88,71 @@ impl SignedActionCache {
         self.unstored.swap(0, Ordering::Relaxed)
     }
 
+    /// Whether entries without a trusted signature are misses.
+    pub fn requires_signatures(&self) -> bool {
+        self.trust.requires_signatures
+    }
+
+    /// Whether an entry of another machine may be used. One that may not is counted.
+    pub fn accepts(&self, key: &Digest, outcome: &Outcome, envelope: Option<&[u8]>) -> bool {
+        self.accepts_content(key, digest(outcome), envelope)
+    }
+
+    /// Whether the tree of a step on another machine may be used. `key` is that of the step in the index.
+    pub fn accepts_tree(&self, key: [u8; 32], tree: Digest, envelope: Option<&[u8]>) -> bool {
+        self.accepts_content(&Digest::new(key, 0), tree, envelope)
+    }
+
+    /// A signature that the tree belongs to the step with this key in the index; `None` without a private key.
+    pub fn sign_tree(&self, key: [u8; 32], tree: Digest) -> Option<String> {
+        self.sign_content(Digest::new(key, 0), tree).map(|envelope| envelope.to_json())
+    }
+
+    fn accepts_content(&self, key: &Digest, content: Digest, envelope: Option<&[u8]>) -> bool {
+        if !self.trust.requires_signatures {
+            return true;
+        }
+        match self.check(key, content, envelope) {
+            Ok(()) => true,
+            Err(why) => {
+                self.reject(key, why);
+                false
+            }
+        }
+    }
+
+    fn reject(&self, key: &Digest, why: Untrusted) {
+        tracing::warn!(%key, "cached result not used: {why}");
+        let mut rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        *rejected.entry(why).or_default() += 1;
+    }
+
     fn sign(&self, key: Digest, outcome: &Outcome) -> Option<Envelope> {
+        self.sign_content(key, digest(outcome))
+    }
+
+    fn sign_content(&self, key: Digest, content: Digest) -> Option<Envelope> {
         let Trust { signer, namespace, isolation, .. } = &self.trust;
         let statement = Statement {
             namespace: namespace.clone(),
             action: key,
             isolation: (*isolation).to_owned(),
-            outcome: digest(outcome),
+            outcome: content,
         };
         let payload = serde_json::to_vec(&statement).expect("strings and digests always serialize");
         Some(Envelope::sign(PAYLOAD_TYPE, payload, signer.as_ref()?))
     }
 
     /// An error if the entry must not be used.
-    fn check(&self, key: &Digest, outcome: &Outcome) -> Result<Result<(), Untrusted>, Error> {
-        let envelope = self.inner.signature(key)?;
-        Ok(match envelope.as_deref().map(Envelope::from_json) {
+    fn check(&self, key: &Digest, content: Digest, envelope: Option<&[u8]>) -> Result<(), Untrusted> {
+        match envelope.map(Envelope::from_json) {
             None => Err(Untrusted::Signature(signing::Rejection::Unsigned)),
             Some(None) => Err(Untrusted::Unreadable),
-            Some(Some(envelope)) => self.check_envelope(&envelope, key, outcome),
-        })
+            Some(Some(envelope)) => self.check_envelope(&envelope, key, content),
+        }
     }
 
-    fn check_envelope(&self, envelope: &Envelope, key: &Digest, outcome: &Outcome) -> Result<(), Untrusted> {
+    fn check_envelope(&self, envelope: &Envelope, key: &Digest, content: Digest) -> Result<(), Untrusted> {
         // Nothing of the payload is read before the signature of a trusted key was checked.
         envelope.verify(self.trust.accepted.values().flatten()).map_err(Untrusted::Signature)?;
         let is_typed = envelope.payload_type == PAYLOAD_TYPE;
@@ -123,7 +165,7 @@ impl SignedActionCache {
         if action != *key {
             return Err(Untrusted::OtherAction);
         }
-        if signed != digest(outcome) {
+        if signed != content {
             return Err(Untrusted::OtherOutcome);
         }
         if rank(&isolation) < rank(self.trust.isolation) {
@@ -154,15 +196,8 @@ impl ActionCache for SignedActionCache {
         if !self.trust.requires_signatures {
             return Ok(Some(outcome));
         }
-        match self.check(key, &outcome)? {
-            Ok(()) => Ok(Some(outcome)),
-            Err(why) => {
-                tracing::warn!(%key, "cached result not used: {why}");
-                let mut rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
-                *rejected.entry(why).or_default() += 1;
-                Ok(None)
-            }
-        }
+        let envelope = self.inner.signature(key)?;
+        Ok(self.accepts(key, &outcome, envelope.as_deref()).then_some(outcome))
     }
 
     fn put(&self, action: &EncodedAction, outcome: &Outcome) -> Result<(), Error> {

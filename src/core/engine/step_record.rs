@@ -23,7 +23,7 @@ pub(super) fn record(
             record.output = Some(result.tree);
             record.success = result.outcome.as_ref().is_none_or(|(_, outcome)| is_success(outcome));
             if let Some((origin, outcome)) = &result.outcome {
-                record.remote = *origin == Origin::RanRemotely;
+                record.remote = matches!(origin, Origin::RanRemotely | Origin::CachedRemotely);
                 record.set_outcome(outcome);
             }
         }

@@ -19,7 +19,7 @@ impl Execution {
         };
         if let Some(outcome) = first.filter(|_| !is_repeatable(action)) {
             self.compare_process(id, action, inputs, outcome);
-            return Ok(self.reused(id, action, outcome.clone(), Cached::Under(key), cache_use));
+            return Ok(self.reused(id, action, (Origin::Cached, outcome.clone()), Cached::Under(key), cache_use));
         }
         let repeated = self.run_now(id, action, action, inputs, false).await?;
         Ok(first.map_or(repeated, |outcome| StepResult::from_process(Origin::Ran, outcome.clone(), None, cache_use)))

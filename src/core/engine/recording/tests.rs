@@ -45,6 +45,7 @@ fn engine(store: &Arc<Store>, recording: Option<Arc<Recording>>) -> Arc<Engine> 
         preserve: Preserve::default(),
         runner: Arc::new(LocalRunner::new(store.clone(), settings)),
         workers: None,
+        remote: None,
         client: net::Client::new(net::NetworkSettings::default()),
         unpackers: BTreeMap::new(),
         recipes: [("changing", changing as Recipe), ("copying", copying)].into(),

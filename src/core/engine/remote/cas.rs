@@ -1,4 +1,4 @@
-//! The content addressable storage of a server: which blobs it lacks, and batches of small blobs. Large ones are in
+//! The content addressable storage of a server: which blobs it does not have, and batches of small blobs. Large ones are in
 //! `byte_stream`; which blob goes which way is decided in `transfer`.
 
 use std::collections::{BTreeMap, BTreeSet};

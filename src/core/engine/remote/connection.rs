@@ -198,12 +198,12 @@ impl Connection {
             return error;
         }
         tracing::debug!(call = name, "remote call failed: {error}");
-        let is_refused_write = status.code() == Code::PermissionDenied || name.contains("Update") || name == "Write";
+        // A server may permit reading only.
+        let is_write = matches!(name, "UpdateActionResult" | "BatchUpdateBlobs" | "Write" | "FindMissingBlobs");
+        let is_refused_write = is_write && matches!(error, Error::Refused { .. });
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.failures += 1;
-        if (error.is_lasting() && !(is_refused_write && matches!(error, Error::Refused { .. })))
-            || state.failures >= MAX_FAILURES
-        {
+        if (error.is_lasting() && !is_refused_write) || state.failures >= MAX_FAILURES {
             state.off.get_or_insert(error.clone());
         }
         error

@@ -14,6 +14,10 @@ use crate::store::{Error, Result, Store};
 /// The kind of the index payloads that contain hashes.
 const KIND: &str = "sha256-1";
 
+/// The kind of the index payloads that contain hashes as an entry of a server states them. They only say where a content can be
+/// downloaded: a wrong one must not decide under which name this machine uploads it.
+const CLAIMS: &str = "sha256-claimed-1";
+
 /// The digests of contents as servers compute them.
 #[derive(Clone)]
 pub struct DigestMap {
@@ -44,6 +48,17 @@ impl DigestMap {
 
     /// The digests that need no hashing.
     pub fn known(&self, function: DigestFunction, blobs: &[Digest]) -> Result<HashMap<Digest, RemoteDigest>> {
+        self.read(KIND, function, blobs)
+    }
+
+    /// Where blobs can be downloaded, as far as it is known.
+    pub(super) fn places(&self, function: DigestFunction, blobs: &[Digest]) -> Result<HashMap<Digest, RemoteDigest>> {
+        let mut found = self.read(CLAIMS, function, blobs)?;
+        found.extend(self.read(KIND, function, blobs)?);
+        Ok(found)
+    }
+
+    fn read(&self, kind: &str, function: DigestFunction, blobs: &[Digest]) -> Result<HashMap<Digest, RemoteDigest>> {
         if function == DigestFunction::Blake3 {
             return Ok(blobs.iter().map(|blob| (*blob, RemoteDigest::from_blake3(*blob))).collect());
         }
@@ -51,16 +66,25 @@ impl DigestMap {
             let hash = value.try_into().ok()?;
             Some((blob, RemoteDigest { hash, size_bytes: blob.size_bytes() }))
         };
-        Ok(self.store.notes(KIND, blobs)?.into_iter().filter_map(remote).collect())
+        Ok(self.store.notes(kind, blobs)?.into_iter().filter_map(remote).collect())
     }
 
-    /// Adds pairs of BLAKE3 and SHA-256. They must have been computed from the same bytes, or be checked before they are used.
+    /// Adds pairs of BLAKE3 and SHA-256 that were computed from the same bytes.
     pub fn record(&self, pairs: &[(Digest, [u8; 32])]) -> Result<()> {
+        self.write(KIND, pairs)
+    }
+
+    /// Adds pairs of BLAKE3 and SHA-256 that a server states.
+    pub(super) fn claim(&self, pairs: &[(Digest, [u8; 32])]) -> Result<()> {
+        self.write(CLAIMS, pairs)
+    }
+
+    fn write(&self, kind: &str, pairs: &[(Digest, [u8; 32])]) -> Result<()> {
         if pairs.is_empty() {
             return Ok(());
         }
         let notes: Vec<(Digest, Vec<u8>)> = pairs.iter().map(|(blob, hash)| (*blob, hash.to_vec())).collect();
-        self.store.save_notes(KIND, &notes)
+        self.store.save_notes(kind, &notes)
     }
 
     /// The SHA-256 of a blob, whose bytes are verified on the way.

@@ -18,7 +18,7 @@ pub enum Error {
     /// The server answered a call with an error.
     #[error("`{address}` refused `{call}`: {}: {message}", code_name(*.code))]
     Refused { address: String, call: &'static str, code: Code, message: String },
-    /// The server lacks something.
+    /// The server does not have a feature.
     #[error("`{address}` does not support {what}")]
     Unsupported { address: String, what: String },
     /// The server does not have a blob.
@@ -39,6 +39,9 @@ pub enum Error {
     /// The server is not used any more in this run, because of an earlier error.
     #[error("`{address}` is not used any more in this run")]
     Off { address: String },
+    /// The local action cache failed.
+    #[error("{0}")]
+    Local(String),
     /// The store failed.
     #[error("{0}")]
     Store(std::sync::Arc<store::Error>),

@@ -4,20 +4,28 @@
 
 mod action_results;
 mod byte_stream;
+mod cache;
 mod capabilities;
 mod cas;
 mod compression;
 mod connection;
 mod digest_map;
+mod entry;
 mod error;
 mod headers;
+mod lazy;
+mod publish;
 mod remote_digest;
 mod settings;
 mod transfer;
+mod tree_results;
+mod trees;
+mod warnings;
 
 /// The messages and services of the Remote Execution API.
 pub use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
 
+pub use cache::{CacheOptions, ContentBehavior, RemoteCache, Summary};
 pub use capabilities::Capabilities;
 pub use cas::{Content, Contents};
 pub use connection::{Connection, Service, Traffic};

@@ -17,7 +17,7 @@ use crate::store::{self, Store};
 /// What was uploaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uploaded {
-    /// The number of blobs that the server lacked.
+    /// The number of blobs that the server did not have.
     pub blobs: usize,
     /// Their size.
     pub bytes: u64,
@@ -82,14 +82,14 @@ pub struct Wanted {
 }
 
 impl Connection {
-    /// Uploads the contents that the server lacks.
+    /// Uploads the contents that the server does not have.
     pub async fn upload(self: &Arc<Self>, store: &Arc<Store>, contents: Contents) -> Result<Uploaded, Error> {
         let digests: Vec<RemoteDigest> = contents.keys().copied().filter(|digest| digest.size_bytes > 0).collect();
         let missing = self.find_missing(&digests).await?;
         self.upload_all(store, contents.into_iter().filter(|(digest, _)| missing.contains(digest)).collect()).await
     }
 
-    /// Uploads contents without asking which ones the server lacks.
+    /// Uploads contents without asking which ones the server has.
     pub async fn upload_all(self: &Arc<Self>, store: &Arc<Store>, contents: Contents) -> Result<Uploaded, Error> {
         let capabilities = self.capabilities().await?;
         let most = capabilities.max_blob_bytes.unwrap_or(u64::MAX);

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use super::directory::Directory;
 use super::durable;
 use super::object_path::Form;
 use crate::base::Digest;
@@ -89,6 +90,11 @@ impl Batch<'_> {
             discard(&pending);
         }
         outcome
+    }
+
+    /// Adds one level of a tree. What is below it must be stored by the caller, before or in the same batch.
+    pub fn put_level(&self, directory: &Directory) -> Result<Digest> {
+        self.put_directory(&directory.encode())
     }
 
     pub(in crate::store) fn put_directory(&self, message: &[u8]) -> Result<Digest> {
