@@ -59,7 +59,8 @@ fn row(step: &StepRecord, reused: bool) -> [String; 4] {
         StepKind::Fetch => format!("download {}", step.label),
         _ => step.label.clone(),
     };
-    let from = if step.remote && !reused { "remote" } else { origin(step.origin, reused) };
+    let is_remote = step.remote && step.origin == StepOrigin::Executed && !reused;
+    let from = if is_remote { "remote" } else { origin(step.origin, reused) };
     [from.to_owned(), result, time, label]
 }
 

@@ -26,6 +26,7 @@ pub mod toolchains;
 mod ui;
 pub mod verdict;
 mod visibility;
+mod workers;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -99,9 +100,12 @@ impl Session {
         if let Some(line) = self.services.remote_summary().as_ref().and_then(remote::summary_line) {
             self.ui.summary(&line);
         }
+        if let Some(line) = self.services.worker_summary().as_ref().and_then(workers::summary_line) {
+            self.ui.summary(&line);
+        }
     }
 
-    /// Reports problems with the remote cache. They change no result, so that a later run may use the results of this one.
+    /// Reports problems with the remote cache and with workers. They change no result, so that a later run may use the results of this one.
     pub(crate) fn report_remote_problems(&self) {
         for (text, hint) in self.services.take_remote_warnings() {
             match hint {

@@ -21,6 +21,12 @@ pub type Notice = (String, Option<String>);
 
 /// How the server of the remote cache is reached; `None` if there is none.
 pub fn connection_settings(context: &Context) -> Option<RemoteSettings> {
+    let address = RemoteCacheSettings::parse(&context.config).address?;
+    Some(settings_for(context, address))
+}
+
+/// How a server at this address is reached.
+pub fn settings_for(context: &Context, address: String) -> RemoteSettings {
     let settings = RemoteCacheSettings::parse(&context.config);
     let path = |path: &String| -> PathBuf { context.build_root.join(context.environment.expand_home(path)) };
     let headers: BTreeMap<String, String> = settings.headers.clone();
@@ -30,8 +36,8 @@ pub fn connection_settings(context: &Context) -> Option<RemoteSettings> {
         (None, Some(file)) => Some(Token::File(path(file))),
         (None, None) => None,
     };
-    Some(RemoteSettings {
-        address: settings.address?,
+    RemoteSettings {
+        address,
         instance_name: settings.instance_name,
         headers: Secret(headers),
         ca_certs: settings.ca_certs.as_ref().map(path).or_else(|| context.ca_bundle()),
@@ -42,7 +48,7 @@ pub fn connection_settings(context: &Context) -> Option<RemoteSettings> {
         concurrency: settings.concurrency,
         chunk_bytes: settings.chunk_bytes,
         batch_bytes: settings.batch_bytes,
-    })
+    }
 }
 
 /// The remote cache of the settings; `None` if it is not used.

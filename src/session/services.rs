@@ -12,12 +12,14 @@ use crate::config::typed::{
 use crate::engine::executor::Results;
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::{LocalActionCache, LocalRunner, SandboxVariation, rows};
+use crate::engine::remote::execution::WorkerSummary;
 use crate::engine::remote::{RemoteCache, Summary};
 use crate::engine::{ActionCache, Audit, Cancellation, Engine, Recording, SignedActionCache};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::run_log::RunLog;
 use crate::session::sources::Sources;
+use crate::session::workers::{self, RemoteWorkers};
 use crate::session::{Context, Error, keys, remote};
 use crate::store::{Collected, Store};
 
@@ -39,6 +41,8 @@ pub struct Services {
     store: Option<Arc<Store>>,
     sources: Option<Arc<Sources>>,
     engine: Option<Arc<Engine>>,
+    /// The workers of the engine, if it has any.
+    workers: RemoteWorkers,
     /// The action cache of the engine, if its entries are signed.
     signed_cache: Option<Arc<SignedActionCache>>,
     /// The remote cache of the engine, if there is one.
@@ -68,6 +72,7 @@ impl Services {
             store: None,
             sources: None,
             engine: None,
+            workers: RemoteWorkers::default(),
             signed_cache: None,
             remote_cache: None,
             executions: None,
@@ -115,7 +120,12 @@ impl Services {
             return Ok(engine.clone());
         }
         let settings = self.local_settings();
-        let engine = Arc::new(self.new_engine(settings)?);
+        let mut engine = self.new_engine(settings.clone())?;
+        // A run that is compared with another one repeats its steps on this machine.
+        if self.recording.is_none() {
+            (self.workers, engine.workers) = workers::open(&self.context, &engine.store, &settings);
+        }
+        let engine = Arc::new(engine);
         self.engine = Some(engine.clone());
         Ok(engine)
     }
@@ -222,9 +232,15 @@ impl Services {
         Some(self.remote_cache.as_ref()?.summary())
     }
 
-    /// Problems with the remote cache since this was last asked.
+    /// Problems with the remote cache and with workers since this was last asked.
     pub fn take_remote_warnings(&self) -> Vec<remote::Notice> {
-        self.remote_cache.as_ref().map(|cache| cache.take_warnings()).unwrap_or_default()
+        let cache = self.remote_cache.as_ref().map(|cache| cache.take_warnings()).unwrap_or_default();
+        cache.into_iter().chain(self.workers.take_notice()).collect()
+    }
+
+    /// What workers ran, if there are any.
+    pub fn worker_summary(&self) -> Option<WorkerSummary> {
+        self.workers.summary()
     }
 
     /// Records the steps of the following goals, for a comparison with another run. Every goal then plans its steps, also where

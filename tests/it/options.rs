@@ -64,6 +64,7 @@ fn parse_sections(config: &Config) {
     StoreSettings::parse(config);
     CacheSettings::parse(config).accepted();
     RemoteCacheSettings::parse(config);
+    RemoteExecutionSettings::parse(config);
     SystemSettings::parse(config);
     ToolchainSettings::parse(config);
     PythonSettings::parse(config);

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 pub mod entry;
 mod evidence;
+mod execution;
 mod global;
 mod goals;
 mod other;
@@ -99,6 +100,7 @@ impl Table {
             other::SCOPES,
             waders::SCOPES,
             remote_cache::SCOPES,
+            execution::SCOPES,
         ];
         for scope in groups.into_iter().flatten() {
             table.add(scope);

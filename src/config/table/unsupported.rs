@@ -100,7 +100,6 @@ const NO_GOAL: &str = "this goal is not implemented yet";
 const NO_TOOL: &str = "Waders does not run this tool yet";
 const NO_CODEGEN: &str = "Waders does not generate code yet";
 const NO_DAEMON: &str = "Waders has no daemon";
-const NO_REMOTE: &str = "remote execution is not supported yet";
 const NO_PLUGINS: &str = "Waders does not run the code of Pants plugins";
 const OWN_STORE: &str = "the section `[store]` sets the place of the store";
 const OWN_ENGINE: &str = "it configures the engine of Pants";
@@ -125,7 +124,12 @@ const INERT: &[Rule] = &[
     section("experimental-deploy", NO_GOAL),
     section("python-dump-source-analysis", NO_GOAL),
     rule("GLOBAL", &["pantsd*", "concurrent", "watch_filesystem"], NO_DAEMON),
-    rule("GLOBAL", &["remote_execution*", "process_execution_remote_parallelism"], NO_REMOTE),
+    rule(
+        "GLOBAL",
+        &["remote_execution_rpc_concurrency"],
+        "`process_execution_remote_parallelism` limits the concurrent steps",
+    ),
+    rule("GLOBAL", &["remote_execution_append_only_caches_base_path"], "workers keep nothing between steps"),
     rule("GLOBAL", &["remote_store_eager_fetch", "remote_cache_eager_fetch"], "use `cache_content_behavior`"),
     rule(
         "GLOBAL",

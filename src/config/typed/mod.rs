@@ -4,6 +4,7 @@
 mod attest;
 mod calls;
 mod changed;
+mod execution;
 mod export;
 mod global;
 mod locks;
@@ -23,6 +24,7 @@ mod verify;
 pub use attest::{AttestOperation, AttestSettings, CacheSettings, SignerSettings, plain_settings};
 pub use calls::{CheckSettings, FixSettings, LintSettings, RegexLintSettings, ToolGoalSettings};
 pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, GranularityChoice};
+pub use execution::{LocalExecution, RemoteExecutionSettings};
 pub use export::{ExportSettings, ResolveFormat};
 pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
 pub use locks::{GenerateLockfilesSettings, LockfileSettings};

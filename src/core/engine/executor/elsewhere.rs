@@ -57,10 +57,10 @@ impl Execution {
         self.engine.remote.as_ref().is_some_and(|remote| remote.options().write)
     }
 
-    /// Stores the result of an action on the server, in the background. A worker has stored its own results.
+    /// Stores the result of an action on the server, in the background. The server of a worker stores results under other keys.
     pub(super) fn publish(&self, origin: Origin, action: &EncodedAction) {
         if let Some(remote) = &self.engine.remote
-            && origin == Origin::Ran
+            && matches!(origin, Origin::Ran | Origin::RanRemotely)
         {
             remote.publish(action.clone());
         }

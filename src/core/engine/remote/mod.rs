@@ -12,6 +12,7 @@ mod connection;
 mod digest_map;
 mod entry;
 mod error;
+pub mod execution;
 mod headers;
 mod lazy;
 mod publish;

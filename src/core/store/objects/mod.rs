@@ -14,7 +14,7 @@ pub(super) mod fingerprint;
 mod image;
 mod image_check;
 pub(super) mod lazy_trees;
-pub mod links;
+pub(super) mod links;
 mod merge;
 pub(super) mod object_path;
 pub(super) mod remove;
