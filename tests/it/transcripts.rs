@@ -14,6 +14,7 @@ mod locking;
 mod other_users;
 mod programs;
 mod replaying;
+mod sharing;
 mod source_distributions;
 mod terminal;
 mod trace_reuse;

@@ -24,7 +24,7 @@ fn blobs_of_every_size_are_uploaded_once_and_downloaded_into_another_store() {
     let Some(server) = Casd::start(dir.path()) else { return };
     let store = Arc::new(Store::open(&dir.path().join("one")).unwrap());
     let mut blobs: Vec<Digest> = Vec::new();
-    for bytes in contents(300, 20_000).into_iter().chain(contents(2, 9_000_000)).chain([Vec::new(), vec![1]]) {
+    for bytes in contents(300, 20_000).into_iter().chain(contents(2, 5_000_000)).chain([Vec::new(), vec![1]]) {
         blobs.push(store.put(&bytes).unwrap());
     }
     let connection = Arc::new(Connection::new(RemoteSettings::new(&server.address())));
@@ -35,7 +35,8 @@ fn blobs_of_every_size_are_uploaded_once_and_downloaded_into_another_store() {
         assert_eq!(map.known(function, &blobs).unwrap(), remote, "each content is hashed once");
         let all: Contents = remote.iter().map(|(blob, remote)| (*remote, Content::Blob(*blob))).collect();
         let uploaded = connection.upload(&store, all.clone()).await.unwrap();
-        assert_eq!(uploaded.blobs, blobs.len() - 1, "all but the empty one");
+        // The server has the empty blob from the beginning.
+        assert_eq!(uploaded.blobs, blobs.len() - 1);
         assert_eq!(connection.upload(&store, all).await.unwrap().blobs, 0);
         let other = Arc::new(Store::open(&dir.path().join("other")).unwrap());
         let wanted = |(blob, remote): (&Digest, &_)| Wanted { remote: *remote, local: Some(*blob), executable: false };

@@ -1,5 +1,9 @@
 //! Remote caches: the client against a real server of the Remote Execution API (`buildbox-casd`), and against a fake one for
 //! what no real server does.
 
+mod behaviours;
 mod client;
-mod servers;
+mod fake;
+mod machines;
+pub(crate) mod servers;
+mod speed;

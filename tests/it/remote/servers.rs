@@ -7,21 +7,21 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A running server.
-pub(super) struct Casd {
+pub(crate) struct Casd {
     child: Child,
-    pub(super) port: u16,
+    pub(crate) port: u16,
     dir: PathBuf,
 }
 
 impl Casd {
     /// Starts a server with its contents in `dir`. `None`, after a message, where the program is missing.
-    pub(super) fn start(dir: &Path) -> Option<Casd> {
+    pub(crate) fn start(dir: &Path) -> Option<Casd> {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         Casd::start_on(dir, port, &[])
     }
 
     /// Starts a server with this port and further arguments.
-    pub(super) fn start_on(dir: &Path, port: u16, arguments: &[&str]) -> Option<Casd> {
+    pub(crate) fn start_on(dir: &Path, port: u16, arguments: &[&str]) -> Option<Casd> {
         let Some(program) = program() else {
             println!("skipped: WADERS_TEST_CASD is not set, and `target/ci/buildbox/buildbox-casd` does not exist");
             return None;
@@ -51,7 +51,7 @@ impl Casd {
     }
 
     /// The address for the settings.
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("grpc://127.0.0.1:{}", self.port)
     }
 }

@@ -47,7 +47,7 @@ impl Execution {
         let Some(remote) = self.engine.remote.as_ref().filter(|_| !is_wanted) else { return Ok(None) };
         let tree = remote.fetch_tree(key).await;
         if let Some(tree) = &tree {
-            tree_cache::put(&self.engine.store, key, tree)?;
+            tree_cache::put_digest(&self.engine.store, key, tree)?;
         }
         Ok(tree)
     }

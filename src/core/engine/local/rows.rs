@@ -6,6 +6,7 @@ use super::action_cache;
 use super::incremental::State;
 use crate::action::Outcome;
 use crate::base::Digest;
+use crate::engine::{remote, tree_cache};
 use crate::store::{Row, RowMeaning, Table};
 
 /// What a row means. A row that cannot be read is of the part `other`.
@@ -22,9 +23,11 @@ fn payload(kind: &str, row: &Row) -> RowMeaning {
         Some("signature") => "signatures",
         Some("imports") => "imports of sources",
         Some("clean") => "clean files",
+        Some("remote" | "sha256") => "contents of servers",
         _ => "other",
     };
-    RowMeaning { part, owner: action_cache::owner(kind, row), ..RowMeaning::default() }
+    let is_of_partial_tree = [remote::PLACES, tree_cache::KNOWN].contains(&kind);
+    RowMeaning { part, owner: action_cache::owner(kind, row), is_of_partial_tree, ..RowMeaning::default() }
 }
 
 fn memory(value: &[u8]) -> RowMeaning {
@@ -35,7 +38,7 @@ fn memory(value: &[u8]) -> RowMeaning {
             part: "outcomes",
             required,
             trees: vec![(outcome.output, "outputs of steps")],
-            owner: None,
+            ..RowMeaning::default()
         };
     }
     if let Ok(states) = serde_json::from_slice::<Vec<State>>(value)
@@ -48,7 +51,7 @@ fn memory(value: &[u8]) -> RowMeaning {
     let text = String::from_utf8_lossy(value);
     if let Ok(tree) = text.trim_matches('"').parse::<Digest>() {
         let trees = vec![(tree, "packages and toolchains")];
-        return RowMeaning { part: "fetched and derived trees", required: vec![tree], trees, owner: None };
+        return RowMeaning { part: "fetched and derived trees", required: vec![tree], trees, ..RowMeaning::default() };
     }
     match serde_json::from_slice::<Value>(value) {
         Ok(Value::Object(fields)) if fields.contains_key("body") => {

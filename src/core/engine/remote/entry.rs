@@ -120,6 +120,7 @@ pub(super) fn new_entry(from: Ingredients<'_>) -> NewEntry {
     };
     let extra = extra.encode_to_vec();
     let entry = add(extra.clone());
+    contents.extend(tree.directories.into_iter().map(|(digest, bytes)| (digest, Content::Bytes(bytes))));
     contents.extend(tree.files.iter().map(|file| (file.remote, Content::Blob(file.local))));
     contents.insert(stdout, Content::Blob(outcome.stdout));
     contents.insert(stderr, Content::Blob(outcome.stderr));

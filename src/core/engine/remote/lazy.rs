@@ -12,7 +12,7 @@ use crate::engine::remote::{DigestFunction, DigestMap, Error, RemoteCache, Remot
 use crate::store::{self, Node, Store};
 
 /// The kind of the index payloads that say where a tree is on a server.
-const PLACES: &str = "remote-tree-1";
+pub(in crate::engine) const PLACES: &str = "remote-tree-1";
 
 /// Where a tree is on a server: the message `Tree`, and the BLAKE3 digests of its files.
 #[derive(Clone, Debug, Serialize, Deserialize)]

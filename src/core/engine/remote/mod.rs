@@ -32,6 +32,7 @@ pub use cas::{Content, Contents};
 pub use connection::{Connection, Service, Traffic};
 pub use digest_map::DigestMap;
 pub use error::Error;
+pub(in crate::engine) use lazy::PLACES;
 pub use remote_digest::{DigestFunction, RemoteDigest};
 pub use settings::{RemoteSettings, Secret, Token};
 pub use transfer::{Uploaded, Wanted};

@@ -1,5 +1,5 @@
 //! Storing the results of this machine on a server, in the background. The run waits at its end until they are stored, and not
-//! longer than it is told.
+//! longer than its settings say.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -84,7 +84,8 @@ pub struct Wanted {
 impl Connection {
     /// Uploads the contents that the server does not have.
     pub async fn upload(self: &Arc<Self>, store: &Arc<Store>, contents: Contents) -> Result<Uploaded, Error> {
-        let digests: Vec<RemoteDigest> = contents.keys().copied().filter(|digest| digest.size_bytes > 0).collect();
+        // Also the empty blob, which some servers expect like any other.
+        let digests: Vec<RemoteDigest> = contents.keys().copied().collect();
         let missing = self.find_missing(&digests).await?;
         self.upload_all(store, contents.into_iter().filter(|(digest, _)| missing.contains(digest)).collect()).await
     }

@@ -32,6 +32,8 @@ pub(super) struct EncodedTree {
     pub(super) digests: Vec<u8>,
     /// The distinct files.
     pub(super) files: Vec<TreeFile>,
+    /// The messages of the directories. Some servers, such as buildbox-casd, hide results if they do not have these, too.
+    pub(super) directories: Vec<(RemoteDigest, Vec<u8>)>,
 }
 
 /// A tree from a server, verified.
@@ -75,7 +77,7 @@ pub(super) fn encode(store: &Store, map: &DigestMap, function: DigestFunction, t
     let (digests, files) =
         distinct(files.into_iter().map(|(local, executable)| TreeFile { local, remote: remote[&local], executable }));
     let digests = if function == DigestFunction::Blake3 { Vec::new() } else { digests };
-    Ok(EncodedTree { message, digests, files })
+    Ok(EncodedTree { message, digests, files, directories: encoded.into_values().collect() })
 }
 
 /// The levels of a tree, each before those below it, and each once.

@@ -1,4 +1,4 @@
-//! What the user is told about problems with a server: each kind of problem once, with a number instead of a list.
+//! What is reported about problems with a server: each kind of problem once, with a number instead of a list.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

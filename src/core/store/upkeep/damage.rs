@@ -190,6 +190,7 @@ impl Store {
 
     fn find_damaged_rows(&self, interpret: Interpret<'_>, intact: &Intact, report: &mut Report) -> Result<()> {
         let mut rows: BTreeMap<(Table, [u8; 32]), Vec<Digest>> = BTreeMap::new();
+        let mut partial = HashMap::new();
         self.each_row(|row| {
             report.rows += 1;
             if !row.is_intact {
@@ -197,11 +198,14 @@ impl Store {
                 return;
             }
             let meaning = interpret(&row);
+            if meaning.is_of_partial_tree {
+                partial.insert(row.key, None);
+            }
             if !meaning.required.is_empty() {
                 rows.insert((row.table, row.key), meaning.required);
             }
         })?;
-        let mut completeness = Completeness { store: self, intact, known: HashMap::new() };
+        let mut completeness = Completeness { store: self, intact, known: partial };
         for ((table, key), required) in rows {
             for digest in required {
                 if let Some(missing) = completeness.missing(digest, 0)? {

@@ -42,6 +42,8 @@ pub struct RowMeaning {
     pub trees: Vec<(Digest, &'static str)>,
     /// The row of the table `memory` that this row belongs to: it is useless without that one.
     pub owner: Option<[u8; 32]>,
+    /// The key of the row is the hash of a tree that may be incomplete, because its contents can be had elsewhere.
+    pub is_of_partial_tree: bool,
 }
 
 /// Interprets rows: a function of the room that writes them.
