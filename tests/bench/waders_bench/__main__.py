@@ -7,6 +7,7 @@ python -m waders_bench by-hand --repository ../app --ours 'waders check ::' --th
 python -m waders_bench graph --waders target/release/waders --sizes 1000,10000,50000 --svg growth.svg
 python -m waders_bench graph --waders target/release/waders --repository ../backend.ai
 python -m waders_bench scaling --timeline run.json --steps 10000 --workers 200
+python -m waders_bench timeline --timeline run.json --svg run.svg
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from waders_bench import by_hand, edits, graph, plot, sandbox, scaling, table
+from waders_bench import by_hand, edits, graph, plot, sandbox, scaling, table, timeline
 from waders_bench.measure import CommandFailed, Pair, pair, run_command
 
 
@@ -90,6 +91,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     scale.add_argument("--workers", type=int, default=200)
     scale.add_argument("--cores", type=int, default=2, help="of the client")
     scale.add_argument("--parallelism", type=int, default=128, help="`process_execution_remote_parallelism`")
+    drawn = scenario.add_parser("timeline", help="a picture of a run that `--trace` recorded")
+    drawn.add_argument("--timeline", type=Path, required=True)
+    drawn.add_argument("--svg", type=Path, required=True)
     return parser.parse_args(argv)
 
 
@@ -134,6 +138,9 @@ def main(argv: Sequence[str]) -> int:
             return after_edits(args)
         if args.scenario == "graph":
             print(table.figures(growth(args)))
+            return 0
+        if args.scenario == "timeline":
+            args.svg.write_text(timeline.svg(args.timeline))
             return 0
         if args.scenario == "scaling":
             print(table.simulated(simulated(args)))
