@@ -26,6 +26,7 @@ mod size;
 mod status;
 pub mod summary;
 pub mod test_result;
+pub mod timeline;
 pub mod tool_result;
 pub mod tool_summary;
 pub mod verification;

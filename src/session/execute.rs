@@ -34,16 +34,22 @@ pub fn execute_with(
         console.begin(wanted);
     }
     let recorded = Arc::new(Mutex::new(Vec::new()));
+    let times = session.services.timeline.begin_graph();
     let events = {
         let (console, recorded, run_log) = (console.clone(), recorded.clone(), session.services.run_log.clone());
-        move |event: Event| match event {
-            Event::Recorded { id, needs, record } => lock(&recorded).push((id, needs, *record)),
-            event => {
-                if matches!(event, Event::Started { .. }) {
-                    run_log.begin();
-                }
-                if !quiet {
-                    console.event(&event);
+        move |event: Event| {
+            if let Some(times) = &times {
+                times.event(&event);
+            }
+            match event {
+                Event::Recorded { id, needs, record } => lock(&recorded).push((id, needs, *record)),
+                event => {
+                    if matches!(event, Event::Started { .. }) {
+                        run_log.begin();
+                    }
+                    if !quiet {
+                        console.event(&event);
+                    }
                 }
             }
         }
@@ -52,6 +58,7 @@ pub fn execute_with(
     let attested = session.services.keeps_executions().then(|| graph.clone());
     let mut results = session.services.runtime().block_on(engine::execute(engine, graph, wanted, cancellation, events));
     drop(guard);
+    session.services.timeline.end_graph();
     console.end();
     if let Some(graph) = attested {
         session.services.add_execution(graph, &results);

@@ -22,6 +22,7 @@ pub mod run_log;
 pub mod selection;
 mod services;
 pub mod sources;
+mod timeline;
 pub mod toolchains;
 mod ui;
 pub mod verdict;
@@ -309,6 +310,9 @@ impl Session {
 
     /// Stores the record of this run, which is over.
     pub fn close_run_log(&self, exit_code: u8) {
+        if let Err(error) = self.services.timeline.write() {
+            self.ui.warn(&format!("there is no timeline of this run: {}", error_chain(&error)));
+        }
         if let Err(error) = self.services.run_log.close(exit_code, self.services.was_interrupted()) {
             self.warn_unrecorded(&error);
         }

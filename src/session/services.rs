@@ -19,6 +19,7 @@ use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::run_log::RunLog;
 use crate::session::sources::Sources;
+use crate::session::timeline::Timeline;
 use crate::session::workers::{self, RemoteWorkers};
 use crate::session::{Context, Error, keys, remote};
 use crate::store::{Collected, Store};
@@ -54,6 +55,8 @@ pub struct Services {
     pub cancellation: Cancellation,
     /// The steps of this run, for its record.
     pub run_log: Arc<RunLog>,
+    /// The times of the steps of this run.
+    pub(super) timeline: Arc<Timeline>,
     verifies_sources: bool,
     recording: Option<Arc<Recording>>,
     variation: SandboxVariation,
@@ -66,7 +69,9 @@ impl Services {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
         let run_log = Arc::new(RunLog::start(context.build_root.clone(), context.specs.clone()));
         let audit = if AuditSettings::parse(&context.config).always { Audit::Record } else { Audit::Off };
+        let timeline = context.global().trace_file.map(|file| context.build_root.join(file));
         Ok(Services {
+            timeline: Arc::new(Timeline::start(timeline)),
             context,
             run_log,
             store: None,

@@ -20,7 +20,7 @@ mod terminal;
 mod trace_reuse;
 mod verifying;
 mod wheels;
-mod workspace;
+pub(crate) mod workspace;
 
 use workspace::Workspace;
 

@@ -105,6 +105,10 @@ const USED: &[Entry] = &[
     ),
     off("print_stacktrace", "Show a stack trace for an internal error of Waders."),
     text("logdir", "A directory to which the log is also written."),
+    text(
+        "trace",
+        "A file for the timeline of the run in the trace event format of Chrome: what was planned, waited, ran and was cached.",
+    ),
     off("loop", "Run the goals again when files change."),
     integer("loop_max", "null", "The maximum number of runs of `loop`."),
     off(

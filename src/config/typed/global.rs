@@ -47,6 +47,8 @@ pub struct GlobalSettings {
     pub ignore_warnings: Vec<String>,
     /// Whether an internal error is reported with a stack trace.
     pub print_stacktrace: bool,
+    /// The file for the timeline of the run, relative to the build root unless it is absolute.
+    pub trace_file: Option<String>,
     /// Whether the goals run again when files change.
     pub is_loop: bool,
     /// How often they run at most.
@@ -130,6 +132,7 @@ impl GlobalSettings {
             kept_sandboxes_dir: section.filled("local_execution_root_dir"),
             ignore_warnings: section.texts("ignore_warnings"),
             print_stacktrace: section.flag("print_stacktrace"),
+            trace_file: section.filled("trace"),
             is_loop: section.flag("loop"),
             loop_max: section.count("loop_max"),
             download_attempts: section.count("file_downloads_max_attempts").unwrap_or(1).max(1),

@@ -3,6 +3,7 @@
 
 mod behaviours;
 mod client;
+mod execution;
 mod fake;
 mod machines;
 pub(crate) mod servers;

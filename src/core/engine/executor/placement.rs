@@ -53,3 +53,6 @@ impl Execution {
         Ok((Origin::Ran, self.engine.runner.run(run, &slot).await?))
     }
 }
+
+#[cfg(test)]
+mod tests;

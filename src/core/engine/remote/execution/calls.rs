@@ -53,7 +53,7 @@ pub(super) enum Failure {
 /// An operation that the server carries out.
 #[derive(Default)]
 struct Following {
-    /// Its name, once the server has told it.
+    /// Its name, once the server has reported it.
     name: Option<String>,
     stage: Stage,
     /// The number of resumes since the last message.
@@ -134,7 +134,7 @@ impl Connection {
                 lost = Status::unavailable(lost.message());
             }
             following.resumes += 1;
-            if !is_transient(&lost) || following.resumes > RESUMES {
+            if !is_lost(&lost) || following.resumes > RESUMES {
                 return Err(Failure::Remote(Error::from_status(&self.address(), "Execute", &lost)));
             }
             tracing::debug!("the stream of an operation was lost, and is resumed: {lost}");
@@ -209,6 +209,11 @@ impl Connection {
             Err(_) => tracing::debug!("the server did not cancel an operation in time"),
         }
     }
+}
+
+/// Whether the connection broke, so that the operation may still go on. A stream that breaks has the code UNKNOWN.
+fn is_lost(status: &Status) -> bool {
+    is_transient(status) || matches!(status.code(), Code::Unknown | Code::Cancelled)
 }
 
 #[expect(clippy::disallowed_methods, reason = "time limits of remote operations")]

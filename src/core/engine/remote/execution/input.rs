@@ -92,9 +92,11 @@ fn mounts(settings: &LocalSettings, inputs: &Inputs) -> Vec<Mount> {
 
 /// How the server treats an action.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Treatment {
+pub(super) struct Treatment<'t> {
     /// Whether the server must not store the result.
     pub(super) do_not_cache: bool,
+    /// Separates results of the server, as it does in the local cache.
+    pub(super) namespace: Option<&'t str>,
 }
 
 /// Encodes the action of an input root.
@@ -103,7 +105,7 @@ pub(super) fn encode(
     settings: &ExecutionSettings,
     program: StepProgram,
     root: &InputRoot,
-    treatment: Treatment,
+    treatment: Treatment<'_>,
 ) -> Result<RemoteAction, Error> {
     let function = trees.function();
     let mut contents = Contents::new();
@@ -143,7 +145,7 @@ fn add_action(
     trees: &Trees,
     settings: &ExecutionSettings,
     input_root: RemoteDigest,
-    treatment: Treatment,
+    treatment: Treatment<'_>,
     contents: &mut Contents,
 ) -> RemoteDigest {
     let function = trees.function();
@@ -161,6 +163,7 @@ fn add_action(
         command_digest: Some(command.to_message()),
         input_root_digest: Some(input_root.to_message()),
         do_not_cache: treatment.do_not_cache,
+        salt: treatment.namespace.unwrap_or_default().as_bytes().to_vec(),
         platform: Some(platform),
         ..reapi::Action::default()
     };

@@ -226,7 +226,8 @@ impl RemoteRunner {
     async fn attempt(&self, run: &Run<'_>, reuse: bool) -> Result<Outcome, Trouble> {
         self.try_workers(run.cancellation).await?;
         let root = input::input_root(&self.local, run.action, run.inputs, run.audit);
-        let treatment = Treatment { do_not_cache: !run.action.policy.cache.write };
+        let namespace = self.local.platform.cache_namespace.as_deref();
+        let treatment = Treatment { do_not_cache: !run.action.policy.cache.write, namespace };
         let ran = self.execute(&root, treatment, reuse, run.cancellation).await?;
         tokio::task::block_in_place(|| self.outcome(run, ran))
     }
@@ -243,7 +244,8 @@ impl RemoteRunner {
                 return Ok(Ok(()));
             }
             let root = self.trial_root()?;
-            match self.execute(&root, Treatment { do_not_cache: true }, false, cancellation).await {
+            let treatment = Treatment { do_not_cache: true, namespace: None };
+            match self.execute(&root, treatment, false, cancellation).await {
                 Ok(ran) if ran.outcome.exit == waders_sandbox::Exit::Code(0) => {
                     index::put(&self.store, row, &true).map_err(Error::from)?;
                     Ok(Ok(()))
@@ -289,7 +291,7 @@ impl RemoteRunner {
     async fn execute(
         &self,
         root: &InputRoot,
-        treatment: Treatment,
+        treatment: Treatment<'_>,
         reuse: bool,
         cancellation: &Cancellation,
     ) -> Result<Ran, Trouble> {
@@ -312,7 +314,7 @@ impl RemoteRunner {
     async fn execute_once(
         &self,
         root: &InputRoot,
-        treatment: Treatment,
+        treatment: Treatment<'_>,
         reuse: bool,
         cancellation: &Cancellation,
     ) -> Result<Ran, Trouble> {
@@ -356,7 +358,7 @@ impl RemoteRunner {
     }
 
     /// Uploads an action and everything that it needs. Returns its digest.
-    async fn upload(&self, root: &InputRoot, treatment: Treatment) -> Result<RemoteDigest, Trouble> {
+    async fn upload(&self, root: &InputRoot, treatment: Treatment<'_>) -> Result<RemoteDigest, Trouble> {
         let function = self.storage.capabilities().await?.digest_function;
         let trees = self.trees.get_or_init(|| async { Trees::new(self.map.clone(), function) }).await;
         let is_uploaded = || root.images.iter().all(|image| trees.is_uploaded(image.tree));
