@@ -263,7 +263,7 @@ fn invalid_settings_are_one_warning() {
     check(secure, "cannot read `/nonexistent/ca.pem`");
     // A server without TLS.
     let server = Fake::start(Behaviour::default());
-    check(settings(&server.address().replace("grpc://", "grpcs://")), "must begin with `grpc://`");
+    check(settings(&server.address().replace("grpc://", "grpcs://")), "whether the address must begin with `grpc://`");
 }
 
 /// Behaviour 9.

@@ -17,6 +17,7 @@ use reapi::capabilities_server::{Capabilities, CapabilitiesServer};
 use reapi::content_addressable_storage_server::{ContentAddressableStorage, ContentAddressableStorageServer};
 use tokio::runtime::Runtime;
 use tonic::codegen::tokio_stream::{self, Stream, StreamExt};
+use tonic::transport::ServerTlsConfig;
 use tonic::{Code, Request, Response, Status, Streaming};
 use waders::engine::remote::DigestFunction;
 
@@ -103,13 +104,23 @@ pub(super) struct Fake {
 
 impl Fake {
     pub(super) fn start(behaviour: Behaviour) -> Fake {
+        Fake::start_with(behaviour, None)
+    }
+
+    /// Starts a server, with TLS if it has settings for that.
+    pub(super) fn start_with(behaviour: Behaviour, tls: Option<ServerTlsConfig>) -> Fake {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let state = Arc::new(Mutex::new(State { behaviour, ..State::default() }));
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let service = Server(state.clone());
         let incoming = tonic::transport::server::TcpIncoming::from(listener);
-        let server = tonic::transport::Server::builder()
+        let builder = tonic::transport::Server::builder();
+        let mut builder = match tls {
+            Some(tls) => builder.tls_config(tls).unwrap(),
+            None => builder,
+        };
+        let server = builder
             .add_service(CapabilitiesServer::new(service.clone()))
             .add_service(ContentAddressableStorageServer::new(service.clone()).max_decoding_message_size(64 << 20))
             .add_service(ActionCacheServer::new(service.clone()))
@@ -125,6 +136,10 @@ impl Fake {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    pub(super) fn secure_address(&self) -> String {
+        format!("grpcs://{}", self.address)
     }
 
     pub(super) fn count(&self, call: &str) -> usize {

@@ -8,3 +8,4 @@ mod fake;
 mod machines;
 pub(crate) mod servers;
 mod speed;
+mod tls;

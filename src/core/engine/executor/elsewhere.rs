@@ -5,7 +5,7 @@ use super::Execution;
 use crate::action::{Action, EncodedAction, Inputs, Origin, Outcome, StepId};
 use crate::base::Digest;
 use crate::engine::action_cache::Needs;
-use crate::engine::{Error, tree_cache};
+use crate::engine::{CancelLevel, Error, tree_cache};
 
 impl Execution {
     /// The outcome under a key, from the cache of this machine or else from that of the server, from where it is put into the
@@ -22,7 +22,11 @@ impl Execution {
         }
         let Some(remote) = &self.engine.remote else { return Ok(None) };
         let encoded = EncodedAction::new(&action.command, inputs, &self.engine.platform);
-        if !remote.fetch(&encoded, self.output_needs(id)).await {
+        let found = tokio::select! {
+            found = remote.fetch(&encoded, self.output_needs(id)) => found,
+            _ = self.cancellation.exceeds(CancelLevel::None) => return Err(Error::Interrupted),
+        };
+        if !found {
             return Ok(None);
         }
         // The server is not trusted to store only successes.

@@ -17,11 +17,16 @@ impl Execution {
         trees: &BTreeMap<StepId, Digest>,
         lost: Error,
     ) -> Result<StepResult, Error> {
-        let _guard = self.repair.lock().await;
-        match self.carry_out(id, trees).await {
-            Err(error) if error.missing().is_some() => {}
-            result => return result,
+        let made = self.restore_inputs(id).await?;
+        if trees.iter().any(|(need, tree)| made.get(need).is_some_and(|made| made != tree)) {
+            return Err(Error::NotReproduced { label: self.label(id).to_string(), cause: Box::new(lost) });
         }
+        self.carry_out(id, trees).await
+    }
+
+    /// Makes the inputs of a step complete, one step after the other, so that what several need is made once. Returns the trees.
+    async fn restore_inputs(&self, id: StepId) -> Result<BTreeMap<StepId, Digest>, Error> {
+        let _guard = self.repair.lock().await;
         let repeated = self.steps_to_repeat(id).await?;
         let mut made: BTreeMap<StepId, Digest> = BTreeMap::new();
         for need in self.graph.transitive_needs(id) {
@@ -39,10 +44,7 @@ impl Execution {
             };
             made.insert(need, tree);
         }
-        if trees.iter().any(|(need, tree)| made.get(need) != Some(tree)) {
-            return Err(Error::NotReproduced { label: self.label(id).to_string(), cause: Box::new(lost) });
-        }
-        self.carry_out(id, trees).await
+        Ok(made)
     }
 
     /// The steps whose output is incomplete and not on the server, and that a step needs for its inputs. What is only needed for

@@ -85,9 +85,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Error::Setting { .. } => "check the options `remote_*` of the section `[GLOBAL]`",
-            Error::Unreachable { why, .. } if is_about_tls(why) => {
-                "check `remote_ca_certs_path`, `remote_client_certs_path` and whether the address must begin with `grpc://` or \
-                 `grpcs://`"
+            // A server that misses the certificate of a client often only closes the connection.
+            Error::Unreachable { address, why } if is_secure(address) || is_about_tls(why) => {
+                "check whether the server runs, `remote_ca_certs_path`, `remote_client_certs_path`, and whether the address must \
+                 begin with `grpc://` or `grpcs://`"
             }
             Error::Unreachable { .. } => "check `remote_store_address`, and whether the server runs",
             Error::Refused { code: Code::Unauthenticated, .. } => {
@@ -157,6 +158,10 @@ fn message(status: &Status) -> String {
     }
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() { "no message".to_owned() } else { line.chars().take(300).collect() }
+}
+
+fn is_secure(address: &str) -> bool {
+    ["grpcs://", "https://"].iter().any(|scheme| address.starts_with(scheme))
 }
 
 fn is_about_tls(why: &str) -> bool {
