@@ -15,6 +15,7 @@ pub mod junit;
 pub mod limits;
 pub mod log;
 pub mod missing;
+pub mod otlp;
 pub mod packages;
 mod pretty_json;
 mod progress;

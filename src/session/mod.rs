@@ -310,7 +310,7 @@ impl Session {
 
     /// Stores the record of this run, which is over.
     pub fn close_run_log(&self, exit_code: u8) {
-        if let Err(error) = self.services.timeline.write() {
+        if let Err(error) = self.services.timeline.write(&self.services.run_log.goals()) {
             self.ui.warn(&format!("there is no timeline of this run: {}", error_chain(&error)));
         }
         if let Err(error) = self.services.run_log.close(exit_code, self.services.was_interrupted()) {

@@ -58,6 +58,11 @@ impl RunLog {
         self.lock().goals = goals.to_vec();
     }
 
+    /// The goals of the run as on the command line.
+    pub(super) fn goals(&self) -> String {
+        self.lock().goals.join(" ")
+    }
+
     /// Where the record is stored. Without a store there were no steps, and nothing is stored.
     pub(super) fn set_store(&self, store: &Arc<Store>) {
         let _ = self.store.set(store.clone());

@@ -19,7 +19,7 @@ use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::run_log::RunLog;
 use crate::session::sources::Sources;
-use crate::session::timeline::Timeline;
+use crate::session::timeline::{Timeline, TimelineSettings};
 use crate::session::workers::{self, RemoteWorkers};
 use crate::session::{Context, Error, keys, remote};
 use crate::store::{Collected, Store};
@@ -69,9 +69,14 @@ impl Services {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
         let run_log = Arc::new(RunLog::start(context.build_root.clone(), context.specs.clone()));
         let audit = if AuditSettings::parse(&context.config).always { Audit::Record } else { Audit::Off };
-        let timeline = context.global().trace_file.map(|file| context.build_root.join(file));
+        let global = context.global();
+        let timeline = Timeline::start(TimelineSettings {
+            file: global.trace_file.map(|file| context.build_root.join(file)),
+            is_otlp: global.trace_is_otlp,
+            parent: context.environment.var("TRACEPARENT").map(str::to_owned),
+        });
         Ok(Services {
-            timeline: Arc::new(Timeline::start(timeline)),
+            timeline: Arc::new(timeline),
             context,
             run_log,
             store: None,

@@ -1,19 +1,33 @@
-//! Collects the timeline of a run, if the user asks for one, and writes it at the end. Its form is in `report::timeline`.
+//! Collects the timeline of a run, if the user asks for one, and writes it at the end. Its forms are in `report::timeline` and
+//! `report::otlp`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::action::{Event, StepId};
 use crate::base::replace_report;
+use crate::report::otlp::{self, TracedRun};
 use crate::report::timeline::{Activity, Span, render};
 use crate::session::Error;
 
+/// Where a timeline is written, and how.
+pub(super) struct TimelineSettings {
+    /// Absolute.
+    pub(super) file: Option<PathBuf>,
+    /// Whether it is one of OpenTelemetry.
+    pub(super) is_otlp: bool,
+    /// The variable `TRACEPARENT`.
+    pub(super) parent: Option<String>,
+}
+
 /// The timeline of a run; nothing is collected without a file.
 pub(super) struct Timeline {
-    file: Option<PathBuf>,
+    settings: TimelineSettings,
     started: Instant,
+    /// Since 1970.
+    started_at: Duration,
     state: Mutex<State>,
 }
 
@@ -40,13 +54,14 @@ struct Times {
 impl Timeline {
     /// The timeline of a run that starts now.
     #[expect(clippy::disallowed_methods, reason = "the timeline of a run is about time")]
-    pub(super) fn start(file: Option<PathBuf>) -> Timeline {
-        Timeline { file, started: Instant::now(), state: Mutex::default() }
+    pub(super) fn start(settings: TimelineSettings) -> Timeline {
+        let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timeline { settings, started: Instant::now(), started_at, state: Mutex::default() }
     }
 
     /// Marks the start of the steps of a graph. What happened since the last graph was planning. `None` without a file.
     pub(super) fn begin_graph(self: &Arc<Self>) -> Option<Arc<GraphTimes>> {
-        self.file.as_ref()?;
+        self.settings.file.as_ref()?;
         let started = self.started.elapsed();
         let mut state = self.state();
         let since = state.planned_since;
@@ -60,13 +75,19 @@ impl Timeline {
         self.state().planned_since = self.started.elapsed();
     }
 
-    /// Writes the file, if there is one.
-    pub(super) fn write(&self) -> Result<(), Error> {
-        let Some(file) = &self.file else { return Ok(()) };
+    /// Writes the file, if there is one, of a run of these goals.
+    pub(super) fn write(&self, goals: &str) -> Result<(), Error> {
+        let TimelineSettings { file: Some(file), is_otlp, parent } = &self.settings else { return Ok(()) };
         let mut state = self.state();
         let (start, end) = (state.planned_since, self.started.elapsed());
         state.spans.push(Span { ready: start, start, end, what: Activity::Phase("finish".to_owned()) });
-        let written = replace_report(file, render(&state.spans).as_bytes());
+        let text = if *is_otlp {
+            let (name, parent) = (format!("waders {goals}"), parent.clone());
+            otlp::render(&TracedRun { name, started: self.started_at, parent }, &state.spans)
+        } else {
+            render(&state.spans)
+        };
+        let written = replace_report(file, text.as_bytes());
         written.map_err(|source| Error::Output { path: file.clone(), source })
     }
 

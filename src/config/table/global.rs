@@ -105,9 +105,12 @@ const USED: &[Entry] = &[
     ),
     off("print_stacktrace", "Show a stack trace for an internal error of Waders."),
     text("logdir", "A directory to which the log is also written."),
-    text(
-        "trace",
-        "A file for the timeline of the run in the trace event format of Chrome: what was planned, waited, ran and was cached.",
+    text("trace", "A file for the timeline of the run: what was planned, waited, ran and was cached."),
+    choice(
+        "trace_format",
+        &["chrome", "otlp"],
+        "\"chrome\"",
+        "The format of the timeline: trace events of Chrome, or spans of OpenTelemetry as JSON.",
     ),
     off("loop", "Run the goals again when files change."),
     integer("loop_max", "null", "The maximum number of runs of `loop`."),

@@ -49,6 +49,8 @@ pub struct GlobalSettings {
     pub print_stacktrace: bool,
     /// The file for the timeline of the run, relative to the build root unless it is absolute.
     pub trace_file: Option<String>,
+    /// Whether the timeline is one of OpenTelemetry.
+    pub trace_is_otlp: bool,
     /// Whether the goals run again when files change.
     pub is_loop: bool,
     /// How often they run at most.
@@ -133,6 +135,7 @@ impl GlobalSettings {
             ignore_warnings: section.texts("ignore_warnings"),
             print_stacktrace: section.flag("print_stacktrace"),
             trace_file: section.filled("trace"),
+            trace_is_otlp: section.text("trace_format").as_deref() == Some("otlp"),
             is_loop: section.flag("loop"),
             loop_max: section.count("loop_max"),
             download_attempts: section.count("file_downloads_max_attempts").unwrap_or(1).max(1),
