@@ -94,7 +94,9 @@ enum Trouble {
 
 impl From<RemoteError> for Trouble {
     fn from(error: RemoteError) -> Trouble {
-        let (text, hint) = (error.to_string(), error.hint());
+        // The hints name the options of the remote cache.
+        let hint = error.hint().map(|hint| hint.replace("`remote_store_address`", "`remote_execution_address`"));
+        let text = error.to_string();
         match error {
             RemoteError::Missing { .. } | RemoteError::WrongBytes { .. } => Trouble::Lost(text),
             RemoteError::Refused { code, .. } if is_loss(code) => Trouble::Lost(text),
