@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -18,12 +18,13 @@ pub struct RunLog {
     build_root: PathBuf,
     specs: Vec<String>,
     started: (Instant, SystemTime),
-    store: OnceLock<Arc<Store>>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
+    /// Where the record is stored. Released with the end of the run: others hold the log longer, and an open store has files.
+    store: Option<Arc<Store>>,
     goals: Vec<String>,
     parts: Vec<RunPart>,
     /// The steps since the last part ended.
@@ -50,7 +51,7 @@ impl RunLog {
     pub fn start(build_root: PathBuf, specs: Vec<String>) -> RunLog {
         #[expect(clippy::disallowed_methods, reason = "the record of a run says when it was")]
         let started = (Instant::now(), SystemTime::now());
-        RunLog { build_root, specs, started, store: OnceLock::new(), state: Mutex::default() }
+        RunLog { build_root, specs, started, state: Mutex::default() }
     }
 
     /// The goals of the run.
@@ -65,14 +66,17 @@ impl RunLog {
 
     /// Where the record is stored. Without a store there were no steps, and nothing is stored.
     pub(super) fn set_store(&self, store: &Arc<Store>) {
-        let _ = self.store.set(store.clone());
+        let mut state = self.lock();
+        if !state.is_closed {
+            state.store.get_or_insert_with(|| store.clone());
+        }
     }
 
     /// Stores an unfinished record when the first step starts, so that a run that is killed is in the log. The record is replaced when
     /// the run ends. A failure is reported then.
     pub(super) fn begin(&self) {
         let mut state = self.lock();
-        let Some(store) = self.store.get().filter(|_| state.number.is_none() && !state.is_closed) else { return };
+        let Some(store) = state.store.clone().filter(|_| state.number.is_none() && !state.is_closed) else { return };
         let record = RunRecord { unfinished: true, wall_ms: 0, ..self.record(&mut state, 0, false) };
         let bytes = serde_json::to_vec(&record).unwrap_or_default();
         state.number = store.runs(&self.build_root).add_record(&bytes, named_steps).ok();
@@ -103,7 +107,7 @@ impl RunLog {
     /// Ends the steps of a goal. `None` if there are none.
     pub fn end_part(&self, goal: &str) -> store::Result<Option<StoredSteps>> {
         let mut state = self.lock();
-        let Some(store) = self.store.get().filter(|_| !state.open.is_empty()) else { return Ok(None) };
+        let Some(store) = state.store.clone().filter(|_| !state.open.is_empty()) else { return Ok(None) };
         let open = std::mem::take(&mut state.open);
         let requested = open.iter().filter(|step| step.requested && step.kind == StepKind::Run).count();
         let bytes = serde_json::to_vec(&open).unwrap_or_default();
@@ -137,8 +141,8 @@ impl RunLog {
         let goal = self.lock().goals.last().cloned().unwrap_or_default();
         self.end_part(&goal)?;
         let mut state = self.lock();
-        let Some(store) = self.store.get().filter(|_| !state.is_closed) else { return Ok(None) };
-        state.is_closed = true;
+        let was_closed = std::mem::replace(&mut state.is_closed, true);
+        let Some(store) = state.store.take().filter(|_| !was_closed) else { return Ok(None) };
         let runs = store.runs(&self.build_root);
         match (state.number, state.parts.is_empty()) {
             (None, true) => return Ok(None),

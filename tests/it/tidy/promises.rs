@@ -59,3 +59,20 @@ fn a_name_without_a_test_is_found() {
     }
     assert_eq!(named_tests("| promise | tests |\n|---|---|\n| `x` is kept | `one`, `two are` |\n"), ["one", "two are"]);
 }
+
+#[test]
+fn the_tests_of_all_cases_exist_and_the_table_has_a_row_for_each_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = files(root, &["src", "sandbox", "tests"], &["rs", "py", "trycmd"]);
+    let text = std::fs::read_to_string(root.join("tests/matrix/cases.toml")).unwrap();
+    let cases: toml::Table = toml::from_str(&text).unwrap();
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    for (name, case) in &cases {
+        let tests = case["tests"].as_array().unwrap().iter().map(|test| test.as_str().unwrap());
+        let missing: Vec<&str> = tests.filter(|test| !exists(test, &sources)).collect();
+        assert!(missing.is_empty(), "{name} names tests that do not exist: {missing:?}");
+        let row = format!("| {name} | {} |", case["what"].as_str().unwrap());
+        assert!(page.contains(&row), "docs/security.md has no row for {name}; `tests/matrix/run.py` writes it");
+    }
+    assert!(cases.len() > 40, "all groups are listed");
+}
