@@ -16,6 +16,7 @@ use super::uses::Uses;
 use super::{faults, files};
 use crate::base::Digest;
 use crate::store::objects::lazy_trees::LazyLevels;
+use crate::store::objects::shared_sync::SharedSync;
 
 /// The mode of the root. It alone keeps other users out: directories below are readable by every user.
 const ROOT_MODE: u32 = 0o700;
@@ -32,6 +33,8 @@ pub struct Store {
     pub(super) images: Mutex<HashMap<Digest, Arc<Mutex<bool>>>>,
     /// Levels of lazily written trees.
     pub(super) lazy_levels: Mutex<LazyLevels>,
+    /// Lets threads that publish at the same time share their syncs.
+    pub(super) syncs: SharedSync,
     notices: Arc<Mutex<Vec<String>>>,
 }
 
@@ -59,6 +62,7 @@ impl Store {
             root,
             images: Mutex::default(),
             lazy_levels: Mutex::default(),
+            syncs: SharedSync::default(),
             notices,
         })
     }

@@ -36,7 +36,7 @@ impl Store {
 
     /// Syncs, renames and syncs again, so that after a crash each object is either complete or absent.
     pub(in crate::store) fn publish(&self, pending: &Pending) -> Result<()> {
-        durable::sync(self.tmp.dir(), pending.values())?;
+        durable::sync(&self.syncs, self.tmp.dir(), pending.values())?;
         let mut changed = BTreeSet::new();
         for ((form, digest), from) in pending {
             let to = form.path(&self.root, *digest);
@@ -47,7 +47,7 @@ impl Store {
             changed.insert(dir.to_owned());
             self.uses.wrote(digest.size_bytes());
         }
-        durable::sync(&self.root, changed.iter())
+        durable::sync(&self.syncs, &self.root, changed.iter())
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::store::error::{Error, Result};
 use crate::store::files;
+use crate::store::objects::shared_sync::SharedSync;
 
 /// The modification time of all published files, 1980-01-03T00:00:00Z. Zip files, and so wheels, represent local times
 /// from 1980-01-01 on; two days later, it is 1980 in every time zone.
@@ -42,10 +43,15 @@ pub(crate) fn is_sealed(metadata: &Metadata, size_bytes: u64, mode: u32) -> bool
         && metadata.mtime_nsec() == 0
 }
 
-/// Syncs files and directories of one file system to the disk. `any_dir` is any directory of that file system.
-pub(crate) fn sync<'p>(any_dir: &Path, paths: impl ExactSizeIterator<Item = &'p PathBuf>) -> Result<()> {
-    if paths.len() >= SYNC_ALL_FROM {
-        return files::sync_file_system(any_dir).map_err(Error::io("sync the file system of", any_dir));
+/// Syncs files and directories of one file system to the disk. `any_dir` is any directory of that file system. While another thread
+/// syncs, even a single file would wait for the same journal, so that it joins the next shared sync.
+pub(crate) fn sync<'p>(
+    syncs: &SharedSync,
+    any_dir: &Path,
+    paths: impl ExactSizeIterator<Item = &'p PathBuf>,
+) -> Result<()> {
+    if paths.len() >= SYNC_ALL_FROM || (paths.len() > 0 && syncs.is_running()) {
+        return syncs.sync(any_dir);
     }
     for path in paths {
         files::sync(path).map_err(Error::io("sync", path))?;

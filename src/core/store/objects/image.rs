@@ -114,7 +114,7 @@ impl Store {
             return Err(Error::Missing(digest));
         }
         // Verifying an image checks sizes and times only. After a power failure these can be correct although the content is lost.
-        durable::sync(&self.root, [path.to_owned()].iter())
+        durable::sync(&self.syncs, &self.root, [path.to_owned()].iter())
     }
 }
 

@@ -19,6 +19,7 @@ mod merge;
 pub(super) mod object_path;
 pub(super) mod remove;
 mod scrub;
+pub(super) mod shared_sync;
 pub mod tree;
 pub(super) mod trees;
 pub(super) mod verify;
