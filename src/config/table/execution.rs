@@ -51,6 +51,7 @@ const REMOTE: &[Entry] = &[
     integer(
         "max_queue_secs",
         "300",
-        "The time in seconds that a step may wait for a worker before it runs on this machine.",
+        "The time in seconds that a step may wait for a worker before it runs on this machine. It begins again whenever a step of \
+         the run starts or ends on a worker.",
     ),
 ];

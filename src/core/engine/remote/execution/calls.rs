@@ -1,6 +1,7 @@
 //! The execution service of a server: starts an operation, follows it over lost connections, and cancels it. Time limits count
 //! the time in which nothing advances, never that of a run that takes its turn.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bazel_remote_apis::google::longrunning::operations_client::OperationsClient;
@@ -22,17 +23,37 @@ const RESUME_DELAY: Duration = Duration::from_millis(200);
 /// The time limit for cancelling an operation, after which the run goes on.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// When a step of this run last started or ended on a worker. While that happens, a step in the queue takes its turn.
+pub(super) struct Progress(Mutex<Instant>);
+
+impl Progress {
+    /// Progress now.
+    pub(super) fn new() -> Progress {
+        Progress(Mutex::new(now()))
+    }
+
+    fn advance(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now();
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// An action to execute.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Execute {
+#[derive(Clone, Copy)]
+pub(super) struct Execute<'e> {
     /// The action, which the server has.
     pub(super) action: RemoteDigest,
     /// Whether the server may answer with the result of an earlier execution.
     pub(super) reuse: bool,
     /// A smaller number is more urgent.
     pub(super) priority: i32,
-    /// How long it may wait in the queue.
+    /// How long it may wait in the queue while no step of this run makes progress.
     pub(super) max_queue: Duration,
+    /// The progress of all steps of this run.
+    pub(super) progress: &'e Progress,
     /// How long a worker may take.
     pub(super) max_run: Duration,
 }
@@ -71,7 +92,7 @@ impl Connection {
     /// Executes an action and waits for its end. The response can have a status that is not OK.
     pub(super) async fn execute(
         &self,
-        execute: &Execute,
+        execute: &Execute<'_>,
         cancellation: &Cancellation,
     ) -> Result<reapi::ExecuteResponse, Failure> {
         let mut following = Following::default();
@@ -86,7 +107,7 @@ impl Connection {
 
     async fn follow(
         &self,
-        execute: &Execute,
+        execute: &Execute<'_>,
         following: &mut Following,
         cancellation: &Cancellation,
     ) -> Result<reapi::ExecuteResponse, Failure> {
@@ -98,28 +119,29 @@ impl Connection {
             };
             let mut lost = match opened {
                 Ok(mut stream) => loop {
-                    let limit = match following.stage {
-                        Stage::Queued => execute.max_queue,
-                        Stage::Executing => execute.max_run,
+                    let (limit, since) = match following.stage {
+                        Stage::Queued => (execute.max_queue, entered.max(execute.progress.last())),
+                        Stage::Executing => (execute.max_run, entered),
                     };
                     let message = tokio::select! {
                         message = stream.message() => message,
                         _ = cancellation.exceeds(CancelLevel::None) => return Err(Failure::Interrupted),
-                        () = tokio::time::sleep(limit.saturating_sub(entered.elapsed())) => {
-                            return Err(match following.stage {
-                                Stage::Queued => Failure::Queued(limit),
-                                Stage::Executing => Failure::TooSlow(limit),
-                            });
+                        () = tokio::time::sleep(limit.saturating_sub(since.elapsed())) => match following.stage {
+                            Stage::Queued if execute.progress.last() > since => continue,
+                            Stage::Queued => return Err(Failure::Queued(limit)),
+                            Stage::Executing => return Err(Failure::TooSlow(limit)),
                         }
                     };
                     match message {
                         Ok(Some(operation)) => {
                             let before = following.stage;
-                            if let Some(response) = self.advance(following, operation)? {
-                                return Ok(response);
-                            }
-                            if following.stage != before {
+                            let response = self.advance(following, operation)?;
+                            if response.is_some() || following.stage != before {
+                                execute.progress.advance();
                                 entered = now();
+                            }
+                            if let Some(response) = response {
+                                return Ok(response);
                             }
                         }
                         Ok(None) => break Status::unavailable("the server ended the stream before the operation"),
@@ -147,7 +169,7 @@ impl Connection {
     }
 
     /// Starts the operation, or follows it further after its stream was lost.
-    async fn open(&self, execute: &Execute, following: &Following) -> Result<Streaming<Operation>, Status> {
+    async fn open(&self, execute: &Execute<'_>, following: &Following) -> Result<Streaming<Operation>, Status> {
         let service = self.service().await.map_err(|error| Status::failed_precondition(error.to_string()))?;
         let mut client = ExecutionClient::new(service);
         if let Some(name) = &following.name {

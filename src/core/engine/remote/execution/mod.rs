@@ -24,6 +24,7 @@ pub struct ExecutionSettings {
     pub priority: i32,
     /// How long a step may run. The time in the queue of the server does not count.
     pub max_run: Duration,
-    /// How long a step may wait in the queue of the server before it runs on this machine.
+    /// How long a step may wait in the queue of the server, while no step of the run makes progress there, before it runs on this
+    /// machine.
     pub max_queue: Duration,
 }

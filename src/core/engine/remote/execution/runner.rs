@@ -15,7 +15,7 @@ use crate::engine::local::incremental::{self, State};
 use crate::engine::local::index;
 use crate::engine::local::read_set;
 use crate::engine::local::runner::{LocalSettings, checked_exit, exit};
-use crate::engine::remote::execution::calls::{Execute, Failure};
+use crate::engine::remote::execution::calls::{Execute, Failure, Progress};
 use crate::engine::remote::execution::input::{self, InputRoot, RemoteAction, Treatment};
 use crate::engine::remote::execution::output::{self, Ran, Returned};
 use crate::engine::remote::execution::trees::Trees;
@@ -53,6 +53,7 @@ pub struct RemoteRunner {
     /// The trial, which runs before the first step.
     trial: OnceCell<Result<(), String>>,
     failed_in_a_row: AtomicU32,
+    progress: Progress,
     /// The number of steps that workers ran.
     ran: AtomicUsize,
     state: Mutex<Troubles>,
@@ -137,6 +138,7 @@ impl RemoteRunner {
             upload: tokio::sync::Mutex::default(),
             trial: OnceCell::new(),
             failed_in_a_row: AtomicU32::new(0),
+            progress: Progress::new(),
             ran: AtomicUsize::new(0),
             state: Mutex::default(),
             store,
@@ -330,10 +332,11 @@ impl RemoteRunner {
             priority: self.settings.priority,
             max_queue: self.settings.max_queue,
             max_run: self.settings.max_run,
+            progress: &self.progress,
         };
         let response = self.execution.execute(&execute, cancellation).await.map_err(|failure| match failure {
             Failure::Interrupted => Trouble::Interrupted,
-            Failure::Queued(limit) => Trouble::Worker(format!("no worker took it within {} s", limit.as_secs())),
+            Failure::Queued(limit) => Trouble::Worker(format!("no worker took a step for {} s", limit.as_secs())),
             Failure::TooSlow(limit) => Trouble::Worker(format!("a worker took longer than {} s", limit.as_secs())),
             Failure::Remote(error) => error.into(),
         })?;
