@@ -78,7 +78,7 @@ pub fn open_cache(
     Some(Arc::new(cache))
 }
 
-/// Renders `240 results from the remote cache, 12 stored, 18.2 MB received, 3.1 MB sent`; `None` if nothing was transferred.
+/// Renders `Remote cache: 240 results used, 12 stored, 18.1 MiB received, 3.10 MiB sent.`; `None` if nothing was transferred.
 pub fn summary_line(summary: &Summary) -> Option<String> {
     let Summary { hits, stored, received_bytes, sent_bytes } = *summary;
     if hits == 0 && stored == 0 {
@@ -108,7 +108,7 @@ mod tests {
         };
         check(Summary::default(), None);
         let used = Summary { hits: 240, received_bytes: 19_083_264, ..Summary::default() };
-        check(used, Some("Remote cache: 240 results used, 18.2 MiB received."));
+        check(used, Some("Remote cache: 240 results used, 18.1 MiB received."));
         let both = Summary { hits: 1, stored: 2, received_bytes: 10, sent_bytes: 2048 };
         check(both, Some("Remote cache: 1 result used, 2 stored, 10 B received, 2.00 KiB sent."));
     }
