@@ -86,7 +86,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     graphs.add_argument("--repository", type=Path, help="a real repository, which is copied")
     graphs.add_argument("--svg", type=Path, help="the file for a plot of the growth")
     scale = scenario.add_parser("scaling", help="a simulation of runs with a remote cache and remote workers")
-    scale.add_argument("--timeline", type=Path, required=True, help="a run that `--trace` recorded: the times of its steps")
+    scale.add_argument("--timeline", type=Path, required=True, help="a run that `--trace` recorded")
     scale.add_argument("--steps", type=int, default=10_000)
     scale.add_argument("--workers", type=int, default=200)
     scale.add_argument("--cores", type=int, default=2, help="of the client")

@@ -1,8 +1,8 @@
 """Simulates runs with a remote cache and remote workers that are larger than any cluster at hand.
 
-A recorded run says how long its steps take; measured costs say what each step costs this machine, the network and the server. The
-simulation queues the steps at these stations, each of which serves a number of steps at a time in the order of their arrival. It
-does not know dependencies between steps: test files have none among each other.
+A recorded run says how long its steps take; measured costs say what each step costs this machine, the network and the
+server. The simulation queues the steps at these stations, each of which serves a number of steps at a time in the order
+of their arrival. It does not know dependencies between steps: test files have none among each other.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Run:
         yield self.transfer(self.down, self.costs.call_bytes + received)
 
     def step(self, seconds: float, is_cached: bool) -> Generator[Visit, None, None]:
-        """The calls of a step: for its result; and unless there is one, for what is missing, to upload it, to execute, to download."""
+        """The calls of a step: for its result; if there is none, to find what is missing, upload, execute, download."""
         costs = self.costs
         yield self.client, costs.client_hit
         yield from self.call(0, costs.received_bytes if is_cached else 0)
@@ -186,7 +186,7 @@ def recorded_seconds(timeline: Path) -> list[float]:
     events = json.loads(timeline.read_text())["traceEvents"]
     times = [event["args"]["process_ms"] / 1000 for event in events if "process_ms" in event.get("args", {})]
     if not times:
-        raise ValueError(f"{timeline} has no step that ran a process: record a run with `--trace` and without results in the cache")
+        raise ValueError(f"{timeline} has no step that ran a process: record a run with `--trace` and an empty cache")
     return times
 
 

@@ -60,7 +60,14 @@ def simulated(rows: Iterable[Row]) -> str:
         result = row.result
         sent, received = (f"{size / 1e6:,.0f} MB" for size in (result.sent_bytes, result.received_bytes))
         busy = f"{result.bottleneck} ({result.utilization[result.bottleneck]:.0%})"
-        lines.append(
-            f"| {row.cached:.0%} | {row.connection} | {duration(result.seconds)} | {result.calls:,} | {sent} | {received} | {busy} |"
-        )
+        cells = [
+            f"{row.cached:.0%}",
+            row.connection,
+            duration(result.seconds),
+            f"{result.calls:,}",
+            sent,
+            received,
+            busy,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

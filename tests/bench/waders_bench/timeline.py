@@ -1,4 +1,4 @@
-"""A picture of a run that `--trace` recorded: time from left to right, one row for each step that ran at the same time as others."""
+"""A picture of a run that `--trace` recorded: time from left to right, a row for each step that ran beside others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def svg(timeline: Path) -> str:
         return LEFT + time / end * (WIDTH - LEFT - RIGHT)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="10">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif"'
+        ' font-size="10">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
     ]
     for seconds in ticks(end / 1e6):
@@ -49,5 +50,6 @@ def bar(span: dict[str, Any], across: Callable[[float], float], top: int, colour
 
 def ticks(seconds: float) -> Sequence[float]:
     """About eight times at equal distances."""
-    step = next(step for power in range(-3, 6) for step in (10.0**power, 2 * 10.0**power, 5 * 10.0**power) if seconds / step <= 8)
+    steps = (factor * 10.0**power for power in range(-3, 6) for factor in (1, 2, 5))
+    step = next(step for step in steps if seconds / step <= 8)
     return [number * step for number in range(int(seconds / step) + 1)]
