@@ -34,15 +34,15 @@ class Costs:
     received_bytes: int
 
 
-# Placeholder until measured.
+# With 200 small test files, a release build and buildbox-casd 1.4.25 on the same machine: see docs/scaling.md.
 MEASURED = Costs(
-    client_hit=0.0006,
-    client_executed=0.002,
+    client_hit=0.0035,
+    client_executed=0.010,
     server_call=0.0005,
-    worker_overhead=0.05,
+    worker_overhead=1.2,
     call_bytes=600,
-    sent_bytes=8_000,
-    received_bytes=20_000,
+    sent_bytes=2_200,
+    received_bytes=1_700,
 )
 
 
