@@ -37,17 +37,19 @@ impl Casd {
         }
         let cas = dir.join("cas");
         std::fs::create_dir_all(&cas).unwrap();
+        // The other user may be unable to reach the build directory.
+        let [server, runner] = [program()?, runner].map(|program| {
+            let copy = dir.join(program.file_name().unwrap());
+            std::fs::copy(&program, &copy).unwrap();
+            copy
+        });
         let mut command = Command::new("/usr/bin/setpriv");
         if nix::unistd::geteuid().is_root() {
             std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
             std::os::unix::fs::chown(&cas, Some(WORKER), Some(WORKER)).unwrap();
             command.args([format!("--reuid={WORKER}"), format!("--regid={WORKER}"), "--clear-groups".to_owned()]);
         }
-        command
-            .arg("--pdeathsig=KILL")
-            .arg(program()?)
-            .arg("--jobs=2")
-            .arg(format!("--buildbox-run={}", runner.display()));
+        command.arg("--pdeathsig=KILL").arg(server).arg("--jobs=2").arg(format!("--buildbox-run={}", runner.display()));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/tmp");
         Some(Casd::spawn(command, dir, port))
     }
