@@ -10,6 +10,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Status};
 
+use crate::base::error_chain;
 use crate::engine::remote::error::is_transient;
 use crate::engine::remote::headers::Headers;
 use crate::engine::remote::transfer::InFlight;
@@ -271,16 +272,6 @@ fn uri(address: &str) -> Result<(String, bool), String> {
         return Err("the address has no host".to_owned());
     }
     Ok((format!("{}://{rest}", if secure { "https" } else { "http" }), secure))
-}
-
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// A random number for this run, in the form of a UUID.

@@ -68,7 +68,7 @@ pub(super) fn encode(store: &Store, map: &DigestMap, function: DigestFunction, t
     let remote = map.of_blobs(function, &blobs)?;
     let mut encoded: HashMap<Digest, (RemoteDigest, Vec<u8>)> = HashMap::new();
     for (digest, directory) in levels.iter().rev() {
-        let message = to_message(directory, &remote, &encoded).encode_to_vec();
+        let message = to_message(directory, &remote, |below| encoded[below].0).encode_to_vec();
         encoded.insert(*digest, (function.of(&message), message));
     }
     let mut messages = levels.iter().map(|(digest, _)| encoded[digest].1.clone());
@@ -113,25 +113,18 @@ fn visit(
     Ok(())
 }
 
-fn to_message(
+/// A level as a server with these digests has it.
+pub(super) fn to_message(
     directory: &Directory,
     files: &HashMap<Digest, RemoteDigest>,
-    below: &HashMap<Digest, (RemoteDigest, Vec<u8>)>,
+    below: impl Fn(&Digest) -> RemoteDigest,
 ) -> reapi::Directory {
     let mut message = reapi::Directory::default();
     for (name, entry) in &directory.entries {
         let name = name.clone();
         match entry {
-            Entry::File { digest, executable } => message.files.push(reapi::FileNode {
-                name,
-                digest: Some(files[digest].to_message()),
-                is_executable: *executable,
-                ..reapi::FileNode::default()
-            }),
-            Entry::Directory(digest) => {
-                let digest = Some(below[digest].0.to_message());
-                message.directories.push(reapi::DirectoryNode { name, digest });
-            }
+            Entry::File { digest, executable } => message.files.push(file_node(name, files[digest], *executable)),
+            Entry::Directory(digest) => message.directories.push(directory_node(name, below(digest))),
             Entry::Symlink(target) => {
                 let target = target.clone();
                 message.symlinks.push(reapi::SymlinkNode { name, target, ..reapi::SymlinkNode::default() });
@@ -139,6 +132,14 @@ fn to_message(
         }
     }
     message
+}
+
+pub(super) fn file_node(name: String, digest: RemoteDigest, is_executable: bool) -> reapi::FileNode {
+    reapi::FileNode { name, digest: Some(digest.to_message()), is_executable, node_properties: None }
+}
+
+pub(super) fn directory_node(name: String, digest: RemoteDigest) -> reapi::DirectoryNode {
+    reapi::DirectoryNode { name, digest: Some(digest.to_message()) }
 }
 
 /// Decodes a tree. `tree` is its digest in the store, and `digests` as in [`EncodedTree`]. Whatever is inconsistent is an error

@@ -11,8 +11,9 @@ use crate::action::{Action, Inputs};
 use crate::base::{Digest, sandbox_paths};
 use crate::engine::local::request::{self, Places};
 use crate::engine::local::runner::LocalSettings;
-use crate::engine::remote::execution::trees::{Trees, add_bytes, add_message, directory_node, file_node};
+use crate::engine::remote::execution::trees::{Trees, add_bytes, add_message};
 use crate::engine::remote::execution::{ExecutionSettings, StepProgram};
+use crate::engine::remote::trees::{directory_node, file_node};
 use crate::engine::remote::{Content, Contents, DigestMap, Error, RemoteDigest, reapi};
 use crate::store::{FIXED_MTIME_SECONDS, Store};
 

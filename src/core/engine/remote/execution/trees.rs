@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use prost::Message;
 
 use crate::base::Digest;
-use crate::engine::remote::{Content, Contents, DigestFunction, DigestMap, Error, RemoteDigest, reapi};
+use crate::engine::remote::{Content, Contents, DigestFunction, DigestMap, Error, RemoteDigest, trees};
 use crate::store::{Directory, Entry, Store};
 
 /// Encodes trees for one server.
@@ -66,28 +66,22 @@ impl Trees {
             let known = self.state().encoded.get(&level).copied();
             return Ok(known.expect("a level is uploaded after it was encoded"));
         };
-        let mut message = reapi::Directory::default();
-        for (name, entry) in &directory.entries {
-            let name = name.clone();
-            match entry {
-                Entry::File { digest, executable } => {
-                    let remote = decoded.files[digest];
-                    contents.insert(remote, Content::Blob(*digest));
-                    message.files.push(file_node(name, remote, *executable));
-                }
-                Entry::Directory(below) => {
-                    let remote = match self.already_encoded(decoded, *below, contents) {
-                        Some(remote) => remote,
-                        None => self.encode_level(decoded, *below, contents)?,
-                    };
-                    message.directories.push(directory_node(name, remote));
-                }
-                Entry::Symlink(target) => {
-                    let (target, node_properties) = (target.clone(), None);
-                    message.symlinks.push(reapi::SymlinkNode { name, target, node_properties });
-                }
+        let mut below = HashMap::new();
+        for entry in directory.entries.values() {
+            if let Entry::Directory(level) = entry {
+                let remote = match self.already_encoded(decoded, *level, contents) {
+                    Some(remote) => remote,
+                    None => self.encode_level(decoded, *level, contents)?,
+                };
+                below.insert(*level, remote);
             }
         }
+        let files = directory.entries.values().filter_map(|entry| match entry {
+            Entry::File { digest, .. } => Some((decoded.files[digest], Content::Blob(*digest))),
+            _ => None,
+        });
+        contents.extend(files);
+        let message = trees::to_message(directory, &decoded.files, |level| below[level]);
         let remote = add_message(self.function, &message, contents);
         self.state().encoded.insert(level, remote);
         Ok(remote)
@@ -152,20 +146,13 @@ pub(super) fn add_bytes(function: DigestFunction, bytes: Vec<u8>, contents: &mut
     digest
 }
 
-pub(super) fn file_node(name: String, digest: RemoteDigest, is_executable: bool) -> reapi::FileNode {
-    reapi::FileNode { name, digest: Some(digest.to_message()), is_executable, node_properties: None }
-}
-
-pub(super) fn directory_node(name: String, digest: RemoteDigest) -> reapi::DirectoryNode {
-    reapi::DirectoryNode { name, digest: Some(digest.to_message()) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::base::RelPath;
+    use crate::engine::remote::reapi;
     use crate::store::{Node, Tree};
 
     fn tree(store: &Store, paths: &[&str]) -> Digest {
