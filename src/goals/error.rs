@@ -112,6 +112,9 @@ pub enum Error {
         /// The patterns, joined.
         patterns: String,
     },
+    /// The layout of a container image cannot be read.
+    #[error(transparent)]
+    Image(#[from] crate::packaging::oci::Error),
     /// Two packages with different content at the same path.
     #[error("{first} and {second} both produce `{path}`, with different content; nothing was written")]
     SameOutput {

@@ -16,7 +16,7 @@ const DEPENDENCY_FIELDS: [&str; 2] = ["dependencies", "output_dependencies"];
 
 /// Fields that hold addresses for the target's own use (Pants calls them special-cased dependencies). Closures do not
 /// follow them.
-const SPECIAL_FIELDS: [&str; 10] = [
+const SPECIAL_FIELDS: [&str; 11] = [
     "complete_platforms",
     "execution_dependencies",
     "files",
@@ -24,6 +24,7 @@ const SPECIAL_FIELDS: [&str; 10] = [
     "fingerprint_dependencies",
     "inputs",
     "packages",
+    "program",
     "runnable_dependencies",
     "runtime_package_dependencies",
     "uv_platforms",
@@ -83,7 +84,8 @@ pub(super) fn resolve_explicit(targets: &TargetIndex<'_>, target: &Target, setti
     }
     // In target types of other languages, fields of these names may not hold addresses: `packages` of `jvm_artifact`.
     let special = if Kind::find(&target.kind).is_some_and(|kind| !kind.open_ended) { &SPECIAL_FIELDS[..] } else { &[] };
-    for written in special.iter().flat_map(texts) {
+    let single = |field: &&str| target.text(field);
+    for written in special.iter().flat_map(texts).chain(special.iter().filter_map(single)) {
         match resolve_address(targets, target, written) {
             Ok(ids) => explicit.special.extend(expand_generators(targets, &ids)),
             Err(error) => explicit.errors.push(error),

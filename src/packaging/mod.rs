@@ -8,6 +8,7 @@ pub mod host_venv;
 pub mod index;
 pub mod lockfile;
 pub mod metadata;
+pub mod oci;
 pub mod platform;
 pub mod project;
 pub mod recipes;

@@ -7,7 +7,9 @@ use crate::base::{Digest, RelPath};
 use crate::packaging::Environment;
 use crate::packaging::archive::{self, Format};
 use crate::packaging::host_venv::{self, HostVenv};
-use crate::packaging::venv::{self, Layer};
+use crate::packaging::oci::layer::{self, Layer};
+use crate::packaging::oci::{self, layout};
+use crate::packaging::venv::{self, Layer as VenvLayer};
 use crate::packaging::wheel;
 use crate::store::{Node, Store, Tree};
 
@@ -27,6 +29,9 @@ pub fn all() -> BTreeMap<&'static str, Recipe> {
     BTreeMap::from([
         ("archive-1", archive as Recipe),
         ("host-venv-1", host_venv),
+        ("image-1", image),
+        ("image-base-2", image_base),
+        ("image-layer-1", image_layer),
         ("metadata-1", metadata),
         ("metadata-of-wheels-1", metadata_of_wheels),
         ("overlay-1", overlay),
@@ -107,8 +112,8 @@ fn venv(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest
     Ok(venv::compose(store, interpreter, &environment, &layers(parts))?.tree)
 }
 
-fn layers(parts: &[Digest]) -> Vec<Layer> {
-    parts.chunks(2).map(|pair| Layer { wheel: pair[0], bytecode: pair.get(1).copied() }).collect()
+fn layers(parts: &[Digest]) -> Vec<VenvLayer> {
+    parts.chunks(2).map(|pair| VenvLayer { wheel: pair[0], bytecode: pair.get(1).copied() }).collect()
 }
 
 /// The tree of an installed distribution without code. Parameters: the name of its directory, the texts of `METADATA` and of
@@ -141,6 +146,36 @@ fn archive(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Dig
     let tree = batch.put_tree(&Tree { nodes: BTreeMap::from([(RelPath::parse(path)?, node)]) })?;
     batch.commit()?;
     Ok(tree)
+}
+
+/// The layout of a container image. Parameters: its `ImageSpec` in JSON, and the path of the layout in the result. Parts: the trees of
+/// its layers, the lowest first.
+fn image(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let [spec, at] = parameters else {
+        return Err("the recipe of an image takes two parameters: description and path".into());
+    };
+    let layers = parts.iter().map(|part| Layer::read(store, *part)).collect::<Result<Vec<_>, _>>()?;
+    stored(layout::compose(store, &serde_json::from_str(spec)?, &RelPath::parse(at)?, &layers))
+}
+
+/// The lowest layer of every container image.
+fn image_base(store: &Store, _: &[String], _: &[Digest]) -> Result<Digest, RecipeError> {
+    stored(layer::pack_base(store))
+}
+
+/// A layer of a container image. Parameter: the directory of the image where the trees appear. Parts: the trees, which are merged.
+fn image_layer(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let [at] = parameters else { return Err("the recipe of a layer takes one parameter: its directory".into()) };
+    let parts: Vec<(RelPath, Digest)> = parts.iter().map(|part| (RelPath::root(), *part)).collect();
+    stored(layer::pack(store, store.merge(&parts)?, &RelPath::parse(at)?))
+}
+
+/// The engine recognizes the errors of the store, such as a full disk.
+fn stored(result: Result<Digest, oci::Error>) -> Result<Digest, RecipeError> {
+    result.map_err(|error| match error {
+        oci::Error::Store(error) => RecipeError::from(error),
+        error => error.into(),
+    })
 }
 
 /// Collects wheel files in one directory. Parts: trees that contain wheel files, in the directory `wheel` if it exists.

@@ -27,6 +27,25 @@ pub fn base() -> BTreeMap<String, String> {
     constants.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// The variables of a container. Unlike steps, containers have random hashes and the real time. `program` and `own` are the variables
+/// of the program and of the image, which take precedence in this order.
+pub fn of_image(
+    home: &str,
+    roots: &[RelPath],
+    program: BTreeMap<String, String>,
+    own: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut env = base();
+    env.retain(|name, _| ["LANG", "LC_ALL", "PATH", "TZ"].contains(&name.as_str()));
+    env.insert("HOME".to_owned(), home.to_owned());
+    if !roots.is_empty() {
+        env.insert("WADERS_SOURCE_ROOTS".to_owned(), source_roots(roots));
+    }
+    env.extend(program);
+    env.extend(own);
+    env
+}
+
 /// The value of `WADERS_SOURCE_ROOTS`: directories that a venv image adds to the import path.
 pub fn source_roots(roots: &[RelPath]) -> String {
     roots.iter().map(|root| sandbox_paths::in_src(root.as_str())).collect::<Vec<_>>().join(":")

@@ -10,6 +10,7 @@ use crate::base::{self, ErrorKind};
 use crate::packaging::{environment, index};
 use crate::plan::requirements;
 use crate::prepare::package::distribution;
+use crate::prepare::package::image;
 use crate::prepare::package::program;
 use crate::session;
 use crate::session::failure::Failure;
@@ -331,6 +332,9 @@ pub enum Error {
     /// A program that cannot be packaged as it is declared.
     #[error(transparent)]
     Program(#[from] program::Error),
+    /// A container image.
+    #[error(transparent)]
+    Image(#[from] image::Error),
     /// An unknown word in `[coverage-py] report`.
     #[error("invalid coverage report format `{0}`")]
     CoverageFormat(String),
@@ -393,6 +397,7 @@ impl Error {
             Error::Requirements(error) => return error.hint(),
             Error::Distribution(error) => return error.hint(),
             Error::Program(error) => return error.hint(),
+            Error::Image(error) => return error.hint(),
             Error::Index(error) => return error.hint().or_else(|| Some(crate::net::INDEX_HINT.to_owned())),
             Error::UnsupportedRequirement { .. } => {
                 "build a wheel of it, name the wheel's directory in `find_links` of `[python-repos]`, such as \

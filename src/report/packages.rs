@@ -25,14 +25,27 @@ pub struct WrittenFile {
     pub sha256: Option<String>,
     /// The digest in the store: of a file, or of the tree of a directory.
     pub digest: Digest,
+    /// The container image whose layout a directory is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<WrittenImage>,
+}
+
+/// What names an image.
+#[derive(Clone, Debug, Serialize)]
+pub struct WrittenImage {
+    /// Its names, such as `registry.example/app:1.0`.
+    pub names: Vec<String>,
+    /// The SHA-256 hash of its manifest, in hexadecimal digits, by which registries and tools name it.
+    pub sha256: String,
 }
 
 impl WrittenFile {
     /// Renders `Wrote dist/a-1.0-py3-none-any.whl (12.3 kB, sha256:…)`.
     pub fn to_line(&self) -> String {
-        let hash = match &self.sha256 {
-            Some(sha256) => format!("sha256:{sha256}"),
-            None => format!("tree:{}", self.digest.hex()),
+        let hash = match (&self.image, &self.sha256) {
+            (Some(image), _) => format!("{}, sha256:{}", image.names.join(", "), image.sha256),
+            (None, Some(sha256)) => format!("sha256:{sha256}"),
+            (None, None) => format!("tree:{}", self.digest.hex()),
         };
         format!("Wrote {} ({}, {hash})", self.path, size(self.size_bytes))
     }
@@ -75,8 +88,13 @@ mod tests {
             size_bytes: 1500,
             sha256: Some("00ff".to_owned()),
             digest: Digest::of(b"x"),
+            image: None,
         };
         assert_eq!(file.to_line(), "Wrote dist/a.whl (1.5 kB, sha256:00ff)");
-        assert!(WrittenFile { sha256: None, ..file }.to_line().contains("tree:"));
+        let directory = WrittenFile { sha256: None, ..file };
+        assert!(directory.to_line().contains("tree:"));
+        let image = WrittenImage { names: vec!["app:1".to_owned()], sha256: "00ff".to_owned() };
+        let image = WrittenFile { image: Some(image), ..directory };
+        assert_eq!(image.to_line(), "Wrote dist/a.whl (1.5 kB, app:1, sha256:00ff)");
     }
 }

@@ -9,6 +9,7 @@ mod distributions;
 mod edits;
 mod exporting;
 mod full_disk;
+mod images;
 mod interruption;
 mod locking;
 mod other_users;

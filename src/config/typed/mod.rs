@@ -7,6 +7,7 @@ mod changed;
 mod execution;
 mod export;
 mod global;
+mod images;
 mod locks;
 mod machine;
 mod package;
@@ -27,6 +28,7 @@ pub use changed::{ChangedSettings, DependentsOfChanged, FilterSettings, Granular
 pub use execution::{LocalExecution, RemoteExecutionSettings};
 pub use export::{ExportSettings, ResolveFormat};
 pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
+pub use images::{DockerSettings, Registry};
 pub use locks::{GenerateLockfilesSettings, LockfileSettings};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use package::{PackageSettings, PexSettings, SetupPySettings, VersionScheme};
@@ -34,8 +36,8 @@ pub use programs::{
     AuditSettings, LogGoalSettings, PySettings, ReplSettings, ReplaySettings, RunSettings, ShellSettings, WhySettings,
 };
 pub use python::{
-    DockerSettings, InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings,
-    PythonReposSettings, PythonSettings, ResolveSettings, ThriftSettings, UnownedDependency,
+    InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings, PythonReposSettings,
+    PythonSettings, ResolveSettings, ThriftSettings, UnownedDependency,
 };
 pub use queries::{
     CountLocSettings, DependenciesSettings, DependentsSettings, FiledepsSettings, GraphFormat, GraphSettings,

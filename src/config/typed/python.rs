@@ -292,17 +292,3 @@ impl PlatformResourcesSettings {
         PlatformResourcesSettings { target: Section::new(config, "platform-specific-resources").text("target") }
     }
 }
-
-/// The section `[docker]`.
-#[derive(Clone, Debug)]
-pub struct DockerSettings {
-    /// The build arguments of every image, as `NAME=value`.
-    pub build_args: Vec<String>,
-}
-
-impl DockerSettings {
-    /// Parses the section.
-    pub fn parse(config: &Config) -> DockerSettings {
-        DockerSettings { build_args: Section::new(config, "docker").texts("build_args") }
-    }
-}

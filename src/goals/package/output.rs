@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use crate::base::{Digest, RelPath, UNFINISHED_PREFIX};
 use crate::goals::Error;
 use crate::goals::package::BuiltPackage;
-use crate::report::packages::{WrittenFile, WrittenPackage};
+use crate::packaging::oci::layout;
+use crate::report::packages::{WrittenFile, WrittenImage, WrittenPackage};
 use crate::session::Session;
 use crate::store::{self, Node, Store, Tree};
 
@@ -38,7 +39,8 @@ pub(super) fn write(session: &mut Session, built: &[BuiltPackage]) -> Result<Vec
                 replace_directory(&store, content, &directory.to_path(&dist))?;
                 let size_bytes =
                     tree.nodes.values().filter_map(Node::content).map(|content| content.size_bytes()).sum();
-                files.push(WrittenFile { path: shown(directory), size_bytes, sha256: None, digest: content });
+                let image = written_image(&store, content)?;
+                files.push(WrittenFile { path: shown(directory), size_bytes, sha256: None, digest: content, image });
             }
             None => {
                 for (path, node) in &tree.nodes {
@@ -91,7 +93,16 @@ fn write_file(
         }
     };
     let (path, size_bytes) = (shown(path), digest.size_bytes());
-    Ok(Some(WrittenFile { path, size_bytes, sha256: Some(sha256), digest: *digest }))
+    Ok(Some(WrittenFile { path, size_bytes, sha256: Some(sha256), digest: *digest, image: None }))
+}
+
+/// The image whose layout this directory is.
+fn written_image(store: &Store, directory: Digest) -> Result<Option<WrittenImage>, Error> {
+    if !layout::is_layout(&store.tree(directory)?) {
+        return Ok(None);
+    }
+    let image = layout::read(store, directory)?;
+    Ok(Some(WrittenImage { names: image.names, sha256: image.sha256 }))
 }
 
 /// Replaces whatever is at `path` by a file.

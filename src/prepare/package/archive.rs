@@ -29,7 +29,7 @@ impl PackagePlanner<'_> {
     }
 
     /// The files of the field `files`, at their paths in the repository or where `relocated_files` puts them.
-    fn archived_files(&self, planner: &mut Planner<'_>, target: &Target) -> Result<Source, PrepareError> {
+    pub(super) fn archived_files(&self, planner: &mut Planner<'_>, target: &Target) -> Result<Source, PrepareError> {
         let targets = self.targets_in_field(target, "files")?;
         let needed = targets.iter().filter(|target| target.object("source").is_some() || is_command(target));
         let needed: Vec<String> = needed.map(|target| target.address.to_string()).collect();

@@ -4,6 +4,7 @@
 
 mod archive;
 pub mod distribution;
+pub mod image;
 mod lambda;
 mod pex;
 pub mod program;
@@ -25,8 +26,9 @@ use crate::session::failure::Failure;
 use crate::targets::{Address, Target, TargetGraph, kind};
 
 /// The target types that can be packaged. The others of Pants are reported as unsupported.
-pub const KINDS: [&str; 7] = [
+pub const KINDS: [&str; 8] = [
     kind::ARCHIVE,
+    kind::OCI_IMAGE,
     kind::PEX_BINARY,
     kind::PYTHON_DISTRIBUTION,
     "python_aws_lambda_function",
@@ -141,6 +143,7 @@ impl<'g> PackagePlanner<'g> {
         let target = self.graph.get(address).ok_or_else(|| Error::NoTarget(address.clone()))?;
         match target.kind.as_str() {
             kind::ARCHIVE => self.plan_archive(planner, target),
+            kind::OCI_IMAGE => self.plan_image(planner, target),
             kind::PEX_BINARY => self.plan_pex(planner, target),
             kind::PYTHON_DISTRIBUTION => self.plan_distribution(planner, target, form),
             "python_aws_lambda_function"

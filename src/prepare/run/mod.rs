@@ -255,23 +255,29 @@ impl Program {
         env.extend(self.env.clone());
         let terminal = session.environment().var("TERM").map(str::to_owned);
         let mut planner = Planner::new(session)?;
+        let mut program = SandboxedProgram { env, ..self.plan_sandboxed(&mut planner)? };
+        program.argv.extend(args.iter().cloned());
+        let venv = program.images[venv::ROOT];
+        let step = planner.add(program_run::action(program, terminal.as_deref()));
+        Ok(PlannedProgram { graph: planner.actions, step, venv })
+    }
+
+    /// Plans everything that the program needs in a sandbox, and its command line with its own arguments and variables.
+    pub(super) fn plan_sandboxed(&self, planner: &mut Planner<'_>) -> Result<SandboxedProgram, Error> {
         let minor = planner.python_minor(&self.needs.constraints)?;
-        let images = self.needs.plan_images(&mut planner)?;
-        let venv = images[venv::ROOT];
-        let mut argv =
-            self.entry.argv(&program_run::sandbox_places(program_run::python_options(&minor, false)), &self.name);
-        argv.extend(self.args.iter().chain(args).cloned());
-        let program = SandboxedProgram {
+        let images = self.needs.plan_images(planner)?;
+        let places = program_run::sandbox_places(program_run::python_options(&minor, false));
+        let mut argv = self.entry.argv(&places, &self.name);
+        argv.extend(self.args.iter().cloned());
+        Ok(SandboxedProgram {
             label: self.target.to_string(),
             argv,
-            env,
+            env: self.env.clone(),
             sources: Source::Tree(self.needs.sources),
             source_roots: self.needs.source_roots.clone(),
             images,
             network: self.network,
-        };
-        let step = planner.add(program_run::action(program, terminal.as_deref()));
-        Ok(PlannedProgram { graph: planner.actions, step, venv })
+        })
     }
 
     /// An error if the program is a script that the requirements do not install. `venv` is the tree of their environment.

@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 mod adhoc;
 mod core;
 mod definition;
-mod docker;
 mod faas;
 pub mod field;
 mod foreign;
+mod images;
 mod names;
 pub mod page;
 mod pex;
@@ -191,7 +191,7 @@ const GROUPS: [&[Kind]; 10] = [
     adhoc::KINDS,
     core::KINDS,
     definition::KINDS,
-    docker::KINDS,
+    images::KINDS,
     faas::KINDS,
     foreign::KINDS,
     pex::KINDS,

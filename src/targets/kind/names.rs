@@ -18,6 +18,7 @@ names! {
     DOCKER_IMAGE = "docker_image";
     FILE = "file";
     MAKESELF_ARCHIVE = "makeself_archive";
+    OCI_IMAGE = "oci_image";
     PEX_BINARY = "pex_binary";
     PLATFORM_RESOURCES = "platform_resources";
     PROTOBUF_SOURCE = "protobuf_source";

@@ -37,7 +37,7 @@ fn a_program_contains_the_wheels_of_distributions_instead_of_their_sources() {
 fn a_package_has_the_same_bytes_in_another_directory_without_cached_results() {
     let Some(first) = Workspace::running() else { return };
     let Some(second) = Workspace::running() else { return };
-    let targets = ["src/app:bin", "src/app:loose", "src/app:bundle", "src/app:function"];
+    let targets = ["src/app:bin", "src/app:loose", "src/app:bundle", "src/app:function", "src/app:image"];
     package(&first, &targets);
     package(&second, &[&["--no-local-cache"], targets.as_slice()].concat());
     let built = files(&first.repository(REPOSITORY).join("dist"));

@@ -1,0 +1,50 @@
+//! Container images as other tools see them: umoci unpacks an image, and bubblewrap runs its program in the unpacked root.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::transcripts::workspace::Workspace;
+
+#[test]
+fn other_tools_unpack_and_run_an_image() {
+    let Some(workspace) = Workspace::running() else { return };
+    if ["umoci", "bwrap"].iter().any(|tool| Command::new(tool).arg("--version").output().is_err()) {
+        eprintln!("skipped: umoci or bubblewrap is not installed");
+        return;
+    }
+    let output = workspace.waders("programs", &["package", "src/app:image"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let layout = workspace.repository("programs").join("dist/src.app/image");
+    let unpacked = tempfile::tempdir().unwrap();
+    let bundle = unpacked.path().join("bundle");
+    let image = format!("{}:stable", layout.display());
+    let umoci = Command::new("umoci").args(["unpack", "--rootless", "--image", &image]).arg(&bundle).output().unwrap();
+    assert!(umoci.status.success(), "{}", String::from_utf8_lossy(&umoci.stderr));
+
+    let root = bundle.join("rootfs");
+    assert_eq!(fs::read_to_string(root.join("app/src/app/notes.txt")).unwrap(), "notes\n");
+    assert!(root.join("app/src.app/small.tar.xz").is_file());
+    let config: Value = serde_json::from_slice(&fs::read(bundle.join("config.json")).unwrap()).unwrap();
+    let process = &config["process"];
+    assert_eq!(process["user"]["uid"], 1000);
+    let run = run(&root, process);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(text(&run.stdout), "data of the program 1 ['given']\n", "{}", text(&run.stderr));
+}
+
+/// Runs the process of a bundle in its root, which it cannot change.
+fn run(root: &Path, process: &Value) -> Output {
+    let strings = |key: &str| -> Vec<String> {
+        process[key].as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+    };
+    let mut command = Command::new("bwrap");
+    command.arg("--ro-bind").arg(root).args(["/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "--clearenv"]);
+    for entry in strings("env") {
+        let (name, value) = entry.split_once('=').unwrap();
+        command.args(["--setenv", name, value]);
+    }
+    command.args(["--chdir", process["cwd"].as_str().unwrap(), "--"]).args(strings("args")).output().unwrap()
+}
