@@ -133,25 +133,17 @@ fn write_zip(store: &Store, tree: Digest, out: impl Write + Seek) -> Result<(), 
 fn write_tar<W: Write>(store: &Store, tree: Digest, out: W) -> Result<W, Error> {
     let mut tar = tar::Builder::new(out);
     for (path, node) in store.tree(tree)?.nodes {
-        let mut header = tar::Header::new_gnu();
-        header.set_mtime(FIXED_MTIME_SECONDS.unsigned_abs());
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_size(0);
-        header.set_mode(mode(matches!(node, Node::File { executable: true, .. } | Node::EmptyDirectory)));
         match node {
-            Node::File { digest, .. } => {
+            Node::File { digest, executable } => {
                 let content = store.get(digest)?;
-                header.set_entry_type(tar::EntryType::Regular);
-                header.set_size(content.len() as u64);
+                let mut header = tar_header(tar::EntryType::Regular, mode(executable), content.len() as u64);
                 tar.append_data(&mut header, path.as_str(), content.as_slice())?;
             }
             Node::Symlink { target } => {
-                header.set_entry_type(tar::EntryType::Symlink);
-                tar.append_link(&mut header, path.as_str(), target)?;
+                tar.append_link(&mut tar_header(tar::EntryType::Symlink, mode(false), 0), path.as_str(), target)?;
             }
             Node::EmptyDirectory => {
-                header.set_entry_type(tar::EntryType::Directory);
+                let mut header = tar_header(tar::EntryType::Directory, mode(true), 0);
                 tar.append_data(&mut header, format!("{path}/"), io::empty())?;
             }
         }
@@ -159,7 +151,20 @@ fn write_tar<W: Write>(store: &Store, tree: Digest, out: W) -> Result<W, Error> 
     Ok(tar.into_inner()?)
 }
 
-fn mode(executable: bool) -> u32 {
+/// The header of a member that belongs to the user 0 and has the fixed time.
+pub(super) fn tar_header(kind: tar::EntryType, mode: u32, size_bytes: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size_bytes);
+    header.set_mtime(FIXED_MTIME_SECONDS.unsigned_abs());
+    header.set_uid(0);
+    header.set_gid(0);
+    header
+}
+
+/// The mode of a file; directories have that of executable files.
+pub(super) fn mode(executable: bool) -> u32 {
     if executable { 0o755 } else { 0o644 }
 }
 

@@ -154,8 +154,9 @@ fn image(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Diges
     let [spec, at] = parameters else {
         return Err("the recipe of an image takes two parameters: description and path".into());
     };
-    let layers = parts.iter().map(|part| Layer::read(store, *part)).collect::<Result<Vec<_>, _>>()?;
-    stored(layout::compose(store, &serde_json::from_str(spec)?, &RelPath::parse(at)?, &layers))
+    let (spec, at) = (serde_json::from_str(spec)?, RelPath::parse(at)?);
+    let layers = parts.iter().map(|part| Layer::read(store, *part)).collect::<Result<Vec<_>, _>>();
+    stored(layers.and_then(|layers| layout::compose(store, &spec, &at, &layers)))
 }
 
 /// The lowest layer of every container image.

@@ -98,7 +98,7 @@ fn write_file(
 
 /// The image whose layout this directory is.
 fn written_image(store: &Store, directory: Digest) -> Result<Option<WrittenImage>, Error> {
-    if !layout::is_layout(&store.tree(directory)?) {
+    if !layout::is_layout(store, directory)? {
         return Ok(None);
     }
     let image = layout::read(store, directory)?;

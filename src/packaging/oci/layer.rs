@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Error, HOME, USER_ID, USER_NAME};
 use crate::base::{Digest, RelPath};
-use crate::store::{FIXED_MTIME_SECONDS, Node, Store, Tree};
+use crate::packaging::archive::{mode, tar_header};
+use crate::store::{Node, Store, Tree};
 
 /// The archive in the tree of a layer.
 const ARCHIVE: &str = "layer.tar.gz";
@@ -86,7 +87,7 @@ pub fn pack_base(store: &Store) -> Result<Digest, Error> {
         for (path, text) in &files {
             archive.text(&clean(path), text)?;
         }
-        archive.owned_directory(&home, 0o755, USER_ID)?;
+        archive.owned_directory(&home, mode(true), USER_ID)?;
         archive.owned_directory(&clean("root"), 0o700, 0)?;
         // Where runtimes mount, which they can only do there if the root is read-only.
         for path in ["dev", "proc", "run", "sys"] {
@@ -146,16 +147,16 @@ struct Archive {
 impl Archive {
     /// Adds a directory and those above it, unless they already are members.
     fn directory(&mut self, path: &RelPath) -> Result<(), Error> {
-        let missing: Vec<RelPath> = path.ancestors().filter(|above| !self.directories.contains(above)).collect();
-        for path in missing.into_iter().rev().chain((!self.directories.contains(path)).then(|| path.clone())) {
-            self.owned_directory(&path, 0o755, 0)?;
+        match self.directories.contains(path) {
+            true => Ok(()),
+            false => self.owned_directory(path, mode(true), 0),
         }
-        Ok(())
     }
 
+    /// Adds a directory, and those above it unless they already are members.
     fn owned_directory(&mut self, path: &RelPath, mode: u32, owner: u64) -> Result<(), Error> {
         self.parent(path)?;
-        let mut header = header(tar::EntryType::Directory, mode, 0);
+        let mut header = tar_header(tar::EntryType::Directory, mode, 0);
         header.set_uid(owner);
         header.set_gid(owner);
         self.tar.append_data(&mut header, format!("{path}/"), io::empty())?;
@@ -169,7 +170,7 @@ impl Archive {
 
     fn text(&mut self, path: &RelPath, text: &str) -> Result<(), Error> {
         self.parent(path)?;
-        let mut header = header(tar::EntryType::Regular, 0o644, text.len() as u64);
+        let mut header = tar_header(tar::EntryType::Regular, mode(false), text.len() as u64);
         Ok(self.tar.append_data(&mut header, path.as_str(), text.as_bytes())?)
     }
 
@@ -177,29 +178,17 @@ impl Archive {
         self.parent(path)?;
         match node {
             Node::File { digest, executable } => {
-                let mode = if *executable { 0o755 } else { 0o644 };
-                let mut header = header(tar::EntryType::Regular, mode, digest.size_bytes());
+                let mut header = tar_header(tar::EntryType::Regular, mode(*executable), digest.size_bytes());
                 self.tar.append_data(&mut header, path.as_str(), store.open_blob(*digest)?)?;
             }
             Node::Symlink { target } => {
-                let mut header = header(tar::EntryType::Symlink, 0o777, 0);
+                let mut header = tar_header(tar::EntryType::Symlink, 0o777, 0);
                 self.tar.append_link(&mut header, path.as_str(), target)?;
             }
             Node::EmptyDirectory => self.directory(path)?,
         }
         Ok(())
     }
-}
-
-fn header(kind: tar::EntryType, mode: u32, size_bytes: u64) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_size(size_bytes);
-    header.set_mtime(FIXED_MTIME_SECONDS.unsigned_abs());
-    header.set_uid(0);
-    header.set_gid(0);
-    header
 }
 
 /// Hashes what is written.

@@ -121,8 +121,9 @@ pub fn read(store: &Store, tree: Digest) -> Result<Image, Error> {
 }
 
 /// Whether a tree of a store is a layout.
-pub fn is_layout(tree: &Tree) -> bool {
-    RelPath::parse("oci-layout").is_ok_and(|path| tree.nodes.contains_key(&path))
+pub fn is_layout(store: &Store, tree: Digest) -> Result<bool, Error> {
+    let marker = RelPath::parse("oci-layout").expect("the name is clean");
+    Ok(store.lookup(tree, &marker)?.is_some())
 }
 
 /// The repository and the tag of a name: a colon before a slash belongs to the host.
@@ -245,7 +246,7 @@ mod tests {
             assert_eq!(compose(&store, &spec, &at, &layers).unwrap(), tree, "the order of maps does not matter");
         }
         let layout = store.subtree(tree, &at).unwrap().unwrap();
-        assert!(is_layout(&store.tree(layout).unwrap()));
+        assert!(is_layout(&store, layout).unwrap());
         let image = read(&store, layout).unwrap();
         assert_eq!(image.names, spec.names);
         assert_eq!(image.sha256, format!("{:x}", Sha256::digest(&image.manifest)));

@@ -90,13 +90,13 @@ impl PackagePlanner<'_> {
         images.sort_by_key(|(at, _)| {
             LAYER_ORDER.iter().position(|first| at.starts_with(first)).unwrap_or(LAYER_ORDER.len())
         });
+        let (mut roots, mut variables) = (Vec::new(), BTreeMap::new());
         if let Some(program) = program {
             images.push((sandbox_paths::SRC.to_owned(), program.sources));
-            spec.env = environment::of_image(oci::HOME, &program.source_roots, program.env, spec.env);
             spec.entrypoint = program.argv;
-        } else {
-            spec.env = environment::of_image(oci::HOME, &[], BTreeMap::new(), spec.env);
+            (roots, variables) = (program.source_roots, program.env);
         }
+        spec.env = environment::of_image(oci::HOME, &roots, variables, spec.env);
         layers.extend(images.into_iter().map(|(at, tree)| layer(planner, &at, vec![tree])));
         let app = self.image_contents(planner, target)?;
         match app.is_empty() {
