@@ -22,6 +22,7 @@ mod output;
 mod package;
 mod paths;
 mod peek;
+mod publish;
 mod py;
 mod py_constraints;
 mod recorded;
@@ -68,6 +69,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("package", package::run),
     ("paths", paths::run),
     ("peek", peek::run),
+    ("publish", publish::run),
     ("py", py::run),
     ("py-constraints", py_constraints::run),
     ("repl", repl::run),
@@ -85,7 +87,7 @@ pub const GOALS: &[(&str, Goal)] = &[
 ];
 
 /// The goals that work on what their arguments select, and do nothing without arguments.
-const NEEDS_SPECS: [&str; 14] = [
+const NEEDS_SPECS: [&str; 15] = [
     "check",
     "count-loc",
     "dependencies",
@@ -98,6 +100,7 @@ const NEEDS_SPECS: [&str; 14] = [
     "lint",
     "package",
     "peek",
+    "publish",
     "test",
     "verify",
 ];
@@ -108,8 +111,21 @@ pub fn needs_specs(name: &str) -> bool {
 }
 
 /// The goals whose work is done by steps. Other goals run steps only to evaluate BUILD files that need Python.
-const HAS_STEPS: [&str; 12] =
-    ["check", "export", "fix", "fmt", "generate-lockfiles", "lint", "package", "py", "repl", "run", "shell", "test"];
+const HAS_STEPS: [&str; 13] = [
+    "check",
+    "export",
+    "fix",
+    "fmt",
+    "generate-lockfiles",
+    "lint",
+    "package",
+    "publish",
+    "py",
+    "repl",
+    "run",
+    "shell",
+    "test",
+];
 
 /// Whether the work of a goal is done by steps, so that its runs are recorded also where all results are cached.
 pub fn has_steps(name: &str) -> bool {

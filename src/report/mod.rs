@@ -19,6 +19,7 @@ pub mod otlp;
 pub mod packages;
 mod pretty_json;
 mod progress;
+pub mod publications;
 pub mod replay;
 pub mod run_list;
 mod running;

@@ -36,6 +36,9 @@ pub enum Error {
     /// A download failed.
     #[error(transparent)]
     Net(#[from] net::Error),
+    /// An image cannot be pushed.
+    #[error(transparent)]
+    Registries(#[from] super::registries::Error),
     /// This machine cannot isolate steps.
     #[error(transparent)]
     Sandbox(#[from] waders_sandbox::Error),
@@ -148,6 +151,7 @@ impl Error {
             Error::Config(error) => return error.hint(),
             Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),
+            Error::Registries(error) => error.hint(),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return error.hint(),
             Error::Step(error) => return error.hint(),

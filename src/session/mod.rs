@@ -13,6 +13,7 @@ mod load;
 pub mod memo;
 mod python_archives;
 pub mod records;
+pub mod registries;
 pub mod remote;
 pub mod repeat;
 mod repository;

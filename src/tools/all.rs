@@ -5,7 +5,7 @@ use crate::tools::Tool;
 
 /// The description and built-in lockfile of each tool, sorted by name. A tool without a lockfile is installed with another
 /// tool.
-const TOOLS: [(&str, &str); 27] = [
+const TOOLS: [(&str, &str); 28] = [
     (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
     (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
     (include_str!("bandit.toml"), include_str!("bandit.lock")),
@@ -30,6 +30,7 @@ const TOOLS: [(&str, &str); 27] = [
     (include_str!("shfmt.toml"), include_str!("shfmt.lock")),
     (include_str!("taplo.toml"), include_str!("taplo.lock")),
     (include_str!("towncrier.toml"), include_str!("towncrier.lock")),
+    (include_str!("twine.toml"), include_str!("twine.lock")),
     (include_str!("ty.toml"), include_str!("ty.lock")),
     (include_str!("yamllint.toml"), include_str!("yamllint.lock")),
     (include_str!("yapf.toml"), include_str!("yapf.lock")),

@@ -14,6 +14,7 @@ mod interruption;
 mod locking;
 mod other_users;
 mod programs;
+mod publishing;
 mod replaying;
 mod sharing;
 mod source_distributions;

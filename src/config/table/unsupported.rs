@@ -113,7 +113,7 @@ const LOCKED_TOOLS: &str = "the versions and hashes of tools come from lockfiles
 
 const INERT: &[Rule] = &[
     rule("export", &["py_generated_sources_in_resolve"], NO_CODEGEN),
-    section("publish", NO_GOAL),
+    rule("publish", &["noninteractive_process_output"], "programs that publish have the terminal"),
     rule("run", &["restartable"], NO_RESTART),
     rule("repl", &["restartable"], NO_RESTART),
     rule(
@@ -268,7 +268,6 @@ const INERT: &[Rule] = &[
     section("terraform-tfsec", NO_TOOL),
     rule("towncrier", &["jobs"], "no goal runs this tool; `export` installs it"),
     section("trufflehog", NO_TOOL),
-    section("twine", NO_TOOL),
 ];
 
 /// The options of every tool that Waders reads if it runs the tool.

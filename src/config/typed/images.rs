@@ -27,6 +27,8 @@ pub struct Registry {
     pub is_default: bool,
     /// Tags of every image at this registry.
     pub extra_image_tags: Vec<String>,
+    /// Whether `publish` does not push to it.
+    pub skip_push: bool,
     /// The repository of images whose target names none, instead of `default_repository`.
     pub repository: Option<String>,
 }
@@ -53,6 +55,7 @@ fn registry(alias: &str, value: &Value) -> Registry {
         address: text("address").or_else(|| value.as_str().map(str::to_owned)).unwrap_or_default(),
         is_default,
         extra_image_tags: tags.map(str::to_owned).collect(),
+        skip_push: value["skip_push"].as_bool().unwrap_or(false),
         repository: text("repository"),
     }
 }

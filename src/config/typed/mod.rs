@@ -31,7 +31,7 @@ pub use global::{GlobalSettings, KeepSandboxes, UnmatchedGlobs};
 pub use images::{DockerSettings, Registry};
 pub use locks::{GenerateLockfilesSettings, LockfileSettings};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
-pub use package::{PackageSettings, PexSettings, SetupPySettings, VersionScheme};
+pub use package::{PackageSettings, PexSettings, PublishSettings, SetupPySettings, VersionScheme};
 pub use programs::{
     AuditSettings, LogGoalSettings, PySettings, ReplSettings, ReplaySettings, RunSettings, ShellSettings, WhySettings,
 };

@@ -17,6 +17,26 @@ impl PackageSettings {
     }
 }
 
+/// The sections `[publish]` and `[twine]`.
+#[derive(Clone, Debug)]
+pub struct PublishSettings {
+    /// A file for a JSON list of what was published.
+    pub output: Option<String>,
+    /// A file of certificates that uploads of distributions trust, if it is not that of downloads.
+    pub ca_certs_path: Option<String>,
+}
+
+impl PublishSettings {
+    /// Parses the sections.
+    pub fn parse(config: &Config) -> PublishSettings {
+        let written = Section::new(config, "twine").text("ca_certs_path");
+        PublishSettings {
+            output: Section::new(config, "publish").filled("output"),
+            ca_certs_path: written.filter(|path| !path.is_empty() && path != "<inherit>"),
+        }
+    }
+}
+
 /// The section `[setup-py-generation]`.
 #[derive(Clone, Copy, Debug)]
 pub struct SetupPySettings {

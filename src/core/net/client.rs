@@ -1,13 +1,14 @@
 //! The blocking HTTP client: pages with a size limit, downloads that are verified by their hash, and parts of files. Redirects
 //! are followed here rather than by `ureq`, so that none leads to a local file or from TLS to plain HTTP.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use ureq::http::Method;
 use url::Url;
 
 use super::agents::Agents;
@@ -59,6 +60,16 @@ pub struct Part {
     pub bytes: Vec<u8>,
     /// The size of the whole file.
     pub total_bytes: u64,
+}
+
+/// A request that [`Client::send`] sends.
+pub(super) struct Outgoing<'r> {
+    pub method: &'r ureq::http::Method,
+    pub url: &'r Url,
+    /// Names in lower case, and values.
+    pub headers: &'r [(&'r str, &'r str)],
+    /// The bytes and their number.
+    pub body: Option<(&'r mut dyn Read, u64)>,
 }
 
 impl Page {
@@ -171,12 +182,40 @@ impl Client {
         })
     }
 
+    /// Sends a request once. Redirects are not followed, and any status is an answer. Without a header `authorization`, the user's
+    /// password for the host is sent.
+    pub(super) fn send(&self, request: Outgoing<'_>) -> Result<ureq::http::Response<ureq::Body>, Error> {
+        let Outgoing { method, url, headers, body } = request;
+        let agents = self.agents()?;
+        let agent = if url.scheme() == "https" { &agents.https } else { &agents.http };
+        let has_own = headers.iter().any(|(name, _)| *name == "authorization");
+        let url = if has_own { location::bare(url) } else { agents.credentials.apply(url) };
+        let (bare, authorization) = location::split_credentials(&url);
+        let mut builder = ureq::http::Request::builder().method(method).uri(bare.as_str());
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        if let Some(authorization) = authorization {
+            builder = builder.header("authorization", authorization);
+        }
+        let invalid =
+            |error: ureq::http::Error| Error::BadUrl { url: location::for_display(&url), why: error.to_string() };
+        let answer = match body {
+            Some((reader, size_bytes)) => {
+                let builder = builder.header("content-length", size_bytes);
+                agent.run(builder.body(ureq::SendBody::from_reader(reader)).map_err(invalid)?)
+            }
+            None => agent.run(builder.body(()).map_err(invalid)?),
+        };
+        answer.map_err(|error| Error::Unreachable { url: location::for_display(&url), source: Box::new(error) })
+    }
+
     fn count(&self, bytes: &[u8]) {
         self.settings.received_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     }
 
     /// Repeats an attempt that fails with a transient error, with exponential backoff.
-    fn retrying<T>(&self, mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn retrying<T>(&self, mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
         let mut delay = self.settings.retry_delay;
         for _ in 1..self.settings.attempts {
             match attempt() {
@@ -195,7 +234,7 @@ impl Client {
         }
         let mut here = url.clone();
         for _ in 0..=REDIRECT_LIMIT {
-            let response = self.request(&here, headers)?;
+            let response = self.send(Outgoing { method: &Method::GET, url: &here, headers, body: None })?;
             let status = response.status().as_u16();
             if !matches!(status, 301 | 302 | 303 | 307 | 308) {
                 return Response::from_http(here, response);
@@ -203,20 +242,6 @@ impl Client {
             here = redirect(&here, header(&response, "location"), status)?;
         }
         Err(Error::RedirectLoop { url: location::for_display(url), limit: REDIRECT_LIMIT })
-    }
-
-    fn request(&self, url: &Url, headers: &[(&str, &str)]) -> Result<ureq::http::Response<ureq::Body>, Error> {
-        let agents = self.agents()?;
-        let agent = if url.scheme() == "https" { &agents.https } else { &agents.http };
-        let (bare, authorization) = location::split_credentials(&agents.credentials.apply(url));
-        let mut request = agent.get(bare.as_str());
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization);
-        }
-        request.call().map_err(|error| Error::Unreachable { url: location::for_display(url), source: Box::new(error) })
     }
 }
 

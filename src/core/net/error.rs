@@ -28,6 +28,9 @@ pub enum Error {
     /// The server responded with an error.
     #[error("the server responded to `{url}` with status {status}")]
     Status { url: String, status: u16 },
+    /// The server responded with an error and a reason.
+    #[error("the server responded to `{url}` with status {status}: {why}")]
+    Refused { url: String, status: u16, why: String },
     /// A redirect that is not followed.
     #[error("`{url}` redirects to `{target}`, which is not allowed: {why}")]
     Redirect { url: String, target: String, why: &'static str },
@@ -52,6 +55,9 @@ pub enum Error {
     /// The received bytes cannot be written.
     #[error("cannot write the contents of `{url}`")]
     Write { url: String, source: io::Error },
+    /// What is uploaded cannot be read.
+    #[error("cannot read what is uploaded to `{url}`")]
+    Body { url: String, source: io::Error },
     /// The file with trusted certificates is invalid.
     #[error("cannot read certificates from `{}`: {why}", path.display())]
     CaBundle { path: PathBuf, why: String },
@@ -103,7 +109,10 @@ impl Error {
                 "if your network has its own certificate authority, set `SSL_CERT_FILE` to its PEM file"
             }
             Error::Unreachable { .. } => "check the network connection and the proxy settings",
-            Error::Status { status: 401 | 403 | 407, .. } => "the server requires other credentials",
+            Error::Status { status: 401 | 403 | 407, .. } | Error::Refused { status: 401 | 403 | 407, .. } => {
+                "the server requires other credentials"
+            }
+            Error::Refused { .. } => return None,
             Error::Status { status: 404 | 410, .. } => "the file does not exist on the server, or was removed",
             Error::Status { .. } | Error::Truncated { .. } => "the server has a problem: try again later",
             Error::WrongHash { .. } | Error::WrongSize { .. } => WRONG_BYTES_HINT,
@@ -112,6 +121,7 @@ impl Error {
             Error::Write { .. } => "check the free disk space",
             Error::TooLarge { .. }
             | Error::File { .. }
+            | Error::Body { .. }
             | Error::CaBundle { .. }
             | Error::Proxy { .. }
             | Error::Netrc { .. } => {

@@ -1,5 +1,5 @@
-//! HTTP with the user's TLS and proxy settings, retries, and file listings of package indexes. All calls block. This room
-//! neither selects nor stores files, and it names no host: callers pass every address.
+//! HTTP with the user's TLS and proxy settings, retries, file listings of package indexes, and uploads to registries of images. All
+//! calls block. This room neither selects nor stores files, and it names no host: callers pass every address.
 
 mod agents;
 mod client;
@@ -9,6 +9,7 @@ mod listing;
 mod location;
 mod netrc;
 pub mod proxy;
+mod registry;
 mod resolver;
 mod response;
 #[cfg(any(test, feature = "testing"))]
@@ -18,6 +19,7 @@ pub use client::{Client, Expected, Page, Part};
 pub use error::{Error, INDEX_HINT, WRONG_BYTES_HINT};
 pub use listing::{ACCEPT, FileLink, PAGE_LIMIT_BYTES, directory, listing, project_url, relocated};
 pub use location::{bare, file_name, for_display, parse, without_credentials};
+pub use registry::{Login, Registry};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 // Compiled for the tests of other crates too, which the compiler does not count as test code.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +13,8 @@ use std::thread::{self, JoinHandle};
 /// A request that the server received.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// The method, such as `GET`.
+    pub method: String,
     /// The target of the request line: with the query, and with the host if the client uses the server as a proxy.
     pub path: String,
     headers: Vec<(String, String)>,
@@ -92,8 +94,11 @@ pub fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
 }
 
 fn read_request(stream: &TcpStream) -> Option<Request> {
-    let mut lines = BufReader::new(stream).lines();
-    let path = lines.next()?.ok()?.split(' ').nth(1)?.to_owned();
+    let mut reader = BufReader::new(stream);
+    let mut lines = reader.by_ref().lines();
+    let first = lines.next()?.ok()?;
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = Vec::new();
     for line in lines {
         let line = line.ok()?;
@@ -103,5 +108,9 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
         let (name, value) = line.split_once(':')?;
         headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
-    Some(Request { path, headers })
+    let request = Request { method, path, headers };
+    // A body that is not read would reset the connection when that is closed.
+    let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
+    Some(request)
 }

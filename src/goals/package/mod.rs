@@ -24,9 +24,10 @@ use crate::targets::{Address, dependencies};
 
 /// The built packages of a run.
 #[derive(Default)]
-struct BuiltPackages {
-    built: Vec<BuiltPackage>,
-    failed: Vec<(Address, Failure)>,
+pub(super) struct BuiltPackages {
+    /// In the order of the targets.
+    pub(super) built: Vec<BuiltPackage>,
+    pub(super) failed: Vec<(Address, Failure)>,
 }
 
 /// One package in the store.
@@ -97,7 +98,7 @@ pub(super) fn build_one(session: &mut Session, target: &Address) -> Result<Built
 }
 
 /// Plans and builds these packages.
-fn build_all(session: &mut Session, targets: &[Address]) -> Result<BuiltPackages, Error> {
+pub(super) fn build_all(session: &mut Session, targets: &[Address]) -> Result<BuiltPackages, Error> {
     let once = |session: &mut Session| {
         let planned = package::plan(session, targets)?;
         let steps: Vec<_> =
@@ -123,7 +124,7 @@ fn build_all(session: &mut Session, targets: &[Address]) -> Result<BuiltPackages
 }
 
 /// The selected targets that can be packaged, sorted.
-fn selected_packages(session: &mut Session) -> Result<Vec<Address>, Error> {
+pub(super) fn selected_packages(session: &mut Session) -> Result<Vec<Address>, Error> {
     let graph = session.load_graph()?;
     let selected = session.select()?;
     let mut targets: Vec<Address> =

@@ -12,7 +12,7 @@ use crate::tracked::Observation;
 
 /// One package.
 #[derive(Serialize, Deserialize)]
-pub(super) struct StoredPackage {
+pub(in crate::goals) struct StoredPackage {
     address: String,
     tree: Digest,
     directory: Option<RelPath>,

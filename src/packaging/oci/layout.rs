@@ -134,6 +134,11 @@ pub fn split_name(name: &str) -> (&str, &str) {
     }
 }
 
+/// The host and the path of a repository; `None` without a host, which is a first part with a dot or a port, or `localhost`.
+pub fn split_host(repository: &str) -> Option<(&str, &str)> {
+    repository.split_once('/').filter(|(host, _)| host.contains(['.', ':']) || *host == "localhost")
+}
+
 fn configuration(spec: &ImageSpec, layers: &[Layer]) -> Result<oci_spec::image::ImageConfiguration, Error> {
     let env: Vec<String> = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut config = ConfigBuilder::default().env(env).user(spec.user.as_str()).working_dir(spec.workdir.as_str());

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::typed::{DockerSettings, Registry};
+use crate::packaging::oci::layout;
 use crate::prepare::package::image::Error;
 use crate::targets::Target;
 
@@ -120,12 +121,12 @@ fn interpolate(target: &Target, text: &str, values: &BTreeMap<String, String>) -
 
 /// Whether registries accept the name: the grammar of <https://github.com/distribution/reference>, without digests.
 fn is_name(name: &str) -> bool {
-    let (repository, tag) = crate::packaging::oci::layout::split_name(name);
+    let (repository, tag) = layout::split_name(name);
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let has_tag = tag.len() <= 128 && tag.starts_with(is_word) && tag.chars().all(|c| is_word(c) || ".-".contains(c));
-    let (host, path) = match repository.split_once('/') {
-        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
-        _ => (None, repository),
+    let (host, path) = match layout::split_host(repository) {
+        Some((host, path)) => (Some(host), path),
+        None => (None, repository),
     };
     let is_host = |host: &str| host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
     let is_component = |part: &str| {
