@@ -296,7 +296,7 @@ impl Error {
 
 /// The target types that the goal `run` runs, sorted.
 fn runnable_kinds() -> Vec<&'static str> {
-    let mut kinds = [&RUNNABLE_IN_PANTS[..], &RUNNABLE].concat();
+    let mut kinds = [&RUNNABLE_IN_PANTS[..], &RUNNABLE, &[crate::targets::kind::DOCKER_IMAGE]].concat();
     kinds.retain(|kind| !kind.starts_with("experimental_"));
     kinds.sort_unstable();
     kinds

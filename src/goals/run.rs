@@ -2,10 +2,11 @@
 //! needs is planned in `prepare::run`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal;
 
 use crate::action::{Exit, Source, StepId};
 use crate::base::{Digest, RelPath};
-use crate::config::typed::RunSettings;
+use crate::config::typed::{DockerSettings, RunSettings};
 use crate::engine::executor::Results;
 use crate::goals::{Error, package};
 use crate::plan::program_run::{self, Places};
@@ -14,7 +15,7 @@ use crate::prepare::host_venv::{self, HostVenv};
 use crate::prepare::images::Importable;
 use crate::prepare::run::{self, HostSources, Program, RUNNABLE, RUNNABLE_IN_PANTS};
 use crate::session::foreground::{self, HostProgram, code_of_signal};
-use crate::session::{Session, Verdict, execute, failure, selection};
+use crate::session::{Session, Verdict, execute, failure, image_builder, selection};
 use crate::targets::{Address, Target, kind};
 
 /// Runs the goal.
@@ -25,7 +26,11 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
         return Err(Error::NoDebugAdapter("run"));
     }
     let graph = session.load_graph()?;
-    let is_pex = graph.get(&address).is_some_and(|target| target.kind == kind::PEX_BINARY);
+    let is_of = |kind: &str| graph.get(&address).is_some_and(|target| target.kind == kind);
+    if is_of(kind::DOCKER_IMAGE) {
+        return run_image(session, &address, &settings);
+    }
+    let is_pex = is_of(kind::PEX_BINARY);
     match settings.sandbox {
         true => run_in_sandbox(session, &address, &settings),
         false if is_pex && !settings.pex_from_sources => run_pex(session, &address, &settings),
@@ -41,7 +46,7 @@ fn selected_program(session: &mut Session) -> Result<Address, Error> {
         let targets = selected.iter().filter_map(|address| graph.get(address));
         targets.filter(|target| kinds.contains(&target.kind.as_str())).map(|target| target.address.clone()).collect()
     };
-    let mut found = of_kinds(&RUNNABLE_IN_PANTS);
+    let mut found = of_kinds(&[&RUNNABLE_IN_PANTS[..], &[kind::DOCKER_IMAGE]].concat());
     if found.is_empty() {
         found = of_kinds(&RUNNABLE);
     }
@@ -146,6 +151,23 @@ fn run_pex(session: &mut Session, address: &Address, settings: &RunSettings) -> 
     let code = foreground::run(session, &program)?;
     drop(sources);
     Ok(Verdict::from_exit_code(code))
+}
+
+/// Builds a `docker_image` and runs it with a program of this machine.
+fn run_image(session: &mut Session, address: &Address, settings: &RunSettings) -> Result<Verdict, Error> {
+    let mut done = package::build_all(session, std::slice::from_ref(address))?;
+    package::docker::build_images(session, &mut done)?;
+    if let Some((_, failure)) = done.failed.pop() {
+        return Err(Error::NotStarted(failure));
+    }
+    let build = done.built.first().and_then(|built| built.image_builds.last());
+    let name = build.and_then(|(_, build)| build.names.first().cloned()).unwrap_or_default();
+    let options = DockerSettings::parse(session.config()).run_args.unwrap_or_else(|| {
+        // As in Pants, a container has the terminal if there is one.
+        let words = if std::io::stdout().is_terminal() { &["--interactive", "--tty"][..] } else { &[] };
+        words.iter().map(|word| (*word).to_owned()).collect()
+    });
+    Ok(Verdict::from_exit_code(image_builder::run(session, &name, &options, &settings.args)?))
 }
 
 fn host_program(

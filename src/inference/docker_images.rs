@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::inference::dockerfile::Dockerfile;
 use crate::inference::target_index::{TargetId, TargetIndex};
 use crate::targets::kind;
-use crate::targets::{Address, Target, Value, dependencies};
+use crate::targets::{Address, Target, TargetGraph, Value, dependencies};
 
 /// The target types that the goal `package` builds.
 const PACKAGES: [&str; 11] = [
@@ -64,7 +64,7 @@ fn default_path(address: &Address) -> String {
 }
 
 /// The text of a Dockerfile that is written in the BUILD file, in the field `instructions`.
-pub(super) fn instructions(image: &Target) -> Option<String> {
+pub fn instructions(image: &Target) -> Option<String> {
     let instructions = image.fields.get("instructions")?.items()?;
     Some(instructions.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"))
 }
@@ -79,17 +79,32 @@ pub(super) fn find_packages(
     packages: &Packages,
 ) -> Vec<TargetId> {
     let file = Dockerfile::parse(text);
-    let own = image.strings("extra_build_args");
-    let given: BTreeMap<&str, &str> =
-        build_args.iter().map(String::as_str).chain(own).filter_map(|arg| arg.split_once('=')).collect();
-    let named = file
-        .addresses(&given)
-        .into_iter()
-        .filter_map(|written| dependencies::resolve(targets.graph, image, written).ok());
-    let named = named.flatten().filter_map(|address| targets.id(&address));
+    let named = named(&file, image, build_args, targets.graph).into_iter();
+    let named = named.filter_map(|(_, address)| targets.id(&address));
     let is_package = |id: &TargetId| PACKAGES.contains(&targets.get(*id).kind.as_str());
     let copied = file.copied.iter().flat_map(|path| packages.at(path));
     named.filter(is_package).chain(copied).filter(|id| targets.get(*id).address != image.address).collect()
+}
+
+/// The images of this repository that an image is built on, with the names of the build arguments that name them.
+pub fn base_images(image: &Target, text: &str, build_args: &[String], graph: &TargetGraph) -> Vec<(String, Address)> {
+    let mut named = named(&Dockerfile::parse(text), image, build_args, graph);
+    named.retain(|(_, address)| {
+        *address != image.address && graph.get(address).is_some_and(|target| target.kind == kind::DOCKER_IMAGE)
+    });
+    named
+}
+
+/// The targets in the values of build arguments, with the names of these.
+fn named(file: &Dockerfile, image: &Target, build_args: &[String], graph: &TargetGraph) -> Vec<(String, Address)> {
+    let own = image.strings("extra_build_args");
+    let given: BTreeMap<&str, &str> =
+        build_args.iter().map(String::as_str).chain(own).filter_map(|arg| arg.split_once('=')).collect();
+    let resolved = file.addresses(&given).into_iter().filter_map(|(arg, written)| {
+        let found = dependencies::resolve(graph, image, written).ok()?;
+        Some(found.into_iter().map(|address| (arg.to_owned(), address)))
+    });
+    resolved.flatten().collect()
 }
 
 #[cfg(test)]

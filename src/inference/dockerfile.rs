@@ -32,14 +32,15 @@ impl Dockerfile {
         file
     }
 
-    /// The addresses in the values of used arguments. Values in `given` take precedence over the defaults in the file.
-    pub(super) fn addresses<'a>(&'a self, given: &BTreeMap<&str, &'a str>) -> Vec<&'a str> {
+    /// The addresses in the values of used arguments, with the names of these arguments. Values in `given` take precedence over the
+    /// defaults in the file.
+    pub(super) fn addresses<'a>(&'a self, given: &BTreeMap<&str, &'a str>) -> Vec<(&'a str, &'a str)> {
         let named = self.used.iter().filter_map(|name| {
             // As in Pants, a given value counts only if the default in the file is an address.
             let own = self.args.get(name).filter(|value| is_address(value))?;
-            Some(given.get(name.as_str()).copied().unwrap_or(own))
+            Some((name.as_str(), given.get(name.as_str()).copied().unwrap_or(own)))
         });
-        named.filter(|value| !value.is_empty()).collect()
+        named.filter(|(_, value)| !value.is_empty()).collect()
     }
 
     fn arg(&mut self, rest: &str) {
@@ -109,7 +110,9 @@ mod tests {
 
     fn check(text: &str, given: &[(&str, &str)], addresses: &[&str], copied: &[&str]) {
         let file = Dockerfile::parse(text);
-        assert_eq!(file.addresses(&given.iter().copied().collect()), addresses, "{text}");
+        let found = file.addresses(&given.iter().copied().collect());
+        let found: Vec<&str> = found.into_iter().map(|(_, value)| value).collect();
+        assert_eq!(found, addresses, "{text}");
         assert_eq!(file.copied, copied, "{text}");
     }
 

@@ -6,7 +6,7 @@ pub mod closure;
 pub mod constraints;
 mod definition_index;
 pub mod dependencies;
-mod docker_images;
+pub mod docker_images;
 mod dockerfile;
 pub mod entry_point;
 mod explicit;

@@ -39,6 +39,9 @@ pub enum Error {
     /// An image cannot be pushed.
     #[error(transparent)]
     Registries(#[from] super::registries::Error),
+    /// An image cannot be built by a program of this machine.
+    #[error(transparent)]
+    ImageBuilder(#[from] super::image_builder::Error),
     /// This machine cannot isolate steps.
     #[error(transparent)]
     Sandbox(#[from] waders_sandbox::Error),
@@ -151,6 +154,7 @@ impl Error {
             Error::Config(error) => return error.hint(),
             Error::Log(error) => return error.hint(),
             Error::Net(error) => return error.hint(None),
+            Error::ImageBuilder(error) => return error.hint().map(str::to_owned),
             Error::Registries(error) => error.hint(),
             Error::Sandbox(error) => return error.hint().map(str::to_owned),
             Error::Toolchain(error) => return error.hint(),

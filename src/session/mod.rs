@@ -8,6 +8,7 @@ pub mod execute;
 pub mod failure;
 pub mod foreground;
 mod git;
+pub mod image_builder;
 pub mod keys;
 mod load;
 pub mod memo;

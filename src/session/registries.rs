@@ -1,6 +1,5 @@
 //! Pushes images of the store to registries, with the logins of the user's container tools. The protocol is in `net`.
 
-use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::PathBuf;
 
@@ -10,6 +9,7 @@ use crate::config::Environment;
 use crate::net::{Login, Registry};
 use crate::packaging::oci::layout::{self, Image};
 use crate::session::{self, Session};
+use crate::tracked::Tracker;
 
 /// Why an image cannot be pushed, apart from what the network and the registry answer.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ impl Error {
 pub fn push(session: &mut Session, image: &Image, name: &str) -> Result<u64, session::Error> {
     let (repository, tag) = layout::split_name(name);
     let (host, path) = layout::split_host(repository).ok_or_else(|| Error::NoRegistry(name.to_owned()))?;
-    let login = login(session.environment(), host)?;
+    let login = login(session.environment(), &session.context.tracker, host)?;
     let store = session.services.open_store()?;
     let client = session.context.http_client();
     let mut registry = Registry::new(&client, host, path, login)?;
@@ -60,10 +60,10 @@ pub fn push(session: &mut Session, image: &Image, name: &str) -> Result<u64, ses
 }
 
 /// How the user logs in to a host, according to the first file that knows it.
-fn login(environment: &Environment, host: &str) -> Result<Login, Error> {
+fn login(environment: &Environment, tracker: &Tracker, host: &str) -> Result<Login, Error> {
     for path in files(environment) {
-        let Ok(file) = File::open(&path) else { continue };
-        match docker_credential::get_credential_from_reader(file, host) {
+        let Ok(text) = tracker.read(&path) else { continue };
+        match docker_credential::get_credential_from_reader(text.as_slice(), host) {
             Ok(DockerCredential::IdentityToken(token)) => return Ok(Login::Identity(token)),
             Ok(DockerCredential::UsernamePassword(user, password)) => return Ok(Login::Password(user, password)),
             Err(CredentialRetrievalError::NoCredentialConfigured) => {}
@@ -98,7 +98,7 @@ mod tests {
 
     fn check(home: &Path, host: &str, expected: Login) {
         let environment = Environment { home: Some(home.to_owned()), ..Environment::default() };
-        assert!(login(&environment, host).unwrap() == expected, "{host}");
+        assert!(login(&environment, &Tracker::default(), host).unwrap() == expected, "{host}");
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
         std::fs::create_dir(home.path().join(".docker")).unwrap();
         std::fs::write(home.path().join(".docker/config.json"), r#"{"auths":{"a":{"auth":"secret!"}}}"#).unwrap();
         let environment = Environment { home: Some(home.path().to_owned()), ..Environment::default() };
-        let Err(error) = login(&environment, "a") else { panic!("the file is invalid") };
+        let Err(error) = login(&environment, &Tracker::default(), "a") else { panic!("the file is invalid") };
         let message = error.to_string();
         assert!(message.contains("config.json") && !message.contains("secret"), "{message}");
     }

@@ -74,6 +74,7 @@ fn parse_sections(config: &Config) {
     ThriftSettings::parse(config);
     PlatformResourcesSettings::parse(config);
     DockerSettings::parse(config);
+    PublishSettings::parse(config);
     ReadingSettings::parse(config);
     ShellSetupSettings::parse(config);
     SourceSettings::parse(config);

@@ -1,6 +1,6 @@
 //! Sections of other backends (docker, shell, adhoc), of emulated plugins, and sections that are accepted and ignored.
 
-use super::entry::Kind::{Bool, Dict, Text, Texts};
+use super::entry::Kind::{Bool, Text, Texts};
 use super::entry::{Entry, Scope, accepted, dict, inert, off, on, subsystem, text, text_or, texts, texts_or, words};
 
 /// Sections of other backends.
@@ -134,8 +134,8 @@ const DOCKER: &[Entry] = &[
     texts_or("executable_search_paths", r#"["<PATH>"]"#, "The search path for programs."),
     on("tailor", "Let `tailor` add targets for images."),
     inert("default_context_root_from_source", Bool),
-    inert("experimental_enable_podman", Bool),
-    inert("engine", Dict),
+    off("experimental_enable_podman", "Prefer podman."),
+    dict("engine", "The programs that build and run images, by the keys `build` and `run`: docker, podman or buildah."),
     inert("suggest_renames", Bool),
     inert("push_on_package", Text),
 ];

@@ -92,7 +92,7 @@ const UNSUPPORTED: &[Rule] = &[
     rule("*", &["entry_point"], "use `console_script`"),
 ];
 
-const NO_IMAGES: &str = "Waders does not build container images yet";
+const OWN_TERMINAL: &str = "the program that builds images has the environment and the terminal of the caller";
 const OWN_PEX: &str = "Waders runs its own pinned Pex, as a step in the sandbox";
 const NO_RESTART: &str = "programs are not restarted; `--loop` repeats the whole command";
 const OWN_RESOLVER: &str = "lockfiles are resolved by uv, for Linux and macOS, from the configured indexes";
@@ -187,24 +187,18 @@ const INERT: &[Rule] = &[
     rule(
         "docker",
         &[
-            "build_hosts",
-            "build_no_cache",
-            "build_target_stage",
             "build_verbose",
-            "default_context_root*",
-            "engine",
+            "default_context_root_from_source",
             "env_vars",
             "executable_search_paths",
-            "experimental_enable_podman",
             "optional_tools",
             "publish_noninteractively",
             "push_on_package",
-            "run_args",
             "suggest_renames",
             "tools",
             "use_buildx",
         ],
-        NO_IMAGES,
+        OWN_TERMINAL,
     ),
     section("dockerfile-parser", ONE_PARSER),
     section("pex", OWN_PEX),

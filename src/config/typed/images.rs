@@ -6,7 +6,7 @@ use super::section::Section;
 use crate::config::Config;
 
 /// The section `[docker]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DockerSettings {
     /// The repository of images whose target names none. May contain placeholders such as `{name}`.
     pub default_repository: String,
@@ -14,6 +14,20 @@ pub struct DockerSettings {
     pub registries: Vec<Registry>,
     /// The build arguments of every image, as `NAME=value`, or `NAME` for the caller's value.
     pub build_args: Vec<String>,
+    /// The root of the contexts of images whose target names none.
+    pub default_context_root: String,
+    /// The stage that is built of Dockerfiles whose target names none.
+    pub build_target_stage: Option<String>,
+    /// Whether no layer of an earlier build is used.
+    pub build_no_cache: bool,
+    /// Names of hosts and their addresses, for programs that run during builds.
+    pub build_hosts: Vec<(String, String)>,
+    /// The program that builds and pushes images, and the one that runs them, if the user chose.
+    pub builder: Option<String>,
+    /// See `builder`.
+    pub runner: Option<String>,
+    /// Arguments for running an image; `None` for those that suit the terminal.
+    pub run_args: Option<Vec<String>>,
 }
 
 /// A registry in `[docker] registries`.
@@ -37,10 +51,19 @@ impl DockerSettings {
     /// Parses the section.
     pub fn parse(config: &Config) -> DockerSettings {
         let section = Section::new(config, "docker");
+        let podman = section.flag("experimental_enable_podman").then(|| "podman".to_owned());
+        let engine = |goal: &str| section.dict("engine").get(goal).and_then(Value::as_str).map(str::to_owned);
         DockerSettings {
+            builder: engine("build").or_else(|| podman.clone()),
+            runner: engine("run").or_else(|| podman.clone()),
             default_repository: section.text_or("default_repository", "{name}"),
             registries: section.dict("registries").iter().map(|(alias, value)| registry(alias, value)).collect(),
             build_args: section.texts("build_args"),
+            default_context_root: section.text_or("default_context_root", ""),
+            build_target_stage: section.filled("build_target_stage"),
+            build_no_cache: section.flag("build_no_cache"),
+            build_hosts: pairs(section.dict("build_hosts")),
+            run_args: Some(section.texts("run_args")).filter(|args| !args.is_empty()),
         }
     }
 }
@@ -58,4 +81,8 @@ fn registry(alias: &str, value: &Value) -> Registry {
         skip_push: value["skip_push"].as_bool().unwrap_or(false),
         repository: text("repository"),
     }
+}
+
+fn pairs(entries: &serde_json::Map<String, Value>) -> Vec<(String, String)> {
+    entries.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }

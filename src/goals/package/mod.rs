@@ -1,6 +1,7 @@
-//! `package`: builds the selected packages and writes them to the directory for results. `output` writes the files, and
-//! `reuse` stores the results for a run in which nothing changed. Packages are planned in `prepare::package`.
+//! `package`: builds the selected packages and writes them to the directory for results. `output` writes the files, `docker`
+//! builds images from Dockerfiles, and `reuse` stores the results for a run in which nothing changed. Packages are planned in `prepare::package`.
 
+pub(super) mod docker;
 mod output;
 mod reuse;
 
@@ -17,6 +18,7 @@ use crate::report::junit::path_safe;
 use crate::report::limits::SHOWN_BYTES;
 use crate::report::{json, packages};
 use crate::session::failure::{self, Failure};
+use crate::session::image_builder::ImageBuild;
 use crate::session::reuse::reused_or;
 use crate::session::{Session, Verdict, execute, selection};
 use crate::store::Store;
@@ -27,7 +29,8 @@ use crate::targets::{Address, dependencies};
 pub(super) struct BuiltPackages {
     /// In the order of the targets.
     pub(super) built: Vec<BuiltPackage>,
-    pub(super) failed: Vec<(Address, Failure)>,
+    /// The addresses of the targets, and why they were not built.
+    pub(super) failed: Vec<(String, Failure)>,
 }
 
 /// One package in the store.
@@ -37,6 +40,8 @@ pub(super) struct BuiltPackage {
     pub(super) tree: Digest,
     /// The path of the package if it is a directory.
     pub(super) directory: Option<RelPath>,
+    /// The contexts of images that a program of this machine builds, those that others are built on first.
+    pub(super) image_builds: Vec<(Digest, ImageBuild)>,
     /// The step, unless the result of an earlier run is reused.
     step: Option<StepId>,
 }
@@ -48,14 +53,15 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
 
 /// Runs the goal and lists its steps.
 pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
-    let done = reused_or(session, "package", build)?;
+    let mut done = reused_or(session, "package", build)?;
     if session.services.was_interrupted() {
         return Ok(Recorded::without_steps(Verdict::Interrupted));
     }
     let execution = session.services.last_execution().cloned();
+    docker::build_images(session, &mut done)?;
     let written = output::write(session, &done.built)?;
     for (address, Failure { message, .. }) in &done.failed {
-        session.ui.summary(&packages::failed_block(&address.to_string(), message, session.ui.terminal.colour));
+        session.ui.summary(&packages::failed_block(address, message, session.ui.terminal.colour));
     }
     let verdict = match failure::common_kind(done.failed.iter().map(|(_, failure)| failure)) {
         None if done.failed.is_empty() => Verdict::Good,
@@ -101,8 +107,9 @@ pub(super) fn build_one(session: &mut Session, target: &Address) -> Result<Built
 pub(super) fn build_all(session: &mut Session, targets: &[Address]) -> Result<BuiltPackages, Error> {
     let once = |session: &mut Session| {
         let planned = package::plan(session, targets)?;
-        let steps: Vec<_> =
-            planned.packages.iter().filter_map(|planned| Some(planned.package.as_ref().ok()?.step)).collect();
+        let packages = planned.packages.iter().filter_map(|planned| planned.package.as_ref().ok());
+        let contexts = |package: &Package| package.image_builds.iter().map(|(step, _)| *step).collect::<Vec<_>>();
+        let steps: Vec<_> = packages.flat_map(|package| contexts(package).into_iter().chain([package.step])).collect();
         let outcomes = execute::execute(session, planned.graph, &steps, false)?;
         Ok::<_, Error>((planned.packages, outcomes))
     };
@@ -113,11 +120,14 @@ pub(super) fn build_all(session: &mut Session, targets: &[Address]) -> Result<Bu
         let built = package.and_then(|package| {
             let tree = built_tree(&store, &package, &outcomes)?;
             let (address, step) = (address.to_string(), Some(package.step));
-            Ok(BuiltPackage { address, tree, directory: package.directory, step })
+            let contexts = package.image_builds.into_iter();
+            let contexts = contexts.map(|(step, build)| Ok((tree_of(step, &outcomes)?, build)));
+            let image_builds = contexts.collect::<Result<_, Failure>>()?;
+            Ok(BuiltPackage { address, tree, directory: package.directory, image_builds, step })
         });
         match built {
             Ok(built) => done.built.push(built),
-            Err(failure) => done.failed.push((address, failure)),
+            Err(failure) => done.failed.push((address.to_string(), failure)),
         }
     }
     Ok(done)
@@ -148,6 +158,13 @@ fn built_tree(store: &Store, package: &Package, outcomes: &Results) -> Result<Di
             }
             Err(Failure { message, kind: ErrorKind::Mistake })
         }
+        _ => tree_of(package.step, outcomes),
+    }
+}
+
+/// The output tree of a step that did not fail.
+fn tree_of(step: StepId, outcomes: &Results) -> Result<Digest, Failure> {
+    match outcomes.get(&step) {
         Some(Ok(done)) => Ok(done.tree),
         Some(Err(error)) => Err(Failure::from_step(error)),
         None => Err(Failure::not_started("it was not started")),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Digest, RelPath};
 use crate::engine::ActionCache;
 use crate::goals::package::{BuiltPackage, BuiltPackages};
+use crate::session::image_builder::ImageBuild;
 use crate::session::reuse::Reusable;
 use crate::session::{Error, Session};
 use crate::store::{Store, Trace};
@@ -16,6 +17,7 @@ pub(in crate::goals) struct StoredPackage {
     address: String,
     tree: Digest,
     directory: Option<RelPath>,
+    image_builds: Vec<(Digest, ImageBuild)>,
 }
 
 impl Reusable for BuiltPackages {
@@ -29,6 +31,7 @@ impl Reusable for BuiltPackages {
             address: built.address.clone(),
             tree: built.tree,
             directory: built.directory.clone(),
+            image_builds: built.image_builds.clone(),
         };
         Ok(Some(self.built.iter().map(stored).collect()))
     }
@@ -41,11 +44,12 @@ impl Reusable for BuiltPackages {
     ) -> Result<Option<BuiltPackages>, Error> {
         let store = session.services.opened_store();
         let mut built = Vec::new();
-        for StoredPackage { address, tree, directory } in stored {
-            if !store.is_some_and(|store| store.is_complete(tree).unwrap_or(false)) {
+        for StoredPackage { address, tree, directory, image_builds } in stored {
+            let mut trees = image_builds.iter().map(|(context, _)| *context).chain([tree]);
+            if !trees.all(|tree| store.is_some_and(|store| store.is_complete(tree).unwrap_or(false))) {
                 return Ok(None);
             }
-            built.push(BuiltPackage { address, tree, directory, step: None });
+            built.push(BuiltPackage { address, tree, directory, image_builds, step: None });
         }
         Ok(Some(BuiltPackages { built, failed: Vec::new() }))
     }

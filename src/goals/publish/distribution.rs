@@ -97,7 +97,8 @@ fn twine(
     }
     let tool = tools::named(TWINE).filter(|_| settings.config_discovery);
     let usual = tool.into_iter().flat_map(|tool| tool.config_files).map(|file| file.name);
-    let found = usual.into_iter().find(|file| session.build_root().join(file).is_file());
+    let tracker = &session.context.tracker;
+    let found = usual.into_iter().find(|file| tracker.is_file(&session.build_root().join(file)));
     let config = settings.config.first().cloned().or(found);
     argv.extend(config.map(|path| format!("--config-file={path}")));
     let certificates = PublishSettings::parse(session.config()).ca_certs_path;

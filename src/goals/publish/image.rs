@@ -8,35 +8,57 @@ use crate::goals::publish::skipped_by;
 use crate::packaging::oci::layout;
 use crate::report::publications::{Publication, Status};
 use crate::session::failure::Failure;
-use crate::session::{Session, registries};
+use crate::session::{Session, image_builder, registries};
 use crate::targets::Target;
 
-/// Pushes an image, and returns what became of each name.
-pub(super) fn publish(
-    session: &mut Session,
-    target: &Target,
-    built: &BuiltPackage,
-) -> Result<Vec<(Publication, Option<ErrorKind>)>, Error> {
+/// What became of the names of an image, and why some were not pushed.
+type Outcomes = Vec<(Publication, Option<ErrorKind>)>;
+
+/// Pushes an image of the store.
+pub(super) fn publish(session: &mut Session, target: &Target, built: &BuiltPackage) -> Result<Outcomes, Error> {
     let store = session.services.open_store()?;
     let content = match &built.directory {
         Some(directory) => store.subtree(built.tree, directory)?.unwrap_or(built.tree),
         None => built.tree,
     };
     let image = layout::read(&store, content)?;
+    let push = |session: &mut Session, name: &str| match registries::push(session, &image, name) {
+        Ok(sent_bytes) => {
+            session.ui.note(&format!("pushed {name}, {}", sent(sent_bytes)), None);
+            None
+        }
+        Err(error) => Some(Failure::from_preparation(&error, error.hint(), error.kind())),
+    };
+    Ok(publish_names(session, target, &image.names, Some(&image.sha256), &push))
+}
+
+/// Pushes an image that a program of this machine built.
+pub(super) fn publish_built(session: &mut Session, target: &Target, built: &BuiltPackage) -> Result<Outcomes, Error> {
+    let names = built.image_builds.last().map(|(_, build)| build.names.clone()).unwrap_or_default();
+    let push = |session: &mut Session, name: &str| match image_builder::push(session, name) {
+        Ok(0) => None,
+        Ok(code) => Some(Failure::not_started(&format!("the program ended with exit code {code}"))),
+        Err(error) => Some(Failure::from_preparation(&error, error.hint(), error.kind())),
+    };
+    Ok(publish_names(session, target, &names, None, &push))
+}
+
+/// Pushes each name that no setting leaves out. `push` returns why it could not.
+fn publish_names(
+    session: &mut Session,
+    target: &Target,
+    names: &[String],
+    sha256: Option<&str>,
+    push: &dyn Fn(&mut Session, &str) -> Option<Failure>,
+) -> Outcomes {
     let settings = DockerSettings::parse(session.config());
     let mut publications = Vec::new();
-    for name in &image.names {
+    for name in names {
         let (status, kind) = match skipped_by(target, "skip_push").or_else(|| skipped_registry(&settings, name)) {
             Some(skipped) => (skipped, None),
-            None => match registries::push(session, &image, name) {
-                Ok(sent_bytes) => {
-                    session.ui.note(&format!("pushed {name}, {}", sent(sent_bytes)), None);
-                    (Status::Published, None)
-                }
-                Err(error) => {
-                    let failure = Failure::from_preparation(&error, error.hint(), error.kind());
-                    (Status::Failed(failure.message), Some(failure.kind))
-                }
+            None => match push(session, name) {
+                None => (Status::Published, None),
+                Some(failure) => (Status::Failed(failure.message), Some(failure.kind)),
             },
         };
         let publication = Publication {
@@ -44,13 +66,13 @@ pub(super) fn publish(
             names: vec![name.clone()],
             publisher: "registry",
             repository: None,
-            sha256: Some(image.sha256.clone()),
+            sha256: sha256.map(str::to_owned),
             published: status == Status::Published,
             status,
         };
         publications.push((publication, kind));
     }
-    Ok(publications)
+    publications
 }
 
 fn sent(bytes: u64) -> String {

@@ -14,7 +14,7 @@ use crate::session::{Session, Verdict, selection};
 use crate::targets::{Target, kind};
 
 /// The target types that can be published.
-const KINDS: [&str; 2] = [kind::OCI_IMAGE, kind::PYTHON_DISTRIBUTION];
+const KINDS: [&str; 3] = [kind::DOCKER_IMAGE, kind::OCI_IMAGE, kind::PYTHON_DISTRIBUTION];
 
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
@@ -26,13 +26,14 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
         session.ui.warn("the command line selects nothing that can be published");
         return Ok(Verdict::Good);
     }
-    let done = package::build_all(session, &targets)?;
+    let mut done = package::build_all(session, &targets)?;
+    package::docker::build_images(session, &mut done)?;
     if session.services.was_interrupted() {
         return Ok(Verdict::Interrupted);
     }
     if !done.failed.is_empty() {
         for (address, Failure { message, .. }) in &done.failed {
-            session.ui.summary(&packages::failed_block(&address.to_string(), message, session.ui.terminal.colour));
+            session.ui.summary(&packages::failed_block(address, message, session.ui.terminal.colour));
         }
         session.ui.note("nothing was published, since not all packages were built", None);
         let kind = failure::common_kind(done.failed.iter().map(|(_, failure)| failure));
@@ -43,6 +44,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     for (address, built) in targets.iter().zip(&done.built) {
         let target = graph.get(address).expect("selected targets are in the graph");
         let outcomes = match target.kind.as_str() {
+            kind::DOCKER_IMAGE => image::publish_built(session, target, built)?,
             kind::OCI_IMAGE => image::publish(session, target, built)?,
             _ => distribution::publish(session, target, built)?,
         };

@@ -25,18 +25,29 @@ impl PackagePlanner<'_> {
             parameters: vec![format, output.to_string()],
             parts,
         }));
-        Ok(Package { step, directory: None, distribution: None })
+        Ok(Package::of_step(step))
     }
 
     /// The files of the field `files`, at their paths in the repository or where `relocated_files` puts them.
     pub(super) fn archived_files(&self, planner: &mut Planner<'_>, target: &Target) -> Result<Source, PrepareError> {
         let targets = self.targets_in_field(target, "files")?;
+        self.files_of(planner, target, &targets, &["file", "relocated_files"])
+    }
+
+    /// The files of those of these targets whose type is one of `kinds`, for a package.
+    pub(super) fn files_of(
+        &self,
+        planner: &mut Planner<'_>,
+        package: &Target,
+        targets: &[&Target],
+        kinds: &[&str],
+    ) -> Result<Source, PrepareError> {
         let needed = targets.iter().filter(|target| target.object("source").is_some() || is_command(target));
         let needed: Vec<String> = needed.map(|target| target.address.to_string()).collect();
         if !needed.is_empty() {
-            return Err(Error::NeedsOutputs { target: target.address.clone(), needed }.into());
+            return Err(Error::NeedsOutputs { target: package.address.clone(), needed }.into());
         }
-        let files = targets.iter().filter(|target| matches!(target.kind.as_str(), "file" | "relocated_files"));
+        let files = targets.iter().filter(|target| kinds.contains(&target.kind.as_str()));
         let files: BTreeSet<(&RelPath, RelPath)> = files.flat_map(|target| self.closures.files_of(target)).collect();
         let sources = planner.session.services.open_sources()?;
         Ok(Source::Tree(sources.tree_with_moved([], &files)?))

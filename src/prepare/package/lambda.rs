@@ -90,7 +90,7 @@ impl PackagePlanner<'_> {
             output: output.clone(),
         };
         let step = planner.add(pex_run::action(&interpreter, build));
-        Ok(Package { step, directory: is_directory.then_some(output), distribution: None })
+        Ok(Package { directory: is_directory.then_some(output), ..Package::of_step(step) })
     }
 
     /// The function to call, as `module:function`.

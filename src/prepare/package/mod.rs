@@ -23,11 +23,13 @@ use crate::prepare::planner::Shared;
 use crate::prepare::{Error, Planner};
 use crate::session::Session;
 use crate::session::failure::Failure;
+use crate::session::image_builder::ImageBuild;
 use crate::targets::{Address, Target, TargetGraph, kind};
 
 /// The target types that can be packaged. The others of Pants are reported as unsupported.
-pub const KINDS: [&str; 8] = [
+pub const KINDS: [&str; 9] = [
     kind::ARCHIVE,
+    kind::DOCKER_IMAGE,
     kind::OCI_IMAGE,
     kind::PEX_BINARY,
     kind::PYTHON_DISTRIBUTION,
@@ -62,6 +64,16 @@ pub struct Package {
     pub directory: Option<RelPath>,
     /// The name of the distribution that is built, for advice on a failed build.
     pub distribution: Option<String>,
+    /// The images that a program of this machine builds, those that others are built on first: the step whose output tree is the context,
+    /// and how to build. The last one is the package itself.
+    pub image_builds: Vec<(StepId, ImageBuild)>,
+}
+
+impl Package {
+    /// A package whose files are the output of a step.
+    pub(super) fn of_step(step: StepId) -> Package {
+        Package { step, directory: None, distribution: None, image_builds: Vec::new() }
+    }
 }
 
 /// Plans these targets, which are packages.
@@ -143,6 +155,7 @@ impl<'g> PackagePlanner<'g> {
         let target = self.graph.get(address).ok_or_else(|| Error::NoTarget(address.clone()))?;
         match target.kind.as_str() {
             kind::ARCHIVE => self.plan_archive(planner, target),
+            kind::DOCKER_IMAGE => self.plan_docker_image(planner, target),
             kind::OCI_IMAGE => self.plan_image(planner, target),
             kind::PEX_BINARY => self.plan_pex(planner, target),
             kind::PYTHON_DISTRIBUTION => self.plan_distribution(planner, target, form),
@@ -153,6 +166,11 @@ impl<'g> PackagePlanner<'g> {
             _ => Err(Error::NotPackaged { target: address.clone(), kind: target.kind.clone() }),
         }
     }
+}
+
+/// Whether targets of this type are container images.
+pub(super) fn is_image(kind: &str) -> bool {
+    [kind::DOCKER_IMAGE, kind::OCI_IMAGE].contains(&kind)
 }
 
 /// The path of a package below the directory for results: the field `output_path`, or else `dir.of.target/name.suffix`. The

@@ -77,7 +77,7 @@ impl PackagePlanner<'_> {
             output: output.clone(),
         };
         let step = planner.add(pex_run::action(&interpreter, build));
-        Ok(Package { step, directory: (layout != "zipapp").then_some(output), distribution: None })
+        Ok(Package { directory: (layout != "zipapp").then_some(output), ..Package::of_step(step) })
     }
 
     /// What the fields `entry_point`, `script` and `executable` say, of which at most one may be set.

@@ -35,6 +35,41 @@ fn other_tools_unpack_and_run_an_image() {
     assert_eq!(text(&run.stdout), "data of the program 1 ['given']\n", "{}", text(&run.stderr));
 }
 
+#[test]
+fn an_image_with_a_dockerfile_is_built_from_declared_files_and_its_base() {
+    let Some(workspace) = Workspace::running() else { return };
+    if Command::new("buildah").arg("--version").output().is_err() {
+        println!("skipped: buildah is not installed");
+        return;
+    }
+    let storage = tempfile::tempdir().unwrap();
+    let root = storage.path().display();
+    let settings = format!("[storage]\ndriver = \"vfs\"\nrunroot = \"{root}/run\"\ngraphroot = \"{root}/images\"\n");
+    fs::write(storage.path().join("storage.conf"), settings).unwrap();
+    let set = |command: &mut Command| {
+        command.env("BUILDAH_ISOLATION", "chroot").env("CONTAINERS_STORAGE_CONF", storage.path().join("storage.conf"));
+    };
+    let package = |target: &str| {
+        let mut command = workspace.waders("programs", &["package", target, "--docker-engine={'build': 'buildah'}"]);
+        set(&mut command);
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, stderr) = package("src/app:docker");
+    assert_eq!(code, 0, "{stderr}");
+    let info = fs::read(workspace.repository("programs").join("dist/src.app/docker.docker-info.json")).unwrap();
+    let info: Value = serde_json::from_slice(&info).unwrap();
+    let id = info["image_id"].as_str().unwrap();
+    let mut inspect = Command::new("buildah");
+    set(inspect.args(["inspect", "--type", "image", id]));
+    let image: Value = serde_json::from_slice(&inspect.output().unwrap().stdout).unwrap();
+    let config = &image["OCIv1"]["config"];
+    assert_eq!((&config["Labels"]["maker"], &config["Env"][1]), (&"docker".into(), &"V=2".into()), "{image}");
+    // `data.txt` lies beside the Dockerfile, and is no dependency of the target.
+    let (code, stderr) = package("src/app:undeclared");
+    assert!(code == 1 && stderr.contains("data.txt"), "{stderr}");
+}
+
 /// Runs the process of a bundle in its root, which it cannot change.
 fn run(root: &Path, process: &Value) -> Output {
     let strings = |key: &str| -> Vec<String> {

@@ -106,7 +106,7 @@ impl<'g> PackagePlanner<'g> {
             },
         };
         let step = planner.add(distribution_run::action(&interpreter, image, &project));
-        Ok(Package { step, directory: None, distribution: Some(sources.name) })
+        Ok(Package { distribution: Some(sources.name), ..Package::of_step(step) })
     }
 
     /// The files of the repository that the wheel of a distribution provides. None if it is not known which code it owns.

@@ -2,6 +2,7 @@
 //! container what it meets in `waders run` and `waders test`. `names` computes the names of images. Layers and layouts are written by
 //! recipes of `packaging`, and pushed to registries by `goals::publish`.
 
+mod docker;
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,10 @@ pub enum Error {
     Program { target: Address, source: crate::targets::dependencies::Error },
     #[error("{target}: the field `program` names {program}, whose type `{kind}` does not run")]
     NotRunnable { target: Address, program: Address, kind: String },
+    #[error("{target}: the Dockerfile does not exist")]
+    NoDockerfile { target: Address },
+    #[error("cannot read `{path}`")]
+    Dockerfile { path: RelPath, source: std::io::Error },
     #[error("{target} contains nothing: it has no `program`, no `packages` and no `files`")]
     Empty { target: Address },
 }
@@ -66,7 +71,8 @@ impl Error {
                 Some(format!("types that run: {}", kinds.into_iter().collect::<Vec<_>>().join(", ")))
             }
             Error::Program { source, .. } => source.hint().map(str::to_owned),
-            Error::Invalid { .. } | Error::Empty { .. } => None,
+            Error::NoDockerfile { .. } => Some("set the field `source` or `instructions`".to_owned()),
+            Error::Invalid { .. } | Error::Dockerfile { .. } | Error::Empty { .. } => None,
         }
     }
 }
@@ -108,7 +114,7 @@ impl PackagePlanner<'_> {
         let parts = layers.into_iter().map(Source::Output).collect();
         let step =
             derive(planner, format!("package {}", target.address), "image-1", vec![text, output.to_string()], parts);
-        Ok(Package { step, directory: Some(output), distribution: None })
+        Ok(Package { directory: Some(output), ..Package::of_step(step) })
     }
 
     /// What the image runs.

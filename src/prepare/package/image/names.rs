@@ -87,7 +87,7 @@ fn repository(
 }
 
 /// The values of placeholders.
-fn values(target: &Target, build_args: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub(super) fn values(target: &Target, build_args: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let directory = &target.address.dir;
     let name = |path: Option<&str>| path.unwrap_or_default().to_owned();
     let mut values = BTreeMap::from([
@@ -101,7 +101,7 @@ fn values(target: &Target, build_args: &BTreeMap<String, String>) -> BTreeMap<St
 }
 
 /// Replaces `{placeholder}` by its value.
-fn interpolate(target: &Target, text: &str, values: &BTreeMap<String, String>) -> Result<String, Error> {
+pub(super) fn interpolate(target: &Target, text: &str, values: &BTreeMap<String, String>) -> Result<String, Error> {
     let mut result = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
@@ -172,7 +172,7 @@ mod tests {
                 registry("main", "registry.example.invalid", true),
                 registry("other", "localhost:5000", false),
             ],
-            build_args: Vec::new(),
+            ..DockerSettings::default()
         }
     }
 
