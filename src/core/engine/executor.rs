@@ -128,6 +128,9 @@ pub async fn execute(
         tasks.spawn(async move { drop(execution.result(id).await) });
     }
     tasks.join_all().await;
+    if let Some(remote) = &execution.engine.remote {
+        remote.settle().await;
+    }
     let result = |id: StepId| Some((id, execution.cells[id.index()].get()?.clone()));
     execution.graph.ids().filter_map(result).collect()
 }

@@ -15,6 +15,7 @@ use super::scratch::{self, Scratch, TmpDir};
 use super::uses::Uses;
 use super::{faults, files};
 use crate::base::Digest;
+use crate::store::objects::late::LateObjects;
 use crate::store::objects::lazy_trees::LazyLevels;
 use crate::store::objects::shared_sync::SharedSync;
 
@@ -33,6 +34,8 @@ pub struct Store {
     pub(super) images: Mutex<HashMap<Digest, Arc<Mutex<bool>>>>,
     /// Levels of lazily written trees.
     pub(super) lazy_levels: Mutex<LazyLevels>,
+    /// Objects that are not written yet.
+    pub(super) late: LateObjects,
     /// Lets threads that publish at the same time share their syncs.
     pub(super) syncs: SharedSync,
     notices: Arc<Mutex<Vec<String>>>,
@@ -62,6 +65,7 @@ impl Store {
             root,
             images: Mutex::default(),
             lazy_levels: Mutex::default(),
+            late: LateObjects::default(),
             syncs: SharedSync::default(),
             notices,
         })

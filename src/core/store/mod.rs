@@ -47,6 +47,7 @@ pub use objects::capture::CaptureLimits;
 pub use objects::directory::{Directory, Entry};
 pub use objects::durable::FIXED_MTIME_SECONDS;
 pub use objects::fingerprint::{HashedFile, fingerprint};
+pub use objects::late::LateBatch;
 pub use objects::links::first_escaping as first_escaping_link;
 pub use objects::remove::remove_tree;
 pub use objects::tree::{self, Node, Tree};

@@ -183,7 +183,22 @@ impl RemoteCache {
             local.put(&action, &outcome)
         };
         blocking(move || put().map_err(|error| Error::Local(error.whole()))).await?;
+        self.write_in_background();
         Ok(true)
+    }
+
+    /// Writes what was received to the disk while the run goes on. What fails is tried again by `settle`.
+    fn write_in_background(&self) {
+        let store = self.store.clone();
+        drop(tokio::task::spawn_blocking(move || store.write_late_unless_busy()));
+    }
+
+    /// Makes everything that was received durable. A run that is killed before that receives it again.
+    pub async fn settle(&self) {
+        let store = self.store.clone();
+        if let Err(error) = blocking(move || Ok(store.write_late()?)).await {
+            self.warnings.add(&error);
+        }
     }
 
     async fn extra(&self, result: &reapi::ActionResult, function: DigestFunction) -> Result<Option<Extra>, Error> {
@@ -257,7 +272,7 @@ impl RemoteCache {
         let (levels, lazy_files) = (tree.levels.clone(), if brings_all { Vec::new() } else { tree.files.clone() });
         let (map, root, place) = (self.map.clone(), outcome.output, lazy::Place::new(function, parts));
         blocking(move || {
-            let batch = store.batch();
+            let mut batch = store.late_batch();
             for (remote, local, executable) in here {
                 let bytes = contents.get(&remote).map(Vec::as_slice);
                 let bytes = bytes.or((remote.size_bytes == 0).then_some(b"")).ok_or(remote);

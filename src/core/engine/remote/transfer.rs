@@ -229,7 +229,7 @@ impl Connection {
         let bytes: BTreeMap<RemoteDigest, Vec<u8>> = self.read_batch(&remote).await?;
         let address = self.address();
         blocking(move || {
-            let batch = store.batch();
+            let mut batch = store.late_batch();
             let mut found = Vec::new();
             for Wanted { remote, local, executable } in wanted {
                 let bytes =

@@ -84,6 +84,15 @@ impl Batch<'_> {
 
     /// Publishes all objects. Afterwards they survive a power failure.
     pub fn commit(self) -> Result<()> {
+        // Objects of the batch may refer to them.
+        if self.store.has_late() {
+            self.store.write_late()?;
+        }
+        self.publish()
+    }
+
+    /// Publishes the objects of this batch alone.
+    pub(in crate::store) fn publish(self) -> Result<()> {
         let pending = std::mem::take(&mut *lock(&self.pending));
         let outcome = self.store.publish(&pending);
         if outcome.is_err() {
@@ -101,7 +110,8 @@ impl Batch<'_> {
         self.add(message, Form::Tree)
     }
 
-    fn add(&self, bytes: &[u8], form: Form) -> Result<Digest> {
+    /// Adds an object.
+    pub(in crate::store) fn add(&self, bytes: &[u8], form: Form) -> Result<Digest> {
         let digest = Digest::of(bytes);
         if !self.contains(digest, form)? {
             let path = self.store.tmp.fresh_path();

@@ -63,6 +63,7 @@ impl Store {
 
     /// Opens a blob in the first form that exists.
     pub(in crate::store) fn open_any_form(&self, digest: Digest) -> Result<Option<Opened>> {
+        self.write_if_late(digest)?;
         for form in [Form::Plain, Form::Executable] {
             if let Some((file, path)) = self.open_object(digest, form)? {
                 return Ok(Some(Opened { file, path, form }));
@@ -73,11 +74,12 @@ impl Store {
 
     /// Whether the store has a blob. Only its metadata is verified.
     pub fn contains(&self, digest: Digest) -> Result<bool> {
-        Ok(self.locate_blob(digest)?.is_some())
+        Ok(self.is_late(digest) || self.locate_blob(digest)?.is_some())
     }
 
     /// Reads and hashes a blob in every form that exists; damaged ones are quarantined. Returns whether an intact one is left.
     pub fn verify_blob(&self, digest: Digest) -> Result<bool> {
+        self.write_if_late(digest)?;
         let mut is_intact = false;
         for form in [Form::Plain, Form::Executable] {
             if let Some(path) = self.locate(digest, form)? {
@@ -89,6 +91,9 @@ impl Store {
 
     /// Reads a whole object and verifies its hash. A damaged object is quarantined and yields `None`.
     pub(in crate::store) fn read(&self, digest: Digest, form: Form) -> Result<Option<Vec<u8>>> {
+        if let Some(bytes) = self.late.get(digest, form) {
+            return Ok(Some(bytes.to_vec()));
+        }
         let Some((file, path)) = self.open_object(digest, form)? else { return Ok(None) };
         let mut bytes = Vec::new();
         files::before_read(&path).map_err(Error::io("read", &path))?;
@@ -117,6 +122,7 @@ impl Store {
 
     /// The path of a blob relative to `blob_root`, for copying. The mode of the file can be that of either form.
     pub fn relative_blob_path(&self, digest: Digest) -> Result<String> {
+        self.write_if_late(digest)?;
         let path = self.locate_blob(digest)?.ok_or(Error::Missing(digest))?;
         let below = path.strip_prefix(self.blob_root()).unwrap_or(&path);
         Ok(below.to_string_lossy().into_owned())
@@ -132,6 +138,7 @@ impl Store {
 
     /// The path of a blob in the wanted form. It is copied from the other form if necessary.
     pub(in crate::store) fn blob_path(&self, digest: Digest, executable: bool) -> Result<PathBuf> {
+        self.write_if_late(digest)?;
         let (wanted, other) = (Form::blob(executable), Form::blob(!executable));
         if let Some(path) = self.locate(digest, wanted)? {
             return Ok(path);

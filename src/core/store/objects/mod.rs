@@ -13,6 +13,7 @@ mod excerpt;
 pub(super) mod fingerprint;
 mod image;
 mod image_check;
+pub(super) mod late;
 pub(super) mod lazy_trees;
 pub(super) mod links;
 mod merge;
