@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -15,6 +16,9 @@ use crate::engine::{ActionCache, SignedActionCache};
 use crate::report;
 use crate::session::Context;
 use crate::store::Store;
+
+/// A server that keeps results for some weeks after their last use keeps those of a machine that stores each once a week.
+const RENEW_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A message and what the user can do about it.
 pub type Notice = (String, Option<String>);
@@ -72,7 +76,7 @@ pub fn open_cache(
         ContentChoice::Validate => ContentBehavior::Validate,
         ContentChoice::Defer => ContentBehavior::Defer,
     };
-    let options = CacheOptions { read, write, content, warns: settings.warns };
+    let options = CacheOptions { read, write, content, warns: settings.warns, renew_after: RENEW_AFTER };
     let connection = Arc::new(Connection::new(connection_settings(context)?));
     let cache = RemoteCache::new(connection, store.clone(), local.clone(), signed.cloned(), options, runtime);
     Some(Arc::new(cache))

@@ -1,7 +1,7 @@
 //! Remote execution on the workers of a real server: the results of steps, and what becomes of them if the server, a worker or the
 //! user does not let them end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command as HostCommand;
@@ -19,6 +19,7 @@ use waders::net;
 use waders::store::{Node, Store, Tree};
 use waders_sandbox::Isolation;
 
+use super::link::{Link, Shape};
 use super::servers::Casd;
 use crate::transcripts::workspace::Workspace;
 
@@ -52,7 +53,7 @@ impl Cluster {
             process_memory_bytes: None,
         };
         let settings = LocalSettings::new(Isolation::Full, limits, Duration::from_secs(1), None);
-        let runner = runner(&store, &server, &settings, program);
+        let runner = runner(&store, &server.address(), &settings, program);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
         let (server, cancellation) = (Some(server), Cancellation::default());
         Some(Cluster { server, store, program, runner, settings, runtime, cancellation, dir })
@@ -60,7 +61,12 @@ impl Cluster {
 
     /// A runner that knows nothing of the server yet.
     fn new_runner(&self) -> Arc<RemoteRunner> {
-        runner(&self.store, self.server.as_ref().unwrap(), &self.settings, self.program)
+        runner(&self.store, &self.server.as_ref().unwrap().address(), &self.settings, self.program)
+    }
+
+    /// Sends what follows through a connection that the test controls.
+    fn through(&mut self, link: &Link) {
+        self.runner = runner(&self.store, &link.address(), &self.settings, self.program);
     }
 
     /// The engine of one run. No step can run on this machine: the program of these tests cannot start sandboxes.
@@ -137,8 +143,8 @@ impl Cluster {
     }
 }
 
-fn runner(store: &Arc<Store>, server: &Casd, settings: &LocalSettings, program: StepProgram) -> Arc<RemoteRunner> {
-    let connection = Arc::new(Connection::new(RemoteSettings::new(&server.address())));
+fn runner(store: &Arc<Store>, address: &str, settings: &LocalSettings, program: StepProgram) -> Arc<RemoteRunner> {
+    let connection = Arc::new(Connection::new(RemoteSettings::new(address)));
     // In a container of bubblewrap, a step must not be root.
     let user = ["unixUID", "unixGID"].map(|name| (name.to_owned(), "1000".to_owned()));
     let execution = ExecutionSettings {
@@ -162,18 +168,18 @@ fn step_program() -> Option<PathBuf> {
     Some(program)
 }
 
-/// A system tree with a shell and its libraries, from this machine.
+/// A system tree with a shell, `chmod` and their libraries, from this machine.
 fn shell(store: &Store) -> Digest {
     static TREE: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
     let files = TREE.get_or_init(|| {
-        let output = HostCommand::new("ldd").arg("/bin/sh").output().unwrap();
+        let output = HostCommand::new("ldd").args(["/bin/sh", "/bin/chmod"]).output().unwrap();
         let listed = String::from_utf8(output.stdout).unwrap();
         let libraries = listed.split_whitespace().filter(|word| word.starts_with("/lib")).map(str::to_owned);
         let read = |path: String| {
             let name = path.trim_start_matches('/').trim_start_matches("usr/").to_owned();
             (name, fs::read(path).unwrap())
         };
-        libraries.chain(["/bin/sh".to_owned()]).map(read).collect()
+        libraries.chain(["/bin/sh".to_owned(), "/bin/chmod".to_owned()]).map(read).collect()
     });
     let node = |(name, bytes): &(String, Vec<u8>)| {
         let digest = store.put(bytes).unwrap();
@@ -184,11 +190,18 @@ fn shell(store: &Store) -> Digest {
 
 /// Whether a process with this word in its arguments runs on this machine.
 fn is_running(word: &str) -> bool {
-    let own = std::process::id().to_string();
-    fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+    !processes(word).is_empty()
+}
+
+/// The numbers of the other processes with this word in their arguments.
+fn processes(word: &str) -> BTreeSet<String> {
+    let has_word = |entry: &fs::DirEntry| {
         let arguments = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        entry.file_name() != *own && String::from_utf8_lossy(&arguments).contains(word)
-    })
+        String::from_utf8_lossy(&arguments).contains(word)
+    };
+    let found = fs::read_dir("/proc").unwrap().flatten().filter(has_word);
+    let numbers = found.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    numbers.filter(|number| *number != std::process::id().to_string()).collect()
 }
 
 #[test]
@@ -319,6 +332,44 @@ fn a_server_that_ends_in_the_middle_of_a_step_is_used_no_more() {
     );
     assert!(hint.is_some());
     assert_eq!(cluster.runner.take_notice(), None, "one warning");
+}
+
+/// Behaviour 7.
+#[test]
+fn a_step_goes_on_while_its_connection_is_made_again() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let link = Link::to(&cluster.server.as_ref().unwrap().address(), Shape::default());
+    cluster.through(&link);
+    assert_eq!(cluster.output("echo ready", true), "ready\n");
+    let marker = format!("cut-{}", std::process::id());
+    let script = format!("i=0; while [ $i -lt 400000 ]; do : {marker}; i=$((i+1)); done; echo $i");
+    let watcher = std::thread::spawn({
+        let marker = marker.clone();
+        move || {
+            while !is_running(&marker) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            link.cut();
+            let mut seen = BTreeSet::new();
+            while is_running(&marker) {
+                seen.extend(processes(&marker));
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            (link, seen)
+        }
+    });
+    assert_eq!(cluster.output(&script, true), "400000\n");
+    let (link, seen) = watcher.join().unwrap();
+    assert!(link.connections() >= 2 && seen.len() == 1, "{} connections, {seen:?}", link.connections());
+    assert_eq!(cluster.runner.take_notice(), None);
+}
+
+#[test]
+fn a_step_on_a_worker_cannot_give_its_output_a_setuid_bit() {
+    let Some(cluster) = Cluster::start() else { return };
+    let (_, outcome) = cluster.run(": > /out/file; chmod 4755 /out/file", true, |_| {}).unwrap();
+    assert_eq!(outcome.exit, Exit::Code(1));
+    assert!(cluster.text(outcome.stderr).contains("not permitted"), "{}", cluster.text(outcome.stderr));
 }
 
 #[test]

@@ -23,10 +23,12 @@ pub(super) struct Machine {
     pub(super) cache: Arc<RemoteCache>,
 }
 
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
 pub(super) const READS: CacheOptions =
-    CacheOptions { read: true, write: false, content: ContentBehavior::Defer, warns: true };
+    CacheOptions { read: true, write: false, content: ContentBehavior::Defer, warns: true, renew_after: WEEK };
 pub(super) const WRITES: CacheOptions =
-    CacheOptions { read: true, write: true, content: ContentBehavior::Defer, warns: true };
+    CacheOptions { read: true, write: true, content: ContentBehavior::Defer, warns: true, renew_after: WEEK };
 
 /// Settings with which contents of 100 kB are large.
 pub(super) fn settings(address: &str) -> RemoteSettings {
@@ -50,6 +52,16 @@ impl Machine {
             Arc::new(RemoteCache::new(connection, store.clone(), local.clone(), signed.clone(), options, handle));
         let local = signed.map_or(local, |signed| signed as Arc<dyn ActionCache>);
         Machine { _dir: dir, runtime, store, local, cache }
+    }
+
+    /// The same machine in another run, with another server.
+    pub(super) fn with_server(&self, address: &str) -> Machine {
+        let (store, local) = (self.store.clone(), self.local.clone());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let connection = Arc::new(Connection::new(settings(address)));
+        let (options, handle) = (self.cache.options(), runtime.handle().clone());
+        let cache = Arc::new(RemoteCache::new(connection, store.clone(), local.clone(), None, options, handle));
+        Machine { _dir: tempfile::tempdir().unwrap(), runtime, store, local, cache }
     }
 
     /// Puts a result into the local cache, and stores it on the server. `files` are those of its output.

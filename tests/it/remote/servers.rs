@@ -20,8 +20,13 @@ pub(crate) struct Casd {
 impl Casd {
     /// Starts a server with its contents in `dir`. `None`, after a message, where the program is missing.
     pub(crate) fn start(dir: &Path) -> Option<Casd> {
+        Casd::start_with(dir, &[])
+    }
+
+    /// Starts a server with further arguments.
+    pub(super) fn start_with(dir: &Path, arguments: &[&str]) -> Option<Casd> {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        Casd::start_on(dir, port, &[])
+        Casd::start_on(dir, port, arguments)
     }
 
     /// Starts a server that also executes actions, in containers of bubblewrap, as an ordinary user: root cannot map users in such
@@ -40,7 +45,8 @@ impl Casd {
         // The other user may be unable to reach the build directory.
         let [server, runner] = [program()?, runner].map(|program| {
             let copy = dir.join(program.file_name().unwrap());
-            std::fs::copy(&program, &copy).unwrap();
+            // Not by this process: a child of another test could inherit the open file, so that it cannot be executed.
+            assert!(Command::new("/bin/cp").args([&program, &copy]).status().unwrap().success());
             copy
         });
         let mut command = Command::new("/usr/bin/setpriv");

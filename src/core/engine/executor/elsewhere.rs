@@ -18,6 +18,9 @@ impl Execution {
         key: &Digest,
     ) -> Result<Option<(Origin, Outcome)>, Error> {
         if let Some(outcome) = self.cached(id, key)? {
+            if let Some(remote) = &self.engine.remote {
+                remote.renew(key, || EncodedAction::new(&action.command, inputs, &self.engine.platform));
+            }
             return Ok(Some((Origin::Cached, outcome)));
         }
         let Some(remote) = &self.engine.remote else { return Ok(None) };
@@ -46,6 +49,9 @@ impl Execution {
         if let Some(tree) = tree_cache::get(&self.engine.store, key)? {
             // An earlier run may have learnt only the digest.
             let is_usable = !is_wanted || self.engine.store.directory(tree).is_ok();
+            if let Some(remote) = &self.engine.remote {
+                remote.renew_tree(key, tree);
+            }
             return Ok(is_usable.then_some(tree));
         }
         let Some(remote) = self.engine.remote.as_ref().filter(|_| !is_wanted) else { return Ok(None) };

@@ -6,6 +6,7 @@ use crate::action::{Action, EncodedAction, Inputs, Outcome, Platform};
 use crate::base::Digest;
 use crate::engine::action_cache::{Needs, Remaining};
 use crate::engine::local::{index, per_file};
+use crate::engine::remote::{STORED, Stored};
 use crate::engine::{ActionCache, Error, RecordedResult, signed_cache};
 use crate::store::{Result, Store};
 
@@ -98,6 +99,11 @@ pub(super) fn owner(kind: &str, row: &crate::store::Row) -> Option<[u8; 32]> {
     let action = match kind {
         ACTIONS => from_bytes(&row.value)?.key(),
         SIGNATURES => signed_cache::signed_action(&row.value)?,
+        STORED => match serde_json::from_slice::<Stored>(&row.value).ok()?.action {
+            Some(action) => action,
+            // The tree of a step.
+            None => return Some(row.key),
+        },
         _ => return None,
     };
     Some(self::row(&action))

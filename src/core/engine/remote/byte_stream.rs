@@ -14,7 +14,8 @@ use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
 use crate::engine::remote::cas::Content;
-use crate::engine::remote::connection::{invocation_id, no_answer};
+use crate::engine::remote::connection::{RETRY_DELAY, invocation_id};
+use crate::engine::remote::error::is_lost;
 use crate::engine::remote::{Connection, Error, RemoteDigest, Service};
 use crate::store::Store;
 
@@ -73,7 +74,7 @@ impl Connection {
                     let arriving = Arriving { parts, current: Cursor::default() };
                     consume_exactly(arriving, resource, &consume)
                 });
-                let received = self.receive(service, name, &sender).await;
+                let received = self.receive_all(service, name, resource, &sender).await;
                 drop(sender);
                 let consumed = consumer.await.map_err(|panic| Status::aborted(panic.to_string()))?;
                 match received {
@@ -87,17 +88,46 @@ impl Connection {
         self.call_unlimited("Read", call).await
     }
 
-    async fn receive(&self, service: Service, name: String, parts: &mpsc::Sender<Vec<u8>>) -> Result<(), Status> {
-        let limit = self.settings().timeout;
-        let timely = |late: tokio::time::error::Elapsed| {
-            let _ = late;
-            no_answer(limit)
-        };
-        let request = ReadRequest { resource_name: name, read_offset: 0, read_limit: 0 };
+    /// Receives all bytes. After an interruption, the rest is read. An attempt that received something is not counted.
+    async fn receive_all(
+        &self,
+        service: Service,
+        name: String,
+        resource: Resource,
+        parts: &mpsc::Sender<Vec<u8>>,
+    ) -> Result<(), Status> {
+        let (mut offset, mut failures) = (0, 0);
+        loop {
+            let before = offset;
+            match self.receive(service.clone(), name.clone(), &mut offset, parts).await {
+                // Offsets of a compressed stream count the bytes before compression.
+                Err(status) if offset > 0 && !resource.compressed && is_lost(&status) => {
+                    failures = if offset > before { 0 } else { failures + 1 };
+                    if failures > self.settings().retries {
+                        return Err(status);
+                    }
+                    tracing::debug!(offset, %status, "a download was interrupted, and is resumed");
+                    tokio::time::sleep(RETRY_DELAY * 2_u32.saturating_pow(failures)).await;
+                }
+                received => return received,
+            }
+        }
+    }
+
+    /// Receives the bytes from `offset` on, and counts them there.
+    async fn receive(
+        &self,
+        service: Service,
+        name: String,
+        offset: &mut i64,
+        parts: &mpsc::Sender<Vec<u8>>,
+    ) -> Result<(), Status> {
+        let request = ReadRequest { resource_name: name, read_offset: *offset, read_limit: 0 };
         let mut client = ByteStreamClient::new(service).max_decoding_message_size(MAX_PART_BYTES);
-        let mut stream = tokio::time::timeout(limit, client.read(request)).await.map_err(timely)??.into_inner();
-        while let Some(part) = tokio::time::timeout(limit, stream.message()).await.map_err(timely)?? {
+        let mut stream = self.in_time(client.read(request)).await?.into_inner();
+        while let Some(part) = self.in_time(stream.message()).await? {
             self.traffic.received_bytes.fetch_add(part.data.len() as u64, Ordering::Relaxed);
+            *offset += i64::try_from(part.data.len()).unwrap_or(i64::MAX);
             // Where nobody receives, the consumer has failed, or has all that it wants: its result says which.
             if !part.data.is_empty() && parts.send(part.data).await.is_err() {
                 return Ok(());
@@ -148,19 +178,11 @@ impl Connection {
         let sent = Arc::new(AtomicU64::new(0));
         let counter = sent.clone();
         let stream = ReceiverStream::new(parts).map(move |part: WriteRequest| {
-            counter.fetch_add(part.data.len() as u64 + 1, Ordering::Relaxed);
+            counter.fetch_add(part.data.len() as u64, Ordering::Relaxed);
             part
         });
         let mut client = ByteStreamClient::new(service);
-        let mut write = std::pin::pin!(client.write(stream));
-        let mut seen = 0;
-        let committed = loop {
-            match tokio::time::timeout(self.settings().timeout, &mut write).await {
-                Ok(response) => break response?.into_inner().committed_size,
-                Err(_) if sent.load(Ordering::Relaxed) == seen => return Err(no_answer(self.settings().timeout)),
-                Err(_) => seen = sent.load(Ordering::Relaxed),
-            }
-        };
+        let committed = self.in_time(client.write(stream)).await?.into_inner().committed_size;
         let sent = sent.load(Ordering::Relaxed);
         self.traffic.sent_bytes.fetch_add(sent, Ordering::Relaxed);
         // -1 means that a compressed blob exists already. Some servers count the bytes as sent, others as stored.

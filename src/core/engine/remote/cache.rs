@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use prost::Message;
 use tokio::runtime::Handle;
@@ -16,6 +17,7 @@ use crate::base::Digest;
 use crate::engine::action_cache::Needs;
 use crate::engine::remote::entry::{self, Extra, Parts};
 use crate::engine::remote::publish::Uploads;
+use crate::engine::remote::renew::Known;
 use crate::engine::remote::transfer::blocking;
 use crate::engine::remote::trees::{self, DecodedTree};
 use crate::engine::remote::warnings::Warnings;
@@ -34,6 +36,8 @@ pub struct CacheOptions {
     pub content: ContentBehavior,
     /// Whether problems are reported.
     pub warns: bool,
+    /// After this time, a result that this machine has is stored on the server again.
+    pub renew_after: Duration,
 }
 
 /// When the outputs of cached results are downloaded. Outputs that the user or a step needs are always downloaded.
@@ -184,6 +188,9 @@ impl RemoteCache {
         };
         blocking(move || put().map_err(|error| Error::Local(error.whole()))).await?;
         self.write_in_background();
+        if self.options.write {
+            self.remember_stored(Known::Action(key)).await?;
+        }
         Ok(true)
     }
 

@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 use crate::base::error_chain;
 use crate::engine::remote::error::is_transient;
 use crate::engine::remote::headers::Headers;
+use crate::engine::remote::socket::{Connector, Moved};
 use crate::engine::remote::transfer::InFlight;
 use crate::engine::remote::{Capabilities, Error, RemoteSettings, reapi};
 use crate::net;
@@ -20,14 +21,24 @@ use crate::net;
 /// The time limit for making a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Idle connections through proxies and load balancers are kept open by a ping of this interval.
-const KEEPALIVE: Duration = Duration::from_secs(30);
+/// The interval of pings while a call waits. Servers close the connection of a client that sends them more often than every 5
+/// minutes; in between, the kernel probes the connection: see `socket`.
+const PING_INTERVAL: Duration = Duration::from_secs(310);
+
+/// The time limit for the answer to a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A connection that moves fewer bytes than this within the time limit for an answer makes no progress. Pings alone move less.
+const PROGRESS_BYTES: u64 = 16 << 10;
+
+/// The number of time limits after which a call without an answer fails although the connection makes progress.
+const MAX_LIMITS: u32 = 20;
 
 /// What may be in flight on one stream, and on the connection. The defaults of HTTP/2 (64 KB) limit transfers to 1.3 MB/s at 50 ms.
 const WINDOW_BYTES: [u32; 2] = [4 << 20, 16 << 20];
 
 /// The delay before the second attempt. It doubles with each further attempt.
-const RETRY_DELAY: Duration = Duration::from_millis(100);
+pub(super) const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// After this number of failed calls without a successful one in between, the server is not used any more.
 const MAX_FAILURES: u32 = 20;
@@ -48,6 +59,7 @@ pub struct Connection {
     /// Limits the transfers whose bytes are in memory.
     pub(super) transfers: Semaphore,
     pub(super) in_flight: InFlight,
+    moved: Moved,
     state: Mutex<State>,
     /// What was transferred.
     pub traffic: Traffic,
@@ -80,6 +92,7 @@ impl Connection {
             permits: Semaphore::new(settings.concurrency.max(1)),
             transfers: Semaphore::new(MAX_TRANSFERS),
             in_flight: InFlight::default(),
+            moved: Moved::default(),
             headers: OnceCell::new(),
             channel: OnceCell::new(),
             capabilities: OnceCell::new(),
@@ -138,18 +151,28 @@ impl Connection {
             .await
     }
 
-    /// Makes a call, with a time limit for each attempt, and repeats it after transient failures. `attempt` gets what carries
-    /// the call.
+    /// Makes a call, with a time limit for the answer to each attempt, and repeats it after transient failures. `attempt` gets what
+    /// carries the call.
     pub async fn call<T, A>(&self, name: &'static str, attempt: impl Fn(Service) -> A) -> Result<T, Error>
     where
         A: Future<Output = Result<T, Status>>,
     {
+        self.call_unlimited(name, |service| self.in_time(attempt(service))).await
+    }
+
+    /// Waits for an answer as long as the connection makes progress: on a slow one, a call waits for the bytes of others.
+    pub(super) async fn in_time<T>(&self, answer: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
         let limit = self.settings.timeout;
-        let timely = |service| {
-            let answer = tokio::time::timeout(limit, attempt(service));
-            async move { answer.await.unwrap_or_else(|_| Err(no_answer(limit))) }
-        };
-        self.call_unlimited(name, timely).await
+        let mut answer = std::pin::pin!(answer);
+        for _ in 0..MAX_LIMITS {
+            let before = self.moved.bytes();
+            match tokio::time::timeout(limit, &mut answer).await {
+                Ok(answer) => return answer,
+                Err(_) if self.moved.bytes() - before < PROGRESS_BYTES => break,
+                Err(_) => {}
+            }
+        }
+        Err(Status::deadline_exceeded(format!("no answer within {} s", limit.as_secs_f64())))
     }
 
     /// Like `call`, for calls that limit the time of each part of a transfer by themselves.
@@ -227,17 +250,16 @@ impl Connection {
         let endpoint = Endpoint::from_shared(uri).map_err(|error| error.to_string())?;
         let mut endpoint = endpoint
             .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
-            .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
             .initial_stream_window_size(WINDOW_BYTES[0])
             .initial_connection_window_size(WINDOW_BYTES[1])
-            .tcp_nodelay(true)
             .user_agent(concat!("waders/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| error.to_string())?;
         if is_secure {
             endpoint = endpoint.tls_config(self.tls()?).map_err(|error| error_chain(&error))?;
         }
-        Ok(endpoint.connect_lazy())
+        Ok(endpoint.connect_with_connector_lazy(Connector { moved: self.moved.clone() }))
     }
 
     fn tls(&self) -> Result<ClientTlsConfig, String> {
@@ -253,11 +275,6 @@ impl Connection {
             None => config,
         })
     }
-}
-
-/// The status of a call without an answer in time.
-pub(super) fn no_answer(limit: Duration) -> Status {
-    Status::deadline_exceeded(format!("no answer within {} s", limit.as_secs_f64()))
 }
 
 /// The URI for an address, and whether the connection uses TLS.

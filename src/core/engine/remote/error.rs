@@ -139,10 +139,15 @@ pub(super) fn is_transient(status: &Status) -> bool {
     is_code || is_transport(status)
 }
 
-/// Whether the connection failed, so that the server did not answer the call.
+/// Whether the connection broke in the middle of an answer. A stream that breaks has the code UNKNOWN.
+pub(super) fn is_lost(status: &Status) -> bool {
+    is_transient(status) || matches!(status.code(), Code::Unknown | Code::Cancelled)
+}
+
+/// Whether the connection failed, so that the server did not answer the call, or not completely.
 fn is_transport(status: &Status) -> bool {
-    std::error::Error::source(status).is_some_and(|source| source.is::<tonic::transport::Error>())
-        || status.message().contains("transport error")
+    // The status of a server has no cause on this machine.
+    std::error::Error::source(status).is_some() || status.message().contains("transport error")
 }
 
 /// The message of a status, with the innermost cause of a failed connection, in one line.

@@ -15,6 +15,7 @@ use crate::base::Digest;
 use crate::engine::action_cache::Needs;
 use crate::engine::remote::cas::Content;
 use crate::engine::remote::entry::{self, Ingredients, NewEntry};
+use crate::engine::remote::renew::Known;
 use crate::engine::remote::transfer::blocking;
 use crate::engine::remote::{DigestFunction, Error, RemoteCache, RemoteDigest, trees};
 
@@ -44,7 +45,8 @@ impl Uploads {
 }
 
 impl RemoteCache {
-    fn writes(&self) -> bool {
+    /// Whether results are stored on the server.
+    pub(super) fn writes(&self) -> bool {
         self.options.write && !self.uploads.off.load(Ordering::Relaxed) && self.connection.failure().is_none()
     }
 
@@ -117,11 +119,12 @@ impl RemoteCache {
         }
         let function = capabilities.digest_function;
         let cache = self.clone();
-        let key = function.of(&action.action);
+        let (key, local_key) = (function.of(&action.action), action.key());
         let entry = blocking(move || cache.new_entry(&action, function)).await?;
         let Some(NewEntry { result, contents }) = entry else { return Ok(false) };
         self.connection.upload(&self.store, contents).await?;
         self.connection.update_action_result(key, result).await?;
+        self.remember_stored(Known::Action(local_key)).await?;
         Ok(true)
     }
 

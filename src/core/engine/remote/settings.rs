@@ -20,7 +20,8 @@ pub struct RemoteSettings {
     pub client_identity: Option<(PathBuf, PathBuf)>,
     /// The token that authorizes this machine.
     pub token: Option<Token>,
-    /// The time limit for an answer, and for each part of a transfer. Waiting for other calls does not count.
+    /// The time limit for an answer, and for each part of a transfer, in which the connection makes no progress. Waiting for other
+    /// calls does not count.
     pub timeout: Duration,
     /// The number of further attempts after a transient failure.
     pub retries: u32,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Digest;
+use crate::engine::remote::renew::Known;
 use crate::engine::remote::{DigestFunction, Error, RemoteCache, RemoteDigest, reapi};
 
 /// The version of these results; raised when their form changes.
@@ -71,6 +72,7 @@ impl RemoteCache {
         let text = serde_json::to_vec(&TreeResult { tree, signature }).expect("digests and texts always serialize");
         let result = reapi::ActionResult { stdout_raw: text, ..reapi::ActionResult::default() };
         self.connection.update_action_result(remote_key(capabilities.digest_function, key), result).await?;
+        self.remember_stored(Known::Tree(key)).await?;
         // Not counted: these are not results of steps that the user asked for.
         Ok(false)
     }

@@ -9,7 +9,7 @@ use bazel_remote_apis::google::longrunning::{CancelOperationRequest, Operation, 
 use prost::Message;
 use tonic::{Code, Status, Streaming};
 
-use crate::engine::remote::error::is_transient;
+use crate::engine::remote::error::is_lost;
 use crate::engine::remote::reapi::execution_client::ExecutionClient;
 use crate::engine::remote::{Connection, Error, RemoteDigest, reapi};
 use crate::engine::{CancelLevel, Cancellation};
@@ -231,11 +231,6 @@ impl Connection {
             Err(_) => tracing::debug!("the server did not cancel an operation in time"),
         }
     }
-}
-
-/// Whether the connection broke, so that the operation may still go on. A stream that breaks has the code UNKNOWN.
-fn is_lost(status: &Status) -> bool {
-    is_transient(status) || matches!(status.code(), Code::Unknown | Code::Cancelled)
 }
 
 #[expect(clippy::disallowed_methods, reason = "time limits of remote operations")]

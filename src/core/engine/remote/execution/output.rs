@@ -184,6 +184,11 @@ fn flatten(root: &reapi::Directory, children: &HashMap<RemoteDigest, &reapi::Dir
         for file in &directory.files {
             let digest = file.digest.as_ref().and_then(RemoteDigest::from_message);
             let digest = digest.ok_or_else(|| format!("`{}` has no digest", file.name))?;
+            // The report of the program says that there is none, so a worker that returns one does not return its output.
+            let properties = file.node_properties.as_ref();
+            if properties.and_then(|properties| properties.unix_mode).is_some_and(|mode| mode.value & 0o6000 != 0) {
+                return Err(format!("`{}` has a setuid or setgid bit", file.name.escape_debug()));
+            }
             insert(push(&file.name)?, RemoteNode::File { digest, executable: file.is_executable })?;
         }
         for link in &directory.symlinks {
@@ -206,6 +211,8 @@ fn flatten(root: &reapi::Directory, children: &HashMap<RemoteDigest, &reapi::Dir
 
 #[cfg(test)]
 mod tests {
+    use bazel_remote_apis::google::protobuf::UInt32Value;
+
     use super::*;
     use crate::engine::remote::DigestFunction;
 
@@ -244,11 +251,15 @@ mod tests {
     }
 
     #[test]
-    fn names_that_leave_the_directory_are_refused() {
+    fn names_that_leave_the_directory_and_special_modes_are_refused() {
         for name in ["..", ".", "", "/etc/passwd", "a/b", "a\0"] {
             let root = reapi::Directory { files: vec![file(name)], ..Default::default() };
             check(root, &[], Err("invalid name"));
         }
+        let properties = reapi::NodeProperties { unix_mode: Some(UInt32Value { value: 0o4755 }), ..Default::default() };
+        let setuid = reapi::FileNode { node_properties: Some(properties), ..file("a") };
+        let root = reapi::Directory { files: vec![setuid], ..Default::default() };
+        check(root, &[], Err("`a` has a setuid or setgid bit"));
         let twice = reapi::Directory { files: vec![file("a"), file("a")], ..Default::default() };
         check(twice, &[], Err("`a` appears twice"));
     }
