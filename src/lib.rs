@@ -30,13 +30,14 @@
 //! | `packaging` | requirement, lockfile, resolve, wheel, venv, unpackers and recipes | base tracked store config targets |
 //! | `toolchain` | lock, debian, standalone, host, system tree | base tracked store net config |
 //! | `tools` | the tools as data | base config |
+//! | `services` | the services for tests as data | base config |
 //! | `attest` | attestations and bills of materials: statements, and how they are checked; pure | base signing |
-//! | `plan` | partitions and inputs: targets and tools to actions | base tracked store action config targets inference packaging toolchain tools |
+//! | `plan` | partitions and inputs: targets and tools to actions | base tracked store action config targets inference packaging toolchain services tools |
 //! | `difference` | two versions of a file: what kind of bytes differ, and a readable diff | base |
 //! | `report` | diagnostics, console, json, junit, sarif, summary | base action audit |
 //! | `session` | the repository, the services and the user interface of one run | base tracked store net signing action audit engine config build_file targets inference packaging toolchain tools plan report |
-//! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action audit engine config build_file targets inference packaging toolchain tools attest plan report session |
-//! | `goals` | one small file for each goal | base tracked store signing action audit engine config build_file targets inference packaging tools attest plan difference report session prepare |
+//! | `prepare` | one pipeline for each family of goals, from targets to actions | base tracked store net action audit engine config build_file targets inference packaging toolchain services tools attest plan report session |
+//! | `goals` | one small file for each goal | base tracked store signing action audit engine config build_file targets inference packaging services tools attest plan difference report session prepare |
 //! | `cli` | arguments, dispatch, exit codes, completions | base tracked config targets report session goals |
 
 #![warn(unreachable_pub)]
@@ -54,6 +55,7 @@ pub mod packaging;
 pub mod plan;
 pub mod prepare;
 pub mod report;
+pub mod services;
 pub mod session;
 pub mod targets;
 pub mod toolchain;

@@ -31,7 +31,9 @@ pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Optio
     match topic {
         "goals" => Some(goal_list(table, goals)),
         "global" => Some(section_page(table.section(GLOBAL)?, goals, advanced)),
-        "subsystems" => Some(section_list(table, |section| section.kind == ScopeKind::Subsystem)),
+        "subsystems" => {
+            Some(section_list(table, |section| matches!(section.kind, ScopeKind::Subsystem | ScopeKind::Named)))
+        }
         "tools" => Some(section_list(table, |section| section.kind == ScopeKind::Tool)),
         _ => {
             let name = renamed::goal(topic).unwrap_or_else(|| renamed::scope(topic));

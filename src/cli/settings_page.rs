@@ -4,7 +4,7 @@ use crate::cli::help::describe;
 use crate::config::Table;
 
 /// In the order of the page.
-const SECTIONS: [&str; 6] = ["reading", "system", "toolchain", "sandbox", "store", "cache"];
+const SECTIONS: [&str; 7] = ["reading", "system", "toolchain", "services", "sandbox", "store", "cache"];
 
 /// Renders a heading and a table for each section, as Markdown.
 pub(super) fn markdown(table: &Table) -> String {

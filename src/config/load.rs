@@ -10,7 +10,8 @@ use crate::config::file::SettingsFile;
 use crate::config::interpolate::{Unresolved, interpolate};
 use crate::config::settings::{SettingsSources, SourceValue};
 use crate::config::table::unsupported::{self, Effect};
-use crate::config::table::{Row, Table, renamed};
+use crate::config::table::{Row, ScopeKind, Table, renamed};
+use crate::config::typed::ServiceTable;
 use crate::config::value::{self, Edit, InvalidValue};
 use crate::config::{Config, Error, Flag, Origin, Undefined, Warning, at_file, backends};
 
@@ -25,6 +26,7 @@ pub(super) fn load(
     passthrough: &[String],
     receiver: Option<&str>,
 ) -> Result<(Config, Vec<Warning>), Error> {
+    check_services(settings)?;
     let resolver = Resolver::new(settings, flags);
     let distdir = resolver.value("GLOBAL", "pants_distdir")?;
     let distdir = distdir.as_str().unwrap_or("dist");
@@ -67,6 +69,17 @@ pub(super) fn load(
         Some(Warning { message, hint }) => Err(Error::Unknown { message: message.replace(", ignored", ""), hint }),
         None => Ok((config, warnings)),
     }
+}
+
+/// Refuses a table of a service that is not valid.
+fn check_services(settings: &SettingsSources) -> Result<(), Error> {
+    for file in &settings.files {
+        for (name, setting) in file.sections.get("services").into_iter().flat_map(|section| &section.settings) {
+            let invalid = |why| Error::invalid(&file.origin(setting.place), format!("service `{name}`: {why}"));
+            ServiceTable::parse(&setting.value).map_err(invalid)?;
+        }
+    }
+    Ok(())
 }
 
 /// Determines the values of single options.
@@ -186,6 +199,9 @@ fn unknown(settings: &SettingsSources) -> Option<Warning> {
                 hint = hint.or_else(|| nearest(name, names).map(|near| format!("did you mean `[{near}]`?")));
                 continue;
             };
+            if known.kind == ScopeKind::Named {
+                continue;
+            }
             let is_known = |key: &str| known.rows.contains_key(key) || renamed::option(scope, key).is_some();
             for (key, setting) in section.settings.iter().filter(|(key, _)| !known.is_inert && !is_known(key)) {
                 found.push(format!("{}:{}: `{key}` of `[{name}]`", file.name, setting.place));

@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::config::file::SettingsFile;
 use crate::config::load::Resolver;
-use crate::config::table::renamed;
-use crate::config::{Environment, Error, Flag, Origin};
+use crate::config::table::{ScopeKind, renamed};
+use crate::config::{Environment, Error, Flag, Origin, Table};
 
 /// The sources of settings of one run, except flags.
 #[derive(Clone, Debug)]
@@ -72,6 +72,7 @@ impl SettingsSources {
             let named = names.iter().find_map(|name| in_section(file, name.scope, name));
             // `[DEFAULT]` applies to all sections.
             given.extend(named.or_else(|| in_section(file, "DEFAULT", &names[0])));
+            given.extend(all_names(file, scope, option));
         }
         given.extend(names.iter().find_map(|name| self.in_environment(name)));
         let is_same = |flag: &&Flag| flag.scope == scope && flag.option == option;
@@ -177,6 +178,16 @@ fn in_section<'a>(file: &'a SettingsFile, section: &str, name: &Name<'a>) -> Opt
     let setting = file.setting(section, name.option)?;
     let value = name.translate(setting.value.clone());
     Some(SourceValue { origin: file.origin(setting.place), value, file: Some(file), section: name.scope })
+}
+
+/// All keys of a section whose keys are names, which are merged with those of other files.
+fn all_names<'a>(file: &'a SettingsFile, scope: &'a str, option: &str) -> Option<SourceValue<'a>> {
+    let section = Table::get().section(scope).filter(|section| section.kind == ScopeKind::Named && option == "named");
+    let section = section.and_then(|_| file.sections.get(scope))?;
+    let tables: Map<String, Value> =
+        section.settings.iter().map(|(name, setting)| (name.clone(), setting.value.clone())).collect();
+    let value = json!({ "add": tables });
+    Some(SourceValue { origin: file.origin(section.place), value, file: Some(file), section: scope })
 }
 
 /// The environment variables that set an option, in descending precedence. `WADERS_*` has precedence over `PANTS_*`.

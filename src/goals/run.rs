@@ -113,8 +113,18 @@ const SIGINT: i32 = 2;
 /// The number of the signal that cannot be caught: signal(7).
 const SIGKILL: i32 = 9;
 
+/// Services exist only in sandboxes.
+fn warn_of_services(session: &Session, program: &Program) {
+    if !program.services.is_empty() {
+        let names = program.services.join("`, `");
+        let message = format!("{}: the services `{names}` are not started on this machine", program.target);
+        session.ui.warn_with_hint(&message, "use `run --sandbox` to start them in the sandbox of the program");
+    }
+}
+
 fn run_on_host(session: &mut Session, address: &Address, settings: &RunSettings) -> Result<Verdict, Error> {
     let program = run::program(session, address)?;
+    warn_of_services(session, &program);
     let venv = host_venv::provide(session, |planner| program.needs.plan_host_venv(planner, None, program.in_place))?;
     program.check_script(session, venv.tree)?;
     let sources = match program.in_place {
@@ -131,7 +141,9 @@ fn run_on_host(session: &mut Session, address: &Address, settings: &RunSettings)
 
 /// Builds a `pex_binary` and runs the file. It contains the arguments and variables of the target.
 fn run_pex(session: &mut Session, address: &Address, settings: &RunSettings) -> Result<Verdict, Error> {
-    let constraints = run::program(session, address)?.needs.constraints;
+    let program = run::program(session, address)?;
+    warn_of_services(session, &program);
+    let constraints = program.needs.constraints;
     let built = package::build_one(session, address)?;
     let plan = |planner: &mut Planner<'_>| planner.host_venv(&constraints, &Importable::default(), &run::placement());
     let interpreter = host_venv::provide(session, plan)?;

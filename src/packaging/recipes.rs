@@ -1,7 +1,7 @@
 //! Recipes: functions that derive a tree from other trees. `Derive` steps refer to them by name. Processes are not run
 //! here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Digest, RelPath};
 use crate::packaging::Environment;
@@ -28,6 +28,7 @@ pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, RecipeError
 pub fn all() -> BTreeMap<&'static str, Recipe> {
     BTreeMap::from([
         ("archive-1", archive as Recipe),
+        ("completed-1", completed),
         ("host-venv-1", host_venv),
         ("image-1", image),
         ("image-base-2", image_base),
@@ -69,6 +70,24 @@ fn overlay(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Dig
     let paths = parameters.iter().map(|path| RelPath::parse(path)).collect::<Result<Vec<_>, _>>()?;
     let parts: Vec<(RelPath, Digest)> = paths.into_iter().zip(parts.iter().copied()).collect();
     Ok(store.merge(&parts)?)
+}
+
+/// The first part, completed by the files of the others at paths that it does not have.
+fn completed(store: &Store, _: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let mut nodes: BTreeMap<RelPath, Node> = BTreeMap::new();
+    for part in parts {
+        let directories: BTreeSet<RelPath> = nodes.keys().flat_map(RelPath::ancestors).collect();
+        for (path, node) in store.tree(*part)?.nodes {
+            let is_file = |above: RelPath| nodes.get(&above).is_some_and(|node| *node != Node::EmptyDirectory);
+            let is_below_file = path.ancestors().any(is_file);
+            if !is_below_file && !directories.contains(&path) {
+                nodes.entry(path).or_insert(node);
+            }
+        }
+        let filled: BTreeSet<RelPath> = nodes.keys().flat_map(RelPath::ancestors).collect();
+        nodes.retain(|path, node| *node != Node::EmptyDirectory || !filled.contains(path));
+    }
+    Ok(store.put_tree(&Tree { nodes })?)
 }
 
 /// The tree of installed wheels. Part: a tree with wheels, at any paths.

@@ -52,6 +52,13 @@ impl Interpreter {
         Action { command, policy: Policy::new(label) }
     }
 
+    /// The mount point and the image that contain the interpreter.
+    pub fn mount(&self) -> Option<(String, Source)> {
+        let (at, _) = self.find_library()?;
+        let image = self.images.get(&at).copied()?;
+        Some((at, image))
+    }
+
     /// The mount point that contains the standard library, and the path of the library below it.
     fn find_library(&self) -> Option<(String, RelPath)> {
         let prefix = self.python.strip_suffix(&format!("/bin/python{}", self.minor))?;

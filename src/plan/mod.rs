@@ -17,6 +17,7 @@ pub mod program;
 pub mod program_run;
 pub mod python_list_run;
 pub mod requirements;
+pub mod service_run;
 pub mod test_run;
 pub mod tool_run;
 pub mod venv;

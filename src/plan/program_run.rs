@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::action::{Action, CachePolicy, Command, Policy, Source};
 use crate::base::{RelPath, sandbox_paths};
-use crate::plan::environment;
+use crate::plan::{environment, service_run};
 
 /// Calls the function of an entry point.
 const RUN_ENTRY_POINT: &str = include_str!("run_entry_point.py");
@@ -148,13 +148,15 @@ pub fn action(program: SandboxedProgram, terminal: Option<&str>) -> Action {
 /// The action that opens a shell in the sandbox of another action, or runs a command there.
 pub fn shell(action: &Action, command: &[String], terminal: Option<&str>) -> Action {
     let mut shell = action.command.clone();
-    shell.argv = match command {
-        [] => vec![SH.to_owned()],
+    // The services of the step are started for the shell, too.
+    shell.argv.truncate(service_run::count_added(&shell.argv));
+    match command {
+        [] => shell.argv.push(SH.to_owned()),
         words => {
             let start = [SH, "-c", "exec \"$@\"", "sh"].map(str::to_owned).into_iter();
-            start.chain(words.iter().cloned()).collect()
+            shell.argv.extend(start.chain(words.iter().cloned()));
         }
-    };
+    }
     shell.env.insert("PS1".to_owned(), PROMPT.to_owned());
     in_terminal(shell, action.policy.label.clone(), terminal)
 }

@@ -12,6 +12,7 @@ use crate::plan::requirements;
 use crate::prepare::package::distribution;
 use crate::prepare::package::image;
 use crate::prepare::package::program;
+use crate::services;
 use crate::session;
 use crate::session::failure::Failure;
 use crate::targets::Address;
@@ -299,6 +300,12 @@ pub enum Error {
         /// The tag.
         tag: &'static str,
     },
+    /// A tag for a service: the place of the target, the target, and why it cannot have the service.
+    #[error("{0}: {1} is tagged for a service: {2}")]
+    Service(String, Address, services::Error),
+    /// Services that cannot be used together, or not as they are described.
+    #[error(transparent)]
+    Services(#[from] services::Error),
     /// The globs of an option.
     #[error("`[test] extra_inputs`")]
     ExtraInputs(#[source] base::glob::Error),
@@ -398,6 +405,7 @@ impl Error {
             Error::Distribution(error) => return error.hint(),
             Error::Program(error) => return error.hint(),
             Error::Image(error) => return error.hint(),
+            Error::Service(_, _, error) | Error::Services(error) => return error.hint(),
             Error::Index(error) => return error.hint().or_else(|| Some(crate::net::INDEX_HINT.to_owned())),
             Error::UnsupportedRequirement { .. } => {
                 "build a wheel of it, name the wheel's directory in `find_links` of `[python-repos]`, such as \

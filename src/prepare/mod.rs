@@ -17,6 +17,7 @@ mod packages;
 mod planner;
 pub mod probe;
 pub mod run;
+mod services;
 pub mod shell;
 pub mod test;
 pub mod tool_packages;

@@ -14,6 +14,7 @@ use crate::plan::venv::HostInterpreter;
 use crate::prepare::Error;
 use crate::prepare::images::Importable;
 use crate::prepare::interpreters::PlannedInterpreter;
+use crate::prepare::services::KnownServices;
 use crate::session::Session;
 use crate::store::Tree;
 
@@ -38,6 +39,7 @@ pub struct Planner<'s> {
     pub(super) tool_packages: BTreeMap<(Vec<String>, String), Shared<Vec<SelectedPackage>>>,
     /// Venv images, by interpreter constraints and contents.
     pub(super) venv_images: BTreeMap<(Vec<String>, Importable), Shared<Source>>,
+    pub(super) services: KnownServices,
     /// Warnings that were reported.
     pub(super) warned: BTreeSet<String>,
 }
@@ -57,6 +59,7 @@ impl<'s> Planner<'s> {
             host_interpreters: BTreeMap::new(),
             tool_packages: BTreeMap::new(),
             venv_images: BTreeMap::new(),
+            services: KnownServices::default(),
             warned: BTreeSet::new(),
         })
     }

@@ -78,6 +78,27 @@ pub fn ensure_with(
     Ok(toolchain)
 }
 
+/// Installs the packages of services, and adds them to the lockfile if they are missing there. Returns the tree to add to `/usr`.
+pub fn ensure_service(session: &mut Session, packages: &[String]) -> Result<Digest, Error> {
+    let path = session.build_root().join(LOCK);
+    let mut lock = Lock::load(&session.context.tracker, &path)?;
+    let settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
+    let request = Request {
+        platform: PLATFORM.to_owned(),
+        packages: system_packages(session.config()),
+        python: None,
+        build_packages: Vec::new(),
+    };
+    let (store, client) = (session.services.open_store()?, session.context.http_client());
+    let context = ProviderContext::new(&store, &client, &settings, session.context.is_frozen());
+    let phase = session.ui.console.phase("preparing the packages of services");
+    let restore = session.services.verifies_sources();
+    let tree = toolchain::provide_service(&mut lock, &request, packages, restore, &context)?;
+    drop(phase);
+    save(session, &lock, &path)?;
+    Ok(tree)
+}
+
 /// Installs the toolchain that a lock names, or else the current one, which is added to the lock.
 fn install(
     session: &mut Session,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, SERVICE};
 use crate::base::{Digest, replace_file};
 use crate::tracked::Tracker;
 
@@ -28,7 +28,7 @@ pub struct Lock {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// `system`, `python` or `build`.
+    /// `system`, `python`, `build` or `service`.
     pub name: String,
     /// The version of the interpreter (`3.11.2`) or of the distribution (`12.11`).
     pub version: String,
@@ -107,10 +107,10 @@ impl Lock {
     }
 
     /// Adds a record, or replaces the one with the same name, version, platform and provider. There can be several records
-    /// `build`, for different packages.
+    /// `build` and `service`, for different packages.
     pub fn insert(&mut self, record: Record) {
         let key = |record: &Record| {
-            let wanted = Some(record.wanted.clone()).filter(|_| record.name == "build");
+            let wanted = Some(record.wanted.clone()).filter(|_| ["build", SERVICE].contains(&record.name.as_str()));
             (record.name.clone(), record.version.clone(), record.platform.clone(), record.provider, wanted)
         };
         let new = key(&record);

@@ -12,6 +12,7 @@ mod libraries;
 pub mod lock;
 mod prefix;
 mod provide;
+mod service;
 pub mod settings;
 pub mod standalone;
 mod system_tree;
@@ -27,6 +28,7 @@ pub use error::Error;
 pub use lock::{Lock, LockedFile, Provider, Record};
 pub use prefix::minor_version;
 pub use provide::{provide, provide_outside, records_of_trees, restore};
+pub use service::{SERVICE, provide_service};
 
 use self::debian::{Archive, DebianSettings};
 use self::host::HostSettings;

@@ -162,7 +162,7 @@ fn build_record(
 }
 
 /// The record `name` of these packages and of what they depend on, without the files of `present`.
-fn resolve_packages(
+pub(super) fn resolve_packages(
     name: &str,
     platform: &str,
     packages: Vec<String>,
@@ -183,7 +183,11 @@ fn resolve_packages(
     })
 }
 
-fn system_record(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Record, Error> {
+pub(super) fn system_record(
+    lock: &mut Lock,
+    request: &Request,
+    context: &ProviderContext<'_>,
+) -> Result<Record, Error> {
     let mut packages = request.packages.clone();
     packages.sort();
     packages.dedup();
@@ -338,7 +342,7 @@ fn copy_host(version: &str, system: &Record, context: &ProviderContext<'_>) -> R
 
 /// Creates the trees of locked toolchains in the store again and checks that they have the locked digests. With `reuse`,
 /// packages that are still unpacked in the store are not downloaded.
-fn recreate_trees(records: &[Record], context: &ProviderContext<'_>, reuse: bool) -> Result<(), Error> {
+pub(super) fn recreate_trees(records: &[Record], context: &ProviderContext<'_>, reuse: bool) -> Result<(), Error> {
     let ProviderContext { store, net, settings, .. } = *context;
     let system = records.iter().find(|record| record.name == "system");
     for record in records {

@@ -67,6 +67,7 @@ fn parse_sections(config: &Config) {
     RemoteExecutionSettings::parse(config);
     SystemSettings::parse(config);
     ToolchainSettings::parse(config);
+    ServicesSettings::parse(config);
     PythonSettings::parse(config);
     PythonInferSettings::parse(config);
     PythonReposSettings::parse(config);

@@ -57,6 +57,8 @@ pub enum ScopeKind {
     Subsystem,
     /// A tool. It also has the options of every tool.
     Tool,
+    /// A section whose keys are names that the user chooses, each with a table. Its option `named` has all of them.
+    Named,
     /// A section of Pants or of a plugin that is ignored. All keys are accepted.
     Inert,
 }
@@ -104,6 +106,11 @@ pub const fn goal(name: &'static str, help: &'static str, entries: &'static [Ent
 /// A subsystem.
 pub const fn subsystem(name: &'static str, help: &'static str, entries: &'static [Entry]) -> Scope {
     Scope { name, kind: ScopeKind::Subsystem, help, entries }
+}
+
+/// A section whose keys are names that the user chooses.
+pub const fn named(name: &'static str, help: &'static str, entries: &'static [Entry]) -> Scope {
+    Scope { name, kind: ScopeKind::Named, help, entries }
 }
 
 /// A tool.

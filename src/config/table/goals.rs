@@ -382,6 +382,10 @@ const TEST: &[Entry] = &[
         "Show the command that runs the failed tests again. By default, it is shown if `CI` is set.",
     ),
     inert("experimental_report_test_result_info", Bool),
+    off(
+        "keep_service_logs",
+        "Write the logs of services to `extra-output/services/` of each test. This option is specific to Waders.",
+    ),
     off("show_all_batch_targets", "List all files of a batch."),
 ];
 

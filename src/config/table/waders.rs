@@ -1,7 +1,7 @@
 //! Sections that are specific to Waders, usually in `waders.toml`.
 
 use super::entry::{
-    Entry, Scope, choice, dict, global, goal, integer, off, on, size, subsystem, text, text_or, texts, texts_or,
+    Entry, Scope, choice, dict, global, goal, integer, named, off, on, size, subsystem, text, text_or, texts, texts_or,
 };
 
 /// Sections that are specific to Waders.
@@ -24,7 +24,17 @@ pub(super) const SCOPES: &[Scope] = &[
                 "standalone_versions",
                 "The builds at `standalone_url_template`, as `3.12.7+20241016` or without the build number.",
             ),
+            text_or(
+                "service_python",
+                "\"CPython>=3.9\"",
+                "The interpreter constraint of the program that starts the services of a test. It is independent of the interpreter of the test.",
+            ),
         ],
+    ),
+    named(
+        "services",
+        "The services that tests can have, such as databases: a table `[services.NAME]` for each. See `docs/services.md`.",
+        &[dict("named", "The tables by name. Several settings files can contribute.")],
     ),
     subsystem("sandbox", "The isolation and the limits of every step.", SANDBOX),
     subsystem(

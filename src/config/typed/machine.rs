@@ -101,6 +101,8 @@ pub struct ToolchainSettings {
     pub standalone_url_template: Option<String>,
     /// The standalone builds to choose from.
     pub standalone_versions: Vec<String>,
+    /// The interpreter constraint of the program that starts services.
+    pub service_python: String,
 }
 
 impl ToolchainSettings {
@@ -111,6 +113,7 @@ impl ToolchainSettings {
             providers: section.texts("providers"),
             standalone_url_template: section.text("standalone_url_template"),
             standalone_versions: section.texts("standalone_versions"),
+            service_python: section.text_or("service_python", "CPython>=3.9"),
         }
     }
 }

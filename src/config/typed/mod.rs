@@ -18,6 +18,7 @@ mod remote_cache;
 mod repository;
 mod rewriting;
 mod section;
+mod services;
 mod test;
 mod tool;
 mod verify;
@@ -48,6 +49,7 @@ pub use repository::{
     BrokenFiles, ReadingSettings, ShellSetupSettings, SourceSettings, UnknownNames, VisibilitySettings,
 };
 pub use rewriting::{TailorSettings, UpdateBuildFilesSettings};
+pub use services::{Ready, ReadyWord, ServiceTable, ServicesSettings};
 pub use test::{CoverageSettings, PytestSettings, SubprocessEnvironmentSettings, TestSettings};
 pub use tool::{MypySettings, ToolSettings};
 pub use verify::VerifySettings;

@@ -36,6 +36,8 @@ pub struct TestSettings {
     pub open_coverage: bool,
     /// Whose output is shown: one of the words of the option table.
     pub output: String,
+    /// Whether the logs of services are kept.
+    pub keep_service_logs: bool,
     /// Whether every file of a batch is named.
     pub show_all_batch_targets: bool,
     /// Whether the command that runs failed tests again is shown; by default in CI.
@@ -67,6 +69,7 @@ impl TestSettings {
             use_coverage: section.flag("use_coverage"),
             open_coverage: section.flag("open_coverage"),
             output: section.text_or("output", "failed"),
+            keep_service_logs: section.flag("keep_service_logs"),
             show_all_batch_targets: section.flag("show_all_batch_targets"),
             show_rerun_command: section.switch("show_rerun_command"),
             json: section.flag("json"),

@@ -16,6 +16,8 @@ pub const TOOLCHAIN: &str = "/toolchain";
 pub const REQUIREMENTS: &str = "/requirements";
 /// The incremental state that a step starts from.
 pub const STATE: &str = "/state";
+/// The program that starts services, and the directories that they start from.
+pub const SERVICES: &str = "/services";
 /// Scratch space, discarded with the sandbox.
 pub const TMP: &str = "/tmp";
 /// POSIX shared memory, discarded with the sandbox.

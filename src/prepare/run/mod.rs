@@ -23,6 +23,7 @@ use crate::prepare::images::{Images, Importable};
 use crate::prepare::interpreters::found;
 use crate::prepare::package::PackagePlanner;
 use crate::prepare::package::distribution;
+use crate::prepare::services;
 use crate::session::{Session, toolchains};
 use crate::targets::dependencies::find_targets;
 use crate::targets::kind;
@@ -63,6 +64,8 @@ pub struct Program {
     pub needs: Needs,
     /// Whether it runs on the sources of the repository rather than on a copy of them.
     pub in_place: bool,
+    /// The services that it has in a sandbox, by name.
+    pub services: Vec<String>,
     /// Whether it may use the network in a sandbox.
     network: bool,
 }
@@ -104,6 +107,7 @@ pub fn program(session: &mut Session, address: &Address) -> Result<Program, Erro
         env: start.env,
         needs,
         in_place: is_source && !own.unwrap_or(settings.copies_sources),
+        services: services::of_target(&crate::services::names(session.config()), target)?,
         network: uses_network(session, target)?,
     })
 }
@@ -258,7 +262,9 @@ impl Program {
         let mut program = SandboxedProgram { env, ..self.plan_sandboxed(&mut planner)? };
         program.argv.extend(args.iter().cloned());
         let venv = program.images[venv::ROOT];
-        let step = planner.add(program_run::action(program, terminal.as_deref()));
+        let action = program_run::action(program, terminal.as_deref());
+        let action = planner.with_services(action, &self.services, false)?;
+        let step = planner.add(action);
         Ok(PlannedProgram { graph: planner.actions, step, venv })
     }
 

@@ -168,7 +168,9 @@ impl TestPlanner<'_, '_> {
             network: settings.network,
             cacheable: settings.keep,
         };
-        Ok((self.planner.add(test_run::action(&test, &self.options)), sources))
+        let action = test_run::action(&test, &self.options);
+        let action = self.planner.with_services(action, &settings.services, true)?;
+        Ok((self.planner.add(action), sources))
     }
 
     fn require_plugins(&mut self, settings: &ProcessSettings, workers: u32) -> Result<(), Error> {

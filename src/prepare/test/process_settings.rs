@@ -1,11 +1,11 @@
 //! The settings of a test file's process, from options and the target's fields. Only files with equal settings may share a
 //! process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::typed::{PytestSettings, SandboxSettings, SubprocessEnvironmentSettings, TestSettings};
 use crate::plan::environment;
-use crate::prepare::Error;
+use crate::prepare::{Error, services};
 use crate::session::{Session, toolchains};
 use crate::targets::Target;
 use crate::tracked::Variables;
@@ -23,6 +23,8 @@ pub(super) struct ProcessSettings {
     pub workers: Option<u32>,
     /// Whether the target is tagged `requires-network`, which the settings must allow.
     pub network: bool,
+    /// The services that the tests have, sorted.
+    pub services: Vec<String>,
     /// Whether the result may be cached: the target is not tagged `no-cache`.
     pub keep: bool,
     resolve: Option<String>,
@@ -39,6 +41,7 @@ pub(super) struct ProcessDefaults {
     /// The variables of every test.
     env: BTreeMap<String, String>,
     allow_network: bool,
+    known_services: BTreeSet<String>,
     xdist_enabled: bool,
 }
 
@@ -58,6 +61,7 @@ impl ProcessDefaults {
             caller,
             env,
             allow_network: SandboxSettings::parse(config).allow_network,
+            known_services: crate::services::names(config),
             xdist_enabled: PytestSettings::parse(config).xdist_enabled,
         }
     }
@@ -80,6 +84,7 @@ impl ProcessSettings {
             env: env(defaults, target),
             workers: workers(defaults, target),
             network: is_tagged("requires-network"),
+            services: services::of_target(&defaults.known_services, target)?,
             keep: !is_tagged("no-cache"),
             resolve: target.text("resolve").map(str::to_owned),
             environment: target.text("environment").map(str::to_owned),

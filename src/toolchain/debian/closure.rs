@@ -27,15 +27,17 @@ const SCRIPT_ONLY: [&str; 10] = [
 const SCRIPT_EDGES: [(&str, &str); 1] = [("ca-certificates", "openssl")];
 
 /// The packages to add to `present` (versions by name) for the packages in `wanted`, by name. Of several alternatives, a
-/// present one is preferred, otherwise the first in the index is added.
+/// present one is preferred, otherwise the first in the index is added. As for apt-get(8), a name with a final `-` means that the
+/// package is left out although others depend on it. It can contain one `*` for any text.
 pub(super) fn closure<'i, 't>(
     index: &'i Index<'t>,
     wanted: &[String],
     present: &'i BTreeMap<String, Version>,
 ) -> Result<BTreeMap<&'t str, &'i Package<'t>>, Error> {
-    let mut closure = Closure { index, present, added: BTreeMap::new(), queue: VecDeque::new() };
+    let left_out = wanted.iter().filter_map(|name| name.strip_suffix('-').map(str::to_owned)).collect();
+    let mut closure = Closure { index, present, left_out, added: BTreeMap::new(), queue: VecDeque::new() };
     for name in BTreeSet::from_iter(wanted) {
-        if !present.contains_key(name) {
+        if !present.contains_key(name) && !name.ends_with('-') {
             let unknown = || Error::UnknownPackage { package: name.clone() };
             let package = index.package(name).or_else(|| index.package(index.providers(name).first()?.package));
             closure.add(package.ok_or_else(unknown)?);
@@ -54,6 +56,7 @@ pub(super) fn closure<'i, 't>(
 struct Closure<'i, 't> {
     index: &'i Index<'t>,
     present: &'i BTreeMap<String, Version>,
+    left_out: Vec<String>,
     added: BTreeMap<&'t str, &'i Package<'t>>,
     queue: VecDeque<&'i Package<'t>>,
 }
@@ -67,7 +70,9 @@ impl<'i, 't> Closure<'i, 't> {
 
     fn satisfy(&mut self, package: &Package<'_>, relation: &Relation<'_>) -> Result<(), Error> {
         let skipped = |alternative: &Alternative<'_>| {
-            SCRIPT_ONLY.contains(&alternative.package) || SCRIPT_EDGES.contains(&(package.name, alternative.package))
+            SCRIPT_ONLY.contains(&alternative.package)
+                || SCRIPT_EDGES.contains(&(package.name, alternative.package))
+                || self.left_out.iter().any(|pattern| matches(pattern, alternative.package))
         };
         if relation.alternatives.iter().any(skipped) || relation.alternatives.iter().any(|one| self.has(one)) {
             return Ok(());
@@ -112,6 +117,14 @@ impl<'i, 't> Closure<'i, 't> {
     }
 }
 
+/// Whether a name matches a pattern with at most one `*`.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((start, end)) => name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end),
+        None => pattern == name,
+    }
+}
+
 fn fits(alternative: &Alternative<'_>, package: &Package<'_>) -> bool {
     alternative.version.is_none() || package.version().is_ok_and(|version| alternative.allows(&version))
 }
@@ -152,6 +165,13 @@ Package: strict\nVersion: 1\nDepends: awk (>= 2)\n";
     #[test]
     fn present_packages_are_not_added() {
         check(&["app", "libc"], &[("libc", "2"), ("gawk", "5")], "app tool");
+    }
+
+    #[test]
+    fn packages_are_left_out_with_what_only_they_depend_on() {
+        check(&["app", "libc-"], &[], "app mawk tool");
+        check(&["app", "lib*-", "t*l-"], &[], "app mawk");
+        check(&["libgcc", "libgcc*-"], &[], "libc libgcc");
     }
 
     #[test]

@@ -17,9 +17,10 @@ pub struct Workspace {
 }
 
 /// Pages of the documentation whose commands are run like those of a transcript, and the name of the transcript.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("docs/attest.md", "attesting.trycmd"),
     ("docs/coming-from-pants.md", "working_day.trycmd"),
+    ("docs/services.md", "services.trycmd"),
     ("docs/store.md", "store.trycmd"),
     ("docs/why.md", "explaining.trycmd"),
 ];
