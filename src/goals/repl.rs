@@ -23,7 +23,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let venv = host_venv::provide(session, |planner| needs.plan_host_venv(planner, tool, settings.in_place))?;
     let sources = match settings.in_place {
         true => HostSources::InPlace(session.build_root().to_owned()),
-        false => HostSources::copy(session, needs.sources, true)?,
+        false => HostSources::of(session, &needs, true)?,
     };
     let code = foreground::run(session, &interpreter(session, &settings, &needs, &venv, &sources))?;
     drop(sources);

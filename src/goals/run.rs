@@ -129,7 +129,7 @@ fn run_on_host(session: &mut Session, address: &Address, settings: &RunSettings)
     program.check_script(session, venv.tree)?;
     let sources = match program.in_place {
         true => HostSources::InPlace(session.build_root().to_owned()),
-        false => HostSources::copy(session, program.needs.sources, settings.cleanup)?,
+        false => HostSources::of(session, &program.needs, settings.cleanup)?,
     };
     if let HostSources::Kept(dir) = &sources {
         session.ui.note(&format!("the copy of the sources is kept in `{}`", dir.display()), None);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::base::RelPath;
 use crate::inference::dependencies::Dependencies;
-use crate::inference::interface_definition::Language;
+use crate::inference::generated::{Generated, generated, import_roots};
 use crate::inference::module_map::{is_python_source, resolve_of};
 use crate::inference::settings::InferenceSettings;
 use crate::inference::source_root::SourceRoots;
@@ -44,11 +44,10 @@ pub struct Closure<'a> {
     pub resolves: BTreeSet<&'a str>,
     /// `python_distribution` targets among the dependencies, to be built and installed rather than put on the path.
     pub distributions: Vec<&'a Address>,
-    /// Interface definitions that Python code has to be generated from. Code generation is not implemented yet.
-    pub definitions: Vec<&'a Address>,
     /// Packages that the root targets need as built files: `runtime_package_dependencies` and the like.
     pub packages: Vec<&'a Address>,
-    /// Targets whose sources are outputs of a command or downloads. Their generation is not implemented yet.
+    /// Targets whose files are generated: outputs of commands, code from interface definitions, downloads. `generated` says what
+    /// the files of each are.
     pub generated: Vec<&'a Address>,
     /// The files of `relocated_files` targets: original path, new path.
     pub relocated: BTreeSet<(&'a RelPath, RelPath)>,
@@ -69,8 +68,10 @@ struct Contribution<'a> {
     target: Option<&'a Target>,
     /// Indexes in `Closures::files`.
     files: Vec<usize>,
-    /// An index in `Closures::source_roots`.
-    source_root: Option<usize>,
+    /// Indexes in `Closures::source_roots`.
+    source_roots: Vec<usize>,
+    /// Whether its files are generated.
+    is_generated: bool,
 }
 
 impl<'a> Closures<'a> {
@@ -91,13 +92,26 @@ impl<'a> Closures<'a> {
         let files: Vec<RelPath> = all.into_iter().cloned().collect();
         let indexes: HashMap<&RelPath, usize> = files.iter().zip(0..).collect();
         let root_of_dir = source_roots_by_dir(&with_files, roots);
-        let distinct: BTreeSet<&RelPath> = root_of_dir.values().flatten().collect();
+        let generating =
+            known.iter().filter_map(|(id, target)| Some((*id, *target, generated(graph, target, settings)?)));
+        let roots_of_generated: HashMap<TargetId, BTreeSet<RelPath>> = generating
+            .map(|(id, target, kind)| {
+                (id, if kind == Generated::File { BTreeSet::new() } else { import_roots(graph, target, roots) })
+            })
+            .collect();
+        let distinct: BTreeSet<&RelPath> =
+            root_of_dir.values().flatten().chain(roots_of_generated.values().flatten()).collect();
         let source_roots: Vec<RelPath> = distinct.into_iter().cloned().collect();
+        let index_of_root = |root: &RelPath| source_roots.binary_search(root).ok();
         let mut contributions: Vec<Contribution<'a>> = Vec::new();
         contributions.resize_with(dependencies.len(), Contribution::default);
         for (id, target) in known {
             let contribution = &mut contributions[id as usize];
             contribution.target = Some(target);
+            if let Some(roots) = roots_of_generated.get(&id) {
+                contribution.is_generated = true;
+                contribution.source_roots.extend(roots.iter().filter_map(index_of_root));
+            }
             if !contributes_files(target) {
                 continue;
             }
@@ -106,8 +120,7 @@ impl<'a> Closures<'a> {
                 let above = inits.get(&dir).into_iter().flatten().filter(|_| is_python(source));
                 contribution.files.extend(above.chain([source]).map(|file| indexes[file]));
                 let root = root_of_dir.get(&dir).and_then(Option::as_ref).filter(|_| target.kind != "file");
-                let index = root.and_then(|root| source_roots.binary_search(root).ok());
-                contribution.source_root = contribution.source_root.or(index);
+                contribution.source_roots.extend(root.and_then(index_of_root));
             }
         }
         Closures { graph, dependencies, settings, files, source_roots, contributions }
@@ -126,7 +139,7 @@ impl<'a> Closures<'a> {
         let mut source_roots = vec![false; self.source_roots.len()];
         for contribution in members.iter().map(|id| &self.contributions[*id as usize]) {
             contribution.files.iter().for_each(|index| files[*index] = true);
-            contribution.source_root.iter().for_each(|index| source_roots[*index] = true);
+            contribution.source_roots.iter().for_each(|index| source_roots[*index] = true);
         }
         closure.files = select(&self.files, &files);
         closure.source_roots = select(&self.source_roots, &source_roots);
@@ -145,10 +158,7 @@ impl<'a> Closures<'a> {
                 "file" => closure.loose.push(&target.address),
                 _ => {}
             }
-            if Language::from_target(target).is_some_and(|language| self.settings.codegen(language).python) {
-                closure.definitions.push(&target.address);
-            }
-            if generates_sources(target) {
+            if self.contributions[*id as usize].is_generated {
                 closure.generated.push(&target.address);
             }
             if is_python_source(target) || matches!(target.kind.as_str(), kind::PYTHON_REQUIREMENT | kind::PEX_BINARY) {
@@ -207,16 +217,6 @@ impl<'a> Closures<'a> {
 
 /// Limit on `relocated_files` targets that move each other's files; a cycle ends there.
 const MAX_RELOCATIONS: usize = 16;
-
-/// Whether the files of a target do not exist in the repository: a command or a download makes them.
-fn generates_sources(target: &Target) -> bool {
-    match target.kind.as_str() {
-        "adhoc_tool" | "experimental_shell_command" | "shell_command" | "vcs_version" => true,
-        kind => {
-            kind.starts_with("experimental_wrap_as_") || contributes_files(target) && target.object("source").is_some()
-        }
-    }
-}
 
 /// The paths whose flag is set.
 fn select<'a>(paths: &'a [RelPath], flags: &[bool]) -> Vec<&'a RelPath> {

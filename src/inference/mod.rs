@@ -10,6 +10,7 @@ pub mod docker_images;
 mod dockerfile;
 pub mod entry_point;
 mod explicit;
+pub mod generated;
 pub mod imports;
 pub mod imports_bytes;
 pub mod infer;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::packaging::Environment;
 use crate::packaging::archive::{self, Format};
@@ -28,6 +29,7 @@ pub type Recipe = fn(&Store, &[String], &[Digest]) -> Result<Digest, RecipeError
 pub fn all() -> BTreeMap<&'static str, Recipe> {
     BTreeMap::from([
         ("archive-1", archive as Recipe),
+        ("below-roots-1", below_roots),
         ("completed-1", completed),
         ("host-venv-1", host_venv),
         ("image-1", image),
@@ -35,7 +37,9 @@ pub fn all() -> BTreeMap<&'static str, Recipe> {
         ("image-layer-1", image_layer),
         ("metadata-1", metadata),
         ("metadata-of-wheels-1", metadata_of_wheels),
+        ("move-1", move_files),
         ("overlay-1", overlay),
+        ("select-1", select),
         ("unpackaged-1", unpackaged),
         ("venv-3", venv),
         ("wheel-files-1", collect_wheel_files),
@@ -87,6 +91,54 @@ fn completed(store: &Store, _: &[String], parts: &[Digest]) -> Result<Digest, Re
         let filled: BTreeSet<RelPath> = nodes.keys().flat_map(RelPath::ancestors).collect();
         nodes.retain(|path, node| *node != Node::EmptyDirectory || !filled.contains(path));
     }
+    Ok(store.put_tree(&Tree { nodes })?)
+}
+
+/// Files at their paths below source roots. Parameters: the source roots; the first that contains a file is its root.
+fn below_roots(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let roots = parameters.iter().map(|path| RelPath::parse(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut nodes = BTreeMap::new();
+    for part in parts {
+        for (path, node) in store.tree(*part)?.nodes {
+            let below = roots.iter().find_map(|root| path.strip_prefix(root));
+            nodes.insert(below.ok_or_else(|| format!("`{path}` is not below a source root"))?, node);
+        }
+    }
+    Ok(store.put_tree(&Tree { nodes })?)
+}
+
+/// Files at other paths. Parameters: a directory, and the directory that replaces it. Files outside of the first are an error.
+fn move_files(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let [from, to] = parameters else { return Err("the recipe of moved files takes two directories".into()) };
+    let (from, to) = (RelPath::parse(from)?, RelPath::parse(to)?);
+    let mut nodes = BTreeMap::new();
+    for part in parts {
+        for (path, node) in store.tree(*part)?.nodes {
+            let below = path.strip_prefix(&from).ok_or_else(|| format!("`{path}` is not below `{from}`"))?;
+            nodes.insert(to.join(&below), node);
+        }
+    }
+    Ok(store.put_tree(&Tree { nodes })?)
+}
+
+/// The files that globs match. Parameters: the globs. One that matches no file is an error, unless it begins with a question mark.
+fn select(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let mut nodes = BTreeMap::new();
+    for part in parts {
+        nodes.extend(store.tree(*part)?.nodes);
+    }
+    let globs = |globs: &mut dyn Iterator<Item = &String>| {
+        Globs::compile(globs.map(|glob| glob.strip_prefix('?').unwrap_or(glob)))
+    };
+    for glob in parameters.iter().filter(|glob| !glob.starts_with(['?', '!'])) {
+        let matching = globs(&mut std::iter::once(glob))?;
+        if !nodes.keys().any(|path| matching.matches(path.as_str())) {
+            let files: Vec<String> = nodes.keys().take(10).map(|path| format!("`{path}`")).collect();
+            return Err(format!("`{glob}` matches none of the files {}", files.join(", ")).into());
+        }
+    }
+    let matching = globs(&mut parameters.iter())?;
+    nodes.retain(|path, _| matching.matches(path.as_str()));
     Ok(store.put_tree(&Tree { nodes })?)
 }
 

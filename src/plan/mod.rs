@@ -7,6 +7,7 @@ pub mod config_files;
 pub mod coverage_run;
 pub mod distribution_run;
 pub mod environment;
+pub mod generate_run;
 pub mod generated_setup;
 pub mod interpret_run;
 pub mod interpreter;

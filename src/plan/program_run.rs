@@ -19,6 +19,11 @@ const RUN_SCRIPT: &str = "command -v bash >/dev/null 2>&1 && exec bash \"$@\"\ne
 /// The prompt of a shell in a sandbox.
 const PROMPT: &str = "(sandbox) $ ";
 
+/// The command line of the shell that runs scripts and command lines, with these arguments.
+pub fn shell_argv(words: &[&str]) -> Vec<String> {
+    [&[SH, "-c", RUN_SCRIPT, "sh"], words].concat().into_iter().map(str::to_owned).collect()
+}
+
 /// What a program starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -77,18 +82,16 @@ impl Entry {
             let words = [places.python].into_iter().chain(places.options.iter().copied()).chain(words.iter().copied());
             words.map(str::to_owned).collect()
         };
-        let shell =
-            |words: &[&str]| [&[SH, "-c", RUN_SCRIPT, "sh"], words].concat().into_iter().map(str::to_owned).collect();
         match self {
             Entry::File(file) => python(&[&below(places.sources, file)]),
             Entry::Module(module) => python(&["-m", module]),
             Entry::Function { module, function } => python(&["-c", RUN_ENTRY_POINT, name, module, function]),
             Entry::Script(script) => vec![format!("{}/{script}", places.bin)],
             Entry::Python => python(&[]),
-            Entry::ShellFile(file) => shell(&[&below(places.sources, file)]),
+            Entry::ShellFile(file) => shell_argv(&[&below(places.sources, file)]),
             Entry::ShellLine { line, workdir, name } => {
                 let dir = below(places.build_root, workdir);
-                shell(&["-c", &format!("cd {} || exit\n{line}", quoted(&dir)), name])
+                shell_argv(&["-c", &format!("cd {} || exit\n{line}", quoted(&dir)), name])
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::base::text::nearest;
 use crate::base::{self, ErrorKind};
 use crate::packaging::{environment, index};
 use crate::plan::requirements;
+use crate::prepare::generate;
 use crate::prepare::package::distribution;
 use crate::prepare::package::image;
 use crate::prepare::package::program;
@@ -286,12 +287,9 @@ pub enum Error {
     /// A test target without a file.
     #[error("{0} has no source file")]
     NoSource(Address),
-    /// Tests that depend on outputs of commands or on downloads, as addresses.
-    #[error("files that are not in the repository are needed: those of `{}`", .0.join("`, `"))]
-    NeedsOutputs(Vec<String>),
-    /// Sources that depend on generated code, as addresses of the definitions.
-    #[error("Python code needs to be generated from `{}`", .0.join("`, `"))]
-    NeedsGenerated(Vec<String>),
+    /// Files that cannot be generated as their target is declared.
+    #[error(transparent)]
+    Generate(#[from] generate::Error),
     /// A target with a tag that the settings do not allow.
     #[error("{target} is tagged `{tag}`, which is not allowed here")]
     Tag {
@@ -406,6 +404,7 @@ impl Error {
             Error::Program(error) => return error.hint(),
             Error::Image(error) => return error.hint(),
             Error::Service(_, _, error) | Error::Services(error) => return error.hint(),
+            Error::Generate(error) => return error.hint(),
             Error::Index(error) => return error.hint().or_else(|| Some(crate::net::INDEX_HINT.to_owned())),
             Error::UnsupportedRequirement { .. } => {
                 "build a wheel of it, name the wheel's directory in `find_links` of `[python-repos]`, such as \
@@ -458,12 +457,6 @@ impl Error {
             }
             Error::NoTool { .. } => "name one in `backend_packages`, such as `pants.backend.python.lint.black`",
             Error::NoSuchTool { known, .. } => return Some(format!("enabled tools: {}", known.join(", "))),
-            Error::NeedsOutputs(_) => {
-                "outputs of commands and downloads are not supported yet: add the files to the repository, or remove the dependency"
-            }
-            Error::NeedsGenerated(_) => {
-                "code generators are not supported yet: commit the generated code as `python_sources`"
-            }
             Error::ConsoleScript { names, .. } if names.is_empty() => {
                 "name a console script in `entry_points`, or run a source file"
             }

@@ -219,7 +219,8 @@ pub fn provide(
     planned.realize(session, &results)
 }
 
-fn tree_of(source: Source, results: &Results) -> Result<Digest, Error> {
+/// The tree of a source, whose step was carried out.
+pub(super) fn tree_of(source: Source, results: &Results) -> Result<Digest, Error> {
     match source {
         Source::Tree(tree) => Ok(tree),
         Source::Output(step) => match results.get(&step) {

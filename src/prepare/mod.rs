@@ -7,7 +7,7 @@ pub mod calls;
 pub mod check;
 mod error;
 pub mod export;
-mod generated;
+pub mod generate;
 pub mod host_venv;
 pub mod images;
 mod interpreters;

@@ -12,11 +12,13 @@ use crate::packaging::resolve::SelectedPackage;
 use crate::plan::requirements::Locks;
 use crate::plan::venv::HostInterpreter;
 use crate::prepare::Error;
+use crate::prepare::generate::GeneratedFiles;
 use crate::prepare::images::Importable;
 use crate::prepare::interpreters::PlannedInterpreter;
 use crate::prepare::services::KnownServices;
 use crate::session::Session;
 use crate::store::Tree;
+use crate::targets::Address;
 
 /// A result that several steps need. What failed for one step is not tried again for the next.
 pub(super) type Shared<T> = Result<T, Arc<Error>>;
@@ -40,6 +42,10 @@ pub struct Planner<'s> {
     /// Venv images, by interpreter constraints and contents.
     pub(super) venv_images: BTreeMap<(Vec<String>, Importable), Shared<Source>>,
     pub(super) services: KnownServices,
+    /// The files of generating targets; `None` for targets that generate none.
+    pub(super) generated: BTreeMap<Address, Shared<Option<GeneratedFiles>>>,
+    /// The targets whose files are being planned, to detect cycles.
+    pub(super) generating: Vec<Address>,
     /// Warnings that were reported.
     pub(super) warned: BTreeSet<String>,
 }
@@ -60,6 +66,8 @@ impl<'s> Planner<'s> {
             tool_packages: BTreeMap::new(),
             venv_images: BTreeMap::new(),
             services: KnownServices::default(),
+            generated: BTreeMap::new(),
+            generating: Vec::new(),
             warned: BTreeSet::new(),
         })
     }

@@ -203,11 +203,15 @@ impl Session {
     }
 
     /// The dependencies of these targets and of everything that they need, and perhaps of other targets: most goals work
-    /// on a part of a repository, and reading the rest takes longer than they do.
+    /// on a part of a repository, and reading the rest takes longer than they do. What was asked for before stays known.
     pub fn infer_for(&mut self, roots: &BTreeSet<Address>) -> Result<Arc<Dependencies>, Error> {
         match &self.repository.dependencies {
             Some(dependencies) if roots.iter().all(|root| dependencies.is_inferred(root)) => Ok(dependencies.clone()),
-            _ => self.infer(Extent::From(roots)),
+            _ => {
+                self.repository.inferred.extend(roots.iter().cloned());
+                let all = self.repository.inferred.clone();
+                self.infer(Extent::From(&all))
+            }
         }
     }
 

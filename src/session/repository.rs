@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::build_file::Topic;
 use crate::inference::{Dependencies, SourceRoots};
-use crate::targets::{LoadError, TargetGraph};
+use crate::targets::{Address, LoadError, TargetGraph};
 
 /// The loaded state of a repository; empty until something asks for it.
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub struct Repository {
     pub(super) graph: Option<Arc<TargetGraph>>,
     pub(super) source_roots: Option<Arc<SourceRoots>>,
     pub(super) dependencies: Option<Arc<Dependencies>>,
+    /// The targets whose dependencies were asked for.
+    pub(super) inferred: BTreeSet<Address>,
     /// Errors in BUILD files that are not reported yet.
     pub(super) load_errors: Vec<LoadError>,
     /// An error in the repository was reported; the run goes on, but its exit code is not 0.
@@ -33,6 +35,7 @@ impl Repository {
         self.graph = None;
         self.source_roots = None;
         self.dependencies = None;
+        self.inferred.clear();
     }
 
     /// Takes the unreported errors that `matches` selects.
@@ -55,7 +58,7 @@ impl Repository {
     }
 
     /// Errors of the directories of these targets.
-    pub(super) fn take_errors_of(&mut self, targets: &BTreeSet<crate::targets::Address>) -> Vec<LoadError> {
+    pub(super) fn take_errors_of(&mut self, targets: &BTreeSet<Address>) -> Vec<LoadError> {
         self.take_errors(|error| targets.iter().any(|address| error.affects(&address.dir)))
     }
 }

@@ -99,6 +99,27 @@ pub fn ensure_service(session: &mut Session, packages: &[String]) -> Result<Dige
     Ok(tree)
 }
 
+/// Installs the system tree with additional packages, without an interpreter.
+pub fn ensure_system(session: &mut Session, packages: &[String]) -> Result<Toolchain, Error> {
+    let path = session.build_root().join(LOCK);
+    let mut lock = Lock::load(&session.context.tracker, &path)?;
+    let settings = ToolchainSettings::from_config(session.config(), &machine(&session.context))?;
+    let request = Request {
+        platform: PLATFORM.to_owned(),
+        packages: system_packages(session.config()),
+        python: None,
+        build_packages: packages.to_vec(),
+    };
+    let toolchain = provide(session, &mut lock, &settings, &request)?;
+    save(session, &lock, &path)?;
+    Ok(toolchain)
+}
+
+/// The Debian package of a program.
+pub fn package_with_program(program: &str) -> Option<&'static str> {
+    package_of_program(program)
+}
+
 /// Installs the toolchain that a lock names, or else the current one, which is added to the lock.
 fn install(
     session: &mut Session,

@@ -4,6 +4,7 @@
 pub mod address;
 mod build_files;
 mod changed;
+mod command_outputs;
 mod consolidate;
 mod defaults;
 pub mod dependencies;
@@ -34,6 +35,7 @@ pub use crate::build_file::{Diagnostic, Object, Severity, Topic, Value};
 
 pub use address::Address;
 pub use changed::{changed, with_deleted};
+pub use command_outputs::{CommandOutput, CommandOutputs, OutputError};
 pub use directory_cache::DirectoryCache;
 pub use field_values::{EnabledBackends, field_values, to_json as value_to_json};
 pub use files::Files;

@@ -14,6 +14,10 @@ pub const DEPS_PYTHON: &str = "/deps/bin/python";
 pub const TOOLCHAIN: &str = "/toolchain";
 /// The requirements of sources, for a checker whose own packages are at [`DEPS`].
 pub const REQUIREMENTS: &str = "/requirements";
+/// The requirements of programs that a command starts, in a directory for each.
+pub const PROGRAMS: &str = "/programs";
+/// The programs that a command finds on its `PATH`, besides those of the system tree.
+pub const PROGRAMS_BIN: &str = "/programs-bin";
 /// The incremental state that a step starts from.
 pub const STATE: &str = "/state";
 /// The program that starts services, and the directories that they start from.

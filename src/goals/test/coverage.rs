@@ -31,7 +31,8 @@ pub(super) fn report(
         return Ok(true);
     };
     let images = built_images(&coverage.images, outcomes)?;
-    let action = coverage_run::action(images, Source::Tree(coverage.sources), Source::Tree(data), &coverage.options);
+    let sources = built(coverage.sources, outcomes)?;
+    let action = coverage_run::action(images, sources, Source::Tree(data), &coverage.options);
     let mut graph = ActionGraph::default();
     let step = graph.add(Step::Run(Box::new(action)));
     let mut results = execute::execute(session, graph, &[step], false)?;
@@ -88,21 +89,14 @@ fn collect_data(
 
 /// The images as the trees that were built.
 fn built_images(images: &Images, outcomes: &Results) -> Result<Images, Error> {
-    let known = |(at, source): (&String, &Source)| {
-        let tree = match source {
-            Source::Tree(tree) => *tree,
-            Source::Output(id) => {
-                outcomes
-                    .get(id)
-                    .ok_or(session::Error::Interrupted)?
-                    .as_ref()
-                    .map_err(|error| session::Error::Step(error.clone()))?
-                    .tree
-            }
-        };
-        Ok((at.clone(), Source::Tree(tree)))
-    };
-    images.iter().map(known).collect()
+    images.iter().map(|(at, source)| Ok((at.clone(), built(*source, outcomes)?))).collect()
+}
+
+/// A source as the tree that was built.
+fn built(source: Source, outcomes: &Results) -> Result<Source, Error> {
+    let Source::Output(step) = source else { return Ok(source) };
+    let result = outcomes.get(&step).ok_or(session::Error::Interrupted)?;
+    Ok(Source::Tree(result.as_ref().map_err(|error| session::Error::Step(error.clone()))?.tree))
 }
 
 fn texts(store: &Store, outcome: &Outcome) -> Result<[String; 2], Error> {

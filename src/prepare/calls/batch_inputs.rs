@@ -68,6 +68,8 @@ pub(super) struct BatchInput {
     pub source_roots: Vec<RelPath>,
     /// What the closure requires, if the process may import it.
     pub wanted: Option<Wanted>,
+    /// The targets of the closure whose files are generated.
+    pub generated: Vec<Address>,
 }
 
 impl<'r> BatchInputs<'r> {
@@ -94,12 +96,13 @@ impl<'r> BatchInputs<'r> {
         if enabled.call.sees_dependencies {
             others.extend(self.direct_dependencies(enabled, targets));
         }
-        let (mut source_roots, mut wanted) = (Vec::new(), None);
+        let (mut source_roots, mut wanted, mut generated) = (Vec::new(), None, Vec::new());
         let roots = self.closure_roots(config, enabled, targets)?;
         if !roots.is_empty() {
             let closure = self.closures.as_ref().map(|closures| closures.compute(roots.iter(), Follow::All));
             let closure: Closure<'_> = closure.unwrap_or_default();
             others.extend(closure.files.iter().map(|file| (*file).clone()));
+            generated = closure.generated.iter().map(|address| (*address).clone()).collect();
             source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
             let requirements = closure.requirements.iter().copied();
             wanted = Some(requirements::collect(&self.repository.graph, requirements, config)?);
@@ -113,7 +116,7 @@ impl<'r> BatchInputs<'r> {
         let others = fingerprint(&nodes);
         nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
         let tree = self.store.put_tree_lazily(&Tree { nodes: nodes.into_iter().collect() })?;
-        Ok(BatchInput { tree, others, source_roots, wanted })
+        Ok(BatchInput { tree, others, source_roots, wanted, generated })
     }
 
     /// The files, grouped by the settings file that applies to them if a process of the tool uses only one.

@@ -10,6 +10,7 @@ use uv_pep440::Version;
 use crate::action::{Source, StepId};
 use crate::base::RelPath;
 use crate::config::typed::{PythonSettings, ToolGoalSettings, ToolSettings};
+use crate::inference::generated::Generated;
 use crate::plan::batches;
 use crate::plan::requirements::Wanted;
 use crate::plan::tool_run::{self, ToolBatch, ToolOptions};
@@ -116,10 +117,12 @@ impl CallPlanner<'_, '_> {
         };
         let wanted = input.wanted.filter(|wanted| *wanted != Wanted::default());
         let images = self.planner.images(&constraints, tool, wanted)?;
+        let own = Source::Tree(input.tree);
+        let input_root = self.planner.with_generated(own, &input.generated, |kind| kind == Generated::Python)?;
         let batch = ToolBatch {
             label: label(&call.name, files),
             files: files.to_vec(),
-            input_root: Source::Tree(input.tree),
+            input_root,
             context: input.others,
             images,
             source_roots: input.source_roots,

@@ -11,6 +11,7 @@ use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::config::typed::ToolSettings;
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
+use crate::inference::generated::Generated;
 use crate::plan::check_run::{self, CheckRun};
 use crate::plan::config_files::{ConfigFiles, configured_files};
 use crate::plan::{requirements, tool_run};
@@ -42,10 +43,9 @@ pub fn plan(session: &mut Session, calls: &[PartitionedCall], force: bool) -> Re
 
     let sources = session.services.open_sources()?;
     let planner = Planner::new(session)?;
-    let mut planner = CheckPlanner { planner, sources, closures: &closures, force, definitions: BTreeSet::new() };
+    let mut planner = CheckPlanner { planner, sources, closures: &closures, force };
     let calls = calls.iter().map(|call| planner.plan_call(call)).collect();
     planner.sources.save()?;
-    planner.warn_definitions();
     Ok(PlannedCalls { graph: planner.planner.actions, calls })
 }
 
@@ -54,8 +54,6 @@ struct CheckPlanner<'c, 's> {
     sources: Arc<Sources>,
     closures: &'c Closures<'c>,
     force: bool,
-    /// The targets that code would be generated from, of all checks.
-    definitions: BTreeSet<Address>,
 }
 
 impl CheckPlanner<'_, '_> {
@@ -82,7 +80,6 @@ impl CheckPlanner<'_, '_> {
         let graph = self.planner.session.load_graph()?;
         let closures = self.closures;
         let closure = closures.compute(targets.iter().copied(), Follow::All);
-        self.definitions.extend(closure.definitions.iter().map(|address| (*address).clone()));
         let context = self.planner.session.context.clone();
         let config = &context.config;
         let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), config)?;
@@ -96,10 +93,13 @@ impl CheckPlanner<'_, '_> {
         let mut images = self.planner.images(constraints, tool, plugins.wanted)?;
         let requirements = self.planner.requirements_image(constraints, wanted, stubs)?;
         images.insert(sandbox_paths::REQUIREMENTS.to_owned(), requirements);
+        let own = Source::Tree(self.tree(checker, &closure, &plugins.files, &settings, files)?);
+        let generated = closure.generated.iter().copied();
+        let sources = self.planner.with_generated(own, generated, |kind| kind == Generated::Python)?;
         let run = CheckRun {
             label: format!("{} ({})", checker.call.name, key.describe()),
             call: &checker.call,
-            sources: Source::Tree(self.tree(checker, &closure, &plugins.files, &settings, files)?),
+            sources,
             files: files.to_vec(),
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
@@ -147,16 +147,6 @@ impl CheckPlanner<'_, '_> {
             nodes.push((file.clone(), node?));
         }
         Ok(store.put_tree_lazily(&Tree { nodes: nodes.into_iter().chain(written).collect() })?)
-    }
-
-    fn warn_definitions(&self) {
-        if !self.definitions.is_empty() {
-            let error = Error::NeedsGenerated(self.definitions.iter().map(ToString::to_string).collect());
-            self.planner
-                .session
-                .ui
-                .warn(&format!("sources that import generated code are checked without it: {error}"));
-        }
     }
 }
 

@@ -52,8 +52,6 @@ pub enum Error {
     Runtime { target: Address, why: String },
     #[error("{target}: {source}")]
     Address { target: Address, source: crate::targets::dependencies::Error },
-    #[error("{target} needs files that are not in the repository: those of `{}`", .needed.join("`, `"))]
-    NeedsOutputs { target: Address, needed: Vec<String> },
     #[error("{target} cannot be packaged as an executable with an interpreter (`scie`)")]
     Scie { target: Address },
 }
@@ -76,9 +74,6 @@ impl Error {
                  `CPython==3.12.*`"
             }
             Error::Address { source, .. } => return source.hint().map(str::to_owned),
-            Error::NeedsOutputs { .. } => {
-                "outputs of commands, downloads and generated code are not supported yet: add the files to the repository"
-            }
             Error::Scie { .. } => {
                 "Pex would download a launcher and an interpreter, and steps have no network: remove the option and build a \
                  PEX file, or run `pex --scie` on that file outside of Waders"
@@ -120,6 +115,13 @@ impl PackagePlanner<'_> {
         let local = closure.distributions.iter().map(|address| Ok(self.plan_form(planner, address, Form::Wheel)?.step));
         let local = local.collect::<Result<Vec<StepId>, PrepareError>>()?;
         let mut sources = Source::Tree(self.source_tree(planner, request, &closure)?);
+        if request.include_sources {
+            let mut parts = vec![sources];
+            for address in &closure.generated {
+                parts.extend(planner.importable_files(address)?);
+            }
+            sources = planner.overlay("sources with generated files", parts);
+        }
         if !local.is_empty() && request.include_sources {
             let parts = std::iter::once(sources).chain(local.iter().copied().map(Source::Output)).collect();
             sources = derive(planner, "sources without those of distributions", "unpackaged-1", parts);
@@ -300,12 +302,7 @@ fn platform_tree(
 }
 
 fn refuse_unsupported(planner: &Planner<'_>, target: &Target, closure: &Closure<'_>) -> Result<(), PrepareError> {
-    let needed = closure.generated.iter().chain(&closure.definitions);
-    let needed: Vec<String> = needed.map(ToString::to_string).collect();
     let target = target.address.clone();
-    if !needed.is_empty() {
-        return Err(Error::NeedsOutputs { target, needed }.into());
-    }
     let python = crate::config::typed::PythonSettings::parse(planner.config());
     if !python.enable_resolves {
         return Ok(());

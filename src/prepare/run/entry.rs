@@ -22,6 +22,16 @@ pub const RUNNABLE_IN_PANTS: [&str; 6] = [
     "experimental_run_shell_command",
 ];
 
+/// The target types of programs that commands can start.
+pub const RUNNABLE_IN_SANDBOX: [&str; 6] = [
+    kind::PEX_BINARY,
+    kind::PYTHON_DISTRIBUTION,
+    kind::PYTHON_REQUIREMENT,
+    "python_source",
+    kind::PYTHON_TEST,
+    "shell_source",
+];
+
 /// The target types that only Waders runs.
 pub const RUNNABLE: [&str; 3] = ["adhoc_tool", kind::PYTHON_DISTRIBUTION, "shell_source"];
 

@@ -11,6 +11,7 @@ use crate::base::{Digest, RelPath};
 use crate::config::typed::{RunSettings, SandboxSettings, SubprocessEnvironmentSettings};
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::constraints::{self, InterpreterConstraints};
+use crate::inference::generated::Generated;
 use crate::inference::{self, Dependencies};
 use crate::packaging::venv;
 use crate::plan::environment;
@@ -18,7 +19,6 @@ use crate::plan::program_run::{self, Entry, SandboxedProgram};
 use crate::plan::requirements::{self, Wanted};
 use crate::prepare::Error;
 use crate::prepare::Planner;
-use crate::prepare::generated;
 use crate::prepare::images::{Images, Importable};
 use crate::prepare::interpreters::found;
 use crate::prepare::package::PackagePlanner;
@@ -29,7 +29,7 @@ use crate::targets::dependencies::find_targets;
 use crate::targets::kind;
 use crate::targets::{Address, Target, TargetGraph};
 
-pub use entry::{RUNNABLE, RUNNABLE_IN_PANTS};
+pub use entry::{RUNNABLE, RUNNABLE_IN_PANTS, RUNNABLE_IN_SANDBOX};
 pub use on_host::{HostSources, host_env, placement};
 
 /// What some targets need at run time.
@@ -41,8 +41,12 @@ pub struct Needs {
     pub wanted: Wanted,
     /// The source roots of what they import, relative to the build root.
     pub source_roots: Vec<RelPath>,
-    /// The tree of their files and of what they depend on.
-    pub sources: Digest,
+    /// The tree of their files and of what they depend on, without generated files.
+    files: Digest,
+    /// The targets whose files are generated.
+    generated: Vec<Address>,
+    /// Whether files of `file` targets are among the sources.
+    with_files: bool,
     /// The distributions among their dependencies, which are built and installed with their metadata.
     distributions: Vec<Address>,
 }
@@ -144,7 +148,6 @@ pub fn needs(session: &mut Session, targets: &BTreeSet<Address>, with_files: boo
     let all: Vec<Address> = targets.iter().cloned().collect();
     session.report_inference(&dependencies, &targets.iter().cloned().chain(dependencies.transitive(&all)).collect())?;
     let closure = closures.compute(targets, Follow::All);
-    generated::refuse(&closure)?;
     if closure.resolves.len() > 1 {
         let resolves = closure.resolves.iter().map(|resolve| resolve.to_string()).collect();
         return Err(requirements::Error::SeveralResolves(resolves).into());
@@ -156,7 +159,9 @@ pub fn needs(session: &mut Session, targets: &BTreeSet<Address>, with_files: boo
         constraints: common_constraints(session, &graph, &dependencies, &all)?,
         wanted: requirements::collect(&graph, closure.requirements.iter().copied(), session.config())?,
         source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
-        sources: tree(session, &graph, &closure, scripts, with_files)?,
+        files: tree(session, &graph, &closure, scripts, with_files)?,
+        generated: closure.generated.iter().map(|address| (*address).clone()).collect(),
+        with_files,
         distributions: closure.distributions.iter().map(|address| (*address).clone()).collect(),
     })
 }
@@ -242,6 +247,12 @@ impl Needs {
         self.distributions.iter().map(|address| packages.plan_installed(planner, address)).collect()
     }
 
+    /// The tree of their files and of what they depend on, generated files included.
+    pub fn plan_sources(&self, planner: &mut Planner<'_>) -> Result<Source, Error> {
+        let is_wanted = |kind| self.with_files || kind != Generated::File;
+        planner.with_generated(Source::Tree(self.files), &self.generated, is_wanted)
+    }
+
     /// Everything that a sandbox holds besides the sources.
     fn plan_images(&self, planner: &mut Planner<'_>) -> Result<Images, Error> {
         let built = self.plan_distributions(planner)?;
@@ -279,7 +290,7 @@ impl Program {
             label: self.target.to_string(),
             argv,
             env: self.env.clone(),
-            sources: Source::Tree(self.needs.sources),
+            sources: self.needs.plan_sources(planner)?,
             source_roots: self.needs.source_roots.clone(),
             images,
             network: self.network,

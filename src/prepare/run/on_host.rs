@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::action::Source;
 use crate::base::{Digest, RelPath};
+use crate::engine::executor::Results;
 use crate::plan::venv::Placement;
-use crate::prepare::host_venv::PlannedVenv;
+use crate::prepare::host_venv::{PlannedVenv, tree_of};
 use crate::prepare::images::Importable;
 use crate::prepare::run::Needs;
 use crate::prepare::{Error, Planner};
-use crate::session::Session;
+use crate::session::{Session, execute};
 use crate::store::Scratch;
 
 /// A directory with the sources of a program.
@@ -38,6 +40,21 @@ impl HostSources {
         };
         store.copy_out(tree, sources.dir())?;
         Ok(sources)
+    }
+
+    /// A copy of the files that some targets need, generated ones included.
+    pub fn of(session: &mut Session, needs: &Needs, remove: bool) -> Result<HostSources, Error> {
+        let once = |session: &mut Session| {
+            let mut planner = Planner::new(session)?;
+            let source = needs.plan_sources(&mut planner)?;
+            let graph = planner.actions;
+            let steps = if let Source::Output(step) = source { vec![step] } else { Vec::new() };
+            let results =
+                if steps.is_empty() { Results::new() } else { execute::execute(session, graph, &steps, false)? };
+            Ok::<_, Error>((source, results))
+        };
+        let (source, results) = execute::with_repair(session, once)?;
+        HostSources::copy(session, tree_of(source, &results)?, remove)
     }
 
     /// The directory.

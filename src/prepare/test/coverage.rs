@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::action::{Source, StepId};
-use crate::base::{Digest, RelPath};
+use crate::base::RelPath;
 use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::plan::config_files;
 use crate::plan::coverage_run::{self, Format, ReportOptions};
@@ -19,7 +19,7 @@ pub struct Coverage {
     /// What the process that writes reports mounts.
     pub images: Images,
     /// The tree of all tests' files and of `also`.
-    pub sources: Digest,
+    pub sources: Source,
     /// Sources that are part of the report though no test imports them.
     pub also: Unimported,
     /// Which reports are written.
@@ -27,9 +27,9 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// The steps that build the images. They run with the tests.
+    /// The steps that build the images and generate sources. They run with the tests.
     pub fn steps(&self) -> impl Iterator<Item = StepId> {
-        self.images.values().filter_map(|source| match source {
+        self.images.values().chain([&self.sources]).filter_map(|source| match source {
             Source::Output(id) => Some(*id),
             Source::Tree(_) => None,
         })

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::action::{ActionGraph, StepId};
+use crate::action::{ActionGraph, Source, StepId};
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::config::typed::{PytestSettings, TestSettings};
@@ -22,7 +22,6 @@ use crate::plan::requirements;
 use crate::plan::test_run::{self, PytestOptions, TestFiles};
 use crate::prepare::Error;
 use crate::prepare::Planner;
-use crate::prepare::generated;
 use crate::prepare::package::{self, PackagePlanner};
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
@@ -81,6 +80,7 @@ pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Er
         pytest: tools::named("pytest").expect("pytest is described"),
         config_files: ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()),
         measured_files: BTreeSet::new(),
+        measured_trees: BTreeSet::new(),
         projects: Projects::find(session)?,
         packages: PackagePlanner::new(&graph, &dependencies, &closures, &roots),
         planner: Planner::new(session)?,
@@ -108,6 +108,8 @@ struct TestPlanner<'g, 's> {
     config_files: ConfigFiles<'g>,
     /// The files of all tests if coverage is measured, otherwise empty.
     measured_files: BTreeSet<RelPath>,
+    /// The same for generated files.
+    measured_trees: BTreeSet<Source>,
     projects: Projects,
     /// Packages that tests need.
     packages: PackagePlanner<'g>,
@@ -138,7 +140,6 @@ impl TestPlanner<'_, '_> {
         closure: &Closure<'_>,
     ) -> Result<(StepId, Digest), Error> {
         let settings = batch.settings?;
-        generated::refuse(closure)?;
         let files = batch
             .targets
             .iter()
@@ -154,10 +155,15 @@ impl TestPlanner<'_, '_> {
         self.require_plugins(&settings, workers)?;
         let addresses: Vec<String> = batch.targets.iter().map(|target| target.address.to_string()).collect();
         let sources = self.tree(closure, &files, &packages.provided)?;
+        let generated = self.planner.generated_trees(closure.generated.iter().copied(), |_| true)?;
+        if self.options.coverage.is_some() {
+            self.measured_trees.extend(&generated);
+        }
+        let inputs = self.planner.with_packages(sources, &packages.files);
         let test = TestFiles {
             label: crate::report::test_result::name(&addresses),
             subjects: addresses,
-            sources: self.planner.with_packages(sources, &packages.files),
+            sources: self.planner.overlay("sources with generated files", [vec![inputs], generated].concat()),
             files,
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
@@ -213,7 +219,10 @@ impl TestPlanner<'_, '_> {
         let also = coverage::unimported_files(self.planner.session)?;
         let options = coverage::report_options(self.planner.session, &also)?;
         let files: BTreeSet<&RelPath> = self.measured_files.iter().chain(also.files()).collect();
-        Ok(Some(Coverage { images, sources: self.sources.tree(files)?, also, options }))
+        let own = Source::Tree(self.sources.tree(files)?);
+        let all = std::iter::once(own).chain(self.measured_trees.iter().copied()).collect();
+        let sources = self.planner.overlay("sources with generated files", all);
+        Ok(Some(Coverage { images, sources, also, options }))
     }
 }
 

@@ -14,13 +14,14 @@ use serde_json::Map;
 
 use crate::base::{Digest, RelPath};
 use crate::config::typed::SetupPySettings;
-use crate::inference::closure::Follow;
+use crate::inference::closure::{Closure, Follow};
 use crate::inference::constraints::{self, Constraints, InterpreterConstraints};
 use crate::inference::ownership::Ownership;
 use crate::plan::distribution_run::{self, Project};
 use crate::plan::{environment, generated_setup};
+use crate::prepare::generate;
 use crate::prepare::package::{Package, PackagePlanner};
-use crate::prepare::{self, Planner, generated};
+use crate::prepare::{self, Planner};
 use crate::session::toolchains;
 use crate::store::{Node, Tree};
 use crate::targets::value_to_json;
@@ -122,7 +123,7 @@ impl<'g> PackagePlanner<'g> {
         let (graph, dependencies) = (self.graph, self.dependencies);
         let ownership = self.ownership.get_or_insert_with(|| Ownership::new(graph, dependencies));
         let contents = ownership.contents(target).map_err(Error::from)?;
-        generated::refuse(&self.closures.compute([&target.address], Follow::All))?;
+        refuse_generated(target, &self.closures.compute([&target.address], Follow::All))?;
         let owned = self.closures.own_files(contents.owned.iter().map(|target| &target.address));
         let mut origins: BTreeMap<RelPath, RelPath> = BTreeMap::new();
         for file in owned {
@@ -156,7 +157,7 @@ impl<'g> PackagePlanner<'g> {
     /// Everything that a distribution depends on, at its paths in the repository, with its own build files.
     fn own_sources(&mut self, planner: &mut Planner<'_>, target: &Target) -> Result<Sources, prepare::Error> {
         let closure = self.closures.compute([&target.address], Follow::All);
-        generated::refuse(&closure)?;
+        refuse_generated(target, &closure)?;
         let origins: BTreeMap<RelPath, RelPath> =
             closure.files.iter().map(|file| ((*file).clone(), (*file).clone())).collect();
         let dir = target.address.dir.clone();
@@ -187,6 +188,15 @@ impl<'g> PackagePlanner<'g> {
         let lookup = InterpreterConstraints { graph: self.graph, dependencies: self.dependencies, default };
         let all: Vec<Constraints> = targets.filter_map(|target| lookup.for_target(target)).collect();
         Ok(constraints::merge(&all).map_err(Error::from)?)
+    }
+}
+
+/// Generated files are not packaged in distributions yet.
+fn refuse_generated(target: &Target, closure: &Closure<'_>) -> Result<(), prepare::Error> {
+    let generated: Vec<String> = closure.generated.iter().map(ToString::to_string).collect();
+    match generated.is_empty() {
+        true => Ok(()),
+        false => Err(generate::Error::NotInDistribution { target: target.address.clone(), generated }.into()),
     }
 }
 

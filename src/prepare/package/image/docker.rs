@@ -61,7 +61,7 @@ impl PackagePlanner<'_> {
         let direct = self.dependencies.direct(&target.address).into_iter();
         let direct = direct.flat_map(|address| dependencies::expand_generators(self.graph, address));
         let direct: Vec<&Target> = direct.filter_map(|address| self.graph.get(&address)).collect();
-        let mut parts = vec![self.files_of(planner, target, &direct, &CONTEXT_FILES)?];
+        let mut parts = vec![self.files_of(planner, &direct, &CONTEXT_FILES)?];
         let (dockerfile, text) = match docker_images::instructions(target) {
             Some(text) => {
                 let path = target.address.dir.push(&format!("Dockerfile.{}", target.address.name))?;
