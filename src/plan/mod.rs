@@ -6,6 +6,7 @@ pub mod check_run;
 pub mod config_files;
 pub mod coverage_run;
 pub mod distribution_run;
+pub mod documentation_run;
 pub mod environment;
 pub mod generate_run;
 pub mod generated_setup;

@@ -5,7 +5,7 @@ use crate::tools::Tool;
 
 /// The description and built-in lockfile of each tool, sorted by name. A tool without a lockfile is installed with another
 /// tool.
-const TOOLS: [(&str, &str); 28] = [
+const TOOLS: [(&str, &str); 30] = [
     (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
     (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
     (include_str!("bandit.toml"), include_str!("bandit.lock")),
@@ -16,6 +16,7 @@ const TOOLS: [(&str, &str); 28] = [
     (include_str!("hadolint.toml"), include_str!("hadolint.lock")),
     (include_str!("ipython.toml"), include_str!("ipython.lock")),
     (include_str!("isort.toml"), include_str!("isort.lock")),
+    (include_str!("mkdocs.toml"), include_str!("mkdocs.lock")),
     (include_str!("mypy.toml"), include_str!("mypy.lock")),
     (include_str!("pydoclint.toml"), include_str!("pydoclint.lock")),
     (include_str!("pydocstyle.toml"), include_str!("pydocstyle.lock")),
@@ -28,6 +29,7 @@ const TOOLS: [(&str, &str); 28] = [
     (include_str!("setuptools.toml"), include_str!("setuptools.lock")),
     (include_str!("shellcheck.toml"), include_str!("shellcheck.lock")),
     (include_str!("shfmt.toml"), include_str!("shfmt.lock")),
+    (include_str!("sphinx.toml"), include_str!("sphinx.lock")),
     (include_str!("taplo.toml"), include_str!("taplo.lock")),
     (include_str!("towncrier.toml"), include_str!("towncrier.lock")),
     (include_str!("twine.toml"), include_str!("twine.lock")),

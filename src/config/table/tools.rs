@@ -191,7 +191,8 @@ pub(super) const SCOPES: &[Scope] = &[
     tool("golangci-lint", "A linter for Go.", &[]),
     tool("prettier", "A formatter.", &[]),
     tool("towncrier", "Writes changelogs.", &[integer("jobs", "null", "The number of concurrent processes.")]),
-    tool("sphinx", "Writes documentation.", &[]),
+    tool("sphinx", "Builds documentation.", &[]),
+    tool("mkdocs", "Builds sites of Markdown files.", &[]),
     tool("pip-audit", "Reports known vulnerabilities.", &[]),
 ];
 

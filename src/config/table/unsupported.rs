@@ -258,7 +258,6 @@ const INERT: &[Rule] = &[
     section("semgrep", NO_TOOL),
     section("setuptools-scm", NO_TOOL),
     section("shunit2", NO_TOOL),
-    section("sphinx", NO_TOOL),
     section("terraform-tfsec", NO_TOOL),
     rule("towncrier", &["jobs"], "no goal runs this tool; `export` installs it"),
     section("trufflehog", NO_TOOL),

@@ -4,6 +4,7 @@
 
 mod archive;
 pub mod distribution;
+mod documentation;
 pub mod image;
 mod lambda;
 mod pex;
@@ -27,9 +28,10 @@ use crate::session::image_builder::ImageBuild;
 use crate::targets::{Address, Target, TargetGraph, kind};
 
 /// The target types that can be packaged. The others of Pants are reported as unsupported.
-pub const KINDS: [&str; 9] = [
+pub const KINDS: [&str; 11] = [
     kind::ARCHIVE,
     kind::DOCKER_IMAGE,
+    kind::MKDOCS_SITE,
     kind::OCI_IMAGE,
     kind::PEX_BINARY,
     kind::PYTHON_DISTRIBUTION,
@@ -37,6 +39,7 @@ pub const KINDS: [&str; 9] = [
     "python_aws_lambda_layer",
     "python_awslambda",
     "python_google_cloud_function",
+    kind::SPHINX_DOCS,
 ];
 
 /// The packages of a graph of actions.
@@ -156,6 +159,7 @@ impl<'g> PackagePlanner<'g> {
         match target.kind.as_str() {
             kind::ARCHIVE => self.plan_archive(planner, target),
             kind::DOCKER_IMAGE => self.plan_docker_image(planner, target),
+            kind::MKDOCS_SITE | kind::SPHINX_DOCS => self.plan_documentation(planner, target),
             kind::OCI_IMAGE => self.plan_image(planner, target),
             kind::PEX_BINARY => self.plan_pex(planner, target),
             kind::PYTHON_DISTRIBUTION => self.plan_distribution(planner, target, form),

@@ -253,10 +253,14 @@ impl Needs {
         planner.with_generated(Source::Tree(self.files), &self.generated, is_wanted)
     }
 
-    /// Everything that a sandbox holds besides the sources.
-    fn plan_images(&self, planner: &mut Planner<'_>) -> Result<Images, Error> {
-        let built = self.plan_distributions(planner)?;
-        let importable = Importable { wanted: Some(self.wanted.clone()), built, ..Importable::default() };
+    /// Everything that a sandbox holds besides the sources, with a tool.
+    pub(in crate::prepare) fn plan_images(
+        &self,
+        planner: &mut Planner<'_>,
+        tool: Option<&str>,
+    ) -> Result<Images, Error> {
+        let (built, tool) = (self.plan_distributions(planner)?, tool.map(str::to_owned));
+        let importable = Importable { tool, wanted: Some(self.wanted.clone()), built, ..Importable::default() };
         planner.images_of(&self.constraints, importable)
     }
 }
@@ -282,7 +286,7 @@ impl Program {
     /// Plans everything that the program needs in a sandbox, and its command line with its own arguments and variables.
     pub(super) fn plan_sandboxed(&self, planner: &mut Planner<'_>) -> Result<SandboxedProgram, Error> {
         let minor = planner.python_minor(&self.needs.constraints)?;
-        let images = self.needs.plan_images(planner)?;
+        let images = self.needs.plan_images(planner, None)?;
         let places = program_run::sandbox_places(program_run::python_options(&minor, false));
         let mut argv = self.entry.argv(&places, &self.name);
         argv.extend(self.args.iter().cloned());

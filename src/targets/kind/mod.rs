@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 mod adhoc;
 mod core;
 mod definition;
+mod documentation;
 mod faas;
 pub mod field;
 mod foreign;
@@ -187,10 +188,11 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     crate::base::text::nearest(name, kinds().map(|kind| kind.name))
 }
 
-const GROUPS: [&[Kind]; 10] = [
+const GROUPS: [&[Kind]; 11] = [
     adhoc::KINDS,
     core::KINDS,
     definition::KINDS,
+    documentation::KINDS,
     images::KINDS,
     faas::KINDS,
     foreign::KINDS,

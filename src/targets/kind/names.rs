@@ -18,6 +18,7 @@ names! {
     DOCKER_IMAGE = "docker_image";
     FILE = "file";
     MAKESELF_ARCHIVE = "makeself_archive";
+    MKDOCS_SITE = "mkdocs_site";
     OCI_IMAGE = "oci_image";
     PEX_BINARY = "pex_binary";
     PLATFORM_RESOURCES = "platform_resources";
@@ -35,6 +36,7 @@ names! {
     RELOCATED_FILES = "relocated_files";
     RESOURCE = "resource";
     SCIE_BINARY = "scie_binary";
+    SPHINX_DOCS = "sphinx_docs";
     SHELL_SOURCE = "shell_source";
     SHUNIT2_TEST = "shunit2_test";
     THRIFT_SOURCE = "thrift_source";

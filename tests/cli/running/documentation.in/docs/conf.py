@@ -1,0 +1,3 @@
+project = "Fixture"
+extensions = ["sphinx.ext.autodoc", "myst_parser"]
+html_theme = "furo"

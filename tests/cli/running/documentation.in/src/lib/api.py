@@ -1,0 +1,6 @@
+"""A library."""
+
+
+def answer() -> int:
+    """The answer."""
+    return 42
