@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-use crate::config::{Environment, Error};
+use crate::config::{Environment, Error, implied};
 
 /// Names of files that mark the build root.
 const SENTINELS: [&str; 5] = ["pants.toml", "waders.toml", "pants", "BUILDROOT", "BUILD_ROOT"];
 
-/// The nearest of the current directory and its parents that contains a sentinel file. `PANTS_BUILDROOT_OVERRIDE` has precedence.
+/// The nearest of the current directory and its parents that contains a sentinel file, or else the root of the project that contains the
+/// current directory. `PANTS_BUILDROOT_OVERRIDE` has precedence.
 pub fn find(environment: &Environment) -> Result<PathBuf, Error> {
     if let Some(path) = environment.var("PANTS_BUILDROOT_OVERRIDE") {
         return Ok(environment.cwd.join(path));
     }
     let is_root = |dir: &&std::path::Path| SENTINELS.iter().any(|name| dir.join(name).is_file());
     let found = environment.cwd.ancestors().find(is_root);
-    found.map(PathBuf::from).ok_or_else(|| Error::NoBuildRoot { cwd: environment.cwd.clone() })
+    let found = found.map(PathBuf::from).or_else(|| implied::find_root(&environment.cwd));
+    found.ok_or_else(|| Error::NoBuildRoot { cwd: environment.cwd.clone() })
 }
 
 #[cfg(test)]
@@ -47,7 +49,7 @@ mod tests {
     fn without_a_sentinel_the_error_has_a_hint() {
         let dir = tempfile::tempdir().unwrap();
         if let Err(error) = find(&at(dir.path().to_owned())) {
-            assert!(error.hint().unwrap().contains("pants.toml"));
+            assert!(error.hint().unwrap().contains("pyproject.toml"));
         }
     }
 }

@@ -36,7 +36,7 @@ impl fmt::Display for Origin {
 #[allow(missing_docs, reason = "the messages describe the fields")]
 pub enum Error {
     /// No directory contains a sentinel file.
-    #[error("no build root: neither `{cwd}` nor a parent directory contains `pants.toml`", cwd = cwd.display())]
+    #[error("no build root: neither `{cwd}` nor a parent directory contains `pants.toml` or a project (`pyproject.toml`, `setup.py`, `requirements.txt`)", cwd = cwd.display())]
     NoBuildRoot { cwd: PathBuf },
     /// A settings file cannot be read.
     #[error("cannot read the settings file `{path}`", path = path.display())]
@@ -73,7 +73,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::NoBuildRoot { .. } => Some(
-                "run the command inside a repository, or create an empty `pants.toml` in its top directory".to_owned(),
+                "run the command inside a repository, or create a `pyproject.toml` in its top directory".to_owned(),
             ),
             Error::Unreadable { .. } => None,
             Error::Invalid { hint, .. }

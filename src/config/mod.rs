@@ -17,6 +17,7 @@ pub mod build_root;
 mod environment;
 mod error;
 mod file;
+pub mod implied;
 mod interpolate;
 mod literal;
 mod load;

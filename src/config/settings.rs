@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::config::file::SettingsFile;
 use crate::config::load::Resolver;
 use crate::config::table::{ScopeKind, renamed};
-use crate::config::{Environment, Error, Flag, Origin, Table};
+use crate::config::{Environment, Error, Flag, Origin, Table, implied};
 
 /// The sources of settings of one run, except flags.
 #[derive(Clone, Debug)]
@@ -44,6 +44,10 @@ impl SettingsSources {
     /// Of the flags, only those that select settings files are used.
     pub fn read(environment: Environment, build_root: PathBuf, flags: &[Flag]) -> Result<SettingsSources, Error> {
         let mut settings = SettingsSources::without_files(environment, build_root);
+        if implied::applies_to(&settings.build_root) {
+            let text = implied::settings(&settings.build_root);
+            settings.files.push(SettingsFile::parse(implied::ORIGIN, &text)?);
+        }
         for (path, must_exist) in settings.config_files(flags)? {
             settings.add(&path, must_exist)?;
         }

@@ -98,6 +98,9 @@ pub enum Error {
     /// `lockfile-merge` without the arguments that git gives to a merge driver.
     #[error("`lockfile-merge` needs four arguments: the common ancestor, both versions, and the path of the lockfile")]
     MergeArguments,
+    /// `init` in a repository with settings.
+    #[error("this repository has a `pants.toml`")]
+    Configured,
     /// `store` without one of its words, or with several.
     #[error("`store` needs one of the words `du`, `verify`, `repair` and `gc`")]
     StoreWord,
@@ -256,6 +259,7 @@ impl Error {
             Error::MergeArguments => {
                 "git calls it: `git config merge.waders-lock.driver 'waders lockfile-merge %O %A %B %P'`"
             }
+            Error::Configured => "`tailor ::` adds the BUILD files that are missing",
             Error::StoreWord => "`waders store du` shows what takes the space",
             Error::NoBuildFormatter(_) => {
                 "set `formatter` in the section `[update-build-files]` to black, ruff or yapf"

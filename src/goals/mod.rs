@@ -14,6 +14,7 @@ mod filedeps;
 mod fmt;
 mod generate_lockfiles;
 mod graph;
+mod init;
 mod lint;
 mod list;
 mod lockfile_merge;
@@ -62,6 +63,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("fmt", fmt::fmt),
     ("generate-lockfiles", generate_lockfiles::run),
     ("graph", graph::run),
+    ("init", init::run),
     ("lint", lint::run),
     ("list", list::run),
     ("lockfile-merge", lockfile_merge::run),

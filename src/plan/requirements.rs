@@ -271,7 +271,7 @@ pub fn user_packages_key(
     let lock = locks.fingerprint_resolve(resolve)?;
     let inputs = locks.inputs(resolve, constraints);
     let inputs = json!([inputs.interpreter_constraints, inputs.options]);
-    Some(json!(["packages-2", lock, wanted.requirements, whole, inputs, platform(environment)]))
+    Some(json!(["packages-3", lock, wanted.requirements, whole, inputs, platform(environment)]))
 }
 
 fn platform(environment: &Environment) -> Value {
@@ -306,7 +306,7 @@ pub fn tool_packages_key(
     let inputs = json!([inputs.interpreter_constraints, inputs.options]);
     let settings = [&tool_settings.requirements, &tool_settings.extra_requirements];
     Some(json!([
-        "tool-packages-4",
+        "tool-packages-5",
         scope,
         lock,
         inputs,

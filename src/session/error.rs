@@ -60,6 +60,9 @@ pub enum Error {
     /// The settings of package indexes are invalid.
     #[error(transparent)]
     Indexes(#[from] config::index::Error),
+    /// A glob of an option.
+    #[error(transparent)]
+    Glob(#[from] base::glob::Error),
     /// A path does not lie in the repository.
     #[error(transparent)]
     Path(#[from] base::rel_path::ParseError),

@@ -7,17 +7,23 @@ use std::time::SystemTime;
 
 use crate::base::{RelPath, error_chain};
 use crate::build_file::BuildFile;
-use crate::session::{Error, Session, evaluate};
+use crate::config::typed::ReadingSettings;
+use crate::session::{Error, Session, evaluate, implied_targets};
 use crate::store;
 
 use crate::targets::{self, Diagnostic, DirectoryCache, LoadContext, Loaded, Topic};
 use crate::tracked::FileStamp;
 
 pub(super) fn load(session: &mut Session) -> Result<Loaded, Error> {
-    let mut loaded = load_with(session, &BTreeMap::new());
+    let mut implied = BTreeMap::new();
+    let mut loaded = load_with(session, &BTreeMap::new(), &implied);
+    if ReadingSettings::parse(session.config()).implied_targets && loaded.errors.is_empty() {
+        implied = implied_targets::texts(session, &loaded.graph)?;
+        loaded = load_with(session, &BTreeMap::new(), &implied);
+    }
     let Some(question) = loaded.python_request.take() else { return Ok(loaded) };
     match evaluate::ask(session, &question) {
-        Ok(answers) => Ok(load_with(session, &answers)),
+        Ok(answers) => Ok(load_with(session, &answers, &implied)),
         Err(Error::Interrupted) => Err(Error::Interrupted),
         Err(error) => {
             let beyond = |found: &&mut Diagnostic| found.topic == Topic::NeedsPython;
@@ -29,7 +35,11 @@ pub(super) fn load(session: &mut Session) -> Result<Loaded, Error> {
 }
 
 /// Without a store, for instance in a read-only home directory, nothing is cached.
-fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> Loaded {
+fn load_with(
+    session: &mut Session,
+    answers: &BTreeMap<RelPath, BuildFile>,
+    implied: &BTreeMap<RelPath, String>,
+) -> Loaded {
     let store = session.services.open_store().ok();
     let listings = store.as_ref().and_then(|store| store.directory_cache(session.build_root()).ok());
     let remembered = listings.as_ref().map(|listings| listings as &dyn DirectoryCache);
@@ -38,6 +48,7 @@ fn load_with(session: &mut Session, answers: &BTreeMap<RelPath, BuildFile>) -> L
         env: &|name| vars.get(name).cloned(),
         python_results: answers,
         directory_cache: remembered.unwrap_or(&()),
+        implied_files: implied,
         is_ci: session.environment().is_ci(),
         tracker: session.context.tracker.clone(),
     };

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod foreground;
 mod git;
 pub mod image_builder;
+pub mod implied_targets;
 pub mod keys;
 mod load;
 pub mod memo;

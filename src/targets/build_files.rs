@@ -35,7 +35,10 @@ pub(super) fn evaluate_all(
     context: &LoadContext,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> EvaluatedFiles {
-    let paths = find_build_files(root, files, settings, diagnostics);
+    let mut paths = find_build_files(root, files, settings, diagnostics);
+    paths.extend(context.implied_files.keys().cloned());
+    paths.sort();
+    paths.dedup();
     let preludes = parse_preludes(root, &context.tracker, files, settings, diagnostics);
     let evaluated: Vec<(RelPath, BuildFile)> = paths
         .into_par_iter()
@@ -136,7 +139,11 @@ fn evaluate(
         affects_subdirectories,
         ..BuildFile::default()
     };
-    let bytes = match read(root, &context.tracker, path) {
+    let read = || match context.implied_files.get(path) {
+        Some(text) => Ok(text.clone().into_bytes()),
+        None => read(root, &context.tracker, path),
+    };
+    let bytes = match read() {
         Ok(bytes) => bytes,
         // The file may have set defaults or rules for its subdirectories.
         Err(diagnostic) => return failed(diagnostic, true),

@@ -72,6 +72,8 @@ pub struct LoadContext<'w> {
     pub python_results: &'w BTreeMap<RelPath, BuildFile>,
     /// The cache of directory listings.
     pub directory_cache: &'w dyn DirectoryCache,
+    /// The texts of BUILD files that do not exist, by the path that they would have.
+    pub implied_files: &'w BTreeMap<RelPath, String>,
     /// Whether a CI service runs this: unknown target types are errors.
     pub is_ci: bool,
     /// Records the files that loading reads.
@@ -82,10 +84,12 @@ impl<'w> LoadContext<'w> {
     /// A context without results of Python and without a directory cache.
     pub fn new(env: &'w (dyn Fn(&str) -> Option<String> + Sync)) -> LoadContext<'w> {
         static NO_RESULTS: BTreeMap<RelPath, BuildFile> = BTreeMap::new();
+        static NO_FILES: BTreeMap<RelPath, String> = BTreeMap::new();
         LoadContext {
             env,
             python_results: &NO_RESULTS,
             directory_cache: &(),
+            implied_files: &NO_FILES,
             is_ci: false,
             tracker: Tracker::default(),
         }

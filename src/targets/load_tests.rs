@@ -38,6 +38,7 @@ fn unsupported_code_is_requested_from_python_and_its_results_are_used() {
         root.path(),
         &config,
         &LoadContext {
+            implied_files: &std::collections::BTreeMap::new(),
             env: &|_| None,
             python_results: &python_results,
             directory_cache: &(),

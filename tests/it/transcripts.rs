@@ -20,6 +20,7 @@ mod sharing;
 mod source_distributions;
 mod terminal;
 mod trace_reuse;
+mod unconfigured;
 mod verifying;
 mod wheels;
 pub(crate) mod workspace;

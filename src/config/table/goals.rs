@@ -65,6 +65,11 @@ pub(super) const SCOPES: &[Scope] = &[
     goal("run", "Run one target.", RUN),
     goal("repl", "Start an interpreter that can import the targets.", REPL),
     goal(
+        "init",
+        "Write `pants.toml` and BUILD files for a repository without them. This goal is specific to Waders.",
+        &[],
+    ),
+    goal(
         "attest",
         "Attest what results were made of, or check an attestation. This goal is specific to Waders.",
         ATTEST,

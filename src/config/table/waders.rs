@@ -53,6 +53,10 @@ pub(super) const SCOPES: &[Scope] = &[
                 "\"auto\"",
                 "The severity of unknown sections, options, backends, plugins, target types and fields. With `auto`, unknown target types are errors if `CI` is set, and all others are warnings.",
             ),
+            off(
+                "implied_targets",
+                "Files without an owner have the targets that `tailor` would add, in memory. Always in effect without `pants.toml`.",
+            ),
         ],
     ),
     goal(

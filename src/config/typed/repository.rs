@@ -28,6 +28,8 @@ impl SourceSettings {
 pub struct ReadingSettings {
     /// How to treat errors in BUILD files.
     pub broken_files: BrokenFiles,
+    /// Whether files without an owner have the targets that `tailor` would add.
+    pub implied_targets: bool,
     /// How to treat unknown target types and fields.
     pub unknown: UnknownNames,
 }
@@ -57,6 +59,7 @@ impl ReadingSettings {
     pub fn parse(config: &Config) -> ReadingSettings {
         let section = Section::new(config, "reading");
         ReadingSettings {
+            implied_targets: section.flag("implied_targets"),
             broken_files: match section.word("broken_files") {
                 Some("stop") => BrokenFiles::Stop,
                 _ => BrokenFiles::Report,

@@ -50,6 +50,9 @@ struct Locked {
 struct ProjectMetadata {
     #[serde(default)]
     requires_dist: Vec<Required>,
+    /// By dependency group.
+    #[serde(default)]
+    requires_dev: BTreeMap<String, Vec<Required>>,
 }
 
 #[derive(Deserialize)]
@@ -103,14 +106,18 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
     }
     let mut packages = Vec::new();
     let mut roots = Vec::new();
+    let mut projects = BTreeSet::new();
     for locked in &document.package {
         // The project that was locked is not installed itself; its dependencies are the roots.
         if let Source::Virtual(_) | Source::Editable(_) = &locked.source {
+            projects.insert(requirement::parse(&locked.name).ok().map(|project| project.name));
             roots.extend(project_requires(file, locked)?);
         } else {
             packages.push(package(file, locked)?);
         }
     }
+    // Projects of the repository may require each other.
+    roots.retain(|root| !projects.contains(&Some(root.name.clone())));
     let requires_python = document.requires_python.as_deref().map(|text| specifiers(file, text)).transpose()?;
     Ok(Lock {
         label: file.label.to_owned(),
@@ -185,12 +192,9 @@ fn requires(file: &File<'_>, locked: &Locked) -> Result<Vec<Requirement>, Error>
     Ok(requires)
 }
 
-/// The requirements of a project: with version specifiers where the lockfile has them.
+/// The requirements of a project and of its dependency groups: with version specifiers where the lockfile has them.
 fn project_requires(file: &File<'_>, locked: &Locked) -> Result<Vec<Requirement>, Error> {
     let near = |error: requirement::Error| file.error_near(&format!("name = \"{}\"", locked.name), error.into());
-    if locked.metadata.requires_dist.is_empty() {
-        return requires(file, locked);
-    }
     let parse = |required: &Required| {
         let extras =
             if required.extras.is_empty() { String::new() } else { format!("[{}]", required.extras.join(",")) };
@@ -198,7 +202,12 @@ fn project_requires(file: &File<'_>, locked: &Locked) -> Result<Vec<Requirement>
         let marker = required.marker.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
         requirement::parse(&format!("{}{extras}{}{place}{marker}", required.name, required.specifier)).map_err(near)
     };
-    locked.metadata.requires_dist.iter().map(parse).collect()
+    let ProjectMetadata { requires_dist, requires_dev } = &locked.metadata;
+    let mut all = if requires_dist.is_empty() { requires(file, locked)? } else { Vec::new() };
+    for required in requires_dist.iter().chain(requires_dev.values().flatten()) {
+        all.push(parse(required)?);
+    }
+    Ok(all)
 }
 
 fn requirement_of(dependency: &Dependency) -> Result<Requirement, requirement::Error> {
@@ -265,6 +274,28 @@ hiredis = [{ name = "hiredis", version = "1.0" }]
         let requires: Vec<String> = lock.packages[0].requires.iter().map(ToString::to_string).collect();
         assert_eq!(requires, ["async-timeout ; python_full_version < '3.11'", "hiredis==1.0 ; extra == 'hiredis'"]);
         assert_eq!(lock.packages[0].artifacts[0].size_bytes, Some(7));
+    }
+
+    #[test]
+    fn the_roots_are_the_requirements_and_groups_of_projects_without_the_projects() {
+        let text = lock_of(
+            r#"[[package]]
+name = "app"
+source = { virtual = "." }
+
+[package.metadata]
+requires-dist = [{ name = "my-lib", editable = "lib" }, { name = "six", specifier = ">=1" }]
+
+[package.metadata.requires-dev]
+dev = [{ name = "pytest" }]
+
+[[package]]
+name = "my-lib"
+source = { editable = "lib" }
+"#,
+        );
+        let lock = parse("uv.lock", &text, None).expect("readable");
+        assert_eq!(lock.roots.iter().map(ToString::to_string).collect::<Vec<_>>(), ["six>=1", "pytest"]);
     }
 
     #[test]

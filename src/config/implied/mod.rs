@@ -1,0 +1,97 @@
+//! The settings of a repository without `pants.toml`, as they follow from the files of its projects: `pyproject.toml`, lockfiles and the
+//! settings files of tools. They are written as the text of a `pants.toml`, so that `init` can save them. Which targets follow from
+//! the files is decided in `session`.
+
+mod project;
+mod tools;
+
+use std::path::{Path, PathBuf};
+
+use crate::config::implied::project::Projects;
+
+/// The files that mark a project, the most telling first: a lockfile is in the root of a repository, a `pyproject.toml` may be in any of
+/// its projects.
+const MARKERS: [&[&str]; 2] =
+    [&["uv.lock", "pylock.toml", "poetry.lock"], &["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt"]];
+
+/// The lockfiles that can be used as they are.
+const LOCKFILES: [&str; 2] = ["uv.lock", "pylock.toml"];
+
+/// The name of the implied settings in messages, which is also the file that they mostly follow from.
+pub(super) const ORIGIN: &str = "pyproject.toml";
+
+/// The name of the resolve of the lockfile.
+const RESOLVE: &str = "default";
+
+/// The root of the project that contains a directory: the nearest directory with a lockfile, or else with another file of a project, but
+/// none above a git repository.
+pub fn find_root(cwd: &Path) -> Option<PathBuf> {
+    let repository = cwd.ancestors().position(|dir| dir.join(".git").exists());
+    let within = || cwd.ancestors().take(repository.map_or(usize::MAX, |depth| depth + 1));
+    MARKERS.iter().find_map(|names| within().find(|dir| is_marked(dir, names))).map(Path::to_owned)
+}
+
+/// Whether a directory without `pants.toml` contains a project.
+pub(super) fn applies_to(root: &Path) -> bool {
+    !root.join("pants.toml").exists() && MARKERS.iter().any(|names| is_marked(root, names))
+}
+
+fn is_marked(dir: &Path, names: &[&str]) -> bool {
+    names.iter().any(|name| dir.join(name).is_file())
+}
+
+/// The settings in memory: those of [`pants_toml`] and [`WADERS_TOML`], and that targets are in memory too.
+pub(super) fn settings(root: &Path) -> String {
+    format!("{}\n{WADERS_TOML}\n[reading]\nimplied_targets = true\n", pants_toml(root))
+}
+
+/// The text of a `waders.toml` for a repository: tests may read any file that is no code.
+pub const WADERS_TOML: &str =
+    "[test]\nextra_inputs = [\"**/*\", \"!**/*.py\", \"!**/*.pyi\", \"!**/*.lock\", \"!**/BUILD\"]\n";
+
+/// The text of a `pants.toml` for a repository.
+pub fn pants_toml(root: &Path) -> String {
+    let projects = Projects::read(root);
+    let lockfile = LOCKFILES.iter().find(|name| root.join(name).is_file()).copied();
+    let locked = lockfile.and_then(|name| std::fs::read_to_string(root.join(name)).ok()).unwrap_or_default();
+    let is_locked = |package: &str| locked.contains(&format!("\nname = \"{package}\"\n"));
+    let tools = tools::used(root, &projects);
+    let mut text = String::from("[GLOBAL]\n");
+    // The requirements in pyproject.toml have targets since this release.
+    text += "pants_version = \"2.21.0\"\n";
+    text += &list("backend_packages", std::iter::once("pants.backend.python").chain(tools::backends(&tools)));
+    text += "\n[source]\n";
+    text += &list("root_patterns", projects.source_roots().iter().map(String::as_str));
+    text += "\n[python]\n";
+    text += &list("interpreter_constraints", projects.interpreter_constraints().iter().map(String::as_str));
+    if let Some(lockfile) = lockfile {
+        text += &format!(
+            "enable_resolves = true\ndefault_resolve = \"{RESOLVE}\"\n\n[python.resolves]\n{RESOLVE} = \"{lockfile}\"\n"
+        );
+    }
+    // A module may be provided by several members of a workspace: the nearest one counts.
+    text += "\n[python-infer]\nambiguity_resolution = \"by_source_root\"\nunowned_dependency_behavior = \"ignore\"\n";
+    if is_locked("pytest") {
+        text += &format!("\n[pytest]\ninstall_from_resolve = \"{RESOLVE}\"\n");
+        if projects.is_workspace() {
+            text += &list("requirements", projects.test_requirements().iter().map(String::as_str));
+        }
+    }
+    for tool in tools.iter().filter(|tool| is_locked(tool.scope)) {
+        text += &format!(
+            "\n[{0}]\ninstall_from_resolve = \"{RESOLVE}\"\n{1}",
+            tool.scope,
+            list("requirements", [tool.scope])
+        );
+    }
+    text
+}
+
+/// A line with a list of strings.
+fn list<'t>(key: &str, items: impl IntoIterator<Item = &'t str>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| toml::Value::String(item.to_owned()).to_string()).collect();
+    format!("{key} = [{}]\n", items.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

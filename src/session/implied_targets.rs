@@ -1,0 +1,33 @@
+//! Targets of files without an owner, in memory: those that `tailor` would add. They are the text of BUILD files that do not exist, so that
+//! they are loaded like any others. The settings of a repository without `pants.toml` are in `config::implied`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::RelPath;
+use crate::session::{Error, Session};
+use crate::targets::TargetGraph;
+use crate::targets::missing::{self, MissingTarget, SearchInput, append_targets};
+
+/// The name of the BUILD files, which `[GLOBAL] build_patterns` need not match.
+const NAME: &str = "BUILD.implied";
+
+/// The texts of the BUILD files that the repository would need, by path. `graph` has the targets of those that exist.
+pub(super) fn texts(session: &Session, graph: &TargetGraph) -> Result<BTreeMap<RelPath, String>, Error> {
+    let texts = by_directory(session, graph)?.into_iter();
+    texts.map(|(dir, text)| Ok((dir.push(NAME)?, text))).collect()
+}
+
+/// The same texts, by directory.
+pub fn by_directory(session: &Session, graph: &TargetGraph) -> Result<BTreeMap<RelPath, String>, Error> {
+    let dirs: BTreeSet<RelPath> = graph.files().iter().filter_map(RelPath::parent).collect();
+    let (root, tracker) = (session.build_root().to_owned(), session.context.tracker.clone());
+    let read = |file: &RelPath| tracker.read(&file.to_path(&root)).ok();
+    let input = SearchInput { graph, config: session.config(), dirs: &dirs, read: &read };
+    let found = missing::find_missing(&input)?.missing;
+    let found = missing::resolve_conflicts(found, graph, session.config())?;
+    let mut by_dir: BTreeMap<&RelPath, Vec<&MissingTarget>> = BTreeMap::new();
+    for missing in &found {
+        by_dir.entry(&missing.dir).or_default().push(missing);
+    }
+    Ok(by_dir.into_iter().map(|(dir, missing)| (dir.clone(), append_targets("", "    ", missing))).collect())
+}
