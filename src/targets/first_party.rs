@@ -36,7 +36,18 @@ pub(super) fn names(table: &Table, surroundings: &Surroundings) -> Vec<String> {
         let inherited: Vec<_> = sources(&root).into_iter().filter(|(name, _)| !has_own(name)).collect();
         names.extend(local_names(&inherited, &Surroundings { file: &file, ..*surroundings }));
     }
+    names.extend(projects_above(surroundings));
     names
+}
+
+/// The names of the projects in the directories above: an example requires the project that it belongs to.
+fn projects_above(surroundings: &Surroundings) -> Vec<String> {
+    let dir = surroundings.file.parent().unwrap_or_default();
+    let name = |above: RelPath| {
+        let table: Table = (surroundings.read)(&above.push("pyproject.toml").ok()?)?.parse().ok()?;
+        at(&table, &["project", "name"])?.as_str().map(normalized)
+    };
+    dir.ancestors().filter(|above| *above != dir).filter_map(name).collect()
 }
 
 fn sources(table: &Table) -> Vec<(&String, &Value)> {
@@ -72,7 +83,7 @@ fn workspace_root(table: &Table, surroundings: &Surroundings) -> Option<(Table, 
 mod tests {
     use super::*;
 
-    const ROOT: &str = "[tool.uv.workspace]\nmembers = ['packages/*']\n[tool.uv.sources]\nshared = {workspace = true}\nlib = {path = 'packages/lib'}\nover = {workspace = true}\n";
+    const ROOT: &str = "[project]\nname = 'The.Root'\n[tool.uv.workspace]\nmembers = ['packages/*']\n[tool.uv.sources]\nshared = {workspace = true}\nlib = {path = 'packages/lib'}\nover = {workspace = true}\n";
 
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
@@ -89,9 +100,9 @@ mod tests {
 
     #[test]
     fn members_paths_and_the_project_itself_are_first_party() {
-        check("[project]\nname = 'My_App'\n", &["lib", "my-app", "over", "shared"]);
-        check("[tool.poetry]\nname = 'app'\n[tool.uv.workspace]\n", &["app"]);
+        check("[project]\nname = 'My_App'\n", &["lib", "my-app", "over", "shared", "the-root"]);
+        check("[tool.poetry]\nname = 'app'\n[tool.uv.workspace]\n", &["app", "the-root"]);
         let own = "[tool.uv.sources]\nover = {index = 'x'}\nlib2 = {path = '../lib', editable = true}\nfar = {path = '../../../far'}\nmore = [{path = '../lib', marker = \"os_name == 'x'\"}]\n";
-        check(own, &["lib", "lib2", "more", "shared"]);
+        check(own, &["lib", "lib2", "more", "shared", "the-root"]);
     }
 }

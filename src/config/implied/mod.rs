@@ -45,9 +45,10 @@ pub(super) fn settings(root: &Path) -> String {
     format!("{}\n{WADERS_TOML}\n[reading]\nimplied_targets = true\n", pants_toml(root))
 }
 
-/// The text of a `waders.toml` for a repository: tests may read any file that is no code.
-pub const WADERS_TOML: &str =
-    "[test]\nextra_inputs = [\"**/*\", \"!**/*.py\", \"!**/*.pyi\", \"!**/*.lock\", \"!**/BUILD\"]\n";
+/// The text of a `waders.toml` for a repository.
+pub const WADERS_TOML: &str = "# A test may read every file of its project, as without a sandbox. Its result is cached until one of them changes. With\n\
+                               # `\"!**/*.py\"` in the list, it is cached until one of the modules changes that the test imports.\n\
+                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\"]\nextra_inputs_by_project = true\n";
 
 /// The text of a `pants.toml` for a repository.
 pub fn pants_toml(root: &Path) -> String {
@@ -64,13 +65,19 @@ pub fn pants_toml(root: &Path) -> String {
     text += &list("root_patterns", projects.source_roots().iter().map(String::as_str));
     text += "\n[python]\n";
     text += &list("interpreter_constraints", projects.interpreter_constraints().iter().map(String::as_str));
+    if lockfile.is_none() {
+        // Plugins of pytest are among the requirements, and no test imports them.
+        text += "run_against_entire_lockfile = true\n";
+    }
     if let Some(lockfile) = lockfile {
         text += &format!(
             "enable_resolves = true\ndefault_resolve = \"{RESOLVE}\"\n\n[python.resolves]\n{RESOLVE} = \"{lockfile}\"\n"
         );
     }
-    // A module may be provided by several members of a workspace: the nearest one counts.
+    // A module may be provided by several members of a workspace: the nearest one counts. Tests replace attributes of modules that
+    // they name in strings.
     text += "\n[python-infer]\nambiguity_resolution = \"by_source_root\"\nunowned_dependency_behavior = \"ignore\"\n";
+    text += "string_imports = true\nstring_imports_min_dots = 1\n";
     if is_locked("pytest") {
         text += &format!("\n[pytest]\ninstall_from_resolve = \"{RESOLVE}\"\n");
         if projects.is_workspace() {

@@ -26,7 +26,7 @@ struct Project {
 /// All projects, the one in the root first.
 pub(super) struct Projects {
     projects: Vec<Project>,
-    /// The directories with tests that are no packages: pytest imports from them.
+    /// The directories of tests, or those above that are no packages: pytest imports from them.
     test_dirs: BTreeSet<String>,
     /// The version in `.python-version`.
     pinned_python: Option<String>,
@@ -41,8 +41,15 @@ impl Projects {
             if PROJECT_FILES.contains(&name) {
                 dirs.insert(dir.to_owned());
             }
-            if is_test(name) && !dir.join("__init__.py").exists() {
-                test_dirs.extend(dir.strip_prefix(root).map(|dir| format!("/{}", dir.display())));
+            if is_test(name) {
+                let mut above = dir.ancestors().take_while(|dir| dir.starts_with(root));
+                let import_dir = above.find(|dir| !dir.join("__init__.py").exists()).unwrap_or(root);
+                // Other directories may contain packages that are imported from the root, and tests in them.
+                if import_dir == dir
+                    || import_dir.file_name().is_some_and(|name| name.to_string_lossy().contains("test"))
+                {
+                    test_dirs.extend(import_dir.strip_prefix(root).map(|dir| format!("/{}", dir.display())));
+                }
             }
         }
         let project = |dir: &std::path::PathBuf| {

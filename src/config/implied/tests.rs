@@ -27,6 +27,8 @@ fn source_roots_follow_from_projects() {
     check(&[("pyproject.toml", ""), ("src/app/a.py", "")], &["root_patterns = [\"/\", \"/src\"]"]);
     check(&[("setup.py", ""), ("tests/a_test.py", "")], &["root_patterns = [\"/\", \"/tests\"]"]);
     check(&[("setup.py", ""), ("tests/a_test.py", ""), ("tests/__init__.py", "")], &["root_patterns = [\"/\"]"]);
+    let package = [("setup.py", ""), ("tests/a/b_test.py", ""), ("tests/a/__init__.py", "")];
+    check(&package, &["root_patterns = [\"/\", \"/tests\"]"]);
     check(
         &[("uv.lock", ""), ("pyproject.toml", ""), ("packages/b/pyproject.toml", ""), ("packages/b/src/b.py", "")],
         &["root_patterns = [\"/\", \"/packages/b\", \"/packages/b/src\"]"],

@@ -379,6 +379,10 @@ const TEST: &[Entry] = &[
         "extra_inputs",
         "Files that every test can read in addition to its dependencies, as globs. This option is specific to Waders.",
     ),
+    off(
+        "extra_inputs_by_project",
+        "A test can read only those extra inputs that have the same nearest directory with a `pyproject.toml` or `setup.py`. This option is specific to Waders.",
+    ),
     off("json", "Print the results as JSON. This option is specific to Waders."),
     entry(
         "show_rerun_command",

@@ -30,6 +30,8 @@ pub struct TestSettings {
     pub extra_env_vars: Vec<String>,
     /// Globs of files that every test may read.
     pub extra_inputs: Vec<String>,
+    /// Whether a test may read only the extra inputs of its own project.
+    pub extra_inputs_by_project: bool,
     /// Whether coverage is measured.
     pub use_coverage: bool,
     /// Whether the path of the coverage report is printed.
@@ -66,6 +68,7 @@ impl TestSettings {
             attempts: section.count("attempts_default").unwrap_or(1).max(1),
             extra_env_vars: section.texts("extra_env_vars"),
             extra_inputs: section.texts("extra_inputs"),
+            extra_inputs_by_project: section.flag("extra_inputs_by_project"),
             use_coverage: section.flag("use_coverage"),
             open_coverage: section.flag("open_coverage"),
             output: section.text_or("output", "failed"),

@@ -116,8 +116,10 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
             packages.push(package(file, locked)?);
         }
     }
-    // Projects of the repository may require each other.
-    roots.retain(|root| !projects.contains(&Some(root.name.clone())));
+    // Projects of the repository are no packages: what requires them gets their sources.
+    let is_package = |required: &Requirement| !projects.contains(&Some(required.name.clone()));
+    roots.retain(is_package);
+    packages.iter_mut().for_each(|package: &mut Package| package.requires.retain(is_package));
     let requires_python = document.requires_python.as_deref().map(|text| specifiers(file, text)).transpose()?;
     Ok(Lock {
         label: file.label.to_owned(),

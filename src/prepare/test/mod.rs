@@ -3,6 +3,7 @@
 
 mod batches;
 pub mod coverage;
+mod extra_inputs;
 mod packages;
 mod process_settings;
 mod projects;
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action::{ActionGraph, Source, StepId};
-use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::config::typed::{PytestSettings, TestSettings};
 use crate::inference;
@@ -25,6 +25,7 @@ use crate::prepare::Planner;
 use crate::prepare::package::{self, PackagePlanner};
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
+use crate::prepare::test::extra_inputs::ExtraInputs;
 use crate::prepare::test::process_settings::ProcessSettings;
 use crate::prepare::test::projects::Projects;
 use crate::session::Session;
@@ -75,7 +76,7 @@ pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Er
     let mut planner = TestPlanner {
         settings: TestSettings::parse(session.config()),
         options: pytest_options(session),
-        extra_inputs: extra_inputs(session)?,
+        extra_inputs: ExtraInputs::find(session)?,
         sources: session.services.open_sources()?,
         pytest: tools::named("pytest").expect("pytest is described"),
         config_files: ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()),
@@ -101,8 +102,7 @@ struct TestPlanner<'g, 's> {
     planner: Planner<'s>,
     settings: TestSettings,
     options: PytestOptions,
-    /// Files that every test may read.
-    extra_inputs: Vec<RelPath>,
+    extra_inputs: ExtraInputs,
     sources: Arc<Sources>,
     pytest: Tool,
     config_files: ConfigFiles<'g>,
@@ -200,7 +200,7 @@ impl TestPlanner<'_, '_> {
     ) -> Result<Digest, Error> {
         let own = closure.files.iter().filter(|file| tests.contains(file) || !provided.contains(**file));
         let mut files: BTreeSet<RelPath> = own.map(|file| (*file).clone()).collect();
-        files.extend(self.extra_inputs.iter().cloned());
+        files.extend(self.extra_inputs.of(tests).cloned());
         for scope in ["coverage-py", "pytest"] {
             let tool = tools::named(scope).expect("both are described");
             files.extend(self.config_files.find(&tool, self.planner.config(), tests));
@@ -247,13 +247,6 @@ fn pytest_options(session: &Session) -> PytestOptions {
 fn allows_empty(settings: &PytestSettings) -> bool {
     let selects = |arg: &String| arg.starts_with("-k") || arg.starts_with("-m") || arg.contains("::");
     settings.allow_empty_test_collection || settings.args.iter().any(selects)
-}
-
-fn extra_inputs(session: &mut Session) -> Result<Vec<RelPath>, Error> {
-    let graph = session.load_graph()?;
-    let extra = TestSettings::parse(session.config()).extra_inputs;
-    let globs = Globs::compile(extra.iter().map(String::as_str)).map_err(Error::ExtraInputs)?;
-    Ok(graph.files().matching(&RelPath::root(), &globs))
 }
 
 /// The sum of the files' timeouts; no limit if one of them has none.
