@@ -11,6 +11,7 @@ mod git;
 pub mod image_builder;
 pub mod implied_targets;
 pub mod keys;
+mod late_toolchains;
 mod load;
 pub mod memo;
 mod python_archives;

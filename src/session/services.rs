@@ -14,7 +14,7 @@ use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::{LocalActionCache, LocalRunner, SandboxVariation, rows};
 use crate::engine::remote::execution::WorkerSummary;
 use crate::engine::remote::{RemoteCache, Summary};
-use crate::engine::{ActionCache, Audit, Cancellation, Engine, Recording, SignedActionCache};
+use crate::engine::{ActionCache, Audit, Cancellation, Engine, LateInputs, Recording, SignedActionCache};
 use crate::inference;
 use crate::packaging::{recipes, unpackers};
 use crate::session::run_log::RunLog;
@@ -177,6 +177,7 @@ impl Services {
             recording: self.recording.clone(),
             audit: self.audit,
             preserve: self.context.preserved_sandboxes(),
+            late_inputs: LateInputs::default(),
             client: self.context.http_client(),
             unpackers: unpackers::all(),
             recipes: recipes::all(),

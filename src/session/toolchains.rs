@@ -10,7 +10,7 @@ use crate::base::{Digest, ErrorKind};
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, PythonSettings, SystemSettings};
 use crate::plan::interpreter::{self, Interpreter};
-use crate::session::{self, Error, Session, python_archives};
+use crate::session::{self, Error, Session, late_toolchains, python_archives};
 use crate::store::Store;
 use crate::targets;
 use crate::toolchain::debian::providing::{package_of_library, package_of_program};
@@ -180,8 +180,16 @@ fn provide(
     let (store, client) = (session.services.open_store()?, session.context.http_client());
     let context = ProviderContext::new(&store, &client, settings, session.context.is_frozen());
     let phase = session.ui.console.phase("preparing the toolchain");
+    if let Some(records) = toolchain::locked(lock, request, &context)
+        && let Some(toolchain) = late_toolchains::find(session, settings, records)?
+    {
+        return Ok(toolchain);
+    }
     let toolchain = provide(lock, request, &context)?;
     drop(phase);
+    if let Some(records) = toolchain::locked(lock, request, &context) {
+        late_toolchains::publish(session, &records, &toolchain)?;
+    }
     for notice in context.take_notices() {
         session.ui.warn_with_hint(&notice.message, notice.hint);
     }

@@ -27,7 +27,7 @@ pub use constraints::{Constraints, Offer};
 pub use error::Error;
 pub use lock::{Lock, LockedFile, Provider, Record};
 pub use prefix::minor_version;
-pub use provide::{provide, provide_outside, records_of_trees, restore};
+pub use provide::{locked, provide, provide_locked, provide_outside, records_of_trees, restore, stored, toolchain};
 pub use service::{SERVICE, provide_service};
 
 use self::debian::{Archive, DebianSettings};

@@ -19,12 +19,29 @@ const MOUNTS: [&str; 2] = ["usr", "etc/ssl"];
 /// records are added to it; the caller saves it afterwards.
 pub fn provide(lock: &mut Lock, request: &Request, context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
     let records = locked_records(lock, request, context)?;
-    match compose(&records, context.store) {
-        Err(Error::Store(store::Error::Missing(_))) => {
-            recreate_trees(&records, context, true)?;
-            compose(&records, context.store)
-        }
-        composed => composed,
+    provide_locked(&records, context)
+}
+
+/// Makes the trees of locked records available in the store, as [`provide`] does.
+pub fn provide_locked(records: &[Record], context: &ProviderContext<'_>) -> Result<Toolchain, Error> {
+    if let Some(stored) = stored(records, context.store)? {
+        return Ok(stored);
+    }
+    recreate_trees(records, context, true)?;
+    compose(records, context.store)
+}
+
+/// The records of a request; `None` unless the lock has all of them.
+pub fn locked(lock: &Lock, request: &Request, context: &ProviderContext<'_>) -> Option<Vec<Record>> {
+    let frozen = ProviderContext::new(context.store, context.net, context.settings, true);
+    locked_records(&mut lock.clone(), request, &frozen).ok()
+}
+
+/// The toolchain of locked records; `None` if the store does not have their trees.
+pub fn stored(records: &[Record], store: &Store) -> Result<Option<Toolchain>, Error> {
+    match compose(records, store) {
+        Err(Error::Store(store::Error::Missing(_))) => Ok(None),
+        composed => composed.map(Some),
     }
 }
 
@@ -378,15 +395,20 @@ fn compose(records: &[Record], store: &Store) -> Result<Toolchain, Error> {
             }
         }
     }
+    Ok(toolchain(records, mounts, digest))
+}
+
+/// The toolchain of locked records whose trees are known.
+pub fn toolchain(records: &[Record], mounts: BTreeMap<String, Digest>, digest: Digest) -> Toolchain {
     let python = records.iter().find(|record| record.name == "python");
-    Ok(Toolchain {
+    Toolchain {
         mounts,
         python: python.map(interpreter_path),
         python_version: python.map(|record| record.version.clone()),
         provider: python.map(|record| record.provider),
         digest,
         portable: records.iter().all(|record| record.provider != Provider::Host),
-    })
+    }
 }
 
 fn interpreter_path(record: &Record) -> PathBuf {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::action::Exit;
 use crate::base::{Digest, ErrorKind};
+use crate::engine::MakeFailure;
 use crate::{net, store};
 
 const DAMAGED_ARCHIVE_HINT: &str = "the file has the locked hash, so it was already damaged when it was locked: find out why, \
@@ -96,6 +97,14 @@ pub enum Error {
         /// The error of the recipe.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An input that no step makes could not be made.
+    #[error("could not create the {label}: {}", .failure.why)]
+    LateInput {
+        /// What it is.
+        label: String,
+        /// Why.
+        failure: MakeFailure,
+    },
     /// A required step could not be carried out.
     #[error("a required step failed: `{label}`")]
     Needs {
@@ -182,6 +191,7 @@ impl Error {
                 ErrorKind::Store
             }
             Error::Unpack { .. } => ErrorKind::WrongBytes,
+            Error::LateInput { failure, .. } => failure.kind,
             Error::Bug(_) => ErrorKind::Bug,
             _ => ErrorKind::Mistake,
         }
@@ -205,6 +215,7 @@ impl Error {
                 Some(store::NO_SPACE_HINT.to_owned())
             }
             Error::NotListed { .. } | Error::NotProvided { .. } => Some(net::INDEX_HINT.to_owned()),
+            Error::LateInput { failure, .. } => failure.hint.clone(),
             Error::Unpack { source, .. } => store::Error::storage_failure(&**source)
                 .map_or(Some(DAMAGED_ARCHIVE_HINT.to_owned()), store::Error::hint),
             Error::Derive { source, .. } => store::Error::storage_failure(&**source).and_then(store::Error::hint),

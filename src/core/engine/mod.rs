@@ -6,6 +6,7 @@ pub mod cancellation;
 pub mod error;
 pub mod executor;
 mod fetch;
+mod late_inputs;
 pub mod local;
 pub mod preserve;
 pub mod recording;
@@ -29,6 +30,7 @@ pub use action_cache::{ActionCache, Cached};
 pub use cancellation::{CancelLevel, Cancellation};
 pub use error::Error;
 pub use executor::{StepResult, execute};
+pub use late_inputs::{LateInputs, Make, MakeFailure};
 pub use preserve::Preserve;
 pub use recording::{Record, RecordedResult, RecordedStep, Recording};
 pub use runner::{Run, Runner};
@@ -97,6 +99,8 @@ pub struct Engine {
     pub workers: Option<Workers>,
     /// The cache of a server, if one is configured.
     pub remote: Option<Arc<remote::RemoteCache>>,
+    /// Inputs that are made when a step needs one.
+    pub late_inputs: LateInputs,
     /// Downloads files.
     pub client: net::Client,
     /// By the name in `Fetch::unpack`. The number in a name is raised when the function's trees change.

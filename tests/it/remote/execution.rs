@@ -14,7 +14,7 @@ use waders::engine::local::runner::LocalSettings;
 use waders::engine::local::{LocalActionCache, LocalRunner};
 use waders::engine::remote::execution::{ExecutionSettings, RemoteRunner, StepProgram};
 use waders::engine::remote::{Connection, RemoteSettings};
-use waders::engine::{Audit, Cancellation, Engine, LocalShare, Preserve, StepResult, Workers, execute};
+use waders::engine::{Audit, Cancellation, Engine, LateInputs, LocalShare, Preserve, StepResult, Workers, execute};
 use waders::net;
 use waders::store::{Node, Store, Tree};
 use waders_sandbox::Isolation;
@@ -83,6 +83,7 @@ impl Cluster {
             runner: Arc::new(LocalRunner::new(self.store.clone(), self.settings.clone())),
             workers: Some(workers),
             remote: None,
+            late_inputs: LateInputs::default(),
             client: net::Client::new(net::NetworkSettings::default()),
             unpackers: BTreeMap::new(),
             recipes: BTreeMap::new(),

@@ -9,6 +9,9 @@ use crate::transcripts::workspace::Workspace;
 
 const REPOSITORY: &str = "caching";
 
+/// A mirror that cannot be reached.
+const NO_MIRROR: &str = "--system-mirror=http://127.0.0.1:1/";
+
 /// One machine, whose repository is a copy of the fixture.
 struct Machine<'w> {
     workspace: &'w Workspace,
@@ -59,13 +62,18 @@ fn another_machine_uses_results_of_the_first_and_works_without_the_server() {
     assert!(succeeded && output.contains(" stored, ") && !output.contains("warning"), "{output}");
 
     let two = Machine::new(&workspace, &server.address());
-    let (succeeded, output) = two.run(&["--remote-cache-read", "test", "::"]);
-    assert!(succeeded && output.contains("(cached remotely)"), "{output}");
+    // Nothing runs, so that not even the toolchain is downloaded.
+    let (succeeded, output) = two.run(&["--remote-cache-read", NO_MIRROR, "test", "::"]);
+    assert!(succeeded && output.contains("(cached remotely)") && !output.contains("warning"), "{output}");
     assert!(!output.contains("Completed:"), "nothing ran: {output}");
     let (succeeded, output) = two.run(&["store", "verify"]);
     assert!(succeeded, "what is not downloaded yet is no damage: {output}");
 
-    // The packages of an edited test are known by digest only, and are made now.
+    // The toolchain and the packages of an edited test are known by digest only, and are made now.
+    two.edit("edited without a mirror");
+    let (succeeded, output) = two.run(&["--remote-cache-read", NO_MIRROR, "test", "::"]);
+    assert!(!succeeded && output.contains("could not create the toolchain: cannot download"), "{output}");
+    assert!(output.contains("http://127.0.0.1:1/"), "{output}");
     two.edit("edited");
     let (succeeded, output) = two.run(&["--remote-cache-read", "test", "::"]);
     assert!(succeeded && output.contains("Completed:") && !output.contains("warning"), "{output}");

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Execution, StepResult};
+use super::{Execution, StepResult, blocking};
 use crate::action::{Step, StepId};
 use crate::base::Digest;
 use crate::engine::Error;
@@ -17,11 +17,23 @@ impl Execution {
         trees: &BTreeMap<StepId, Digest>,
         lost: Error,
     ) -> Result<StepResult, Error> {
+        if self.make_late_inputs().await? {
+            match self.carry_out(id, trees).await {
+                Err(error) if error.missing().is_some() => {}
+                result => return result,
+            }
+        }
         let made = self.restore_inputs(id).await?;
         if trees.iter().any(|(need, tree)| made.get(need).is_some_and(|made| made != tree)) {
             return Err(Error::NotReproduced { label: self.label(id).to_string(), cause: Box::new(lost) });
         }
         self.carry_out(id, trees).await
+    }
+
+    /// Makes the inputs that no step makes, if that was postponed. Returns whether it was.
+    async fn make_late_inputs(&self) -> Result<bool, Error> {
+        let engine = self.engine.clone();
+        blocking(move || engine.late_inputs.make()).await
     }
 
     /// Makes the inputs of a step complete, one step after the other, so that what several need is made once. Returns the trees.

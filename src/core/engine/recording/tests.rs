@@ -11,7 +11,7 @@ use crate::action::{Derive, Platform, Source};
 use crate::base::RelPath;
 use crate::engine::local::runner::LocalSettings;
 use crate::engine::local::{LocalActionCache, LocalRunner};
-use crate::engine::{Cancellation, Engine, Preserve, Recipe, execute};
+use crate::engine::{Cancellation, Engine, LateInputs, Preserve, Recipe, execute};
 use crate::net;
 use crate::store::{Node, Store, Tree};
 
@@ -46,6 +46,7 @@ fn engine(store: &Arc<Store>, recording: Option<Arc<Recording>>) -> Arc<Engine> 
         runner: Arc::new(LocalRunner::new(store.clone(), settings)),
         workers: None,
         remote: None,
+        late_inputs: LateInputs::default(),
         client: net::Client::new(net::NetworkSettings::default()),
         unpackers: BTreeMap::new(),
         recipes: [("changing", changing as Recipe), ("copying", copying)].into(),

@@ -57,6 +57,13 @@ impl RemoteCache {
         }
     }
 
+    /// Stores a note again, in the background, if it is time for that.
+    pub fn renew_note(self: &Arc<Self>, key: [u8; 32], note: impl FnOnce() -> String) {
+        if self.is_due(Known::Tree(key)) {
+            self.publish_note(key, note());
+        }
+    }
+
     fn is_due(&self, known: Known) -> bool {
         if !self.writes() {
             return false;

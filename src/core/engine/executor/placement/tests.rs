@@ -10,7 +10,7 @@ use crate::action::{ActionGraph, Command, Exit, Platform, Policy, Source, Step};
 use crate::base::Digest;
 use crate::engine::local::LocalActionCache;
 use crate::engine::runner::Running;
-use crate::engine::{Audit, Cancellation, Engine, Preserve, Runner, execute};
+use crate::engine::{Audit, Cancellation, Engine, LateInputs, Preserve, Runner, execute};
 use crate::net;
 use crate::store::{Store, Tree};
 
@@ -79,6 +79,7 @@ fn run(steps: usize, workers: usize, local_share: LocalShare, change: fn(&mut Co
         runner: here.clone(),
         workers: Some(Workers { runner: there.clone(), parallelism: workers, local_share }),
         remote: None,
+        late_inputs: LateInputs::default(),
         client: net::Client::new(net::NetworkSettings::default()),
         unpackers: BTreeMap::new(),
         recipes: BTreeMap::new(),
