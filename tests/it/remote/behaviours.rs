@@ -238,6 +238,11 @@ fn a_wrong_instance_and_a_server_without_a_cache_are_one_warning() {
     assert_eq!(machine.fetch(&action("a"), Needs::Outcome), None);
     let warnings = machine.warnings();
     assert!(warnings.len() == 1 && warnings[0].contains("check `remote_instance_name`"), "{warnings:?}");
+    let machine = Machine::new(&server.address(), WRITES);
+    assert_eq!(machine.fetch(&action("a"), Needs::Outcome), None);
+    machine.run("a", b"", &[]);
+    machine.finish();
+    assert_eq!(machine.warnings().len(), 1, "also where results are stored");
     let named = RemoteSettings { instance_name: "main".to_owned(), ..settings(&server.address()) };
     assert_eq!(Machine::with(named, READS, None).warnings(), [""; 0]);
 
@@ -261,6 +266,16 @@ fn invalid_settings_are_one_warning() {
     let missing = Some(std::path::PathBuf::from("/nonexistent/ca.pem"));
     let secure = RemoteSettings { ca_certs: missing, ..settings("grpcs://127.0.0.1:1") };
     check(secure, "cannot read `/nonexistent/ca.pem`");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("no.pem");
+    std::fs::write(&file, "text").unwrap();
+    let secure = || settings("grpcs://127.0.0.1:1");
+    check(RemoteSettings { ca_certs: Some(file.clone()), ..secure() }, "no.pem` contains no certificate in PEM format");
+    let client_identity = Some((file.clone(), file));
+    check(RemoteSettings { client_identity, ..secure() }, "no.pem` contains no certificate in PEM format");
+    let token = Some(Token::File("/nonexistent/token".into()));
+    check(RemoteSettings { token, ..settings("grpc://127.0.0.1:1") }, "cannot read the token in `/nonexistent/token`");
+    check(settings("grpc://127.0.0.1:port"), "cannot use `grpc://127.0.0.1:port`: `port` is not a port");
     // A server without TLS.
     let server = Fake::start(Behaviour::default());
     check(settings(&server.address().replace("grpc://", "grpcs://")), "whether the address must begin with `grpc://`");

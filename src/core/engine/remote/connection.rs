@@ -1,6 +1,7 @@
 //! The connection to one server: it is made at the first call, calls are repeated after transient failures, and after a lasting
 //! failure no further call is made in this run.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -222,9 +223,7 @@ impl Connection {
             return error;
         }
         tracing::debug!(call = name, "remote call failed: {error}");
-        // A server may permit reading only.
-        let is_write = matches!(name, "UpdateActionResult" | "BatchUpdateBlobs" | "Write" | "FindMissingBlobs");
-        let is_refused_write = is_write && matches!(error, Error::Refused { .. });
+        let is_refused_write = error.is_refused_write();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.failures += 1;
         if (error.is_lasting() && !is_refused_write) || state.failures >= MAX_FAILURES {
@@ -239,6 +238,7 @@ impl Connection {
         let headers =
             self.headers.get_or_try_init(|| async { Headers::new(&self.settings, &invocation_id()).map_err(refuse) });
         let headers = headers.await?.clone();
+        headers.authorization().map_err(refuse)?;
         let channel = self.channel.get_or_try_init(|| async { self.connect().map_err(refuse) }).await?;
         Ok(InterceptedService::new(channel.clone(), headers))
     }
@@ -263,17 +263,29 @@ impl Connection {
     }
 
     fn tls(&self) -> Result<ClientTlsConfig, String> {
-        let read = |path: &std::path::Path| {
-            std::fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
-        };
         let config = match &self.settings.ca_certs {
-            Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(path)?)),
+            Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem(path, CERTIFICATE)?)),
             None => ClientTlsConfig::new().with_native_roots(),
         };
         Ok(match &self.settings.client_identity {
-            Some((certificate, key)) => config.identity(Identity::from_pem(read(certificate)?, read(key)?)),
+            Some((certificate, key)) => {
+                config.identity(Identity::from_pem(pem(certificate, CERTIFICATE)?, pem(key, PRIVATE_KEY)?))
+            }
             None => config,
         })
+    }
+}
+
+/// What a PEM file must contain: a word of its header, and the name for messages.
+const CERTIFICATE: (&str, &str) = ("CERTIFICATE-----", "certificate");
+const PRIVATE_KEY: (&str, &str) = ("PRIVATE KEY-----", "private key");
+
+/// A PEM file.
+fn pem(path: &Path, (header, name): (&str, &str)) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    match String::from_utf8_lossy(&bytes).contains(header) {
+        true => Ok(bytes),
+        false => Err(format!("`{}` contains no {name} in PEM format", path.display())),
     }
 }
 
@@ -285,8 +297,16 @@ fn uri(address: &str) -> Result<(String, bool), String> {
         "grpcs" | "https" => true,
         _ => return Err("an address must begin with `grpc://` or `grpcs://`".to_owned()),
     };
-    if rest.trim_end_matches('/').is_empty() {
+    let host = rest.trim_end_matches('/');
+    if host.is_empty() {
         return Err("the address has no host".to_owned());
+    }
+    // The colons of an IPv6 address are in brackets.
+    if let Some((_, port)) = host.rsplit_once(':')
+        && !port.ends_with(']')
+        && port.parse::<u16>().is_err()
+    {
+        return Err(format!("`{port}` is not a port"));
     }
     Ok((format!("{}://{rest}", if secure { "https" } else { "http" }), secure))
 }
@@ -313,5 +333,7 @@ mod tests {
         assert!(uri("example.invalid:50051").is_err());
         assert!(uri("ftp://example.invalid").is_err());
         assert!(uri("grpc://").is_err());
+        assert_eq!(uri("grpc://example.invalid:port"), Err("`port` is not a port".to_owned()));
+        assert!(uri("grpc://[::1]").is_ok() && uri("grpc://[::1]:50051").is_ok() && uri("grpc://[::1]:").is_err());
     }
 }

@@ -81,10 +81,19 @@ impl Error {
         }
     }
 
+    /// Whether the server refused to store something. It may still permit reading.
+    pub fn is_refused_write(&self) -> bool {
+        let writes = ["UpdateActionResult", "BatchUpdateBlobs", "Write", "FindMissingBlobs"];
+        matches!(self, Error::Refused { call, .. } if writes.contains(call))
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Error::Setting { .. } => "check the options `remote_*` of the section `[GLOBAL]`",
+            Error::Unreachable { why, .. } if is_about_time(why) => {
+                "check the clocks of this machine and of the server, and until when its certificate is valid"
+            }
             // A server that misses the certificate of a client often only closes the connection.
             Error::Unreachable { address, why } if is_secure(address) || is_about_tls(why) => {
                 "check whether the server runs, `remote_ca_certs_path`, `remote_client_certs_path`, and whether the address must \
@@ -92,12 +101,17 @@ impl Error {
             }
             Error::Unreachable { .. } => "check `remote_store_address`, and whether the server runs",
             Error::Refused { code: Code::Unauthenticated, .. } => {
-                "check `remote_oauth_bearer_token`, `remote_store_headers` and the client certificate"
+                "check `remote_oauth_bearer_token` and until when it is valid, `remote_store_headers`, the client certificate, and \
+                 the clock of this machine"
             }
             Error::Refused { code: Code::PermissionDenied, .. } => {
                 "check what the token or the client certificate permits; `remote_cache_write = false` only reads"
             }
             Error::Refused { code: Code::InvalidArgument | Code::NotFound, .. } => "check `remote_instance_name`",
+            Error::Refused { code: Code::Unimplemented, call: "Execute", .. } => {
+                "check whether the server executes actions: `remote_execution_address` can name another one than \
+                 `remote_store_address`"
+            }
             Error::Refused { code: Code::Unimplemented, .. } | Error::Unsupported { .. } => {
                 "check whether the server implements the Remote Execution API, version 2, with a cache"
             }
@@ -170,8 +184,17 @@ fn is_secure(address: &str) -> bool {
 }
 
 fn is_about_tls(why: &str) -> bool {
-    let why = why.to_ascii_lowercase();
-    ["certificate", "tls", "ssl", "handshake", "invalid peer", "http2", "h2 protocol", "corrupt message"]
-        .iter()
-        .any(|word| why.contains(word))
+    let words =
+        ["certificate", "tls", "ssl", "handshake", "invalid peer", "http2", "h2 protocol", "corrupt message", "frame"];
+    has_any(why, &words)
+}
+
+/// Whether a certificate is not valid yet, or no longer.
+fn is_about_time(why: &str) -> bool {
+    has_any(why, &["expired", "not valid yet", "notvalidyet"])
+}
+
+fn has_any(text: &str, words: &[&str]) -> bool {
+    let text = text.to_ascii_lowercase();
+    words.iter().any(|word| text.contains(word))
 }

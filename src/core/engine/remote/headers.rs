@@ -58,13 +58,14 @@ impl Headers {
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = TokenFile::default();
     }
 
-    fn authorization(&self) -> Result<Option<MetadataValue<Ascii>>, Status> {
+    /// The header for the token, if there is one. An unusable token is an error with the reason.
+    pub(super) fn authorization(&self) -> Result<Option<MetadataValue<Ascii>>, String> {
         match &self.token {
             None => Ok(None),
-            Some(Token::Text(text)) => bearer(&text.0).map(Some).map_err(Status::unauthenticated),
+            Some(Token::Text(text)) => bearer(&text.0).map(Some),
             Some(Token::File(path)) => {
                 let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.value(path).map(Some).map_err(Status::unauthenticated)
+                file.value(path).map(Some)
             }
         }
     }
@@ -102,7 +103,7 @@ impl Interceptor for Headers {
         for (name, value) in self.fixed.iter() {
             metadata.insert(name.clone(), value.clone());
         }
-        if let Some(value) = self.authorization()? {
+        if let Some(value) = self.authorization().map_err(Status::unauthenticated)? {
             metadata.insert("authorization", value);
         }
         Ok(request)

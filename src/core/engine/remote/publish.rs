@@ -83,7 +83,7 @@ impl RemoteCache {
         match error {
             // What the store lost meanwhile cannot be uploaded.
             Error::Store(error) if error.missing().is_some() => {}
-            Error::Refused { .. } => {
+            error if error.is_refused_write() => {
                 if !self.uploads.off.swap(true, Ordering::Relaxed) {
                     self.warnings.add_refused_write(error);
                 }
