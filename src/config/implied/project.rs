@@ -92,15 +92,17 @@ impl Projects {
 
     /// The interpreters that all projects support. `.python-version` names one of them.
     pub(super) fn interpreter_constraints(&self) -> Vec<String> {
-        let mut parts: Vec<&str> = self.pinned_python.as_deref().and_then(minor_version).into_iter().collect();
-        let pinned = parts.pop().map(|minor| format!("=={minor}.*"));
         let required = self.projects.iter().filter_map(|project| {
             let written = project.table.get("project")?.get("requires-python")?.as_str()?;
             Some(written.replace(' ', ""))
         });
         let required: BTreeSet<String> = required.collect();
-        let specifiers = pinned.map_or_else(|| required.into_iter().collect::<Vec<_>>().join(","), |pinned| pinned);
-        let specifiers = if specifiers.is_empty() { ">=3.9".to_owned() } else { specifiers };
+        let pinned = self.pinned_python.as_deref().and_then(minor_version);
+        let specifiers = match pinned {
+            Some(minor) => format!("=={minor}.*"),
+            None if required.is_empty() => ">=3.9".to_owned(),
+            None => required.into_iter().collect::<Vec<_>>().join(","),
+        };
         vec![format!("CPython{specifiers}")]
     }
 

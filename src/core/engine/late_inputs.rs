@@ -68,7 +68,13 @@ mod tests {
         let (inputs, count) = (LateInputs::default(), Arc::new(AtomicUsize::new(0)));
         assert!(!inputs.make().unwrap(), "there are none");
         let counter = count.clone();
-        inputs.add("toolchain", Box::new(move || Ok(drop(counter.fetch_add(1, Ordering::Relaxed)))));
+        inputs.add(
+            "toolchain",
+            Box::new(move || {
+                counter.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }),
+        );
         assert!(inputs.make().unwrap());
         assert!(!inputs.make().unwrap());
         assert_eq!(count.load(Ordering::Relaxed), 1);
