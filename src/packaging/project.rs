@@ -42,10 +42,51 @@ impl Project {
         if let Some(python) = table.get("requires-python").and_then(Value::as_str) {
             let _ = writeln!(metadata, "Requires-Python: {python}");
         }
+        metadata += &description(table);
         metadata += &requirements(table);
         let dist_info = format!("{}-{version}.dist-info", name.as_dist_info_name());
         Some(Project { name, dist_info, metadata, entry_points: entry_points(table) })
     }
+}
+
+/// The lines about people, licence, search words and places, as PEP 621 maps them to metadata.
+fn description(table: &Table) -> String {
+    let mut lines = String::new();
+    for (key, header) in [("authors", "Author"), ("maintainers", "Maintainer")] {
+        let people = table.get(key).and_then(Value::as_array).into_iter().flatten();
+        let (mut names, mut addresses) = (Vec::new(), Vec::new());
+        for person in people {
+            let text = |key: &str| person.get(key).and_then(Value::as_str);
+            match (text("name"), text("email")) {
+                (Some(name), Some(email)) => addresses.push(format!("{name} <{email}>")),
+                (None, Some(email)) => addresses.push(email.to_owned()),
+                (Some(name), None) => names.push(name.to_owned()),
+                (None, None) => {}
+            }
+        }
+        for (suffix, list) in [("", names), ("-email", addresses)] {
+            if !list.is_empty() {
+                let _ = writeln!(lines, "{header}{suffix}: {}", list.join(", "));
+            }
+        }
+    }
+    let texts = |key: &str| table.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    if let Some(license) = table.get("license").and_then(Value::as_str) {
+        let _ = writeln!(lines, "License-Expression: {license}");
+    }
+    let keywords: Vec<&str> = texts("keywords").collect();
+    if !keywords.is_empty() {
+        let _ = writeln!(lines, "Keywords: {}", keywords.join(","));
+    }
+    for classifier in texts("classifiers") {
+        let _ = writeln!(lines, "Classifier: {classifier}");
+    }
+    for (label, url) in table.get("urls").and_then(Value::as_table).into_iter().flatten() {
+        if let Some(url) = url.as_str() {
+            let _ = writeln!(lines, "Project-URL: {label}, {url}");
+        }
+    }
+    lines
 }
 
 /// The lines `Requires-Dist` and `Provides-Extra`.
@@ -113,6 +154,17 @@ mod tests {
                         Requires-Dist: rich; (python_version > '3') and extra == \"cli\"\n";
         assert_eq!(project.metadata, expected);
         assert_eq!(project.entry_points, "[acme.plugins]\nx = acme.x\n[console_scripts]\nacme = acme.cli:main\n");
+    }
+
+    #[test]
+    fn a_project_has_its_people_and_places() {
+        let project = Project::parse(
+            "[project]\nname = 'a'\nversion = '1'\nauthors = [{name = 'Joe', email = 'j@example.invalid'}, {name = 'Eve'}]\n\
+             license = 'MIT'\nkeywords = ['x', 'y']\nclassifiers = ['Typing :: Typed']\n[project.urls]\nHome = 'https://example.invalid'\n",
+        );
+        let expected = "Author: Eve\nAuthor-email: Joe <j@example.invalid>\nLicense-Expression: MIT\nKeywords: x,y\n\
+                        Classifier: Typing :: Typed\nProject-URL: Home, https://example.invalid\n";
+        assert!(project.unwrap().metadata.ends_with(expected));
     }
 
     #[test]
