@@ -53,7 +53,17 @@ pub(super) const SCOPES: &[Scope] = &[
         ],
     ),
     goal("test", "Run tests.", TEST),
-    goal("package", "Build distributable packages in the dist directory.", &[RESULTS]),
+    goal(
+        "package",
+        "Build distributable packages in the dist directory.",
+        &[
+            RESULTS,
+            text(
+                "checksums",
+                "A file for the hashes of the written files, in the format of `sha256sum`. This option is specific to Waders.",
+            ),
+        ],
+    ),
     goal(
         "publish",
         "Build packages and publish them.",

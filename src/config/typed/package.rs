@@ -4,16 +4,19 @@ use super::section::Section;
 use crate::config::Config;
 
 /// The section `[package]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PackageSettings {
     /// Whether the list of written files is printed as JSON.
     pub json: bool,
+    /// A file for the hashes of the written files.
+    pub checksums: Option<String>,
 }
 
 impl PackageSettings {
     /// Parses the section.
     pub fn parse(config: &Config) -> PackageSettings {
-        PackageSettings { json: Section::new(config, "package").flag("json") }
+        let section = Section::new(config, "package");
+        PackageSettings { json: section.flag("json"), checksums: section.filled("checksums") }
     }
 }
 

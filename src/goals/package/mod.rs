@@ -6,7 +6,7 @@ mod output;
 mod reuse;
 
 use crate::action::{Exit, StepId};
-use crate::base::{Digest, ErrorKind, RelPath};
+use crate::base::{Digest, ErrorKind, RelPath, replace_file};
 use crate::config::typed::PackageSettings;
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
@@ -16,6 +16,7 @@ use crate::packaging::build_failure;
 use crate::prepare::package::{self, KINDS, Package, PlannedPackage};
 use crate::report::junit::path_safe;
 use crate::report::limits::SHOWN_BYTES;
+use crate::report::packages::{WrittenFile, WrittenPackage};
 use crate::report::{json, packages};
 use crate::session::failure::{self, Failure};
 use crate::session::image_builder::ImageBuild;
@@ -67,7 +68,11 @@ pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
         None if done.failed.is_empty() => Verdict::Good,
         kind => Verdict::Prevented(kind.unwrap_or(ErrorKind::Mistake)),
     };
-    if PackageSettings::parse(session.config()).json {
+    let settings = PackageSettings::parse(session.config());
+    if let Some(path) = settings.checksums {
+        write_checksums(session, &path, &written)?;
+    }
+    if settings.json {
         session.ui.print(&json::render_packages(&written, session.exit_code(verdict)))?;
     }
     let step = |package: &BuiltPackage| {
@@ -76,6 +81,22 @@ pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
         Some(RecordedStep { name, targets, sections, passed: true, step: package.step? })
     };
     Ok(Recorded { verdict, steps: done.built.iter().filter_map(step).collect(), execution })
+}
+
+/// Writes the hashes of files, with paths relative to the directory of the list, so that `sha256sum --check` finds the files there.
+fn write_checksums(session: &Session, path: &str, written: &[WrittenPackage]) -> Result<(), Error> {
+    let path = session.build_root().join(path);
+    let dir = path.parent().unwrap_or(session.build_root());
+    let line = |file: &WrittenFile| {
+        let sha256 = file.sha256.as_ref()?;
+        let place = session.build_root().join(&file.path);
+        let name = place.strip_prefix(dir).unwrap_or(&place).display().to_string();
+        Some(format!("{sha256}  {name}\n"))
+    };
+    let mut lines: Vec<String> = written.iter().flat_map(|package| &package.files).filter_map(line).collect();
+    lines.sort();
+    std::fs::create_dir_all(dir).map_err(|source| Error::Output { path: dir.to_owned(), source })?;
+    replace_file(&path, lines.concat().as_bytes()).map_err(|source| Error::Output { path, source })
 }
 
 /// Whether the command line selects packages.
