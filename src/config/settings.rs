@@ -45,8 +45,9 @@ impl SettingsSources {
     pub fn read(environment: Environment, build_root: PathBuf, flags: &[Flag]) -> Result<SettingsSources, Error> {
         let mut settings = SettingsSources::without_files(environment, build_root);
         if implied::applies_to(&settings.build_root) {
-            let text = implied::settings(&settings.build_root);
-            settings.files.push(SettingsFile::parse(implied::ORIGIN, &text)?);
+            for text in implied::settings(&settings.build_root) {
+                settings.files.push(SettingsFile::parse(implied::ORIGIN, &text)?);
+            }
         }
         for (path, must_exist) in settings.config_files(flags)? {
             settings.add(&path, must_exist)?;

@@ -324,7 +324,8 @@ impl<'a> Inference<'a> {
                 collected.inferred.push(owner);
                 return true;
             }
-            if let Some(owner) = self.own_requirement(collected.target, &candidates) {
+            let own = self.own_requirement(collected.target, &candidates);
+            if let Some(owner) = own.or_else(|| self.nearest(collected.target, &candidates)) {
                 collected.inferred.push(owner);
                 return true;
             }
@@ -354,6 +355,27 @@ impl<'a> Inference<'a> {
         let depth = |id: &TargetId| self.targets.get(*id).address.dir.components().count();
         let above = candidates.iter().filter(|id| source.starts_with(&self.targets.get(**id).address.dir));
         above.max_by_key(|id| depth(id)).copied()
+    }
+
+    /// The only candidate that is code of the repository; without one, the requirement in the nearest directory, the first of equally
+    /// near ones. `None` unless the settings ask for it.
+    fn nearest(&self, target: &Target, candidates: &[TargetId]) -> Option<TargetId> {
+        if !self.settings.nearest {
+            return None;
+        }
+        let is_requirement = |id: &&TargetId| self.targets.get(**id).kind == kind::PYTHON_REQUIREMENT;
+        match candidates.iter().filter(|id| !is_requirement(id)).collect::<Vec<_>>()[..] {
+            [] => {}
+            [code] => return Some(*code),
+            _ => return None,
+        }
+        let shared = |id: &&TargetId| {
+            let components = self.targets.get(**id).address.dir.components().map(str::to_owned).collect::<Vec<_>>();
+            let own = target.address.dir.components();
+            components.iter().zip(own).take_while(|(one, other)| one == other).count()
+        };
+        // `max_by_key` would return the last one.
+        candidates.iter().rev().max_by_key(shared).copied()
     }
 
     /// Whether the module needs no owner: the import is weak, in the standard library, or ignored by the settings.

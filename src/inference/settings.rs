@@ -40,6 +40,8 @@ pub struct InferenceSettings {
     pub unowned: UnownedBehavior,
     /// Whether ambiguity is resolved in favour of the provider nearest to the importer's source root.
     pub by_source_root: bool,
+    /// Whether what is still ambiguous is resolved in favour of first-party code and of the nearest requirement.
+    pub nearest: bool,
     /// Modules that need no owner, with all their submodules.
     pub ignored_unowned: Vec<String>,
     /// Changes to dependencies that known plugins make.
@@ -94,6 +96,7 @@ impl InferenceSettings {
             entry_points: infer.entry_points,
             unowned: infer.unowned_dependency,
             by_source_root: infer.by_source_root,
+            nearest: infer.nearest,
             ignored_unowned: infer.ignored_unowned_imports,
             plugins: Plugins::from_config(config),
             docker_build_args: DockerSettings::parse(config).build_args,

@@ -40,14 +40,14 @@ pub(super) fn names(table: &Table, surroundings: &Surroundings) -> Vec<String> {
     names
 }
 
-/// The names of the projects in the directories above: an example requires the project that it belongs to.
-fn projects_above(surroundings: &Surroundings) -> Vec<String> {
+/// The normalized names of the projects in the directory of a file and above: an example requires the project that it belongs to.
+pub(super) fn projects_above(surroundings: &Surroundings) -> Vec<String> {
     let dir = surroundings.file.parent().unwrap_or_default();
     let name = |above: RelPath| {
         let table: Table = (surroundings.read)(&above.push("pyproject.toml").ok()?)?.parse().ok()?;
         at(&table, &["project", "name"])?.as_str().map(normalized)
     };
-    dir.ancestors().filter(|above| *above != dir).filter_map(name).collect()
+    std::iter::once(dir.clone()).chain(dir.ancestors()).filter_map(name).collect()
 }
 
 fn sources(table: &Table) -> Vec<(&String, &Value)> {

@@ -40,7 +40,12 @@ pub(super) fn parse(generator: &str, surroundings: &Surroundings, text: &str) ->
             add_list(at(table, &["tool", "uv", "dev-dependencies"]), parsed);
         }),
         _ if surroundings.file.as_str().ends_with(".toml") => with_table(text, surroundings, pep_621),
-        _ => requirements_txt(text),
+        _ => {
+            let mut parsed = requirements_txt(text);
+            let first_party = first_party::projects_above(surroundings);
+            parsed.requirements.retain(|requirement| !first_party.contains(&normalized(&requirement.project)));
+            parsed
+        }
     }
 }
 

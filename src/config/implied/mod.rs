@@ -40,15 +40,17 @@ fn is_marked(dir: &Path, names: &[&str]) -> bool {
     names.iter().any(|name| dir.join(name).is_file())
 }
 
-/// The settings in memory: those of [`pants_toml`] and [`WADERS_TOML`], and that targets are in memory too.
-pub(super) fn settings(root: &Path) -> String {
-    format!("{}\n{WADERS_TOML}\n[reading]\nimplied_targets = true\n", pants_toml(root))
+/// The texts of the settings in memory, in ascending precedence: those of [`pants_toml`] and [`WADERS_TOML`], and that targets are in
+/// memory too.
+pub(super) fn settings(root: &Path) -> [String; 2] {
+    [pants_toml(root), format!("{WADERS_TOML}\n[reading]\nimplied_targets = true\n")]
 }
 
 /// The text of a `waders.toml` for a repository.
 pub const WADERS_TOML: &str = "# A test may read every file of its project, as without a sandbox. Its result is cached until one of them changes. With\n\
                                # `\"!**/*.py\"` in the list, it is cached until one of the modules changes that the test imports.\n\
-                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\"]\nextra_inputs_by_project = true\n";
+                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\"]\nextra_inputs_by_project = true\n\n\
+                               [python-infer]\nambiguity_resolution = \"nearest\"\n";
 
 /// The text of a `pants.toml` for a repository.
 pub fn pants_toml(root: &Path) -> String {
@@ -74,15 +76,11 @@ pub fn pants_toml(root: &Path) -> String {
             "enable_resolves = true\ndefault_resolve = \"{RESOLVE}\"\n\n[python.resolves]\n{RESOLVE} = \"{lockfile}\"\n"
         );
     }
-    // A module may be provided by several members of a workspace: the nearest one counts. Tests replace attributes of modules that
-    // they name in strings.
+    // Tests replace attributes of modules that they name in strings.
     text += "\n[python-infer]\nambiguity_resolution = \"by_source_root\"\nunowned_dependency_behavior = \"ignore\"\n";
     text += "string_imports = true\nstring_imports_min_dots = 1\n";
     if is_locked("pytest") {
         text += &format!("\n[pytest]\ninstall_from_resolve = \"{RESOLVE}\"\n");
-        if projects.is_workspace() {
-            text += &list("requirements", projects.test_requirements().iter().map(String::as_str));
-        }
     }
     for tool in tools.iter().filter(|tool| is_locked(tool.scope)) {
         text += &format!(

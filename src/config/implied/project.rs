@@ -74,11 +74,6 @@ impl Projects {
         self.projects.first()?.table.get("tool")?.get(name)
     }
 
-    /// Whether the root declares a workspace of uv.
-    pub(super) fn is_workspace(&self) -> bool {
-        self.tool("uv").is_some_and(|uv| uv.get("workspace").is_some())
-    }
-
     /// The directories to import from: `src` of each project that has one, the projects, and the directories from which pytest imports.
     pub(super) fn source_roots(&self) -> Vec<String> {
         let mut roots = self.test_dirs.clone();
@@ -105,22 +100,6 @@ impl Projects {
         };
         vec![format!("CPython{specifiers}")]
     }
-
-    /// pytest and its plugins among the requirements of all projects, as far as their names say so.
-    pub(super) fn test_requirements(&self) -> Vec<String> {
-        let mut names = BTreeSet::from(["pytest".to_owned()]);
-        for Project { table, .. } in &self.projects {
-            let project = table.get("project");
-            let lists = [project.and_then(|project| project.get("dependencies"))];
-            let tables =
-                [project.and_then(|project| project.get("optional-dependencies")), table.get("dependency-groups")];
-            let grouped = tables.into_iter().flatten().filter_map(Value::as_table).flat_map(Table::values);
-            let all = lists.into_iter().flatten().chain(grouped).filter_map(Value::as_array).flatten();
-            let named = all.filter_map(Value::as_str).map(requirement_name);
-            names.extend(named.filter(|name| name.starts_with("pytest-")));
-        }
-        names.into_iter().collect()
-    }
 }
 
 /// Whether pytest imports a file, by its usual names.
@@ -134,11 +113,4 @@ fn minor_version(version: &str) -> Option<&str> {
     let minor = &version[..second_dot];
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     minor.split_once('.').is_some_and(|(major, minor)| is_number(major) && is_number(minor)).then_some(minor)
-}
-
-/// The normalized name in a requirement.
-fn requirement_name(requirement: &str) -> String {
-    let end =
-        requirement.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(requirement.len());
-    requirement[..end].to_lowercase().replace(['_', '.'], "-")
 }

@@ -198,9 +198,9 @@ const INFER: &[Entry] = &[
     ),
     choice(
         "ambiguity_resolution",
-        &["none", "by_source_root"],
+        &["none", "by_source_root", "nearest"],
         "\"none\"",
-        "How to choose if several targets provide an import.",
+        "How to choose if several targets provide an import. With `nearest`, which is specific to Waders, code of the repository comes before requirements, and among these the nearest directory counts.",
     ),
     texts("ignored_unowned_imports", "Modules that no target has to provide."),
     inert("use_rust_parser", Bool),

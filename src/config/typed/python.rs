@@ -159,6 +159,8 @@ pub struct PythonInferSettings {
     pub unowned_dependency: UnownedDependency,
     /// Whether the nearest of several providers is used.
     pub by_source_root: bool,
+    /// Whether what is still ambiguous is resolved in favour of first-party code and of the nearest requirement.
+    pub nearest: bool,
     /// Modules that no target needs to provide.
     pub ignored_unowned_imports: Vec<String>,
 }
@@ -208,7 +210,8 @@ impl PythonInferSettings {
                 Some("error") => UnownedDependency::Error,
                 _ => UnownedDependency::Warn,
             },
-            by_source_root: section.word("ambiguity_resolution") == Some("by_source_root"),
+            by_source_root: matches!(section.word("ambiguity_resolution"), Some("by_source_root" | "nearest")),
+            nearest: section.word("ambiguity_resolution") == Some("nearest"),
             ignored_unowned_imports: section.texts("ignored_unowned_imports"),
         }
     }
