@@ -90,7 +90,7 @@ class Process:
             )
         return cls(name, child, log)
 
-    def wait_for(self, port: int, seconds: float = 30) -> None:
+    def wait_for(self, port: int, seconds: float = 120) -> None:
         """Returns when the program listens."""
         end = time.monotonic() + seconds
         while not is_open(port):

@@ -95,7 +95,7 @@ impl Error {
                 "check the clocks of this machine and of the server, and until when its certificate is valid"
             }
             // A server that misses the certificate of a client often only closes the connection.
-            Error::Unreachable { address, why } if is_secure(address) || is_about_tls(why) => {
+            Error::Unreachable { address, why } if is_secure(address) || is_about_protocol(why) => {
                 "check whether the server runs, `remote_ca_certs_path`, `remote_client_certs_path`, and whether the address must \
                  begin with `grpc://` or `grpcs://`"
             }
@@ -183,10 +183,10 @@ fn is_secure(address: &str) -> bool {
     ["grpcs://", "https://"].iter().any(|scheme| address.starts_with(scheme))
 }
 
-fn is_about_tls(why: &str) -> bool {
-    let words =
-        ["certificate", "tls", "ssl", "handshake", "invalid peer", "http2", "h2 protocol", "corrupt message", "frame"];
-    has_any(why, &words)
+/// Whether there is a server that does not speak the protocol of the client. One that expects TLS often only closes the connection.
+fn is_about_protocol(why: &str) -> bool {
+    let tls = ["certificate", "tls", "ssl", "handshake", "invalid peer", "corrupt message"];
+    has_any(why, &tls) || has_any(why, &["http2", "h2 protocol", "frame", "broken pipe", "reset", "closed", "eof"])
 }
 
 /// Whether a certificate is not valid yet, or no longer.
