@@ -14,6 +14,7 @@ mod locate;
 mod methods;
 mod names;
 mod operators;
+pub mod quality_tools;
 pub mod renamed;
 mod source;
 mod strings;

@@ -6,10 +6,11 @@ use crate::config::{Config, Warning, plugins};
 /// The backends of Pants up to 2.34 and those of Waders, sorted, one on each line.
 const BACKENDS: &str = include_str!("table/backends.txt");
 
-/// One warning for all unknown backends, and one for all plugins.
-pub fn unknown(config: &Config) -> Vec<Warning> {
-    let backends: Vec<&str> =
-        config.list("GLOBAL", "backend_packages").into_iter().filter(|backend| !is_known(backend)).collect();
+/// One warning for all unknown backends, and one for all plugins. `declares_tools`: whether a plugin of the repository declares tools,
+/// so that it is not without effect.
+pub fn unknown(config: &Config, declares_tools: &dyn Fn(&str) -> bool) -> Vec<Warning> {
+    let is_unknown = |backend: &&str| !is_known(backend) && !declares_tools(backend);
+    let backends: Vec<&str> = config.list("GLOBAL", "backend_packages").into_iter().filter(is_unknown).collect();
     let near = backends.iter().find_map(|backend| nearest(backend, BACKENDS.lines()));
     let hint = near.map(|near| format!("did you mean `{near}`?"));
     let unknown = (!backends.is_empty()).then(|| Warning {
@@ -43,13 +44,15 @@ mod tests {
 
     fn check(option: &'static str, names: &[&str], expected: &[&str]) {
         let config = Config::of([("GLOBAL", option, json!(names))]);
-        let found: Vec<String> = unknown(&config).into_iter().map(|warning| warning.message).collect();
+        let found: Vec<String> =
+            unknown(&config, &|backend| backend == "of_tools").into_iter().map(|warning| warning.message).collect();
         assert_eq!(found, expected);
     }
 
     #[test]
     fn known_backends_and_plugins_cause_no_warning() {
-        check("backend_packages", &["pants.backend.python", "pants.backend.experimental.visibility", "setupgen"], &[]);
+        let known = ["pants.backend.python", "pants.backend.experimental.visibility", "setupgen", "of_tools"];
+        check("backend_packages", &known, &[]);
     }
 
     #[test]
@@ -63,6 +66,6 @@ mod tests {
     #[test]
     fn a_similar_backend_is_suggested() {
         let config = Config::of([("GLOBAL", "backend_packages", json!(["pants.backend.pyhton"]))]);
-        assert_eq!(unknown(&config)[0].hint.as_deref(), Some("did you mean `pants.backend.python`?"));
+        assert_eq!(unknown(&config, &|_| false)[0].hint.as_deref(), Some("did you mean `pants.backend.python`?"));
     }
 }

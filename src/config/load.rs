@@ -60,10 +60,12 @@ pub(super) fn load(
     if !is_strict && !config.flag("GLOBAL", "verify_config") {
         return Ok((config, Vec::new()));
     }
+    let plugin_dirs = config.list("GLOBAL", "pythonpath");
+    let declares_tools = |backend: &str| settings.declares_tools(&plugin_dirs, backend);
     let unsupported =
         one_warning("unsupported setting without effect", "unsupported settings without effect", &unsupported);
     let unsupported = unsupported.map(|message| Warning { message, hint: None });
-    let warnings = unknown(settings).into_iter().chain(unsupported).chain(backends::unknown(&config));
+    let warnings = unknown(settings).into_iter().chain(unsupported).chain(backends::unknown(&config, &declares_tools));
     let warnings: Vec<Warning> = warnings.collect();
     match warnings.first().filter(|_| is_strict).cloned() {
         Some(Warning { message, hint }) => Err(Error::Unknown { message: message.replace(", ignored", ""), hint }),

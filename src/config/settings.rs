@@ -125,6 +125,13 @@ impl SettingsSources {
         if here.exists() { here } else { self.build_root.join(self.environment.expand_home(name)) }
     }
 
+    /// Whether a plugin in one of these directories declares linters, fixers or formatters.
+    pub(super) fn declares_tools(&self, dirs: &[&str], plugin: &str) -> bool {
+        let files = dirs.iter().map(|dir| self.build_root.join(dir).join(plugin.replace('.', "/")).join("register.py"));
+        let mut texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
+        texts.any(|text| text.contains("CodeQualityToolRuleBuilder"))
+    }
+
     fn add(&mut self, path: &Path, must_exist: bool) -> Result<(), Error> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,

@@ -4,7 +4,7 @@
 use crate::config::typed::FixSettings;
 use crate::goals::Error;
 use crate::goals::call_results::CallResults;
-use crate::prepare::calls::enabled::enabled_calls;
+use crate::prepare::calls::quality::enabled_in;
 use crate::prepare::calls::{self, CallOutcomes, Contents, EnabledCall};
 use crate::report::tool_result::Mode;
 use crate::session::reuse::reused_or;
@@ -14,7 +14,7 @@ use crate::tools::Kind;
 
 /// Runs `fmt`: the formatters.
 pub(super) fn fmt(session: &mut Session) -> Result<Verdict, Error> {
-    let enabled = enabled_calls(session.config(), "fmt", &[Kind::Formatter])?;
+    let enabled = enabled_in(session, "fmt", &[Kind::Formatter])?;
     run(session, "fmt", enabled)
 }
 
@@ -24,7 +24,7 @@ pub(super) fn fix(session: &mut Session) -> Result<Verdict, Error> {
         true => &[Kind::Fixer],
         false => &[Kind::Fixer, Kind::Formatter],
     };
-    let enabled = enabled_calls(session.config(), "fix", kinds)?;
+    let enabled = enabled_in(session, "fix", kinds)?;
     run(session, "fix", enabled)
 }
 

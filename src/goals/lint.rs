@@ -7,7 +7,7 @@ use crate::goals::call_results::{CallResults, keep_reports};
 use crate::goals::recorded::{self, Recorded};
 use crate::goals::regex_lint;
 use crate::prepare;
-use crate::prepare::calls::enabled::enabled_calls;
+use crate::prepare::calls::quality::enabled_in;
 use crate::prepare::calls::{self, CallOutcomes, EnabledCall};
 use crate::report::tool_result::Mode;
 use crate::report::tool_summary;
@@ -22,7 +22,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
 
 /// Runs the goal and lists its steps.
 pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
-    let enabled = match enabled_calls(session.config(), "lint", &kinds(session)) {
+    let enabled = match enabled_in(session, "lint", &kinds(session)) {
         // As in Pants, `lint` without tools is not an error.
         Err(prepare::Error::NoTool { .. }) => Vec::new(),
         enabled => without_duplicates(enabled?),
@@ -76,9 +76,8 @@ fn lint(session: &mut Session, enabled: &[EnabledCall]) -> Result<CallOutcomes, 
 }
 
 /// Names the goals that fix the findings.
-fn advise(session: &Session, results: &CallResults) {
-    let config = session.config();
-    let formatters = enabled_calls(config, "fmt", &[Kind::Formatter]).unwrap_or_default();
+fn advise(session: &mut Session, results: &CallResults) {
+    let formatters = enabled_in(session, "fmt", &[Kind::Formatter]).unwrap_or_default();
     let formatters: Vec<&str> = formatters.iter().map(|enabled| enabled.call.name.as_str()).collect();
     let command = session.context.global().bin_name;
     if let Some(advice) = tool_summary::rewrite_hint(&results.list(), &formatters, &command) {

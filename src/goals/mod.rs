@@ -10,6 +10,7 @@ mod dependencies;
 mod dependents;
 mod error;
 mod export;
+mod export_codegen;
 mod filedeps;
 mod fmt;
 mod generate_lockfiles;
@@ -57,6 +58,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("dependencies", dependencies::run),
     ("dependents", dependents::run),
     ("export", export::run),
+    ("export-codegen", export_codegen::run),
     ("filedeps", filedeps::run),
     ("filter", list::filter),
     ("fix", fmt::fix),
@@ -89,11 +91,12 @@ pub const GOALS: &[(&str, Goal)] = &[
 ];
 
 /// The goals that work on what their arguments select, and do nothing without arguments.
-const NEEDS_SPECS: [&str; 15] = [
+const NEEDS_SPECS: [&str; 16] = [
     "check",
     "count-loc",
     "dependencies",
     "dependents",
+    "export-codegen",
     "filedeps",
     "filter",
     "fix",
@@ -113,9 +116,10 @@ pub fn needs_specs(name: &str) -> bool {
 }
 
 /// The goals whose work is done by steps. Other goals run steps only to evaluate BUILD files that need Python.
-const HAS_STEPS: [&str; 13] = [
+const HAS_STEPS: [&str; 14] = [
     "check",
     "export",
+    "export-codegen",
     "fix",
     "fmt",
     "generate-lockfiles",

@@ -137,7 +137,7 @@ fn find_formatter(name: &str) -> Result<(EnabledCall, &'static str), Error> {
         _ => "Format with Black",
     };
     match tool.zip(call) {
-        Some((tool, call)) => Ok((EnabledCall { tool, call }, description)),
+        Some((tool, call)) => Ok((EnabledCall { tool, call, target: None }, description)),
         None => Err(Error::NoBuildFormatter(name.to_owned())),
     }
 }

@@ -126,6 +126,11 @@ impl<'a> Closures<'a> {
         Closures { graph, dependencies, settings, files, source_roots, contributions }
     }
 
+    /// The settings of inference.
+    pub fn settings(&self) -> &'a InferenceSettings {
+        self.settings
+    }
+
     /// The closure of these targets, the targets themselves included. Unknown addresses are ignored.
     pub fn compute<'r>(&self, roots: impl IntoIterator<Item = &'r Address>, follow: Follow) -> Closure<'_> {
         let roots: Vec<TargetId> = roots.into_iter().filter_map(|root| self.dependencies.id(root)).collect();

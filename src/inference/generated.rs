@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 
 use crate::base::RelPath;
-use crate::inference::interface_definition::Language;
+use crate::base::glob::{self, Globs};
+use crate::inference::definition_index::grpc_plugins;
+use crate::inference::interface_definition::{Definition, Language};
 use crate::inference::module_map::is_python_source;
 use crate::inference::settings::InferenceSettings;
 use crate::inference::source_root::SourceRoots;
@@ -36,7 +38,6 @@ fn generated_at(graph: &TargetGraph, target: &Target, settings: &InferenceSettin
     let is_download = || target.object("source").is_some();
     match target.kind.as_str() {
         "adhoc_tool" | "shell_command" | "experimental_shell_command" => Some(Generated::File),
-        "experimental_wrap_as_files" => Some(Generated::File),
         "experimental_wrap_as_python_sources" => Some(Generated::Python),
         "experimental_wrap_as_resources" => Some(Generated::Resource),
         "relocated_files" if depth < MAX_DEPTH => {
@@ -87,10 +88,55 @@ pub fn import_roots(graph: &TargetGraph, target: &Target, roots: &SourceRoots) -
     }
 }
 
+/// The files that a target will generate, relative to the build root, as far as packages need to know them: all modules of Python and
+/// all resources, but not the stubs and services that lie beside them. `None` if they are not known before they are generated. `text`
+/// reads an interface definition.
+pub fn predicted_files(
+    graph: &TargetGraph,
+    target: &Target,
+    roots: &SourceRoots,
+    settings: &InferenceSettings,
+    text: &dyn Fn(&RelPath) -> Option<String>,
+) -> Option<Vec<RelPath>> {
+    if let Some(language) = Language::from_target(target) {
+        let file = target.sources.first()?;
+        let own_root = roots.find_for_file(file)?;
+        let below = file.strip_prefix(&own_root)?;
+        let modules =
+            Definition::parse(language, &text(file)?).modules(language, below.as_str(), grpc_plugins(target, settings));
+        let root = import_roots(graph, target, roots).pop_first()?;
+        let path = |module: &String| root.push(&format!("{}.py", module.replace('.', "/").replace('-', "_"))).ok();
+        return modules.iter().map(path).collect();
+    }
+    match target.kind.as_str() {
+        kind::VCS_VERSION => Some(vec![RelPath::parse(target.text("generate_to")?).ok()?]),
+        kind if kind.starts_with("experimental_wrap_as_") => {
+            let inputs = originals(graph, target, "inputs");
+            let files: Vec<RelPath> = inputs.iter().flat_map(|input| declared_paths(graph, input, 0)).collect();
+            let is_unknown = |file: &RelPath| file.file_name() == Some(UNKNOWN);
+            let outputs = target.strings("outputs");
+            if !outputs.is_empty() && outputs.iter().all(|output| glob::is_literal(output)) {
+                return outputs.iter().map(|output| RelPath::parse(output).ok()).collect();
+            }
+            let globs = Globs::compile(outputs.iter().copied()).ok()?;
+            let is_python = |file: &RelPath| matches!(file.extension(), Some("py" | "pyi"));
+            let is_selected = |file: &RelPath| match outputs.is_empty() {
+                true => kind != "experimental_wrap_as_python_sources" || is_python(file),
+                false => globs.matches(file.as_str()),
+            };
+            (!files.iter().any(is_unknown)).then(|| files.into_iter().filter(is_selected).collect())
+        }
+        _ => None,
+    }
+}
+
+/// Stands for the unknown files of a directory.
+const UNKNOWN: &str = "<unknown>";
+
 /// The files of a target, as far as they are known without generating them: a file below each directory of outputs stands for its
 /// contents.
 fn declared_paths(graph: &TargetGraph, target: &Target, depth: usize) -> Vec<RelPath> {
-    let below = |dir: RelPath| dir.push("_").ok();
+    let below = |dir: RelPath| dir.push(UNKNOWN).ok();
     match target.kind.as_str() {
         "adhoc_tool" | "shell_command" | "experimental_shell_command" => {
             let outputs = CommandOutputs::parse(target);

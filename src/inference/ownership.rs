@@ -4,13 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inference::Dependencies;
+use crate::inference::generated::{Generated, generated};
 use crate::inference::module_map::is_python_source;
+use crate::inference::settings::InferenceSettings;
 use crate::targets::{Address, Target, TargetGraph, kind};
 
 /// The distributions of a repository with what they depend on.
 pub struct Ownership<'g> {
     graph: &'g TargetGraph,
     dependencies: &'g Dependencies,
+    settings: &'g InferenceSettings,
     /// The targets that each distribution depends on, directly and indirectly.
     members: BTreeMap<&'g Address, BTreeSet<Address>>,
 }
@@ -67,13 +70,17 @@ impl Error {
 
 impl<'g> Ownership<'g> {
     /// Finds out what each distribution depends on. The dependencies of all distributions must be inferred.
-    pub fn new(graph: &'g TargetGraph, dependencies: &'g Dependencies) -> Ownership<'g> {
+    pub fn new(
+        graph: &'g TargetGraph,
+        dependencies: &'g Dependencies,
+        settings: &'g InferenceSettings,
+    ) -> Ownership<'g> {
         let distributions = graph.targets().filter(|target| target.kind == kind::PYTHON_DISTRIBUTION);
         let members = distributions.map(|target| {
             let address = &target.address;
             (address, dependencies.transitive_without_special(std::slice::from_ref(address)))
         });
-        Ownership { graph, dependencies, members: members.collect() }
+        Ownership { graph, dependencies, settings, members: members.collect() }
     }
 
     /// What a distribution consists of. An error if something that it depends on does not have exactly one owner.
@@ -85,7 +92,7 @@ impl<'g> Ownership<'g> {
             if target.kind == kind::FILE {
                 contents.files.push(target);
             }
-            if !can_be_owned(target) {
+            if !self.can_be_owned(target) {
                 continue;
             }
             let owner = self
@@ -99,6 +106,13 @@ impl<'g> Ownership<'g> {
         contents.owned.sort_by(|left, right| left.address.cmp(&right.address));
         contents.requirements = self.requirements(&contents.owned, members);
         Ok(contents)
+    }
+
+    /// Whether a target has an owner among the distributions: code and resources have, also if they are generated.
+    fn can_be_owned(&self, target: &Target) -> bool {
+        is_python_source(target)
+            || matches!(target.kind.as_str(), kind::RESOURCE | kind::PYTHON_DISTRIBUTION)
+            || generated(self.graph, target, self.settings).is_some_and(|kind| kind != Generated::File)
     }
 
     /// The distribution that owns a target, if there is one.
@@ -143,9 +157,4 @@ impl<'g> Ownership<'g> {
         let texts = targets.flat_map(|target| target.strings("requirements"));
         texts.map(str::to_owned).collect()
     }
-}
-
-/// Whether a target has an owner among the distributions.
-fn can_be_owned(target: &Target) -> bool {
-    is_python_source(target) || matches!(target.kind.as_str(), kind::RESOURCE | kind::PYTHON_DISTRIBUTION)
 }

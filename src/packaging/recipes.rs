@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regex::Regex;
+
 use crate::base::glob::Globs;
 use crate::base::{Digest, RelPath};
 use crate::packaging::Environment;
@@ -31,6 +33,7 @@ pub fn all() -> BTreeMap<&'static str, Recipe> {
         ("archive-1", archive as Recipe),
         ("below-roots-1", below_roots),
         ("completed-1", completed),
+        ("fingerprint-1", fingerprint),
         ("host-venv-1", host_venv),
         ("image-1", image),
         ("image-base-2", image_base),
@@ -105,6 +108,23 @@ fn below_roots(store: &Store, parameters: &[String], parts: &[Digest]) -> Result
         }
     }
     Ok(store.put_tree(&Tree { nodes })?)
+}
+
+/// An empty tree, if the file `printed` of the part matches a pattern from its beginning. Parameters: the program that printed it, and
+/// the pattern.
+fn fingerprint(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let ([program, pattern], [part]) = (parameters, parts) else {
+        return Err("the recipe of a fingerprint takes a program, a pattern and a tree".into());
+    };
+    let expected = Regex::new(&format!("^(?:{pattern})"))?;
+    let tree = store.tree(*part)?;
+    let printed = tree.nodes.get(&RelPath::parse("printed")?).and_then(Node::content);
+    let printed = String::from_utf8_lossy(&store.get(printed.ok_or("the program printed nothing")?)?).into_owned();
+    let first_line = printed.trim().lines().next().unwrap_or_default();
+    match expected.is_match(printed.trim()) {
+        true => Ok(store.put_tree(&Tree::default())?),
+        false => Err(format!("`{program}` prints `{first_line}`, which does not match `{pattern}`").into()),
+    }
 }
 
 /// Files at other paths. Parameters: a directory, and the directory that replaces it. Files outside of the first are an error.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::action::{Action, Measurement, Source};
-use crate::base::{Digest, RelPath, sandbox_paths};
+use crate::base::{RelPath, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::environment;
 use crate::plan::interpreter::Interpreter;
@@ -37,7 +37,7 @@ pub struct Project {
     /// The address of the target.
     pub label: String,
     /// The tree of the project's sources.
-    pub sources: Digest,
+    pub sources: Source,
     /// The directory of the project in the tree.
     pub dir: RelPath,
     /// The directories in the tree that are put on the import path, after the packages.
@@ -56,7 +56,7 @@ pub fn action(interpreter: &Interpreter, backend: Source, project: &Project) -> 
     let out = sandbox_paths::in_out(project.output_dir.as_str());
     let argv = [venv::PYTHON, "-s", "-B", "-c", BUILD, out.trim_end_matches('/'), &options];
     let argv = argv.map(str::to_owned).to_vec();
-    let mut action = interpreter.action(format!("build {}", project.label), argv, Source::Tree(project.sources));
+    let mut action = interpreter.action(format!("build {}", project.label), argv, project.sources);
     action.command.images.insert(venv::ROOT.to_owned(), backend);
     action.command.cwd = project.dir.clone();
     action.command.env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&project.source_roots));

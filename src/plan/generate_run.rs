@@ -44,6 +44,8 @@ pub struct GenerateRun {
     pub network: bool,
     /// Whether its result may be used by later runs.
     pub cacheable: bool,
+    /// Whether what it prints is shown.
+    pub show_output: bool,
 }
 
 /// Which of the declared outputs a command must write.
@@ -110,6 +112,8 @@ pub fn action(run: GenerateRun) -> Action {
     policy.subjects = vec![run.subject];
     policy.timeout = run.timeout;
     policy.remote = true;
+    // Warnings about outputs are part of what the step prints.
+    policy.show_output = run.show_output || matches!(run.required, Required::WarnAll | Required::WarnAny);
     (policy.cache.read, policy.cache.write) = (run.cacheable, run.cacheable);
     Action { command, policy }
 }

@@ -13,8 +13,12 @@ cd "./$workdir" || exit
 exec 3>&1 4>&2
 if [ -n "$stdout" ]; then exec >"/src/$stdout" || exit; fi
 if [ -n "$stderr" ]; then exec 2>"/src/$stderr" || exit; fi
-"$@" 3>&- 4>&-
+# A shell handles signals only while it waits for a process in the background.
+trap 'exit 130' INT TERM
+"$@" <&0 3>&- 4>&- &
+wait $!
 code=$?
+trap - INT TERM
 exec >&3 2>&4 3>&- 4>&-
 if [ -n "$stdout" ]; then cat "/src/$stdout"; fi
 if [ -n "$stderr" ]; then cat "/src/$stderr" >&2; fi
@@ -48,6 +52,7 @@ printf '%s' "$outputs" | {
     case $required:$missing:$found in
     all:0:* | any:*:1 | any:0:* | none:* | warn-*:0:* | warn-any:*:1) exit 0 ;;
     esac
+    case $required in warn-*) printf 'warning: ' >&2 ;; esac
     echo "the command succeeded, but did not write ${names#, }" >&2
     written=$(list_written /src | head -n 10)
     if [ -n "$written" ]; then

@@ -91,6 +91,7 @@ impl Entry {
             Entry::ShellFile(file) => shell_argv(&[&below(places.sources, file)]),
             Entry::ShellLine { line, workdir, name } => {
                 let dir = below(places.build_root, workdir);
+                let line = line.replace("{chroot}", places.sources);
                 shell_argv(&["-c", &format!("cd {} || exit\n{line}", quoted(&dir)), name])
             }
         }

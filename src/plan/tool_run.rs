@@ -43,6 +43,8 @@ pub struct ToolBatch {
     pub images: BTreeMap<String, Source>,
     /// Directories on the import path, relative to the build root.
     pub source_roots: Vec<RelPath>,
+    /// The command line and the variables of a program of the repository, which is run instead of the program of the call.
+    pub program: Option<(Vec<String>, BTreeMap<String, String>)>,
 }
 
 impl ToolOptions {
@@ -65,7 +67,14 @@ pub fn action(tool: &Tool, call: &Call, options: &ToolOptions, batch: &ToolBatch
         env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&batch.source_roots));
     }
     let has_reports = !call.kind.rewrites() && has_no_reports_dir(&batch.files);
-    let argv = argv(tool, call, options, &batch.files);
+    let mut argv = argv(tool, call, options, &batch.files);
+    if let Some((start, variables)) = &batch.program {
+        argv.splice(0..0, start.iter().cloned());
+        env.extend(variables.clone());
+    }
+    if call.kind.rewrites() {
+        argv = copy_changed_files(argv, batch.files.len());
+    }
     let mut command = Command::new(argv, env, batch.input_root, batch.images.clone());
     command.outputs_at = outputs_at(has_reports);
     let mut policy = Policy::new(batch.label.clone());
@@ -116,7 +125,7 @@ fn argv(tool: &Tool, call: &Call, options: &ToolOptions, files: &[RelPath]) -> V
             word => argv.push(word.to_owned()),
         }
     }
-    if call.kind.rewrites() { copy_changed_files(argv, files.len()) } else { argv }
+    argv
 }
 
 /// A file name that begins with a dash must not be parsed as an option.
@@ -154,6 +163,7 @@ mod tests {
             label: String::new(),
             files: files.iter().map(|file| RelPath::parse(file).unwrap()).collect(),
             input_root: Source::Tree(Digest::of(b"")),
+            program: None,
             context: Digest::of(b""),
             images: BTreeMap::new(),
             source_roots: Vec::new(),

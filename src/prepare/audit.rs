@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::action::{ActionGraph, StepId};
 use crate::base::RelPath;
-use crate::prepare::calls::enabled::enabled_calls;
+use crate::prepare::calls::quality::enabled_in;
 use crate::prepare::calls::{self, PlannedCalls, planner};
 use crate::prepare::{self, Error};
 use crate::session::failure::Failure;
@@ -70,7 +70,7 @@ fn plan_tests(session: &mut Session) -> Result<PlannedAudit, Error> {
 }
 
 fn plan_calls(session: &mut Session, goal: &str, kinds: &[Kind]) -> Result<PlannedAudit, Error> {
-    let enabled = match enabled_calls(session.config(), goal, kinds) {
+    let enabled = match enabled_in(session, goal, kinds) {
         Err(Error::NoTool { .. }) => return Ok(PlannedAudit::default()),
         enabled => enabled?,
     };

@@ -209,6 +209,16 @@ pub enum Error {
         /// The names of enabled tools.
         known: Vec<String>,
     },
+    /// A tool of a plugin whose target is missing or of another type, or whose goal is unknown.
+    #[error(
+        "the tool `{name}` cannot be used: `{target}` names no `code_quality_tool`, or its goal is none of lint, fmt and fix"
+    )]
+    QualityTool {
+        /// The name of the tool.
+        name: String,
+        /// The address of the target, as the plugin has it.
+        target: String,
+    },
     /// A tool's option that lists globs.
     #[error("globs of files that a tool works on")]
     ToolGlobs(#[source] base::glob::Error),

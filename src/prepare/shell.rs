@@ -4,7 +4,7 @@
 use crate::action::{Action, ActionGraph, Step, StepId};
 use crate::config::typed::RunSettings;
 use crate::plan::program_run;
-use crate::prepare::calls::enabled::enabled_calls;
+use crate::prepare::calls::quality::enabled_in;
 use crate::prepare::calls::{self, planner};
 use crate::prepare::run::{RUNNABLE, RUNNABLE_IN_PANTS};
 use crate::prepare::{self, Error};
@@ -115,7 +115,7 @@ fn plan_call(
     kinds: &[Kind],
     tool: Option<&str>,
 ) -> Result<Option<PlannedStep>, Error> {
-    let mut enabled = enabled_calls(session.config(), goal, kinds)?;
+    let mut enabled = enabled_in(session, goal, kinds)?;
     if let Some(tool) = tool {
         let known = enabled.iter().map(|enabled| enabled.call.name.clone()).collect();
         enabled.retain(|enabled| enabled.names().any(|name| name == tool));

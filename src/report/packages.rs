@@ -51,10 +51,10 @@ impl WrittenFile {
     }
 }
 
-/// Renders why a package was not built, below a line with its address.
-pub fn failed_block(address: &str, message: &str, colour: bool) -> String {
+/// Renders why a package was not built, or a file not generated, below a line with the address. `done` is the participle.
+pub fn failed_block(address: &str, done: &str, message: &str, colour: bool) -> String {
     let style = if colour { Style::new().fg_color(Some(AnsiColor::Red.into())) } else { Style::new() };
-    format!("{style}✕{style:#} {address} was not built.\n{message}\n")
+    format!("{style}✕{style:#} {address} was not {done}.\n{message}\n")
 }
 
 /// A size in decimal units: `812 B`, `12.3 kB`, `4.0 MB`.

@@ -12,6 +12,9 @@ use crate::{base, config, engine, net, store, targets, toolchain};
 #[allow(missing_docs, reason = "the messages describe the fields")]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A version cannot be computed from git.
+    #[error("cannot determine the version from git")]
+    Version(#[source] super::git::Error),
     /// The specs select nothing, or are invalid.
     #[error(transparent)]
     Select(#[from] targets::select::Error),
@@ -152,6 +155,7 @@ impl Error {
             Error::Select(error) => return error.hint().map(str::to_owned),
             Error::Filter(error) => return error.hint(),
             Error::Git(error) => error.hint(),
+            Error::Version(_) => "a `vcs_version` needs git, and the build root in a git repository with a commit",
             Error::Keys(error) => return error.hint(),
             Error::SpecsAndChanged(_) => "remove the specs or the flag",
             Error::Config(error) => return error.hint(),

@@ -36,6 +36,7 @@ mod workers;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::base::RelPath;
 use crate::base::error_chain;
@@ -43,6 +44,7 @@ use crate::build_file::{Diagnostic, Severity, Topic};
 use crate::config::typed::{BrokenFiles, ReadingSettings, SourceSettings};
 use crate::config::{Config, Environment};
 use crate::inference::{self, Dependencies, Extent, SourceRoots};
+use crate::plan::version_run::Description;
 use crate::report::{self, ExitCode, IgnoredWarnings};
 use crate::session::run_log::StoredSteps;
 use crate::targets::{Address, LoadError, TargetGraph};
@@ -55,6 +57,9 @@ pub use repository::Repository;
 pub use services::{Execution, Services};
 pub use ui::{Terminal, Ui};
 pub use verdict::Verdict;
+
+/// The length of a day.
+const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 /// One run of the program.
 pub struct Session {
@@ -154,6 +159,21 @@ impl Session {
     /// The commit that is checked out; `None` without git or a commit.
     pub fn checked_out(&self) -> Result<Option<CheckedOut>, Error> {
         Ok(CheckedOut::find(&self.context.tracker, self.build_root())?)
+    }
+
+    /// The commit that is checked out, as versions are computed from it. `has_time`: the version of a changed checkout contains the
+    /// present day.
+    pub fn describe_commit(&mut self, has_time: bool) -> Result<Description, Error> {
+        let description = git::describe(&self.context.tracker, self.build_root()).map_err(Error::Version)?;
+        if description.tag.is_none() && git::is_shallow(self.build_root()) {
+            let hint =
+                "fetch the tags, for instance with `git fetch --unshallow --tags`, or with a greater fetch depth in CI";
+            self.ui
+                .warn_with_hint("this is a shallow clone without a tag, so that versions from git begin with 0", hint);
+        }
+        #[expect(clippy::disallowed_methods, reason = "the day is an input of the step that computes the version")]
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map(|now| now.as_secs() / DAY_SECONDS * DAY_SECONDS);
+        Ok(Description { now: now.ok().filter(|_| has_time && description.dirty), ..description })
     }
 
     /// Every target of the repository. BUILD files that need more Python than is evaluated here run in a sandbox. Errors

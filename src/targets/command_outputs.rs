@@ -41,9 +41,14 @@ pub struct OutputError {
 }
 
 impl CommandOutputs {
+    /// The working directory of a command.
+    pub fn workdir(target: &Target) -> Result<RelPath, OutputError> {
+        directory(target, "workdir", &target.address.dir)
+    }
+
     /// Reads the fields of a target that runs a command.
     pub fn parse(target: &Target) -> Result<CommandOutputs, OutputError> {
-        let workdir = directory(target, "workdir", &target.address.dir)?;
+        let workdir = CommandOutputs::workdir(target)?;
         let root = match target.text("root_output_directory") {
             None | Some("") => RelPath::root(),
             Some(_) => directory(target, "root_output_directory", &workdir)?,

@@ -5,7 +5,7 @@ use crate::tools::Tool;
 
 /// The description and built-in lockfile of each tool, sorted by name. A tool without a lockfile is installed with another
 /// tool.
-const TOOLS: [(&str, &str); 30] = [
+const TOOLS: [(&str, &str); 33] = [
     (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
     (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
     (include_str!("bandit.toml"), include_str!("bandit.lock")),
@@ -18,15 +18,18 @@ const TOOLS: [(&str, &str); 30] = [
     (include_str!("isort.toml"), include_str!("isort.lock")),
     (include_str!("mkdocs.toml"), include_str!("mkdocs.lock")),
     (include_str!("mypy.toml"), include_str!("mypy.lock")),
+    (include_str!("mypy-protobuf.toml"), include_str!("mypy-protobuf.lock")),
     (include_str!("pydoclint.toml"), include_str!("pydoclint.lock")),
     (include_str!("pydocstyle.toml"), include_str!("pydocstyle.lock")),
     (include_str!("pylint.toml"), include_str!("pylint.lock")),
     (include_str!("pyrefly.toml"), include_str!("pyrefly.lock")),
     (include_str!("pyright.toml"), include_str!("pyright.lock")),
     (include_str!("pytest.toml"), include_str!("pytest.lock")),
+    (include_str!("python-grpclib-protobuf.toml"), include_str!("python-grpclib-protobuf.lock")),
     (include_str!("pyupgrade.toml"), include_str!("pyupgrade.lock")),
     (include_str!("ruff.toml"), include_str!("ruff.lock")),
     (include_str!("setuptools.toml"), include_str!("setuptools.lock")),
+    (include_str!("setuptools-scm.toml"), include_str!("setuptools-scm.lock")),
     (include_str!("shellcheck.toml"), include_str!("shellcheck.lock")),
     (include_str!("shfmt.toml"), include_str!("shfmt.lock")),
     (include_str!("sphinx.toml"), include_str!("sphinx.lock")),
@@ -37,6 +40,9 @@ const TOOLS: [(&str, &str); 30] = [
     (include_str!("yamllint.toml"), include_str!("yamllint.lock")),
     (include_str!("yapf.toml"), include_str!("yapf.lock")),
 ];
+
+/// The built-in lockfile of grpcio-tools, which contains the compiler of protocol buffers.
+pub const GRPCIO_TOOLS_LOCK: &str = include_str!("grpcio-tools.lock");
 
 /// The built-in lockfile of Pex, which packages programs.
 pub const PEX_LOCK: &str = include_str!("pex.lock");

@@ -9,6 +9,7 @@ mod distributions;
 mod edits;
 mod exporting;
 mod full_disk;
+mod generating;
 mod images;
 mod interruption;
 mod locking;

@@ -15,7 +15,10 @@ const USED: &[Entry] = &[
     text("pants_version", "The Pants version that the repository is written for. Every version is accepted."),
     texts("backend_packages", "The enabled Pants backends. They provide tools and target types."),
     texts("plugins", "Requirements of Pants plugins. Plugins are not run; a warning lists them."),
-    texts("pythonpath", "The directories of in-repository Pants plugins."),
+    texts(
+        "pythonpath",
+        "The directories of in-repository Pants plugins, which are searched for the tools that they declare.",
+    ),
     texts_or("build_patterns", r#"["BUILD", "BUILD.*"]"#, "The names of BUILD files, as globs."),
     texts("build_ignore", "BUILD files to ignore, in gitignore syntax."),
     texts("build_file_prelude_globs", "Python files with macros for BUILD files, as globs."),

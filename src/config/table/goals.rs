@@ -191,7 +191,7 @@ pub(super) const SCOPES: &[Scope] = &[
         "Print what dependency inference reads from sources.",
         &[inert("analysis_flavor", Text), inert("output_file", Text)],
     ),
-    goal("export-codegen", "Write generated sources.", &[]),
+    goal("export-codegen", "Write the files that targets generate to the dist directory, for editors.", &[]),
     goal("experimental-bsp", "Serve the Build Server Protocol.", &[]),
     goal("experimental-explorer", "Start the Pants explorer.", &[]),
     goal("go-generate", "Run the generators of Go.", &[]),

@@ -79,7 +79,10 @@ pub(super) const SCOPES: &[Scope] = &[
     subsystem(
         "python-thrift",
         "Python code from Thrift.",
-        &[on("infer_runtime_dependency", "Infer a dependency on the runtime library."), inert("options", Texts)],
+        &[
+            on("infer_runtime_dependency", "Infer a dependency on the runtime library."),
+            words("options", "Options of the generator, such as `slots`."),
+        ],
     ),
     accepted("scala"),
     accepted("scala-infer"),

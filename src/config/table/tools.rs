@@ -131,13 +131,14 @@ pub(super) const SCOPES: &[Scope] = &[
     tool("pydeps", "Draws dependency graphs.", &[]),
     tool("lambdex", "Builds packages for AWS Lambda.", &[inert("layout", Text)]),
     tool("mypy-protobuf", "Generates type stubs for protocol buffers.", &[]),
+    tool("python-grpclib-protobuf", "Generates services for grpclib from protocol buffers.", &[]),
     tool(
         "python-protobuf",
         "Generates Python code from protocol buffers.",
         &[
             on("infer_runtime_dependency", "Infer a dependency on the runtime library."),
-            inert("mypy_plugin", Bool),
-            inert("generate_type_stubs", Bool),
+            off("mypy_plugin", "Generate type stubs with mypy-protobuf."),
+            off("generate_type_stubs", "Generate type stubs with the compiler itself."),
             on("grpcio_plugin", "Generate services for grpcio."),
             off("grpclib_plugin", "Generate services for grpclib."),
             text("runtime_dependency_resolve", "The resolve that contains the runtime library."),

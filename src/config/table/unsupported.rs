@@ -98,7 +98,7 @@ const NO_RESTART: &str = "programs are not restarted; `--loop` repeats the whole
 const OWN_RESOLVER: &str = "lockfiles are resolved by uv, for Linux and macOS, from the configured indexes";
 const NO_GOAL: &str = "this goal is not implemented yet";
 const NO_TOOL: &str = "Waders does not run this tool yet";
-const NO_CODEGEN: &str = "Waders does not generate code yet";
+const PINNED_PROTOC: &str = "the compiler is part of the pinned grpcio-tools";
 const NO_DAEMON: &str = "Waders has no daemon";
 const NO_PLUGINS: &str = "Waders does not run the code of Pants plugins";
 const OWN_STORE: &str = "the section `[store]` sets the place of the store";
@@ -112,7 +112,7 @@ const LINUX_ONLY: &str = "Waders runs on Linux only";
 const LOCKED_TOOLS: &str = "the versions and hashes of tools come from lockfiles";
 
 const INERT: &[Rule] = &[
-    rule("export", &["py_generated_sources_in_resolve"], NO_CODEGEN),
+    rule("export", &["py_generated_sources_in_resolve"], "`export-codegen` writes generated files for editors"),
     rule("publish", &["noninteractive_process_output"], "programs that publish have the terminal"),
     rule("run", &["restartable"], NO_RESTART),
     rule("repl", &["restartable"], NO_RESTART),
@@ -148,7 +148,7 @@ const INERT: &[Rule] = &[
     rule("GLOBAL", &["local_store_*", "named_caches_dir", "cache_instructions"], OWN_STORE),
     rule(
         "GLOBAL",
-        &["pythonpath", "plugins_force_resolve", "plugin_cache_dir", "pants_venv_dir", "bootstrap_interpreter_*"],
+        &["plugins_force_resolve", "plugin_cache_dir", "pants_venv_dir", "bootstrap_interpreter_*"],
         NO_PLUGINS,
     ),
     rule("GLOBAL", &["streaming_workunits_*", "stats_record_option_scopes"], NO_PLUGINS),
@@ -176,7 +176,7 @@ const INERT: &[Rule] = &[
     rule("GLOBAL", &["process_per_child_memory_usage", "process_total_child_memory_usage"], NOT_BY_MEMORY),
     rule("GLOBAL", &["allow_deprecated_macos_*"], LINUX_ONLY),
     section("anonymous-telemetry", "Waders sends no telemetry"),
-    section("adhoc-tool", NO_CODEGEN),
+    section("adhoc-tool", "Waders has no settings for commands"),
     section("build-files", "`tailor` adds no targets for BUILD files"),
     section("debug-adapter", "the debug adapter is not supported yet"),
     section("environments-preview", OWN_SANDBOX),
@@ -226,15 +226,15 @@ const INERT: &[Rule] = &[
     rule("python", &["warn_on_python2_usage"], "Python 2 is not supported"),
     section("python-bootstrap", "the option `providers` of `[toolchain]` sets where interpreters come from"),
     rule("python-infer", &["use_rust_parser"], ONE_PARSER),
-    rule("python-thrift", &["options"], NO_CODEGEN),
     rule("shell-setup", &["executable_search_paths"], PINNED_SYSTEM),
     section("system-binaries", PINNED_SYSTEM),
     rule("uv", &["*"], LOCKED_TOOLS),
     rule("*", &["known_versions", "url_template", "url_platform_mapping", "use_unsupported_version"], LOCKED_TOOLS),
-    rule("protoc", TOOL_OPTIONS, NO_CODEGEN),
-    rule("python-protobuf", TOOL_OPTIONS, NO_CODEGEN),
-    rule("python-protobuf", &["generate_type_stubs", "mypy_plugin", "runtime_dependency_resolve"], NO_CODEGEN),
-    section("apache-thrift", NO_CODEGEN),
+    rule("protoc", GENERATOR_OPTIONS, PINNED_PROTOC),
+    rule("python-protobuf", GENERATOR_OPTIONS, PINNED_PROTOC),
+    rule("python-protobuf", &["version"], PINNED_PROTOC),
+    rule("python-protobuf", &["runtime_dependency_resolve"], "`python_resolve` of a target names the resolve"),
+    section("apache-thrift", "the compiler is the Debian package `thrift-compiler` of the pinned system tree"),
     section("buf", NO_TOOL),
     section("buildifier", NO_TOOL),
     section("cloc", NO_TOOL),
@@ -248,7 +248,6 @@ const INERT: &[Rule] = &[
     section("kubeconform", NO_TOOL),
     section("lambdex", "cloud functions are packaged without lambdex, as in later versions of Pants"),
     section("makeself", NO_TOOL),
-    section("mypy-protobuf", NO_TOOL),
     section("nfpm", NO_TOOL),
     section("pip-audit", NO_TOOL),
     section("prettier", NO_TOOL),
@@ -256,15 +255,14 @@ const INERT: &[Rule] = &[
     section("pytype", NO_TOOL),
     section("scc", NO_TOOL),
     section("semgrep", NO_TOOL),
-    section("setuptools-scm", NO_TOOL),
     section("shunit2", NO_TOOL),
     section("terraform-tfsec", NO_TOOL),
     rule("towncrier", &["jobs"], "no goal runs this tool; `export` installs it"),
     section("trufflehog", NO_TOOL),
 ];
 
-/// The options of every tool that Waders reads if it runs the tool.
-const TOOL_OPTIONS: &[&str] = &[
+/// The options of every tool that Waders reads if it runs the tool, apart from `version`.
+const GENERATOR_OPTIONS: &[&str] = &[
     "args",
     "config",
     "config_discovery",
@@ -275,7 +273,6 @@ const TOOL_OPTIONS: &[&str] = &[
     "lockfile",
     "requirements",
     "skip",
-    "version",
     "export",
 ];
 

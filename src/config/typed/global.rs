@@ -11,6 +11,8 @@ use crate::config::Config;
 pub struct GlobalSettings {
     /// The Pants backends in use.
     pub backend_packages: Vec<String>,
+    /// The directories of plugins in the repository.
+    pub plugin_dirs: Vec<String>,
     /// The release of Pants that the repository expects, such as `2.21.0`.
     pub pants_version: Option<String>,
     /// The name of the command in messages.
@@ -112,6 +114,7 @@ impl GlobalSettings {
         };
         GlobalSettings {
             backend_packages: section.texts("backend_packages"),
+            plugin_dirs: section.texts("pythonpath"),
             pants_version: section.text("pants_version"),
             bin_name: section.text_or("pants_bin_name", "waders"),
             frozen: section.flag("frozen"),

@@ -238,7 +238,7 @@ impl PythonReposSettings {
 }
 
 /// The sections `[protoc]` and `[python-protobuf]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ProtobufSettings {
     /// Whether definitions depend on what they import.
     pub dependency_inference: bool,
@@ -248,6 +248,12 @@ pub struct ProtobufSettings {
     pub grpcio_plugin: bool,
     /// Whether services become code for grpclib.
     pub grpclib_plugin: bool,
+    /// Whether mypy-protobuf writes type stubs.
+    pub mypy_plugin: bool,
+    /// Whether the compiler writes type stubs.
+    pub generates_type_stubs: bool,
+    /// The version of the compiler that the user asks for.
+    pub protoc_version: Option<String>,
 }
 
 impl ProtobufSettings {
@@ -259,17 +265,22 @@ impl ProtobufSettings {
             infer_runtime_dependency: python.flag("infer_runtime_dependency"),
             grpcio_plugin: python.flag("grpcio_plugin"),
             grpclib_plugin: python.flag("grpclib_plugin"),
+            mypy_plugin: python.flag("mypy_plugin"),
+            generates_type_stubs: python.flag("generate_type_stubs"),
+            protoc_version: Section::new(config, "protoc").text("version"),
         }
     }
 }
 
 /// The sections `[thrift]` and `[python-thrift]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ThriftSettings {
     /// Whether definitions depend on what they include.
     pub dependency_inference: bool,
     /// Whether definitions depend on the libraries that their generated Python imports.
     pub infer_runtime_dependency: bool,
+    /// The options of the generator of Python code.
+    pub options: Vec<String>,
 }
 
 impl ThriftSettings {
@@ -278,6 +289,7 @@ impl ThriftSettings {
         ThriftSettings {
             dependency_inference: Section::new(config, "thrift").flag("dependency_inference"),
             infer_runtime_dependency: Section::new(config, "python-thrift").flag("infer_runtime_dependency"),
+            options: Section::new(config, "python-thrift").texts("options"),
         }
     }
 }

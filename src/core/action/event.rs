@@ -35,6 +35,13 @@ pub enum Event {
         /// The step's name.
         label: Arc<str>,
     },
+    /// What a process printed, which the user asked to see.
+    Output {
+        /// The step's name.
+        label: Arc<str>,
+        /// Its standard output and standard error.
+        text: String,
+    },
     /// The inputs and outputs of a step were preserved for inspection.
     Preserved {
         /// The step's name.

@@ -41,6 +41,8 @@ pub struct Policy {
     pub measurements: Vec<Measurement>,
     /// Whether a worker of a remote execution server may run the step. It must need nothing of this machine but its inputs.
     pub remote: bool,
+    /// Whether what the process prints is shown when it has run, although other steps need only its output tree.
+    pub show_output: bool,
     /// What the process gets as standard input, in order to talk to the planner.
     pub channel: Option<Arc<Channel>>,
 }
@@ -61,6 +63,7 @@ impl Policy {
             per_file: None,
             measurements: Vec::new(),
             remote: false,
+            show_output: false,
             channel: None,
         }
     }

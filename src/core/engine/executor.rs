@@ -6,6 +6,7 @@ mod compared;
 mod elsewhere;
 mod placement;
 mod restore;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -379,6 +380,7 @@ impl Execution {
             let path = self.engine.preserve.preserve(&self.engine.store, action, inputs, &outcome)?;
             (self.events)(Event::Preserved { label: label.clone(), path });
         }
+        self.show_output(policy, &outcome);
         let disturbed = outcome.audit.as_ref().is_some_and(|audit| audit.disturbed);
         let may_store = self.uses_cache(id) && !self.repeats() && !disturbed;
         let asked = policy.channel.as_ref().is_some_and(|channel| channel.has_answered());

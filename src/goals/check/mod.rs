@@ -23,7 +23,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
 
 /// Runs the goal and lists its steps.
 pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
-    let enabled = enabled_calls(session.config(), "check", &[Kind::Checker])?;
+    let enabled = enabled_calls(session.config(), "check", &[Kind::Checker], Vec::new())?;
     let CheckSettings { force, verify } = CheckSettings::parse(session.config());
     let CallOutcomes { calls, outcomes, .. } = match verify {
         // Two runs are compared step by step, so both are planned.

@@ -23,7 +23,9 @@ use crate::session::image_builder::ImageBuild;
 use crate::session::reuse::reused_or;
 use crate::session::{Session, Verdict, execute, selection};
 use crate::store::Store;
+
 use crate::targets::{Address, dependencies};
+pub(super) use output::write_trees;
 
 /// The built packages of a run.
 #[derive(Default)]
@@ -62,7 +64,7 @@ pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
     docker::build_images(session, &mut done)?;
     let written = output::write(session, &done.built)?;
     for (address, Failure { message, .. }) in &done.failed {
-        session.ui.summary(&packages::failed_block(address, message, session.ui.terminal.colour));
+        session.ui.summary(&packages::failed_block(address, "built", message, session.ui.terminal.colour));
     }
     let verdict = match failure::common_kind(done.failed.iter().map(|(_, failure)| failure)) {
         None if done.failed.is_empty() => Verdict::Good,

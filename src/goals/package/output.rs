@@ -27,7 +27,7 @@ pub(super) fn write(session: &mut Session, built: &[BuiltPackage]) -> Result<Vec
     let context = session.context.clone();
     let shown = |path: &RelPath| context.display_path(&path.to_path(&dist));
     let trees = built.iter().map(|built| Ok(store.tree(built.tree)?)).collect::<Result<Vec<Tree>, Error>>()?;
-    refuse_conflicts(built, &trees)?;
+    refuse_conflicts(built.iter().map(|built| built.address.as_str()).zip(&trees))?;
     let mut written = Vec::new();
     for (package, tree) in built.iter().zip(&trees) {
         let mut files = Vec::new();
@@ -54,16 +54,32 @@ pub(super) fn write(session: &mut Session, built: &[BuiltPackage]) -> Result<Vec
     Ok(written)
 }
 
+/// Writes the files of trees below a directory; files that are already there stay. Each tree has the name of its origin.
+pub(in crate::goals) fn write_trees(store: &Store, trees: &[(String, Tree)], dir: &Path) -> Result<(), Error> {
+    refuse_conflicts(trees.iter().map(|(name, tree)| (name.as_str(), tree)))?;
+    for (path, node) in trees.iter().flat_map(|(_, tree)| &tree.nodes) {
+        let target = path.to_path(dir);
+        match node {
+            Node::EmptyDirectory => {
+                fs::create_dir_all(&target).map_err(|source| Error::Output { path: target.clone(), source })?;
+            }
+            _ if read_unchanged(&target, node).is_some() => {}
+            _ => replace_file(store, node, &target)?,
+        }
+    }
+    Ok(())
+}
+
 /// An error if two packages have different files at the same path, or one has a file where the other has a directory.
-fn refuse_conflicts(built: &[BuiltPackage], trees: &[Tree]) -> Result<(), Error> {
+fn refuse_conflicts<'t>(trees: impl Iterator<Item = (&'t str, &'t Tree)>) -> Result<(), Error> {
     let mut known: BTreeMap<&RelPath, (&str, &Node)> = BTreeMap::new();
     let refuse = |path: &RelPath, first: &str, second: &str| {
         Err(Error::SameOutput { path: path.clone(), first: first.to_owned(), second: second.to_owned() })
     };
-    for (package, tree) in built.iter().zip(trees) {
+    for (name, tree) in trees {
         for (path, node) in &tree.nodes {
-            match known.insert(path, (&package.address, node)) {
-                Some((other, known)) if known != node => return refuse(path, other, &package.address),
+            match known.insert(path, (name, node)) {
+                Some((other, known)) if known != node => return refuse(path, other, name),
                 _ => {}
             }
         }

@@ -33,7 +33,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     }
     if !done.failed.is_empty() {
         for (address, Failure { message, .. }) in &done.failed {
-            session.ui.summary(&packages::failed_block(address, message, session.ui.terminal.colour));
+            session.ui.summary(&packages::failed_block(address, "built", message, session.ui.terminal.colour));
         }
         session.ui.note("nothing was published, since not all packages were built", None);
         let kind = failure::common_kind(done.failed.iter().map(|(_, failure)| failure));

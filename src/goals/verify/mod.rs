@@ -95,7 +95,7 @@ fn goal_names(session: &mut Session, named: &[String]) -> Result<Vec<String>, Er
         return Ok(named.to_vec());
     }
     let mut names = vec!["lint"];
-    if enabled_calls(session.config(), "check", &[Kind::Checker]).is_ok() {
+    if enabled_calls(session.config(), "check", &[Kind::Checker], Vec::new()).is_ok() {
         names.push("check");
     }
     if test::has_tests(session)? {

@@ -35,7 +35,9 @@ impl RepositoryInputs {
         let config = session.config();
         let needs = |call: &PartitionedCall| {
             let has_files = !call.partitions.by_key.is_empty();
-            has_files && (reads_dependencies(&call.enabled) || !plugins(config, &call.enabled).is_empty())
+            has_files
+                && call.enabled.target.is_none()
+                && (reads_dependencies(&call.enabled) || !plugins(config, &call.enabled).is_empty())
         };
         let needed = calls.iter().any(needs);
         Ok(RepositoryInputs {
@@ -92,7 +94,11 @@ impl<'r> BatchInputs<'r> {
         targets: &BTreeSet<&Address>,
     ) -> Result<BatchInput, Error> {
         let files = || own.iter().map(|(file, _)| *file);
-        let mut others = self.settings_files(config, enabled, files());
+        // A tool of the repository names its settings files as dependencies.
+        let mut others = match enabled.target {
+            None => self.settings_files(config, enabled, files()),
+            Some(_) => BTreeSet::new(),
+        };
         if enabled.call.sees_dependencies {
             others.extend(self.direct_dependencies(enabled, targets));
         }
@@ -166,6 +172,9 @@ impl<'r> BatchInputs<'r> {
         targets: &BTreeSet<&Address>,
     ) -> Result<BTreeSet<Address>, Error> {
         let mut roots = BTreeSet::new();
+        if enabled.target.is_some() {
+            return Ok(roots);
+        }
         if enabled.call.partition == Partition::Closure {
             roots.extend(targets.iter().map(|target| (*target).clone()));
         }

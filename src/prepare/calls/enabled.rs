@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Config;
 use crate::config::typed::{GlobalSettings, ToolGoalSettings, ToolSettings};
+use crate::config::{Config, Table};
 use crate::prepare::Error;
+use crate::targets::Address;
 use crate::tools::regex_lint;
 use crate::tools::{self, Call, Kind, Tool};
 
@@ -15,11 +16,19 @@ pub struct EnabledCall {
     pub tool: Tool,
     /// How the goal calls it.
     pub call: Call,
+    /// The `code_quality_tool` of the repository that is called; `None` for a tool of Waders.
+    pub target: Option<Address>,
 }
 
-/// The calls of these kinds, in the order of the kinds, then in the order of the backends that enable them.
-pub fn enabled_calls(config: &Config, goal: &str, kinds: &[Kind]) -> Result<Vec<EnabledCall>, Error> {
-    let all = enabled_by_backends(config);
+/// The calls of these kinds, in the order of the kinds, then in the order of the backends that enable them. `own` are the calls of the
+/// repository's own tools, which follow.
+pub fn enabled_calls(
+    config: &Config,
+    goal: &str,
+    kinds: &[Kind],
+    own: Vec<EnabledCall>,
+) -> Result<Vec<EnabledCall>, Error> {
+    let all = [enabled_by_backends(config), own].concat();
     let mut all: Vec<EnabledCall> =
         kinds.iter().flat_map(|kind| all.iter().filter(|enabled| enabled.call.kind == *kind)).cloned().collect();
     if all.is_empty() {
@@ -34,7 +43,8 @@ pub fn enabled_calls(config: &Config, goal: &str, kinds: &[Kind]) -> Result<Vec<
     }
     all.retain(|enabled| {
         let is_chosen = only.is_empty() || enabled.names().any(|name| only.iter().any(|chosen| chosen == name));
-        is_chosen && !ToolSettings::parse(config, &enabled.tool.scope).skip
+        let has_section = Table::get().section(&enabled.tool.scope).is_some();
+        is_chosen && !(has_section && ToolSettings::parse(config, &enabled.tool.scope).skip)
     });
     Ok(all)
 }
@@ -53,7 +63,7 @@ fn enabled_by_backends(config: &Config) -> Vec<EnabledCall> {
 
 impl EnabledCall {
     fn all_of(tool: Tool) -> Vec<EnabledCall> {
-        tool.calls.iter().map(|call| EnabledCall { tool: tool.clone(), call: call.clone() }).collect()
+        tool.calls.iter().map(|call| EnabledCall { tool: tool.clone(), call: call.clone(), target: None }).collect()
     }
 
     /// The names under which `--only` chooses it.
@@ -73,8 +83,8 @@ mod tests {
     fn check(backends: &[&str], only: &[&str], kinds: &[Kind], expected: &str) {
         let config = Config::of([("GLOBAL", "backend_packages", json!(backends)), ("lint", "only", json!(only))]);
         let names = |calls: Vec<EnabledCall>| calls.into_iter().map(|enabled| enabled.call.name).collect::<Vec<_>>();
-        let found =
-            enabled_calls(&config, "lint", kinds).map_or_else(|error| error.to_string(), |all| names(all).join(", "));
+        let found = enabled_calls(&config, "lint", kinds, Vec::new())
+            .map_or_else(|error| error.to_string(), |all| names(all).join(", "));
         assert_eq!(found, expected, "{backends:?} {only:?}");
     }
 
@@ -109,6 +119,6 @@ mod tests {
             ("GLOBAL", "backend_packages", json!(["pants.backend.python.lint.black"])),
             ("black", "skip", json!(true)),
         ]);
-        assert!(enabled_calls(&config, "fmt", &REWRITING).unwrap().is_empty());
+        assert!(enabled_calls(&config, "fmt", &REWRITING, Vec::new()).unwrap().is_empty());
     }
 }

@@ -6,6 +6,7 @@ mod batch_inputs;
 pub mod enabled;
 pub mod partitions;
 pub mod planner;
+pub mod quality;
 mod reuse;
 
 use std::collections::BTreeMap;

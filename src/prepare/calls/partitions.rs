@@ -7,7 +7,7 @@ use crate::base::glob::Globs;
 use crate::config::Config;
 use crate::inference::{self, resolve_of};
 use crate::prepare::Error;
-use crate::prepare::calls::EnabledCall;
+use crate::prepare::calls::{EnabledCall, quality};
 use crate::session::{Session, selection, toolchains};
 use crate::targets::{Address, Target, TargetGraph};
 use crate::tools::{Call, Partition};
@@ -83,6 +83,11 @@ impl Partitions {
     ) -> Result<Partitions, Error> {
         if enabled.call.build_files {
             return Ok(Partitions::from_files(selection.files.iter().filter(|file| graph.is_build_file(file))));
+        }
+        if let Some(target) = enabled.target.as_ref().and_then(|target| graph.get(target)) {
+            let (included, excluded) = quality::globs(target)?;
+            let is_included = |file: &&RelPath| included.matches(file.as_str()) && !excluded.matches(file.as_str());
+            return Ok(Partitions::from_files(selection.files.iter().filter(is_included)));
         }
         let Some(option) = &enabled.call.globs else {
             return Partitions::from_targets(config, graph, selection, &enabled.call);

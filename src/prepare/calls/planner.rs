@@ -93,6 +93,9 @@ impl CallPlanner<'_, '_> {
     /// The options of a process whose files have this settings file.
     fn options(&self, enabled: &EnabledCall, settings: Option<RelPath>) -> ToolOptions {
         let tool = &enabled.tool;
+        if enabled.target.is_some() {
+            return ToolOptions { timeout: self.settings.timeout, ..ToolOptions::default() };
+        }
         let mut options = ToolOptions::from_config(tool, self.planner.config());
         options.timeout = self.settings.timeout;
         if tool.pass_discovered && options.config.is_empty() {
@@ -110,7 +113,10 @@ impl CallPlanner<'_, '_> {
         input: BatchInput,
         options: ToolOptions,
     ) -> Result<StepId, Error> {
-        let EnabledCall { tool, call } = enabled;
+        let EnabledCall { tool, call, target } = enabled;
+        if let Some(target) = target {
+            return self.plan_own_tool(enabled, target, files, input, &options);
+        }
         let constraints = match key.constraints.is_empty() {
             true => self.choose_constraints(enabled, partitions)?,
             false => key.constraints.clone(),
@@ -126,8 +132,32 @@ impl CallPlanner<'_, '_> {
             context: input.others,
             images,
             source_roots: input.source_roots,
+            program: None,
         };
         Ok(self.planner.add(tool_run::action(tool, call, &options, &batch)))
+    }
+
+    /// A process of a `code_quality_tool`.
+    fn plan_own_tool(
+        &mut self,
+        enabled: &EnabledCall,
+        target: &Address,
+        files: &[RelPath],
+        input: BatchInput,
+        options: &ToolOptions,
+    ) -> Result<StepId, Error> {
+        let program = self.planner.quality_program(target)?;
+        let inputs = [vec![Source::Tree(input.tree)], program.sources].concat();
+        let batch = ToolBatch {
+            label: label(&enabled.call.name, files),
+            files: files.to_vec(),
+            input_root: self.planner.overlay("files for a tool", inputs),
+            context: input.others,
+            images: program.images,
+            source_roots: Vec::new(),
+            program: Some((program.argv, program.env)),
+        };
+        Ok(self.planner.add(tool_run::action(&enabled.tool, &enabled.call, options, &batch)))
     }
 
     /// The interpreter of a tool that runs none of the repository's code: the one that its section names, or else one that

@@ -64,7 +64,7 @@ impl Reusable for CallOutcomes {
             })
         };
         let call = |call: &PlannedCall| {
-            let EnabledCall { tool, call: of_tool } = &call.enabled;
+            let EnabledCall { tool, call: of_tool, .. } = &call.enabled;
             let is_same = |own: &tools::Call| own.name == of_tool.name && own.kind == of_tool.kind;
             Some(StoredCall {
                 scope: tool.scope.clone(),
@@ -95,7 +95,7 @@ impl Reusable for CallOutcomes {
                 found.outcomes.insert(step, Ok(result));
                 planned.push(PlannedBatch { files, partition, timeout, step: Ok(step) });
             }
-            found.calls.push(PlannedCall { enabled: EnabledCall { tool, call }, batches: planned });
+            found.calls.push(PlannedCall { enabled: EnabledCall { tool, call, target: None }, batches: planned });
         }
         let node = |digest: Digest| Node::File { digest, executable: false };
         found.contents = stored.contents.into_iter().map(|(file, digest)| (file, node(digest))).collect();

@@ -10,11 +10,24 @@ use crate::plan::generate_run::{self, GenerateRun, Required, with_build_root};
 use crate::plan::{environment, program_run};
 use crate::prepare::generate::Error;
 use crate::prepare::generate::programs::Programs;
+use crate::prepare::images::Images;
 use crate::prepare::{Error as PrepareError, Planner};
-use crate::targets::{CommandOutputs, Target, TargetGraph};
+use crate::targets::{Address, CommandOutputs, Target, TargetGraph};
 
 /// The time limit of a shell command that sets none, as in Pants.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A linter, fixer or formatter of the repository.
+pub(in crate::prepare) struct QualityProgram {
+    /// The command line without the files.
+    pub argv: Vec<String>,
+    /// Its variables.
+    pub env: BTreeMap<String, String>,
+    /// The trees of its own files.
+    pub sources: Vec<Source>,
+    /// Everything else in the sandbox, by mount point.
+    pub images: Images,
+}
 
 impl Planner<'_> {
     /// Plans the command of a target. Returns the tree of its outputs.
@@ -57,10 +70,31 @@ impl Planner<'_> {
             images: surroundings.images,
             timeout: timeout(target),
             network: self.uses_network(target)?,
+            show_output: target.flag("log_output").unwrap_or(false),
             cacheable: !matches!(target.text("cache_scope"), Some("session" | "success_per_pantsd_restart")),
         };
         let step: StepId = self.add(generate_run::action(run));
         Ok(Source::Output(step))
+    }
+
+    /// The program of a `code_quality_tool`, with the files that it needs.
+    pub(in crate::prepare) fn quality_program(&mut self, address: &Address) -> Result<QualityProgram, PrepareError> {
+        let graph = self.session.load_graph()?;
+        let target = graph.get(address).ok_or_else(|| PrepareError::NoTarget(address.clone()))?;
+        let mut programs = Programs::default();
+        let mut argv = self.add_runnable(&graph, target, &mut programs)?;
+        argv.extend(target.strings("args").into_iter().map(str::to_owned));
+        self.add_runnable_dependencies(&graph, target, "runnable_dependencies", &mut programs)?;
+        let mut sources = self.input_trees(&graph, target)?;
+        let surroundings = self.surroundings(programs)?;
+        sources.extend(surroundings.sources);
+        let mut env = surroundings.env;
+        if let [path] = &surroundings.path[..] {
+            let usual = environment::base().remove("PATH").unwrap_or_default();
+            env.insert("PATH".to_owned(), format!("{path}:{usual}"));
+        }
+        let argv = argv.iter().map(|word| with_build_root(word)).collect();
+        Ok(QualityProgram { argv, env, sources, images: surroundings.images })
     }
 
     /// The variables that the target asks for.

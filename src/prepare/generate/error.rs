@@ -10,14 +10,20 @@ pub enum Error {
     Cycle(Vec<Address>),
     #[error("{target}: files of the type `{kind}` cannot be generated yet")]
     Unsupported { target: Address, kind: String },
-    #[error("{target} needs generated files, which distributions cannot contain yet: those of `{}`", .generated.join("`, `"))]
-    NotInDistribution { target: Address, generated: Vec<String> },
+    #[error(
+        "{target}: the files of {generated} are not known before they are generated, so that no `setup.py` can list them"
+    )]
+    UnknownFiles { target: Address, generated: Address },
     #[error("{target}: {source}")]
     Output { target: Address, source: OutputError },
     #[error("{target} declares no outputs")]
     NoOutputs { target: Address },
     #[error("{target}: invalid value `{written}` of the field `{field}`: {why}")]
     Invalid { target: Address, field: &'static str, written: String, why: String },
+    #[error("{target} needs a source root for `{file}`")]
+    NoSourceRoot { target: Address, file: crate::base::RelPath },
+    #[error("{target}: `{name}` is imported from several files, one of them `{file}`")]
+    SameImport { target: Address, file: crate::base::RelPath, name: crate::base::RelPath },
     #[error("{target}: {source}")]
     Address { target: Address, source: crate::targets::dependencies::Error },
     #[error("{target}: `{runnable}` is a `{kind}`, which does not run in a sandbox")]
@@ -32,6 +38,10 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Error::UnknownFiles { .. } => {
+                "name the files in `output_files` instead of their directory, or write a `setup.py` and set `generate_setup=False`"
+            }
+            Error::NoSourceRoot { .. } => "add the directory to `root_patterns` in the section `[source]`",
             Error::NoOutputs { .. } => "name what the command writes in `output_files` or `output_directories`",
             Error::NotRunnable { kind, .. } if kind == "jvm_artifact" || kind == "deploy_jar" => {
                 "Waders has no Java: run the program with a `system_binary` named `java`, and its file as an execution dependency"

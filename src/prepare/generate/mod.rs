@@ -7,19 +7,88 @@ mod error;
 mod files;
 mod inputs;
 mod programs;
+mod protobuf;
+mod thrift;
+mod version;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::action::{Derive, Source, Step};
-use crate::base::RelPath;
+use crate::action::{ActionGraph, Derive, Source, Step, StepId};
+use crate::base::{Digest, RelPath};
+use crate::engine::executor::Results;
 use crate::inference::generated::Generated;
 use crate::inference::{InferenceSettings, generated};
 use crate::prepare::planner::Shared;
 use crate::prepare::{Error as PrepareError, Planner};
-use crate::targets::{Address, Target, TargetGraph};
+use crate::session::Session;
+use crate::session::failure::Failure;
+use crate::targets::{Address, Target, TargetGraph, kind};
 
 pub use error::Error;
+
+/// The generated files of some targets, planned.
+pub struct PlannedGeneration {
+    /// The steps.
+    pub graph: ActionGraph,
+    /// Those to carry out.
+    pub steps: Vec<StepId>,
+    /// The targets among the given ones that generate files, in order.
+    pub targets: Vec<GeneratedTarget>,
+}
+
+/// A target that generates files.
+pub struct GeneratedTarget {
+    /// The target.
+    pub address: Address,
+    /// Its files, or why they cannot be generated.
+    pub tree: Result<Source, Failure>,
+}
+
+/// Plans the files that these targets generate. Files that are downloaded or moved are not exported, as in Pants.
+pub fn plan(session: &mut Session, targets: &[Address]) -> Result<PlannedGeneration, PrepareError> {
+    let dependencies = session.infer_for(&targets.iter().cloned().collect())?;
+    session.report_inference(&dependencies, &targets.iter().cloned().collect())?;
+    let graph = session.load_graph()?;
+    let mut planner = Planner::new(session)?;
+    let (mut steps, mut planned) = (Vec::new(), Vec::new());
+    for address in targets {
+        if graph.get(address).is_none_or(|target| target.object("source").is_some()) {
+            continue;
+        }
+        let tree = planner.generated_files(address).map(|files| files.map(|files| files.tree));
+        let tree = match tree {
+            Ok(None) => continue,
+            // A step that needs the generator fails if that fails.
+            Ok(Some(tree)) => {
+                let step = planner.actions.add(Step::Derive(Derive {
+                    label: format!("files of {address}"),
+                    recipe: "overlay-1",
+                    parameters: vec![String::new()],
+                    parts: vec![tree],
+                }));
+                steps.push(step);
+                Ok(Source::Output(step))
+            }
+            Err(error) => Err(error.to_failure()),
+        };
+        planned.push(GeneratedTarget { address: address.clone(), tree });
+    }
+    planner.session.services.open_sources()?.save()?;
+    Ok(PlannedGeneration { graph: planner.actions, steps, targets: planned })
+}
+
+/// The tree of generated files, or why they were not generated.
+pub fn tree_of(source: Source, results: &Results) -> Result<Digest, Failure> {
+    match source {
+        Source::Tree(tree) => Ok(tree),
+        Source::Output(step) => match results.get(&step) {
+            Some(Ok(done)) => Ok(done.tree),
+            Some(Err(error)) => Err(Failure::from_step(error)),
+            None => Err(Failure::not_started("it was not started")),
+        },
+    }
+}
 
 /// The files that a target generates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +179,9 @@ impl Planner<'_> {
             "relocated_files" => self.plan_relocated(graph, target),
             kind if kind.starts_with("experimental_wrap_as_") => self.plan_wrapped(graph, target),
             _ if target.object("source").is_some() => self.plan_download(target),
+            kind::PROTOBUF_SOURCE => self.plan_protobuf(graph, target),
+            kind::THRIFT_SOURCE => self.plan_thrift(graph, target),
+            kind::VCS_VERSION => self.plan_version(target),
             kind => Err(Error::Unsupported { target: target.address.clone(), kind: kind.to_owned() }.into()),
         }
     }

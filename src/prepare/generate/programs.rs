@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::action::Source;
+use crate::action::{Action, Command, Derive, Policy, Source, Step};
 use crate::base::{RelPath, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::environment;
@@ -25,6 +25,9 @@ const BUILTINS: [&str; 36] = [
     "source", "test", "trap", "true", "type", "ulimit", "umask", "unset", "wait",
 ];
 
+/// Writes what a program prints to the file that the recipe `fingerprint-1` reads.
+const PRINT: &str = "exec \"$@\" >/out/printed";
+
 /// The programs of a command while they are collected.
 #[derive(Default)]
 pub(super) struct Programs {
@@ -37,6 +40,16 @@ pub(super) struct Programs {
     packages: BTreeSet<String>,
     /// Scripts on the `PATH`, by name.
     shims: BTreeMap<String, String>,
+    /// Programs whose output must match a pattern.
+    checks: Vec<Check>,
+}
+
+/// A program, the arguments with which it prints a text such as its version, and the pattern of that text.
+struct Check {
+    binary: Address,
+    path: String,
+    args: Vec<String>,
+    pattern: String,
 }
 
 /// What a command finds in its sandbox besides its inputs.
@@ -118,6 +131,11 @@ impl Planner<'_> {
     ) -> Result<String, PrepareError> {
         self.add_runnable_dependencies(graph, binary, "fingerprint_dependencies", programs)?;
         let path = self.add_system_program(binary, binary.text("binary_name").unwrap_or_default(), programs)?;
+        if let Some(pattern) = binary.text("fingerprint") {
+            let args = binary.strings("fingerprint_args").into_iter().map(str::to_owned).collect();
+            let (binary, path, pattern) = (binary.address.clone(), path.clone(), pattern.to_owned());
+            programs.checks.push(Check { binary, path, args, pattern });
+        }
         Ok(path)
     }
 
@@ -200,12 +218,24 @@ impl Planner<'_> {
         let argv: Vec<String> = program.argv.iter().map(moved).collect();
         let mut env = program.env;
         env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&program.source_roots));
-        shim(&argv, &env)
+        let is_script = argv[0].starts_with(&format!("{place}/bin/")) && argv[0] != format!("{place}/bin/python");
+        if is_script { script_shim(&place, &argv, &env) } else { shim(&argv, &env) }
+    }
+
+    /// A tree of executable scripts, by name.
+    pub(super) fn scripts(&mut self, scripts: BTreeMap<String, String>) -> Result<Source, PrepareError> {
+        let store = self.session.services.open_store()?;
+        let mut nodes = BTreeMap::new();
+        for (name, script) in scripts {
+            let node = Node::File { digest: store.put(script.as_bytes())?, executable: true };
+            nodes.insert(RelPath::parse(&name)?, node);
+        }
+        Ok(Source::Tree(store.put_tree_lazily(&Tree { nodes })?))
     }
 
     /// The sandbox of a command with these programs.
     pub(super) fn surroundings(&mut self, programs: Programs) -> Result<Surroundings, PrepareError> {
-        let Programs { mut images, sources, env, packages, shims, .. } = programs;
+        let Programs { mut images, mut sources, env, packages, shims, checks, .. } = programs;
         let packages: Vec<String> = packages.into_iter().collect();
         let system = toolchains::ensure_system(self.session, &packages)?;
         for (at, tree) in system.mounts {
@@ -219,18 +249,44 @@ impl Planner<'_> {
         }
         let mut path = Vec::new();
         if !shims.is_empty() {
-            let store = self.session.services.open_store()?;
-            let mut nodes = BTreeMap::new();
-            for (name, script) in shims {
-                let node = Node::File { digest: store.put(script.as_bytes())?, executable: true };
-                nodes.insert(RelPath::parse(&name)?, node);
-            }
-            let place = sandbox_paths::PROGRAMS_BIN.to_owned();
-            images.insert(place.clone(), Source::Tree(store.put_tree_lazily(&Tree { nodes })?));
-            path.push(place);
+            images.insert(sandbox_paths::PROGRAMS_BIN.to_owned(), self.scripts(shims)?);
+            path.push(sandbox_paths::PROGRAMS_BIN.to_owned());
+        }
+        for check in checks {
+            sources.push(self.plan_check(check, &images, &path));
         }
         Ok(Surroundings { images, sources, env, path })
     }
+
+    /// An empty tree, if the output of the program matches its pattern.
+    fn plan_check(&mut self, check: Check, images: &Images, path: &[String]) -> Source {
+        let Check { binary, path: program, args, pattern } = check;
+        let start = ["/bin/sh", "-c", PRINT, "sh", program.as_str()].map(str::to_owned).into_iter();
+        let mut env = environment::base();
+        let usual = env.remove("PATH").unwrap_or_default();
+        let directories: Vec<&str> = path.iter().map(String::as_str).chain([usual.as_str()]).collect();
+        env.insert("PATH".to_owned(), directories.join(":"));
+        let command = Command::new(start.chain(args).collect(), env, Source::Tree(self.empty_tree), images.clone());
+        let mut policy = Policy::new(format!("check {binary}"));
+        policy.remote = true;
+        let step = self.add(Action { command, policy });
+        Source::Output(self.actions.add(Step::Derive(Derive {
+            label: format!("fingerprint of {binary}"),
+            recipe: "fingerprint-1",
+            parameters: vec![program, pattern],
+            parts: vec![Source::Output(step)],
+        })))
+    }
+}
+
+/// A script that starts a program of a virtual environment at another place than the usual one. The first line of its scripts names the
+/// usual place.
+pub(super) fn script_shim(place: &str, argv: &[String], env: &BTreeMap<String, String>) -> String {
+    let start = shim(argv, env);
+    let script = command_line(&argv[..1]);
+    let python = shim(&[vec![format!("{place}/bin/python")], argv.to_vec()].concat(), env);
+    let python = python.trim_start_matches("#!/bin/sh\n");
+    start.replacen('\n', &format!("\nif [ \"$(head -c 2 {script})\" = '#!' ]; then\n{python}fi\n"), 1)
 }
 
 /// A script that becomes another program.

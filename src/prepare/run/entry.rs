@@ -9,8 +9,8 @@ use crate::inference::module_map::module_name;
 use crate::inference::{SourceRoots, third_party};
 use crate::plan::program_run::Entry;
 use crate::prepare::Error;
-use crate::targets::Target;
 use crate::targets::kind;
+use crate::targets::{CommandOutputs, OutputError, Target};
 
 /// The target types that Pants runs, too.
 pub const RUNNABLE_IN_PANTS: [&str; 6] = [
@@ -33,7 +33,8 @@ pub const RUNNABLE_IN_SANDBOX: [&str; 6] = [
 ];
 
 /// The target types that only Waders runs.
-pub const RUNNABLE: [&str; 3] = ["adhoc_tool", kind::PYTHON_DISTRIBUTION, "shell_source"];
+pub const RUNNABLE: [&str; 5] =
+    ["adhoc_tool", "experimental_shell_command", kind::PYTHON_DISTRIBUTION, "shell_command", "shell_source"];
 
 /// How a target is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,9 @@ pub(super) fn start(target: &Target, roots: &SourceRoots, chosen: Option<&str>) 
             name = script;
             entry
         }
-        "run_shell_command" | "experimental_run_shell_command" => shell_line(target)?,
+        "run_shell_command" | "experimental_run_shell_command" | "shell_command" | "experimental_shell_command" => {
+            shell_line(target)?
+        }
         "shell_source" => Entry::ShellFile(source(target)?),
         _ => source_entry(source(target)?, roots),
     };
@@ -154,13 +157,8 @@ fn distribution_entry(target: &Target, chosen: Option<&str>) -> Result<(String, 
 
 fn shell_line(target: &Target) -> Result<Entry, Error> {
     let line = target.text("command").unwrap_or_default().to_owned();
-    let written = target.text("workdir").unwrap_or(".");
-    let (base, path) = match written.strip_prefix('/') {
-        Some(path) => (RelPath::root(), path),
-        None if written.starts_with('.') => (target.address.dir.clone(), written),
-        None => (RelPath::root(), written),
-    };
-    let workdir = base.resolve(path).map_err(|_| invalid(target, written, "`workdir` is outside the repository"))?;
+    let outside = |error: OutputError| invalid(target, &error.written, "`workdir` is outside the repository");
+    let workdir = CommandOutputs::workdir(target).map_err(outside)?;
     Ok(Entry::ShellLine { line, workdir, name: target.address.to_string() })
 }
 

@@ -1,7 +1,7 @@
 //! Target types `adhoc_tool` and `system_binary`.
 
 use super::core::{ENVIRONMENT, NO_SOURCES};
-use super::field::{Field, Shape, addresses, empty_string_list, field, flag_off, string};
+use super::field::{Field, Shape, addresses, empty_string_list, field, flag_off, string, string_list};
 use super::shell::{EXECUTION, EXTRA_ENV_VARS, LOG_OUTPUT, NEWER, OUTPUTS, TIMEOUT, WORKDIR};
 use super::{FieldGroups, Kind, plain};
 
@@ -12,8 +12,13 @@ pub(super) const KINDS: &[Kind] = &[
     plain("adhoc_tool", "Runs a program that generates files.", &[TOOL, OUTPUTS, NEWER])
         .without_dependencies()
         .in_backend(BACKEND),
+    plain("code_quality_tool", "A linter, fixer or formatter of the repository.", QUALITY)
+        .without_dependencies()
+        .in_backend(BACKEND),
     plain("system_binary", "A program installed on this machine.", BINARY).without_dependencies().in_backend(BACKEND),
 ];
+
+const RUNNABLE: Field = field("runnable", Shape::Address, "null", "The address of the program to run.").required();
 
 const TOOL: &[Field] = &[
     NO_SOURCES,
@@ -22,12 +27,21 @@ const TOOL: &[Field] = &[
     EXECUTION,
     EXTRA_ENV_VARS,
     LOG_OUTPUT,
-    field("runnable", Shape::Address, "null", "The address of the program to run.").required(),
+    RUNNABLE,
     string("stderr", "The file to which standard error is written."),
     string("stdout", "The file to which standard output is written."),
     TIMEOUT,
     WORKDIR,
 ];
+
+const QUALITY: FieldGroups = &[&[
+    empty_string_list("args", "The arguments of the program, which the files follow."),
+    EXECUTION,
+    empty_string_list("file_glob_exclude", "Globs of the files that the tool leaves out."),
+    string_list("file_glob_include", "Globs of the files that the tool works on.").required(),
+    RUNNABLE,
+    addresses("runnable_dependencies", "Programs that the tool may run."),
+]];
 
 const BINARY: FieldGroups = &[&[
     string("binary_name", "The name of the program.").required(),

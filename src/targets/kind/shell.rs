@@ -90,8 +90,9 @@ pub(super) const OUTPUTS: &[Field] = &[
 /// Fields of newer Pants versions, whose defaults are not verified. They are shown only if they are set.
 pub(super) const NEWER: &[Field] = &[
     string("cache_scope", "How long the result is cached.").hidden(),
-    string_dict("named_caches", "Cache directories that persist between runs.").hidden(),
-    string("outputs_match_mode", "Whether all outputs must exist.").hidden(),
+    string_dict("experimental_named_caches", "Empty directories, by the names of caches of Pants.").hidden(),
+    string_dict("named_caches", "An older name of `experimental_named_caches`.").hidden(),
+    string("outputs_match_mode", "Which outputs must exist; by default all.").hidden(),
     string("path_env_modify", "Where to insert shims in `PATH`.").hidden(),
     string_list("workspace_invalidation_sources", "Files whose changes invalidate the cached result.").hidden(),
 ];

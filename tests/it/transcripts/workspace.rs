@@ -17,9 +17,10 @@ pub struct Workspace {
 }
 
 /// Pages of the documentation whose commands are run like those of a transcript, and the name of the transcript.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 6] = [
     ("docs/attest.md", "attesting.trycmd"),
     ("docs/coming-from-pants.md", "working_day.trycmd"),
+    ("docs/generated-code.md", "generated_code.trycmd"),
     ("docs/services.md", "services.trycmd"),
     ("docs/store.md", "store.trycmd"),
     ("docs/why.md", "explaining.trycmd"),
@@ -220,7 +221,7 @@ fn copy(from: &Path, to: &Path, fill_in: &dyn Fn(String) -> String) {
         } else if source.ends_with("run.py") {
             // Different content for each test run, so that findings of earlier runs are not reused.
             fs::write(target, format!("# {}\n", now_nanos())).unwrap();
-        } else if source.extension().is_some_and(|extension| extension == "lock") {
+        } else if source.extension().is_some_and(|extension| extension == "lock") || source.ends_with("BUILD") {
             fs::write(target, fill_in(fs::read_to_string(source).unwrap())).unwrap();
         } else {
             fs::copy(source, target).unwrap();

@@ -12,11 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Map;
 
-use crate::base::{Digest, RelPath};
+use crate::action::Source;
+use crate::base::RelPath;
 use crate::config::typed::SetupPySettings;
-use crate::inference::closure::{Closure, Follow};
+use crate::inference::closure::Follow;
 use crate::inference::constraints::{self, Constraints, InterpreterConstraints};
-use crate::inference::ownership::Ownership;
+use crate::inference::generated::{import_roots, predicted_files};
+use crate::inference::ownership::{Contents, Ownership};
 use crate::plan::distribution_run::{self, Project};
 use crate::plan::{environment, generated_setup};
 use crate::prepare::generate;
@@ -48,6 +50,8 @@ pub(in crate::prepare) enum Form {
 /// The sources of a project while it is built.
 struct Sources {
     tree: BTreeMap<RelPath, Node>,
+    /// Trees of generated files, at their paths in the tree.
+    generated: Vec<Source>,
     /// The directory of the project in the tree.
     dir: RelPath,
     /// The path in the repository of each file that comes from there.
@@ -56,6 +60,15 @@ struct Sources {
     constraints: Constraints,
     /// The name of the distribution, as far as it is known.
     name: String,
+}
+
+/// The generated files of a distribution.
+#[derive(Default)]
+struct GeneratedContents {
+    /// Relative to their source roots.
+    files: Vec<RelPath>,
+    /// Trees with these paths.
+    trees: Vec<Source>,
 }
 
 impl<'g> PackagePlanner<'g> {
@@ -89,10 +102,11 @@ impl<'g> PackagePlanner<'g> {
             path: output_dir.to_owned(),
             source,
         })?;
-        let tree: Digest = planner.session.services.open_store()?.put_tree_lazily(&Tree { nodes: sources.tree })?;
+        let tree = planner.session.services.open_store()?.put_tree_lazily(&Tree { nodes: sources.tree })?;
+        let parts = [vec![Source::Tree(tree)], sources.generated].concat();
         let project = Project {
             label: target.address.to_string(),
-            sources: tree,
+            sources: planner.overlay("sources with generated files", parts),
             dir: sources.dir,
             source_roots: sources.source_roots,
             env: environment::requested(&target.strings("env_vars"), &planner.session.environment().vars),
@@ -113,7 +127,8 @@ impl<'g> PackagePlanner<'g> {
     /// The files of the repository that the wheel of a distribution provides. None if it is not known which code it owns.
     pub(in crate::prepare) fn provided_files(&mut self, distribution: &Address) -> Vec<RelPath> {
         let (graph, dependencies) = (self.graph, self.dependencies);
-        let ownership = self.ownership.get_or_insert_with(|| Ownership::new(graph, dependencies));
+        let settings = self.closures.settings();
+        let ownership = self.ownership.get_or_insert_with(|| Ownership::new(graph, dependencies, settings));
         let contents = graph.get(distribution).and_then(|target| ownership.contents(target).ok()).unwrap_or_default();
         self.closures.own_files(contents.owned.iter().map(|target| &target.address)).into_iter().cloned().collect()
     }
@@ -121,16 +136,17 @@ impl<'g> PackagePlanner<'g> {
     /// The sources that a distribution owns, relative to their source roots, with a generated `setup.py`.
     fn generated_sources(&mut self, planner: &mut Planner<'_>, target: &Target) -> Result<Sources, prepare::Error> {
         let (graph, dependencies) = (self.graph, self.dependencies);
-        let ownership = self.ownership.get_or_insert_with(|| Ownership::new(graph, dependencies));
+        let settings = self.closures.settings();
+        let ownership = self.ownership.get_or_insert_with(|| Ownership::new(graph, dependencies, settings));
         let contents = ownership.contents(target).map_err(Error::from)?;
-        refuse_generated(target, &self.closures.compute([&target.address], Follow::All))?;
         let owned = self.closures.own_files(contents.owned.iter().map(|target| &target.address));
         let mut origins: BTreeMap<RelPath, RelPath> = BTreeMap::new();
         for file in owned {
             let root = self.roots.find_for_file(file).unwrap_or_default();
             origins.insert(file.strip_prefix(&root).unwrap_or_else(|| file.clone()), file.clone());
         }
-        let installed: Vec<RelPath> = origins.keys().cloned().collect();
+        let generated = self.generated_below_roots(planner, target, &contents)?;
+        let installed: Vec<RelPath> = origins.keys().chain(&generated.files).cloned().collect();
         for name in ["setup.py", "MANIFEST.in"] {
             if installed.iter().any(|file| file.as_str() == name) {
                 return Err(Error::GeneratedTwice { target: target.address.clone(), file: name.to_owned() }.into());
@@ -151,13 +167,39 @@ impl<'g> PackagePlanner<'g> {
             tree.insert(RelPath::parse(name)?, node);
         }
         let name = arguments.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(Sources { tree, dir: RelPath::root(), origins, source_roots: vec![RelPath::root()], constraints, name })
+        let (dir, source_roots) = (RelPath::root(), vec![RelPath::root()]);
+        Ok(Sources { tree, generated: generated.trees, dir, origins, source_roots, constraints, name })
+    }
+
+    /// The generated files that a distribution owns.
+    fn generated_below_roots(
+        &self,
+        planner: &mut Planner<'_>,
+        target: &Target,
+        contents: &Contents<'_>,
+    ) -> Result<GeneratedContents, prepare::Error> {
+        let (root, tracker) = (planner.session.build_root().to_owned(), planner.session.context.tracker.clone());
+        let text = |file: &RelPath| tracker.read_to_string(&file.to_path(&root)).ok();
+        let mut found = GeneratedContents::default();
+        for owned in &contents.owned {
+            let Some(tree) = planner.importable_files(&owned.address)? else { continue };
+            found.trees.push(tree);
+            let files = predicted_files(self.graph, owned, self.roots, self.closures.settings(), &text);
+            let unknown =
+                || generate::Error::UnknownFiles { target: target.address.clone(), generated: owned.address.clone() };
+            for file in files.ok_or_else(unknown)? {
+                let root =
+                    import_roots(self.graph, owned, self.roots).into_iter().rev().find(|root| file.starts_with(root));
+                found.files.push(root.and_then(|root| file.strip_prefix(&root)).unwrap_or(file));
+            }
+        }
+        Ok(found)
     }
 
     /// Everything that a distribution depends on, at its paths in the repository, with its own build files.
     fn own_sources(&mut self, planner: &mut Planner<'_>, target: &Target) -> Result<Sources, prepare::Error> {
         let closure = self.closures.compute([&target.address], Follow::All);
-        refuse_generated(target, &closure)?;
+        let generated = planner.generated_trees(closure.generated.iter().copied(), |_| true)?;
         let origins: BTreeMap<RelPath, RelPath> =
             closure.files.iter().map(|file| ((*file).clone(), (*file).clone())).collect();
         let dir = target.address.dir.clone();
@@ -174,7 +216,7 @@ impl<'g> PackagePlanner<'g> {
         let source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
         let name = target.object("provides").and_then(|artifact| artifact.argument("name")?.as_str());
         let name = name.unwrap_or_default().to_owned();
-        Ok(Sources { tree, dir, origins, source_roots, constraints, name })
+        Ok(Sources { tree, generated, dir, origins, source_roots, constraints, name })
     }
 
     /// The interpreter constraints that all of these targets have in common.
@@ -188,15 +230,6 @@ impl<'g> PackagePlanner<'g> {
         let lookup = InterpreterConstraints { graph: self.graph, dependencies: self.dependencies, default };
         let all: Vec<Constraints> = targets.filter_map(|target| lookup.for_target(target)).collect();
         Ok(constraints::merge(&all).map_err(Error::from)?)
-    }
-}
-
-/// Generated files are not packaged in distributions yet.
-fn refuse_generated(target: &Target, closure: &Closure<'_>) -> Result<(), prepare::Error> {
-    let generated: Vec<String> = closure.generated.iter().map(ToString::to_string).collect();
-    match generated.is_empty() {
-        true => Ok(()),
-        false => Err(generate::Error::NotInDistribution { target: target.address.clone(), generated }.into()),
     }
 }
 

@@ -1,11 +1,15 @@
 //! The files that changed according to git. It is a program of the host, because the format of git's files is its own.
 
+mod describe;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::base::RelPath;
 use crate::tracked::Tracker;
+
+pub(super) use describe::{describe, is_shallow};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -191,13 +195,16 @@ fn git(dir: &Path, words: &[&str]) -> Result<Vec<u8>, Error> {
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let clone = match run(dir, &["rev-parse", "--is-shallow-repository"]) {
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(Error::Failed { command: words.join(" "), stderr, clone: clone_kind(dir) })
+}
+
+fn clone_kind(dir: &Path) -> CloneKind {
+    match run(dir, &["rev-parse", "--is-shallow-repository"]) {
         Ok(answer) if answer.stdout.starts_with(b"true") => CloneKind::Shallow,
         Ok(answer) if answer.status.success() => CloneKind::Full,
         _ => CloneKind::None,
-    };
-    let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Error::Failed { command: words.join(" "), stderr, clone })
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "git is the only program that is run outside the sandbox")]

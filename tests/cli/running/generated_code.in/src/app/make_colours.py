@@ -1,0 +1,3 @@
+import sys
+
+print(f"COLOURS: list[str] = {sys.argv[1:]}")

@@ -1,0 +1,5 @@
+namespace py people
+
+struct Person {
+  1: string name
+}
