@@ -304,3 +304,37 @@ fn wheel_files(store: &Store, parts: &[Digest]) -> Result<Vec<(RelPath, Node)>, 
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_completed_by_what_it_does_not_have() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let tree = |nodes: &[(&str, &str)]| {
+            let node = |text: &str| match text {
+                "" => Node::EmptyDirectory,
+                "link" => Node::Symlink { target: "d".to_owned() },
+                text => Node::File { digest: store.put(text.as_bytes()).unwrap(), executable: false },
+            };
+            let nodes = nodes.iter().map(|(path, text)| (RelPath::parse(path).unwrap(), node(text))).collect();
+            store.put_tree(&Tree { nodes }).unwrap()
+        };
+        let base = tree(&[("bin/a", "1"), ("d/x", "1"), ("empty", ""), ("l", "link"), ("file", "1")]);
+        let first = tree(&[("bin/a", "2"), ("bin/b", "2"), ("empty/e", "2"), ("l/below", "2"), ("file/below", "2")]);
+        let second = tree(&[("bin/b", "3"), ("bin/c", "3"), ("d", "3"), ("empty", "")]);
+        let found = completed(&store, &[], &[base, first, second]).unwrap();
+        let expected = [
+            ("bin/a", "1"),
+            ("bin/b", "2"),
+            ("bin/c", "3"),
+            ("d/x", "1"),
+            ("empty/e", "2"),
+            ("file", "1"),
+            ("l", "link"),
+        ];
+        assert_eq!(store.tree(found).unwrap(), store.tree(tree(&expected)).unwrap());
+    }
+}

@@ -20,6 +20,7 @@ pub mod program_run;
 pub mod protoc_run;
 pub mod python_list_run;
 pub mod requirements;
+pub mod service_description;
 pub mod service_run;
 pub mod test_run;
 pub mod thrift_run;

@@ -141,12 +141,18 @@ pub fn has_safe_path(minor: &str) -> bool {
 
 /// The action that runs a program with the terminal. `terminal` is the type of the terminal.
 pub fn action(program: SandboxedProgram, terminal: Option<&str>) -> Action {
+    let label = program.label.clone();
+    in_terminal(command(program), label, terminal)
+}
+
+/// The command that runs a program.
+pub fn command(program: SandboxedProgram) -> Command {
     let mut env = environment::base();
     env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&program.source_roots));
     environment::add_requested(&mut env, &program.env);
     let mut command = Command::new(program.argv, env, program.sources, program.images);
     command.network = program.network;
-    in_terminal(command, program.label, terminal)
+    command
 }
 
 /// The action that opens a shell in the sandbox of another action, or runs a command there.

@@ -1,24 +1,28 @@
-//! Processes with services: the description of the services for the program `waders_services.py`, which starts them in the sandbox
-//! of the process, and the command line of that program. Which services a process has is decided in `prepare`.
+//! Processes with services: the command line of the program `waders_services.py`, which starts the services in the sandbox of the
+//! process, and the actions that make what they start from. Which services a process has is decided in `prepare`.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-
-use crate::action::{Action, Command, Source};
+use crate::action::{Action, Command, Measurement, Policy, Source};
 use crate::base::{RelPath, sandbox_paths};
-use crate::config::typed::{Ready, ReadyWord};
 use crate::packaging::venv;
-use crate::plan::environment;
 use crate::plan::interpreter::Interpreter;
-use crate::services::{Place, Service};
+use crate::plan::service_description::{DATA, PlannedService, filled_place};
+use crate::plan::{environment, program_run};
+use crate::services::Service;
 
-/// The text of the program.
-pub const PROGRAM: &str = include_str!("waders_services.py");
-/// The name of its file.
-pub const PROGRAM_FILE: &str = "waders_services.py";
+/// The program that starts services: the name and the text of its file.
+pub const PROGRAM: (&str, &str) = ("waders_services.py", include_str!("waders_services.py"));
+/// The files of the Docker Engine API, which use the program.
+pub const DOCKER: [(&str, &str); 3] = [
+    ("waders_docker.py", include_str!("waders_docker.py")),
+    ("waders_docker_command.py", include_str!("waders_docker_command.py")),
+    ("waders_docker_requests.py", include_str!("waders_docker_requests.py")),
+];
 /// The name of the file with the description of the services.
-pub const DESCRIPTION_FILE: &str = "services.json";
+pub const DESCRIPTION: &str = "services.json";
+/// The name of the file with the description of the services that the Docker Engine API can start.
+pub const CONTAINERS: &str = "docker.json";
 
 /// The directory of the program and of the description.
 const PROGRAM_AT: &str = "/services/program";
@@ -33,57 +37,56 @@ const LIBRARIES: &str = "lib/x86_64-linux-gnu";
 const START: &str = "import sys; sys.path.append('/services/program'); import waders_services; \
                      waders_services.main(sys.argv[1:])";
 
-/// The directories of programs of the system tree.
-const SYSTEM_PATH: &str = "/usr/bin:/usr/sbin";
-
-/// Services that are planned for some processes.
+/// The services of some processes.
 #[derive(Clone, Debug)]
 pub struct PlannedServices {
     /// In the order of their names.
-    pub services: Vec<Service>,
-    /// Directories of programs of their packages.
-    pub path: Vec<String>,
+    pub services: Vec<PlannedService>,
+    /// The services that a Docker Engine API among them can start.
+    pub offered: Vec<PlannedService>,
     /// The tree of the program, its bytecode and the description.
     pub program: Source,
     /// The interpreter of the program.
     pub python: Interpreter,
 }
 
-/// The directories of a service in the sandbox of a process.
-pub fn place(service: &Service) -> Place {
-    let dir = format!("{}/.services/{}", sandbox_paths::TMP, service.name);
-    Place { data: format!("{dir}/data"), dir }
+/// The action that makes the data directory of a service: its command `init`. `images` are the system tree with the packages and
+/// everything else that the command may read.
+pub fn initialize(
+    planned: &PlannedService,
+    init: &[String],
+    images: BTreeMap<String, Source>,
+    empty: Source,
+) -> Action {
+    let place = filled_place(&planned.service);
+    // The shell searches the program in `PATH`.
+    let argv = ["/bin/sh", "-c", "exec \"$@\"", "sh"].map(str::to_owned).into_iter();
+    let argv = argv.chain(planned.service.command(init, &place)).collect();
+    let command = Command::new(argv, planned.env(&place), empty, images);
+    Action { command, policy: policy(format!("initialize {}", planned.service.name)) }
 }
 
-/// The description of services that the program reads. With `keeps_logs`, the logs become files of the output.
-pub fn description(services: &[Service], path: &[String], keeps_logs: bool) -> Value {
-    let logs_at = format!("{}/services", sandbox_paths::in_src(super::test_run::EXTRA_OUTPUT));
-    json!({
-        "services": services.iter().map(|service| describe(service, path)).collect::<Vec<_>>(),
-        "logs_at": keeps_logs.then_some(logs_at),
-    })
+/// The command that reads an SQL file of the repository into a service.
+pub fn read_sql(service: &Service, file: &RelPath, images: BTreeMap<String, Source>, sources: Source) -> Command {
+    let words = service.command(&service.container.sql, &filled_place(service));
+    let file = sandbox_paths::in_src(file.as_str());
+    let line = format!("{} < {}", program_run::command_line(&words), program_run::command_line(&[file]));
+    let argv = ["/bin/sh", "-ec", &line].map(str::to_owned).to_vec();
+    Command::new(argv, environment::base(), sources, images)
 }
 
-fn describe(service: &Service, path: &[String]) -> Value {
-    let place = place(service);
-    let mut env = environment::base();
-    env.insert("PATH".to_owned(), path.iter().map(String::as_str).chain([SYSTEM_PATH]).collect::<Vec<_>>().join(":"));
-    env.extend(service.env(&place));
-    let ready = match &service.ready {
-        Ready::Word(ReadyWord::Notify) => json!({ "kind": "notify" }),
-        Ready::Word(ReadyWord::Port) => json!({ "kind": "port", "port": service.port }),
-        Ready::Log { log } => json!({ "kind": "log", "text": log }),
-        Ready::Command(words) => json!({ "kind": "command", "command": service.command(words, &place) }),
-    };
-    json!({
-        "name": service.name,
-        "dir": place.dir,
-        "data": null,
-        "start": service.command(&service.start, &place),
-        "env": env,
-        "ready": ready,
-        "timeout": service.timeout.as_secs(),
-    })
+/// The action that fills the data directory of a service by a command. The services of the command write to the output.
+pub fn fill(service: &Service, entry: &str, command: Command) -> Action {
+    Action { command, policy: policy(format!("fill {} with {entry}", service.name)) }
+}
+
+/// How data is made.
+fn policy(label: String) -> Policy {
+    let mut policy = Policy::new(label);
+    policy.remote = true;
+    // A new database has an identity of its own, and contains the time and random numbers.
+    policy.measurements = vec![Measurement::log(), Measurement::directory(DATA)];
+    policy
 }
 
 /// The action that compiles the program. `program` is the tree with its text.
@@ -98,18 +101,23 @@ pub fn add(command: &mut Command, planned: &PlannedServices, usr: Source) {
     command.images.insert("/usr".to_owned(), usr);
     command.images.insert(PROGRAM_AT.to_owned(), planned.program);
     let program = ["-I", "-S", "-B", "-c", START].map(str::to_owned).into_iter();
-    let description = format!("{PROGRAM_AT}/{DESCRIPTION_FILE}");
+    let description = format!("{PROGRAM_AT}/{DESCRIPTION}");
     let own = python.into_iter().chain(program).chain([description]);
     command.argv = own.chain(std::mem::take(&mut command.argv)).collect();
-    for (name, value) in planned.services.iter().flat_map(Service::variables) {
-        command.env.entry(name).or_insert(value);
+    for service in planned.services.iter().chain(&planned.offered) {
+        command.images.extend(service.data.map(|data| (service.data_at(), data)));
+        add_to_path(&mut command.env, &service.path);
     }
-    add_to_path(&mut command.env, &planned.path);
+    for PlannedService { service, .. } in &planned.services {
+        for (name, value) in service.variables(&service.place()) {
+            command.env.entry(name).or_insert(value);
+        }
+    }
 }
 
 /// The number of arguments that [`add`] puts before the command of a process; 0 if it has no services.
 pub fn count_added(argv: &[String]) -> usize {
-    let description = format!("{PROGRAM_AT}/{DESCRIPTION_FILE}");
+    let description = format!("{PROGRAM_AT}/{DESCRIPTION}");
     argv.iter().take(16).position(|word| *word == description).map_or(0, |position| position + 1)
 }
 
@@ -133,11 +141,6 @@ fn add_to_path(env: &mut BTreeMap<String, String>, dirs: &[String]) {
     *path = all.collect::<Vec<_>>().join(":");
 }
 
-/// The path of a file of the tree of the program.
-pub fn program_path(file: &str) -> RelPath {
-    RelPath::parse(file).expect("the names of files are clean")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,8 +159,10 @@ mod tests {
             minor: "3.11".to_owned(),
             images: BTreeMap::from([("/usr".to_owned(), tree("usr"))]),
         };
-        let services = services::find_all(&Config::default(), &["redis".to_owned()]).unwrap();
-        PlannedServices { services, path: vec!["/usr/lib/it/bin".to_owned()], program: tree("program"), python }
+        let service = services::find_all(&Config::default(), &["redis".to_owned()]).unwrap().remove(0);
+        let path = vec!["/usr/lib/it/bin".to_owned()];
+        let redis = PlannedService { service, packages: None, path, data: Some(tree("data")) };
+        PlannedServices { services: vec![redis], offered: Vec::new(), program: tree("program"), python }
     }
 
     fn command(usr: &str) -> Command {
@@ -177,6 +182,7 @@ mod tests {
         assert_eq!(command.env["REDIS_URL"], "redis://127.0.0.1:6379/0");
         assert_eq!(command.env["PATH"], "/deps/bin:/usr/lib/it/bin:/usr/bin:/bin");
         assert_eq!(command.images["/usr"], tree("more"));
+        assert_eq!(command.images["/services/data/redis"], tree("data"));
         assert!(!command.images.contains_key(PYTHON_AT));
     }
 

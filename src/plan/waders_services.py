@@ -1,7 +1,7 @@
-"""Runs a command with services: starts them, waits until they can be used, runs the command, and ends with its exit code.
+"""Runs a command with services: starts them, waits until they are ready, runs the command, and ends with its exit code.
 
-Everything happens inside the sandbox of a step. The services are killed with the sandbox, so nothing has to be stopped, and
-nothing of them is left. Arguments: the file with the description of the services (JSON), then the command.
+Everything happens inside the sandbox of a step. The services are killed with the sandbox, so nothing has to be stopped,
+and nothing of them is left. Arguments: the file with the description of the services (JSON), then the command.
 
 Each process of this program costs every test its start, so only built-in modules are imported.
 """
@@ -40,13 +40,15 @@ class Service:
         self.log_end = b""
 
     def start(self):
-        os.makedirs(self.dir, mode=0o700)
+        os.makedirs(self.dir, mode=0o700, exist_ok=True)
         data = self.description["data"]
-        if data:
+        if data and not os.path.exists(data["to"]):
             copy_tree(data["from"], data["to"])
         env = dict(self.description["env"])
         if self.description["ready"]["kind"] == "notify":
             env["NOTIFY_SOCKET"] = self.dir + "/notify"
+            if os.path.exists(env["NOTIFY_SOCKET"]):
+                os.unlink(env["NOTIFY_SOCKET"])
             self.notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
             self.notices.bind(env["NOTIFY_SOCKET"])
         self.pid = spawn(self.description["start"], env, self.dir, self.log)
@@ -131,6 +133,8 @@ def spawn(argv, env, cwd, log):
         (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
+    if argv[0] == "{python}":
+        argv = own_interpreter() + argv[1:]
     before = os.getcwd()
     os.chdir(cwd)
     try:
@@ -141,6 +145,13 @@ def spawn(argv, env, cwd, log):
         raise NotReady("`{}` cannot be executed: {}".format(argv[0], error.strerror)) from None
     finally:
         os.chdir(before)
+
+
+def own_interpreter():
+    """The words that run the interpreter of this program, which may have a loader before it."""
+    with open("/proc/self/cmdline", "rb") as file:
+        words = file.read().decode().split("\0")
+    return words[: words.index("-I")] + ["-I", "-S", "-B"]
 
 
 def find_program(name, env):
@@ -236,6 +247,22 @@ def run_command(argv):
     return os.waitstatus_to_exitcode(status)
 
 
+def stop_all(services, number):
+    """Lets services write their data. Returns 0, or another exit code if one of them failed."""
+    for service in services:
+        service.reap()
+        if service.exit is None:
+            os.kill(service.pid, number)
+            _, status = os.waitpid(service.pid, 0)
+            code = os.waitstatus_to_exitcode(status)
+            if code in (0, -number):
+                service.pid = None
+                continue
+            service.exit = code
+        return NOT_STARTED
+    return 0
+
+
 def report(services, exit, logs_at):
     """Shows what services wrote if the command failed, and keeps their logs if that is asked for."""
     for service in services:
@@ -259,12 +286,14 @@ def end(exit):
 
 def main(arguments):
     with open(arguments[0], encoding="utf-8") as file:
-        # The words of JSON are the only ones that are not Python; the module for JSON takes longer to import than all of this.
+        # Three words of JSON are not Python. The module for JSON takes longer to import than all of this.
         description = eval(file.read(), {"true": True, "false": False, "null": None})
     services = [Service(service) for service in description["services"]]
     exit = start_all(services)
     if exit is None:
         exit = run_command(arguments[1:])
+        if exit == 0 and description["stop"]:
+            exit = stop_all(services, getattr(signal, "SIG" + description["stop"]))
         report(services, exit, description["logs_at"])
     end(exit)
 

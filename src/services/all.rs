@@ -8,7 +8,15 @@ use crate::config::typed::{ServiceTable, ServicesSettings};
 use crate::services::{Error, Service};
 
 /// The description of each service, sorted by name.
-const SERVICES: [(&str, &str); 1] = [("redis", include_str!("redis.toml"))];
+const SERVICES: [(&str, &str); 7] = [
+    ("docker", include_str!("docker.toml")),
+    ("etcd", include_str!("etcd.toml")),
+    ("mariadb", include_str!("mariadb.toml")),
+    ("memcached", include_str!("memcached.toml")),
+    ("postgresql", include_str!("postgresql.toml")),
+    ("rabbitmq", include_str!("rabbitmq.toml")),
+    ("redis", include_str!("redis.toml")),
+];
 
 /// The built-in descriptions, each completed or overridden by the settings, and those that only the settings have.
 fn tables(config: &Config) -> BTreeMap<String, ServiceTable> {
@@ -29,7 +37,8 @@ pub fn names(config: &Config) -> BTreeSet<String> {
     SERVICES.iter().map(|(name, _)| (*name).to_owned()).chain(own).collect()
 }
 
-/// The services of these names, in their order. An error if one is unknown or incomplete, or if two have the same port.
+/// The services of these names, in their order. An error if one is unknown or incomplete, or if two have the same port or
+/// different values for a variable.
 pub fn find_all(config: &Config, names: &[String]) -> Result<Vec<Service>, Error> {
     let mut tables = tables(config);
     let mut found: Vec<Service> = Vec::new();
@@ -43,6 +52,13 @@ pub fn find_all(config: &Config, names: &[String]) -> Result<Vec<Service>, Error
         if let Some(other) = found.iter().find(|other| service.port.is_some() && other.port == service.port) {
             let (first, second, port) = (other.name.clone(), name.clone(), service.port.unwrap_or_default());
             return Err(Error::SamePort { first, second, port });
+        }
+        for (variable, value) in service.variables(&service.place()) {
+            let is_other =
+                |other: &&Service| other.variables(&other.place()).get(&variable).is_some_and(|other| *other != value);
+            if let Some(other) = found.iter().find(is_other) {
+                return Err(Error::SameVariable { first: other.name.clone(), second: name.clone(), variable });
+            }
         }
         found.push(service);
     }
@@ -63,8 +79,13 @@ fn overridden(base: ServiceTable, by: ServiceTable) -> ServiceTable {
         path: by.path.or(base.path),
         port: by.port.or(base.port),
         init: by.init.or(base.init),
+        fill: by.fill.or(base.fill),
         start: by.start.or(base.start),
         ready: by.ready.or(base.ready),
+        stop: by.stop.or(base.stop),
+        images: by.images.or(base.images),
+        offers: by.offers.or(base.offers),
+        container: by.container.or(base.container),
         timeout: by.timeout.or(base.timeout),
         variables: merged(base.variables, by.variables),
         env: merged(base.env, by.env),
@@ -94,8 +115,8 @@ mod tests {
     fn settings_override_single_keys_of_a_built_in_description() {
         let tables = json!({ "redis": { "port": 7000, "variables": { "CACHE": "{host}:{port}" } } });
         let redis = found(tables, &["redis"]).unwrap().remove(0);
-        assert_eq!(redis.variables()["CACHE"], "127.0.0.1:7000");
-        assert_eq!(redis.variables()["REDIS_URL"], "redis://127.0.0.1:7000/0");
+        assert_eq!(redis.variables(&redis.place())["CACHE"], "127.0.0.1:7000");
+        assert_eq!(redis.variables(&redis.place())["REDIS_URL"], "redis://127.0.0.1:7000/0");
         assert_eq!(redis.packages, ["redis-server"]);
     }
 
@@ -104,6 +125,14 @@ mod tests {
         let tables = json!({ "other": { "packages": ["p"], "start": ["run"], "port": 6379 } });
         let error = found(tables, &["other", "redis"]).unwrap_err();
         assert_eq!(error, "the services `other` and `redis` have the same port 6379");
+    }
+
+    #[test]
+    fn two_services_cannot_set_a_variable_to_different_values() {
+        let tables = |value: &str| json!({ "redis": { "variables": { "ETCD_HOST": value } } });
+        let error = found(tables("elsewhere"), &["etcd", "redis"]).unwrap_err();
+        assert_eq!(error, "the services `etcd` and `redis` set the variable `ETCD_HOST` to different values");
+        assert!(found(tables("{host}"), &["etcd", "redis"]).is_ok());
     }
 
     #[test]

@@ -12,9 +12,15 @@ pub enum Error {
     /// A description without a required key.
     #[error("the service `{name}` has no `{key}` in `[services.{name}]`")]
     Incomplete { name: String, key: &'static str },
+    /// An entry of `fill` that cannot be used.
+    #[error("the service `{name}` cannot be filled with `{entry}`: {why}")]
+    Fill { name: String, entry: String, why: String },
     /// Services that a test cannot have together.
     #[error("the services `{first}` and `{second}` have the same port {port}")]
     SamePort { first: String, second: String, port: u16 },
+    /// Services whose variables a test cannot tell apart.
+    #[error("the services `{first}` and `{second}` set the variable `{variable}` to different values")]
+    SameVariable { first: String, second: String, variable: String },
 }
 
 impl Error {
@@ -33,6 +39,12 @@ impl Error {
             )),
             Error::Incomplete { .. } => {
                 Some("the documentation of services, `docs/services.md`, describes the keys".to_owned())
+            }
+            Error::Fill { .. } => {
+                Some("`fill` contains SQL files, and addresses or files of programs that `run` can run".to_owned())
+            }
+            Error::SameVariable { second, .. } => {
+                Some(format!("set another variable in `[services.{second}.variables]`"))
             }
             Error::SamePort { second, .. } => Some(format!("set another `port` in `[services.{second}]`")),
         }

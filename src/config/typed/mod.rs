@@ -49,7 +49,7 @@ pub use repository::{
     BrokenFiles, ReadingSettings, ShellSetupSettings, SourceSettings, UnknownNames, VisibilitySettings,
 };
 pub use rewriting::{TailorSettings, UpdateBuildFilesSettings};
-pub use services::{Ready, ReadyWord, ServiceTable, ServicesSettings};
+pub use services::{ContainerArguments, ContainerTable, Ready, ReadyWord, ServiceTable, ServicesSettings};
 pub use test::{CoverageSettings, PytestSettings, SubprocessEnvironmentSettings, TestSettings};
 pub use tool::{MypySettings, ToolSettings};
 pub use verify::VerifySettings;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::section::Section;
@@ -21,16 +21,49 @@ pub struct ServiceTable {
     pub port: Option<u16>,
     /// The command that makes the directory `{data}`, once for all tests.
     pub init: Option<Vec<String>>,
+    /// What is run or read, in this order, to fill the directory `{data}`: SQL files, and addresses or files of programs.
+    pub fill: Option<Vec<String>>,
     /// The command that runs the service in the foreground.
     pub start: Option<Vec<String>>,
     /// How to find out that the service can be used.
     pub ready: Option<Ready>,
+    /// The signal that ends it, such as `TERM`.
+    pub stop: Option<String>,
+    /// The names of container images that it stands for, with or without a tag. `*` stands for any text.
+    pub images: Option<Vec<String>>,
+    /// For a Docker Engine API: the names of the services whose images it has.
+    pub offers: Option<Vec<String>>,
+    /// What its container image does besides.
+    pub container: Option<ContainerTable>,
     /// The number of seconds in which the service must become ready.
     pub timeout: Option<u64>,
     /// The environment variables for tests.
     pub variables: Option<BTreeMap<String, String>>,
     /// The environment variables of the service itself.
     pub env: Option<BTreeMap<String, String>>,
+}
+
+/// What a container image does besides running the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContainerTable {
+    /// What becomes of the arguments of a container.
+    pub arguments: ContainerArguments,
+    /// Commands that run when the service is ready for the first time, with the variables of the container.
+    pub setup: Vec<Vec<String>>,
+    /// The command that reads the SQL files of `/docker-entrypoint-initdb.d` from its standard input.
+    pub sql: Vec<String>,
+}
+
+/// What becomes of the arguments of a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContainerArguments {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// They follow those of the service.
+    Append,
 }
 
 /// How to find out that a service can be used.

@@ -139,7 +139,8 @@ pub struct PerFile {
 /// A part of a result that measures or narrates the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// The file below the output root; `None` for standard output and standard error.
+    /// The file below the output root, or with a final `/` a directory, whose list of files does not matter either; `None` for
+    /// standard output and standard error.
     pub file: Option<String>,
     /// A regular expression for the bytes that differ from run to run.
     pub pattern: String,
@@ -149,5 +150,18 @@ impl Measurement {
     /// The standard streams of a program whose result is its output tree alone, such as a build backend.
     pub fn log() -> Measurement {
         Measurement { file: None, pattern: "(?s).+".to_owned() }
+    }
+
+    /// A directory below the output root that differs from run to run.
+    pub fn directory(path: &str) -> Measurement {
+        Measurement { file: Some(format!("{path}/")), pattern: "(?s).+".to_owned() }
+    }
+
+    /// Whether this is a part of a file below the output root, or for `None` of a standard stream.
+    pub fn concerns(&self, file: Option<&str>) -> bool {
+        match (&self.file, file) {
+            (Some(own), Some(file)) if own.ends_with('/') => file.starts_with(own.as_str()),
+            (own, file) => own.as_deref() == file,
+        }
     }
 }

@@ -111,12 +111,18 @@ impl Collector<'_> {
             let name = path.as_str();
             match (one.get(path), other.get(path)) {
                 (one, other) if one == other => {}
+                _ if self.is_in_measured_directory(name) => self.has_measurements = true,
                 (Some(one), Some(other)) => self.nodes(name, (first.0, one), (second.0, other))?,
                 (Some(_), None) => self.add(name, Kind::File, format!("-{name}")),
                 (None, _) => self.add(name, Kind::File, format!("+{name}")),
             }
         }
         Ok(())
+    }
+
+    fn is_in_measured_directory(&self, name: &str) -> bool {
+        let is_directory = |mask: &Measurement| mask.file.as_deref().is_some_and(|file| file.ends_with('/'));
+        self.masks.iter().any(|(mask, _)| is_directory(mask) && mask.concerns(Some(name)))
     }
 
     fn nodes(&mut self, name: &str, first: (&Store, &Node), second: (&Store, &Node)) -> Result<(), Error> {
@@ -149,7 +155,7 @@ impl Collector<'_> {
         if first.1 == second.1 {
             return Ok(());
         }
-        if self.described.len() >= DESCRIBED_FILES && self.masks.iter().all(|(mask, _)| mask.file.as_deref() != file) {
+        if self.described.len() >= DESCRIBED_FILES && !self.masks.iter().any(|(mask, _)| mask.concerns(file)) {
             self.count += 1;
             return Ok(());
         }
@@ -178,7 +184,7 @@ impl Collector<'_> {
     }
 
     fn without_measurements(&self, file: Option<&str>, bytes: Vec<u8>) -> Vec<u8> {
-        let masks = self.masks.iter().filter(|(measurement, _)| measurement.file.as_deref() == file);
+        let masks = self.masks.iter().filter(|(measurement, _)| measurement.concerns(file));
         masks.fold(bytes, |bytes, (_, mask)| mask.replace_all(&bytes, &b"<measured>"[..]).into_owned())
     }
 

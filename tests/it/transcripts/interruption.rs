@@ -159,7 +159,8 @@ fn mark(command: &mut Command) -> String {
     format!("1000.{digits}")
 }
 
-fn is_running(mark: &str) -> bool {
+/// Whether a process `sleep` with this text in its command line runs.
+pub(super) fn is_running(mark: &str) -> bool {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let mut lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
     lines.any(|line| line.starts_with(b"sleep\0") && String::from_utf8_lossy(&line).contains(mark))
@@ -169,7 +170,8 @@ fn mounts() -> BTreeSet<String> {
     fs::read_to_string("/proc/self/mounts").unwrap().lines().map(str::to_owned).collect()
 }
 
-fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
+/// Waits until the condition holds, for at most two minutes.
+pub(super) fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
     let started = Instant::now();
     while started.elapsed() < TIMEOUT {
         if condition() {

@@ -45,6 +45,17 @@ impl Case {
         }
     }
 
+    /// A step with a directory `data` whose contents do not matter.
+    fn step_with_files(&self, files: &[(&str, &str)]) -> RecordedStep {
+        let mut step = self.step("a", "", "x", DONE);
+        let node = |text: &str| Node::File { digest: self.store.put(text.as_bytes()).unwrap(), executable: false };
+        let nodes = files.iter().map(|(path, text)| (RelPath::parse(path).unwrap(), node(text))).collect();
+        let RecordedResult::Process(outcome) = &mut step.result else { unreachable!("`step` makes a process") };
+        outcome.output = self.store.put_tree(&Tree { nodes }).unwrap();
+        step.measurements = vec![Measurement::directory("data")];
+        step
+    }
+
     fn compare(&self, first: (&str, RecordedStep), second: (&str, RecordedStep)) -> Comparison {
         let record = |(key, step): (&str, RecordedStep)| Record::from([(key.to_owned(), step)]);
         let moves = [Move { moved: "/other".to_owned(), original: "/own".to_owned() }];
@@ -61,6 +72,19 @@ fn equal_results_are_identical_and_durations_do_not_count() {
     assert_eq!(case.compare(first(), first()).total(), Counts { identical: 1, ..Counts::default() });
     let other = ("1", case.step("a", "passed in 2s", "x", DONE));
     assert_eq!(case.compare(first(), other).total(), Counts { measured: 1, ..Counts::default() });
+}
+
+#[test]
+fn neither_files_nor_their_contents_count_in_a_measured_directory() {
+    let case = Case::new();
+    let compare = |other: &[(&str, &str)]| {
+        let first = case.step_with_files(&[("data/id", "1"), ("data/log", "a"), ("result", "x")]);
+        let found = case.compare(("1", first), ("1", case.step_with_files(other))).total();
+        (found.measured, found.different)
+    };
+    assert_eq!(compare(&[("data/id", "2"), ("data/other", "b"), ("result", "x")]), (1, 0));
+    assert_eq!(compare(&[("data/id", "1"), ("data/log", "a"), ("result", "y")]), (0, 1));
+    assert_eq!(compare(&[("data/id", "1"), ("data/log", "a"), ("result", "x"), ("database", "y")]), (0, 1));
 }
 
 #[test]
