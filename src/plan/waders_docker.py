@@ -43,11 +43,12 @@ class Refused(Exception):
 
 
 def short_name(image):
-    """The name of an image without the default registry and without a digest."""
+    """The name of an image without its registry and without a digest: mirrors have the images of others."""
     image = image.partition("@")[0]
-    for prefix in ("docker.io/", "index.docker.io/", "library/"):
-        image = image[len(prefix) :] if image.startswith(prefix) else image
-    return image
+    host, slash, path = image.partition("/")
+    if slash and (host == "localhost" or "." in host or ":" in host):
+        image = path
+    return image.removeprefix("library/")
 
 
 def matches(pattern, image):

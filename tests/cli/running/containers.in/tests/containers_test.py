@@ -39,7 +39,7 @@ def test_redis_with_password():
 
 
 def test_etcd_by_log():
-    with DockerContainer("quay.io/coreos/etcd:v3.5.4").with_exposed_ports(2379) as etcd:
+    with DockerContainer("registry.example.invalid/coreos/etcd:v3.5.4").with_exposed_ports(2379) as etcd:
         wait_for_logs(etcd, "ready to serve client requests", timeout=10)
         url = "http://{}:{}/health".format(etcd.get_container_host_ip(), etcd.get_exposed_port(2379))
         assert json.load(urllib.request.urlopen(url))["health"] == "true"
