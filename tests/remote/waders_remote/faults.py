@@ -80,7 +80,8 @@ def worker_killed(scenario: Scenario, grid: Grid) -> None:
 
 def grid_restarted(scenario: Scenario, grid: Grid) -> None:
     run = interrupted_run(scenario, grid.address, grid.workers[-1], grid.restart)
-    check(run.ran_remotely > 0, "no step ran on a worker")
+    # A server that needs longer than the client waits for it is used no more: then the steps run on this machine.
+    check(len(run.warnings) <= 1, f"at most one warning instead of {run.warnings}")
     scenario.report(
         "server killed and restarted", f"{run.ran_remotely} of {len(run.requested)} steps on workers, {traffic([run])}"
     )
