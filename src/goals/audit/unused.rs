@@ -9,9 +9,10 @@ use std::sync::Arc;
 use crate::goals::Error;
 use crate::goals::audit::inspect::Inspected;
 use crate::goals::audit::packages::normalized;
-use crate::inference::Dependencies;
+use crate::inference::generated::generated;
+use crate::inference::{Dependencies, InferenceSettings};
 use crate::report::audit::{AuditFinding, Code};
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::targets::{Address, Target, TargetGraph, dependencies, kind};
 
 /// The goals whose steps get the dependencies of their targets. A linter gets the files alone, and the build of a package
@@ -39,7 +40,8 @@ pub(super) fn findings(session: &mut Session, steps: &[Inspected]) -> Result<Vec
     }
     let roots: BTreeSet<Address> = steps.iter().flat_map(|step| step.targets.iter().cloned()).collect();
     let (graph, all) = (session.load_graph()?, session.infer_for(&roots)?);
-    let usage = Usage::new(&graph, &all, &steps);
+    let settings = InferenceSettings::from_config(session.config()).map_err(session::Error::from)?;
+    let usage = Usage::new(&graph, &all, &settings, &steps);
     let mut unused: BTreeMap<Stated, Unused<'_>> = BTreeMap::new();
     let reached: BTreeSet<&Address> = usage.steps.iter().flat_map(|step| &step.reached).collect();
     // The dependencies of a requirement are its lockfile and the file that it was generated from, which Waders adds itself.
@@ -109,6 +111,7 @@ fn finding(session: &Session, stated: Stated, unused: Unused<'_>) -> AuditFindin
 struct Usage<'a> {
     graph: &'a TargetGraph,
     all: &'a Dependencies,
+    settings: &'a InferenceSettings,
     steps: Vec<StepUsage>,
     /// A target and everything below it, computed once.
     closures: RefCell<BTreeMap<Address, Arc<BTreeSet<Address>>>>,
@@ -123,7 +126,12 @@ struct StepUsage {
 }
 
 impl<'a> Usage<'a> {
-    fn new(graph: &'a TargetGraph, all: &'a Dependencies, steps: &[&Inspected]) -> Usage<'a> {
+    fn new(
+        graph: &'a TargetGraph,
+        all: &'a Dependencies,
+        settings: &'a InferenceSettings,
+        steps: &[&Inspected],
+    ) -> Usage<'a> {
         let usage = |step: &&Inspected| {
             let mut reached = all.transitive(&step.targets);
             reached.extend(step.targets.iter().cloned());
@@ -135,7 +143,7 @@ impl<'a> Usage<'a> {
                 distributions: step.distributions.clone(),
             }
         };
-        Usage { graph, all, steps: steps.iter().map(usage).collect(), closures: RefCell::default() }
+        Usage { graph, all, settings, steps: steps.iter().map(usage).collect(), closures: RefCell::default() }
     }
 
     /// The steps that get a target.
@@ -156,12 +164,15 @@ impl<'a> Usage<'a> {
             .collect()
     }
 
-    /// A target that has nothing to read counts as used, such as a package.
+    /// A target that has nothing to read counts as used, such as a package, and one whose files are generated: a step does not read
+    /// what they are generated from.
     fn is_used(&self, target: &Target, dependency: &Address) -> bool {
         let closure = self.closure(dependency);
         let targets: Vec<&Target> = closure.iter().filter_map(|address| self.graph.get(address)).collect();
         let is_observable = |target: &&&Target| !target.sources.is_empty() || target.kind == kind::PYTHON_REQUIREMENT;
-        targets.iter().find(is_observable).is_none()
+        let is_generated = |target: &&Target| generated(self.graph, target, self.settings).is_some();
+        targets.iter().any(is_generated)
+            || targets.iter().find(is_observable).is_none()
             || self.getting(&target.address).any(|step| targets.iter().any(|target| step.used(target)))
     }
 
