@@ -5,6 +5,8 @@ pub(super) mod docker;
 mod output;
 mod reuse;
 
+use std::collections::BTreeMap;
+
 use crate::action::{Exit, StepId};
 use crate::base::{Digest, ErrorKind, RelPath, replace_file};
 use crate::config::typed::PackageSettings;
@@ -16,7 +18,7 @@ use crate::packaging::build_failure;
 use crate::prepare::package::{self, KINDS, Package, PlannedPackage};
 use crate::report::junit::path_safe;
 use crate::report::limits::SHOWN_BYTES;
-use crate::report::packages::{WrittenFile, WrittenPackage};
+use crate::report::packages::WrittenPackage;
 use crate::report::{json, packages};
 use crate::session::failure::{self, Failure};
 use crate::session::image_builder::ImageBuild;
@@ -89,16 +91,16 @@ pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
 fn write_checksums(session: &Session, path: &str, written: &[WrittenPackage]) -> Result<(), Error> {
     let path = session.build_root().join(path);
     let dir = path.parent().unwrap_or(session.build_root());
-    let line = |file: &WrittenFile| {
-        let sha256 = file.sha256.as_ref()?;
+    // Sorted by name.
+    let mut hashes: BTreeMap<String, &String> = BTreeMap::new();
+    for file in written.iter().flat_map(|package| &package.files) {
         let place = session.build_root().join(&file.path);
         let name = place.strip_prefix(dir).unwrap_or(&place).display().to_string();
-        Some(format!("{sha256}  {name}\n"))
-    };
-    let mut lines: Vec<String> = written.iter().flat_map(|package| &package.files).filter_map(line).collect();
-    lines.sort();
+        hashes.extend(file.sha256.as_ref().map(|sha256| (name, sha256)));
+    }
+    let lines: String = hashes.into_iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
     std::fs::create_dir_all(dir).map_err(|source| Error::Output { path: dir.to_owned(), source })?;
-    replace_file(&path, lines.concat().as_bytes()).map_err(|source| Error::Output { path, source })
+    replace_file(&path, lines.as_bytes()).map_err(|source| Error::Output { path, source })
 }
 
 /// Whether the command line selects packages.
