@@ -1,7 +1,7 @@
 //! The actions that build documentation. What the programs may import, and the files that they read, are planned in
 //! `prepare::package::documentation`.
 
-use crate::action::{Action, Source};
+use crate::action::{Action, Measurement, Source};
 use crate::base::{RelPath, sandbox_paths};
 use crate::packaging::venv;
 use crate::plan::environment;
@@ -75,6 +75,8 @@ pub fn action(interpreter: &Interpreter, packages: Source, documentation: Docume
     action.command.env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&documentation.source_roots));
     // The theme Material writes about its own future otherwise.
     action.command.env.insert("NO_MKDOCS_2_WARNING".to_owned(), "1".to_owned());
+    // MkDocs says how long it took.
+    action.policy.measurements = vec![Measurement::log()];
     action.policy.remote = true;
     action
 }
