@@ -1,5 +1,8 @@
 //! `/proc`: the container's own processes, and constant files in place of those that describe the host.
 //!
+//! Init belongs to the sandbox and not to the step, so `hidepid` hides it. Programs that follow their parent processes end
+//! at `/proc/1` and expect to find it: it is a constant directory, too.
+//!
 //! The mount option `subset=pid` is not sufficient: it also hides files such as `/proc/cpuinfo`, which libraries read
 //! at import. So every other entry at the top level is masked by a bind from the template, or by an empty file or
 //! directory if the template has none.
@@ -7,9 +10,13 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+use nix::fcntl::{AT_FDCWD, OFlag, open, readlinkat};
 use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 use super::mount::{attach_at, bind};
@@ -25,9 +32,22 @@ const EMPTY_DIR: &str = ".none";
 /// Entries that show only the container's own namespaces.
 const NAMESPACED: [&str; 1] = ["sysvipc"];
 
+/// The process that is always there, and that no step is.
+const INIT: &str = "1";
+
 /// Directories and files of the template, relative to `/proc`; formats as in proc(5).
-const DIRS: [&str; 6] = ["sys", "sys/fs", "sys/kernel", "sys/net", "sys/net/core", "sys/vm"];
-const FILES: [(&str, &str); 17] = [
+const DIRS: [&str; 7] = [INIT, "sys", "sys/fs", "sys/kernel", "sys/net", "sys/net/core", "sys/vm"];
+const FILES: [(&str, &str); 23] = [
+    ("1/cgroup", "0::/\n"),
+    ("1/cmdline", "init\0"),
+    ("1/comm", "init\n"),
+    (
+        "1/stat",
+        "1 (init) S 0 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 0 0 0 18446744073709551615 \
+         0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+    ),
+    ("1/statm", "0 0 0 0 0 0 0\n"),
+    ("1/status", "Name:\tinit\nState:\tS (sleeping)\nTgid:\t1\nPid:\t1\nPPid:\t0\nTracerPid:\t0\nThreads:\t1\n"),
     ("cmdline", "quiet\n"),
     ("filesystems", "nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts\nnodev\toverlay\n\text4\n"),
     ("loadavg", "0.00 0.00 0.00 1/1 1\n"),
@@ -72,7 +92,23 @@ pub(super) fn mount(root: &NewRoot, template: &Path) -> Result<(), Error> {
     let mount = sys::new_mount(c"proc", &[(c"hidepid", Some(c"invisible"))], attributes)
         .map_err(|error| Error::Unsupported(unsupported_proc(error.into())))?;
     attach_at(&mount, &proc)?;
+    let own = open(&proc.join(INIT).join("fd"), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+        .context("open the descriptors of init")?;
+    OWN_DESCRIPTORS.set(own).expect("a process makes one sandbox");
     mask(&template.join("proc"), &proc)
+}
+
+/// `/proc/self/fd` of init, which the constant directory covers.
+static OWN_DESCRIPTORS: OnceLock<OwnedFd> = OnceLock::new();
+
+/// The path of an open file of this process, without symbolic links.
+pub(super) fn path_of(file: BorrowedFd<'_>) -> Option<PathBuf> {
+    let number = file.as_raw_fd();
+    let path = match OWN_DESCRIPTORS.get() {
+        Some(own) => readlinkat(own.as_fd(), number.to_string().as_str()),
+        None => readlinkat(AT_FDCWD, format!("/proc/self/fd/{number}").as_str()),
+    };
+    path.ok().map(PathBuf::from)
 }
 
 fn mask(constant: &Path, proc: &Path) -> Result<(), Error> {
@@ -81,8 +117,8 @@ fn mask(constant: &Path, proc: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(proc).context("list `/proc`")? {
         let entry = entry.context("list `/proc`")?;
         let name = entry.file_name();
-        let is_process = name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
-        if is_process || NAMESPACED.iter().any(|namespaced| *namespaced == name) {
+        let is_step = name != INIT && name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+        if is_step || NAMESPACED.iter().any(|namespaced| *namespaced == name) {
             continue;
         }
         let kind = entry.file_type().context("list `/proc`")?;

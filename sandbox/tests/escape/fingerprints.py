@@ -28,6 +28,8 @@ EXPECTED = {
     "command line": (open("/proc/cmdline").read(), "quiet\n"),
     "version": (open("/proc/version").read(), "Linux version 6.1.0 (waders@waders) #1 SMP\n"),
     "cgroups": ({line.rstrip("\n").rpartition(":")[2] for line in open("/proc/self/cgroup")}, {"/"}),
+    "init": (open("/proc/1/stat").read().split()[:5], ["1", "(init)", "S", "0", "1"]),
+    "files of init": (sorted(os.listdir("/proc/1")), ["cgroup", "cmdline", "comm", "stat", "statm", "status"]),
     "processes": ([name for name in os.listdir("/proc") if name.isdigit() and name != "1"], [str(os.getpid())]),
     "pid": (os.getpid(), 2),
     "parent": (os.getppid(), 1),

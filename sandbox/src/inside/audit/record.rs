@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{SFlag, fstat};
 
+use super::super::proc;
 use super::arguments::Named;
 use crate::{FileAccess, Found, SocketAccess, Trace, Uses};
 
@@ -127,7 +128,7 @@ fn examine(path: &[u8]) -> (Found, Option<String>) {
         SFlag::S_IFDIR => Found::Directory,
         _ => Found::Other,
     };
-    let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok();
+    let real = proc::path_of(file.as_fd());
     (found, real.map(|real| real.to_string_lossy().into_owned()).filter(|real| *real != text))
 }
 
