@@ -300,7 +300,7 @@ impl Error {
 
 /// The target types that the goal `run` runs, sorted.
 fn runnable_kinds() -> Vec<&'static str> {
-    let mut kinds = [&RUNNABLE_IN_PANTS[..], &RUNNABLE, &[crate::targets::kind::DOCKER_IMAGE]].concat();
+    let mut kinds = [&RUNNABLE_IN_PANTS[..], &RUNNABLE, &crate::goals::run::IMAGES].concat();
     kinds.retain(|kind| !kind.starts_with("experimental_"));
     kinds.sort_unstable();
     kinds

@@ -18,6 +18,9 @@ use crate::session::foreground::{self, HostProgram, code_of_signal};
 use crate::session::{Session, Verdict, execute, failure, image_builder, selection};
 use crate::targets::{Address, Target, kind};
 
+/// The target types of images, which a program of this machine runs.
+pub(super) const IMAGES: [&str; 2] = [kind::DOCKER_IMAGE, kind::OCI_IMAGE];
+
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let settings = RunSettings::parse(session.config());
@@ -27,7 +30,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     }
     let graph = session.load_graph()?;
     let is_of = |kind: &str| graph.get(&address).is_some_and(|target| target.kind == kind);
-    if is_of(kind::DOCKER_IMAGE) {
+    if IMAGES.into_iter().any(is_of) {
         return run_image(session, &address, &settings);
     }
     let is_pex = is_of(kind::PEX_BINARY);
@@ -46,7 +49,7 @@ fn selected_program(session: &mut Session) -> Result<Address, Error> {
         let targets = selected.iter().filter_map(|address| graph.get(address));
         targets.filter(|target| kinds.contains(&target.kind.as_str())).map(|target| target.address.clone()).collect()
     };
-    let mut found = of_kinds(&[&RUNNABLE_IN_PANTS[..], &[kind::DOCKER_IMAGE]].concat());
+    let mut found = of_kinds(&[&RUNNABLE_IN_PANTS[..], &IMAGES].concat());
     if found.is_empty() {
         found = of_kinds(&RUNNABLE);
     }
@@ -165,21 +168,30 @@ fn run_pex(session: &mut Session, address: &Address, settings: &RunSettings) -> 
     Ok(Verdict::from_exit_code(code))
 }
 
-/// Builds a `docker_image` and runs it with a program of this machine.
+/// Builds an image and runs it with a program of this machine.
 fn run_image(session: &mut Session, address: &Address, settings: &RunSettings) -> Result<Verdict, Error> {
     let mut done = package::build_all(session, std::slice::from_ref(address))?;
     package::docker::build_images(session, &mut done)?;
     if let Some((_, failure)) = done.failed.pop() {
         return Err(Error::NotStarted(failure));
     }
-    let build = done.built.first().and_then(|built| built.image_builds.last());
-    let name = build.and_then(|(_, build)| build.names.first().cloned()).unwrap_or_default();
+    let Some(built) = done.built.first() else { return Ok(Verdict::Interrupted) };
     let options = DockerSettings::parse(session.config()).run_args.unwrap_or_else(|| {
         // As in Pants, a container has the terminal if there is one.
         let words = if std::io::stdout().is_terminal() { &["--interactive", "--tty"][..] } else { &[] };
         words.iter().map(|word| (*word).to_owned()).collect()
     });
-    Ok(Verdict::from_exit_code(image_builder::run(session, &name, &options, &settings.args)?))
+    let code = match built.image_builds.last() {
+        Some((_, build)) => {
+            let name = build.names.first().cloned().unwrap_or_default();
+            image_builder::run(session, &name, &options, &settings.args)?
+        }
+        None => {
+            let layout = built.content(session)?;
+            image_builder::run_layout(session, layout, &options, &settings.args)?
+        }
+    };
+    Ok(Verdict::from_exit_code(code))
 }
 
 fn host_program(

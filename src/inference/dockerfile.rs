@@ -18,14 +18,13 @@ impl Dockerfile {
     /// Parses the text of a Dockerfile. Unknown instructions are ignored.
     pub(super) fn parse(text: &str) -> Dockerfile {
         let mut file = Dockerfile::default();
-        for line in instructions(text) {
-            let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
-            match word.to_ascii_uppercase().as_str() {
-                "ARG" => file.arg(rest.trim()),
+        for Instruction { name, rest, .. } in instructions(text) {
+            match name.as_str() {
+                "ARG" => file.arg(&rest),
                 "FROM" => {
-                    file.used.extend(words(rest).find(|word| !word.starts_with("--")).and_then(|word| arg_of(&word)))
+                    file.used.extend(words(&rest).find(|word| !word.starts_with("--")).and_then(|word| arg_of(&word)))
                 }
-                "COPY" => file.copy(rest),
+                "COPY" => file.copy(&rest),
                 _ => {}
             }
         }
@@ -63,22 +62,41 @@ impl Dockerfile {
     }
 }
 
-/// The instructions, each joined into one line, without comments.
-fn instructions(text: &str) -> Vec<String> {
+/// An instruction of a Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// The line at which it begins, from 1.
+    pub line: usize,
+    /// Its first word in upper case, such as `COPY`.
+    pub name: String,
+    /// What follows, joined into one line.
+    pub rest: String,
+}
+
+/// The instructions of a Dockerfile, without comments.
+pub fn instructions(text: &str) -> Vec<Instruction> {
     let escape = if text.lines().take(2).any(|line| line.replace(' ', "") == "#escape=`") { '`' } else { '\\' };
-    let (mut all, mut open) = (Vec::new(), String::new());
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    let (mut all, mut open, mut start) = (Vec::new(), String::new(), 0);
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+    for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+        if open.is_empty() {
+            start = number;
+        }
         match line.strip_suffix(escape) {
             Some(line) => open.extend([line, " "]),
-            None => all.push(std::mem::take(&mut open) + line),
+            None => all.push((start, std::mem::take(&mut open) + line)),
         }
     }
-    all.push(open);
-    all
+    all.push((start, open));
+    let parse = |(line, text): (usize, String)| {
+        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((&text, ""));
+        Instruction { line, name: name.to_ascii_uppercase(), rest: rest.trim().to_owned() }
+    };
+    all.into_iter().filter(|(_, text)| !text.trim().is_empty()).map(parse).collect()
 }
 
 /// The arguments of an instruction: words, or flags followed by a JSON list of words.
-fn words(rest: &str) -> impl Iterator<Item = String> {
+pub fn words(rest: &str) -> impl Iterator<Item = String> {
     let (flags, list) = match rest.find('[') {
         Some(at) if rest[..at].split_whitespace().all(|word| word.starts_with("--")) => rest.split_at(at),
         _ => (rest, ""),

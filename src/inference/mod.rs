@@ -7,7 +7,7 @@ pub mod constraints;
 mod definition_index;
 pub mod dependencies;
 pub mod docker_images;
-mod dockerfile;
+pub mod dockerfile;
 pub mod entry_point;
 mod explicit;
 pub mod generated;

@@ -11,7 +11,7 @@ use crate::packaging::Environment;
 use crate::packaging::archive::{self, Format};
 use crate::packaging::host_venv::{self, HostVenv};
 use crate::packaging::oci::layer::{self, Layer};
-use crate::packaging::oci::{self, layout};
+use crate::packaging::oci::{self, copies, layout};
 use crate::packaging::venv::{self, Layer as VenvLayer};
 use crate::packaging::wheel;
 use crate::store::{Node, Store, Tree};
@@ -37,6 +37,7 @@ pub fn all() -> BTreeMap<&'static str, Recipe> {
         ("host-venv-1", host_venv),
         ("image-1", image),
         ("image-base-2", image_base),
+        ("image-copies-1", image_copies),
         ("image-layer-1", image_layer),
         ("metadata-1", metadata),
         ("metadata-of-wheels-1", metadata_of_wheels),
@@ -248,6 +249,15 @@ fn image(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Diges
     let (spec, at) = (serde_json::from_str(spec)?, RelPath::parse(at)?);
     let layers = parts.iter().map(|part| Layer::read(store, *part)).collect::<Result<Vec<_>, _>>();
     stored(layers.and_then(|layers| layout::compose(store, &spec, &at, &layers)))
+}
+
+/// The files that a Dockerfile copies. Parameters: the root of the context in the part, and the changes in JSON. Part: the context.
+fn image_copies(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let ([root, changes], [context]) = (parameters, parts) else {
+        return Err("the recipe of copies takes two parameters, a directory and changes, and a context".into());
+    };
+    let changes: Vec<copies::Change> = serde_json::from_str(changes)?;
+    stored(copies::apply(store, *context, &RelPath::parse(root)?, &changes))
 }
 
 /// The lowest layer of every container image.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Digest, RelPath};
 use crate::config::typed::DockerSettings;
+use crate::packaging::oci::{self, layout};
 use crate::session::foreground::{self, HostProgram};
 use crate::session::{self, Session};
 
@@ -43,6 +44,10 @@ pub enum Error {
     NoProgram { name: String, purpose: &'static str, programs: Vec<String> },
     #[error("`{program}` ended with exit code {code} when it built `{name}`")]
     Failed { program: String, code: i32, name: String },
+    #[error("`{program}` ended with exit code {code} when it loaded `{name}`")]
+    NotLoaded { program: String, code: i32, name: String },
+    #[error(transparent)]
+    Layout(#[from] oci::Error),
     #[error("cannot use a directory for temporary files")]
     Scratch { source: std::io::Error },
 }
@@ -57,7 +62,10 @@ impl Error {
             Error::Failed { .. } => {
                 Some("its output is above; the context has only the files and packages among the target's dependencies")
             }
-            Error::Scratch { .. } => None,
+            Error::NotLoaded { .. } => {
+                Some("its output is above; `[docker] engine` chooses another program: `{ run = \"podman\" }`")
+            }
+            Error::Layout(_) | Error::Scratch { .. } => None,
         }
     }
 }
@@ -106,6 +114,31 @@ pub fn run(session: &mut Session, name: &str, options: &[String], args: &[String
     let words = [program, "run".to_owned()].into_iter().chain(options.iter().cloned());
     let argv = words.chain([name.to_owned()]).chain(args.iter().cloned()).collect();
     foreground::run(session, &HostProgram { argv, env: BTreeMap::new(), cwd: session.build_root().to_owned() })
+}
+
+/// Runs an image that was composed, and returns its exit code. `layout` is the tree of its layout, of which the program loads an archive.
+pub fn run_layout(
+    session: &mut Session,
+    layout: Digest,
+    options: &[String],
+    args: &[String],
+) -> Result<i32, session::Error> {
+    let store = session.services.open_store()?;
+    let image = layout::read(&store, layout).map_err(Error::from)?;
+    let name = image.names.first().cloned().unwrap_or_default();
+    let chosen = DockerSettings::parse(session.config()).runner;
+    let program = find(session, chosen, &RUNNERS, "runs images", &name)?;
+    store.write_lazy_tree(layout)?;
+    let scratch = store.scratch()?;
+    let archive = scratch.path().join("image.tar");
+    layout::write_archive(&store, layout, &archive).map_err(Error::from)?;
+    let words = ["load", "--quiet", "--input", &archive.to_string_lossy()].map(str::to_owned);
+    let argv = std::iter::once(program.clone()).chain(words).collect();
+    let load = HostProgram { argv, env: BTreeMap::new(), cwd: session.build_root().to_owned() };
+    match foreground::run(session, &load)? {
+        0 => run(session, &name, options, args),
+        code => Err(Error::NotLoaded { program, code, name }.into()),
+    }
 }
 
 fn find_builder(session: &Session, purpose: &'static str, name: &str) -> Result<String, Error> {

@@ -139,6 +139,11 @@ const DOCKER: &[Entry] = &[
     inert("default_context_root_from_source", Bool),
     off("experimental_enable_podman", "Prefer podman."),
     dict("engine", "The programs that build and run images, by the keys `build` and `run`: docker, podman or buildah."),
+    dict(
+        "composed_bases",
+        "What stands for base images, so that images on top of them are composed without docker: `system`, or an interpreter \
+         constraint such as `CPython==3.11.*`. Specific to Waders.",
+    ),
     inert("suggest_renames", Bool),
     inert("push_on_package", Text),
 ];

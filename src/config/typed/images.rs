@@ -26,6 +26,8 @@ pub struct DockerSettings {
     pub builder: Option<String>,
     /// See `builder`.
     pub runner: Option<String>,
+    /// Base images and what stands for each in images that are composed: the system tree, or an interpreter constraint.
+    pub composed_bases: Vec<(String, String)>,
     /// Arguments for running an image; `None` for those that suit the terminal.
     pub run_args: Option<Vec<String>>,
 }
@@ -63,6 +65,7 @@ impl DockerSettings {
             build_target_stage: section.filled("build_target_stage"),
             build_no_cache: section.flag("build_no_cache"),
             build_hosts: pairs(section.dict("build_hosts")),
+            composed_bases: pairs(section.dict("composed_bases")),
             run_args: Some(section.texts("run_args")).filter(|args| !args.is_empty()),
         }
     }

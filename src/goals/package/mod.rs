@@ -51,6 +51,17 @@ pub(super) struct BuiltPackage {
     step: Option<StepId>,
 }
 
+impl BuiltPackage {
+    /// Its files, at their paths in the package if that is a directory.
+    pub(super) fn content(&self, session: &mut Session) -> Result<Digest, Error> {
+        let store = session.services.open_store()?;
+        Ok(match &self.directory {
+            Some(directory) => store.subtree(self.tree, directory)?.unwrap_or(self.tree),
+            None => self.tree,
+        })
+    }
+}
+
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     Ok(run_recorded(session)?.verdict)

@@ -16,11 +16,8 @@ type Outcomes = Vec<(Publication, Option<ErrorKind>)>;
 
 /// Pushes an image of the store.
 pub(super) fn publish(session: &mut Session, target: &Target, built: &BuiltPackage) -> Result<Outcomes, Error> {
+    let content = built.content(session)?;
     let store = session.services.open_store()?;
-    let content = match &built.directory {
-        Some(directory) => store.subtree(built.tree, directory)?.unwrap_or(built.tree),
-        None => built.tree,
-    };
     let image = layout::read(&store, content)?;
     let push = |session: &mut Session, name: &str| match registries::push(session, &image, name) {
         Ok(sent_bytes) => {

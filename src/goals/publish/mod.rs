@@ -44,8 +44,8 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     for (address, built) in targets.iter().zip(&done.built) {
         let target = graph.get(address).expect("selected targets are in the graph");
         let outcomes = match target.kind.as_str() {
-            kind::DOCKER_IMAGE => image::publish_built(session, target, built)?,
-            kind::OCI_IMAGE => image::publish(session, target, built)?,
+            kind::DOCKER_IMAGE if !built.image_builds.is_empty() => image::publish_built(session, target, built)?,
+            kind::DOCKER_IMAGE | kind::OCI_IMAGE => image::publish(session, target, built)?,
             _ => distribution::publish(session, target, built)?,
         };
         for (publication, failed) in outcomes {

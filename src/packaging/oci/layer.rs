@@ -21,7 +21,7 @@ const ARCHIVE: &str = "layer.tar.gz";
 const DESCRIPTION: &str = "layer.json";
 
 /// Directories that are links into `usr` where that has them, as on all current distributions ("merged /usr").
-const MERGED: [&str; 6] = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
+pub(super) const MERGED: [&str; 6] = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
 
 /// A layer in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

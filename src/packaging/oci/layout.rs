@@ -2,6 +2,9 @@
 //! names the manifest. Tools such as `skopeo`, `podman` and `umoci` read it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use oci_spec::image::{
     Arch, ConfigBuilder, Descriptor, History, HistoryBuilder, ImageConfigurationBuilder, ImageIndex, ImageIndexBuilder,
@@ -14,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::Error;
 use super::layer::Layer;
 use crate::base::{Digest, RelPath};
+use crate::packaging::archive::{mode, tar_header};
 use crate::store::{Batch, Node, Store, Tree};
 
 /// The time at which every image was created, that of `FIXED_MTIME_SECONDS`: images of the same content are equal.
@@ -118,6 +122,37 @@ pub fn read(store: &Store, tree: Digest) -> Result<Image, Error> {
     }
     let blobs = parsed.layers().iter().chain([parsed.config()]).map(blob).collect::<Result<Vec<_>, _>>()?;
     Ok(Image { names, media_type: descriptor.media_type().to_string(), sha256, manifest, blobs })
+}
+
+/// Writes an archive of a layout that docker and podman load. Podman expects whole names where layouts have tags.
+pub fn write_archive(store: &Store, tree: Digest, path: &Path) -> Result<(), Error> {
+    let mut archive = tar::Builder::new(BufWriter::new(File::create(path)?));
+    for (name, node) in store.tree(tree)?.nodes {
+        let Some(digest) = node.content() else { continue };
+        if name.as_str() == "index.json" {
+            let bytes = with_whole_names(&store.get(digest)?)?;
+            let mut header = tar_header(tar::EntryType::Regular, mode(false), bytes.len() as u64);
+            archive.append_data(&mut header, name.as_str(), &*bytes)?;
+        } else {
+            let mut header = tar_header(tar::EntryType::Regular, mode(false), digest.size_bytes());
+            archive.append_data(&mut header, name.as_str(), store.open_blob(digest)?)?;
+        }
+    }
+    Ok(archive.into_inner()?.flush()?)
+}
+
+fn with_whole_names(index: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut index: ImageIndex = parse("index.json", index)?;
+    let mut manifests = index.manifests().clone();
+    for manifest in &mut manifests {
+        let mut annotations = manifest.annotations().clone().unwrap_or_default();
+        if let Some(name) = annotations.get(NAME_ANNOTATION).cloned() {
+            annotations.insert(TAG_ANNOTATION.to_owned(), name);
+        }
+        manifest.set_annotations(Some(annotations));
+    }
+    index.set_manifests(manifests);
+    canonical(&index)
 }
 
 /// Whether a tree of a store is a layout.

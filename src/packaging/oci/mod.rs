@@ -1,6 +1,7 @@
 //! Container images in the format of the Open Container Initiative. `layer` packs trees of the store into layers, and `layout`
-//! describes an image of layers as a directory that other tools read. Which layers an image has is planned in `prepare::package`.
+//! describes an image of layers as a directory that other tools read. `copies` does what `COPY` instructions say. Which layers an image has is planned in `prepare::package`.
 
+pub mod copies;
 pub mod layer;
 pub mod layout;
 
@@ -30,6 +31,14 @@ pub enum Error {
         name: String,
         /// The reason.
         source: serde_json::Error,
+    },
+    /// A `COPY` instruction names what does not exist.
+    #[error("line {line}: the context has nothing at `{source_path}`")]
+    NothingToCopy {
+        /// The line of the Dockerfile, from 1.
+        line: usize,
+        /// What is to be copied.
+        source_path: String,
     },
     /// A file is missing in the tree of a layer or an image.
     #[error("`{name}` is missing in an image")]

@@ -5,25 +5,15 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::transcripts::workspace::Workspace;
 
 #[test]
 fn other_tools_unpack_and_run_an_image() {
     let Some(workspace) = Workspace::running() else { return };
-    if ["umoci", "bwrap"].iter().any(|tool| Command::new(tool).arg("--version").output().is_err()) {
-        eprintln!("skipped: umoci or bubblewrap is not installed");
-        return;
-    }
-    let output = workspace.waders("programs", &["package", "src/app:image"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let layout = workspace.repository("programs").join("dist/src.app/image");
-    let unpacked = tempfile::tempdir().unwrap();
+    let Some(unpacked) = unpacked(&workspace, "image", "stable") else { return };
     let bundle = unpacked.path().join("bundle");
-    let image = format!("{}:stable", layout.display());
-    let umoci = Command::new("umoci").args(["unpack", "--rootless", "--image", &image]).arg(&bundle).output().unwrap();
-    assert!(umoci.status.success(), "{}", String::from_utf8_lossy(&umoci.stderr));
-
     let root = bundle.join("rootfs");
     assert_eq!(fs::read_to_string(root.join("app/src/app/notes.txt")).unwrap(), "notes\n");
     assert!(root.join("app/src.app/small.tar.xz").is_file());
@@ -33,6 +23,38 @@ fn other_tools_unpack_and_run_an_image() {
     let run = run(&root, process);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert_eq!(text(&run.stdout), "data of the program 1 ['given']\n", "{}", text(&run.stderr));
+}
+
+#[test]
+fn a_dockerfile_that_runs_nothing_becomes_an_image_without_a_builder() {
+    let Some(workspace) = Workspace::running() else { return };
+    let Some(unpacked) = unpacked(&workspace, "composed", "latest") else { return };
+    let bundle = unpacked.path().join("bundle");
+    let root = bundle.join("rootfs");
+    assert_eq!(fs::read_to_string(root.join("srv/notes.txt")).unwrap(), "notes\n");
+    let config: Value = serde_json::from_slice(&fs::read(bundle.join("config.json")).unwrap()).unwrap();
+    assert_eq!(config["annotations"]["maker"], "composed", "{config}");
+    let run = run(&root, &config["process"]);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(text(&run.stdout), "data of the program 1 ['one', 'two']\n", "{}", text(&run.stderr));
+}
+
+/// An image as umoci unpacks it; `None` if the programs for that are missing.
+fn unpacked(workspace: &Workspace, name: &str, tag: &str) -> Option<TempDir> {
+    if ["umoci", "bwrap"].iter().any(|tool| Command::new(tool).arg("--version").output().is_err()) {
+        eprintln!("skipped: umoci or bubblewrap is not installed");
+        return None;
+    }
+    let output = workspace.waders("programs", &["package", &format!("src/app:{name}")]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let layout = workspace.repository("programs").join("dist/src.app").join(name);
+    let unpacked = tempfile::tempdir().unwrap();
+    let image = format!("{}:{tag}", layout.display());
+    let mut umoci = Command::new("umoci");
+    umoci.args(["unpack", "--rootless", "--image", &image]).arg(unpacked.path().join("bundle"));
+    let umoci = umoci.output().unwrap();
+    assert!(umoci.status.success(), "{}", String::from_utf8_lossy(&umoci.stderr));
+    Some(unpacked)
 }
 
 #[test]
@@ -76,7 +98,17 @@ fn run(root: &Path, process: &Value) -> Output {
         process[key].as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
     };
     let mut command = Command::new("bwrap");
-    command.arg("--ro-bind").arg(root).args(["/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "--clearenv"]);
+    command.arg("--ro-bind").arg(root).args([
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/tmp",
+        "--unshare-all",
+        "--clearenv",
+    ]);
     for entry in strings("env") {
         let (name, value) = entry.split_once('=').unwrap();
         command.args(["--setenv", name, value]);

@@ -1,9 +1,9 @@
 //! Plans `docker_image` targets: the context of the build, which has only declared files, and how the build is called. A program of
-//! this machine builds the image from it: see `session::image_builder`.
+//! this machine builds the image from it (`session::image_builder`), unless it can be composed (`composed`).
 
 use std::collections::BTreeMap;
 
-use crate::action::{Derive, Source, Step};
+use crate::action::{Derive, Source, Step, StepId};
 use crate::base::RelPath;
 use crate::config::typed::DockerSettings;
 use crate::inference::docker_images;
@@ -17,6 +17,16 @@ use crate::targets::{Address, Target, dependencies};
 /// The target types whose files are part of the context.
 const CONTEXT_FILES: [&str; 3] = ["file", "relocated_files", "shell_source"];
 
+/// The files that a Dockerfile can copy.
+pub(super) struct Context {
+    /// The step whose output has them, at their paths in the repository and below the directory for results.
+    pub step: StepId,
+    /// The path of the Dockerfile there.
+    pub dockerfile: RelPath,
+    /// Its text.
+    pub text: String,
+}
+
 impl PackagePlanner<'_> {
     /// Plans the context of an image, with the packages that it depends on, and those of the images that it is built on.
     pub(in crate::prepare::package) fn plan_docker_image(
@@ -28,7 +38,11 @@ impl PackagePlanner<'_> {
         let mut args = build_args(target, &settings, &planner.session.environment().vars);
         let names = names::names(target, &settings, &args)?;
         let options = options(target, &settings, &args)?;
-        let (mut parts, dockerfile, text) = self.own_files(planner, target)?;
+        let context = self.plan_context(planner, target)?;
+        if let Some(package) = self.plan_composed_image(planner, target, &settings, &context)? {
+            return Ok(package);
+        }
+        let Context { step, dockerfile, text } = context;
         let mut image_builds = Vec::new();
         for (arg, address) in docker_images::base_images(target, &text, &settings.build_args, self.graph) {
             let base = self.plan(planner, &address)?;
@@ -37,6 +51,15 @@ impl PackagePlanner<'_> {
             }
             image_builds.extend(base.image_builds);
         }
+        let context_root = context_root(target, &settings)?;
+        let info = output_path(target, "docker-info.json")?;
+        image_builds.push((step, ImageBuild { names, dockerfile, context_root, args, options, info }));
+        Ok(Package { image_builds, ..Package::of_step(step) })
+    }
+
+    /// Plans the context of an image, with the packages that it copies.
+    pub(super) fn plan_context(&mut self, planner: &mut Planner<'_>, target: &Target) -> Result<Context, PrepareError> {
+        let (mut parts, dockerfile, text) = self.own_files(planner, target)?;
         for address in self.packages_of(target) {
             parts.push(Source::Output(self.plan(planner, &address)?.step));
         }
@@ -46,10 +69,7 @@ impl PackagePlanner<'_> {
             parameters: vec![String::new(); parts.len()],
             parts,
         }));
-        let context_root = context_root(target, &settings)?;
-        let info = output_path(target, "docker-info.json")?;
-        image_builds.push((step, ImageBuild { names, dockerfile, context_root, args, options, info }));
-        Ok(Package { image_builds, ..Package::of_step(step) })
+        Ok(Context { step, dockerfile, text })
     }
 
     /// The trees of the files in the context, the path of the Dockerfile there, and its text.
@@ -94,7 +114,7 @@ impl PackagePlanner<'_> {
 }
 
 /// The directory of the context that Docker reads: relative to the build root, or with `./` to the BUILD file.
-fn context_root(target: &Target, settings: &DockerSettings) -> Result<RelPath, Error> {
+pub(super) fn context_root(target: &Target, settings: &DockerSettings) -> Result<RelPath, Error> {
     let written = target.text("context_root").unwrap_or(&settings.default_context_root);
     let base = if written.starts_with("./") { &target.address.dir } else { &RelPath::root() };
     base.resolve(written.trim_start_matches('/')).map_err(|_| Error::Invalid {

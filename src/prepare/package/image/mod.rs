@@ -2,6 +2,8 @@
 //! container what it meets in `waders run` and `waders test`. `names` computes the names of images. Layers and layouts are written by
 //! recipes of `packaging`, and pushed to registries by `goals::publish`.
 
+mod composed;
+mod composition;
 mod docker;
 mod names;
 
@@ -46,6 +48,13 @@ pub enum Error {
     NotRunnable { target: Address, program: Address, kind: String },
     #[error("{target}: the Dockerfile does not exist")]
     NoDockerfile { target: Address },
+    #[error(
+        "{dockerfile}:{line}: {target} is composed without a program that builds images, but `{instruction}` cannot be: {why}",
+        line = .refusal.line,
+        instruction = .refusal.instruction,
+        why = .refusal.why
+    )]
+    NotComposed { target: Address, dockerfile: RelPath, refusal: composition::Refusal },
     #[error("cannot read `{path}`")]
     Dockerfile { path: RelPath, source: std::io::Error },
     #[error("{target} contains nothing: it has no `program`, no `packages` and no `files`")]
@@ -72,6 +81,11 @@ impl Error {
             }
             Error::Program { source, .. } => source.hint().map(str::to_owned),
             Error::NoDockerfile { .. } => Some("set the field `source` or `instructions`".to_owned()),
+            Error::NotComposed { .. } => Some(
+                "change the Dockerfile, or remove its base image from `[docker] composed_bases`, so that docker, podman or buildah \
+                 builds the image"
+                    .to_owned(),
+            ),
             Error::Invalid { .. } | Error::Dockerfile { .. } | Error::Empty { .. } => None,
         }
     }
@@ -86,35 +100,26 @@ impl PackagePlanner<'_> {
         let mut spec = describe(target)?;
         spec.names = names::names(target, &settings, &args)?;
         let program = self.plan_image_program(planner, target)?;
-        let mut layers =
-            vec![derive(planner, format!("base layer of {}", target.address), "image-base-2", Vec::new(), Vec::new())];
-        let images = match &program {
+        let mut layers = vec![base_layer(planner, target)];
+        let mut images = match &program {
             Some(program) => program.images.clone(),
             None => planner.interpreter(&toolchains::default_constraints(planner.config()))?.images,
         };
-        let mut images: Vec<(String, Source)> = images.into_iter().collect();
-        images.sort_by_key(|(at, _)| {
-            LAYER_ORDER.iter().position(|first| at.starts_with(first)).unwrap_or(LAYER_ORDER.len())
-        });
         let (mut roots, mut variables) = (Vec::new(), BTreeMap::new());
         if let Some(program) = program {
-            images.push((sandbox_paths::SRC.to_owned(), program.sources));
+            images.insert(sandbox_paths::SRC.to_owned(), program.sources);
             spec.entrypoint = program.argv;
             (roots, variables) = (program.source_roots, program.env);
         }
         spec.env = environment::of_image(oci::HOME, &roots, variables, spec.env);
-        layers.extend(images.into_iter().map(|(at, tree)| layer(planner, &at, vec![tree])));
+        layers.extend(image_layers(planner, images));
         let app = self.image_contents(planner, target)?;
         match app.is_empty() {
             true if spec.entrypoint.is_empty() => return Err(Error::Empty { target: target.address.clone() }.into()),
             true => {}
             false => layers.push(layer(planner, APP, app)),
         }
-        let text = serde_json::to_string(&spec).expect("texts are valid JSON");
-        let parts = layers.into_iter().map(Source::Output).collect();
-        let step =
-            derive(planner, format!("package {}", target.address), "image-1", vec![text, output.to_string()], parts);
-        Ok(Package { directory: Some(output), ..Package::of_step(step) })
+        Ok(layout(planner, target, &spec, layers, output))
     }
 
     /// What the image runs.
@@ -164,9 +169,7 @@ fn describe(target: &Target) -> Result<ImageSpec, Error> {
         target.string_pairs(field).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     };
     let user = target.text("user").map_or_else(|| format!("{0}:{0}", oci::USER_ID), str::to_owned);
-    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
-    let is_known = |name: &str| is_number(name) || ["root", "nobody", oci::USER_NAME].contains(&name);
-    if !user.split_once(':').map_or(is_known(&user), |(user, group)| is_known(user) && is_known(group)) {
+    if !is_user(&user) {
         return Err(invalid("user", &user, "an image has the users `root`, `app` (1000) and `nobody`, and any number"));
     }
     let workdir = match target.text("workdir") {
@@ -193,11 +196,45 @@ fn describe(target: &Target) -> Result<ImageSpec, Error> {
     })
 }
 
+/// Whether a user, perhaps with a group, is one that every image has, or a number.
+fn is_user(text: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    let is_known = |name: &str| is_number(name) || ["root", "nobody", oci::USER_NAME].contains(&name);
+    text.split_once(':').map_or(is_known(text), |(user, group)| is_known(user) && is_known(group))
+}
+
 /// The build arguments of an image: those of the settings and of the target, `NAME=value` or `NAME` for the caller's value.
 fn build_args(target: &Target, settings: &DockerSettings, caller: &Variables) -> BTreeMap<String, String> {
     let own = target.strings("extra_build_args").into_iter().map(str::to_owned);
     let entries: Vec<String> = settings.build_args.iter().cloned().chain(own).collect();
     environment::requested(&entries, caller)
+}
+
+/// The layer that every image has.
+fn base_layer(planner: &mut Planner<'_>, target: &Target) -> StepId {
+    derive(planner, format!("base layer of {}", target.address), "image-base-2", Vec::new(), Vec::new())
+}
+
+/// A layer for each tree, in the order of `LAYER_ORDER`. `images` are trees by mount point.
+fn image_layers(planner: &mut Planner<'_>, images: BTreeMap<String, Source>) -> Vec<StepId> {
+    let mut images: Vec<(String, Source)> = images.into_iter().collect();
+    images
+        .sort_by_key(|(at, _)| LAYER_ORDER.iter().position(|first| at.starts_with(first)).unwrap_or(LAYER_ORDER.len()));
+    images.into_iter().map(|(at, tree)| layer(planner, &at, vec![tree])).collect()
+}
+
+/// The package of an image of these layers.
+fn layout(
+    planner: &mut Planner<'_>,
+    target: &Target,
+    spec: &ImageSpec,
+    layers: Vec<StepId>,
+    output: RelPath,
+) -> Package {
+    let text = serde_json::to_string(spec).expect("texts are valid JSON");
+    let parts = layers.into_iter().map(Source::Output).collect();
+    let step = derive(planner, format!("package {}", target.address), "image-1", vec![text, output.to_string()], parts);
+    Package { directory: Some(output), ..Package::of_step(step) }
 }
 
 fn layer(planner: &mut Planner<'_>, at: &str, trees: Vec<Source>) -> StepId {
