@@ -10,7 +10,6 @@ use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::plan::coverage_run::{self, Format, MEASURED, UNIMPORTED, UNIMPORTED_IN_NAMESPACES};
-use crate::prepare::images::Images;
 use crate::prepare::test::PlannedTest;
 use crate::prepare::test::coverage::Coverage;
 use crate::report::junit::path_safe;
@@ -18,10 +17,12 @@ use crate::report::limits::PARSED_BYTES;
 use crate::session::{self, Session, execute};
 use crate::store::{Node, Store, Tree};
 
-/// Writes the reports and prints their paths. False if coverage is below `fail_under`.
+/// Writes the reports and prints their paths. False if coverage is below `fail_under`. `graph` has the steps that make what reports
+/// need. They are part of the same graph as the process, so that none of them runs if the report is cached.
 pub(super) fn report(
     session: &mut Session,
     coverage: &Coverage,
+    mut graph: ActionGraph,
     tests: &[PlannedTest],
     outcomes: &Results,
 ) -> Result<bool, Error> {
@@ -30,10 +31,8 @@ pub(super) fn report(
         session.ui.warn("no test measured coverage, so no coverage report is written");
         return Ok(true);
     };
-    let images = built_images(&coverage.images, outcomes)?;
-    let sources = built(coverage.sources, outcomes)?;
-    let action = coverage_run::action(images, sources, Source::Tree(data), &coverage.options);
-    let mut graph = ActionGraph::default();
+    let data = Source::Tree(data);
+    let action = coverage_run::action(coverage.images.clone(), coverage.sources, data, &coverage.options);
     let step = graph.add(Step::Run(Box::new(action)));
     let mut results = execute::execute(session, graph, &[step], false)?;
     let done = results.remove(&step).ok_or(session::Error::Interrupted)?.map_err(session::Error::Step)?;
@@ -85,18 +84,6 @@ fn collect_data(
         }
     }
     Ok(Some(store.put_tree(&Tree { nodes })?))
-}
-
-/// The images as the trees that were built.
-fn built_images(images: &Images, outcomes: &Results) -> Result<Images, Error> {
-    images.iter().map(|(at, source)| Ok((at.clone(), built(*source, outcomes)?))).collect()
-}
-
-/// A source as the tree that was built.
-fn built(source: Source, outcomes: &Results) -> Result<Source, Error> {
-    let Source::Output(step) = source else { return Ok(source) };
-    let result = outcomes.get(&step).ok_or(session::Error::Interrupted)?;
-    Ok(Source::Tree(result.as_ref().map_err(|error| session::Error::Step(error.clone()))?.tree))
 }
 
 fn texts(store: &Store, outcome: &Outcome) -> Result<[String; 2], Error> {

@@ -49,8 +49,8 @@ pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
     results::keep_extra_output(session, &done.tests, &done.outcomes)?;
     results::print(session, &results);
     let covered = match &done.coverage {
-        Some(coverage) if !session.services.was_interrupted() => {
-            coverage::report(session, coverage, &done.tests, &done.outcomes)?
+        Some((coverage, graph)) if !session.services.was_interrupted() => {
+            coverage::report(session, coverage, graph.clone(), &done.tests, &done.outcomes)?
         }
         _ => true,
     };
@@ -84,7 +84,8 @@ fn verdict(session: &Session, done: &TestOutcomes, results: &[TestResult], cover
 #[derive(Default)]
 struct TestOutcomes {
     tests: Vec<PlannedTest>,
-    coverage: Option<Coverage>,
+    /// What coverage reports need, and the steps that make it.
+    coverage: Option<(Coverage, ActionGraph)>,
     outcomes: Results,
 }
 
@@ -103,8 +104,8 @@ fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> 
     }
     let once = |session: &mut Session| {
         let PlannedTests { graph, tests, coverage } = prepare::test::plan(session, &selection.tests)?;
-        let mut steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
-        steps.extend(coverage.iter().flat_map(Coverage::steps));
+        let steps: Vec<StepId> = tests.iter().filter_map(|test| test.step.as_ref().ok().copied()).collect();
+        let coverage = coverage.map(|coverage| (coverage, graph.clone()));
         let outcomes = match debug {
             true => debug_in_turn(session, &graph, &steps)?,
             false => execute::execute(session, graph, &steps, false)?,

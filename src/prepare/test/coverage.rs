@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::action::{Source, StepId};
+use crate::action::Source;
 use crate::base::RelPath;
 use crate::config::typed::{CoverageSettings, TestSettings};
 use crate::plan::config_files;
@@ -24,16 +24,6 @@ pub struct Coverage {
     pub also: Unimported,
     /// Which reports are written.
     pub options: ReportOptions,
-}
-
-impl Coverage {
-    /// The steps that build the images and generate sources. They run with the tests.
-    pub fn steps(&self) -> impl Iterator<Item = StepId> {
-        self.images.values().chain([&self.sources]).filter_map(|source| match source {
-            Source::Output(id) => Some(*id),
-            Source::Tree(_) => None,
-        })
-    }
 }
 
 /// What tests measure; `None` if coverage is off.
