@@ -114,7 +114,8 @@ fn section_page(section: &Section, goals: &[&str], advanced: bool) -> String {
 
 /// True unless the section is that of a goal which is not implemented.
 fn is_implemented(section: &Section, goals: &[&str]) -> bool {
-    section.kind != ScopeKind::Goal || section.name == "completions" || goals.contains(&section.name)
+    let is_here = ["complete", "completions"].contains(&section.name);
+    section.kind != ScopeKind::Goal || is_here || goals.contains(&section.name)
 }
 
 fn argument(section: &Section, row: &Row) -> Arg {

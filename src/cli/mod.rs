@@ -2,6 +2,7 @@
 
 pub mod alias;
 pub mod args;
+mod complete;
 pub mod completions;
 pub mod dispatch;
 pub mod error;

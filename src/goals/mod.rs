@@ -37,6 +37,7 @@ mod shell;
 mod store;
 mod tailor;
 mod test;
+mod tool_names;
 mod update_build_files;
 mod verify;
 mod version;
@@ -45,6 +46,8 @@ mod why;
 use crate::session::{Session, Verdict};
 
 pub use error::Error;
+pub use store::STORE_WORDS;
+pub use tool_names::tool_names;
 
 /// The function that runs a goal.
 pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;

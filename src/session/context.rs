@@ -35,6 +35,12 @@ pub struct Context {
 }
 
 impl Context {
+    /// The context of a run that has read nothing yet. `specs` are as the command line has them.
+    pub fn new(config: Config, environment: Environment, build_root: PathBuf, specs: Vec<String>) -> Context {
+        let (tracker, received_bytes) = (Tracker::default(), Arc::default());
+        Context { config, environment, build_root, specs, tracker, received_bytes }
+    }
+
     /// The section `[GLOBAL]`.
     pub fn global(&self) -> GlobalSettings {
         GlobalSettings::parse(&self.config)

@@ -5,6 +5,7 @@
 mod attesting;
 mod caching;
 mod closed_pipes;
+mod completing;
 mod distributions;
 mod edits;
 mod exporting;
