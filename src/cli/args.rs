@@ -188,7 +188,8 @@ pub(super) const ATTESTING_GOAL: &str = "attest";
 pub(super) const FILE_OPERATIONS: [&str; 2] = ["keygen", "verify"];
 
 /// Goals whose arguments are arbitrary words rather than specs.
-const WORD_GOALS: [&str; 7] = ["completions", "complete", "lockfile-merge", "log", "replay", "store", "why"];
+const WORD_GOALS: [&str; 8] =
+    ["completions", "complete", "lockfile-merge", "log", "man-pages", "replay", "store", "why"];
 
 /// The short flags for help.
 const HELP_FLAGS: [&str; 2] = ["-h", "-V"];

@@ -1,4 +1,4 @@
-//! Runs the goals of a command line one after the other until one fails, or shows help or completions.
+//! Runs the goals of a command line one after the other until one fails, or shows help, completions or manual pages.
 
 use std::backtrace::Backtrace;
 use std::io::{IsTerminal, Write};
@@ -8,7 +8,7 @@ use crate::base::Severity;
 use crate::cli::args::Help;
 use crate::cli::error::shows_colour;
 use crate::cli::invocation::{self, Invocation};
-use crate::cli::{complete, completions, help, topics};
+use crate::cli::{complete, completions, help, man, topics};
 use crate::config::typed::GlobalSettings;
 use crate::config::{Environment, Table};
 use crate::goals;
@@ -71,10 +71,10 @@ fn run_once(argv: &[String], environment: Environment, number: u64) -> Ended {
     if global.print_stacktrace {
         print_stacktraces();
     }
-    if let [goal, ..] = &invocation.args.goals[..]
-        && goal == "completions"
-    {
-        return Ended::Exit(show_completions(&invocation, colour));
+    match invocation.args.goals.first().map(String::as_str) {
+        Some("completions") => return Ended::Exit(show_completions(&invocation, colour)),
+        Some("man-pages") => return Ended::Exit(write_man_pages(&invocation, colour)),
+        _ => {}
     }
     run_goals(invocation, Terminal { stderr_is_terminal, colour }, number)
 }
@@ -210,6 +210,17 @@ fn show_completions(invocation: &Invocation, colour: bool) -> u8 {
     let shell = invocation.args.specs.first().map_or("bash", String::as_str);
     match completions::script(shell) {
         Ok(script) => print(script).number(),
+        Err(error) => failed(&error, error.hint().as_deref(), colour, ExitCode::Failure),
+    }
+}
+
+fn write_man_pages(invocation: &Invocation, colour: bool) -> u8 {
+    let written = match &invocation.args.specs[..] {
+        [dir] => man::write(Table::get(), &goals::names(), &invocation.environment.cwd.join(dir)),
+        _ => Err(man::Error::NoDirectory),
+    };
+    match written {
+        Ok(()) => ExitCode::Success.number(),
         Err(error) => failed(&error, error.hint().as_deref(), colour, ExitCode::Failure),
     }
 }

@@ -9,6 +9,7 @@ pub mod error;
 pub mod flag;
 pub mod help;
 pub mod invocation;
+pub mod man;
 mod pytest_words;
 #[cfg(test)]
 mod settings_page;

@@ -8,6 +8,7 @@ mod check;
 mod count_loc;
 mod dependencies;
 mod dependents;
+mod doctor;
 mod error;
 mod export;
 mod export_codegen;
@@ -60,6 +61,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("count-loc", count_loc::run),
     ("dependencies", dependencies::run),
     ("dependents", dependents::run),
+    ("doctor", doctor::run),
     ("export", export::run),
     ("export-codegen", export_codegen::run),
     ("filedeps", filedeps::run),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::base::{RelPath, error_chain};
@@ -34,7 +35,8 @@ pub(super) fn load(session: &mut Session) -> Result<Loaded, Error> {
 /// The targets that can be loaded at once and without a message, for completions: BUILD files that need Python have none, and no store
 /// is created.
 pub fn load_quietly(context: &Context) -> TargetGraph {
-    let store = context.store_dir().ok().filter(|dir| dir.is_dir()).and_then(|dir| Store::open(&dir).ok());
+    let exists = |dir: &PathBuf| context.tracker.metadata(dir).is_ok();
+    let store = context.store_dir().ok().filter(exists).and_then(|dir| Store::open(&dir).ok());
     load_here(context, store.as_ref()).map(|(loaded, _)| loaded.graph).unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 //! What the goals of one command line share: the repository, loaded once; the services, opened when first needed; the
 //! user interface. The only room that holds both ends of the hinge: what Pants means, and how actions run.
 
+pub mod checkup;
 mod context;
 pub mod error;
 mod evaluate;

@@ -337,7 +337,7 @@ pub fn system_packages_advice(config: &Config, parts: &[SystemPart<'_>]) -> Vec<
 }
 
 /// Host resources that toolchain providers may use.
-fn machine(context: &session::Context) -> Machine {
+pub(super) fn machine(context: &session::Context) -> Machine {
     let environment = &context.environment;
     Machine {
         root: PathBuf::from("/"),

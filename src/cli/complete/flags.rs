@@ -5,6 +5,7 @@ use crate::cli::flag::{self, GLOBAL};
 use crate::cli::help;
 use crate::config::Table;
 use crate::config::table::{Kind, Row, Section};
+use crate::config::typed::PythonSettings;
 use crate::goals;
 use crate::targets::kind::page as kinds;
 
@@ -64,7 +65,7 @@ fn values(line: &Line, spelling: &str) -> Vec<Candidate> {
             goals::tool_names(config, &flag.scope).into_iter().map(|name| (name, "")).collect()
         }
         (_, "resolve" | "resolves", Some(config)) => {
-            config.dict("python", "resolves").keys().map(|name| (name.clone(), "")).collect()
+            PythonSettings::parse(config).resolves.into_keys().map(|name| (name, "")).collect()
         }
         _ => Vec::new(),
     };

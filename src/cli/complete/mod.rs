@@ -101,7 +101,7 @@ impl<'a> Line<'a> {
         let can_follow =
             |name: &str| chosen.is_empty() || !FIRST_GOALS.contains(&name) && !chosen.iter().any(|goal| goal == name);
         let help = |name| Table::get().section(name).map_or("", |section| section.help);
-        let names = goals::names().into_iter().chain(["completions"]);
+        let names = goals::names().into_iter().chain(["completions", "man-pages"]);
         let mut found: Vec<Candidate> =
             names.filter(|name| can_follow(name)).map(|name| Candidate::new(name, help(name))).collect();
         let aliases = self.aliases.names().filter(|name| !name.starts_with('-'));

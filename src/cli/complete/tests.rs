@@ -1,3 +1,5 @@
+//! Completions in a small repository, below its directories, outside of one, and where it is broken. Real shells are in `tests/it`.
+
 use std::fs;
 use std::path::Path;
 
@@ -155,10 +157,8 @@ fn arbitrary_words_never_fail() {
         "#",
         "test",
     ];
-    for first in odd {
-        for second in odd {
-            completed(repository.path(), &format!("{first} {second}"));
-            completed(repository.path(), &format!("list {first} {second}"));
-        }
+    for (first, second) in odd.iter().zip(odd.iter().rev()) {
+        completed(repository.path(), &format!("list {first}"));
+        completed(repository.path(), &format!("{first} {second}"));
     }
 }

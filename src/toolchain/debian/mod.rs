@@ -16,6 +16,7 @@ use std::fs;
 use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
+use pgp::composed::SignedPublicKey;
 use rayon::prelude::*;
 
 use self::index::{Index, malformed};
@@ -63,10 +64,7 @@ impl Archive {
         let architecture = architecture(platform)?;
         let source = source(settings)?;
         let keys = keys(settings, &source)?;
-        let dir = format!("{}/dists/{}", source.mirror.trim_end_matches('/'), source.suite);
-        let unread = |error| Error::Archive { named_by: source.named_by.clone(), source: error };
-        let head = net.get(&format!("{dir}/InRelease"), HEAD_LIMIT_BYTES).map_err(unread)?;
-        let release = release::verify(&head, &keys)?;
+        let (release, dir) = open_head(&source, &keys, net)?;
         let packages = packages(&release, net, &dir, architecture)?;
         Ok(Archive { release, packages })
     }
@@ -112,6 +110,28 @@ impl Archive {
         packages.extend(provider);
         Ok(packages)
     }
+}
+
+/// Downloads and verifies the signed head of the archive, which every new lock needs. Returns what it is and who signed it.
+pub fn check_head(settings: &DebianSettings, net: &Client) -> Result<String, Error> {
+    let source = source(settings)?;
+    let keys = keys(settings, &source)?;
+    let release = open_head(&source, &keys, net)?.0;
+    let Release { codename, version, .. } = release;
+    let mirror = crate::net::without_credentials(&source.mirror);
+    Ok(format!(
+        "{codename} {version} at `{mirror}`, signed by one of {} trusted keys ({})",
+        keys.len(),
+        source.named_by
+    ))
+}
+
+/// The verified head of the archive, and the directory that it is in.
+fn open_head(source: &Source, keys: &[SignedPublicKey], net: &Client) -> Result<(Release, String), Error> {
+    let dir = format!("{}/dists/{}", source.mirror.trim_end_matches('/'), source.suite);
+    let unread = |error| Error::Archive { named_by: source.named_by.clone(), source: error };
+    let head = net.get(&format!("{dir}/InRelease"), HEAD_LIMIT_BYTES).map_err(unread)?;
+    Ok((release::verify(&head, keys)?, dir))
 }
 
 /// The SHA-256 hashes and sizes of the files of an archive, by path, from the signed head of the archive. An error unless a key of the
@@ -185,7 +205,7 @@ fn source(settings: &DebianSettings) -> Result<Source, Error> {
     Ok(Source { mirror: mirror.clone(), suite, signed_by: SignedBy::Default, named_by })
 }
 
-fn keys(settings: &DebianSettings, source: &Source) -> Result<Vec<pgp::composed::SignedPublicKey>, Error> {
+fn keys(settings: &DebianSettings, source: &Source) -> Result<Vec<SignedPublicKey>, Error> {
     let files = match (&settings.keyring, &source.signed_by) {
         (Some(keyring), _) => vec![keyring.clone()],
         (None, SignedBy::Files(files)) => files.clone(),
