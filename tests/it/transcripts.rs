@@ -13,6 +13,7 @@ mod exporting;
 mod full_disk;
 mod generating;
 mod images;
+mod installing;
 mod interruption;
 mod locking;
 mod manual;
