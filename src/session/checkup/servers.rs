@@ -12,8 +12,9 @@ use crate::config::index::IndexUrl;
 use crate::engine::remote::Connection;
 use crate::net::{self, Client, NetworkSettings};
 use crate::session::remote::connection_settings;
-use crate::session::toolchains::{LOCK, machine};
+use crate::session::toolchains::{LOCK, PLATFORM, machine};
 use crate::session::{Context, Session, without_credentials};
+use crate::store::Store;
 use crate::toolchain::{Lock, ToolchainSettings, debian};
 
 /// How long all servers together may take.
@@ -64,7 +65,7 @@ impl Question {
 }
 
 /// Asks all servers of the settings.
-pub(super) fn ask(session: &Session) -> Vec<Question> {
+pub(super) fn ask(session: &mut Session) -> Vec<Question> {
     let context = session.context.clone();
     let client = context.http_client_with(|settings| NetworkSettings {
         attempts: 1,
@@ -72,7 +73,10 @@ pub(super) fn ask(session: &Session) -> Vec<Question> {
         idle_timeout: PATIENCE,
         ..settings
     });
-    let mut questions = vec![mirror(context.clone(), client.clone())];
+    // Without a store, the check of the store says why.
+    let store = session.services.open_store().ok();
+    let mut questions: Vec<Question> =
+        store.into_iter().map(|store| mirror(context.clone(), client.clone(), store)).collect();
     match context.package_indexes() {
         Ok(indexes) if indexes.indexes.is_empty() && indexes.find_links.is_empty() => {}
         Ok(indexes) => {
@@ -100,11 +104,11 @@ pub(super) fn ask(session: &Session) -> Vec<Question> {
 }
 
 /// The signed head of the archive of system packages. Without it, nothing new can be locked.
-fn mirror(context: Arc<Context>, client: Client) -> Question {
+fn mirror(context: Arc<Context>, client: Client, store: Arc<Store>) -> Question {
     Question::ask("system packages", ErrorKind::Unavailable, move |name| {
         let started = now();
         let settings = ToolchainSettings::from_config(&context.config, &machine(&context));
-        let head = settings.and_then(|settings| debian::check_head(&settings.debian, &client));
+        let head = settings.and_then(|settings| debian::check_head(&settings.debian, &client, &store, PLATFORM));
         let is_locked =
             Lock::load(&context.tracker, &context.build_root.join(LOCK)).is_ok_and(|lock| !lock.records().is_empty());
         match head {
