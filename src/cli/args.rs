@@ -124,6 +124,38 @@ pub fn parse(argv: &[String], table: &Table, aliases: &Aliases, exists: &dyn Fn(
     reader.finish()
 }
 
+/// What the parser knows after the first words of a command line.
+#[derive(Debug)]
+pub(super) struct Position<'t> {
+    /// The parsed words.
+    pub(super) args: Args,
+    /// The goal whose flags need no prefix here.
+    pub(super) context: &'t str,
+    /// After `--`: the words are for a program.
+    pub(super) is_passthrough: bool,
+}
+
+impl Position<'_> {
+    /// The goal whose words are neither goals nor specs, if this is its position.
+    pub(super) fn word_goal(&self) -> Option<&str> {
+        let first = self.args.goals.first().map(String::as_str);
+        first.filter(|goal| WORD_GOALS.contains(goal) || *goal == ATTESTING_GOAL)
+    }
+}
+
+/// Parses the words before the one that is completed. Errors in them are ignored.
+pub(super) fn position<'t>(words: &[String], table: &'t Table, aliases: &Aliases) -> Position<'t> {
+    let (args, unknown, pytest) = (Args::default(), Unknown::default(), PytestWords::default());
+    let mut reader = Reader { table, exists: &|_| true, args, context: GLOBAL, unknown, pytest };
+    for word in words.iter().take_while(|word| *word != "--").flat_map(|word| aliases.expand(word)) {
+        // The user may correct it later.
+        let _ = reader.word(&word);
+    }
+    let is_passing = reader.args.goals == [PASSING_GOAL];
+    let is_passthrough = is_passing || words.iter().any(|word| word == "--");
+    Position { args: reader.args, context: reader.context, is_passthrough }
+}
+
 /// The flags that name settings files. They apply before the aliases in those files are known.
 pub fn early_flags(argv: &[String], table: &Table) -> Vec<Flag> {
     let is_flag = |word: &String| word.starts_with('-');
@@ -147,16 +179,17 @@ pub(super) const PASSING_GOAL: &str = "py";
 const GOALS_OF_GOALS: [&str; 2] = ["audit", "verify"];
 
 /// Goals that Pants does not have and that are named like directories. After another goal, these words are specs.
-const FIRST_GOALS: [&str; 8] = [PASSING_GOAL, "audit", "shell", "store", "log", "replay", "verify", "why"];
+pub(super) const FIRST_GOALS: [&str; 8] = [PASSING_GOAL, "audit", "shell", "store", "log", "replay", "verify", "why"];
 
 /// The goal whose first words name other goals, whose results it attests, or what else it does.
-const ATTESTING_GOAL: &str = "attest";
+pub(super) const ATTESTING_GOAL: &str = "attest";
 
 /// What [`ATTESTING_GOAL`] does with files, instead of attesting results. Words after these are files.
-const FILE_OPERATIONS: [&str; 2] = ["keygen", "verify"];
+pub(super) const FILE_OPERATIONS: [&str; 2] = ["keygen", "verify"];
 
 /// Goals whose arguments are arbitrary words rather than specs.
-const WORD_GOALS: [&str; 7] = ["completions", "complete", "lockfile-merge", "log", "replay", "store", "why"];
+const WORD_GOALS: [&str; 8] =
+    ["completions", "complete", "lockfile-merge", "log", "man-pages", "replay", "store", "why"];
 
 /// The short flags for help.
 const HELP_FLAGS: [&str; 2] = ["-h", "-V"];

@@ -1,4 +1,4 @@
-//! Runs the goals of a command line one after the other until one fails, or shows help or completions.
+//! Runs the goals of a command line one after the other until one fails, or shows help, completions or manual pages.
 
 use std::backtrace::Backtrace;
 use std::io::{IsTerminal, Write};
@@ -8,7 +8,7 @@ use crate::base::Severity;
 use crate::cli::args::Help;
 use crate::cli::error::shows_colour;
 use crate::cli::invocation::{self, Invocation};
-use crate::cli::{completions, help, topics};
+use crate::cli::{complete, completions, help, man, topics};
 use crate::config::typed::GlobalSettings;
 use crate::config::{Environment, Table};
 use crate::goals;
@@ -19,6 +19,12 @@ use crate::tracked;
 /// Runs a command line and returns the exit code of the process. `argv` does not include the program's name. With `--loop`, the
 /// command line runs again each time a file changes that it read.
 pub fn run(argv: &[String], environment: Environment) -> u8 {
+    if let [goal, rest @ ..] = argv
+        && goal == COMPLETING_GOAL
+        && let Some(words) = words_to_complete(rest)
+    {
+        return print(&complete::answer(words, environment)).number();
+    }
     let mut runs = 0;
     loop {
         runs += 1;
@@ -26,6 +32,18 @@ pub fn run(argv: &[String], environment: Environment) -> u8 {
             Ended::Exit(code) => return code,
             Ended::FilesChanged => {}
         }
+    }
+}
+
+/// The goal that completion scripts run. It works in any directory, whatever its settings are.
+const COMPLETING_GOAL: &str = "complete";
+
+/// The words to complete, after the `--` that scripts write before them. `None` if help was requested instead.
+fn words_to_complete(rest: &[String]) -> Option<&[String]> {
+    match rest {
+        [first, words @ ..] if first == "--" => Some(words),
+        [first, ..] if first.starts_with('-') => None,
+        words => Some(words),
     }
 }
 
@@ -53,10 +71,10 @@ fn run_once(argv: &[String], environment: Environment, number: u64) -> Ended {
     if global.print_stacktrace {
         print_stacktraces();
     }
-    if let [goal, ..] = &invocation.args.goals[..]
-        && goal == "completions"
-    {
-        return Ended::Exit(show_completions(&invocation, colour));
+    match invocation.args.goals.first().map(String::as_str) {
+        Some("completions") => return Ended::Exit(show_completions(&invocation, colour)),
+        Some("man-pages") => return Ended::Exit(write_man_pages(&invocation, colour)),
+        _ => {}
     }
     run_goals(invocation, Terminal { stderr_is_terminal, colour }, number)
 }
@@ -190,8 +208,19 @@ fn show_help(request: &Help) -> u8 {
 
 fn show_completions(invocation: &Invocation, colour: bool) -> u8 {
     let shell = invocation.args.specs.first().map_or("bash", String::as_str);
-    match completions::script(Table::get(), &goals::names(), shell) {
-        Ok(script) => print(&script).number(),
+    match completions::script(shell) {
+        Ok(script) => print(script).number(),
+        Err(error) => failed(&error, error.hint().as_deref(), colour, ExitCode::Failure),
+    }
+}
+
+fn write_man_pages(invocation: &Invocation, colour: bool) -> u8 {
+    let written = match &invocation.args.specs[..] {
+        [dir] => man::write(Table::get(), &goals::names(), &invocation.environment.cwd.join(dir)),
+        _ => Err(man::Error::NoDirectory),
+    };
+    match written {
+        Ok(()) => ExitCode::Success.number(),
         Err(error) => failed(&error, error.hint().as_deref(), colour, ExitCode::Failure),
     }
 }

@@ -16,15 +16,24 @@ const NAME: &str = "waders";
 pub fn overview(table: &Table, goals: &[&str]) -> String {
     format!(
         "{about}\n\nUsage: {NAME} [flags] GOAL... [flags] [SPEC...] [-- ARGUMENTS...]\n\nGoals:\n{goals}\n\
-         Specs:\n  dir::         every target in a directory and below\n  dir:          every target in a directory\n  \
-         dir:name      one target\n  dir/file.py   the targets that own a file\n  -SPEC         exclude targets\n\n\
+         Specs:\n{specs}\n\
          More:\n  {NAME} help GOAL            a goal and its flags\n  {NAME} help global          flags of every goal\n  \
          {NAME} help targets         the target types; `help TYPE` has its fields\n  \
          {NAME} help subsystems      sections of `pants.toml` and `waders.toml`\n  {NAME} help-all             everything, as JSON\n",
         about = env!("CARGO_PKG_DESCRIPTION"),
         goals = goal_list(table, goals),
+        specs = SPECS.map(|(spec, meaning)| format!("  {spec:<13} {meaning}\n")).concat(),
     )
 }
+
+/// The forms of specs, with their meanings.
+pub(super) const SPECS: [(&str, &str); 5] = [
+    ("dir::", "every target in a directory and below"),
+    ("dir:", "every target in a directory"),
+    ("dir:name", "one target"),
+    ("dir/file.py", "the targets that own a file"),
+    ("-SPEC", "exclude targets"),
+];
 
 /// The page of a topic: a goal, a section, or the name of a list. `None` for an unknown topic.
 pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Option<String> {
@@ -89,8 +98,9 @@ pub fn lines<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     rows.map(|(name, help)| format!("  {name:<28} {help}").trim_end().to_owned() + "\n").collect()
 }
 
-fn section_page(section: &Section, goals: &[&str], advanced: bool) -> String {
-    let usage = match section.name {
+/// How the goals or flags of a section are written on the command line.
+pub(super) fn usage(section: &Section) -> String {
+    match section.name {
         GLOBAL => format!("{NAME} [flags] GOAL... [SPEC...]"),
         PASSING_GOAL => format!("{NAME} {PASSING_GOAL} [flags] [ARGUMENTS...]"),
         name if section.is_goal && section.rows.values().any(|row| row.entry.passthrough) => {
@@ -98,11 +108,14 @@ fn section_page(section: &Section, goals: &[&str], advanced: bool) -> String {
         }
         name if section.is_goal => format!("{NAME} {name} [flags] [SPEC...]"),
         name => format!("{NAME} [--{name}-…] GOAL... [SPEC...]"),
-    };
+    }
+}
+
+fn section_page(section: &Section, goals: &[&str], advanced: bool) -> String {
     let shown = section.rows.values().filter(|row| advanced || has_effect(section, row));
     let mut command = Command::new(section.name)
         .about(section.help)
-        .override_usage(usage)
+        .override_usage(usage(section))
         .disable_help_flag(true)
         .args(shown.map(|row| argument(section, row)));
     let page = command.render_help().to_string();
@@ -112,9 +125,12 @@ fn section_page(section: &Section, goals: &[&str], advanced: bool) -> String {
     }
 }
 
+/// The goals that `dispatch` answers itself.
+const ANSWERED_HERE: [&str; 3] = ["complete", "completions", "man-pages"];
+
 /// True unless the section is that of a goal which is not implemented.
-fn is_implemented(section: &Section, goals: &[&str]) -> bool {
-    section.kind != ScopeKind::Goal || section.name == "completions" || goals.contains(&section.name)
+pub(super) fn is_implemented(section: &Section, goals: &[&str]) -> bool {
+    section.kind != ScopeKind::Goal || ANSWERED_HERE.contains(&section.name) || goals.contains(&section.name)
 }
 
 fn argument(section: &Section, row: &Row) -> Arg {
@@ -133,7 +149,8 @@ fn argument(section: &Section, row: &Row) -> Arg {
     argument.long(name).require_equals(true).value_name(value_name(row.entry.kind))
 }
 
-fn value_name(kind: Kind) -> &'static str {
+/// The placeholder of a value in the help about its flag.
+pub(super) fn value_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Bool => "BOOL",
         Kind::Integer | Kind::Float => "NUMBER",

@@ -34,7 +34,7 @@ impl Invocation {
 }
 
 /// The goals that need no repository and no settings.
-const ANYWHERE: [&str; 2] = ["completions", "version"];
+const ANYWHERE: [&str; 3] = ["completions", "man-pages", "version"];
 
 /// The goal that works in any directory, with the settings of a repository if it is in one. Otherwise they come from flags, variables
 /// and the files of the user.
@@ -58,8 +58,8 @@ pub fn read(argv: &[String], environment: Environment) -> Result<Invocation, Err
         }
         // The repository is not needed for checking an attestation.
         (Err(_), Ok(args)) if args.takes_files() => environment.cwd.clone(),
-        // The store of the user has its default settings, apart from flags and variables.
-        (Err(_), Ok(args)) if args.goals == ["store"] => {
+        // The store and the machine of the user have their default settings, apart from flags and variables.
+        (Err(_), Ok(args)) if args.goals == ["store"] || args.goals == ["doctor"] => {
             let build_root = environment.cwd.clone();
             let settings = SettingsSources::without_files(environment, build_root.clone());
             let (config, warnings) = Config::load(&settings, &args.flags, &[], None)?;
@@ -126,10 +126,12 @@ mod tests {
         let check = |line: &str, expected: bool| assert_eq!(read_in(&[], line).is_ok(), expected, "{line}");
         check("version", true);
         check("completions zsh", true);
+        check("man-pages man1", true);
         check("store gc --max-size=1GiB", true);
         check("store du list", true);
         check("store list", true);
         check("list store", false);
+        check("doctor", true);
         check("", true);
         check("list ::", false);
         check("version list", false);

@@ -2,12 +2,14 @@
 
 pub mod alias;
 pub mod args;
+mod complete;
 pub mod completions;
 pub mod dispatch;
 pub mod error;
 pub mod flag;
 pub mod help;
 pub mod invocation;
+pub mod man;
 mod pytest_words;
 #[cfg(test)]
 mod settings_page;

@@ -18,7 +18,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     }
     // As if no BUILD file existed, since the ones in memory are part of the graph.
     let files = session.load_graph()?.files().clone();
-    let texts = implied_targets::by_directory(session, &TargetGraph::from_files(files))?;
+    let texts = implied_targets::by_directory(&session.context, &TargetGraph::from_files(files))?;
     let mut written: BTreeMap<RelPath, String> = BTreeMap::new();
     for (dir, text) in texts {
         written.insert(dir.push("BUILD")?, text);

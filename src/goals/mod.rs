@@ -8,6 +8,7 @@ mod check;
 mod count_loc;
 mod dependencies;
 mod dependents;
+mod doctor;
 mod error;
 mod export;
 mod export_codegen;
@@ -37,6 +38,7 @@ mod shell;
 mod store;
 mod tailor;
 mod test;
+mod tool_names;
 mod update_build_files;
 mod verify;
 mod version;
@@ -45,6 +47,8 @@ mod why;
 use crate::session::{Session, Verdict};
 
 pub use error::Error;
+pub use store::STORE_WORDS;
+pub use tool_names::tool_names;
 
 /// The function that runs a goal.
 pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
@@ -57,6 +61,7 @@ pub const GOALS: &[(&str, Goal)] = &[
     ("count-loc", count_loc::run),
     ("dependencies", dependencies::run),
     ("dependents", dependents::run),
+    ("doctor", doctor::run),
     ("export", export::run),
     ("export-codegen", export_codegen::run),
     ("filedeps", filedeps::run),

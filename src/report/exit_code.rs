@@ -106,10 +106,15 @@ pub fn from_tool(code: i32) -> u8 {
     }
 }
 
+/// The numbers with their meanings, as Markdown.
+pub fn rows() -> impl Iterator<Item = (u8, &'static str)> {
+    TABLE.iter().map(|(_, number, when)| (*number, *when))
+}
+
 /// Renders the table of exit codes as Markdown.
 pub fn markdown() -> String {
     let mut out = "| code | when |\n|---|---|\n".to_owned();
-    for (_, number, when) in TABLE {
+    for (number, when) in rows() {
         out += &format!("| {number} | {when} |\n");
     }
     out

@@ -35,6 +35,12 @@ pub struct Context {
 }
 
 impl Context {
+    /// The context of a run that has read nothing yet. `specs` are as the command line has them.
+    pub fn new(config: Config, environment: Environment, build_root: PathBuf, specs: Vec<String>) -> Context {
+        let (tracker, received_bytes) = (Tracker::default(), Arc::default());
+        Context { config, environment, build_root, specs, tracker, received_bytes }
+    }
+
     /// The section `[GLOBAL]`.
     pub fn global(&self) -> GlobalSettings {
         GlobalSettings::parse(&self.config)
@@ -113,8 +119,13 @@ impl Context {
 
     /// A client with the user's certificates and proxies. It connects when it is first used.
     pub fn http_client(&self) -> Client {
+        self.http_client_with(|settings| settings)
+    }
+
+    /// A client whose settings differ from those of the user.
+    pub(super) fn http_client_with(&self, change: impl FnOnce(net::NetworkSettings) -> net::NetworkSettings) -> Client {
         let network = index::network(&self.environment.vars);
-        Client::new(net::NetworkSettings {
+        Client::new(change(net::NetworkSettings {
             ca_bundle: self.ca_bundle(),
             http_proxy: network.http_proxy,
             https_proxy: network.https_proxy,
@@ -124,7 +135,7 @@ impl Context {
             attempts: self.global().download_attempts,
             retry_delay: self.global().download_retry_delay,
             ..net::NetworkSettings::default()
-        })
+        }))
     }
 
     /// The package indexes: from the repository's settings, else from the user's settings of uv and pip.

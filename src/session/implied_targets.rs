@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::RelPath;
-use crate::session::{Error, Session};
+use crate::session::{Context, Error};
 use crate::targets::TargetGraph;
 use crate::targets::missing::{self, MissingTarget, SearchInput, append_targets};
 
@@ -12,19 +12,19 @@ use crate::targets::missing::{self, MissingTarget, SearchInput, append_targets};
 const NAME: &str = "BUILD.implied";
 
 /// The texts of the BUILD files that the repository would need, by path. `graph` has the targets of those that exist.
-pub(super) fn texts(session: &Session, graph: &TargetGraph) -> Result<BTreeMap<RelPath, String>, Error> {
-    let texts = by_directory(session, graph)?.into_iter();
+pub(super) fn texts(context: &Context, graph: &TargetGraph) -> Result<BTreeMap<RelPath, String>, Error> {
+    let texts = by_directory(context, graph)?.into_iter();
     texts.map(|(dir, text)| Ok((dir.push(NAME)?, text))).collect()
 }
 
 /// The same texts, by directory.
-pub fn by_directory(session: &Session, graph: &TargetGraph) -> Result<BTreeMap<RelPath, String>, Error> {
+pub fn by_directory(context: &Context, graph: &TargetGraph) -> Result<BTreeMap<RelPath, String>, Error> {
     let dirs: BTreeSet<RelPath> = graph.files().iter().filter_map(RelPath::parent).collect();
-    let (root, tracker) = (session.build_root().to_owned(), session.context.tracker.clone());
+    let (root, tracker) = (context.build_root.clone(), context.tracker.clone());
     let read = |file: &RelPath| tracker.read(&file.to_path(&root)).ok();
-    let input = SearchInput { graph, config: session.config(), dirs: &dirs, read: &read };
+    let input = SearchInput { graph, config: &context.config, dirs: &dirs, read: &read };
     let found = missing::find_missing(&input)?.missing;
-    let found = missing::resolve_conflicts(found, graph, session.config())?;
+    let found = missing::resolve_conflicts(found, graph, &context.config)?;
     let mut by_dir: BTreeMap<&RelPath, Vec<&MissingTarget>> = BTreeMap::new();
     for missing in &found {
         by_dir.entry(&missing.dir).or_default().push(missing);

@@ -3,27 +3,25 @@
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::base::{RelPath, error_chain};
 use crate::build_file::BuildFile;
 use crate::config::typed::ReadingSettings;
-use crate::session::{Error, Session, evaluate, implied_targets};
-use crate::store;
+use crate::session::{Context, Error, Session, evaluate, implied_targets};
+use crate::store::{self, Store};
 
-use crate::targets::{self, Diagnostic, DirectoryCache, LoadContext, Loaded, Topic};
+use crate::targets::{self, Diagnostic, DirectoryCache, LoadContext, Loaded, TargetGraph, Topic};
 use crate::tracked::FileStamp;
 
 pub(super) fn load(session: &mut Session) -> Result<Loaded, Error> {
-    let mut implied = BTreeMap::new();
-    let mut loaded = load_with(session, &BTreeMap::new(), &implied);
-    if ReadingSettings::parse(session.config()).implied_targets && loaded.errors.is_empty() {
-        implied = implied_targets::texts(session, &loaded.graph)?;
-        loaded = load_with(session, &BTreeMap::new(), &implied);
-    }
+    // Without a store, for instance in a read-only home directory, nothing is cached.
+    let store = session.services.open_store().ok();
+    let (mut loaded, implied) = load_here(&session.context, store.as_deref())?;
     let Some(question) = loaded.python_request.take() else { return Ok(loaded) };
     match evaluate::ask(session, &question) {
-        Ok(answers) => Ok(load_with(session, &answers, &implied)),
+        Ok(answers) => Ok(load_with(&session.context, store.as_deref(), &answers, &implied)),
         Err(Error::Interrupted) => Err(Error::Interrupted),
         Err(error) => {
             let beyond = |found: &&mut Diagnostic| found.topic == Topic::NeedsPython;
@@ -34,26 +32,44 @@ pub(super) fn load(session: &mut Session) -> Result<Loaded, Error> {
     }
 }
 
-/// Without a store, for instance in a read-only home directory, nothing is cached.
+/// The targets that can be loaded at once and without a message, for completions: BUILD files that need Python have none, and no store
+/// is created.
+pub fn load_quietly(context: &Context) -> TargetGraph {
+    let exists = |dir: &PathBuf| context.tracker.metadata(dir).is_ok();
+    let store = context.store_dir().ok().filter(exists).and_then(|dir| Store::open(&dir).ok());
+    load_here(context, store.as_ref()).map(|(loaded, _)| loaded.graph).unwrap_or_default()
+}
+
+/// Loads what needs no Python, and the texts of implied BUILD files.
+fn load_here(context: &Context, store: Option<&Store>) -> Result<(Loaded, BTreeMap<RelPath, String>), Error> {
+    let mut implied = BTreeMap::new();
+    let mut loaded = load_with(context, store, &BTreeMap::new(), &implied);
+    if ReadingSettings::parse(&context.config).implied_targets && loaded.errors.is_empty() {
+        implied = implied_targets::texts(context, &loaded.graph)?;
+        loaded = load_with(context, store, &BTreeMap::new(), &implied);
+    }
+    Ok((loaded, implied))
+}
+
 fn load_with(
-    session: &mut Session,
+    context: &Context,
+    store: Option<&Store>,
     answers: &BTreeMap<RelPath, BuildFile>,
     implied: &BTreeMap<RelPath, String>,
 ) -> Loaded {
-    let store = session.services.open_store().ok();
-    let listings = store.as_ref().and_then(|store| store.directory_cache(session.build_root()).ok());
+    let listings = store.and_then(|store| store.directory_cache(&context.build_root).ok());
     let remembered = listings.as_ref().map(|listings| listings as &dyn DirectoryCache);
-    let vars = &session.environment().vars;
-    let context = LoadContext {
+    let vars = &context.environment.vars;
+    let load_context = LoadContext {
         env: &|name| vars.get(name).cloned(),
         python_results: answers,
         directory_cache: remembered.unwrap_or(&()),
         implied_files: implied,
-        is_ci: session.environment().is_ci(),
-        tracker: session.context.tracker.clone(),
+        is_ci: context.environment.is_ci(),
+        tracker: context.tracker.clone(),
     };
-    let loaded = targets::load(session.build_root(), session.config(), &context);
-    if let (Some(store), Some(listings)) = (&store, &listings) {
+    let loaded = targets::load(&context.build_root, &context.config, &load_context);
+    if let (Some(store), Some(listings)) = (store, &listings) {
         // If this fails, the next run lists directories again.
         let _ = store.save_directory_cache(listings);
     }

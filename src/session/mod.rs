@@ -1,6 +1,7 @@
 //! What the goals of one command line share: the repository, loaded once; the services, opened when first needed; the
 //! user interface. The only room that holds both ends of the hinge: what Pants means, and how actions run.
 
+pub mod checkup;
 mod context;
 pub mod error;
 mod evaluate;
@@ -48,11 +49,11 @@ use crate::plan::version_run::Description;
 use crate::report::{self, ExitCode, IgnoredWarnings};
 use crate::session::run_log::StoredSteps;
 use crate::targets::{Address, LoadError, TargetGraph};
-use crate::tracked::Tracker;
 
 pub use context::{Context, package_pages, without_credentials};
 pub use error::Error;
 pub use git::CheckedOut;
+pub use load::load_quietly;
 pub use repository::Repository;
 pub use services::{Execution, Services};
 pub use ui::{Terminal, Ui};
@@ -82,9 +83,7 @@ impl Session {
         specs: Vec<String>,
         terminal: Terminal,
     ) -> Result<Session, Error> {
-        let (tracker, received_bytes) = (Tracker::default(), Arc::default());
-        let context = Context { config, environment, build_root, specs, tracker, received_bytes };
-        let context = Arc::new(context);
+        let context = Arc::new(Context::new(config, environment, build_root, specs));
         crate::report::log::start(&context.log_settings(terminal.colour))?;
         let ignored = IgnoredWarnings::parse(&context.global().ignore_warnings)?;
         let ui = Ui::new(terminal, context.shows_progress(), context.received_bytes.clone(), ignored);

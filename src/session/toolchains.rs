@@ -23,7 +23,8 @@ use crate::toolchain::{
 /// The name of the lockfile in the build root.
 pub const LOCK: &str = "waders.lock";
 
-const PLATFORM: &str = "linux-x86_64";
+/// The platform of this machine.
+pub(super) const PLATFORM: &str = "linux-x86_64";
 
 /// The default interpreter constraints of Pants before 2.17. Later versions require the setting.
 const OLD_CONSTRAINTS: &str = "CPython>=3.7,<4";
@@ -337,9 +338,10 @@ pub fn system_packages_advice(config: &Config, parts: &[SystemPart<'_>]) -> Vec<
 }
 
 /// Host resources that toolchain providers may use.
-fn machine(context: &session::Context) -> Machine {
+pub(super) fn machine(context: &session::Context) -> Machine {
     let environment = &context.environment;
     Machine {
+        build_root: context.build_root.clone(),
         root: PathBuf::from("/"),
         home: environment.home.clone().unwrap_or_default(),
         path: std::env::split_paths(environment.var("PATH").unwrap_or_default()).collect(),

@@ -43,6 +43,12 @@ pub enum Error {
     /// There is no key to verify the archive with.
     #[error("no keyring found to verify the package archive `{mirror}`")]
     NoKeyring { mirror: String },
+    /// No key has a fingerprint of the settings.
+    #[error("no key of the package archive has the fingerprint `{fingerprints}`")]
+    NoSuchKey { fingerprints: String },
+    /// The setting is not a whole fingerprint.
+    #[error("`{text}` in `[system] key_fingerprints` is not the fingerprint of a key")]
+    Fingerprint { text: String },
     /// The head of the archive is not signed by a trusted key.
     #[error("invalid signature of the package archive: {why}")]
     Signature { why: String },
@@ -111,7 +117,7 @@ impl Error {
             Error::Net(source) | Error::PackageGone { source, .. } | Error::Archive { source, .. } => source.kind(),
             Error::Store(source) | Error::Unpack { source, .. } => source.kind(),
             Error::Frozen { .. } => ErrorKind::Lock,
-            Error::Differs { .. } | Error::Signature { .. } => ErrorKind::WrongBytes,
+            Error::Differs { .. } | Error::Signature { .. } | Error::NoSuchKey { .. } => ErrorKind::WrongBytes,
             _ => ErrorKind::Mistake,
         }
     }
@@ -129,8 +135,12 @@ impl Error {
             }
             Error::NoArchive => "set `mirror` and `suite` in the section `[system]` of `waders.toml`",
             Error::NoKeyring { .. } | Error::Signature { .. } => {
-                "set `keyring` in the section `[system]` to the archive's keyring"
+                "set `keyring` or `key_fingerprints` in the section `[system]`: see \"Machines without apt\" in `docs/install.md`"
             }
+            Error::NoSuchKey { .. } => {
+                "compare the fingerprints with those that the archive's owner publishes; a new release has new keys"
+            }
+            Error::Fingerprint { .. } => "write all of its 40 hexadecimal digits: shorter ids of keys can be forged",
             Error::UnknownPackage { .. } => "check `packages` in the section `[system]` of `waders.toml`",
             Error::Unsatisfied { locked: Some(_), .. } => {
                 "delete the records of the provider `debian` from `waders.lock` to lock them again"

@@ -427,7 +427,7 @@ impl ProviderContext<'_> {
         if let Some(archive) = self.archive.get() {
             return Ok(archive);
         }
-        let archive = Archive::open(&self.settings.debian, self.net, platform)?;
+        let archive = Archive::open(&self.settings.debian, self.net, self.store, platform)?;
         Ok(self.archive.get_or_init(|| archive))
     }
 }

@@ -12,6 +12,8 @@ use crate::tracked::Tracker;
 /// The parts of this machine that providers may use. All paths are fields, so that tests can use a temporary directory.
 #[derive(Clone, Debug)]
 pub struct Machine {
+    /// The build root, which the paths of settings are relative to.
+    pub build_root: PathBuf,
     /// The root directory, for apt's files, keyrings and os-release.
     pub root: PathBuf,
     /// The user's home directory.
@@ -26,6 +28,13 @@ pub struct Machine {
     pub tracker: Tracker,
 }
 
+impl Machine {
+    /// Replaces a leading `~/` by the home directory.
+    fn expand_home(&self, path: &str) -> PathBuf {
+        path.strip_prefix("~/").map_or_else(|| PathBuf::from(path), |rest| self.home.join(rest))
+    }
+}
+
 impl ToolchainSettings {
     /// Reads the sections `[system]` and `[toolchain]`, with defaults from the machine.
     pub fn from_config(config: &Config, machine: &Machine) -> Result<ToolchainSettings, Error> {
@@ -38,7 +47,8 @@ impl ToolchainSettings {
                 mirror: system.mirror,
                 snapshot_mirror: system.snapshot_mirror,
                 suite: system.suite,
-                keyring: system.keyring.map(PathBuf::from),
+                keyring: system.keyring.map(|path| machine.build_root.join(machine.expand_home(&path))),
+                key_fingerprints: system.key_fingerprints,
                 apt_sources: debian::sources::files(&machine.tracker, &root("etc/apt")),
                 codename: codename(&os_release),
                 keyring_dirs: vec![root("usr/share/keyrings"), root("etc/apt/trusted.gpg.d")],
@@ -89,6 +99,7 @@ mod tests {
 
     fn machine(root: &Path) -> Machine {
         Machine {
+            build_root: root.join("repository"),
             root: root.to_owned(),
             home: root.join("home"),
             path: Vec::new(),
@@ -110,6 +121,16 @@ mod tests {
         assert_eq!(settings.providers.len(), 3);
         assert_eq!(settings.host.versions_dirs, [dir.path().join("home/.pyenv/versions")]);
         assert!(system_packages(&Config::default()).contains(&"dash".to_owned()));
+    }
+
+    #[test]
+    fn the_keyring_is_relative_to_the_build_root_or_to_the_home_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, expected) in [("keys/a.gpg", "repository/keys/a.gpg"), ("~/a.gpg", "home/a.gpg")] {
+            let config = Config::of([("system", "keyring", json!(path))]);
+            let settings = ToolchainSettings::from_config(&config, &machine(dir.path())).unwrap();
+            assert_eq!(settings.debian.keyring, Some(dir.path().join(expected)), "{path}");
+        }
     }
 
     #[test]

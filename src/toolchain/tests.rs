@@ -392,6 +392,61 @@ fn without_a_mirror_or_a_keyring_the_setting_is_named() {
     assert_eq!(fixture.error(false), "no package archive is configured");
 }
 
+/// An archive that contains its own keyring, whose settings name no keyring.
+fn archive_with_keyring(fingerprints: &[String]) -> Fixture {
+    let mut fixture = Fixture::new();
+    let keyring = fixture::armored(&key(1)).leak();
+    let files: &[(&str, &str)] = vec![("usr/share/keyrings/debian-archive-test.asc", &*keyring)].leak();
+    let package = Package { name: "debian-archive-keyring", version: "1", depends: "", files };
+    let packages: Vec<Package<'_>> = PACKAGES.into_iter().chain([package]).collect();
+    write_archive(&fixture.path("mirror"), &packages, &key(1));
+    fixture.settings.debian.keyring = None;
+    fixture.settings.debian.key_fingerprints = fingerprints.to_vec();
+    fixture
+}
+
+fn fingerprint(seed: u64) -> String {
+    use pgp::types::KeyDetails as _;
+    key(seed).fingerprint().to_string()
+}
+
+#[test]
+fn a_machine_without_a_keyring_takes_the_keys_with_known_fingerprints_from_the_archive() {
+    let mut fixture = archive_with_keyring(&[fingerprint(2), fingerprint(1).to_uppercase()]);
+    assert!(fixture.provide(false).is_ok());
+    // The keyring in the archive is not verified. Only the fingerprint makes its keys trusted.
+    let mut forged = archive_with_keyring(&[fingerprint(2)]);
+    assert!(forged.error(false).starts_with("no key of the package archive has the fingerprint"));
+    let mut short = archive_with_keyring(&[fingerprint(1)[32..].to_owned()]);
+    assert!(short.error(false).ends_with("is not the fingerprint of a key"));
+    let mut without = Fixture::new();
+    without.settings.debian.keyring = None;
+    without.settings.debian.key_fingerprints = vec![fingerprint(1)];
+    assert!(without.error(false).starts_with("no keyring found"));
+}
+
+#[test]
+fn fingerprints_restrict_the_keys_of_a_keyring() {
+    let mut fixture = Fixture::new();
+    fixture.settings.debian.key_fingerprints = vec![fingerprint(1)];
+    assert!(fixture.provide(false).is_ok());
+    // A key of the keyring that is not named, and would be found in the archive, too.
+    let keyring = fixture.path("keyring.gpg");
+    let mut other = archive_with_keyring(&[fingerprint(2)]);
+    other.settings.debian.keyring = Some(keyring);
+    assert!(other.error(false).starts_with("no key of the package archive has the fingerprint"));
+}
+
+#[test]
+fn an_archive_that_another_key_of_its_keyring_signed_is_refused() {
+    let mut fixture = archive_with_keyring(&[fingerprint(1)]);
+    let head = fixture.path("mirror/dists/test/InRelease");
+    let text = fs::read_to_string(&head).unwrap();
+    let signed = text.split_once("\n\n").unwrap().1.split("-----BEGIN PGP SIGNATURE").next().unwrap().trim_end();
+    fs::write(&head, fixture::sign(&format!("{signed}\n"), &key(2))).unwrap();
+    assert!(fixture.error(false).starts_with("invalid signature of the package archive"));
+}
+
 fn serve_interpreter(program: &str) -> (std::sync::Arc<std::sync::Mutex<Vec<u8>>>, Server) {
     let content = std::sync::Arc::new(std::sync::Mutex::new(archive_of(program, "program")));
     let served = std::sync::Arc::clone(&content);

@@ -178,12 +178,18 @@ pub(super) const SCOPES: &[Scope] = &[
             off("json", "Print JSON."),
         ],
     ),
+    goal(
+        "doctor",
+        "Check what Waders needs of this machine, and what to do where it is missing. This goal is specific to Waders.",
+        &[off("json", "Print JSON.")],
+    ),
     goal("version", "Print the version.", &[]),
     goal(
         "completions",
         "Print a completion script for a shell: `completions bash`, `completions zsh` or `completions fish`.",
         &[],
     ),
+    goal("man-pages", "Write the manual pages of Waders into a directory: `man-pages DIR`.", &[]),
     goal("complete", "Print completions for a command line. Used by completion scripts.", &[]),
     goal("experimental-deploy", "Deploy targets.", &[inert("dry_run", Bool), inert("publish_dependencies", Bool)]),
     goal(

@@ -92,13 +92,14 @@ const SYSTEM: &[Entry] = &[
     ),
     text("mirror", "The URL of the package mirror. The default is taken from the apt sources of this machine."),
     text("snapshot_mirror", "The URL of a mirror with packages that are no longer in the archive."),
-    text(
-        "suite",
-        "The Debian release, such as `bookworm`. By default, it is the release that contains the interpreter.",
-    ),
+    text("suite", "The Debian release, such as `bookworm`. The default is taken from the apt sources of this machine."),
     text(
         "keyring",
-        "A file with the keys that can sign the package index. The default is the keyring of this machine.",
+        "A file with the keys that can sign the package index, relative to the build root. The default is the keyring of this machine.",
+    ),
+    texts(
+        "key_fingerprints",
+        "The fingerprints of the keys that can sign the package index. Without a keyring, they are taken from the archive.",
     ),
 ];
 

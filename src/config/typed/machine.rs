@@ -133,6 +133,8 @@ pub struct SystemSettings {
     pub suite: Option<String>,
     /// The file of keys that may sign the index.
     pub keyring: Option<String>,
+    /// The fingerprints of the keys that may sign the index; empty for all keys.
+    pub key_fingerprints: Vec<String>,
 }
 
 impl SystemSettings {
@@ -153,6 +155,7 @@ impl SystemSettings {
             snapshot_mirror: section.filled("snapshot_mirror"),
             suite: section.filled("suite"),
             keyring: section.filled("keyring"),
+            key_fingerprints: section.texts("key_fingerprints"),
         }
     }
 

@@ -34,7 +34,8 @@ pub use locks::{GenerateLockfilesSettings, LockfileSettings};
 pub use machine::{IsolationChoice, SandboxSettings, StoreSettings, SystemSettings, ToolchainSettings};
 pub use package::{PackageSettings, PexSettings, PublishSettings, SetupPySettings, VersionScheme};
 pub use programs::{
-    AuditSettings, LogGoalSettings, PySettings, ReplSettings, ReplaySettings, RunSettings, ShellSettings, WhySettings,
+    AuditSettings, DoctorSettings, LogGoalSettings, PySettings, ReplSettings, ReplaySettings, RunSettings,
+    ShellSettings, WhySettings,
 };
 pub use python::{
     InitFiles, InvalidLockfile, PlatformResourcesSettings, ProtobufSettings, PythonInferSettings, PythonReposSettings,

@@ -188,6 +188,20 @@ impl AuditSettings {
     }
 }
 
+/// The section `[doctor]`.
+#[derive(Clone, Debug)]
+pub struct DoctorSettings {
+    /// Whether the checks are printed as JSON.
+    pub json: bool,
+}
+
+impl DoctorSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> DoctorSettings {
+        DoctorSettings { json: Section::new(config, "doctor").flag("json") }
+    }
+}
+
 /// The section `[py]`.
 #[derive(Clone, Debug)]
 pub struct PySettings {

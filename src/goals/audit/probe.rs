@@ -72,11 +72,13 @@ pub(super) fn run(session: &mut Session, json: bool) -> Result<Verdict, Error> {
     })
 }
 
-fn feature_check(Feature { name, state }: Feature) -> Check {
+fn feature_check(Feature { name, state, remedy }: Feature) -> Check {
     let (result, detail) = match state {
         FeatureState::Present(detail) => (CheckResult::Pass, detail),
         FeatureState::Optional(reason) => (CheckResult::Skip, reason),
-        FeatureState::Missing(reason) => (CheckResult::Fail, reason),
+        FeatureState::Missing(reason) => {
+            (CheckResult::Fail, [reason].into_iter().chain(remedy).collect::<Vec<_>>().join("; "))
+        }
     };
     Check { name, result, detail }
 }
@@ -121,10 +123,14 @@ mod tests {
 
     #[test]
     fn a_missing_feature_is_a_failure_with_its_remedy() {
-        let state = FeatureState::Missing("denied; run on the host".to_owned());
+        let feature = |name: &str, state, remedy: Option<&str>| Feature {
+            name: name.to_owned(),
+            state,
+            remedy: remedy.map(str::to_owned),
+        };
         let checks = [
-            feature_check(Feature { name: "namespaces".to_owned(), state }),
-            feature_check(Feature { name: "Landlock".to_owned(), state: FeatureState::Present("ABI 7".to_owned()) }),
+            feature_check(feature("namespaces", FeatureState::Missing("denied".to_owned()), Some("run on the host"))),
+            feature_check(feature("Landlock", FeatureState::Present("ABI 7".to_owned()), Some("boot another kernel"))),
         ];
         let expected = "isolation on this machine (Linux 6.12.0)
   fail  namespaces: denied; run on the host

@@ -11,6 +11,9 @@ use crate::session::{Session, Verdict};
 /// Raised when the JSON output of this goal changes.
 const SCHEMA_VERSION: u32 = 1;
 
+/// What the goal can do. The command line has one of these words.
+pub const STORE_WORDS: [&str; 4] = ["du", "gc", "repair", "verify"];
+
 /// Runs the goal.
 pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
     let words: Vec<&str> = session.context.specs.iter().map(String::as_str).collect();

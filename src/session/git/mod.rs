@@ -199,6 +199,11 @@ fn git(dir: &Path, words: &[&str]) -> Result<Vec<u8>, Error> {
     Err(Error::Failed { command: words.join(" "), stderr, clone: clone_kind(dir) })
 }
 
+/// What `git --version` prints.
+pub(super) fn version(dir: &Path) -> Result<String, Error> {
+    Ok(String::from_utf8_lossy(&git(dir, &["--version"])?).trim().to_owned())
+}
+
 fn clone_kind(dir: &Path) -> CloneKind {
     match run(dir, &["rev-parse", "--is-shallow-repository"]) {
         Ok(answer) if answer.stdout.starts_with(b"true") => CloneKind::Shallow,

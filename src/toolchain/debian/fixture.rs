@@ -41,6 +41,11 @@ pub fn write_keyring(path: &Path, key: &SignedSecretKey) {
     fs::write(path, bytes).unwrap();
 }
 
+/// The public key as text (RFC 4880, section 6.2).
+pub fn armored(key: &SignedSecretKey) -> String {
+    SignedPublicKey::from(key.clone()).to_armored_string(Default::default()).unwrap()
+}
+
 /// Signs a text (RFC 4880, section 7).
 pub fn sign(text: &str, key: &SignedSecretKey) -> String {
     let signed =

@@ -5,6 +5,7 @@ mod closure;
 #[cfg(test)]
 pub mod fixture;
 mod index;
+mod keyring;
 mod paragraph;
 pub mod providing;
 mod relation;
@@ -12,10 +13,10 @@ mod release;
 pub mod sources;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{Cursor, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use pgp::composed::SignedPublicKey;
 use rayon::prelude::*;
 
 use self::index::{Index, malformed};
@@ -43,6 +44,8 @@ pub struct DebianSettings {
     pub suite: Option<String>,
     /// The option `[system] keyring`.
     pub keyring: Option<PathBuf>,
+    /// The option `[system] key_fingerprints`: only these keys are trusted.
+    pub key_fingerprints: Vec<String>,
     /// The sources of apt, see [`sources::files`].
     pub apt_sources: Vec<SourcesFile>,
     /// The machine's release: `VERSION_CODENAME` of os-release(5).
@@ -58,16 +61,12 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Downloads and verifies the index.
-    pub fn open(settings: &DebianSettings, net: &Client, platform: &str) -> Result<Archive, Error> {
-        let architecture = architecture(platform)?;
+    /// Downloads and verifies the index. The store is used for keyrings that come from the archive.
+    pub fn open(settings: &DebianSettings, net: &Client, store: &Store, platform: &str) -> Result<Archive, Error> {
+        let access = ArchiveAccess { settings, net, store, architecture: architecture(platform)? };
         let source = source(settings)?;
-        let keys = keys(settings, &source)?;
-        let dir = format!("{}/dists/{}", source.mirror.trim_end_matches('/'), source.suite);
-        let unread = |error| Error::Archive { named_by: source.named_by.clone(), source: error };
-        let head = net.get(&format!("{dir}/InRelease"), HEAD_LIMIT_BYTES).map_err(unread)?;
-        let release = release::verify(&head, &keys)?;
-        let packages = packages(&release, net, &dir, architecture)?;
+        let (release, dir) = access.verified_head(&source, &keyring::keys(&access, &source)?)?;
+        let packages = packages(&release, net, &dir, access.architecture)?;
         Ok(Archive { release, packages })
     }
 
@@ -112,6 +111,45 @@ impl Archive {
         packages.extend(provider);
         Ok(packages)
     }
+}
+
+/// What an archive is read with.
+struct ArchiveAccess<'a> {
+    settings: &'a DebianSettings,
+    net: &'a Client,
+    store: &'a Store,
+    /// Such as `amd64`.
+    architecture: &'static str,
+}
+
+impl ArchiveAccess<'_> {
+    /// The signed head of the archive, and the directory that it is in. Its signature is not verified.
+    fn head(&self, source: &Source) -> Result<(Vec<u8>, String), Error> {
+        let dir = format!("{}/dists/{}", source.mirror.trim_end_matches('/'), source.suite);
+        let unread = |error| Error::Archive { named_by: source.named_by.clone(), source: error };
+        Ok((self.net.get(&format!("{dir}/InRelease"), HEAD_LIMIT_BYTES).map_err(unread)?, dir))
+    }
+
+    /// The head of the archive, which one of the keys has signed, and the directory that it is in.
+    fn verified_head(&self, source: &Source, keys: &[SignedPublicKey]) -> Result<(Release, String), Error> {
+        let (head, dir) = self.head(source)?;
+        Ok((release::verify(&head, keys)?, dir))
+    }
+}
+
+/// Downloads and verifies the signed head of the archive, which every new lock needs. Returns what it is and who signed it.
+pub fn check_head(settings: &DebianSettings, net: &Client, store: &Store, platform: &str) -> Result<String, Error> {
+    let access = ArchiveAccess { settings, net, store, architecture: architecture(platform)? };
+    let source = source(settings)?;
+    let keys = keyring::keys(&access, &source)?;
+    let Release { codename, version, .. } = access.verified_head(&source, &keys)?.0;
+    let mirror = crate::net::without_credentials(&source.mirror);
+    let noun = if keys.len() == 1 { "key" } else { "keys" };
+    Ok(format!(
+        "{codename} {version} at `{mirror}`, signed by one of {} trusted {noun} ({})",
+        keys.len(),
+        source.named_by
+    ))
 }
 
 /// The SHA-256 hashes and sizes of the files of an archive, by path, from the signed head of the archive. An error unless a key of the
@@ -183,43 +221,6 @@ fn source(settings: &DebianSettings) -> Result<Source, Error> {
     let suite = settings.suite.clone().or(from_apt.map(|source| source.suite)).ok_or(Error::NoArchive)?;
     let named_by = "`mirror` in `[system]`".to_owned();
     Ok(Source { mirror: mirror.clone(), suite, signed_by: SignedBy::Default, named_by })
-}
-
-fn keys(settings: &DebianSettings, source: &Source) -> Result<Vec<pgp::composed::SignedPublicKey>, Error> {
-    let files = match (&settings.keyring, &source.signed_by) {
-        (Some(keyring), _) => vec![keyring.clone()],
-        (None, SignedBy::Files(files)) => files.clone(),
-        (None, SignedBy::Inline(text)) => {
-            return release::keys(text.as_bytes())
-                .map_err(|why| Error::Signature { why: format!("{} contains no usable key: {why}", source.named_by) });
-        }
-        (None, SignedBy::Default) => settings.keyring_dirs.iter().flat_map(|dir| keyrings(dir)).collect(),
-    };
-    if files.is_empty() {
-        return Err(Error::NoKeyring { mirror: source.mirror.clone() });
-    }
-    let mut keys = Vec::new();
-    for path in files {
-        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
-        let refuse = |why| Error::Signature { why: format!("the keyring `{}` cannot be used: {why}", path.display()) };
-        keys.extend(release::keys(&bytes).map_err(refuse)?);
-    }
-    Ok(keys)
-}
-
-/// The archive keyrings in a directory, sorted by name. Keyrings of removed keys are not trusted.
-fn keyrings(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .filter(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let kind = [".gpg", ".pgp", ".asc"].iter().any(|extension| name.ends_with(extension));
-            kind && name.contains("archive") && !name.contains("removed")
-        })
-        .map(|entry| entry.path())
-        .collect();
-    found.sort();
-    found
 }
 
 fn packages(release: &Release, net: &Client, dir: &str, architecture: &str) -> Result<String, Error> {

@@ -31,11 +31,22 @@ pub(super) fn keys(keyring: &[u8]) -> Result<Vec<SignedPublicKey>, String> {
     Ok(keys.collect())
 }
 
+/// Parses the head without verifying a signature.
+pub(super) fn unverified(in_release: &[u8]) -> Result<Release, Error> {
+    release(&message(in_release)?.signed_text().replace("\r\n", "\n"))
+}
+
+/// The head with its signatures.
+fn message(in_release: &[u8]) -> Result<CleartextSignedMessage, Error> {
+    let refuse = |why: String| Error::Signature { why };
+    let text = std::str::from_utf8(in_release).map_err(|error| refuse(error.to_string()))?;
+    Ok(CleartextSignedMessage::from_string(text).map_err(|error| refuse(error.to_string()))?.0)
+}
+
 /// Verifies that one of the keys, or a signing subkey bound to it, signed the text, and parses it.
 pub(super) fn verify(in_release: &[u8], keys: &[SignedPublicKey]) -> Result<Release, Error> {
     let refuse = |why: String| Error::Signature { why };
-    let text = std::str::from_utf8(in_release).map_err(|error| refuse(error.to_string()))?;
-    let (message, _) = CleartextSignedMessage::from_string(text).map_err(|error| refuse(error.to_string()))?;
+    let message = message(in_release)?;
     if !keys.iter().any(|key| has_signed(key, &message)) {
         let mut signers: Vec<String> = message
             .signatures()

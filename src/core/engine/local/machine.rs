@@ -9,6 +9,8 @@ pub struct Feature {
     pub name: String,
     /// The state of the feature.
     pub state: FeatureState,
+    /// What the user can do if the feature is not in effect.
+    pub remedy: Option<String>,
 }
 
 /// The state of a feature.
@@ -18,7 +20,7 @@ pub enum FeatureState {
     Present(String),
     /// It is not in effect, and steps run without it: the reason.
     Optional(String),
-    /// It is missing, and steps cannot run: the reason and the remedy.
+    /// It is missing, and steps cannot run: the reason.
     Missing(String),
 }
 
@@ -29,9 +31,14 @@ pub enum FeatureState {
 pub fn features() -> Result<(String, Vec<Feature>), Error> {
     let label = || "trial of the sandbox".to_owned();
     let kernel = waders_sandbox::probe().map_err(|source| Error::Sandbox { label: label(), source })?;
-    let needed = |found: &Result<(), waders_sandbox::Unsupported>| match found {
-        Ok(()) => FeatureState::Present(String::new()),
-        Err(missing) => FeatureState::Missing(format!("{}; {}", missing.reason, missing.remedy)),
+    let feature = |name: &str, state, remedy: Option<&str>| Feature {
+        name: name.to_owned(),
+        state,
+        remedy: remedy.map(str::to_owned),
+    };
+    let needed = |name, found: &Result<(), waders_sandbox::Unsupported>| match found {
+        Ok(()) => feature(name, FeatureState::Present(String::new()), None),
+        Err(missing) => feature(name, FeatureState::Missing(missing.reason.clone()), Some(&missing.remedy)),
     };
     let landlock = match kernel.landlock_abi {
         0 => FeatureState::Missing("the kernel does not support Landlock, or does not enable it at boot".to_owned()),
@@ -39,20 +46,23 @@ pub fn features() -> Result<(String, Vec<Feature>), Error> {
         abi => FeatureState::Present(format!("ABI {abi}")),
     };
     let memory = match &kernel.memory_limit {
-        Ok(()) => FeatureState::Present(String::new()),
-        Err(missing) => FeatureState::Optional(missing.reason.clone()),
+        Ok(()) => (FeatureState::Present(String::new()), None),
+        Err(missing) => (FeatureState::Optional(missing.reason.clone()), Some(missing.remedy.as_str())),
     };
     let user = match kernel.dedicated_user {
         true => FeatureState::Present("steps run as a user of their own".to_owned()),
         false => FeatureState::Optional("steps run as the caller, since only root can change the user".to_owned()),
     };
-    let features = [
-        ("namespaces", needed(&kernel.namespaces)),
-        ("Landlock", landlock),
-        ("seccomp filters", needed(&kernel.seccomp)),
-        ("memory limit of a whole step", memory),
-        ("separate user", user),
+    let features = vec![
+        needed("namespaces", &kernel.namespaces),
+        feature("Landlock", landlock, Some(LANDLOCK_REMEDY)),
+        needed("seccomp filters", &kernel.seccomp),
+        feature("memory limit of a whole step", memory.0, memory.1),
+        feature("separate user", user, None),
     ];
-    let feature = |(name, state): (&str, FeatureState)| Feature { name: name.to_owned(), state };
-    Ok((kernel.release, features.map(feature).into()))
+    Ok((kernel.release, features))
 }
+
+/// What the user can do without Landlock, or with an old version of it.
+const LANDLOCK_REMEDY: &str =
+    "boot Linux 6.12 or later with `landlock` in the boot parameter `lsm=`; Linux 5.13 has the first version";
