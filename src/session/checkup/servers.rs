@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::Check;
 use crate::base::{ErrorKind, error_chain};
 use crate::config::index::IndexUrl;
+use crate::config::typed::SystemSettings;
 use crate::engine::remote::Connection;
 use crate::net::{self, Client, NetworkSettings};
 use crate::session::remote::connection_settings;
@@ -19,6 +20,9 @@ use crate::toolchain::{Lock, ToolchainSettings, debian};
 
 /// How long all servers together may take.
 const LIMIT: Duration = Duration::from_secs(6);
+
+/// How long the archive may take if its keys are in one of its packages, which is found in a list of several megabytes.
+const KEYRING_LIMIT: Duration = Duration::from_secs(20);
 
 /// A limit on connecting, and on each read.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -34,6 +38,7 @@ pub(super) struct Question {
     name: String,
     kind: ErrorKind,
     asked: Instant,
+    limit: Duration,
     answer: Receiver<Check>,
 }
 
@@ -41,22 +46,22 @@ impl Question {
     fn ask(name: &str, kind: ErrorKind, work: impl FnOnce(&str) -> Check + Send + 'static) -> Question {
         let (sender, answer) = channel();
         let asked = now();
-        let question = Question { name: name.to_owned(), kind, asked, answer };
+        let question = Question { name: name.to_owned(), kind, asked, limit: LIMIT, answer };
         let name = name.to_owned();
         // The thread outlives this question if the server does not answer in time. Nobody waits for it.
         thread::spawn(move || sender.send(work(&name)));
         question
     }
 
-    /// Waits for the answer, but not longer than [`LIMIT`] after the question.
+    /// Waits for the answer, but not longer than the limit after the question.
     pub(super) fn answer(self) -> Check {
-        match self.answer.recv_timeout(LIMIT.saturating_sub(self.asked.elapsed())) {
+        match self.answer.recv_timeout(self.limit.saturating_sub(self.asked.elapsed())) {
             Ok(check) => check,
             Err(RecvTimeoutError::Disconnected) => {
                 Check::failed(&self.name, ErrorKind::Bug, "the check ended early", None)
             }
             Err(RecvTimeoutError::Timeout) => {
-                let detail = format!("no answer within {} seconds", LIMIT.as_secs());
+                let detail = format!("no answer within {} seconds", self.limit.as_secs());
                 let advice = "check the network connection and the proxy settings".to_owned();
                 Check::failed(&self.name, self.kind, detail, Some(advice))
             }
@@ -105,13 +110,17 @@ pub(super) fn ask(session: &mut Session) -> Vec<Question> {
 
 /// The signed head of the archive of system packages. Without it, nothing new can be locked.
 fn mirror(context: Arc<Context>, client: Client, store: Arc<Store>) -> Question {
-    Question::ask("system packages", ErrorKind::Unavailable, move |name| {
+    let finds_keys = !SystemSettings::parse(&context.config).key_fingerprints.is_empty();
+    let limit = if finds_keys { KEYRING_LIMIT } else { LIMIT };
+    let question = Question::ask("system packages", ErrorKind::Unavailable, move |name| {
         let started = now();
         let settings = ToolchainSettings::from_config(&context.config, &machine(&context));
         let head = settings.and_then(|settings| debian::check_head(&settings.debian, &client, &store, PLATFORM));
-        let is_locked =
-            Lock::load(&context.tracker, &context.build_root.join(LOCK)).is_ok_and(|lock| !lock.records().is_empty());
+        let lock = Lock::load(&context.tracker, &context.build_root.join(LOCK));
+        let is_locked = lock.is_ok_and(|lock| !lock.records().is_empty());
         match head {
+            // How long it takes to find keys in the archive says little about its server.
+            Ok(head) if finds_keys => Check::fine(name, head),
             Ok(head) => timed(name, head, started.elapsed()),
             Err(error) if is_locked => {
                 let detail =
@@ -120,7 +129,8 @@ fn mirror(context: Arc<Context>, client: Client, store: Arc<Store>) -> Question 
             }
             Err(error) => Check::from_error(name, error.kind(), &error, error.hint()),
         }
-    })
+    });
+    Question { limit, ..question }
 }
 
 /// A page of an index. Another status than success shows that the server is reachable and has no such project.
