@@ -85,6 +85,7 @@ fn parse_sections(config: &Config) {
     MypySettings::parse(config);
     PytestSettings::parse(config);
     CoverageSettings::parse(config);
+    DoctorSettings::parse(config);
     RegexLintSettings::parse(config);
 }
 
