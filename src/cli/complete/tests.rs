@@ -152,7 +152,7 @@ fn arbitrary_words_never_fail() {
         "..",
         "-:",
         "--\u{0}",
-        "caf\u{e9}:",
+        "\u{e9}t\u{e9}:",
         "@",
         "#",
         "test",
