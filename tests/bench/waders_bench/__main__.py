@@ -4,6 +4,7 @@ python -m waders_bench sandbox --bench target/release/examples/bench
 python -m waders_bench cached --waders target/release/waders --pants ./pants --repository ../example-python
 python -m waders_bench edits --waders target/release/waders --repository ../example-python --files 'src/**/*.py'
 python -m waders_bench by-hand --repository ../app --ours 'waders check ::' --theirs 'mypy src' --edit src/a.py
+python -m waders_bench runners --repository ../jinja --edit src/jinja2/lexer.py 'uv=uv run pytest' 'Waders=waders test'
 python -m waders_bench graph --waders target/release/waders --sizes 1000,10000,50000 --svg growth.svg
 python -m waders_bench graph --waders target/release/waders --repository ../backend.ai
 python -m waders_bench scaling --timeline run.json --steps 10000 --workers 200
@@ -20,7 +21,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from waders_bench import by_hand, edits, graph, plot, sandbox, scaling, table, timeline
+from waders_bench import by_hand, edits, graph, plot, runners, sandbox, scaling, table, timeline
 from waders_bench.measure import CommandFailed, Pair, pair, run_command
 
 
@@ -72,6 +73,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--edit", action="append", default=[], help="a file to edit in each round, below the repository"
     )
     by_hand_parser.add_argument("--rounds-from-nothing", type=int, default=1)
+    several = scenario.add_parser("runners", help="several runners of the tests of a repository")
+    several.add_argument("--repository", type=Path, required=True)
+    several.add_argument("--edit", type=Path, required=True, help="a file to edit in each round, below the repository")
+    several.add_argument(
+        "--from-nothing", action="append", default=[], help="NAME=COMMAND: the command without known results"
+    )
+    several.add_argument("runner", nargs="+", help="NAME=COMMAND")
     edited = scenario.add_parser("edits", help="findings of `check` with and without its cache")
     edited.add_argument("--waders", required=True)
     edited.add_argument("--repository", type=Path, required=True)
@@ -144,6 +152,11 @@ def main(argv: Sequence[str]) -> int:
             return 0
         if args.scenario == "scaling":
             print(table.simulated(simulated(args)))
+            return 0
+        if args.scenario == "runners":
+            repository = runners.Repository(args.repository.resolve(), args.edit)
+            commands, from_nothing = runners.parse(args.runner), runners.parse(args.from_nothing)
+            print(table.runners(runners.compare(repository, commands, from_nothing, args.rounds)))
             return 0
         if args.scenario == "sandbox":
             with tempfile.TemporaryDirectory() as directory:

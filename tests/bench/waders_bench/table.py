@@ -51,6 +51,18 @@ def figures(rows: Iterable[Figures]) -> str:
     return "\n".join(lines)
 
 
+def runners(rows: Iterable[tuple[str, Figures]]) -> str:
+    """The memory is that of the largest process, not that of all."""
+    lines = [
+        "| case | runner | median (min – max) | CPU, median | memory of a process, most |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in rows:
+        memory = f"{row.max_rss_bytes / 1e6:.0f} MB"
+        lines.append(f"| {row.what} | {name} | {spread(row.wall)} | {duration(row.cpu.median)} | {memory} |")
+    return "\n".join(lines)
+
+
 def simulated(rows: Iterable[Row]) -> str:
     lines = [
         "| in the cache | connection | time | calls | sent | received | bottleneck |",
