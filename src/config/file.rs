@@ -34,7 +34,12 @@ pub struct SettingsFile {
     pub name: String,
     /// Sections by name.
     pub sections: BTreeMap<String, Section>,
+    /// The sections of profiles, by the names of profiles and sections: `[profile.ci.test]`.
+    pub profiles: BTreeMap<String, BTreeMap<String, Section>>,
 }
+
+/// The table of profiles.
+const PROFILES: &str = "profile";
 
 impl SettingsFile {
     /// Parses TOML. Keys outside of sections are errors.
@@ -44,17 +49,27 @@ impl SettingsFile {
             let offset = error.span().map_or(0, |span| span.start);
             Error::invalid(&at(offset), error.message().lines().collect::<Vec<_>>().join(", "))
         })?;
-        let mut sections = BTreeMap::new();
+        let mut file = SettingsFile { name: name.to_owned(), sections: BTreeMap::new(), profiles: BTreeMap::new() };
         for (key, value) in table.get_ref() {
             let DeValue::Table(table) = value.get_ref() else {
                 let message = format!("`{}` is outside of any section", key.get_ref());
                 return Err(Error::invalid(&at(key.span().start), message)
                     .with_hint("move the option into a section, such as `[GLOBAL]`"));
             };
+            if key.get_ref() == PROFILES {
+                file.profiles = profiles(table, text, &at)?;
+                continue;
+            }
             let section = Section { place: Place::of(text, key.span().start), settings: settings(table, text) };
-            sections.insert(key.get_ref().to_string(), section);
+            file.sections.insert(key.get_ref().to_string(), section);
         }
-        Ok(SettingsFile { name: name.to_owned(), sections })
+        Ok(file)
+    }
+
+    /// The sections of a profile as a file of their own, for messages with the same name and places.
+    pub fn profile(&self, profile: &str) -> Option<SettingsFile> {
+        let sections = self.profiles.get(profile)?.clone();
+        Some(SettingsFile { name: self.name.clone(), sections, profiles: BTreeMap::new() })
     }
 
     /// The setting with this key, if the file has it.
@@ -66,6 +81,36 @@ impl SettingsFile {
     pub fn origin(&self, place: Place) -> Origin {
         Origin::File { name: self.name.clone(), place }
     }
+}
+
+/// The sections of all profiles. Keys outside of the sections of a profile are errors.
+fn profiles(
+    table: &DeTable<'_>,
+    text: &str,
+    at: &dyn Fn(usize) -> Origin,
+) -> Result<BTreeMap<String, BTreeMap<String, Section>>, Error> {
+    let mut profiles = BTreeMap::new();
+    for (name, value) in table {
+        let name_text = name.get_ref();
+        let misplaced = |offset, message: String| {
+            let hint = format!("write a section of the profile, such as `[{PROFILES}.NAME.test]`");
+            Err(Error::invalid(&at(offset), message).with_hint(hint))
+        };
+        let DeValue::Table(table) = value.get_ref() else {
+            return misplaced(name.span().start, format!("`{name_text}` of `[{PROFILES}]` is not a profile"));
+        };
+        let mut sections = BTreeMap::new();
+        for (key, value) in table {
+            let DeValue::Table(table) = value.get_ref() else {
+                let message = format!("`{}` of the profile `{name_text}` is outside of any section", key.get_ref());
+                return misplaced(key.span().start, message);
+            };
+            let section = Section { place: Place::of(text, key.span().start), settings: settings(table, text) };
+            sections.insert(key.get_ref().to_string(), section);
+        }
+        profiles.insert(name_text.to_string(), sections);
+    }
+    Ok(profiles)
 }
 
 fn settings(table: &DeTable<'_>, text: &str) -> BTreeMap<String, Setting> {

@@ -1,6 +1,6 @@
 //! Combines the values of all sources into one value for each option. Reads only files that `@path` values name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -193,7 +193,9 @@ fn unknown(settings: &SettingsSources) -> Option<Warning> {
     let mut found = Vec::new();
     let mut hint = None;
     for file in &settings.files {
-        for (name, section) in file.sections.iter().filter(|(name, _)| *name != "DEFAULT") {
+        // Profiles are checked whether they are chosen or not.
+        let sections = file.sections.iter().chain(file.profiles.values().flatten());
+        for (name, section) in sections.filter(|(name, _)| *name != "DEFAULT") {
             let scope = renamed::scope(name);
             let Some(known) = Table::get().section(scope) else {
                 found.push(format!("{}:{}: [{name}]", file.name, section.place));
@@ -212,6 +214,9 @@ fn unknown(settings: &SettingsSources) -> Option<Warning> {
             }
         }
     }
+    // The sections of a chosen profile are there twice.
+    let mut seen = BTreeSet::new();
+    found.retain(|unknown| seen.insert(unknown.clone()));
     let message = one_warning("unknown setting, ignored", "unknown settings, ignored", &found)?;
     Some(Warning { message, hint })
 }

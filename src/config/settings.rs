@@ -1,6 +1,7 @@
 //! The sources of settings: files, environment variables and flags, and the values that they contain for an option. `load` combines
 //! these values.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -59,7 +60,36 @@ impl SettingsSources {
                 settings.add(&path, false)?;
             }
         }
+        settings.add_profiles(flags)?;
         Ok(settings)
+    }
+
+    /// Adds the sections of the chosen profiles, which have precedence over all sections of files. Of several profiles, the last one
+    /// has precedence.
+    fn add_profiles(&mut self, flags: &[Flag]) -> Result<(), Error> {
+        let chosen = self.resolve("profile", flags)?;
+        for name in texts(&chosen) {
+            let layers: Vec<SettingsFile> = self.files.iter().filter_map(|file| file.profile(name)).collect();
+            if layers.is_empty() {
+                return Err(self.unknown_profile(name, flags));
+            }
+            self.files.extend(layers);
+        }
+        Ok(())
+    }
+
+    fn unknown_profile(&self, name: &str, flags: &[Flag]) -> Error {
+        let known: BTreeSet<&str> =
+            self.files.iter().flat_map(|file| file.profiles.keys()).map(String::as_str).collect();
+        let hint = match known.is_empty() {
+            true => format!("no settings file has profiles: write `[profile.{name}.SECTION]` in `{OWN_FILE}`"),
+            false => format!("known profiles: `{}`", known.into_iter().collect::<Vec<_>>().join("`, `")),
+        };
+        let message = format!("unknown profile `{name}`");
+        match self.values_of("GLOBAL", "profile", flags).pop() {
+            Some(given) => Error::invalid(&given.origin, message).with_hint(hint),
+            None => Error::Unknown { message, hint: Some(hint) },
+        }
     }
 
     /// Environment variables alone, for goals that work outside a repository.
@@ -209,6 +239,7 @@ fn variables(scope: &str, option: &str) -> impl Iterator<Item = String> {
     let scoped = format!("{scope}_{option}");
     let mut names = vec![format!("WADERS_{scoped}"), format!("PANTS_{scoped}")];
     if scope == "GLOBAL" {
+        names.push(format!("WADERS_{option}"));
         names.push(format!("PANTS_{option}"));
         names.extend(option.starts_with("PANTS_").then_some(option));
     }

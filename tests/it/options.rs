@@ -45,10 +45,11 @@ fn read_options() -> BTreeSet<(String, String)> {
 }
 
 /// The options that `config` and `cli` read while the configuration is loaded.
-const EARLY: [(&str, &str); 8] = [
+const EARLY: [(&str, &str); 9] = [
     ("GLOBAL", "pants_config_files"),
     ("GLOBAL", "pantsrc"),
     ("GLOBAL", "pantsrc_files"),
+    ("GLOBAL", "profile"),
     ("GLOBAL", "pants_distdir"),
     ("GLOBAL", "pants_supportdir"),
     ("GLOBAL", "plugins"),

@@ -297,3 +297,71 @@ fn syntax_errors_are_reported_with_their_position() {
         assert!(error.to_string().starts_with(start), "{error}");
     }
 }
+
+const PROFILES: &str = "[test]\noutput = 'all'\ntimeout_default = 5\n[profile.ci.test]\noutput = 'none'\n[profile.slow.test]\ntimeout_default = 60\noutput = 'failed'\n";
+
+#[test]
+fn a_profile_has_precedence_over_files_but_not_over_variables_and_flags() {
+    let files = [("waders.toml", PROFILES), (".pants.rc", "[test]\noutput = 'failed'")];
+    let chosen = Case { flags: &[("GLOBAL", "profile", "ci")], ..with_files(&files) };
+    chosen.check("test", "output", json!("none"));
+    chosen.check("test", "timeout_default", json!(5));
+    with_files(&files).check("test", "output", json!("failed"));
+    let vars = [("WADERS_PROFILE", "ci"), ("PANTS_TEST_OUTPUT", "all")];
+    Case { vars: &vars[..1], ..with_files(&files) }.check("test", "output", json!("none"));
+    Case { vars: &vars, ..with_files(&files) }.check("test", "output", json!("all"));
+    let flags = [("GLOBAL", "profile", "ci"), ("test", "output", "failed")];
+    Case { flags: &flags, ..with_files(&files) }.check("test", "output", json!("failed"));
+}
+
+#[test]
+fn of_several_profiles_the_last_one_has_precedence() {
+    let files = [("waders.toml", PROFILES)];
+    for (order, output) in [("['ci', 'slow']", "failed"), ("['slow', 'ci']", "none")] {
+        let flags = [("GLOBAL", "profile", order)];
+        let case = Case { flags: &flags, ..with_files(&files) };
+        case.check("test", "output", json!(output));
+        case.check("test", "timeout_default", json!(60));
+    }
+}
+
+#[test]
+fn the_profiles_of_several_files_are_combined() {
+    let files = [("pants.toml", "[profile.ci.test]\nforce = true"), ("waders.toml", PROFILES)];
+    let case = Case { flags: &[("GLOBAL", "profile", "ci")], ..with_files(&files) };
+    case.check("test", "force", json!(true));
+    case.check("test", "output", json!("none"));
+}
+
+#[test]
+fn a_profile_that_does_not_exist_is_an_error_with_the_names_of_the_others() {
+    let case = Case { flags: &[("GLOBAL", "profile", "CI")], ..with_files(&[("waders.toml", PROFILES)]) };
+    assert_eq!(case.error().to_string(), "flag `--GLOBAL-profile=CI`: unknown profile `CI`");
+    assert_eq!(case.error().hint().unwrap(), "known profiles: `ci`, `slow`");
+    let case = Case { vars: &[("WADERS_PROFILE", "ci")], ..Case::default() };
+    assert_eq!(case.error().to_string(), "environment variable `WADERS_PROFILE`: unknown profile `ci`");
+    assert!(case.error().hint().unwrap().contains("[profile.ci.SECTION]"));
+    let case = with_files(&[("waders.toml", "[GLOBAL]\nprofile = ['no']")]);
+    assert!(case.error().to_string().starts_with("waders.toml:2:1: unknown profile `no`"));
+}
+
+#[test]
+fn unknown_names_in_profiles_are_reported_once_with_their_place() {
+    let files = [("waders.toml", "[profile.ci.test]\noutputs = 'all'\n[profile.ci.tset]\n")];
+    for flags in [&[][..], &[("GLOBAL", "profile", "ci")][..]] {
+        let (_, warnings) = Case { flags, ..with_files(&files) }.load().unwrap();
+        let expected =
+            "2 unknown settings, ignored:\n  waders.toml:2:1: `outputs` of `[test]`\n  waders.toml:3:13: [tset]";
+        assert_eq!(warnings[0].message, expected);
+    }
+}
+
+#[test]
+fn a_profile_has_only_sections() {
+    for (text, message) in [
+        ("[profile.ci]\noutput = 'all'", "waders.toml:2:1: `output` of the profile `ci` is outside of any section"),
+        ("[profile]\nci = 1", "waders.toml:2:1: `ci` of `[profile]` is not a profile"),
+    ] {
+        assert_eq!(with_files(&[("waders.toml", text)]).error().to_string(), message);
+    }
+}

@@ -65,7 +65,16 @@ pub(super) const SCOPES: &[Scope] = &[
         STORE,
     ),
     subsystem("cache", "Trust in the entries of the action cache, by signatures.", CACHE),
-    global("", &[off("frozen", "Do not change `waders.lock`. Always in effect if `CI` is set.")]),
+    global(
+        "",
+        &[
+            off("frozen", "Do not change `waders.lock`. Always in effect if `CI` is set."),
+            texts(
+                "profile",
+                "The profiles whose sections `[profile.NAME.SECTION]` have precedence over all other sections of settings files.",
+            ),
+        ],
+    ),
 ];
 
 const CACHE: &[Entry] = &[
