@@ -7,6 +7,7 @@ use crate::cli::flag::{self, GLOBAL, Refused};
 use crate::cli::pytest_words::PytestWords;
 use crate::config::table::renamed;
 use crate::config::{Flag, Table};
+use crate::targets::NodeId;
 
 /// The parsed command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,14 @@ impl Args {
     pub fn takes_files(&self) -> bool {
         let is_operation = |flag: &Flag| flag.scope == ATTESTING_GOAL && flag.option == "operation";
         self.goals == [ATTESTING_GOAL] && self.flags.iter().any(is_operation)
+    }
+
+    /// Whether a goal runs the tests that the specs select.
+    fn runs_tests(&self) -> bool {
+        // An attestation is about the tests of whole targets.
+        let is_test = |flag: &Flag| flag.option == "goals" && flag.value == "test" && flag.scope != ATTESTING_GOAL;
+        let of_goals = self.flags.iter().any(is_test);
+        of_goals || self.goals.iter().any(|goal| TESTING_GOALS.contains(&goal.as_str()))
     }
 }
 
@@ -80,6 +89,14 @@ pub enum Error {
         /// The line that was probably meant.
         hint: String,
     },
+    /// The name of a test among the specs of goals that run no tests.
+    #[error("`{spec}` names a test, which only goals that run tests accept")]
+    NamedTest {
+        /// As written.
+        spec: String,
+        /// The spec of its file.
+        file: String,
+    },
     /// Specs or flags without a goal.
     #[error("no goal specified")]
     NoGoal,
@@ -91,6 +108,7 @@ impl Error {
         match self {
             Error::UnknownGoals { hint, .. } | Error::UnknownFlags { hint, .. } => hint.clone(),
             Error::PytestWords { hint, .. } => Some(hint.clone()),
+            Error::NamedTest { file, .. } => Some(format!("write `{file}` for the file")),
             Error::NeedsValue { flag } => Some(format!("write `{flag}=VALUE`, without a space")),
             Error::NoGoal => {
                 Some("specify a goal, such as `test ::` or `list src::`; `help goals` lists all goals".to_owned())
@@ -166,7 +184,7 @@ pub fn early_flags(argv: &[String], table: &Table) -> Vec<Flag> {
 }
 
 /// The options of [`early_flags`].
-const EARLY: [&str; 3] = ["pants_config_files", "pantsrc", "pantsrc_files"];
+const EARLY: [&str; 4] = ["pants_config_files", "pantsrc", "pantsrc_files", "profile"];
 
 /// The lists that `help` can show. As the only word of the command line, each is short for `help WORD`.
 pub const HELP_LISTS: [&str; 8] =
@@ -186,6 +204,9 @@ pub(super) const ATTESTING_GOAL: &str = "attest";
 
 /// What [`ATTESTING_GOAL`] does with files, instead of attesting results. Words after these are files.
 pub(super) const FILE_OPERATIONS: [&str; 2] = ["keygen", "verify"];
+
+/// Goals that run the tests that specs name.
+const TESTING_GOALS: [&str; 2] = ["shell", "test"];
 
 /// Goals whose arguments are arbitrary words rather than specs.
 const WORD_GOALS: [&str; 8] =
@@ -345,7 +366,10 @@ impl Reader<'_> {
 
     fn spec(&mut self, word: &str) {
         let is_test = self.args.goals.iter().any(|goal| goal == "test");
-        let word = if is_test { self.pytest.take_node_id(word).unwrap_or(word) } else { word };
+        if let Some(files) = is_test.then(|| self.pytest.take_names(word)).flatten() {
+            self.args.specs.extend(files);
+            return;
+        }
         let takes_words = self.takes_words();
         if self.args.takes_files() {
             self.args.specs.push(word.to_owned());
@@ -364,6 +388,7 @@ impl Reader<'_> {
     }
 
     fn finish(self) -> Result<Args, Error> {
+        let takes_words = self.takes_words();
         let Unknown { words, flags } = self.unknown;
         if self.args.help.is_some() {
             return Ok(self.args);
@@ -391,6 +416,12 @@ impl Reader<'_> {
         }
         if self.args.goals.is_empty() && self.args != Args::default() {
             return Err(Error::NoGoal);
+        }
+        if !takes_words && !self.args.runs_tests() {
+            let named = self.args.specs.iter().find_map(|spec| Some((spec, NodeId::parse(spec)?)));
+            if let Some((spec, node)) = named {
+                return Err(Error::NamedTest { spec: spec.clone(), file: node.file.to_owned() });
+            }
         }
         Ok(self.args)
     }

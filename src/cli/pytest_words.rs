@@ -1,5 +1,7 @@
 //! Words that belong to pytest but stand among the specs of the goal `test`: `-k login`, `-x`, `--maxfail=1` and
-//! `a_test.py::test_b`. They are refused with the line that the user probably meant. Parsing itself is in `args`.
+//! `-a_test.py::test_b`. They are refused with the line that the user probably meant. Parsing itself is in `args`.
+
+use crate::targets::NodeId;
 
 /// Short options of pytest that take a value, which may be the next word.
 const WITH_VALUE: [&str; 8] = ["-W", "-c", "-k", "-m", "-n", "-o", "-p", "-r"];
@@ -81,14 +83,19 @@ impl PytestWords {
         self.expects_value
     }
 
-    /// Takes `a_test.py::TestA::test_b`, and returns the file; `None` for any other spec.
-    pub(super) fn take_node_id<'w>(&mut self, spec: &'w str) -> Option<&'w str> {
-        let (file, names) = spec.split_once("::").filter(|(file, _)| file.ends_with(".py"))?;
-        // A parameter in brackets is not part of an expression of `-k`.
-        let names = names.split('[').next().filter(|names| !names.is_empty())?;
+    /// Takes `-a_test.py::test_b`, which excludes a test, or `*_test.py::test_b`, which names tests of several files. Returns the spec of
+    /// the files, if one is left; `None` for any other spec.
+    pub(super) fn take_names(&mut self, spec: &str) -> Option<Option<String>> {
+        let node = NodeId::parse(spec).filter(|node| !node.is_selection())?;
         self.words.push(spec.to_owned());
+        if let Some(file) = node.file.strip_prefix(['-', '!']) {
+            self.args.push(format!("--deselect={file}::{}", node.names));
+            return Some(None);
+        }
+        // A parameter in brackets is not part of an expression of `-k`.
+        let names = node.names.split('[').next().unwrap_or_default();
         self.args.extend(["-k".to_owned(), names.split("::").collect::<Vec<_>>().join(" and ")]);
-        Some(file)
+        Some(Some(node.file.to_owned()))
     }
 
     fn push(&mut self, word: &str, arg: &str) {
@@ -148,8 +155,8 @@ mod tests {
         let mut pytest = PytestWords::default();
         let mut specs = Vec::new();
         for word in line.split_whitespace() {
-            match pytest.take_node_id(word) {
-                Some(file) => specs.push(file.to_owned()),
+            match pytest.take_names(word) {
+                Some(files) => specs.extend(files),
                 None if pytest.take(word, &|path| path == "x") => {}
                 None => specs.push(word.to_owned()),
             }
@@ -167,14 +174,15 @@ mod tests {
     }
 
     #[test]
-    fn a_test_of_a_file_becomes_an_expression() {
-        check("tests/a_test.py::test_b", "`test tests/a_test.py -- -k test_b`");
-        check("a_test.py::TestA::test_b[1-2]", "`test a_test.py -- -k 'TestA and test_b'`");
+    fn tests_that_no_spec_can_name_become_options() {
+        check("*_test.py::TestA::test_b[1-2]", "`test '*_test.py' -- -k 'TestA and test_b'`");
+        check("tests:: -tests/a_test.py::test_b", "`test tests:: -- --deselect=tests/a_test.py::test_b`");
+        check("--lf a_test.py::test_b[1]", "`test 'a_test.py::test_b[1]' -- --lf`");
     }
 
     #[test]
     fn specs_are_not_words_of_pytest() {
-        for line in ["-src/a::", "-x", "-app", "!x", "a_test.py::", "src::", "--tag=a", "-"] {
+        for line in ["-src/a::", "-x", "-app", "!x", "a_test.py::", "a_test.py::test_b", "src::", "--tag=a", "-"] {
             check(line, "");
         }
     }

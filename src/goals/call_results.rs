@@ -15,8 +15,8 @@ use crate::prepare::calls::{Contents, PlannedBatch, PlannedCall};
 use crate::report::finding::FindingPatterns;
 use crate::report::junit::path_safe;
 use crate::report::limits::PARSED_BYTES;
-use crate::report::tool_result::{Mode, ToolResult, ToolRun};
-use crate::report::{Status, github, json, sarif, tool_summary};
+use crate::report::tool_result::{About, Mode, ToolResult, ToolRun};
+use crate::report::{Status, code_quality, github, json, sarif, tool_summary};
 use crate::session::failure::{self, Failure};
 use crate::session::{Session, Verdict};
 use crate::store::Store;
@@ -62,7 +62,8 @@ impl CallResults {
                 }
             }
             let rewrites = call.enabled.call.kind.rewrites();
-            let empty = || ToolResult { name: name.clone(), rewrites, runs: Vec::new() };
+            let about = || about(call);
+            let empty = || ToolResult { name: name.clone(), about: about(), rewrites, runs: Vec::new() };
             self.tools.entry(name.clone()).or_insert_with(empty).runs.extend(runs);
         }
         Ok(())
@@ -112,11 +113,12 @@ impl CallResults {
                 tool.findings().iter().for_each(|finding| session.ui.summary(&github::annotation(&tool.name, finding)));
             }
         }
-        if let Some(file) = ToolGoalSettings::parse(session.config(), goal).sarif {
-            let path = session.context.output_path(&file);
-            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-            let written = written.and_then(|()| replace_file(&path, sarif::render(&self.list()).as_bytes()));
-            written.map_err(|source| Error::Output { path, source })?;
+        let settings = ToolGoalSettings::parse(session.config(), goal);
+        if let Some(file) = settings.sarif {
+            write_report(session, &file, &sarif::render(&self.list()))?;
+        }
+        if let Some(file) = settings.code_quality {
+            write_report(session, &file, &code_quality::render(&self.list()))?;
         }
         self.print_json(session, goal, verdict)
     }
@@ -127,6 +129,23 @@ impl CallResults {
             true => Ok(session.ui.print(&json::render_tools(goal, &self.list(), session.exit_code(verdict)))?),
             false => Ok(()),
         }
+    }
+}
+
+fn write_report(session: &Session, file: &str, text: &str) -> Result<(), Error> {
+    let path = session.context.output_path(file);
+    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let written = written.and_then(|()| replace_file(&path, text.as_bytes()));
+    written.map_err(|source| Error::Output { path, source })
+}
+
+fn about(call: &PlannedCall) -> About {
+    // A tool of the repository shares only the form of the description.
+    let of_tool = call.enabled.target.is_none().then_some(&call.enabled.tool);
+    About {
+        version: call.version.clone(),
+        homepage: of_tool.and_then(|tool| tool.homepage.clone()),
+        code_help: of_tool.and_then(|tool| tool.code_help.clone()),
     }
 }
 

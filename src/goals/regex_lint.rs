@@ -6,7 +6,7 @@ use crate::config::typed::{RegexLintSettings, ToolGoalSettings};
 use crate::goals::Error;
 use crate::report::Status;
 use crate::report::finding::Finding;
-use crate::report::tool_result::{ToolResult, ToolRun};
+use crate::report::tool_result::{About, ToolResult, ToolRun};
 use crate::session::Session;
 use crate::tools::regex_lint::{Detail, NAME, Rules, report};
 
@@ -50,5 +50,6 @@ pub(super) fn result(session: &mut Session) -> Result<Option<ToolResult>, Error>
         changed: Vec::new(),
         findings,
     };
-    Ok(Some(ToolResult { name: NAME.to_owned(), rewrites: false, runs: vec![run] }))
+    let about = About { version: Some(env!("CARGO_PKG_VERSION").to_owned()), ..About::default() };
+    Ok(Some(ToolResult { name: NAME.to_owned(), about, rewrites: false, runs: vec![run] }))
 }

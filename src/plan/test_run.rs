@@ -66,6 +66,8 @@ pub struct TestFiles {
     pub subjects: Vec<String>,
     /// At least one file.
     pub files: Vec<RelPath>,
+    /// The single tests of these files that run, such as `TestA::test_b`; all tests of a file that has no entry.
+    pub named_tests: BTreeMap<RelPath, Vec<String>>,
     /// The tree of everything that the files depend on, transitively.
     pub sources: Source,
     /// Relative to the build root.
@@ -138,11 +140,12 @@ fn argv(test: &TestFiles, options: &PytestOptions) -> Vec<String> {
             argv.extend(["-n".to_owned(), test.workers.to_string()]);
         }
         argv.extend(options.coverage.iter().flat_map(coverage_args));
-        if test.workers > 0 || options.coverage.is_some() {
-            argv.extend(["-p", venv::TEST_RESULTS].map(str::to_owned));
-        }
+        argv.extend(["-p", venv::TEST_RESULTS].map(str::to_owned));
     }
-    argv.extend(test.files.iter().map(ToString::to_string));
+    argv.extend(test.files.iter().flat_map(|file| match test.named_tests.get(file) {
+        Some(names) => names.iter().map(|names| format!("{file}::{names}")).collect(),
+        None => vec![file.to_string()],
+    }));
     argv
 }
 
@@ -206,6 +209,7 @@ mod tests {
             label: "src/app_test.py:tests".to_owned(),
             subjects: Vec::new(),
             files: vec![RelPath::parse("src/app_test.py").unwrap()],
+            named_tests: BTreeMap::new(),
             sources: Source::Tree(Digest::of(b"")),
             source_roots: vec![RelPath::root(), RelPath::parse("src").unwrap()],
             images: BTreeMap::new(),
@@ -279,6 +283,17 @@ mod tests {
         test.files.push(RelPath::parse("src/other_test.py").unwrap());
         let argv = action(&test, &PytestOptions::default()).command.argv;
         let expected = ["-n", "2", "-p", venv::TEST_RESULTS, "src/app_test.py", "src/other_test.py"];
+        assert!(argv.ends_with(&expected.map(str::to_owned)), "{argv:?}");
+    }
+
+    #[test]
+    fn single_tests_of_a_file_are_named_instead_of_the_file() {
+        let mut test = test_file();
+        test.files.push(RelPath::parse("src/other_test.py").unwrap());
+        test.named_tests =
+            BTreeMap::from([(test.files[0].clone(), ["T::test_b[1 2]", "test_a"].map(str::to_owned).into())]);
+        let argv = action(&test, &PytestOptions::default()).command.argv;
+        let expected = ["src/app_test.py::T::test_b[1 2]", "src/app_test.py::test_a", "src/other_test.py"];
         assert!(argv.ends_with(&expected.map(str::to_owned)), "{argv:?}");
     }
 

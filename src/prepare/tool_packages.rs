@@ -25,6 +25,15 @@ impl Planner<'_> {
         Ok(self.tool_packages[&key].clone()?)
     }
 
+    /// The version of a tool that was planned; the newest, if interpreters need different ones.
+    pub fn tool_version(&self, tool: &Tool) -> Option<String> {
+        let of_tool = self.tool_packages.iter().filter(|((_, scope), _)| *scope == tool.scope);
+        let packages = of_tool.filter_map(|(_, chosen)| chosen.as_ref().ok()).flatten();
+        let versions =
+            packages.filter(|package| package.name.as_ref() == tool.package()).map(|package| &package.version);
+        versions.max().map(ToString::to_string)
+    }
+
     /// Adds packages that belong to no tool and no target: those of the lockfile, or else `requirements`, pinned now.
     /// `name` is the name by which `requirements_image` finds them.
     pub fn pin_packages(

@@ -8,7 +8,9 @@ use crate::report::escapes::without_escapes;
 use crate::report::finding::Finding;
 use crate::report::packages::WrittenPackage;
 use crate::report::status::StatusFields;
+use crate::report::test_case::CaseCounts;
 use crate::report::test_result::TestResult;
+use crate::report::test_totals::TestTotals;
 use crate::report::tool_result::{ToolResult, ToolRun};
 
 /// The version of the format.
@@ -26,9 +28,13 @@ struct Document<'a, R> {
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Results<'a> {
-    Tests(Vec<Test<'a>>),
     Tools(Vec<Tool<'a>>),
     Packages(&'a [WrittenPackage]),
+    #[serde(untagged)]
+    Tests {
+        tests: Vec<Test<'a>>,
+        totals: TestTotals,
+    },
 }
 
 #[derive(Serialize)]
@@ -38,6 +44,8 @@ struct Test<'a> {
     #[serde(flatten)]
     status: StatusFields,
     attempts: u32,
+    /// Null if the process wrote no report.
+    counts: Option<CaseCounts>,
     notes: &'a [String],
 }
 
@@ -64,7 +72,8 @@ struct Run<'a> {
 pub fn render_tests(results: &[TestResult], exit_code: u8) -> String {
     let mut sorted: Vec<&TestResult> = results.iter().collect();
     sorted.sort_by_key(|result| &result.name);
-    render("test", exit_code, Results::Tests(sorted.into_iter().map(test).collect()))
+    let tests = sorted.into_iter().map(test).collect();
+    render("test", exit_code, Results::Tests { tests, totals: TestTotals::of(results) })
 }
 
 /// Renders the results of tools as one document, with a final newline.
@@ -89,6 +98,7 @@ fn test(result: &TestResult) -> Test<'_> {
         addresses: &result.addresses,
         status: StatusFields::new(&result.status, result.wall, result.origin),
         attempts: result.attempts,
+        counts: result.cases.as_deref().map(CaseCounts::of),
         notes: &result.notes,
     }
 }
@@ -124,10 +134,14 @@ mod tests {
         assert_eq!((&document["schema_version"], &document["goal"]), (&json!(1), &json!("test")));
         assert_eq!(document["tests"][0]["name"], "a");
         assert_eq!(
+            (&document["totals"]["files"]["failed"], &document["totals"]["tests"]["passed"]),
+            (&json!(1), &json!(0))
+        );
+        assert_eq!(
             document["tests"][1],
             json!({
                 "name": "b", "addresses": ["b"], "status": "failed", "exit_code": 1, "reason": "exit code 1",
-                "seconds": 1.234, "origin": "ran", "attempts": 1, "notes": [],
+                "seconds": 1.234, "origin": "ran", "attempts": 1, "counts": null, "notes": [],
             })
         );
     }

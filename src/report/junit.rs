@@ -23,7 +23,7 @@ pub enum Error {
 }
 
 /// Writes one file for each result below `dir`, which is created if it is missing. Each file is replaced in one step.
-pub fn write(dir: &Path, results: &[TestResult]) -> Result<(), Error> {
+pub fn write<'r>(dir: &Path, results: impl IntoIterator<Item = &'r TestResult>) -> Result<(), Error> {
     for result in results {
         let path = dir.join(file_name(&result.addresses));
         write_file(dir, &path, &xml(result)).map_err(|source| Error::Write { path, source })?;

@@ -2,6 +2,7 @@
 //! render the text; only `console` and `junit::write` do I/O. Goals decide which tests run and what their results mean.
 
 pub mod audit;
+pub mod code_quality;
 pub mod console;
 pub mod diagnostics;
 mod escapes;
@@ -26,8 +27,11 @@ mod running;
 pub mod sarif;
 mod size;
 mod status;
+pub mod step_summary;
 pub mod summary;
+pub mod test_case;
 pub mod test_result;
+pub mod test_totals;
 pub mod timeline;
 pub mod tool_result;
 pub mod tool_summary;

@@ -33,6 +33,8 @@ pub enum Status {
     NoReport,
     /// The user interrupted the run.
     Interrupted,
+    /// The process was not started or was ended, because another one had failed and the user wanted no more.
+    Stopped,
     /// The process did not start or its result could not be captured; the complete message.
     NotRun(String),
 }
@@ -60,7 +62,7 @@ impl Status {
     /// The exit code that Pants reports: a timeout is -15, as for SIGTERM, and any other signal is its negative number.
     pub fn exit_code(&self) -> i32 {
         match self {
-            Status::Passed | Status::Skipped => 0,
+            Status::Passed | Status::Skipped | Status::Stopped => 0,
             Status::Found(code) | Status::Failed(code) => *code,
             Status::Killed { signal } => -signal,
             Status::TimedOut { .. } => -15,
@@ -81,6 +83,7 @@ impl Status {
             Status::OutOfMemory => "out-of-memory",
             Status::NoReport => "no-report",
             Status::Interrupted => "interrupted",
+            Status::Stopped => "stopped",
             Status::NotRun(_) => "not-run",
         }
     }
@@ -96,6 +99,7 @@ impl Status {
             Status::OutOfMemory => "killed because its memory limit was reached".to_owned(),
             Status::NoReport => "ended before it wrote its report".to_owned(),
             Status::Interrupted => "interrupted".to_owned(),
+            Status::Stopped => "stopped after the first failure".to_owned(),
             Status::NotRun(message) => message.clone(),
         }
     }

@@ -1,10 +1,9 @@
-//! The output and summary lines at the end of a test run, in the words of Pants.
+//! The output and the summary line of each test file at the end of a run, in the words of Pants. Totals are in `test_totals`.
 
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::action::Origin;
 use crate::base::Severity;
 use crate::report::Message;
 use crate::report::escapes::without_escapes;
@@ -48,6 +47,7 @@ pub fn summary_line(result: &TestResult, colour: bool) -> String {
         Status::Passed => ("✓", AnsiColor::Green, "succeeded"),
         Status::Skipped => ("-", AnsiColor::Yellow, "skipped"),
         Status::Interrupted => ("✕", AnsiColor::Red, "was interrupted"),
+        Status::Stopped => ("-", AnsiColor::Yellow, "was stopped"),
         _ => ("✕", AnsiColor::Red, "failed"),
     };
     let style = if colour { Style::new().fg_color(Some(mark_colour.into())) } else { Style::new() };
@@ -100,26 +100,6 @@ fn not_run_block(reason: &str, names: &[&str], colour: bool) -> String {
     format!("not run: {listed}{others}\n{style}error:{style:#} {reason}")
 }
 
-/// Renders `57 passed (55 cached), 1 failed, 2 skipped`.
-pub fn totals_line(results: &[TestResult]) -> String {
-    let count = |wanted: &dyn Fn(&TestResult) -> bool| results.iter().filter(|result| wanted(result)).count();
-    let passed = count(&|result| result.status == Status::Passed);
-    let cached = count(&|result| result.status == Status::Passed && result.origin.is_some_and(Origin::is_cached));
-    let failed = count(&|result| result.has_failed() && !result.was_not_run() && result.status != Status::Interrupted);
-    let interrupted = count(&|result| result.status == Status::Interrupted);
-    let not_run = count(&TestResult::was_not_run);
-    let skipped = count(&|result| result.status == Status::Skipped);
-    let cached = if cached > 0 { format!(" ({cached} cached)") } else { String::new() };
-    let mut line = format!("{passed} passed{cached}");
-    for (number, word) in [(failed, "failed"), (skipped, "skipped"), (interrupted, "interrupted"), (not_run, "not run")]
-    {
-        if number > 0 {
-            line += &format!(", {number} {word}");
-        }
-    }
-    line
-}
-
 /// Renders the command that reruns the failed tests; `None` if none failed. Tests that were not run are left out, since the
 /// reason must be resolved first.
 pub fn rerun_text(command: &str, results: &[TestResult]) -> Option<String> {
@@ -148,6 +128,7 @@ fn push_text(out: &mut String, text: &str, colour: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::Origin;
     use crate::report::test_result::tests::result;
     use std::time::Duration;
 
@@ -190,15 +171,6 @@ mod tests {
     }
 
     #[test]
-    fn totals_mention_only_what_occurred() {
-        let cached = TestResult { origin: Some(Origin::Cached), ..result("a", Status::Passed) };
-        let results =
-            [cached, result("b", Status::Passed), result("c", Status::Failed(1)), result("d", Status::Skipped)];
-        assert_eq!(totals_line(&results), "2 passed (1 cached), 1 failed, 1 skipped");
-        assert_eq!(totals_line(&[]), "0 passed");
-    }
-
-    #[test]
     fn the_shell_command_names_the_first_failed_test() {
         let results = ["a:t", "b:t", "c:t"].map(|name| result(name, Status::Failed(1)));
         let text = shell_text("waders", &results).unwrap();
@@ -229,6 +201,5 @@ mod tests {
                 "not run: other\nerror: no lock\nhint: make one"
             ]
         );
-        assert_eq!(totals_line(&results), "1 passed, 8 not run");
     }
 }

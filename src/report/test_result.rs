@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::action::{Exit, Origin, Outcome};
 use crate::report::Status;
+use crate::report::test_case::TestCase;
 
 /// The result of one test process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct TestResult {
     pub notes: Vec<String>,
     /// The JUnit report that the test runner wrote.
     pub junit: Option<Vec<u8>>,
+    /// The tests of this report; `None` if there is none or it cannot be read.
+    pub cases: Option<Vec<TestCase>>,
 }
 
 impl TestResult {
@@ -65,6 +68,7 @@ impl TestResult {
             stderr: String::new(),
             notes: Vec::new(),
             junit: None,
+            cases: None,
         }
     }
 
@@ -73,9 +77,19 @@ impl TestResult {
         matches!(self.status, Status::NotRun(_))
     }
 
-    /// True unless the tests passed or were skipped.
+    /// True if the tests passed only when they were repeated.
+    pub fn is_flaky(&self) -> bool {
+        self.status == Status::Passed && self.attempts > 1
+    }
+
+    /// True if the failure of another process prevented or ended this one.
+    pub fn was_stopped(&self) -> bool {
+        self.status == Status::Stopped
+    }
+
+    /// True unless the tests passed, were skipped, or were stopped by the failure of others.
     pub fn has_failed(&self) -> bool {
-        !self.status.is_done()
+        !self.status.is_done() && !self.was_stopped()
     }
 }
 

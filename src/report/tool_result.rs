@@ -43,11 +43,37 @@ pub struct ToolRun {
 pub struct ToolResult {
     /// The name that the user sees.
     pub name: String,
+    /// What is known of the tool besides its results.
+    pub about: About,
     /// True for formatters and fixers, which rewrite files instead of reporting findings.
     pub rewrites: bool,
     /// One for each process.
     pub runs: Vec<ToolRun>,
 }
+
+/// What readers of findings may want to know of a tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// The version that ran.
+    pub version: Option<String>,
+    /// The address of its documentation.
+    pub homepage: Option<String>,
+    /// The address of the explanation of a code, in which `{code}` stands for the code.
+    pub code_help: Option<String>,
+}
+
+impl About {
+    /// The address where a code of the tool is explained.
+    pub fn help_for(&self, code: &str) -> Option<String> {
+        // A code can have any character, and no character of it may end the address.
+        let escaped = percent_encoding::utf8_percent_encode(code, ESCAPED_IN_URL).to_string();
+        Some(self.code_help.as_ref()?.replace("{code}", &escaped))
+    }
+}
+
+/// All but unreserved characters (RFC 3986, section 2.3).
+const ESCAPED_IN_URL: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 impl ToolRun {
     /// Makes the result of a process that did not run, for the reason in `message`.
@@ -130,7 +156,7 @@ pub mod tests {
     }
 
     pub fn result(name: &str, rewrites: bool, runs: Vec<ToolRun>) -> ToolResult {
-        ToolResult { name: name.to_owned(), rewrites, runs }
+        ToolResult { name: name.to_owned(), about: About::default(), rewrites, runs }
     }
 
     #[test]

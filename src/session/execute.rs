@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::action::{ActionGraph, Event, StepId};
+use crate::action::{ActionGraph, Event, Exit, StepId};
 use crate::engine::executor::Results;
 use crate::engine::{self, CancelLevel, Cancellation, Engine, StepResult};
 use crate::report::{Console, ExitCode};
@@ -19,6 +19,22 @@ pub fn execute(session: &mut Session, graph: ActionGraph, wanted: &[StepId], qui
     execute_with(session, engine, graph, wanted, quiet)
 }
 
+/// Like [`execute`], until a wanted step fails: one that cannot be carried out, or whose exit `fails`. Then no other step starts, and
+/// running steps are interrupted.
+pub fn execute_until_failure(
+    session: &mut Session,
+    graph: ActionGraph,
+    wanted: &[StepId],
+    fails: impl Fn(Exit) -> bool + Send + Sync + 'static,
+) -> Result<Results, Error> {
+    let engine = session.services.open_engine()?;
+    execute_while(session, engine, graph, wanted, false, move |event| match event {
+        Event::Finished { outcome, .. } => !fails(outcome.exit),
+        Event::Failed { .. } => false,
+        _ => true,
+    })
+}
+
 /// Like [`execute`], with another engine than that of the session.
 pub fn execute_with(
     session: &mut Session,
@@ -27,8 +43,21 @@ pub fn execute_with(
     wanted: &[StepId],
     quiet: bool,
 ) -> Result<Results, Error> {
+    execute_while(session, engine, graph, wanted, quiet, |_| true)
+}
+
+/// Stops the graph, but not the run, at the first event after which it does not `go_on`.
+fn execute_while(
+    session: &mut Session,
+    engine: Arc<Engine>,
+    graph: ActionGraph,
+    wanted: &[StepId],
+    quiet: bool,
+    go_on: impl Fn(&Event) -> bool + Send + Sync + 'static,
+) -> Result<Results, Error> {
     session.context.refuse_undefined_options()?;
-    let cancellation = session.services.cancellation.clone();
+    let guard = session.services.cancellation.execution();
+    let cancellation = session.services.cancellation.of_graph();
     let console = session.ui.console.clone();
     if !quiet {
         console.begin(wanted);
@@ -37,7 +66,11 @@ pub fn execute_with(
     let times = session.services.timeline.begin_graph();
     let events = {
         let (console, recorded, run_log) = (console.clone(), recorded.clone(), session.services.run_log.clone());
+        let cancellation = cancellation.clone();
         move |event: Event| {
+            if !go_on(&event) {
+                cancellation.interrupt();
+            }
             if let Some(times) = &times {
                 times.event(&event);
             }
@@ -54,7 +87,6 @@ pub fn execute_with(
             }
         }
     };
-    let guard = cancellation.execution();
     let attested = session.services.keeps_executions().then(|| graph.clone());
     let mut results = session.services.runtime().block_on(engine::execute(engine, graph, wanted, cancellation, events));
     drop(guard);

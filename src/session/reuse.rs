@@ -22,7 +22,7 @@ use crate::store::{Store, Trace};
 use crate::tracked::{FileStamp, Observation};
 
 /// Raised when stored results change their form or meaning.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// The result of a goal before any of it is reported.
 pub trait Reusable: Sized {

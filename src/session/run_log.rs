@@ -54,6 +54,11 @@ impl RunLog {
         RunLog { build_root, specs, started, state: Mutex::default() }
     }
 
+    /// The time since the run started.
+    pub fn elapsed(&self) -> Duration {
+        self.started.0.elapsed()
+    }
+
     /// The goals of the run.
     pub fn set_goals(&self, goals: &[String]) {
         self.lock().goals = goals.to_vec();
@@ -163,7 +168,7 @@ impl RunLog {
             version: RECORD_VERSION,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             started_ms: record::milliseconds(since_epoch),
-            wall_ms: record::milliseconds(self.started.0.elapsed()),
+            wall_ms: record::milliseconds(self.elapsed()),
             goals: state.goals.clone(),
             specs: self.specs.clone(),
             exit_code,

@@ -1,6 +1,6 @@
 //! The targets that a command line selects: by specs or by what changed, narrowed by filters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::RelPath;
 use crate::base::glob::Globs;
@@ -9,7 +9,7 @@ use crate::inference::{Dependencies, Extent};
 use crate::session::git::{self, Change};
 use crate::session::{Error, Session};
 use crate::targets::filter::{Filters, Granularity};
-use crate::targets::{self, Address, TargetGraph};
+use crate::targets::{self, Address, NodeId, TargetGraph, node_id};
 
 /// In the order in which lists are printed.
 pub fn selected(session: &mut Session) -> Result<Vec<Address>, Error> {
@@ -163,8 +163,34 @@ pub fn with_generated(session: &mut Session) -> Result<Vec<Address>, Error> {
     Ok(all)
 }
 
-/// Those of the command line, and a line each of the files that `--spec-files` names.
+/// Those of the command line, and a line each of the files that `--spec-files` names. Specs of single tests are those of their files.
 pub fn specs(session: &Session) -> Result<Vec<String>, Error> {
+    Ok(written_specs(session)?.iter().map(|spec| node_id::without_names(spec).to_owned()).collect())
+}
+
+/// The single tests that specs name, by file and in their order: what follows the file, such as `TestA::test_b`. A name narrows its
+/// file also where another spec selects the file.
+pub fn named_tests(session: &mut Session) -> Result<BTreeMap<RelPath, Vec<String>>, Error> {
+    let written = written_specs(session)?;
+    let mut named: BTreeMap<RelPath, Vec<String>> = BTreeMap::new();
+    let nodes: Vec<NodeId<'_>> =
+        written.iter().filter_map(|spec| NodeId::parse(spec)).filter(NodeId::is_selection).collect();
+    if nodes.is_empty() {
+        return Ok(named);
+    }
+    let (graph, cwd) = (session.load_graph()?, session.context.cwd()?);
+    let root = session.build_root().to_string_lossy();
+    for NodeId { file, names } in nodes {
+        let Some(file) = targets::select::named_file(&graph, file, &cwd, &root) else { continue };
+        let tests = named.entry(file).or_default();
+        if !tests.iter().any(|test| test == names) {
+            tests.push(names.to_owned());
+        }
+    }
+    Ok(named)
+}
+
+fn written_specs(session: &Session) -> Result<Vec<String>, Error> {
     let mut specs = session.context.specs.clone();
     for file in session.context.global().spec_files {
         let path = session.build_root().join(file);

@@ -20,6 +20,7 @@ pub mod graph;
 pub mod kind;
 mod load;
 pub mod missing;
+pub mod node_id;
 mod parametrize;
 mod poetry;
 mod read_fields;
@@ -42,6 +43,7 @@ pub use files::Files;
 pub use graph::{Target, TargetGraph, TargetPositions};
 pub use kind::Kind;
 pub use load::{LoadContext, LoadError, Loaded, load};
+pub use node_id::NodeId;
 pub use select::select;
 pub use settings::is_release_at_least;
 

@@ -74,6 +74,14 @@ fn parse_all<S: AsRef<str>>(
     specs.iter().map(|spec| Spec::parse(spec.as_ref(), cwd, root, &exists)).collect()
 }
 
+/// The file that a spec names; `None` if it has another form or there is no such file.
+pub fn named_file(graph: &TargetGraph, spec: &str, cwd: &RelPath, root: &str) -> Option<RelPath> {
+    match parse_all(graph, &[spec], cwd, root).ok()?.pop()?.form {
+        Form::Path(path) if graph.files().contains(&path) => Some(path),
+        _ => None,
+    }
+}
+
 /// Whether the error may affect what any of these specs selects.
 pub fn is_affected_by<S: AsRef<str>>(
     graph: &TargetGraph,

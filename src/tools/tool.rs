@@ -13,6 +13,10 @@ pub struct Tool {
     pub scope: String,
     /// The distribution that contains the tool, if it has another name.
     pub package: Option<String>,
+    /// The address of its documentation.
+    pub homepage: Option<String>,
+    /// The address of the explanation of a finding, in which `{code}` stands for its code, or of a list of all codes.
+    pub code_help: Option<String>,
     /// A suffix that turns the option `version` into a version of the distribution: `.*` if the distribution appends its own
     /// number.
     #[serde(default)]

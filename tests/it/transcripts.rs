@@ -21,6 +21,7 @@ mod other_users;
 mod programs;
 mod publishing;
 mod replaying;
+mod reporting;
 mod services;
 mod sharing;
 mod source_distributions;

@@ -153,11 +153,28 @@ fn words_for_pytest_are_refused_after_the_goal_test() {
     assert_eq!(error.to_string(), "`test` does not accept `-v`, `-k`, `login`");
     assert!(error.hint().unwrap().ends_with("write `test src:: -- -v -k login`"), "{error:?}");
     let error = read("test --lf src/a_test.py::test_b").unwrap_err();
-    assert!(error.hint().unwrap().ends_with("write `test src/a_test.py -- --lf -k test_b`"), "{error:?}");
+    assert!(error.hint().unwrap().ends_with("write `test src/a_test.py::test_b -- --lf`"), "{error:?}");
     for line in ["list -v ::", "test -V", "test -h"] {
         assert!(read(line).unwrap().help.is_some(), "{line}");
     }
     check("test --output=all -ldebug -src :: -- -k a", "test | test.output=all GLOBAL.level=debug | -src :: | -k a");
+}
+
+#[test]
+fn only_goals_that_run_tests_accept_names_of_tests() {
+    for line in [
+        "test a_test.py::test_b",
+        "audit test a_test.py::test_b",
+        "lint test a_test.py::T::test_b[1]",
+        "shell a_test.py::test_b",
+    ] {
+        assert!(read(line).unwrap().specs[0].starts_with("a_test.py::"), "{line}");
+    }
+    for line in ["list a_test.py::test_b", "audit lint a_test.py::test_b", "attest test a_test.py::test_b"] {
+        let error = read(line).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "write `a_test.py` for the file", "{line}");
+    }
+    assert_eq!(read("list a_test.py::").unwrap().specs, ["a_test.py::"]);
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(super) const SCOPES: &[Scope] = &[
             ONLY,
             RESULTS,
             SARIF,
+            CODE_QUALITY,
             off("force", "Check everything again without cached results and incremental state."),
             off(
                 "verify",
@@ -359,6 +360,10 @@ const SARIF: Entry = text(
     "sarif",
     "A file to which findings are written in SARIF 2.1.0. `{distdir}` is replaced by the dist directory.",
 );
+const CODE_QUALITY: Entry = text(
+    "code_quality",
+    "A file to which findings are written as a Code Quality report of GitLab. `{distdir}` is replaced by the dist directory.",
+);
 const LINT: &[Entry] = &[
     ONLY,
     SKIP_FORMATTERS,
@@ -367,6 +372,7 @@ const LINT: &[Entry] = &[
     TIMEOUT,
     RESULTS,
     SARIF,
+    CODE_QUALITY,
     inert("per_file_caching", Bool),
     inert("reports_dir", Text),
 ];
@@ -378,6 +384,10 @@ const TEST: &[Entry] = &[
     ),
     off("debug_adapter", "Run the test under the debug adapter."),
     off("force", "Run tests again even if their results are cached."),
+    off(
+        "fail_fast",
+        "Stop at the first test file that fails: no other process starts, and running ones are interrupted. This option is specific to Waders.",
+    ),
     choice("output", &["all", "failed", "none"], "\"failed\"", "The tests whose output is shown."),
     off("use_coverage", "Measure coverage."),
     off("open_coverage", "Open the coverage report."),
@@ -407,6 +417,11 @@ const TEST: &[Entry] = &[
         "Show the command that runs the failed tests again. By default, it is shown if `CI` is set.",
     ),
     inert("experimental_report_test_result_info", Bool),
+    integer(
+        "slowest",
+        "3",
+        "The number of tests that are listed as the slowest, if they took at least one second. This option is specific to Waders.",
+    ),
     off(
         "keep_service_logs",
         "Write the logs of services to `extra-output/services/` of each test. This option is specific to Waders.",

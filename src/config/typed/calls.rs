@@ -21,6 +21,8 @@ pub struct ToolGoalSettings {
     pub json: bool,
     /// The file for findings in SARIF; `{distdir}` stands for the directory for results.
     pub sarif: Option<String>,
+    /// The file for findings in GitLab's format; `{distdir}` stands for the directory for results.
+    pub code_quality: Option<String>,
     batch_size: usize,
     /// Whether the user left the batch size at its default.
     is_default_size: bool,
@@ -36,6 +38,7 @@ impl ToolGoalSettings {
             timeout: section.has("timeout").then(|| section.seconds("timeout")).flatten(),
             json: section.has("json") && section.flag("json"),
             sarif: section.has("sarif").then(|| section.text("sarif")).flatten(),
+            code_quality: section.has("code_quality").then(|| section.text("code_quality")).flatten(),
             batch_size: has_size.then(|| section.count("batch_size")).flatten().unwrap_or(BATCH_SIZE),
             is_default_size: !has_size || config.is_default(goal, "batch_size"),
         }

@@ -10,6 +10,8 @@ use crate::config::Config;
 pub struct TestSettings {
     /// Whether cached results are ignored.
     pub force: bool,
+    /// Whether the first failure stops the other tests.
+    pub fail_fast: bool,
     /// Whether tests run in the foreground, one after another, with the terminal.
     pub debug: bool,
     /// Whether a debug adapter is asked for.
@@ -44,6 +46,8 @@ pub struct TestSettings {
     pub show_all_batch_targets: bool,
     /// Whether the command that runs failed tests again is shown; by default in CI.
     pub show_rerun_command: Option<bool>,
+    /// How many of the slowest tests are named at most.
+    pub slowest: usize,
     /// Whether results are printed as JSON.
     pub json: bool,
     /// Whether JUnit reports are written.
@@ -58,6 +62,7 @@ impl TestSettings {
         let section = Section::new(config, "test");
         TestSettings {
             force: section.flag("force"),
+            fail_fast: section.flag("fail_fast"),
             debug: section.flag("debug"),
             debug_adapter: section.flag("debug_adapter"),
             shard: section.filled("shard"),
@@ -75,6 +80,7 @@ impl TestSettings {
             keep_service_logs: section.flag("keep_service_logs"),
             show_all_batch_targets: section.flag("show_all_batch_targets"),
             show_rerun_command: section.switch("show_rerun_command"),
+            slowest: section.count("slowest").unwrap_or(3),
             json: section.flag("json"),
             report: section.flag("report"),
             report_dir: section.text_or("report_dir", "{distdir}/test/reports"),

@@ -1,5 +1,5 @@
-//! The user's request to stop. After the first request, no step starts, and running steps receive SIGINT and have a grace
-//! period; after the second, they are killed. Signals are handled in `session`.
+//! The request to stop, of the user or because a step failed. After the first request, no step starts, and running steps receive
+//! SIGINT and have a grace period; after the second, they are killed. Signals are handled in `session`.
 
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub enum CancelLevel {
 #[derive(Clone)]
 pub struct Cancellation {
     state: Arc<watch::Sender<State>>,
+    /// The requests for the whole run, if this is the part of one graph.
+    run: Option<Arc<watch::Sender<State>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -36,13 +38,8 @@ pub struct ExecutionGuard(Cancellation);
 
 impl Default for Cancellation {
     fn default() -> Cancellation {
-        Cancellation {
-            state: Arc::new(watch::Sender::new(State {
-                level: CancelLevel::None,
-                executions: 0,
-                has_foreground: false,
-            })),
-        }
+        let state = State { level: CancelLevel::None, executions: 0, has_foreground: false };
+        Cancellation { state: Arc::new(watch::Sender::new(state)), run: None }
     }
 }
 
@@ -54,12 +51,27 @@ impl Cancellation {
         });
     }
 
-    /// The current level.
-    pub fn level(&self) -> CancelLevel {
-        self.state.borrow().level
+    /// A request to stop one graph. Requests to stop the run apply to it, too, but it does not stop the run.
+    pub fn of_graph(&self) -> Cancellation {
+        Cancellation { run: Some(self.state.clone()), ..Cancellation::default() }
     }
 
-    /// Whether the user requested the run to stop.
+    /// Interrupts running steps, unless that was requested before.
+    pub fn interrupt(&self) {
+        self.state.send_if_modified(|state| {
+            let is_first = state.level == CancelLevel::None;
+            state.level = state.level.max(CancelLevel::Interrupt);
+            is_first
+        });
+    }
+
+    /// The current level.
+    pub fn level(&self) -> CancelLevel {
+        let of_run = self.run.as_ref().map_or(CancelLevel::None, |run| run.borrow().level);
+        self.state.borrow().level.max(of_run)
+    }
+
+    /// Whether the run or the graph was requested to stop.
     pub fn is_requested(&self) -> bool {
         self.level() != CancelLevel::None
     }
@@ -89,12 +101,22 @@ impl Cancellation {
 
     /// Resolves once the level exceeds `known`; pending forever for `Kill`.
     pub async fn exceeds(&self, known: CancelLevel) -> CancelLevel {
-        let mut watcher = self.state.subscribe();
-        let state = watcher.wait_for(|state| state.level > known).await.map(|state| state.level);
-        match state {
-            Ok(level) => level,
-            Err(_) => std::future::pending().await,
+        match &self.run {
+            None => exceeds(&self.state, known).await,
+            Some(run) => tokio::select! {
+                level = exceeds(&self.state, known) => level,
+                level = exceeds(run, known) => level,
+            },
         }
+    }
+}
+
+async fn exceeds(state: &watch::Sender<State>, known: CancelLevel) -> CancelLevel {
+    let mut watcher = state.subscribe();
+    let state = watcher.wait_for(|state| state.level > known).await.map(|state| state.level);
+    match state {
+        Ok(level) => level,
+        Err(_) => std::future::pending().await,
     }
 }
 
@@ -115,6 +137,19 @@ mod tests {
         assert!(cancellation.is_executing() && !cancellation.is_requested());
         drop(guards);
         assert!(!cancellation.is_executing());
+    }
+
+    #[tokio::test]
+    async fn a_graph_stops_with_the_run_but_not_the_run_with_a_graph() {
+        let run = Cancellation::default();
+        let graph = run.of_graph();
+        graph.interrupt();
+        graph.interrupt();
+        assert_eq!((graph.level(), run.level()), (CancelLevel::Interrupt, CancelLevel::None));
+        assert_eq!(run.of_graph().level(), CancelLevel::None);
+        run.escalate();
+        run.escalate();
+        assert_eq!(graph.exceeds(CancelLevel::Interrupt).await, CancelLevel::Kill);
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::goals::recorded::{Recorded, RecordedStep};
 use crate::plan::coverage_run::TOO_LOW;
+use crate::plan::test_run::NOTHING_COLLECTED;
 use crate::prepare;
 use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::{PlannedTest, PlannedTests};
@@ -29,7 +30,7 @@ pub(super) fn run(session: &mut Session) -> Result<Verdict, Error> {
 
 /// Runs the goal and lists its steps.
 pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
-    let debug = TestSettings::parse(session.config()).debug;
+    let (debug, begun) = (TestSettings::parse(session.config()).debug, session.services.run_log.elapsed());
     let done = match debug {
         // The result depends on what the user types.
         true => run_tests(session, debug)?,
@@ -47,9 +48,13 @@ pub(super) fn run_recorded(session: &mut Session) -> Result<Recorded, Error> {
     notes::add(session, &done.tests, &mut results)?;
     results::write_reports(session, &results)?;
     results::keep_extra_output(session, &done.tests, &done.outcomes)?;
-    results::print(session, &results);
+    let elapsed = session.services.run_log.elapsed() - begun;
+    results::print(session, &results, elapsed);
+    results::write_for_github(session, &results, elapsed)?;
     let covered = match &done.coverage {
-        Some((coverage, graph)) if !session.services.was_interrupted() => {
+        Some((coverage, graph))
+            if !session.services.was_interrupted() && !results.iter().any(TestResult::was_stopped) =>
+        {
             coverage::report(session, coverage, graph.clone(), &done.tests, &done.outcomes)?
         }
         _ => true,
@@ -99,7 +104,8 @@ fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> 
         }
         return Ok(TestOutcomes::default());
     }
-    if TestSettings::parse(session.config()).debug_adapter {
+    let settings = TestSettings::parse(session.config());
+    if settings.debug_adapter {
         return Err(Error::NoDebugAdapter("test"));
     }
     let once = |session: &mut Session| {
@@ -108,6 +114,13 @@ fn run_tests(session: &mut Session, debug: bool) -> Result<TestOutcomes, Error> 
         let coverage = coverage.map(|coverage| (coverage, graph.clone()));
         let outcomes = match debug {
             true => debug_in_turn(session, &graph, &steps)?,
+            false if settings.fail_fast => {
+                // A file without tests passes in all processes or in none.
+                let empty_is_fine = tests.iter().any(|test| test.empty_is_fine);
+                let passes =
+                    move |exit| exit == Exit::Code(0) || empty_is_fine && exit == Exit::Code(NOTHING_COLLECTED);
+                execute::execute_until_failure(session, graph, &steps, move |exit| !passes(exit))?
+            }
             false => execute::execute(session, graph, &steps, false)?,
         };
         Ok::<_, Error>(((tests, coverage), outcomes))

@@ -1,14 +1,21 @@
 //! The results of tests: read from the store, printed, and written to the directory for results.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::action::Exit;
 use crate::base::{Digest, RelPath};
 use crate::config::typed::{KeepSandboxes, TestSettings};
-use crate::engine::executor::Results;
+use crate::engine::{self, executor::Results};
 use crate::goals::Error;
 use crate::plan::test_run::{EXTRA_OUTPUT, JUNIT};
 use crate::prepare::test::PlannedTest;
 use crate::report::limits::{JUNIT_BYTES, SHOWN_BYTES};
 use crate::report::summary::{self, OutputMode};
-use crate::report::{Status, TestResult, json, junit, test_result};
+use crate::report::test_totals::{self, TestTotals};
+use crate::report::{Status, TestResult, github, json, junit, step_summary, test_case, test_result};
 use crate::session::failure::{self, Failure};
 use crate::session::{Session, Verdict};
 use crate::store::{Node, Store};
@@ -26,6 +33,15 @@ pub(super) fn results(
     let needs_output = |result: &TestResult| output.shows(result) || settings.report || result.has_failed();
     let mut results =
         tests.iter().map(|test| result(&store, test, outcomes, &needs_output)).collect::<Result<Vec<_>, _>>()?;
+    if settings.fail_fast && !session.services.was_interrupted() {
+        for (test, result) in tests.iter().zip(&mut results).filter(|(test, _)| was_stopped(test, outcomes)) {
+            *result = TestResult {
+                status: Status::Stopped,
+                files: test.files.clone(),
+                ..TestResult::not_run(&test.names, "")
+            };
+        }
+    }
     if settings.show_all_batch_targets {
         results.iter_mut().for_each(|result| result.name = result.addresses.join(", "));
     }
@@ -54,11 +70,24 @@ fn result(
     let report = RelPath::parse(JUNIT).expect("the path is clean");
     if let Some(Node::File { digest, .. }) = store.tree(done.tree)?.nodes.get(&report) {
         match digest.size_bytes() {
-            0..=JUNIT_BYTES => result.junit = Some(store.get(*digest)?),
+            0..=JUNIT_BYTES => {
+                let report = store.get(*digest)?;
+                result.cases = test_case::parse(&report);
+                result.junit = Some(report);
+            }
             size => result.stderr += &too_large(store, *digest, size)?,
         }
     }
     Ok(result)
+}
+
+/// Whether a step did not start or was interrupted, although the user did not interrupt the run.
+fn was_stopped(test: &PlannedTest, outcomes: &Results) -> bool {
+    match test.step.as_ref().ok().and_then(|step| outcomes.get(step)) {
+        Some(Ok(done)) => done.outcome.as_ref().is_some_and(|(_, outcome)| outcome.exit == Exit::Interrupted),
+        Some(Err(error)) => matches!(error.root(), engine::Error::Interrupted),
+        None => test.step.is_ok(),
+    }
 }
 
 fn too_large(store: &Store, report: Digest, size_bytes: u64) -> Result<String, Error> {
@@ -72,7 +101,8 @@ fn too_large(store: &Store, report: Digest, size_bytes: u64) -> Result<String, E
 /// Good, or bad with the exit code of the worst test. If every failed test did not run, and for the same kind of reason, that
 /// kind is the verdict.
 pub(super) fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[TestResult]) -> Verdict {
-    let failures: Vec<Failure> = tests.iter().filter_map(|test| failure::ran(&test.step, outcomes).err()).collect();
+    let unstopped = tests.iter().zip(results).filter(|(_, result)| !result.was_stopped());
+    let failures: Vec<Failure> = unstopped.filter_map(|(test, _)| failure::ran(&test.step, outcomes).err()).collect();
     let failed = results.iter().filter(|result| result.has_failed()).count();
     match failure::common_kind(&failures) {
         Some(kind) if failures.len() == failed => Verdict::Prevented(kind),
@@ -84,7 +114,10 @@ pub(super) fn verdict(tests: &[PlannedTest], outcomes: &Results, results: &[Test
 pub(super) fn write_reports(session: &Session, results: &[TestResult]) -> Result<(), Error> {
     let settings = TestSettings::parse(session.config());
     match settings.report {
-        true => Ok(junit::write(&session.context.output_path(&settings.report_dir), results)?),
+        true => {
+            let dir = session.context.output_path(&settings.report_dir);
+            Ok(junit::write(&dir, results.iter().filter(|result| !result.was_stopped()))?)
+        }
         false => Ok(()),
     }
 }
@@ -118,21 +151,25 @@ pub(super) fn print_debugged(session: &Session, results: &[TestResult]) {
     }
 }
 
-/// Prints the output of tests, a line for each test, and the totals.
-pub(super) fn print(session: &Session, results: &[TestResult]) {
+/// Prints the output of tests, a line for each test, and the totals after the time `elapsed`.
+pub(super) fn print(session: &Session, results: &[TestResult], elapsed: Duration) {
     let colour = session.ui.terminal.colour;
     let settings = TestSettings::parse(session.config());
     let output = OutputMode::parse(&settings.output);
-    for result in results.iter().filter(|result| output.shows(result) && !result.was_not_run()) {
+    let has_output = |result: &&TestResult| !result.was_not_run() && !result.was_stopped();
+    for result in results.iter().filter(|result| output.shows(result)).filter(has_output) {
         session.ui.summary(&summary::output_block(result, colour));
     }
-    for result in results.iter().filter(|result| !result.was_not_run()) {
+    for result in results.iter().filter(|result| !result.was_not_run() && !result.was_stopped()) {
         session.ui.summary(&summary::summary_line(result, colour));
     }
     for block in summary::not_run_blocks(results, colour) {
         session.ui.summary(&block);
     }
-    session.ui.summary(&summary::totals_line(results));
+    let remarks = [test_totals::slowest_block(results, settings.slowest), test_totals::flaky_block(results)];
+    let remarks = remarks.into_iter().chain([test_totals::stopped_line(results)]);
+    remarks.flatten().for_each(|block| session.ui.summary(&block));
+    session.ui.summary(&TestTotals::of(results).line(elapsed));
     if session.context.global().keep_sandboxes != KeepSandboxes::Never
         && let Some(text) = summary::shell_text(&session.context.global().bin_name, results)
     {
@@ -144,6 +181,24 @@ pub(super) fn print(session: &Session, results: &[TestResult]) {
         session.ui.text(&format!("\n{text}"));
     }
 }
+
+/// In GitHub Actions, prints annotations and appends to the summary of the step.
+pub(super) fn write_for_github(session: &Session, results: &[TestResult], elapsed: Duration) -> Result<(), Error> {
+    if session.environment().var("GITHUB_ACTIONS") != Some("true") {
+        return Ok(());
+    }
+    let annotations = results.iter().flat_map(github::test_annotations);
+    annotations.take(MAX_ANNOTATIONS).for_each(|annotation| session.ui.summary(&annotation));
+    let Some(path) = session.environment().var("GITHUB_STEP_SUMMARY").map(PathBuf::from) else { return Ok(()) };
+    let text = step_summary::render(&session.context.global().bin_name, results, elapsed);
+    // Other steps of the job have summaries in the same file.
+    let written = OpenOptions::new().create(true).append(true).open(&path);
+    let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|source| Error::Output { path, source })
+}
+
+/// GitHub shows the first 50 annotations of a job.
+const MAX_ANNOTATIONS: usize = 50;
 
 /// Prints results as JSON, if that is asked for.
 pub(super) fn print_json(session: &Session, results: &[TestResult], verdict: Verdict) -> Result<(), Error> {

@@ -1,6 +1,6 @@
-"""A pytest plugin that makes equal runs write equal files. PYTEST_DONT_REWRITE
+"""A pytest plugin that makes equal runs write equal files and completes the JUnit report. PYTEST_DONT_REWRITE
 
-With pytest-xdist, the JUnit report lists tests in the order of their collection, as it does without, and not in the order in which
+Each test of the report has its file and its line, counted from 1, whatever its format. With pytest-xdist, the JUnit report lists tests in the order of their collection, as it does without, and not in the order in which
 the workers reported them. The SQLite files of coverage are written again: the numbers of files and contexts, the order of rows and
 the unused bytes of such a file depend on the history of the process. What coverage reads from the file stays the same.
 """
@@ -24,6 +24,9 @@ class Results:
         self.collected = {}
         # The test of each entry of the report, or None.
         self.tests = []
+        # The file and the line of each test.
+        self.places = {}
+        self.build_root = os.getcwd()
 
     def entries(self):
         """The entries of the JUnit report so far: a list that every version of pytest has."""
@@ -37,12 +40,34 @@ class Results:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report):
-        self.tests += [report.nodeid] * (len(self.entries()) - len(self.tests))
+        self.note_entries(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collectreport(self, report):
+        self.note_entries(report)
+
+    def note_entries(self, report):
+        added = len(self.entries()) - len(self.tests)
+        if added:
+            self.tests += [report.nodeid] * added
+            self.places[report.nodeid] = self.place(report)
+
+    def place(self, report):
+        """The file of a test, relative to the build root, and its line, unless an inherited test is in another file."""
+        own = report.nodeid.split("::")[0]
+        root = str(getattr(self.config, "rootpath", None) or self.config.rootdir)
+        file = os.path.relpath(os.path.join(root, own), self.build_root).replace(os.sep, "/")
+        defined_in, line = (tuple(report.location) + (None, None))[:2]
+        is_own = str(defined_in).replace(os.sep, "/") == own
+        return file, line + 1 if is_own and isinstance(line, int) else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self):
         entries = self.entries()
         self.tests += [None] * (len(entries) - len(self.tests))
+        for test, entry in zip(self.tests, entries):
+            if test in self.places:
+                set_place(entry, *self.places[test])
         last = len(self.collected)
         places = [self.collected.get(test, last) for test in self.tests]
         entries[:] = [entries[at] for at in sorted(range(len(entries)), key=places.__getitem__)]
@@ -51,6 +76,17 @@ class Results:
     def pytest_unconfigure(self):
         if DATA_FILE and os.path.isfile(DATA_FILE):
             rewrite(DATA_FILE)
+
+
+def set_place(entry, file, line):
+    """Adds the place of a test to its entry. The default format of the report leaves it out, and another one counts from 0."""
+    element = entry.to_xml()
+    # Old versions of pytest have no elements of the standard library here.
+    if hasattr(element, "set"):
+        element.set("file", file)
+        if line is not None:
+            element.set("line", str(line))
+        entry.to_xml = lambda: element
 
 
 def rewrite(path):

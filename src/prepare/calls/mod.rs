@@ -41,6 +41,8 @@ pub struct PlannedCalls {
 pub struct PlannedCall {
     /// The call.
     pub enabled: EnabledCall,
+    /// The version of the tool, if it is one of the built-in tools; the newest, if interpreters need different ones.
+    pub version: Option<String>,
     /// A process for each batch of files.
     pub batches: Vec<PlannedBatch>,
 }

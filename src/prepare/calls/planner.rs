@@ -42,7 +42,8 @@ pub fn plan(
     let mut planned = Vec::new();
     for PartitionedCall { enabled, partitions } in calls {
         let batches = planner.plan_call(enabled, partitions)?;
-        planned.push(PlannedCall { enabled: enabled.clone(), batches });
+        let version = planner.planner.tool_version(&enabled.tool);
+        planned.push(PlannedCall { enabled: enabled.clone(), version, batches });
     }
     Ok(PlannedCalls { graph: planner.planner.actions, calls: planned })
 }

@@ -29,6 +29,7 @@ struct StoredCall {
     scope: String,
     /// The index among the calls of that tool.
     place: usize,
+    version: Option<String>,
     batches: Vec<StoredBatch>,
 }
 
@@ -69,6 +70,7 @@ impl Reusable for CallOutcomes {
             Some(StoredCall {
                 scope: tool.scope.clone(),
                 place: tool.calls.iter().position(is_same)?,
+                version: call.version.clone(),
                 batches: call.batches.iter().map(batch).collect::<Option<_>>()?,
             })
         };
@@ -83,7 +85,7 @@ impl Reusable for CallOutcomes {
         trace: &Trace,
     ) -> Result<Option<CallOutcomes>, Error> {
         let mut found = CallOutcomes::default();
-        for StoredCall { scope, place, batches } in stored.calls {
+        for StoredCall { scope, place, version, batches } in stored.calls {
             let Some(tool) = tools::named(&scope) else { return Ok(None) };
             let Some(call) = tool.calls.get(place).cloned() else { return Ok(None) };
             let mut planned = Vec::new();
@@ -95,7 +97,8 @@ impl Reusable for CallOutcomes {
                 found.outcomes.insert(step, Ok(result));
                 planned.push(PlannedBatch { files, partition, timeout, step: Ok(step) });
             }
-            found.calls.push(PlannedCall { enabled: EnabledCall { tool, call, target: None }, batches: planned });
+            let enabled = EnabledCall { tool, call, target: None };
+            found.calls.push(PlannedCall { enabled, version, batches: planned });
         }
         let node = |digest: Digest| Node::File { digest, executable: false };
         found.contents = stored.contents.into_iter().map(|(file, digest)| (file, node(digest))).collect();

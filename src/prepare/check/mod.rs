@@ -66,7 +66,7 @@ impl CheckPlanner<'_, '_> {
             let step = self.plan_check(enabled, key, &targets, &files).map_err(|error| error.to_failure());
             batches.push(PlannedBatch { files, partition: partitions.describe(key), timeout: None, step });
         }
-        PlannedCall { enabled: enabled.clone(), batches }
+        PlannedCall { enabled: enabled.clone(), version: self.planner.tool_version(&enabled.tool), batches }
     }
 
     fn plan_check(

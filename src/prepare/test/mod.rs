@@ -8,7 +8,7 @@ mod packages;
 mod process_settings;
 mod projects;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::extra_inputs::ExtraInputs;
 use crate::prepare::test::process_settings::ProcessSettings;
 use crate::prepare::test::projects::Projects;
-use crate::session::Session;
 use crate::session::failure::Failure;
 use crate::session::sources::Sources;
+use crate::session::{Session, selection};
 use crate::targets::{Address, Target};
 use crate::tools::{self, Tool};
 
@@ -82,6 +82,7 @@ pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Er
         config_files: ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()),
         measured_files: BTreeSet::new(),
         measured_trees: BTreeSet::new(),
+        named_tests: selection::named_tests(session)?,
         projects: Projects::find(session)?,
         packages: PackagePlanner::new(&graph, &dependencies, &closures, &roots),
         planner: Planner::new(session)?,
@@ -110,6 +111,8 @@ struct TestPlanner<'g, 's> {
     measured_files: BTreeSet<RelPath>,
     /// The same for generated files.
     measured_trees: BTreeSet<Source>,
+    /// The single tests that run, by file.
+    named_tests: BTreeMap<RelPath, Vec<String>>,
     projects: Projects,
     /// Packages that tests need.
     packages: PackagePlanner<'g>,
@@ -164,6 +167,7 @@ impl TestPlanner<'_, '_> {
             label: crate::report::test_result::name(&addresses),
             subjects: addresses,
             sources: self.planner.overlay("sources with generated files", [vec![inputs], generated].concat()),
+            named_tests: named_in(&self.named_tests, &files),
             files,
             source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
@@ -247,6 +251,11 @@ fn pytest_options(session: &Session) -> PytestOptions {
 fn allows_empty(settings: &PytestSettings) -> bool {
     let selects = |arg: &String| arg.starts_with("-k") || arg.starts_with("-m") || arg.contains("::");
     settings.allow_empty_test_collection || settings.args.iter().any(selects)
+}
+
+/// The single tests of these files.
+fn named_in(named: &BTreeMap<RelPath, Vec<String>>, files: &[RelPath]) -> BTreeMap<RelPath, Vec<String>> {
+    files.iter().filter_map(|file| Some((file.clone(), named.get(file)?.clone()))).collect()
 }
 
 /// The sum of the files' timeouts; no limit if one of them has none.

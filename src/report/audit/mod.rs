@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::action::Origin;
 use crate::report::Status;
 use crate::report::finding::{Finding, Level};
-use crate::report::tool_result::{ToolResult, ToolRun};
+use crate::report::tool_result::{About, ToolResult, ToolRun};
 
 /// The version of the JSON form. New fields keep it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -200,7 +200,8 @@ impl AuditReport {
             changed: Vec::new(),
             findings: self.findings.iter().map(finding).collect(),
         };
-        ToolResult { name: "waders-audit".to_owned(), rewrites: false, runs: vec![run] }
+        let about = About { version: Some(env!("CARGO_PKG_VERSION").to_owned()), ..About::default() };
+        ToolResult { name: "waders-audit".to_owned(), about, rewrites: false, runs: vec![run] }
     }
 }
 

@@ -55,7 +55,7 @@ fn an_interrupt_lets_fixtures_clean_up() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("waiting for running steps to clean up (Ctrl-C again kills them)"), "{stderr}");
-    assert!(stderr.ends_with("0 passed, 1 interrupted\nInterrupted by user.\n"), "{stderr}");
+    assert!(stderr.contains("\n1 file interrupted") && stderr.ends_with("s\nInterrupted by user.\n"), "{stderr}");
     let cleaned_up = workspace.repository(REPOSITORY).join("dist/test/tests.long_test.py/cleaned-up");
     assert!(cleaned_up.exists(), "{stderr}");
     let log = log(&workspace);

@@ -39,7 +39,7 @@ fn eight_tests_have_the_same_services_at_the_same_time() {
     }
     let args = ["test", "--process-execution-local-parallelism=8", "eight::"];
     let output = workspace.waders(REPOSITORY, &args).output().unwrap();
-    assert!(stderr(&output).contains("\n8 passed"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("\n8 files passed"), "{}", stderr(&output));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn services_end_with_a_run_that_is_interrupted_or_killed() {
         // The grace period is 30 s.
         assert!(started.elapsed() < Duration::from_secs(20), "{}", stderr(&output));
         if signal == Signal::SIGINT {
-            assert!(stderr(&output).contains("0 passed, 1 interrupted"), "{}", stderr(&output));
+            assert!(stderr(&output).contains("1 file interrupted"), "{}", stderr(&output));
         }
     }
 }
@@ -91,5 +91,5 @@ fn test_suites_written_for_containers_run_unchanged() {
     }
     let Some(workspace) = Workspace::running() else { return };
     let output = workspace.waders("containers", &["test", "::"]).output().unwrap();
-    assert!(stderr(&output).contains("\n5 passed"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("\n5 files passed"), "{}", stderr(&output));
 }

@@ -52,14 +52,14 @@ fn a_project_without_configuration_is_linted_and_tested() {
     assert!(targets.contains(&"src/shop/main.py") && targets.contains(&"tests/test_main.py:tests0"), "{targets:?}");
     let (code, stdout, stderr) = run(&workspace, dir.path(), &["lint", "test", "::"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
-    assert!(stderr.contains("✓ ruff format succeeded") && stderr.contains("1 passed"), "{stderr}");
+    assert!(stderr.contains("✓ ruff format succeeded") && stderr.contains("1 file passed: "), "{stderr}");
 
     // What `init` writes says the same.
     let (code, created, stderr) = run(&workspace, dir.path(), &["init"]);
     assert_eq!((code, created.lines().count()), (0, 4), "{created}{stderr}");
     assert_eq!(run(&workspace, dir.path(), &["list", "::"]).1, implied);
     let (code, _, stderr) = run(&workspace, dir.path(), &["lint", "test", "::"]);
-    assert!(code == 0 && stderr.contains("1 passed"), "{stderr}");
+    assert!(code == 0 && stderr.contains("1 file passed: "), "{stderr}");
     let (code, _, stderr) = run(&workspace, dir.path(), &["init"]);
     assert!(code == 1 && stderr.contains("this repository has a `pants.toml`"), "{stderr}");
 }

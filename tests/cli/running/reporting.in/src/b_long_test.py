@@ -1,0 +1,5 @@
+import time
+
+
+def test_long():
+    time.sleep(300)

@@ -1,0 +1,3 @@
+class Inherited:
+    def test_inherited(self):
+        assert self.value == 1

@@ -1,0 +1,3 @@
+import missing_module
+
+test_never = missing_module
