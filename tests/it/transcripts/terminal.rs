@@ -94,3 +94,33 @@ fn an_interrupt_is_for_the_program() {
         assert_eq!(typing.end(), 130, "{args:?}");
     }
 }
+
+#[test]
+fn a_loop_runs_again_after_an_edit_and_leaves_nothing_behind() {
+    const WAITING: &str = "Waiting for changes of files (Ctrl-C ends).";
+    let Some(workspace) = Workspace::running() else { return };
+    let mut typing = Typing::start(&workspace, &["--loop", "test", "tests/names_test.py"]);
+    typing.wait_for(WAITING);
+    assert!(typing.shown.contains("1 file passed"), "{}", typing.shown);
+    let test = workspace.repository(REPOSITORY).join("tests/names_test.py");
+    let text = std::fs::read_to_string(&test).unwrap();
+    for (edited, expected) in [(text.replace("first-party", "another"), "1 file failed"), (text, "1 file passed")] {
+        typing.shown.clear();
+        std::fs::write(&test, edited).unwrap();
+        typing.wait_for(WAITING);
+        assert!(typing.shown.contains(expected), "{}", typing.shown);
+    }
+    let session = typing.waders.id().to_string();
+    typing.type_in(INTERRUPT);
+    assert_eq!(typing.end(), 1);
+    assert_eq!(processes_of_session(&session), Vec::<String>::new());
+}
+
+/// The processes that belong to a session, as lines of proc_pid_stat(5).
+fn processes_of_session(session: &str) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    // After the name in parentheses follow the state, the parent, the group and the session.
+    let is_own = |stat: &String| stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(4)) == Some(session);
+    stats.filter(is_own).collect()
+}
