@@ -5,6 +5,7 @@
 mod arbitrary_arguments;
 mod built_in_locks;
 mod changed_files;
+mod ci_page;
 mod dependencies;
 mod edges;
 mod formats;
