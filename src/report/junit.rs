@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::base::replace_report;
 use crate::report::escapes::without_escapes;
-use crate::report::{Status, TestResult};
+use crate::report::{Status, TestResult, test_case};
 
 /// Why reports could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,7 @@ pub struct TestNames {
 
 /// The names of the tests of a report of pytest, as `class::name`. `None` if it cannot be read.
 pub fn test_names(xml: &[u8]) -> Option<TestNames> {
-    let report = Report::deserialize(xml).ok()?;
+    let report = test_case::read(xml)?;
     let mut names = TestNames::default();
     for case in report.test_suites.iter().flat_map(|suite| &suite.test_cases) {
         let list = match case.status {

@@ -46,9 +46,29 @@ const EXPECTED_FAILURE: &str = "pytest.xfail";
 
 /// The tests of a report, in its order. `None` if it cannot be read.
 pub fn parse(xml: &[u8]) -> Option<Vec<TestCase>> {
-    let report = Report::deserialize(xml).ok()?;
+    let report = read(xml)?;
     Some(report.test_suites.iter().flat_map(|suite| &suite.test_cases).map(TestCase::new).collect())
 }
+
+/// Reads a report of pytest. `None` if it cannot be read.
+pub(in crate::report) fn read(xml: &[u8]) -> Option<Report> {
+    let text = String::from_utf8_lossy(xml);
+    // Old versions of pytest write times without a time zone, which the reader refuses.
+    let mut parts = text.split(SUITE);
+    let mut without_times = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (tag, rest) = part.split_at(part.find('>')?);
+        let (before, after) = match tag.split_once(TIMESTAMP) {
+            Some((before, after)) => (before, after.split_once('"')?.1),
+            None => (tag, ""),
+        };
+        without_times.extend([SUITE, before, after, rest]);
+    }
+    Report::deserialize(without_times.as_bytes()).ok()
+}
+
+const SUITE: &str = "<testsuite ";
+const TIMESTAMP: &str = " timestamp=\"";
 
 impl TestCase {
     fn new(case: &quick_junit::TestCase) -> TestCase {
@@ -186,6 +206,15 @@ src/a/lib.py:2: AssertionError</failure></testcase><testcase classname="a.b_test
     fn a_test_of_another_module_keeps_its_class() {
         let case = TestCase { class: "xb_test.T".into(), ..parse(REPORT.as_bytes()).unwrap().swap_remove(0) };
         assert_eq!(case.id(), "xb_test.T::test_c[x & y]");
+    }
+
+    #[test]
+    fn reports_of_old_versions_have_times_without_a_zone() {
+        let old = REPORT.replace("+00:00", "").replace("E</error>", " timestamp=\"x\" &lt;testsuite </error>");
+        assert_eq!(parse(old.as_bytes()).unwrap().len(), 5);
+        for text in ["", "<testsuite ", "<testsuite timestamp=\"", "<testsuites><testsuite name=\"a\" timestamp=\"1>"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]
