@@ -12,7 +12,7 @@ use crate::cli::{complete, completions, help, man, topics};
 use crate::config::typed::GlobalSettings;
 use crate::config::{Environment, Table};
 use crate::goals;
-use crate::report::{ExitCode, Message};
+use crate::report::{ExitCode, Message, hyperlink};
 use crate::session::{Session, Terminal, Verdict, selection};
 use crate::tracked;
 
@@ -76,7 +76,8 @@ fn run_once(argv: &[String], environment: Environment, number: u64) -> Ended {
         Some("man-pages") => return Ended::Exit(write_man_pages(&invocation, colour)),
         _ => {}
     }
-    run_goals(invocation, Terminal { stderr_is_terminal, colour }, number)
+    let hyperlinks = colour && stderr_is_terminal && hyperlink::is_supported(|name| invocation.environment.var(name));
+    run_goals(invocation, Terminal { stderr_is_terminal, colour, hyperlinks }, number)
 }
 
 /// Makes an internal error print the stack, whatever `RUST_BACKTRACE` says.

@@ -62,7 +62,7 @@ fn write(session: &mut Session, trees: &[(Address, Digest)]) -> Result<(), Error
     files.sort();
     files.dedup();
     let noun = if files.len() == 1 { "file" } else { "files" };
-    let shown = session.context.display_path(&dir);
+    let shown = session.ui.link(&session.context.display_path(&dir), &dir);
     session.ui.summary(&format!("Wrote {} generated {noun} to `{shown}`", files.len()));
     Ok(())
 }

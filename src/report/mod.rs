@@ -10,6 +10,7 @@ pub mod exit_code;
 pub mod finding;
 pub mod github;
 pub mod graph;
+pub mod hyperlink;
 pub mod ignored_warnings;
 pub mod json;
 pub mod junit;

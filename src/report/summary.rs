@@ -41,8 +41,9 @@ impl OutputMode {
     }
 }
 
-/// Renders `✓ src/a_test.py:tests succeeded in 1.23s (cached locally).`, without a final newline.
-pub fn summary_line(result: &TestResult, colour: bool) -> String {
+/// Renders `✓ src/a_test.py:tests succeeded in 1.23s (cached locally).`, without a final newline. `name` is that of the result, perhaps
+/// as a link.
+pub fn summary_line(name: &str, result: &TestResult, colour: bool) -> String {
     let (mark, mark_colour, verb) = match result.status {
         Status::Passed => ("✓", AnsiColor::Green, "succeeded"),
         Status::Skipped => ("-", AnsiColor::Yellow, "skipped"),
@@ -53,7 +54,7 @@ pub fn summary_line(result: &TestResult, colour: bool) -> String {
     let style = if colour { Style::new().fg_color(Some(mark_colour.into())) } else { Style::new() };
     let attempts = if result.attempts > 1 { format!(" after {} attempts", result.attempts) } else { String::new() };
     let elapsed = elapsed(result.wall, result.origin);
-    format!("{style}{mark}{style:#} {} {verb}{attempts}{elapsed}.", result.name)
+    format!("{style}{mark}{style:#} {name} {verb}{attempts}{elapsed}.")
 }
 
 /// Renders the output of one test below a line with its name and status, and above the notes about it.
@@ -134,6 +135,7 @@ mod tests {
 
     #[test]
     fn summary_lines_are_the_same_as_with_pants() {
+        let summary_line = |result: &TestResult, colour| summary_line(&result.name, result, colour);
         let passed = result("src/a_test.py:tests", Status::Passed);
         assert_eq!(summary_line(&passed, false), "✓ src/a_test.py:tests succeeded in 1.23s.");
         let cached = TestResult { origin: Some(Origin::Cached), ..passed.clone() };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::action::Origin;
@@ -61,6 +62,18 @@ impl TestTotals {
             not_run: count(&|result| result.was_not_run() || result.was_stopped()),
         };
         TestTotals { files, tests }
+    }
+
+    /// The line in green if everything passed, in red if something failed, and otherwise in yellow.
+    pub fn coloured_line(&self, elapsed: Duration, colour: bool) -> String {
+        let FileCounts { passed, failed, interrupted, not_run, .. } = self.files;
+        let shown = match (failed + interrupted + not_run, passed) {
+            (0, 1..) => AnsiColor::Green,
+            (0, 0) => AnsiColor::Yellow,
+            _ => AnsiColor::Red,
+        };
+        let style = if colour { Style::new().bold().fg_color(Some(shown.into())) } else { Style::new() };
+        format!("{style}{}{style:#}", self.line(elapsed))
     }
 
     /// Renders `57 files passed (55 cached), 1 failed: 640 tests passed, 2 failed, 3 skipped in 4.31s`.
@@ -177,6 +190,18 @@ mod tests {
         check(&[with_cases(Status::Failed(1), &tests[1..2])], "1 file failed: 1 test failed in 4.31s");
         check(&[with_cases(Status::Passed, &tests[2..3])], "1 file passed: 1 test skipped in 4.31s");
         check(&[with_cases(Status::Skipped, &[])], "1 file skipped in 4.31s");
+    }
+
+    #[test]
+    fn the_line_has_the_colour_of_the_worst_result() {
+        let check = |statuses: &[Status], code: &str| {
+            let results: Vec<TestResult> = statuses.iter().map(|status| result("a", status.clone())).collect();
+            let line = TestTotals::of(&results).coloured_line(Duration::ZERO, true);
+            assert!(line.starts_with(code) && line.ends_with("0.00s\u{1b}[0m"), "{line:?}");
+        };
+        check(&[Status::Passed, Status::Skipped], "\u{1b}[1m\u{1b}[32m1 file passed");
+        check(&[Status::Skipped], "\u{1b}[1m\u{1b}[33m1 file skipped");
+        check(&[Status::Passed, Status::Failed(1)], "\u{1b}[1m\u{1b}[31m1 file passed");
     }
 
     #[test]

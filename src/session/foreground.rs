@@ -114,7 +114,7 @@ mod tests {
     use crate::session::Terminal;
 
     fn check(script: &str, expected: i32) {
-        let terminal = Terminal { stderr_is_terminal: false, colour: false };
+        let terminal = Terminal::default();
         let environment = Environment::default();
         let session = Session::new(Config::default(), environment, "/".into(), Vec::new(), terminal).unwrap();
         let argv = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_exist_is_an_error() {
-        let terminal = Terminal { stderr_is_terminal: false, colour: false };
+        let terminal = Terminal::default();
         let session =
             Session::new(Config::default(), Environment::default(), "/".into(), Vec::new(), terminal).unwrap();
         let program = HostProgram { argv: vec!["/nowhere/x".to_owned()], env: BTreeMap::new(), cwd: "/".into() };

@@ -1,21 +1,24 @@
 //! The user interface of a run: diagnostics and progress on standard error, data on standard output.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::base::Severity;
 use crate::build_file::Diagnostic;
-use crate::report::{Console, Diagnostics, IgnoredWarnings, Message};
+use crate::report::{Console, Diagnostics, IgnoredWarnings, Message, hyperlink};
 use crate::session::Error;
 
 /// What the terminal can show.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Terminal {
     /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
     /// Whether output is coloured.
     pub colour: bool,
+    /// Whether it shows hyperlinks.
+    pub hyperlinks: bool,
 }
 
 /// The one console of the process, and everything that was reported on it.
@@ -105,6 +108,11 @@ impl Ui {
         if !self.is_silent {
             self.console.line(text);
         }
+    }
+
+    /// A text that opens a file, if the terminal shows hyperlinks; otherwise the text. The path is absolute.
+    pub fn link(&self, text: &str, path: &Path) -> String {
+        if self.terminal.hyperlinks { hyperlink::to_file(text, path) } else { text.to_owned() }
     }
 
     /// Writes text that ends its own lines to standard error, such as the output of a tool.

@@ -44,7 +44,8 @@ impl Output {
             let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
             let written = written.and_then(|()| replace_file(&path, &bytes));
             written.map_err(|source| Error::Output { path: path.clone(), source })?;
-            session.ui.summary(&format!("Wrote {}", session.context.display_path(&path)));
+            let shown = session.ui.link(&session.context.display_path(&path), &path);
+            session.ui.summary(&format!("Wrote {shown}"));
         }
         Ok(count)
     }

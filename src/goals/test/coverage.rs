@@ -95,7 +95,7 @@ fn output_dir(session: &Session) -> PathBuf {
 }
 
 fn print_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::Path) {
-    let shown = session.context.display_path(dir);
+    let shown = session.ui.link(&session.context.display_path(dir), dir);
     for format in formats.iter().filter(|format| format.file().is_some()) {
         session.ui.summary(&format!("Wrote {} coverage report to `{shown}`", format.name()));
     }
@@ -103,7 +103,12 @@ fn print_places(session: &Session, formats: &BTreeSet<Format>, dir: &std::path::
         // No browser is started: the user can click on the path.
         let readable = [Format::Html, Format::Xml, Format::Json, Format::Lcov];
         match readable.iter().find(|format| formats.contains(format)).and_then(|format| format.file()) {
-            Some(file) => session.ui.summary(&format!("Coverage report: {}", dir.join(file).display())),
+            Some(file) => {
+                let file = dir.join(file);
+                session
+                    .ui
+                    .summary(&format!("Coverage report: {}", session.ui.link(&file.display().to_string(), &file)));
+            }
             None => session.ui.warn("`--test-open-coverage`: `[coverage-py] report` has no format that can be opened"),
         }
     }

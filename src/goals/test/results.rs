@@ -161,7 +161,9 @@ pub(super) fn print(session: &Session, results: &[TestResult], elapsed: Duration
         session.ui.summary(&summary::output_block(result, colour));
     }
     for result in results.iter().filter(|result| !result.was_not_run() && !result.was_stopped()) {
-        session.ui.summary(&summary::summary_line(result, colour));
+        let path = result.files.first().map(|file| session.build_root().join(file));
+        let name = path.map_or_else(|| result.name.clone(), |path| session.ui.link(&result.name, &path));
+        session.ui.summary(&summary::summary_line(&name, result, colour));
     }
     for block in summary::not_run_blocks(results, colour) {
         session.ui.summary(&block);
@@ -169,7 +171,7 @@ pub(super) fn print(session: &Session, results: &[TestResult], elapsed: Duration
     let remarks = [test_totals::slowest_block(results, settings.slowest), test_totals::flaky_block(results)];
     let remarks = remarks.into_iter().chain([test_totals::stopped_line(results)]);
     remarks.flatten().for_each(|block| session.ui.summary(&block));
-    session.ui.summary(&TestTotals::of(results).line(elapsed));
+    session.ui.summary(&TestTotals::of(results).coloured_line(elapsed, colour));
     if session.context.global().keep_sandboxes != KeepSandboxes::Never
         && let Some(text) = summary::shell_text(&session.context.global().bin_name, results)
     {

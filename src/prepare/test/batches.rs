@@ -72,7 +72,7 @@ mod tests {
 
     /// Names joined by `+` where they share a process.
     fn check(targets: &[Target], size: usize, expected: &[&str]) {
-        let terminal = Terminal { stderr_is_terminal: false, colour: false };
+        let terminal = Terminal::default();
         let session = Session::new(Config::default(), Default::default(), "/".into(), Vec::new(), terminal).unwrap();
         let defaults = ProcessDefaults::parse(&session);
         let batches = group(targets.iter().map(|target| (target, ProcessSettings::parse(&defaults, target))), size);

@@ -99,6 +99,20 @@ fn a_single_test_runs_alone_and_is_cached_for_itself() {
 }
 
 #[test]
+fn slow_tests_are_named_when_they_run() {
+    let Some(workspace) = Workspace::running() else { return };
+    let test = || run(&workspace, &["test", "--slowest=1", "src/e_slow_test.py", "src/c_passes_test.py"], &[]);
+    let slow = regex::Regex::new(
+        r"\nSlowest tests:\n +\d\.\d\ds src/e_slow_test\.py::TestSlow::test_that_takes_a_second\n2 files",
+    )
+    .unwrap();
+    let (_, _, stderr) = test();
+    assert!(slow.is_match(&stderr), "{stderr}");
+    let (_, _, stderr) = test();
+    assert!(!stderr.contains("Slowest") && stderr.contains("2 files passed (2 cached)"), "{stderr}");
+}
+
+#[test]
 fn pytest_reports_a_test_that_does_not_exist() {
     let Some(workspace) = Workspace::running() else { return };
     let test = |spec: &str| run(&workspace, &["test", spec], &[]);
