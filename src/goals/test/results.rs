@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rayon::prelude::*;
+
 use crate::action::Exit;
 use crate::base::{Digest, RelPath};
 use crate::config::typed::{KeepSandboxes, TestSettings};
@@ -32,7 +34,7 @@ pub(super) fn results(
     // An output that nobody sees is not read, since there may be many and large ones.
     let needs_output = |result: &TestResult| output.shows(result) || settings.report || result.has_failed();
     let mut results =
-        tests.iter().map(|test| result(&store, test, outcomes, &needs_output)).collect::<Result<Vec<_>, _>>()?;
+        tests.par_iter().map(|test| result(&store, test, outcomes, &needs_output)).collect::<Result<Vec<_>, _>>()?;
     if settings.fail_fast && !session.services.was_interrupted() {
         for (test, result) in tests.iter().zip(&mut results).filter(|(test, _)| was_stopped(test, outcomes)) {
             *result = TestResult {
@@ -52,7 +54,7 @@ fn result(
     store: &Store,
     test: &PlannedTest,
     outcomes: &Results,
-    needs_output: &dyn Fn(&TestResult) -> bool,
+    needs_output: &(dyn Fn(&TestResult) -> bool + Sync),
 ) -> Result<TestResult, Error> {
     let (done, origin, outcome) = match failure::ran(&test.step, outcomes) {
         Ok(ran) => ran,
