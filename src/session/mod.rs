@@ -52,7 +52,7 @@ use crate::targets::{Address, LoadError, TargetGraph};
 
 pub use context::{Context, package_pages, without_credentials};
 pub use error::Error;
-pub use git::CheckedOut;
+pub use git::{CheckedOut, references as git_references};
 pub use load::load_quietly;
 pub use repository::Repository;
 pub use services::{Execution, Services};

@@ -2,13 +2,16 @@
 
 The step that builds the wheel imports it, in a directory with the program `waders`, `Cargo.toml`, `README.md` and
 `LICENSE`. The platform tag is that of the newest version of glibc whose symbols the program needs (PEP 600), or for a
-program without shared libraries that of the oldest. Waders gives fixed times and a fixed order to the files.
+program without shared libraries that of the oldest. The program itself writes its manual pages and completion scripts.
+Waders gives fixed times and a fixed order to the files.
 """
 
 import base64
 import hashlib
 import struct
+import subprocess
 import sys
+import tempfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -22,6 +25,13 @@ CLASSIFIERS = [
     "Programming Language :: Rust",
     "Topic :: Software Development :: Build Tools",
 ]
+
+# Where shells look for the completions of a program, below the prefix that it is installed to.
+COMPLETIONS = {
+    "bash": "share/bash-completion/completions/waders",
+    "fish": "share/fish/vendor_completions.d/waders.fish",
+    "zsh": "share/zsh/site-functions/_waders",
+}
 
 SHT_GNU_VERNEED = 0x6FFFFFFE
 EM_X86_64, EM_AARCH64 = 62, 183
@@ -83,6 +93,16 @@ def metadata(cargo, readme):
     return "\n".join(lines) + "\n\n" + readme
 
 
+def shared_files(program):
+    """The manual pages and completion scripts, by their paths below the prefix."""
+    with tempfile.TemporaryDirectory() as pages:
+        subprocess.run([program, "man-pages", pages], check=True)
+        files = {f"share/man/man1/{page.name}": page.read_bytes() for page in Path(pages).iterdir()}
+    for shell, path in COMPLETIONS.items():
+        files[path] = subprocess.check_output([program, "completions", shell])
+    return files
+
+
 def wheel_files(root):
     """The name of the wheel, and its files without RECORD."""
     elf = (root / PROGRAM).read_bytes()
@@ -96,6 +116,8 @@ def wheel_files(root):
         f"{base}.dist-info/WHEEL": info.encode(),
         f"{base}.dist-info/licenses/LICENSE": (root / "LICENSE").read_bytes(),
     }
+    shared = shared_files(root / PROGRAM)
+    files |= {f"{base}.data/data/{path}": content for path, content in sorted(shared.items())}
     return f"{base}-{tag}.whl", files
 
 

@@ -7,6 +7,7 @@ use crate::config::Table;
 use crate::config::table::{Kind, Row, Section};
 use crate::config::typed::PythonSettings;
 use crate::goals;
+use crate::session::git_references;
 use crate::targets::kind::page as kinds;
 
 /// Sections whose flags are completed after every goal, with the section's name as a prefix.
@@ -57,10 +58,15 @@ fn values(line: &Line, spelling: &str) -> Vec<Candidate> {
     let Some(row) = Table::get().row(&flag.scope, &flag.option) else { return Vec::new() };
     let plain = |values: &[&str]| values.iter().map(|value| ((*value).to_owned(), "")).collect();
     let config = line.context.as_ref().map(|context| &context.config);
+    let build_root = line.context.as_ref().map(|context| &context.build_root);
     let found: Vec<(String, &str)> = match (row.entry.kind, flag.option.as_str(), config) {
         (Kind::Choice(choices), ..) => plain(choices),
         (Kind::Bool, ..) => plain(&["true", "false"]),
         (_, "target_type", _) => kinds::list().map(|(name, help)| (name.to_owned(), help)).collect(),
+        (_, "since", _) => {
+            let names = build_root.map(|root| git_references(root)).unwrap_or_default();
+            ["HEAD".to_owned()].into_iter().chain(names).map(|name| (name, "")).collect()
+        }
         (_, "only", Some(config)) => {
             goals::tool_names(config, &flag.scope).into_iter().map(|name| (name, "")).collect()
         }

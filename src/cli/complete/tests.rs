@@ -98,6 +98,7 @@ fn flags_and_their_values_are_completed() {
     );
     check("test --pytest-ar", &["--pytest-args="]);
     check("test --use-coverage=", &["--use-coverage=false", "--use-coverage=true"]);
+    check("list --changed-since=H", &["--changed-since=HEAD"]);
     check("list --mi", &["--mine"]);
     check("list --nothing=", &[]);
 }

@@ -23,6 +23,6 @@ _waders() {
         COMPREPLY+=("$value")
     done < <("$program" complete -- "${words[@]}" 2>/dev/null)
     # A directory, a flag with a value and the name of a target are continued without a blank.
-    if [[ ${#COMPREPLY[@]} -eq 1 && $word == *[/=] || $word == *[!:]: ]]; then compopt -o nospace; fi
+    if [[ ${#COMPREPLY[@]} -eq 1 && ( $word == *[/=] || $word == *[!:]: ) ]]; then compopt -o nospace; fi
 }
 complete -o bashdefault -o default -F _waders waders

@@ -5,15 +5,12 @@ use std::path::Path;
 use super::Check;
 use crate::base::{ErrorKind, error_chain};
 use crate::config::typed::SandboxSettings;
-use crate::engine::local::machine::{self, Feature, FeatureState};
+use crate::engine::local::machine::{self, Feature, FeatureState, MEMORY_LIMIT};
 use crate::session::Session;
 use crate::tracked::Tracker;
 
 /// Fewer processes than this are not enough for a parallel run with its threads.
 const FEW_PROCESSES: u64 = 512;
-
-/// The name of the feature that only `[sandbox] memory` needs.
-const MEMORY: &str = "memory limit of a whole step";
 
 pub(super) fn check(session: &Session) -> Vec<Check> {
     let settings = SandboxSettings::parse(session.config());
@@ -36,7 +33,7 @@ pub(super) fn check(session: &Session) -> Vec<Check> {
 }
 
 fn from_feature(Feature { name, state, remedy }: Feature, settings: &SandboxSettings) -> Check {
-    let is_needed = name == MEMORY && settings.memory_bytes.is_some();
+    let is_needed = name == MEMORY_LIMIT && settings.memory_bytes.is_some();
     match (state, remedy) {
         (FeatureState::Present(detail), _) => {
             Check::fine(&name, if detail.is_empty() { "available".to_owned() } else { detail })
@@ -44,7 +41,7 @@ fn from_feature(Feature { name, state, remedy }: Feature, settings: &SandboxSett
         (FeatureState::Optional(reason), Some(remedy)) if is_needed => {
             Check::failed(&name, ErrorKind::Sandbox, format!("{reason}, and `[sandbox] memory` is set"), Some(remedy))
         }
-        (FeatureState::Optional(reason), Some(remedy)) if name != MEMORY => Check::warning(&name, reason, remedy),
+        (FeatureState::Optional(reason), Some(remedy)) if name != MEMORY_LIMIT => Check::warning(&name, reason, remedy),
         (FeatureState::Optional(reason), _) => Check::fine(&name, format!("not used: {reason}")),
         (FeatureState::Missing(reason), remedy) => Check::failed(&name, ErrorKind::Sandbox, reason, remedy),
     }
@@ -108,8 +105,8 @@ mod tests {
     #[test]
     fn a_memory_limit_matters_only_if_it_is_set() {
         let missing = || FeatureState::Optional("no group".to_owned());
-        assert_eq!(state(MEMORY, missing(), None), (CheckState::Fine, None));
-        assert_eq!(state(MEMORY, missing(), Some(1)).0, CheckState::Failed(ErrorKind::Sandbox));
+        assert_eq!(state(MEMORY_LIMIT, missing(), None), (CheckState::Fine, None));
+        assert_eq!(state(MEMORY_LIMIT, missing(), Some(1)).0, CheckState::Failed(ErrorKind::Sandbox));
     }
 
     #[test]

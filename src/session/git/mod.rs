@@ -204,6 +204,13 @@ pub(super) fn version(dir: &Path) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&git(dir, &["--version"])?).trim().to_owned())
 }
 
+/// The names of branches and tags, such as `main` and `origin/main`; empty outside of a git repository.
+pub fn references(dir: &Path) -> Vec<String> {
+    let words = ["for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags"];
+    let listed = git(dir, &words).unwrap_or_default();
+    String::from_utf8_lossy(&listed).lines().map(str::to_owned).collect()
+}
+
 fn clone_kind(dir: &Path) -> CloneKind {
     match run(dir, &["rev-parse", "--is-shallow-repository"]) {
         Ok(answer) if answer.stdout.starts_with(b"true") => CloneKind::Shallow,

@@ -25,3 +25,5 @@ def test_the_installed_program_runs(tmp_path):
 
     assert f"waders-{run('--version').strip()}-py3" in wheel.name
     assert run("list", "::").splitlines() == ["src:src", "src/app.py"]
+    assert (prefix / "share/man/man1/waders-test.1").is_file()
+    assert "complete --" in (prefix / "share/bash-completion/completions/waders").read_text()

@@ -11,13 +11,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::openpty;
 
 /// The beginning of a line, and what the shell makes of it.
-const CASES: [(&str, &str); 8] = [
+const CASES: [(&str, &str); 9] = [
     ("waders pee", "waders peek"),
     ("waders list src/app:ma", "waders list src/app:main"),
     ("waders list -src/app:ma", "waders list -src/app:main"),
     ("waders list :: src/app/o", "waders list :: src/app/one.py"),
     ("waders list src/app/my\\ f", "waders list src/app/my file.py"),
     ("waders list --filter-target-type=docker_i", "waders list --filter-target-type=docker_image"),
+    ("waders list --changed-since=relea", "waders list --changed-since=release/1"),
     ("waders list src/nothing:", "waders list src/nothing:"),
     // A flag with a value is continued without a blank.
     ("waders list --output-f\tx", "waders list --output-file=x"),
@@ -78,6 +79,10 @@ fn write_repository(dir: &Path) {
         let path = dir.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false"];
+    for words in [&["init", "-q"][..], &["commit", "-q", "--allow-empty", "-m", "one"], &["branch", "release/1"]] {
+        assert!(Command::new("git").args(identity).args(words).current_dir(dir).status().unwrap().success());
     }
 }
 

@@ -48,6 +48,7 @@ fn the_wheel_has_the_program_and_is_the_same_each_time() {
     let files = files(&wheels[0]);
     let (mode, program) = &files[&format!("waders-{version}.data/scripts/waders")];
     assert!(*mode == 0o755 && program.starts_with(b"\x7fELF"));
+    assert!(files.contains_key(&format!("waders-{version}.data/data/share/man/man1/waders-test.1")));
     let info = |name: &str| String::from_utf8(files[&format!("waders-{version}.dist-info/{name}")].1.clone()).unwrap();
     let tag = name.strip_prefix(&format!("waders-{version}-")).unwrap().strip_suffix(".whl").unwrap();
     assert!(info("WHEEL").contains(&format!("\nTag: {tag}\n")) && info("WHEEL").contains("Purelib: false\n"));

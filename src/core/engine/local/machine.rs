@@ -2,6 +2,9 @@
 
 use crate::engine::Error;
 
+/// The name of the feature that only a limit on the memory of a whole step needs.
+pub const MEMORY_LIMIT: &str = "memory limit of a whole step";
+
 /// A feature of this machine that isolation needs or uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feature {
@@ -57,7 +60,7 @@ pub fn features() -> Result<(String, Vec<Feature>), Error> {
         needed("namespaces", &kernel.namespaces),
         feature("Landlock", landlock, Some(LANDLOCK_REMEDY)),
         needed("seccomp filters", &kernel.seccomp),
-        feature("memory limit of a whole step", memory.0, memory.1),
+        feature(MEMORY_LIMIT, memory.0, memory.1),
         feature("separate user", user, None),
     ];
     Ok((kernel.release, features))
