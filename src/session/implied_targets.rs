@@ -4,9 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::RelPath;
+use crate::base::glob::Globs;
+use crate::config::implied::TargetRules;
 use crate::session::{Context, Error};
 use crate::targets::TargetGraph;
-use crate::targets::missing::{self, MissingTarget, SearchInput, append_targets};
+use crate::targets::kind;
+use crate::targets::missing::{self, FieldValue, MissingTarget, SearchInput, append_targets};
+
+/// The target types whose files are told apart by their names.
+const PYTHON: [&str; 3] = ["python_sources", kind::PYTHON_TESTS, "python_test_utils"];
 
 /// The name of the BUILD files, which `[GLOBAL] build_patterns` need not match.
 const NAME: &str = "BUILD.implied";
@@ -23,7 +29,21 @@ pub fn by_directory(context: &Context, graph: &TargetGraph) -> Result<BTreeMap<R
     let (root, tracker) = (context.build_root.clone(), context.tracker.clone());
     let read = |file: &RelPath| tracker.read(&file.to_path(&root)).ok();
     let input = SearchInput { graph, config: &context.config, dirs: &dirs, read: &read };
-    let found = missing::find_missing(&input)?.missing;
+    let mut found = missing::find_missing(&input)?.missing;
+    let rules = TargetRules::read(&root);
+    found.retain(|missing| {
+        missing.kind != "python_requirements" || missing.files.iter().all(|file| rules.counts_requirements(file))
+    });
+    for missing in &mut found {
+        // Names that pytest does not look for by default, and the other way round.
+        let globs = Globs::compile(missing.globs.iter().map(String::as_str))?;
+        if PYTHON.contains(&missing.kind.as_str()) && !missing.files.iter().all(|file| globs.matches(file)) {
+            missing.fields.push(("sources", FieldValue::Texts(missing.files.clone())));
+        }
+        if missing.kind == kind::PYTHON_TESTS && !rules.runs_tests(missing.dir.as_str(), &missing.files) {
+            missing.fields.push(("skip_tests", FieldValue::Flag(true)));
+        }
+    }
     let found = missing::resolve_conflicts(found, graph, &context.config)?;
     let mut by_dir: BTreeMap<&RelPath, Vec<&MissingTarget>> = BTreeMap::new();
     for missing in &found {

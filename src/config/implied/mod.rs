@@ -3,6 +3,7 @@
 //! the files is decided in `session`.
 
 mod project;
+mod pytest;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -67,6 +68,7 @@ pub fn pants_toml(root: &Path) -> String {
     text += &list("root_patterns", projects.source_roots().iter().map(String::as_str));
     text += "\n[python]\n";
     text += &list("interpreter_constraints", projects.interpreter_constraints().iter().map(String::as_str));
+    text += &list("tailor_test_file_globs", projects.test_files().iter().map(String::as_str));
     if lockfile.is_none() {
         // Plugins of pytest are among the requirements, and no test imports them.
         text += "run_against_entire_lockfile = true\n";
@@ -82,6 +84,12 @@ pub fn pants_toml(root: &Path) -> String {
     if is_locked("pytest") {
         text += &format!("\n[pytest]\ninstall_from_resolve = \"{RESOLVE}\"\n");
     }
+    if lockfile.is_none() {
+        for scope in std::iter::once("pytest").chain(tools.iter().map(|tool| tool.scope)) {
+            let requirement = projects.requirement(scope).map(toml::Value::String);
+            text += &requirement.map(|text| format!("\n[{scope}]\nversion = {text}\n")).unwrap_or_default();
+        }
+    }
     for tool in tools.iter().filter(|tool| is_locked(tool.scope)) {
         text += &format!(
             "\n[{0}]\ninstall_from_resolve = \"{RESOLVE}\"\n{1}",
@@ -90,6 +98,30 @@ pub fn pants_toml(root: &Path) -> String {
         );
     }
     text
+}
+
+/// Which of the targets that follow from files a repository without `pants.toml` has.
+pub struct TargetRules {
+    projects: Projects,
+    has_lockfile: bool,
+}
+
+impl TargetRules {
+    /// Reads the projects of a repository.
+    pub fn read(root: &Path) -> TargetRules {
+        let has_lockfile = LOCKFILES.iter().any(|name| root.join(name).is_file());
+        TargetRules { projects: Projects::read(root), has_lockfile }
+    }
+
+    /// Whether a file has requirements that count. Next to a lockfile, a `requirements.txt` is about something else.
+    pub fn counts_requirements(&self, file: &str) -> bool {
+        !self.has_lockfile || file == "pyproject.toml"
+    }
+
+    /// Whether pytest runs the tests in a directory by default. `files` are their names.
+    pub fn runs_tests(&self, dir: &str, files: &[String]) -> bool {
+        self.projects.has_tests(dir, files)
+    }
 }
 
 /// A line with a list of strings.

@@ -7,6 +7,9 @@ use std::path::Path;
 use ignore::WalkBuilder;
 use toml::{Table, Value};
 
+use crate::base::glob::Glob;
+use crate::config::implied::pytest::{self, PytestSettings};
+
 /// How many directories below the root are searched for projects.
 const DEPTH: usize = 5;
 
@@ -21,6 +24,8 @@ struct Project {
     table: Table,
     /// Whether the directory has a directory `src`.
     has_src: bool,
+    /// The settings of pytest there, if there are any.
+    pytest: Option<PytestSettings>,
 }
 
 /// All projects, the one in the root first.
@@ -54,9 +59,11 @@ impl Projects {
         }
         let project = |dir: &std::path::PathBuf| {
             let text = fs::read_to_string(dir.join("pyproject.toml")).unwrap_or_default();
+            let table: Table = text.parse().unwrap_or_default();
             Project {
                 dir: dir.strip_prefix(root).unwrap_or(dir).to_string_lossy().into_owned(),
-                table: text.parse().unwrap_or_default(),
+                pytest: PytestSettings::read(dir, &table),
+                table,
                 has_src: dir.join("src").is_dir(),
             }
         };
@@ -74,15 +81,72 @@ impl Projects {
         self.projects.first()?.table.get("tool")?.get(name)
     }
 
-    /// The directories to import from: `src` of each project that has one, the projects, and the directories from which pytest imports.
+    /// The directories to import from: `src` of each project that has one, the projects, what the settings of their build backends say,
+    /// and the directories from which pytest imports.
     pub(super) fn source_roots(&self) -> Vec<String> {
         let mut roots = self.test_dirs.clone();
-        for Project { dir, has_src, .. } in &self.projects {
+        for Project { dir, has_src, table, pytest } in &self.projects {
             let dir = if dir.is_empty() { String::new() } else { format!("/{dir}") };
             roots.extend(has_src.then(|| format!("{dir}/src")));
+            let of_pytest = pytest.iter().flat_map(|settings| &settings.pythonpath).cloned();
+            for declared in declared_roots(table).into_iter().chain(of_pytest) {
+                let declared = declared.trim_start_matches("./").trim_matches('/').to_owned();
+                if !declared.is_empty() && !declared.starts_with('.') {
+                    roots.insert(format!("{dir}/{declared}"));
+                }
+            }
             roots.insert(if dir.is_empty() { "/".to_owned() } else { dir });
         }
         roots.into_iter().collect()
+    }
+
+    /// The names of test files, as globs: those of pytest's settings in the root, or else the usual ones.
+    pub(super) fn test_files(&self) -> Vec<String> {
+        let set = self.projects.first().and_then(|project| project.pytest.clone()).unwrap_or_default().python_files;
+        if set.is_empty() { pytest::usual_test_files() } else { set }
+    }
+
+    /// Whether pytest finds tests in a directory when it runs without arguments. `dir` and `files`, the names of test files in it, are
+    /// relative to the root.
+    pub(super) fn has_tests(&self, dir: &str, files: &[String]) -> bool {
+        let is_within =
+            |project: &&Project| project.pytest.is_some() && (project.dir.is_empty() || is_below(dir, &project.dir));
+        let Some(project) = self.projects.iter().filter(is_within).max_by_key(|project| project.dir.len()) else {
+            return true;
+        };
+        let testpaths = project.pytest.iter().flat_map(|settings| &settings.testpaths);
+        let mut globs = testpaths.map(|path| path.trim_start_matches("./").trim_end_matches('/')).peekable();
+        let within = dir.strip_prefix(&project.dir).unwrap_or(dir).trim_start_matches('/');
+        globs.peek().is_none()
+            || globs.any(|path| {
+                let is_match = |place: &str| Glob::compile(path).map_or(path == place, |glob| glob.matches(place));
+                let mut above = std::iter::successors(Some(within), |dir| Some(dir.rsplit_once('/')?.0));
+                let file = |name: &String| if within.is_empty() { name.clone() } else { format!("{within}/{name}") };
+                matches!(path, "" | ".") || above.any(is_match) || files.iter().any(|name| is_match(&file(name)))
+            })
+    }
+
+    /// What the projects require of a distribution, such as `pytest>=8`; `None` if they do not restrict its version.
+    pub(super) fn requirement(&self, name: &str) -> Option<String> {
+        let tables = self.projects.iter().map(|project| &project.table);
+        let lists = tables.flat_map(|table| {
+            let groups = table.get("dependency-groups").and_then(Value::as_table);
+            let project = table.get("project").and_then(Value::as_table);
+            let extras = project.and_then(|project| project.get("optional-dependencies")).and_then(Value::as_table);
+            let own = project.and_then(|project| project.get("dependencies"));
+            groups.into_iter().chain(extras).flat_map(|lists| lists.values()).chain(own).collect::<Vec<_>>()
+        });
+        let mut texts = lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+        texts.find_map(|text| {
+            let text = text.split(';').next().unwrap_or_default().replace(' ', "");
+            let rest = text.strip_prefix(name)?;
+            let (extras, version) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).unwrap_or(("", rest));
+            let is_restricted = version.starts_with(['<', '>', '=', '~', '!']);
+            is_restricted.then(|| match extras {
+                "" => format!("{name}{version}"),
+                extras => format!("{name}[{extras}]{version}"),
+            })
+        })
     }
 
     /// The interpreters that all projects support. `.python-version` names one of them.
@@ -100,6 +164,29 @@ impl Projects {
         };
         vec![format!("CPython{specifiers}")]
     }
+}
+
+/// Directories to import from by the settings of build backends.
+fn declared_roots(table: &Table) -> Vec<String> {
+    let tool = |keys: &[&str]| keys.iter().try_fold(table.get("tool")?, |value, key| value.get(key));
+    let texts = |value: Option<&Value>| -> Vec<String> {
+        let items = value.and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let mut roots = texts(tool(&["hatch", "build", "dev-mode-dirs"]));
+    roots.extend(texts(tool(&["hatch", "build", "targets", "wheel", "sources"])));
+    roots.extend(texts(tool(&["setuptools", "packages", "find", "where"])));
+    roots.extend(text(tool(&["setuptools", "package-dir", ""])));
+    roots.extend(text(tool(&["uv", "build-backend", "module-root"])));
+    roots.extend(text(tool(&["pdm", "build", "package-dir"])));
+    let packages = tool(&["poetry", "packages"]).and_then(Value::as_array).into_iter().flatten();
+    roots.extend(packages.filter_map(|package| text(package.get("from"))));
+    roots
+}
+
+fn is_below(dir: &str, above: &str) -> bool {
+    dir.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether pytest imports a file, by its usual names.

@@ -80,3 +80,56 @@ fn the_root_is_the_directory_of_the_lockfile_within_the_git_repository() {
     assert_eq!(root("work/a/b"), dir.path().join("work/a"));
     assert_eq!(find_root(&dir.path().join("work")), None, "the lockfile is outside of the git repository");
 }
+
+#[test]
+fn build_backends_and_pytest_name_source_roots() {
+    let roots = |text: &str| check(&[("pyproject.toml", text)], &["root_patterns = [\"/\", \"/lib\"]"]);
+    roots("[tool.hatch.build]\ndev-mode-dirs = ['lib', '.']\n");
+    roots("[tool.setuptools.packages.find]\nwhere = ['lib']\n");
+    roots("[tool.setuptools.package-dir]\n'' = './lib'\n");
+    roots("[tool.uv.build-backend]\nmodule-root = 'lib'\n");
+    roots("[tool.poetry]\npackages = [{ include = 'app', from = 'lib' }, { include = 'b' }]\n");
+    roots("[tool.pytest.ini_options]\npythonpath = ['lib', '../elsewhere']\n");
+}
+
+#[test]
+fn tests_are_the_files_that_pytest_finds() {
+    check(&[("pyproject.toml", "")], &["tailor_test_file_globs = [\"test_*.py\", \"*_test.py\"]"]);
+    check(
+        &[("pyproject.toml", ""), ("pytest.ini", "[pytest]\npython_files = check_*.py\n")],
+        &["tailor_test_file_globs = [\"check_*.py\"]"],
+    );
+    let dir = repository(&[
+        ("pyproject.toml", "[tool.pytest.ini_options]\ntestpaths = ['tests', 'packages/*/tests', 'src/one_test.py']\n"),
+        ("own/pyproject.toml", "[tool.pytest.ini_options]\ntestpaths = './checks/'\n"),
+        ("other/pyproject.toml", "[project]\nname = 'other'\n"),
+        ("free/pytest.ini", ""),
+    ]);
+    let rules = TargetRules::read(dir.path());
+    let runs = |dir: &str| rules.runs_tests(dir, &["one_test.py".to_owned()]);
+    for dir in
+        ["tests", "tests/deep/er", "packages/a/tests", "packages/a/tests/b", "src", "own/checks", "free", "free/a"]
+    {
+        assert!(runs(dir), "{dir}");
+    }
+    for dir in ["", "examples", "testsuite", "packages/a/src", "own", "own/tests", "other/tests"] {
+        assert!(!runs(dir), "{dir}");
+    }
+}
+
+#[test]
+fn without_a_lockfile_tools_have_the_required_version() {
+    let text = "[project]\ndependencies = ['pytest-cov>=1']\n[dependency-groups]\ntest = ['pytest >= 9.0; python_version > \"3\"']\n";
+    check(&[("pyproject.toml", text)], &["[pytest]", "version = \"pytest>=9.0\""]);
+    let dir = repository(&[("pyproject.toml", "[dependency-groups]\ntest = ['pytest', 'pytest-mock>1']\n")]);
+    assert!(!pants_toml(dir.path()).contains("[pytest]"));
+}
+
+#[test]
+fn next_to_a_lockfile_only_projects_have_requirements() {
+    let with_lock = repository(&[("uv.lock", ""), ("pyproject.toml", "")]);
+    let without = repository(&[("pyproject.toml", "")]);
+    let counts = |dir: &tempfile::TempDir, file: &str| TargetRules::read(dir.path()).counts_requirements(file);
+    assert!(counts(&with_lock, "pyproject.toml") && !counts(&with_lock, "requirements.txt"));
+    assert!(counts(&without, "requirements.txt"));
+}

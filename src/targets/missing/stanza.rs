@@ -28,6 +28,8 @@ pub enum FieldValue {
     Text(String),
     /// A list of strings.
     Texts(Vec<String>),
+    /// `True` or `False`.
+    Flag(bool),
 }
 
 impl MissingTarget {
@@ -60,6 +62,8 @@ impl FieldValue {
     fn text(&self, indent: &str) -> String {
         match self {
             FieldValue::Text(text) => quoted(text),
+            FieldValue::Flag(true) => "True".to_owned(),
+            FieldValue::Flag(false) => "False".to_owned(),
             FieldValue::Texts(texts) => {
                 let lines: String = texts.iter().map(|text| format!("\n{indent}{indent}{},", quoted(text))).collect();
                 format!("[{lines}\n{indent}]")

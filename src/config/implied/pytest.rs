@@ -1,0 +1,117 @@
+//! What the settings of pytest say about the tests of a repository: which files are tests, and in which directories they are. Only the
+//! names of options are known here; pytest reads its settings itself.
+
+use std::fs;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+/// The settings files of pytest besides `pyproject.toml` in the order in which it looks for them, and the section that counts.
+const FILES: [(&str, &str); 4] =
+    [("pytest.ini", "pytest"), (".pytest.ini", "pytest"), ("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")];
+
+/// The option `python_files` if it is not set.
+const TEST_FILES: [&str; 2] = ["test_*.py", "*_test.py"];
+
+/// The settings of pytest in a directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PytestSettings {
+    /// The names of test files, as globs.
+    pub(super) python_files: Vec<String>,
+    /// Directories and files with tests, as globs relative to the directory. Empty: everywhere.
+    pub(super) testpaths: Vec<String>,
+    /// Directories to import from, relative to the directory.
+    pub(super) pythonpath: Vec<String>,
+}
+
+impl PytestSettings {
+    /// The settings in a directory; `None` if it has none. `pyproject` is the content of its `pyproject.toml`.
+    pub(super) fn read(dir: &Path, pyproject: &Table) -> Option<PytestSettings> {
+        let in_ini = |name: &str, section: &str| {
+            let text = fs::read_to_string(dir.join(name)).ok()?;
+            // An empty `pytest.ini` counts, too.
+            (name.ends_with("pytest.ini") || has_section(&text, section)).then(|| of_ini(&text, section))
+        };
+        let [first, second, others @ ..] = FILES;
+        let ini = [first, second].into_iter().find_map(|(name, section)| in_ini(name, section));
+        let ini = ini.or_else(|| of_pyproject(pyproject));
+        ini.or_else(|| others.into_iter().find_map(|(name, section)| in_ini(name, section)))
+    }
+}
+
+/// The names of test files where no settings say otherwise.
+pub(super) fn usual_test_files() -> Vec<String> {
+    TEST_FILES.map(str::to_owned).to_vec()
+}
+
+fn of_pyproject(pyproject: &Table) -> Option<PytestSettings> {
+    let table = pyproject.get("tool")?.get("pytest")?.as_table()?;
+    // pytest 9 also reads `[tool.pytest]`.
+    let table = table.get("ini_options").and_then(Value::as_table).unwrap_or(table);
+    let words = |key: &str| match table.get(key) {
+        Some(Value::String(text)) => split(text),
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    Some(PytestSettings {
+        python_files: words("python_files"),
+        testpaths: words("testpaths"),
+        pythonpath: words("pythonpath"),
+    })
+}
+
+fn has_section(text: &str, section: &str) -> bool {
+    text.lines().any(|line| line.trim() == format!("[{section}]"))
+}
+
+fn of_ini(text: &str, section: &str) -> PytestSettings {
+    let lines = text.lines().skip_while(|line| line.trim() != format!("[{section}]")).skip(1);
+    let lines: Vec<&str> = lines.take_while(|line| !line.starts_with('[')).collect();
+    let words = |key: &str| {
+        let is_key = |line: &&str| line.split(['=', ':']).next().is_some_and(|name| name.trim_end() == key);
+        let mut found = lines.iter().copied().skip_while(|line| !is_key(line));
+        let first =
+            found.next().and_then(|line| line.split_once(['=', ':'])).map(|(_, value)| value).unwrap_or_default();
+        // The following lines of a value are indented.
+        let more = found.take_while(|line| line.starts_with([' ', '\t']));
+        std::iter::once(first).chain(more).flat_map(split).collect()
+    };
+    PytestSettings {
+        python_files: words("python_files"),
+        testpaths: words("testpaths"),
+        pythonpath: words("pythonpath"),
+    }
+}
+
+fn split(text: &str) -> Vec<String> {
+    text.split_whitespace().take_while(|word| !word.starts_with(['#', ';'])).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(files: &[(&str, &str)], python_files: &[&str], testpaths: &[&str]) {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        let pyproject = fs::read_to_string(dir.path().join("pyproject.toml")).unwrap_or_default().parse().unwrap();
+        let found = PytestSettings::read(dir.path(), &pyproject).unwrap_or_default();
+        assert_eq!(found.python_files, python_files, "{files:?}");
+        assert_eq!(found.testpaths, testpaths, "{files:?}");
+    }
+
+    #[test]
+    fn settings_are_read_from_the_file_that_pytest_reads() {
+        let ini = "[pytest]\naddopts = -x\ntestpaths =\n    a  # why\n    b\npython_files: check_*.py *_spec.py\n[other]\ntestpaths = c\n";
+        check(&[("pytest.ini", ini)], &["check_*.py", "*_spec.py"], &["a", "b"]);
+        check(&[("setup.cfg", &ini.replace("[pytest]", "[tool:pytest]"))], &["check_*.py", "*_spec.py"], &["a", "b"]);
+        check(&[("setup.cfg", ini)], &[], &[]);
+        let text = "[tool.pytest.ini_options]\ntestpaths = ['tests']\npython_files = 'a.py b.py'\n";
+        check(&[("pyproject.toml", text), ("tox.ini", ini)], &["a.py", "b.py"], &["tests"]);
+        check(&[("pyproject.toml", text), ("pytest.ini", "")], &[], &[]);
+        check(&[("pyproject.toml", "[tool.pytest]\ntestpaths = ['x']\n")], &[], &["x"]);
+        check(&[("pyproject.toml", "[tool.black]\n"), ("tox.ini", ini)], &["check_*.py", "*_spec.py"], &["a", "b"]);
+    }
+}
