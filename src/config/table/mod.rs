@@ -15,6 +15,7 @@ mod other;
 mod python;
 mod remote_cache;
 pub mod renamed;
+mod testing;
 mod tools;
 pub mod unsupported;
 mod waders;

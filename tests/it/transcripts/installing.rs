@@ -39,7 +39,7 @@ fn the_wheel_has_the_program_and_is_the_same_each_time() {
     let output = script.arg(env!("CARGO_BIN_EXE_waders")).arg(out.path()).output().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("1 passed") && text.contains("✓ Steps of package compared: "), "{text}");
+    assert!(text.contains("1 file passed") && text.contains("✓ Steps of package compared: "), "{text}");
 
     let wheels: Vec<_> = fs::read_dir(out.path()).unwrap().flatten().map(|entry| entry.path()).collect();
     let name = wheels[0].file_name().unwrap().to_str().unwrap();
