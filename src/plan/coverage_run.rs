@@ -93,6 +93,7 @@ pub fn action(images: BTreeMap<String, Source>, sources: Source, data: Source, o
     let argv = [venv::PYTHON, "-s", "-B", "-c", REPORT, &settings(options)].map(str::to_owned).to_vec();
     let mut policy = Policy::new("report coverage".to_owned());
     policy.cache.success_codes.push(TOO_LOW);
+    policy.remote = true;
     Action { command: Command::new(argv, environment::base(), sources, images), policy }
 }
 

@@ -104,6 +104,7 @@ fn tests_are_the_files_that_pytest_finds() {
         ("own/pyproject.toml", "[tool.pytest.ini_options]\ntestpaths = './checks/'\n"),
         ("other/pyproject.toml", "[project]\nname = 'other'\n"),
         ("free/pytest.ini", ""),
+        ("free/setup.py", ""),
     ]);
     let rules = TargetRules::read(dir.path());
     let runs = |dir: &str| rules.runs_tests(dir, &["one_test.py".to_owned()]);

@@ -198,3 +198,34 @@ fn has_any(text: &str, words: &[&str]) -> bool {
     let text = text.to_ascii_lowercase();
     words.iter().any(|word| text.contains(word))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_follow_from_what_the_connection_reports() {
+        let check = |address: &str, why: &str, expected: &str| {
+            let error = Error::Unreachable { address: address.to_owned(), why: why.to_owned() };
+            let hint = error.hint().unwrap_or_default();
+            assert!(hint.contains(expected), "{why}: {hint}");
+        };
+        check("grpc://a:1", "Connection refused (os error 111)", "`remote_store_address`, and whether the server runs");
+        check("grpc://a:1", "stream closed because of a broken pipe", "`grpc://` or `grpcs://`");
+        check("grpc://a:1", "connection error detected: frame with invalid size", "`grpc://` or `grpcs://`");
+        check("grpcs://a:1", "received corrupt message of type InvalidContentType", "`remote_ca_certs_path`");
+        check("grpcs://a:1", "invalid peer certificate: certificate expired", "check the clocks");
+    }
+
+    #[test]
+    fn only_calls_that_store_something_are_refused_writes() {
+        let refused = |call| Error::Refused {
+            address: String::new(),
+            call,
+            code: Code::PermissionDenied,
+            message: String::new(),
+        };
+        assert!(refused("UpdateActionResult").is_refused_write());
+        assert!(!refused("GetCapabilities").is_refused_write());
+    }
+}
