@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::unistd::Pid;
@@ -183,6 +184,38 @@ pub(crate) fn loopback_up(socket: BorrowedFd<'_>) -> io::Result<()> {
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
     // SAFETY: SIOCSIFFLAGS reads an `ifreq`, which `request` is for the whole call.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &request) }.into()).map(drop)
+}
+
+/// Adds an IPv4 address to the loopback interface, for one host and with a label of its own. `socket` is an IPv4 socket of the network
+/// namespace: netdevice(7).
+pub(crate) fn add_loopback_address(socket: BorrowedFd<'_>, address: Ipv4Addr) -> io::Result<()> {
+    let with_address = |ioctl, address: Ipv4Addr| {
+        // SAFETY: all-zero bytes are a valid `ifreq`.
+        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+        for (place, byte) in request.ifr_name.iter_mut().zip(b"lo:1") {
+            *place = *byte as libc::c_char;
+        }
+        let address = libc::sockaddr_in {
+            sin_family: libc::AF_INET as libc::sa_family_t,
+            sin_port: 0,
+            sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
+            sin_zero: [0; 8],
+        };
+        // SAFETY: the union has room for a `sockaddr`, which has the size of a `sockaddr_in`.
+        unsafe { std::ptr::write_unaligned((&raw mut request.ifr_ifru).cast(), address) };
+        // SAFETY: these requests read an `ifreq`, which `request` is for the whole call.
+        check(unsafe { libc::ioctl(socket.as_raw_fd(), ioctl, &request) }.into()).map(drop)
+    };
+    with_address(libc::SIOCSIFADDR, address)?;
+    with_address(libc::SIOCSIFNETMASK, Ipv4Addr::BROADCAST)
+}
+
+/// Adds an IPv6 address to the loopback interface, which is the first of each network namespace. `socket` is an IPv6 socket: ipv6(7).
+pub(crate) fn add_loopback_address_6(socket: BorrowedFd<'_>, address: Ipv6Addr) -> io::Result<()> {
+    let address = libc::in6_addr { s6_addr: address.octets() };
+    let request = libc::in6_ifreq { ifr6_addr: address, ifr6_prefixlen: 128, ifr6_ifindex: 1 };
+    // SAFETY: on an IPv6 socket, SIOCSIFADDR reads an `in6_ifreq`, which `request` is for the whole call.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFADDR, &request) }.into()).map(drop)
 }
 
 /// Sets the NIS domain name. A new UTS namespace starts with a copy of the host's.

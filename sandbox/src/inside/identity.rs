@@ -2,6 +2,7 @@
 //! see apart from files, which are in `root` and the modules that it mounts.
 
 use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -50,13 +51,27 @@ pub(super) fn set_host_name() -> Result<(), Error> {
 
 /// In the host's network namespace the call is not permitted, but there the interface is already up.
 pub(super) fn bring_loopback_up() -> Result<(), Error> {
-    let socket =
-        socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).context("create a socket")?;
-    match sys::loopback_up(socket.as_fd()) {
-        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
-        other => other.context("bring the loopback interface up"),
+    let of_family = |family| socket(family, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None);
+    let v4 = of_family(AddressFamily::Inet).context("create a socket")?;
+    match sys::loopback_up(v4.as_fd()) {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => return Ok(()),
+        other => other.context("bring the loopback interface up")?,
+    }
+    sys::add_loopback_address(v4.as_fd(), ADDRESS).context("add an address to the loopback interface")?;
+    match of_family(AddressFamily::Inet6) {
+        // A kernel without IPv6, or one where it is disabled.
+        Err(_) => Ok(()),
+        Ok(v6) => match sys::add_loopback_address_6(v6.as_fd(), ADDRESS_6) {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::ENODEV)) => Ok(()),
+            other => other.context("add an IPv6 address to the loopback interface"),
+        },
     }
 }
+
+/// Addresses of the loopback interface besides 127.0.0.1 and ::1, from the ranges for benchmarks of networks (RFC 2544, RFC 5180): nothing
+/// outside has them, and no test expects them to be unreachable. With AI_ADDRCONFIG, getaddrinfo(3) does not find `localhost` on a machine that has loopback addresses only.
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+const ADDRESS_6: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1);
 
 /// The monotonic and boot clocks of every container start at this number of seconds, 11.6 days. A program that compares
 /// the clock with an initial value of 0 works as on a machine that has been running for a while, and the milliseconds
