@@ -153,7 +153,7 @@ impl Venvs {
         let parts = self.parts(graph, built, distributions, has_bytecode);
         let id = graph.add(Step::Derive(Derive {
             label: "venv image".to_owned(),
-            recipe: "venv-3",
+            recipe: "venv-4",
             parameters: vec![self.interpreter.python.clone(), self.interpreter.version.clone()],
             parts,
         }));

@@ -11,7 +11,7 @@ use crate::targets::TargetGraph;
 use crate::targets::kind;
 use crate::targets::missing::{self, FieldValue, MissingTarget, SearchInput, append_targets};
 
-/// The target types whose files are told apart by their names.
+/// The target types whose files differ by their names.
 const PYTHON: [&str; 3] = ["python_sources", kind::PYTHON_TESTS, "python_test_utils"];
 
 /// The name of the BUILD files, which `[GLOBAL] build_patterns` need not match.
