@@ -444,7 +444,8 @@ fn an_archive_that_another_key_of_its_keyring_signed_is_refused() {
     let text = fs::read_to_string(&head).unwrap();
     let signed = text.split_once("\n\n").unwrap().1.split("-----BEGIN PGP SIGNATURE").next().unwrap().trim_end();
     fs::write(&head, fixture::sign(&format!("{signed}\n"), &key(2))).unwrap();
-    assert!(fixture.error(false).starts_with("invalid signature of the package archive"));
+    let error = fixture.error(false);
+    assert!(error.starts_with("invalid signature of the package archive"), "{error}");
 }
 
 fn serve_interpreter(program: &str) -> (std::sync::Arc<std::sync::Mutex<Vec<u8>>>, Server) {
