@@ -48,9 +48,9 @@ pub(super) fn settings(root: &Path) -> [String; 2] {
 }
 
 /// The text of a `waders.toml` for a repository.
-pub const WADERS_TOML: &str = "# A test may read every file of its project, as without a sandbox. Its result is cached until one of them changes. With\n\
-                               # `\"!**/*.py\"` in the list, it is cached until one of the modules changes that the test imports.\n\
-                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\"]\nextra_inputs_by_project = true\n\n\
+pub const WADERS_TOML: &str = "# A test may read every file of its project, as without a sandbox, except other tests. Its result is cached until one of them\n\
+                               # changes. With `\"!**/*.py\"` in the list, it is cached until one of the modules changes that the test imports.\n\
+                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\", \"!**/test_*.py\", \"!**/*_test.py\"]\nextra_inputs_by_project = true\n\n\
                                [python-infer]\nambiguity_resolution = \"nearest\"\n";
 
 /// The text of a `pants.toml` for a repository.
