@@ -309,7 +309,7 @@ assert metadata.metadata('a')['Name'] == 'two/a'
 fn the_recipe_has_a_new_number_when_the_files_change_that_it_adds() {
     // Otherwise the store gives environments with the files of an earlier version.
     let added = Digest::of([DISTRIBUTION_ORDER, TEST_RESULTS_SOURCE].concat().as_bytes());
-    let (recipe, digest) = ("venv-4", "5483a7a18e691ba3");
+    let (recipe, digest) = ("venv-4", "5483a7a18e69");
     assert!(crate::packaging::recipes::all().contains_key(recipe));
-    assert_eq!(&added.hex()[..16], digest, "raise the number of the recipe, and write both here");
+    assert_eq!(&added.hex()[..12], digest, "raise the number of the recipe, and write both here");
 }
