@@ -260,9 +260,9 @@ fn from_pip_confs(files: &[ConfigFile]) -> Result<Indexes, Error> {
     Ok(Indexes { indexes, find_links: value("find-links").unwrap_or_default() })
 }
 
-/// Parses the subset of Python's `configparser` format that pip uses: sections, `key = value` or `key: value`, indented continuation
+/// Parses the subset of Python's `configparser` format that pip and pytest use: sections, `key = value` or `key: value`, indented continuation
 /// lines, `#` and `;` comments. Keys are converted to lower case with dashes.
-fn ini(file: &ConfigFile) -> Result<Vec<(String, String, String)>, Error> {
+pub(super) fn ini(file: &ConfigFile) -> Result<Vec<(String, String, String)>, Error> {
     let mut entries: Vec<(String, String, String)> = Vec::new();
     let mut section = None;
     for (at, line) in file.text.trim_start_matches('\u{feff}').lines().enumerate() {

@@ -2,9 +2,11 @@
 //! names of options are known here; pytest reads its settings itself.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
+
+use crate::config::index::{self, ConfigFile};
 
 /// The settings files of pytest besides `pyproject.toml` in the order in which it looks for them, and the section that counts.
 const FILES: [(&str, &str); 4] =
@@ -28,9 +30,10 @@ impl PytestSettings {
     /// The settings in a directory; `None` if it has none. `pyproject` is the content of its `pyproject.toml`.
     pub(super) fn read(dir: &Path, pyproject: &Table) -> Option<PytestSettings> {
         let in_ini = |name: &str, section: &str| {
-            let text = fs::read_to_string(dir.join(name)).ok()?;
+            let path = dir.join(name);
+            let text = fs::read_to_string(&path).ok()?;
             // An empty `pytest.ini` counts, too.
-            (name.ends_with("pytest.ini") || has_section(&text, section)).then(|| of_ini(&text, section))
+            (name.ends_with("pytest.ini") || has_section(&text, section)).then(|| of_ini(path, text, section))
         };
         let [first, second, others @ ..] = FILES;
         let ini = [first, second].into_iter().find_map(|(name, section)| in_ini(name, section));
@@ -64,20 +67,16 @@ fn has_section(text: &str, section: &str) -> bool {
     text.lines().any(|line| line.trim() == format!("[{section}]"))
 }
 
-fn of_ini(text: &str, section: &str) -> PytestSettings {
-    let lines = text.lines().skip_while(|line| line.trim() != format!("[{section}]")).skip(1);
-    let lines: Vec<&str> = lines.take_while(|line| !line.starts_with('[')).collect();
-    let words = |key: &str| {
-        let is_key = |line: &&str| line.split(['=', ':']).next().is_some_and(|name| name.trim_end() == key);
-        let mut found = lines.iter().copied().skip_while(|line| !is_key(line));
-        let first =
-            found.next().and_then(|line| line.split_once(['=', ':'])).map(|(_, value)| value).unwrap_or_default();
-        // The following lines of a value are indented.
-        let more = found.take_while(|line| line.starts_with([' ', '\t']));
-        std::iter::once(first).chain(more).flat_map(split).collect()
+/// A file that cannot be parsed counts as empty: pytest reports its errors.
+fn of_ini(path: PathBuf, text: String, section: &str) -> PytestSettings {
+    let entries = index::ini(&ConfigFile { path, text }).unwrap_or_default();
+    let words = |name: &str| {
+        let mut values = entries.iter().filter(|(within, key, _)| within == section && key == name);
+        values.next().into_iter().flat_map(|(_, _, value)| value.lines()).flat_map(split).collect()
     };
     PytestSettings {
-        python_files: words("python_files"),
+        // The parser writes names of options with dashes.
+        python_files: words("python-files"),
         testpaths: words("testpaths"),
         pythonpath: words("pythonpath"),
     }

@@ -65,8 +65,7 @@ pub fn apply(store: &Store, context: Digest, root: &RelPath, changes: &[Change])
             Change::Directory(path) => image.directory(&in_merged(path)),
             Change::Copy { line, sources, to, into_directory, executable } => {
                 let to = in_merged(to);
-                let several =
-                    sources.len() > 1 || sources.iter().any(|source| Glob::compile(source).is_ok() && is_glob(source));
+                let several = sources.len() > 1 || sources.iter().any(|source| glob(source).is_some());
                 let into_directory = *into_directory || several || image.has_directory(&to);
                 for source in sources {
                     let missing = || Error::NothingToCopy { line: *line, source_path: source.clone() };
@@ -86,8 +85,9 @@ fn in_merged(path: &RelPath) -> RelPath {
     }
 }
 
-fn is_glob(source: &str) -> bool {
-    source.contains(['*', '?', '['])
+/// The glob that a source is; `None` for a path.
+fn glob(source: &str) -> Option<Glob> {
+    source.contains(['*', '?', '[']).then(|| Glob::compile(source).ok())?
 }
 
 struct Image {
@@ -157,9 +157,9 @@ impl Image {
     fn matches(&self, source: &str) -> BTreeSet<RelPath> {
         let directories = self.context.keys().flat_map(RelPath::ancestors);
         let all = self.context.keys().cloned().chain(directories).filter(|path| !path.is_root());
-        match Glob::compile(source) {
-            Ok(glob) if is_glob(source) => all.filter(|path| glob.matches(path.as_str())).collect(),
-            _ => RelPath::root().resolve(source).into_iter().collect(),
+        match glob(source) {
+            Some(glob) => all.filter(|path| glob.matches(path.as_str())).collect(),
+            None => RelPath::root().resolve(source).into_iter().collect(),
         }
     }
 }
