@@ -5,6 +5,7 @@ python -m waders_bench cached --waders target/release/waders --pants ./pants --r
 python -m waders_bench edits --waders target/release/waders --repository ../example-python --files 'src/**/*.py'
 python -m waders_bench by-hand --repository ../app --ours 'waders check ::' --theirs 'mypy src' --edit src/a.py
 python -m waders_bench runners --repository ../jinja --edit src/jinja2/lexer.py 'uv=uv run pytest' 'Waders=waders test'
+python -m waders_bench services --waders target/release/waders
 python -m waders_bench graph --waders target/release/waders --sizes 1000,10000,50000 --svg growth.svg
 python -m waders_bench graph --waders target/release/waders --repository ../backend.ai
 python -m waders_bench scaling --timeline run.json --steps 10000 --workers 200
@@ -21,7 +22,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from waders_bench import by_hand, edits, graph, plot, runners, sandbox, scaling, table, timeline
+from waders_bench import by_hand, edits, graph, plot, runners, sandbox, scaling, services, table, timeline
 from waders_bench.measure import CommandFailed, Pair, pair, run_command
 
 
@@ -80,6 +81,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--from-nothing", action="append", default=[], help="NAME=COMMAND: the command without known results"
     )
     several.add_argument("runner", nargs="+", help="NAME=COMMAND")
+    started = scenario.add_parser("services", help="the start of services in the sandbox and on the host")
+    started.add_argument("--waders", required=True)
     edited = scenario.add_parser("edits", help="findings of `check` with and without its cache")
     edited.add_argument("--waders", required=True)
     edited.add_argument("--repository", type=Path, required=True)
@@ -161,6 +164,8 @@ def main(argv: Sequence[str]) -> int:
         if args.scenario == "sandbox":
             with tempfile.TemporaryDirectory() as directory:
                 rows = sandbox.compare(args.bench, Path(directory), args.rounds, args.runs)
+        elif args.scenario == "services":
+            rows = services.compare(args.waders, [services.REDIS, services.ETCD, services.POSTGRESQL], args.rounds)
         elif args.scenario == "by-hand":
             rows = against_by_hand(args)
         else:
