@@ -8,12 +8,13 @@ use crate::base::{Digest, RelPath, sandbox_paths};
 use crate::config::Config;
 use crate::config::typed::ToolSettings;
 use crate::plan::{config_files, environment, program};
-use crate::tools::{Call, Tool};
+use crate::tools::{Call, Runner, Tool};
 
 /// The directory to which a linter may write reports, below the build root and below the output root.
 pub const REPORTS: &str = "reports";
 
 const FIXED_CLOCK: &str = include_str!("fixed_clock.py");
+const BUF_RUN: &str = include_str!("buf_run.py");
 
 /// The settings of a tool that all its processes share.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +50,8 @@ pub struct ToolBatch {
 
 impl ToolOptions {
     /// Reads the options of the section of the tool.
-    pub fn from_config(tool: &Tool, config: &Config) -> ToolOptions {
-        let settings = ToolSettings::parse(config, &tool.scope);
+    pub fn from_config(tool: &Tool, call: &Call, config: &Config) -> ToolOptions {
+        let settings = ToolSettings::of_call(config, &tool.scope, &call.option_prefix);
         ToolOptions {
             args: settings.args,
             config: config_files::configured_files(tool, config),
@@ -110,9 +111,10 @@ fn success_codes(call: &Call) -> Vec<i32> {
 }
 
 fn argv(tool: &Tool, call: &Call, options: &ToolOptions, files: &[RelPath]) -> Vec<String> {
-    let mut argv: Vec<String> = match call.fixed_clock {
-        true => program::argv(FIXED_CLOCK),
-        false => Vec::new(),
+    let mut argv: Vec<String> = match (call.fixed_clock, call.runner) {
+        (true, _) => program::argv(FIXED_CLOCK),
+        (false, Some(Runner::Buf)) => program::argv(BUF_RUN),
+        (false, _) => Vec::new(),
     };
     for (index, word) in call.argv.iter().enumerate() {
         match word.as_str() {

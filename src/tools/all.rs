@@ -5,11 +5,12 @@ use crate::tools::Tool;
 
 /// The description and built-in lockfile of each tool, sorted by name. A tool without a lockfile is installed with another
 /// tool.
-const TOOLS: [(&str, &str); 33] = [
+const TOOLS: [(&str, &str); 34] = [
     (include_str!("add-trailing-comma.toml"), include_str!("add-trailing-comma.lock")),
     (include_str!("autoflake.toml"), include_str!("autoflake.lock")),
     (include_str!("bandit.toml"), include_str!("bandit.lock")),
     (include_str!("black.toml"), include_str!("black.lock")),
+    (include_str!("buf.toml"), include_str!("buf.lock")),
     (include_str!("coverage-py.toml"), ""),
     (include_str!("docformatter.toml"), include_str!("docformatter.lock")),
     (include_str!("flake8.toml"), include_str!("flake8.lock")),

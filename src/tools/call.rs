@@ -40,9 +40,12 @@ pub struct Call {
     /// Whether the tool recognises first-party code by its location and therefore needs landmarks.
     #[serde(default)]
     pub needs_landmarks: bool,
-    /// Whether the sandbox also contains the direct dependencies of the files. They are not passed to the tool.
+    /// Which dependencies of the files the sandbox also contains, among targets of the same types. They are not passed to the tool.
     #[serde(default)]
-    pub sees_dependencies: bool,
+    pub sees_dependencies: SeenDependencies,
+    /// What the names of further options `args` and `skip` start with, if the calls of the tool have options of their own.
+    #[serde(default)]
+    pub option_prefix: String,
     /// The target types whose sources are the input.
     #[serde(default)]
     pub targets: Vec<String>,
@@ -95,6 +98,21 @@ pub enum Runner {
     Mypy,
     /// Run with a generated settings file that contains the user's settings and the source roots.
     Pyright,
+    /// Run by `buf_run.py`, once for each source root, to which imports of protocol buffers are relative.
+    Buf,
+}
+
+/// Which dependencies of its files a process sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeenDependencies {
+    /// None, unless the partition is the closure.
+    #[default]
+    None,
+    /// The direct ones.
+    Direct,
+    /// Those of dependencies, too.
+    Transitive,
 }
 
 impl Kind {

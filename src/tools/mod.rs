@@ -7,5 +7,5 @@ pub mod regex_lint;
 mod tool;
 
 pub use all::{GRPCIO_TOOLS_LOCK, PEX_LOCK, PIP_LOCK, SDIST_LOCK, UV_LOCK, all, named};
-pub use call::{Call, Kind, Partition, Runner};
+pub use call::{Call, Kind, Partition, Runner, SeenDependencies};
 pub use tool::{ConfigDirs, ConfigFile, EarlierVersion, Tool};

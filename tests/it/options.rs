@@ -34,6 +34,9 @@ fn read_options() -> BTreeSet<(String, String)> {
     parse_sections(&config);
     for tool in tools::all() {
         ToolSettings::parse(&config, &tool.scope);
+        for call in &tool.calls {
+            ToolSettings::of_call(&config, &tool.scope, &call.option_prefix);
+        }
         for option in tool.calls.iter().flat_map(|call| call.globs.iter().chain(&call.except_globs)) {
             config.list(&tool.scope, option);
         }

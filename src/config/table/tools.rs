@@ -158,8 +158,8 @@ pub(super) const SCOPES: &[Scope] = &[
         &[
             words("format_args", "Arguments for formatting."),
             words("lint_args", "Arguments for linting."),
-            inert("format_skip", Bool),
-            inert("lint_skip", Bool),
+            off("format_skip", "Do not format with `fmt` and `lint`."),
+            off("lint_skip", "Do not lint."),
         ],
     ),
     tool(

@@ -235,7 +235,6 @@ const INERT: &[Rule] = &[
     rule("python-protobuf", &["version"], PINNED_PROTOC),
     rule("python-protobuf", &["runtime_dependency_resolve"], "`python_resolve` of a target names the resolve"),
     section("apache-thrift", "the compiler is the Debian package `thrift-compiler` of the pinned system tree"),
-    section("buf", NO_TOOL),
     section("buildifier", NO_TOOL),
     section("cloc", NO_TOOL),
     section("codespell", NO_TOOL),

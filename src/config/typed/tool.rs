@@ -42,6 +42,18 @@ impl ToolSettings {
         self.install_from_resolve.is_some() || self.lockfile.is_some() || self.version.is_some()
     }
 
+    /// Parses the section `scope` for a call that has options of its own for arguments and for leaving it out, whose names start
+    /// with `prefix`.
+    pub fn of_call(config: &Config, scope: &str, prefix: &str) -> ToolSettings {
+        let mut settings = ToolSettings::parse(config, scope);
+        if !prefix.is_empty() {
+            let section = Section::new(config, scope);
+            settings.args.extend(section.texts(&format!("{prefix}args")));
+            settings.skip |= section.flag(&format!("{prefix}skip"));
+        }
+        settings
+    }
+
     /// Parses the section `scope`.
     pub fn parse(config: &Config, scope: &str) -> ToolSettings {
         let section = Section::new(config, scope);

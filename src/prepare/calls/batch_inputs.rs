@@ -19,7 +19,7 @@ use crate::session::sources::Sources;
 use crate::store::{Node, Store, Tree};
 use crate::targets::kind::{self, Kind};
 use crate::targets::{self, Address, Target, TargetGraph};
-use crate::tools::Partition;
+use crate::tools::{Partition, Runner, SeenDependencies};
 
 /// What batches need of the repository. Dependencies are inferred only if some call needs them: that reads all sources.
 pub(super) struct RepositoryInputs {
@@ -99,10 +99,11 @@ impl<'r> BatchInputs<'r> {
             None => self.settings_files(config, enabled, files()),
             Some(_) => BTreeSet::new(),
         };
-        if enabled.call.sees_dependencies {
-            others.extend(self.direct_dependencies(enabled, targets));
-        }
+        others.extend(self.seen_dependencies(enabled, targets));
         let (mut source_roots, mut wanted, mut generated) = (Vec::new(), None, Vec::new());
+        if enabled.call.runner == Some(Runner::Buf) {
+            source_roots = self.source_roots(files());
+        }
         let roots = self.closure_roots(config, enabled, targets)?;
         if !roots.is_empty() {
             let closure = self.closures.as_ref().map(|closures| closures.compute(roots.iter(), Follow::All));
@@ -154,13 +155,24 @@ impl<'r> BatchInputs<'r> {
         found
     }
 
-    /// The sources of the targets' direct dependencies, as far as the call works on targets of their type.
-    fn direct_dependencies(&self, enabled: &EnabledCall, targets: &BTreeSet<&Address>) -> BTreeSet<RelPath> {
-        let all = self.repository.dependencies.as_deref();
-        let direct = targets.iter().flat_map(|target| all.into_iter().flat_map(|all| all.direct(target)));
-        let direct = direct.filter_map(|address| self.repository.graph.get(address));
-        let same_type = direct.filter(|target| enabled.call.targets.contains(&target.kind));
+    /// The sources of the dependencies that a process sees, as far as the call works on targets of their type.
+    fn seen_dependencies(&self, enabled: &EnabledCall, targets: &BTreeSet<&Address>) -> BTreeSet<RelPath> {
+        let Some(all) = self.repository.dependencies.as_deref() else { return BTreeSet::new() };
+        let seen: BTreeSet<Address> = match enabled.call.sees_dependencies {
+            SeenDependencies::None => return BTreeSet::new(),
+            SeenDependencies::Direct => targets.iter().flat_map(|target| all.direct(target)).cloned().collect(),
+            SeenDependencies::Transitive => all.transitive(targets.iter().copied()),
+        };
+        let seen = seen.iter().filter_map(|address| self.repository.graph.get(address));
+        let same_type = seen.filter(|target| enabled.call.targets.contains(&target.kind));
         same_type.flat_map(|target| &target.sources).cloned().collect()
+    }
+
+    /// The source roots of files; the build root for a file outside of all source roots.
+    fn source_roots<'f>(&self, files: impl Iterator<Item = &'f RelPath>) -> Vec<RelPath> {
+        let root = |file: &RelPath| file.parent().and_then(|dir| self.repository.roots.find_for_dir(&dir));
+        let root = |file: &RelPath| root(file).unwrap_or_else(RelPath::root);
+        files.map(root).collect::<BTreeSet<RelPath>>().into_iter().collect()
     }
 
     /// The targets whose closure a process may import: those of the batch if the call reads what they import, and the
@@ -217,7 +229,7 @@ fn fingerprint(nodes: &[(RelPath, Node)]) -> Digest {
 
 /// Whether a call's processes read more sources than those of their batch.
 fn reads_dependencies(enabled: &EnabledCall) -> bool {
-    enabled.call.partition == Partition::Closure || enabled.call.sees_dependencies
+    enabled.call.partition == Partition::Closure || enabled.call.sees_dependencies != SeenDependencies::None
 }
 
 /// The addresses of plugins for the tool that are part of the repository.

@@ -44,7 +44,8 @@ pub fn enabled_calls(
     all.retain(|enabled| {
         let is_chosen = only.is_empty() || enabled.names().any(|name| only.iter().any(|chosen| chosen == name));
         let has_section = Table::get().section(&enabled.tool.scope).is_some();
-        is_chosen && !(has_section && ToolSettings::parse(config, &enabled.tool.scope).skip)
+        is_chosen
+            && !(has_section && ToolSettings::of_call(config, &enabled.tool.scope, &enabled.call.option_prefix).skip)
     });
     Ok(all)
 }

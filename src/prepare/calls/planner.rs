@@ -97,7 +97,7 @@ impl CallPlanner<'_, '_> {
         if enabled.target.is_some() {
             return ToolOptions { timeout: self.settings.timeout, ..ToolOptions::default() };
         }
-        let mut options = ToolOptions::from_config(tool, self.planner.config());
+        let mut options = ToolOptions::from_config(tool, &enabled.call, self.planner.config());
         options.timeout = self.settings.timeout;
         if tool.pass_discovered && options.config.is_empty() {
             options.config.extend(settings);

@@ -140,7 +140,7 @@ impl CheckPlanner<'_, '_> {
                 all.retain(|file| file.as_str() != check_run::PYRIGHT_SETTINGS);
                 Some(write(check_run::PYRIGHT_SETTINGS, pyright_settings(session, settings, closure)?)?)
             }
-            None => None,
+            Some(Runner::Buf) | None => None,
         };
         let mut nodes = Vec::new();
         for (file, node) in self.sources.nodes(all)? {
