@@ -13,7 +13,7 @@ use crate::plan::interpreter::{self, Interpreter};
 use crate::session::{self, Error, Session, late_toolchains, python_archives};
 use crate::store::Store;
 use crate::targets;
-use crate::toolchain::debian::providing::{package_of_library, package_of_program};
+use crate::toolchain::debian::providing::{name_of_program, package_of_library, package_of_program};
 use crate::toolchain::settings::{Machine, system_packages};
 use crate::toolchain::standalone::ListedArchive;
 use crate::toolchain::{
@@ -119,6 +119,11 @@ pub fn ensure_system(session: &mut Session, packages: &[String]) -> Result<Toolc
 /// The Debian package of a program.
 pub fn package_with_program(program: &str) -> Option<&'static str> {
     package_of_program(program)
+}
+
+/// The file name of a program in the system tree.
+pub fn name_in_system(program: &str) -> &str {
+    name_of_program(program)
 }
 
 /// Installs the toolchain that a lock names, or else the current one, which is added to the lock.

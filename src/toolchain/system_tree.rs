@@ -93,6 +93,10 @@ fn remove_filled_directories(tree: &mut Tree) {
 
 /// The path and content of a package's node in the system tree; `None` if it is excluded.
 fn relocate(path: &RelPath, node: Node) -> Option<(RelPath, Node)> {
+    // Since Debian 13, `base-files` contains the links into `usr/` that the installer created before.
+    if MERGED.contains(&path.as_str()) && matches!(node, Node::Symlink { .. }) {
+        return None;
+    }
     let new_path = merged(path);
     let is_below = |dirs: &[&str]| dirs.iter().any(|dir| new_path.starts_with(&clean(dir)));
     if !is_below(&INCLUDED) || is_below(&EXCLUDED) {
@@ -185,6 +189,14 @@ mod tests {
         check(
             &[("usr/lib/ssl/certs", link("/etc/ssl/certs"))],
             &[("usr/lib/ssl/certs", link("../../../etc/ssl/certs"))],
+        );
+    }
+
+    #[test]
+    fn the_links_into_usr_are_not_part_of_it() {
+        check(
+            &[("bin", link("usr/bin")), ("lib", link("/usr/lib")), ("bin/x", file("x"))],
+            &[("usr/bin/x", file("x"))],
         );
     }
 

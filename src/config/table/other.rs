@@ -1,7 +1,9 @@
 //! Sections of other backends (docker, shell, adhoc), of emulated plugins, and sections that are accepted and ignored.
 
 use super::entry::Kind::{Bool, Text, Texts};
-use super::entry::{Entry, Scope, accepted, dict, inert, off, on, subsystem, text, text_or, texts, texts_or, words};
+use super::entry::{
+    Entry, Scope, accepted, dict, inert, off, on, size, subsystem, text, text_or, texts, texts_or, words,
+};
 
 /// Sections of other backends.
 pub(super) const SCOPES: &[Scope] = &[
@@ -143,6 +145,11 @@ const DOCKER: &[Entry] = &[
         "composed_bases",
         "What stands for base images, so that images on top of them are composed without docker: `system`, or an interpreter \
          constraint such as `CPython==3.11.*`. Specific to Waders.",
+    ),
+    size(
+        "max_layer_size",
+        "10737418240",
+        "The size above which a layer of a composed image is an error. Registries have such limits. Specific to Waders.",
     ),
     inert("suggest_renames", Bool),
     inert("push_on_package", Text),

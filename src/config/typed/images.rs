@@ -28,6 +28,8 @@ pub struct DockerSettings {
     pub runner: Option<String>,
     /// Base images and what stands for each in images that are composed: the system tree, or an interpreter constraint.
     pub composed_bases: Vec<(String, String)>,
+    /// The size above which a layer of a composed image is an error.
+    pub max_layer_bytes: Option<u64>,
     /// Arguments for running an image; `None` for those that suit the terminal.
     pub run_args: Option<Vec<String>>,
 }
@@ -66,6 +68,7 @@ impl DockerSettings {
             build_no_cache: section.flag("build_no_cache"),
             build_hosts: pairs(section.dict("build_hosts")),
             composed_bases: pairs(section.dict("composed_bases")),
+            max_layer_bytes: section.count("max_layer_size"),
             run_args: Some(section.texts("run_args")).filter(|args| !args.is_empty()),
         }
     }

@@ -8,18 +8,19 @@ mod reuse;
 use std::collections::BTreeMap;
 
 use crate::action::{Exit, StepId};
-use crate::base::{Digest, ErrorKind, RelPath, replace_file};
-use crate::config::typed::PackageSettings;
+use crate::base::{Digest, ErrorKind, RelPath, error_chain, replace_file};
+use crate::config::typed::{DockerSettings, PackageSettings};
 use crate::engine::StepResult;
 use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::goals::recorded::{Recorded, RecordedStep};
 use crate::packaging::build_failure;
+use crate::packaging::oci::{self, layout};
 use crate::prepare::package::{self, KINDS, Package, PlannedPackage};
 use crate::report::junit::path_safe;
 use crate::report::limits::SHOWN_BYTES;
 use crate::report::packages::WrittenPackage;
-use crate::report::{json, packages};
+use crate::report::{json, packages, size};
 use crate::session::failure::{self, Failure};
 use crate::session::image_builder::ImageBuild;
 use crate::session::reuse::reused_or;
@@ -151,10 +152,14 @@ pub(super) fn build_all(session: &mut Session, targets: &[Address]) -> Result<Bu
     };
     let (planned, outcomes) = execute::with_repair(session, once)?;
     let store = session.services.open_store()?;
+    let max_layer_bytes = DockerSettings::parse(session.config()).max_layer_bytes.unwrap_or(u64::MAX);
     let mut done = BuiltPackages::default();
     for PlannedPackage { address, package } in planned {
         let built = package.and_then(|package| {
             let tree = built_tree(&store, &package, &outcomes)?;
+            if let Some(directory) = &package.directory {
+                refuse_large_layers(&store, tree, directory, max_layer_bytes)?;
+            }
             let (address, step) = (address.to_string(), Some(package.step));
             let contexts = package.image_builds.into_iter();
             let contexts = contexts.map(|(step, build)| Ok((tree_of(step, &outcomes)?, build)));
@@ -196,6 +201,25 @@ fn built_tree(store: &Store, package: &Package, outcomes: &Results) -> Result<Di
         }
         _ => tree_of(package.step, outcomes),
     }
+}
+
+/// An error if the package is an image that has a layer above the limit.
+fn refuse_large_layers(store: &Store, tree: Digest, directory: &RelPath, max_bytes: u64) -> Result<(), Failure> {
+    let layers = || -> Result<Vec<(String, u64)>, oci::Error> {
+        match store.subtree(tree, directory)? {
+            Some(content) if layout::is_layout(store, content)? => layout::layers(store, content),
+            _ => Ok(Vec::new()),
+        }
+    };
+    let layers = layers().map_err(|error| Failure::not_started(&error_chain(&error)))?;
+    let Some((comment, bytes)) = layers.iter().find(|(_, bytes)| *bytes > max_bytes) else { return Ok(()) };
+    let message = format!(
+        "the layer `{comment}` has {}, and `[docker] max_layer_size` is {}\n\
+         hint: remove what the image does not need, distribute it over several targets, or set a limit that your registry accepts",
+        size(*bytes),
+        size(max_bytes)
+    );
+    Err(Failure { message, kind: ErrorKind::Mistake })
 }
 
 /// The output tree of a step that did not fail.

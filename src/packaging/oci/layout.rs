@@ -7,8 +7,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use oci_spec::image::{
-    Arch, ConfigBuilder, Descriptor, History, HistoryBuilder, ImageConfigurationBuilder, ImageIndex, ImageIndexBuilder,
-    ImageManifest, ImageManifestBuilder, MediaType, OciLayoutBuilder, Os, RootFsBuilder, Sha256Digest,
+    Arch, ConfigBuilder, Descriptor, History, HistoryBuilder, ImageConfiguration, ImageConfigurationBuilder,
+    ImageIndex, ImageIndexBuilder, ImageManifest, ImageManifestBuilder, MediaType, OciLayoutBuilder, Os, RootFsBuilder,
+    Sha256Digest,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -124,6 +125,16 @@ pub fn read(store: &Store, tree: Digest) -> Result<Image, Error> {
     Ok(Image { names, media_type: descriptor.media_type().to_string(), sha256, manifest, blobs })
 }
 
+/// What is in each layer of a layout, in words, and the size of its archive in bytes. The lowest layer comes first.
+pub fn layers(store: &Store, tree: Digest) -> Result<Vec<(String, u64)>, Error> {
+    let image = read(store, tree)?;
+    let Some(((_, config), layers)) = image.blobs.split_last() else { return Ok(Vec::new()) };
+    let config: ImageConfiguration = parse("configuration", &store.get(*config)?)?;
+    let history = config.history().as_deref().unwrap_or_default().iter();
+    let comments = history.map(|entry| entry.comment().clone().unwrap_or_default());
+    Ok(comments.zip(layers).map(|(comment, (_, content))| (comment, content.size_bytes())).collect())
+}
+
 /// Writes an archive of a layout that docker and podman load. Podman expects whole names where layouts have tags.
 pub fn write_archive(store: &Store, tree: Digest, path: &Path) -> Result<(), Error> {
     let mut archive = tar::Builder::new(BufWriter::new(File::create(path)?));
@@ -174,7 +185,7 @@ pub fn split_host(repository: &str) -> Option<(&str, &str)> {
     repository.split_once('/').filter(|(host, _)| host.contains(['.', ':']) || *host == "localhost")
 }
 
-fn configuration(spec: &ImageSpec, layers: &[Layer]) -> Result<oci_spec::image::ImageConfiguration, Error> {
+fn configuration(spec: &ImageSpec, layers: &[Layer]) -> Result<ImageConfiguration, Error> {
     let env: Vec<String> = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut config = ConfigBuilder::default().env(env).user(spec.user.as_str()).working_dir(spec.workdir.as_str());
     if !spec.entrypoint.is_empty() {
@@ -291,6 +302,10 @@ mod tests {
         assert_eq!(image.names, spec.names);
         assert_eq!(image.sha256, format!("{:x}", Sha256::digest(&image.manifest)));
         assert_eq!(image.blobs.len(), 2);
+        assert_eq!(
+            super::layers(&store, layout).unwrap(),
+            [(layers[0].comment.clone(), layers[0].content.size_bytes())]
+        );
         for (sha256, digest) in image.blobs {
             assert_eq!(format!("{:x}", Sha256::digest(store.get(digest).unwrap())), sha256);
         }

@@ -154,6 +154,12 @@ impl Planner<'_> {
                 .insert(program.to_owned(), shim(std::slice::from_ref(&interpreter.python), &BTreeMap::new()));
             return Ok(interpreter.python);
         }
+        let renamed = toolchains::name_in_system(program);
+        if renamed != program {
+            let path = self.add_system_program(target, renamed, programs)?;
+            programs.shims.insert(program.to_owned(), shim(std::slice::from_ref(&path), &BTreeMap::new()));
+            return Ok(path);
+        }
         let system = toolchains::ensure_system(self.session, &[])?;
         let store = self.session.services.open_store()?;
         let usr = system.mounts.get("/usr").copied().unwrap_or(self.empty_tree);

@@ -20,8 +20,17 @@ pub fn package_of_library(library: &str) -> Option<String> {
     stem.starts_with("lib").then(|| format!("{stem}{separator}{version}"))
 }
 
+/// The file name of a program in Debian, where another program had its usual name first.
+pub fn name_of_program(program: &str) -> &str {
+    RENAMED.iter().find(|(usual, _)| *usual == program).map_or(program, |(_, renamed)| renamed)
+}
+
+/// Usual names of programs, and those that their packages give them.
+const RENAMED: &[(&str, &str)] = &[("bat", "batcat"), ("fd", "fdfind"), ("yarn", "yarnpkg")];
+
 /// Packages and their programs.
 const PROGRAMS: &[(&str, &[&str])] = &[
+    ("bat", &["bat", "batcat"]),
     ("binutils", &["ar", "as", "ld", "nm", "objcopy", "objdump", "ranlib", "readelf", "strings", "strip"]),
     ("bzip2", &["bunzip2", "bzip2"]),
     ("chromium", &["chromium"]),
@@ -33,6 +42,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("default-jre-headless", &["java"]),
     ("diffutils", &["cmp", "diff"]),
     ("docker.io", &["docker"]),
+    ("fd-find", &["fd", "fdfind"]),
     ("ffmpeg", &["ffmpeg", "ffprobe"]),
     ("file", &["file"]),
     ("firefox-esr", &["firefox"]),
@@ -95,6 +105,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("wkhtmltopdf", &["wkhtmltopdf"]),
     ("xvfb", &["Xvfb", "xvfb-run"]),
     ("xz-utils", &["unxz", "xz"]),
+    ("yarnpkg", &["yarn", "yarnpkg"]),
     ("zip", &["zip"]),
     ("zstd", &["unzstd", "zstd"]),
 ];
@@ -144,7 +155,10 @@ mod tests {
     fn each_program_is_listed_once_and_packages_are_sorted() {
         let programs: Vec<&str> = PROGRAMS.iter().flat_map(|(_, programs)| programs.iter().copied()).collect();
         assert_eq!(programs.iter().collect::<BTreeSet<_>>().len(), programs.len());
-        assert!(PROGRAMS.is_sorted() && LIBRARIES.is_sorted());
+        assert!(PROGRAMS.is_sorted() && LIBRARIES.is_sorted() && RENAMED.is_sorted());
+        for (usual, renamed) in RENAMED {
+            assert_eq!(package_of_program(usual), package_of_program(renamed), "{usual}");
+        }
         assert_eq!(
             (package_of_program("psql"), package_of_program("nobody-has-it")),
             (Some("postgresql-client"), None)
