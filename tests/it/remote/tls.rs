@@ -15,22 +15,27 @@ fn openssl(dir: &Path, arguments: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// Makes an authority and the certificates `server` and `client`, and of another authority `stranger`. Returns whether that is possible.
+/// Makes an authority and the certificates `server`, `client` and `expired`, and of another authority `stranger`. Returns whether that is possible.
 fn make_certificates(dir: &Path) -> bool {
     let request = "req -nodes -newkey rsa:2048 -subj";
     std::fs::write(dir.join("leaf.ext"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").unwrap();
     let authority =
         |name: &str| openssl(dir, &format!("{request} /CN={name} -x509 -days 2 -keyout {name}.key -out {name}.pem"));
-    let leaf = |name: &str, ca: &str| {
+    let leaf = |name: &str, ca: &str, days: i32| {
         openssl(dir, &format!("{request} /CN={name} -keyout {name}.key -out {name}.csr"))
             && openssl(
                 dir,
                 &format!(
-                    "x509 -req -in {name}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial -days 2 -extfile leaf.ext -out {name}.pem"
+                    "x509 -req -in {name}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial -days {days} -extfile leaf.ext -out {name}.pem"
                 ),
             )
     };
-    authority("ca") && authority("other") && leaf("server", "ca") && leaf("client", "ca") && leaf("stranger", "other")
+    authority("ca")
+        && authority("other")
+        && leaf("server", "ca", 2)
+        && leaf("client", "ca", 2)
+        && leaf("expired", "ca", -1)
+        && leaf("stranger", "other", 2)
 }
 
 #[test]
@@ -41,8 +46,10 @@ fn only_trusted_servers_are_used_and_only_known_clients_are_served() {
     }
     let path = |name: &str| dir.path().join(name);
     let read = |name: &str| std::fs::read(path(name)).unwrap();
-    let tls = || ServerTlsConfig::new().identity(Identity::from_pem(read("server.pem"), read("server.key")));
+    let identity = |name: &str| Identity::from_pem(read(&format!("{name}.pem")), read(&format!("{name}.key")));
+    let tls = || ServerTlsConfig::new().identity(identity("server"));
     let open = Fake::start_with(Behaviour::default(), Some(tls()));
+    let expired = Fake::start_with(Behaviour::default(), Some(ServerTlsConfig::new().identity(identity("expired"))));
     let closed =
         Fake::start_with(Behaviour::default(), Some(tls().client_ca_root(Certificate::from_pem(read("ca.pem")))));
     let with = |server: &Fake, ca: Option<PathBuf>, identity: Option<&str>| {
@@ -70,6 +77,13 @@ fn only_trusted_servers_are_used_and_only_known_clients_are_served() {
         assert_eq!((machine.cache.summary().stored, warnings.len()), (0, 1), "{number}: {warnings:?}");
         assert!(warnings[0].contains("remote_ca_certs_path"), "{number}: {warnings:?}");
     }
+    // The certificate of the server ended yesterday, or the clock of this machine is wrong.
+    let warnings = with(&expired, ca(), None).warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("Expired") && warnings[0].contains("check the clocks of this machine"),
+        "{warnings:?}"
+    );
     // A server with TLS, and a client without.
     let machine = Machine::new(&open.address(), READS);
     assert_eq!(machine.fetch(&action("over TLS"), Needs::Outcome), None);
