@@ -1,5 +1,6 @@
-//! The documentation as a reader meets it: its links lead somewhere. What single pages promise is tested where it is implemented.
+//! The documentation as a reader meets it: its links lead somewhere, and each error with a hint has a section. What single pages promise is tested where it is implemented.
 
+mod hints;
 mod links;
 mod markdown;
 
