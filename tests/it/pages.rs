@@ -1,5 +1,7 @@
-//! The documentation as a reader meets it: its links lead somewhere, and each error with a hint has a section. What single pages promise is tested where it is implemented.
+//! The documentation as a reader meets it: its links lead somewhere, its commands run, and each error with a hint has
+//! a section. What single pages promise is tested where it is implemented.
 
+mod commands;
 mod hints;
 mod links;
 mod markdown;

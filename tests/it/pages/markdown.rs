@@ -37,6 +37,13 @@ pub(super) fn blocks(page: &str) -> Vec<Block> {
 
 /// The text with spaces in the place of blocks and spans of code, so that lines and columns stay the same.
 pub(super) fn prose(page: &str) -> String {
+    let span = regex::Regex::new("`[^`]*`").expect("the pattern is valid");
+    let blank = |span: &regex::Captures| span[0].chars().map(|c| if c == '\n' { c } else { ' ' }).collect::<String>();
+    span.replace_all(&without_blocks(page), blank).into_owned()
+}
+
+/// The text with spaces in the place of blocks of code.
+fn without_blocks(page: &str) -> String {
     let (mut is_open, mut prose) = (false, String::new());
     for line in page.split_inclusive('\n') {
         let is_fence = line.trim_start().starts_with("```");
@@ -44,9 +51,16 @@ pub(super) fn prose(page: &str) -> String {
         let is_code = is_fence || is_open;
         prose.extend(line.chars().map(|c| if is_code && c != '\n' { ' ' } else { c }));
     }
-    let span = regex::Regex::new("`[^`]*`").expect("the pattern is valid");
-    let blank = |span: &regex::Captures| span[0].chars().map(|c| if c == '\n' { c } else { ' ' }).collect::<String>();
-    span.replace_all(&prose, blank).into_owned()
+    prose
+}
+
+/// The spans of code in prose, each with its line from 1.
+pub(super) fn spans(page: &str) -> Vec<(usize, String)> {
+    let page = without_blocks(page);
+    let span = regex::Regex::new("`([^`]*)`").expect("the pattern is valid");
+    let line = |at: usize| page[..at].matches('\n').count() + 1;
+    let spans = span.captures_iter(&page);
+    spans.map(|span| (line(span.get(0).expect("group 0 exists").start()), span[1].replace('\n', " "))).collect()
 }
 
 /// The targets of links and pictures, each with its line from 1.
