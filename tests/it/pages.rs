@@ -5,6 +5,8 @@ mod commands;
 mod hints;
 mod links;
 mod markdown;
+mod screens;
+mod svg;
 
 use std::path::{Path, PathBuf};
 
