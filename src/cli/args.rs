@@ -5,6 +5,7 @@ use crate::base::text::nearest;
 use crate::cli::alias::Aliases;
 use crate::cli::flag::{self, GLOBAL, Refused};
 use crate::cli::pytest_words::PytestWords;
+use crate::cli::troubleshooting;
 use crate::config::table::renamed;
 use crate::config::{Flag, Table};
 use crate::targets::NodeId;
@@ -187,8 +188,8 @@ pub fn early_flags(argv: &[String], table: &Table) -> Vec<Flag> {
 const EARLY: [&str; 4] = ["pants_config_files", "pantsrc", "pantsrc_files", "profile"];
 
 /// The lists that `help` can show. As the only word of the command line, each is short for `help WORD`.
-pub const HELP_LISTS: [&str; 8] =
-    ["goals", "targets", "subsystems", "tools", "symbols", "api-types", "global", "backends"];
+pub const HELP_LISTS: [&str; 9] =
+    ["goals", "targets", "subsystems", "tools", "symbols", "api-types", "global", "backends", troubleshooting::TOPIC];
 
 /// The goal that passes all words after it on to a program, apart from its own flags at their beginning.
 pub(super) const PASSING_GOAL: &str = "py";

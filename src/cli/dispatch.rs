@@ -8,7 +8,7 @@ use crate::base::Severity;
 use crate::cli::args::Help;
 use crate::cli::error::shows_colour;
 use crate::cli::invocation::{self, Invocation};
-use crate::cli::{complete, completions, help, man, topics};
+use crate::cli::{complete, completions, help, man, topics, troubleshooting};
 use crate::config::typed::GlobalSettings;
 use crate::config::{Environment, Table};
 use crate::goals;
@@ -150,11 +150,18 @@ fn run_each(goals: &[String], session: &mut Session) -> u8 {
         match result {
             Ok(Verdict::Good) => {}
             Ok(Verdict::Interrupted) => return report_interrupt(session),
-            Ok(verdict) => return verdict.exit_code(),
+            Ok(verdict) => {
+                if matches!(verdict, Verdict::Prevented(_) | Verdict::NotReproduced) {
+                    name_help(session, verdict.exit_code());
+                }
+                return verdict.exit_code();
+            }
             Err(error) if error.is_interrupt() => return report_interrupt(session),
             Err(error) => {
                 session.ui.report(Message::from_error(&error, error.hint().as_deref()));
-                return ExitCode::from(error.kind()).number();
+                let code = ExitCode::from(error.kind()).number();
+                name_help(session, code);
+                return code;
             }
         }
     }
@@ -170,6 +177,14 @@ fn run_goal(name: &str, goal: goals::Goal, session: &mut Session) -> Result<Verd
     let result = goal(session);
     session.context.refuse_undefined_options()?;
     result
+}
+
+/// Names the help about an error that ended the run. Logs and scripts get no such line: their readers know the exit code.
+fn name_help(session: &Session, code: u8) {
+    let is_explained = code != ExitCode::Failure.number() && troubleshooting::is_explained(code);
+    if session.ui.terminal.stderr_is_terminal && is_explained {
+        session.ui.summary(&format!("For more about this error, run `waders help {code}`."));
+    }
 }
 
 fn report_interrupt(session: &Session) -> u8 {

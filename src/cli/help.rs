@@ -19,7 +19,9 @@ pub fn overview(table: &Table, goals: &[&str]) -> String {
          Specs:\n{specs}\n\
          More:\n  {NAME} help GOAL            a goal and its flags\n  {NAME} help global          flags of every goal\n  \
          {NAME} help targets         the target types; `help TYPE` has its fields\n  \
-         {NAME} help subsystems      sections of `pants.toml` and `waders.toml`\n  {NAME} help-all             everything, as JSON\n",
+         {NAME} help subsystems      sections of `pants.toml` and `waders.toml`\n  \
+         {NAME} help troubleshooting messages and exit codes, and what to do about them\n  \
+         {NAME} help-all             everything, as JSON\n",
         about = env!("CARGO_PKG_DESCRIPTION"),
         goals = goal_list(table, goals),
         specs = SPECS.map(|(spec, meaning)| format!("  {spec:<13} {meaning}\n")).concat(),

@@ -14,6 +14,7 @@ mod pytest_words;
 #[cfg(test)]
 mod settings_page;
 pub mod topics;
+pub mod troubleshooting;
 
 pub use args::Args;
 pub use error::Error;

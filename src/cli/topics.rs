@@ -1,9 +1,9 @@
-//! The topics of `help`: goals and settings, target types, symbols of BUILD files, backends.
+//! The topics of `help`: goals and settings, target types, symbols of BUILD files, backends, errors.
 
 use serde_json::{Map, Value, json};
 
 use crate::base::text::nearest;
-use crate::cli::help;
+use crate::cli::{help, troubleshooting};
 use crate::config::Table;
 use crate::targets::kind::page as kinds;
 
@@ -34,7 +34,9 @@ pub fn page(table: &Table, goals: &[&str], topic: &str, advanced: bool) -> Optio
         "symbols" => Some(help::lines(symbols().into_iter())),
         "backends" => Some(backends()),
         "api-types" => Some(NO_API.to_owned()),
-        _ => (help::page(table, goals, topic, advanced).or_else(|| kinds::page(topic))).or_else(|| symbol(topic)),
+        _ => (help::page(table, goals, topic, advanced).or_else(|| kinds::page(topic)))
+            .or_else(|| symbol(topic))
+            .or_else(|| troubleshooting::page(topic)),
     }
 }
 

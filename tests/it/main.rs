@@ -12,6 +12,7 @@ mod formats;
 mod golden;
 mod mutations;
 mod options;
+mod pages;
 mod remote;
 mod repository_index;
 mod rewriting;

@@ -309,7 +309,7 @@ fn production_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The files below `dirs` with their text, sorted by path. Paths are relative to the root.
-fn files(root: &Path, dirs: &[&str], extensions: &[&str]) -> Vec<(String, String)> {
+pub(crate) fn files(root: &Path, dirs: &[&str], extensions: &[&str]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut open: Vec<_> = dirs.iter().map(|dir| root.join(dir)).collect();
     while let Some(dir) = open.pop() {

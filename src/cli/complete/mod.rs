@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use crate::cli::alias::Aliases;
 use crate::cli::args::{self, ATTESTING_GOAL, FILE_OPERATIONS, FIRST_GOALS, HELP_LISTS, Help, Position};
 use crate::cli::completions::SHELLS;
+use crate::cli::troubleshooting;
 use crate::config::{Config, Environment, SettingsSources, Table, build_root};
 use crate::goals;
 use crate::session::Context;
@@ -143,7 +144,10 @@ fn topics() -> Vec<Candidate> {
     let sections = Table::get().sections().filter(|section| !section.is_inert);
     let sections = sections.map(|section| Candidate::new(section.name, section.help));
     let lists = HELP_LISTS.iter().map(|name| Candidate::new(*name, "A list."));
-    sections.chain(lists).chain(kinds::list().map(|(name, help)| Candidate::new(name, help))).collect()
+    let errors =
+        troubleshooting::names().into_iter().map(|name| Candidate::new(name, "A section of the page on errors."));
+    let kinds = kinds::list().map(|(name, help)| Candidate::new(name, help));
+    sections.chain(lists).chain(kinds).chain(errors).collect()
 }
 
 /// The first sentence of a help text, without the full stop.

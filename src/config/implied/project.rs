@@ -38,10 +38,12 @@ pub(super) struct Projects {
 }
 
 impl Projects {
-    /// Searches the repository, without what git ignores. A file that cannot be parsed counts as empty: tools report its errors.
+    /// Searches the repository, without what its own ignore files name: those above it belong to other repositories, such as one of
+    /// the home directory. A file that cannot be parsed counts as empty: tools report its errors.
     pub(super) fn read(root: &Path) -> Projects {
         let (mut dirs, mut test_dirs) = (BTreeSet::new(), BTreeSet::new());
-        for entry in WalkBuilder::new(root).max_depth(Some(DEPTH)).require_git(false).build().flatten() {
+        let walk = WalkBuilder::new(root).max_depth(Some(DEPTH)).require_git(false).parents(false).build();
+        for entry in walk.flatten() {
             let (Some(name), Some(dir)) = (entry.file_name().to_str(), entry.path().parent()) else { continue };
             if PROJECT_FILES.contains(&name) {
                 dirs.insert(dir.to_owned());

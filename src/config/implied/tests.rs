@@ -37,6 +37,19 @@ fn source_roots_follow_from_projects() {
 }
 
 #[test]
+fn ignore_files_above_the_root_do_not_apply() {
+    let dir = repository(&[
+        (".gitignore", "*\n"),
+        ("work/pyproject.toml", ""),
+        ("work/src/app/a.py", ""),
+        ("work/.gitignore", "/old\n"),
+        ("work/old/pyproject.toml", ""),
+    ]);
+    let [text, _] = settings(&dir.path().join("work"));
+    assert!(text.contains("root_patterns = [\"/\", \"/src\"]\n"), "{text}");
+}
+
+#[test]
 fn interpreters_follow_from_requirements_and_the_pinned_version() {
     let project = ("pyproject.toml", "[project]\nrequires-python = '>=3.10, <4'\n");
     check(&[project], &["interpreter_constraints = [\"CPython>=3.10,<4\"]"]);

@@ -116,6 +116,21 @@ fn a_loop_runs_again_after_an_edit_and_leaves_nothing_behind() {
     assert_eq!(processes_of_session(&session), Vec::<String>::new());
 }
 
+#[test]
+fn only_a_terminal_shows_where_the_help_about_an_error_is() {
+    let Some(workspace) = Workspace::running() else { return };
+    std::fs::remove_file(workspace.repository(REPOSITORY).join("waders.lock")).unwrap();
+    let args = ["--frozen", "test", "tests/names_test.py"];
+    let mut typing = Typing::start(&workspace, &args);
+    typing.wait_for("For more about this error, run `waders help 78`.");
+    assert_eq!(typing.end(), 78);
+    let output = workspace.waders(REPOSITORY, &args).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(78) && !stderr.contains("waders help"), "{stderr}");
+    let output = workspace.waders(REPOSITORY, &["help", "78"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\nA lock is missing or out of date\n"));
+}
+
 /// The processes that belong to a session, as lines of proc_pid_stat(5).
 fn processes_of_session(session: &str) -> Vec<String> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();

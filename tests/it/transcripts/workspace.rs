@@ -13,18 +13,40 @@ pub struct Workspace {
     /// `reading` or `running`.
     kind: &'static str,
     dir: tempfile::TempDir,
+    /// Has the projects without `pants.toml`, to which `dir` has links: in `dir`, they would be parts of this repository.
+    _outside: tempfile::TempDir,
     env: Vec<(String, String)>,
 }
 
-/// Pages of the documentation whose commands are run like those of a transcript, and the name of the transcript.
-const PAGES: [(&str, &str); 6] = [
-    ("docs/attest.md", "attesting.trycmd"),
-    ("docs/coming-from-pants.md", "working_day.trycmd"),
-    ("docs/generated-code.md", "generated_code.trycmd"),
-    ("docs/services.md", "services.trycmd"),
-    ("docs/store.md", "store.trycmd"),
-    ("docs/why.md", "explaining.trycmd"),
+/// A page of the documentation whose commands are run like those of a transcript.
+pub struct Page {
+    /// The path of the page.
+    pub path: &'static str,
+    /// The name of the transcript, and of its repository if that belongs to the page alone.
+    transcript: &'static str,
+    /// The repository that is copied for it. Each page starts from the original.
+    repository: &'static str,
+}
+
+/// The pages that are run. They may show durations, which are not compared.
+pub const PAGES: [Page; 12] = [
+    page("docs/attest.md", "attesting", "attesting"),
+    page("docs/coming-from-pants.md", "working_day", "working_day"),
+    page("docs/coming-from-uv.md", "coming_from_uv", "uv_project"),
+    page("docs/export.md", "exported", "working_day"),
+    page("docs/generated-code.md", "generated_code", "generated_code"),
+    page("docs/goals.md", "goals", "working_day"),
+    page("docs/index.md", "front_page", "uv_project"),
+    page("docs/packaging.md", "packages", "working_day"),
+    page("docs/services.md", "services", "services"),
+    page("docs/store.md", "store", "store"),
+    page("docs/tools.md", "tools", "uv_project"),
+    page("docs/why.md", "explaining", "explaining"),
 ];
+
+const fn page(path: &'static str, transcript: &'static str, repository: &'static str) -> Page {
+    Page { path, transcript, repository }
+}
 
 const WADERS: &str = env!("CARGO_BIN_EXE_waders");
 
@@ -32,26 +54,35 @@ impl Workspace {
     /// Copies the repositories. `kind` is `reading` or `running`.
     pub fn new(kind: &'static str) -> Workspace {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let outside = tempfile::tempdir().unwrap();
         let wheels = dir.path().join("wheels");
         wheels::write_all(&wheels);
         source_distributions::write_all(&wheels);
         copy(&source(kind), dir.path(), &|text| {
             source_distributions::fill_in(&wheels::fill_in(text, &wheels), &wheels)
         });
-        for (page, transcript) in
-            PAGES.iter().filter(|(_, transcript)| source(kind).join(transcript).with_extension("in").exists())
-        {
-            fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(page), dir.path().join(transcript)).unwrap();
+        for page in PAGES.iter().filter(|page| source(kind).join(page.repository).with_extension("in").exists()) {
+            let repository = dir.path().join(page.transcript).with_extension("in");
+            if !repository.exists() {
+                copy(&dir.path().join(page.repository).with_extension("in"), &repository, &|text| text);
+                mark_tests(&repository, page.path);
+            }
+            let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page.path)).unwrap();
+            fs::write(dir.path().join(page.transcript).with_extension("trycmd"), in_blocks(&text, redact)).unwrap();
         }
         let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock");
         for entry in fs::read_dir(dir.path()).unwrap().flatten() {
-            let is_repository = entry.path().join("pants.toml").exists();
+            let has = |name: &str| entry.path().join(name).exists();
+            if has("pyproject.toml") && !has("pants.toml") {
+                move_outside(&entry.path(), outside.path());
+            }
+            let is_repository = has("pants.toml") || has("pyproject.toml");
             if is_repository && !entry.path().join("without-lock").exists() {
                 fs::copy(&lock, entry.path().join("waders.lock")).unwrap();
             }
         }
         let env = env(&wheels);
-        Workspace { kind, dir, env }
+        Workspace { kind, dir, _outside: outside, env }
     }
 
     /// The copy of a fixture repository.
@@ -129,44 +160,97 @@ impl Workspace {
             for entry in fs::read_dir(self.dir.path()).unwrap().flatten() {
                 if entry.path().extension().is_some_and(|extension| extension == "trycmd") {
                     let transcript = fs::read_to_string(entry.path()).unwrap();
-                    let page = PAGES.iter().find(|(_, name)| entry.file_name() == *name);
-                    let place = match page {
-                        Some((page, _)) => Path::new(env!("CARGO_MANIFEST_DIR")).join(page),
-                        None => source(self.kind).join(entry.file_name()),
+                    let is_page = |page: &&Page| entry.path().file_stem().is_some_and(|name| name == page.transcript);
+                    let Some(page) = PAGES.iter().find(is_page) else {
+                        fs::write(source(self.kind).join(entry.file_name()), redact(&transcript)).unwrap();
+                        continue;
                     };
-                    fs::write(place, redact(&transcript)).unwrap();
+                    // A page keeps the durations that it shows unless something else changed.
+                    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(page.path);
+                    if in_blocks(&fs::read_to_string(&place).unwrap(), redact) != in_blocks(&transcript, redact) {
+                        fs::write(place, in_blocks(&transcript, redact_lines)).unwrap();
+                    }
                 }
             }
         }
     }
 }
 
+/// Changes the transcripts in a page.
+fn in_blocks(page: &str, change: fn(&str) -> String) -> String {
+    const BEGIN: &str = "```console\n";
+    let mut parts = page.split(BEGIN);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (block, rest) = part.split_once("```").unwrap();
+        out += &format!("{BEGIN}{}```{rest}", change(block));
+    }
+    out
+}
+
 /// Replaces durations and versions by `[..]`, and lines about steps by `...` if their number or order varies.
 fn redact(transcript: &str) -> String {
-    let mut text = transcript.to_owned();
-    for (pattern, replacement) in [
-        (r" in \d+\.\d\ds", " in [..]s"),
-        (r#""seconds": \d+(\.\d+)?"#, r#""seconds": [..]"#),
-        (r"(?m)^platform linux .*$", "platform linux [..]"),
-        (r"(?m)^plugins: .*$", "plugins: [..]"),
-        (r"\b3\.11\.\d+\b", "3.11.[..]"),
-        (r"(?m)^pip==.*$", "pip==[..]"),
-        (r#""pip": ".*""#, "\"pip\": \"[..]\""),
-        (r"(?m)(\(tried `[^`]+`).*$", "$1[..]"),
-        (r"(?m)package `[^`]+`( \([^)]+\))?$", "package `[..]"),
-        (r"(?m)cannot reach `http://(?:[^1].*)$", "cannot reach [..]"),
-        (r"/waders/tmp/\w+`", "/waders/tmp/[..]`"),
-        (r"\[STORE\]/tmp/\w+/\d+/", "[STORE]/tmp/[..]/"),
-        (r#"(["` ])/[^" ]+/tmp/\.tmp\w+/wheels"#, "$1[..]/wheels"),
-        (r"(?m)^((Completed|Failed): .*\n){2,}", "...\n"),
-        // These lines are missing if the results of the tools are cached.
-        (r"(?m)^Completed: (black|flake8|isort|mypy|pyright|ruff).*\n", "...\n"),
-        (r"(?m)^([✓✕+] (black|flake8|isort|mypy|pyrefly|pyright|pyupgrade|ruff|ty)( \w+)+) in .*$", "$1 in [..]"),
-        (r"(?m)^(.*\n)?Completed: compile .*\n(Completed: .*\n)*", "${1}...\n"),
-    ] {
-        text = regex::Regex::new(pattern).unwrap().replace_all(&text, replacement).into_owned();
+    let text = replace(&redact_lines(transcript), DURATIONS);
+    replace(
+        &text,
+        &[(r"(?m)^([✓✕+] (black|flake8|isort|mypy|pyrefly|pyright|pyupgrade|ruff|ty)( [-\w]+)+) in .*$", "$1 in [..]")],
+    )
+}
+
+/// Durations, which a page of the documentation may show.
+const DURATIONS: &[(&str, &str)] =
+    &[(r" in \d+\.\d\ds", " in [..]s"), (r#""seconds": \d+(\.\d+)?"#, r#""seconds": [..]"#)];
+
+/// Replaces what varies besides durations.
+fn redact_lines(transcript: &str) -> String {
+    replace(
+        transcript,
+        &[
+            (r"(?m)^platform linux .*$", "platform linux [..]"),
+            (r"(?m)^plugins: .*$", "plugins: [..]"),
+            (r"\b3\.11\.\d+\b", "3.11.[..]"),
+            (r"(?m)^pip==.*$", "pip==[..]"),
+            (r#""pip": ".*""#, "\"pip\": \"[..]\""),
+            (r"(?m)(\(tried `[^`]+`).*$", "$1[..]"),
+            (r"(?m)package `[^`]+`( \([^)]+\))?$", "package `[..]"),
+            (r"(?m)cannot reach `http://(?:[^1].*)$", "cannot reach [..]"),
+            (r"/waders/tmp/\w+`", "/waders/tmp/[..]`"),
+            (r"\[STORE\]/tmp/\w+/\d+/", "[STORE]/tmp/[..]/"),
+            (r#"(["` ])/[^" ]+/tmp/\.tmp\w+/wheels"#, "$1[..]/wheels"),
+            (r"(?m)^((Completed|Failed): .*\n){2,}", "...\n"),
+            // These lines are missing if the results of the tools are cached.
+            (r"(?m)^Completed: (black|flake8|isort|mypy|pyright|ruff).*\n", "...\n"),
+            (r"(?m)^(.*\n)?Completed: compile .*\n(Completed: .*\n)*", "${1}...\n"),
+        ],
+    )
+}
+
+fn replace(text: &str, replacements: &[(&str, &str)]) -> String {
+    let replace = |text: String, (pattern, replacement): &(&str, &str)| {
+        regex::Regex::new(pattern).unwrap().replace_all(&text, *replacement).into_owned()
+    };
+    replacements.iter().fold(text.to_owned(), replace)
+}
+
+/// Gives the tests of a repository another content, so that they do not share results with those of another copy.
+fn mark_tests(repository: &Path, mark: &str) {
+    for entry in fs::read_dir(repository).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() {
+            mark_tests(&entry.path(), mark);
+        } else if name.ends_with("_test.py") || name.starts_with("test_") && name.ends_with(".py") {
+            let text = fs::read_to_string(entry.path()).unwrap();
+            fs::write(entry.path(), format!("{text}\n\n# {mark}\n")).unwrap();
+        }
     }
-    text
+}
+
+/// Moves a directory below another one, and leaves a link.
+fn move_outside(dir: &Path, outside: &Path) {
+    let place = outside.join(dir.file_name().unwrap());
+    copy(dir, &place, &|text| text);
+    fs::remove_dir_all(dir).unwrap();
+    std::os::unix::fs::symlink(place, dir).unwrap();
 }
 
 fn source(kind: &str) -> PathBuf {

@@ -1,0 +1,5 @@
+import time
+
+
+def test_an_order_is_sent():
+    time.sleep(0.1)

@@ -1,0 +1,2 @@
+def is_valid(name: str) -> bool:
+    return name.isidentifier()
