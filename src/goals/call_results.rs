@@ -43,12 +43,20 @@ impl CallResults {
         contents: &Contents,
     ) -> Result<(), Error> {
         let store = session.services.open_store()?;
+        let was_interrupted = session.services.was_interrupted();
         for call in calls.iter().filter(|call| !call.batches.is_empty()) {
             let name = &call.enabled.call.name;
             let patterns = LazyCell::new(|| patterns(&call.enabled.call));
             let mut runs = Vec::new();
             for batch in &call.batches {
                 let files = batch.files.iter().map(ToString::to_string).collect();
+                if !was_interrupted && failure::was_stopped(&batch.step, outcomes) {
+                    runs.push(ToolRun {
+                        status: Status::Stopped,
+                        ..ToolRun::not_run(files, batch.partition.clone(), "")
+                    });
+                    continue;
+                }
                 match failure::ran(&batch.step, outcomes) {
                     Ok(ran) => {
                         let (run, rewritten) = read_run(&store, (call, batch), &patterns, ran, contents)?;

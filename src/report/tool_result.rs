@@ -98,10 +98,16 @@ impl ToolResult {
         self.runs.iter().all(|run| run.status.is_done())
     }
 
+    /// True if the failure of another process stopped one of them.
+    pub fn was_stopped(&self) -> bool {
+        self.runs.iter().any(|run| run.status == Status::Stopped)
+    }
+
     /// The exit code of the tool. A linter has that of its worst process. A formatter has 1 if a process failed and, in
     /// [`Mode::Report`], if it would change a file.
     pub fn exit_code(&self, mode: Mode) -> i32 {
         let code = |run: &ToolRun| match (self.rewrites, mode) {
+            _ if run.status == Status::Stopped => 0,
             (true, Mode::Report) => i32::from(!run.status.is_done() || !run.changed.is_empty()),
             (true, Mode::Rewrite) => i32::from(!run.status.is_done()),
             (false, _) => run.status.exit_code(),

@@ -16,6 +16,7 @@ pub fn summary_line(result: &ToolResult, mode: Mode, colour: bool) -> String {
     let has_changed = !result.changed().is_empty();
     let (mark, mark_colour, verb) = match mode {
         _ if result.exit_code(mode) != 0 => ("✕", AnsiColor::Red, "failed"),
+        _ if result.was_stopped() => ("-", AnsiColor::Yellow, "was stopped after the first failure"),
         Mode::Report => ("✓", AnsiColor::Green, "succeeded"),
         Mode::Rewrite if has_changed => ("+", AnsiColor::Yellow, "made changes"),
         Mode::Rewrite => ("✓", AnsiColor::Green, "made no changes"),
@@ -47,6 +48,7 @@ fn output_block(result: &ToolResult, run: &ToolRun, mode: Mode, colour: bool) ->
     };
     match &run.status {
         Status::NotRun(message) => Some((format!("{name} was not run: {message}"), String::new())),
+        Status::Stopped => None,
         status if status.is_done() && result.rewrites => {
             let verb = if mode == Mode::Report { "would change" } else { "changed" };
             let changed: String = run.changed.iter().map(|file| format!("  {file}\n")).collect();
@@ -106,6 +108,16 @@ mod tests {
         check(false, std::slice::from_ref(&cached), Mode::Report, "✓ tool succeeded in 1.23s (cached locally).");
         check(false, &[cached, found], Mode::Report, "✕ tool failed in 2.47s.");
         check(false, &[ToolRun::not_run(Vec::new(), None, "no")], Mode::Report, "✕ tool failed.");
+        let stopped = ToolRun { status: Status::Stopped, ..ToolRun::not_run(Vec::new(), None, "") };
+        for rewrites in [false, true] {
+            check(
+                rewrites,
+                std::slice::from_ref(&stopped),
+                Mode::Report,
+                "- tool was stopped after the first failure.",
+            );
+        }
+        check(false, &[stopped, run(Status::Found(1))], Mode::Report, "✕ tool failed in 1.23s.");
         check(true, &[changing()], Mode::Report, "✕ tool failed in 1.23s.");
         check(true, &[changing()], Mode::Rewrite, "+ tool made changes in 1.23s.");
         check(true, &[passed], Mode::Rewrite, "✓ tool made no changes in 1.23s.");

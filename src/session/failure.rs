@@ -1,6 +1,6 @@
 //! Why a step did not run: a message and an error kind. Steps that ran and failed are outcomes, not failures.
 
-use crate::action::{Origin, Outcome, StepId};
+use crate::action::{Exit, Origin, Outcome, StepId};
 use crate::base::ErrorKind;
 use crate::engine::executor::Results;
 use crate::engine::{self, StepResult};
@@ -58,6 +58,15 @@ pub fn ran<'r>(
         },
         Some(Err(error)) => Err(Failure::from_step(error)),
         None => Err(Failure::not_started("it was not started")),
+    }
+}
+
+/// Whether a step did not start or was interrupted. If the user did not interrupt the run, the failure of another step did.
+pub fn was_stopped(step: &Result<StepId, Failure>, outcomes: &Results) -> bool {
+    match step.as_ref().ok().and_then(|step| outcomes.get(step)) {
+        Some(Ok(done)) => done.outcome.as_ref().is_some_and(|(_, outcome)| outcome.exit == Exit::Interrupted),
+        Some(Err(error)) => matches!(error.root(), engine::Error::Interrupted),
+        None => step.is_ok(),
     }
 }
 

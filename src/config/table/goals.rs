@@ -44,6 +44,7 @@ pub(super) const SCOPES: &[Scope] = &[
         "Run type checkers.",
         &[
             ONLY,
+            FAIL_FAST,
             RESULTS,
             SARIF,
             CODE_QUALITY,
@@ -365,8 +366,13 @@ const CODE_QUALITY: Entry = text(
     "code_quality",
     "A file to which findings are written as a Code Quality report of GitLab. `{distdir}` is replaced by the dist directory.",
 );
+const FAIL_FAST: Entry = off(
+    "fail_fast",
+    "Stop at the first process that fails or has findings: no other process starts, and running ones are interrupted. This option is specific to Waders.",
+);
 const LINT: &[Entry] = &[
     ONLY,
+    FAIL_FAST,
     SKIP_FORMATTERS,
     SKIP_FIXERS,
     BATCH_SIZE,

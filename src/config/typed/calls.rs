@@ -17,6 +17,8 @@ pub struct ToolGoalSettings {
     pub only: Vec<String>,
     /// The timeout of one process.
     pub timeout: Option<Duration>,
+    /// Whether the first process that fails stops the others.
+    pub fail_fast: bool,
     /// Whether results are printed as JSON.
     pub json: bool,
     /// The file for findings in SARIF; `{distdir}` stands for the directory for results.
@@ -36,6 +38,7 @@ impl ToolGoalSettings {
         ToolGoalSettings {
             only: section.texts("only"),
             timeout: section.has("timeout").then(|| section.seconds("timeout")).flatten(),
+            fail_fast: section.has("fail_fast") && section.flag("fail_fast"),
             json: section.has("json") && section.flag("json"),
             sarif: section.has("sarif").then(|| section.text("sarif")).flatten(),
             code_quality: section.has("code_quality").then(|| section.text("code_quality")).flatten(),

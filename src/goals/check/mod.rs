@@ -63,6 +63,6 @@ fn check(session: &mut Session, enabled: &[EnabledCall], force: bool) -> Result<
         selection::warn_if_nothing_exists(session, "check")?;
     }
     let plan = |session: &mut Session| prepare::check::plan(session, &calls, force);
-    let (calls, outcomes) = calls::run_planned(session, &calls, plan)?;
+    let (calls, outcomes) = calls::run_planned(session, "check", &calls, plan)?;
     Ok(CallOutcomes { calls, outcomes, contents: Contents::new(), has_unreadable: false })
 }

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use crate::action::Exit;
 use crate::base::{Digest, RelPath};
 use crate::config::typed::{KeepSandboxes, TestSettings};
-use crate::engine::{self, executor::Results};
+use crate::engine::executor::Results;
 use crate::goals::Error;
 use crate::plan::test_run::{EXTRA_OUTPUT, JUNIT};
 use crate::prepare::test::PlannedTest;
@@ -36,7 +35,9 @@ pub(super) fn results(
     let mut results =
         tests.par_iter().map(|test| result(&store, test, outcomes, &needs_output)).collect::<Result<Vec<_>, _>>()?;
     if settings.fail_fast && !session.services.was_interrupted() {
-        for (test, result) in tests.iter().zip(&mut results).filter(|(test, _)| was_stopped(test, outcomes)) {
+        for (test, result) in
+            tests.iter().zip(&mut results).filter(|(test, _)| failure::was_stopped(&test.step, outcomes))
+        {
             *result = TestResult {
                 status: Status::Stopped,
                 files: test.files.clone(),
@@ -81,15 +82,6 @@ fn result(
         }
     }
     Ok(result)
-}
-
-/// Whether a step did not start or was interrupted, although the user did not interrupt the run.
-fn was_stopped(test: &PlannedTest, outcomes: &Results) -> bool {
-    match test.step.as_ref().ok().and_then(|step| outcomes.get(step)) {
-        Some(Ok(done)) => done.outcome.as_ref().is_some_and(|(_, outcome)| outcome.exit == Exit::Interrupted),
-        Some(Err(error)) => matches!(error.root(), engine::Error::Interrupted),
-        None => test.step.is_ok(),
-    }
 }
 
 fn too_large(store: &Store, report: Digest, size_bytes: u64) -> Result<String, Error> {

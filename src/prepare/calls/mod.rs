@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use crate::action::{ActionGraph, StepId};
+use crate::action::{ActionGraph, Exit, StepId};
 use crate::base::RelPath;
+use crate::config::typed::ToolGoalSettings;
 use crate::engine::executor::Results;
 use crate::prepare::Error;
 use crate::session::failure::Failure;
@@ -132,23 +133,28 @@ pub fn run(
     calls: &[PartitionedCall],
     contents: &Contents,
 ) -> Result<(Vec<PlannedCall>, Results), Error> {
-    run_planned(session, calls, |session| planner::plan(session, goal, calls, contents))
+    run_planned(session, goal, calls, |session| planner::plan(session, goal, calls, contents))
 }
 
 /// Runs what `plan` plans for the calls; a second time if the store lost something that only a new plan can restore.
 pub fn run_planned(
     session: &mut Session,
+    goal: &str,
     calls: &[PartitionedCall],
     plan: impl Fn(&mut Session) -> Result<PlannedCalls, Error>,
 ) -> Result<(Vec<PlannedCall>, Results), Error> {
     if calls.is_empty() {
         return Ok((Vec::new(), Results::new()));
     }
+    let fail_fast = ToolGoalSettings::parse(session.config(), goal).fail_fast;
     let once = |session: &mut Session| {
         let PlannedCalls { graph, calls } = plan(session)?;
         let batches = calls.iter().flat_map(|call| &call.batches);
         let steps: Vec<StepId> = batches.filter_map(|batch| batch.step.as_ref().ok().copied()).collect();
-        let outcomes = execute::execute(session, graph, &steps, false)?;
+        let outcomes = match fail_fast {
+            true => execute::execute_until_failure(session, graph, &steps, |exit| exit != Exit::Code(0))?,
+            false => execute::execute(session, graph, &steps, false)?,
+        };
         Ok((calls, outcomes))
     };
     execute::with_repair(session, once)

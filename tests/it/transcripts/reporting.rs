@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::transcripts::workspace::Workspace;
+use crate::transcripts::workspace::{Workspace, now_nanos};
 
 const REPOSITORY: &str = "reporting";
 
@@ -146,4 +146,32 @@ fn the_first_failure_stops_the_other_files() {
     // Without a failure, nothing is stopped.
     let (code, _, stderr) = test(&["src/c_passes_test.py"]);
     assert!(code == 0 && stderr.contains("\n1 file passed: 2 tests passed in "), "{stderr}");
+}
+
+#[test]
+fn the_first_finding_stops_the_other_processes_of_linters() {
+    let Some(workspace) = Workspace::running() else { return };
+    let dir = workspace.repository("lint").join("src/app");
+    let files: Vec<String> = (0..4).map(|number| format!("src/app/extra_{number}.py")).collect();
+    for file in &files {
+        let name = file.rsplit('/').next().unwrap();
+        fs::write(dir.join(name), format!("import os\n\nRUN = {}\n", now_nanos())).unwrap();
+    }
+    let lint = |flags: &[&str]| {
+        let mut args =
+            vec!["--process-execution-local-parallelism=1", "lint", "--only=flake8", "--batch-size=1", "--json"];
+        args.extend(flags);
+        args.extend(files.iter().map(String::as_str));
+        let Output { status, stdout, stderr } = workspace.waders("lint", &args).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
+        let runs = json["tools"][0]["runs"].as_array().unwrap().clone();
+        let count = |status: &str| runs.iter().filter(|run| run["status"] == status).count();
+        (status.code().unwrap(), count("found"), count("stopped"), stderr)
+    };
+    let (code, found, stopped, stderr) = lint(&["--fail-fast"]);
+    assert_eq!((code, found, stopped), (1, 1, 3), "{stderr}");
+    assert!(stderr.contains("✕ flake8 failed in ") && !stderr.contains("not run"), "{stderr}");
+    let (code, found, stopped, stderr) = lint(&[]);
+    assert_eq!((code, found, stopped), (1, 4, 0), "{stderr}");
 }
