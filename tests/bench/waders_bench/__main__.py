@@ -5,6 +5,7 @@ python -m waders_bench cached --waders target/release/waders --pants ./pants --r
 python -m waders_bench edits --waders target/release/waders --repository ../example-python --files 'src/**/*.py'
 python -m waders_bench by-hand --repository ../app --ours 'waders check ::' --theirs 'mypy src' --edit src/a.py
 python -m waders_bench runners --repository ../jinja --edit src/jinja2/lexer.py 'uv=uv run pytest' 'Waders=waders test'
+python -m waders_bench prepare --repository ../jinja --directory ../runners
 python -m waders_bench services --waders target/release/waders
 python -m waders_bench graph --waders target/release/waders --sizes 1000,10000,50000 --svg growth.svg
 python -m waders_bench graph --waders target/release/waders --repository ../backend.ai
@@ -22,7 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from waders_bench import by_hand, edits, graph, plot, runners, sandbox, scaling, services, table, timeline
+from waders_bench import by_hand, edits, graph, plot, prepared, runners, sandbox, scaling, services, table, timeline
 from waders_bench.measure import CommandFailed, Pair, pair, run_command
 
 
@@ -81,6 +82,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--from-nothing", action="append", default=[], help="NAME=COMMAND: the command without known results"
     )
     several.add_argument("runner", nargs="+", help="NAME=COMMAND")
+    copies = scenario.add_parser("prepare", help="copies of a checkout of jinja for `runners`")
+    copies.add_argument("--repository", type=Path, required=True)
+    copies.add_argument("--directory", type=Path, required=True)
     started = scenario.add_parser("services", help="the start of services in the sandbox and on the host")
     started.add_argument("--waders", required=True)
     edited = scenario.add_parser("edits", help="findings of `check` with and without its cache")
@@ -155,6 +159,9 @@ def main(argv: Sequence[str]) -> int:
             return 0
         if args.scenario == "scaling":
             print(table.simulated(simulated(args)))
+            return 0
+        if args.scenario == "prepare":
+            prepared.prepare(args.repository.resolve(), args.directory)
             return 0
         if args.scenario == "runners":
             repository = runners.Repository(args.repository.resolve(), args.edit)
