@@ -30,6 +30,7 @@ pub mod select;
 mod settings;
 pub mod spec;
 pub mod visibility;
+pub mod workspace;
 
 /// Re-exported because `Target` and `load` expose these types.
 pub use crate::build_file::{Diagnostic, Object, Severity, Topic, Value};

@@ -9,6 +9,7 @@ mod pylock;
 mod requirements_txt;
 pub mod resolution;
 mod uv;
+pub mod uv_changes;
 pub mod write;
 
 use std::collections::BTreeSet;
