@@ -1,6 +1,7 @@
 //! `affected`: the projects of the repository that a change affects, because a file of theirs changed, or because they depend on such a
 //! project or on a changed package. Which targets and tests a change selects is decided in `session::selection`.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::json;
@@ -124,8 +125,8 @@ fn add_dependents(workspace: &Workspace, edges: &[BTreeSet<usize>], reasons: &mu
     let mut pending: VecDeque<usize> = reasons.keys().copied().collect();
     while let Some(affected) = pending.pop_front() {
         for (dependent, _) in edges.iter().enumerate().filter(|(_, edges)| edges.contains(&affected)) {
-            if !reasons.contains_key(&dependent) {
-                reasons.insert(dependent, format!("depends on {}", workspace.members()[affected].name));
+            if let Entry::Vacant(reason) = reasons.entry(dependent) {
+                reason.insert(format!("depends on {}", workspace.members()[affected].name));
                 pending.push_back(dependent);
             }
         }

@@ -16,6 +16,7 @@ pub mod package;
 mod packages;
 mod planner;
 pub mod probe;
+mod project_packages;
 pub mod run;
 mod services;
 pub mod shell;

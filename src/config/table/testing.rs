@@ -36,6 +36,10 @@ pub(super) const TEST: &[Entry] = &[
         "extra_inputs_by_project",
         "A test can read only those extra inputs that have the same nearest directory with a `pyproject.toml` or `setup.py`. This option is specific to Waders.",
     ),
+    off(
+        "packages_by_project",
+        "Tests can import only the packages that their project declares in the lockfile, if the lockfile has the projects of the repository (`uv.lock`). This option is specific to Waders.",
+    ),
     off("json", "Print the results as JSON. This option is specific to Waders."),
     entry(
         "show_rerun_command",

@@ -5,6 +5,7 @@ pub mod diff;
 pub mod metadata;
 mod pex;
 pub mod pins;
+pub mod projects;
 mod pylock;
 mod requirements_txt;
 pub mod resolution;
@@ -26,6 +27,7 @@ use crate::packaging::requirement::{self, Requirement};
 use crate::tracked::Tracker;
 
 pub use metadata::{Inputs, Metadata, Staleness};
+pub use projects::LockedProjects;
 
 /// A lockfile.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Lock {
     pub excluded: BTreeSet<PackageName>,
     /// The metadata that Pants wrote.
     pub metadata: Option<Metadata>,
+    /// The projects of the repository, which are no packages.
+    pub projects: LockedProjects,
 }
 
 /// A locked package.
@@ -64,7 +68,16 @@ pub struct Package {
     /// The files that provide this version.
     pub artifacts: Vec<Artifact>,
     /// Why there may be no file to download: the package comes from version control or a local directory.
-    pub unavailable: Option<String>,
+    pub unavailable: Option<Unavailable>,
+}
+
+/// Why a lockfile has no files of a package.
+#[derive(Clone, Debug)]
+pub struct Unavailable {
+    /// The place of the package in the lockfile.
+    pub place: Place,
+    /// Where the package comes from, as a clause that begins with a verb.
+    pub why: String,
 }
 
 /// A file of a package. Serialized selections contain it, so its field names must not change.
@@ -254,6 +267,13 @@ impl File<'_> {
     /// An error at the first occurrence of `needle`, or at the start of the file if the text is spelled differently there.
     fn error_near(&self, needle: &str, problem: Problem) -> Error {
         self.error_at(self.text.find(needle).unwrap_or(0), problem)
+    }
+
+    /// The place of a package in a TOML lockfile, in which others may name it before.
+    fn place_of_package(&self, name: &str, version: Option<&str>) -> Place {
+        let line = format!("\nname = \"{name}\"");
+        let exact = version.and_then(|version| self.text.find(&format!("{line}\nversion = \"{version}\"")));
+        Place::of(self.text, exact.or_else(|| self.text.find(&line)).map_or(0, |offset| offset + 1))
     }
 
     fn toml<T: serde::de::DeserializeOwned>(&self, format: &'static str) -> Result<T, Error> {
