@@ -39,9 +39,19 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the members: those of the uv workspace that the root declares, or else every directory with a project. A root without
-    /// the name of a project is no member, unless it has a `setup.py`. `read` returns the text of a file.
+    /// Finds the members: those of the uv workspace that the root declares, or else all projects. `read` returns the text of a file.
     pub fn find(files: &Files, read: &dyn Fn(&RelPath) -> Option<String>) -> Workspace {
+        let mut workspace = Workspace::all_projects(files, read);
+        let text = RelPath::parse(PROJECT_FILES[0]).ok().and_then(|file| read(&file)).unwrap_or_default();
+        if let Some(globs) = declared_members(&text.parse().unwrap_or_default()) {
+            workspace.members.retain(|member| member.dir.is_root() || globs.matches(member.dir.as_str()));
+        }
+        workspace
+    }
+
+    /// Finds every project: a directory with a `setup.py`, or with a `pyproject.toml` that names a project or a build backend. Others
+    /// contain only settings of tools. `read` returns the text of a file.
+    pub fn all_projects(files: &Files, read: &dyn Fn(&RelPath) -> Option<String>) -> Workspace {
         let marked = files.iter().filter(|file| file.file_name().is_some_and(|name| PROJECT_FILES.contains(&name)));
         let dirs: BTreeSet<RelPath> = marked.filter_map(RelPath::parent).collect();
         let pyproject = |dir: &RelPath| -> Table {
@@ -49,16 +59,15 @@ impl Workspace {
             // Tools report the errors of a file that cannot be parsed.
             text.parse().unwrap_or_default()
         };
-        let declared = declared_members(&pyproject(&RelPath::root()));
-        let is_member =
-            |dir: &&RelPath| dir.is_root() || declared.as_ref().is_none_or(|globs| globs.matches(dir.as_str()));
-        let members = dirs.iter().filter(is_member).filter_map(|dir| {
+        let members = dirs.iter().filter_map(|dir| {
             let table = pyproject(dir);
-            let has_setup = || dir.push(PROJECT_FILES[1]).is_ok_and(|file| files.contains(&file));
+            let is_built = || {
+                table.contains_key("build-system") || dir.push(PROJECT_FILES[1]).is_ok_and(|file| files.contains(&file))
+            };
             let name = match name(&table) {
                 Some(name) => name.to_owned(),
-                None if dir.is_root() && !has_setup() => return None,
-                None => path_of(dir).to_owned(),
+                None if is_built() => path_of(dir).to_owned(),
+                None => return None,
             };
             Some(Member { dir: dir.clone(), name, requires: requires(&table) })
         });
@@ -76,7 +85,21 @@ impl Workspace {
         above.find_map(|dir| self.members.binary_search_by(|member| member.dir.cmp(&dir)).ok())
     }
 
-    /// The members that each member requires, by index.
+    /// What each member requires, directly and through others, by index.
+    pub fn required(&self) -> Vec<BTreeSet<usize>> {
+        let edges = self.edges();
+        let required = |member: usize| {
+            let (mut found, mut pending) = (BTreeSet::new(), vec![member]);
+            while let Some(next) = pending.pop() {
+                pending.extend(edges[next].iter().copied().filter(|required| found.insert(*required)));
+            }
+            found.remove(&member);
+            found
+        };
+        (0..edges.len()).map(required).collect()
+    }
+
+    /// The members that each member requires itself, by index.
     pub fn edges(&self) -> Vec<BTreeSet<usize>> {
         let by_name: BTreeMap<String, usize> =
             self.members.iter().enumerate().map(|(index, member)| (member.normalized_name(), index)).collect();
@@ -165,13 +188,14 @@ mod tests {
             ("tests/data/pyproject.toml", ""),
         ];
         check(&files, &[("libs/a", "a")]);
+        check(&[("pyproject.toml", "[tool.ruff]"), ("tests/pyproject.toml", "[tool.pytest.ini_options]")], &[]);
         let named = format!("[project]\nname = 'root'\n{root}");
         check(&[("pyproject.toml", &named), files[1]], &[(".", "root"), ("libs/a", "a")]);
     }
 
     #[test]
     fn a_file_belongs_to_the_nearest_member() {
-        let found = find(&[("setup.py", ""), ("a/pyproject.toml", ""), ("a/b/setup.py", "")]);
+        let found = find(&[("setup.py", ""), ("a/pyproject.toml", "[build-system]"), ("a/b/setup.py", "")]);
         let owner = |file: &str| found.owner(&RelPath::parse(file).unwrap()).map(|index| &*found.members()[index].name);
         assert_eq!(["x/y.py", "a/y.py", "a/b/c/y.py"].map(owner), [Some("."), Some("a"), Some("a/b")]);
         assert_eq!(find(&[("a/setup.py", "")]).owner(&RelPath::parse("b/c.py").unwrap()), None);

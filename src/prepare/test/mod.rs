@@ -226,7 +226,7 @@ impl TestPlanner<'_, '_> {
     ) -> Result<Digest, Error> {
         let own = closure.files.iter().filter(|file| tests.contains(file) || !provided.contains(**file));
         let mut files: BTreeSet<RelPath> = own.map(|file| (*file).clone()).collect();
-        files.extend(self.extra_inputs.of(tests).cloned());
+        files.extend(self.extra_inputs.of(tests).into_iter().cloned());
         for scope in ["coverage-py", "pytest"] {
             let tool = tools::named(scope).expect("both are described");
             files.extend(self.config_files.find(&tool, self.planner.config(), tests));
