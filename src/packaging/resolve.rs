@@ -13,7 +13,7 @@ use uv_platform_tags::TagCompatibility;
 
 use crate::packaging::environment::Environment;
 use crate::packaging::lockfile::projects::{Part, encode};
-use crate::packaging::lockfile::{Artifact, Inputs, Lock, Package, Staleness, Unavailable};
+use crate::packaging::lockfile::{Artifact, GitSource, Inputs, Lock, Package, Staleness, Unavailable};
 use crate::packaging::requirement::{Requirement, allows_version, canonical};
 
 pub use project::{ProjectPackages, resolve_project, visible};
@@ -42,6 +42,8 @@ pub enum ArtifactChoice {
     /// The lockfile contains only hashes, in hexadecimal digits. `index::locate` finds the file.
     #[serde(rename = "Listed")]
     Hashes(Vec<String>),
+    /// A commit from which the package is built.
+    Git(GitSource),
 }
 
 /// Two lockfiles pin different versions of a package.
@@ -324,7 +326,7 @@ fn choose_files(traversal: &LockTraversal<'_>) -> (Vec<SelectedPackage>, Vec<NoF
                 name: package.name.clone(),
                 version: package.version.clone(),
                 artifact,
-                lock: traversal.lock.label.clone(),
+                lock: label_of(traversal.lock, package),
             }),
             Err(why) => missing.push(NoFile {
                 lock: label_of(traversal.lock, package),
@@ -359,6 +361,7 @@ fn choose_artifact(package: &Package, environment: &Environment) -> Result<Artif
         Some((name, false)) => artifact(name).map(ArtifactChoice::Sdist),
         None => None,
     }
+    .or_else(|| package.git.clone().filter(|_| environment.allows_sdist(&package.name)).map(ArtifactChoice::Git))
     .ok_or_else(|| match &package.unavailable {
         Some(Unavailable { why, .. }) => why.clone(),
         None if names.is_empty() => "the lockfile lists no files".to_owned(),

@@ -12,7 +12,7 @@ use crate::base::{Digest, ErrorKind, RelPath};
 use crate::config::Config;
 use crate::config::typed::{GlobalSettings, PythonSettings, ResolveSettings, ToolSettings};
 use crate::packaging::lockfile::{self, Inputs, Lock};
-use crate::packaging::resolve::{self, ProjectPackages, SelectedPackage};
+use crate::packaging::resolve::{self, SelectedPackage};
 use crate::packaging::{Environment, Requirement, requirement};
 use crate::targets::{Address, TargetGraph, is_release_at_least};
 use crate::tools::Tool;
@@ -104,7 +104,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn parse(&self) -> Vec<Requirement> {
+    pub(super) fn parse(&self) -> Vec<Requirement> {
         self.requirements.iter().filter_map(|text| requirement::parse(text).ok()).collect()
     }
 }
@@ -125,9 +125,6 @@ pub struct LockedPackages {
     pub packages: Vec<SelectedPackage>,
     /// Why the lockfile does not match the requirements any more, one message for each reason.
     pub stale: Vec<String>,
-    /// Why packages are left out that no code needs, one message for each.
-    #[serde(default)]
-    pub left_out: Vec<String>,
 }
 
 impl Locks {
@@ -169,7 +166,7 @@ impl Locks {
         };
         let stale = resolve::staleness(lock, requirements, inputs, environment)?;
         let stale = stale.iter().map(|reason| format!("{}: {reason}", lock.label)).collect();
-        Ok(LockedPackages { packages, stale, ..LockedPackages::default() })
+        Ok(LockedPackages { packages, stale })
     }
 
     /// The lockfile of a resolve. `by` is the section or requirement that uses it, for an error.
@@ -184,7 +181,7 @@ impl Locks {
     }
 
     /// A fingerprint of the lockfile of a resolve. `None` if there is no such file.
-    fn fingerprint_resolve(&self, resolve: &str) -> Option<Digest> {
+    pub(super) fn fingerprint_resolve(&self, resolve: &str) -> Option<Digest> {
         self.fingerprint(self.resolves.get(resolve)?)
     }
 
@@ -248,40 +245,6 @@ pub fn select_user_packages(
     locks.select(&lock, &wanted.parse(), whole, &inputs, environment)
 }
 
-/// Selects the packages that a project of the repository sees from the lockfile of a resolve. `dir` is its directory, and
-/// `tool` what its processes need besides.
-pub fn select_project_packages(
-    locks: &mut Locks,
-    resolve: &str,
-    dir: &RelPath,
-    tool: Option<&Requirement>,
-    wanted: &Wanted,
-    environment: &Environment,
-) -> Result<LockedPackages, Error> {
-    let lock = locks.load_resolve(resolve, "a project")?;
-    let ProjectPackages { packages, left_out } =
-        resolve::resolve_project(&lock, dir, tool, &wanted.parse(), environment)?;
-    Ok(LockedPackages {
-        packages,
-        left_out: left_out.iter().map(ToString::to_string).collect(),
-        ..LockedPackages::default()
-    })
-}
-
-/// The cache key of `select_project_packages`; `None` if the lockfile is missing.
-pub fn project_packages_key(
-    locks: &Locks,
-    resolve: &str,
-    dir: &RelPath,
-    tool: Option<&Requirement>,
-    wanted: &Wanted,
-    environment: &Environment,
-) -> Option<Value> {
-    let lock = locks.fingerprint_resolve(resolve)?;
-    let tool = tool.map(requirement::canonical);
-    Some(json!(["project-packages-1", lock, dir.as_str(), tool, wanted.requirements, platform(environment)]))
-}
-
 /// Selects the packages of first-party sources from the lock that Waders made for the repository.
 pub fn select_pinned_packages(
     lock: &Lock,
@@ -311,7 +274,7 @@ pub fn user_packages_key(
     Some(json!(["packages-3", lock, wanted.requirements, whole, inputs, platform(environment)]))
 }
 
-fn platform(environment: &Environment) -> Value {
+pub(super) fn platform(environment: &Environment) -> Value {
     json!([environment.python().to_string(), environment.key_text()])
 }
 
@@ -374,7 +337,7 @@ pub fn select_tool_packages(
     }
     let all_of = |lock: &Lock| {
         let packages = resolve::resolve_whole(lock, environment)?;
-        Ok::<_, Error>(ToolPackages::Locked(LockedPackages { packages, ..LockedPackages::default() }))
+        Ok::<_, Error>(ToolPackages::Locked(LockedPackages { packages, stale: Vec::new() }))
     };
     if let Some(path) = &settings.lockfile {
         return all_of(locks.load(path)?.as_ref());

@@ -144,7 +144,7 @@ impl Planner<'_> {
         chosen: &[SelectedPackage],
     ) -> Result<Vec<Distribution>, Error> {
         self.find_interpreter(constraints)?;
-        let distributions = found(&mut self.interpreters, constraints)?.packages.distributions(chosen)?;
+        let distributions = self.distributions_of(constraints, chosen)?;
         self.plan_builds(constraints, chosen, &distributions)?;
         Ok(distributions)
     }

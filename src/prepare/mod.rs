@@ -8,6 +8,7 @@ pub mod check;
 mod error;
 pub mod export;
 pub mod generate;
+mod git_packages;
 pub mod host_venv;
 pub mod images;
 mod interpreters;

@@ -5,7 +5,8 @@ use crate::base::RelPath;
 use crate::config::typed::{PythonSettings, TestSettings, ToolSettings};
 use crate::packaging::requirement;
 use crate::packaging::resolve::SelectedPackage;
-use crate::plan::requirements::{self, Wanted};
+use crate::plan::project_requirements;
+use crate::plan::requirements::Wanted;
 use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::session::memo::memoized;
@@ -41,21 +42,18 @@ impl Planner<'_> {
         let tool = tool.and_then(tools::named).filter(|tool| self.is_of_resolve(tool));
         let tool = tool.and_then(|tool| requirement::parse(tool.package()).ok());
         let tool = tool.as_ref();
-        let question = requirements::project_packages_key(&self.locks, &resolve, dir, tool, wanted, &environment);
+        let question =
+            project_requirements::project_packages_key(&self.locks, &resolve, dir, tool, wanted, &environment);
         let store = self.session.services.open_store()?;
         let locks = &mut self.locks;
         let select = || {
-            let selected = requirements::select_project_packages(locks, &resolve, dir, tool, wanted, &environment);
+            let selected =
+                project_requirements::select_project_packages(locks, &resolve, dir, tool, wanted, &environment);
             Ok::<_, Error>(selected?)
         };
         let locked = memoized(&store, question, select)?;
-        for reason in &locked.left_out {
-            if self.warned.insert(reason.clone()) {
-                let hint = "it is not installed, because only dependency groups require it and no test imports it";
-                self.session.ui.warn_with_hint(reason, hint);
-            }
-        }
-        self.accept_lock(locked)
+        locked.left_out.iter().for_each(|reason| self.warn_left_out(reason));
+        Ok(self.without_unreachable(locked.packages, &locked.optional))
     }
 
     fn resolve_of(&self, wanted: &Wanted) -> Option<String> {

@@ -22,7 +22,7 @@ mod load;
 pub mod missing;
 pub mod node_id;
 mod parametrize;
-mod poetry;
+pub mod poetry;
 mod read_fields;
 pub mod requirement_text;
 mod requirements;

@@ -16,7 +16,7 @@ const MARKERS: [&[&str]; 2] =
     [&["uv.lock", "pylock.toml", "poetry.lock"], &["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt"]];
 
 /// The lockfiles that can be used as they are.
-const LOCKFILES: [&str; 2] = ["uv.lock", "pylock.toml"];
+const LOCKFILES: [&str; 3] = ["uv.lock", "pylock.toml", "poetry.lock"];
 
 /// The name of the implied settings in messages, which is also the file that they mostly follow from.
 pub(super) const ORIGIN: &str = "pyproject.toml";

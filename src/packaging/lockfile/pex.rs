@@ -109,6 +109,7 @@ fn package(file: &File<'_>, locked: &LockedRequirement) -> Result<Package, Error
             let line = format!("\"{}\"", locked.project_name);
             Unavailable { place: Place::of(file.text, file.text.find(&line).unwrap_or(0)), why }
         }),
+        git: None,
     })
 }
 

@@ -8,8 +8,8 @@ use uv_pep440::{Version, VersionSpecifiers};
 use uv_pep508::MarkerTree;
 
 use super::{
-    Artifact, Error, File, Lock, LockedProjects, Metadata, Package, Problem, Unavailable, file_name_of, sha256_of,
-    usable_url,
+    Artifact, Error, File, GitSource, Lock, LockedProjects, Metadata, Package, Problem, Unavailable, file_name_of,
+    sha256_of, usable_url,
 };
 use crate::packaging::requirement;
 
@@ -136,7 +136,15 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
         artifacts: artifacts.collect::<Result<_, _>>()?,
         unavailable: unavailable
             .map(|why| Unavailable { place: file.place_of_package(&locked.name, locked.version.as_deref()), why }),
+        git: locked.vcs.as_ref().and_then(git_source),
     })
+}
+
+/// The commit of a package, if it is in a git repository.
+fn git_source(vcs: &toml::Table) -> Option<GitSource> {
+    let text = |key: &str| vcs.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let (url, commit) = (text("url")?, text("commit-id")?);
+    (text("type")? == "git").then(|| GitSource { url, commit, subdirectory: text("subdirectory") })
 }
 
 fn artifact(package: &str, distribution: &Distribution) -> Result<Artifact, Problem> {

@@ -131,6 +131,7 @@ fn package(line: &LogicalLine) -> Result<Package, Problem> {
         platform_tag: None,
         artifacts: artifacts.collect(),
         unavailable: None,
+        git: None,
     })
 }
 

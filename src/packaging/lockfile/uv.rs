@@ -1,5 +1,4 @@
-//! Reads `uv.lock`: TOML with one table for each package, and dependencies by name with markers. Poetry's lockfile, which
-//! looks alike, is rejected.
+//! Reads `uv.lock`: TOML with one table for each package, and dependencies by name with markers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +9,7 @@ use uv_pep440::VersionSpecifiers;
 use uv_pep508::MarkerTree;
 
 use super::projects::{LockedProject, LockedProjects, Part, encode};
-use super::{Artifact, Error, File, Lock, Package, Problem, Unavailable, file_name_of, sha256_of};
+use super::{Artifact, Error, File, GitSource, Lock, Package, Problem, Unavailable, file_name_of, sha256_of};
 use crate::base::RelPath;
 use crate::packaging::requirement::{self, Requirement};
 
@@ -122,7 +121,6 @@ struct Distribution {
 }
 
 pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
-    refuse_poetry(file)?;
     let document: Document = file.toml(FORMAT)?;
     if document.version != 1 {
         return Err(
@@ -209,13 +207,6 @@ fn conflicts(document: &Document) -> Vec<BTreeSet<ExtraName>> {
     document.conflicts.iter().map(|set| set.iter().filter_map(part).collect()).collect()
 }
 
-fn refuse_poetry(file: &File<'_>) -> Result<(), Error> {
-    match file.text.lines().find(|line| line.starts_with("content-hash =")) {
-        Some(line) => Err(file.error_near(line, Problem::Unsupported("a lockfile of Poetry".to_owned()))),
-        None => Ok(()),
-    }
-}
-
 fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
     let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
     let malformed = |why: String| near(Problem::Malformed { format: FORMAT, why });
@@ -236,7 +227,23 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
         artifacts,
         unavailable: unavailable
             .map(|why| Unavailable { place: file.place_of_package(&locked.name, locked.version.as_deref()), why }),
+        git: match &locked.source {
+            Source::Git(from) => git_source(from),
+            _ => None,
+        },
     })
+}
+
+/// The commit in a URL such as `https://example.invalid/a.git?subdirectory=b&tag=v1#0123…`; `None` without a whole commit.
+fn git_source(from: &str) -> Option<GitSource> {
+    let (place, commit) = from.rsplit_once('#')?;
+    let is_whole = matches!(commit.len(), 40 | 64) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (url, query) = place.split_once('?').unwrap_or((place, ""));
+    let subdirectory = query.split('&').find_map(|part| part.strip_prefix("subdirectory="));
+    let subdirectory =
+        subdirectory.map(|dir| percent_encoding::percent_decode_str(dir).decode_utf8_lossy().into_owned());
+    let url = url.strip_prefix("git+").unwrap_or(url).to_owned();
+    is_whole.then(|| GitSource { url, commit: commit.to_owned(), subdirectory })
 }
 
 fn artifacts(locked: &Locked) -> Result<Vec<Artifact>, Problem> {
@@ -323,7 +330,7 @@ fn specifiers(file: &File<'_>, text: &str) -> Result<VersionSpecifiers, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse;
+    use super::super::{GitSource, parse};
 
     const HASH: &str = "sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
 
@@ -396,9 +403,7 @@ source = { editable = "lib" }
     }
 
     #[test]
-    fn poetry_lockfiles_and_newer_versions_are_rejected_by_name() {
-        let error = parse("poetry.lock", "[[package]]\nname = \"a\"\n[metadata]\ncontent-hash = \"0\"\n", None);
-        assert_eq!(error.expect_err("poetry").to_string(), "poetry.lock:4:1: a lockfile of Poetry is not supported");
+    fn newer_versions_are_rejected_by_name() {
         let error = parse("uv.lock", "version = 2\nrequires-python = \">=3.9\"\n", None).expect_err("future");
         assert_eq!(error.to_string(), "uv.lock:1:1: version 2 of uv's lockfile is not supported");
     }
@@ -407,11 +412,17 @@ source = { editable = "lib" }
     fn versions_for_different_interpreters_have_their_markers() {
         let text = lock_of(
             "[[package]]\nname = \"n\"\nversion = \"1\"\nsource = { registry = \"r\" }\nresolution-markers = [\"python_full_version < '3.10'\"]\n\
-             [[package]]\nname = \"n\"\nversion = \"2\"\nsource = { git = \"https://example.invalid/n\" }\n",
+             [[package]]\nname = \"n\"\nversion = \"2\"\nsource = { git = \"https://example.invalid/n?subdirectory=b%20c&rev=main#0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a\" }\n",
         );
         let lock = parse("uv.lock", &text, None).expect("readable");
         assert!(!lock.packages[0].marker.is_true());
         let unavailable = lock.packages[1].unavailable.as_ref().expect("git");
+        let expected = GitSource {
+            url: "https://example.invalid/n".to_owned(),
+            commit: "0a".repeat(20),
+            subdirectory: Some("b c".to_owned()),
+        };
+        assert_eq!(lock.packages[1].git, Some(expected));
         assert!(unavailable.why.contains("version control") && unavailable.place.line == 11, "{unavailable:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uv_normalize::{ExtraName, PackageName};
 
-use super::{Error, LockTraversal, NoFile, SelectedPackage, choose_files};
+use super::{ArtifactChoice, Error, LockTraversal, NoFile, SelectedPackage, choose_files};
 use crate::base::RelPath;
 use crate::packaging::environment::Environment;
 use crate::packaging::lockfile::projects::{LockedProject, Part, encode};
@@ -31,6 +31,8 @@ pub struct ProjectPackages {
     pub packages: Vec<SelectedPackage>,
     /// What cannot be installed, and is left out because only groups or extras of the project require it and nothing imports it.
     pub left_out: Vec<NoFile>,
+    /// The packages that only groups or extras of the project require, if some come from version control, which may be out of reach.
+    pub optional: BTreeSet<PackageName>,
 }
 
 /// Selects the packages of the project in `dir`: with its groups and those of the root, and with its extras for tests. Also selects
@@ -49,13 +51,19 @@ pub fn resolve_project(
     let Scope { roots, active } = scope(lock, project);
     let all = traverse(lock, project, &roots, &imported, &active, environment)?;
     let (packages, missing) = choose_files(&all);
-    if missing.is_empty() {
-        return Ok(ProjectPackages { packages, left_out: missing });
+    let is_git = |package: &SelectedPackage| matches!(package.artifact, ArtifactChoice::Git(_));
+    if missing.is_empty() && !packages.iter().any(is_git) {
+        return Ok(ProjectPackages { packages, ..ProjectPackages::default() });
     }
     let needed = traverse(lock, project, &project.requires, &imported, &active, environment)?;
     let is_needed = |missing: &NoFile| !missing.is_local || needed.selected.contains_key(&missing.name);
     let (missing, left_out): (Vec<NoFile>, Vec<NoFile>) = missing.into_iter().partition(is_needed);
-    if missing.is_empty() { Ok(ProjectPackages { packages, left_out }) } else { Err(Error::NoFile(missing)) }
+    if !missing.is_empty() {
+        return Err(Error::NoFile(missing));
+    }
+    let optional = packages.iter().filter(|package| !needed.selected.contains_key(&package.name));
+    let optional = optional.map(|package| package.name.clone()).collect();
+    Ok(ProjectPackages { packages, left_out, optional })
 }
 
 /// Follows the requirements of a project and what its code imports.

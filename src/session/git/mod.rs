@@ -1,6 +1,7 @@
 //! The files that changed according to git. It is a program of the host, because the format of git's files is its own.
 
 mod describe;
+pub(super) mod source;
 
 use std::collections::BTreeSet;
 use std::path::Path;
