@@ -98,6 +98,12 @@ pub enum Error {
     /// `lockfile-merge` without the arguments that git gives to a merge driver.
     #[error("`lockfile-merge` needs four arguments: the common ancestor, both versions, and the path of the lockfile")]
     MergeArguments,
+    /// `affected` without a commit.
+    #[error("`affected` needs a commit to compare with")]
+    NoCommit,
+    /// `affected` in a repository without projects.
+    #[error("this repository has no projects: no directory has a `pyproject.toml` with a name or a `setup.py`")]
+    NoProjects,
     /// `init` in a repository with settings.
     #[error("this repository has a `pants.toml`")]
     Configured,
@@ -256,6 +262,10 @@ impl Error {
             Error::InvalidRecord { .. } => "such a file is written by `log --json RUN`",
             Error::SummaryOfAll => "remove the specs or the flag",
             Error::NoEnd(_) => "write `paths --from=SPEC --to=SPEC`",
+            Error::NoCommit => "write `affected --since=COMMIT`, for instance `--since=origin/main`",
+            Error::NoProjects => {
+                "list the targets instead: `--changed-since=COMMIT --changed-dependents=transitive list`"
+            }
             Error::MergeArguments => {
                 "git calls it: `git config merge.waders-lock.driver 'waders lockfile-merge %O %A %B %P'`"
             }

@@ -1,6 +1,7 @@
 //! One small file for each goal, which selects, plans, runs, reports, and returns a verdict. How targets become actions is
 //! in `prepare`; what the goals of one run share is in `session`.
 
+mod affected;
 mod attest;
 mod audit;
 mod call_results;
@@ -55,6 +56,7 @@ pub type Goal = fn(&mut Session) -> Result<Verdict, Error>;
 
 /// The implemented goals by name, as the command line spells them.
 pub const GOALS: &[(&str, Goal)] = &[
+    ("affected", affected::run),
     ("attest", attest::run),
     ("audit", audit::run),
     ("check", check::run),

@@ -1,6 +1,8 @@
 //! Selects the locked packages that a step needs: follows requirements through the lockfile, and chooses the best file of
 //! each package for one environment. Versions are pinned by the lockfile; nothing is resolved again here.
 
+mod project;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +12,11 @@ use uv_pep440::Version;
 use uv_platform_tags::TagCompatibility;
 
 use crate::packaging::environment::Environment;
-use crate::packaging::lockfile::{Artifact, Inputs, Lock, Package, Staleness};
+use crate::packaging::lockfile::projects::{Part, encode};
+use crate::packaging::lockfile::{Artifact, GitSource, Inputs, Lock, Package, Staleness, Unavailable};
 use crate::packaging::requirement::{Requirement, allows_version, canonical};
+
+pub use project::{ProjectPackages, resolve_project, visible};
 
 /// A package to be installed. Serialized selections are cached in the store, so their field names must not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +42,8 @@ pub enum ArtifactChoice {
     /// The lockfile contains only hashes, in hexadecimal digits. `index::locate` finds the file.
     #[serde(rename = "Listed")]
     Hashes(Vec<String>),
+    /// A commit from which the package is built.
+    Git(GitSource),
 }
 
 /// Two lockfiles pin different versions of a package.
@@ -86,6 +93,9 @@ impl Error {
             Error::NotLocked { .. } => {
                 "run `generate-lockfiles` so that the lockfile contains all requirements of the BUILD files"
             }
+            Error::NoFile(missing) if missing.iter().any(|missing| missing.is_local) => {
+                "publish the package to an index or use a URL with a hash, and lock again; tests of projects that do not require it run"
+            }
             Error::NoFile(_) => {
                 "lock a version that has a file for this interpreter, or change the interpreter constraints"
             }
@@ -96,10 +106,12 @@ impl Error {
 
 /// A locked package without a compatible file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{lock}: `{name}` {version} has no file that is compatible with {tag}: {why}")]
+#[error("{lock}: `{name}` {version} {}{why}", if *is_local { String::new() } else { format!("has no file that is compatible with {tag}: ") })]
 pub struct NoFile {
-    /// The label of the lockfile.
+    /// The label of the lockfile, with a place if the package has no file for any interpreter.
     pub lock: String,
+    /// Whether the lockfile lists no files because the package comes from version control or from a directory.
+    pub is_local: bool,
     /// The package.
     pub name: PackageName,
     /// Its locked version.
@@ -184,9 +196,20 @@ struct LockTraversal<'a> {
     /// The entries that apply to this environment.
     entries: BTreeMap<&'a PackageName, Vec<&'a Package>>,
     selected: BTreeMap<&'a PackageName, &'a Package>,
-    /// Packages whose dependencies are not followed yet, each without extras and with each requested extra.
-    pending: Vec<(&'a Package, Option<ExtraName>)>,
+    /// What is not followed yet.
+    pending: Vec<Pending<'a>>,
     seen: BTreeSet<(&'a PackageName, Option<ExtraName>)>,
+    /// The parts of projects that are active, as the markers of a lockfile with conflicts write them.
+    active: Vec<ExtraName>,
+    /// Those that requirements activated on the way.
+    activated: BTreeSet<ExtraName>,
+}
+
+/// A package or project whose dependencies are not followed yet, without extras or with one of the requested extras.
+struct Pending<'a> {
+    name: &'a PackageName,
+    requires: &'a [Requirement],
+    extra: Option<ExtraName>,
 }
 
 impl<'a> LockTraversal<'a> {
@@ -205,20 +228,38 @@ impl<'a> LockTraversal<'a> {
             entries.entry(&package.name).or_default().push(package);
         }
         let (selected, pending, seen) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        Ok(LockTraversal { lock, environment, entries, selected, pending, seen })
+        let (active, activated) = (Vec::new(), BTreeSet::new());
+        Ok(LockTraversal { lock, environment, entries, selected, pending, seen, active, activated })
     }
 
-    fn require(&mut self, requirement: &Requirement, extras: &[ExtraName], by: Option<&Package>) -> Result<(), Error> {
+    fn require(
+        &mut self,
+        requirement: &Requirement,
+        extras: &[ExtraName],
+        by: Option<&PackageName>,
+    ) -> Result<(), Error> {
         let skipped = by.is_some() && self.lock.excluded.contains(&requirement.name);
-        if skipped || !requirement.marker.evaluate(self.environment.markers(), extras) {
+        let extras = [extras, &self.active].concat();
+        if skipped || !requirement.marker.evaluate(self.environment.markers(), &extras) {
             return Ok(());
         }
-        let package = self.find_entry(requirement, by)?;
-        self.selected.insert(&package.name, package);
-        let extras = requirement.extras.iter().cloned().map(Some);
-        for extra in std::iter::once(None).chain(extras) {
-            if self.seen.insert((&package.name, extra.clone())) {
-                self.pending.push((package, extra));
+        // The code of a project comes from the repository, and only what it requires is selected.
+        let project = self.lock.projects.named(&requirement.name);
+        let (name, requires) = match project.and_then(|project| Some((project.name.as_ref()?, &project.requires))) {
+            Some(project) => project,
+            None => {
+                let package = self.find_entry(requirement, by)?;
+                self.selected.insert(&package.name, package);
+                (&package.name, &package.requires)
+            }
+        };
+        for extra in std::iter::once(None).chain(requirement.extras.iter().cloned().map(Some)) {
+            if project.is_some() {
+                let part = extra.as_ref().map_or(Part::Project, |extra| Part::Extra(extra.as_ref()));
+                self.activated.extend(encode(name.as_ref(), part));
+            }
+            if self.seen.insert((name, extra.clone())) {
+                self.pending.push(Pending { name, requires, extra });
             }
         }
         Ok(())
@@ -227,7 +268,7 @@ impl<'a> LockTraversal<'a> {
     /// Finds the entry for a requirement. Requirements of the user must be satisfied. Between locked packages the lockfile
     /// takes precedence, because overrides may pin a version that does not satisfy a specifier; there, specifiers only
     /// select between several entries of a package.
-    fn find_entry(&self, requirement: &Requirement, by: Option<&Package>) -> Result<&'a Package, Error> {
+    fn find_entry(&self, requirement: &Requirement, by: Option<&PackageName>) -> Result<&'a Package, Error> {
         let entries = self.entries.get(&requirement.name).map(Vec::as_slice).unwrap_or_default();
         let matches =
             |package: &&&Package| allows_version(requirement, &package.version) || (by.is_some() && entries.len() == 1);
@@ -236,7 +277,7 @@ impl<'a> LockTraversal<'a> {
         selected.or_else(newest).ok_or_else(|| Error::NotLocked {
             lock: self.lock.label.clone(),
             requirement: requirement.to_string(),
-            required_by: by.map(|package| package.name.to_string()),
+            required_by: by.map(ToString::to_string),
             locked: self.locked_versions(&requirement.name),
         })
     }
@@ -247,9 +288,9 @@ impl<'a> LockTraversal<'a> {
     }
 
     fn follow_edges(&mut self) -> Result<(), Error> {
-        while let Some((package, extra)) = self.pending.pop() {
-            for requirement in &package.requires {
-                self.require(requirement, extra.as_slice(), Some(package))?;
+        while let Some(Pending { name, requires, extra }) = self.pending.pop() {
+            for requirement in requires {
+                self.require(requirement, extra.as_slice(), Some(name))?;
             }
         }
         Ok(())
@@ -271,6 +312,12 @@ fn applies_to(package: &Package, environment: &Environment) -> bool {
 }
 
 fn choose_artifacts(traversal: &LockTraversal<'_>) -> Result<Vec<SelectedPackage>, Error> {
+    let (selected, missing) = choose_files(traversal);
+    if missing.is_empty() { Ok(selected) } else { Err(Error::NoFile(missing)) }
+}
+
+/// The files of the selected packages, and the packages without one.
+fn choose_files(traversal: &LockTraversal<'_>) -> (Vec<SelectedPackage>, Vec<NoFile>) {
     let mut selected = Vec::new();
     let mut missing = Vec::new();
     for package in traversal.selected.values() {
@@ -279,18 +326,25 @@ fn choose_artifacts(traversal: &LockTraversal<'_>) -> Result<Vec<SelectedPackage
                 name: package.name.clone(),
                 version: package.version.clone(),
                 artifact,
-                lock: traversal.lock.label.clone(),
+                lock: label_of(traversal.lock, package),
             }),
             Err(why) => missing.push(NoFile {
-                lock: traversal.lock.label.clone(),
+                lock: label_of(traversal.lock, package),
                 name: package.name.clone(),
                 version: package.version.clone(),
+                is_local: package.unavailable.is_some(),
                 tag: traversal.environment.tag(),
                 why,
             }),
         }
     }
-    if missing.is_empty() { Ok(selected) } else { Err(Error::NoFile(missing)) }
+    (selected, missing)
+}
+
+/// The name of a lockfile, with the place of a package that has no file for anybody.
+fn label_of(lock: &Lock, package: &Package) -> String {
+    let place = package.unavailable.as_ref().map(|unavailable| format!(":{}", unavailable.place));
+    format!("{}{}", lock.label, place.unwrap_or_default())
 }
 
 /// Chooses the file of a package; the error says which files there are.
@@ -307,8 +361,9 @@ fn choose_artifact(package: &Package, environment: &Environment) -> Result<Artif
         Some((name, false)) => artifact(name).map(ArtifactChoice::Sdist),
         None => None,
     }
+    .or_else(|| package.git.clone().filter(|_| environment.allows_sdist(&package.name)).map(ArtifactChoice::Git))
     .ok_or_else(|| match &package.unavailable {
-        Some(why) => why.clone(),
+        Some(Unavailable { why, .. }) => why.clone(),
         None if names.is_empty() => "the lockfile lists no files".to_owned(),
         None => format!("the lockfile lists `{}`", names.join("`, `")),
     })

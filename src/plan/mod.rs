@@ -17,6 +17,7 @@ pub mod package_markers;
 pub mod pex_run;
 pub mod program;
 pub mod program_run;
+pub mod project_requirements;
 pub mod protoc_run;
 pub mod python_list_run;
 pub mod requirements;

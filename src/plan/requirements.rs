@@ -104,7 +104,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn parse(&self) -> Vec<Requirement> {
+    pub(super) fn parse(&self) -> Vec<Requirement> {
         self.requirements.iter().filter_map(|text| requirement::parse(text).ok()).collect()
     }
 }
@@ -181,7 +181,7 @@ impl Locks {
     }
 
     /// A fingerprint of the lockfile of a resolve. `None` if there is no such file.
-    fn fingerprint_resolve(&self, resolve: &str) -> Option<Digest> {
+    pub(super) fn fingerprint_resolve(&self, resolve: &str) -> Option<Digest> {
         self.fingerprint(self.resolves.get(resolve)?)
     }
 
@@ -274,7 +274,7 @@ pub fn user_packages_key(
     Some(json!(["packages-3", lock, wanted.requirements, whole, inputs, platform(environment)]))
 }
 
-fn platform(environment: &Environment) -> Value {
+pub(super) fn platform(environment: &Environment) -> Value {
     json!([environment.python().to_string(), environment.key_text()])
 }
 

@@ -11,6 +11,15 @@ use crate::plan::interpreter::Interpreter;
 /// The label of a build, before the file name of the source distribution.
 pub const BUILD_LABEL: &str = "build ";
 
+/// The variables in which plugins of build backends expect a version if there is no repository.
+const VERSION_VARIABLES: [&str; 5] = [
+    "PBR_VERSION",
+    "PDM_BUILD_SCM_VERSION",
+    "POETRY_DYNAMIC_VERSIONING_BYPASS",
+    "SETUPTOOLS_SCM_PRETEND_VERSION",
+    "UV_DYNAMIC_VERSIONING_BYPASS",
+];
+
 /// The mount point of a distribution while it is compiled.
 const PART: &str = "/part";
 
@@ -25,6 +34,8 @@ pub struct Distribution {
     pub size_bytes: Option<u64>,
     /// Where the file can be downloaded, tried in order.
     pub locations: Vec<Location>,
+    /// The version of an archive of a commit, from which build backends cannot find it out without the repository.
+    pub commit_version: Option<String>,
 }
 
 impl Distribution {
@@ -239,6 +250,9 @@ impl Venvs {
         let builder = self.builders.get(&distribution.sha256).unwrap_or(&self.builder);
         let mut action = builder.action(label, argv, Source::Output(archive));
         action.command.images.insert(venv::ROOT.to_owned(), Source::Output(backends));
+        for name in VERSION_VARIABLES {
+            action.command.env.extend(distribution.commit_version.clone().map(|version| (name.to_owned(), version)));
+        }
         // Build backends name their temporary directories.
         action.policy.measurements = vec![Measurement::log()];
         graph.add(Step::Run(Box::new(action)))

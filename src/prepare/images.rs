@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::action::{Source, StepId};
+use crate::base::RelPath;
 use crate::config::typed::{InvalidLockfile, PythonSettings, SystemSettings};
 use crate::packaging::Environment;
 use crate::packaging::lockfile::Lock;
@@ -32,6 +33,8 @@ pub struct Importable {
     pub tool: Option<String>,
     /// What the targets require.
     pub wanted: Option<Wanted>,
+    /// The directory of the project whose packages alone may be imported, if the lockfile has it.
+    pub project: Option<RelPath>,
     /// Whether every package of the lockfile of `wanted` may be imported. If not, the settings decide.
     pub is_whole: bool,
     /// The name of additional packages, which `pin_packages` was given.
@@ -46,18 +49,7 @@ impl Planner<'_> {
     /// Everything that a sandbox holds besides its sources: system tree, interpreter, the tool and, where `wanted` is
     /// given, what the targets require.
     pub fn images(&mut self, constraints: &[String], tool: &Tool, wanted: Option<Wanted>) -> Result<Images, Error> {
-        self.images_with(constraints, tool, wanted, Vec::new())
-    }
-
-    /// Like [`Planner::images`], with the distributions of this repository that the steps `built` unpack.
-    pub(super) fn images_with(
-        &mut self,
-        constraints: &[String],
-        tool: &Tool,
-        wanted: Option<Wanted>,
-        built: Vec<StepId>,
-    ) -> Result<Images, Error> {
-        let importable = Importable { tool: Some(tool.scope.clone()), wanted, built, ..Importable::default() };
+        let importable = Importable { tool: Some(tool.scope.clone()), wanted, ..Importable::default() };
         self.images_of(constraints, importable)
     }
 
@@ -109,10 +101,15 @@ impl Planner<'_> {
         importable: &Importable,
     ) -> Result<Vec<SelectedPackage>, Error> {
         let mut chosen = match importable.tool.as_deref().and_then(tools::named) {
+            // The packages of the project include the tool.
+            Some(tool) if importable.project.is_some() && self.is_of_resolve(&tool) => Vec::new(),
             Some(tool) => self.tool_packages(constraints, &tool)?,
             None => Vec::new(),
         };
-        if let Some(wanted) = &importable.wanted {
+        if let Some((wanted, project)) = importable.wanted.as_ref().zip(importable.project.as_ref()) {
+            let seen = self.project_packages(constraints, wanted, project, importable.tool.as_deref())?;
+            chosen = self.combine(chosen, seen);
+        } else if let Some(wanted) = &importable.wanted {
             let required = self.required_packages(constraints, wanted, importable.is_whole)?;
             chosen = self.combine(chosen, required);
         }
@@ -147,7 +144,7 @@ impl Planner<'_> {
         chosen: &[SelectedPackage],
     ) -> Result<Vec<Distribution>, Error> {
         self.find_interpreter(constraints)?;
-        let distributions = found(&mut self.interpreters, constraints)?.packages.distributions(chosen)?;
+        let distributions = self.distributions_of(constraints, chosen)?;
         self.plan_builds(constraints, chosen, &distributions)?;
         Ok(distributions)
     }

@@ -11,8 +11,9 @@ use crate::config::index::Indexes;
 use crate::net::{Client, FileLink};
 use crate::packaging::Environment;
 use crate::packaging::index::{self, ListedFile};
-use crate::packaging::lockfile::Artifact;
+use crate::packaging::lockfile::{self, Artifact, Problem};
 use crate::packaging::resolve::{ArtifactChoice, SelectedPackage};
+use crate::plan::requirements;
 use crate::plan::venv::Distribution;
 use crate::prepare::Error;
 use crate::session::memo::memoized;
@@ -63,6 +64,10 @@ impl Packages {
                 None => self.find_listed(chosen, std::slice::from_ref(&artifact.sha256)),
             },
             ArtifactChoice::Hashes(hashes) => self.find_listed(chosen, hashes),
+            ArtifactChoice::Git(git) => {
+                let problem = Problem::VersionControl { package: project.to_owned(), url: git.url.clone() };
+                Err(requirements::Error::from(lockfile::Error::of(chosen.lock.clone(), problem)).into())
+            }
         }
     }
 
@@ -75,6 +80,7 @@ impl Packages {
             sha256: artifact.sha256.clone(),
             size_bytes: artifact.size_bytes,
             locations,
+            commit_version: None,
         }
     }
 
@@ -90,6 +96,7 @@ impl Packages {
             file_name: file.file_name.clone(),
             sha256: file.sha256.clone(),
             size_bytes: None,
+            commit_version: None,
         })
     }
 

@@ -17,6 +17,7 @@ use crate::prepare::images::Importable;
 use crate::prepare::interpreters::PlannedInterpreter;
 use crate::prepare::services::KnownServices;
 use crate::session::Session;
+use crate::session::git_packages::GitArchive;
 use crate::store::Tree;
 use crate::targets::Address;
 
@@ -41,6 +42,8 @@ pub struct Planner<'s> {
     pub(super) tool_packages: BTreeMap<(Vec<String>, String), Shared<Vec<SelectedPackage>>>,
     /// Venv images, by interpreter constraints and contents.
     pub(super) venv_images: BTreeMap<(Vec<String>, Importable), Shared<Source>>,
+    /// The archives of packages from version control, by name and commit.
+    pub(super) git_archives: BTreeMap<(String, String), Shared<GitArchive>>,
     pub(super) services: KnownServices,
     /// The files of generating targets; `None` for targets that generate none.
     pub(super) generated: BTreeMap<Address, Shared<Option<GeneratedFiles>>>,
@@ -65,6 +68,7 @@ impl<'s> Planner<'s> {
             host_interpreters: BTreeMap::new(),
             tool_packages: BTreeMap::new(),
             venv_images: BTreeMap::new(),
+            git_archives: BTreeMap::new(),
             services: KnownServices::default(),
             generated: BTreeMap::new(),
             generating: Vec::new(),

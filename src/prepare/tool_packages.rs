@@ -9,6 +9,7 @@ use crate::packaging::resolve::{self, SelectedPackage};
 use crate::plan::requirements::{self, ToolPackages};
 use crate::prepare::Error;
 use crate::prepare::Planner;
+use crate::prepare::images::Importable;
 use crate::prepare::locks;
 use crate::session::Session;
 use crate::session::memo::memoized;
@@ -53,15 +54,20 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// An error unless the tool's packages include the plugin that the option `wanted_by` needs.
+    /// An error unless the tool's packages, or those of the project that `importable` names, include the plugin that the option `wanted_by`
+    /// needs.
     pub fn require_plugin(
         &mut self,
         constraints: &[String],
         tool: &Tool,
+        importable: &Importable,
         plugin: &'static str,
         wanted_by: &'static str,
     ) -> Result<(), Error> {
-        let chosen = self.tool_packages(constraints, tool)?;
+        let chosen = match importable.project {
+            Some(_) => self.choose_packages(constraints, importable)?,
+            None => self.tool_packages(constraints, tool)?,
+        };
         if chosen.iter().any(|chosen| chosen.name.as_ref() == plugin) {
             return Ok(());
         }

@@ -39,6 +39,9 @@ pub enum Error {
     /// A download failed.
     #[error(transparent)]
     Net(#[from] net::Error),
+    /// A package cannot be taken from version control.
+    #[error(transparent)]
+    GitPackage(#[from] super::git_packages::Error),
     /// An image cannot be pushed.
     #[error(transparent)]
     Registries(#[from] super::registries::Error),
@@ -144,6 +147,7 @@ impl Error {
             Error::Net(error) => error.kind(),
             Error::Sandbox(_) => ErrorKind::Sandbox,
             Error::Toolchain(error) => error.kind(),
+            Error::GitPackage(error) => error.kind(),
             Error::Step(error) => error.kind(),
             _ => ErrorKind::Mistake,
         }
@@ -155,6 +159,7 @@ impl Error {
             Error::Select(error) => return error.hint().map(str::to_owned),
             Error::Filter(error) => return error.hint(),
             Error::Git(error) => error.hint(),
+            Error::GitPackage(error) => error.hint(),
             Error::Version(_) => "a `vcs_version` needs git, and the build root in a git repository with a commit",
             Error::Keys(error) => return error.hint(),
             Error::SpecsAndChanged(_) => "remove the specs or the flag",

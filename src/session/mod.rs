@@ -9,6 +9,7 @@ pub mod execute;
 pub mod failure;
 pub mod foreground;
 mod git;
+pub mod git_packages;
 pub mod image_builder;
 pub mod implied_targets;
 pub mod keys;

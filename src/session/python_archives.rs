@@ -51,5 +51,6 @@ fn uv_wheel(session: &Session) -> Result<Option<Distribution>, Error> {
         file_name: file_name.clone(),
         sha256: wheel.sha256,
         size_bytes: wheel.size_bytes,
+        commit_version: None,
     }))
 }

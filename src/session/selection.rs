@@ -98,6 +98,23 @@ fn files_of_change(
     Ok((changed, files))
 }
 
+/// The files that changed since a commit, or else as `[changed]` says, sorted; deleted ones included. `None` if neither names changes.
+pub fn changed_files(session: &mut Session, since: Option<&str>) -> Result<Option<Vec<RelPath>>, Error> {
+    let specs = specs(session)?;
+    if !specs.is_empty() {
+        return Err(Error::SpecsAndChanged(specs));
+    }
+    let changed = ChangedSettings::parse(session.config());
+    let Some(change) = since.map(Change::Since).or_else(|| change(&changed)) else { return Ok(None) };
+    Ok(Some(git::changed_files(&session.context.tracker, session.build_root(), change)?))
+}
+
+/// The text of a file in the commit from which the changes since a commit are counted; `None` if the file or the commit does not exist.
+pub fn text_before(session: &Session, since: Option<&str>, file: &RelPath) -> Option<String> {
+    let since = since.map(str::to_owned).or_else(|| ChangedSettings::parse(session.config()).since)?;
+    git::text_before(session.build_root(), &since, file)
+}
+
 /// Whether the command line selects anything: by specs or by changes.
 pub fn has_selection(session: &Session) -> Result<bool, Error> {
     Ok(change(&ChangedSettings::parse(session.config())).is_some() || !specs(session)?.is_empty())
@@ -226,15 +243,9 @@ fn with_dependents(session: &mut Session, graph: &TargetGraph, files: &[RelPath]
     // What is not declared may depend on anything.
     session.report_load_errors(|_| true);
     let dependencies = session.infer_all()?;
+    let former = former_dependents(session, graph, files, transitive)?;
     let mut dependents = dependents_of(&dependencies, &changed, transitive);
-    let deleted: Vec<RelPath> = files.iter().filter(|file| !graph.files().contains(file)).cloned().collect();
-    let former = targets::with_deleted(graph, &deleted);
-    let before;
-    if let Some((former_graph, former)) = &former {
-        before = session.infer_in(former_graph, Extent::Everything)?;
-        let known = |address: &&Address| graph.get(address).is_some();
-        dependents.extend(dependents_of(&before, former, transitive).into_iter().filter(known));
-    }
+    dependents.extend(&former);
     let generators: BTreeSet<&Address> =
         changed.iter().filter_map(|address| graph.get(address)?.generator.as_ref()).collect();
     let dependents = dependents.into_iter().filter(|address| !generators.contains(address));
@@ -242,6 +253,20 @@ fn with_dependents(session: &mut Session, graph: &TargetGraph, files: &[RelPath]
     let mut all: Vec<Address> = all.into_iter().cloned().collect();
     all.sort_by(Address::list_order);
     Ok(all)
+}
+
+/// The targets that depended on files that are deleted.
+pub fn former_dependents(
+    session: &mut Session,
+    graph: &TargetGraph,
+    files: &[RelPath],
+    transitive: bool,
+) -> Result<BTreeSet<Address>, Error> {
+    let deleted: Vec<RelPath> = files.iter().filter(|file| !graph.files().contains(file)).cloned().collect();
+    let Some((former_graph, former)) = targets::with_deleted(graph, &deleted) else { return Ok(BTreeSet::new()) };
+    let before = session.infer_in(&former_graph, Extent::Everything)?;
+    let known = |address: &&Address| graph.get(address).is_some();
+    Ok(dependents_of(&before, &former, transitive).into_iter().filter(known).cloned().collect())
 }
 
 fn dependents_of<'d>(

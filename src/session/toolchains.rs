@@ -155,7 +155,7 @@ fn install(
 }
 
 /// Writes the lockfile if it changed and may be changed.
-fn save(session: &Session, lock: &Lock, path: &Path) -> Result<(), Error> {
+pub(super) fn save(session: &Session, lock: &Lock, path: &Path) -> Result<(), Error> {
     if !session.context.is_frozen() && lock.save(&session.context.tracker, path)? {
         let advice = "commit it, so that everyone builds with the same toolchain";
         session.ui.note(&format!("wrote `{LOCK}`"), Some(advice));
@@ -167,11 +167,12 @@ fn save(session: &Session, lock: &Lock, path: &Path) -> Result<(), Error> {
 /// constraints are dropped; the next step that needs one locks it again. Returns whether the lockfile changed. If a toolchain
 /// is not available, the lockfile stays as it was.
 pub fn refresh(session: &mut Session, constraints: &BTreeSet<Vec<String>>) -> Result<bool, Error> {
-    let mut lock = Lock::default();
+    let path = session.build_root().join(LOCK);
+    // The sources of packages are those of other lockfiles.
+    let mut lock = Lock::load(&session.context.tracker, &path).map(Lock::into_sources).unwrap_or_default();
     for constraints in constraints {
         install(session, &mut lock, constraints, &[])?;
     }
-    let path = session.build_root().join(LOCK);
     Ok(lock.save(&session.context.tracker, &path)?)
 }
 

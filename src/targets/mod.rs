@@ -22,7 +22,7 @@ mod load;
 pub mod missing;
 pub mod node_id;
 mod parametrize;
-mod poetry;
+pub mod poetry;
 mod read_fields;
 pub mod requirement_text;
 mod requirements;
@@ -30,6 +30,7 @@ pub mod select;
 mod settings;
 pub mod spec;
 pub mod visibility;
+pub mod workspace;
 
 /// Re-exported because `Target` and `load` expose these types.
 pub use crate::build_file::{Diagnostic, Object, Severity, Topic, Value};

@@ -29,7 +29,8 @@ pub(super) fn requirements(table: &Table, surroundings: &Surroundings, parsed: &
     }
 }
 
-fn requirement_text(name: &str, entry: &Value) -> String {
+/// A dependency of a table of Poetry as a requirement.
+pub fn requirement_text(name: &str, entry: &Value) -> String {
     let Value::Table(entry) = entry else {
         return [name, &versions(entry.as_str().unwrap_or_default())].concat();
     };
@@ -58,7 +59,7 @@ fn requirement_text(name: &str, entry: &Value) -> String {
 }
 
 /// Converts `^1.2, !=1.3` to `>=1.2,<2.0.0,!=1.3`. Alternatives (`||`) have no PEP 440 form; only the first is used.
-fn versions(text: &str) -> String {
+pub fn versions(text: &str) -> String {
     let text = text.split("||").next().unwrap_or_default();
     let parts = text.split(',').flat_map(|part| split_at_spaces(part.trim()));
     parts.map(|part| version(&part)).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",")

@@ -22,6 +22,23 @@ const HEAD: &str = "\
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lock {
     records: Vec<Record>,
+    /// Sorted.
+    sources: Vec<LockedSource>,
+}
+
+/// The source of a package from version control.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedSource {
+    /// The name and version of the package, such as `six-1.17.0`.
+    pub name: String,
+    /// The commit, in hexadecimal digits.
+    pub commit: String,
+    /// The directory in the repository; empty for its root.
+    #[serde(default)]
+    pub subdirectory: String,
+    /// The hash of the archive of its files, in lower-case hexadecimal digits.
+    pub sha256: String,
 }
 
 /// A locked toolchain. All providers use the same fields.
@@ -79,6 +96,8 @@ struct File {
     format: u32,
     #[serde(default)]
     toolchain: Vec<Record>,
+    #[serde(default)]
+    source: Vec<LockedSource>,
 }
 
 impl Lock {
@@ -136,7 +155,30 @@ impl Lock {
         }
         let mut records = file.toolchain;
         records.sort();
-        Ok(Lock { records })
+        let mut sources = file.source;
+        sources.sort();
+        Ok(Lock { records, sources })
+    }
+
+    /// The record of a package from version control.
+    pub fn source(&self, name: &str, commit: &str, subdirectory: &str) -> Option<&LockedSource> {
+        let is_same = |source: &&LockedSource| {
+            (&*source.name, &*source.commit, &*source.subdirectory) == (name, commit, subdirectory)
+        };
+        self.sources.iter().find(is_same)
+    }
+
+    /// Adds the record of a package from version control. It replaces those of other commits.
+    pub fn insert_source(&mut self, source: LockedSource) {
+        let project = |name: &str| name.rsplit_once('-').map(|(project, _)| project.to_owned());
+        self.sources.retain(|old| project(&old.name) != project(&source.name));
+        self.sources.push(source);
+        self.sources.sort();
+    }
+
+    /// The records of packages from version control alone.
+    pub fn into_sources(self) -> Lock {
+        Lock { records: Vec::new(), sources: self.sources }
     }
 }
 
@@ -180,6 +222,15 @@ impl fmt::Display for Lock {
                 out.write_str("files = [\n")?;
                 record.files.iter().try_for_each(|file| write_file(out, file))?;
                 out.write_str("]\n")?;
+            }
+        }
+        for LockedSource { name, commit, subdirectory, sha256 } in &self.sources {
+            out.write_str("\n[[source]]\n")?;
+            for (key, value) in [("name", name), ("commit", commit), ("subdirectory", subdirectory), ("sha256", sha256)]
+            {
+                if !value.is_empty() {
+                    writeln!(out, "{key} = {}", quoted(value))?;
+                }
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 pub use constraints::{Constraints, Offer};
 pub use error::Error;
-pub use lock::{Lock, LockedFile, Provider, Record};
+pub use lock::{Lock, LockedFile, LockedSource, Provider, Record};
 pub use prefix::minor_version;
 pub use provide::{locked, provide, provide_locked, provide_outside, records_of_trees, restore, stored, toolchain};
 pub use service::{SERVICE, provide_service};

@@ -2,6 +2,7 @@
 // The settings for tests in `.clippy.toml` do not apply to helper functions of integration tests.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods)]
 
+mod affected;
 mod arbitrary_arguments;
 mod built_in_locks;
 mod changed_files;

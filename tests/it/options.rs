@@ -97,7 +97,9 @@ fn parse_goals(config: &Config) {
     for goal in ["lint", "fmt", "fix", "check"] {
         ToolGoalSettings::parse(config, goal).batch_size(None);
     }
+    AffectedSettings::parse(config);
     for goal in [
+        "affected",
         "list",
         "filter",
         "dependencies",

@@ -31,6 +31,7 @@ mod unconfigured;
 mod verifying;
 mod wheels;
 pub(crate) mod workspace;
+mod workspace_packages;
 
 use workspace::Workspace;
 

@@ -16,7 +16,7 @@ const MARKERS: [&[&str]; 2] =
     [&["uv.lock", "pylock.toml", "poetry.lock"], &["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt"]];
 
 /// The lockfiles that can be used as they are.
-const LOCKFILES: [&str; 2] = ["uv.lock", "pylock.toml"];
+const LOCKFILES: [&str; 3] = ["uv.lock", "pylock.toml", "poetry.lock"];
 
 /// The name of the implied settings in messages, which is also the file that they mostly follow from.
 pub(super) const ORIGIN: &str = "pyproject.toml";
@@ -50,7 +50,8 @@ pub(super) fn settings(root: &Path) -> [String; 2] {
 /// The text of a `waders.toml` for a repository.
 pub const WADERS_TOML: &str = "# A test may read every file of its project, as without a sandbox, except other tests. Its result is cached until one of them\n\
                                # changes. With `\"!**/*.py\"` in the list, it is cached until one of the modules changes that the test imports.\n\
-                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\", \"!**/test_*.py\", \"!**/*_test.py\"]\nextra_inputs_by_project = true\n\n\
+                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\", \"!**/test_*.py\", \"!**/*_test.py\"]\nextra_inputs_by_project = true\n\
+                               # A test can import what its project declares, and what that depends on.\npackages_by_project = true\n\n\
                                [python-infer]\nambiguity_resolution = \"nearest\"\n";
 
 /// The text of a `pants.toml` for a repository.

@@ -154,8 +154,8 @@ impl Projects {
     /// The interpreters that all projects support. `.python-version` names one of them.
     pub(super) fn interpreter_constraints(&self) -> Vec<String> {
         let required = self.projects.iter().filter_map(|project| {
-            let written = project.table.get("project")?.get("requires-python")?.as_str()?;
-            Some(written.replace(' ', ""))
+            let written = project.table.get("project").and_then(|table| table.get("requires-python")?.as_str());
+            written.map(|text| text.replace(' ', "")).or_else(|| poetry_python(&project.table))
         });
         let required: BTreeSet<String> = required.collect();
         let pinned = self.pinned_python.as_deref().and_then(minor_version);
@@ -166,6 +166,23 @@ impl Projects {
         };
         vec![format!("CPython{specifiers}")]
     }
+}
+
+/// The interpreters in a dependency table of Poetry, as PEP 440 writes them; `None` for alternatives.
+fn poetry_python(table: &Table) -> Option<String> {
+    let written = table.get("tool")?.get("poetry")?.get("dependencies")?.get("python")?.as_str()?;
+    if written.contains('|') {
+        return None;
+    }
+    let parts = written.split([',', ' ']).filter(|part| !part.is_empty());
+    let converted = parts.map(|part| match (part.strip_prefix('^'), part.strip_prefix('~')) {
+        (Some(lower), _) => Some(format!(">={lower},<{}", lower.split('.').next()?.parse::<u32>().ok()? + 1)),
+        (_, Some(minor)) if !minor.starts_with('=') => Some(format!("=={}.*", minor_version(minor)?)),
+        _ if part == "*" => Some(">=3".to_owned()),
+        _ if part.starts_with(|first: char| first.is_ascii_digit()) => Some(format!("=={part}")),
+        _ => Some(part.to_owned()),
+    });
+    Some(converted.collect::<Option<Vec<String>>>()?.join(","))
 }
 
 /// Directories to import from by the settings of build backends.

@@ -56,6 +56,14 @@ fn interpreters_follow_from_requirements_and_the_pinned_version() {
     check(&[project, (".python-version", "3.12.1\n")], &["interpreter_constraints = [\"CPython==3.12.*\"]"]);
     check(&[project, (".python-version", "pypy\n")], &["interpreter_constraints = [\"CPython>=3.10,<4\"]"]);
     check(&[("requirements.txt", "")], &["interpreter_constraints = [\"CPython>=3.9\"]"]);
+    let poetry = |python: &str, expected: &str| {
+        let text = format!("[tool.poetry.dependencies]\npython = '{python}'\n");
+        check(&[("pyproject.toml", &text)], &[&format!("interpreter_constraints = [\"CPython{expected}\"]")]);
+    };
+    poetry("^3.10", ">=3.10,<4");
+    poetry("~3.11.2", "==3.11.*");
+    poetry(">=3.9, <3.13", ">=3.9,<3.13");
+    poetry("^3.8 || ^3.10", ">=3.9");
 }
 
 #[test]

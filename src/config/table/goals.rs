@@ -14,6 +14,16 @@ pub(super) const SCOPES: &[Scope] = &[
         "List targets.",
         &[off("documented", "List only targets with a description, and show the description."), JSON, SEP, OUTPUT_FILE],
     ),
+    goal(
+        "affected",
+        "List the projects of the repository that a change affects. This goal is specific to Waders.",
+        &[
+            text("since", "List the projects that the changes since this commit affect."),
+            off("json", "Print a JSON list with the name, the path and the reason of each project."),
+            SEP,
+            OUTPUT_FILE,
+        ],
+    ),
     goal("filter", "List targets. An older name of `list`.", &[JSON, SEP, OUTPUT_FILE]),
     goal("dependencies", "List the dependencies of targets.", DEPENDENCIES),
     goal("dependents", "List the targets that depend on targets.", DEPENDENCIES),

@@ -42,8 +42,8 @@ pub use python::{
     PythonSettings, ResolveSettings, ThriftSettings, UnownedDependency,
 };
 pub use queries::{
-    CountLocSettings, DependenciesSettings, DependentsSettings, FiledepsSettings, GraphFormat, GraphSettings,
-    ListSettings, OutputSettings, PathsSettings, PeekSettings, PyConstraintsSettings,
+    AffectedSettings, CountLocSettings, DependenciesSettings, DependentsSettings, FiledepsSettings, GraphFormat,
+    GraphSettings, ListSettings, OutputSettings, PathsSettings, PeekSettings, PyConstraintsSettings,
 };
 pub use remote_cache::{ContentChoice, RemoteCacheSettings, RemoteCacheUse};
 pub use repository::{

@@ -26,6 +26,23 @@ impl OutputSettings {
     }
 }
 
+/// The section `[affected]`.
+#[derive(Clone, Debug)]
+pub struct AffectedSettings {
+    /// The commit since which changes count.
+    pub since: Option<String>,
+    /// Whether the output is JSON with paths and reasons.
+    pub json: bool,
+}
+
+impl AffectedSettings {
+    /// Parses the section.
+    pub fn parse(config: &Config) -> AffectedSettings {
+        let section = Section::new(config, "affected");
+        AffectedSettings { since: section.text("since"), json: section.flag("json") }
+    }
+}
+
 /// The section `[list]`.
 #[derive(Clone, Copy, Debug)]
 pub struct ListSettings {

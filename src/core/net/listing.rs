@@ -69,7 +69,8 @@ impl FileLink {
     }
 }
 
-fn sha256_of(path: &Path) -> std::io::Result<String> {
+/// The SHA-256 of a file, in hexadecimal digits.
+pub fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
     std::io::copy(&mut std::fs::File::open(path)?, &mut hasher)?;
     Ok(format!("{:x}", hasher.finalize()))

@@ -17,7 +17,7 @@ pub mod server;
 
 pub use client::{Client, Expected, Page, Part};
 pub use error::{Error, INDEX_HINT, WRONG_BYTES_HINT};
-pub use listing::{ACCEPT, FileLink, PAGE_LIMIT_BYTES, directory, listing, project_url, relocated};
+pub use listing::{ACCEPT, FileLink, PAGE_LIMIT_BYTES, directory, listing, project_url, relocated, sha256_of};
 pub use location::{bare, file_name, for_display, parse, without_credentials};
 pub use registry::{Login, Registry};
 

@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::{RelPath, sandbox_paths};
+use crate::config::typed::TestSettings;
 use crate::goals::Error;
-use crate::inference::SourceRoots;
+use crate::inference::{SourceRoots, third_party};
 use crate::prepare::test::PlannedTest;
 use crate::report::missing::{self, Missing};
 use crate::report::{Status, TestResult};
 use crate::session::Session;
 use crate::session::toolchains::{self, SystemPart};
 use crate::store::Store;
-use crate::targets::{Address, Target, TargetGraph};
+use crate::targets::{Address, Target, TargetGraph, kind};
 
 /// The number of notes for one test. One undeclared directory can cause many errors.
 const MAX_NOTES: usize = 5;
@@ -40,6 +41,7 @@ pub(super) fn add(session: &mut Session, tests: &[PlannedTest], results: &mut [T
             store: session.services.open_store()?,
             test,
             target,
+            is_by_project: TestSettings::parse(session.config()).packages_by_project,
         };
         let notes: BTreeSet<String> = missing.iter().filter_map(|missing| adviser.note(missing)).collect();
         result.notes.extend(notes.into_iter().take(MAX_NOTES));
@@ -60,6 +62,8 @@ struct Adviser<'a> {
     test: &'a PlannedTest,
     /// The target of the test, or the first of a batch.
     target: &'a Target,
+    /// Whether a test sees only the packages of its project.
+    is_by_project: bool,
 }
 
 impl Adviser<'_> {
@@ -67,7 +71,10 @@ impl Adviser<'_> {
     fn note(&self, missing: &Missing) -> Option<String> {
         match missing {
             Missing::Path(path) => self.file_note(&self.find_path(path)?),
-            Missing::Module(module) => self.file_note(&self.find_module(module)?),
+            Missing::Module(module) => match self.find_module(module) {
+                Some(file) => self.file_note(&file),
+                None => self.declaration_note(module),
+            },
             Missing::Network => self.network_note(),
             Missing::Program(_) | Missing::Library(_) => None,
         }
@@ -103,6 +110,32 @@ impl Adviser<'_> {
             [format!("{path}.py"), format!("{path}/__init__.py")].into_iter().filter_map(|file| root.push(&file).ok())
         });
         candidates.into_iter().find(|file| self.graph.files().contains(file))
+    }
+
+    /// A module of a package that only other projects declare; `None` if tests see the packages of all projects.
+    fn declaration_note(&self, module: &str) -> Option<String> {
+        if !self.is_by_project {
+            return None;
+        }
+        let top_level = module.split('.').next().unwrap_or(module);
+        let is_module = |found: &String| found == module || found == top_level;
+        let provides = |target: &&Target| {
+            let requirements = target.strings("requirements");
+            target.kind == kind::PYTHON_REQUIREMENT
+                && requirements.iter().any(|text| third_party::modules_of(text).1.iter().any(is_module))
+        };
+        let own = self.target.sources.first()?.ancestors().find_map(|dir| self.project_file(&dir))?;
+        let others = self.graph.targets().filter(provides).filter_map(|target| self.project_file(&target.address.dir));
+        let others: BTreeSet<RelPath> = others.filter(|file| *file != own).collect();
+        let others: Vec<String> = others.iter().map(|file| format!("`{file}`")).collect();
+        (!others.is_empty()).then(|| {
+            let others = others.join(", ");
+            format!("`{top_level}` is declared by {others}, but not by the project of this test: add it to the dependencies in `{own}`")
+        })
+    }
+
+    fn project_file(&self, dir: &RelPath) -> Option<RelPath> {
+        dir.push("pyproject.toml").ok().filter(|file| self.graph.files().contains(file))
     }
 
     /// A file or directory that exists in the repository; `None` if it is an input of the test.

@@ -5,10 +5,13 @@ pub mod diff;
 pub mod metadata;
 mod pex;
 pub mod pins;
+mod poetry;
+pub mod projects;
 mod pylock;
 mod requirements_txt;
 pub mod resolution;
 mod uv;
+pub mod uv_changes;
 pub mod write;
 
 use std::collections::BTreeSet;
@@ -25,6 +28,7 @@ use crate::packaging::requirement::{self, Requirement};
 use crate::tracked::Tracker;
 
 pub use metadata::{Inputs, Metadata, Staleness};
+pub use projects::LockedProjects;
 
 /// A lockfile.
 #[derive(Clone, Debug)]
@@ -43,6 +47,8 @@ pub struct Lock {
     pub excluded: BTreeSet<PackageName>,
     /// The metadata that Pants wrote.
     pub metadata: Option<Metadata>,
+    /// The projects of the repository, which are no packages.
+    pub projects: LockedProjects,
 }
 
 /// A locked package.
@@ -63,7 +69,29 @@ pub struct Package {
     /// The files that provide this version.
     pub artifacts: Vec<Artifact>,
     /// Why there may be no file to download: the package comes from version control or a local directory.
-    pub unavailable: Option<String>,
+    pub unavailable: Option<Unavailable>,
+    /// The commit from which the package can be built.
+    pub git: Option<GitSource>,
+}
+
+/// A commit of a git repository with a package. Serialized selections contain it, so its field names must not change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitSource {
+    /// The URL as git takes it.
+    pub url: String,
+    /// All digits of the commit.
+    pub commit: String,
+    /// The directory of the package; `None` for the root.
+    pub subdirectory: Option<String>,
+}
+
+/// Why a lockfile has no files of a package.
+#[derive(Clone, Debug)]
+pub struct Unavailable {
+    /// The place of the package in the lockfile.
+    pub place: Place,
+    /// Where the package comes from, as a clause that begins with a verb.
+    pub why: String,
 }
 
 /// A file of a package. Serialized selections contain it, so its field names must not change.
@@ -113,6 +141,19 @@ pub enum Problem {
     /// The file uses a feature that is not supported.
     #[error("{0} is not supported")]
     Unsupported(String),
+    /// A lockfile that is to be written.
+    #[error("only Poetry can write this lockfile")]
+    OnlyPoetry,
+    /// A package from version control for another platform than that of an interpreter, or for a tool.
+    #[error(
+        "`{package}` is installed from version control (`{url}`), which is not supported for other platforms and tools"
+    )]
+    VersionControl {
+        /// The package.
+        package: String,
+        /// The repository.
+        url: String,
+    },
     /// A file of a package has no hash.
     #[error("`{package}` has no sha256 hash, so its files cannot be verified")]
     NoHash {
@@ -141,10 +182,16 @@ impl std::error::Error for Error {
 }
 
 impl Error {
+    /// A problem with a lockfile as a whole, or with what `label` names besides.
+    pub fn of(label: String, problem: Problem) -> Error {
+        Error { label, place: None, problem }
+    }
+
     /// What the user can do about the error.
     pub fn hint(&self) -> Option<String> {
         let hint = match self.problem {
             Problem::Missing => "run `generate-lockfiles`, or correct the path in `[python.resolves]`",
+            Problem::OnlyPoetry => "run `poetry lock`",
             Problem::Conflict(_) => "resolve the merge conflict, or run `generate-lockfiles` for this resolve",
             Problem::NoHash { .. } => "regenerate the lockfile with hashes (`generate-lockfiles`, `--generate-hashes`)",
             _ => return None,
@@ -189,6 +236,7 @@ pub fn parse(label: &str, text: &str, sidecar: Option<&str>) -> Result<Lock, Err
     let mut lock = match detect_format(text) {
         Format::Pex => pex::read(&file)?,
         Format::Uv => uv::read(&file)?,
+        Format::Poetry => poetry::read(&file)?,
         Format::Pylock => pylock::read(&file)?,
         Format::Requirements => requirements_txt::read(&file)?,
     };
@@ -206,6 +254,8 @@ pub enum Format {
     Pex,
     /// `uv.lock`.
     Uv,
+    /// `poetry.lock`, which only Poetry writes.
+    Poetry,
     /// `pylock.toml` (PEP 751).
     Pylock,
     /// Requirements with hashes, as pip reads them.
@@ -218,6 +268,9 @@ pub fn detect_format(text: &str) -> Format {
     let lines = || text.lines().map(str::trim).filter(is_content);
     if lines().next().is_some_and(|line| line.starts_with('{')) {
         return Format::Pex;
+    }
+    if lines().any(|line| line.starts_with("content-hash =")) {
+        return Format::Poetry;
     }
     for line in lines() {
         match line {
@@ -253,6 +306,13 @@ impl File<'_> {
     /// An error at the first occurrence of `needle`, or at the start of the file if the text is spelled differently there.
     fn error_near(&self, needle: &str, problem: Problem) -> Error {
         self.error_at(self.text.find(needle).unwrap_or(0), problem)
+    }
+
+    /// The place of a package in a TOML lockfile, in which others may name it before.
+    fn place_of_package(&self, name: &str, version: Option<&str>) -> Place {
+        let line = format!("\nname = \"{name}\"");
+        let exact = version.and_then(|version| self.text.find(&format!("{line}\nversion = \"{version}\"")));
+        Place::of(self.text, exact.or_else(|| self.text.find(&line)).map_or(0, |offset| offset + 1))
     }
 
     fn toml<T: serde::de::DeserializeOwned>(&self, format: &'static str) -> Result<T, Error> {

@@ -5,7 +5,10 @@ use uv_normalize::PackageName;
 use uv_pep440::VersionSpecifiers;
 use uv_pep508::MarkerTree;
 
-use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of, usable_url};
+use super::{
+    Artifact, Error, File, Lock, LockedProjects, Package, Problem, Unavailable, file_name_of, sha256_of, usable_url,
+};
+use crate::base::text::Place;
 use crate::packaging::requirement::{self, parse_constraint};
 
 const FORMAT: &str = "PEX lockfile";
@@ -70,6 +73,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
         has_edges: true,
         excluded: excluded.map(|excluded| excluded.map(|excluded| excluded.name)).collect::<Result<_, _>>()?,
         metadata: None,
+        projects: LockedProjects::default(),
     })
 }
 
@@ -101,7 +105,11 @@ fn package(file: &File<'_>, locked: &LockedRequirement) -> Result<Package, Error
         marker: MarkerTree::TRUE,
         platform_tag: None,
         artifacts,
-        unavailable,
+        unavailable: unavailable.map(|why| {
+            let line = format!("\"{}\"", locked.project_name);
+            Unavailable { place: Place::of(file.text, file.text.find(&line).unwrap_or(0)), why }
+        }),
+        git: None,
     })
 }
 
@@ -111,7 +119,7 @@ fn artifacts(locked: &LockedRequirement) -> Result<(Vec<Artifact>, Option<String
     for artifact in &locked.artifacts {
         let url = &artifact.url;
         if ["git+", "hg+", "svn+", "bzr+"].iter().any(|scheme| url.starts_with(scheme)) {
-            unavailable = Some(format!("it is installed from version control (`{url}`)"));
+            unavailable = Some(format!("is installed from version control (`{url}`)"));
             continue;
         }
         let sha256 = (artifact.algorithm == "sha256").then(|| sha256_of(&artifact.hash)).flatten();
@@ -120,7 +128,7 @@ fn artifacts(locked: &LockedRequirement) -> Result<(Vec<Artifact>, Option<String
             Some(name) => {
                 artifacts.push(Artifact { file_name: Some(name), url: usable_url(url), sha256, size_bytes: None })
             }
-            None => unavailable = Some(format!("the URL `{url}` contains no file name")),
+            None => unavailable = Some(format!("has the URL `{url}`, which contains no file name")),
         }
     }
     Ok((artifacts, unavailable))
@@ -170,7 +178,7 @@ mod tests {
         let lock =
             parse("a.lock", &lock_of(&entry("sha256", "git+https://example.invalid/six")), None).expect("readable");
         assert!(lock.packages[0].artifacts.is_empty());
-        assert!(lock.packages[0].unavailable.as_deref().expect("reason").contains("version control"));
+        assert!(lock.packages[0].unavailable.as_ref().expect("reason").why.contains("version control"));
     }
 
     #[test]

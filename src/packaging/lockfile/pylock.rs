@@ -7,7 +7,10 @@ use uv_normalize::PackageName;
 use uv_pep440::{Version, VersionSpecifiers};
 use uv_pep508::MarkerTree;
 
-use super::{Artifact, Error, File, Lock, Metadata, Package, Problem, file_name_of, sha256_of, usable_url};
+use super::{
+    Artifact, Error, File, GitSource, Lock, LockedProjects, Metadata, Package, Problem, Unavailable, file_name_of,
+    sha256_of, usable_url,
+};
 use crate::packaging::requirement;
 
 const FORMAT: &str = "pylock.toml lockfile";
@@ -98,6 +101,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
         packages,
         excluded: BTreeSet::new(),
         metadata: document.tool.waders.metadata,
+        projects: LockedProjects::default(),
     })
 }
 
@@ -105,8 +109,8 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
     let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
     let malformed = |why: String| near(Problem::Malformed { format: FORMAT, why });
     let unavailable = match (&locked.vcs, &locked.directory) {
-        (Some(_), _) => Some("it is installed from version control".to_owned()),
-        (_, Some(_)) => Some("it is installed from a local directory".to_owned()),
+        (Some(_), _) => Some("is installed from version control".to_owned()),
+        (_, Some(_)) => Some("is installed from a local directory".to_owned()),
         _ => None,
     };
     let version = match &locked.version {
@@ -130,8 +134,17 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
             .unwrap_or(MarkerTree::TRUE),
         platform_tag: None,
         artifacts: artifacts.collect::<Result<_, _>>()?,
-        unavailable,
+        unavailable: unavailable
+            .map(|why| Unavailable { place: file.place_of_package(&locked.name, locked.version.as_deref()), why }),
+        git: locked.vcs.as_ref().and_then(git_source),
     })
+}
+
+/// The commit of a package, if it is in a git repository.
+fn git_source(vcs: &toml::Table) -> Option<GitSource> {
+    let text = |key: &str| vcs.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let (url, commit) = (text("url")?, text("commit-id")?);
+    (text("type")? == "git").then(|| GitSource { url, commit, subdirectory: text("subdirectory") })
 }
 
 fn artifact(package: &str, distribution: &Distribution) -> Result<Artifact, Problem> {

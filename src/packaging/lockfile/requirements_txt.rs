@@ -14,7 +14,7 @@ use uv_distribution_filename::DistFilename;
 use uv_pep440::{Operator, Version};
 use uv_pep508::{MarkerTree, VersionOrUrl};
 
-use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
+use super::{Artifact, Error, File, Lock, LockedProjects, Package, Problem, file_name_of, sha256_of};
 use crate::packaging::requirement::{self, Requirement};
 
 const FORMAT: &str = "hash-pinned requirements file";
@@ -69,6 +69,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
         requires_python: Vec::new(),
         excluded: BTreeSet::new(),
         metadata: None,
+        projects: LockedProjects::default(),
     })
 }
 
@@ -130,6 +131,7 @@ fn package(line: &LogicalLine) -> Result<Package, Problem> {
         platform_tag: None,
         artifacts: artifacts.collect(),
         unavailable: None,
+        git: None,
     })
 }
 

@@ -1,5 +1,4 @@
-//! Reads `uv.lock`: TOML with one table for each package, and dependencies by name with markers. Poetry's lockfile, which
-//! looks alike, is rejected.
+//! Reads `uv.lock`: TOML with one table for each package, and dependencies by name with markers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +8,9 @@ use uv_normalize::{ExtraName, PackageName};
 use uv_pep440::VersionSpecifiers;
 use uv_pep508::MarkerTree;
 
-use super::{Artifact, Error, File, Lock, Package, Problem, file_name_of, sha256_of};
+use super::projects::{LockedProject, LockedProjects, Part, encode};
+use super::{Artifact, Error, File, GitSource, Lock, Package, Problem, Unavailable, file_name_of, sha256_of};
+use crate::base::RelPath;
 use crate::packaging::requirement::{self, Requirement};
 
 const FORMAT: &str = "uv lockfile";
@@ -21,6 +22,27 @@ struct Document {
     requires_python: Option<String>,
     #[serde(default)]
     package: Vec<Locked>,
+    #[serde(default)]
+    manifest: Manifest,
+    #[serde(default)]
+    conflicts: Vec<Vec<ConflictPart>>,
+}
+
+/// What is not said by a package.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Manifest {
+    /// The groups of a root without a project.
+    #[serde(default)]
+    dependency_groups: BTreeMap<String, Vec<Required>>,
+}
+
+/// A project, or an extra or group of one, that excludes others.
+#[derive(Deserialize)]
+struct ConflictPart {
+    package: String,
+    extra: Option<String>,
+    group: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +59,8 @@ struct Locked {
     dependencies: Vec<Dependency>,
     #[serde(default)]
     optional_dependencies: BTreeMap<String, Vec<Dependency>>,
+    #[serde(default)]
+    dev_dependencies: BTreeMap<String, Vec<Dependency>>,
     sdist: Option<Distribution>,
     #[serde(default)]
     wheels: Vec<Distribution>,
@@ -74,8 +98,8 @@ enum Source {
     Git(String),
     Path(String),
     Directory(String),
-    Editable(IgnoredAny),
-    Virtual(IgnoredAny),
+    Editable(String),
+    Virtual(String),
 }
 
 #[derive(Deserialize)]
@@ -97,7 +121,6 @@ struct Distribution {
 }
 
 pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
-    refuse_poetry(file)?;
     let document: Document = file.toml(FORMAT)?;
     if document.version != 1 {
         return Err(
@@ -106,18 +129,28 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
     }
     let mut packages = Vec::new();
     let mut roots = Vec::new();
-    let mut projects = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    let mut projects = LockedProjects { projects: Vec::new(), conflicts: conflicts(&document) };
     for locked in &document.package {
         // The project that was locked is not installed itself; its dependencies are the roots.
-        if let Source::Virtual(_) | Source::Editable(_) = &locked.source {
-            projects.insert(requirement::parse(&locked.name).ok().map(|project| project.name));
-            roots.extend(project_requires(file, locked)?);
-        } else {
+        let Some(dir) = project_dir(&locked.source) else {
             packages.push(package(file, locked)?);
-        }
+            continue;
+        };
+        names.insert(requirement::parse(&locked.name).ok().map(|project| project.name));
+        roots.extend(project_requires(file, locked)?);
+        projects.projects.push(project(file, locked, dir)?);
+    }
+    let groups = &document.manifest.dependency_groups;
+    if !groups.is_empty() {
+        let groups = requirements_by_group(groups, |required| {
+            required.parse().map_err(|error| file.error_near(&required.name, error.into()))
+        })?;
+        roots.extend(groups.values().flatten().cloned());
+        projects.projects.push(LockedProject { name: None, dir: RelPath::root(), requires: Vec::new(), groups });
     }
     // Projects of the repository are no packages: what requires them gets their sources.
-    let is_package = |required: &Requirement| !projects.contains(&Some(required.name.clone()));
+    let is_package = |required: &Requirement| !names.contains(&Some(required.name.clone()));
     roots.retain(is_package);
     packages.iter_mut().for_each(|package: &mut Package| package.requires.retain(is_package));
     let requires_python = document.requires_python.as_deref().map(|text| specifiers(file, text)).transpose()?;
@@ -129,22 +162,57 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
         has_edges: true,
         excluded: BTreeSet::new(),
         metadata: None,
+        projects,
     })
 }
 
-fn refuse_poetry(file: &File<'_>) -> Result<(), Error> {
-    match file.text.lines().find(|line| line.starts_with("content-hash =")) {
-        Some(line) => Err(file.error_near(line, Problem::Unsupported("a lockfile of Poetry".to_owned()))),
-        None => Ok(()),
+/// The directory of a project of the repository. One that is installed from its directory without being editable counts, too: its code is
+/// in the repository.
+fn project_dir(source: &Source) -> Option<RelPath> {
+    match source {
+        Source::Virtual(dir) | Source::Editable(dir) => Some(RelPath::root().resolve(dir).unwrap_or_default()),
+        Source::Directory(dir) => RelPath::root().resolve(dir).ok(),
+        _ => None,
     }
+}
+
+fn project(file: &File<'_>, locked: &Locked, dir: RelPath) -> Result<LockedProject, Error> {
+    let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
+    let malformed =
+        |error: uv_normalize::InvalidNameError| near(Problem::Malformed { format: FORMAT, why: error.to_string() });
+    let parse = |dependency: &Dependency| requirement_of(dependency).map_err(|error| near(error.into()));
+    Ok(LockedProject {
+        name: Some(PackageName::from_owned(locked.name.clone()).map_err(malformed)?),
+        dir,
+        requires: requires(file, locked)?,
+        groups: requirements_by_group(&locked.dev_dependencies, parse)?,
+    })
+}
+
+fn requirements_by_group<T>(
+    groups: &BTreeMap<String, Vec<T>>,
+    parse: impl Fn(&T) -> Result<Requirement, Error>,
+) -> Result<BTreeMap<String, Vec<Requirement>>, Error> {
+    let parse_all =
+        |(name, group): (&String, &Vec<T>)| Ok((name.clone(), group.iter().map(&parse).collect::<Result<_, _>>()?));
+    groups.iter().map(parse_all).collect()
+}
+
+fn conflicts(document: &Document) -> Vec<BTreeSet<ExtraName>> {
+    let part = |part: &ConflictPart| match (&part.extra, &part.group) {
+        (Some(extra), _) => encode(&part.package, Part::Extra(extra)),
+        (None, Some(group)) => encode(&part.package, Part::Group(group)),
+        (None, None) => encode(&part.package, Part::Project),
+    };
+    document.conflicts.iter().map(|set| set.iter().filter_map(part).collect()).collect()
 }
 
 fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
     let near = |problem| file.error_near(&format!("name = \"{}\"", locked.name), problem);
     let malformed = |why: String| near(Problem::Malformed { format: FORMAT, why });
     let unavailable = match &locked.source {
-        Source::Git(from) => Some(format!("it is installed from version control (`{from}`)")),
-        Source::Directory(from) | Source::Path(from) => Some(format!("it is installed from the local path `{from}`")),
+        Source::Git(from) => Some(format!("is installed from version control (`{from}`)")),
+        Source::Directory(from) | Source::Path(from) => Some(format!("is installed from the local path `{from}`")),
         Source::Registry(_) | Source::Url(_) | Source::Editable(_) | Source::Virtual(_) => None,
     };
     let version = locked.version.as_deref().unwrap_or("0");
@@ -157,8 +225,25 @@ fn package(file: &File<'_>, locked: &Locked) -> Result<Package, Error> {
         marker: any_of(file, &locked.resolution_markers)?,
         platform_tag: None,
         artifacts,
-        unavailable,
+        unavailable: unavailable
+            .map(|why| Unavailable { place: file.place_of_package(&locked.name, locked.version.as_deref()), why }),
+        git: match &locked.source {
+            Source::Git(from) => git_source(from),
+            _ => None,
+        },
     })
+}
+
+/// The commit in a URL such as `https://example.invalid/a.git?subdirectory=b&tag=v1#0123…`; `None` without a whole commit.
+fn git_source(from: &str) -> Option<GitSource> {
+    let (place, commit) = from.rsplit_once('#')?;
+    let is_whole = matches!(commit.len(), 40 | 64) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (url, query) = place.split_once('?').unwrap_or((place, ""));
+    let subdirectory = query.split('&').find_map(|part| part.strip_prefix("subdirectory="));
+    let subdirectory =
+        subdirectory.map(|dir| percent_encoding::percent_decode_str(dir).decode_utf8_lossy().into_owned());
+    let url = url.strip_prefix("git+").unwrap_or(url).to_owned();
+    is_whole.then(|| GitSource { url, commit: commit.to_owned(), subdirectory })
 }
 
 fn artifacts(locked: &Locked) -> Result<Vec<Artifact>, Problem> {
@@ -197,19 +282,21 @@ fn requires(file: &File<'_>, locked: &Locked) -> Result<Vec<Requirement>, Error>
 /// The requirements of a project and of its dependency groups: with version specifiers where the lockfile has them.
 fn project_requires(file: &File<'_>, locked: &Locked) -> Result<Vec<Requirement>, Error> {
     let near = |error: requirement::Error| file.error_near(&format!("name = \"{}\"", locked.name), error.into());
-    let parse = |required: &Required| {
-        let extras =
-            if required.extras.is_empty() { String::new() } else { format!("[{}]", required.extras.join(",")) };
-        let place = required.url.as_ref().map(|url| format!(" @ {url}")).unwrap_or_default();
-        let marker = required.marker.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
-        requirement::parse(&format!("{}{extras}{}{place}{marker}", required.name, required.specifier)).map_err(near)
-    };
     let ProjectMetadata { requires_dist, requires_dev } = &locked.metadata;
     let mut all = if requires_dist.is_empty() { requires(file, locked)? } else { Vec::new() };
     for required in requires_dist.iter().chain(requires_dev.values().flatten()) {
-        all.push(parse(required)?);
+        all.push(required.parse().map_err(near)?);
     }
     Ok(all)
+}
+
+impl Required {
+    fn parse(&self) -> Result<Requirement, requirement::Error> {
+        let extras = if self.extras.is_empty() { String::new() } else { format!("[{}]", self.extras.join(",")) };
+        let place = self.url.as_ref().map(|url| format!(" @ {url}")).unwrap_or_default();
+        let marker = self.marker.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
+        requirement::parse(&format!("{}{extras}{}{place}{marker}", self.name, self.specifier))
+    }
 }
 
 fn requirement_of(dependency: &Dependency) -> Result<Requirement, requirement::Error> {
@@ -243,7 +330,7 @@ fn specifiers(file: &File<'_>, text: &str) -> Result<VersionSpecifiers, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse;
+    use super::super::{GitSource, parse};
 
     const HASH: &str = "sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
 
@@ -316,9 +403,7 @@ source = { editable = "lib" }
     }
 
     #[test]
-    fn poetry_lockfiles_and_newer_versions_are_rejected_by_name() {
-        let error = parse("poetry.lock", "[[package]]\nname = \"a\"\n[metadata]\ncontent-hash = \"0\"\n", None);
-        assert_eq!(error.expect_err("poetry").to_string(), "poetry.lock:4:1: a lockfile of Poetry is not supported");
+    fn newer_versions_are_rejected_by_name() {
         let error = parse("uv.lock", "version = 2\nrequires-python = \">=3.9\"\n", None).expect_err("future");
         assert_eq!(error.to_string(), "uv.lock:1:1: version 2 of uv's lockfile is not supported");
     }
@@ -327,10 +412,17 @@ source = { editable = "lib" }
     fn versions_for_different_interpreters_have_their_markers() {
         let text = lock_of(
             "[[package]]\nname = \"n\"\nversion = \"1\"\nsource = { registry = \"r\" }\nresolution-markers = [\"python_full_version < '3.10'\"]\n\
-             [[package]]\nname = \"n\"\nversion = \"2\"\nsource = { git = \"https://example.invalid/n\" }\n",
+             [[package]]\nname = \"n\"\nversion = \"2\"\nsource = { git = \"https://example.invalid/n?subdirectory=b%20c&rev=main#0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a\" }\n",
         );
         let lock = parse("uv.lock", &text, None).expect("readable");
         assert!(!lock.packages[0].marker.is_true());
-        assert!(lock.packages[1].unavailable.as_deref().expect("git").contains("version control"));
+        let unavailable = lock.packages[1].unavailable.as_ref().expect("git");
+        let expected = GitSource {
+            url: "https://example.invalid/n".to_owned(),
+            commit: "0a".repeat(20),
+            subdirectory: Some("b c".to_owned()),
+        };
+        assert_eq!(lock.packages[1].git, Some(expected));
+        assert!(unavailable.why.contains("version control") && unavailable.place.line == 11, "{unavailable:?}");
     }
 }

@@ -125,6 +125,7 @@ fn wheels_and_source_distributions_can_be_excluded_by_package() {
         let selected = resolve(&lock(&format!("a 1 | | {files}")), &[parse("a").expect("requirement")], &environment);
         let name = selected.ok().and_then(|selected| match &selected[0].artifact {
             ArtifactChoice::Wheel(artifact) | ArtifactChoice::Sdist(artifact) => artifact.file_name.clone(),
+            ArtifactChoice::Git(git) => Some(git.url.clone()),
             ArtifactChoice::Hashes(_) => None,
         });
         assert_eq!(name.as_deref(), expected, "{no_binary:?} {only_binary:?}");

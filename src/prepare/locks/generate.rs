@@ -123,6 +123,9 @@ pub(super) fn job(session: &mut Session, lock: KnownLock, settings: &GenerateLoc
     let read = |path: String| session.context.tracker.read_to_string(&root.join(path)).ok();
     let old = read(path.clone());
     let format = old.as_deref().map_or_else(|| new_format(session, &file), detect_format);
+    if format == Format::Poetry {
+        return Err(requirements::Error::from(lockfile::Error::of(path, lockfile::Problem::OnlyPoetry)).into());
+    }
     let has_pants = session.context.global().pants_version.is_some();
     let has_sidecar = read(format!("{path}.metadata")).is_some()
         || LockfileSettings::parse(session.config()).separate_metadata

@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::base::{RelPath, replace_file};
 use crate::config::typed::GenerateLockfilesSettings;
 use crate::packaging::lockfile::pins::{self, Pins};
-use crate::packaging::lockfile::{self, detect_format};
+use crate::packaging::lockfile::{self, Format, detect_format};
 use crate::packaging::requirement::{self, canonical};
 use crate::plan::lock_run::ResolveOptions;
+use crate::plan::requirements;
 use crate::prepare::Error;
 use crate::prepare::locks::generate::{self, Job};
 use crate::prepare::locks::known::{self, KnownLock, Origin};
@@ -131,6 +132,9 @@ fn merge_lock(session: &mut Session, name: String, path: String, texts: &[String
     let settings = GenerateLockfilesSettings::parse(session.config());
     let mut job: Job = generate::job(session, lock, &settings)?;
     job.format = detect_format(ours);
+    if job.format == Format::Poetry {
+        return Err(requirements::Error::from(lockfile::Error::of(job.path, lockfile::Problem::OnlyPoetry)).into());
+    }
     job.old = Some(ours.clone());
     job.request.pins = Some(merge_pins(&pins::read(base), &pins::read(ours), &pins::read(theirs)));
     job.request.old = Some(ours.clone());

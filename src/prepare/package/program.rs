@@ -258,7 +258,7 @@ impl Planner<'_> {
         for environment in environments {
             let chosen = self.select_packages(constraints, wanted, false, &environment)?;
             let distributions = match platforms.is_empty() {
-                true => found(&mut self.interpreters, constraints)?.packages.distributions(&chosen)?,
+                true => self.distributions_of(constraints, &chosen)?,
                 false => crate::prepare::packages::Packages::new(self.session, environment)?.distributions(&chosen)?,
             };
             self.plan_builds(constraints, &chosen, &distributions)?;

@@ -8,12 +8,16 @@ use crate::base::glob::Globs;
 use crate::config::typed::TestSettings;
 use crate::prepare::Error;
 use crate::session::Session;
+use crate::targets::workspace::Workspace;
 
-/// The files by project; those of the whole repository belong to its root.
+/// The files by project.
 pub(super) struct ExtraInputs {
-    by_project: BTreeMap<RelPath, Vec<RelPath>>,
-    /// The directories with a project, if a test may read only the files of its own.
-    projects: BTreeSet<RelPath>,
+    /// By the index of the project; those of no project have none.
+    by_project: BTreeMap<Option<usize>, Vec<RelPath>>,
+    /// The projects, if a test may read only the files of its own; empty if it may read all.
+    projects: Workspace,
+    /// What each project requires of the others, by index.
+    required: Vec<BTreeSet<usize>>,
 }
 
 impl ExtraInputs {
@@ -22,27 +26,35 @@ impl ExtraInputs {
         let graph = session.load_graph()?;
         let settings = TestSettings::parse(session.config());
         let globs = Globs::compile(settings.extra_inputs.iter().map(String::as_str)).map_err(Error::ExtraInputs)?;
-        let marks = Globs::compile(["**/pyproject.toml", "**/setup.py"]).expect("constants are valid");
+        let read = |file: &RelPath| session.context.tracker.read_to_string(&file.to_path(session.build_root())).ok();
         let projects = match settings.extra_inputs_by_project {
-            true => graph.files().matching(&RelPath::root(), &marks).iter().filter_map(RelPath::parent).collect(),
-            false => BTreeSet::new(),
+            true => Workspace::all_projects(graph.files(), &read),
+            false => Workspace::default(),
         };
-        let mut found = ExtraInputs { by_project: BTreeMap::new(), projects };
+        let mut by_project: BTreeMap<Option<usize>, Vec<RelPath>> = BTreeMap::new();
         for file in graph.files().matching(&RelPath::root(), &globs) {
-            let project = found.project_of(&file);
-            found.by_project.entry(project).or_default().push(file);
+            by_project.entry(projects.owner(&file)).or_default().push(file);
         }
-        Ok(found)
+        Ok(ExtraInputs { by_project, required: projects.required(), projects })
     }
 
-    /// The files that these tests may read, which are processed together.
-    pub(super) fn of<'f>(&'f self, tests: &'f [RelPath]) -> impl Iterator<Item = &'f RelPath> {
-        let projects: BTreeSet<RelPath> = tests.iter().map(|test| self.project_of(test)).collect();
-        projects.into_iter().filter_map(|project| self.by_project.get(&project)).flatten()
+    /// The files that these tests may read, which are processed together: those of their projects, and of what these require. Modules of
+    /// other projects count only where they are imported, unless the project is within the one of the test.
+    pub(super) fn of<'f>(&'f self, tests: &[RelPath]) -> BTreeSet<&'f RelPath> {
+        let owners: BTreeSet<Option<usize>> = tests.iter().map(|test| self.projects.owner(test)).collect();
+        let mut files: BTreeSet<&RelPath> = owners.iter().flat_map(|owner| self.files(*owner)).collect();
+        for own in owners.into_iter().flatten() {
+            let dir = |project: usize| &self.projects.members()[project].dir;
+            for required in &self.required[own] {
+                let is_within = dir(*required).starts_with(dir(own));
+                let is_module = |file: &RelPath| matches!(file.extension(), Some("py" | "pyi"));
+                files.extend(self.files(Some(*required)).filter(|file| is_within || !is_module(file)));
+            }
+        }
+        files
     }
 
-    /// The nearest project above a file.
-    fn project_of(&self, file: &RelPath) -> RelPath {
-        file.ancestors().find(|above| self.projects.contains(above)).unwrap_or_default()
+    fn files(&self, project: Option<usize>) -> impl Iterator<Item = &RelPath> {
+        self.by_project.get(&project).into_iter().flatten()
     }
 }

@@ -22,6 +22,7 @@ use crate::plan::requirements;
 use crate::plan::test_run::{self, PytestOptions, TestFiles};
 use crate::prepare::Error;
 use crate::prepare::Planner;
+use crate::prepare::images::Importable;
 use crate::prepare::package::{self, PackagePlanner};
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
@@ -82,6 +83,7 @@ pub fn plan(session: &mut Session, tests: &[Address]) -> Result<PlannedTests, Er
         config_files: ConfigFiles::new(session.build_root(), graph.files(), session.context.tracker.clone()),
         measured_files: BTreeSet::new(),
         measured_trees: BTreeSet::new(),
+        measured_with: None,
         named_tests: selection::named_tests(session)?,
         projects: Projects::find(session)?,
         packages: PackagePlanner::new(&graph, &dependencies, &closures, &roots),
@@ -111,6 +113,8 @@ struct TestPlanner<'g, 's> {
     measured_files: BTreeSet<RelPath>,
     /// The same for generated files.
     measured_trees: BTreeSet<Source>,
+    /// The interpreter constraints and packages of a process that measures coverage.
+    measured_with: Option<(Vec<String>, Importable)>,
     /// The single tests that run, by file.
     named_tests: BTreeMap<RelPath, Vec<String>>,
     projects: Projects,
@@ -153,9 +157,20 @@ impl TestPlanner<'_, '_> {
         let mut packages = self.needed_packages(&batch.targets, closure)?;
         let metadata = self.projects.metadata(&mut self.planner, &closure.files, &wanted, &packages.provided);
         packages.installed.extend(metadata);
-        let images = self.planner.images_with(&settings.constraints, &self.pytest, Some(wanted), packages.installed)?;
+        let project = match files.first() {
+            Some(file) => self.planner.locked_project(&wanted, file)?,
+            None => None,
+        };
+        let importable = Importable {
+            tool: Some(self.pytest.scope.clone()),
+            wanted: Some(wanted),
+            project,
+            built: packages.installed,
+            ..Importable::default()
+        };
+        let images = self.planner.images_of(&settings.constraints, importable.clone())?;
         let workers = settings.workers.unwrap_or_else(|| default_workers(self.planner.session, &files));
-        self.require_plugins(&settings, workers)?;
+        self.require_plugins(&settings, workers, &importable)?;
         let addresses: Vec<String> = batch.targets.iter().map(|target| target.address.to_string()).collect();
         let sources = self.tree(closure, &files, &packages.provided)?;
         let generated = self.planner.generated_trees(closure.generated.iter().copied(), |_| true)?;
@@ -183,13 +198,20 @@ impl TestPlanner<'_, '_> {
         Ok((self.planner.add(action), sources))
     }
 
-    fn require_plugins(&mut self, settings: &ProcessSettings, workers: u32) -> Result<(), Error> {
+    fn require_plugins(
+        &mut self,
+        settings: &ProcessSettings,
+        workers: u32,
+        importable: &Importable,
+    ) -> Result<(), Error> {
         let (planner, constraints) = (&mut self.planner, &settings.constraints);
         if self.options.coverage.is_some() && !self.options.debug {
-            planner.require_plugin(constraints, &self.pytest, "pytest-cov", "[test] use_coverage")?;
+            planner.require_plugin(constraints, &self.pytest, importable, "pytest-cov", "[test] use_coverage")?;
+            // The process that writes the reports has the packages of one that measures.
+            self.measured_with = Some((constraints.clone(), importable.clone()));
         }
         if workers > 0 {
-            planner.require_plugin(constraints, &self.pytest, "pytest-xdist", "[pytest] xdist_enabled")?;
+            planner.require_plugin(constraints, &self.pytest, importable, "pytest-xdist", "[pytest] xdist_enabled")?;
         }
         Ok(())
     }
@@ -204,7 +226,7 @@ impl TestPlanner<'_, '_> {
     ) -> Result<Digest, Error> {
         let own = closure.files.iter().filter(|file| tests.contains(file) || !provided.contains(**file));
         let mut files: BTreeSet<RelPath> = own.map(|file| (*file).clone()).collect();
-        files.extend(self.extra_inputs.of(tests).cloned());
+        files.extend(self.extra_inputs.of(tests).into_iter().cloned());
         for scope in ["coverage-py", "pytest"] {
             let tool = tools::named(scope).expect("both are described");
             files.extend(self.config_files.find(&tool, self.planner.config(), tests));
@@ -219,7 +241,13 @@ impl TestPlanner<'_, '_> {
     }
 
     fn plan_coverage(&mut self) -> Result<Option<Coverage>, Error> {
-        let Some(images) = self.planner.newest_images(&self.pytest)? else { return Ok(None) };
+        let images = match self.measured_with.take() {
+            Some((constraints, importable)) if importable.project.is_some() => {
+                Some(self.planner.images_of(&constraints, importable)?)
+            }
+            _ => self.planner.newest_images(&self.pytest)?,
+        };
+        let Some(images) = images else { return Ok(None) };
         let also = coverage::unimported_files(self.planner.session)?;
         let options = coverage::report_options(self.planner.session, &also)?;
         let files: BTreeSet<&RelPath> = self.measured_files.iter().chain(also.files()).collect();

@@ -1,6 +1,7 @@
 //! The files that changed according to git. It is a program of the host, because the format of git's files is its own.
 
 mod describe;
+pub(super) mod source;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -75,6 +76,14 @@ pub(super) fn changed_files(tracker: &Tracker, build_root: &Path, change: Change
         }
     }
     Ok(files.into_iter().collect())
+}
+
+/// The text of a file in the merge base with a commit; `None` without them, and for a file that is not UTF-8.
+pub(super) fn text_before(build_root: &Path, commit: &str, file: &RelPath) -> Option<String> {
+    let base = git(build_root, &["merge-base", "--end-of-options", commit, "HEAD"]).ok()?;
+    let base = String::from_utf8(base).ok()?;
+    let text = git(build_root, &["show", "--end-of-options", &format!("{}:./{file}", base.trim())]).ok()?;
+    String::from_utf8(text).ok()
 }
 
 /// The commit that is checked out, and how the files below the build root differ from it.

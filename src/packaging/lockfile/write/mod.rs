@@ -45,6 +45,7 @@ pub fn text(new: &NewLock<'_>, format: Format) -> String {
         Format::Pex => pex::text(new),
         Format::Uv => uv::text(new),
         Format::Pylock => pylock::text(new),
+        Format::Poetry => unreachable!("`generate-lockfiles` refuses lockfiles of Poetry"),
         Format::Requirements => requirements_txt::text(new),
     }
 }

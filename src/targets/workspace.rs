@@ -1,0 +1,215 @@
+//! The members of a repository: its projects, which files belong to each, and which other members each requires. Imports between
+//! members are in `inference`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toml::{Table, Value};
+
+use crate::base::RelPath;
+use crate::base::glob::Globs;
+use crate::targets::Files;
+use crate::targets::requirements::{at, normalized};
+
+/// The files that make a directory a project.
+const PROJECT_FILES: [&str; 2] = ["pyproject.toml", "setup.py"];
+
+/// A member of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The directory of the project.
+    pub dir: RelPath,
+    /// The name of the project as it is written; without one, its directory.
+    pub name: String,
+    /// The normalized names of the distributions that it requires to run, to be built, in its extras and in its groups.
+    pub requires: BTreeSet<String>,
+}
+
+impl Member {
+    /// The name as lockfiles write it.
+    pub fn normalized_name(&self) -> String {
+        normalized(&self.name)
+    }
+}
+
+/// All members of a repository.
+#[derive(Clone, Debug, Default)]
+pub struct Workspace {
+    /// Sorted by directory.
+    members: Vec<Member>,
+}
+
+impl Workspace {
+    /// Finds the members: those of the uv workspace that the root declares, or else all projects. `read` returns the text of a file.
+    pub fn find(files: &Files, read: &dyn Fn(&RelPath) -> Option<String>) -> Workspace {
+        let mut workspace = Workspace::all_projects(files, read);
+        let text = RelPath::parse(PROJECT_FILES[0]).ok().and_then(|file| read(&file)).unwrap_or_default();
+        if let Some(globs) = declared_members(&text.parse().unwrap_or_default()) {
+            workspace.members.retain(|member| member.dir.is_root() || globs.matches(member.dir.as_str()));
+        }
+        workspace
+    }
+
+    /// Finds every project: a directory with a `setup.py`, or with a `pyproject.toml` that names a project or a build backend. Others
+    /// contain only settings of tools. `read` returns the text of a file.
+    pub fn all_projects(files: &Files, read: &dyn Fn(&RelPath) -> Option<String>) -> Workspace {
+        let marked = files.iter().filter(|file| file.file_name().is_some_and(|name| PROJECT_FILES.contains(&name)));
+        let dirs: BTreeSet<RelPath> = marked.filter_map(RelPath::parent).collect();
+        let pyproject = |dir: &RelPath| -> Table {
+            let text = dir.push(PROJECT_FILES[0]).ok().and_then(|file| read(&file)).unwrap_or_default();
+            // Tools report the errors of a file that cannot be parsed.
+            text.parse().unwrap_or_default()
+        };
+        let members = dirs.iter().filter_map(|dir| {
+            let table = pyproject(dir);
+            let is_built = || {
+                table.contains_key("build-system") || dir.push(PROJECT_FILES[1]).is_ok_and(|file| files.contains(&file))
+            };
+            let name = match name(&table) {
+                Some(name) => name.to_owned(),
+                None if is_built() => path_of(dir).to_owned(),
+                None => return None,
+            };
+            Some(Member { dir: dir.clone(), name, requires: requires(&table) })
+        });
+        Workspace { members: members.collect() }
+    }
+
+    /// All members, sorted by directory.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The index of the member that a file belongs to: the one in the nearest directory above it.
+    pub fn owner(&self, file: &RelPath) -> Option<usize> {
+        let mut above = file.ancestors();
+        above.find_map(|dir| self.members.binary_search_by(|member| member.dir.cmp(&dir)).ok())
+    }
+
+    /// What each member requires, directly and through others, by index.
+    pub fn required(&self) -> Vec<BTreeSet<usize>> {
+        let edges = self.edges();
+        let required = |member: usize| {
+            let (mut found, mut pending) = (BTreeSet::new(), vec![member]);
+            while let Some(next) = pending.pop() {
+                pending.extend(edges[next].iter().copied().filter(|required| found.insert(*required)));
+            }
+            found.remove(&member);
+            found
+        };
+        (0..edges.len()).map(required).collect()
+    }
+
+    /// The members that each member requires itself, by index.
+    pub fn edges(&self) -> Vec<BTreeSet<usize>> {
+        let by_name: BTreeMap<String, usize> =
+            self.members.iter().enumerate().map(|(index, member)| (member.normalized_name(), index)).collect();
+        let required = |(index, member): (usize, &Member)| -> BTreeSet<usize> {
+            let found = member.requires.iter().filter_map(|name| by_name.get(name).copied());
+            found.filter(|found| *found != index).collect()
+        };
+        self.members.iter().enumerate().map(required).collect()
+    }
+}
+
+/// How the directory of a member is written: `.` for the root.
+pub fn path_of(dir: &RelPath) -> &str {
+    if dir.is_root() { "." } else { dir.as_str() }
+}
+
+/// The directories of the members of a uv workspace, as globs; `None` if the table declares none.
+fn declared_members(table: &Table) -> Option<Globs> {
+    let workspace = at(table, &["tool", "uv", "workspace"])?;
+    let texts =
+        |key: &str| workspace.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let clean = |glob: &str| glob.trim_start_matches("./").trim_end_matches('/').to_owned();
+    let excluded = texts("exclude").map(|glob| format!("!{}", clean(glob)));
+    let globs: Vec<String> = texts("members").map(clean).chain(excluded).collect();
+    Globs::compile(globs.iter().map(String::as_str)).ok()
+}
+
+fn name(table: &Table) -> Option<&str> {
+    [&["project", "name"][..], &["tool", "poetry", "name"]].into_iter().find_map(|path| at(table, path)?.as_str())
+}
+
+/// Where lists of requirements are.
+const LISTS: [&[&str]; 3] =
+    [&["project", "dependencies"], &["build-system", "requires"], &["tool", "uv", "dev-dependencies"]];
+
+/// Where tables of lists of requirements are.
+const TABLES: [&[&str]; 2] = [&["project", "optional-dependencies"], &["dependency-groups"]];
+
+fn requires(table: &Table) -> BTreeSet<String> {
+    let tables = TABLES.iter().filter_map(|path| at(table, path)?.as_table()).flat_map(Table::values);
+    let lists = LISTS.iter().filter_map(|path| at(table, path)).chain(tables);
+    let texts = lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+    let mut names: BTreeSet<String> = texts.map(|text| normalized(distribution(text))).collect();
+    let poetry = |path: &[&str]| at(table, path).and_then(Value::as_table);
+    let groups = poetry(&["tool", "poetry", "group"]).into_iter().flat_map(Table::values);
+    let groups = groups.filter_map(|group| group.get("dependencies")?.as_table());
+    let own = ["dependencies", "dev-dependencies"].into_iter().filter_map(|key| poetry(&["tool", "poetry", key]));
+    names.extend(own.chain(groups).flat_map(Table::keys).map(|name| normalized(name)));
+    names
+}
+
+/// The name at the beginning of a requirement.
+fn distribution(requirement: &str) -> &str {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    let requirement = requirement.trim_start();
+    &requirement[..requirement.find(|character| !is_part(character)).unwrap_or(requirement.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(files: &[(&str, &str)]) -> Workspace {
+        let path = |text: &str| RelPath::parse(text).unwrap();
+        let all = Files::from_paths(files.iter().map(|(name, _)| path(name)).collect());
+        Workspace::find(&all, &|file| {
+            files.iter().find(|(name, _)| *name == file.as_str()).map(|(_, text)| (*text).to_owned())
+        })
+    }
+
+    fn check(files: &[(&str, &str)], expected: &[(&str, &str)]) {
+        let found = find(files);
+        let members: Vec<_> = found.members().iter().map(|member| (path_of(&member.dir), &*member.name)).collect();
+        assert_eq!(members, expected);
+    }
+
+    #[test]
+    fn members_are_those_of_the_uv_workspace_or_all_projects() {
+        let files = [("a/pyproject.toml", "[project]\nname = 'A.A'"), ("b/setup.py", ""), ("c/x.py", "")];
+        check(&files, &[("a", "A.A"), ("b", "b")]);
+        let root = "[tool.uv.workspace]\nmembers = ['./libs/*/']\nexclude = ['libs/old']\n";
+        let files = [
+            ("pyproject.toml", root),
+            ("libs/a/pyproject.toml", "[tool.poetry]\nname = 'a'"),
+            ("libs/old/pyproject.toml", ""),
+            ("tests/data/pyproject.toml", ""),
+        ];
+        check(&files, &[("libs/a", "a")]);
+        check(&[("pyproject.toml", "[tool.ruff]"), ("tests/pyproject.toml", "[tool.pytest.ini_options]")], &[]);
+        let named = format!("[project]\nname = 'root'\n{root}");
+        check(&[("pyproject.toml", &named), files[1]], &[(".", "root"), ("libs/a", "a")]);
+    }
+
+    #[test]
+    fn a_file_belongs_to_the_nearest_member() {
+        let found = find(&[("setup.py", ""), ("a/pyproject.toml", "[build-system]"), ("a/b/setup.py", "")]);
+        let owner = |file: &str| found.owner(&RelPath::parse(file).unwrap()).map(|index| &*found.members()[index].name);
+        assert_eq!(["x/y.py", "a/y.py", "a/b/c/y.py"].map(owner), [Some("."), Some("a"), Some("a/b")]);
+        assert_eq!(find(&[("a/setup.py", "")]).owner(&RelPath::parse("b/c.py").unwrap()), None);
+    }
+
+    #[test]
+    fn requirements_of_every_kind_name_other_members() {
+        let app = "[build-system]\nrequires = ['Back_End>=1']\n[project]\nname = 'app'\ndependencies = ['lib.a[x]; python_version > \"3\"', 'app[x]']\n\
+                   [project.optional-dependencies]\nx = ['lib-b ~= 1']\n[dependency-groups]\ndev = ['lib-c', {include-group = 'y'}]\n\
+                   [tool.poetry.group.docs.dependencies]\nlib_d = '*'\n";
+        let names = ["back-end", "lib-a", "lib-b", "lib-c", "lib-d", "lib-e"];
+        let others = names.map(|name| (format!("{name}/pyproject.toml"), format!("[project]\nname = '{name}'")));
+        let mut files = vec![("app/pyproject.toml", app)];
+        files.extend(others.iter().map(|(file, text)| (&**file, &**text)));
+        assert_eq!(find(&files).edges()[0], BTreeSet::from([1, 2, 3, 4, 5]));
+    }
+}

@@ -1,0 +1,193 @@
+//! Workspaces of uv: each member sees the packages that it declares, and a package that cannot be had stops only the tests that need it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::transcripts::wheels;
+use crate::transcripts::workspace::Workspace;
+
+const TEST: &str = "import fixture_base\n\n\ndef test_value():\n    assert fixture_base.VALUE == 1\n";
+
+/// `core` declares `fixture-base`; `api` requires `core`; `web` declares nothing; `old` requires a package from version control. So does
+/// a group of the root.
+const FILES: &[(&str, &str)] = &[
+    (
+        "pyproject.toml",
+        "[tool.uv.workspace]\nmembers = ['libs/*', 'apps/*']\n[dependency-groups]\ndev = ['lost-tool']\n",
+    ),
+    (".python-version", "3.11\n"),
+    ("libs/core/pyproject.toml", "[project]\nname = 'core'\nversion = '1'\ndependencies = ['fixture-base']\n"),
+    ("libs/core/tests/test_core.py", TEST),
+    (
+        "apps/api/pyproject.toml",
+        "[project]\nname = 'api'\nversion = '1'\ndependencies = ['core']\n[tool.uv.sources]\ncore = { workspace = true }\n",
+    ),
+    ("apps/api/tests/test_api.py", TEST),
+    ("apps/web/pyproject.toml", "[project]\nname = 'web'\nversion = '1'\n"),
+    ("apps/web/tests/test_web.py", TEST),
+    ("apps/old/pyproject.toml", "[project]\nname = 'old'\nversion = '1'\ndependencies = ['lost']\n"),
+    ("apps/old/tests/test_old.py", "def test_nothing():\n    pass\n"),
+    (
+        "uv.lock",
+        r#"version = 1
+requires-python = ">=3.11"
+
+[manifest]
+members = ["api", "core", "old", "web"]
+
+[manifest.dependency-groups]
+dev = [{ name = "lost-tool", git = "file:///nowhere/lost-tool" }]
+
+[[package]]
+name = "api"
+version = "1"
+source = { virtual = "apps/api" }
+dependencies = [{ name = "core" }]
+
+[[package]]
+name = "core"
+version = "1"
+source = { virtual = "libs/core" }
+dependencies = [{ name = "fixture-base" }]
+
+[[package]]
+name = "fixture-base"
+version = "1.0"
+source = { registry = "https://index.example.invalid/simple" }
+wheels = [{ url = "@WHEELS@/fixture_base-1.0-py3-none-any.whl", hash = "sha256:@SHA256:fixture_base@" }]
+
+[[package]]
+name = "lost"
+version = "1.0"
+source = { git = "file:///nowhere/lost#0123456789012345678901234567890123456789" }
+
+[[package]]
+name = "lost-tool"
+version = "2.0"
+source = { git = "file:///nowhere/lost-tool#0123456789012345678901234567890123456789" }
+
+[[package]]
+name = "old"
+version = "1"
+source = { virtual = "apps/old" }
+dependencies = [{ name = "lost" }]
+
+[[package]]
+name = "web"
+version = "1"
+source = { virtual = "apps/web" }
+"#,
+    ),
+];
+
+/// Writes the workspace. It is outside of this repository, whose `pants.toml` would apply.
+fn write(dir: &Path, workspace: &Workspace) {
+    let wheels_dir = workspace.repository("daily").with_file_name("wheels");
+    for (name, text) in FILES {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, wheels::fill_in((*text).to_owned(), &wheels_dir)).unwrap();
+    }
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock"), dir.join("waders.lock")).unwrap();
+}
+
+fn run(workspace: &Workspace, dir: &Path, args: &[&str]) -> (i32, String) {
+    let Output { status, stderr, .. } = workspace.waders("daily", args).current_dir(dir).output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn a_member_sees_what_it_declares_and_a_lost_package_stops_only_those_that_need_it() {
+    let Some(workspace) = Workspace::running() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &workspace);
+    let (code, stderr) = run(&workspace, dir.path(), &["test", "libs::", "apps/api::"]);
+    assert!(code == 0 && stderr.contains("2 files passed"), "{stderr}");
+    assert!(
+        stderr.contains("uv.lock:34:1: cannot fetch `lost-tool-2.0`") && stderr.contains("it is not installed"),
+        "{stderr}"
+    );
+
+    let (code, stderr) = run(&workspace, dir.path(), &["test", "::"]);
+    assert!(code != 0 && stderr.contains("2 files passed (2 cached), 1 failed, 1 not run"), "{stderr}");
+    let note = "`fixture_base` is declared by `libs/core/pyproject.toml`, but not by the project of this test: add it to the \
+                dependencies in `apps/web/pyproject.toml`";
+    assert!(stderr.contains("No module named 'fixture_base'") && stderr.contains(note), "{stderr}");
+    assert!(
+        stderr.contains("uv.lock:29:1: cannot fetch `lost-1.0` from `file:///nowhere/lost` at commit `0123"),
+        "{stderr}"
+    );
+}
+
+fn git(dir: &Path, words: &[&str]) -> Option<String> {
+    let identity = ["-c", "user.name=a", "-c", "user.email=a@example.invalid", "-c", "commit.gpgsign=false"];
+    let output = Command::new("git").args(identity).args(words).current_dir(dir).output().ok()?;
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())
+}
+
+/// A repository with a package in a directory, whose version only the history would tell. `None` without git.
+fn package_repository() -> Option<(tempfile::TempDir, String)> {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("python")).unwrap();
+    let setup = "import os\nfrom setuptools import setup\n\nsetup(\n    name='fixture_made',\n    \
+                 version=os.environ['SETUPTOOLS_SCM_PRETEND_VERSION'],\n    py_modules=['fixture_made'],\n)\n";
+    fs::write(dir.path().join("python/setup.py"), setup).unwrap();
+    fs::write(dir.path().join("python/fixture_made.py"), "VALUE = 'first'\n").unwrap();
+    fs::write(dir.path().join("python/.gitattributes"), "*.py text eol=crlf\n").unwrap();
+    for words in [&["init", "-q"][..], &["add", "-A"], &["commit", "-q", "-m", "one"]] {
+        if git(dir.path(), words).is_none() {
+            println!("skipped: git is not installed");
+            return None;
+        }
+    }
+    let commit = git(dir.path(), &["rev-parse", "HEAD"])?;
+    // Later commits do not matter.
+    fs::write(dir.path().join("python/fixture_made.py"), "VALUE = 'second'\n").unwrap();
+    git(dir.path(), &["commit", "-q", "-a", "-m", "two"])?;
+    Some((dir, commit))
+}
+
+#[test]
+fn a_package_from_git_is_built_from_the_locked_commit_and_recorded() {
+    let Some(workspace) = Workspace::running() else { return };
+    let Some((repository, commit)) = package_repository() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", repository.path().display());
+    let lock = format!(
+        "version = 1\nrequires-python = \">=3.11\"\n\n[[package]]\nname = \"app\"\nversion = \"1\"\nsource = {{ virtual = \".\" }}\n\
+         dependencies = [{{ name = \"fixture-made\" }}]\n\n[[package]]\nname = \"fixture-made\"\nversion = \"1.5\"\n\
+         source = {{ git = \"{url}?subdirectory=python&rev=main#{commit}\" }}\n"
+    );
+    let test = "from importlib.metadata import version\n\nimport fixture_made\n\n\ndef test_value():\n    assert fixture_made.VALUE == \"first\"\n    \
+                assert version(\"fixture-made\") == \"1.5\"\n";
+    for (name, text) in [
+        ("pyproject.toml", "[project]\nname = 'app'\nversion = '1'\ndependencies = ['fixture-made']\n"),
+        (".python-version", "3.11\n"),
+        ("uv.lock", &lock),
+        ("test_made.py", test),
+    ] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let pins = dir.path().join("waders.lock");
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock"), &pins).unwrap();
+
+    let (code, stderr) = run(&workspace, dir.path(), &["--frozen", "test", "::"]);
+    assert!(code != 0 && stderr.contains("has no hash of `fixture-made-1.5`"), "{stderr}");
+    let (code, stderr) = run(&workspace, dir.path(), &["test", "::"]);
+    assert_eq!(code, 0, "{stderr}");
+    let recorded = fs::read_to_string(&pins).unwrap();
+    let record = format!(
+        "[[source]]\nname = \"fixture-made-1.5\"\ncommit = \"{commit}\"\nsubdirectory = \"python\"\nsha256 = \""
+    );
+    let sha256 = recorded.split_once(&record).map(|(_, rest)| &rest[..64]).unwrap_or_else(|| panic!("{recorded}"));
+
+    // Files that differ from the record are refused; with the record, the repository is not needed again.
+    fs::write(&pins, recorded.replace(sha256, &"0".repeat(64))).unwrap();
+    let (code, stderr) = run(&workspace, dir.path(), &["test", "--force", "::"]);
+    assert!(code != 0 && stderr.contains(sha256) && stderr.contains("but `waders.lock` records"), "{stderr}");
+    fs::write(&pins, &recorded).unwrap();
+    drop(repository);
+    let (code, stderr) = run(&workspace, dir.path(), &["--frozen", "test", "--force", "::"]);
+    assert_eq!(code, 0, "{stderr}");
+}
