@@ -57,7 +57,8 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Error::NoProgram { .. } => Some(
-                "install one of them, or declare an `oci_image`, which is composed without a Dockerfile (docs/images.md)",
+                "install one of them; if the Dockerfile runs nothing, name in `[docker] composed_bases` what stands for its base \
+                 image; or declare an `oci_image`, which is composed without a Dockerfile (docs/images.md)",
             ),
             Error::Failed { .. } => {
                 Some("its output is above; the context has only the files and packages among the target's dependencies")

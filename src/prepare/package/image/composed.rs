@@ -65,7 +65,15 @@ impl PackagePlanner<'_> {
             None => {
                 let Some((_, name)) = composition::base(&instructions, &args) else { return Ok(None) };
                 let chosen = settings.composed_bases.iter().find(|(written, _)| *written == name);
-                chosen.map(|(_, stands_for)| compose_base(planner, target, stands_for)).transpose()?
+                let compose = |(base, stands_for): &(String, String)| {
+                    compose_base(planner, target, stands_for).map_err(|source| Error::Base {
+                        target: target.address.clone(),
+                        base: base.clone(),
+                        stands_for: stands_for.clone(),
+                        source: Box::new(source),
+                    })
+                };
+                chosen.map(compose).transpose()?
             }
         };
         let Some(Composed { mut layers, spec }) = base else { return Ok(None) };

@@ -55,6 +55,8 @@ pub enum Error {
         why = .refusal.why
     )]
     NotComposed { target: Address, dockerfile: RelPath, refusal: composition::Refusal },
+    #[error("{target}: `[docker] composed_bases` says that `{stands_for}` stands for `{base}`, but {source}")]
+    Base { target: Address, base: String, stands_for: String, source: Box<PrepareError> },
     #[error("cannot read `{path}`")]
     Dockerfile { path: RelPath, source: std::io::Error },
     #[error("{target} contains nothing: it has no `program`, no `packages` and no `files`")]
@@ -80,6 +82,9 @@ impl Error {
                 Some(format!("types that run: {}", kinds.into_iter().collect::<Vec<_>>().join(", ")))
             }
             Error::Program { source, .. } => source.hint().map(str::to_owned),
+            Error::Base { .. } => {
+                Some("name `system`, or a constraint on a Python interpreter that can be had, such as `CPython==3.11.*`".to_owned())
+            }
             Error::NoDockerfile { .. } => Some("set the field `source` or `instructions`".to_owned()),
             Error::NotComposed { .. } => Some(
                 "change the Dockerfile, or remove its base image from `[docker] composed_bases`, so that docker, podman or buildah \
