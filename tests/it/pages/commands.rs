@@ -35,6 +35,8 @@ fn every_command_with_output_is_run_or_has_a_reason() {
             reasons += usize::from(has_reason(&block));
             violations.extend(problem.map(|problem| format!("{path}:{}: {problem}", block.line)));
         }
+        let indented = markdown::indented_code(&text);
+        violations.extend(indented.iter().map(|line| format!("{path}:{line}: indented code: write it between fences")));
     }
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
     assert!(reasons < 15, "most commands should run: {reasons} do not");

@@ -54,6 +54,19 @@ fn without_blocks(page: &str) -> String {
     prose
 }
 
+/// The lines at which code is only indented, from 1. It would be neither coloured nor found by the functions here.
+pub(super) fn indented_code(page: &str) -> Vec<usize> {
+    let prose = without_blocks(page);
+    let (mut found, mut was_empty) = (Vec::new(), true);
+    for ((index, line), blanked) in page.lines().enumerate().zip(prose.lines()) {
+        if was_empty && line.starts_with("    ") && !blanked.trim().is_empty() {
+            found.push(index + 1);
+        }
+        was_empty = line.trim().is_empty();
+    }
+    found
+}
+
 /// The spans of code in prose, each with its line from 1.
 pub(super) fn spans(page: &str) -> Vec<(usize, String)> {
     let page = without_blocks(page);
@@ -122,6 +135,11 @@ fn anchors_are_those_that_a_heading_has_everywhere() {
     check("# Seven & eight\n# Äpfel\n# Nine -- ten\n", &[]);
     check("# Same\n# Other\n# Same\n", &["other"]);
     check("```sh\n# a comment\n```\n# docker_image\n", &["docker_image"]);
+}
+
+#[test]
+fn indented_code_is_found() {
+    assert_eq!(indented_code("a\n\n    b\n\n```sh\n\n    c\n```\n- d\n    e\n\n    f\n"), [3, 12]);
 }
 
 #[test]

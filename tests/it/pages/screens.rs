@@ -23,13 +23,17 @@ impl Terminal {
     fn start(workspace: &Workspace, args: &[&str]) -> Terminal {
         let terminal = Terminal { socket_dir: tempfile::tempdir().unwrap() };
         let waders = workspace.waders(REPOSITORY, args);
-        let line = format!("printf '\\033[1m$\\033[0m waders {0}\\n'; waders {0}; sleep 1000", args.join(" "));
+        let prompt = "printf '\\033[1m$\\033[0m '";
+        let line = format!("{prompt}; echo waders {0}; waders {0}; {prompt}; sleep 1000", args.join(" "));
         let columns = COLUMNS.to_string();
         let mut tmux = terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", "40", &line]);
         // The server that this starts has the environment of the run.
         tmux.current_dir(waders.get_current_dir().unwrap());
         tmux.envs(waders.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        tmux.env("LC_ALL", "C.UTF-8").env("FORCE_HYPERLINK", "0").env_remove("NO_COLOR");
+        tmux.env("WADERS_PROCESS_EXECUTION_LOCAL_PARALLELISM", "2")
+            .env("LC_ALL", "C.UTF-8")
+            .env("FORCE_HYPERLINK", "0")
+            .env_remove("NO_COLOR");
         let output = tmux.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         terminal
@@ -41,7 +45,7 @@ impl Terminal {
         tmux
     }
 
-    /// What the terminal shows as soon as this is true for it. The second text has no escape sequences.
+    /// What the terminal shows as soon as this is true for it without its escape sequences.
     fn screen_when(&self, is_wanted: &dyn Fn(&str) -> bool) -> String {
         let (begin, escape) = (Instant::now(), regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap());
         loop {
@@ -72,7 +76,7 @@ fn edit(root: &Path) {
         fs::write(path, format!("{}\n# {}\n", text.replace(from, to), now_nanos())).unwrap();
     };
     change("test_prices.py", "with_tax(99) == 117", "with_tax(99) == 118");
-    change("test_orders.py", "sleep(0.1)", "sleep(4)");
+    change("test_orders.py", "sleep(0.1)", "sleep(6)");
 }
 
 /// Compares a screen with the picture in the documentation, or writes the picture.
@@ -95,8 +99,8 @@ fn the_screens_in_the_documentation_are_those_of_a_run() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     edit(&workspace.repository(REPOSITORY));
     let terminal = Terminal::start(&workspace, &["test", "::"]);
-    let screen = terminal.screen_when(&|text| text.contains("4/5 steps"));
+    let screen = terminal.screen_when(&|text| text.contains("4/5 steps") && text.contains("tests/test_orders.py"));
     check("screen-progress", "A run that works: three tests are cached, one has failed, one still runs", &screen);
-    let screen = terminal.screen_when(&|text| text.contains(", 1 failed: "));
+    let screen = terminal.screen_when(&|text| text.trim_end().ends_with("\n$"));
     check("screen-failure", "The end of a run with a failed test: its output and the summary", &screen);
 }
