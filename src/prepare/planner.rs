@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::action::{Action, ActionGraph, Source, Step, StepId};
-use crate::base::Digest;
+use crate::base::{Digest, RelPath};
 use crate::config::Config;
 use crate::packaging::lockfile::Lock;
 use crate::packaging::resolve::SelectedPackage;
@@ -44,6 +44,8 @@ pub struct Planner<'s> {
     pub(super) venv_images: BTreeMap<(Vec<String>, Importable), Shared<Source>>,
     /// The archives of packages from version control, by name and commit.
     pub(super) git_archives: BTreeMap<(String, String), Shared<GitArchive>>,
+    /// The directories of the projects that a project does not see, by its directory.
+    pub(super) hidden_projects: BTreeMap<RelPath, BTreeSet<RelPath>>,
     pub(super) services: KnownServices,
     /// The files of generating targets; `None` for targets that generate none.
     pub(super) generated: BTreeMap<Address, Shared<Option<GeneratedFiles>>>,
@@ -69,6 +71,7 @@ impl<'s> Planner<'s> {
             tool_packages: BTreeMap::new(),
             venv_images: BTreeMap::new(),
             git_archives: BTreeMap::new(),
+            hidden_projects: BTreeMap::new(),
             services: KnownServices::default(),
             generated: BTreeMap::new(),
             generating: Vec::new(),

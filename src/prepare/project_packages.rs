@@ -3,8 +3,9 @@
 
 use crate::base::RelPath;
 use crate::config::typed::{PythonSettings, TestSettings, ToolSettings};
+use crate::packaging::lockfile::projects::LockedProject;
 use crate::packaging::requirement;
-use crate::packaging::resolve::SelectedPackage;
+use crate::packaging::resolve::{self, SelectedPackage};
 use crate::plan::project_requirements;
 use crate::plan::requirements::Wanted;
 use crate::prepare::Error;
@@ -21,6 +22,30 @@ impl Planner<'_> {
         let Some(resolve) = self.resolve_of(wanted) else { return Ok(None) };
         let lock = self.locks.load_resolve(&resolve, "`[test] packages_by_project`")?;
         Ok(lock.projects.owner(file).map(|project| project.dir.clone()))
+    }
+
+    /// Those of the files that belong to projects which the project in `dir` does not see. The root sees all.
+    pub(super) fn hidden_files(
+        &mut self,
+        wanted: &Wanted,
+        dir: &RelPath,
+        files: &[&RelPath],
+    ) -> Result<Vec<RelPath>, Error> {
+        let Some(resolve) = self.resolve_of(wanted).filter(|_| !dir.is_root()) else { return Ok(Vec::new()) };
+        if !self.hidden_projects.contains_key(dir) {
+            let lock = self.locks.load_resolve(&resolve, "a project")?;
+            let seen = lock.projects.in_dir(dir).map(|project| resolve::visible(&lock, project)).unwrap_or_default();
+            let is_seen = |other: &LockedProject| {
+                other.dir == *dir || other.dir.is_root() || other.name.as_ref().is_none_or(|name| seen.contains(name))
+            };
+            let hidden = lock.projects.projects.iter().filter(|other| !is_seen(other)).map(|other| other.dir.clone());
+            self.hidden_projects.insert(dir.clone(), hidden.collect());
+        }
+        let hidden = &self.hidden_projects[dir];
+        // A hidden project may contain one that is not.
+        let nearest = |file: &RelPath| file.ancestors().find(|above| above == dir || hidden.contains(above));
+        let is_hidden = |file: &&&RelPath| nearest(file).is_some_and(|above| above != *dir);
+        Ok(files.iter().filter(is_hidden).map(|file| (*file).clone()).collect())
     }
 
     /// Whether the packages of a tool come from a resolve of the repository, all of them.

@@ -72,7 +72,7 @@ impl Adviser<'_> {
         match missing {
             Missing::Path(path) => self.file_note(&self.find_path(path)?),
             Missing::Module(module) => match self.find_module(module) {
-                Some(file) => self.file_note(&file),
+                Some(file) => self.project_note(&file).or_else(|| self.file_note(&file)),
                 None => self.declaration_note(module),
             },
             Missing::Network => self.network_note(),
@@ -131,6 +131,17 @@ impl Adviser<'_> {
         (!others.is_empty()).then(|| {
             let others = others.join(", ");
             format!("`{top_level}` is declared by {others}, but not by the project of this test: add it to the dependencies in `{own}`")
+        })
+    }
+
+    /// A module of a project that the project of the test does not require.
+    fn project_note(&self, file: &RelPath) -> Option<String> {
+        let nearest = |file: &RelPath| file.ancestors().find_map(|dir| self.project_file(&dir));
+        let (own, other) = (nearest(self.target.sources.first()?)?, nearest(file)?);
+        let is_hidden =
+            self.is_by_project && own != other && self.store.lookup(self.test.sources?, file).ok()?.is_none();
+        is_hidden.then(|| {
+            format!("`{file}` belongs to the project in `{other}`, which the project of this test does not require: add it to the dependencies in `{own}`")
         })
     }
 

@@ -57,7 +57,8 @@ impl Record {
                 return Err(Refusal::Record(format!("the file is listed with the insecure hash algorithm `{other}`")));
             }
         };
-        if hash.trim_end_matches('=') != actual {
+        // Some build backends wrote hexadecimal digits.
+        if hash.trim_end_matches('=') != actual && bytes_of_hex(hash).is_none_or(|bytes| base64(&bytes) != actual) {
             return Err(Refusal::Record(format!("the {algorithm} is `{actual}`, but `{hash}` is listed")));
         }
         if !row.size.is_empty() && row.size != content.len().to_string() {
@@ -136,6 +137,11 @@ fn quoted(path: &str) -> String {
     if path.contains([',', '"']) { format!("\"{}\"", path.replace('"', "\"\"")) } else { path.to_owned() }
 }
 
+fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let pairs = (0..text.len()).step_by(2).map(|at| text.get(at..at + 2));
+    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+}
+
 /// URL-safe Base64 without padding (RFC 4648, section 5).
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -160,6 +166,17 @@ mod tests {
         check(b"fo", "Zm8");
         check(b"foo", "Zm9v");
         check(&[0xfb, 0xff], "-_8");
+    }
+
+    #[test]
+    fn hashes_may_be_written_in_hexadecimal_digits() {
+        let check = |hash: &str, content: &[u8]| {
+            let mut record = Record::parse(&format!("a.py,sha256={hash},\n")).unwrap();
+            record.check("a.py", "a-1.dist-info", content)
+        };
+        let hex = format!("{:x}", Sha256::digest(b"content"));
+        assert_eq!(check(&hex, b"content").unwrap(), Some(sha256(b"content")));
+        assert!(check(&hex, b"other").is_err() && check("ä", b"content").is_err() && check("", b"content").is_err());
     }
 
     #[test]

@@ -155,12 +155,15 @@ impl TestPlanner<'_, '_> {
         let graph = self.planner.session.load_graph()?;
         let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
         let mut packages = self.needed_packages(&batch.targets, closure)?;
-        let metadata = self.projects.metadata(&mut self.planner, &closure.files, &wanted, &packages.provided);
-        packages.installed.extend(metadata);
         let project = match files.first() {
             Some(file) => self.planner.locked_project(&wanted, file)?,
             None => None,
         };
+        if let Some(dir) = &project {
+            packages.provided.extend(self.planner.hidden_files(&wanted, dir, &closure.files)?);
+        }
+        let metadata = self.projects.metadata(&mut self.planner, &closure.files, &wanted, &packages.provided);
+        packages.installed.extend(metadata);
         let importable = Importable {
             tool: Some(self.pytest.scope.clone()),
             wanted: Some(wanted),

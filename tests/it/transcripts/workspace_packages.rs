@@ -9,6 +9,8 @@ use crate::transcripts::workspace::Workspace;
 
 const TEST: &str = "import fixture_base\n\n\ndef test_value():\n    assert fixture_base.VALUE == 1\n";
 
+const CODE_TEST: &str = "import core_code\n\n\ndef test_answer():\n    assert core_code.ANSWER == 42\n";
+
 /// `core` declares `fixture-base`; `api` requires `core`; `web` declares nothing; `old` requires a package from version control. So does
 /// a group of the root.
 const FILES: &[(&str, &str)] = &[
@@ -19,6 +21,9 @@ const FILES: &[(&str, &str)] = &[
     (".python-version", "3.11\n"),
     ("libs/core/pyproject.toml", "[project]\nname = 'core'\nversion = '1'\ndependencies = ['fixture-base']\n"),
     ("libs/core/tests/test_core.py", TEST),
+    ("libs/core/src/core_code.py", "ANSWER = 42\n"),
+    ("apps/api/tests/test_core_code.py", CODE_TEST),
+    ("apps/web/tests/test_core_code.py", CODE_TEST),
     (
         "apps/api/pyproject.toml",
         "[project]\nname = 'api'\nversion = '1'\ndependencies = ['core']\n[tool.uv.sources]\ncore = { workspace = true }\n",
@@ -103,17 +108,20 @@ fn a_member_sees_what_it_declares_and_a_lost_package_stops_only_those_that_need_
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &workspace);
     let (code, stderr) = run(&workspace, dir.path(), &["test", "libs::", "apps/api::"]);
-    assert!(code == 0 && stderr.contains("2 files passed"), "{stderr}");
+    assert!(code == 0 && stderr.contains("3 files passed"), "{stderr}");
     assert!(
         stderr.contains("uv.lock:34:1: cannot fetch `lost-tool-2.0`") && stderr.contains("it is not installed"),
         "{stderr}"
     );
 
     let (code, stderr) = run(&workspace, dir.path(), &["test", "::"]);
-    assert!(code != 0 && stderr.contains("2 files passed (2 cached), 1 failed, 1 not run"), "{stderr}");
+    assert!(code != 0 && stderr.contains("3 files passed (3 cached), 2 failed, 1 not run"), "{stderr}");
     let note = "`fixture_base` is declared by `libs/core/pyproject.toml`, but not by the project of this test: add it to the \
                 dependencies in `apps/web/pyproject.toml`";
     assert!(stderr.contains("No module named 'fixture_base'") && stderr.contains(note), "{stderr}");
+    let note = "`libs/core/src/core_code.py` belongs to the project in `libs/core/pyproject.toml`, which the project of this test does not \
+                require: add it to the dependencies in `apps/web/pyproject.toml`";
+    assert!(stderr.contains(note), "{stderr}");
     assert!(
         stderr.contains("uv.lock:29:1: cannot fetch `lost-1.0` from `file:///nowhere/lost` at commit `0123"),
         "{stderr}"
