@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pgp::composed::{CleartextSignedMessage, KeyType, SecretKeyParamsBuilder, SignedPublicKey, SignedSecretKey};
 use pgp::ser::Serialize as _;
-use pgp::types::Password;
+use pgp::types::{Password, Timestamp};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use sha2::{Digest as _, Sha256};
@@ -23,6 +23,9 @@ pub struct Package<'p> {
     pub files: &'p [(&'p str, &'p str)],
 }
 
+/// When the keys were made, in seconds since 1970: their fingerprints contain it.
+const KEYS_MADE_AT: u32 = 1_700_000_000;
+
 /// Generates a key. Equal seeds give equal keys.
 pub fn key(seed: u64) -> SignedSecretKey {
     let mut params = SecretKeyParamsBuilder::default();
@@ -30,6 +33,7 @@ pub fn key(seed: u64) -> SignedSecretKey {
         .key_type(KeyType::Ed25519Legacy)
         .can_certify(true)
         .can_sign(true)
+        .created_at(Timestamp::from_secs(KEYS_MADE_AT))
         .primary_user_id("Test <t@example.invalid>".into());
     params.build().unwrap().generate(StdRng::seed_from_u64(seed)).unwrap()
 }
