@@ -13,6 +13,9 @@ use crate::targets::requirements::{at, normalized};
 /// The files that make a directory a project.
 const PROJECT_FILES: [&str; 2] = ["pyproject.toml", "setup.py"];
 
+/// The usual names of directories with tests and their data.
+const DATA_DIRS: [&str; 4] = ["fixtures", "test", "testdata", "tests"];
+
 /// A member of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -42,18 +45,24 @@ impl Workspace {
     /// Finds the members: those of the uv workspace that the root declares, or else all projects. `read` returns the text of a file.
     pub fn find(files: &Files, read: &dyn Fn(&RelPath) -> Option<String>) -> Workspace {
         let mut workspace = Workspace::all_projects(files, read);
-        let text = RelPath::parse(PROJECT_FILES[0]).ok().and_then(|file| read(&file)).unwrap_or_default();
-        if let Some(globs) = declared_members(&text.parse().unwrap_or_default()) {
+        if let Some(globs) = declared_members(read) {
             workspace.members.retain(|member| member.dir.is_root() || globs.matches(member.dir.as_str()));
         }
         workspace
     }
 
     /// Finds every project: a directory with a `setup.py`, or with a `pyproject.toml` that names a project or a build backend. Others
-    /// contain only settings of tools. `read` returns the text of a file.
+    /// contain only settings of tools. A project within a directory of tests is data, unless the uv workspace of the root contains it.
+    /// `read` returns the text of a file.
     pub fn all_projects(files: &Files, read: &dyn Fn(&RelPath) -> Option<String>) -> Workspace {
         let marked = files.iter().filter(|file| file.file_name().is_some_and(|name| PROJECT_FILES.contains(&name)));
-        let dirs: BTreeSet<RelPath> = marked.filter_map(RelPath::parent).collect();
+        let declared = declared_members(read);
+        let is_declared = |dir: &RelPath| declared.as_ref().is_some_and(|globs| globs.matches(dir.as_str()));
+        let is_data = |dir: &RelPath| {
+            dir.ancestors().any(|above| above.file_name().is_some_and(|name| DATA_DIRS.contains(&name)))
+        };
+        let dirs = marked.filter_map(RelPath::parent).filter(|dir| !is_data(dir) || is_declared(dir));
+        let dirs: BTreeSet<RelPath> = dirs.collect();
         let pyproject = |dir: &RelPath| -> Table {
             let text = dir.push(PROJECT_FILES[0]).ok().and_then(|file| read(&file)).unwrap_or_default();
             // Tools report the errors of a file that cannot be parsed.
@@ -116,9 +125,10 @@ pub fn path_of(dir: &RelPath) -> &str {
     if dir.is_root() { "." } else { dir.as_str() }
 }
 
-/// The directories of the members of a uv workspace, as globs; `None` if the table declares none.
-fn declared_members(table: &Table) -> Option<Globs> {
-    let workspace = at(table, &["tool", "uv", "workspace"])?;
+/// The directories of the members of the uv workspace that the root declares, as globs; `None` if it declares none.
+fn declared_members(read: &dyn Fn(&RelPath) -> Option<String>) -> Option<Globs> {
+    let table: Table = read(&RelPath::parse(PROJECT_FILES[0]).ok()?)?.parse().ok()?;
+    let workspace = at(&table, &["tool", "uv", "workspace"])?;
     let texts =
         |key: &str| workspace.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let clean = |glob: &str| glob.trim_start_matches("./").trim_end_matches('/').to_owned();
@@ -191,6 +201,17 @@ mod tests {
         check(&[("pyproject.toml", "[tool.ruff]"), ("tests/pyproject.toml", "[tool.pytest.ini_options]")], &[]);
         let named = format!("[project]\nname = 'root'\n{root}");
         check(&[("pyproject.toml", &named), files[1]], &[(".", "root"), ("libs/a", "a")]);
+    }
+
+    #[test]
+    fn a_project_within_a_directory_of_tests_is_data_unless_it_is_declared() {
+        let named = |name: &str| format!("[project]\nname = '{name}'\n");
+        let (root, data, own) = (named("root"), named("data"), named("own"));
+        let files =
+            [("pyproject.toml", &*root), ("tests/pyproject.toml", &*own), ("tests/data/pyproject.toml", &*data)];
+        check(&files, &[(".", "root"), ("tests", "own")]);
+        let declared = format!("{root}[tool.uv.workspace]\nmembers = ['tests/data']\n");
+        check(&[("pyproject.toml", &*declared), files[1], files[2]], &[(".", "root"), ("tests/data", "data")]);
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub const WADERS_TOML: &str = "# A test may read every file of its project, as w
                                # changes. With `\"!**/*.py\"` in the list, it is cached until one of the modules changes that the test imports.\n\
                                [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\", \"!**/test_*.py\", \"!**/*_test.py\"]\nextra_inputs_by_project = true\n\
                                # A test can import what its project declares, and what that depends on.\npackages_by_project = true\n\n\
+                               # A file without tests is no failure, as for pytest with several files.\n\
+                               [pytest]\nallow_empty_test_collection = true\n\n\
                                [python-infer]\nambiguity_resolution = \"nearest\"\n";
 
 /// The text of a `pants.toml` for a repository.

@@ -8,6 +8,7 @@ use crate::base::glob::Globs;
 use crate::config::typed::TestSettings;
 use crate::prepare::Error;
 use crate::session::Session;
+use crate::targets::kind;
 use crate::targets::workspace::Workspace;
 
 /// The files by project.
@@ -16,7 +17,7 @@ pub(super) struct ExtraInputs {
     by_project: BTreeMap<Option<usize>, Vec<RelPath>>,
     /// The projects, if a test may read only the files of its own; empty if it may read all.
     projects: Workspace,
-    /// What each project requires of the others, by index.
+    /// What each project requires of the others, by index, and the projects within it that have no tests.
     required: Vec<BTreeSet<usize>>,
 }
 
@@ -35,7 +36,17 @@ impl ExtraInputs {
         for file in graph.files().matching(&RelPath::root(), &globs) {
             by_project.entry(projects.owner(&file)).or_default().push(file);
         }
-        Ok(ExtraInputs { by_project, required: projects.required(), projects })
+        let tests = graph.targets().filter(|target| target.kind == kind::PYTHON_TEST);
+        let tested: BTreeSet<usize> =
+            tests.filter_map(|test| test.sources.first()).filter_map(|file| projects.owner(file)).collect();
+        // Examples and the like: the tests that read them are those of the project around them.
+        let mut required = projects.required();
+        for (project, required) in required.iter_mut().enumerate() {
+            let dir = |project: usize| &projects.members()[project].dir;
+            let is_part = |other: &usize| !tested.contains(other) && dir(*other).starts_with(dir(project));
+            required.extend((0..projects.members().len()).filter(|other| *other != project).filter(is_part));
+        }
+        Ok(ExtraInputs { by_project, required, projects })
     }
 
     /// The files that these tests may read, which are processed together: those of their projects, and of what these require. Modules of
