@@ -51,5 +51,5 @@ pub fn project_packages_key(
 ) -> Option<Value> {
     let lock = locks.fingerprint_resolve(resolve)?;
     let tool = tool.map(requirement::canonical);
-    Some(json!(["project-packages-1", lock, dir.as_str(), tool, wanted.requirements, platform(environment)]))
+    Some(json!(["project-packages-2", lock, dir.as_str(), tool, wanted.requirements, platform(environment)]))
 }

@@ -95,7 +95,8 @@ fn traverse<'a>(
     }
 }
 
-/// The names of the packages that a project may import: those that it may have with any of its extras and groups, in any environment.
+/// The names of the packages that a project may import: those that it may have with any of its extras and groups, in any environment, and
+/// those that the root requires.
 pub fn visible(lock: &Lock, project: &LockedProject) -> BTreeSet<PackageName> {
     let mut packages: BTreeMap<&PackageName, Vec<&Package>> = BTreeMap::new();
     for package in &lock.packages {
@@ -103,7 +104,8 @@ pub fn visible(lock: &Lock, project: &LockedProject) -> BTreeSet<PackageName> {
     }
     let root = lock.projects.in_dir(&RelPath::root());
     let own = project.requires.iter().chain(project.groups.values().flatten());
-    let of_root = root.into_iter().flat_map(|root| root.groups.values().flatten());
+    // A root that requires members is an environment for all of them.
+    let of_root = root.into_iter().flat_map(|root| root.requires.iter().chain(root.groups.values().flatten()));
     let mut pending: Vec<(&PackageName, Option<&ExtraName>)> = own.chain(of_root).flat_map(nodes).collect();
     let mut seen: BTreeSet<(&PackageName, Option<&ExtraName>)> = BTreeSet::new();
     while let Some((name, extra)) = pending.pop() {
