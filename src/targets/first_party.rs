@@ -72,7 +72,7 @@ fn workspace_root(table: &Table, surroundings: &Surroundings) -> Option<(Table, 
         return None;
     }
     let dir = surroundings.file.parent()?;
-    dir.ancestors().skip(1).find_map(|above| {
+    dir.ancestors().find_map(|above| {
         let file = above.push("pyproject.toml").ok()?;
         let table = (surroundings.read)(&file)?.parse::<Table>().ok()?;
         at(&table, &["tool", "uv", "workspace"]).is_some().then_some((table, file))
@@ -86,8 +86,8 @@ mod tests {
     const ROOT: &str = "[project]\nname = 'The.Root'\n[tool.uv.workspace]\nmembers = ['packages/*']\n[tool.uv.sources]\nshared = {workspace = true}\nlib = {path = 'packages/lib'}\nover = {workspace = true}\n";
 
     #[track_caller]
-    fn check(text: &str, expected: &[&str]) {
-        let file = RelPath::parse("packages/app/pyproject.toml").expect("clean");
+    fn check(file: &str, text: &str, expected: &[&str]) {
+        let file = RelPath::parse(file).expect("clean");
         let surroundings = Surroundings {
             file: &file,
             is_dir: &|dir| dir.as_str() == "packages/lib",
@@ -100,9 +100,13 @@ mod tests {
 
     #[test]
     fn members_paths_and_the_project_itself_are_first_party() {
-        check("[project]\nname = 'My_App'\n", &["lib", "my-app", "over", "shared", "the-root"]);
-        check("[tool.poetry]\nname = 'app'\n[tool.uv.workspace]\n", &["app", "the-root"]);
+        let app = "packages/app/pyproject.toml";
+        check(app, "[project]\nname = 'My_App'\n", &["lib", "my-app", "over", "shared", "the-root"]);
+        check(app, "[tool.poetry]\nname = 'app'\n[tool.uv.workspace]\n", &["app", "the-root"]);
         let own = "[tool.uv.sources]\nover = {index = 'x'}\nlib2 = {path = '../lib', editable = true}\nfar = {path = '../../../far'}\nmore = [{path = '../lib', marker = \"os_name == 'x'\"}]\n";
-        check(own, &["lib", "lib2", "more", "shared", "the-root"]);
+        check(app, own, &["lib", "lib2", "more", "shared", "the-root"]);
+        // A member directly below the root of the workspace, and the root itself.
+        check("app/pyproject.toml", "[project]\nname = 'app'\n", &["app", "lib", "over", "shared", "the-root"]);
+        check("pyproject.toml", ROOT, &["lib", "over", "shared", "the-root", "the-root"]);
     }
 }
