@@ -5,6 +5,7 @@ use toml::{Table, Value};
 
 use crate::base::RelPath;
 use crate::targets::requirements::{at, normalized};
+use crate::targets::workspace::project_names;
 
 /// Access to the repository that a file of requirements belongs to.
 pub(super) struct Surroundings<'a> {
@@ -26,8 +27,7 @@ impl Surroundings<'_> {
 
 /// The normalized names of the projects in a `pyproject.toml` that are sources of this repository.
 pub(super) fn names(table: &Table, surroundings: &Surroundings) -> Vec<String> {
-    let own = [&["project", "name"][..], &["tool", "poetry", "name"]];
-    let mut names: Vec<String> = own.into_iter().filter_map(|path| at(table, path)?.as_str()).map(normalized).collect();
+    let mut names: Vec<String> = project_names(table).map(normalized).collect();
     let own_sources = sources(table);
     let has_own = |name: &str| own_sources.iter().any(|(own, _)| normalized(own) == normalized(name));
     names.extend(local_names(&own_sources, surroundings));

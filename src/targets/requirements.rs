@@ -157,7 +157,8 @@ fn is_legacy(text: &str) -> bool {
     specifiers.split(',').all(is_specifier) && Pep508::from_str(&format!("{name}{marker}")).is_ok()
 }
 
-fn leading_name(text: &str) -> Option<&str> {
+/// The name at the beginning of a requirement.
+pub(super) fn leading_name(text: &str) -> Option<&str> {
     let end = text.find(|char: char| !(char.is_ascii_alphanumeric() || "._-".contains(char))).unwrap_or(text.len());
     text[..end].starts_with(|first: char| first.is_ascii_alphanumeric()).then(|| &text[..end])
 }

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use crate::base::RelPath;
 use crate::base::glob::Globs;
 use crate::targets::Files;
-use crate::targets::requirements::{at, normalized};
+use crate::targets::requirements::{at, leading_name, normalized};
 
 /// The files that make a directory a project.
 const PROJECT_FILES: [&str; 2] = ["pyproject.toml", "setup.py"];
@@ -73,7 +73,7 @@ impl Workspace {
             let is_built = || {
                 table.contains_key("build-system") || dir.push(PROJECT_FILES[1]).is_ok_and(|file| files.contains(&file))
             };
-            let name = match name(&table) {
+            let name = match project_names(&table).next() {
                 Some(name) => name.to_owned(),
                 None if is_built() => path_of(dir).to_owned(),
                 None => return None,
@@ -137,8 +137,9 @@ fn declared_members(read: &dyn Fn(&RelPath) -> Option<String>) -> Option<Globs> 
     Globs::compile(globs.iter().map(String::as_str)).ok()
 }
 
-fn name(table: &Table) -> Option<&str> {
-    [&["project", "name"][..], &["tool", "poetry", "name"]].into_iter().find_map(|path| at(table, path)?.as_str())
+/// The names that a `pyproject.toml` gives its project, as they are written.
+pub(super) fn project_names(table: &Table) -> impl Iterator<Item = &str> {
+    [&["project", "name"][..], &["tool", "poetry", "name"]].into_iter().filter_map(|path| at(table, path)?.as_str())
 }
 
 /// Where lists of requirements are.
@@ -152,20 +153,14 @@ fn requires(table: &Table) -> BTreeSet<String> {
     let tables = TABLES.iter().filter_map(|path| at(table, path)?.as_table()).flat_map(Table::values);
     let lists = LISTS.iter().filter_map(|path| at(table, path)).chain(tables);
     let texts = lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
-    let mut names: BTreeSet<String> = texts.map(|text| normalized(distribution(text))).collect();
+    let mut names: BTreeSet<String> =
+        texts.filter_map(|text| leading_name(text.trim_start())).map(normalized).collect();
     let poetry = |path: &[&str]| at(table, path).and_then(Value::as_table);
     let groups = poetry(&["tool", "poetry", "group"]).into_iter().flat_map(Table::values);
     let groups = groups.filter_map(|group| group.get("dependencies")?.as_table());
     let own = ["dependencies", "dev-dependencies"].into_iter().filter_map(|key| poetry(&["tool", "poetry", key]));
     names.extend(own.chain(groups).flat_map(Table::keys).map(|name| normalized(name)));
     names
-}
-
-/// The name at the beginning of a requirement.
-fn distribution(requirement: &str) -> &str {
-    let is_part = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-    let requirement = requirement.trim_start();
-    &requirement[..requirement.find(|character| !is_part(character)).unwrap_or(requirement.len())]
 }
 
 #[cfg(test)]
