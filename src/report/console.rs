@@ -217,6 +217,7 @@ impl Screen {
             }
             Event::Done { id, .. } | Event::Dropped { id } => self.end(*id, false),
             Event::Recorded { .. } => {}
+            Event::Line { label, text } => self.line(&format!("{label} | {text}")),
             Event::Output { label, text } => self.line(&format!("Output of `{label}`:\n{}", text.trim_end())),
             Event::Preserved { label, path } => {
                 self.line(&format!("Preserved the sandbox of `{label}` in {}", path.display()));

@@ -176,6 +176,7 @@ impl Services {
             use_cache: self.context.global().use_cache,
             recording: self.recording.clone(),
             audit: self.audit,
+            shows_output: self.context.global().shows_output,
             preserve: self.context.preserved_sandboxes(),
             late_inputs: LateInputs::default(),
             client: self.context.http_client(),

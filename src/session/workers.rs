@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::typed::{LocalExecution, RemoteExecutionSettings};
 use crate::engine::local::runner::LocalSettings;
-use crate::engine::remote::execution::{ExecutionSettings, RemoteRunner, StepProgram, UnusableProgram, WorkerSummary};
+use crate::engine::remote::execution::{
+    ExecutionSettings, RemoteRunner, Servers, StepProgram, UnusableProgram, WorkerSummary,
+};
 use crate::engine::remote::{Connection, RemoteSettings, Secret};
 use crate::engine::{LocalShare, Workers};
 use crate::report;
@@ -53,7 +55,7 @@ pub(super) fn open(context: &Context, store: &Arc<Store>, local: &LocalSettings)
         let why = format!("`{property}` is not a platform property");
         return refuse(why, "write each of `remote_execution_extra_platform_properties` as `name=value`");
     }
-    let Some(connections) = connections(context, &settings) else {
+    let Some(servers) = servers(context, &settings) else {
         return refuse("no server is configured".to_owned(), "set `remote_execution_address`");
     };
     let program = match step_program(context, &settings)
@@ -72,7 +74,7 @@ pub(super) fn open(context: &Context, store: &Arc<Store>, local: &LocalSettings)
         max_run: settings.max_run,
         max_queue: settings.max_queue,
     };
-    let runner = Arc::new(RemoteRunner::new(store.clone(), connections, execution, local.clone(), program));
+    let runner = Arc::new(RemoteRunner::new(store.clone(), servers, execution, local.clone(), program));
     let workers = Workers {
         runner: runner.clone(),
         parallelism: settings.parallelism,
@@ -85,21 +87,29 @@ pub(super) fn open(context: &Context, store: &Arc<Store>, local: &LocalSettings)
     (RemoteWorkers { runner: Some(runner), notice: Mutex::default() }, Some(workers))
 }
 
-/// The connections to the storage and to the execution service, which are the same if one server is both; `None` if no server is
-/// configured.
-fn connections(context: &Context, settings: &RemoteExecutionSettings) -> Option<(Arc<Connection>, Arc<Connection>)> {
-    let storage = remote::connection_settings(context);
-    let Some(address) = settings.address.clone() else {
-        let connection = Arc::new(Connection::new(storage?));
-        return Some((connection.clone(), connection));
+/// The servers, with one connection to each; `None` if none is configured.
+fn servers(context: &Context, settings: &RemoteExecutionSettings) -> Option<Servers> {
+    let with_headers = |address: &String| RemoteSettings {
+        headers: Secret(settings.headers.clone()),
+        ..remote::settings_for(context, address.clone())
     };
-    let headers = Secret(settings.headers.clone());
-    let execution = RemoteSettings { headers, ..remote::settings_for(context, address) };
+    let storage = remote::connection_settings(context);
+    let servers = match &settings.address {
+        Some(address) => storage_and_execution(storage, with_headers(address)),
+        None => Servers::one(Arc::new(Connection::new(storage?))),
+    };
+    Some(match &settings.log_stream_address {
+        Some(address) => Servers { log_streams: Arc::new(Connection::new(with_headers(address))), ..servers },
+        None => servers,
+    })
+}
+
+fn storage_and_execution(storage: Option<RemoteSettings>, execution: RemoteSettings) -> Servers {
     let is_other =
         |storage: &RemoteSettings| storage.address != execution.address || storage.headers != execution.headers;
     let storage = storage.filter(is_other).map(|storage| Arc::new(Connection::new(storage)));
     let execution = Arc::new(Connection::new(execution));
-    Some((storage.unwrap_or_else(|| execution.clone()), execution))
+    Servers { storage: storage.unwrap_or_else(|| execution.clone()), ..Servers::one(execution) }
 }
 
 /// Renders `Remote execution: 12 steps, 18.2 MiB received, 3.10 MiB sent.`; `None` if no step ran on a worker.

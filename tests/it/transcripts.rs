@@ -15,6 +15,7 @@ mod generating;
 mod images;
 mod installing;
 mod interruption;
+mod live_output;
 mod locking;
 mod manual;
 mod other_users;

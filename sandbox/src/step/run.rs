@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     CANNOT_ISOLATE, NOT_RUN, OUT, OUT_REPORT, OUT_STDERR, OUT_STDOUT, OUT_TREE, REQUEST, STEP_FAILED, SUCCEEDED,
-    StepReport, StepRequest, output,
+    StepReport, StepRequest, echo, output,
 };
 use crate::{Error, Exit, Isolation, Limits, MountKind, Outcome, Request, Spawner, TreeEntry, Unsupported};
 
@@ -157,7 +157,8 @@ fn run_in_sandbox(dir: &Path, request: &Request) -> Result<Outcome, RunError> {
                 cause: error.into(),
             })
         };
-        spawner.run(request, copy(&stdout)?.into(), copy(&stderr)?.into())?.wait()
+        let running = spawner.run(request, copy(&stdout)?.into(), copy(&stderr)?.into())?;
+        echo::while_running([&stdout, &stderr], || running.wait())
     });
     let outcome = outcome.map_err(RunError::Sandbox)?;
     for (file, name) in [(&mut stdout, OUT_STDOUT), (&mut stderr, OUT_STDERR)] {

@@ -40,6 +40,10 @@ const REMOTE: &[Entry] = &[
         "step_program",
         "The static program `waders-step` that workers run. The default is the file of this name beside the program `waders`.",
     ),
+    text(
+        "log_stream_address",
+        "The server from which `--stream-output` reads what running steps print. The default is `remote_execution_address`.",
+    ),
     choice(
         "local_execution",
         &["overflow", "first", "never"],

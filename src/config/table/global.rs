@@ -73,6 +73,7 @@ const USED: &[Entry] = &[
         "null",
         "Show a live progress display. By default, it is shown on a terminal unless `CI` is set.",
     ),
+    off("stream_output", "Show what steps print while they run, each line after the name of its step."),
     choice(
         "keep_sandboxes",
         &["always", "on_failure", "never"],

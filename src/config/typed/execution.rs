@@ -15,7 +15,9 @@ pub struct RemoteExecutionSettings {
     pub enabled: bool,
     /// The server that executes them; by default that which stores contents.
     pub address: Option<String>,
-    /// Headers for each call to this server.
+    /// The server of log streams; by default the one that executes steps.
+    pub log_stream_address: Option<String>,
+    /// Headers for each call to these servers.
     pub headers: BTreeMap<String, String>,
     /// The platform properties, and texts that are none.
     pub properties: BTreeMap<String, String>,
@@ -59,6 +61,7 @@ impl RemoteExecutionSettings {
         RemoteExecutionSettings {
             enabled: global.flag("remote_execution"),
             address: global.filled("remote_execution_address"),
+            log_stream_address: remote.filled("log_stream_address"),
             headers: global.dict("remote_execution_headers").iter().filter_map(header).collect(),
             properties: properties.iter().filter_map(property).collect(),
             malformed_properties: malformed,

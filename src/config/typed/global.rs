@@ -41,6 +41,8 @@ pub struct GlobalSettings {
     pub cache_namespace: Option<String>,
     /// Whether cached results are used and stored.
     pub use_cache: bool,
+    /// Whether what steps print is shown while they run.
+    pub shows_output: bool,
     /// The steps whose sandboxes are preserved.
     pub keep_sandboxes: KeepSandboxes,
     /// The directory for preserved sandboxes, relative to the build root unless it is absolute.
@@ -129,6 +131,7 @@ impl GlobalSettings {
             grace: section.seconds("process_execution_graceful_shutdown_timeout"),
             cache_namespace: section.filled("process_execution_cache_namespace"),
             use_cache: section.flag_or("local_cache", true),
+            shows_output: section.flag("stream_output"),
             keep_sandboxes: match section.word("keep_sandboxes") {
                 Some("always") => KeepSandboxes::Always,
                 Some("on_failure") => KeepSandboxes::OnFailure,

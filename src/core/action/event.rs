@@ -35,6 +35,13 @@ pub enum Event {
         /// The step's name.
         label: Arc<str>,
     },
+    /// A running process printed a line, and the user asked to see it at once.
+    Line {
+        /// The step's name.
+        label: Arc<str>,
+        /// The line, without its end.
+        text: String,
+    },
     /// What a process printed, which the user asked to see.
     Output {
         /// The step's name.

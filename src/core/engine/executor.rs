@@ -25,7 +25,9 @@ use crate::engine::action_cache::{ActionCache, Cached, Needs, Remaining};
 use crate::engine::recording::GraphPlace;
 use crate::engine::runner::Run;
 use crate::engine::slots::Slots;
-use crate::engine::{Audit, CancelLevel, Cancellation, Engine, Error, RecordedResult, fetch, step_record, tree_cache};
+use crate::engine::{
+    Audit, CancelLevel, Cancellation, Engine, Error, LiveOutput, RecordedResult, fetch, step_record, tree_cache,
+};
 use crate::store::Store;
 use compared::tree_key;
 
@@ -368,12 +370,18 @@ impl Execution {
             self.uses_cache(id) && self.engine.use_partial_results && !self.repeats() && audit != Audit::Require;
         let state_key = state_key(action, inputs, platform).filter(|_| has_state);
         let (audit, reuse) = (audit != Audit::Off, reusable && policy.cache.read);
-        let run = Run { action, inputs, state_key, audit, reuse, cancellation: &self.cancellation };
+        let show = |text| (self.events)(Event::Line { label: label.clone(), text });
+        let live = self.engine.shows_output.then(|| LiveOutput::new(&show));
+        let live = live.as_ref().filter(|_| !command.terminal);
+        let run = Run { action, inputs, state_key, audit, reuse, live, cancellation: &self.cancellation };
         // The process can start before its input root is stored, because its sources are copied from their blobs. The tree is
         // stored for later runs.
         let (written, outcome) =
             tokio::join!(self.write_while_running(&policy.label, inputs.root), self.run_at(place, run));
         let (origin, outcome) = written.and(outcome)?;
+        if let Some(live) = live {
+            tokio::task::block_in_place(|| live.finish(&self.engine.store, &outcome))?;
+        }
         let encoded = EncodedAction::new(command, inputs, platform);
         let success = policy.is_success(outcome.exit);
         if self.engine.preserve.includes(success) {

@@ -7,6 +7,7 @@ pub mod error;
 pub mod executor;
 mod fetch;
 mod late_inputs;
+pub mod live_output;
 pub mod local;
 pub mod preserve;
 pub mod recording;
@@ -31,6 +32,7 @@ pub use cancellation::{CancelLevel, Cancellation};
 pub use error::Error;
 pub use executor::{StepResult, execute};
 pub use late_inputs::{LateInputs, Make, MakeFailure};
+pub use live_output::{LiveOutput, OutputStream};
 pub use preserve::Preserve;
 pub use recording::{Record, RecordedResult, RecordedStep, Recording};
 pub use runner::{Run, Runner};
@@ -91,6 +93,8 @@ pub struct Engine {
     pub recording: Option<Arc<Recording>>,
     /// Which steps are audited.
     pub audit: Audit,
+    /// Whether what processes print is shown while they run.
+    pub shows_output: bool,
     /// The steps that are preserved for inspection.
     pub preserve: Preserve,
     /// Runs processes on this machine.

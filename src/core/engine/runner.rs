@@ -7,7 +7,7 @@ use std::pin::Pin;
 use crate::action::{Action, Inputs, Outcome};
 use crate::base::Digest;
 use crate::engine::slots::Slot;
-use crate::engine::{Cancellation, Error};
+use crate::engine::{Cancellation, Error, LiveOutput};
 
 /// One action to run.
 #[derive(Clone, Copy)]
@@ -22,6 +22,8 @@ pub struct Run<'r> {
     pub audit: bool,
     /// Whether the result may be that of an earlier run of the same action, which another machine made.
     pub reuse: bool,
+    /// Where what the process prints is shown while it runs, if the user asks for that.
+    pub live: Option<&'r LiveOutput<'r>>,
     /// The user's request to stop.
     pub cancellation: &'r Cancellation,
 }

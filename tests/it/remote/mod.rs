@@ -3,10 +3,12 @@
 
 mod behaviours;
 mod client;
+mod cluster;
 mod execution;
 mod fake;
 mod link;
 mod links;
+mod log_streams;
 mod machines;
 mod renewal;
 pub(crate) mod servers;

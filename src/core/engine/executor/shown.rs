@@ -6,7 +6,7 @@ use crate::action::{Event, Outcome, Policy};
 impl Execution {
     /// Reports the standard streams of a process that has run and succeeded.
     pub(super) fn show_output(&self, policy: &Policy, outcome: &Outcome) {
-        if !policy.show_output || !policy.is_success(outcome.exit) {
+        if !policy.show_output || self.engine.shows_output || !policy.is_success(outcome.exit) {
             return;
         }
         let read = |stream| self.engine.store.excerpt(stream, STDERR_BYTES).unwrap_or_default();

@@ -12,9 +12,9 @@ use waders_sandbox::Streams;
 
 use crate::action::{Action, Incremental};
 use crate::base::{Digest, sandbox_paths};
-use crate::engine::Error;
 use crate::engine::local::incremental;
 use crate::engine::local::runner::SandboxVariation;
+use crate::engine::{Error, LiveOutput, OutputStream};
 use crate::store::{self, Batch, CaptureLimits, Scratch, Store};
 
 /// A file system with less free space counts as full. It need not be 0, because programs remove files that they could not
@@ -24,6 +24,9 @@ const FULL_BELOW_BYTES: u64 = 4 << 20;
 /// The largest standard output or standard error that is stored as a whole. Without a limit, a process in an endless loop
 /// would fill the store.
 const STREAM_BYTES: u64 = 1 << 30;
+
+/// The bytes that are read at once from a running process.
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// The places where one attempt writes.
 pub(super) struct Output {
@@ -88,6 +91,16 @@ impl Output {
         let stdin =
             action.policy.channel.as_ref().map(|channel| channel.socket().try_clone()).transpose().map_err(failed)?;
         Ok(Streams { stdin, stdout: streams.0.map_err(failed)?, stderr: streams.1.map_err(failed)? })
+    }
+
+    /// Shows what the process has printed since the last call. What cannot be read now is read when the process has ended.
+    pub(super) fn show_new(&self, live: &LiveOutput<'_>) {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        for (stream, file) in OutputStream::BOTH.into_iter().zip([&self.stdout, &self.stderr]) {
+            while let Ok(count @ 1..) = file.read_at(&mut buffer, live.offset(stream)) {
+                live.add(stream, &buffer[..count]);
+            }
+        }
     }
 
     /// Returns an error if the disk is full, for a process that failed: the full disk may be the reason, and the process may

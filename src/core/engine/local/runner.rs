@@ -18,8 +18,11 @@ use crate::engine::local::terminal::{self, Relay};
 use crate::engine::local::verified_blobs::VerifiedBlobs;
 use crate::engine::runner::Running;
 use crate::engine::slots::Slot;
-use crate::engine::{CancelLevel, Error, Run, Runner};
+use crate::engine::{CancelLevel, Error, LiveOutput, Run, Runner};
 use crate::store::{self, Node, Store};
+
+/// The delay between two looks at the output of a running process: people do not notice it.
+const LOOK_DELAY: Duration = Duration::from_millis(100);
 
 /// How this machine isolates steps.
 #[derive(Clone, Debug)]
@@ -141,6 +144,7 @@ impl LocalRunner {
     ) -> Result<Attempt, Error> {
         let policy = &run.action.policy;
         let output = Output::create(&self.store, run.action, self.settings.variation)?;
+        run.live.inspect(|live| live.restart());
         let mounts: Vec<Mount> = mounts.iter().chain(start.map(|start| &start.mount)).cloned().collect();
         let places = Places { out: &output.dir, disk_scratch: &output.disk_scratch };
         let request = request::request(&self.settings, run.action, &mounts, &places, slot.number(), run.audit);
@@ -228,6 +232,7 @@ impl LocalRunner {
                     level = raised;
                     if level == CancelLevel::Kill { step.kill() } else { step.interrupt() }
                 }
+                () = next_look(run.live) => run.live.iter().for_each(|live| output.show_new(live)),
                 event = terminal::event(terminal.as_mut()) => if event == terminal::Event::Terminated {
                     step.kill();
                     // The run must not continue with another step.
@@ -245,6 +250,14 @@ impl Runner for LocalRunner {
 
     fn run<'r>(&'r self, run: Run<'r>, slot: &'r Slot<'r>) -> Running<'r> {
         Box::pin(self.run_attempts(run, slot))
+    }
+}
+
+/// Ends when it is time to look for new output; never, if nobody wants to see it.
+async fn next_look(live: Option<&LiveOutput<'_>>) {
+    match live {
+        Some(_) => tokio::time::sleep(LOOK_DELAY).await,
+        None => std::future::pending().await,
     }
 }
 

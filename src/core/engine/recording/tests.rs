@@ -42,6 +42,7 @@ fn engine(store: &Arc<Store>, recording: Option<Arc<Recording>>) -> Arc<Engine> 
         use_partial_results: true,
         use_cache: true,
         recording,
+        shows_output: false,
         preserve: Preserve::default(),
         runner: Arc::new(LocalRunner::new(store.clone(), settings)),
         workers: None,

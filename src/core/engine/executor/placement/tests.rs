@@ -75,6 +75,7 @@ fn run(steps: usize, workers: usize, local_share: LocalShare, change: fn(&mut Co
         use_partial_results: true,
         recording: None,
         audit: Audit::Off,
+        shows_output: false,
         preserve: Preserve::default(),
         runner: here.clone(),
         workers: Some(Workers { runner: there.clone(), parallelism: workers, local_share }),

@@ -1,15 +1,18 @@
 //! The execution service of a server: starts an operation, follows it over lost connections, and cancels it. Time limits count
 //! the time in which nothing advances, never that of a run that takes its turn.
 
+use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bazel_remote_apis::google::longrunning::operations_client::OperationsClient;
 use bazel_remote_apis::google::longrunning::{CancelOperationRequest, Operation, operation};
 use prost::Message;
+use tokio::sync::watch;
 use tonic::{Code, Status, Streaming};
 
 use crate::engine::remote::error::is_lost;
+use crate::engine::remote::execution::live::{Live, StreamNames};
 use crate::engine::remote::reapi::execution_client::ExecutionClient;
 use crate::engine::remote::{Connection, Error, RemoteDigest, reapi};
 use crate::engine::{CancelLevel, Cancellation};
@@ -56,6 +59,8 @@ pub(super) struct Execute<'e> {
     pub(super) progress: &'e Progress,
     /// How long a worker may take.
     pub(super) max_run: Duration,
+    /// Where what the step prints is shown while it runs.
+    pub(super) live: Option<Live<'e>>,
 }
 
 /// Why an operation has no response.
@@ -79,6 +84,8 @@ struct Following {
     stage: Stage,
     /// The number of resumes since the last message.
     resumes: u32,
+    /// The names of its log streams.
+    streams: watch::Sender<StreamNames>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,7 +103,11 @@ impl Connection {
         cancellation: &Cancellation,
     ) -> Result<reapi::ExecuteResponse, Failure> {
         let mut following = Following::default();
-        let result = self.follow(execute, &mut following, cancellation).await;
+        let names = following.streams.subscribe();
+        let result = tokio::select! {
+            result = self.follow(execute, &mut following, cancellation) => result,
+            never = show(execute.live, names) => match never {},
+        };
         if let (Err(Failure::Interrupted | Failure::Queued(_) | Failure::TooSlow(_)), Some(name)) =
             (&result, following.name)
         {
@@ -152,7 +163,7 @@ impl Connection {
             };
             if following.name.is_some() && lost.code() == Code::NotFound {
                 // The server was restarted and forgot the operation, which is therefore started again.
-                *following = Following { resumes: following.resumes, ..Following::default() };
+                (following.name, following.stage) = (None, Stage::Queued);
                 lost = Status::unavailable(lost.message());
             }
             following.resumes += 1;
@@ -199,8 +210,18 @@ impl Connection {
         following.name = Some(operation.name);
         let metadata = operation.metadata.as_ref();
         let metadata = metadata.and_then(|any| reapi::ExecuteOperationMetadata::decode(&any.value[..]).ok());
-        if metadata.is_some_and(|metadata| metadata.stage() == reapi::execution_stage::Value::Executing) {
-            following.stage = Stage::Executing;
+        if let Some(metadata) = metadata {
+            let streams = StreamNames::from_metadata(&metadata);
+            following.streams.send_if_modified(|known| {
+                let is_new = !streams.is_empty() && *known != streams;
+                if is_new {
+                    *known = streams;
+                }
+                is_new
+            });
+            if metadata.stage() == reapi::execution_stage::Value::Executing {
+                following.stage = Stage::Executing;
+            }
         }
         if !operation.done {
             return Ok(None);
@@ -230,6 +251,14 @@ impl Connection {
             Ok(Err(status)) => tracing::debug!("the server did not cancel an operation: {status}"),
             Err(_) => tracing::debug!("the server did not cancel an operation in time"),
         }
+    }
+}
+
+/// Shows what a step prints, if anybody wants to see it, until this is dropped.
+async fn show(live: Option<Live<'_>>, names: watch::Receiver<StreamNames>) -> Infallible {
+    match live {
+        Some(live) => live.show(names).await,
+        None => std::future::pending().await,
     }
 }
 

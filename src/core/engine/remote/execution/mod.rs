@@ -4,6 +4,7 @@
 
 mod calls;
 mod input;
+mod live;
 mod output;
 mod program;
 mod runner;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use program::{StepProgram, UnusableProgram};
-pub use runner::{RemoteRunner, WorkerSummary};
+pub use runner::{RemoteRunner, Servers, WorkerSummary};
 
 /// How steps are executed remotely.
 #[derive(Clone, Debug)]

@@ -17,13 +17,14 @@ use crate::engine::local::read_set;
 use crate::engine::local::runner::{LocalSettings, checked_exit, exit};
 use crate::engine::remote::execution::calls::{Execute, Failure, Progress};
 use crate::engine::remote::execution::input::{self, InputRoot, RemoteAction, Treatment};
+use crate::engine::remote::execution::live::Live;
 use crate::engine::remote::execution::output::{self, Ran, Returned};
 use crate::engine::remote::execution::trees::Trees;
 use crate::engine::remote::execution::{ExecutionSettings, StepProgram};
 use crate::engine::remote::{Connection, DigestMap, Error as RemoteError, RemoteDigest};
 use crate::engine::runner::Running;
 use crate::engine::slots::Slot;
-use crate::engine::{CancelLevel, Cancellation, Error, Run, Runner};
+use crate::engine::{CancelLevel, Cancellation, Error, LiveOutput, Run, Runner};
 use crate::store::{Node, Store, Tree};
 
 /// The number of times that an action is executed until its result can be used. The first failure is often that the server has
@@ -39,10 +40,7 @@ const TRIAL_PROGRAM: &str = "/program/waders-step";
 /// Runs actions on the workers of a server.
 pub struct RemoteRunner {
     store: Arc<Store>,
-    /// Where contents are uploaded.
-    storage: Arc<Connection>,
-    /// Where actions are executed.
-    execution: Arc<Connection>,
+    servers: Servers,
     settings: ExecutionSettings,
     local: LocalSettings,
     program: StepProgram,
@@ -57,6 +55,23 @@ pub struct RemoteRunner {
     /// The number of steps that workers ran.
     ran: AtomicUsize,
     state: Mutex<Troubles>,
+}
+
+/// The servers, several of which may be the same one.
+pub struct Servers {
+    /// Where contents are uploaded.
+    pub storage: Arc<Connection>,
+    /// Where actions are executed.
+    pub execution: Arc<Connection>,
+    /// Where the log streams of running steps are read.
+    pub log_streams: Arc<Connection>,
+}
+
+impl Servers {
+    /// One server for everything.
+    pub fn one(server: Arc<Connection>) -> Servers {
+        Servers { storage: server.clone(), execution: server.clone(), log_streams: server }
+    }
 }
 
 /// What workers ran.
@@ -123,11 +138,10 @@ fn is_loss(code: Code) -> bool {
 }
 
 impl RemoteRunner {
-    /// A runner that has not connected yet. `storage` and `execution` may be the same connection. `local` is how this machine
-    /// isolates steps, which workers must match.
+    /// A runner that has not connected yet. `local` is how this machine isolates steps, which workers must match.
     pub fn new(
         store: Arc<Store>,
-        (storage, execution): (Arc<Connection>, Arc<Connection>),
+        servers: Servers,
         settings: ExecutionSettings,
         local: LocalSettings,
         program: StepProgram,
@@ -142,8 +156,7 @@ impl RemoteRunner {
             ran: AtomicUsize::new(0),
             state: Mutex::default(),
             store,
-            storage,
-            execution,
+            servers,
             settings,
             local,
             program,
@@ -165,7 +178,7 @@ impl RemoteRunner {
 
     /// What the workers have run so far, and what was transferred for it.
     pub fn summary(&self) -> WorkerSummary {
-        let (received, sent) = (&self.storage.traffic.received_bytes, &self.storage.traffic.sent_bytes);
+        let (received, sent) = (&self.servers.storage.traffic.received_bytes, &self.servers.storage.traffic.sent_bytes);
         WorkerSummary {
             steps: self.ran.load(Ordering::Relaxed),
             received_bytes: received.load(Ordering::Relaxed),
@@ -232,7 +245,7 @@ impl RemoteRunner {
         let root = input::input_root(&self.local, run.action, run.inputs, run.audit);
         let namespace = self.local.platform.cache_namespace.as_deref();
         let treatment = Treatment { do_not_cache: !run.action.policy.cache.write, namespace };
-        let ran = self.execute(&root, treatment, reuse, run.cancellation).await?;
+        let ran = self.execute(&root, treatment, reuse, (run.live, run.cancellation)).await?;
         tokio::task::block_in_place(|| self.outcome(run, ran))
     }
 
@@ -249,7 +262,7 @@ impl RemoteRunner {
             }
             let root = self.trial_root()?;
             let treatment = Treatment { do_not_cache: true, namespace: None };
-            match self.execute(&root, treatment, false, cancellation).await {
+            match self.execute(&root, treatment, false, (None, cancellation)).await {
                 Ok(ran) if ran.outcome.exit == waders_sandbox::Exit::Code(0) => {
                     index::put(&self.store, row, &true).map_err(Error::from)?;
                     Ok(Ok(()))
@@ -267,8 +280,8 @@ impl RemoteRunner {
 
     /// The row of the index with the success of the trial.
     fn trial_row(&self) -> [u8; 32] {
-        let storage = self.storage.settings();
-        let execution = self.execution.settings();
+        let storage = self.servers.storage.settings();
+        let execution = self.servers.execution.settings();
         let (properties, program) = (&self.settings.properties, self.program);
         let platform = &self.local.platform;
         let text = format!(
@@ -297,12 +310,12 @@ impl RemoteRunner {
         root: &InputRoot,
         treatment: Treatment<'_>,
         reuse: bool,
-        cancellation: &Cancellation,
+        user: (Option<&LiveOutput<'_>>, &Cancellation),
     ) -> Result<Ran, Trouble> {
         let mut reuse = reuse;
         let mut number = 1;
         loop {
-            match self.execute_once(root, treatment, reuse, cancellation).await {
+            match self.execute_once(root, treatment, reuse, user).await {
                 Err(Trouble::Lost(why)) if number < TRIES => {
                     tracing::debug!("a remote execution is repeated, because the server lost something: {why}");
                     self.trees.get().inspect(|trees| trees.forget());
@@ -320,7 +333,7 @@ impl RemoteRunner {
         root: &InputRoot,
         treatment: Treatment<'_>,
         reuse: bool,
-        cancellation: &Cancellation,
+        (live, cancellation): (Option<&LiveOutput<'_>>, &Cancellation),
     ) -> Result<Ran, Trouble> {
         let uploaded = tokio::select! {
             uploaded = self.upload(root, treatment) => uploaded?,
@@ -333,22 +346,24 @@ impl RemoteRunner {
             max_queue: self.settings.max_queue,
             max_run: self.settings.max_run,
             progress: &self.progress,
+            live: live.map(|output| Live { server: &self.servers.log_streams, output }),
         };
-        let response = self.execution.execute(&execute, cancellation).await.map_err(|failure| match failure {
-            Failure::Interrupted => Trouble::Interrupted,
-            Failure::Queued(limit) => Trouble::Worker(format!("no worker took a step for {} s", limit.as_secs())),
-            Failure::TooSlow(limit) => Trouble::Worker(format!("a worker took longer than {} s", limit.as_secs())),
-            Failure::Remote(error) => error.into(),
-        })?;
+        let response =
+            self.servers.execution.execute(&execute, cancellation).await.map_err(|failure| match failure {
+                Failure::Interrupted => Trouble::Interrupted,
+                Failure::Queued(limit) => Trouble::Worker(format!("no worker took a step for {} s", limit.as_secs())),
+                Failure::TooSlow(limit) => Trouble::Worker(format!("a worker took longer than {} s", limit.as_secs())),
+                Failure::Remote(error) => error.into(),
+            })?;
         if let Some(status) = response.status.filter(|status| status.code != 0) {
             let code = Code::from(status.code);
             let status = Status::new(code, status.message);
-            let why = RemoteError::from_status(&self.execution.address(), "Execute", &status).to_string();
+            let why = RemoteError::from_status(&self.servers.execution.address(), "Execute", &status).to_string();
             return Err(if is_loss(code) { Trouble::Lost(why) } else { Trouble::Worker(why) });
         }
         let result = response.result.ok_or_else(|| Trouble::Worker("a response has no result".to_owned()))?;
         let taken = tokio::select! {
-            taken = output::take(&self.storage, &self.store, &result, self.local.isolation) => taken?,
+            taken = output::take(&self.servers.storage, &self.store, &result, self.local.isolation) => taken?,
             _ = cancellation.exceeds(CancelLevel::None) => return Err(Trouble::Interrupted),
         };
         match taken {
@@ -364,7 +379,7 @@ impl RemoteRunner {
 
     /// Uploads an action and everything that it needs. Returns its digest.
     async fn upload(&self, root: &InputRoot, treatment: Treatment<'_>) -> Result<RemoteDigest, Trouble> {
-        let function = self.storage.capabilities().await?.digest_function;
+        let function = self.servers.storage.capabilities().await?.digest_function;
         let trees = self.trees.get_or_init(|| async { Trees::new(self.map.clone(), function) }).await;
         let is_uploaded = || root.images.iter().all(|image| trees.is_uploaded(image.tree));
         let guard = if is_uploaded() { None } else { Some(self.upload.lock().await) };
@@ -373,7 +388,7 @@ impl RemoteRunner {
         })?;
         trees.retain_unknown(&mut contents);
         let digests: Vec<_> = contents.keys().copied().collect();
-        self.storage.upload(&self.store, contents).await?;
+        self.servers.storage.upload(&self.store, contents).await?;
         let uploaded = root.images.iter().chain([&root.sources]).map(|input| input.tree);
         trees.uploaded(uploaded, digests);
         drop(guard);
@@ -426,7 +441,8 @@ fn split(tree: &mut Tree, at: &RelPath) -> Tree {
 impl Runner for RemoteRunner {
     fn accepts(&self, action: &Action) -> bool {
         let Command { network, terminal, .. } = action.command;
-        let is_usable = || self.storage.failure().is_none() && self.execution.failure().is_none() && !self.is_off();
+        let is_usable =
+            || self.servers.storage.failure().is_none() && self.servers.execution.failure().is_none() && !self.is_off();
         // What belongs to this machine stays here.
         !network
             && !terminal

@@ -15,6 +15,7 @@ def set_up():
 
 
 def test_that_takes_long(set_up):
+    print("\nthe test waits", flush=True)
     # The number identifies this process from outside the sandbox. An interrupt can arrive as soon as it has started.
     subprocess.Popen(["sleep", "1000." + os.environ["TRANSCRIPTS_RUN"]], start_new_session=True)
     is_first_of_verify = "VERIFY" in os.environ and len(os.sched_getaffinity(0)) > 1
