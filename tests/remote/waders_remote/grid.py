@@ -29,8 +29,9 @@ PYTHON = "3.13"
 
 DATABASE_USER = "postgres"
 
-# It imports modules of BuildGrid, so that only that interpreter can.
+# They import modules of BuildGrid, so that only that interpreter can execute them.
 WORKER = Path(__file__).with_name("worker.py")
+LOG_STREAMS = Path(__file__).with_name("log_streams.py")
 
 EXECUTING = """
 server:
@@ -52,6 +53,7 @@ schedulers:
     storage: *storage
     action-cache: *cache
     bot-session-keepalive-timeout: 10
+    logstream: {{url: "http://{logs}"}}
     max-execution-timeout: 900
     property-set: !dynamic-property-set
       match-property-keys: [OSFamily, ISA]
@@ -166,18 +168,22 @@ class Database:
 
 
 class Grid:
-    """BuildGrid with two workers."""
+    """BuildGrid with two workers, and a server of log streams, which it does not have itself."""
 
     def __init__(self, work: Path, directory: Path, workers: int = 2) -> None:
         self.venv, self.directory = environment(work), directory
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o755)
-        self.port = free_port()
+        self.port, logs_port = free_port(), free_port()
+        self.logs_host = f"127.0.0.1:{logs_port}"
+        logs = [self.venv / "bin/python", shared_copy(LOG_STREAMS, directory), self.logs_host]
+        self.logs = Process.start("the server of log streams", logs, directory / "logs.log", BARE)
+        self.logs.wait_for(logs_port)
         self.database = Database(directory / "database")
         run([self.venv / "bin/bgd", "migrate", "apply", self.database.address], env=BARE)
         storage = directory / "storage"
         self.settings = directory / "buildgrid.yml"
-        text = EXECUTING.format(port=self.port, database=self.database.address, storage=storage)
+        text = EXECUTING.format(port=self.port, database=self.database.address, storage=storage, logs=self.logs_host)
         self.settings.write_text(text)
         self.server = self.start()
         # Each worker has a cache of its own in front of the server.
@@ -209,10 +215,12 @@ class Grid:
         runner = cache.directory / "buildbox-run"
         casd = f"127.0.0.1:{cache.port}"
         command = [self.venv / "bin/python", program, self.host, casd, runner, f"worker-{number}", str(SERVER_USER)]
+        command.append(self.logs_host)
         return Process.start(f"worker {number}", command, self.directory / f"worker-{number}.log", BARE)
 
     def stop(self) -> None:
-        for process in [*self.workers, *(cache.process for cache in self.caches), self.server, self.database.process]:
+        caches = [cache.process for cache in self.caches]
+        for process in [*self.workers, *caches, self.server, self.database.process, self.logs]:
             process.stop()
 
 

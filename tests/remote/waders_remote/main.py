@@ -60,6 +60,12 @@ def grid_execution(scenario: Scenario) -> None:
         execution.execute(scenario, grid.address)
 
 
+def grid_log_streams(scenario: Scenario) -> None:
+    grid = Grid(scenario.work, scenario.directory / "grid")
+    with closing(Closing(grid)):
+        execution.stream(scenario, grid)
+
+
 def grid_security(scenario: Scenario) -> None:
     certificates = Certificates(scenario.directory / "certificates")
     grid = SecureGrid(scenario.work, scenario.directory / "grid", certificates)
@@ -90,6 +96,7 @@ SCENARIOS: dict[str, Callable[[Scenario], None]] = {
     "casd-execution": casd_execution,
     "grid-cache": grid_cache,
     "grid-execution": grid_execution,
+    "grid-log-streams": grid_log_streams,
     "grid-security": grid_security,
     "worker-killed": worker_killed,
     "grid-restarted": grid_restarted,
