@@ -22,6 +22,7 @@ mod interpolate;
 mod literal;
 mod load;
 pub mod plugins;
+pub mod poetry;
 mod settings;
 pub mod shell;
 pub mod table;

@@ -1,8 +1,8 @@
 //! Converts Poetry's dependency tables to PEP 508 requirements. Other formats are in `requirements`.
 
 use toml::{Table, Value};
-use uv_pep440::Version;
 
+use crate::config::poetry::versions;
 use crate::targets::first_party::Surroundings;
 use crate::targets::requirements::{Parsed, add, at};
 
@@ -56,58 +56,6 @@ pub fn requirement_text(name: &str, entry: &Value) -> String {
     let markers: Vec<String> = text("markers").map(|marker| format!("({marker})")).into_iter().chain(python).collect();
     let markers = if markers.is_empty() { String::new() } else { format!(";{}", markers.join(" and ")) };
     format!("{name}{extras}{from}{markers}")
-}
-
-/// Converts `^1.2, !=1.3` to `>=1.2,<2.0.0,!=1.3`. Alternatives (`||`) have no PEP 440 form; only the first is used.
-pub fn versions(text: &str) -> String {
-    let text = text.split("||").next().unwrap_or_default();
-    let parts = text.split(',').flat_map(|part| split_at_spaces(part.trim()));
-    parts.map(|part| version(&part)).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(",")
-}
-
-/// Splits `>=1 <2` into its constraints. The space in `>= 1` separates nothing.
-fn split_at_spaces(text: &str) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match parts.last_mut().filter(|last| last.ends_with(['<', '>', '=', '!', '~', '^'])) {
-            Some(operator) => operator.push_str(word),
-            None => parts.push(word.to_owned()),
-        }
-    }
-    parts
-}
-
-/// Converts one constraint. The results are those of Pants, up to the number of components.
-fn version(text: &str) -> String {
-    let is_number = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
-    if let Some(caret) = text.strip_prefix('^') {
-        let leading = |release: &[u64]| release.iter().take(3).position(|part| *part != 0);
-        return bounds(caret, |release| leading(release).unwrap_or(release.len().min(3) - 1));
-    }
-    if let Some(tilde) = text.strip_prefix('~').filter(|rest| !rest.starts_with('=')) {
-        return bounds(tilde, |release| usize::from(release.len() > 1));
-    }
-    if let Some(prefix) = text.strip_suffix(".*").filter(|prefix| is_number(prefix)) {
-        return bounds(&format!("{prefix}.0"), |release| release.len() - 2);
-    }
-    match text {
-        "" => String::new(),
-        text if text.starts_with('*') => String::new(),
-        text if is_number(text) => format!("=={text}"),
-        text => text.replace(' ', ""),
-    }
-}
-
-/// All versions from `lower` up to the one in which the component at `raised` is larger by one. What is no version remains,
-/// so that the requirement is refused.
-fn bounds(lower: &str, raised: impl Fn(&[u64]) -> usize) -> String {
-    let Ok(version) = lower.trim().parse::<Version>() else { return format!("^{lower}") };
-    let release = version.release();
-    let at = raised(&release);
-    let mut upper = release[..=at].to_vec();
-    upper[at] = upper[at].saturating_add(1);
-    upper.resize(upper.len().max(3), 0);
-    format!(">={version},<{}", upper.iter().map(u64::to_string).collect::<Vec<_>>().join("."))
 }
 
 /// Converts `^3.8` to a marker on `python_version`, which has two components.

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use crate::base::glob::Glob;
 use crate::config::implied::pytest::{self, PytestSettings};
+use crate::config::poetry;
 
 /// How many directories below the root are searched for projects.
 const DEPTH: usize = 5;
@@ -168,21 +169,11 @@ impl Projects {
     }
 }
 
-/// The interpreters in a dependency table of Poetry, as PEP 440 writes them; `None` for alternatives.
+/// The interpreters in a dependency table of Poetry; `None` for alternatives, of which a requirement has only one.
 fn poetry_python(table: &Table) -> Option<String> {
     let written = table.get("tool")?.get("poetry")?.get("dependencies")?.get("python")?.as_str()?;
-    if written.contains('|') {
-        return None;
-    }
-    let parts = written.split([',', ' ']).filter(|part| !part.is_empty());
-    let converted = parts.map(|part| match (part.strip_prefix('^'), part.strip_prefix('~')) {
-        (Some(lower), _) => Some(format!(">={lower},<{}", lower.split('.').next()?.parse::<u32>().ok()? + 1)),
-        (_, Some(minor)) if !minor.starts_with('=') => Some(format!("=={}.*", minor_version(minor)?)),
-        _ if part == "*" => Some(">=3".to_owned()),
-        _ if part.starts_with(|first: char| first.is_ascii_digit()) => Some(format!("=={part}")),
-        _ => Some(part.to_owned()),
-    });
-    Some(converted.collect::<Option<Vec<String>>>()?.join(","))
+    let converted = poetry::versions_without_alternatives(written)?;
+    Some(if converted.is_empty() { ">=3".to_owned() } else { converted })
 }
 
 /// Directories to import from by the settings of build backends.

@@ -60,8 +60,9 @@ fn interpreters_follow_from_requirements_and_the_pinned_version() {
         let text = format!("[tool.poetry.dependencies]\npython = '{python}'\n");
         check(&[("pyproject.toml", &text)], &[&format!("interpreter_constraints = [\"CPython{expected}\"]")]);
     };
-    poetry("^3.10", ">=3.10,<4");
-    poetry("~3.11.2", "==3.11.*");
+    poetry("^3.10", ">=3.10,<4.0.0");
+    poetry("~3.11.2", ">=3.11.2,<3.12.0");
+    poetry("*", ">=3");
     poetry(">=3.9, <3.13", ">=3.9,<3.13");
     poetry("^3.8 || ^3.10", ">=3.9");
 }

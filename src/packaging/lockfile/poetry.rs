@@ -12,8 +12,9 @@ use uv_pep508::MarkerTree;
 use super::projects::{LockedProject, LockedProjects};
 use super::{Artifact, Error, File, GitSource, Lock, Package, Problem, Unavailable, file_name_of, sha256_of};
 use crate::base::RelPath;
+use crate::config::poetry::versions_without_alternatives;
 use crate::packaging::requirement::{self, Requirement};
-use crate::targets::poetry as poetry_requirements;
+use crate::targets::poetry::requirement_text;
 
 const FORMAT: &str = "poetry.lock lockfile";
 
@@ -265,7 +266,7 @@ fn requires(file: &File<'_>, locked: &Locked) -> Result<Vec<Requirement>, Error>
 
 /// Versions only distinguish between several locked ones. What has no form in PEP 440 is left out.
 fn parse_dependency(name: &str, entry: &Value) -> Result<Requirement, requirement::Error> {
-    let text = poetry_requirements::requirement_text(name, entry);
+    let text = requirement_text(name, entry);
     let is_local = ["git", "url", "path"].iter().any(|key| entry.get(*key).is_some());
     if !is_local && let Ok(parsed) = requirement::parse(&text) {
         return Ok(parsed);
@@ -275,7 +276,7 @@ fn parse_dependency(name: &str, entry: &Value) -> Result<Requirement, requiremen
 }
 
 fn python_versions(text: &str) -> Option<VersionSpecifiers> {
-    (!text.contains("||")).then(|| poetry_requirements::versions(text).parse().ok()).flatten()
+    versions_without_alternatives(text)?.parse().ok()
 }
 
 #[cfg(test)]
