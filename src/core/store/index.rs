@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::files;
 use super::layout::{Store, lock};
 use super::uses;
+use crate::base::Digest;
 
 /// Must be raised when the tables change. A database of another version is left to the program that wrote it, and this one uses
 /// `index-<version>.db`.
@@ -45,20 +46,44 @@ pub(super) struct Index {
     notices: Arc<Mutex<Vec<String>>>,
 }
 
+fn insert_value(transaction: &Transaction<'_>, key: &[u8; 32], value: &[u8]) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO memory VALUES (?1, ?2, ?3)")?;
+    insert.execute(params![key, blake3::hash(value).as_bytes(), value])?;
+    insert_use(transaction, key)
+}
+
+/// Inserts a note: its kind, the digest that it is about, and its value.
+pub(super) fn insert_note(
+    transaction: &Transaction<'_>,
+    (kind, digest, value): (&str, Digest, &[u8]),
+) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO payload VALUES (?1, ?2, ?3, ?4)")?;
+    insert.execute(params![kind, digest.hash(), blake3::hash(value).as_bytes(), value])?;
+    insert_use(transaction, digest.hash())
+}
+
+fn insert_use(transaction: &Transaction<'_>, key: &[u8; 32]) -> rusqlite::Result<()> {
+    transaction.prepare_cached("INSERT OR REPLACE INTO used VALUES (?1, ?2)")?.execute(params![key, uses::now()])?;
+    Ok(())
+}
+
 impl Store {
     /// Stores a value in the index. It replaces an earlier value of the key.
     pub fn index_put(&self, key: &[u8; 32], value: &[u8]) -> Result<()> {
-        let hash = blake3::hash(value);
         self.index.with(|connection| {
             let transaction = connection.transaction()?;
-            transaction.prepare_cached("INSERT OR REPLACE INTO memory VALUES (?1, ?2, ?3)")?.execute(params![
-                key,
-                hash.as_bytes(),
-                value
-            ])?;
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO used VALUES (?1, ?2)")?
-                .execute(params![key, uses::now()])?;
+            insert_value(&transaction, key, value)?;
+            transaction.commit()
+        })
+    }
+
+    /// Stores a value and a note, which can then not be lost one without the other. `note` is its kind, the digest that it is
+    /// about, and its value.
+    pub fn index_put_with_note(&self, key: &[u8; 32], value: &[u8], note: (&str, Digest, &[u8])) -> Result<()> {
+        self.index.with(|connection| {
+            let transaction = connection.transaction()?;
+            insert_note(&transaction, note)?;
+            insert_value(&transaction, key, value)?;
             transaction.commit()
         })
     }

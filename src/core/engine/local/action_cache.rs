@@ -34,8 +34,8 @@ impl ActionCache for LocalActionCache {
     }
 
     fn put(&self, action: &EncodedAction, outcome: &Outcome) -> std::result::Result<(), Error> {
-        self.put_action(action)?;
-        Ok(index::put(&self.store, row(&action.key()), outcome)?)
+        let key = action.key();
+        Ok(index::put_with_note(&self.store, row(&key), outcome, (ACTIONS, key, &to_bytes(action)))?)
     }
 
     fn put_action(&self, action: &EncodedAction) -> std::result::Result<(), Error> {

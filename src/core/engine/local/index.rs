@@ -20,6 +20,19 @@ pub fn get<T: DeserializeOwned>(store: &Store, key: [u8; 32]) -> Result<Option<T
 
 /// Writes a row.
 pub fn put(store: &Store, key: [u8; 32], value: &impl Serialize) -> Result<()> {
-    let bytes = serde_json::to_vec(value).expect("outcomes and digests always serialize");
-    store.index_put(&key, &bytes)
+    store.index_put(&key, &to_bytes(value))
+}
+
+/// Writes a row and a note about a digest, together.
+pub(super) fn put_with_note(
+    store: &Store,
+    key: [u8; 32],
+    value: &impl Serialize,
+    note: (&str, Digest, &[u8]),
+) -> Result<()> {
+    store.index_put_with_note(&key, &to_bytes(value), note)
+}
+
+fn to_bytes(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("outcomes and digests always serialize")
 }

@@ -177,16 +177,17 @@ impl RemoteCache {
             contents.extend(self.connection.read(needed).await?);
         }
         let tree = self.decode(&parts, outcome.output, function, &contents)?;
-        self.bring(&outcome, needs, &tree, &parts, contents).await?;
-        let (local, action, signature) = (self.local.clone(), action.clone(), extra.signature);
-        let put = move || {
-            // As when it is made here: an entry is never seen without its signature.
-            if let Some(signature) = signature {
-                local.put_signature(&action.key(), &signature)?;
+        let put = {
+            let (local, action, outcome) = (self.local.clone(), action.clone(), outcome.clone());
+            move || {
+                // As when it is made here: an entry is never seen without its signature.
+                if let Some(signature) = extra.signature {
+                    local.put_signature(&action.key(), &signature)?;
+                }
+                local.put(&action, &outcome)
             }
-            local.put(&action, &outcome)
         };
-        blocking(move || put().map_err(|error| Error::Local(error.whole()))).await?;
+        self.bring(&outcome, needs, (&tree, &parts), contents, put).await?;
         self.write_in_background();
         if self.options.write {
             self.remember_stored(Known::Action(key)).await?;
@@ -243,14 +244,14 @@ impl RemoteCache {
         trees::decode(function, tree, message, digests).map_err(|why| self.unusable(&why))
     }
 
-    /// Stores the parts of a result and, if they are needed, its files.
+    /// Stores the parts of a result and, if they are needed, its files. Then `put` stores the result itself.
     async fn bring(
         &self,
         outcome: &Outcome,
         needs: Needs,
-        tree: &DecodedTree,
-        parts: &Parts,
+        (tree, parts): (&DecodedTree, &Parts),
         contents: BTreeMap<RemoteDigest, Vec<u8>>,
+        put: impl FnOnce() -> Result<(), crate::engine::Error> + Send + 'static,
     ) -> Result<(), Error> {
         let is_here = |digest: &RemoteDigest| contents.contains_key(digest);
         let brings_all = needs == Needs::WholeOutput || self.options.content == ContentBehavior::Fetch;
@@ -294,7 +295,8 @@ impl RemoteCache {
             if !lazy_files.is_empty() {
                 lazy::remember(&store, &map, function, root, place, &lazy_files)?;
             }
-            Ok(batch.commit()?)
+            batch.commit()?;
+            put().map_err(|error| Error::Local(error.whole()))
         })
         .await
     }

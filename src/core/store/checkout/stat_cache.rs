@@ -14,10 +14,9 @@ use super::path_records::{PathRecords, Record};
 use super::record_file::RecordFilePath;
 use crate::base::{Digest, RelPath};
 use crate::store::error::{Error, Result};
-use crate::store::index::verified_value;
+use crate::store::index::{insert_note, verified_value};
 use crate::store::layout::{Store, lock};
 use crate::store::upkeep::listing;
-use crate::store::uses;
 use crate::tracked::FileStamp;
 
 /// The cached digests of one checkout, and those added since it was loaded. It can be shared by any number of threads.
@@ -163,13 +162,9 @@ impl Store {
     pub fn save_notes(&self, kind: &str, notes: &[(Digest, Vec<u8>)]) -> Result<()> {
         self.index.with(|connection| {
             let transaction = connection.transaction()?;
-            let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO payload VALUES (?1, ?2, ?3, ?4)")?;
-            let mut used = transaction.prepare_cached("INSERT OR REPLACE INTO used VALUES (?1, ?2)")?;
             for (digest, value) in notes {
-                insert.execute(params![kind, digest.hash(), blake3::hash(value).as_bytes(), value])?;
-                used.execute(params![digest.hash(), uses::now()])?;
+                insert_note(&transaction, (kind, *digest, value))?;
             }
-            drop((insert, used));
             transaction.commit()
         })
     }

@@ -41,25 +41,30 @@ impl LateObjects {
     /// Adds objects. Returns false, and adds none, if they do not fit.
     fn add(&self, new: &Objects) -> bool {
         let mut objects = lock(&self.objects);
-        // An empty object must be counted, too.
-        let new_bytes: usize = new.values().map(|bytes| bytes.len().max(1)).sum();
-        if self.bytes.load(Ordering::Relaxed) + new_bytes > MEMORY_BYTES {
+        let new_bytes: usize = new.values().map(counted).sum();
+        let mut bytes = self.bytes.load(Ordering::Relaxed);
+        if bytes + new_bytes > MEMORY_BYTES {
             return false;
         }
-        objects.extend(new.iter().map(|(key, bytes)| (*key, bytes.clone())));
-        self.count(&objects);
+        for (key, object) in new {
+            if objects.insert(*key, object.clone()).is_none() {
+                bytes += counted(object);
+            }
+        }
+        self.bytes.store(bytes, Ordering::Release);
         true
     }
 
     fn remove(&self, written: &Objects) {
         let mut objects = lock(&self.objects);
-        objects.retain(|key, _| !written.contains_key(key));
-        self.count(&objects);
+        let removed: usize = written.keys().filter_map(|key| objects.remove(key)).map(|object| counted(&object)).sum();
+        self.bytes.fetch_sub(removed, Ordering::Release);
     }
+}
 
-    fn count(&self, objects: &Objects) {
-        self.bytes.store(objects.values().map(|bytes| bytes.len().max(1)).sum(), Ordering::Release);
-    }
+/// What an object counts. An empty one must be counted, too.
+fn counted(object: &Arc<[u8]>) -> usize {
+    object.len().max(1)
 }
 
 /// Late objects that become usable together.
