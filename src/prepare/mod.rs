@@ -21,6 +21,7 @@ mod project_packages;
 pub mod run;
 mod services;
 pub mod shell;
+mod source_roots;
 pub mod test;
 pub mod tool_packages;
 

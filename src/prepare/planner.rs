@@ -46,6 +46,8 @@ pub struct Planner<'s> {
     pub(super) git_archives: BTreeMap<(String, String), Shared<GitArchive>>,
     /// The directories of the projects that a project does not see, by its directory.
     pub(super) hidden_projects: BTreeMap<RelPath, BTreeSet<RelPath>>,
+    /// The images with lists of source roots.
+    pub(super) source_root_images: BTreeMap<Vec<RelPath>, Source>,
     pub(super) services: KnownServices,
     /// The files of generating targets; `None` for targets that generate none.
     pub(super) generated: BTreeMap<Address, Shared<Option<GeneratedFiles>>>,
@@ -72,6 +74,7 @@ impl<'s> Planner<'s> {
             venv_images: BTreeMap::new(),
             git_archives: BTreeMap::new(),
             hidden_projects: BTreeMap::new(),
+            source_root_images: BTreeMap::new(),
             services: KnownServices::default(),
             generated: BTreeMap::new(),
             generating: Vec::new(),

@@ -17,7 +17,8 @@ from pathlib import Path
 ITEMS: dict[str, Callable[[], list[str]]] = {}
 
 # The directories that may exist in the root of a sandbox.
-ROOT = {"bin", "deps", "dev", "etc", "home", "lib", "lib64", "out", "proc", "sbin", "src", "tmp", "toolchain", "usr"}
+ROOT = {"bin", "dev", "etc", "home", "lib", "lib64", "proc", "sbin", "tmp", "usr"}
+ROOT |= {"deps", "out", "source-roots", "src", "toolchain"}
 
 
 def item(function: Callable[[], list[str]]) -> Callable[[], list[str]]:
@@ -257,7 +258,7 @@ def a9_inherited_environment() -> list[str]:
         "TZ",
         "USER",
     }
-    known |= {"WADERS_SOURCE_ROOTS", "COVERAGE_FILE", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "COLUMNS", "LINES"}
+    known |= {"COVERAGE_FILE", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "COLUMNS", "LINES"}
     return sorted(f"{name}={value[:60]}" for name, value in os.environ.items() if name not in known)
 
 

@@ -91,6 +91,7 @@ impl CheckPlanner<'_, '_> {
         };
         let stubs = mypy::pin_extra_stubs(&mut self.planner, tool, constraints)?;
         let mut images = self.planner.images(constraints, tool, plugins.wanted)?;
+        self.planner.mount_source_roots(&mut images, &plugins.source_roots)?;
         let requirements = self.planner.requirements_image(constraints, wanted, stubs)?;
         images.insert(sandbox_paths::REQUIREMENTS.to_owned(), requirements);
         let own = Source::Tree(self.tree(checker, &closure, &plugins.files, &settings, files)?);

@@ -286,7 +286,8 @@ impl Program {
     /// Plans everything that the program needs in a sandbox, and its command line with its own arguments and variables.
     pub(super) fn plan_sandboxed(&self, planner: &mut Planner<'_>) -> Result<SandboxedProgram, Error> {
         let minor = planner.python_minor(&self.needs.constraints)?;
-        let images = self.needs.plan_images(planner, None)?;
+        let mut images = self.needs.plan_images(planner, None)?;
+        planner.mount_source_roots(&mut images, &self.needs.source_roots)?;
         let places = program_run::sandbox_places(program_run::python_options(&minor, false));
         let mut argv = self.entry.argv(&places, &self.name);
         argv.extend(self.args.iter().cloned());

@@ -171,7 +171,9 @@ impl TestPlanner<'_, '_> {
             built: packages.installed,
             ..Importable::default()
         };
-        let images = self.planner.images_of(&settings.constraints, importable.clone())?;
+        let mut images = self.planner.images_of(&settings.constraints, importable.clone())?;
+        let roots: Vec<RelPath> = closure.source_roots.iter().map(|root| (*root).clone()).collect();
+        self.planner.mount_source_roots(&mut images, &roots)?;
         let workers = settings.workers.unwrap_or_else(|| default_workers(self.planner.session, &files));
         self.require_plugins(&settings, workers, &importable)?;
         let addresses: Vec<String> = batch.targets.iter().map(|target| target.address.to_string()).collect();
@@ -187,7 +189,6 @@ impl TestPlanner<'_, '_> {
             sources: self.planner.overlay("sources with generated files", [vec![inputs], generated].concat()),
             named_tests: named_in(&self.named_tests, &files),
             files,
-            source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
             env: settings.env,
             timeout,
