@@ -18,6 +18,7 @@ mod packages;
 mod planner;
 pub mod probe;
 mod project_packages;
+mod projects;
 pub mod run;
 mod services;
 pub mod shell;
