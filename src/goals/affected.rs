@@ -3,6 +3,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::LazyLock;
 
 use serde_json::json;
 
@@ -12,19 +13,23 @@ use crate::goals::Error;
 use crate::goals::output;
 use crate::inference::Dependencies;
 use crate::packaging::lockfile::uv_changes;
+use crate::packaging::root_changes;
 use crate::report;
 use crate::session::{Session, Verdict, selection};
 use crate::targets::workspace::{Workspace, path_of};
 use crate::targets::{Address, Kind, Target, TargetGraph, kind};
+use crate::tools;
 
 const GOAL: &str = "affected";
 
-/// The files in the root that decide about all projects.
-const SHARED_FILES: [&str; 8] = [
+/// The files in the root that decide about all projects, besides those with settings of tools.
+const SHARED_FILES: [&str; 10] = [
     ".python-version",
+    "conftest.py",
     "pants.toml",
     "poetry.lock",
     "pylock.toml",
+    root_changes::FILE_NAME,
     uv_changes::FILE_NAME,
     "waders-requirements.lock",
     "waders.lock",
@@ -68,24 +73,31 @@ fn changed(session: &Session, workspace: &Workspace, files: &[RelPath]) -> Reaso
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         session.ui.note(&format!("changed files that belong to no project are ignored: `{first}`{more}"), None);
     }
-    // A file that decides about all projects is no content of the project in the root.
-    let owned = owned.into_iter().filter(|(file, _)| !is_shared(file)).filter_map(|(_, owner)| owner);
+    // A file that decides about all projects is no content of the project in the root. `pyproject.toml` is both.
+    let is_content = |file: &RelPath| !is_shared(file) || file.as_str() == root_changes::FILE_NAME;
+    let owned = owned.into_iter().filter(|(file, _)| is_content(file)).filter_map(|(_, owner)| owner);
     owned.map(|owner| (owner, "changed".to_owned())).collect()
 }
 
 fn is_shared(file: &RelPath) -> bool {
-    SHARED_FILES.contains(&file.as_str())
+    static SETTINGS: LazyLock<BTreeSet<String>> =
+        LazyLock::new(|| tools::all().flat_map(|tool| tool.config_files).map(|file| file.name).collect());
+    SHARED_FILES.contains(&file.as_str()) || SETTINGS.contains(file.as_str())
 }
 
-/// Adds the projects for which files in the root decide: those that depend on a changed package of `uv.lock`, and all projects if it
-/// cannot be compared, or for another file.
+/// Adds the projects for which files in the root decide: those that depend on a changed package of `uv.lock`, none for a change of
+/// `pyproject.toml` that shows in `uv.lock`, and all projects for any other change or file.
 fn add_shared(session: &Session, workspace: &Workspace, files: &[RelPath], since: Option<&str>, reasons: &mut Reasons) {
     for file in files.iter().filter(|file| is_shared(file)) {
-        let compared = (file.as_str() == uv_changes::FILE_NAME).then(|| {
-            let new = session.context.tracker.read_to_string(&file.to_path(session.build_root())).ok()?;
-            uv_changes::changed_projects(&selection::text_before(session, since, file)?, &new)
-        });
-        let compared = compared.flatten();
+        let read = |name: &str| session.context.tracker.read_to_string(&session.build_root().join(name)).ok();
+        let texts = || Some((selection::text_before(session, since, file)?, read(file.as_str())?));
+        let compared = match file.as_str() {
+            uv_changes::FILE_NAME => texts().and_then(|(old, new)| uv_changes::changed_projects(&old, &new)),
+            root_changes::FILE_NAME if read(uv_changes::FILE_NAME).is_some() => {
+                texts().filter(|(old, new)| !root_changes::concern_all(old, new)).map(|_| BTreeMap::new())
+            }
+            _ => None,
+        };
         for (index, member) in workspace.members().iter().enumerate() {
             let why = match &compared {
                 Some(changed) => changed.get(&member.normalized_name()).map(|package| format!("{package} ({file})")),

@@ -14,6 +14,7 @@ pub mod project;
 pub mod recipes;
 pub mod requirement;
 pub mod resolve;
+pub mod root_changes;
 pub mod unpackers;
 pub mod venv;
 pub mod wheel;

@@ -52,8 +52,6 @@ pub struct CheckRun<'c> {
 pub struct Mypy {
     /// The oldest version that the constraints allow, or `None` if the user chose a version.
     pub python_version: Option<String>,
-    /// The source roots of plugins that are part of the repository.
-    pub plugin_roots: Vec<RelPath>,
     /// Whether a run may start from the incremental state of an earlier one.
     pub incremental: bool,
     /// The digest of settings and plugins. A state is reused only if it is unchanged.
@@ -86,11 +84,6 @@ fn env(run: &CheckRun<'_>, is_mypy: bool) -> BTreeMap<String, String> {
     if is_mypy {
         let roots: Vec<&str> = run.source_roots.iter().map(from_build_root).collect();
         env.insert("MYPYPATH".to_owned(), roots.join(":"));
-        if !run.mypy.plugin_roots.is_empty() {
-            let roots: Vec<String> =
-                run.mypy.plugin_roots.iter().map(|root| sandbox_paths::in_src(root.as_str())).collect();
-            env.insert("WADERS_SOURCE_ROOTS".to_owned(), roots.join(":"));
-        }
     }
     env
 }
@@ -199,12 +192,7 @@ mod tests {
     }
 
     fn mypy(incremental: bool) -> Mypy {
-        Mypy {
-            python_version: Some("3.9".to_owned()),
-            plugin_roots: Vec::new(),
-            incremental,
-            state_inputs: Digest::of(b""),
-        }
+        Mypy { python_version: Some("3.9".to_owned()), incremental, state_inputs: Digest::of(b"") }
     }
 
     fn checker_action(name: &str, incremental: bool) -> Action {

@@ -40,8 +40,6 @@ pub struct Project {
     pub sources: Source,
     /// The directory of the project in the tree.
     pub dir: RelPath,
-    /// The directories in the tree that are put on the import path, after the packages.
-    pub source_roots: Vec<RelPath>,
     /// Environment variables that the target requests.
     pub env: BTreeMap<String, String>,
     /// The directory below the output root for the built files.
@@ -59,7 +57,6 @@ pub fn action(interpreter: &Interpreter, backend: Source, project: &Project) -> 
     let mut action = interpreter.action(format!("build {}", project.label), argv, project.sources);
     action.command.images.insert(venv::ROOT.to_owned(), backend);
     action.command.cwd = project.dir.clone();
-    action.command.env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&project.source_roots));
     environment::add_requested(&mut action.command.env, &project.env);
     // Build backends name their temporary directories.
     action.policy.measurements = vec![Measurement::log()];

@@ -4,7 +4,6 @@
 use crate::action::{Action, Measurement, Source};
 use crate::base::{RelPath, sandbox_paths};
 use crate::packaging::venv;
-use crate::plan::environment;
 use crate::plan::interpreter::Interpreter;
 
 /// Where Sphinx keeps what it parsed: not in its output, since it contains times.
@@ -38,8 +37,6 @@ pub struct Documentation {
     pub dir: RelPath,
     /// The files that the program reads and imports.
     pub sources: Source,
-    /// The directories in `sources` to import from.
-    pub source_roots: Vec<RelPath>,
     /// Whether warnings make the build fail.
     pub warnings_as_errors: bool,
     /// Further arguments.
@@ -72,7 +69,6 @@ pub fn action(interpreter: &Interpreter, packages: Source, documentation: Docume
     let mut action = interpreter.action(format!("build {}", documentation.label), argv, documentation.sources);
     action.command.images.insert(venv::ROOT.to_owned(), packages);
     action.command.cwd = documentation.dir;
-    action.command.env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&documentation.source_roots));
     // The theme Material writes about its own future otherwise.
     action.command.env.insert("NO_MKDOCS_2_WARNING".to_owned(), "1".to_owned());
     // MkDocs says how long it took.

@@ -31,22 +31,19 @@ pub fn base() -> BTreeMap<String, String> {
 /// of the program and of the image, which take precedence in this order.
 pub fn of_image(
     home: &str,
-    roots: &[RelPath],
     program: BTreeMap<String, String>,
     own: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut env = base();
     env.retain(|name, _| ["LANG", "LC_ALL", "PATH", "TZ"].contains(&name.as_str()));
     env.insert("HOME".to_owned(), home.to_owned());
-    if !roots.is_empty() {
-        env.insert("WADERS_SOURCE_ROOTS".to_owned(), source_roots(roots));
-    }
     env.extend(program);
     env.extend(own);
     env
 }
 
-/// The value of `WADERS_SOURCE_ROOTS`: directories that a venv image adds to the import path.
+/// The value of `WADERS_SOURCE_ROOTS`: directories that a venv image adds to the import path. In most sandboxes a file takes its place
+/// (`prepare::source_roots`).
 pub fn source_roots(roots: &[RelPath]) -> String {
     roots.iter().map(|root| sandbox_paths::in_src(root.as_str())).collect::<Vec<_>>().join(":")
 }

@@ -109,7 +109,7 @@ pub struct SandboxedProgram {
     pub env: BTreeMap<String, String>,
     /// Its sources.
     pub sources: Source,
-    /// The directories that are added to the import path, relative to the build root.
+    /// The directories that its interpreter adds to the import path, relative to the build root; they are also among the images.
     pub source_roots: Vec<RelPath>,
     /// Everything else in the sandbox, by mount point.
     pub images: BTreeMap<String, Source>,
@@ -148,7 +148,6 @@ pub fn action(program: SandboxedProgram, terminal: Option<&str>) -> Action {
 /// The command that runs a program.
 pub fn command(program: SandboxedProgram) -> Command {
     let mut env = environment::base();
-    env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&program.source_roots));
     environment::add_requested(&mut env, &program.env);
     let mut command = Command::new(program.argv, env, program.sources, program.images);
     command.network = program.network;

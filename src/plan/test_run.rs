@@ -70,8 +70,6 @@ pub struct TestFiles {
     pub named_tests: BTreeMap<RelPath, Vec<String>>,
     /// The tree of everything that the files depend on, transitively.
     pub sources: Source,
-    /// Relative to the build root.
-    pub source_roots: Vec<RelPath>,
     /// The system tree, the interpreter and the venv image, by mount point.
     pub images: BTreeMap<String, Source>,
     /// Variables that the user requested.
@@ -160,7 +158,6 @@ fn coverage_args(options: &CoverageOptions) -> Vec<String> {
 
 fn env(test: &TestFiles, options: &PytestOptions) -> BTreeMap<String, String> {
     let mut env = environment::base();
-    env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&test.source_roots));
     if options.coverage.is_some() && !options.debug {
         env.insert("COVERAGE_FILE".to_owned(), sandbox_paths::in_out("coverage"));
     }
@@ -211,7 +208,6 @@ mod tests {
             files: vec![RelPath::parse("src/app_test.py").unwrap()],
             named_tests: BTreeMap::new(),
             sources: Source::Tree(Digest::of(b"")),
-            source_roots: vec![RelPath::root(), RelPath::parse("src").unwrap()],
             images: BTreeMap::new(),
             env: BTreeMap::from([("HOME".to_owned(), "/requested".to_owned())]),
             timeout: Some(Duration::from_secs(60)),
@@ -250,7 +246,6 @@ mod tests {
         let env = action(&test_file(), &PytestOptions::default()).command.env;
         assert_eq!(env["HOME"], "/requested");
         assert_eq!(env["TZ"], "UTC");
-        assert_eq!(env["WADERS_SOURCE_ROOTS"], "/src:/src/src");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct ToolBatch {
     pub context: Digest,
     /// The system tree, the interpreter and the venv image, by mount point.
     pub images: BTreeMap<String, Source>,
-    /// Directories on the import path, relative to the build root.
+    /// The source roots of the files, relative to the build root.
     pub source_roots: Vec<RelPath>,
     /// The command line and the variables of a program of the repository, which is run instead of the program of the call.
     pub program: Option<(Vec<String>, BTreeMap<String, String>)>,
@@ -64,7 +64,7 @@ impl ToolOptions {
 /// The action that runs one call of a tool on one batch.
 pub fn action(tool: &Tool, call: &Call, options: &ToolOptions, batch: &ToolBatch) -> Action {
     let mut env = environment::base();
-    if !batch.source_roots.is_empty() {
+    if call.runner == Some(Runner::Buf) {
         env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&batch.source_roots));
     }
     let has_reports = !call.kind.rewrites() && has_no_reports_dir(&batch.files);

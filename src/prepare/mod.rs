@@ -18,9 +18,11 @@ mod packages;
 mod planner;
 pub mod probe;
 mod project_packages;
+mod projects;
 pub mod run;
 mod services;
 pub mod shell;
+mod source_roots;
 pub mod test;
 pub mod tool_packages;
 

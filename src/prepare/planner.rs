@@ -15,6 +15,7 @@ use crate::prepare::Error;
 use crate::prepare::generate::GeneratedFiles;
 use crate::prepare::images::Importable;
 use crate::prepare::interpreters::PlannedInterpreter;
+use crate::prepare::project_packages::ProjectView;
 use crate::prepare::services::KnownServices;
 use crate::session::Session;
 use crate::session::git_packages::GitArchive;
@@ -44,8 +45,10 @@ pub struct Planner<'s> {
     pub(super) venv_images: BTreeMap<(Vec<String>, Importable), Shared<Source>>,
     /// The archives of packages from version control, by name and commit.
     pub(super) git_archives: BTreeMap<(String, String), Shared<GitArchive>>,
-    /// The directories of the projects that a project does not see, by its directory.
-    pub(super) hidden_projects: BTreeMap<RelPath, BTreeSet<RelPath>>,
+    /// What projects see, by their directories.
+    pub(super) project_views: BTreeMap<RelPath, ProjectView>,
+    /// The images with lists of source roots.
+    pub(super) source_root_images: BTreeMap<Vec<RelPath>, Source>,
     pub(super) services: KnownServices,
     /// The files of generating targets; `None` for targets that generate none.
     pub(super) generated: BTreeMap<Address, Shared<Option<GeneratedFiles>>>,
@@ -71,7 +74,8 @@ impl<'s> Planner<'s> {
             tool_packages: BTreeMap::new(),
             venv_images: BTreeMap::new(),
             git_archives: BTreeMap::new(),
-            hidden_projects: BTreeMap::new(),
+            project_views: BTreeMap::new(),
+            source_root_images: BTreeMap::new(),
             services: KnownServices::default(),
             generated: BTreeMap::new(),
             generating: Vec::new(),

@@ -108,6 +108,25 @@ fn changed_packages_affect_those_that_depend_on_them() {
 }
 
 #[test]
+fn settings_in_the_root_affect_all_and_its_requirements_what_the_lockfile_says() {
+    let Some(dir) = workspace() else { return };
+    let root = dir.path();
+    let group = "[dependency-groups]\ndev = ['six>=2']\n";
+    write(root, &[("pyproject.toml", &(ROOT.to_owned() + group))]);
+    check(root, &[]);
+    let locked = "[manifest.dependency-groups]\ndev = [{ name = \"six\" }]\n";
+    write(root, &[("uv.lock", &(LOCK.replace("1.0", "2.0") + locked))]);
+    check(root, &["The.Tool", "core", "other", "web"]);
+    write(
+        root,
+        &[("uv.lock", LOCK), ("pyproject.toml", &(ROOT.to_owned() + "[tool.pytest.ini_options]\naddopts = '-x'\n"))],
+    );
+    check(root, &["The.Tool", "core", "other", "web"]);
+    write(root, &[("pyproject.toml", ROOT), ("mypy.ini", "[mypy]\n")]);
+    check(root, &["The.Tool", "core", "other", "web"]);
+}
+
+#[test]
 fn what_cannot_be_answered_has_a_hint() {
     let Some(dir) = workspace() else { return };
     let root = dir.path();

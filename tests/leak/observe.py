@@ -17,7 +17,10 @@ from pathlib import Path
 ITEMS: dict[str, Callable[[], list[str]]] = {}
 
 # The directories that may exist in the root of a sandbox.
-ROOT = {"bin", "deps", "dev", "etc", "home", "lib", "lib64", "out", "proc", "sbin", "src", "tmp", "toolchain", "usr"}
+ROOT = {"bin", "dev", "etc", "home", "lib", "lib64", "proc", "sbin", "tmp", "usr"}
+ROOT |= {"deps", "out", "source-roots", "src", "toolchain"}
+# The one of every sandbox.
+BOOT_ID = "77616465-7273-4000-8000-000000000000"
 
 
 def item(function: Callable[[], list[str]]) -> Callable[[], list[str]]:
@@ -212,7 +215,8 @@ def a9_memory_size() -> list[str]:
 @item
 def a9_kernel_files() -> list[str]:
     command_line = [line for line in lines_of("/proc/cmdline") if line != "quiet"]
-    return command_line + readable(["/proc/sys/kernel/random/boot_id", "/proc/config.gz", "/proc/modules"])
+    boot_id = [line for line in lines_of("/proc/sys/kernel/random/boot_id") if line != BOOT_ID]
+    return command_line + boot_id + readable(["/proc/config.gz", "/proc/modules"])
 
 
 @item
@@ -257,7 +261,7 @@ def a9_inherited_environment() -> list[str]:
         "TZ",
         "USER",
     }
-    known |= {"WADERS_SOURCE_ROOTS", "COVERAGE_FILE", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "COLUMNS", "LINES"}
+    known |= {"COVERAGE_FILE", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "COLUMNS", "LINES"}
     return sorted(f"{name}={value[:60]}" for name, value in os.environ.items() if name not in known)
 
 

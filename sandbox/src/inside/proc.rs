@@ -36,8 +36,8 @@ const NAMESPACED: [&str; 1] = ["sysvipc"];
 const INIT: &str = "1";
 
 /// Directories and files of the template, relative to `/proc`; formats as in proc(5).
-const DIRS: [&str; 7] = [INIT, "sys", "sys/fs", "sys/kernel", "sys/net", "sys/net/core", "sys/vm"];
-const FILES: [(&str, &str); 23] = [
+const DIRS: [&str; 8] = [INIT, "sys", "sys/fs", "sys/kernel", "sys/kernel/random", "sys/net", "sys/net/core", "sys/vm"];
+const FILES: [(&str, &str); 24] = [
     ("1/cgroup", "0::/\n"),
     ("1/cmdline", "init\0"),
     ("1/comm", "init\n"),
@@ -60,6 +60,8 @@ const FILES: [(&str, &str); 23] = [
     ("sys/kernel/osrelease", "6.1.0\n"),
     ("sys/kernel/ostype", "Linux\n"),
     ("sys/kernel/pid_max", "4194304\n"),
+    // Libraries read it where `/etc/machine-id` is missing, as in most containers.
+    ("sys/kernel/random/boot_id", "77616465-7273-4000-8000-000000000000\n"),
     ("sys/net/core/somaxconn", "4096\n"),
     ("sys/vm/overcommit_memory", "0\n"),
     ("uptime", "1000000.00 1000000.00\n"),

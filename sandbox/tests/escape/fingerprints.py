@@ -73,6 +73,7 @@ if "MemTotal:       16777216 kB" not in open("/proc/meminfo").read():
     print("meminfo is the host's")
 if "vendor_id\t: waders" not in open("/proc/cpuinfo").read():
     print("cpuinfo is the host's")
-for name in ["boot_id", "uuid"]:
-    if os.path.exists(f"/proc/sys/kernel/random/{name}"):
-        print(f"{name} exists")
+if open("/proc/sys/kernel/random/boot_id").read() != "77616465-7273-4000-8000-000000000000\n":
+    print("boot_id is the host's")
+if os.path.exists("/proc/sys/kernel/random/uuid"):
+    print("uuid exists")

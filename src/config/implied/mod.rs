@@ -50,8 +50,8 @@ pub(super) fn settings(root: &Path) -> [String; 2] {
 /// The text of a `waders.toml` for a repository.
 pub const WADERS_TOML: &str = "# A test may read every file of its project, as without a sandbox, except other tests. Its result is cached until one of them\n\
                                # changes. With `\"!**/*.py\"` in the list, it is cached until one of the modules changes that the test imports.\n\
-                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\", \"!**/test_*.py\", \"!**/*_test.py\"]\nextra_inputs_by_project = true\n\
-                               # A test can import what its project declares, and what that depends on.\npackages_by_project = true\n\n\
+                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\", \"!**/test_*.py\", \"!**/*_test.py\"]\nextra_inputs_by_project = true\n\n\
+                               # Code can import what its project declares, and what that depends on.\n[python]\npackages_by_project = true\n\n\
                                # A file without tests is no failure, as for pytest with several files.\n\
                                [pytest]\nallow_empty_test_collection = true\n\n\
                                [python-infer]\nambiguity_resolution = \"nearest\"\n";

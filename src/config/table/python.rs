@@ -138,6 +138,10 @@ const PYTHON: &[Entry] = &[
     ),
     on("resolves_generate_lockfiles", "Let `generate-lockfiles` write lockfiles."),
     off("run_against_entire_lockfile", "Give every step all packages of its resolve."),
+    off(
+        "packages_by_project",
+        "Code sees only the packages and projects that its project declares in the lockfile, if the lockfile has the projects of the repository (`uv.lock`). This option is specific to Waders.",
+    ),
     off("separate_lockfile_metadata_file", "Write the metadata of a lockfile to a separate file."),
     off(
         "default_to_resolve_interpreter_constraints",

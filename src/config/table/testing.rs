@@ -36,10 +36,6 @@ pub(super) const TEST: &[Entry] = &[
         "extra_inputs_by_project",
         "A test can read only those extra inputs that belong to its project (the nearest directory with a `setup.py` or with a `pyproject.toml` that names a project) or to one that this requires. This option is specific to Waders.",
     ),
-    off(
-        "packages_by_project",
-        "Tests can import only the packages that their project declares in the lockfile, if the lockfile has the projects of the repository (`uv.lock`). This option is specific to Waders.",
-    ),
     off("json", "Print the results as JSON. This option is specific to Waders."),
     entry(
         "show_rerun_command",

@@ -30,6 +30,8 @@ pub struct PythonSettings {
     pub enable_lockfile_targets: bool,
     /// Whether tests see all packages of a lockfile.
     pub run_against_entire_lockfile: bool,
+    /// Whether code sees only the packages of its own project.
+    pub packages_by_project: bool,
     /// Packages that are built from source; `:all:` for every package.
     pub no_binary: Vec<String>,
     /// Packages that are never built from source; `:all:` for every package.
@@ -125,6 +127,7 @@ impl PythonSettings {
             },
             enable_lockfile_targets: section.flag_or("enable_lockfile_targets", true),
             run_against_entire_lockfile: section.flag("run_against_entire_lockfile"),
+            packages_by_project: section.flag("packages_by_project"),
             no_binary: section.texts("no_binary"),
             only_binary: section.texts("only_binary"),
             requirement_constraints: section.filled("requirement_constraints"),

@@ -34,8 +34,6 @@ pub struct TestSettings {
     pub extra_inputs: Vec<String>,
     /// Whether a test may read only the extra inputs of its own project.
     pub extra_inputs_by_project: bool,
-    /// Whether tests see only the packages of their own project.
-    pub packages_by_project: bool,
     /// Whether coverage is measured.
     pub use_coverage: bool,
     /// Whether the path of the coverage report is printed.
@@ -76,7 +74,6 @@ impl TestSettings {
             extra_env_vars: section.texts("extra_env_vars"),
             extra_inputs: section.texts("extra_inputs"),
             extra_inputs_by_project: section.flag("extra_inputs_by_project"),
-            packages_by_project: section.flag("packages_by_project"),
             use_coverage: section.flag("use_coverage"),
             open_coverage: section.flag("open_coverage"),
             output: section.text_or("output", "failed"),

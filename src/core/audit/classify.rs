@@ -17,7 +17,7 @@ pub enum Origin {
     Package,
     /// A pinned interpreter, the pinned system tree or another image.
     Toolchain,
-    /// Made by the sandbox: `/etc`, `/dev`, `/proc`, the root itself.
+    /// Made for the sandbox: `/etc`, `/dev`, `/proc`, the list of source roots, the root itself.
     Sandbox,
     /// Made by the step itself, or in its scratch space.
     Scratch,
@@ -87,6 +87,8 @@ fn origin(set: &ReadSet, sources: &BTreeSet<String>, path: &str) -> Origin {
         Origin::Source
     } else if [sandbox_paths::DEPS, sandbox_paths::REQUIREMENTS].into_iter().any(below) {
         Origin::Package
+    } else if below(sandbox_paths::SOURCE_ROOTS) {
+        Origin::Sandbox
     } else if set.images.keys().any(|image| below(image)) {
         Origin::Toolchain
     } else if ["/etc", "/dev", "/proc"].into_iter().any(below) || path == "/" {

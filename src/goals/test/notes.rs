@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::{RelPath, sandbox_paths};
-use crate::config::typed::TestSettings;
+use crate::config::typed::PythonSettings;
 use crate::goals::Error;
 use crate::inference::{SourceRoots, third_party};
 use crate::prepare::test::PlannedTest;
@@ -41,7 +41,7 @@ pub(super) fn add(session: &mut Session, tests: &[PlannedTest], results: &mut [T
             store: session.services.open_store()?,
             test,
             target,
-            is_by_project: TestSettings::parse(session.config()).packages_by_project,
+            is_by_project: PythonSettings::parse(session.config()).packages_by_project,
         };
         let notes: BTreeSet<String> = missing.iter().filter_map(|missing| adviser.note(missing)).collect();
         result.notes.extend(notes.into_iter().take(MAX_NOTES));

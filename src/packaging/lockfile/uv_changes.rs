@@ -16,17 +16,26 @@ struct Packages {
     edges: BTreeMap<String, BTreeSet<String>>,
     /// The names of the projects of the repository.
     projects: BTreeSet<String>,
+    /// The names that the dependency groups of the root have. All projects see them.
+    shared: BTreeSet<String>,
+    /// The versions of Python that all projects support.
+    python: Option<Value>,
 }
 
-/// The projects of the new version with a dependency that changed, each with the first such dependency by name. `None` if one of the
-/// texts is no lockfile of uv.
+/// The projects of the new version with a dependency that changed, each with the first such dependency by name; the dependency groups of
+/// the root count for all. `None` if all projects are concerned: the supported versions of Python differ, or one of the texts is no
+/// lockfile of uv.
 pub fn changed_projects(old: &str, new: &str) -> Option<BTreeMap<String, String>> {
     let (old, new) = (Packages::parse(old)?, Packages::parse(new)?);
+    if old.python != new.python {
+        return None;
+    }
     let is_changed =
         |name: &&String| !new.projects.contains(*name) && old.contents.get(*name) != new.contents.get(*name);
     let changed: BTreeSet<&String> = new.contents.keys().filter(is_changed).collect();
     let projects = new.projects.iter().filter_map(|project| {
-        let found = new.reachable(project).into_iter().find(|name| changed.contains(name))?;
+        let seen = new.reachable(std::iter::once(project).chain(&new.shared));
+        let found = seen.into_iter().find(|name| changed.contains(name))?;
         Some((project.clone(), found.clone()))
     });
     Some(projects.collect())
@@ -35,7 +44,13 @@ pub fn changed_projects(old: &str, new: &str) -> Option<BTreeMap<String, String>
 impl Packages {
     fn parse(text: &str) -> Option<Packages> {
         let table: Table = text.parse().ok()?;
-        let mut packages = Packages { contents: BTreeMap::new(), edges: BTreeMap::new(), projects: BTreeSet::new() };
+        let mut packages = Packages {
+            contents: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            projects: BTreeSet::new(),
+            shared: groups(table.get("manifest").and_then(|manifest| manifest.get("dependency-groups"))).collect(),
+            python: table.get("requires-python").cloned(),
+        };
         // A lockfile without packages has no such key.
         table.get("requires-python").or(table.get("package"))?;
         for package in table.get("package").and_then(Value::as_array).into_iter().flatten() {
@@ -43,6 +58,9 @@ impl Packages {
             let source = package.get("source")?;
             if ["editable", "virtual", "directory"].iter().any(|kind| source.get(*kind).is_some()) {
                 packages.projects.insert(name.clone());
+                if source.as_table().is_some_and(|table| table.values().any(|dir| dir.as_str() == Some("."))) {
+                    packages.shared.extend(groups(package.get("dev-dependencies")));
+                }
             }
             packages.edges.entry(name.clone()).or_default().extend(dependencies(package));
             packages.contents.entry(name).or_default().push(content(package));
@@ -50,9 +68,10 @@ impl Packages {
         Some(packages)
     }
 
-    /// What a project depends on, without what other projects depend on.
-    fn reachable<'a>(&'a self, project: &'a String) -> BTreeSet<&'a String> {
-        let (mut found, mut pending) = (BTreeSet::new(), vec![project]);
+    /// What these projects and packages depend on and these packages, without what other projects depend on.
+    fn reachable<'a>(&'a self, names: impl Iterator<Item = &'a String>) -> BTreeSet<&'a String> {
+        let mut pending: Vec<&String> = names.collect();
+        let mut found: BTreeSet<&String> = pending.iter().copied().collect();
         while let Some(name) = pending.pop() {
             let next = self.edges.get(name).into_iter().flatten().filter(|name| !self.projects.contains(*name));
             pending.extend(next.filter(|name| found.insert(*name)));
@@ -62,10 +81,17 @@ impl Packages {
 }
 
 fn dependencies(package: &Value) -> impl Iterator<Item = String> {
-    let tables =
-        ["optional-dependencies", "dev-dependencies"].into_iter().filter_map(|key| package.get(key)?.as_table());
-    let lists = package.get("dependencies").into_iter().chain(tables.flat_map(Table::values));
-    let entries = lists.filter_map(Value::as_array).flatten();
+    let named = ["optional-dependencies", "dev-dependencies"].into_iter().flat_map(|key| groups(package.get(key)));
+    package.get("dependencies").into_iter().flat_map(names).chain(named)
+}
+
+/// The names in a table of lists.
+fn groups(table: Option<&Value>) -> impl Iterator<Item = String> {
+    table.and_then(Value::as_table).into_iter().flat_map(Table::values).flat_map(names)
+}
+
+fn names(list: &Value) -> impl Iterator<Item = String> {
+    let entries = list.as_array().into_iter().flatten();
     entries.filter_map(|entry| entry.get("name")?.as_str()).map(str::to_owned)
 }
 
@@ -123,7 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_package_in_a_group_of_the_root_concerns_all_projects() {
+        let all = [("app", "deep"), ("lib", "deep"), ("other", "deep")];
+        let groups = "[manifest.dependency-groups]\ndev = [{ name = \"top\" }]\n";
+        check(&(lock("1", "1") + groups), &(lock("1", "2") + groups), &all);
+        let root = |text: String| text.replace("editable = \"app\"", "virtual = \".\"");
+        check(&root(lock("1", "1")), &root(lock("1", "2")), &all);
+        let pytest = "[[package]]\nname = \"pytest\"\nversion = \"9\"\nsource = { registry = \"r\" }\n";
+        let added = lock("1", "1") + "[manifest.dependency-groups]\ndev = [{ name = \"pytest\" }]\n" + pytest;
+        check(&lock("1", "1"), &added, &[("app", "pytest"), ("lib", "pytest"), ("other", "pytest")]);
+    }
+
+    #[test]
     fn other_texts_are_not_compared() {
+        let python = |version: &str| lock("1", "1").replace("3.9", version);
+        assert_eq!(changed_projects(&python("3.9"), &python("3.10")), None);
         assert_eq!(changed_projects("[[packages]]", &lock("1", "1")), None);
         assert_eq!(changed_projects("<<<<<<< HEAD", &lock("1", "1")), None);
     }

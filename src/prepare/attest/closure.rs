@@ -16,8 +16,15 @@ use crate::session::{Execution, Session};
 use crate::store::Store;
 
 /// The mount points of what is not a part of a result: the system tree, interpreters, tools, and what these import.
-const ENVIRONMENT: [&str; 6] =
-    ["/usr", "/etc", sandbox_paths::TOOLCHAIN, sandbox_paths::DEPS, sandbox_paths::REQUIREMENTS, sandbox_paths::STATE];
+const ENVIRONMENT: [&str; 7] = [
+    "/usr",
+    "/etc",
+    sandbox_paths::TOOLCHAIN,
+    sandbox_paths::DEPS,
+    sandbox_paths::REQUIREMENTS,
+    sandbox_paths::SOURCE_ROOTS,
+    sandbox_paths::STATE,
+];
 
 /// Everything that a step was made of, and the step itself.
 pub struct StepClosure {

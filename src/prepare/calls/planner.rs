@@ -123,7 +123,8 @@ impl CallPlanner<'_, '_> {
             false => key.constraints.clone(),
         };
         let wanted = input.wanted.filter(|wanted| *wanted != Wanted::default());
-        let images = self.planner.images(&constraints, tool, wanted)?;
+        let mut images = self.planner.images(&constraints, tool, wanted)?;
+        self.planner.mount_source_roots(&mut images, &input.source_roots)?;
         let own = Source::Tree(input.tree);
         let input_root = self.planner.with_generated(own, &input.generated, |kind| kind == Generated::Python)?;
         let batch = ToolBatch {

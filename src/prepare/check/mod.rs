@@ -1,4 +1,5 @@
-//! Plans type checkers: a process for each resolve and list of interpreter constraints. A check that cannot be planned carries
+//! Plans type checkers: a process for each resolve and list of interpreter constraints, and for each project of a workspace whose code
+//! needs what it does not declare. A check that cannot be planned carries
 //! the reason and does not stop the others. What only mypy needs is in `mypy`.
 
 mod mypy;
@@ -8,12 +9,13 @@ use std::sync::Arc;
 
 use crate::action::{Source, StepId};
 use crate::base::{Digest, RelPath, sandbox_paths};
-use crate::config::typed::ToolSettings;
+use crate::config::typed::{PythonSettings, ToolSettings};
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::generated::Generated;
 use crate::plan::check_run::{self, CheckRun};
 use crate::plan::config_files::{ConfigFiles, configured_files};
+use crate::plan::requirements::Wanted;
 use crate::plan::{requirements, tool_run};
 use crate::prepare::Error;
 use crate::prepare::Planner;
@@ -23,6 +25,20 @@ use crate::session::sources::Sources;
 use crate::store::{Node, Tree};
 use crate::targets::Address;
 use crate::tools::Runner;
+
+/// Files and the targets that own them.
+type FileTargets = BTreeMap<RelPath, Vec<Address>>;
+
+/// Files by the directory of the project whose declarations limit what is seen, if any.
+type ByProject = BTreeMap<Option<RelPath>, FileTargets>;
+
+/// The files of a partition that a process checks.
+#[derive(Clone, Copy)]
+struct PartitionOfProject<'p> {
+    key: &'p PartitionKey,
+    /// The directory of the project whose declarations limit what the process sees.
+    project: Option<&'p RelPath>,
+}
 
 /// Plans one process for each partition. `force`: cached results and incremental state are ignored.
 pub fn plan(session: &mut Session, calls: &[PartitionedCall], force: bool) -> Result<PlannedCalls, Error> {
@@ -61,28 +77,69 @@ impl CheckPlanner<'_, '_> {
         let PartitionedCall { enabled, partitions } = call;
         let mut batches = Vec::new();
         for (key, targets) in &partitions.by_key {
-            let files = files_to_check(targets.keys());
-            let targets = targets.values().flatten().collect();
-            let step = self.plan_check(enabled, key, &targets, &files).map_err(|error| error.to_failure());
-            batches.push(PlannedBatch { files, partition: partitions.describe(key), timeout: None, step });
+            let (projects, failure) = match self.by_project(key, targets) {
+                Ok(projects) => (projects, None),
+                Err(error) => (BTreeMap::from([(None, targets.clone())]), Some(error.to_failure())),
+            };
+            for (project, targets) in projects {
+                let files = files_to_check(targets.keys());
+                let addresses = targets.values().flatten().collect();
+                let partition = describe(partitions.describe(key), project.as_ref());
+                let key = PartitionOfProject { key, project: project.as_ref() };
+                let step = match &failure {
+                    Some(failure) => Err(failure.clone()),
+                    None => self.plan_check(enabled, key, &addresses, &files).map_err(|error| error.to_failure()),
+                };
+                batches.push(PlannedBatch { files, partition, timeout: None, step });
+            }
         }
         PlannedCall { enabled: enabled.clone(), version: self.planner.tool_version(&enabled.tool), batches }
+    }
+
+    /// The files of a partition by project: under `None` those of projects that declare all that their code needs, which one process
+    /// checks together; and those of each other project, whose process does not see what is not declared.
+    fn by_project(&mut self, key: &PartitionKey, targets: &FileTargets) -> Result<ByProject, Error> {
+        let resolve = key.resolve.clone().filter(|_| PythonSettings::parse(self.planner.config()).enable_resolves);
+        let wanted = Wanted { resolve, ..Wanted::default() };
+        let mut by_dir = ByProject::new();
+        for (file, addresses) in targets {
+            let dir = self.planner.locked_project(&wanted, file)?.filter(|dir| !dir.is_root());
+            by_dir.entry(dir).or_default().insert(file.clone(), addresses.clone());
+        }
+        let graph = self.planner.session.load_graph()?;
+        let mut grouped = ByProject::new();
+        for (mut dir, targets) in by_dir {
+            if let Some(project) = &dir {
+                let mut closure = self.closures.compute(targets.values().flatten(), Follow::All);
+                let requirements = closure.requirements.iter().copied();
+                let mut wanted = requirements::collect(&graph, requirements, self.planner.config())?;
+                let undeclared = self.planner.hide_undeclared(&mut wanted, project, &mut closure)?;
+                dir = dir.filter(|_| !undeclared.is_empty());
+            }
+            grouped.entry(dir).or_default().extend(targets);
+        }
+        Ok(grouped)
     }
 
     fn plan_check(
         &mut self,
         checker: &EnabledCall,
-        key: &PartitionKey,
+        partition: PartitionOfProject<'_>,
         targets: &BTreeSet<&Address>,
         files: &[RelPath],
     ) -> Result<StepId, Error> {
+        let PartitionOfProject { key, project } = partition;
         let (tool, constraints) = (&checker.tool, &key.constraints);
         let graph = self.planner.session.load_graph()?;
         let closures = self.closures;
-        let closure = closures.compute(targets.iter().copied(), Follow::All);
+        let mut closure = closures.compute(targets.iter().copied(), Follow::All);
         let context = self.planner.session.context.clone();
         let config = &context.config;
-        let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), config)?;
+        let mut wanted = requirements::collect(&graph, closure.requirements.iter().copied(), config)?;
+        if let Some(dir) = project {
+            let names = self.planner.hide_undeclared(&mut wanted, dir, &mut closure)?;
+            self.planner.note_undeclared(dir, &names);
+        }
         let settings = ConfigFiles::new(&context.build_root, graph.files(), context.tracker.clone());
         let settings = settings.find(tool, config, []);
         let (mypy, plugins) = match checker.call.runner {
@@ -91,13 +148,14 @@ impl CheckPlanner<'_, '_> {
         };
         let stubs = mypy::pin_extra_stubs(&mut self.planner, tool, constraints)?;
         let mut images = self.planner.images(constraints, tool, plugins.wanted)?;
+        self.planner.mount_source_roots(&mut images, &plugins.source_roots)?;
         let requirements = self.planner.requirements_image(constraints, wanted, stubs)?;
         images.insert(sandbox_paths::REQUIREMENTS.to_owned(), requirements);
         let own = Source::Tree(self.tree(checker, &closure, &plugins.files, &settings, files)?);
         let generated = closure.generated.iter().copied();
         let sources = self.planner.with_generated(own, generated, |kind| kind == Generated::Python)?;
         let run = CheckRun {
-            label: format!("{} ({})", checker.call.name, key.describe()),
+            label: format!("{} ({})", checker.call.name, describe(Some(key.describe()), project).unwrap_or_default()),
             call: &checker.call,
             sources,
             files: files.to_vec(),
@@ -148,6 +206,12 @@ impl CheckPlanner<'_, '_> {
         }
         Ok(store.put_tree_lazily(&Tree { nodes: nodes.into_iter().chain(written).collect() })?)
     }
+}
+
+/// The description of a partition, followed by the directory of the project, if any.
+fn describe(partition: Option<String>, project: Option<&RelPath>) -> Option<String> {
+    let parts: Vec<String> = partition.into_iter().chain(project.map(RelPath::to_string)).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Whether the checker gets a directory for reports: only if arguments or settings name it, since some checkers take any

@@ -48,6 +48,8 @@ const EXTRA_STUBS: &str = "mypy-stubs";
 pub(super) struct Plugins {
     /// The closure of their sources.
     pub files: Vec<RelPath>,
+    /// The source roots of that closure.
+    pub source_roots: Vec<RelPath>,
     /// The requirements of that closure.
     pub wanted: Option<Wanted>,
 }
@@ -60,7 +62,7 @@ fn state_inputs(settings: &[String], plugins: Digest, named: &[RelPath]) -> Dige
 
 /// The value for checkers other than mypy.
 pub(super) fn none() -> Mypy {
-    Mypy { python_version: None, plugin_roots: Vec::new(), incremental: false, state_inputs: Digest::of(b"") }
+    Mypy { python_version: None, incremental: false, state_inputs: Digest::of(b"") }
 }
 
 impl CheckPlanner<'_, '_> {
@@ -74,7 +76,7 @@ impl CheckPlanner<'_, '_> {
     ) -> Result<(Mypy, Plugins), Error> {
         let scope = &checker.tool.scope;
         let texts = read_settings(self.planner.session, settings)?;
-        let (plugin_roots, plugins) = self.plan_plugins(scope)?;
+        let plugins = self.plan_plugins(scope)?;
         let session = &self.planner.session;
         let args = ToolSettings::parse(session.config(), scope).args;
         let untracked = why_untracked(&args, scope, &texts);
@@ -85,17 +87,16 @@ impl CheckPlanner<'_, '_> {
         let named = if depends_on_named_files(&args, &texts) { files } else { &[] };
         let mypy = Mypy {
             python_version: python_version(session.config(), &args, constraints, &texts),
-            plugin_roots,
             incremental: untracked.is_none() && MypySettings::parse(session.config()).is_incremental,
             state_inputs: state_inputs(&texts, plugin_tree, named),
         };
         Ok((mypy, plugins))
     }
 
-    /// The source roots of the repository's plugins, and the plugins.
-    fn plan_plugins(&mut self, scope: &str) -> Result<(Vec<RelPath>, Plugins), Error> {
+    /// The plugins that are part of the repository.
+    fn plan_plugins(&mut self, scope: &str) -> Result<Plugins, Error> {
         if ToolSettings::parse(self.planner.config(), scope).source_plugins.is_empty() {
-            return Ok((Vec::new(), Plugins::default()));
+            return Ok(Plugins::default());
         }
         let graph = self.planner.session.load_graph()?;
         let roots = source_plugins(self.planner.session, scope)?;
@@ -103,7 +104,7 @@ impl CheckPlanner<'_, '_> {
         let wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.planner.config())?;
         let files = closure.files.iter().map(|file| (*file).clone()).collect();
         let source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
-        Ok((source_roots, Plugins { files, wanted: Some(wanted) }))
+        Ok(Plugins { files, source_roots, wanted: Some(wanted) })
     }
 }
 

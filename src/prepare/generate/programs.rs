@@ -28,6 +28,9 @@ const BUILTINS: [&str; 36] = [
 /// Writes what a program prints to the file that the recipe `fingerprint-1` reads.
 const PRINT: &str = "exec \"$@\" >/out/printed";
 
+/// The mount points of what belongs to a single program: its packages, and the list of its source roots.
+const OWN_IMAGES: [&str; 2] = [venv::ROOT, sandbox_paths::SOURCE_ROOTS];
+
 /// The programs of a command while they are collected.
 #[derive(Default)]
 pub(super) struct Programs {
@@ -79,11 +82,11 @@ impl Planner<'_> {
             return Ok(vec![self.add_system_binary(graph, runnable, programs)?]);
         }
         let program = self.sandboxed(target, runnable)?;
-        programs.env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&program.source_roots));
         programs.env.extend(program.env.clone());
         programs.sources.push(program.sources);
         self.add_images(target, address, &program.images, programs)?;
-        programs.images.extend(program.images.get(venv::ROOT).map(|image| (venv::ROOT.to_owned(), *image)));
+        let own = program.images.iter().filter(|(at, _)| OWN_IMAGES.contains(&at.as_str()));
+        programs.images.extend(own.map(|(at, image)| (at.clone(), *image)));
         Ok(program.argv)
     }
 
@@ -190,7 +193,7 @@ impl Planner<'_> {
         run::program(self.session, &runnable.address)?.plan_sandboxed(self)
     }
 
-    /// Adds the trees of a program apart from its requirements.
+    /// Adds the trees of a program apart from its own.
     fn add_images(
         &mut self,
         target: &Target,
@@ -198,7 +201,7 @@ impl Planner<'_> {
         images: &Images,
         programs: &mut Programs,
     ) -> Result<(), Error> {
-        let own = images.iter().filter(|(at, _)| *at != venv::ROOT);
+        let own = images.iter().filter(|(at, _)| !OWN_IMAGES.contains(&at.as_str()));
         for (at, image) in own {
             if programs.images.insert(at.clone(), *image).is_some_and(|other| other != *image) {
                 let first = programs.python.as_ref().unwrap_or(program).to_string();

@@ -48,12 +48,13 @@ impl PackagePlanner<'_> {
             generator,
             dir: dir.clone(),
             sources: Source::Output(sources),
-            source_roots: needs.source_roots.clone(),
             warnings_as_errors: target.flag("warnings_as_errors") == Some(true),
             args: settings.args.into_iter().chain(own_args).collect(),
             output: output.clone(),
         };
-        let step = planner.add(documentation_run::action(&interpreter, images[venv::ROOT], documentation));
+        let mut action = documentation_run::action(&interpreter, images[venv::ROOT], documentation);
+        planner.mount_source_roots(&mut action.command.images, &needs.source_roots)?;
+        let step = planner.add(action);
         Ok(Package { directory: Some(output), ..Package::of_step(step) })
     }
 }

@@ -13,6 +13,7 @@ use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::constraints::{self, InterpreterConstraints};
 use crate::inference::generated::Generated;
 use crate::inference::{self, Dependencies};
+use crate::packaging::project::Project;
 use crate::packaging::venv;
 use crate::plan::environment;
 use crate::plan::program_run::{self, Entry, SandboxedProgram};
@@ -23,6 +24,7 @@ use crate::prepare::images::{Images, Importable};
 use crate::prepare::interpreters::found;
 use crate::prepare::package::PackagePlanner;
 use crate::prepare::package::distribution;
+use crate::prepare::projects::{self, Projects};
 use crate::prepare::services;
 use crate::session::{Session, toolchains};
 use crate::targets::dependencies::find_targets;
@@ -39,6 +41,8 @@ pub struct Needs {
     pub constraints: Vec<String>,
     /// Their requirements.
     pub wanted: Wanted,
+    /// The directory of the project whose packages alone may be imported, if all of them belong to one.
+    project: Option<RelPath>,
     /// The source roots of what they import, relative to the build root.
     pub source_roots: Vec<RelPath>,
     /// The tree of their files and of what they depend on, without generated files.
@@ -49,6 +53,8 @@ pub struct Needs {
     with_files: bool,
     /// The distributions among their dependencies, which are built and installed with their metadata.
     distributions: Vec<Address>,
+    /// The metadata of the projects whose code they use, if there are no such distributions.
+    projects: Vec<Project>,
 }
 
 /// A program of the repository.
@@ -147,7 +153,7 @@ pub fn needs(session: &mut Session, targets: &BTreeSet<Address>, with_files: boo
     let closures = Closures::new(&graph, &dependencies, &settings, &roots);
     let all: Vec<Address> = targets.iter().cloned().collect();
     session.report_inference(&dependencies, &targets.iter().cloned().chain(dependencies.transitive(&all)).collect())?;
-    let closure = closures.compute(targets, Follow::All);
+    let mut closure = closures.compute(targets, Follow::All);
     if closure.resolves.len() > 1 {
         let resolves = closure.resolves.iter().map(|resolve| resolve.to_string()).collect();
         return Err(requirements::Error::SeveralResolves(resolves).into());
@@ -155,15 +161,41 @@ pub fn needs(session: &mut Session, targets: &BTreeSet<Address>, with_files: boo
     let members = all.iter().cloned().chain(dependencies.transitive(&all)).collect::<BTreeSet<_>>();
     let targets = members.iter().filter_map(|address| graph.get(address));
     let scripts = targets.filter(|target| target.kind == "shell_source").flat_map(|target| &target.sources);
+    let mut wanted = requirements::collect(&graph, closure.requirements.iter().copied(), session.config())?;
+    let project = hide_undeclared(session, &graph, &all, &mut wanted, &mut closure)?;
+    let projects = match closure.distributions.is_empty() {
+        true => Projects::find(session)?.of_files(&closure.files, &wanted),
+        false => Vec::new(),
+    };
     Ok(Needs {
         constraints: common_constraints(session, &graph, &dependencies, &all)?,
-        wanted: requirements::collect(&graph, closure.requirements.iter().copied(), session.config())?,
+        wanted,
+        project,
         source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
         files: tree(session, &graph, &closure, scripts, with_files)?,
         generated: closure.generated.iter().map(|address| (*address).clone()).collect(),
         with_files,
         distributions: closure.distributions.iter().map(|address| (*address).clone()).collect(),
+        projects,
     })
+}
+
+/// The project that all targets belong to, if `[python] packages_by_project` is set. What it does not see is removed from the closure.
+fn hide_undeclared(
+    session: &mut Session,
+    graph: &TargetGraph,
+    targets: &[Address],
+    wanted: &mut Wanted,
+    closure: &mut Closure<'_>,
+) -> Result<Option<RelPath>, Error> {
+    let mut planner = Planner::new(session)?;
+    let files = targets.iter().filter_map(|address| graph.get(address)).flat_map(|target| &target.sources);
+    let projects =
+        files.map(|file| planner.locked_project(wanted, file)).collect::<Result<BTreeSet<Option<RelPath>>, Error>>()?;
+    let [Some(dir)] = &Vec::from_iter(projects)[..] else { return Ok(None) };
+    let names = planner.hide_undeclared(wanted, dir, closure)?;
+    planner.note_undeclared(dir, &names);
+    Ok(Some(dir.clone()))
 }
 
 /// The tree of the files of a closure, and of shell scripts, which are no part of it.
@@ -247,6 +279,11 @@ impl Needs {
         self.distributions.iter().map(|address| packages.plan_installed(planner, address)).collect()
     }
 
+    /// Plans the metadata of their projects, without code.
+    fn plan_metadata(&self, planner: &mut Planner<'_>) -> Vec<StepId> {
+        self.projects.iter().map(|project| planner.actions.add(projects::step(project))).collect()
+    }
+
     /// The tree of their files and of what they depend on, generated files included.
     pub fn plan_sources(&self, planner: &mut Planner<'_>) -> Result<Source, Error> {
         let is_wanted = |kind| self.with_files || kind != Generated::File;
@@ -259,8 +296,10 @@ impl Needs {
         planner: &mut Planner<'_>,
         tool: Option<&str>,
     ) -> Result<Images, Error> {
-        let (built, tool) = (self.plan_distributions(planner)?, tool.map(str::to_owned));
-        let importable = Importable { tool, wanted: Some(self.wanted.clone()), built, ..Importable::default() };
+        let (mut built, tool) = (self.plan_distributions(planner)?, tool.map(str::to_owned));
+        built.extend(self.plan_metadata(planner));
+        let (wanted, project) = (Some(self.wanted.clone()), self.project.clone());
+        let importable = Importable { tool, wanted, project, built, ..Importable::default() };
         planner.images_of(&self.constraints, importable)
     }
 }
@@ -286,7 +325,8 @@ impl Program {
     /// Plans everything that the program needs in a sandbox, and its command line with its own arguments and variables.
     pub(super) fn plan_sandboxed(&self, planner: &mut Planner<'_>) -> Result<SandboxedProgram, Error> {
         let minor = planner.python_minor(&self.needs.constraints)?;
-        let images = self.needs.plan_images(planner, None)?;
+        let mut images = self.needs.plan_images(planner, None)?;
+        planner.mount_source_roots(&mut images, &self.needs.source_roots)?;
         let places = program_run::sandbox_places(program_run::python_options(&minor, false));
         let mut argv = self.entry.argv(&places, &self.name);
         argv.extend(self.args.iter().cloned());

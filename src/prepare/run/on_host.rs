@@ -80,9 +80,10 @@ impl Needs {
         tool: Option<&str>,
         in_place: bool,
     ) -> Result<PlannedVenv, Error> {
-        let (tool, wanted) = (tool.map(str::to_owned), Some(self.wanted.clone()));
-        let built = if in_place { Vec::new() } else { self.plan_distributions(planner)? };
-        let importable = Importable { tool, wanted, built, ..Importable::default() };
+        let (tool, wanted, project) = (tool.map(str::to_owned), Some(self.wanted.clone()), self.project.clone());
+        let mut built = if in_place { Vec::new() } else { self.plan_distributions(planner)? };
+        built.extend(self.plan_metadata(planner));
+        let importable = Importable { tool, wanted, project, built, ..Importable::default() };
         planner.host_venv(&self.constraints, &importable, &placement())
     }
 }

@@ -6,7 +6,6 @@ pub mod coverage;
 mod extra_inputs;
 mod packages;
 mod process_settings;
-mod projects;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,11 +23,11 @@ use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::images::Importable;
 use crate::prepare::package::{self, PackagePlanner};
+use crate::prepare::projects::Projects;
 use crate::prepare::test::batches::{TestBatch, batches};
 use crate::prepare::test::coverage::Coverage;
 use crate::prepare::test::extra_inputs::ExtraInputs;
 use crate::prepare::test::process_settings::ProcessSettings;
-use crate::prepare::test::projects::Projects;
 use crate::session::failure::Failure;
 use crate::session::sources::Sources;
 use crate::session::{Session, selection};
@@ -171,7 +170,9 @@ impl TestPlanner<'_, '_> {
             built: packages.installed,
             ..Importable::default()
         };
-        let images = self.planner.images_of(&settings.constraints, importable.clone())?;
+        let mut images = self.planner.images_of(&settings.constraints, importable.clone())?;
+        let roots: Vec<RelPath> = closure.source_roots.iter().map(|root| (*root).clone()).collect();
+        self.planner.mount_source_roots(&mut images, &roots)?;
         let workers = settings.workers.unwrap_or_else(|| default_workers(self.planner.session, &files));
         self.require_plugins(&settings, workers, &importable)?;
         let addresses: Vec<String> = batch.targets.iter().map(|target| target.address.to_string()).collect();
@@ -187,7 +188,6 @@ impl TestPlanner<'_, '_> {
             sources: self.planner.overlay("sources with generated files", [vec![inputs], generated].concat()),
             named_tests: named_in(&self.named_tests, &files),
             files,
-            source_roots: closure.source_roots.iter().map(|root| (*root).clone()).collect(),
             images,
             env: settings.env,
             timeout,

@@ -6,6 +6,32 @@ use std::process::Output;
 
 use crate::transcripts::workspace::Workspace;
 
+/// Starts Python without the variables of the step. `-S` starts it without `site`, and so without packages and first-party code, as in
+/// every virtual environment.
+const TEST_OF_PROGRAMS: &str = r#"import subprocess
+import sys
+
+import pytest
+from shop.main import main
+
+LINE = "import shop.main, pytest; print(shop.main.main())"
+
+
+@pytest.mark.parametrize(
+    ("options", "printed"),
+    [
+        ([], str(main())),
+        (["-I"], str(main())),
+        (["-E", "-s"], str(main())),
+        (["-S"], "No module named 'shop'"),
+    ],
+)
+def test_first_party_code_without_variables(options, printed):
+    words = [sys.executable, *options, "-c", LINE]
+    done = subprocess.run(words, env={}, cwd="/", capture_output=True, text=True)
+    assert (done.stdout + done.stderr).strip().endswith(printed)
+"#;
+
 const FILES: &[(&str, &str)] = &[
     (
         "pyproject.toml",
@@ -22,6 +48,7 @@ const FILES: &[(&str, &str)] = &[
          def test_main():\n    text = (Path(__file__).parent / \"data\" / \"answer.txt\").read_text()\n    \
          assert main() == fixed() == int(text)\n    assert version(\"fixture-shop\") == \"1.0\"\n",
     ),
+    ("tests/test_programs.py", TEST_OF_PROGRAMS),
 ];
 
 /// Writes the repository. It is outside of this one, whose `pants.toml` would apply.
@@ -52,14 +79,14 @@ fn a_project_without_configuration_is_linted_and_tested() {
     assert!(targets.contains(&"src/shop/main.py") && targets.contains(&"tests/test_main.py:tests0"), "{targets:?}");
     let (code, stdout, stderr) = run(&workspace, dir.path(), &["lint", "test", "::"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
-    assert!(stderr.contains("✓ ruff format succeeded") && stderr.contains("1 file passed: "), "{stderr}");
+    assert!(stderr.contains("✓ ruff format succeeded") && stderr.contains("2 files passed: "), "{stderr}");
 
     // What `init` writes says the same.
     let (code, created, stderr) = run(&workspace, dir.path(), &["init"]);
     assert_eq!((code, created.lines().count()), (0, 4), "{created}{stderr}");
     assert_eq!(run(&workspace, dir.path(), &["list", "::"]).1, implied);
     let (code, _, stderr) = run(&workspace, dir.path(), &["lint", "test", "::"]);
-    assert!(code == 0 && stderr.contains("1 file passed: "), "{stderr}");
+    assert!(code == 0 && stderr.contains("2 files passed: "), "{stderr}");
     let (code, _, stderr) = run(&workspace, dir.path(), &["init"]);
     assert!(code == 1 && stderr.contains("this repository has a `pants.toml`"), "{stderr}");
 }

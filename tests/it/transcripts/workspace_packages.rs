@@ -9,6 +9,8 @@ use crate::transcripts::workspace::Workspace;
 
 const TEST: &str = "import fixture_base\n\n\ndef test_value():\n    assert fixture_base.VALUE == 1\n";
 
+const MAIN: &str = "import fixture_base\nfrom core_code import ANSWER\n\nprint(ANSWER + fixture_base.VALUE)\n";
+
 const CODE_TEST: &str = "import core_code\n\n\ndef test_answer():\n    assert core_code.ANSWER == 42\n";
 
 /// `core` declares `fixture-base`; `api` requires `core`; `web` declares nothing; `old` requires a package from version control. So does
@@ -16,7 +18,8 @@ const CODE_TEST: &str = "import core_code\n\n\ndef test_answer():\n    assert co
 const FILES: &[(&str, &str)] = &[
     (
         "pyproject.toml",
-        "[tool.uv.workspace]\nmembers = ['libs/*', 'apps/*']\n[dependency-groups]\ndev = ['lost-tool']\n",
+        "[tool.uv.workspace]\nmembers = ['libs/*', 'apps/*']\n[dependency-groups]\ndev = ['lost-tool']\n\
+         [tool.mypy]\ndisable_error_code = ['import-untyped']\n",
     ),
     (".python-version", "3.11\n"),
     ("libs/core/pyproject.toml", "[project]\nname = 'core'\nversion = '1'\ndependencies = ['fixture-base']\n"),
@@ -31,6 +34,8 @@ const FILES: &[(&str, &str)] = &[
     ("apps/api/tests/test_api.py", TEST),
     ("apps/web/pyproject.toml", "[project]\nname = 'web'\nversion = '1'\n"),
     ("apps/web/tests/test_web.py", TEST),
+    ("apps/web/src/web_main.py", MAIN),
+    ("apps/api/src/api_main.py", MAIN),
     ("apps/old/pyproject.toml", "[project]\nname = 'old'\nversion = '1'\ndependencies = ['lost']\n"),
     ("apps/old/tests/test_old.py", "def test_nothing():\n    pass\n"),
     (
@@ -126,6 +131,41 @@ fn a_member_sees_what_it_declares_and_a_lost_package_stops_only_those_that_need_
         stderr.contains("uv.lock:29:1: cannot fetch `lost-1.0` from `file:///nowhere/lost` at commit `0123"),
         "{stderr}"
     );
+}
+
+#[test]
+fn what_a_member_does_not_declare_is_missing_for_checkers_and_programs_too() {
+    let Some(workspace) = Workspace::running() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &workspace);
+    let output = |args: &[&str]| {
+        let Output { status, stdout, stderr } = workspace.waders("daily", args).current_dir(&dir).output().unwrap();
+        let text = [stdout, stderr].concat();
+        (status.code().unwrap(), String::from_utf8(text).unwrap())
+    };
+    let note =
+        "note: the code of `apps/web` needs `fixture-base`, `libs/core`, which neither it nor its dependencies declare";
+    let (code, text) = output(&["check", "libs::", "apps/api::", "apps/web::"]);
+    assert!(code == 1 && text.contains("mypy for apps/web failed") && text.contains(note), "{text}");
+    assert!(text.contains("Found 4 errors in 3 files (checked 3 source files)"), "{text}");
+    for (file, module) in [("tests/test_web.py:1", "fixture_base"), ("src/web_main.py:2", "core_code")] {
+        let missing =
+            format!("apps/web/{file}: error: Cannot find implementation or library stub for module named \"{module}\"");
+        assert!(text.contains(&missing), "{text}");
+    }
+    let (code, text) = output(&["check", "libs::", "apps/api::"]);
+    assert!(code == 0 && !text.contains("declare"), "{text}");
+
+    for sandbox in ["--no-sandbox", "--sandbox"] {
+        let (code, text) = output(&["run", sandbox, "apps/api/src/api_main.py"]);
+        assert!(code == 0 && text.contains("43") && !text.contains("declare"), "{text}");
+        let (code, text) = output(&["run", sandbox, "apps/web/src/web_main.py"]);
+        assert!(code == 1 && text.contains(note), "{text}");
+        assert!(text.contains("ModuleNotFoundError: No module named 'fixture_base'"), "{text}");
+    }
+    fs::write(dir.path().join("waders.toml"), "[python]\npackages_by_project = false\n").unwrap();
+    let (code, text) = output(&["run", "apps/web/src/web_main.py"]);
+    assert!(code == 0 && text.contains("43"), "{text}");
 }
 
 fn git(dir: &Path, words: &[&str]) -> Option<String> {

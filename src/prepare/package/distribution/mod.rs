@@ -108,7 +108,6 @@ impl<'g> PackagePlanner<'g> {
             label: target.address.to_string(),
             sources: planner.overlay("sources with generated files", parts),
             dir: sources.dir,
-            source_roots: sources.source_roots,
             env: environment::requested(&target.strings("env_vars"), &planner.session.environment().vars),
             output_dir,
             options: distribution_run::BuildOptions {
@@ -120,7 +119,9 @@ impl<'g> PackagePlanner<'g> {
                 sdist_settings: settings(target, "sdist_config_settings"),
             },
         };
-        let step = planner.add(distribution_run::action(&interpreter, image, &project));
+        let mut action = distribution_run::action(&interpreter, image, &project);
+        planner.mount_source_roots(&mut action.command.images, &sources.source_roots)?;
+        let step = planner.add(action);
         Ok(Package { distribution: Some(sources.name), ..Package::of_step(step) })
     }
 

@@ -110,13 +110,13 @@ impl PackagePlanner<'_> {
             Some(program) => program.images.clone(),
             None => planner.interpreter(&toolchains::default_constraints(planner.config()))?.images,
         };
-        let (mut roots, mut variables) = (Vec::new(), BTreeMap::new());
+        let mut variables = BTreeMap::new();
         if let Some(program) = program {
             images.insert(sandbox_paths::SRC.to_owned(), program.sources);
             spec.entrypoint = program.argv;
-            (roots, variables) = (program.source_roots, program.env);
+            variables = program.env;
         }
-        spec.env = environment::of_image(oci::HOME, &roots, variables, spec.env);
+        spec.env = environment::of_image(oci::HOME, variables, spec.env);
         layers.extend(image_layers(planner, images));
         let app = self.image_contents(planner, target)?;
         match app.is_empty() {

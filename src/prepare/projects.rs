@@ -1,4 +1,4 @@
-//! The metadata of the projects whose code a test uses: a directory with a pyproject.toml that names a project counts as
+//! The metadata of the projects whose code a test or program uses: a directory with a pyproject.toml that names a project counts as
 //! installed, as after an editable installation, so that `importlib.metadata` and plugins work.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,34 +41,43 @@ impl Projects {
         wanted: &Wanted,
         packaged: &BTreeSet<RelPath>,
     ) -> Vec<StepId> {
+        let used = self.used(files, wanted, packaged);
+        let (projects, steps) = (&self.projects, &mut self.steps);
+        let step = |dir: RelPath| {
+            let project = &projects[&dir];
+            *steps.entry(dir).or_insert_with(|| planner.actions.add(step(project)))
+        };
+        used.into_iter().map(step).collect()
+    }
+
+    /// The metadata of the projects that contain these files, as `metadata` chooses them.
+    pub(super) fn of_files(&self, files: &[&RelPath], wanted: &Wanted) -> Vec<Project> {
+        let used = self.used(files, wanted, &BTreeSet::new());
+        used.iter().map(|dir| self.projects[dir].clone()).collect()
+    }
+
+    /// The directories of the projects that contain these files.
+    fn used(&self, files: &[&RelPath], wanted: &Wanted, packaged: &BTreeSet<RelPath>) -> Vec<RelPath> {
         if self.projects.is_empty() {
             return Vec::new();
         }
         let required = wanted.requirements.iter().filter_map(|text| Some(requirement::parse(text).ok()?.name));
         let required: BTreeSet<_> = required.collect();
-        let is_used = |dir: &&RelPath| {
+        let is_used = |dir: &RelPath| {
             // Sorted, so that the files below a directory are found without looking at the others.
-            let start = files.partition_point(|file| **file < **dir);
+            let start = files.partition_point(|file| *file < dir);
             let below = files[start..].iter().take_while(|file| file.starts_with(dir));
             let own = |file: &&&RelPath| file.extension() == Some("py") && !packaged.contains(**file);
             let nearest = |file: &&RelPath| file.ancestors().find(|above| self.projects.contains_key(above));
-            below.filter(own).any(|file| nearest(file).as_ref() == Some(*dir))
+            below.filter(own).any(|file| nearest(file).as_ref() == Some(dir))
         };
-        let found: Vec<RelPath> = self.projects.keys().filter(is_used).cloned().collect();
-        let mut steps = Vec::new();
-        for dir in found {
-            let project = &self.projects[&dir];
-            if required.contains(&project.name) {
-                continue;
-            }
-            let step = *self.steps.entry(dir).or_insert_with(|| planner.actions.add(step(project)));
-            steps.push(step);
-        }
-        steps
+        let found = self.projects.iter().filter(|(dir, project)| is_used(dir) && !required.contains(&project.name));
+        found.map(|(dir, _)| dir.clone()).collect()
     }
 }
 
-fn step(project: &Project) -> Step {
+/// The step that makes the metadata of a project.
+pub(super) fn step(project: &Project) -> Step {
     Step::Derive(Derive {
         label: format!("metadata of {}", project.name),
         recipe: "metadata-1",
