@@ -107,6 +107,8 @@ pub struct Engine {
     pub late_inputs: LateInputs,
     /// Downloads files.
     pub client: net::Client,
+    /// How the user logs in to registries of images.
+    pub logins: net::Logins,
     /// By the name in `Fetch::unpack`. The number in a name is raised when the function's trees change.
     pub unpackers: BTreeMap<&'static str, Unpacker>,
     /// By the name in `Derive::recipe`, which ends in such a number, too.
