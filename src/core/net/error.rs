@@ -91,7 +91,9 @@ impl Error {
                 passing && !is_certificate_error(source)
             }
             Error::Truncated { .. } => true,
-            Error::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            Error::Status { status, .. } | Error::Refused { status, .. } => {
+                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            }
             _ => false,
         }
     }
@@ -147,6 +149,9 @@ impl Error {
                 "check the name and the digest of the image: `skopeo inspect docker://NAME:TAG` prints the digest that a tag has now"
                     .to_owned(),
             ),
+            Error::Status { status: 429, .. } | Error::Refused { status: 429, .. } => {
+                Some(format!("the registry limits downloads: try again later, or log in, as with `docker login {host}`"))
+            }
             Error::Unreachable { .. } => {
                 let advice = self.hint(None)?;
                 Some(format!("{advice}; an image that was pulled once needs no network"))

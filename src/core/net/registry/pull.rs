@@ -112,6 +112,44 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_fetched_once_for_all_parts() {
+        let server = Server::start(|request| {
+            let host = request.header("host").unwrap().to_owned();
+            let challenge =
+                format!("Bearer realm=\"http://{host}/token\",service=\"here\",scope=\"repository:team/app:pull\"");
+            match (request.path.split('?').next().unwrap(), request.header("authorization")) {
+                ("/token", None) => reply(200, &[], br#"{"access_token":"t1"}"#),
+                (_, Some("Bearer t1")) => reply(200, &[], CONTENT),
+                _ => reply(401, &[("www-authenticate", &challenge)], b""),
+            }
+        });
+        let client = Client::new(NetworkSettings { attempts: 1, ..NetworkSettings::default() });
+        let host = server.url("").trim_start_matches("http://").to_owned();
+        let mut registry = Registry::new(&client, &host, "team/app", Login::Anonymous).unwrap();
+        for stored in [Stored::Manifest, Stored::Blob] {
+            registry.pull(stored, &expected(CONTENT), &mut Vec::new()).unwrap();
+        }
+        let paths: Vec<String> = server.requests().into_iter().map(|request| request.path).collect();
+        assert_eq!(paths.len(), 4, "{paths:?}");
+        assert_eq!(paths[1], "/token?service=here&scope=repository%3Ateam%2Fapp%3Apull&client_id=waders");
+    }
+
+    #[test]
+    fn a_registry_with_a_limit_is_asked_again() {
+        let count = std::sync::atomic::AtomicUsize::new(0);
+        let busy = br#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}"#;
+        let server = Server::start(move |_| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => reply(429, &[], busy),
+            _ => reply(200, &[], CONTENT),
+        });
+        let retry_delay = std::time::Duration::from_millis(1);
+        let client = Client::new(NetworkSettings { attempts: 2, retry_delay, ..NetworkSettings::default() });
+        let host = server.url("").trim_start_matches("http://").to_owned();
+        let mut registry = Registry::new(&client, &host, "team/app", Login::Anonymous).unwrap();
+        assert_eq!(registry.pull(Stored::Blob, &expected(CONTENT), &mut Vec::new()).unwrap(), CONTENT.len() as u64);
+    }
+
+    #[test]
     fn the_reason_of_a_refusal_is_reported() {
         let body = br#"{"errors":[{"code":"DENIED","message":"not for you"}]}"#;
         let server = Server::start(move |_| reply(403, &[], body));
