@@ -41,6 +41,11 @@ pub enum MaterialKind {
         /// As the metadata of a wheel names them.
         licences: Vec<Licence>,
     },
+    /// A layer of a container image of a registry.
+    ImageLayer {
+        /// The host and the path of the image.
+        repository: String,
+    },
     /// A Debian package.
     DebianPackage {
         /// The name.
@@ -79,6 +84,7 @@ impl Material {
         match &self.kind {
             MaterialKind::Source { .. } | MaterialKind::Settings | MaterialKind::Generated => None,
             MaterialKind::Distribution { name, version, .. } => Some(purl::python(name, version, &self.name)),
+            MaterialKind::ImageLayer { repository } => Some(purl::oci(repository, &self.hash)),
             MaterialKind::DebianPackage { name, version, architecture, release } => {
                 Some(purl::debian(name, version, architecture, release))
             }
@@ -121,6 +127,7 @@ impl Material {
             MaterialKind::Settings => SETTINGS,
             MaterialKind::Generated => "generated",
             MaterialKind::Distribution { .. } => "distribution",
+            MaterialKind::ImageLayer { .. } => "image-layer",
             MaterialKind::DebianPackage { .. } => "debian-package",
             MaterialKind::Interpreter { .. } => "interpreter",
             MaterialKind::HostInterpreter { .. } => "host-interpreter",

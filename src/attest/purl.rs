@@ -1,4 +1,4 @@
-//! Package URLs, as <https://github.com/package-url/purl-spec> describes them for the types `pypi`, `deb` and `generic`.
+//! Package URLs, as <https://github.com/package-url/purl-spec> describes them for the types `pypi`, `deb`, `oci` and `generic`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -14,6 +14,12 @@ pub fn python(name: &str, version: &str, file_name: &str) -> String {
 pub fn debian(name: &str, version: &str, architecture: &str, release: &str) -> String {
     let [name, version, architecture, release] = [name, version, architecture, release].map(encoded);
     format!("pkg:deb/debian/{name}@{version}?arch={architecture}&distro=debian-{release}")
+}
+
+/// A part of a container image: its hash, and the repository of a registry that has it.
+pub fn oci(repository: &str, sha256: &str) -> String {
+    let name = repository.rsplit('/').next().unwrap_or(repository);
+    format!("pkg:oci/{}@sha256:{sha256}?repository_url={}", encoded(name), encoded(repository))
 }
 
 /// Anything else.
@@ -35,6 +41,8 @@ mod tests {
         assert_eq!(python("a-b", "1!1.0+local", "a_b-1!1.0+local-py3-none-any.whl"), expected);
         let expected = "pkg:deb/debian/libstdc%2B%2B6@1:12.2.0-14%2Bdeb12u1?arch=amd64&distro=debian-12.11";
         assert_eq!(debian("libstdc++6", "1:12.2.0-14+deb12u1", "amd64", "12.11"), expected);
+        let expected = "pkg:oci/python@sha256:12?repository_url=registry.example:5000%2Flibrary%2Fpython";
+        assert_eq!(oci("registry.example:5000/library/python", "12"), expected);
         assert_eq!(generic("cpython", "3.12.7"), "pkg:generic/cpython@3.12.7");
     }
 }

@@ -10,8 +10,9 @@ use crate::base::{Digest, RelPath};
 use crate::packaging::Environment;
 use crate::packaging::archive::{self, Format};
 use crate::packaging::host_venv::{self, HostVenv};
+use crate::packaging::oci::existing::Existing;
 use crate::packaging::oci::layer::{self, Layer};
-use crate::packaging::oci::{self, copies, layout};
+use crate::packaging::oci::{self, copies, layout, pulled};
 use crate::packaging::venv::{self, Layer as VenvLayer};
 use crate::packaging::wheel;
 use crate::store::{Node, Store, Tree};
@@ -38,7 +39,9 @@ pub fn all() -> BTreeMap<&'static str, Recipe> {
         ("image-1", image),
         ("image-base-2", image_base),
         ("image-copies-1", image_copies),
+        ("image-copies-on-1", image_copies_on),
         ("image-layer-1", image_layer),
+        ("image-pulled-layer-1", image_pulled_layer),
         ("metadata-1", metadata),
         ("metadata-of-wheels-1", metadata_of_wheels),
         ("move-1", move_files),
@@ -257,7 +260,30 @@ fn image_copies(store: &Store, parameters: &[String], parts: &[Digest]) -> Resul
         return Err("the recipe of copies takes two parameters, a directory and changes, and a context".into());
     };
     let changes: Vec<copies::Change> = serde_json::from_str(changes)?;
-    stored(copies::apply(store, *context, &RelPath::parse(root)?, &changes))
+    stored(copies::apply(store, *context, &RelPath::parse(root)?, &changes, &Existing::composed()))
+}
+
+/// The layer of the files that a Dockerfile copies onto layers of a registry. Parameters: as for `image-copies-1`. Parts: the context,
+/// and the layers, the lowest first.
+fn image_copies_on(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let ([root, changes], Some((context, layers))) = (parameters, parts.split_first()) else {
+        return Err("the recipe of copies takes two parameters, a directory and changes, and a context".into());
+    };
+    let (root, changes) = (RelPath::parse(root)?, serde_json::from_str::<Vec<copies::Change>>(changes)?);
+    let packed = pulled::existing(store, layers).and_then(|base| {
+        let tree = copies::apply(store, *context, &root, &changes, &base)?;
+        layer::pack_on(store, tree, &RelPath::root(), &base)
+    });
+    stored(packed)
+}
+
+/// A layer of an image of a registry. Parameters: the SHA-256 hash of the archive before compression, and the media type of the layer.
+/// Part: a tree with the archive as its only file, which has its hash as a name.
+fn image_pulled_layer(store: &Store, parameters: &[String], parts: &[Digest]) -> Result<Digest, RecipeError> {
+    let ([diff_sha256, media_type], [archive]) = (parameters, parts) else {
+        return Err("the recipe of a pulled layer takes a hash, a media type and an archive".into());
+    };
+    stored(pulled::read(store, *archive, diff_sha256, media_type))
 }
 
 /// The lowest layer of every container image.

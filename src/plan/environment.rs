@@ -42,6 +42,26 @@ pub fn of_image(
     env
 }
 
+/// The search path for programs of a base image that has none, that of Docker.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Like [`of_image`], for an image on a base image with the variables `base`. Programs in `bin` are found before those of the base image.
+pub fn of_image_on(
+    base: BTreeMap<String, String>,
+    bin: Option<&str>,
+    program: BTreeMap<String, String>,
+    own: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut env = base;
+    if let Some(bin) = bin {
+        let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+        env.insert("PATH".to_owned(), format!("{bin}:{path}"));
+    }
+    env.extend(program);
+    env.extend(own);
+    env
+}
+
 /// The value of `WADERS_SOURCE_ROOTS`: directories that a venv image adds to the import path. In most sandboxes a file takes its place
 /// (`prepare::source_roots`).
 pub fn source_roots(roots: &[RelPath]) -> String {

@@ -10,9 +10,7 @@ use crate::base::{self, ErrorKind};
 use crate::packaging::{environment, index};
 use crate::plan::requirements;
 use crate::prepare::generate;
-use crate::prepare::package::distribution;
-use crate::prepare::package::image;
-use crate::prepare::package::program;
+use crate::prepare::package::{distribution, image, program};
 use crate::services;
 use crate::session;
 use crate::session::failure::Failure;
@@ -399,6 +397,7 @@ impl Error {
             | Error::FrozenLocks => ErrorKind::Lock,
             Error::NotPinned { kind, .. } => *kind,
             Error::Index(error) => error.kind(),
+            Error::Image(error) => error.kind(),
             Error::Failed(failure) => failure.kind,
             _ => ErrorKind::Mistake,
         }

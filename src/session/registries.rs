@@ -1,12 +1,14 @@
-//! Pushes images of the store to registries, with the logins of the user's container tools. The protocol is in `net`.
+//! Pushes images of the store to registries, with the logins of the user's container tools. The protocol is in `net`, and what is pulled
+//! is planned in `prepare::package::image`.
 
 use std::io::{self, Read, Seek};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
 use crate::config::Environment;
-use crate::net::{Login, Registry};
+use crate::net::{Login, Logins, Registry};
 use crate::packaging::oci::layout::{self, Image};
 use crate::session::{self, Session};
 use crate::tracked::Tracker;
@@ -57,6 +59,12 @@ pub fn push(session: &mut Session, image: &Image, name: &str) -> Result<u64, ses
     registry.push_manifest(tag, &image.media_type, &image.manifest)?;
     drop(phase);
     Ok(sent_bytes)
+}
+
+/// The logins of the user for what steps pull. They cannot change what is pulled, so that no plan depends on the files.
+pub(super) fn logins(environment: &Environment) -> Logins {
+    let environment = environment.clone();
+    Arc::new(move |host| login(&environment, &Tracker::default(), host).map_err(|error| error.to_string()))
 }
 
 /// How the user logs in to a host, according to the first file that knows it.

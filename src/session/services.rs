@@ -21,7 +21,7 @@ use crate::session::run_log::RunLog;
 use crate::session::sources::Sources;
 use crate::session::timeline::{Timeline, TimelineSettings};
 use crate::session::workers::{self, RemoteWorkers};
-use crate::session::{Context, Error, keys, remote};
+use crate::session::{Context, Error, keys, registries, remote};
 use crate::store::{Collected, Store};
 
 /// Threads that wait for processes, downloads and each other.
@@ -180,6 +180,7 @@ impl Services {
             preserve: self.context.preserved_sandboxes(),
             late_inputs: LateInputs::default(),
             client: self.context.http_client(),
+            logins: registries::logins(&self.context.environment),
             unpackers: unpackers::all(),
             recipes: recipes::all(),
             parallelism: self.parallelism(),

@@ -3,6 +3,7 @@
 //! settings. `TRYCMD=overwrite cargo test --test it transcripts` updates the transcripts.
 
 mod attesting;
+mod base_images;
 mod caching;
 mod closed_pipes;
 mod completing;

@@ -143,8 +143,8 @@ const DOCKER: &[Entry] = &[
     dict("engine", "The programs that build and run images, by the keys `build` and `run`: docker, podman or buildah."),
     dict(
         "composed_bases",
-        "What stands for base images, so that images on top of them are composed without docker: `system`, or an interpreter \
-         constraint such as `CPython==3.11.*`. Specific to Waders.",
+        "What stands for base images, so that images on top of them are composed without docker: `system`, an interpreter \
+         constraint such as `CPython==3.11.*`, or an image of a registry by its digest, `host/name@sha256:…`. Specific to Waders.",
     ),
     size(
         "max_layer_size",

@@ -26,7 +26,8 @@ pub struct DockerSettings {
     pub builder: Option<String>,
     /// See `builder`.
     pub runner: Option<String>,
-    /// Base images and what stands for each in images that are composed: the system tree, or an interpreter constraint.
+    /// Base images and what stands for each in images that are composed: the system tree, an interpreter constraint, or an image of a
+    /// registry.
     pub composed_bases: Vec<(String, String)>,
     /// The size above which a layer of a composed image is an error.
     pub max_layer_bytes: Option<u64>,

@@ -88,4 +88,13 @@ pub enum Location {
         /// The name of the file on the page.
         file_name: String,
     },
+    /// A registry of images, which names what it stores by the hash.
+    Registry {
+        /// The host, perhaps with a port.
+        host: String,
+        /// The path of the images there.
+        repository: String,
+        /// Whether it is a manifest. Everything else is a blob.
+        is_manifest: bool,
+    },
 }

@@ -65,6 +65,16 @@ pub enum Error {
         /// The cause.
         source: net::Error,
     },
+    /// A registry of images does not provide a part of an image.
+    #[error("could not pull the {label}")]
+    Pull {
+        /// The step.
+        label: String,
+        /// The host of the registry.
+        host: String,
+        /// The cause.
+        source: net::Error,
+    },
     /// An index page does not list a file.
     #[error("`{file_name}` is missing on the index page `{page}`")]
     NotListed {
@@ -184,7 +194,7 @@ impl Error {
         match self.root() {
             Error::Store(_) | Error::Prepare { .. } => ErrorKind::Store,
             Error::Sandbox { .. } | Error::LimitRemoved { .. } => ErrorKind::Sandbox,
-            Error::Fetch { source, .. } => source.kind(),
+            Error::Fetch { source, .. } | Error::Pull { source, .. } => source.kind(),
             Error::NotListed { .. } | Error::NotProvided { .. } => ErrorKind::Unavailable,
             Error::Capture { source, .. } if storage_failed(source) => ErrorKind::Store,
             Error::Unpack { source, .. } | Error::Derive { source, .. } if storage_failed(&**source) => {
@@ -211,6 +221,7 @@ impl Error {
                 Some(format!("find out which program changes control groups, or set {PROCESS_MEMORY}"))
             }
             Error::Fetch { source, .. } => source.hint(None),
+            Error::Pull { host, source, .. } => source.hint_of_registry(host),
             Error::Prepare { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some(store::NO_SPACE_HINT.to_owned())
             }

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::action::{Fetch, Location};
 use crate::base::Digest;
 use crate::engine::{Engine, Error};
-use crate::net::{self, Expected};
+use crate::net::{self, Expected, Registry, Stored};
 
 /// Carries out a step. Returns the unpacked tree.
 pub(super) fn fetch(engine: &Engine, step: &Fetch) -> Result<Digest, Error> {
@@ -38,6 +38,7 @@ fn place(location: &Location) -> String {
     match location {
         Location::Url(url) => net::without_credentials(url),
         Location::Listing { page, .. } => net::without_credentials(page),
+        Location::Registry { host, repository, .. } => format!("{host}/{repository}"),
     }
 }
 
@@ -54,7 +55,15 @@ fn rank(error: &Error) -> u8 {
 
 fn download_from(engine: &Engine, step: &Fetch, location: &Location, path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Fetch { label: step.label.clone(), source };
+    let expected = Expected { sha256: step.sha256.clone(), size_bytes: step.size_bytes };
+    let prepare = |source| Error::Prepare { path: path.to_owned(), source };
     let url = match location {
+        Location::Registry { host, repository, is_manifest } => {
+            let stored = if *is_manifest { Stored::Manifest } else { Stored::Blob };
+            let mut file = File::create(path).map_err(prepare)?;
+            let pulled = pull(engine, host, repository, stored, &expected, &mut file);
+            return pulled.map_err(|source| Error::Pull { label: step.label.clone(), host: host.clone(), source });
+        }
         Location::Url(url) => url.clone(),
         Location::Listing { page, file_name } => {
             let links = engine.client.listing(page).map_err(failed)?;
@@ -62,8 +71,19 @@ fn download_from(engine: &Engine, step: &Fetch, location: &Location, path: &Path
             link.ok_or_else(|| Error::NotListed { file_name: file_name.clone(), page: place(location) })?.url
         }
     };
-    let expected = Expected { sha256: step.sha256.clone(), size_bytes: step.size_bytes };
-    let prepare = |source| Error::Prepare { path: path.to_owned(), source };
     let mut file = File::create(path).map_err(prepare)?;
     engine.client.download(&url, &expected, &mut file).map(drop).map_err(failed)
+}
+
+/// Pulls from a registry of images, with the login of the user.
+fn pull(
+    engine: &Engine,
+    host: &str,
+    repository: &str,
+    stored: Stored,
+    expected: &Expected,
+    file: &mut File,
+) -> Result<(), net::Error> {
+    let login = (engine.logins)(host).map_err(|why| net::Error::Login { host: host.to_owned(), why })?;
+    Registry::new(&engine.client, host, repository, login)?.pull(stored, expected, file).map(drop)
 }

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::action::Platform;
+use crate::action::{Fetch, Platform};
 use crate::base::Digest;
 use crate::net;
 use crate::store::Store;
@@ -107,6 +107,8 @@ pub struct Engine {
     pub late_inputs: LateInputs,
     /// Downloads files.
     pub client: net::Client,
+    /// How the user logs in to registries of images.
+    pub logins: net::Logins,
     /// By the name in `Fetch::unpack`. The number in a name is raised when the function's trees change.
     pub unpackers: BTreeMap<&'static str, Unpacker>,
     /// By the name in `Derive::recipe`, which ends in such a number, too.
@@ -115,4 +117,11 @@ pub struct Engine {
     pub platform: Platform,
     /// The number of concurrent processes, at least 1.
     pub parallelism: usize,
+}
+
+impl Engine {
+    /// Downloads a file again, whose step has a result in the cache of which the store lost a part. Returns the tree of the step.
+    pub fn fetch_again(&self, step: &Fetch) -> Result<Digest, Error> {
+        fetch::fetch(self, step)
+    }
 }

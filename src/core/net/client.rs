@@ -15,7 +15,8 @@ use super::agents::Agents;
 use super::response::{Response, header};
 use super::{Error, NetworkSettings, location};
 
-const REDIRECT_LIMIT: usize = 10;
+/// The number of redirects that are followed.
+pub(super) const REDIRECT_LIMIT: usize = 10;
 /// The size limit of downloads whose size is unknown; far larger than any file of a package index or archive.
 const DOWNLOAD_LIMIT_BYTES: u64 = 16 << 30;
 
@@ -61,6 +62,9 @@ pub struct Part {
     /// The size of the whole file.
     pub total_bytes: u64,
 }
+
+/// Sends one request with these headers, whose names are in lower case.
+pub(super) type Open<'o> = dyn FnMut(&[(&str, &str)]) -> Result<Response, Error> + 'o;
 
 /// A request that [`Client::send`] sends.
 pub(super) struct Outgoing<'r> {
@@ -135,13 +139,24 @@ impl Client {
     /// unless the result is `Ok`, since they are verified last.
     pub fn download(&self, url: &str, expected: &Expected, out: &mut dyn Write) -> Result<u64, Error> {
         let url = location::parse(url)?;
+        self.download_with(&url, expected, out, &mut |headers| self.open(&url, headers))
+    }
+
+    /// Like `download`; `open` sends one request with these headers for what `url` names.
+    pub(super) fn download_with(
+        &self,
+        url: &Url,
+        expected: &Expected,
+        out: &mut dyn Write,
+        open: &mut Open<'_>,
+    ) -> Result<u64, Error> {
         let limit_bytes = expected.size_bytes.unwrap_or(DOWNLOAD_LIMIT_BYTES);
         let (mut hasher, mut got_bytes) = (Sha256::new(), 0u64);
         self.retrying(|| {
             let range = format!("bytes={got_bytes}-");
             let identity = ("accept-encoding", "identity");
             let headers = [identity, ("range", range.as_str())];
-            let mut response = self.open(&url, if got_bytes == 0 { &headers[..1] } else { &headers })?;
+            let mut response = open(if got_bytes == 0 { &headers[..1] } else { &headers })?;
             let skip_bytes = got_bytes.saturating_sub(response.start);
             response.copy(skip_bytes, limit_bytes, |bytes| {
                 self.count(bytes);
@@ -158,7 +173,7 @@ impl Client {
             }
             (error, _) => error,
         })?;
-        check(&url, expected, got_bytes, hasher)?;
+        check(url, expected, got_bytes, hasher)?;
         Ok(got_bytes)
     }
 
@@ -235,13 +250,21 @@ impl Client {
         let mut here = url.clone();
         for _ in 0..=REDIRECT_LIMIT {
             let response = self.send(Outgoing { method: &Method::GET, url: &here, headers, body: None })?;
-            let status = response.status().as_u16();
-            if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-                return Response::from_http(here, response);
+            match redirected(&here, &response)? {
+                Some(target) => here = target,
+                None => return Response::from_http(here, response),
             }
-            here = redirect(&here, header(&response, "location"), status)?;
         }
         Err(Error::RedirectLoop { url: location::for_display(url), limit: REDIRECT_LIMIT })
+    }
+}
+
+/// Where a response leads, if it is a redirect.
+pub(super) fn redirected(from: &Url, response: &ureq::http::Response<ureq::Body>) -> Result<Option<Url>, Error> {
+    let status = response.status().as_u16();
+    match status {
+        301 | 302 | 303 | 307 | 308 => redirect(from, header(response, "location"), status).map(Some),
+        _ => Ok(None),
     }
 }
 

@@ -64,6 +64,9 @@ pub enum Error {
     /// The file with names and passwords by host is invalid.
     #[error("cannot read credentials from `{}`: {why}", path.display())]
     Netrc { path: PathBuf, why: String },
+    /// The login of a registry cannot be read; the reason names the file.
+    #[error("cannot log in to `{host}`: {why}")]
+    Login { host: String, why: String },
     /// The proxy setting is invalid.
     #[error("invalid proxy address `{proxy}`")]
     Proxy { proxy: String },
@@ -88,7 +91,9 @@ impl Error {
                 passing && !is_certificate_error(source)
             }
             Error::Truncated { .. } => true,
-            Error::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            Error::Status { status, .. } | Error::Refused { status, .. } => {
+                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            }
             _ => false,
         }
     }
@@ -124,11 +129,35 @@ impl Error {
             | Error::Body { .. }
             | Error::CaBundle { .. }
             | Error::Proxy { .. }
+            | Error::Login { .. }
             | Error::Netrc { .. } => {
                 return None;
             }
         };
         Some(format!("{advice}{origin}"))
+    }
+}
+
+impl Error {
+    /// What the user can do if a registry of images does not provide a part of an image.
+    pub fn hint_of_registry(&self, host: &str) -> Option<String> {
+        match self {
+            Error::Status { status: 401 | 403, .. } | Error::Refused { status: 401 | 403, .. } | Error::Login { .. } => {
+                Some(format!("log in with a container tool, such as `docker login {host}` or `skopeo login {host}`"))
+            }
+            Error::Status { status: 404 | 410, .. } | Error::Refused { status: 404 | 410, .. } => Some(
+                "check the name and the digest of the image: `skopeo inspect docker://NAME:TAG` prints the digest that a tag has now"
+                    .to_owned(),
+            ),
+            Error::Status { status: 429, .. } | Error::Refused { status: 429, .. } => {
+                Some(format!("the registry limits downloads: try again later, or log in, as with `docker login {host}`"))
+            }
+            Error::Unreachable { .. } => {
+                let advice = self.hint(None)?;
+                Some(format!("{advice}; an image that was pulled once needs no network"))
+            }
+            _ => self.hint(None),
+        }
     }
 }
 

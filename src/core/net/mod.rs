@@ -1,4 +1,4 @@
-//! HTTP with the user's TLS and proxy settings, retries, file listings of package indexes, and uploads to registries of images. All
+//! HTTP with the user's TLS and proxy settings, retries, file listings of package indexes, and registries of images. All
 //! calls block. This room neither selects nor stores files, and it names no host: callers pass every address.
 
 mod agents;
@@ -19,7 +19,7 @@ pub use client::{Client, Expected, Page, Part};
 pub use error::{Error, INDEX_HINT, WRONG_BYTES_HINT};
 pub use listing::{ACCEPT, FileLink, PAGE_LIMIT_BYTES, directory, listing, project_url, relocated, sha256_of};
 pub use location::{bare, file_name, for_display, parse, without_credentials};
-pub use registry::{Login, Registry};
+pub use registry::{Login, Logins, Registry, Stored};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,8 +1,13 @@
-//! Pushes images to a registry: the part of the distribution protocol of the Open Container Initiative that uploads need
+//! Pushes images to a registry and pulls their parts: the distribution protocol of the Open Container Initiative
 //! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>), and its two ways to log in. What an image consists of
-//! is decided by the caller.
+//! is decided by the caller. Downloads are in `pull`.
+
+mod pull;
+
+pub use pull::Stored;
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Deserialize;
@@ -28,6 +33,9 @@ pub enum Login {
     /// With a token that is exchanged for access tokens.
     Identity(String),
 }
+
+/// How the user logs in to a host, or why that cannot be found out.
+pub type Logins = Arc<dyn Fn(&str) -> Result<Login, String> + Send + Sync>;
 
 /// One repository of a registry.
 pub struct Registry<'c> {
@@ -80,7 +88,7 @@ impl<'c> Registry<'c> {
     ) -> Result<bool, Error> {
         let digest = format!("sha256:{sha256}");
         let url = self.url(&format!("blobs/{digest}"))?;
-        let known = self.send(Method::HEAD, &url, "", &|| Ok(None))?;
+        let known = self.send(Method::HEAD, &url, &[], &|| Ok(None))?;
         // Some registries keep blobs elsewhere, and name the place only for blobs that they have.
         if known.status().is_success() || known.status().is_redirection() {
             return Ok(false);
@@ -89,7 +97,7 @@ impl<'c> Registry<'c> {
             return Err(refusal(&url, known));
         }
         let url = self.url("blobs/uploads/")?;
-        let started = self.send(Method::POST, &url, "", &|| Ok(Some((Box::new(io::empty()), 0))))?;
+        let started = self.send(Method::POST, &url, &[], &|| Ok(Some((Box::new(io::empty()), 0))))?;
         if started.status() != 202 {
             return Err(refusal(&url, started));
         }
@@ -98,7 +106,8 @@ impl<'c> Registry<'c> {
             || Error::BadUrl { url: place.to_owned(), why: "the registry named it for an upload".to_owned() };
         let mut url = url.join(place).map_err(|_| bad_place())?;
         url.query_pairs_mut().append_pair("digest", &digest);
-        let done = self.send(Method::PUT, &url, "application/octet-stream", &|| Ok(Some((open()?, size_bytes))))?;
+        let bytes = [("content-type", "application/octet-stream")];
+        let done = self.send(Method::PUT, &url, &bytes, &|| Ok(Some((open()?, size_bytes))))?;
         if done.status() == 201 { Ok(true) } else { Err(refusal(&url, done)) }
     }
 
@@ -107,7 +116,7 @@ impl<'c> Registry<'c> {
         let url = self.url(&format!("manifests/{tag}"))?;
         let open =
             || -> io::Result<Body> { Ok(Some((Box::new(io::Cursor::new(manifest.to_vec())), manifest.len() as u64))) };
-        let done = self.send(Method::PUT, &url, media_type, &open)?;
+        let done = self.send(Method::PUT, &url, &[("content-type", media_type)], &open)?;
         if done.status() == 201 { Ok(()) } else { Err(refusal(&url, done)) }
     }
 
@@ -116,34 +125,48 @@ impl<'c> Registry<'c> {
         self.base.join(&path).map_err(|error| Error::BadUrl { url: path, why: error.to_string() })
     }
 
+    /// Sends a request, and again after a login if the registry asks for one. Transient errors are retried.
+    fn send(&mut self, method: Method, url: &Url, headers: &Headers<'_>, open: &OpenBody<'_>) -> Result<Answer, Error> {
+        let client = self.client;
+        client.retrying(|| {
+            let answer = self.send_once(&method, url, headers, open)?;
+            let status = answer.status().as_u16();
+            let error = Error::Status { url: location::for_display(url), status };
+            if error.is_transient() { Err(error) } else { Ok(answer) }
+        })
+    }
+
     /// Sends a request, and again after a login if the registry asks for one.
-    fn send(&mut self, method: Method, url: &Url, content_type: &str, open: &OpenBody<'_>) -> Result<Answer, Error> {
-        let answer = self.attempt(&method, url, content_type, open)?;
-        if answer.status() != 401 {
+    fn send_once(
+        &mut self,
+        method: &Method,
+        url: &Url,
+        headers: &Headers<'_>,
+        open: &OpenBody<'_>,
+    ) -> Result<Answer, Error> {
+        let answer = self.attempt(method, url, headers, open)?;
+        if answer.status() != 401 || !self.is_own(url) {
             return Ok(answer);
         }
         let challenge = header(&answer, "www-authenticate").to_owned();
         let Some(authorization) = self.log_in(&challenge)? else { return Err(refusal(url, answer)) };
         self.authorization = Some(authorization);
-        let answer = self.attempt(&method, url, content_type, open)?;
+        let answer = self.attempt(method, url, headers, open)?;
         if answer.status() == 401 { Err(refusal(url, answer)) } else { Ok(answer) }
     }
 
-    fn attempt(&self, method: &Method, url: &Url, content_type: &str, open: &OpenBody<'_>) -> Result<Answer, Error> {
-        // An upload may be sent to another host, which gets no password of this one.
-        let is_same_host = url.origin() == self.base.origin();
-        let authorization = self.authorization.as_deref().filter(|_| is_same_host);
-        self.client.retrying(|| {
-            let mut body = open().map_err(|source| Error::Body { url: location::for_display(url), source })?;
-            let body = body.as_mut().map(|(reader, size_bytes)| (&mut **reader as &mut dyn Read, *size_bytes));
-            let mut headers = vec![("content-type", content_type)];
-            headers.retain(|(_, value)| !value.is_empty());
-            headers.extend(authorization.map(|value| ("authorization", value)));
-            let answer = self.client.send(Outgoing { method, url, headers: &headers, body })?;
-            let status = answer.status().as_u16();
-            let error = Error::Status { url: location::for_display(url), status };
-            if error.is_transient() { Err(error) } else { Ok(answer) }
-        })
+    fn attempt(&self, method: &Method, url: &Url, headers: &Headers<'_>, open: &OpenBody<'_>) -> Result<Answer, Error> {
+        let authorization = self.authorization.as_deref().filter(|_| self.is_own(url));
+        let mut body = open().map_err(|source| Error::Body { url: location::for_display(url), source })?;
+        let body = body.as_mut().map(|(reader, size_bytes)| (&mut **reader as &mut dyn Read, *size_bytes));
+        let mut headers = headers.to_vec();
+        headers.extend(authorization.map(|value| ("authorization", value)));
+        self.client.send(Outgoing { method, url, headers: &headers, body })
+    }
+
+    /// Whether an address is one of the registry. Uploads and downloads may lead to another host, which gets no password of this one.
+    fn is_own(&self, url: &Url) -> bool {
+        url.origin() == self.base.origin()
     }
 
     /// The header that answers a challenge (RFC 9110, 11.6.1): a password, or a token of the server that it names. `None` if there is
@@ -211,6 +234,8 @@ impl<'c> Registry<'c> {
 }
 
 type Answer = Response<ureq::Body>;
+/// Names of headers in lower case, and values.
+type Headers<'h> = [(&'h str, &'h str)];
 /// The bytes of a request and their number.
 type Body = Option<(Box<dyn Read>, u64)>;
 type OpenBody<'a> = dyn Fn() -> io::Result<Body> + 'a;

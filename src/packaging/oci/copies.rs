@@ -1,39 +1,15 @@
 //! What `COPY` instructions of a Dockerfile put into an image, from the files of a context. The rules are those of Docker
-//! (<https://docs.docker.com/reference/dockerfile/#copy>); which directories the base image has is known, since it is composed, too.
+//! (<https://docs.docker.com/reference/dockerfile/#copy>). Which directories and links the base image has is the caller's knowledge.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::layer::MERGED;
+use super::existing::Existing;
 use crate::base::glob::Glob;
 use crate::base::{Digest, RelPath};
 use crate::store::{Node, Store, Tree};
-
-/// The directories of every system. A file that is copied to one of them keeps its name.
-const DIRECTORIES: [&str; 20] = [
-    "bin",
-    "etc",
-    "home",
-    "home/app",
-    "lib",
-    "lib64",
-    "opt",
-    "root",
-    "run",
-    "sbin",
-    "srv",
-    "tmp",
-    "usr",
-    "usr/bin",
-    "usr/lib",
-    "usr/local",
-    "usr/local/bin",
-    "usr/sbin",
-    "var",
-    "var/tmp",
-];
 
 /// An instruction that changes the files of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,16 +31,22 @@ pub enum Change {
     },
 }
 
-/// Applies the changes to an empty tree. `root` is the root of the context in the tree `context`.
-pub fn apply(store: &Store, context: Digest, root: &RelPath, changes: &[Change]) -> Result<Digest, Error> {
+/// Applies the changes to an empty tree. `root` is the root of the context in the tree `context`, and `base` is what the image has already.
+pub fn apply(
+    store: &Store,
+    context: Digest,
+    root: &RelPath,
+    changes: &[Change],
+    base: &Existing,
+) -> Result<Digest, Error> {
     let context = store.tree(context)?.nodes;
     let context = context.into_iter().filter_map(|(path, node)| Some((path.strip_prefix(root)?, node))).collect();
-    let mut image = Image { context, nodes: BTreeMap::new() };
+    let mut image = Image { base, context, nodes: BTreeMap::new() };
     for change in changes {
         match change {
-            Change::Directory(path) => image.directory(&in_merged(path)),
+            Change::Directory(path) => image.directory(&base.resolve(path)),
             Change::Copy { line, sources, to, into_directory, executable } => {
-                let to = in_merged(to);
+                let to = base.resolve(to);
                 let several = sources.len() > 1 || sources.iter().any(|source| glob(source).is_some());
                 let into_directory = *into_directory || several || image.has_directory(&to);
                 for source in sources {
@@ -77,29 +59,21 @@ pub fn apply(store: &Store, context: Digest, root: &RelPath, changes: &[Change])
     Ok(store.put_tree(&Tree { nodes: image.nodes })?)
 }
 
-/// The path that a path leads to if the directories of the root are links into `usr`.
-fn in_merged(path: &RelPath) -> RelPath {
-    match path.components().next() {
-        Some(first) if MERGED.contains(&first) => RelPath::parse("usr").expect("a constant is clean").join(path),
-        _ => path.clone(),
-    }
-}
-
 /// The glob that a source is; `None` for a path.
 fn glob(source: &str) -> Option<Glob> {
     source.contains(['*', '?', '[']).then(|| Glob::compile(source).ok())?
 }
 
-struct Image {
+struct Image<'b> {
+    base: &'b Existing,
     /// The files of the context, below its root.
     context: BTreeMap<RelPath, Node>,
     nodes: BTreeMap<RelPath, Node>,
 }
 
-impl Image {
+impl Image<'_> {
     fn has_directory(&self, path: &RelPath) -> bool {
-        path.is_root()
-            || DIRECTORIES.contains(&path.as_str())
+        self.base.is_directory(path)
             || self.nodes.get(path) == Some(&Node::EmptyDirectory)
             || self.nodes.keys().any(|other| other != path && other.starts_with(path))
     }
@@ -141,6 +115,9 @@ impl Image {
             return None;
         }
         for (path, node) in copied {
+            // Links of the base image lead to where its files are, such as `/bin`; one at the path itself is replaced.
+            let parent = self.base.resolve(&path.parent().unwrap_or_default());
+            let path = parent.push(path.file_name()?).ok()?;
             let node = match (node, executable) {
                 (Node::File { digest, .. }, Some(executable)) => Node::File { digest, executable },
                 (node, _) => node,
@@ -166,6 +143,7 @@ impl Image {
 
 #[cfg(test)]
 mod tests {
+    use super::super::existing::Member;
     use super::*;
 
     const NAMES: [&str; 4] = ["app/main.pex", "app/data/one.txt", "app/data/two.txt", "msg.txt"];
@@ -178,6 +156,10 @@ mod tests {
     }
 
     fn applied(root: &str, changes: &[Change]) -> Result<Vec<String>, String> {
+        applied_on(&Existing::composed(), root, changes)
+    }
+
+    fn applied_on(base: &Existing, root: &str, changes: &[Change]) -> Result<Vec<String>, String> {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store")).unwrap();
         let digest = store.put(b"x").unwrap();
@@ -185,7 +167,7 @@ mod tests {
         let nodes = NAMES.iter().map(|name| (RelPath::parse(name).unwrap(), file.clone())).collect();
         let context = store.put_tree(&Tree { nodes }).unwrap();
         let tree =
-            apply(&store, context, &RelPath::parse(root).unwrap(), changes).map_err(|error| error.to_string())?;
+            apply(&store, context, &RelPath::parse(root).unwrap(), changes, base).map_err(|error| error.to_string())?;
         let describe = |(path, node): (RelPath, Node)| match node {
             Node::EmptyDirectory => format!("{path}/"),
             _ => path.to_string(),
@@ -216,6 +198,25 @@ mod tests {
         assert_eq!(applied("", &[made, copy(&["msg.txt"], "/work")]).unwrap(), ["work/msg.txt"]);
         let copies = [copy(&["app/data"], "/a"), copy(&["msg.txt"], "/a")];
         assert_eq!(applied("", &copies).unwrap(), ["a/msg.txt", "a/one.txt", "a/two.txt"]);
+    }
+
+    #[test]
+    fn the_links_of_the_base_decide_where_files_are() {
+        let path = |text: &str| RelPath::parse(text).unwrap();
+        let mut base = Existing::default();
+        base.add(vec![Member::Directory(path("opt/real")), Member::Link(path("srv"), "/opt/real".to_owned())]);
+        assert_eq!(applied_on(&base, "", &[copy(&["msg.txt"], "/srv")]).unwrap(), ["opt/real/msg.txt"]);
+        assert_eq!(applied_on(&base, "", &[copy(&["msg.txt"], "/bin")]).unwrap(), ["bin"]);
+        let whole = applied_on(&base, "app", &[copy(&["data"], "/srv/x")]).unwrap();
+        assert_eq!(whole, ["opt/real/x/one.txt", "opt/real/x/two.txt"]);
+        base.add(vec![Member::Link(path("app"), "srv".to_owned())]);
+        assert_eq!(
+            applied_on(&base, "", &[copy(&["app/data"], "/app")]).unwrap(),
+            ["opt/real/one.txt", "opt/real/two.txt"]
+        );
+        let copied = applied_on(&base, "", &[copy(&["."], "/")]).unwrap();
+        assert_eq!(copied[0], "msg.txt");
+        assert!(copied.contains(&"opt/real/data/one.txt".to_owned()), "{copied:?}");
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::io::{self, BufWriter, Write};
 
 use flate2::GzBuilder;
 use flate2::write::GzEncoder;
+use oci_spec::image::MediaType;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::existing::Existing;
 use super::{Error, HOME, USER_ID, USER_NAME};
 use crate::base::{Digest, RelPath};
 use crate::packaging::archive::{mode, tar_header};
@@ -18,7 +20,7 @@ use crate::store::{Node, Store, Tree};
 /// The archive in the tree of a layer.
 const ARCHIVE: &str = "layer.tar.gz";
 /// What is known of the archive, in the tree of a layer.
-const DESCRIPTION: &str = "layer.json";
+pub(super) const DESCRIPTION: &str = "layer.json";
 
 /// Directories that are links into `usr` where that has them, as on all current distributions ("merged /usr").
 pub(super) const MERGED: [&str; 6] = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
@@ -34,6 +36,17 @@ pub struct Layer {
     pub diff_sha256: String,
     /// What is in the layer, in words.
     pub comment: String,
+    /// The media type of the archive.
+    #[serde(default = "gzip", skip_serializing_if = "is_gzip")]
+    pub media_type: String,
+}
+
+fn gzip() -> String {
+    MediaType::ImageLayerGzip.to_string()
+}
+
+fn is_gzip(media_type: &str) -> bool {
+    media_type == gzip()
 }
 
 impl Layer {
@@ -51,9 +64,16 @@ impl Layer {
 /// Packs a tree that appears at `at`, a directory of the image; the root is the empty path. Returns a tree with the archive and its
 /// description.
 pub fn pack(store: &Store, tree: Digest, at: &RelPath) -> Result<Digest, Error> {
+    pack_on(store, tree, at, &Existing::default())
+}
+
+/// Like [`pack`], above what `base` has: its directories stay as they are.
+pub fn pack_on(store: &Store, tree: Digest, at: &RelPath, base: &Existing) -> Result<Digest, Error> {
     let nodes = store.tree(tree)?.nodes;
     let comment = format!("/{at}");
     write(store, comment, |archive| {
+        let paths = nodes.keys().map(|path| at.join(path)).flat_map(|path| path.ancestors().collect::<Vec<_>>());
+        archive.directories.extend(paths.filter(|path| base.is_directory(path)));
         archive.directory(at)?;
         for (path, node) in &nodes {
             archive.node(store, &at.join(path), node)?;
@@ -126,6 +146,7 @@ fn write(
         sha256: format!("{:x}", hasher.finalize()),
         diff_sha256: format!("{:x}", diff.finalize()),
         comment,
+        media_type: gzip(),
     };
     let text = serde_json::to_vec(&layer).map_err(io::Error::from)?;
     let nodes = BTreeMap::from([

@@ -13,9 +13,11 @@ use oci_spec::image::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
+use super::base::Inherited;
 use super::layer::Layer;
 use crate::base::{Digest, RelPath};
 use crate::packaging::archive::{mode, tar_header};
@@ -49,6 +51,9 @@ pub struct ImageSpec {
     pub workdir: String,
     /// Ports that the program listens at, such as `8080/tcp`.
     pub ports: Vec<String>,
+    /// What the image takes over from a base image of a registry, whose layers are the lowest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Inherited>,
 }
 
 /// An image in the store, as its layout describes it.
@@ -73,7 +78,7 @@ pub fn compose(store: &Store, spec: &ImageSpec, at: &RelPath, layers: &[Layer]) 
     for layer in layers {
         files.add(&format!("blobs/sha256/{}", layer.sha256), layer.content);
     }
-    let configuration = files.blob(&configuration(spec, layers)?, MediaType::ImageConfig)?;
+    let configuration = files.blob(&completed(spec, layers)?, MediaType::ImageConfig)?;
     let manifest = ImageManifestBuilder::default()
         .schema_version(2u32)
         .media_type(MediaType::ImageManifest)
@@ -131,7 +136,9 @@ pub fn layers(store: &Store, tree: Digest) -> Result<Vec<(String, u64)>, Error> 
     let Some(((_, config), layers)) = image.blobs.split_last() else { return Ok(Vec::new()) };
     let config: ImageConfiguration = parse("configuration", &store.get(*config)?)?;
     let history = config.history().as_deref().unwrap_or_default().iter();
-    let comments = history.map(|entry| entry.comment().clone().unwrap_or_default());
+    let history = history.filter(|entry| entry.empty_layer() != Some(true));
+    let words = |entry: &History| entry.comment().clone().or_else(|| entry.created_by().clone()).unwrap_or_default();
+    let comments = history.map(words);
     Ok(comments.zip(layers).map(|(comment, (_, content))| (comment, content.size_bytes())).collect())
 }
 
@@ -185,6 +192,33 @@ pub fn split_host(repository: &str) -> Option<(&str, &str)> {
     repository.split_once('/').filter(|(host, _)| host.contains(['.', ':']) || *host == "localhost")
 }
 
+/// Whether a text can be the host of a registry.
+pub fn is_host(host: &str) -> bool {
+    host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c))
+}
+
+/// Whether a text can be the path of a repository: the grammar of <https://github.com/distribution/reference>.
+pub fn is_path(path: &str) -> bool {
+    path.split('/').all(|part| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        part.starts_with(plain) && part.ends_with(plain) && part.chars().all(|c| plain(c) || "._-".contains(c))
+    })
+}
+
+/// The configuration, with what it takes over from a base image.
+fn completed(spec: &ImageSpec, layers: &[Layer]) -> Result<Value, Error> {
+    let failed = |source| Error::Read { name: "description".to_owned(), source };
+    let mut configuration = serde_json::to_value(configuration(spec, layers)?).map_err(failed)?;
+    if let Some(base) = &spec.base {
+        for (key, value) in &base.config {
+            configuration["config"][key] = value.clone();
+        }
+        let own = configuration["history"].as_array().into_iter().flatten().skip(base.layers);
+        configuration["history"] = base.history.iter().chain(own).cloned().collect();
+    }
+    Ok(configuration)
+}
+
 fn configuration(spec: &ImageSpec, layers: &[Layer]) -> Result<ImageConfiguration, Error> {
     let env: Vec<String> = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut config = ConfigBuilder::default().env(env).user(spec.user.as_str()).working_dir(spec.workdir.as_str());
@@ -221,7 +255,7 @@ fn history(layer: &Layer) -> Result<History, Error> {
 }
 
 fn described(layer: &Layer) -> Result<Descriptor, Error> {
-    descriptor(MediaType::ImageLayerGzip, layer.content.size_bytes(), &layer.sha256)
+    descriptor(MediaType::from(layer.media_type.as_str()), layer.content.size_bytes(), &layer.sha256)
 }
 
 fn descriptor(media_type: MediaType, size_bytes: u64, sha256: &str) -> Result<Descriptor, Error> {

@@ -1,9 +1,15 @@
 //! Container images in the format of the Open Container Initiative. `layer` packs trees of the store into layers, and `layout`
-//! describes an image of layers as a directory that other tools read. `copies` does what `COPY` instructions say. Which layers an image has is planned in `prepare::package`.
+//! describes an image of layers as a directory that other tools read. `copies` does what `COPY` instructions say, on what an image has
+//! according to `existing`. Images of registries are named in `reference`, described in `base`, and their layers are read in `pulled`.
+//! Which layers an image has is planned in `prepare::package`.
 
+pub mod base;
 pub mod copies;
+pub mod existing;
 pub mod layer;
 pub mod layout;
+pub mod pulled;
+pub mod reference;
 
 /// The user that runs the program of an image, unless its target names another one: its number, and that of its group.
 pub const USER_ID: u64 = 1000;
@@ -39,6 +45,16 @@ pub enum Error {
         line: usize,
         /// What is to be copied.
         source_path: String,
+    },
+    /// The archive of a pulled layer is not the one that the image describes.
+    #[error(
+        "the unpacked layer has the SHA-256 hash {got} instead of {expected}, which the configuration of the image names"
+    )]
+    WrongContent {
+        /// The hash of its bytes.
+        got: String,
+        /// The hash in the configuration.
+        expected: String,
     },
     /// A file is missing in the tree of a layer or an image.
     #[error("`{name}` is missing in an image")]

@@ -1,8 +1,8 @@
-//! Wheels and source distributions, as lockfiles pin them.
+//! Wheels and source distributions, as lockfiles pin them, and the layers of images of registries.
 
 use uv_distribution_filename::DistFilename;
 
-use crate::action::Fetch;
+use crate::action::{Fetch, Location};
 use crate::attest::{Licence, Material, MaterialKind, Role};
 use crate::base::Digest;
 use crate::packaging::metadata;
@@ -11,6 +11,10 @@ use crate::store::Store;
 
 /// The file that a step fetched, as a part of the environment. `tree` is its output, in which the metadata is looked up.
 pub(super) fn material(store: &Store, fetch: &Fetch, tree: Option<Digest>) -> Result<Material, Error> {
+    if let Some(Location::Registry { host, repository, .. }) = fetch.locations.first() {
+        let kind = MaterialKind::ImageLayer { repository: format!("{host}/{repository}") };
+        return Ok(Material { kind, name: fetch.label.clone(), hash: fetch.sha256.clone(), role: Role::Environment });
+    }
     let metadata = match tree {
         Some(tree) => metadata::read(store, tree)?,
         None => None,

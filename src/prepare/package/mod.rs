@@ -18,8 +18,10 @@ use crate::base::RelPath;
 use crate::inference::closure::Closures;
 use crate::inference::ownership::Ownership;
 use crate::inference::{Dependencies, InferenceSettings, SourceRoots};
+use crate::packaging::oci::reference::Reference;
 use crate::plan::venv;
 use crate::prepare::package::distribution::Form;
+use crate::prepare::package::image::base::PulledBase;
 use crate::prepare::planner::Shared;
 use crate::prepare::{Error, Planner};
 use crate::session::Session;
@@ -108,6 +110,8 @@ pub struct PackagePlanner<'g> {
     /// Which distribution owns what; found out when it is first needed.
     ownership: Option<Ownership<'g>>,
     planned: BTreeMap<(Address, Form), Shared<Package>>,
+    /// The images of registries on which others are based.
+    pulled_bases: BTreeMap<Reference, Shared<PulledBase>>,
     /// The packages whose planning has begun, to detect cycles.
     begun: BTreeSet<(Address, Form)>,
 }
@@ -120,8 +124,8 @@ impl<'g> PackagePlanner<'g> {
         closures: &'g Closures<'g>,
         roots: &'g SourceRoots,
     ) -> PackagePlanner<'g> {
-        let (planned, begun) = (BTreeMap::new(), BTreeSet::new());
-        PackagePlanner { graph, dependencies, closures, roots, ownership: None, planned, begun }
+        let (planned, pulled_bases, begun) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        PackagePlanner { graph, dependencies, closures, roots, ownership: None, planned, pulled_bases, begun }
     }
 
     /// The package of a target, as its fields declare it.

@@ -35,6 +35,10 @@ const COMPOSED: FieldGroups = &[
     NAMES,
     &[
         empty_string_list("args", "The arguments of the program, unless a container gives others."),
+        string(
+            "base_image",
+            "The image of a registry below the layers of this one, as `host/name@sha256:…` or as a name in `[docker] composed_bases`.",
+        ),
         string_dict("env", "Environment variables of the program."),
         addresses("files", "Files to include below `/app`, at their paths in the repository."),
         addresses("packages", "Packages to build and to include below `/app`."),

@@ -12,7 +12,7 @@ use crate::transcripts::workspace::Workspace;
 #[test]
 fn other_tools_unpack_and_run_an_image() {
     let Some(workspace) = Workspace::running() else { return };
-    let Some(unpacked) = unpacked(&workspace, "image", "stable") else { return };
+    let Some(unpacked) = packaged(&workspace, "image", "stable") else { return };
     let bundle = unpacked.path().join("bundle");
     let root = bundle.join("rootfs");
     assert_eq!(fs::read_to_string(root.join("app/src/app/notes.txt")).unwrap(), "notes\n");
@@ -28,7 +28,7 @@ fn other_tools_unpack_and_run_an_image() {
 #[test]
 fn a_dockerfile_that_runs_nothing_becomes_an_image_without_a_builder() {
     let Some(workspace) = Workspace::running() else { return };
-    let Some(unpacked) = unpacked(&workspace, "composed", "latest") else { return };
+    let Some(unpacked) = packaged(&workspace, "composed", "latest") else { return };
     let bundle = unpacked.path().join("bundle");
     let root = bundle.join("rootfs");
     assert_eq!(fs::read_to_string(root.join("srv/notes.txt")).unwrap(), "notes\n");
@@ -39,15 +39,19 @@ fn a_dockerfile_that_runs_nothing_becomes_an_image_without_a_builder() {
     assert_eq!(text(&run.stdout), "data of the program 1 ['one', 'two']\n", "{}", text(&run.stderr));
 }
 
-/// An image as umoci unpacks it; `None` if the programs for that are missing.
-fn unpacked(workspace: &Workspace, name: &str, tag: &str) -> Option<TempDir> {
-    if ["umoci", "bwrap"].iter().any(|tool| Command::new(tool).arg("--version").output().is_err()) {
-        eprintln!("skipped: umoci or bubblewrap is not installed");
-        return None;
-    }
+/// A packaged image as umoci unpacks it; `None` if the programs for that are missing.
+fn packaged(workspace: &Workspace, name: &str, tag: &str) -> Option<TempDir> {
     let output = workspace.waders("programs", &["package", &format!("src/app:{name}")]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let layout = workspace.repository("programs").join("dist/src.app").join(name);
+    unpacked(&workspace.repository("programs").join("dist/src.app").join(name), tag)
+}
+
+/// An image as umoci unpacks it; `None` if the programs for that are missing.
+pub(super) fn unpacked(layout: &Path, tag: &str) -> Option<TempDir> {
+    if ["umoci", "bwrap"].iter().any(|tool| Command::new(tool).arg("--version").output().is_err()) {
+        println!("skipped: umoci or bubblewrap is not installed");
+        return None;
+    }
     let unpacked = tempfile::tempdir().unwrap();
     let image = format!("{}:{tag}", layout.display());
     let mut umoci = Command::new("umoci");
@@ -93,7 +97,7 @@ fn an_image_with_a_dockerfile_is_built_from_declared_files_and_its_base() {
 }
 
 /// Runs the process of a bundle in its root, which it cannot change.
-fn run(root: &Path, process: &Value) -> Output {
+pub(super) fn run(root: &Path, process: &Value) -> Output {
     let strings = |key: &str| -> Vec<String> {
         process[key].as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
     };

@@ -17,9 +17,9 @@ use crate::transcripts::workspace::Workspace;
 const PASSWORD_HASH: &str = "$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
 
 /// A server that is stopped at the end of the test.
-struct Server {
+pub(super) struct Server {
     child: Child,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Drop for Server {
@@ -48,7 +48,8 @@ fn index_program() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ci/bin/pypi-server")
 }
 
-fn start_registry(dir: &Path) -> Server {
+/// A registry that asks for the password `secret` of the user `joe`. Its files are in the directory.
+pub(super) fn start_registry(dir: &Path) -> Server {
     fs::write(dir.join("passwords"), format!("joe:{PASSWORD_HASH}\n")).unwrap();
     Server::start(|port| {
         let settings = format!(

@@ -40,6 +40,7 @@ fn each_kind_of_difference_is_found_and_named() {
     found.sort();
     let expected = [
         ("build wrong/dated:dist", "fixture_dated-1.0-py3-none-any.whl!fixture_dated-1.0.dist-info/METADATA: time"),
+        ("generate wrong/generated:token", "wrong/generated/token.txt: random"),
         ("wrong/bytecode_test.py:tests", "extra-output/module.pyc: bytecode"),
         ("wrong/order_test.py:tests", "extra-output/listing.txt: order"),
         ("wrong/path_test.py:tests", "extra-output/store.txt: path"),

@@ -29,14 +29,16 @@ pub struct Page {
 }
 
 /// The pages that are run. They may show durations, which are not compared.
-pub const PAGES: [Page; 14] = [
+pub const PAGES: [Page; 16] = [
     page("docs/attest.md", "attesting", "attesting"),
     page("docs/check.md", "checked", "uv_project"),
     page("docs/coming-from-pants.md", "working_day", "working_day"),
     page("docs/coming-from-uv.md", "coming_from_uv", "uv_project"),
+    page("docs/documentation.md", "documented", "documented"),
     page("docs/export.md", "exported", "working_day"),
     page("docs/generated-code.md", "generated_code", "generated_code"),
     page("docs/goals.md", "goals", "working_day"),
+    page("docs/images.md", "container_images", "container_images"),
     page("docs/index.md", "front_page", "uv_project"),
     page("docs/locks.md", "relocked", "working_day"),
     page("docs/packaging.md", "packages", "working_day"),

@@ -49,6 +49,7 @@ fn engine(store: &Arc<Store>, recording: Option<Arc<Recording>>) -> Arc<Engine> 
         remote: None,
         late_inputs: LateInputs::default(),
         client: net::Client::new(net::NetworkSettings::default()),
+        logins: Arc::new(|_| Ok(net::Login::Anonymous)),
         unpackers: BTreeMap::new(),
         recipes: [("changing", changing as Recipe), ("copying", copying)].into(),
         platform,

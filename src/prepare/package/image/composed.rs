@@ -9,6 +9,8 @@ use crate::config::typed::DockerSettings;
 use crate::inference::docker_images;
 use crate::inference::dockerfile::instructions;
 use crate::packaging::oci::layout::ImageSpec;
+use crate::packaging::oci::reference::Reference;
+use crate::prepare::package::image::base::PulledBase;
 use crate::prepare::package::image::docker::{Context, context_root};
 use crate::prepare::package::image::{Error, base_layer, build_args, composition, image_layers, names};
 use crate::prepare::package::{Package, PackagePlanner, output_path};
@@ -65,13 +67,12 @@ impl PackagePlanner<'_> {
             None => {
                 let Some((_, name)) = composition::base(&instructions, &args) else { return Ok(None) };
                 let chosen = settings.composed_bases.iter().find(|(written, _)| *written == name);
-                let compose = |(base, stands_for): &(String, String)| {
-                    compose_base(planner, target, stands_for).map_err(|source| Error::Base {
-                        target: target.address.clone(),
-                        base: base.clone(),
-                        stands_for: stands_for.clone(),
-                        source: Box::new(source),
-                    })
+                let compose = |(base, stands_for): &(String, String)| match Reference::is_meant(stands_for) {
+                    true => self.compose_pulled(planner, target, base, settings),
+                    false => compose_system(planner, target, stands_for).map_err(|source| {
+                        let (target, source) = (target.address.clone(), Box::new(source));
+                        Error::Base { target, base: base.clone(), stands_for: stands_for.clone(), source }.into()
+                    }),
                 };
                 chosen.map(compose).transpose()?
             }
@@ -84,13 +85,18 @@ impl PackagePlanner<'_> {
         })?;
         if !composition.changes.is_empty() {
             let changes = serde_json::to_string(&composition.changes).expect("texts are valid JSON");
+            let is_pulled = composition.spec.base.is_some();
+            let below = layers.iter().copied().filter(|_| is_pulled);
             let copies = planner.actions.add(Step::Derive(Derive {
                 label: format!("files of {}", target.address),
-                recipe: "image-copies-1",
+                recipe: if is_pulled { "image-copies-on-1" } else { "image-copies-1" },
                 parameters: vec![context_root(target, settings)?.to_string(), changes],
-                parts: vec![Source::Output(context.step)],
+                parts: std::iter::once(context.step).chain(below).map(Source::Output).collect(),
             }));
-            layers.push(super::layer(planner, "", vec![Source::Output(copies)]));
+            layers.push(match is_pulled {
+                true => copies,
+                false => super::layer(planner, "", vec![Source::Output(copies)]),
+            });
         }
         Ok(Some(Composed { layers, spec: composition.spec }))
     }
@@ -108,10 +114,22 @@ impl PackagePlanner<'_> {
         let context = self.plan_context(planner, target)?;
         self.compose(planner, target, settings, &context)
     }
+
+    /// An image of a registry, to which `[docker] composed_bases` gives the name `base`.
+    fn compose_pulled(
+        &mut self,
+        planner: &mut Planner<'_>,
+        target: &Target,
+        base: &str,
+        settings: &DockerSettings,
+    ) -> Result<Composed, PrepareError> {
+        let PulledBase { layers, spec } = self.base_image(planner, target, base, settings)?;
+        Ok(Composed { layers, spec })
+    }
 }
 
-/// What stands for a base image: the system tree, perhaps with an interpreter that satisfies a constraint.
-fn compose_base(planner: &mut Planner<'_>, target: &Target, stands_for: &str) -> Result<Composed, PrepareError> {
+/// The system tree, perhaps with an interpreter that satisfies a constraint.
+fn compose_system(planner: &mut Planner<'_>, target: &Target, stands_for: &str) -> Result<Composed, PrepareError> {
     let constraints = match stands_for {
         SYSTEM => toolchains::default_constraints(planner.config()),
         constraint => vec![constraint.to_owned()],

@@ -45,7 +45,8 @@ pub(super) struct Composition {
 
 /// The name of the base image with its line, if there is one stage. `given` are build arguments.
 pub(super) fn base(instructions: &[Instruction], given: &BTreeMap<String, String>) -> Option<(usize, String)> {
-    let mut reader = Reader { given, arguments: BTreeMap::new(), image: Composition::default() };
+    let image = Composition::default();
+    let mut reader = Reader { has_command: false, given, arguments: BTreeMap::new(), image };
     let mut stages = instructions.iter().filter(|instruction| instruction.name == "FROM");
     let from = stages.next().filter(|_| stages.next().is_none())?;
     for argument in instructions.iter().take_while(|instruction| *instruction != from) {
@@ -62,7 +63,7 @@ pub(super) fn read(
     spec: ImageSpec,
 ) -> Result<Composition, Refusal> {
     let image = Composition { spec, changes: Vec::new() };
-    let mut reader = Reader { given, arguments: BTreeMap::new(), image };
+    let mut reader = Reader { has_command: false, given, arguments: BTreeMap::new(), image };
     for instruction in instructions {
         let Instruction { line, name, rest } = instruction;
         reader.instruction(*line, name, rest).map_err(|why| Refusal { line: *line, instruction: name.clone(), why })?;
@@ -71,6 +72,8 @@ pub(super) fn read(
 }
 
 struct Reader<'g> {
+    /// Whether the Dockerfile has a command, which an entry point does not remove.
+    has_command: bool,
     given: &'g BTreeMap<String, String>,
     /// The values of build arguments, of which the given ones take precedence over defaults.
     arguments: BTreeMap<String, String>,
@@ -82,8 +85,14 @@ impl Reader<'_> {
         let spec = &mut self.image.spec;
         match name {
             "ARG" => self.argument(rest),
-            "CMD" => spec.args = command(rest)?,
-            "ENTRYPOINT" => (spec.entrypoint, spec.args) = (command(rest)?, Vec::new()),
+            "CMD" => (spec.args, self.has_command) = (command(rest)?, true),
+            "ENTRYPOINT" => {
+                spec.entrypoint = command(rest)?;
+                // The arguments of the base image are meant for its own entry point.
+                if !self.has_command {
+                    spec.args.clear();
+                }
+            }
             "ENV" => {
                 for (name, value) in self.pairs(rest)? {
                     self.image.spec.env.insert(name, value);
@@ -105,7 +114,8 @@ impl Reader<'_> {
             "MAINTAINER" => drop(spec.labels.insert("maintainer".to_owned(), rest.to_owned())),
             "USER" => {
                 let user = self.substituted(rest);
-                if !is_user(&user) {
+                // Which users an image of a registry has is known when it runs.
+                if self.image.spec.base.is_none() && !is_user(&user) {
                     return Err("the users of the image are `root`, `app` (1000) and `nobody`, and any number");
                 }
                 self.image.spec.user = user;
@@ -297,6 +307,15 @@ mod tests {
             executable: Some(true),
         };
         assert_eq!(changes.last(), Some(&copy));
+    }
+
+    #[test]
+    fn an_entry_point_removes_the_command_of_the_base_only() {
+        let base = ImageSpec { args: vec!["sh".to_owned()], ..ImageSpec::default() };
+        let args = |text: &str| read(&instructions(text), &given(&[]), base.clone()).unwrap().spec.args;
+        assert_eq!(args("FROM a\nENTRYPOINT [\"b\"]\n"), [""; 0]);
+        assert_eq!(args("FROM a\nCMD [\"c\"]\nENTRYPOINT [\"b\"]\n"), ["c"]);
+        assert_eq!(args("FROM a\nUSER root\n"), ["sh"]);
     }
 
     #[test]

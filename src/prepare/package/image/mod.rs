@@ -2,15 +2,17 @@
 //! container what it meets in `waders run` and `waders test`. `names` computes the names of images. Layers and layouts are written by
 //! recipes of `packaging`, and pushed to registries by `goals::publish`.
 
+pub mod base;
 mod composed;
 mod composition;
 mod docker;
 mod names;
+mod on_base;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::{Derive, Source, Step, StepId};
-use crate::base::{RelPath, sandbox_paths};
+use crate::base::{ErrorKind, RelPath, sandbox_paths};
 use crate::config::typed::DockerSettings;
 use crate::packaging::oci;
 use crate::packaging::oci::layout::ImageSpec;
@@ -57,6 +59,15 @@ pub enum Error {
     NotComposed { target: Address, dockerfile: RelPath, refusal: composition::Refusal },
     #[error("{target}: `[docker] composed_bases` says that `{stands_for}` stands for `{base}`, but {source}")]
     Base { target: Address, base: String, stands_for: String, source: Box<PrepareError> },
+    #[error(transparent)]
+    Pulled(#[from] base::Error),
+    #[error("{target} cannot be based on `{written}`: {source}")]
+    BaseImage { target: Address, written: String, source: Box<PrepareError> },
+    #[error(
+        "{target}: the interpreter of {program} is part of the pinned system tree, and an image with `base_image` has the system of \
+         that image instead"
+    )]
+    SystemPython { target: Address, program: String },
     #[error("cannot read `{path}`")]
     Dockerfile { path: RelPath, source: std::io::Error },
     #[error("{target} contains nothing: it has no `program`, no `packages` and no `files`")]
@@ -64,6 +75,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The kind of the error, which decides the exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Base { source, .. } | Error::BaseImage { source, .. } => source.kind(),
+            _ => ErrorKind::Mistake,
+        }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -82,9 +101,18 @@ impl Error {
                 Some(format!("types that run: {}", kinds.into_iter().collect::<Vec<_>>().join(", ")))
             }
             Error::Program { source, .. } => source.hint().map(str::to_owned),
-            Error::Base { .. } => {
-                Some("name `system`, or a constraint on a Python interpreter that can be had, such as `CPython==3.11.*`".to_owned())
-            }
+            Error::Base { .. } => Some(
+                "name `system`, a constraint on a Python interpreter that can be had, such as `CPython==3.11.*`, or an image of a \
+                 registry by its digest, such as `registry.example/library/python@sha256:…`"
+                    .to_owned(),
+            ),
+            Error::BaseImage { source, .. } => source.hint(),
+            Error::Pulled(error) => error.hint(),
+            Error::SystemPython { .. } => Some(
+                "let a standalone interpreter be used (`providers = [\"standalone\"]` in the section `[toolchain]`), or name a \
+                 `pex_binary` in `packages`, which the Python of the base image runs"
+                    .to_owned(),
+            ),
             Error::NoDockerfile { .. } => Some("set the field `source` or `instructions`".to_owned()),
             Error::NotComposed { .. } => Some(
                 "change the Dockerfile, or remove its base image from `[docker] composed_bases`, so that docker, podman or buildah \
@@ -105,22 +133,15 @@ impl PackagePlanner<'_> {
         let mut spec = describe(target)?;
         spec.names = names::names(target, &settings, &args)?;
         let program = self.plan_image_program(planner, target)?;
-        let mut layers = vec![base_layer(planner, target)];
-        let mut images = match &program {
-            Some(program) => program.images.clone(),
-            None => planner.interpreter(&toolchains::default_constraints(planner.config()))?.images,
+        let (mut layers, spec) = match target.text("base_image") {
+            Some(written) => self.plan_on_base(planner, target, written, program, spec, &settings)?,
+            None => plan_on_system(planner, target, program, spec)?,
         };
-        let mut variables = BTreeMap::new();
-        if let Some(program) = program {
-            images.insert(sandbox_paths::SRC.to_owned(), program.sources);
-            spec.entrypoint = program.argv;
-            variables = program.env;
-        }
-        spec.env = environment::of_image(oci::HOME, variables, spec.env);
-        layers.extend(image_layers(planner, images));
         let app = self.image_contents(planner, target)?;
         match app.is_empty() {
-            true if spec.entrypoint.is_empty() => return Err(Error::Empty { target: target.address.clone() }.into()),
+            true if spec.entrypoint.is_empty() && spec.base.is_none() => {
+                return Err(Error::Empty { target: target.address.clone() }.into());
+            }
             true => {}
             false => layers.push(layer(planner, APP, app)),
         }
@@ -162,6 +183,29 @@ impl PackagePlanner<'_> {
     }
 }
 
+/// The layers of the system tree, the interpreter and the program, and how the image starts.
+fn plan_on_system(
+    planner: &mut Planner<'_>,
+    target: &Target,
+    program: Option<SandboxedProgram>,
+    mut spec: ImageSpec,
+) -> Result<(Vec<StepId>, ImageSpec), PrepareError> {
+    let mut layers = vec![base_layer(planner, target)];
+    let mut images = match &program {
+        Some(program) => program.images.clone(),
+        None => planner.interpreter(&toolchains::default_constraints(planner.config()))?.images,
+    };
+    let mut variables = BTreeMap::new();
+    if let Some(program) = program {
+        images.insert(sandbox_paths::SRC.to_owned(), program.sources);
+        spec.entrypoint = program.argv;
+        variables = program.env;
+    }
+    spec.env = environment::of_image(oci::HOME, variables, spec.env);
+    layers.extend(image_layers(planner, images));
+    Ok((layers, spec))
+}
+
 /// What the fields say about the image, apart from its layers and names.
 fn describe(target: &Target) -> Result<ImageSpec, Error> {
     let invalid = |field, written: &str, why| Error::Invalid {
@@ -174,7 +218,7 @@ fn describe(target: &Target) -> Result<ImageSpec, Error> {
         target.string_pairs(field).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     };
     let user = target.text("user").map_or_else(|| format!("{0}:{0}", oci::USER_ID), str::to_owned);
-    if !is_user(&user) {
+    if target.text("base_image").is_none() && !is_user(&user) {
         return Err(invalid("user", &user, "an image has the users `root`, `app` (1000) and `nobody`, and any number"));
     }
     let workdir = match target.text("workdir") {

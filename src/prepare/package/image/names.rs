@@ -128,12 +128,7 @@ fn is_name(name: &str) -> bool {
         Some((host, path)) => (Some(host), path),
         None => (None, repository),
     };
-    let is_host = |host: &str| host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
-    let is_component = |part: &str| {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        part.starts_with(plain) && part.ends_with(plain) && part.chars().all(|c| plain(c) || "._-".contains(c))
-    };
-    has_tag && host.is_none_or(is_host) && path.split('/').all(is_component)
+    has_tag && host.is_none_or(layout::is_host) && layout::is_path(path)
 }
 
 #[cfg(test)]

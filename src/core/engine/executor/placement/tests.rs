@@ -82,6 +82,7 @@ fn run(steps: usize, workers: usize, local_share: LocalShare, change: fn(&mut Co
         remote: None,
         late_inputs: LateInputs::default(),
         client: net::Client::new(net::NetworkSettings::default()),
+        logins: Arc::new(|_| Ok(net::Login::Anonymous)),
         unpackers: BTreeMap::new(),
         recipes: BTreeMap::new(),
         platform: Platform::sample(),

@@ -8,9 +8,10 @@ mod tar;
 mod tests;
 mod xz;
 
-use std::io;
+use std::io::{self, Read};
 
-use crate::store::error::Error;
+use crate::store::error::{Error, Result};
+use crate::store::layout::Store;
 
 /// Options for unpacking an archive into a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,13 @@ impl Unpacking {
     /// For packages that together form the root of a system.
     pub fn system() -> Unpacking {
         Unpacking { absolute_links_from_root: true, ..Unpacking::default() }
+    }
+}
+
+impl Store {
+    /// The decompressed bytes of an archive, which can be gzip, xz, zstd or uncompressed. Nothing is stored.
+    pub fn decompressed<'r>(&self, archive: impl Read + 'r, limits: UnpackLimits) -> Result<Box<dyn Read + 'r>> {
+        Ok(Box::new(decompress::open(self, archive, limits)?))
     }
 }
 

@@ -1,0 +1,3 @@
+project = "App"
+extensions = ["sphinx.ext.autodoc"]
+html_theme = "furo"
