@@ -105,7 +105,7 @@ pub fn provide(session: &mut Session, git: &GitSource, stem: &str, place: &str) 
     if recorded.is_none() && session.context.is_frozen() {
         return Err(Error::Frozen { place: place.to_owned(), name: stem.to_owned() }.into());
     }
-    let key = |sha256: &str| Some(serde_json::json!(["git-archive-1", stem, sha256]));
+    let key = |sha256: &str| Some(serde_json::json!(["git-archive-2", stem, sha256]));
     let (mut tree, mut sha256) = match &recorded {
         Some(sha256) => memoized(&store, key(sha256), || fetch(session, git, stem, place))?,
         None => {

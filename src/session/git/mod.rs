@@ -2,6 +2,7 @@
 
 mod describe;
 pub(super) mod source;
+mod submodules;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -174,26 +174,41 @@ fn git(dir: &Path, words: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())
 }
 
-/// A repository with a package in a directory, whose version only the history would tell. `None` without git.
+/// A directory with the repository `made`, which has a package in a directory, whose version only the history would tell. A part of the
+/// package is the submodule `parts`. `None` without git.
 fn package_repository() -> Option<(tempfile::TempDir, String)> {
     let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join("python")).unwrap();
+    let (made, parts) = (dir.path().join("made"), dir.path().join("parts"));
     let setup = "import os\nfrom setuptools import setup\n\nsetup(\n    name='fixture_made',\n    \
-                 version=os.environ['SETUPTOOLS_SCM_PRETEND_VERSION'],\n    py_modules=['fixture_made'],\n)\n";
-    fs::write(dir.path().join("python/setup.py"), setup).unwrap();
-    fs::write(dir.path().join("python/fixture_made.py"), "VALUE = 'first'\n").unwrap();
-    fs::write(dir.path().join("python/.gitattributes"), "*.py text eol=crlf\n").unwrap();
-    for words in [&["init", "-q"][..], &["add", "-A"], &["commit", "-q", "-m", "one"]] {
-        if git(dir.path(), words).is_none() {
-            println!("skipped: git is not installed");
-            return None;
-        }
+                 version=os.environ['SETUPTOOLS_SCM_PRETEND_VERSION'],\n    py_modules=['fixture_made'],\n    packages=['fixture_parts'],\n)\n";
+    for (path, text) in [
+        (made.join("python/setup.py"), setup),
+        (made.join("python/fixture_made.py"), "VALUE = 'first'\n"),
+        (made.join("python/.gitattributes"), "*.py text eol=crlf\n"),
+        (made.join(".gitmodules"), "[submodule \"parts\"]\npath = python/fixture_parts\nurl = ../parts\n"),
+        (parts.join("__init__.py"), "PART = 'from a submodule'\n"),
+    ] {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
-    let commit = git(dir.path(), &["rev-parse", "HEAD"])?;
+    let commit = |dir: &Path| {
+        [&["init", "-q"][..], &["add", "-A"], &["commit", "-q", "-m", "one"]]
+            .iter()
+            .try_for_each(|words| git(dir, words).map(drop))?;
+        git(dir, &["rev-parse", "HEAD"])
+    };
+    let Some(part) = commit(&parts) else {
+        println!("skipped: git is not installed");
+        return None;
+    };
+    git(&made, &["init", "-q"])?;
+    fs::create_dir(made.join("python/fixture_parts")).unwrap();
+    git(&made, &["update-index", "--add", "--cacheinfo", &format!("160000,{part},python/fixture_parts")])?;
+    let found = commit(&made)?;
     // Later commits do not matter.
-    fs::write(dir.path().join("python/fixture_made.py"), "VALUE = 'second'\n").unwrap();
-    git(dir.path(), &["commit", "-q", "-a", "-m", "two"])?;
-    Some((dir, commit))
+    fs::write(made.join("python/fixture_made.py"), "VALUE = 'second'\n").unwrap();
+    git(&made, &["commit", "-q", "-a", "-m", "two"])?;
+    Some((dir, found))
 }
 
 #[test]
@@ -201,14 +216,14 @@ fn a_package_from_git_is_built_from_the_locked_commit_and_recorded() {
     let Some(workspace) = Workspace::running() else { return };
     let Some((repository, commit)) = package_repository() else { return };
     let dir = tempfile::tempdir().unwrap();
-    let url = format!("file://{}", repository.path().display());
+    let url = format!("file://{}/made", repository.path().display());
     let lock = format!(
         "version = 1\nrequires-python = \">=3.11\"\n\n[[package]]\nname = \"app\"\nversion = \"1\"\nsource = {{ virtual = \".\" }}\n\
          dependencies = [{{ name = \"fixture-made\" }}]\n\n[[package]]\nname = \"fixture-made\"\nversion = \"1.5\"\n\
          source = {{ git = \"{url}?subdirectory=python&rev=main#{commit}\" }}\n"
     );
-    let test = "from importlib.metadata import version\n\nimport fixture_made\n\n\ndef test_value():\n    assert fixture_made.VALUE == \"first\"\n    \
-                assert version(\"fixture-made\") == \"1.5\"\n";
+    let test = "from importlib.metadata import version\n\nimport fixture_made\nimport fixture_parts\n\n\ndef test_value():\n    \
+                assert fixture_made.VALUE == \"first\" and fixture_parts.PART == \"from a submodule\"\n    assert version(\"fixture-made\") == \"1.5\"\n";
     for (name, text) in [
         ("pyproject.toml", "[project]\nname = 'app'\nversion = '1'\ndependencies = ['fixture-made']\n"),
         (".python-version", "3.11\n"),
