@@ -48,7 +48,7 @@ pub fn all() -> BTreeMap<&'static str, Recipe> {
         ("overlay-1", overlay),
         ("select-1", select),
         ("unpackaged-1", unpackaged),
-        ("venv-5", venv),
+        ("venv-6", venv),
         ("wheel-files-1", collect_wheel_files),
         ("wheels-1", wheels),
     ])

@@ -28,7 +28,7 @@ pub const PYTHON: &str = "/deps/bin/python";
 const COMPILE: &str = include_str!("venv/compile_sources.py");
 const BUILD: &str = include_str!("venv/build_sdist.py");
 
-/// Appends the source roots that a variable names, for environments outside sandboxes, and for those that share a sandbox with others.
+/// Appends the source roots that a variable names, in environments outside sandboxes.
 pub(super) const SOURCE_ROOTS: &str =
     "import os, sys; sys.path.extend(filter(None, os.environ.get('WADERS_SOURCE_ROOTS', '').split(':')))\n";
 
@@ -127,10 +127,9 @@ fn skeleton(store: &Store, interpreter: &str, environment: &Environment) -> Resu
     let config = format!("home = {home}\ninclude-system-site-packages = false\nversion = {}\n", environment.python());
     let links = [("bin/python", interpreter), ("bin/python3", "python")].map(|(at, target)| (rel_path(at), target));
     let source_roots = sandbox_source_roots();
-    let links = links.into_iter().chain([(sandbox_source_roots_link(environment), source_roots.as_str())]);
+    let links = links.into_iter().chain([(source_roots_file(environment), source_roots.as_str())]);
     let files = [
         (rel_path("pyvenv.cfg"), config.into_bytes()),
-        (source_roots_file(environment), SOURCE_ROOTS.as_bytes().to_vec()),
         (
             site_packages(environment).join(&rel_path("waders_distribution_order.pth")),
             distribution_order().into_bytes(),
@@ -149,20 +148,14 @@ fn distribution_order() -> String {
     format!("import sys; exec('{text}', {{}})\n")
 }
 
-/// The file of `site-packages` that adds first-party source roots to the import path.
+/// The file or link of `site-packages` that adds first-party source roots to the import path.
 pub(super) fn source_roots_file(environment: &Environment) -> RelPath {
     site_packages(environment).join(&rel_path("waders_source_roots.pth"))
 }
 
-/// The link through which the interpreters of a sandbox append first-party source roots after the standard library and the packages, as
-/// Pants does. On `PYTHONPATH`, a first-party `platform.py` would shadow the standard module. Where a sandbox has no list of source roots,
-/// the link leads nowhere, and Python ignores it.
-fn sandbox_source_roots_link(environment: &Environment) -> RelPath {
-    site_packages(environment).join(&rel_path("waders_sandbox_source_roots.pth"))
-}
-
-/// The target of that link, seen from `site-packages`: a directory next to the image. An image of a program that shares a sandbox with
-/// others is below another directory, and does not get the source roots of the others.
+/// The target of the link through which the interpreters of a sandbox append first-party source roots after the standard library and the
+/// packages, as Pants does. On `PYTHONPATH`, a first-party `platform.py` would shadow the standard module. It is a file next to the image,
+/// so that programs with images at different places have different source roots. Where a sandbox has no such file, Python ignores the link.
 fn sandbox_source_roots() -> String {
     format!("../../../..{}/{}", sandbox_paths::SOURCE_ROOTS, sandbox_paths::SOURCE_ROOTS_FILE)
 }

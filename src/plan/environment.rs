@@ -62,7 +62,7 @@ pub fn of_image_on(
     env
 }
 
-/// The value of `WADERS_SOURCE_ROOTS`: directories that a venv image adds to the import path. In most sandboxes a file takes its place
+/// The value of `WADERS_SOURCE_ROOTS`, for a tool that finds the roots of files with it. Interpreters have a file instead
 /// (`prepare::source_roots`).
 pub fn source_roots(roots: &[RelPath]) -> String {
     roots.iter().map(|root| sandbox_paths::in_src(root.as_str())).collect::<Vec<_>>().join(":")

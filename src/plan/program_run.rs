@@ -109,8 +109,6 @@ pub struct SandboxedProgram {
     pub env: BTreeMap<String, String>,
     /// Its sources.
     pub sources: Source,
-    /// The directories that its interpreter adds to the import path, relative to the build root; they are also among the images.
-    pub source_roots: Vec<RelPath>,
     /// Everything else in the sandbox, by mount point.
     pub images: BTreeMap<String, Source>,
     /// Whether it may use the network.

@@ -164,7 +164,7 @@ impl Venvs {
         let parts = self.parts(graph, built, distributions, has_bytecode);
         let id = graph.add(Step::Derive(Derive {
             label: "venv image".to_owned(),
-            recipe: "venv-5",
+            recipe: "venv-6",
             parameters: vec![self.interpreter.python.clone(), self.interpreter.version.clone()],
             parts,
         }));

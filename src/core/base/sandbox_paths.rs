@@ -19,7 +19,7 @@ pub const SOURCE_ROOTS: &str = "/source-roots";
 /// The name of the file with the directories of first-party code, one on each line. Interpreters read it when they start, so that it
 /// also applies to processes that a step starts without the variables of the step.
 pub const SOURCE_ROOTS_FILE: &str = "paths";
-/// The requirements of programs that a command starts, in a directory for each.
+/// The requirements and source roots of programs that a command starts, in a directory for each.
 pub const PROGRAMS: &str = "/programs";
 /// The programs that a command finds on its `PATH`, besides those of the system tree.
 pub const PROGRAMS_BIN: &str = "/programs-bin";

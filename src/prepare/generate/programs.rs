@@ -218,15 +218,18 @@ impl Planner<'_> {
 
     /// The script that starts a program whose requirements are mounted at a place of their own.
     fn relocated(&mut self, name: &str, program: SandboxedProgram, programs: &mut Programs) -> String {
-        let place = format!("{}/{name}", sandbox_paths::PROGRAMS);
-        programs.images.extend(program.images.get(venv::ROOT).map(|image| (place.clone(), *image)));
+        // The list of source roots is next to the requirements, as in the sandbox of a single program.
+        let dir = format!("{}/{name}", sandbox_paths::PROGRAMS);
+        let place = format!("{dir}{}", venv::ROOT);
+        for at in OWN_IMAGES {
+            programs.images.extend(program.images.get(at).map(|image| (format!("{dir}{at}"), *image)));
+        }
         let moved = |word: &String| match word.strip_prefix(venv::ROOT) {
             Some(rest) if rest.starts_with('/') => format!("{place}{rest}"),
             _ => word.clone(),
         };
         let argv: Vec<String> = program.argv.iter().map(moved).collect();
-        let mut env = program.env;
-        env.insert("WADERS_SOURCE_ROOTS".to_owned(), environment::source_roots(&program.source_roots));
+        let env = program.env;
         let is_script = argv[0].starts_with(&format!("{place}/bin/")) && argv[0] != format!("{place}/bin/python");
         if is_script { script_shim(&place, &argv, &env) } else { shim(&argv, &env) }
     }

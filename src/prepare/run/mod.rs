@@ -335,7 +335,6 @@ impl Program {
             argv,
             env: self.env.clone(),
             sources: self.needs.plan_sources(planner)?,
-            source_roots: self.needs.source_roots.clone(),
             images,
             network: self.network,
         })
