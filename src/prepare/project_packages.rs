@@ -86,17 +86,17 @@ impl Planner<'_> {
         Ok(removed)
     }
 
-    /// Says that code of the project in `dir` misses these packages and projects.
+    /// Says that code of the project in `dir` misses these packages and projects. The name may be in a string, or the import optional.
     pub(super) fn note_undeclared(&mut self, dir: &RelPath, names: &BTreeSet<String>) {
         if names.is_empty() {
             return;
         }
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let names = names.join(", ");
-        let text = format!("the code of `{dir}` needs {names}, which neither it nor its dependencies declare");
+        let text = format!("the code of `{dir}` refers to {names}, which neither it nor its dependencies declare");
         let hint = format!(
-            "add what it imports to the dependencies in `{dir}/pyproject.toml`, or set `packages_by_project = false` in the section `[python]` of \
-             `waders.toml`"
+            "if it imports that, add it to the dependencies in `{dir}/pyproject.toml`; with `packages_by_project = false` in the section \
+             `[python]` of `waders.toml`, all code sees all packages"
         );
         if self.warned.insert(text.clone()) {
             self.session.ui.note(&text, Some(&hint));

@@ -143,8 +143,7 @@ fn what_a_member_does_not_declare_is_missing_for_checkers_and_programs_too() {
         let text = [stdout, stderr].concat();
         (status.code().unwrap(), String::from_utf8(text).unwrap())
     };
-    let note =
-        "note: the code of `apps/web` needs `fixture-base`, `libs/core`, which neither it nor its dependencies declare";
+    let note = "note: the code of `apps/web` refers to `fixture-base`, `libs/core`, which neither it nor its dependencies declare";
     let (code, text) = output(&["check", "libs::", "apps/api::", "apps/web::"]);
     assert!(code == 1 && text.contains("mypy for apps/web failed") && text.contains(note), "{text}");
     assert!(text.contains("Found 4 errors in 3 files (checked 3 source files)"), "{text}");
