@@ -48,4 +48,5 @@ for which, who in [(1, 1), (3, os.getuid())]:
     if ctypes.CDLL(None).syscall(IOPRIO_SET, which, who, BEST_EFFORT_LOWEST) == 0:
         print(f"the I/O priority of pid 1 was changed by {which}")
 os.sched_setaffinity(0, os.sched_getaffinity(0))
+# The lowest priority is allowed whatever priority this process started with.
 os.setpriority(os.PRIO_PROCESS, 0, 19)

@@ -66,7 +66,7 @@ pub enum Error {
         source: net::Error,
     },
     /// A registry of images does not provide a part of an image.
-    #[error("could not pull the {label}")]
+    #[error("could not pull `{label}`")]
     Pull {
         /// The step.
         label: String,

@@ -378,14 +378,14 @@ fn a_base_image_that_cannot_be_had_is_explained() {
         0,
         76,
         &[
-            "could not pull the manifest of 127.0.0.1:",
+            "could not pull `manifest of 127.0.0.1:",
             "has the SHA-256 hash",
             "hint: the file was changed on the server",
         ],
     );
-    refused_as(&blobs[1], 0, 76, &["could not pull the layer 2 of 2 of 127.0.0.1:", "has the SHA-256 hash"]);
+    refused_as(&blobs[1], 0, 76, &["could not pull `layer 2 of 2 of 127.0.0.1:", "has the SHA-256 hash"]);
     refused_as(&amd64, 403, 69, &["with status 403: DENIED not for you", "`docker login 127.0.0.1:"]);
-    refused_as(&blobs[0], 404, 69, &["could not pull the layer 1 of 2", "with status 404"]);
+    refused_as(&blobs[0], 404, 69, &["could not pull `layer 1 of 2", "with status 404"]);
     refused(
         &all,
         &arm64,
