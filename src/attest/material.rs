@@ -41,6 +41,11 @@ pub enum MaterialKind {
         /// As the metadata of a wheel names them.
         licences: Vec<Licence>,
     },
+    /// A file that a target downloads.
+    Download {
+        /// Its address, without credentials.
+        url: String,
+    },
     /// A layer of a container image of a registry.
     ImageLayer {
         /// The host and the path of the image.
@@ -84,6 +89,7 @@ impl Material {
         match &self.kind {
             MaterialKind::Source { .. } | MaterialKind::Settings | MaterialKind::Generated => None,
             MaterialKind::Distribution { name, version, .. } => Some(purl::python(name, version, &self.name)),
+            MaterialKind::Download { url } => Some(purl::download(&self.name, url, &self.hash)),
             MaterialKind::ImageLayer { repository } => Some(purl::oci(repository, &self.hash)),
             MaterialKind::DebianPackage { name, version, architecture, release } => {
                 Some(purl::debian(name, version, architecture, release))
@@ -127,6 +133,7 @@ impl Material {
             MaterialKind::Settings => SETTINGS,
             MaterialKind::Generated => "generated",
             MaterialKind::Distribution { .. } => "distribution",
+            MaterialKind::Download { .. } => "download",
             MaterialKind::ImageLayer { .. } => "image-layer",
             MaterialKind::DebianPackage { .. } => "debian-package",
             MaterialKind::Interpreter { .. } => "interpreter",

@@ -22,6 +22,11 @@ pub fn oci(repository: &str, sha256: &str) -> String {
     format!("pkg:oci/{}@sha256:{sha256}?repository_url={}", encoded(name), encoded(repository))
 }
 
+/// A file that is known by its address and hash.
+pub fn download(name: &str, url: &str, sha256: &str) -> String {
+    format!("pkg:generic/{}?checksum=sha256:{sha256}&download_url={}", encoded(name), encoded(url))
+}
+
 /// Anything else.
 pub fn generic(name: &str, version: &str) -> String {
     format!("pkg:generic/{}@{}", encoded(name), encoded(version))
@@ -43,6 +48,8 @@ mod tests {
         assert_eq!(debian("libstdc++6", "1:12.2.0-14+deb12u1", "amd64", "12.11"), expected);
         let expected = "pkg:oci/python@sha256:12?repository_url=registry.example:5000%2Flibrary%2Fpython";
         assert_eq!(oci("registry.example:5000/library/python", "12"), expected);
+        let expected = "pkg:generic/a.json?checksum=sha256:12&download_url=https:%2F%2Fexample.invalid%2Fa.json";
+        assert_eq!(download("a.json", "https://example.invalid/a.json", "12"), expected);
         assert_eq!(generic("cpython", "3.12.7"), "pkg:generic/cpython@3.12.7");
     }
 }

@@ -55,6 +55,7 @@ fn component(purl: &str, material: &Material) -> Value {
     let (kind, name, version) = match &material.kind {
         MaterialKind::Distribution { name, version, .. } => ("library", name.as_str(), version),
         MaterialKind::DebianPackage { name, version, .. } => ("library", name.as_str(), version),
+        MaterialKind::Download { .. } => ("file", material.name.as_str(), &material.hash),
         MaterialKind::ImageLayer { repository } => ("container", repository.as_str(), &material.hash),
         MaterialKind::Interpreter { version } | MaterialKind::HostInterpreter { version } => {
             ("platform", "cpython", version)

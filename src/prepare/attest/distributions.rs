@@ -1,19 +1,36 @@
-//! Wheels and source distributions, as lockfiles pin them, and the layers of images of registries.
+//! What steps download: wheels and source distributions, as lockfiles pin them, files of targets, and layers of images of registries.
 
 use uv_distribution_filename::DistFilename;
 
 use crate::action::{Fetch, Location};
 use crate::attest::{Licence, Material, MaterialKind, Role};
 use crate::base::Digest;
+use crate::net;
 use crate::packaging::metadata;
 use crate::prepare::Error;
 use crate::store::Store;
 
+/// The unpacker of files that are stored as they are: wheels for a program, and downloads of targets.
+const AS_IT_IS: &str = "file-1";
+
 /// The file that a step fetched, as a part of the environment. `tree` is its output, in which the metadata is looked up.
 pub(super) fn material(store: &Store, fetch: &Fetch, tree: Option<Digest>) -> Result<Material, Error> {
-    if let Some(Location::Registry { host, repository, .. }) = fetch.locations.first() {
-        let kind = MaterialKind::ImageLayer { repository: format!("{host}/{repository}") };
-        return Ok(Material { kind, name: fetch.label.clone(), hash: fetch.sha256.clone(), role: Role::Environment });
+    let material = |kind, name: &str| Material {
+        kind,
+        name: name.to_owned(),
+        hash: fetch.sha256.clone(),
+        role: Role::Environment,
+    };
+    match fetch.locations.first() {
+        Some(Location::Registry { host, repository, .. }) => {
+            let kind = MaterialKind::ImageLayer { repository: format!("{host}/{repository}") };
+            return Ok(material(kind, &fetch.label));
+        }
+        Some(Location::Url(url)) if fetch.unpack == AS_IT_IS && !fetch.file_name.ends_with(".whl") => {
+            let kind = MaterialKind::Download { url: net::without_credentials(url) };
+            return Ok(material(kind, &fetch.file_name));
+        }
+        _ => {}
     }
     let metadata = match tree {
         Some(tree) => metadata::read(store, tree)?,
@@ -22,7 +39,7 @@ pub(super) fn material(store: &Store, fetch: &Fetch, tree: Option<Digest>) -> Re
     let (name, version) = name_and_version(&fetch.file_name);
     let licences = metadata.as_deref().map(Licence::parse).unwrap_or_default();
     let kind = MaterialKind::Distribution { name, version, licences };
-    Ok(Material { kind, name: fetch.file_name.clone(), hash: fetch.sha256.clone(), role: Role::Environment })
+    Ok(material(kind, &fetch.file_name))
 }
 
 fn name_and_version(file_name: &str) -> (String, String) {
@@ -41,6 +58,24 @@ fn name_and_version(file_name: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_downloaded_file_is_no_distribution() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let fetch = |unpack| Fetch {
+            label: "a.tar.gz of src:a".to_owned(),
+            file_name: "a-1.tar.gz".to_owned(),
+            locations: vec![Location::Url("https://user:secret@example.invalid/a-1.tar.gz".to_owned())],
+            sha256: "12".to_owned(),
+            size_bytes: None,
+            unpack,
+        };
+        let url = "https://example.invalid/a-1.tar.gz".to_owned();
+        assert_eq!(material(&store, &fetch("file-1"), None).unwrap().kind, MaterialKind::Download { url });
+        let kind = material(&store, &fetch("sdist-1"), None).unwrap().kind;
+        assert!(matches!(kind, MaterialKind::Distribution { name, .. } if name == "a"));
+    }
 
     #[test]
     fn names_are_normalized_and_versions_separated() {

@@ -377,11 +377,7 @@ fn a_base_image_that_cannot_be_had_is_explained() {
         &amd64,
         0,
         76,
-        &[
-            "could not pull `manifest of 127.0.0.1:",
-            "has the SHA-256 hash",
-            "hint: the file was changed on the server",
-        ],
+        &["could not pull `manifest of 127.0.0.1:", "has the SHA-256 hash", "hint: the file was changed on the server"],
     );
     refused_as(&blobs[1], 0, 76, &["could not pull `layer 2 of 2 of 127.0.0.1:", "has the SHA-256 hash"]);
     refused_as(&amd64, 403, 69, &["with status 403: DENIED not for you", "`docker login 127.0.0.1:"]);
