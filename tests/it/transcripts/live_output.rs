@@ -22,9 +22,9 @@ fn the_lines_of_a_running_test_are_shown_before_it_ends() {
         assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "nothing was shown: {shown}");
         shown.push_str(&line);
     }
-    assert_eq!(line, "tests/long_test.py | the test waits\n");
     kill(Pid::from_raw(waders.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     stderr.read_to_string(&mut shown).unwrap();
     assert_eq!(waders.wait().unwrap().code(), Some(1), "{shown}");
+    assert_eq!(line, "tests/long_test.py | the test waits\n");
     assert_eq!(shown.matches(" | the test waits\n").count(), 1, "{shown}");
 }
