@@ -1,7 +1,7 @@
 //! Steps on other machines: the files that the program `waders-step` reads and writes. A worker of a remote execution server
 //! starts the program in a directory that holds its request and all inputs; it runs the step in the same sandbox as a local
-//! run. `run` is the program itself, `output` checks what the step wrote, `echo` shows what it prints. Who sends such directories to workers is not known
-//! here.
+//! run. `run` is the program itself, `output` checks what the step wrote, `echo` shows what it prints. Who sends such directories
+//! to workers is not known here.
 
 mod echo;
 mod output;

@@ -16,7 +16,7 @@ use super::response::{Response, header};
 use super::{Error, NetworkSettings, location};
 
 /// The number of redirects that are followed.
-pub(super) const REDIRECT_LIMIT: usize = 10;
+const REDIRECT_LIMIT: usize = 10;
 /// The size limit of downloads whose size is unknown; far larger than any file of a package index or archive.
 const DOWNLOAD_LIMIT_BYTES: u64 = 16 << 30;
 
@@ -247,25 +247,27 @@ impl Client {
         if url.scheme() == "file" {
             return Response::from_file(url);
         }
-        let mut here = url.clone();
-        for _ in 0..=REDIRECT_LIMIT {
-            let response = self.send(Outgoing { method: &Method::GET, url: &here, headers, body: None })?;
-            match redirected(&here, &response)? {
-                Some(target) => here = target,
-                None => return Response::from_http(here, response),
-            }
-        }
-        Err(Error::RedirectLoop { url: location::for_display(url), limit: REDIRECT_LIMIT })
+        let (url, response) =
+            follow(url, |url| self.send(Outgoing { method: &Method::GET, url, headers, body: None }))?;
+        Response::from_http(url, response)
     }
 }
 
-/// Where a response leads, if it is a redirect.
-pub(super) fn redirected(from: &Url, response: &ureq::http::Response<ureq::Body>) -> Result<Option<Url>, Error> {
-    let status = response.status().as_u16();
-    match status {
-        301 | 302 | 303 | 307 | 308 => redirect(from, header(response, "location"), status).map(Some),
-        _ => Ok(None),
+/// Sends requests with `send` until a response is no redirect. Returns this response and the address that gave it.
+pub(super) fn follow(
+    url: &Url,
+    mut send: impl FnMut(&Url) -> Result<ureq::http::Response<ureq::Body>, Error>,
+) -> Result<(Url, ureq::http::Response<ureq::Body>), Error> {
+    let mut here = url.clone();
+    for _ in 0..=REDIRECT_LIMIT {
+        let response = send(&here)?;
+        let status = response.status().as_u16();
+        if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+            return Ok((here, response));
+        }
+        here = redirect(&here, header(&response, "location"), status)?;
     }
+    Err(Error::RedirectLoop { url: location::for_display(url), limit: REDIRECT_LIMIT })
 }
 
 fn redirect(from: &Url, to: &str, status: u16) -> Result<Url, Error> {

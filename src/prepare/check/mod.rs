@@ -1,6 +1,6 @@
 //! Plans type checkers: a process for each resolve and list of interpreter constraints, and for each project of a workspace whose code
-//! needs what it does not declare. A check that cannot be planned carries
-//! the reason and does not stop the others. What only mypy needs is in `mypy`.
+//! needs what it does not declare. A check that cannot be planned carries the reason and does not stop the others. What only mypy
+//! needs is in `mypy`.
 
 mod mypy;
 

@@ -6,9 +6,9 @@ use std::io::Write;
 use ureq::http::Method;
 use url::Url;
 
-use super::super::client::{REDIRECT_LIMIT, redirected};
+use super::super::client::follow;
 use super::super::response::Response;
-use super::super::{Error, Expected, location};
+use super::super::{Error, Expected};
 use super::{Headers, Registry, refusal};
 
 /// The formats of manifests that are asked for: those of images and of lists of images for several platforms.
@@ -42,16 +42,8 @@ impl Registry<'_> {
 
     /// One attempt. Redirects are followed, and the response has a success status.
     fn open(&mut self, url: &Url, headers: &Headers<'_>) -> Result<Response, Error> {
-        let mut here = url.clone();
-        for _ in 0..=REDIRECT_LIMIT {
-            let answer = self.send_once(&Method::GET, &here, headers, &|| Ok(None))?;
-            match redirected(&here, &answer)? {
-                Some(target) => here = target,
-                None if answer.status().is_success() => return Response::from_http(here, answer),
-                None => return Err(refusal(&here, answer)),
-            }
-        }
-        Err(Error::RedirectLoop { url: location::for_display(url), limit: REDIRECT_LIMIT })
+        let (url, answer) = follow(url, |url| self.send_once(&Method::GET, url, headers, &|| Ok(None)))?;
+        if answer.status().is_success() { Response::from_http(url, answer) } else { Err(refusal(&url, answer)) }
     }
 }
 
