@@ -47,6 +47,8 @@ pub struct Planner<'s> {
     pub(super) git_archives: BTreeMap<(String, String), Shared<GitArchive>>,
     /// What projects see, by their directories.
     pub(super) project_views: BTreeMap<RelPath, ProjectView>,
+    /// The directories of the projects that projects declare, by their directories; `None` for those that the lockfile does not have.
+    pub(super) declared_projects: BTreeMap<RelPath, Option<Vec<RelPath>>>,
     /// The images with lists of source roots.
     pub(super) source_root_images: BTreeMap<Vec<RelPath>, Source>,
     pub(super) services: KnownServices,
@@ -75,6 +77,7 @@ impl<'s> Planner<'s> {
             venv_images: BTreeMap::new(),
             git_archives: BTreeMap::new(),
             project_views: BTreeMap::new(),
+            declared_projects: BTreeMap::new(),
             source_root_images: BTreeMap::new(),
             services: KnownServices::default(),
             generated: BTreeMap::new(),

@@ -1,25 +1,29 @@
 //! The packages and files that a project of the repository sees: those that it declares in a lockfile that has projects (`uv.lock`).
 //! Which packages these are is decided in `packaging::resolve`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uv_normalize::PackageName;
 
 use crate::base::RelPath;
 use crate::config::typed::{PythonSettings, ToolSettings};
-use crate::inference::closure::Closure;
+use crate::inference::closure::{Closure, Closures, Follow};
 use crate::packaging::lockfile::projects::LockedProject;
 use crate::packaging::requirement;
 use crate::packaging::resolve::{self, SelectedPackage};
-use crate::plan::project_requirements;
 use crate::plan::requirements::Wanted;
+use crate::plan::{project_requirements, requirements};
 use crate::prepare::Error;
 use crate::prepare::Planner;
+use crate::prepare::calls::{FileTargets, PartitionKey};
 use crate::session::memo::memoized;
 use crate::tools::{self, Tool};
 
+/// Files by the directory of the project whose declarations limit what is seen, if any.
+pub(super) type ByProject = BTreeMap<Option<RelPath>, FileTargets>;
+
 /// What a project sees of the repository.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ProjectView {
     /// The directories of the projects that it does not see.
     hidden: BTreeSet<RelPath>,
@@ -31,6 +35,34 @@ impl ProjectView {
     /// The project that hides a path from the project in `dir`. A hidden project may contain one that is not.
     fn hiding(&self, dir: &RelPath, path: &RelPath) -> Option<RelPath> {
         path.ancestors().find(|above| above == dir || self.hidden.contains(above)).filter(|above| above != dir)
+    }
+
+    /// Removes what the project in `dir` does not see from a closure and from what that requires. Returns the names of what was removed.
+    pub(super) fn hide_undeclared(
+        &self,
+        wanted: &mut Wanted,
+        dir: &RelPath,
+        closure: &mut Closure<'_>,
+    ) -> BTreeSet<String> {
+        let mut removed = BTreeSet::new();
+        wanted.requirements.retain(|text| match requirement::parse(text) {
+            Ok(required) if !self.packages.contains(&required.name) => {
+                removed.insert(required.name.to_string());
+                false
+            }
+            _ => true,
+        });
+        closure.files.retain(|file| match self.hiding(dir, file) {
+            Some(project) => {
+                // Data files are there without an import.
+                removed.extend((file.extension() == Some("py")).then(|| project.to_string()));
+                false
+            }
+            None => true,
+        });
+        let inside = |root: &RelPath| root.push("_").unwrap_or_default();
+        closure.source_roots.retain(|root| self.hiding(dir, &inside(root)).is_none());
+        removed
     }
 }
 
@@ -64,26 +96,37 @@ impl Planner<'_> {
         dir: &RelPath,
         closure: &mut Closure<'_>,
     ) -> Result<BTreeSet<String>, Error> {
-        let Some(view) = self.project_view(wanted, dir)? else { return Ok(BTreeSet::new()) };
-        let mut removed = BTreeSet::new();
-        wanted.requirements.retain(|text| match requirement::parse(text) {
-            Ok(required) if !view.packages.contains(&required.name) => {
-                removed.insert(required.name.to_string());
-                false
+        let view = self.project_view(wanted, dir)?.cloned();
+        Ok(view.map(|view| view.hide_undeclared(wanted, dir, closure)).unwrap_or_default())
+    }
+
+    /// The files of a partition by project: under `None` those of projects that declare all that their code needs, which one process
+    /// reads together; and those of each other project, whose process does not see what is not declared.
+    pub(super) fn group_by_project(
+        &mut self,
+        key: &PartitionKey,
+        targets: &FileTargets,
+        closures: &Closures<'_>,
+    ) -> Result<ByProject, Error> {
+        let resolve = key.resolve.clone().filter(|_| PythonSettings::parse(self.config()).enable_resolves);
+        let wanted = Wanted { resolve, ..Wanted::default() };
+        let mut by_dir = ByProject::new();
+        for (file, addresses) in targets {
+            let dir = self.locked_project(&wanted, file)?.filter(|dir| !dir.is_root());
+            by_dir.entry(dir).or_default().insert(file.clone(), addresses.clone());
+        }
+        let graph = self.session.load_graph()?;
+        let mut grouped = ByProject::new();
+        for (mut dir, targets) in by_dir {
+            if let Some(project) = &dir {
+                let mut closure = closures.compute(targets.values().flatten(), Follow::All);
+                let mut wanted = requirements::collect(&graph, closure.requirements.iter().copied(), self.config())?;
+                let undeclared = self.hide_undeclared(&mut wanted, project, &mut closure)?;
+                dir = dir.filter(|_| !undeclared.is_empty());
             }
-            _ => true,
-        });
-        closure.files.retain(|file| match view.hiding(dir, file) {
-            Some(project) => {
-                // Data files are there without an import.
-                removed.extend((file.extension() == Some("py")).then(|| project.to_string()));
-                false
-            }
-            None => true,
-        });
-        let inside = |root: &RelPath| root.push("_").unwrap_or_default();
-        closure.source_roots.retain(|root| view.hiding(dir, &inside(root)).is_none());
-        Ok(removed)
+            grouped.entry(dir).or_default().extend(targets);
+        }
+        Ok(grouped)
     }
 
     /// Says that code of the project in `dir` misses these packages and projects. The name may be in a string, or the import optional.
@@ -120,6 +163,23 @@ impl Planner<'_> {
             self.project_views.insert(dir.clone(), ProjectView { hidden, packages });
         }
         Ok(self.project_views.get(dir))
+    }
+
+    /// The directories of the projects that the one in `dir` declares, directly and through other projects and packages, whether or not
+    /// code imports them; `None` if the lockfile does not have the project.
+    pub(super) fn declared_projects(&mut self, wanted: &Wanted, dir: &RelPath) -> Result<Option<Vec<RelPath>>, Error> {
+        let Some(resolve) = self.resolve_of(wanted) else { return Ok(None) };
+        if !self.declared_projects.contains_key(dir) {
+            let lock = self.locks.load_resolve(&resolve, "a project")?;
+            let declared = lock.projects.in_dir(dir).map(|project| {
+                let names = resolve::declared(&lock, project);
+                let projects = lock.projects.projects.iter();
+                let declared = projects.filter(|other| other.name.as_ref().is_some_and(|name| names.contains(name)));
+                declared.map(|other| other.dir.clone()).collect()
+            });
+            self.declared_projects.insert(dir.clone(), declared);
+        }
+        Ok(self.declared_projects[dir].clone())
     }
 
     /// Whether the packages of a tool come from a resolve of the repository, all of them.

@@ -58,10 +58,7 @@ impl Workspace {
         let marked = files.iter().filter(|file| file.file_name().is_some_and(|name| PROJECT_FILES.contains(&name)));
         let declared = declared_members(read);
         let is_declared = |dir: &RelPath| declared.as_ref().is_some_and(|globs| globs.matches(dir.as_str()));
-        let is_data = |dir: &RelPath| {
-            dir.ancestors().any(|above| above.file_name().is_some_and(|name| DATA_DIRS.contains(&name)))
-        };
-        let dirs = marked.filter_map(RelPath::parent).filter(|dir| !is_data(dir) || is_declared(dir));
+        let dirs = marked.filter_map(RelPath::parent).filter(|dir| !is_below_tests(dir) || is_declared(dir));
         let dirs: BTreeSet<RelPath> = dirs.collect();
         let pyproject = |dir: &RelPath| -> Table {
             let text = dir.push(PROJECT_FILES[0]).ok().and_then(|file| read(&file)).unwrap_or_default();
@@ -90,8 +87,12 @@ impl Workspace {
 
     /// The index of the member that a file belongs to: the one in the nearest directory above it.
     pub fn owner(&self, file: &RelPath) -> Option<usize> {
-        let mut above = file.ancestors();
-        above.find_map(|dir| self.members.binary_search_by(|member| member.dir.cmp(&dir)).ok())
+        file.ancestors().find_map(|dir| self.in_dir(&dir))
+    }
+
+    /// The index of the member in a directory.
+    pub fn in_dir(&self, dir: &RelPath) -> Option<usize> {
+        self.members.binary_search_by(|member| member.dir.cmp(dir)).ok()
     }
 
     /// What each member requires, directly and through others, by index.
@@ -118,6 +119,11 @@ impl Workspace {
         };
         self.members.iter().enumerate().map(required).collect()
     }
+}
+
+/// Whether a path is within a directory that usually contains tests and their data.
+pub fn is_below_tests(path: &RelPath) -> bool {
+    path.ancestors().any(|above| above.file_name().is_some_and(|name| DATA_DIRS.contains(&name)))
 }
 
 /// How the directory of a member is written: `.` for the root.

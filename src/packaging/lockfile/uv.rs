@@ -150,9 +150,7 @@ pub(super) fn read(file: &File<'_>) -> Result<Lock, Error> {
         projects.projects.push(LockedProject { name: None, dir: RelPath::root(), requires: Vec::new(), groups });
     }
     // Projects of the repository are no packages: what requires them gets their sources.
-    let is_package = |required: &Requirement| !names.contains(&Some(required.name.clone()));
-    roots.retain(is_package);
-    packages.iter_mut().for_each(|package: &mut Package| package.requires.retain(is_package));
+    roots.retain(|required: &Requirement| !names.contains(&Some(required.name.clone())));
     let requires_python = document.requires_python.as_deref().map(|text| specifiers(file, text)).transpose()?;
     Ok(Lock {
         label: file.label.to_owned(),

@@ -98,15 +98,31 @@ fn traverse<'a>(
 /// The names of the packages that a project may import: those that it may have with any of its extras and groups, in any environment, and
 /// those that the root requires.
 pub fn visible(lock: &Lock, project: &LockedProject) -> BTreeSet<PackageName> {
+    // A root that requires members is an environment for all of them.
+    let of_root = lock.projects.in_dir(&RelPath::root()).into_iter().flat_map(|root| &root.requires);
+    reached(lock, installed(lock, project).chain(of_root))
+}
+
+/// The names of the packages that a project may have with any of its extras and groups, in any environment, whether or not its code
+/// imports them.
+pub fn declared(lock: &Lock, project: &LockedProject) -> BTreeSet<PackageName> {
+    reached(lock, installed(lock, project))
+}
+
+/// What a project requires itself, and the groups of the root.
+fn installed<'a>(lock: &'a Lock, project: &'a LockedProject) -> impl Iterator<Item = &'a Requirement> {
+    let root = lock.projects.in_dir(&RelPath::root());
+    let groups = std::iter::once(project).chain(root).flat_map(|project| project.groups.values().flatten());
+    project.requires.iter().chain(groups)
+}
+
+/// The names of the packages that these requirements lead to, in any environment.
+fn reached<'a>(lock: &'a Lock, requirements: impl Iterator<Item = &'a Requirement>) -> BTreeSet<PackageName> {
     let mut packages: BTreeMap<&PackageName, Vec<&Package>> = BTreeMap::new();
     for package in &lock.packages {
         packages.entry(&package.name).or_default().push(package);
     }
-    let root = lock.projects.in_dir(&RelPath::root());
-    let own = project.requires.iter().chain(project.groups.values().flatten());
-    // A root that requires members is an environment for all of them.
-    let of_root = root.into_iter().flat_map(|root| root.requires.iter().chain(root.groups.values().flatten()));
-    let mut pending: Vec<(&PackageName, Option<&ExtraName>)> = own.chain(of_root).flat_map(nodes).collect();
+    let mut pending: Vec<(&PackageName, Option<&ExtraName>)> = requirements.flat_map(nodes).collect();
     let mut seen: BTreeSet<(&PackageName, Option<&ExtraName>)> = BTreeSet::new();
     while let Some((name, extra)) = pending.pop() {
         if !seen.insert((name, extra)) {

@@ -14,6 +14,7 @@ use crate::plan::package_markers::PackageMarkers;
 use crate::plan::requirements::{self, Wanted};
 use crate::prepare::Error;
 use crate::prepare::calls::{EnabledCall, PartitionedCall};
+use crate::prepare::project_packages::ProjectView;
 use crate::session::Session;
 use crate::session::sources::Sources;
 use crate::store::{Node, Store, Tree};
@@ -70,6 +71,8 @@ pub(super) struct BatchInput {
     pub source_roots: Vec<RelPath>,
     /// What the closure requires, if the process may import it.
     pub wanted: Option<Wanted>,
+    /// What the closure refers to and the project does not declare.
+    pub undeclared: BTreeSet<String>,
     /// The targets of the closure whose files are generated.
     pub generated: Vec<Address>,
 }
@@ -85,13 +88,20 @@ impl<'r> BatchInputs<'r> {
         Ok(BatchInputs { repository, store, sources, closures, landmarks: OnceLock::new(), config_files, empty_file })
     }
 
-    /// The input of a process of the call that works on the files `own` of these targets.
+    /// What computes closures; `None` if no call reads dependencies.
+    pub(super) fn closures(&self) -> Option<&Closures<'r>> {
+        self.closures.as_ref()
+    }
+
+    /// The input of a process of the call that works on the files `own` of these targets. `project` is the directory of the project whose
+    /// declarations limit what the process sees, if any, with what that project sees.
     pub(super) fn collect(
         &self,
         config: &Config,
         enabled: &EnabledCall,
         own: &[(&RelPath, &Node)],
         targets: &BTreeSet<&Address>,
+        project: Option<(&RelPath, &ProjectView)>,
     ) -> Result<BatchInput, Error> {
         let files = || own.iter().map(|(file, _)| *file);
         // A tool of the repository names its settings files as dependencies.
@@ -101,18 +111,23 @@ impl<'r> BatchInputs<'r> {
         };
         others.extend(self.seen_dependencies(enabled, targets));
         let (mut source_roots, mut wanted, mut generated) = (Vec::new(), None, Vec::new());
+        let mut undeclared = BTreeSet::new();
         if enabled.call.runner == Some(Runner::Buf) {
             source_roots = self.source_roots(files());
         }
         let roots = self.closure_roots(config, enabled, targets)?;
         if !roots.is_empty() {
             let closure = self.closures.as_ref().map(|closures| closures.compute(roots.iter(), Follow::All));
-            let closure: Closure<'_> = closure.unwrap_or_default();
+            let mut closure: Closure<'_> = closure.unwrap_or_default();
+            let requirements = closure.requirements.iter().copied();
+            let mut required = requirements::collect(&self.repository.graph, requirements, config)?;
+            if let Some((dir, view)) = project {
+                undeclared = view.hide_undeclared(&mut required, dir, &mut closure);
+            }
+            wanted = Some(required);
             others.extend(closure.files.iter().map(|file| (*file).clone()));
             generated = closure.generated.iter().map(|address| (*address).clone()).collect();
             source_roots = closure.source_roots.iter().map(|root| (*root).clone()).collect();
-            let requirements = closure.requirements.iter().copied();
-            wanted = Some(requirements::collect(&self.repository.graph, requirements, config)?);
         }
         let landmarks = self.landmarks(enabled, files()).into_iter();
         // Where a path has several nodes, the last one is used.
@@ -123,7 +138,7 @@ impl<'r> BatchInputs<'r> {
         let others = fingerprint(&nodes);
         nodes.extend(own.iter().map(|(file, node)| ((*file).clone(), (*node).clone())));
         let tree = self.store.put_tree_lazily(&Tree { nodes: nodes.into_iter().collect() })?;
-        Ok(BatchInput { tree, others, source_roots, wanted, generated })
+        Ok(BatchInput { tree, others, source_roots, wanted, undeclared, generated })
     }
 
     /// The files, grouped by the settings file that applies to them if a process of the tool uses only one.

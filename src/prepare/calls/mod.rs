@@ -25,7 +25,7 @@ use crate::store::Node;
 use partitions::Selection;
 
 pub use enabled::EnabledCall;
-pub use partitions::{PartitionKey, PartitionedCall, Partitions};
+pub use partitions::{FileTargets, PartitionKey, PartitionedCall, Partitions};
 
 /// The present content of files: the repository's, or what earlier tools made of them.
 pub type Contents = BTreeMap<RelPath, Node>;

@@ -21,11 +21,14 @@ pub struct PartitionKey {
     pub resolve: Option<String>,
 }
 
+/// Files and the targets that own them.
+pub type FileTargets = BTreeMap<RelPath, Vec<Address>>;
+
 /// The files of one call by partition, each with the targets that own it, if any.
 #[derive(Clone, Debug, Default)]
 pub struct Partitions {
     /// The files of each partition.
-    pub by_key: BTreeMap<PartitionKey, BTreeMap<RelPath, Vec<Address>>>,
+    pub by_key: BTreeMap<PartitionKey, FileTargets>,
     /// The interpreter constraints of all targets.
     pub constraints: BTreeSet<Vec<String>>,
 }
@@ -104,7 +107,7 @@ impl Partitions {
 
     /// One partition of files without targets.
     pub fn from_files<'f>(files: impl Iterator<Item = &'f RelPath>) -> Partitions {
-        let files: BTreeMap<RelPath, Vec<Address>> = files.map(|file| (file.clone(), Vec::new())).collect();
+        let files: FileTargets = files.map(|file| (file.clone(), Vec::new())).collect();
         let by_key =
             if files.is_empty() { BTreeMap::new() } else { BTreeMap::from([(PartitionKey::default(), files)]) };
         Partitions { by_key, constraints: BTreeSet::new() }
@@ -148,9 +151,12 @@ impl Partitions {
         self.by_key.values().flat_map(BTreeMap::keys)
     }
 
-    /// Describes one of several partitions; `None` if there is only one.
-    pub fn describe(&self, key: &PartitionKey) -> Option<String> {
-        (self.by_key.len() > 1).then(|| key.describe())
+    /// Describes one of several partitions, and the directory of the project that limits what its process sees; `None` if there is only
+    /// one, and no project.
+    pub fn describe(&self, key: &PartitionKey, project: Option<&RelPath>) -> Option<String> {
+        let partition = (self.by_key.len() > 1).then(|| key.describe());
+        let parts: Vec<String> = partition.into_iter().chain(project.map(RelPath::to_string)).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 }
 
@@ -165,7 +171,7 @@ fn own_constraints(target: &Target) -> Option<Vec<String>> {
 }
 
 /// Groups targets by file. The targets of a file stay in the order in which they came.
-fn by_file(mut files: Vec<(&RelPath, &Address)>) -> BTreeMap<RelPath, Vec<Address>> {
+fn by_file(mut files: Vec<(&RelPath, &Address)>) -> FileTargets {
     files.sort_by_key(|(file, _)| *file);
     let group =
         |all: &[(&RelPath, &Address)]| (all[0].0.clone(), all.iter().map(|(_, address)| (*address).clone()).collect());

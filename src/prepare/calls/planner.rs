@@ -18,12 +18,15 @@ use crate::prepare::Error;
 use crate::prepare::Planner;
 use crate::prepare::calls::batch_inputs::{BatchInput, BatchInputs, RepositoryInputs};
 use crate::prepare::calls::{
-    Contents, EnabledCall, PartitionKey, PartitionedCall, Partitions, PlannedBatch, PlannedCall, PlannedCalls,
+    Contents, EnabledCall, FileTargets, PartitionKey, PartitionedCall, Partitions, PlannedBatch, PlannedCall,
+    PlannedCalls,
 };
+use crate::session::failure::Failure;
 use crate::session::{self, Session, toolchains};
 use crate::store::Node;
 use crate::targets::Address;
 use crate::toolchain::Constraints;
+use crate::tools::Partition;
 
 /// `goal` is the section whose `batch_size` and `timeout` apply.
 pub fn plan(
@@ -56,39 +59,94 @@ struct CallPlanner<'p, 's> {
     contents: FxHashMap<&'p RelPath, &'p Node>,
 }
 
+/// The files of one process.
+struct Batch<'k> {
+    key: &'k PartitionKey,
+    /// The directory of the project whose declarations limit what the process sees.
+    project: Option<RelPath>,
+    /// The settings file that applies to the files, if the tool uses only one.
+    settings: Option<RelPath>,
+    files: Vec<RelPath>,
+    /// Why the process cannot be planned.
+    failure: Option<Failure>,
+}
+
 impl CallPlanner<'_, '_> {
     fn plan_call(&mut self, enabled: &EnabledCall, partitions: &Partitions) -> Result<Vec<PlannedBatch>, Error> {
+        let batches = self.cut(enabled, partitions);
         let config = self.planner.config();
-        let size = self.settings.batch_size(enabled.tool.batch_size);
-        let mut cut: Vec<(&PartitionKey, Option<RelPath>, Vec<RelPath>)> = Vec::new();
-        for (key, targets) in &partitions.by_key {
-            let files: Vec<RelPath> =
-                targets.keys().filter(|file| self.contents.contains_key(*file)).cloned().collect();
-            for (settings, files) in self.inputs.group_by_settings(config, enabled, files) {
-                let batches = batches::cut(&files, size).into_iter();
-                cut.extend(batches.map(|files| (key, settings.clone(), files.to_vec())));
+        let views = &self.planner.project_views;
+        let input = |batch: &Batch<'_>| {
+            let Batch { key, project, files, failure, .. } = batch;
+            if let Some(failure) = failure {
+                return Err(failure.clone());
             }
-        }
-        // In the order of their files, in which results are reported.
-        cut.sort_by(|(key, _, files), (other_key, _, other_files)| (key, files).cmp(&(other_key, other_files)));
-        let input = |(key, _, files): &(&PartitionKey, Option<RelPath>, Vec<RelPath>)| {
             let own: Vec<(&RelPath, &Node)> = files.iter().map(|file| (file, self.contents[file])).collect();
             let targets: BTreeSet<&Address> = files.iter().flat_map(|file| &partitions.by_key[*key][file]).collect();
-            self.inputs.collect(config, enabled, &own, &targets)
+            let project = project.as_ref().and_then(|dir| Some((dir, views.get(dir)?)));
+            self.inputs.collect(config, enabled, &own, &targets, project).map_err(|error| error.to_failure())
         };
         // Hashes the names and digests of all files: most of the work of a run in which nothing changed.
-        let inputs: Vec<Result<BatchInput, Error>> = cut.par_iter().map(input).collect();
+        let inputs: Vec<Result<BatchInput, Failure>> = batches.par_iter().map(input).collect();
         let mut planned = Vec::new();
-        for ((key, settings, files), input) in cut.into_iter().zip(inputs) {
+        for (Batch { key, project, settings, files, .. }, input) in batches.into_iter().zip(inputs) {
             let step = input.and_then(|input| {
+                if let Some(dir) = &project {
+                    self.planner.note_undeclared(dir, &input.undeclared);
+                }
                 let options = self.options(enabled, settings);
-                self.plan_batch(enabled, partitions, key, &files, input, options)
+                let step = self.plan_batch(enabled, partitions, key, &files, input, options);
+                step.map_err(|error| error.to_failure())
             });
-            let partition = partitions.describe(key);
-            let step = step.map_err(|error| error.to_failure());
+            let partition = partitions.describe(key, project.as_ref());
             planned.push(PlannedBatch { files, partition, timeout: self.settings.timeout, step });
         }
         Ok(planned)
+    }
+
+    /// The files of each process, in the order in which results are reported.
+    fn cut<'k>(&mut self, enabled: &EnabledCall, partitions: &'k Partitions) -> Vec<Batch<'k>> {
+        let size = self.settings.batch_size(enabled.tool.batch_size);
+        let mut all = Vec::new();
+        for (key, targets) in &partitions.by_key {
+            let (by_project, failure) = match self.by_project(enabled, key, targets) {
+                Ok(by_project) => (by_project, None),
+                Err(error) => (vec![(None, targets.keys().cloned().collect())], Some(error.to_failure())),
+            };
+            for (project, mut files) in by_project {
+                files.retain(|file| self.contents.contains_key(file));
+                let groups = self.inputs.group_by_settings(self.planner.config(), enabled, files);
+                for (settings, files) in groups {
+                    let batch = |files: Vec<RelPath>| Batch {
+                        key,
+                        project: project.clone(),
+                        settings: settings.clone(),
+                        files,
+                        failure: failure.clone(),
+                    };
+                    all.extend(batches::cut(&files, size).into_iter().map(|files| batch(files.to_vec())));
+                }
+            }
+        }
+        all.sort_by(|batch, other| (batch.key, &batch.files).cmp(&(other.key, &other.files)));
+        all
+    }
+
+    /// The files of a partition by the directory of the project whose declarations limit what their process sees, if any.
+    fn by_project(
+        &mut self,
+        enabled: &EnabledCall,
+        key: &PartitionKey,
+        targets: &FileTargets,
+    ) -> Result<Vec<(Option<RelPath>, Vec<RelPath>)>, Error> {
+        let reads_imports = enabled.target.is_none() && enabled.call.partition == Partition::Closure;
+        match self.inputs.closures().filter(|_| reads_imports) {
+            Some(closures) => {
+                let grouped = self.planner.group_by_project(key, targets, closures)?.into_iter();
+                Ok(grouped.map(|(project, targets)| (project, targets.into_keys().collect())).collect())
+            }
+            None => Ok(vec![(None, targets.keys().cloned().collect())]),
+        }
     }
 
     /// The options of a process whose files have this settings file.

@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use crate::action::{Source, StepId};
 use crate::base::{Digest, RelPath, sandbox_paths};
-use crate::config::typed::{PythonSettings, ToolSettings};
+use crate::config::typed::ToolSettings;
 use crate::inference;
 use crate::inference::closure::{Closure, Closures, Follow};
 use crate::inference::generated::Generated;
 use crate::plan::check_run::{self, CheckRun};
 use crate::plan::config_files::{ConfigFiles, configured_files};
-use crate::plan::requirements::Wanted;
 use crate::plan::{requirements, tool_run};
 use crate::prepare::Error;
 use crate::prepare::Planner;
@@ -25,12 +24,6 @@ use crate::session::sources::Sources;
 use crate::store::{Node, Tree};
 use crate::targets::Address;
 use crate::tools::Runner;
-
-/// Files and the targets that own them.
-type FileTargets = BTreeMap<RelPath, Vec<Address>>;
-
-/// Files by the directory of the project whose declarations limit what is seen, if any.
-type ByProject = BTreeMap<Option<RelPath>, FileTargets>;
 
 /// The files of a partition that a process checks.
 #[derive(Clone, Copy)]
@@ -77,14 +70,14 @@ impl CheckPlanner<'_, '_> {
         let PartitionedCall { enabled, partitions } = call;
         let mut batches = Vec::new();
         for (key, targets) in &partitions.by_key {
-            let (projects, failure) = match self.by_project(key, targets) {
+            let (projects, failure) = match self.planner.group_by_project(key, targets, self.closures) {
                 Ok(projects) => (projects, None),
                 Err(error) => (BTreeMap::from([(None, targets.clone())]), Some(error.to_failure())),
             };
             for (project, targets) in projects {
                 let files = files_to_check(targets.keys());
                 let addresses = targets.values().flatten().collect();
-                let partition = describe(partitions.describe(key), project.as_ref());
+                let partition = partitions.describe(key, project.as_ref());
                 let key = PartitionOfProject { key, project: project.as_ref() };
                 let step = match &failure {
                     Some(failure) => Err(failure.clone()),
@@ -94,31 +87,6 @@ impl CheckPlanner<'_, '_> {
             }
         }
         PlannedCall { enabled: enabled.clone(), version: self.planner.tool_version(&enabled.tool), batches }
-    }
-
-    /// The files of a partition by project: under `None` those of projects that declare all that their code needs, which one process
-    /// checks together; and those of each other project, whose process does not see what is not declared.
-    fn by_project(&mut self, key: &PartitionKey, targets: &FileTargets) -> Result<ByProject, Error> {
-        let resolve = key.resolve.clone().filter(|_| PythonSettings::parse(self.planner.config()).enable_resolves);
-        let wanted = Wanted { resolve, ..Wanted::default() };
-        let mut by_dir = ByProject::new();
-        for (file, addresses) in targets {
-            let dir = self.planner.locked_project(&wanted, file)?.filter(|dir| !dir.is_root());
-            by_dir.entry(dir).or_default().insert(file.clone(), addresses.clone());
-        }
-        let graph = self.planner.session.load_graph()?;
-        let mut grouped = ByProject::new();
-        for (mut dir, targets) in by_dir {
-            if let Some(project) = &dir {
-                let mut closure = self.closures.compute(targets.values().flatten(), Follow::All);
-                let requirements = closure.requirements.iter().copied();
-                let mut wanted = requirements::collect(&graph, requirements, self.planner.config())?;
-                let undeclared = self.planner.hide_undeclared(&mut wanted, project, &mut closure)?;
-                dir = dir.filter(|_| !undeclared.is_empty());
-            }
-            grouped.entry(dir).or_default().extend(targets);
-        }
-        Ok(grouped)
     }
 
     fn plan_check(
@@ -154,8 +122,9 @@ impl CheckPlanner<'_, '_> {
         let own = Source::Tree(self.tree(checker, &closure, &plugins.files, &settings, files)?);
         let generated = closure.generated.iter().copied();
         let sources = self.planner.with_generated(own, generated, |kind| kind == Generated::Python)?;
+        let part: Vec<String> = std::iter::once(key.describe()).chain(project.map(RelPath::to_string)).collect();
         let run = CheckRun {
-            label: format!("{} ({})", checker.call.name, describe(Some(key.describe()), project).unwrap_or_default()),
+            label: format!("{} ({})", checker.call.name, part.join(", ")),
             call: &checker.call,
             sources,
             files: files.to_vec(),
@@ -206,12 +175,6 @@ impl CheckPlanner<'_, '_> {
         }
         Ok(store.put_tree_lazily(&Tree { nodes: nodes.into_iter().chain(written).collect() })?)
     }
-}
-
-/// The description of a partition, followed by the directory of the project, if any.
-fn describe(partition: Option<String>, project: Option<&RelPath>) -> Option<String> {
-    let parts: Vec<String> = partition.into_iter().chain(project.map(RelPath::to_string)).collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Whether the checker gets a directory for reports: only if arguments or settings name it, since some checkers take any

@@ -7,6 +7,7 @@ mod extra_inputs;
 mod packages;
 mod process_settings;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,10 +159,14 @@ impl TestPlanner<'_, '_> {
             Some(file) => self.planner.locked_project(&wanted, file)?,
             None => None,
         };
+        let mut declared = None;
         if let Some(dir) = &project {
             packages.provided.extend(self.planner.hidden_files(&wanted, dir, &closure.files)?);
+            declared = self.planner.declared_projects(&wanted, dir)?;
         }
-        let metadata = self.projects.metadata(&mut self.planner, &closure.files, &wanted, &packages.provided);
+        let extra = self.extra_inputs.of(&files, declared);
+        let code = with_modules(&closure.files, &extra.modules);
+        let metadata = self.projects.metadata(&mut self.planner, &code, &wanted, &packages.provided);
         packages.installed.extend(metadata);
         let importable = Importable {
             tool: Some(self.pytest.scope.clone()),
@@ -171,12 +176,15 @@ impl TestPlanner<'_, '_> {
             ..Importable::default()
         };
         let mut images = self.planner.images_of(&settings.constraints, importable.clone())?;
-        let roots: Vec<RelPath> = closure.source_roots.iter().map(|root| (*root).clone()).collect();
+        // What the tests import by name comes first.
+        let imported = closure.source_roots.iter().copied();
+        let others = extra.source_roots.iter().filter(|root| closure.source_roots.binary_search(root).is_err());
+        let roots: Vec<RelPath> = imported.chain(others).cloned().collect();
         self.planner.mount_source_roots(&mut images, &roots)?;
         let workers = settings.workers.unwrap_or_else(|| default_workers(self.planner.session, &files));
         self.require_plugins(&settings, workers, &importable)?;
         let addresses: Vec<String> = batch.targets.iter().map(|target| target.address.to_string()).collect();
-        let sources = self.tree(closure, &files, &packages.provided)?;
+        let sources = self.tree(closure, &files, &extra.files, &packages.provided)?;
         let generated = self.planner.generated_trees(closure.generated.iter().copied(), |_| true)?;
         if self.options.coverage.is_some() {
             self.measured_trees.extend(&generated);
@@ -225,11 +233,12 @@ impl TestPlanner<'_, '_> {
         &mut self,
         closure: &Closure<'_>,
         tests: &[RelPath],
+        extra: &BTreeSet<RelPath>,
         provided: &BTreeSet<RelPath>,
     ) -> Result<Digest, Error> {
         let own = closure.files.iter().filter(|file| tests.contains(file) || !provided.contains(**file));
         let mut files: BTreeSet<RelPath> = own.map(|file| (*file).clone()).collect();
-        files.extend(self.extra_inputs.of(tests).into_iter().cloned());
+        files.extend(extra.iter().cloned());
         for scope in ["coverage-py", "pytest"] {
             let tool = tools::named(scope).expect("both are described");
             files.extend(self.config_files.find(&tool, self.planner.config(), tests));
@@ -275,6 +284,15 @@ fn pytest_options(session: &Session) -> PytestOptions {
         force: test.force,
         debug: test.debug,
     }
+}
+
+/// Sorted files with modules, sorted.
+fn with_modules<'a>(files: &'a [&'a RelPath], modules: &'a BTreeSet<RelPath>) -> Cow<'a, [&'a RelPath]> {
+    if modules.is_empty() {
+        return Cow::Borrowed(files);
+    }
+    let all: BTreeSet<&RelPath> = files.iter().copied().chain(modules).collect();
+    all.into_iter().collect()
 }
 
 /// Whether a file without tests counts as success: the user says so, or pytest's arguments select among the tests, so that

@@ -19,7 +19,8 @@ const FILES: &[(&str, &str)] = &[
     (
         "pyproject.toml",
         "[tool.uv.workspace]\nmembers = ['libs/*', 'apps/*']\n[dependency-groups]\ndev = ['lost-tool']\n\
-         [tool.mypy]\ndisable_error_code = ['import-untyped']\n",
+         [tool.mypy]\ndisable_error_code = ['import-untyped']\n\
+         [tool.pylint.main]\ndisable = ['all']\nenable = ['import-error']\n",
     ),
     (".python-version", "3.11\n"),
     ("libs/core/pyproject.toml", "[project]\nname = 'core'\nversion = '1'\ndependencies = ['fixture-base']\n"),
@@ -133,8 +134,62 @@ fn a_member_sees_what_it_declares_and_a_lost_package_stops_only_those_that_need_
     );
 }
 
+/// Finds code of `core` in every way but an import that names it.
+const UNNAMED_TEST: &str = "import importlib\nimport subprocess\nimport sys\nfrom importlib.metadata import version\nfrom pathlib import Path\n\n\n\
+                            def test_computed_name():\n    assert importlib.import_module(\"_\".join([\"core\", \"code\"])).ANSWER == 42\n\n\n\
+                            def test_script():\n    script = Path(__file__).parent.parent / \"scripts\" / \"answer.py\"\n    \
+                            assert subprocess.check_output([sys.executable, script], env={}).strip() == b\"42\"\n\n\n\
+                            def test_metadata():\n    assert version(\"core\") == \"1\"\n";
+
+/// A member with [`UNNAMED_TEST`], which requires only a package that requires `core`.
+const INDIRECT: &[(&str, &str)] = &[
+    ("apps/job/pyproject.toml", "[project]\nname = 'job'\nversion = '1'\ndependencies = ['fixture-app']\n"),
+    ("apps/job/tests/test_job.py", UNNAMED_TEST),
+    ("apps/job/scripts/answer.py", "import core_code\n\nprint(core_code.ANSWER)\n"),
+    // Would hide the tests of other members if it could be imported.
+    ("libs/core/tests/__init__.py", ""),
+    ("apps/job/tests/helpers.py", "HELP = True\n"),
+    ("apps/job/tests/test_helpers.py", "from tests.helpers import HELP\n\n\ndef test_help():\n    assert HELP\n"),
+];
+
 #[test]
-fn what_a_member_does_not_declare_is_missing_for_checkers_and_programs_too() {
+fn tests_find_declared_members_that_they_do_not_import_by_name() {
+    let Some(workspace) = Workspace::running() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &workspace);
+    for (name, text) in INDIRECT {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let lock = dir.path().join("uv.lock");
+    let wheels_dir = workspace.repository("daily").with_file_name("wheels");
+    let job = "\n[[package]]\nname = \"job\"\nversion = \"1\"\nsource = { virtual = \"apps/job\" }\ndependencies = [{ name = \"fixture-app\" }]\n\n\
+               [[package]]\nname = \"fixture-app\"\nversion = \"1.0\"\nsource = { registry = \"https://index.example.invalid/simple\" }\n\
+               dependencies = [{ name = \"core\" }]\n\
+               wheels = [{ url = \"@WHEELS@/fixture_app-1.0-py3-none-any.whl\", hash = \"sha256:@SHA256:fixture_app@\" }]\n";
+    let locked = fs::read_to_string(&lock).unwrap() + &wheels::fill_in(job.to_owned(), &wheels_dir);
+    fs::write(&lock, locked.replace("\"core\", \"old\"", "\"core\", \"job\", \"old\"")).unwrap();
+    let (code, stderr) = run(&workspace, dir.path(), &["test", "apps/job::"]);
+    assert!(code == 0 && stderr.contains("2 files passed: 4 tests passed"), "{stderr}");
+
+    // What a test may import decides about its result; other members do not.
+    fs::write(dir.path().join("apps/web/src/web_main.py"), "").unwrap();
+    let (code, stderr) = run(&workspace, dir.path(), &["test", "apps/job::"]);
+    assert!(code == 0 && stderr.contains("2 files passed (2 cached)"), "{stderr}");
+    fs::write(dir.path().join("libs/core/src/core_code.py"), "ANSWER = 41\n").unwrap();
+    let (code, stderr) = run(&workspace, dir.path(), &["test", "apps/job::"]);
+    assert!(code != 0 && stderr.contains("assert 41 == 42"), "{stderr}");
+
+    // A member that is not declared cannot be found.
+    fs::write(dir.path().join("apps/web/tests/test_web.py"), UNNAMED_TEST).unwrap();
+    let (code, stderr) = run(&workspace, dir.path(), &["test", "apps/web/tests/test_web.py"]);
+    assert!(code != 0 && stderr.contains("No module named 'core_code'"), "{stderr}");
+    assert!(stderr.contains("No package metadata was found for core"), "{stderr}");
+}
+
+#[test]
+fn what_a_member_does_not_declare_is_missing_for_checkers_linters_and_programs_too() {
     let Some(workspace) = Workspace::running() else { return };
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &workspace);
@@ -154,6 +209,13 @@ fn what_a_member_does_not_declare_is_missing_for_checkers_and_programs_too() {
     }
     let (code, text) = output(&["check", "libs::", "apps/api::"]);
     assert!(code == 0 && !text.contains("declare"), "{text}");
+
+    let (code, text) = output(&["lint", "libs::", "apps/api::", "apps/web::"]);
+    assert!(code != 0 && text.contains("pylint for apps/web failed") && text.contains(note), "{text}");
+    for place in ["tests/test_web.py:1:0", "src/web_main.py:2:0"] {
+        let missing = format!("apps/web/{place}: E0401: Unable to import");
+        assert!(text.contains(&missing) && text.matches("E0401").count() == 4, "{text}");
+    }
 
     for sandbox in ["--no-sandbox", "--sandbox"] {
         let (code, text) = output(&["run", sandbox, "apps/api/src/api_main.py"]);
