@@ -11,6 +11,7 @@ pub mod metadata;
 pub mod oci;
 pub mod platform;
 pub mod project;
+pub mod project_version;
 pub mod recipes;
 pub mod requirement;
 pub mod resolve;

@@ -1,5 +1,5 @@
 //! The metadata of a project with a pyproject.toml, as an editable installation of it would have: name, version, requirements
-//! and entry points, without its code. Nothing is built: a version that the build backend would compute is `0.0.0`.
+//! and entry points, without its code. Nothing is built: where its version comes from is in `project_version`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,7 +8,9 @@ use toml::{Table, Value};
 use uv_normalize::PackageName;
 use uv_pep440::Version;
 
-/// The version of projects that leave it to their build backend.
+use crate::packaging::project_version::VersionSource;
+
+/// The version of projects whose build backend computes it.
 const UNKNOWN_VERSION: &str = "0.0.0";
 
 /// The metadata of a project.
@@ -26,15 +28,15 @@ pub struct Project {
 
 impl Project {
     /// The project in the text of a pyproject.toml: the section `[project]`, or else `[tool.poetry]`, whose requirements are
-    /// not listed. `None` if the text is not valid or names no project.
-    pub fn parse(text: &str) -> Option<Project> {
+    /// not listed. `None` if the text is not valid or names no project. `find_version` finds the version if it can.
+    pub fn parse(text: &str, find_version: &dyn Fn(&VersionSource) -> Option<String>) -> Option<Project> {
         let pyproject: Table = text.parse().ok()?;
         let poetry = || pyproject.get("tool")?.get("poetry")?.as_table();
         let table = pyproject.get("project").and_then(Value::as_table).or_else(poetry)?;
         let written = table.get("name")?.as_str()?;
         let name: PackageName = written.parse().ok()?;
-        let version = table.get("version").and_then(Value::as_str).unwrap_or(UNKNOWN_VERSION);
-        let version: Version = version.parse().unwrap_or_else(|_| UNKNOWN_VERSION.parse().expect("a valid version"));
+        let version = find_version(&VersionSource::read(&pyproject)).and_then(|text| text.parse().ok());
+        let version: Version = version.unwrap_or_else(|| UNKNOWN_VERSION.parse().expect("a valid version"));
         let mut metadata = format!("Metadata-Version: 2.1\nName: {written}\nVersion: {version}\n");
         if let Some(summary) = table.get("description").and_then(Value::as_str).filter(|text| !text.contains('\n')) {
             let _ = writeln!(metadata, "Summary: {summary}");
@@ -140,9 +142,13 @@ fn entry_points(table: &Table) -> String {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Option<Project> {
+        Project::parse(text, &|source| source.find(&|_| None, &|| Some("v3.1".to_owned())))
+    }
+
     #[test]
     fn a_project_has_its_requirements_and_entry_points() {
-        let project = Project::parse(
+        let project = parse(
             "[project]\nname = \"Acme.App\"\nversion = \"1.0rc1\"\nrequires-python = \">=3.9\"\ndependencies = [\"six\"]\n\
              [project.optional-dependencies]\ncli = [\"click>8\", \"rich; python_version > '3'\"]\n\
              [project.scripts]\nacme = \"acme.cli:main\"\n[project.entry-points.\"acme.plugins\"]\nx = \"acme.x\"\n",
@@ -158,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_project_has_its_people_and_places() {
-        let project = Project::parse(
+        let project = parse(
             "[project]\nname = 'a'\nversion = '1'\nauthors = [{name = 'Joe', email = 'j@example.invalid'}, {name = 'Eve'}]\n\
              license = 'MIT'\nkeywords = ['x', 'y']\nclassifiers = ['Typing :: Typed']\n[project.urls]\nHome = 'https://example.invalid'\n",
         );
@@ -170,15 +176,17 @@ mod tests {
     #[test]
     fn a_project_of_poetry_has_its_scripts() {
         let text = "[tool.poetry]\nname = \"p\"\nversion = \"2\"\n[tool.poetry.scripts]\np = \"p:main\"\nf = { reference = \"f\" }\n";
-        assert_eq!(Project::parse(text).unwrap().entry_points, "[console_scripts]\np = p:main\n");
+        assert_eq!(parse(text).unwrap().entry_points, "[console_scripts]\np = p:main\n");
     }
 
     #[test]
     fn a_version_that_is_computed_is_unknown_and_settings_of_tools_are_no_project() {
-        let dynamic = Project::parse("[project]\nname = \"a\"\ndynamic = [\"version\"]\n").unwrap();
+        let dynamic = parse("[project]\nname = \"a\"\ndynamic = [\"version\"]\n").unwrap();
         assert_eq!(dynamic.dist_info, "a-0.0.0.dist-info");
-        assert_eq!(Project::parse("[tool.black]\nline-length = 100\n"), None);
-        assert_eq!(Project::parse("[project]\nname = \"not a name!\"\n"), None);
-        assert_eq!(Project::parse("[project"), None);
+        let tagged = parse("[project]\nname = \"a\"\n[tool.setuptools_scm]\n").unwrap();
+        assert_eq!(tagged.dist_info, "a-3.1.dist-info");
+        assert_eq!(parse("[tool.black]\nline-length = 100\n"), None);
+        assert_eq!(parse("[project]\nname = \"not a name!\"\n"), None);
+        assert_eq!(parse("[project"), None);
     }
 }

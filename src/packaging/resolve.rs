@@ -16,7 +16,7 @@ use crate::packaging::lockfile::projects::{Part, encode};
 use crate::packaging::lockfile::{Artifact, GitSource, Inputs, Lock, Package, Staleness, Unavailable};
 use crate::packaging::requirement::{Requirement, allows_version, canonical};
 
-pub use project::{ProjectPackages, declared, resolve_project, visible};
+pub use project::{ProjectPackages, declared, is_for_tests, resolve_project, visible};
 
 /// A package to be installed. Serialized selections are cached in the store, so their field names must not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

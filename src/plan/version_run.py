@@ -6,6 +6,7 @@ import os
 import re
 import sys
 
+from packaging.version import Version
 from setuptools_scm import Configuration
 from setuptools_scm.version import format_version, meta
 
@@ -23,7 +24,18 @@ version = meta(
     node_date=datetime.date.fromisoformat(given["node_date"]) if given["node_date"] else None,
     config=config,
 )
-text = given["template"].format(version=format_version(version))
+version = format_version(version)
+parsed = Version(version)
+parts = list(parsed.release)
+if parsed.pre:
+    parts.append("".join(map(str, parsed.pre)))
+if parsed.post is not None:
+    parts.append(f"post{parsed.post}")
+if parsed.dev is not None:
+    parts.append(f"dev{parsed.dev}")
+if parsed.local:
+    parts.append(parsed.local)
+text = given["template"].format(version=version, version_tuple=tuple(parts))
 os.makedirs(os.path.dirname(given["output"]), exist_ok=True)
 with open(given["output"], "w") as file:
     file.write(text)

@@ -39,7 +39,7 @@ pub struct VersionRun<'t> {
     pub description: Description,
     /// The path of the file.
     pub output: RelPath,
-    /// The content of the file, with `{version}`.
+    /// The content of the file, with `{version}` and `{version_tuple}`.
     pub template: &'t str,
     /// Extracts the version from a tag.
     pub tag_regex: Option<&'t str>,

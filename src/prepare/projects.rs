@@ -1,12 +1,14 @@
 //! The metadata of the projects whose code a test or program uses: a directory with a pyproject.toml that names a project counts as
 //! installed, as after an editable installation, so that `importlib.metadata` and plugins work.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::{Derive, Step, StepId};
 use crate::base::RelPath;
 use crate::base::glob::Globs;
 use crate::packaging::project::Project;
+use crate::packaging::project_version::VersionSource;
 use crate::packaging::requirement;
 use crate::plan::requirements::Wanted;
 use crate::prepare::{Error, Planner};
@@ -24,9 +26,14 @@ impl Projects {
     pub(super) fn find(session: &mut Session) -> Result<Projects, Error> {
         let graph = session.load_graph()?;
         let globs = Globs::compile(["**/pyproject.toml"]).expect("a constant");
+        let read = |file: &RelPath| session.context.tracker.read_to_string(&file.to_path(session.build_root())).ok();
+        let nearest_tag = OnceCell::new();
+        let tag = || nearest_tag.get_or_init(|| session.nearest_tag()).clone();
         let project = |file: RelPath| {
-            let text = session.context.tracker.read_to_string(&file.to_path(session.build_root())).ok()?;
-            Some((file.parent()?, Project::parse(&text)?))
+            let dir = file.parent()?;
+            let find_version = |source: &VersionSource| source.find(&|path: &str| read(&dir.resolve(path).ok()?), &tag);
+            let project = Project::parse(&read(&file)?, &find_version)?;
+            Some((dir, project))
         };
         let projects = graph.files().matching(&RelPath::root(), &globs).into_iter().filter_map(project).collect();
         Ok(Projects { projects, steps: BTreeMap::new() })

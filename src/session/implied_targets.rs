@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::RelPath;
 use crate::base::glob::Globs;
 use crate::config::implied::TargetRules;
+use crate::packaging::project_version::{VersionFromTags, VersionSource};
 use crate::session::{Context, Error};
 use crate::targets::TargetGraph;
 use crate::targets::kind;
@@ -21,6 +22,38 @@ const NAME: &str = "BUILD.implied";
 pub(super) fn texts(context: &Context, graph: &TargetGraph) -> Result<BTreeMap<RelPath, String>, Error> {
     let texts = by_directory(context, graph)?.into_iter();
     texts.map(|(dir, text)| Ok((dir.push(NAME)?, text))).collect()
+}
+
+/// A target for each file that a build backend would write with the version from git. Only the nearest tag decides about it, since results
+/// that depended on every commit would hardly be found again.
+fn version_files(context: &Context, graph: &TargetGraph) -> Vec<MissingTarget> {
+    let globs = Globs::compile(["**/pyproject.toml"]).expect("a constant");
+    let target = |pyproject: RelPath| {
+        let text = context.tracker.read_to_string(&pyproject.to_path(&context.build_root)).ok()?;
+        let VersionSource::Tags(VersionFromTags { file: Some(file), template }) =
+            VersionSource::read(&text.parse().ok()?)
+        else {
+            return None;
+        };
+        let dir = pyproject.parent()?;
+        let file = dir.resolve(&file).ok().filter(|file| !graph.files().contains(file))?;
+        let texts = [
+            ("generate_to", file.to_string()),
+            ("template", template),
+            ("version_scheme", "only-version".to_owned()),
+            ("local_scheme", "no-local-version".to_owned()),
+        ];
+        Some(MissingTarget {
+            dir,
+            name: "version".to_owned(),
+            kind: kind::VCS_VERSION.to_owned(),
+            files: Vec::new(),
+            globs: Vec::new(),
+            fields: texts.map(|(field, text)| (field, FieldValue::Text(text))).to_vec(),
+            comments: Vec::new(),
+        })
+    };
+    graph.files().matching(&RelPath::root(), &globs).into_iter().filter_map(target).collect()
 }
 
 /// The same texts, by directory.
@@ -44,6 +77,7 @@ pub fn by_directory(context: &Context, graph: &TargetGraph) -> Result<BTreeMap<R
             missing.fields.push(("skip_tests", FieldValue::Flag(true)));
         }
     }
+    found.extend(version_files(context, graph));
     let found = missing::resolve_conflicts(found, graph, &context.config)?;
     let mut by_dir: BTreeMap<&RelPath, Vec<&MissingTarget>> = BTreeMap::new();
     for missing in &found {

@@ -176,6 +176,11 @@ impl Session {
         Ok(Description { now: now.ok().filter(|_| has_time && description.dirty), ..description })
     }
 
+    /// The nearest tag with a digit before the commit that is checked out; `None` without one, and without git.
+    pub fn nearest_tag(&self) -> Option<String> {
+        git::nearest_tag(&self.context.tracker, self.build_root())
+    }
+
     /// Every target of the repository. BUILD files that need more Python than is evaluated here run in a sandbox. Errors
     /// in BUILD files are kept to be reported, and stop nothing by themselves.
     pub fn load_graph(&mut self) -> Result<Arc<TargetGraph>, Error> {

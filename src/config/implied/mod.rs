@@ -47,6 +47,30 @@ pub(super) fn settings(root: &Path) -> [String; 2] {
     [pants_toml(root), format!("{WADERS_TOML}\n[reading]\nimplied_targets = true\n")]
 }
 
+/// What is ignored besides what `.gitignore` names: outputs, environments, and state of tools. Other hidden directories may contain data of
+/// packages and tests.
+const IGNORED: [&str; 19] = [
+    "/dist/",
+    "__pycache__",
+    ".*cache/",
+    ".*_cache/",
+    ".claude/",
+    ".direnv/",
+    ".eggs/",
+    ".git/",
+    ".hg/",
+    ".hypothesis/",
+    ".idea/",
+    ".ipynb_checkpoints/",
+    ".jj/",
+    ".nox/",
+    ".pants.d/",
+    ".svn/",
+    ".tox/",
+    ".venv/",
+    ".vscode/",
+];
+
 /// The text of a `waders.toml` for a repository.
 pub const WADERS_TOML: &str = "# A test may read every file of its project, as without a sandbox, except other tests. Its result is cached until one of them\n\
                                # changes. With `\"!**/*.py\"` in the list, it is cached until one of the modules changes that the test imports.\n\
@@ -67,6 +91,7 @@ pub fn pants_toml(root: &Path) -> String {
     // The requirements in pyproject.toml have targets since this release.
     text += "pants_version = \"2.21.0\"\n";
     text += &list("backend_packages", std::iter::once("pants.backend.python").chain(tools::backends(&tools)));
+    text += &list("pants_ignore", IGNORED);
     text += "\n[source]\n";
     text += &list("root_patterns", projects.source_roots().iter().map(String::as_str));
     text += "\n[python]\n";
@@ -121,9 +146,9 @@ impl TargetRules {
         !self.has_lockfile || file == "pyproject.toml"
     }
 
-    /// Whether pytest runs the tests in a directory by default. `files` are their names.
+    /// Whether pytest runs the tests in a directory by default, which hidden directories are not. `files` are their names.
     pub fn runs_tests(&self, dir: &str, files: &[String]) -> bool {
-        self.projects.has_tests(dir, files)
+        !dir.split('/').any(|name| name.starts_with('.')) && self.projects.has_tests(dir, files)
     }
 }
 

@@ -201,7 +201,8 @@ fn package(
         version: locked.version.parse().map_err(|error| near(invalid(error)))?,
         requires,
         requires_python: None,
-        marker: marker(file, locked, None)?,
+        // Whether an extra of the project is asked for follows from what its code requires.
+        marker: marker(file, locked, None)?.simplify_extras_with(|_| true),
         platform_tag: None,
         artifacts: if why.is_none() { artifacts.collect::<Result<_, Problem>>().map_err(near)? } else { Vec::new() },
         git: git_source(locked),

@@ -15,6 +15,11 @@ use crate::packaging::requirement::Requirement;
 /// The extras of a project that its own tests have.
 const TEST_EXTRAS: [&str; 4] = ["dev", "test", "testing", "tests"];
 
+/// Whether an extra or group of this name is for tests.
+pub fn is_for_tests(name: &str) -> bool {
+    TEST_EXTRAS.contains(&name) || name.starts_with("test")
+}
+
 /// The groups that are chosen first where groups exclude each other.
 const FIRST_GROUPS: [&str; 3] = ["dev", "test", "tests"];
 

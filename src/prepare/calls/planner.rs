@@ -59,6 +59,9 @@ struct CallPlanner<'p, 's> {
     contents: FxHashMap<&'p RelPath, &'p Node>,
 }
 
+/// Files by the directory of the project whose declarations limit what their process sees, if any.
+type FilesByProject = Vec<(Option<RelPath>, Vec<RelPath>)>;
+
 /// The files of one process.
 struct Batch<'k> {
     key: &'k PartitionKey,
@@ -132,13 +135,13 @@ impl CallPlanner<'_, '_> {
         all
     }
 
-    /// The files of a partition by the directory of the project whose declarations limit what their process sees, if any.
+    /// The files of a partition by project. Only tools that read what files import are limited.
     fn by_project(
         &mut self,
         enabled: &EnabledCall,
         key: &PartitionKey,
         targets: &FileTargets,
-    ) -> Result<Vec<(Option<RelPath>, Vec<RelPath>)>, Error> {
+    ) -> Result<FilesByProject, Error> {
         let reads_imports = enabled.target.is_none() && enabled.call.partition == Partition::Closure;
         match self.inputs.closures().filter(|_| reads_imports) {
             Some(closures) => {

@@ -2,7 +2,7 @@
 
 use crate::action::Source;
 use crate::base::RelPath;
-use crate::plan::version_run::{self, VersionRun};
+use crate::plan::version_run::{self, Description, VersionRun};
 use crate::prepare::generate::Error;
 use crate::prepare::images::Importable;
 use crate::prepare::interpreters::found;
@@ -26,16 +26,24 @@ impl Planner<'_> {
             written: written.to_owned(),
             why: error.to_string(),
         })?;
-        let local_scheme = target.text("local_scheme");
-        let has_time = !local_scheme.is_some_and(|scheme| WITHOUT_TIME.contains(&scheme));
-        let description = self.session.describe_commit(has_time)?;
+        let (version_scheme, local_scheme) = (target.text("version_scheme"), target.text("local_scheme"));
+        let description = match (version_scheme, local_scheme) {
+            // Other commits with the same tag have the same version.
+            (Some("only-version"), Some("no-local-version")) => {
+                Description { tag: self.session.nearest_tag(), ..Description::default() }
+            }
+            _ => {
+                let has_time = !local_scheme.is_some_and(|scheme| WITHOUT_TIME.contains(&scheme));
+                self.session.describe_commit(has_time)?
+            }
+        };
         let run = VersionRun {
             subject: address.to_string(),
             description,
             output,
             template: target.text("template").unwrap_or_default(),
             tag_regex: target.text("tag_regex"),
-            version_scheme: target.text("version_scheme"),
+            version_scheme,
             local_scheme,
         };
         let constraints = self.generator_constraints()?;

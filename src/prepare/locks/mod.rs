@@ -6,6 +6,7 @@ mod gateway;
 pub mod generate;
 mod known;
 pub mod merge;
+mod optional_lists;
 mod pinned;
 mod project;
 mod resolver;

@@ -4,17 +4,22 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::base::{Digest, replace_file};
+use uv_normalize::PackageName;
+
+use crate::base::{Digest, RelPath, replace_file};
 use crate::config::typed::PythonSettings;
 use crate::packaging::lockfile::write::requirement_entries;
 use crate::packaging::lockfile::{self, Lock};
+use crate::packaging::requirement;
 use crate::plan::lock_run::{Project, ResolveOptions};
 use crate::plan::requirements;
 use crate::prepare::Error;
+use crate::prepare::locks::optional_lists;
 use crate::prepare::locks::resolver::{self, ResolveRequest};
 use crate::session::{self, Session, toolchains};
 use crate::targets::TargetGraph;
 use crate::targets::kind;
+use crate::targets::workspace::Workspace;
 
 /// The form of the files. It is part of their hash of inputs, so that files of another form are written again.
 const FORM: &str = "2";
@@ -38,12 +43,34 @@ pub(super) struct PinRequest {
 /// The lock of everything that the repository's requirement targets ask for.
 pub(in crate::prepare) fn repository_lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {
     let request = repository_request(session, constraints)?;
-    load_or_pin(session, &request)
+    let lock = load_or_pin(session, &request)?;
+    let own = own_projects(session)?;
+    if own.is_empty() {
+        return Ok(lock);
+    }
+    let mut lock = Arc::unwrap_or_clone(lock);
+    lock.packages.retain(|package| !own.contains(&package.name));
+    lock.excluded.extend(own);
+    Ok(Arc::new(lock))
+}
+
+/// The names of the projects of this repository if they take the place of the packages with these names, some of which their own tools
+/// require.
+fn own_projects(session: &mut Session) -> Result<BTreeSet<PackageName>, Error> {
+    if !PythonSettings::parse(session.config()).packages_by_project {
+        return Ok(BTreeSet::new());
+    }
+    let graph = session.load_graph()?;
+    let read = |file: &RelPath| session.context.tracker.read_to_string(&file.to_path(session.build_root())).ok();
+    let projects = Workspace::all_projects(graph.files(), &read);
+    Ok(projects.members().iter().filter_map(|project| PackageName::from_owned(project.name.clone()).ok()).collect())
 }
 
 /// The same as a request.
 pub(super) fn repository_request(session: &mut Session, constraints: &[String]) -> Result<PinRequest, Error> {
-    let requirements = all_requirements(session.load_graph()?.as_ref());
+    let mut requirements = all_requirements(session.load_graph()?.as_ref());
+    let own = own_projects(session)?;
+    requirements.retain(|text| requirement::parse(text).map_or(true, |required| !own.contains(&required.name)));
     let (file, owner) = (REPOSITORY_LOCK.to_owned(), "this repository".to_owned());
     Ok(PinRequest { file, owner, constraints: constraints.to_vec(), requirements })
 }
@@ -117,23 +144,39 @@ fn pin(
     let toolchain = toolchains::ensure(session, &request.constraints)?;
     let minor = toolchains::interpreter(&toolchain).ok_or(session::Error::NoInterpreter)?.minor;
     let PythonSettings { only_binary, no_binary, .. } = PythonSettings::parse(session.config());
-    let resolve = ResolveRequest {
-        owner: request.owner.clone(),
-        constraints: request.constraints.clone(),
-        project: Project {
-            name: PROJECT.to_owned(),
-            requires_python: format!(">={}", lowest_minor(session, &inputs.python, &minor)),
-            requirements: request.requirements.iter().cloned().collect(),
-            constraints: inputs.versions,
-            ..Project::default()
-        },
-        options: ResolveOptions { only_binary, no_binary, ..options },
-        old,
-        upgrade: false,
-        pins: None,
+    let requires_python = format!(">={}", lowest_minor(session, &inputs.python, &minor));
+    let mut resolve = |session: &mut Session, requirements: &BTreeSet<String>| {
+        let resolve = ResolveRequest {
+            owner: request.owner.clone(),
+            constraints: request.constraints.clone(),
+            project: Project {
+                name: PROJECT.to_owned(),
+                requires_python: requires_python.clone(),
+                requirements: requirements.iter().cloned().collect(),
+                constraints: inputs.versions.clone(),
+                ..Project::default()
+            },
+            options: ResolveOptions {
+                only_binary: only_binary.clone(),
+                no_binary: no_binary.clone(),
+                ..options.clone()
+            },
+            old: old.clone(),
+            upgrade: false,
+            pins: None,
+        };
+        resolver::resolve_all(session, &[&resolve])?.pop().ok_or(session::Error::Interrupted)?
     };
-    let resolved = resolver::resolve_all(session, &[&resolve])?.pop().ok_or(session::Error::Interrupted)??;
-    Ok(lock_text(&head, &requirement_entries(&resolved.resolution)))
+    match resolve(session, &request.requirements) {
+        Ok(resolved) => Ok(lock_text(&head, &requirement_entries(&resolved.resolution))),
+        Err(error @ Error::NotPinned { .. }) => {
+            match optional_lists::resolve_without(session, request, &mut resolve)? {
+                Some((resolved, note)) => Ok(lock_text(&head, &(note + &requirement_entries(&resolved.resolution)))),
+                None => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Introduces the line with the hash of all following lines, by which an incomplete file is noticed.

@@ -12,8 +12,11 @@ use crate::config::typed::TestSettings;
 use crate::inference::SourceRoots;
 use crate::prepare::Error;
 use crate::session::Session;
-use crate::targets::kind;
 use crate::targets::workspace::{Workspace, is_below_tests};
+use crate::targets::{Address, kind};
+
+/// The projects of some files, by index.
+type Owners = BTreeSet<Option<usize>>;
 
 /// The files by project.
 pub(super) struct ExtraInputs {
@@ -26,8 +29,10 @@ pub(super) struct ExtraInputs {
     /// The projects within each project that have no tests, by index: examples and the like.
     parts: Vec<BTreeSet<usize>>,
     roots: Arc<SourceRoots>,
+    /// The targets of files with versions, by the index of the project.
+    version_files: BTreeMap<Option<usize>, Vec<Address>>,
     /// By the owners of the tests and what they declare.
-    known: BTreeMap<(BTreeSet<Option<usize>>, Option<Vec<RelPath>>), Rc<ExtraFiles>>,
+    known: BTreeMap<(Owners, Option<Vec<RelPath>>), Rc<ExtraFiles>>,
 }
 
 /// The files that some tests may read.
@@ -39,6 +44,8 @@ pub(super) struct ExtraFiles {
     pub modules: BTreeSet<RelPath>,
     /// The directories from which the modules are imported.
     pub source_roots: BTreeSet<RelPath>,
+    /// The targets of files that the modules import and that do not exist in the repository.
+    pub generated: BTreeSet<Address>,
 }
 
 impl ExtraInputs {
@@ -65,14 +72,18 @@ impl ExtraInputs {
         };
         let all = 0..projects.members().len();
         let parts = all.clone().map(|project| all.clone().filter(|other| is_part(*other, project)).collect()).collect();
+        let mut version_files: BTreeMap<Option<usize>, Vec<Address>> = BTreeMap::new();
+        for target in graph.targets().filter(|target| target.kind == kind::VCS_VERSION) {
+            version_files.entry(projects.in_dir(&target.address.dir)).or_default().push(target.address.clone());
+        }
         let (required, roots) = (projects.required(), session.find_source_roots()?);
-        Ok(ExtraInputs { by_project, required, parts, projects, roots, known: BTreeMap::new() })
+        Ok(ExtraInputs { by_project, required, parts, projects, roots, version_files, known: BTreeMap::new() })
     }
 
     /// The files that these tests may read, which are processed together: those of their projects, and of what these require. `declared`
     /// has the directories of the projects that the tests' project requires, if the lockfile says it.
     pub(super) fn of(&mut self, tests: &[RelPath], declared: Option<Vec<RelPath>>) -> Rc<ExtraFiles> {
-        let owners: BTreeSet<Option<usize>> = tests.iter().map(|test| self.projects.owner(test)).collect();
+        let owners: Owners = tests.iter().map(|test| self.projects.owner(test)).collect();
         let key = (owners, declared);
         if !self.known.contains_key(&key) {
             let files = Rc::new(self.find_files(&key.0, key.1.as_deref()));
@@ -81,10 +92,9 @@ impl ExtraInputs {
         self.known[&key].clone()
     }
 
-    fn find_files(&self, owners: &BTreeSet<Option<usize>>, declared: Option<&[RelPath]>) -> ExtraFiles {
+    fn find_files(&self, owners: &Owners, declared: Option<&[RelPath]>) -> ExtraFiles {
         let mut found = ExtraFiles::default();
-        let named: BTreeSet<Option<usize>> =
-            owners.iter().flatten().flat_map(|own| &self.parts[*own]).map(|part| Some(*part)).collect();
+        let named: Owners = owners.iter().flatten().flat_map(|own| &self.parts[*own]).map(|part| Some(*part)).collect();
         let mut importable = owners.clone();
         match declared {
             Some(dirs) => importable.extend(dirs.iter().map(|dir| self.projects.in_dir(dir)).filter(Option::is_some)),
@@ -97,6 +107,9 @@ impl ExtraInputs {
             let modules: BTreeSet<&RelPath> =
                 self.files(*project).filter(|file| matches!(file.extension(), Some("py" | "pyi"))).collect();
             let dir = project.map(|project| self.projects.members()[project].dir.clone()).unwrap_or_default();
+            if !modules.is_empty() {
+                found.generated.extend(self.version_files.get(project).into_iter().flatten().cloned());
+            }
             found.source_roots.extend(import_roots(&dir, &modules, &self.roots));
             found.modules.extend(modules.into_iter().cloned());
         }

@@ -185,7 +185,8 @@ impl TestPlanner<'_, '_> {
         self.require_plugins(&settings, workers, &importable)?;
         let addresses: Vec<String> = batch.targets.iter().map(|target| target.address.to_string()).collect();
         let sources = self.tree(closure, &files, &extra.files, &packages.provided)?;
-        let generated = self.planner.generated_trees(closure.generated.iter().copied(), |_| true)?;
+        let generated: BTreeSet<&Address> = closure.generated.iter().copied().chain(&extra.generated).collect();
+        let generated = self.planner.generated_trees(generated, |_| true)?;
         if self.options.coverage.is_some() {
             self.measured_trees.extend(&generated);
         }

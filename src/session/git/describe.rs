@@ -28,6 +28,34 @@ pub(in crate::session) fn describe(tracker: &Tracker, build_root: &Path) -> Resu
     Ok(Description { node: Some(format!("g{node}")), distance, dirty, branch, node_date, ..Description::default() })
 }
 
+/// The nearest tag with a digit; `None` without one, and outside of a git repository. Unlike all that `describe` finds, it follows from
+/// few files, so that a later run can tell that it is the same.
+pub(in crate::session) fn nearest_tag(tracker: &Tracker, build_root: &Path) -> Option<String> {
+    let text = |words: &[&str]| Some(String::from_utf8_lossy(&git(build_root, words).ok()?).trim().to_owned());
+    // Outside of a repository, its first directory appears with it.
+    let _ = tracker.metadata(&build_root.join(".git"));
+    let dirs = text(&["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"])?;
+    let (own, common) = dirs.split_once('\n').map(|(own, common)| (Path::new(own), Path::new(common)))?;
+    let head = tracker.read_to_string(&own.join("HEAD")).unwrap_or_default();
+    let branch = head.trim().strip_prefix("ref: ").map(|name| common.join(name));
+    for file in branch.into_iter().chain(["packed-refs", "shallow"].map(|name| common.join(name))) {
+        let _ = tracker.metadata(&file);
+    }
+    track_tags(tracker, &common.join("refs/tags"));
+    if tracker.metadata(&common.join("reftable")).is_ok() {
+        tracker.mark_untraceable();
+    }
+    text(&["describe", "--tags", "--abbrev=0", "--match", "*[0-9]*"]).filter(|tag| !tag.is_empty())
+}
+
+/// Records the files of the tags that are not packed, some of which are in directories.
+fn track_tags(tracker: &Tracker, path: &Path) {
+    let _ = tracker.metadata(path);
+    for entry in tracker.read_dir(path).into_iter().flatten().flatten() {
+        track_tags(tracker, &entry.path());
+    }
+}
+
 /// Whether the clone has only a part of the history, so that tags may be missing.
 pub(in crate::session) fn is_shallow(build_root: &Path) -> bool {
     super::clone_kind(build_root) == CloneKind::Shallow

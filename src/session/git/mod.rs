@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use crate::base::RelPath;
 use crate::tracked::Tracker;
 
-pub(super) use describe::{describe, is_shallow};
+pub(super) use describe::{describe, is_shallow, nearest_tag};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

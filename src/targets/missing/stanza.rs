@@ -73,7 +73,7 @@ impl FieldValue {
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
 /// The text of a BUILD file with targets appended. `now` is its current text, or the header of a new file.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use crate::transcripts::workspace::Workspace;
 
@@ -89,6 +89,90 @@ fn a_project_without_configuration_is_linted_and_tested() {
     assert!(code == 0 && stderr.contains("2 files passed: "), "{stderr}");
     let (code, _, stderr) = run(&workspace, dir.path(), &["init"]);
     assert!(code == 1 && stderr.contains("this repository has a `pants.toml`"), "{stderr}");
+}
+
+const VERSION_TEST: &str = "from importlib.metadata import version\n\nimport shop\n\n\ndef test_version():\n    \
+                            assert shop.__version__ == version(\"fixture-shop\") == \"1.4.2rc1\"\n    \
+                            assert shop.version_tuple == (1, 4, 2, \"rc1\")\n";
+
+#[test]
+fn a_version_from_git_is_the_nearest_tag_and_its_file_is_generated() {
+    let Some(workspace) = Workspace::running() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        (
+            "pyproject.toml",
+            "[project]\nname = 'fixture-shop'\ndynamic = ['version']\nrequires-python = '==3.11.*'\n[tool.hatch]\nversion.source = 'vcs'\n\
+             build.hooks.vcs.version-file = 'src/shop/_version.py'\n",
+        ),
+        (".gitignore", "_version.py\n"),
+        ("src/shop/__init__.py", "from ._version import __version__, version_tuple\n"),
+        ("tests/test_version.py", VERSION_TEST),
+    ] {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock"), dir.path().join("waders.lock")).unwrap();
+    let test = || run(&workspace, dir.path(), &["test", "::"]);
+    let (code, _, stderr) = test();
+    assert!(code == 1 && stderr.contains("AssertionError: assert '0.0' == '1.4.2rc1'"), "{stderr}");
+    let git = |words: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.invalid", "-c", "commit.gpgsign=false"];
+        let output = Command::new("git").args(identity).args(words).current_dir(dir.path()).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    if !git(&["init", "-q"]) {
+        println!("skipped: git is not installed");
+        return;
+    }
+    assert!(git(&["add", "-A"]) && git(&["commit", "-q", "-m", "one"]) && git(&["tag", "v1.4.2rc1"]));
+    let (code, _, stderr) = test();
+    assert_eq!(code, 0, "{stderr}");
+
+    // Another commit has the same version; a file that the build backend left is not used, and another tag is noticed.
+    fs::write(dir.path().join("src/shop/_version.py"), "raise SystemExit\n").unwrap();
+    assert!(git(&["commit", "-q", "--allow-empty", "-m", "two"]));
+    let (code, _, stderr) = test();
+    assert!(code == 0 && stderr.contains("1 file passed (1 cached)"), "{stderr}");
+    assert!(git(&["tag", "v2.0"]));
+    let (code, _, stderr) = test();
+    assert!(code == 1 && stderr.contains("AssertionError: assert '2.0' == '1.4.2rc1'"), "{stderr}");
+}
+
+#[test]
+fn a_group_that_cannot_be_resolved_is_left_out_of_the_pins() {
+    let Some(workspace) = Workspace::running() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let pyproject = |moving: &str| {
+        format!(
+            "[project]\nname = 'fixture-shop'\nversion = '1'\nrequires-python = '==3.11.*'\ndependencies = ['fixture-base']\n\
+             [project.optional-dependencies]\nfast = ['fixture-fast']\n\
+             [dependency-groups]\ndocs = ['fixture-moving>{moving}', 'fixture-base']\ntest = ['fixture-alone']\n"
+        )
+    };
+    let test = "import fixture_alone\nimport fixture_base\nimport fixture_fast\n\n\ndef test_values():\n    pass\n";
+    for (name, text) in [("pyproject.toml", &*pyproject("9")), ("tests/test_values.py", test)] {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock"), dir.path().join("waders.lock")).unwrap();
+    let (code, _, stderr) = run(&workspace, dir.path(), &["test", "::"]);
+    let warning = "`waders-requirements.lock` is without the group `docs` of `pyproject.toml`, which cannot be resolved: fixture-moving>9";
+    assert!(code == 0 && stderr.contains(warning), "{stderr}");
+    let pins = fs::read_to_string(dir.path().join("waders-requirements.lock")).unwrap();
+    let note =
+        "# left out, since it cannot be resolved with the others: group `docs` of `pyproject.toml`: fixture-moving>9\n";
+    assert!(pins.contains(note) && pins.contains("fixture-fast==1.0"), "{pins}");
+    let (code, _, stderr) = run(&workspace, dir.path(), &["--frozen", "test", "::"]);
+    assert!(code == 0 && !stderr.contains("left out") && !stderr.contains("cannot be resolved"), "{stderr}");
+
+    // What the project itself needs is not left out.
+    let needed = pyproject("0").replace("['fixture-base']\n[project.opt", "['fixture-base>9']\n[project.opt");
+    fs::write(dir.path().join("pyproject.toml"), needed).unwrap();
+    let (code, _, stderr) = run(&workspace, dir.path(), &["test", "::"]);
+    assert!(code != 0 && stderr.contains("cannot resolve the requirements of this repository"), "{stderr}");
 }
 
 #[test]
