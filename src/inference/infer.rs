@@ -329,6 +329,10 @@ impl<'a> Inference<'a> {
                 collected.inferred.push(owner);
                 return true;
             }
+            // A string that looks like a module, such as the name of a file, is often none.
+            if import.kind == ImportKind::String && self.settings.nearest {
+                return true;
+            }
             // An ambiguous import has no dependency either: it is an error where unowned imports are errors.
             let severity = self.unowned_severity().filter(|_| !self.may_be_unowned(module, import));
             let severity = severity.unwrap_or(Severity::Warning);

@@ -103,6 +103,23 @@ fn ambiguity_is_reported_and_can_be_resolved() {
 }
 
 #[test]
+fn an_ambiguous_string_is_not_reported_where_targets_follow_from_files() {
+    let two = || {
+        let sources = [("one/src/conftest.py", ""), ("two/src/conftest.py", ""), ("m.py", "make('conftest.py')")];
+        let all = sources.iter().fold(repository(), |all, (file, text)| all.source(file, text));
+        all.option("python-infer", "string_imports", json!(true)).option(
+            "python-infer",
+            "string_imports_min_dots",
+            json!(1),
+        )
+    };
+    let expected = "module `conftest.py` is ambiguous: provided by `one/src/conftest.py:all`, `two/src/conftest.py:all`; no dependency is \
+                    inferred";
+    two().check_diagnostics(&[expected]);
+    two().option("python-infer", "ambiguity_resolution", json!("nearest")).check_diagnostics(&[]);
+}
+
+#[test]
 fn unowned_imports_are_reported_as_configured() {
     let one =
         || repository().source("m.py", "import os\nimport nobody.x\ntry:\n  import weak\nexcept ImportError: pass");

@@ -1,8 +1,10 @@
 //! The images that a step's sandbox mounts: the system tree, the interpreter, and a venv of what its process may import. A
 //! venv holds a tool's own packages, what the targets require, or both; where both have a package, the tool's is used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use uv_normalize::PackageName;
 
 use crate::action::{Source, StepId};
 use crate::base::RelPath;
@@ -39,6 +41,9 @@ pub struct Importable {
     pub is_whole: bool,
     /// The name of additional packages, which `pin_packages` was given.
     pub pinned: Option<String>,
+    /// The packages whose place projects of this repository take, even among those of the tool: one of the tool's own packages may be what
+    /// is tested.
+    pub replaced: BTreeSet<PackageName>,
     /// Whether pip may be imported, too: the pinned one if nothing else brings one along.
     pub has_pip: bool,
     /// Steps whose output trees are unpacked distributions of this repository.
@@ -117,6 +122,7 @@ impl Planner<'_> {
             let pinned = self.tool_packages.get(&(constraints.to_vec(), name.clone())).cloned().transpose()?;
             chosen = self.combine(chosen, pinned.unwrap_or_default());
         }
+        chosen.retain(|package| !importable.replaced.contains(&package.name));
         if importable.has_pip && !chosen.iter().any(|package| package.name.as_ref() == "pip") {
             let lock = requirements::parse_built_in("pip", tools::PIP_LOCK)?;
             let environment = self.environment(constraints)?;

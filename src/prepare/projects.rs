@@ -4,6 +4,8 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use uv_normalize::PackageName;
+
 use crate::action::{Derive, Step, StepId};
 use crate::base::RelPath;
 use crate::base::glob::Globs;
@@ -39,20 +41,20 @@ impl Projects {
         Ok(Projects { projects, steps: BTreeMap::new() })
     }
 
-    /// The steps that make the metadata of the projects that contain these files, which are sorted. A project that the test also gets as a
-    /// package is left out.
+    /// The steps that make the metadata of the projects that contain these files, which are sorted, by name. A project that the test also
+    /// gets as a package is left out.
     pub(super) fn metadata(
         &mut self,
         planner: &mut Planner<'_>,
         files: &[&RelPath],
         wanted: &Wanted,
         packaged: &BTreeSet<RelPath>,
-    ) -> Vec<StepId> {
+    ) -> BTreeMap<PackageName, StepId> {
         let used = self.used(files, wanted, packaged);
         let (projects, steps) = (&self.projects, &mut self.steps);
         let step = |dir: RelPath| {
             let project = &projects[&dir];
-            *steps.entry(dir).or_insert_with(|| planner.actions.add(step(project)))
+            (project.name.clone(), *steps.entry(dir).or_insert_with(|| planner.actions.add(step(project))))
         };
         used.into_iter().map(step).collect()
     }

@@ -74,7 +74,7 @@ const IGNORED: [&str; 19] = [
 /// The text of a `waders.toml` for a repository.
 pub const WADERS_TOML: &str = "# A test may read every file of its project, as without a sandbox, except other tests. Its result is cached until one of them\n\
                                # changes. With `\"!**/*.py\"` in the list, it is cached until one of the modules changes that the test imports.\n\
-                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\", \"!**/test_*.py\", \"!**/*_test.py\"]\nextra_inputs_by_project = true\n\n\
+                               [test]\nextra_inputs = [\"**/*\", \"!**/*.lock\", \"!**/BUILD\"]\nextra_inputs_by_project = true\n\n\
                                # Code can import what its project declares, and what that depends on.\n[python]\npackages_by_project = true\n\n\
                                # A file without tests is no failure, as for pytest with several files.\n\
                                [pytest]\nallow_empty_test_collection = true\n\n\
@@ -146,9 +146,9 @@ impl TargetRules {
         !self.has_lockfile || file == "pyproject.toml"
     }
 
-    /// Whether pytest runs the tests in a directory by default, which hidden directories are not. `files` are their names.
+    /// Whether pytest runs the tests in a directory by default. `files` are their names.
     pub fn runs_tests(&self, dir: &str, files: &[String]) -> bool {
-        !dir.split('/').any(|name| name.starts_with('.')) && self.projects.has_tests(dir, files)
+        self.projects.has_tests(dir, files)
     }
 }
 

@@ -115,11 +115,14 @@ impl Projects {
         let is_within =
             |project: &&Project| project.pytest.is_some() && (project.dir.is_empty() || is_below(dir, &project.dir));
         let Some(project) = self.projects.iter().filter(is_within).max_by_key(|project| project.dir.len()) else {
-            return true;
+            return !PytestSettings::default().skips(dir);
         };
+        let within = dir.strip_prefix(&project.dir).unwrap_or(dir).trim_start_matches('/');
+        if project.pytest.as_ref().is_some_and(|settings| settings.skips(within)) {
+            return false;
+        }
         let testpaths = project.pytest.iter().flat_map(|settings| &settings.testpaths);
         let mut globs = testpaths.map(|path| path.trim_start_matches("./").trim_end_matches('/')).peekable();
-        let within = dir.strip_prefix(&project.dir).unwrap_or(dir).trim_start_matches('/');
         globs.peek().is_none()
             || globs.any(|path| {
                 let is_match = |place: &str| Glob::compile(path).map_or(path == place, |glob| glob.matches(place));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use crate::base::glob::Glob;
 use crate::config::index::{self, ConfigFile};
 
 /// The settings files of pytest besides `pyproject.toml` in the order in which it looks for them, and the section that counts.
@@ -14,6 +15,9 @@ const FILES: [(&str, &str); 4] =
 
 /// The option `python_files` if it is not set.
 const TEST_FILES: [&str; 2] = ["test_*.py", "*_test.py"];
+
+/// The option `norecursedirs` if it is not set.
+const SKIPPED_DIRS: [&str; 9] = ["*.egg", ".*", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}"];
 
 /// The settings of pytest in a directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub(super) struct PytestSettings {
     pub(super) testpaths: Vec<String>,
     /// Directories to import from, relative to the directory.
     pub(super) pythonpath: Vec<String>,
+    /// Directories in which no tests are, as globs for the name, or for the end of the path if they have a slash.
+    pub(super) norecursedirs: Vec<String>,
 }
 
 impl PytestSettings {
@@ -39,6 +45,25 @@ impl PytestSettings {
         let ini = [first, second].into_iter().find_map(|(name, section)| in_ini(name, section));
         let ini = ini.or_else(|| of_pyproject(pyproject));
         ini.or_else(|| others.into_iter().find_map(|(name, section)| in_ini(name, section)))
+    }
+
+    /// Whether pytest skips a directory, relative to that of the settings, or one above it.
+    pub(super) fn skips(&self, dir: &str) -> bool {
+        let usual = SKIPPED_DIRS.map(str::to_owned);
+        let patterns = if self.norecursedirs.is_empty() { &usual[..] } else { &self.norecursedirs };
+        let is_skipped = |dir: &str| {
+            let name = dir.rsplit('/').next().unwrap_or_default();
+            patterns.iter().any(|pattern| {
+                let pattern = pattern.trim_matches('/');
+                let matches = |text: &str| Glob::compile(pattern).map_or(text == pattern, |glob| glob.matches(text));
+                match pattern.contains('/') {
+                    true => matches(dir) || dir.match_indices('/').any(|(at, _)| matches(&dir[at + 1..])),
+                    false => matches(name),
+                }
+            })
+        };
+        let mut above = std::iter::successors(Some(dir), |dir| Some(dir.rsplit_once('/')?.0));
+        !dir.is_empty() && above.any(is_skipped)
     }
 }
 
@@ -60,6 +85,7 @@ fn of_pyproject(pyproject: &Table) -> Option<PytestSettings> {
         python_files: words("python_files"),
         testpaths: words("testpaths"),
         pythonpath: words("pythonpath"),
+        norecursedirs: words("norecursedirs"),
     })
 }
 
@@ -79,6 +105,7 @@ fn of_ini(path: PathBuf, text: String, section: &str) -> PytestSettings {
         python_files: words("python-files"),
         testpaths: words("testpaths"),
         pythonpath: words("pythonpath"),
+        norecursedirs: words("norecursedirs"),
     }
 }
 
@@ -99,6 +126,18 @@ mod tests {
         let found = PytestSettings::read(dir.path(), &pyproject).unwrap_or_default();
         assert_eq!(found.python_files, python_files, "{files:?}");
         assert_eq!(found.testpaths, testpaths, "{files:?}");
+    }
+
+    #[test]
+    fn some_directories_have_no_tests() {
+        let check = |norecursedirs: &[&str], skipped: &[&str], searched: &[&str]| {
+            let norecursedirs = norecursedirs.iter().map(|text| (*text).to_owned()).collect();
+            let settings = PytestSettings { norecursedirs, ..PytestSettings::default() };
+            skipped.iter().for_each(|dir| assert!(settings.skips(dir), "{dir}"));
+            searched.iter().for_each(|dir| assert!(!settings.skips(dir), "{dir}"));
+        };
+        check(&[], &[".github/scripts", "a/build/b", "x.egg"], &["", "tests", "rebuild"]);
+        check(&["tests/data", "old*"], &["tests/data/a", "a/tests/data", "older/b"], &["data", "build", ".hidden"]);
     }
 
     #[test]

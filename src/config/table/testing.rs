@@ -34,7 +34,7 @@ pub(super) const TEST: &[Entry] = &[
     ),
     off(
         "extra_inputs_by_project",
-        "A test can read only those extra inputs that belong to its project (the nearest directory with a `setup.py` or with a `pyproject.toml` that names a project) or to one that this requires. This option is specific to Waders.",
+        "A test can read only those extra inputs that belong to its project (the nearest directory with a `setup.py` or with a `pyproject.toml` that names a project) or to one that this requires, without other tests. This option is specific to Waders.",
     ),
     off("json", "Print the results as JSON. This option is specific to Waders."),
     entry(

@@ -60,12 +60,16 @@ impl ExtraInputs {
             false => Workspace::default(),
         };
         let mut by_project: BTreeMap<Option<usize>, Vec<RelPath>> = BTreeMap::new();
-        for file in graph.files().matching(&RelPath::root(), &globs) {
+        let tests = || graph.targets().filter(|target| target.kind == kind::PYTHON_TEST);
+        // Files with tests that do not run are data of others.
+        let running = tests().filter(|test| settings.extra_inputs_by_project && test.flag("skip_tests") != Some(true));
+        let running: BTreeSet<&RelPath> = running.flat_map(|test| &test.sources).collect();
+        for file in graph.files().matching(&RelPath::root(), &globs).into_iter().filter(|file| !running.contains(file))
+        {
             by_project.entry(projects.owner(&file)).or_default().push(file);
         }
-        let tests = graph.targets().filter(|target| target.kind == kind::PYTHON_TEST);
         let tested: BTreeSet<usize> =
-            tests.filter_map(|test| test.sources.first()).filter_map(|file| projects.owner(file)).collect();
+            tests().filter_map(|test| test.sources.first()).filter_map(|file| projects.owner(file)).collect();
         let is_part = |other: usize, project: usize| {
             let dir = |project: usize| &projects.members()[project].dir;
             other != project && !tested.contains(&other) && dir(other).starts_with(dir(project))

@@ -167,12 +167,13 @@ impl TestPlanner<'_, '_> {
         let extra = self.extra_inputs.of(&files, declared);
         let code = with_modules(&closure.files, &extra.modules);
         let metadata = self.projects.metadata(&mut self.planner, &code, &wanted, &packages.provided);
-        packages.installed.extend(metadata);
+        packages.installed.extend(metadata.values());
         let importable = Importable {
             tool: Some(self.pytest.scope.clone()),
             wanted: Some(wanted),
             project,
             built: packages.installed,
+            replaced: metadata.into_keys().collect(),
             ..Importable::default()
         };
         let mut images = self.planner.images_of(&settings.constraints, importable.clone())?;
