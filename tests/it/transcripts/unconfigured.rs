@@ -141,6 +141,34 @@ fn a_version_from_git_is_the_nearest_tag_and_its_file_is_generated() {
 }
 
 #[test]
+fn a_project_takes_the_place_of_a_package_of_pytest_and_skipped_tests_are_data() {
+    let Some(workspace) = Workspace::running() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let test = "from importlib.metadata import version\nfrom pathlib import Path\n\nimport packaging\n\n\ndef test_own():\n    \
+                assert packaging.__version__ == \"own\" and version(\"packaging\") == \"999\"\n\n\n\
+                def test_data():\n    dir = Path(__file__).parent\n    assert (dir / \"samples\" / \"test_sample.py\").exists()\n    \
+                assert (dir / \".state\" / \"a.txt\").exists()\n    assert not list(dir.glob(\"*other*\"))\n";
+    for (name, text) in [
+        (
+            "pyproject.toml",
+            "[project]\nname = 'packaging'\nversion = '999'\nrequires-python = '==3.11.*'\n[tool.pytest.ini_options]\nnorecursedirs = 'samples'\n",
+        ),
+        ("src/packaging/__init__.py", "__version__ = 'own'\n"),
+        ("tests/test_own.py", test),
+        ("tests/test_other.py", "def test_nothing():\n    pass\n"),
+        ("tests/samples/test_sample.py", "def test_nothing():\n    assert False\n"),
+        ("tests/.state/a.txt", ""),
+    ] {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock"), dir.path().join("waders.lock")).unwrap();
+    let (code, _, stderr) = run(&workspace, dir.path(), &["test", "::"]);
+    assert!(code == 0 && stderr.contains("2 files passed: 3 tests passed"), "{stderr}");
+}
+
+#[test]
 fn a_group_that_cannot_be_resolved_is_left_out_of_the_pins() {
     let Some(workspace) = Workspace::running() else { return };
     let dir = tempfile::tempdir().unwrap();
