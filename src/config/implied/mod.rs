@@ -49,11 +49,10 @@ pub(super) fn settings(root: &Path) -> [String; 2] {
 
 /// What is ignored besides what `.gitignore` names: outputs, environments, and state of tools. Other hidden directories may contain data of
 /// packages and tests.
-const IGNORED: [&str; 19] = [
+const IGNORED: [&str; 18] = [
     "/dist/",
     "__pycache__",
     ".*cache/",
-    ".*_cache/",
     ".claude/",
     ".direnv/",
     ".eggs/",
