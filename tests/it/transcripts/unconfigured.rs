@@ -51,9 +51,9 @@ const FILES: &[(&str, &str)] = &[
     ("tests/test_programs.py", TEST_OF_PROGRAMS),
 ];
 
-/// Writes the repository. It is outside of this one, whose `pants.toml` would apply.
-fn write(dir: &Path) {
-    for (name, text) in FILES {
+/// Writes a repository. It is outside of this one, whose `pants.toml` would apply.
+fn write(dir: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
         let path = dir.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -71,7 +71,7 @@ fn run(workspace: &Workspace, dir: &Path, args: &[&str]) -> (i32, String, String
 fn a_project_without_configuration_is_linted_and_tested() {
     let Some(workspace) = Workspace::running() else { return };
     let dir = tempfile::tempdir().unwrap();
-    write(dir.path());
+    write(dir.path(), FILES);
     let (code, below, stderr) = run(&workspace, &dir.path().join("src"), &["list", "::"]);
     assert_eq!((code, below.lines().last()), (0, Some("src/shop/main.py")), "{stderr}");
     let implied = run(&workspace, dir.path(), &["list", "::"]).1;
@@ -99,21 +99,19 @@ const VERSION_TEST: &str = "from importlib.metadata import version\n\nimport sho
 fn a_version_from_git_is_the_nearest_tag_and_its_file_is_generated() {
     let Some(workspace) = Workspace::running() else { return };
     let dir = tempfile::tempdir().unwrap();
-    for (name, text) in [
-        (
-            "pyproject.toml",
-            "[project]\nname = 'fixture-shop'\ndynamic = ['version']\nrequires-python = '==3.11.*'\n[tool.hatch]\nversion.source = 'vcs'\n\
+    write(
+        dir.path(),
+        &[
+            (
+                "pyproject.toml",
+                "[project]\nname = 'fixture-shop'\ndynamic = ['version']\nrequires-python = '==3.11.*'\n[tool.hatch]\nversion.source = 'vcs'\n\
              build.hooks.vcs.version-file = 'src/shop/_version.py'\n",
-        ),
-        (".gitignore", "_version.py\n"),
-        ("src/shop/__init__.py", "from ._version import __version__, version_tuple\n"),
-        ("tests/test_version.py", VERSION_TEST),
-    ] {
-        let path = dir.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock"), dir.path().join("waders.lock")).unwrap();
+            ),
+            (".gitignore", "_version.py\n"),
+            ("src/shop/__init__.py", "from ._version import __version__, version_tuple\n"),
+            ("tests/test_version.py", VERSION_TEST),
+        ],
+    );
     let test = || run(&workspace, dir.path(), &["test", "::"]);
     let (code, _, stderr) = test();
     assert!(code == 1 && stderr.contains("AssertionError: assert '0.0' == '1.4.2rc1'"), "{stderr}");
@@ -148,22 +146,20 @@ fn a_project_takes_the_place_of_a_package_of_pytest_and_skipped_tests_are_data()
                 assert packaging.__version__ == \"own\" and version(\"packaging\") == \"999\"\n\n\n\
                 def test_data():\n    dir = Path(__file__).parent\n    assert (dir / \"samples\" / \"test_sample.py\").exists()\n    \
                 assert (dir / \".state\" / \"a.txt\").exists()\n    assert not list(dir.glob(\"*other*\"))\n";
-    for (name, text) in [
-        (
-            "pyproject.toml",
-            "[project]\nname = 'packaging'\nversion = '999'\nrequires-python = '==3.11.*'\n[tool.pytest.ini_options]\nnorecursedirs = 'samples'\n",
-        ),
-        ("src/packaging/__init__.py", "__version__ = 'own'\n"),
-        ("tests/test_own.py", test),
-        ("tests/test_other.py", "def test_nothing():\n    pass\n"),
-        ("tests/samples/test_sample.py", "def test_nothing():\n    assert False\n"),
-        ("tests/.state/a.txt", ""),
-    ] {
-        let path = dir.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock"), dir.path().join("waders.lock")).unwrap();
+    write(
+        dir.path(),
+        &[
+            (
+                "pyproject.toml",
+                "[project]\nname = 'packaging'\nversion = '999'\nrequires-python = '==3.11.*'\n[tool.pytest.ini_options]\nnorecursedirs = 'samples'\n",
+            ),
+            ("src/packaging/__init__.py", "__version__ = 'own'\n"),
+            ("tests/test_own.py", test),
+            ("tests/test_other.py", "def test_nothing():\n    pass\n"),
+            ("tests/samples/test_sample.py", "def test_nothing():\n    assert False\n"),
+            ("tests/.state/a.txt", ""),
+        ],
+    );
     let (code, _, stderr) = run(&workspace, dir.path(), &["test", "::"]);
     assert!(code == 0 && stderr.contains("2 files passed: 3 tests passed"), "{stderr}");
 }
@@ -180,12 +176,7 @@ fn a_group_that_cannot_be_resolved_is_left_out_of_the_pins() {
         )
     };
     let test = "import fixture_alone\nimport fixture_base\nimport fixture_fast\n\n\ndef test_values():\n    pass\n";
-    for (name, text) in [("pyproject.toml", &*pyproject("9")), ("tests/test_values.py", test)] {
-        let path = dir.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("waders.lock"), dir.path().join("waders.lock")).unwrap();
+    write(dir.path(), &[("pyproject.toml", &*pyproject("9")), ("tests/test_values.py", test)]);
     let (code, _, stderr) = run(&workspace, dir.path(), &["test", "::"]);
     let warning = "`waders-requirements.lock` is without the group `docs` of `pyproject.toml`, which cannot be resolved: fixture-moving>9";
     assert!(code == 0 && stderr.contains(warning), "{stderr}");
