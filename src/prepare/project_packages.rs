@@ -23,7 +23,7 @@ use crate::tools::{self, Tool};
 pub(super) type ByProject = BTreeMap<Option<RelPath>, FileTargets>;
 
 /// What a project sees of the repository.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct ProjectView {
     /// The directories of the projects that it does not see.
     hidden: BTreeSet<RelPath>,
@@ -96,7 +96,7 @@ impl Planner<'_> {
         dir: &RelPath,
         closure: &mut Closure<'_>,
     ) -> Result<BTreeSet<String>, Error> {
-        let view = self.project_view(wanted, dir)?.cloned();
+        let view = self.project_view(wanted, dir)?;
         Ok(view.map(|view| view.hide_undeclared(wanted, dir, closure)).unwrap_or_default())
     }
 

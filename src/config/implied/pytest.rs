@@ -51,11 +51,13 @@ impl PytestSettings {
     pub(super) fn skips(&self, dir: &str) -> bool {
         let usual = SKIPPED_DIRS.map(str::to_owned);
         let patterns = if self.norecursedirs.is_empty() { &usual[..] } else { &self.norecursedirs };
+        let patterns = patterns.iter().map(|pattern| pattern.trim_matches('/'));
+        let patterns: Vec<(&str, Option<Glob>)> =
+            patterns.map(|pattern| (pattern, Glob::compile(pattern).ok())).collect();
         let is_skipped = |dir: &str| {
             let name = dir.rsplit('/').next().unwrap_or_default();
-            patterns.iter().any(|pattern| {
-                let pattern = pattern.trim_matches('/');
-                let matches = |text: &str| Glob::compile(pattern).map_or(text == pattern, |glob| glob.matches(text));
+            patterns.iter().any(|(pattern, glob)| {
+                let matches = |text: &str| glob.as_ref().map_or(text == *pattern, |glob| glob.matches(text));
                 match pattern.contains('/') {
                     true => matches(dir) || dir.match_indices('/').any(|(at, _)| matches(&dir[at + 1..])),
                     false => matches(name),

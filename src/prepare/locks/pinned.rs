@@ -42,9 +42,9 @@ pub(super) struct PinRequest {
 
 /// The lock of everything that the repository's requirement targets ask for.
 pub(in crate::prepare) fn repository_lock(session: &mut Session, constraints: &[String]) -> Result<Arc<Lock>, Error> {
-    let request = repository_request(session, constraints)?;
-    let lock = load_or_pin(session, &request)?;
     let own = own_projects(session)?;
+    let request = request_without(session, constraints, &own)?;
+    let lock = load_or_pin(session, &request)?;
     if own.is_empty() {
         return Ok(lock);
     }
@@ -68,8 +68,17 @@ fn own_projects(session: &mut Session) -> Result<BTreeSet<PackageName>, Error> {
 
 /// The same as a request.
 pub(super) fn repository_request(session: &mut Session, constraints: &[String]) -> Result<PinRequest, Error> {
-    let mut requirements = all_requirements(session.load_graph()?.as_ref());
     let own = own_projects(session)?;
+    request_without(session, constraints, &own)
+}
+
+/// The request for everything but the projects of this repository.
+fn request_without(
+    session: &mut Session,
+    constraints: &[String],
+    own: &BTreeSet<PackageName>,
+) -> Result<PinRequest, Error> {
+    let mut requirements = all_requirements(session.load_graph()?.as_ref());
     requirements.retain(|text| requirement::parse(text).map_or(true, |required| !own.contains(&required.name)));
     let (file, owner) = (REPOSITORY_LOCK.to_owned(), "this repository".to_owned());
     Ok(PinRequest { file, owner, constraints: constraints.to_vec(), requirements })
